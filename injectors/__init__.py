@@ -1,0 +1,1 @@
+"""The fault catalogue: one small module per fault family, each fault with its parameters, docs and truth."""

@@ -1,0 +1,15 @@
+"""Benign deploys: the normal event that gets blamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.faults import decoy
+from lab.levers import Testbed
+
+
+@decoy("deploy", target="model")
+def deploy(testbed: Testbed, model: str) -> Iterator[None]:
+    """An equally good version, trained on the next window, goes live."""
+    with testbed.model(model).deploy("next-window"):
+        yield

@@ -1,0 +1,27 @@
+"""The job between events and features stops doing its work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.contracts import Boundary
+from lab.faults import Witness, fault
+from lab.levers import Testbed
+from lab.units import Duration
+
+
+@fault(
+    "feed-stall",
+    boundary=Boundary.DATA,
+    target="job",
+    witnesses=(Witness("job_last_success_age_s", "{target}", 15.0), Witness("row_age_mean_s", "*", 15.0)),
+    recovery_s=60,
+)
+def feed_stall(testbed: Testbed, job: str, *, delay: Duration | None = None) -> Iterator[None]:
+    """Events are no longer turned into features: database rows and cache entries both grow old.
+
+    With `delay` every run only starts that much later than it should (mild: 60s); without it no run happens.
+    """
+    feed = testbed.feed(job)
+    with feed.freeze() if delay is None else feed.delay(delay):
+        yield

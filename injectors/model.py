@@ -1,0 +1,27 @@
+"""A worse model is deployed with the same papers as a good one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.contracts import Boundary
+from lab.faults import Witness, fault
+from lab.levers import Testbed
+from lab.units import Ratio
+
+
+@fault(
+    "model-regression",
+    boundary=Boundary.MODEL,
+    target="model",
+    witnesses=(Witness("model_auc_deficit", "{target}", 0.03), Witness("click_through_ratio", "*", 0.004)),
+    recovery_s=30,
+)
+def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) -> Iterator[None]:
+    """A version trained on corrupted labels goes live; the revert rolls back to the version before.
+
+    A bot filter in the label pipeline has thrown away clicks of the most engaged shoppers: `corrupted` is
+    the share of clicks on well-matching items whose label was lost before training (mild: 70%).
+    """
+    with testbed.model(model).deploy("corrupted-labels", corrupted=corrupted):
+        yield

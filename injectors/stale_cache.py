@@ -1,0 +1,26 @@
+"""A cache that keeps answering with what it once knew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.contracts import Boundary
+from lab.faults import Witness, fault
+from lab.levers import Testbed
+from lab.units import Ratio
+
+
+@fault(
+    "stale-cache",
+    boundary=Boundary.INTEGRATION,
+    target="cache",
+    witnesses=(Witness("entry_age_p95_s", "{target}", 20.0),),
+    recovery_s=90,
+)
+def stale_cache(testbed: Testbed, cache: str, *, fraction: Ratio = 1.0) -> Iterator[None]:
+    """Refresh is stopped and entries never expire, while the database stays fresh.
+
+    `fraction` is the share of the keys concerned, as when one shard loses its refresher (mild: 40%).
+    """
+    with testbed.cache(cache).freeze(fraction=fraction):
+        yield

@@ -1,0 +1,17 @@
+"""More people come, as after a campaign; the system has room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.faults import decoy
+from lab.levers import Testbed
+from lab.units import Rate
+
+
+@decoy("traffic-surge", target="users")
+def traffic_surge(testbed: Testbed, users: str, *, rate: Rate = 25.0) -> Iterator[None]:
+    """`rate` requests per second arrive on top of the scenario's load."""
+    testbed.changes().announce(users, "campaign", "Marketing campaign started")
+    with testbed.population(users).surge(rate_per_s=rate):
+        yield

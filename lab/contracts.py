@@ -1,0 +1,238 @@
+"""The nouns that rooms exchange: boundaries, truth, diagnosis, grade. Plain data, JSON in and out, nothing heavy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Boundary(StrEnum):
+    """Where the blame lies: a closed vocabulary."""
+
+    DATA = "data"
+    MODEL = "model"
+    SERVICE = "service"
+    NETWORK = "network"
+    RESOURCE = "resource"
+    INTEGRATION = "integration"
+    EXTERNAL = "external"
+
+
+class Verdict(StrEnum):
+    """An engine's overall answer; `unsure` never passes a grader."""
+
+    FAULT = "fault"
+    HEALTHY = "healthy"
+    UNSURE = "unsure"
+
+
+class DiagnosisError(ValueError):
+    """An engine's answer does not have the form of a diagnosis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One cited signal of the catalogue: its subject (component, link or `component.column`) and two levels."""
+
+    signal: str
+    subject: str
+    baseline: float
+    observed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One suspected cause; `confidence` in [0, 1], `onset_s` in scenario seconds."""
+
+    culprit: str
+    boundary: str
+    kind: str
+    onset_s: float | None
+    confidence: float
+    evidence: tuple[Evidence, ...] = ()
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What an engine says of one recording: a verdict and findings, most confident first."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        findings = [asdict(finding) for finding in self.findings]
+        return {"schema_version": SCHEMA_VERSION, "verdict": str(self.verdict), "findings": findings}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Diagnosis:
+        """Reads an answer strictly; raises DiagnosisError saying which part is wrong."""
+        answer = _mapping(data, "diagnosis")
+        if answer.get("schema_version") != SCHEMA_VERSION:
+            raise DiagnosisError(f"schema_version is {answer.get('schema_version')!r}, expected {SCHEMA_VERSION}")
+        verdict = answer.get("verdict")
+        if not isinstance(verdict, str) or verdict not in {str(v) for v in Verdict}:
+            raise DiagnosisError(f"verdict is {verdict!r}, expected one of fault, healthy, unsure")
+        items = answer.get("findings", [])
+        if not isinstance(items, list):
+            raise DiagnosisError(f"findings is a {type(items).__name__}, expected a list")
+        findings = tuple(_finding(item, f"findings[{i}]") for i, item in enumerate(items))
+        if verdict == Verdict.FAULT and not findings:
+            raise DiagnosisError("verdict is 'fault' but findings is empty")
+        return cls(Verdict(verdict), tuple(sorted(findings, key=lambda f: -f.confidence)))
+
+
+def _mapping(data: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise DiagnosisError(f"{where} is a {type(data).__name__}, expected an object")
+    return data
+
+
+def _number(data: Mapping[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
+    value = data.get(key)
+    known = isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+    if not known or not low <= value <= high:
+        raise DiagnosisError(f"{where}.{key} is {value!r}, expected a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _text(data: Mapping[str, Any], key: str, where: str) -> str:
+    value = data.get(key)
+    if not isinstance(value, str):
+        raise DiagnosisError(f"{where}.{key} is {value!r}, expected a string")
+    return value
+
+
+def _finding(data: Any, where: str) -> Finding:
+    item = _mapping(data, where)
+    boundary = _text(item, "boundary", where)
+    if boundary not in {str(b) for b in Boundary}:
+        raise DiagnosisError(f"{where}.boundary is {boundary!r}, expected one of {', '.join(Boundary)}")
+    onset = None if item.get("onset_s") is None else _number(item, "onset_s", where)
+    evidence, why = item.get("evidence", []), item.get("why", [])
+    if not isinstance(evidence, list) or not isinstance(why, list) or not all(isinstance(w, str) for w in why):
+        raise DiagnosisError(f"{where}: evidence and why are lists (of objects, of strings)")
+    cited = []
+    for i, entry in enumerate(evidence):
+        at = f"{where}.evidence[{i}]"
+        fact = _mapping(entry, at)
+        levels = (_number(fact, "baseline", at), _number(fact, "observed", at))
+        cited.append(Evidence(_text(fact, "signal", at), _text(fact, "subject", at), *levels))
+    culprit, kind = _text(item, "culprit", where), _text(item, "kind", where)
+    return Finding(culprit, boundary, kind, onset, _number(item, "confidence", where, 0, 1), tuple(cited), tuple(why))
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailure:
+    """An engine that crashed, timed out or answered nonsense: a failed case with its reason, never dropped."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrueFault:
+    """One injected fault as it really was. `witnessed_s` is the first witnessed effect, None when none showed."""
+
+    id: str
+    kind: str
+    culprit: str
+    boundary: str
+    injected_s: float
+    reverted_s: float
+    witnessed_s: float | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    witnesses: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def witnessed(self) -> bool:
+        return self.witnessed_s is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TrueDecoy:
+    """A benign event placed to mislead; `element` is what must not be blamed for it."""
+
+    id: str
+    kind: str
+    element: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Contents of `truth/faults.json`. No faults: the case is a control."""
+
+    faults: tuple[TrueFault, ...] = ()
+    decoys: tuple[TrueDecoy, ...] = ()
+
+    @property
+    def is_control(self) -> bool:
+        return not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Truth:
+        faults = tuple(TrueFault(**{**f, "witnesses": tuple(f["witnesses"])}) for f in data["faults"])
+        return cls(faults, tuple(TrueDecoy(**d) for d in data["decoys"]))
+
+
+class Outcome(StrEnum):
+    """A grade's three values, composed worst-of: fail over inconclusive over pass."""
+
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+
+
+def compose(outcomes: list[Outcome]) -> Outcome:
+    """Worst of several outcomes. Nothing graded is inconclusive: unknown is never success."""
+    for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        if outcome in outcomes:
+            return outcome
+    return Outcome.PASS if outcomes else Outcome.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One axis of judgement. `value` in [0, 1] (None when inconclusive); `answer` and `expected` are for the reader."""
+
+    grader: str
+    outcome: Outcome
+    value: float | None
+    answer: str
+    expected: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class GradingOptions:
+    """How strictly to grade: rank depth and seconds of tolerance around the true onset."""
+
+    top_k: int = 3
+    onset_within_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a grader may look at. `observed` is the recording's `observed/` directory.
+
+    `neighbours` maps every element to the elements it touches (a link to its two ends).
+    """
+
+    truth: Truth
+    answer: Diagnosis | EngineFailure
+    options: GradingOptions
+    observed: Path
+    neighbours: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+Grader = Callable[[Case], Grade | None]
+"""A grader returns None when its axis does not apply to the case (onset on a control, decoys where there are none)."""

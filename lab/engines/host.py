@@ -1,0 +1,107 @@
+"""Runs engines on recordings so that they see `observed/` and nothing else, and so that no failure goes unnoticed.
+
+Every case is a copy of `observed/` in a neutrally named directory: no path, argument or environment variable tells
+the engine the scenario. This keeps honest engines honest; it is no sandbox for hostile ones.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab.contracts import Diagnosis, DiagnosisError, EngineFailure
+from lab.engines import COMMAND, REMOTE, check_engine
+from lab.engines.processes import NoAnswerError, neutral_environment, run_command
+from lab.engines.remote import post
+from lab.engines.worker_client import Worker
+
+TIMEOUT_S = 120.0
+
+
+class EngineHost:
+    """A context in which engines are asked. Python engines live in one worker process each until the context ends.
+
+    `timeout_s` bounds one answer, an engine's start-up included.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self.timeout_s = timeout_s
+        self._workers: dict[str, Worker] = {}
+        self._cases = 0
+        self._home: Path | None = None
+
+    def __enter__(self) -> EngineHost:
+        self._home = Path(tempfile.mkdtemp(prefix="rca-")).resolve()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        if self._home is not None:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home = None
+
+    def diagnose(self, spec: str, observed: Path) -> Diagnosis | EngineFailure:
+        """An engine's answer on one recording's `observed/`, or why there is none. UserError for an impossible spec."""
+        check_engine(spec)
+        with self._copy(observed) as copy:
+            try:
+                return _diagnosis(self._answer(spec, copy))
+            except NoAnswerError as error:
+                # The copy's random path would make two equal campaigns' results differ.
+                return EngineFailure(str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), "."))
+
+    @contextmanager
+    def _copy(self, observed: Path) -> Iterator[Path]:
+        if self._home is None:
+            raise RuntimeError("EngineHost is used outside its context")
+        self._cases += 1
+        case = self._home / f"case-{self._cases}"
+        try:
+            # copyfile: contents without times, which would order the files as the lab wrote them.
+            yield Path(shutil.copytree(observed, case / "observed", copy_function=shutil.copyfile))
+        finally:
+            shutil.rmtree(case, ignore_errors=True)
+
+    def _answer(self, spec: str, observed: Path) -> Any:
+        if spec.startswith(COMMAND):
+            printed = run_command(spec, observed, self.timeout_s, neutral_environment(observed.parent))
+            return _parsed(printed)
+        if spec.startswith(REMOTE):
+            return _parsed(post(spec, observed, self.timeout_s))
+        answer = self._worker(spec, observed.parent.parent).ask(observed, self.timeout_s)
+        if "error" in answer:
+            raise NoAnswerError(answer["error"])
+        return answer["diagnosis"]
+
+    def _worker(self, name: str, home: Path) -> Worker:
+        worker = self._workers.get(name)
+        if worker is None or not worker.alive:
+            own = home / f"worker-{self._cases}"
+            own.mkdir()
+            worker = self._workers[name] = Worker(name, own, neutral_environment(own))
+        return worker
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        seen = text.strip()[:80]
+        raise NoAnswerError(f"answered nonsense: not JSON ({error}): {seen!r}") from error
+
+
+def _diagnosis(answer: Any) -> Diagnosis:
+    try:
+        return Diagnosis.from_json(answer)
+    except (DiagnosisError, TypeError, OverflowError) as error:
+        raise NoAnswerError(f"answered nonsense: {error}") from error

@@ -1,0 +1,87 @@
+"""Child processes of engines: what they may know, how they are stopped, what their last words were."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lab.engines import COMMAND
+
+
+class NoAnswerError(Exception):
+    """An engine gave no usable answer; the message is the reason shown with the failed case."""
+
+
+def neutral_environment(home: Path) -> dict[str, str]:
+    """This process's environment without what tells which run is on, and with this process's import path.
+
+    Keys and proxies that an engine needs stay. The import path makes the plug-ins seen here importable there.
+    """
+    hidden = {"PWD", "OLDPWD", "_", "PYTEST_CURRENT_TEST"}
+    kept = {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith("LAB_")}
+    path = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
+    return kept | {"PWD": str(home), "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process that leads its own session, with everything it started there, and reaps it."""
+    # Gone already: it ended by itself, and so did its children.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def last_words(stderr: bytes) -> str:
+    """The end of what a process wrote to stderr, short enough for a table cell."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    return " | ".join(lines[-3:])[-400:]
+
+
+def ending(returncode: int, stderr: bytes) -> str:
+    """How a process ended and its last words."""
+    how = f"was killed by signal {-returncode}" if returncode < 0 else f"exited with status {returncode}"
+    words = last_words(stderr)
+    return f"{how}: {words}" if words else how
+
+
+def _command_line(command: str) -> list[str]:
+    """The words of a command; files named relative to here are made absolute, since the engine runs elsewhere."""
+    program, *arguments = shlex.split(command)
+    program = shutil.which(program) or program
+    return [os.path.abspath(word) if Path(word).is_file() else word for word in (program, *arguments)]
+
+
+def run_command(spec: str, observed: Path, timeout_s: float, environment: Mapping[str, str]) -> str:
+    """Runs a `cmd:` engine on a copy of `observed/` and returns what it printed."""
+    words = [*_command_line(spec.removeprefix(COMMAND)), str(observed)]
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=observed.parent,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NoAnswerError(f"cannot start {words[0]}: {error.strerror or error}") from error
+    try:
+        printed, stderr = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise NoAnswerError(f"timed out after {timeout_s:g} s") from error
+    finally:
+        stop(process)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+    if process.returncode != 0:
+        raise NoAnswerError(ending(process.returncode, stderr))
+    return printed.decode(errors="replace")

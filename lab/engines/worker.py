@@ -1,0 +1,64 @@
+"""The process a Python engine runs in: `python -m lab.engines.worker NAME`, one JSON line per case each way.
+
+In: `{"observed": "<directory>"}`. Out: `{"diagnosis": {…}}` or `{"error": "<reason>"}`.
+The engine is loaded once and kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TextIO
+
+from lab.contracts import Diagnosis
+from lab.engines import Engine, load_engine
+
+
+def protocol_streams() -> tuple[TextIO, TextIO]:
+    """Takes stdin and stdout away from the engine: it reads nothing, and what it prints goes to stderr.
+
+    Done on file descriptors, so that printing from C code or a child process cannot corrupt the protocol either.
+    """
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def reason(error: BaseException) -> str:
+    """An exception in one line with the place it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"raised {type(error).__name__}: {error}{where}"
+
+
+def answer(engine: Engine, observed: Path) -> str:
+    """One answer line. Whatever the engine raises, sys.exit included, is its answer."""
+    try:
+        diagnosis: object = engine(observed)
+        if not isinstance(diagnosis, Diagnosis):
+            return json.dumps({"error": f"returned a {type(diagnosis).__name__}, expected a Diagnosis"})
+        return json.dumps({"diagnosis": diagnosis.to_json()})
+    except (Exception, SystemExit) as error:
+        return json.dumps({"error": reason(error)})
+
+
+def main() -> None:
+    """Serves until stdin ends."""
+    requests, answers = protocol_streams()
+    try:
+        engine = load_engine(sys.argv[1])
+    except Exception as error:
+        sys.exit(f"cannot load engine {sys.argv[1]!r}: {error}")
+    for line in requests:
+        print(answer(engine, Path(json.loads(line)["observed"])), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

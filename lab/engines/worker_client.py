@@ -1,0 +1,73 @@
+"""The lab's end of a worker process: started once per engine, asked case by case, killed when it does not answer."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from lab.engines.processes import NoAnswerError, ending, stop
+
+
+class Worker:
+    """One engine in one process. After a NoAnswerError check `alive`: a dead worker is not asked again."""
+
+    def __init__(self, name: str, home: Path, environment: Mapping[str, str]) -> None:
+        self._log = (home / "stderr.log").open("w+b")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lab.engines.worker", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=home,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the worker has no pipes")
+        self._requests: IO[bytes] = self._process.stdin
+        self._answers: IO[bytes] = self._process.stdout
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.alive = True
+
+    def _read(self) -> None:
+        for line in self._answers:
+            self._lines.put(line)
+        self._lines.put(b"")
+
+    def ask(self, observed: Path, timeout_s: float) -> dict[str, Any]:
+        """The worker's answer object, or NoAnswerError with the reason; a worker that died or hung is closed."""
+        start = self._log.seek(0, 2)
+        with suppress(OSError):  # it is gone; the reader says so below
+            self._requests.write(json.dumps({"observed": str(observed)}).encode() + b"\n")
+            self._requests.flush()
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            self.close()
+            raise NoAnswerError(f"timed out after {timeout_s:g} s") from None
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        returncode = self._process.wait()
+        self._log.seek(start)
+        stderr = self._log.read()
+        self.close()
+        raise NoAnswerError(ending(returncode, stderr))
+
+    def close(self) -> None:
+        """Kills the process and what it started; safe to repeat."""
+        self.alive = False
+        stop(self._process)
+        self._reader.join()
+        for stream in (self._requests, self._answers, self._log):
+            with suppress(OSError):  # an unsent request to a process that is gone
+                stream.close()

@@ -1,0 +1,70 @@
+"""Runs the graders over a case and composes what they say. Ours are found like a stranger's: by entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib.metadata import entry_points
+from typing import Any
+
+from lab.contracts import SCHEMA_VERSION, Case, Grade, Grader, Outcome, compose
+from lab.errors import LabError, UserError
+
+GRADER_GROUP = "lab.graders"
+
+DECIDING = frozenset({"culprit", "false-alarm", "decoy-blamed"})
+"""The axes that decide a case: the right element first, no alarm without a fault, no blame for a benign event.
+
+The other axes are reported, and a suite may set thresholds on them. They don't decide because they refine an answer
+that already sends the right people to the right place, and because plug-in graders must not change old verdicts.
+"""
+
+
+class GraderError(LabError):
+    """A grader broke its contract: an internal error under the grader's name, never a pass."""
+
+
+def registered_graders() -> dict[str, Grader]:
+    """Every installed grader by name, sorted."""
+    return {entry.name: entry.load() for entry in sorted(entry_points(group=GRADER_GROUP), key=lambda e: e.name)}
+
+
+def grade(case: Case, graders: Mapping[str, Grader] | None = None) -> list[Grade]:
+    """The grades of every axis that applies. Raises GraderError when a grader raises or returns something else."""
+    grades = []
+    for name, grader in (registered_graders() if graders is None else graders).items():
+        try:
+            result = grader(case)
+        except Exception as error:
+            raise GraderError(f"grader {name!r} failed: {type(error).__name__}: {error}") from error
+        if result is None:
+            continue
+        if not isinstance(result, Grade) or result.grader != name:
+            raise GraderError(f"grader {name!r} returned {result!r}, expected a Grade of that name or None")
+        if (result.value is None) != (result.outcome is Outcome.INCONCLUSIVE):
+            raise GraderError(f"grader {name!r} returned value {result.value} with outcome {result.outcome}")
+        if result.value is not None and not 0 <= result.value <= 1:
+            raise GraderError(f"grader {name!r} returned value {result.value}, expected 0 to 1")
+        grades.append(result)
+    return grades
+
+
+def verdict(grades: Iterable[Grade]) -> Outcome:
+    """Worst of the deciding axes; inconclusive when none of them applied."""
+    return compose([g.outcome for g in grades if g.grader in DECIDING])
+
+
+def grades_to_json(grades: Iterable[Grade]) -> dict[str, Any]:
+    """The contents of `grades/<engine>.json`."""
+    listed = list(grades)
+    return {"schema_version": SCHEMA_VERSION, "verdict": str(verdict(listed)), "grades": [asdict(g) for g in listed]}
+
+
+def grades_from_json(data: Any) -> list[Grade]:
+    """Reads what `grades_to_json` wrote; UserError when it is something else."""
+    try:
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise UserError(f"grades have schema_version {data['schema_version']!r}, expected {SCHEMA_VERSION}")
+        return [Grade(**{**item, "outcome": Outcome(item["outcome"])}) for item in data["grades"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"not a grades file: {type(error).__name__}: {error}") from error

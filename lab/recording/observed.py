@@ -1,0 +1,115 @@
+"""`observed/`: everything an engine may see, in memory or on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lab.errors import Problem, UserError
+from lab.recording.schema import TABLES
+
+_ARROW = {"float": pa.float64(), "int": pa.int64(), "string": pa.string()}
+
+
+@dataclass
+class Observed:
+    """What could be observed of one run. `reference` maps file names to JSON content or to a table."""
+
+    system: Mapping[str, Any]
+    tables: dict[str, pa.Table]
+    changes: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A table as a data frame; empty with the documented columns where the system has no such table."""
+        if name not in self._frames:
+            table = self.tables.get(name)
+            empty = pd.DataFrame({c.name: [] for c in TABLES.get(name, ()) if "*" not in c.name})
+            self._frames[name] = empty if table is None else table.to_pandas()
+        return self._frames[name]
+
+    def reference_frame(self, name: str) -> pd.DataFrame | None:
+        """A reference table as a data frame, None where there is none."""
+        table = self.reference.get(f"{name}.parquet")
+        return None if table is None else table.to_pandas()
+
+    @property
+    def end_s(self) -> float:
+        """Length of the recording in scenario seconds."""
+        return float(self.system["duration_s"])
+
+    def write(self, directory: Path) -> None:
+        """Writes all files; the bytes depend on the content alone."""
+        directory.mkdir(parents=True)
+        _write_json(directory / "system.json", self.system)
+        for name, table in self.tables.items():
+            _write_table(directory / f"{name}.parquet", table)
+        for name, entries in (("changes", self.changes), ("alerts", self.alerts)):
+            lines = [json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n" for entry in entries]
+            (directory / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        (directory / "reference").mkdir()
+        for name, content in self.reference.items():
+            path = directory / "reference" / name
+            if name.endswith(".json"):
+                _write_json(path, content)
+            else:
+                _write_table(path, content)
+
+
+def load_observed(directory: Path) -> Observed:
+    """Reads `observed/`; UserError where it is not one."""
+    if not (directory / "system.json").is_file():
+        raise UserError(Problem("not a recording", str(directory), expected="a directory with system.json in it"))
+    system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
+    tables = {name: pq.read_table(directory / f"{name}.parquet") for name in TABLES if (directory / f"{name}.parquet").is_file()}
+    reference: dict[str, Any] = {}
+    for path in sorted((directory / "reference").glob("*")):
+        reference[path.name] = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else pq.read_table(path)
+    return Observed(system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference)
+
+
+def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
+    """An Arrow table of a documented form: types as in `schema`, NaN and None as null where allowed."""
+    documented = {c.name: c for c in TABLES[name]}
+    arrays, names = [], []
+    for column, values in columns.items():
+        spec = documented.get(column) or documented[column.split(".")[0] + ".*"]
+        arrays.append(_array(values, spec.type))
+        names.append(column)
+    return pa.table(arrays, names=names)
+
+
+def _array(values: Any, kind: str) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
+    if kind == "category":
+        codes = pd.Categorical(values)
+        categories = pa.array([str(c) for c in codes.categories], pa.string())
+        indices = pa.array(codes.codes, pa.int32(), mask=codes.codes < 0)
+        return pa.DictionaryArray.from_arrays(indices, categories)
+    if kind == "float":
+        narrow = getattr(values, "dtype", None) == "float32"
+        return pa.array(values, pa.float32() if narrow else pa.float64(), from_pandas=True)
+    return pa.array(values, _ARROW[kind])
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    # No metadata of pandas or of the writing library's schema: bytes must follow from content alone.
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", compression_level=1, store_schema=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

@@ -1,0 +1,66 @@
+"""Service level indicators of the entry point, and the alerts that follow from them: one function for every testbed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.topology import System
+
+CLICK_WINDOW_S = 30.0
+
+
+def sli_series(metrics: pd.DataFrame, users: str, entry: str) -> pd.DataFrame:
+    """SLIs by interval end (index `time_s`): error_ratio, latency_p95_s, click_through_ratio (over 30 s).
+
+    Errors and latency are what users saw; an interval without a sample is missing.
+    """
+    mine = metrics[(metrics["service.name"] == users) & (metrics["peer.service"] == entry)]
+    wide = mine.pivot_table(index="time_s", columns="metric", values="value", observed=True)
+    empty = pd.Series(np.nan, index=wide.index)
+    requests = wide.get("client.request.count", empty)
+    slis = pd.DataFrame(
+        {
+            "error_ratio": wide.get("client.error.count", empty) / requests.where(requests > 0),
+            "latency_p95_s": wide.get("client.request.duration.p95", empty),
+        }
+    )
+    shown = metrics[metrics["metric"].isin(["recommendation.impression.count", "recommendation.click.count"])]
+    if len(shown):
+        counts = shown.pivot_table(index="time_s", columns="metric", values="value", observed=True)
+        interval_s = float(np.median(np.diff(counts.index))) if len(counts) > 1 else CLICK_WINDOW_S
+        rolling = counts.rolling(max(1, round(CLICK_WINDOW_S / interval_s)), min_periods=1).sum()
+        impressions = rolling["recommendation.impression.count"]
+        slis = slis.join(
+            (rolling["recommendation.click.count"] / impressions.where(impressions > 0)).rename("click_through_ratio"),
+            how="outer",
+        )
+    return slis
+
+
+def alerts(slis: pd.DataFrame, system: System) -> list[dict[str, Any]]:
+    """Alert transitions in time order: an SLO fires once its condition held for `for`, and resolves when it ends."""
+    found: list[dict[str, Any]] = []
+    for slo in system.slos:
+        if slo.sli not in slis:
+            continue
+        since: float | None = None
+        firing = False
+        for time_s, value in slis[slo.sli].dropna().items():
+            at = float(str(time_s))
+            if slo.holds(value):
+                since = at if since is None else since
+                if not firing and at - since >= slo.for_s:
+                    firing = True
+                    found.append(_alert(at, slo.name, system.entry, "firing", value))
+            else:
+                if firing:
+                    found.append(_alert(at, slo.name, system.entry, "resolved", value))
+                since, firing = None, False
+    return sorted(found, key=lambda a: (a["time_s"], a["slo"]))
+
+
+def _alert(time_s: float, slo: str, entry: str, state: str, value: float) -> dict[str, Any]:
+    return {"time_s": time_s, "slo": slo, "service.name": entry, "state": state, "value": round(float(value), 6)}

@@ -1,0 +1,223 @@
+"""What no single field can tell: whether faults, targets, windows, levers and load fit together and fit the system.
+
+The checks read the plain data and take what they can from it, so that they also run on a file in which other
+things are wrong: all problems of a file come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.errors import Problem, UserError, nearest
+from lab.faults import FaultType, fault_types
+from lab.scenario.model import MAX_REQUESTS, MAX_USES
+from lab.testbeds.plan import pulls
+from lab.topology import System
+from lab.units import duration_s, format_duration, rate_per_s
+from lab.yamlmodel import check
+from lab.yamlsource import Document, KeyPath
+
+# Windows given in decimal fractions may miss each other by a rounding error.
+_ROUNDING_S = 1e-6
+
+
+@dataclass(slots=True)
+class _Use:
+    """A fault or decoy as far as the file tells; None is what it does not tell."""
+
+    path: KeyPath
+    id: str | None
+    at_s: float | None
+    end_s: float | None
+    kind: FaultType | None = None
+    target: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class CrossChecks:
+    """Runs all checks on construction; `parameters` holds the validated `with:` by the path of the use."""
+
+    document: Document
+    system: System | None
+    problems: list[Problem] = field(default_factory=list)
+    parameters: dict[KeyPath, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        length_s = self._quantity(("duration",), duration_s)
+        uses = [self._use(path, length_s) for path in self._mappings("faults", "decoys")]
+        self._check_ids(uses)
+        for use in uses:
+            self._check_window(use, length_s)
+        self._check_levers(uses)
+        self._check_load(length_s)
+        self._check_slis()
+
+    def _mappings(self, *sections: str) -> Iterator[KeyPath]:
+        for section in sections:
+            items = self.document.get((section,))
+            for i, item in enumerate(items[:MAX_USES] if isinstance(items, list) else []):
+                if isinstance(item, dict):
+                    yield section, i
+
+    def _text(self, path: KeyPath) -> str | None:
+        value = self.document.get(path)
+        return value if isinstance(value, str) else None
+
+    def _quantity(self, path: KeyPath, parse: Callable[[Any], float]) -> float | None:
+        try:
+            return parse(self.document.get(path))
+        except ValueError:
+            return None
+
+    def _report(self, path: KeyPath, what: str, seen: str = "", expected: str = "", hint: str = "") -> None:
+        self.problems.append(self.document.problem(path, what, seen=seen, expected=expected, hint=hint))
+
+    def _use(self, path: KeyPath, length_s: float | None) -> _Use:
+        at_s, for_s = (self._quantity((*path, key), duration_s) for key in ("at", "for"))
+        end_s = None if at_s is None or for_s is None else at_s + for_s
+        if path[0] == "decoys" and (*path, "for") not in self.document.values:
+            end_s = length_s
+        use = _Use(path, self._text((*path, "id")), at_s, end_s)
+        use.kind = self._kind(path)
+        use.target = self._target(path, use.kind)
+        if use.kind and isinstance(self.document.get((*path, "with")), dict | None):
+            parameters, problems = check(self.document, use.kind.parameters, (*path, "with"))
+            self.problems += problems
+            if parameters is not None:
+                use.parameters = self.parameters[path] = parameters.model_dump()
+        return use
+
+    def _kind(self, path: KeyPath) -> FaultType | None:
+        name, types = self._text((*path, "type")), fault_types()
+        if name is None:
+            return None
+        decoy_wanted = path[0] == "decoys"
+        word = "decoy" if decoy_wanted else "fault"
+        if name not in types:
+            hint = nearest(name, (n for n, kind in types.items() if kind.is_decoy == decoy_wanted))
+            self._report((*path, "type"), f"unknown {word} {name!r}", hint=hint)
+            return None
+        if types[name].is_decoy != decoy_wanted:
+            other = "fault" if decoy_wanted else "decoy"
+            hint = f"list it under {other}s"
+            self._report((*path, "type"), f"{name!r} is a {other}, not a {word}", expected=f"a {word}", hint=hint)
+        return types[name]
+
+    def _target(self, path: KeyPath, kind: FaultType | None) -> str | None:
+        name = self._text((*path, "target"))
+        if name is None or self.system is None:
+            return None
+        elements = self.system.elements()
+        fitting = [n for n, k in elements.items() if kind is None or _fits(kind, k)]
+        if name in fitting:
+            return name
+        place, system = (*path, "target"), self.system.name
+        if name not in elements:
+            what = "link" if "->" in name else "component"
+            self._report(place, f"system {system!r} has no {what} {name!r}", hint=nearest(name, fitting or elements))
+        elif kind is not None:
+            expected = "a " + " or ".join(sorted(kind.target_kinds))
+            hint = f"in {system!r}: {', '.join(fitting) or 'none'}"
+            what = f"{kind.name!r} has no effect on {name!r}"
+            self._report(place, what, seen=f"a {elements[name]}", expected=expected, hint=hint)
+        return None
+
+    def _check_ids(self, uses: list[_Use]) -> None:
+        first: dict[str, _Use] = {}
+        for use in uses:
+            if use.id is None:
+                continue
+            if use.id in first:
+                line, column = self.document.values[*first[use.id].path, "id"]
+                hint = f"it is first given at line {line}, column {column}"
+                self._report((*use.path, "id"), f"duplicate id {use.id!r}", hint=hint)
+            first.setdefault(use.id, use)
+
+    def _check_window(self, use: _Use, length_s: float | None) -> None:
+        if self._quantity((*use.path, "for"), duration_s) == 0:
+            self._report((*use.path, "for"), "the window has no length", expected="a duration longer than 0s")
+        if use.at_s is None or length_s is None:
+            return
+        length = format_duration(length_s)
+        if use.at_s >= length_s:
+            seen, expected = format_duration(use.at_s), f"a time before {length}, the duration"
+            self._report((*use.path, "at"), "it begins past the end of the scenario", seen=seen, expected=expected)
+        elif use.end_s is not None and use.end_s > length_s + _ROUNDING_S:
+            seen = f"{format_duration(use.at_s)} + {format_duration(use.end_s - use.at_s)}"
+            seen += f" = {format_duration(use.end_s)}"
+            what, expected = "it lasts past the end of the scenario", f"an end by {length}, the duration"
+            self._report((*use.path, "for"), what, seen=seen, expected=expected)
+
+    def _check_levers(self, uses: list[_Use]) -> None:
+        holders: dict[tuple[str, str], list[_Use]] = {}
+        for use in uses:
+            for lever in dict.fromkeys(self._pulls(use)):
+                earlier = holders.setdefault(lever, [])
+                other = next((o for o in earlier if _overlap(o, use)), None)
+                if other is not None and other.at_s is not None and other.end_s is not None:
+                    line, _ = self.document.values[other.path]
+                    seen = f"{lever[0]} on {lever[1]}, held by {other.id!r} (line {line})"
+                    seen += f" from {format_duration(other.at_s)} to {format_duration(other.end_s)}"
+                    expected = "windows that do not overlap, or another lever"
+                    self._report((*use.path, "at"), "two uses of one lever overlap", seen=seen, expected=expected)
+                earlier.append(use)
+
+    def _pulls(self, use: _Use) -> tuple[tuple[str, str], ...]:
+        if self.system is None or use.kind is None or use.target is None or use.parameters is None:
+            return ()
+        try:
+            return pulls(use.kind, use.target, use.parameters, self.system)
+        except UserError as error:
+            # The target's kind is right, so what the testbed refuses comes from the parameters.
+            for problem in error.problems:
+                self._report((*use.path, "with"), f"{use.kind.name!r} cannot be planned: {problem.what}")
+            return ()
+
+    def _check_load(self, length_s: float | None) -> None:
+        stages = self.document.get(("load", "stages"))
+        count = len(stages) if isinstance(stages, list) else 0
+        lengths = [self._quantity(("load", "stages", i, "for"), duration_s) for i in range(count)]
+        rates = [self._quantity(("load", "stages", i, "rate"), rate_per_s) for i in range(count)]
+        total_s, requests = 0.0, 0.0
+        for stage_s, rate in zip(lengths, rates, strict=True):
+            total_s += stage_s or 0.0
+            requests += (stage_s or 0.0) * (rate or 0.0)
+        if requests > MAX_REQUESTS:
+            seen, expected = f"{requests:.0f} over all stages", f"at most {MAX_REQUESTS}"
+            self._report(("load", "stages"), "too many requests", seen=seen, expected=expected)
+        if length_s is None:
+            return
+        if count and None not in lengths and abs(total_s - length_s) > _ROUNDING_S:
+            seen, expected = f"{format_duration(total_s)} in all", f"{format_duration(length_s)}, the duration"
+            self._report(("load", "stages"), "the stages do not add up to the duration", seen=seen, expected=expected)
+        limit_s = self._quantity(("safety", "max_duration"), duration_s)
+        if limit_s is not None and length_s > limit_s:
+            expected = f"at most {format_duration(limit_s)}"
+            what = "the duration is longer than safety.max_duration"
+            self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
+
+    def _check_slis(self) -> None:
+        if self.system is None or self.system.world is not None:
+            return
+        places: tuple[KeyPath, ...] = (("steady_state",), ("safety", "stop_when"))
+        for path in places:
+            bounds = self.document.get(path)
+            for i in range(len(bounds) if isinstance(bounds, list) else 0):
+                if self._text((*path, i, "sli")) == "click_through_ratio":
+                    what = f"system {self.system.name!r} has no click_through_ratio: it has no world"
+                    self._report((*path, i, "sli"), what, expected="error_ratio or latency_p95_s")
+
+
+def _fits(kind: FaultType, element_kind: str) -> bool:
+    """Whether a fault takes elements of this kind; `component` stands for all that serve requests."""
+    serves = element_kind not in ("users", "job", "link")
+    return element_kind in kind.target_kinds or ("component" in kind.target_kinds and serves)
+
+
+def _overlap(one: _Use, other: _Use) -> bool:
+    if one.at_s is None or one.end_s is None or other.at_s is None or other.end_s is None:
+        return False
+    return max(one.at_s, other.at_s) < min(one.end_s, other.end_s) - _ROUNDING_S

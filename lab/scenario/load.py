@@ -1,0 +1,68 @@
+"""Scenario files read, validated and checked against their system, every problem of a file at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import Problem, UserError
+from lab.scenario.checks import CrossChecks
+from lab.scenario.files import find_file, load_system
+from lab.scenario.model import Scenario
+from lab.topology import System
+from lab.yamlmodel import check, in_file_order
+from lab.yamlsource import Document, read_yaml
+
+SUFFIX = ".scenario.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScenario:
+    """A scenario that can be run: its system, and the file it came from with its exact text."""
+
+    scenario: Scenario
+    system: System
+    path: Path
+    text: str
+
+
+def load_scenario(path_or_name: str | Path) -> LoadedScenario:
+    """Loads a scenario file, or a shipped scenario by a name such as `recommender/stale-cache`.
+
+    The parameters of its faults and decoys are validated values, defaults included. Raises UserError with every
+    problem of the file.
+    """
+    path = find_file(path_or_name, SUFFIX, "scenario")
+    document = read_yaml(path)
+    scenario, problems = check(document, Scenario)
+    system, system_problems = _system(document, path.parent)
+    checks = CrossChecks(document, system)
+    problems += system_problems + checks.problems
+    if scenario is None or system is None or problems:
+        raise UserError(in_file_order(problems))
+    uses = {
+        section: tuple(
+            use.model_copy(update={"parameters": checks.parameters[section, i]})
+            for i, use in enumerate(getattr(scenario, section))
+        )
+        for section in ("faults", "decoys")
+    }
+    return LoadedScenario(scenario.model_copy(update=uses), system, path, document.text)
+
+
+def _system(document: Document, directory: Path) -> tuple[System | None, list[Problem]]:
+    name = document.get(("system",))
+    if not isinstance(name, str):
+        return None, []
+    try:
+        return load_system(name, directory), []
+    except UserError as error:
+        # A problem inside the system's own file keeps its place; an unknown system is located in the scenario.
+        return None, [
+            problem
+            if problem.line
+            else document.problem(
+                ("system",), problem.what, seen=problem.file, expected=problem.expected, hint=problem.hint
+            )
+            for problem in error.problems
+        ]

@@ -1,0 +1,126 @@
+"""The scenario file as data: load, faults, decoys, grading, training text, safety (`*.scenario.yaml`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from lab.topology import Name, SliBound, Strict
+from lab.units import MAX_DURATION_S, Duration, Rate
+
+MIN_DURATION_S = 30.0
+MAX_RATE_PER_S = 10_000.0
+MAX_REQUESTS = 5_000_000
+MAX_STAGES = 100
+MAX_USES = 100
+MAX_SEED = 2**63
+
+_KEBAB = r"[a-z0-9]+(-[a-z0-9]+)*"
+
+
+def _kebab(value: str) -> str:
+    if len(value) > 80 or not re.fullmatch(_KEBAB, value):
+        raise ValueError("expected a name in small letters, digits and hyphens, at most 80 characters")
+    return value
+
+
+KebabName = Annotated[
+    str, AfterValidator(_kebab), WithJsonSchema({"type": "string", "pattern": f"^{_KEBAB}$", "maxLength": 80})
+]
+"""The name of a scenario or suite: it becomes part of paths and reports."""
+
+
+class Stage(Strict):
+    """A stretch of the load with one arrival rate of requests per second."""
+
+    for_s: Annotated[Duration, Field(gt=0)] = Field(alias="for")
+    rate_per_s: Annotated[Rate, Field(le=MAX_RATE_PER_S)] = Field(alias="rate")
+
+
+class Load(Strict):
+    """The arrivals: stages one after the other, which together last as long as the scenario."""
+
+    stages: tuple[Stage, ...] = Field(min_length=1, max_length=MAX_STAGES)
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all stages together."""
+        return sum(stage.for_s for stage in self.stages)
+
+    @property
+    def requests(self) -> float:
+        """Requests expected over all stages."""
+        return sum(stage.rate_per_s * stage.for_s for stage in self.stages)
+
+
+class FaultUse(Strict):
+    """One fault injected into one element from `at` for the time `for`.
+
+    `parameters` are as written in the file until the scenario is loaded, and then validated values with defaults.
+    """
+
+    id: Name
+    type: str
+    target: str
+    at_s: Duration = Field(alias="at")
+    for_s: Duration = Field(alias="for")
+    parameters: Mapping[str, Any] = Field(default={}, alias="with")
+
+
+class DecoyUse(Strict):
+    """One benign event placed to mislead; without `for` it lasts until the end."""
+
+    id: Name
+    type: str
+    target: str
+    at_s: Duration = Field(alias="at")
+    for_s: Duration | None = Field(default=None, alias="for")
+    parameters: Mapping[str, Any] = Field(default={}, alias="with")
+
+
+class GradingModel(Strict):
+    """How strictly to grade: rank depth, and tolerance around the true onset."""
+
+    top_k: int = Field(default=3, ge=1, le=10)
+    onset_within_s: Duration = Field(default=60.0, alias="onset_within")
+
+
+class Training(Strict):
+    """What a trainee is told: the brief at the start, hints one at a time."""
+
+    brief: str = ""
+    hints: tuple[str, ...] = ()
+
+
+class StopWhen(SliBound):
+    """A condition that aborts a run once it has held for `for`."""
+
+    for_s: Duration = Field(alias="for")
+
+
+class Safety(Strict):
+    """What a run must never exceed."""
+
+    max_duration_s: Duration = Field(default=MAX_DURATION_S, alias="max_duration")
+    stop_when: tuple[StopWhen, ...] = ()
+
+
+class Scenario(Strict):
+    """One scenario file. No faults: the scenario is a control."""
+
+    schema_version: Literal[1]
+    name: KebabName
+    title: str = ""
+    system: str
+    seed: int = Field(default=0, ge=0, lt=MAX_SEED)
+    duration_s: Annotated[Duration, Field(ge=MIN_DURATION_S)] = Field(alias="duration")
+    load: Load
+    faults: tuple[FaultUse, ...] = Field(default=(), max_length=MAX_USES)
+    decoys: tuple[DecoyUse, ...] = Field(default=(), max_length=MAX_USES)
+    steady_state: tuple[SliBound, ...] = ()
+    grading: GradingModel = Field(default_factory=GradingModel)
+    training: Training = Field(default_factory=Training)
+    safety: Safety = Field(default_factory=Safety)

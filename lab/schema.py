@@ -1,0 +1,84 @@
+"""JSON Schema of the lab's files, generated from the models that read them, for editors and other tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from lab.faults import FaultType, fault_types
+from lab.scenario import Scenario
+from lab.suite import Suite
+from lab.topology import System
+from lab.units import format_duration
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_QUANTITY = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["1%", "250ms"]}]}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The schema of each kind of file by name: scenario (with all registered faults), suite, system."""
+    scenario = _schema(Scenario, "scenario")
+    faults = {name: kind for name, kind in fault_types().items() if not kind.is_decoy}
+    decoys = {name: kind for name, kind in fault_types().items() if kind.is_decoy}
+    _describe_types(scenario, "FaultUse", faults)
+    _describe_types(scenario, "DecoyUse", decoys)
+    return {"scenario": scenario, "suite": _schema(Suite, "suite"), "system": _schema(System, "system")}
+
+
+def write_schemas(directory: Path) -> tuple[Path, ...]:
+    """Writes `<name>.v1.json` for each schema into a directory and returns the paths."""
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, schema in schemas().items():
+        paths.append(directory / f"{name}.v1.json")
+        paths[-1].write_text(json_text(schema), encoding="utf-8")
+    return tuple(paths)
+
+
+def json_text(schema: dict[str, Any]) -> str:
+    """A schema as it is written to its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(model: type[BaseModel], name: str) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True)
+    _write_as_people_do(schema)
+    return {"$schema": _DIALECT, **schema, "title": f"Chaos lab {name} file, version 1"}
+
+
+def _write_as_people_do(part: Any) -> None:
+    """Durations and rates are kept as numbers and written with units: their defaults and limits follow."""
+    if isinstance(part, list):
+        for item in part:
+            _write_as_people_do(item)
+    if not isinstance(part, dict):
+        return
+    if part.get("type") == "string" and isinstance(part.get("default"), float):
+        is_rate = "/" in part.get("pattern", "")
+        part["default"] = f"{part['default']:g}/s" if is_rate else format_duration(part["default"])
+    properties = part.get("properties", {})
+    if "sli" in properties:
+        for side in ("above", "below"):
+            properties[side] = _QUANTITY
+    for value in part.values():
+        _write_as_people_do(value)
+
+
+def _describe_types(schema: dict[str, Any], use: str, kinds: dict[str, FaultType]) -> None:
+    """Lists the types of a fault or decoy, and for each type the parameters that `with` takes."""
+    definition = schema["$defs"][use]
+    definition["properties"]["type"] = {"title": "Type", "type": "string", "enum": list(kinds)}
+    definition["allOf"] = []
+    for name, kind in kinds.items():
+        prefix = kind.parameters.__name__
+        parameters = kind.parameters.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
+        _write_as_people_do(parameters)
+        for inner, body in parameters.pop("$defs", {}).items():
+            schema["$defs"][f"{prefix}.{inner}"] = body
+        then: dict[str, Any] = {"description": kind.doc, "properties": {"with": parameters}}
+        if parameters.get("required"):
+            then["required"] = ["with"]
+        definition["allOf"].append({"if": {"properties": {"type": {"const": name}}}, "then": then})

@@ -1,0 +1,74 @@
+"""Signals: documented time series computed from `observed/` alone. Engines cite them, graders recompute them.
+
+`lab.signals.catalogue` lists every signal; each module computes those of one kind of telemetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.signals.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from lab.recording.observed import Observed
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One signal of one subject. `times_s` are interval ends, `values` has NaN where nothing was observed."""
+
+    signal: str
+    subject: str
+    times_s: Floats
+    values: Floats
+
+
+class SignalTable:
+    """All signals of one recording, by (signal, subject)."""
+
+    def __init__(self, series: list[Series]) -> None:
+        self._series = {(s.signal, s.subject): s for s in series}
+
+    def get(self, signal: str, subject: str) -> Series | None:
+        """One series, None where the recording has no such signal or subject."""
+        return self._series.get((signal, subject))
+
+    def names(self) -> set[str]:
+        """Signal names present."""
+        return {signal for signal, _ in self._series}
+
+    def subjects(self, signal: str) -> list[str]:
+        """Subjects of a signal, sorted."""
+        return sorted(subject for name, subject in self._series if name == signal)
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self._series.values())
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+
+def compute_signals(observed: Observed) -> SignalTable:
+    """Every signal that the recording's telemetry allows."""
+    from lab.signals import content, telemetry
+
+    grid = telemetry.Grid(observed)
+    series = [*telemetry.series(observed, grid), *content.series(observed, grid)]
+    unknown = {s.signal for s in series} - set(CATALOGUE)
+    assert not unknown, unknown
+    return SignalTable([s for s in series if not np.isnan(s.values).all()])
+
+
+def load_signals(directory: Path) -> SignalTable:
+    """Signals of an `observed/` directory; UserError where it is not one."""
+    from lab.recording.observed import load_observed
+
+    return compute_signals(load_observed(directory))

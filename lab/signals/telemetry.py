@@ -1,0 +1,150 @@
+"""Signals from metrics and spans: per link and per component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lab.recording.observed import Observed
+from lab.recording.slis import sli_series
+from lab.signals import Series
+
+Array = npt.NDArray[Any]
+
+
+class Grid:
+    """The scrape intervals of a recording: `ends_s`, and the interval of any time."""
+
+    def __init__(self, observed: Observed) -> None:
+        self.interval_s = float(observed.system["scrape_interval_s"])
+        self.count = int(observed.end_s / self.interval_s)
+        self.ends_s = np.arange(1, self.count + 1) * self.interval_s
+
+    def bins(self, times_s: Array) -> Array:
+        """Interval index of each time; `count` for times past the last interval."""
+        return np.minimum((np.asarray(times_s) / self.interval_s).astype(np.int64), self.count)
+
+    def sums(self, bins: Array, weights: Array | None = None) -> Array:
+        """Sum (or count) per interval."""
+        return np.bincount(bins, weights, minlength=self.count + 1)[: self.count].astype(float)
+
+    def series(self, signal: str, subject: str, values: Array) -> Series:
+        return Series(signal, subject, self.ends_s, np.asarray(values, float))
+
+
+class _Metrics:
+    """Metric values by (component, metric, peer, attribute) on the grid; NaN where a sample is missing."""
+
+    def __init__(self, frame: pd.DataFrame, grid: Grid) -> None:
+        self._grid = grid
+        self._values: dict[tuple[Any, ...], Array] = {}
+        keys = ["service.name", "metric", "peer.service", "attribute"]
+        at = np.rint(frame["time_s"].to_numpy() / grid.interval_s).astype(np.int64) - 1
+        codes = [pd.Categorical(frame[k]) for k in keys]
+        packed = np.zeros(len(frame), np.int64)
+        for code in codes:
+            packed = packed * (len(code.categories) + 1) + (code.codes.astype(np.int64) + 1)
+        order = np.argsort(packed, kind="stable")
+        values = frame["value"].to_numpy()
+        for rows in np.split(order, np.flatnonzero(np.diff(packed[order])) + 1):
+            if len(rows):
+                name = tuple("" if c.codes[rows[0]] < 0 else c.categories[c.codes[rows[0]]] for c in codes)
+                series = np.full(grid.count, np.nan)
+                kept = at[rows] < grid.count
+                series[at[rows][kept]] = values[rows][kept]
+                self._values[name] = series
+        self.names = list(self._values)
+
+    def get(self, component: str, metric: str, peer: str = "", attribute: str = "") -> Array:
+        return self._values.get((component, metric, peer, attribute), np.full(self._grid.count, np.nan))
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """part / whole, NaN where nothing happened."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
+
+
+def series(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """All signals of this module."""
+    metrics = _Metrics(observed.frame("metrics"), grid)
+    yield from _slis(observed, grid)
+    for link in observed.system["links"]:
+        yield from _link(link, metrics, grid)
+    for name, component in observed.system["components"].items():
+        if component["kind"] not in ("users", "job"):
+            yield from _component(name, observed, metrics, grid)
+    for component, metric, peer, attribute in metrics.names:
+        if metric == "fallback.count":
+            used = metrics.get(component, metric, peer, attribute)
+            handled = metrics.get(component, "server.request.count")
+            yield grid.series("fallback_ratio", f"{component}.{attribute}", ratio(used, handled))
+        elif metric == "cache.hit.count":
+            hits = metrics.get(component, metric)
+            total = hits + metrics.get(component, "cache.miss.count")
+            yield grid.series("cache_hit_ratio", component, ratio(hits, total))
+        elif metric == "job.last_success.age":
+            yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
+    yield from _own_errors(observed, grid)
+
+
+def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
+    users, entry = observed.system["users"], observed.system["entry"]
+    slis = sli_series(observed.frame("metrics"), users, entry)
+    for name in ("error_ratio", "latency_p95_s"):
+        values = slis[name].reindex(grid.ends_s).to_numpy() if name in slis else np.full(grid.count, np.nan)
+        yield grid.series(name, f"{users}->{entry}", values)
+
+
+def _link(link: str, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+    caller, callee = link.split("->")
+    requests = metrics.get(caller, "client.request.count", callee)
+    p50 = metrics.get(caller, "client.request.duration.p50", callee)
+    yield grid.series("client_error_ratio", link, ratio(metrics.get(caller, "client.error.count", callee), requests))
+    yield grid.series("client_timeout_ratio", link, ratio(metrics.get(caller, "client.timeout.count", callee), requests))
+    yield grid.series("client_duration_p50_s", link, p50)
+    yield grid.series("network_time_s", link, p50 - metrics.get(callee, "server.request.duration.p50"))
+
+
+def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+    requests = metrics.get(name, "server.request.count")
+    callers = [link.split("->")[0] for link in observed.system["links"] if link.endswith(f"->{name}")]
+    attempts = sum((np.nan_to_num(metrics.get(c, "client.request.count", name)) for c in callers), np.zeros(grid.count))
+    yield grid.series("arrival_ratio", name, ratio(requests, attempts))
+    yield grid.series("server_error_ratio", name, ratio(metrics.get(name, "server.error.count"), requests))
+    yield grid.series("server_duration_p50_s", name, metrics.get(name, "server.request.duration.p50"))
+    yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))
+    yield grid.series("cpu_throttled_ratio", name, metrics.get(name, "process.cpu.throttled.ratio"))
+    yield grid.series("request_rate_per_s", name, requests / grid.interval_s)
+    elsewhere = np.zeros(grid.count)
+    for link in observed.system["links"]:
+        caller, callee = link.split("->")
+        if caller == name:
+            count = metrics.get(name, "client.request.count", callee)
+            spent = count * metrics.get(name, "client.request.duration.mean", callee)
+            elsewhere += np.where(count > 0, np.nan_to_num(spent), 0.0)
+    total = requests * metrics.get(name, "server.request.duration.mean")
+    yield grid.series("self_time_mean_s", name, ratio(np.maximum(total - elsewhere, 0.0), requests))
+
+
+def _own_errors(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """Failures that began in a component: its server spans with status error (not a failed dependency)."""
+    spans = observed.frame("spans")
+    if not len(spans):
+        return
+    server = (spans["span.kind"] == "server").to_numpy()
+    names = pd.Categorical(spans["service.name"])
+    codes = names.codes[server].astype(np.int64)
+    ends = (spans["time_s"].to_numpy() + spans["duration_s"].to_numpy())[server]
+    failed = spans["status"].isin(["error", "unavailable"]).to_numpy()[server]
+    keys = codes * (grid.count + 1) + grid.bins(np.maximum(ends, 0))
+    size = len(names.categories) * (grid.count + 1)
+    total, bad = np.bincount(keys, minlength=size), np.bincount(keys[failed], minlength=size)
+    shares = ratio(bad.astype(float), total.astype(float)).reshape(len(names.categories), grid.count + 1)
+    for i, name in enumerate(names.categories):
+        if i in set(codes.tolist()):
+            yield grid.series("own_error_ratio", name, shares[i, : grid.count])

@@ -1,0 +1,182 @@
+"""Suites: scenarios × seeds × engines, with the thresholds that decide the exit code (`*.suite.yaml`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from lab.errors import Problem, UserError, nearest
+from lab.scenario import LoadedScenario, find_file, load_scenario
+from lab.scenario.model import MAX_SEED, KebabName
+from lab.topology import Strict
+from lab.units import ratio
+from lab.yamlmodel import check, in_file_order
+from lab.yamlsource import Document, read_yaml
+
+SUFFIX = ".suite.yaml"
+MAX_SEEDS = 10_000
+METRICS = (
+    "culprit_top1",
+    "culprit_top_k",
+    "boundary",
+    "kind",
+    "onset",
+    "evidence",
+    "false_alarm_ratio",
+    "decoy_blamed_ratio",
+    "inconclusive_ratio",
+)
+"""What thresholds may be about: shares of the graded cases, 0 to 1."""
+
+_THRESHOLD = re.compile(
+    r"\s*(?:(?P<engine>[a-z][a-z0-9-]*)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A metric of one engine (None: of every engine) and the side of a value it must be on."""
+
+    engine: str | None
+    metric: str
+    op: Literal[">=", "<=", ">", "<"]
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.engine + '.' if self.engine else ''}{self.metric} {self.op} {self.value:g}"
+
+    def holds(self, measured: float) -> bool:
+        """Whether a measured value is on the right side."""
+        if self.op in (">=", "<="):
+            return measured >= self.value if self.op == ">=" else measured <= self.value
+        return measured > self.value if self.op == ">" else measured < self.value
+
+
+def parse_threshold(text: Any) -> Threshold:
+    """`culprit_top1 >= 0.85`, `false_alarm_ratio <= 5%` or `rules.kind > 0.5`; ValueError otherwise."""
+    found = _THRESHOLD.fullmatch(text) if isinstance(text, str) and len(text) < 200 else None
+    if not found:
+        raise ValueError("expected a metric, one of >= <= > <, and a share: culprit_top1 >= 0.85")
+    if found["metric"] not in METRICS:
+        raise ValueError(f"unknown metric {found['metric']!r}; {nearest(found['metric'], METRICS)}")
+    value = found["value"].strip()
+    share = ratio(value if value.endswith("%") else _number(value))
+    return Threshold(found["engine"], found["metric"], found["op"], share)  # type: ignore[arg-type]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("expected a share: 85%, or a number from 0 to 1") from None
+
+
+def expand_seeds(value: Any) -> tuple[int, ...]:
+    """Seeds from `[1, 2, 3]` or `{from: 1, count: 10}`; ValueError otherwise."""
+    seeds = value
+    if isinstance(value, dict) and set(value) == {"from", "count"} and all(type(v) is int for v in value.values()):
+        if not 1 <= value["count"] <= MAX_SEEDS:
+            raise ValueError(f"expected a count from 1 to {MAX_SEEDS}")
+        seeds = range(value["from"], value["from"] + value["count"])
+    elif not isinstance(value, list) or not value or len(value) > MAX_SEEDS or not all(type(v) is int for v in value):
+        raise ValueError("expected a list of seeds [1, 2, 3], or {from: 1, count: 10}")
+    if any(not 0 <= seed < MAX_SEED for seed in seeds):
+        raise ValueError("expected seeds from 0 to 2^63 - 1")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("expected each seed once")
+    return tuple(seeds)
+
+
+_SEED = {"type": "integer", "minimum": 0}
+_SEED_RANGE = {
+    "type": "object",
+    "properties": {"from": _SEED, "count": {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}},
+    "required": ["from", "count"],
+    "additionalProperties": False,
+}
+_SEEDS = {"anyOf": [{"type": "array", "items": _SEED, "minItems": 1, "uniqueItems": True}, _SEED_RANGE]}
+
+
+class Suite(Strict):
+    """One suite file. Without seeds every scenario runs with its own."""
+
+    schema_version: Literal[1]
+    name: KebabName
+    title: str = ""
+    scenarios: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    seeds: Annotated[tuple[int, ...], PlainValidator(expand_seeds), WithJsonSchema(_SEEDS)] = ()
+    engines: tuple[str, ...] = Field(default=("rules",), min_length=1)
+    thresholds: tuple[
+        Annotated[
+            Threshold,
+            PlainValidator(parse_threshold),
+            WithJsonSchema({"type": "string", "examples": ["culprit_top1 >= 0.85"]}),
+        ],
+        ...,
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSuite:
+    """A suite with its scenarios loaded, in the order of the file."""
+
+    suite: Suite
+    scenarios: tuple[LoadedScenario, ...]
+    path: Path
+    text: str
+
+
+def load_suite(path_or_name: str | Path) -> LoadedSuite:
+    """Loads a suite file, or a shipped suite by name; UserError with every problem of it and of its scenarios."""
+    path = find_file(path_or_name, SUFFIX, "suite")
+    document = read_yaml(path)
+    suite, problems = check(document, Suite)
+    scenarios, scenario_problems = _scenarios(document, path.parent)
+    problems += scenario_problems
+    if suite is not None:
+        problems += _engine_problems(document, suite)
+    if suite is None or problems:
+        raise UserError(in_file_order(problems))
+    return LoadedSuite(suite, scenarios, path, document.text)
+
+
+def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenario, ...], list[Problem]]:
+    names, problems = document.get(("scenarios",)), []
+    loaded: dict[str, LoadedScenario] = {}
+    for i, name in enumerate(names if isinstance(names, list) else []):
+        if not isinstance(name, str):
+            continue
+        try:
+            found = load_scenario(find_file(name, ".scenario.yaml", "scenario", directory))
+        except UserError as error:
+            problems += [_located(document, i, problem) for problem in error.problems]
+            continue
+        if found.scenario.name in loaded:
+            what = f"scenario {found.scenario.name!r} is listed twice"
+            problems.append(document.problem(("scenarios", i), what, hint="runs are told apart by scenario name"))
+        loaded.setdefault(found.scenario.name, found)
+    return tuple(loaded.values()), problems
+
+
+def _located(document: Document, index: int, problem: Problem) -> Problem:
+    """A problem inside a scenario's file keeps its place; a scenario that is not there is located in the suite."""
+    if problem.line:
+        return problem
+    what = f"{problem.what}: {problem.file}" if problem.file else problem.what
+    return document.problem(("scenarios", index), what, expected=problem.expected, hint=problem.hint)
+
+
+def _engine_problems(document: Document, suite: Suite) -> list[Problem]:
+    return [
+        document.problem(
+            ("thresholds", i),
+            f"engine {limit.engine!r} is not in this suite",
+            hint=nearest(limit.engine, suite.engines),
+        )
+        for i, limit in enumerate(suite.thresholds)
+        if limit.engine is not None and limit.engine not in suite.engines
+    ]

@@ -1,0 +1,188 @@
+"""The dry run: levers that only write down what would be done, and the plan of a scenario made with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
+
+from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.errors import UserError, nearest
+from lab.faults import FaultType, Witness, fault_type
+from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
+from lab.topology import System
+
+if TYPE_CHECKING:
+    from lab.scenario import DecoyUse, FaultUse, LoadedScenario, Scenario
+
+_PROCESSES = frozenset({"service", "database", "cache", "model", "job"})
+# The first word of a lever's name decides which elements have it.
+_ELEMENT_KINDS: Mapping[str, frozenset[str]] = {
+    "link": frozenset({"link"}),
+    "component": _PROCESSES,
+    "table": frozenset({"database"}),
+    "feed": frozenset({"job"}),
+    "cache": frozenset({"cache"}),
+    "model": frozenset({"model"}),
+    "config": _PROCESSES,
+    "population": frozenset({"users"}),
+    "changes": _PROCESSES | {"users"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAct:
+    """One thing that would be done, at a time in scenario seconds: a lever pulled or reverted, or an act."""
+
+    at_s: float
+    lever: str
+    element: str
+    value: Value
+    event: Literal["pull", "revert", "act"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario's dry run: what is done in time order, the truth it would write, and each fault's witnesses by id."""
+
+    timeline: tuple[PlannedAct, ...]
+    truth: Truth
+    witnesses: Mapping[str, tuple[Witness, ...]]
+
+
+class PlanTestbed(Testbed):
+    """A testbed that changes nothing. It refuses what the system has no lever for (UserError)."""
+
+    def __init__(self, system: System):
+        self.system = system
+        self.now_s = 0.0
+        self.acts: list[PlannedAct] = []
+        self._values: dict[tuple[str, str], Value] = {}
+
+    def read(self, lever: str, element: str) -> Value:
+        """The value last written, else the neutral one."""
+        self._check(lever, element, LEVERS)
+        return self._values.get((lever, element), self._neutral(lever, element))
+
+    def write(self, lever: str, element: str, value: Value) -> None:
+        """Remembers the value."""
+        self._check(lever, element, LEVERS)
+        self._values[lever, element] = value
+
+    def act(self, act: str, element: str, value: Value) -> None:
+        """Writes the act down."""
+        self._check(act, element, ACTS)
+        self.acts.append(PlannedAct(self.now_s, act, element, value, "act"))
+
+    def journal(self, event: str, undo: Undo, value: Value) -> None:
+        """Writes down pulls and reverts; an intent is followed by either."""
+        if event == "applied":
+            self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, value, "pull"))
+        elif event == "reverted":
+            self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, value, "revert"))
+
+    def _check(self, lever: str, element: str, known: Mapping[str, str]) -> None:
+        if lever not in known:
+            raise UserError(f"unknown lever {lever!r}; {nearest(lever, known)}")
+        family = lever.split(".", maxsplit=1)[0]
+        name, table = _split(family, element)
+        kinds = self.system.elements()
+        if name not in kinds:
+            raise UserError(f"{lever} on {element!r}: {self.system.name!r} has no {name!r}; {nearest(name, kinds)}")
+        if kinds[name] not in _ELEMENT_KINDS[family]:
+            fitting = " or ".join(sorted(_ELEMENT_KINDS[family]))
+            raise UserError(f"{lever} on {element!r}: {name!r} is of kind {kinds[name]}, not {fitting}")
+        if family == "table" and table not in self.system.components[name].tables:
+            tables = self.system.components[name].tables
+            raise UserError(f"{lever} on {element!r}: {name!r} has no table {table!r}; {nearest(table, tables)}")
+
+    def _neutral(self, lever: str, element: str) -> Value:
+        if lever == "model.deploy":
+            return {"version": 1}
+        if lever == "config.set":
+            component, _, key = element.partition("/")
+            return {"value": _configured(self.system.components[component], key)}
+        return None
+
+
+def _split(family: str, element: str) -> tuple[str, str]:
+    """The element of the system that a lever's element belongs to, and the table where there is one."""
+    if family == "table":
+        component, _, table = element.partition("/")
+        return component, table.split(".")[0]
+    if family == "config":
+        return element.partition("/")[0], ""
+    if family == "population":
+        return element.partition(".")[0], ""
+    return element, ""
+
+
+def _configured(value: Any, key: str) -> Value:
+    """What a component's configuration says for a dotted key, `default` where it says nothing."""
+    for part in key.split("."):
+        if isinstance(value, BaseModel):
+            value = getattr(value, part, None)
+        elif isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, tuple):
+            value = next((item for item in value if getattr(item, "name", None) == part), None)
+        else:
+            value = None
+    return "default" if value is None else value
+
+
+def pulls(kind: FaultType, target: str, parameters: Mapping[str, Any], system: System) -> tuple[tuple[str, str], ...]:
+    """The (lever, element) pairs that a fault or decoy pulls, in order; UserError where the system has none."""
+    testbed = PlanTestbed(system)
+    with kind.inject(testbed, target, parameters):
+        pass
+    return tuple((act.lever, act.element) for act in testbed.acts if act.event == "pull")
+
+
+def plan(loaded: LoadedScenario) -> Plan:
+    """The dry run of a scenario: nothing is started, nothing is changed."""
+    testbed = PlanTestbed(loaded.system)
+    scenario = loaded.scenario
+    uses: tuple[FaultUse | DecoyUse, ...] = (*scenario.faults, *scenario.decoys)
+    ends = [_end_s(use, scenario) for use in uses]
+    # At one instant what ends is reverted before what begins is pulled: two windows may touch on one lever.
+    moments = [(end, 0, i) for i, end in enumerate(ends)] + [(use.at_s, 1, i) for i, use in enumerate(uses)]
+    stacks = [ExitStack() for _ in uses]
+    for at_s, begins, i in sorted(moments):
+        testbed.now_s = at_s
+        if begins:
+            use = uses[i]
+            stacks[i].enter_context(fault_type(use.type).inject(testbed, use.target, use.parameters))
+        else:
+            stacks[i].close()
+    witnesses = {use.id: _witnesses(use) for use in scenario.faults}
+    return Plan(tuple(testbed.acts), _truth(scenario), witnesses)
+
+
+def _end_s(use: FaultUse | DecoyUse, scenario: Scenario) -> float:
+    return scenario.duration_s if use.for_s is None else use.at_s + use.for_s
+
+
+def _truth(scenario: Scenario) -> Truth:
+    faults = tuple(
+        TrueFault(
+            id=use.id,
+            kind=use.type,
+            culprit=use.target,
+            boundary=str(fault_type(use.type).boundary),
+            injected_s=use.at_s,
+            reverted_s=use.at_s + use.for_s,
+            witnessed_s=None,
+            parameters=use.parameters,
+        )
+        for use in scenario.faults
+    )
+    return Truth(faults, tuple(TrueDecoy(use.id, use.type, use.target, use.at_s) for use in scenario.decoys))
+
+
+def _witnesses(use: FaultUse) -> tuple[Witness, ...]:
+    names = {**use.parameters, "target": use.target}
+    return tuple(replace(w, subject=w.subject.format(**names)) for w in fault_type(use.type).witnesses)

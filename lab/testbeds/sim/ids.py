@@ -1,0 +1,66 @@
+"""Trace and span ids: hashes of what they name, so that the same request has the same id in every rerun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute  # noqa: F401  (registers pa.compute)
+
+from lab.streams import Streams
+from lab.testbeds.sim.sources import Source
+
+Array = npt.NDArray[Any]
+_HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint8).reshape(256, 2)
+
+
+def _mix(values: Array) -> Array:
+    """splitmix64's finalizer (Steele, Lea, Flood 2014): a bijection of 64-bit numbers that looks random."""
+    z = values.astype(np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+class Ids:
+    """Ids of one run, by stream name and request number (never by the order streams were opened in)."""
+
+    def __init__(self, sources: list[Source], streams: Streams) -> None:
+        keys = [streams.key("trace-ids", source.name) for source in sources]
+        mask = (1 << 64) - 1
+        self._low = np.array([key & mask for key in keys], np.uint64)
+        self._high = np.array([key >> 64 for key in keys], np.uint64)
+
+    def _halves(self, requests: Array) -> tuple[Array, Array]:
+        source, number = requests >> 40, (requests & ((1 << 40) - 1)).astype(np.uint64)
+        golden = np.uint64(0x9E3779B97F4A7C15)
+        return _mix(self._high[source] + number * golden), _mix(self._low[source] + number * golden)
+
+    def trace_array(self, requests: Array) -> pa.Array:
+        """Trace ids of request numbers, as dictionary-encoded hex; null for request -1."""
+        unique, codes = np.unique(requests, return_inverse=True)
+        known = unique >= 0
+        high, low = self._halves(np.where(known, unique, 0))
+        text = _hex(np.stack([high, low], axis=1))
+        return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=~known[codes]), text)
+
+    def span_key(self, requests: Array, path: Array, edge: Array, side: Any) -> Array:
+        """64-bit span ids."""
+        _, low = self._halves(requests)
+        word = (path.astype(np.uint64) << np.uint64(12)) ^ ((edge.astype(np.int64) + 64).astype(np.uint64) << np.uint64(2))
+        return _mix(low ^ _mix(word ^ np.asarray(side).astype(np.uint64)))
+
+    def hex_array(self, keys: Array, null: Array | None = None) -> pa.Array:
+        """64-bit keys as strings of 16 hex digits."""
+        text = _hex(keys[:, None])
+        return text if null is None else pa.compute.if_else(pa.array(null), pa.scalar(None, pa.string()), text)
+
+
+def _hex(words: Array) -> pa.Array:
+    """(n, k) 64-bit words as n strings of 16 k hex digits."""
+    count, width = words.shape
+    digits = np.ascontiguousarray(_HEX[np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(count, width * 8)])
+    offsets = np.arange(count + 1, dtype=np.int32) * (16 * width)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digits))

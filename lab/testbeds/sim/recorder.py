@@ -1,0 +1,71 @@
+"""Packed recording: one fixed-size record per span side, written into a preallocated buffer, decoded at the end."""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as PackError
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+_RECORD = Struct("<qqqqhbb")
+_DTYPE = np.dtype(
+    [("request", "<i8"), ("start_ns", "<i8"), ("end_ns", "<i8"), ("path", "<i8"), ("edge", "<i2"), ("status", "i1"), ("side", "i1")]
+)
+_SIZE = _RECORD.size
+assert _DTYPE.itemsize == _SIZE
+
+CLIENT, CLIENT_FINAL, SERVER = 0, 1, 2
+"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view."""
+
+
+class LogRecord(NamedTuple):
+    """One log line before rendering: the template is known by name, the text is made when it is stored."""
+
+    time_ns: int
+    component: str
+    level: str
+    template: str
+    request: int
+    arguments: tuple[Any, ...]
+
+
+class Recorder:
+    """Collects spans and logs of one run. Memory per span side: `RECORD_BYTES`."""
+
+    RECORD_BYTES = _RECORD.size
+
+    def __init__(self, capacity: int = 1 << 15) -> None:
+        self._buffer = bytearray(capacity * _RECORD.size)
+        self._offset = 0
+        self._pack_into = _RECORD.pack_into
+        self.logs: list[LogRecord] = []
+
+    def span(self, request: int, start_ns: int, end_ns: int, path: int, edge: int, status: int, side: int) -> None:
+        """Adds one span side; times are testbed nanoseconds, `path` is explained in `paths`."""
+        offset = self._offset
+        try:
+            self._pack_into(self._buffer, offset, request, start_ns, end_ns, path, edge, status, side)
+        except PackError:  # full
+            self._buffer.extend(bytes(len(self._buffer)))
+            self._pack_into(self._buffer, offset, request, start_ns, end_ns, path, edge, status, side)
+        self._offset = offset + _SIZE
+
+    def log(self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: Any) -> None:
+        """Adds a log line about a request (-1: about none)."""
+        self.logs.append(LogRecord(time_ns, component, level, template, request, arguments))
+
+    def spans(self) -> npt.NDArray[Any]:
+        """All span sides as a structured array, in the order they were recorded."""
+        return np.frombuffer(self._buffer, dtype=_DTYPE, count=self._offset // _RECORD.size).copy()
+
+
+class NullRecorder(Recorder):
+    """Records nothing; for benchmarks of the request engine alone."""
+
+    def span(self, request: int, start_ns: int, end_ns: int, path: int, edge: int, status: int, side: int) -> None:
+        pass
+
+    def log(self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: Any) -> None:
+        pass

@@ -1,0 +1,180 @@
+"""The simulated system's state: what levers write and the request engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from lab.topology import Component, Link, Step, System
+
+NS = 1_000_000_000
+RETRANSMISSION_TIMEOUT_NS = 200_000_000
+
+Operation = Callable[[Any, int], int]
+"""What a component does with a request besides spending time: (visit, now_ns) -> status code."""
+
+
+def to_ns(seconds: float) -> int:
+    """Seconds to integer nanoseconds."""
+    return round(seconds * NS)
+
+
+class LinkState:
+    """A link with its active faults. `faulty` is false while every one of them is neutral."""
+
+    __slots__ = ("cut", "delay", "drop", "faulty", "free_at_ns", "name", "reset", "spec", "throttle")
+
+    def __init__(self, name: str, spec: Link) -> None:
+        self.name = name
+        self.spec = spec
+        self.cut: Mapping[str, Any] | None = None
+        self.delay: Mapping[str, Any] | None = None
+        self.drop: Mapping[str, Any] | None = None
+        self.reset: Mapping[str, Any] | None = None
+        self.throttle: Mapping[str, Any] | None = None
+        self.free_at_ns = 0
+        self.faulty = False
+
+    def set(self, fault: str, value: Mapping[str, Any] | None) -> None:
+        """Sets one fault (`cut`, `delay`, `drop`, `reset`, `throttle`) or clears it with None."""
+        setattr(self, fault, value)
+        self.faulty = any(getattr(self, name) is not None for name in ("cut", "delay", "drop", "reset", "throttle"))
+
+
+class ComponentState:
+    """A component's workers and condition.
+
+    `free_ns` is a heap of the times at which its workers become free. `stretch` multiplies own work.
+    `held` keeps work that arrived while it was paused or blocked.
+    """
+
+    __slots__ = (
+        "busy_ns", "free_ns", "held", "holds", "index", "limit", "name", "slow", "spec", "steps", "stopped", "stretch",
+        "throttled_ns", "workers",
+    )  # fmt: skip
+
+    def __init__(self, name: str, index: int, spec: Component) -> None:
+        self.name = name
+        self.index = index
+        self.spec = spec
+        self.workers = spec.workers
+        self.free_ns = [0] * spec.workers
+        self.stretch = 1.0
+        self.slow: Mapping[str, Any] | None = None
+        self.limit: Mapping[str, Any] | None = None
+        self.stopped = False
+        self.holds: set[str] = set()
+        self.held: list[Any] = []
+        self.busy_ns = 0
+        self.throttled_ns = 0
+        self.steps: list[Edge | RunStep] = []
+
+    def update(self, now_ns: int) -> None:
+        """Recomputes stretch and workers from `slow` and `limit`."""
+        self.stretch = self.slow["factor"] if self.slow else 1.0
+        limit = self.limit or {}
+        if limit.get("cpu"):
+            self.stretch /= limit["cpu"]
+        workers = limit.get("workers") or self.spec.workers
+        if workers != self.workers:
+            busiest = sorted(self.free_ns, reverse=True)[:workers]
+            self.free_ns = sorted(busiest + [now_ns] * (workers - len(busiest)))
+            self.workers = workers
+
+    @property
+    def cpu_share(self) -> float:
+        """Share of its normal CPU the component may use."""
+        return float((self.limit or {}).get("cpu") or 1.0)
+
+
+@dataclass(slots=True)
+class RunStep:
+    """Own code in the middle of a call plan."""
+
+    spec: Step
+    operation: Operation
+    unless_mask: int
+    after_mask: int
+    bit: int
+    continues: bool
+    is_call: ClassVar[bool] = False
+
+
+@dataclass(slots=True)
+class Edge:
+    """One call step: caller, callee, link and the policy for it. `index` is the hop id in records and draws."""
+
+    index: int
+    name: str
+    caller: ComponentState
+    callee: ComponentState
+    link: LinkState
+    spec: Step
+    timeout_ns: int
+    retries: int
+    backoff_ns: int
+    continues: bool
+    unless_mask: int
+    after_mask: int
+    bit: int
+    operation: Operation | None = None
+    extra_ns: int = 0
+    mean_service_s: float = 0.0
+    cv_service: float = 0.0
+    is_call: ClassVar[bool] = True
+
+
+@dataclass(slots=True)
+class SystemState:
+    """Every component, link and edge of a topology, ready to run."""
+
+    system: System
+    components: dict[str, ComponentState]
+    links: dict[str, LinkState]
+    edges: list[Edge] = field(default_factory=list)
+    entry_edge: Edge = field(init=False)
+    """The users' call into the system."""
+
+    def edges_into(self, component: str) -> list[Edge]:
+        return [edge for edge in self.edges if edge.callee.name == component]
+
+
+def build(system: System, operations: Mapping[str, Operation]) -> SystemState:
+    """The state of a topology at rest. Raises KeyError for an operation the world does not offer."""
+    components = {name: ComponentState(name, i, spec) for i, (name, spec) in enumerate(system.components.items())}
+    links = {name: LinkState(name, spec) for name, spec in system.links.items()}
+    state = SystemState(system, components, links)
+    for component in components.values():
+        bits = {step.name: 1 << i for i, step in enumerate(component.spec.steps)}
+        for step in component.spec.steps:
+            unless = bits[step.unless] if step.unless else 0
+            after = bits[step.after] if step.after else 0
+            goes_on = step.on_failure == "continue"
+            if step.run is not None:
+                component.steps.append(RunStep(step, operations[step.run], unless, after, bits[step.name], goes_on))
+                continue
+            callee = components[str(step.call)]
+            service = step.service_time or callee.spec.service_time
+            edge = Edge(
+                index=len(state.edges),
+                name=step.name,
+                caller=component,
+                callee=callee,
+                link=links[f"{component.name}->{callee.name}"],
+                spec=step,
+                timeout_ns=to_ns(step.timeout_s),
+                retries=step.retries,
+                backoff_ns=to_ns(step.backoff_s),
+                continues=goes_on,
+                unless_mask=unless,
+                after_mask=after,
+                bit=bits[step.name],
+                operation=operations[step.operation] if step.operation else None,
+                mean_service_s=service.mean_s if service else 0.0,
+                cv_service=service.cv if service else 0.0,
+            )
+            state.edges.append(edge)
+            component.steps.append(edge)
+    state.entry_edge = next(e for e in state.edges if e.caller.spec.kind == "users")
+    return state

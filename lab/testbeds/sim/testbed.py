@@ -1,0 +1,207 @@
+"""The embedded testbed: a scenario on a simulated system, the same bytes for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import simpy
+
+from lab.faults import fault_type
+from lab.levers import Testbed, Undo, Value
+from lab.recording.observed import Observed
+from lab.scenario import LoadedScenario
+from lab.scenario.model import DecoyUse, FaultUse, Stage
+from lab.streams import Streams
+from lab.testbeds.sim import control
+from lab.testbeds.sim.collect import Telemetry, collect
+from lab.testbeds.sim.engine import RequestEngine
+from lab.testbeds.sim.levers import SimLevers
+from lab.testbeds.sim.recorder import Recorder
+from lab.testbeds.sim.safety import Safety
+from lab.testbeds.sim.sources import Source, arrival_times_ns
+from lab.testbeds.sim.state import NS, ComponentState, build, to_ns
+from lab.worlds.base import WorldContext, open_world
+
+PROGRESS_EVERY_S = 10.0
+
+
+class SimTestbed(Testbed):
+    """One run of one scenario with one seed. `without` names a fault that is left out: the counterfactual twin."""
+
+    def __init__(self, loaded: LoadedScenario, seed: int, *, without: str | None = None) -> None:
+        self.scenario = loaded.scenario
+        self.system = loaded.system
+        self.journal_entries: list[dict[str, Any]] = []
+        self.windows: dict[str, tuple[float, float]] = {}
+        self.stopped_because = ""
+        self._ended = False
+        self._without = without
+        self._streams = Streams(seed)
+        self._start_ns = to_ns(self.system.warmup_s)
+        self._end_ns = self._start_ns + to_ns(self.scenario.duration_s)
+        self._env = simpy.Environment()
+        self._recorder = Recorder()
+        self._changes: list[dict[str, Any]] = []
+        self._sources: list[Source] = []
+        self._contexts = ExitStack()
+        self._processes: list[simpy.Process] = []
+        context = WorldContext(
+            self.system, self._streams, self._start_ns, self._end_ns, self._log, self._announce
+        )
+        self._world = open_world(context)
+        self._state = build(self.system, self._world.operations if self._world else {})
+        complete = self._world.complete if self._world else None
+        self._engine = RequestEngine(self._state, self._recorder, complete)
+        self._levers = SimLevers(self._state, self._world, self._engine.release, self._surge)
+        self._telemetry = Telemetry(self._state, self._world)
+
+    # The lever table.
+
+    def read(self, lever: str, element: str) -> Value:
+        return self._levers.read(lever, element, self._env.now)
+
+    def write(self, lever: str, element: str, value: Value) -> None:
+        self._levers.write(lever, element, value, self._env.now)
+
+    def act(self, act: str, element: str, value: Value) -> None:
+        if act == "changes.announce":
+            self._announce(self._env.now, element, value["kind"], value["summary"])
+        else:
+            self._levers.act(act, element, value, self._env.now)
+
+    def journal(self, event: str, undo: Undo, value: Value) -> None:
+        self.journal_entries.append(
+            {
+                "time_s": self.now_s, "event": event, "lever": undo.lever, "element": undo.element, "value": value,
+                "previous": undo.previous,
+            }
+        )  # fmt: skip
+
+    @property
+    def now_s(self) -> float:
+        """Scenario seconds; negative while warming up."""
+        return float((self._env.now - self._start_ns) / NS)
+
+    def run(self, progress: Callable[[float], None] | None = None) -> Observed:
+        """Runs to the end and returns what could be observed. Every lever is back when this returns or raises."""
+        with self._contexts:
+            self._schedule()
+            try:
+                self._loop(progress)
+            finally:
+                self._revert_all()
+        if self._world is not None:
+            self._world.finish(self._end_ns)
+        return collect(self._telemetry, self._recorder, self._sources, self._changes, self._span_ns(), self._streams)
+
+    def lever_values(self, pairs: list[tuple[str, str]]) -> list[Value]:
+        """Present values of several levers, for checking that everything is back."""
+        return [self.read(lever, element) for lever, element in pairs]
+
+    def _span_ns(self) -> tuple[int, int]:
+        return self._start_ns, min(self._end_ns, self._env.now) if self.stopped_because else self._end_ns
+
+    def _loop(self, progress: Callable[[float], None] | None) -> None:
+        """Advances requests from one control event to the next; the state stands still in between."""
+        env, engine, end = self._env, self._engine, self._end_ns
+        report_ns, next_report = to_ns(PROGRESS_EVERY_S), 0
+        while (at := env.peek()) < end and not self.stopped_because:
+            engine.advance(at)
+            env.step()
+            if progress is not None and at >= next_report:
+                next_report = at + report_ns
+                progress(at / end)
+        if not self.stopped_because:
+            engine.advance(end)
+
+    def _schedule(self) -> None:
+        env = self._env
+        env.process(control.scrape(env, to_ns(self.system.scrape_interval_s), self._telemetry.sample))
+        if self.scenario.safety.stop_when:
+            safety = Safety(
+                self.scenario.safety.stop_when, self._state, self._world, self._recorder, self._start_ns, self._stop
+            )
+            env.process(control.scrape(env, to_ns(self.system.scrape_interval_s), safety.check))
+        for component in self._state.components.values():
+            if component.spec.pauses:
+                env.process(control.pause_sometimes(env, component, self._streams, self._engine.release))
+            if component.spec.kind == "job":
+                self._schedule_job(component)
+        warmup = (Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=self.scenario.load.stages[0].rate_per_s),)
+        self._open_load("warmup", warmup, 0.0)
+        self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
+        for use in (*self.scenario.decoys, *self.scenario.faults):
+            if use.id != self._without:
+                self._schedule_use(use)
+
+    def _schedule_use(self, use: FaultUse | DecoyUse) -> None:
+        kind = fault_type(use.type)
+        at_ns = self._start_ns + to_ns(use.at_s)
+        for_ns = None if use.for_s is None else to_ns(use.for_s)
+
+        @contextmanager
+        def context() -> Any:
+            began = self.now_s
+            # Held in one stack too, so that an abort or an interrupt reverts what is still in.
+            with ExitStack() as held:
+                held.enter_context(kind.inject(self, use.target, use.parameters))
+                self._contexts.callback(held.close)
+                self.windows[use.id] = (began, self.scenario.duration_s)
+                yield
+            self.windows[use.id] = (began, self.now_s)
+
+        # Referenced until the end: SimPy does not hold a process that waits for an event nobody will trigger,
+        # and the garbage collector would then leave its context at any time.
+        self._processes.append(self._env.process(control.hold_fault(self._env, context, at_ns, for_ns)))
+
+    def _revert_all(self) -> None:
+        # What the system says while the lab tidies up is no part of the scenario.
+        self._ended = True
+        self._contexts.close()
+
+    def _log(self, *record: Any) -> None:
+        if not self._ended:
+            self._recorder.log(*record)
+
+    def _schedule_job(self, component: ComponentState) -> None:
+        count = int((self._end_ns / NS) / component.spec.period_s) + 1
+        source = self._new_source(f"job/{component.name}", [], count)
+        source.records_root = True
+        self._env.process(control.run_job(self._env, self._engine, self._levers, component, source))
+
+    def _new_source(self, name: str, times_ns: list[int], count: int | None = None) -> Source:
+        source = Source(name, len(self._sources), times_ns, self._streams, count=count)
+        self._sources.append(source)
+        return source
+
+    def _open_load(self, name: str, stages: tuple[Stage, ...], start_s: float, *, clicks: bool = True) -> Source:
+        rng = self._streams.generator(name, "arrivals")
+        times = arrival_times_ns(stages, start_s, self.system.load_wobble_ratio, rng)
+        source = self._new_source(name, times)
+        if self._world is not None:
+            self._world.open(source, clicks=clicks)
+        self._engine.open(source)
+        return source
+
+    def _surge(self, kind: str, value: Mapping[str, Any] | None) -> None:
+        """Opens a further arrival stream, or closes the open ones of this kind."""
+        for source in self._sources:
+            if source.name.startswith(f"{kind}/"):
+                source.active = False
+        if value and self._env.now < self._end_ns:
+            left_s = (self._end_ns - self._env.now) / NS
+            stage = Stage.model_construct(for_s=left_s, rate_per_s=value["rate_per_s"])
+            # Named by its start, so that another surge shifts none of its draws.
+            name = f"{kind}/{self._env.now}"
+            self._open_load(name, (stage,), self._env.now / NS, clicks=kind != "bots")
+
+    def _announce(self, time_ns: int, component: str, kind: str, summary: str) -> None:
+        if self._ended:
+            return
+        time_s = (time_ns - self._start_ns) / NS
+        self._changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
+
+    def _stop(self, reason: str) -> None:
+        self.stopped_because = reason

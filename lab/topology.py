@@ -1,0 +1,200 @@
+"""The system under test as data: components, links, call plans, timeouts, capacities, SLOs (`*.system.yaml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from lab.errors import nearest
+from lab.units import Duration, Ratio, duration_s, ratio
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+ComponentKind = Literal["users", "service", "database", "cache", "model", "job"]
+SliName = Literal["error_ratio", "latency_p95_s", "click_through_ratio"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def bound_value(value: Any) -> float:
+    """A limit for an SLI: a duration, a share or a plain number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    text = str(value).strip()
+    try:
+        return ratio(text) if text.endswith("%") else duration_s(text)
+    except ValueError:
+        raise ValueError("expected a duration, a share or a number: 250ms, 1%, 0.5") from None
+
+
+Bound = Annotated[
+    float,
+    BeforeValidator(bound_value),
+    Field(ge=0),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["250ms", "1%"]}]}),
+]
+
+
+class SliBound(Strict):
+    """An SLI of the entry point with one limit."""
+
+    sli: SliName
+    above: Bound | None = None
+    below: Bound | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> SliBound:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("expected exactly one of 'above' and 'below'")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """True when the value is on the named side of the limit."""
+        return value > self.above if self.above is not None else value < (self.below or 0.0)
+
+
+class Slo(SliBound):
+    """An objective: the alert fires when the stated (bad) condition holds for `for`."""
+
+    name: Name
+    for_s: Duration = Field(alias="for")
+
+
+class ServiceTime(Strict):
+    """Own work per request: lognormal with this mean and coefficient of variation."""
+
+    mean_s: Duration = Field(alias="mean")
+    cv: float = Field(default=0.5, ge=0, le=5)
+
+
+class Step(Strict):
+    """One step of handling a request: a call to another component (`call`) or own code (`run`).
+
+    `unless` and `after` name earlier steps. With `unless` this one runs only if that one did not succeed (a miss
+    or a failure), with `after` only if that one did not fail.
+    """
+
+    name: Name
+    call: Name | None = None
+    run: Name | None = None
+    operation: Name | None = None
+    unless: Name | None = None
+    after: Name | None = None
+    timeout_s: Duration = Field(default=1.0, alias="timeout")
+    retries: int = Field(default=0, ge=0, le=5)
+    backoff_s: Duration = Field(default=0.0, alias="backoff")
+    service_time: ServiceTime | None = None
+    on_failure: Literal["fail", "continue"] = "fail"
+    fallback: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Step:
+        if (self.call is None) == (self.run is None):
+            raise ValueError("expected exactly one of 'call' and 'run'")
+        return self
+
+
+class Pauses(Strict):
+    """Stop-the-world pauses: exponential gaps with mean `every`, uniform lengths up to twice `mean`."""
+
+    every_s: Duration = Field(alias="every")
+    mean_s: Duration = Field(alias="mean")
+
+
+class Component(Strict):
+    """A node of the system. `telemetry` says what it can report of single requests."""
+
+    kind: ComponentKind
+    workers: int = Field(default=1, ge=1, le=10_000)
+    service_time: ServiceTime | None = None
+    background_error_ratio: Ratio = 0.0
+    pauses: Pauses | None = None
+    telemetry: Literal["spans", "statement-log", "metrics"] = "spans"
+    runtime: str = ""
+    period_s: Duration = Field(default=0.0, alias="period")
+    tables: tuple[Name, ...] = ()
+    settings: Mapping[str, Any] = {}
+    steps: tuple[Step, ...] = ()
+
+
+class Link(Strict):
+    """A network path from caller to callee; one-way latency, lognormal with coefficient of variation `cv`."""
+
+    latency_s: Duration = Field(default=0.0003, alias="latency")
+    cv: float = Field(default=0.3, ge=0, le=5)
+    request_bytes: int = Field(default=600, ge=1)
+    response_bytes: int = Field(default=1500, ge=1)
+
+
+class World(Strict):
+    """The content behind the requests: an entry point of `lab.worlds`, its seed and its settings."""
+
+    name: Name
+    seed: int = 0
+    settings: Mapping[str, Any] = {}
+
+
+class System(Strict):
+    """A whole topology. Links are written `caller->callee` and must match the call plans exactly."""
+
+    schema_version: Literal[1]
+    name: Name
+    title: str = ""
+    world: World | None = None
+    warmup_s: Duration = Field(default=60.0, alias="warmup")
+    scrape_interval_s: Duration = Field(default=5.0, alias="scrape_interval")
+    missing_sample_ratio: Ratio = 0.01
+    load_wobble_ratio: Ratio = 0.08
+    components: dict[Name, Component]
+    links: dict[str, Link]
+    slos: tuple[Slo, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> System:
+        for name, component in self.components.items():
+            known: set[str] = set()
+            for step in component.steps:
+                for earlier in filter(None, (step.unless, step.after)):
+                    if earlier not in known:
+                        raise ValueError(f"step {step.name!r} of {name!r} refers to {earlier!r}, which is no earlier step")
+                known.add(step.name)
+        called = {f"{name}->{step.call}" for name, c in self.components.items() for step in c.steps if step.call}
+        for link in sorted(called - set(self.links)):
+            raise ValueError(f"step calls over {link!r}, which is not under links; {nearest(link, self.links)}")
+        for link in sorted(set(self.links) - called):
+            raise ValueError(f"link {link!r} is used by no step; {nearest(link, called)}")
+        for link in self.links:
+            if link.split("->")[1] not in self.components:
+                raise ValueError(f"link {link!r} leads to no component; {nearest(link.split('->')[1], self.components)}")
+        users = [n for n, c in self.components.items() if c.kind == "users"]
+        if len(users) != 1 or len(self.components[users[0]].steps) != 1:
+            raise ValueError("expected exactly one component of kind 'users' with exactly one step: the entry call")
+        return self
+
+    @property
+    def users(self) -> str:
+        """The component of kind `users`."""
+        return next(name for name, c in self.components.items() if c.kind == "users")
+
+    @property
+    def entry(self) -> str:
+        """The component that users call."""
+        return str(self.components[self.users].steps[0].call)
+
+    def elements(self) -> dict[str, str]:
+        """Every name that can be blamed, with its kind (`link` for links)."""
+        return {n: c.kind for n, c in self.components.items()} | dict.fromkeys(self.links, "link")
+
+    def neighbours(self) -> dict[str, frozenset[str]]:
+        """For each element the elements it touches: a link its two ends, a component its links."""
+        touching: dict[str, set[str]] = {name: set() for name in self.elements()}
+        for link in self.links:
+            for end in link.split("->"):
+                touching[link].add(end)
+                touching[end].add(link)
+        return {name: frozenset(others) for name, others in touching.items()}

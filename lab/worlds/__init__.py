@@ -1,0 +1,1 @@
+"""Worlds: the content behind the requests of a system (people, features, models, clicks)."""

@@ -1,0 +1,135 @@
+"""How shoppers behave: what they are after right now, what they browse, and the true click function.
+
+Shoppers follow missions: for some minutes one category fills most of their interest. The model never sees a
+mission, only features aggregated from past events, which is why freshness is worth clicks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.streams import Streams
+from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.features import CATEGORIES, INDEX, INTEREST
+
+Array = npt.NDArray[Any]
+
+MISSION_MEAN_S = 150.0
+MISSION_SHARE = 0.8
+BROWSED_PER_REQUEST = 3
+MEMORY_S = 100.0
+CLICK_WEIGHT = 2.0
+PRIOR_WEIGHT = 1.0
+POSITION_BIAS = np.array([1.0, 0.82, 0.7, 0.6, 0.53])
+_FAR_S = 1e6
+
+
+class Missions:
+    """Which category each user is after at each time: exponential lengths, drawn in proportion to taste."""
+
+    def __init__(self, catalog: Catalog, streams: Streams, start_s: float, end_s: float) -> None:
+        rng = streams.generator("missions")
+        n = catalog.users_count
+        expected = (end_s - start_s) / MISSION_MEAN_S
+        count = int(expected + 8 * np.sqrt(expected) + 16)
+        gaps = rng.exponential(MISSION_MEAN_S, (n, count))
+        starts = start_s + np.cumsum(gaps, axis=1) - gaps
+        starts[:, 0] = -_FAR_S / 4
+        self._keys = (np.arange(n)[:, None] * _FAR_S + starts).ravel()
+        picked = rng.random((n, count))
+        self._category = (picked[:, :, None] > np.cumsum(catalog.taste, axis=1)[:, None, :-1]).sum(axis=2).ravel()
+        self._turned = np.zeros(n, np.int64)
+        self.changed: Mapping[str, Any] | None = None
+
+    def at(self, users: Array, times_s: Array) -> Array:
+        """Mission category of each (user, time)."""
+        mission = self._category[np.searchsorted(self._keys, users * _FAR_S + times_s, side="right") - 1]
+        return (mission + self._turned[users]) % len(CATEGORIES)
+
+    def change(self, value: Mapping[str, Any] | None, streams: Streams) -> None:
+        """Turns a `fraction` of the users to other categories; None turns them back."""
+        self.changed = value
+        share = streams.generator("changed-tastes").random(len(self._turned))
+        self._turned = np.where(share < (value["fraction"] if value else 0.0), len(CATEGORIES) // 2, 0)
+
+
+def true_interest(catalog: Catalog, missions: Missions, users: Array, times_s: Array) -> Array:
+    """(n, categories) shares of interest right now: the mission's most, the rest by taste."""
+    interest = (1 - MISSION_SHARE) * catalog.taste[users]
+    interest[np.arange(len(users)), missions.at(users, times_s)] += MISSION_SHARE
+    return interest
+
+
+def browsed_categories(interest: Array, uniforms: Array) -> Array:
+    """Categories of the pages seen around a request: (n, browsed) from interest (n, categories)."""
+    edges = np.cumsum(interest, axis=1)[:, None, :-1]
+    return np.asarray((uniforms[:, :, None] > edges).sum(axis=2))
+
+
+def click_probability(catalog: Catalog, users: Array, interest: Array, shown: Array) -> Array:
+    """True probability that a user clicks each shown item (n, k), before position bias.
+
+    Not linear in anything the model sees: interest saturates, price fit is to a hidden budget.
+    """
+    items = catalog.items
+    liking = np.take_along_axis(interest, items["category"][shown], axis=1)
+    price_gap = np.log(items["price_eur"])[shown] - catalog.budget_log_eur[users][:, None]
+    bargain = catalog.profile[users, INDEX["discount_share_ratio"]][:, None] * items["discount_ratio"][shown]
+    logit = (
+        -4.0
+        + 3.4 * np.sqrt(liking)
+        - 0.75 * np.minimum(price_gap**2, 4.0)
+        + 2.0 * bargain
+        + 0.55 * (items["rating_stars"][shown] - 4)
+        + 0.10 * (np.log1p(items["reviews_count"])[shown] - 3.5)
+        - 0.05 * (items["shipping_days"][shown] - 3)
+    )
+    return np.asarray(1 / (1 + np.exp(-logit)))
+
+
+class InterestAggregate:
+    """The feed's arithmetic: exponentially decayed event counts per user, turned into feature columns."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        n = catalog.users_count
+        self.counts = catalog.taste * PRIOR_WEIGHT * 3
+        self.price_sum = np.log(catalog.profile[:, INDEX["recent_price_eur"]]) * np.ones(n)
+        self.price_weight = np.ones(n)
+        self.taste_prior = np.full(len(CATEGORIES), PRIOR_WEIGHT / len(CATEGORIES))
+
+    def decay(self, seconds: float) -> None:
+        """Forgets for this long."""
+        keep = np.exp(-seconds / MEMORY_S)
+        self.counts *= keep
+        self.price_sum *= keep
+        self.price_weight *= keep
+
+    def add(self, users: Array, categories: Array, log_prices: Array, weight: float) -> None:
+        """Counts events; users, categories and log_prices have the same length."""
+        np.add.at(self.counts, (users, categories), weight)
+        np.add.at(self.price_sum, users, weight * log_prices)
+        np.add.at(self.price_weight, users, weight)
+
+    def columns(self) -> dict[str, Array]:
+        """The feed-owned feature columns, one value per user."""
+        total = self.counts.sum(axis=1)
+        shares = (self.counts + self.taste_prior) / (total + PRIOR_WEIGHT)[:, None]
+        typical = np.log(45.0)
+        columns = {
+            "views_recent_count": total,
+            "recent_price_eur": np.exp((self.price_sum + typical) / (self.price_weight + 1)),
+        }
+        columns |= {f"interest_{name}_ratio": shares[:, i] for i, name in enumerate(CATEGORIES)}
+        return {name: np.round(values, 6) for name, values in columns.items()}
+
+    def write(self, vectors: Array) -> None:
+        """Stores the columns into a (users, features) matrix in contract order."""
+        for name, values in self.columns().items():
+            vectors[:, INDEX[name]] = values
+
+
+assert INTEREST.stop - INTEREST.start == len(CATEGORIES)

@@ -1,0 +1,63 @@
+"""What a team would have at hand beside telemetry (contract, training sample, registry), and the served-feature log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lab.worlds.base import WorldContext
+from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES
+from lab.worlds.shop.requests import FROM_CACHE, FROM_TABLE, ShopRequests
+from lab.worlds.shop.training import Model
+
+NS = 1_000_000_000
+
+
+def served_features(
+    requests: list[tuple[Any, ShopRequests]], context: WorldContext, cache: str, table: str
+) -> dict[str, Any]:
+    """One row per request that got as far as feature assembly: vector, source, ages (seconds, NaN where unknown)."""
+    parts: list[dict[str, Any]] = []
+    names = np.array(["default", cache, table], dtype=object)
+    for source, data in requests:
+        read = np.array(data.read_ns)
+        rows = np.flatnonzero(read >= context.start_ns)
+        code = np.frombuffer(bytes(data.source), np.uint8)[rows]
+        read, row_ns, entry_ns = read[rows], np.array(data.row_ns)[rows], np.array(data.entry_ns)[rows]
+        part = {
+            "request": source.base + rows,
+            "time_s": (read - context.start_ns) / NS,
+            "user_id": data.users[rows],
+            "source": names[code],
+            "row_age_s": np.where(code > 0, np.round((read - row_ns) / NS, 3), np.nan),
+            "entry_age_s": np.where(code == FROM_CACHE, np.round((read - entry_ns) / NS, 3), np.nan),
+        }
+        vectors = data.vectors[rows]
+        vectors[code == 0] = np.nan
+        parts.append(part | {f"feature.{name}": vectors[:, i] for i, name in enumerate(NAMES)})
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.lexsort((columns["request"], columns["time_s"]))
+    return {name: values[order] for name, values in columns.items()}
+
+
+def files(versions: list[Model], table: str) -> dict[str, Any]:
+    """Contents of `reference/`: `contract.json`, `registry.json`, `training_sample.parquet`."""
+    contract = {
+        "component": table,
+        "features": [
+            {"name": s.name, "type": s.type, "unit": s.unit, "min": s.low, "max": s.high, "default": s.default}
+            for s in USER_FEATURES
+        ],
+        "inputs": list(INPUT_NAMES),
+    }
+    registry = [model.papers(version) for version, model in enumerate(versions, 1)]
+    first = versions[0]
+    columns: dict[str, Any] = {f"feature.{n}": first.sample_vectors[:, i] for i, n in enumerate(NAMES)}
+    columns |= {f"input.{n}": first.sample_inputs[:, i].astype(np.float32) for i, n in enumerate(INPUT_NAMES)}
+    columns["outcome"] = first.sample_clicked
+    return {"contract.json": contract, "registry.json": registry, "training_sample.parquet": pa.table(columns)}
+
+
+assert FROM_TABLE == 2

@@ -1,0 +1,163 @@
+"""From answered requests to pages shown and clicks: candidates, model scores, rules, true clicks, the prediction log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.streams import Streams
+from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability, true_interest
+from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.features import INDEX, INPUT_NAMES, impute, model_inputs
+from lab.worlds.shop.requests import ShopRequests
+from lab.worlds.shop.rules import Thresholds, apply_rules_batch
+from lab.worlds.shop.training import Model
+
+Array = npt.NDArray[Any]
+
+NS = 1_000_000_000
+LABEL_WINDOW_S = 30.0
+DRIFT_EVERY_S = 60.0
+DRIFT_SD = 0.12
+INPUTS_LOGGED_ONE_IN = 4
+PAGE = len(POSITION_BIAS)
+
+
+class ShownLog:
+    """Everything that was shown, in order of showing, with outcomes as far as they are known."""
+
+    def __init__(self, catalog: Catalog, streams: Streams, start_ns: int) -> None:
+        self._catalog = catalog
+        self._start_ns = start_ns
+        self._drift = streams.generator("popularity-drift")
+        self._popularity_logs: list[Array] = [np.log(catalog.popularity)]
+        self._edges: dict[int, Array] = {}
+        self._chunks: list[dict[str, Array]] = []
+        self._clicks_ns = np.empty(0, np.int64)
+        self._clicks = np.empty((0, 2), np.int64)
+
+    def settle(self, source: Any, data: ShopRequests, versions: list[Model], missions: Missions) -> None:
+        """Scores and shows the stream's answered requests."""
+        n, shown_ns = data.take_pending()
+        versions_used, ruled = np.array(data.version)[n], np.frombuffer(bytes(data.ruled), np.uint8)[n].astype(bool)
+        for version in np.unique(versions_used).tolist():
+            for with_rules in (False, True):
+                chosen = np.flatnonzero((versions_used == version) & (ruled == with_rules))
+                if len(chosen):
+                    model = versions[version - 1] if version else None
+                    self._show(source, data, n[chosen], shown_ns[chosen], model, version, with_rules, missions)
+
+    def _show(
+        self, source: Any, data: ShopRequests, n: Array, shown_ns: Array, model: Model | None, version: int,
+        with_rules: bool, missions: Missions,
+    ) -> None:  # fmt: skip
+        catalog = self._catalog
+        users, vectors = data.users[n], impute(data.vectors[n])
+        candidates = self._candidates(data.candidate_draws[n], data.times_ns[n])
+        inputs = model_inputs(vectors, catalog.items, candidates)
+        # Without a model the page falls back to what is popular.
+        score = model.score(inputs) if model else np.round(catalog.popularity[candidates], 6)
+        if with_rules:
+            items = catalog.items
+            positions = apply_rules_batch(
+                vectors[:, INDEX["age_years"]], candidates, score, category=items["category"],
+                stock=items["stock_count"], min_age=items["min_age_years"], margin=items["margin_ratio"], limit=PAGE,
+                thresholds=Thresholds(),
+            )  # fmt: skip
+            # A page shorter than PAGE cannot come out of 20 candidates of which some 4 % are filtered, but might.
+            positions = np.where(positions < 0, 0, positions)
+        else:
+            positions = np.lexsort((candidates, -score), axis=-1)[:, :PAGE]
+        shown = np.take_along_axis(candidates, positions, axis=1)
+        interest = true_interest(catalog, missions, users, (data.times_ns[n] - self._start_ns) / NS)
+        chance = click_probability(catalog, users, interest, shown) * POSITION_BIAS
+        clicked = (data.click_draws[n] < chance) & data.clicks
+        delay_s = data.delay_s[n]
+        clicked &= delay_s < LABEL_WINDOW_S
+        logged = n % INPUTS_LOGGED_ONE_IN == 0
+        kept = np.take_along_axis(inputs, positions[:, :, None], axis=1)
+        self._chunks.append(
+            {
+                "request": np.repeat(source.base + n, PAGE),
+                "shown_ns": np.repeat(shown_ns, PAGE),
+                "item_id": shown.ravel(),
+                "position": np.tile(np.arange(1, PAGE + 1), len(n)),
+                "model_version": np.full(len(n) * PAGE, version),
+                "score": np.take_along_axis(score, positions, axis=1).ravel() if version else np.full(len(n) * PAGE, np.nan),
+                "clicked": clicked.ravel(),
+                "delay_s": delay_s.ravel(),
+                "inputs": np.where(np.repeat(logged, PAGE)[:, None], kept.reshape(-1, len(INPUT_NAMES)), np.nan),
+            }
+        )
+        who, where = np.nonzero(clicked)
+        times = shown_ns[who] + np.rint(delay_s[who, where] * NS).astype(np.int64)
+        self._clicks_ns = np.concatenate([self._clicks_ns, times])
+        self._clicks = np.concatenate([self._clicks, np.stack([users[who], shown[who, where]], axis=1)])
+
+    def _candidates(self, uniforms: Array, times_ns: Array) -> Array:
+        """One item of each stratum, by popularity as it is in that minute: (n, strata) item indices."""
+        minute = np.maximum(0, (times_ns - self._start_ns) // round(DRIFT_EVERY_S * NS)).astype(int)
+        picked = np.empty(uniforms.shape, np.int64)
+        for block in np.unique(minute).tolist():
+            chosen = minute == block
+            edges = self._popularity_edges(block)
+            picked[chosen] = (uniforms[chosen][:, :, None] > edges[None, :, :-1]).sum(axis=2)
+        return np.take_along_axis(self._catalog.strata.T, picked, axis=0)
+
+    def _popularity_edges(self, block: int) -> Array:
+        """Cumulative popularity within each stratum: a random walk from minute to minute."""
+        while len(self._popularity_logs) <= block:
+            last = self._popularity_logs[-1]
+            self._popularity_logs.append(last + DRIFT_SD * self._drift.standard_normal(len(last)))
+        if block not in self._edges:
+            weights = np.exp(self._popularity_logs[block])[self._catalog.strata]
+            self._edges[block] = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
+        return self._edges[block]
+
+    def take_clicks(self, until_ns: int) -> tuple[Array, Array]:
+        """(users, items) of clicks that have happened by now and were not taken before, in order of time."""
+        due = np.flatnonzero(self._clicks_ns <= until_ns)
+        due = due[np.argsort(self._clicks_ns[due], kind="stable")]
+        taken = self._clicks[due]
+        self._clicks = np.delete(self._clicks, due, axis=0)
+        self._clicks_ns = np.delete(self._clicks_ns, due)
+        return taken[:, 0], taken[:, 1]
+
+    def counts(self, edges_ns: Array) -> tuple[Array, Array]:
+        """(items shown, clicks made) by interval, each at its own time."""
+        empty = np.empty(0, np.int64)
+        shown = np.concatenate([empty, *(chunk["shown_ns"] for chunk in self._chunks)])
+        clicked = np.concatenate([empty, *(_click_times(chunk) for chunk in self._chunks)])
+        shown_counts, _ = np.histogram(shown, edges_ns)
+        click_counts, _ = np.histogram(clicked, edges_ns)
+        return shown_counts.astype(float), click_counts.astype(float)
+
+    def table(self, end_ns: int, component: str) -> dict[str, Any]:
+        """The prediction log as columns; an outcome is null while its label window is still open at the end."""
+        if not self._chunks:
+            return {}
+        columns = {name: np.concatenate([chunk[name] for chunk in self._chunks]) for name in self._chunks[0]}
+        order = np.lexsort((columns["position"], columns["request"], columns["shown_ns"]))
+        columns = {name: values[order] for name, values in columns.items()}
+        seen = columns["shown_ns"] >= self._start_ns
+        columns = {name: values[seen] for name, values in columns.items()}
+        closed = columns["shown_ns"] + round(LABEL_WINDOW_S * NS) <= end_ns
+        clicked, inputs = columns.pop("clicked"), columns.pop("inputs")
+        delay_s = np.where(clicked & closed, np.round(columns.pop("delay_s"), 3), np.nan)
+        shown_ns = columns.pop("shown_ns")
+        return {
+            "request": columns.pop("request"),
+            "time_s": (shown_ns - self._start_ns) / NS,
+            "service.name": np.full(len(closed), component),
+            **columns,
+            "outcome": np.where(closed, clicked.astype(float), np.nan),
+            "label_delay_s": delay_s,
+            **{f"input.{name}": inputs[:, i].astype(np.float32) for i, name in enumerate(INPUT_NAMES)},
+        }
+
+
+def _click_times(chunk: dict[str, Array]) -> Array:
+    made = chunk["clicked"]
+    return np.asarray(chunk["shown_ns"][made] + np.rint(chunk["delay_s"][made] * NS).astype(np.int64))

@@ -1,0 +1,155 @@
+"""Trains the click model with scikit-learn and keeps versions by content, so that training happens once.
+
+A recipe names how a version comes about: `next-window` (good, the next window of history) or
+`corrupted-labels` (`corrupted`: share of engaged clicks whose label was lost before training).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.worlds.shop import behaviour, catalog, features, history
+from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.features import INPUT_NAMES, NAMES
+
+Array = npt.NDArray[Any]
+SAMPLE_ROWS = 4000
+SCORE_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained click model: logistic regression over standardised inputs, with its registry papers.
+
+    metrics: auc, log_loss, click_through_ratio on the held-out part of its own window.
+    sample_vectors (rows, features) and sample_inputs (rows, inputs) are drawn from its training rows.
+    """
+
+    mean: Array
+    scale: Array
+    weights: Array
+    intercept: float
+    metrics: Mapping[str, float]
+    window: int
+    rows_count: int
+    sample_vectors: Array
+    sample_inputs: Array
+    sample_clicked: Array
+
+    def score(self, inputs: Array) -> Array:
+        """Click probabilities of inputs (..., inputs), rounded so that ranking never hangs on the last bit.
+
+        Terms are added in a fixed order, so that a score does not depend on its batch.
+        """
+        logit = np.full(inputs.shape[:-1], self.intercept)
+        for i, (mean, scale, weight) in enumerate(zip(self.mean, self.scale, self.weights, strict=True)):
+            logit += (inputs[..., i] - mean) / scale * weight
+        return np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS)
+
+    def papers(self, version: int) -> dict[str, Any]:
+        """The registry entry; the same fields for every version."""
+        return {
+            "version": version,
+            "family": "logistic-regression",
+            "inputs": list(INPUT_NAMES),
+            "standardize_mean": [float(v) for v in self.mean],
+            "standardize_scale": [float(v) for v in self.scale],
+            "weights": [float(v) for v in self.weights],
+            "intercept": self.intercept,
+            "metrics": dict(self.metrics),
+            "training_window": self.window,
+            "training_rows_count": self.rows_count,
+        }
+
+
+def train(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> Model:
+    """The model of this recipe: from the cache if the very same one was trained before, else trained now."""
+    path = _cache_dir() / f"{_content_key(seed, window, recipe)}.npz"
+    if not path.exists():
+        _write(path, _fit(shop, seed, window, recipe))
+    with np.load(path, allow_pickle=False) as stored:
+        papers = json.loads(str(stored["papers"]))
+        arrays = {name: stored[name] for name in stored.files if name != "papers"}
+    return Model(**arrays, **papers)
+
+
+def _fit(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    past = history.generate_history(shop, seed, window)
+    rng = np.random.Generator(np.random.Philox(key=window))
+    label = past.clicked.copy()
+    lost = recipe.get("corrupted", 0.0)
+    label &= ~(past.engaged & (rng.random(len(label)) < lost))
+    held_out = rng.random(len(label)) < 0.2
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=200))
+    pipeline.fit(past.inputs[~held_out], label[~held_out])
+    scaler, regression = pipeline[0], pipeline[1]
+    predicted = pipeline.predict_proba(past.inputs[held_out])[:, 1]
+    papers = {
+        "intercept": float(np.round(regression.intercept_[0], 9)),
+        "metrics": {
+            "auc": round(float(roc_auc_score(label[held_out], predicted)), 6),
+            "log_loss": round(float(log_loss(label[held_out], predicted)), 6),
+            "click_through_ratio": round(float(label[held_out].mean()), 6),
+        },
+        "window": window,
+        "rows_count": int((~held_out).sum()),
+    }
+    chosen = rng.choice(len(label), SAMPLE_ROWS, replace=False)
+    return {
+        "papers": json.dumps(papers, sort_keys=True),
+        "mean": np.round(scaler.mean_, 9),
+        "scale": np.round(scaler.scale_, 9),
+        "weights": np.round(regression.coef_[0], 9),
+        "sample_vectors": past.vectors[chosen // history.SHOWN],
+        "sample_inputs": past.inputs[chosen],
+        "sample_clicked": label[chosen].astype(np.int8),
+    }
+
+
+def _content_key(seed: int, window: int, recipe: Mapping[str, Any]) -> str:
+    """Names a model by everything it follows from: code, library version, seed, window and recipe."""
+    from importlib.metadata import version
+
+    digest = blake2b(digest_size=12)
+    for module in (features, catalog, behaviour, history):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    libraries = [version("scikit-learn"), version("numpy")]
+    digest.update(json.dumps([libraries, seed, window, dict(recipe)], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _cache_dir() -> Path:
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "models"
+
+
+def _write(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Whole or not at all, whoever else trains the same model at this moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    handle, staged = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(handle, "wb") as file:
+        file.write(buffer.getvalue())
+    os.replace(staged, path)
+
+
+assert len(NAMES) == len(features.USER_FEATURES)

@@ -1,0 +1,320 @@
+"""The shop behind the simulated recommender: operations of the call plans and the feed.
+
+Timing belongs to the request engine. Here is what the requests mean: which row was served, which version
+scored it, what was shown and clicked. Scoring is put off and done in batches; it is settled before anything
+reads or changes what it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
+from lab.worlds.base import WorldContext
+from lab.worlds.shop import reference
+from lab.worlds.shop.behaviour import CLICK_WEIGHT, InterestAggregate, Missions, browsed_categories, true_interest
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.features import INDEX, USER_FEATURES
+from lab.worlds.shop.history import browse_prices
+from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests
+from lab.worlds.shop.scoring import ShownLog
+from lab.worlds.shop.store import FeatureCache, FeatureTable
+from lab.worlds.shop.training import Model, train
+
+NS = 1_000_000_000
+PAST_S = 300.0
+PAST_TICK_S = 10.0
+PAST_RATE_PER_S = 40.0
+FIRST_VERSIONS = 2
+
+
+class ShopWorld:
+    """Implements `lab.worlds.base.World` for the shop."""
+
+    def __init__(self, context: WorldContext) -> None:
+        assert context.system.world is not None
+        self._context = context
+        self._streams = context.streams
+        self.seed = context.system.world.seed
+        self.catalog = make_catalog(self.seed)
+        end_s = (context.end_ns - context.start_ns) / NS
+        warmup_s = context.start_ns / NS
+        self._first_s = -warmup_s - PAST_S
+        self.missions = Missions(self.catalog, self._streams, self._first_s, end_s)
+        self.aggregate = InterestAggregate(self.catalog)
+        self.table = FeatureTable(self.catalog.profile.copy(), self._streams)
+        self._live_through_past(-warmup_s)
+        roles = _roles(context)
+        self._model_name, self._cache_name, self._table_name = roles["predict"], roles["read_entry"], roles["read_row"]
+        ttl_s = float(context.system.components[self._cache_name].settings["ttl_s"])
+        self.cache = FeatureCache(self.catalog.users_count, round(ttl_s * NS), self._streams)
+        self.versions: list[Model] = [self._train({}) for _ in range(FIRST_VERSIONS)]
+        self.serving = FIRST_VERSIONS
+        self.loaded = True
+        self.requests: list[tuple[Any, ShopRequests]] = []
+        self.shown = ShownLog(self.catalog, self._streams, context.start_ns)
+        self._touched = np.zeros(self.catalog.users_count, bool)
+        self._aggregated_ns = 0
+        self._shifts: dict[str, Mapping[str, Any]] = {}
+        self._counted = (0, 0)
+        self.operations = {
+            "read_entry": self.read_entry,
+            "read_row": self.read_row,
+            "write_entry": self.write_entry,
+            "assemble_features": self.assemble_features,
+            "predict": self.predict,
+            "apply_rules": self.apply_rules,
+            "aggregate_events": self.aggregate_events,
+            "refresh_entries": self.refresh_entries,
+        }
+
+    def _train(self, recipe: Mapping[str, Any]) -> Model:
+        window = len(self.versions) + 1 if hasattr(self, "versions") else 1
+        return train(self.catalog, self.seed, window, recipe)
+
+    def _live_through_past(self, until_s: float) -> None:
+        """Fills the aggregates with minutes of browsing before the run, so that it starts in equilibrium."""
+        rng = self._streams.generator("past")
+        n = round(PAST_RATE_PER_S * PAST_TICK_S)
+        for tick_s in np.arange(self._first_s, until_s, PAST_TICK_S):
+            users = rng.choice(self.catalog.users_count, n, p=self.catalog.activity)
+            times = tick_s + rng.random(n) * PAST_TICK_S
+            self.aggregate.decay(PAST_TICK_S)
+            self._browse(users, times, rng.random((n, 3)), rng.standard_normal((n, 3)))
+        self.aggregate.write(self.table.rows)
+        self.table.refresh()
+
+    def _browse(self, users: Any, times_s: Any, uniforms: Any, noise: Any) -> None:
+        interest = true_interest(self.catalog, self.missions, users, times_s)
+        categories = browsed_categories(interest, uniforms)
+        prices = browse_prices(self.catalog, users, noise)
+        self.aggregate.add(np.repeat(users, categories.shape[1]), categories.ravel(), prices.ravel(), 1.0)
+
+    def open(self, source: Any, *, clicks: bool = True) -> None:
+        source.data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
+        self.requests.append((source, source.data))
+
+    def complete(self, source: Any, n: int, now_ns: int, status: int) -> None:
+        if status == OK and source.data is not None:
+            source.data.pending.append(n)
+            source.data.pending_ns.append(now_ns)
+
+    # Operations of the call plans: (visit, now_ns) -> status.
+
+    def read_entry(self, visit: Any, now_ns: int) -> int:
+        data, n = visit.source.data, visit.n
+        cache = self.cache
+        key = cache.key(data.users_list[n], now_ns)
+        if key < 0:
+            return MISS
+        data.vectors[n] = cache.rows[key]
+        data.source[n] = FROM_CACHE
+        data.read_ns[n] = now_ns
+        data.row_ns[n] = cache.row_ns[key]
+        data.entry_ns[n] = cache.entry_ns[key]
+        broken = cache.broken[key]
+        if broken is not None:
+            data.broken[n] = broken
+        return OK
+
+    def read_row(self, visit: Any, now_ns: int) -> int:
+        data, n = visit.source.data, visit.n
+        table = self.table
+        user = data.users_list[n]
+        data.vectors[n] = table.seen[user]
+        data.source[n] = FROM_TABLE
+        data.read_ns[n] = now_ns
+        data.row_ns[n] = table.watermark_ns
+        if table.broken[user]:
+            data.broken[n] = table.violations[table.broken[user]]
+        return OK
+
+    def write_entry(self, visit: Any, now_ns: int) -> int:
+        data, n = visit.source.data, visit.n
+        self.cache.put(data.users_list[n], data.vectors[n], data.broken.get(n), data.row_ns[n], now_ns)
+        return OK
+
+    def assemble_features(self, visit: Any, now_ns: int) -> int:
+        data, n = visit.source.data, visit.n
+        if visit.failed and self._served_nothing(visit):
+            data.source[n] = FROM_NOWHERE
+            data.read_ns[n] = now_ns
+        elif n in data.broken:
+            column, message = data.broken[n]
+            self._context.log(
+                now_ns, visit.component.name, "ERROR", "feature_contract_violation", visit.source.base + n, column, message
+            )
+            return ERROR
+        return OK
+
+    @staticmethod
+    def _served_nothing(visit: Any) -> bool:
+        """Whether no lookup of the plan succeeded: every step that could have brought a row failed or missed."""
+        lookups = [s.bit for s in visit.component.steps if s.spec.operation in ("read_entry", "read_row")]
+        return all(visit.failed & bit for bit in lookups)
+
+    def predict(self, visit: Any, now_ns: int) -> int:
+        if not self.loaded:
+            return UNAVAILABLE
+        visit.source.data.version[visit.n] = self.serving
+        return OK
+
+    def apply_rules(self, visit: Any, now_ns: int) -> int:
+        visit.source.data.ruled[visit.n] = 1
+        return OK
+
+    def aggregate_events(self, visit: Any, now_ns: int) -> int:
+        self.settle()
+        self.aggregate.decay((now_ns - self._aggregated_ns) / NS)
+        self._aggregated_ns = now_ns
+        start_ns = self._context.start_ns
+        for _, data in self.requests:
+            until = int(np.searchsorted(data.times_ns, now_ns))
+            new = slice(data.browsed_until, until)
+            data.browsed_until = until
+            times_s = (data.times_ns[new] - start_ns) / NS
+            self._browse(data.users[new], times_s, data.browse_draws[new], data.price_draws[new])
+            self._touched[data.users[new]] = True
+        users, items = self.shown.take_clicks(now_ns)
+        catalog_items = self.catalog.items
+        log_prices = np.log(catalog_items["price_eur"][items])
+        self.aggregate.add(users, catalog_items["category"][items], log_prices, CLICK_WEIGHT)
+        self._touched[users] = True
+        self.aggregate.write(self.table.rows)
+        self.table.watermark_ns = now_ns
+        self.table.refresh()
+        return OK
+
+    def refresh_entries(self, visit: Any, now_ns: int) -> int:
+        table, cache = self.table, self.cache
+        for user in cache.live(now_ns):
+            if self._touched[user]:
+                broken = table.violations[table.broken[user]] if table.broken[user] else None
+                cache.put(user, table.seen[user], broken, table.watermark_ns, now_ns)
+        self._touched[:] = False
+        return OK
+
+    def settle(self) -> None:
+        """Scores, shows and draws clicks for every page answered since the last time."""
+        for source, data in self.requests:
+            if data.pending:
+                self.shown.settle(source, data, self.versions, self.missions)
+
+    # Levers on content.
+
+    def read(self, lever: str, element: str, now_ns: int) -> Any:
+        detail = element.rpartition(".")[2]
+        match lever:
+            case "table.column":
+                return self.table.changes.get(detail)
+            case "cache.freeze":
+                return self.cache.frozen
+            case "cache.mix-keys":
+                return self.cache.mixed
+            case "model.deploy":
+                return {"version": self.serving}
+            case "model.unload":
+                return None if self.loaded else True
+            case "population.shift":
+                return self._shifts.get(detail)
+            case "population.tastes":
+                return self.missions.changed
+        raise KeyError(lever)
+
+    def write(self, lever: str, element: str, value: Any, now_ns: int) -> None:
+        self.settle()
+        detail = element.rpartition(".")[2]
+        match lever:
+            case "table.column":
+                self.table.change(detail, value)
+            case "cache.freeze":
+                self.cache.freeze(value)
+            case "cache.mix-keys":
+                self.cache.mix(value)
+            case "model.deploy":
+                self._deploy(value, now_ns)
+            case "model.unload":
+                self.loaded = not value
+            case "population.shift":
+                self._shift(detail, value)
+            case "population.tastes":
+                self.missions.change(value, self._streams)
+            case _:
+                raise KeyError(lever)
+
+    def _deploy(self, value: Mapping[str, Any], now_ns: int) -> None:
+        if "version" in value:
+            version = int(value["version"])
+        else:
+            self.versions.append(self._train(value))
+            version = len(self.versions)
+        if version != self.serving:
+            self.serving = version
+            self._context.announce(now_ns, self._model_name, "deploy", f"Model version {version} deployed")
+            self._context.log(now_ns, self._model_name, "INFO", "version_loaded", -1, version)
+
+    def _shift(self, feature: str, value: Mapping[str, Any] | None) -> None:
+        position = INDEX[feature]
+        base = self.catalog.profile[:, position]
+        self.table.rows[:, position] = base * (value["factor"] if value else 1.0)
+        if value:
+            self._shifts[feature] = value
+        else:
+            self._shifts.pop(feature, None)
+        self.table.refresh()
+
+    def act(self, act: str, element: str, value: Any, now_ns: int) -> None:
+        if act != "cache.flush":
+            raise KeyError(act)
+        self.cache.flush()
+
+    # Telemetry.
+
+    def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
+        cache = self.cache
+        hits, misses = cache.hits_count - self._counted[0], cache.misses_count - self._counted[1]
+        self._counted = (cache.hits_count, cache.misses_count)
+        name = self._cache_name
+        return [
+            (name, "cache.hit.count", "", float(hits)),
+            (name, "cache.miss.count", "", float(misses)),
+            (name, "cache.entries", "", float(sum(t >= 0 for t in cache.entry_ns))),
+            (self._model_name, "model.version", "", float(self.serving)),
+        ]
+
+    def finish(self, now_ns: int) -> None:
+        self.settle()
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        return {
+            "features": reference.served_features(self.requests, self._context, self._cache_name, self._table_name),
+            "predictions": self.shown.table(self._context.end_ns, self._model_name),
+        }
+
+    def event_counts(self, edges_ns: Any) -> list[tuple[str, str, str, Any]]:
+        self.settle()
+        shown, clicked = self.shown.counts(edges_ns)
+        entry = self._context.system.entry
+        return [
+            (entry, "recommendation.impression.count", "", shown),
+            (entry, "recommendation.click.count", "", clicked),
+        ]
+
+    def reference(self) -> dict[str, Any]:
+        return reference.files(self.versions, self._table_name)
+
+
+def _roles(context: WorldContext) -> dict[str, str]:
+    """The component that performs each operation."""
+    return {
+        str(step.operation): str(step.call)
+        for component in context.system.components.values()
+        for step in component.steps
+        if step.operation
+    }
+
+
+assert len(USER_FEATURES) == len(INDEX)

@@ -1,0 +1,1 @@
+"""The fault proxy: one listener per link of the topology, with faults that revert by themselves."""

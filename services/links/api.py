@@ -1,0 +1,128 @@
+"""The control API: JSON in, JSON out, errors as {"error": message}.
+
+    GET    /healthz                       GET  /links          GET /links/{link}         GET /metrics
+    PUT    /links/{link}/faults/{kind}    body: the fault's values and "lease_s"
+    DELETE /links/{link}/faults/{kind}    DELETE /faults       both may be repeated
+    POST   /leases/renew                  body: {} for all, or "link" and "kind"
+
+Link names are percent-encoded in paths (`features-%3Edb`). A renewal that finds nothing is 404: the fault is over.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from urllib.parse import unquote
+
+from .faults import FAULTS, FaultError, number, parse_fault, values
+from .http_server import HttpError, Request, Response
+from .leases import LEASE_MAX_S
+from .link import Link
+from .metrics import render_metrics
+from .proxy import Proxy
+
+LEASE_MIN_S = 0.05
+
+
+def json_response(status: int, document: Any) -> Response:
+    """A JSON answer."""
+    return Response(status, json.dumps(document).encode() + b"\n")
+
+
+def error_response(error: HttpError) -> Response:
+    """An error in the API's form."""
+    return json_response(error.status, {"error": str(error)})
+
+
+class Api:
+    """Answers requests about one proxy. Raises HttpError for what it refuses."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    def handle(self, request: Request) -> Response:
+        """Answers one request."""
+        path = [unquote(part) for part in request.path.strip("/").split("/")]
+        if (request.method, path) == ("GET", ["metrics"]):
+            return Response(200, render_metrics(self._proxy).encode(), "text/plain; version=0.0.4; charset=utf-8")
+        return json_response(200, self._route(request, path))
+
+    def _route(self, request: Request, path: list[str]) -> dict[str, Any]:
+        document: dict[str, Any]
+        match request.method, path:
+            case "GET", ["healthz"]:
+                document = {"status": "ok"}
+            case "GET", ["links"]:
+                document = {"links": [self._describe(link) for link in self._proxy.links.values()]}
+            case "GET", ["links", name]:
+                document = self._describe(self._link(name))
+            case "PUT", ["links", name, "faults", kind]:
+                document = self._inject(self._link(name), kind, _read_object(request.body))
+            case "DELETE", ["links", name, "faults", kind]:
+                document = self._revert(self._link(name), kind)
+            case "DELETE", ["faults"]:
+                document = {"reverted": self._proxy.revert(self._proxy.leases.active())}
+            case "POST", ["leases", "renew"]:
+                document = self._renew(_read_object(request.body))
+            case _:
+                raise HttpError(404, f"no such resource: {request.method} {request.path}")
+        return document
+
+    def _link(self, name: str) -> Link:
+        if name not in self._proxy.links:
+            raise HttpError(404, f"unknown link {name!r}, expected one of {', '.join(self._proxy.links)}")
+        return self._proxy.links[name]
+
+    def _inject(self, link: Link, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        if "lease_s" not in body:
+            raise HttpError(400, "every fault needs 'lease_s'")
+        try:
+            lease_s = number("lease_s", body.pop("lease_s"), LEASE_MIN_S, LEASE_MAX_S)
+            fault = parse_fault(kind, body)
+        except FaultError as error:
+            raise HttpError(400, str(error)) from None
+        self._proxy.inject(link.name, fault, lease_s)
+        return self._describe(link)
+
+    def _revert(self, link: Link, kind: str) -> dict[str, Any]:
+        if kind not in FAULTS:
+            raise HttpError(400, f"unknown fault {kind!r}, expected one of {', '.join(FAULTS)}")
+        return {"reverted": self._proxy.revert([(link.name, kind)])}
+
+    def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
+        if not body:
+            return {"renewed": self._proxy.renew()}
+        if set(body) != {"link", "kind"}:
+            raise HttpError(400, "expected an empty object, or link and kind")
+        count = self._proxy.renew(self._link(str(body["link"])).name, str(body["kind"]))
+        if not count:
+            raise HttpError(404, f"no fault {body['kind']!r} on {body['link']}")
+        return {"renewed": count}
+
+    def _describe(self, link: Link) -> dict[str, Any]:
+        now_s = time.monotonic()
+        return {
+            "link": link.name,
+            "listen": link.port,
+            "upstream": f"{link.upstream_host}:{link.upstream_port}",
+            "connections": len(link.connections),
+            "faults": {
+                kind: {
+                    "values": values(lease.fault),
+                    "lease_s": lease.lease_s,
+                    "expires_in_s": round(lease.expires_s - now_s, 3),
+                }
+                for kind, lease in self._proxy.leases.of_link(link.name).items()
+            },
+        }
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        raise HttpError(400, "the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise HttpError(400, "expected a JSON object")
+    return document

@@ -1,0 +1,159 @@
+"""What can be wrong with a link, and what that means for one direction of one connection. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from random import Random
+from typing import Any, ClassVar, Literal
+
+Direction = Literal["request", "response"]
+DIRECTIONS: tuple[Direction, ...] = ("request", "response")
+
+
+class FaultError(ValueError):
+    """A fault's values are not usable; the message says which and what was expected."""
+
+
+def _between(low: float, high: float, default: float | None = None) -> Any:
+    limits = {"low": low, "high": high}
+    return field(metadata=limits) if default is None else field(default=default, metadata=limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Black-holes a share of the connections, in one direction or both."""
+
+    kind: ClassVar[str] = "cut"
+    direction: str = "both"
+    fraction: float = _between(0, 1, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Adds latency, normally distributed with jitter as its deviation, on a share of the connections.
+
+    On the way there only, unless said otherwise: a call is late by the latency once, as in the simulator.
+    """
+
+    kind: ClassVar[str] = "delay"
+    latency_s: float = _between(0, 60)
+    jitter_s: float = _between(0, 60, 0.0)
+    fraction: float = _between(0, 1, 1.0)
+    direction: str = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Makes a share of the chunks, and what follows them, wait a retransmission timeout; nothing is lost.
+
+    On the way there only, unless said otherwise, as `Delay`.
+    """
+
+    kind: ClassVar[str] = "drop"
+    fraction: float = _between(0, 1)
+    timeout_s: float = _between(0, 60, 0.2)
+    direction: str = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Makes each chunk on the way there reset its connection with this probability.
+
+    Were it a fixed share of the connections, a pool would soon hold the spared ones only, and the fault be over.
+    """
+
+    kind: ClassVar[str] = "reset"
+    fraction: float = _between(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Limits the link: all its connections share the rate in turns, and so do the two directions."""
+
+    kind: ClassVar[str] = "throttle"
+    bytes_per_s: float = _between(1, 1e10)
+    direction: str = "both"
+
+
+Fault = Cut | Delay | Drop | Reset | Throttle
+FAULTS: Mapping[str, type[Fault]] = {cls.kind: cls for cls in (Cut, Delay, Drop, Reset, Throttle)}
+
+
+def parse_fault(kind: str, values: Mapping[str, Any]) -> Fault:
+    """The fault of this kind with these values. FaultError on unknown kinds or keys, missing or impossible values."""
+    if kind not in FAULTS:
+        raise FaultError(f"unknown fault {kind!r}, expected one of {', '.join(FAULTS)}")
+    known = {item.name: item for item in fields(FAULTS[kind])}
+    for key in values:
+        if key not in known:
+            raise FaultError(f"unknown key {key!r} for {kind}, expected {', '.join(known)}")
+    for name, item in known.items():
+        if name not in values and item.default is MISSING:
+            raise FaultError(f"{kind} needs {name!r}")
+    return FAULTS[kind](**{key: _checked(known[key], value) for key, value in values.items()})
+
+
+def _checked(item: Field[Any], value: Any) -> Any:
+    if item.name == "direction":
+        if value not in ("both", *DIRECTIONS):
+            raise FaultError(f"direction: expected both, request or response, got {value!r}")
+        return value
+    return number(item.name, value, item.metadata["low"], item.metadata["high"])
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """The value as a float; FaultError unless it is a JSON number from `low` to `high`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # which NaN is not
+        raise FaultError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
+    return float(value)
+
+
+def values(fault: Fault) -> dict[str, Any]:
+    """The fault's values as the API takes them."""
+    return asdict(fault)
+
+
+@dataclass(frozen=True, slots=True)
+class LanePlan:
+    """What the faults of a link do to one direction of one connection."""
+
+    cut: bool = False
+    reset: Reset | None = None
+    delay: Delay | None = None
+    drop: Drop | None = None
+    throttle: Throttle | None = None
+
+    def resets(self, random: Random) -> bool:
+        """True when the next chunk resets the connection; a new draw each time."""
+        return self.reset is not None and random.random() < self.reset.fraction
+
+    def wait_s(self, random: Random) -> float:
+        """How long the next chunk is under way; a new draw each time."""
+        wait_s = 0.0
+        if self.delay:
+            wait_s = max(0.0, random.gauss(self.delay.latency_s, self.delay.jitter_s))
+        if self.drop and random.random() < self.drop.fraction:
+            wait_s += self.drop.timeout_s
+        return wait_s
+
+
+UNDISTURBED = LanePlan()
+
+
+def plan_lane(faults: Mapping[str, Fault], draws: Mapping[str, float], direction: Direction) -> LanePlan:
+    """The plan for one direction of a connection.
+
+    `draws` holds the connection's own number in [0, 1) for each kind: it is concerned when that is below the fault's
+    fraction, so a connection stays chosen, or not, as long as the fraction is the same.
+    """
+    active: dict[str, Any] = {}
+    for kind, fault in faults.items():
+        fault_direction = "request" if isinstance(fault, Reset) else fault.direction
+        if fault_direction not in ("both", direction):
+            continue
+        if isinstance(fault, Cut | Delay) and draws[kind] >= fault.fraction:
+            continue
+        active[kind] = True if isinstance(fault, Cut) else fault
+    return LanePlan(**active) if active else UNDISTURBED

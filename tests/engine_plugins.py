@@ -1,0 +1,91 @@
+"""Engines for tests, installed the way a stranger's are: a distribution with entry points on the import path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SYSTEM = {
+    "components": {"shop": {"kind": "service"}, "ranker": {"kind": "model"}, "store": {"kind": "database"}},
+    "links": {"shop->ranker": {}, "shop->store": {}},
+}
+ANSWER = {
+    "schema_version": 1,
+    "verdict": "fault",
+    "findings": [{"culprit": "somebody", "boundary": "network", "kind": "own-name", "onset_s": 1.5, "confidence": 0.5}],
+}
+MODULE = """
+import json, os, subprocess, sys, time
+from pathlib import Path
+from lab.contracts import Diagnosis, Finding, Verdict
+
+calls = 0
+
+def blames(culprit, confidence=1.0):
+    return Diagnosis(Verdict.FAULT, (Finding(culprit, "service", "own-name", None, confidence),))
+
+def counts(observed):
+    global calls
+    calls += 1
+    return blames(f"call {calls} of {os.getpid()}")
+
+def tells(observed):
+    everything = {"argv": sys.argv, "cwd": os.getcwd(), "observed": str(observed), "env": dict(os.environ)}
+    return blames(json.dumps(everything))
+
+def lists(observed):
+    seen = sorted(str(path.relative_to(observed.parent)) for path in observed.parent.rglob("*"))
+    return blames(json.dumps({"seen": seen, "mtime_s": (observed / "system.json").stat().st_mtime}))
+
+def chatters(observed):
+    print('{"diagnosis": "from print"}', flush=True)
+    os.write(1, b"from a file descriptor\\n")
+    subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+    return blames(f"stdin {sys.stdin.read()!r}")
+
+def raises(observed):
+    raise KeyError("no such column")
+
+def quits(observed):
+    sys.exit("I give up")
+
+def dies(observed):
+    print("out of tokens", file=sys.stderr, flush=True)
+    os._exit(3)
+
+def hangs(observed):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Path(os.environ["TEST_PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(60)
+
+def unsure_of_itself(observed):
+    return blames("shop", float("nan"))
+
+def returns_a_list(observed):
+    return [1, 2]
+"""
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts the engines of MODULE on the import path under their function names."""
+    (folder / "strange_engines.py").write_text(MODULE, encoding="utf-8")
+    info = folder / "strange_engines-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-engines\nVersion: 1.0\n", encoding="utf-8")
+    names = [line.split("(")[0].removeprefix("def ") for line in MODULE.splitlines() if line.endswith("(observed):")]
+    entries = "".join(f"{name} = strange_engines:{name}\n" for name in names)
+    (info / "entry_points.txt").write_text(f"[lab.engines]\n{entries}", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def write_observed(run: Path) -> Path:
+    """A recording's `observed/`, with its truth beside it."""
+    observed = run / "observed"
+    (observed / "reference").mkdir(parents=True)
+    (observed / "system.json").write_text(json.dumps(SYSTEM), encoding="utf-8")
+    (observed / "reference" / "schema.json").write_text("{}", encoding="utf-8")
+    (run / "truth").mkdir()
+    (run / "truth" / "faults.json").write_text('{"faults": ["stale-cache"]}', encoding="utf-8")
+    return observed

@@ -1,0 +1,332 @@
+"""What a client and a server notice of each fault, over real sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import statistics
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+ECHO = "features->echo"
+REFUSED = "features->nobody"
+SILENCE_S = 0.25
+"""Long enough for an answer that takes well under a millisecond."""
+
+
+def ask(client: socket.socket, data: bytes = b"ping") -> bytes:
+    """Sends and waits for as much to come back; b"" when the connection ends first."""
+    client.sendall(data)
+    answer = b""
+    while len(answer) < len(data):
+        part = client.recv(65536)
+        if not part:
+            return b""
+        answer += part
+    return answer
+
+
+def is_silent(client: socket.socket) -> bool:
+    """True when nothing comes, not even the end."""
+    client.settimeout(SILENCE_S)
+    try:
+        client.recv(1)
+    except TimeoutError:
+        return True
+    finally:
+        client.settimeout(5)
+    return False
+
+
+def round_trips_s(client: socket.socket, count: int) -> list[float]:
+    """The times of so many exchanges, one after the other."""
+    times_s = []
+    for _ in range(count):
+        start_s = time.monotonic()
+        assert ask(client) == b"ping"
+        times_s.append(time.monotonic() - start_s)
+    return times_s
+
+
+def exchange(client: socket.socket, payload: bytes) -> bytes:
+    """Sends everything and a FIN while reading to the end."""
+
+    def send() -> None:
+        client.sendall(payload)
+        client.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    received = bytearray()
+    while part := client.recv(262144):
+        received += part
+    sender.join()
+    return bytes(received)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# -- without faults
+
+
+def test_large_payloads_pass_whole_and_half_closed(links: Any) -> None:
+    payload = os.urandom(8_000_000)
+    with links.connect() as client:
+        assert digest(exchange(client, payload)) == digest(payload)
+
+
+def test_a_slow_reader_holds_the_sender_back_and_loses_nothing(links: Any) -> None:
+    payload = os.urandom(4_000_000)
+    with links.connect() as client:
+        sender = threading.Thread(target=lambda: (client.sendall(payload), client.shutdown(socket.SHUT_WR)))
+        sender.start()
+        time.sleep(0.2)
+        received = bytearray()
+        while part := client.recv(262144):
+            received += part
+        sender.join()
+    assert digest(bytes(received)) == digest(payload)
+
+
+def test_data_sent_before_the_upstream_is_connected_arrives(links: Any) -> None:
+    for _ in range(20):
+        with links.connect() as client:
+            assert ask(client) == b"ping"
+
+
+def test_an_upstream_that_refuses_ends_the_clients_connection(links: Any) -> None:
+    with pytest.raises(ConnectionResetError), links.connect(REFUSED) as client:
+        client.recv(1)
+
+
+def test_a_clients_reset_reaches_the_upstream(links: Any, echo_server: Any) -> None:
+    resets = echo_server.resets
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    deadline_s = time.monotonic() + 2
+    while echo_server.resets == resets and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert echo_server.resets == resets + 1
+
+
+# -- cut
+
+
+def test_cut_black_holes_established_connections_and_resets_them_afterwards(links: Any, echo_server: Any) -> None:
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+        reached = len(echo_server.received)
+        links.put("cut")
+        client.sendall(b"lost")
+        assert is_silent(client)
+        assert len(echo_server.received) == reached
+        links.delete("cut")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+
+
+def test_an_idle_connection_that_lost_nothing_survives_a_cut(links: Any) -> None:
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+        links.put("cut")
+        links.delete("cut")
+        assert ask(client) == b"ping"
+
+
+def test_cut_accepts_new_connections_and_never_answers(links: Any, echo_server: Any) -> None:
+    reached = len(echo_server.received)
+    links.put("cut")
+    with links.connect() as client:
+        client.sendall(b"lost")
+        assert is_silent(client)
+        assert len(echo_server.received) == reached
+        links.delete("cut")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+def test_cut_hides_the_clients_end_from_the_upstream(links: Any) -> None:
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+        links.put("cut")
+        client.shutdown(socket.SHUT_WR)
+        assert is_silent(client)  # the upstream would have answered the FIN with its own
+
+
+@pytest.mark.parametrize("established", [True, False])
+def test_response_cut_lets_requests_arrive(links: Any, echo_server: Any, established: bool) -> None:
+    with ExitStack() as stack:
+        if established:
+            client = stack.enter_context(links.connect())
+            assert ask(client) == b"ping"
+        links.put("cut", direction="response")
+        if not established:
+            client = stack.enter_context(links.connect())
+        client.sendall(b"heard, unanswered")
+        assert is_silent(client)
+        assert bytes(echo_server.received).endswith(b"heard, unanswered")
+        links.delete("cut")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+def test_request_cut_lets_answers_that_are_under_way_arrive(links: Any, echo_server: Any) -> None:
+    with links.connect() as client:
+        links.put("delay", latency_s=0.2, direction="response")
+        client.sendall(b"ping")
+        time.sleep(0.1)
+        links.put("cut", direction="request")
+        assert client.recv(16) == b"ping"
+        reached = len(echo_server.received)
+        client.sendall(b"lost")
+        assert is_silent(client)
+        assert len(echo_server.received) == reached
+
+
+def test_cut_concerns_its_share_of_the_connections(links: Any) -> None:
+    count, fraction = 200, 0.3
+    with ExitStack() as stack:
+        clients = [stack.enter_context(links.connect()) for _ in range(count)]
+        links.put("cut", fraction=fraction)
+        for client in clients:
+            client.sendall(b"ping")
+        time.sleep(SILENCE_S)
+        answered = 0
+        for client in clients:
+            client.setblocking(False)
+            try:
+                answered += client.recv(16) == b"ping"
+            except BlockingIOError:
+                continue
+    five_sigma = 5 * (count * fraction * (1 - fraction)) ** 0.5
+    assert count - answered == pytest.approx(count * fraction, abs=five_sigma)
+
+
+# -- delay, drop
+
+
+@pytest.mark.parametrize(
+    ("direction", "added_s"), [({}, 0.05), ({"direction": "response"}, 0.05), ({"direction": "both"}, 0.1)]
+)
+def test_delay_adds_its_latency_to_each_direction_it_names(links: Any, direction: Any, added_s: float) -> None:
+    links.put("delay", latency_s=0.05, **direction)
+    with links.connect() as client:
+        assert statistics.median(round_trips_s(client, 5)) == pytest.approx(added_s, abs=0.01)
+
+
+def test_jitter_spreads_the_latency(links: Any) -> None:
+    links.put("delay", latency_s=0.03, jitter_s=0.01)
+    with links.connect() as client:
+        times_s = round_trips_s(client, 30)
+    assert statistics.mean(times_s) == pytest.approx(0.03, abs=0.01)
+    assert statistics.stdev(times_s) == pytest.approx(0.01, rel=0.6)
+
+
+def test_reverting_a_delay_releases_what_is_under_way(links: Any) -> None:
+    with links.connect() as client:
+        links.put("delay", latency_s=30)
+        client.sendall(b"ping")
+        assert is_silent(client)
+        links.delete("delay")
+        assert client.recv(16) == b"ping"
+
+
+def test_jitter_and_drops_keep_the_order_and_lose_nothing(links: Any) -> None:
+    links.put("delay", latency_s=0.005, jitter_s=0.005, direction="both")
+    links.put("drop", fraction=0.2, timeout_s=0.02, direction="both")
+    payload = os.urandom(1_000_000)
+    with links.connect() as client:
+        assert digest(exchange(client, payload)) == digest(payload)
+
+
+def test_a_dropped_chunk_waits_a_retransmission_timeout(links: Any) -> None:
+    links.put("drop", fraction=0.3, timeout_s=0.1)
+    with links.connect() as client:
+        times_s = round_trips_s(client, 40)
+    late = [time_s for time_s in times_s if time_s > 0.05]
+    assert 2 <= len(late) <= 26  # 12 expected; five sigma
+    assert min(late) > 0.095
+    assert statistics.median(late) == pytest.approx(0.1, abs=0.02)
+
+
+# -- reset, throttle, several
+
+
+def test_reset_ends_the_connection_at_the_next_passage(links: Any, echo_server: Any) -> None:
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+        links.put("reset", fraction=1)
+        reached = len(echo_server.received)
+        client.sendall(b"lost")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert len(echo_server.received) == reached
+
+
+def test_reset_of_no_connection_is_no_fault(links: Any) -> None:
+    links.put("reset", fraction=0)
+    with links.connect() as client:
+        assert ask(client) == b"ping"
+
+
+def test_throttle_limits_the_rate(links: Any) -> None:
+    links.put("throttle", bytes_per_s=400_000)
+    payload = os.urandom(100_000)  # there and back
+    with links.connect() as client:
+        start_s = time.monotonic()
+        assert digest(exchange(client, payload)) == digest(payload)
+        assert time.monotonic() - start_s == pytest.approx(0.5, abs=0.1)
+
+
+def test_throttled_connections_share_the_rate(links: Any) -> None:
+    links.put("throttle", bytes_per_s=400_000, direction="response")
+    ends_s: list[float] = []
+
+    def transfer() -> None:
+        with links.connect() as client:
+            payload = os.urandom(100_000)
+            assert digest(exchange(client, payload)) == digest(payload)
+            ends_s.append(time.monotonic() - start_s)
+
+    start_s = time.monotonic()
+    threads = [threading.Thread(target=transfer) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(ends_s) == pytest.approx(0.5, abs=0.1)
+    assert min(ends_s) > 0.35  # in turns, not one after the other
+
+
+def test_reverting_a_throttle_releases_what_is_under_way(links: Any) -> None:
+    payload = os.urandom(200_000)
+    with links.connect() as client:
+        links.put("throttle", bytes_per_s=1000)
+        timer = threading.Timer(0.2, links.delete, ("throttle",))
+        timer.start()
+        start_s = time.monotonic()
+        assert digest(exchange(client, payload)) == digest(payload)
+        timer.join()
+        assert time.monotonic() - start_s < 1
+
+
+def test_several_faults_hold_at_once_and_end_one_by_one(links: Any) -> None:
+    with links.connect() as client:
+        links.put("delay", latency_s=0.05)
+        links.put("drop", fraction=1, timeout_s=0.1)
+        assert round_trips_s(client, 1)[0] == pytest.approx(0.15, abs=0.02)
+        links.delete("drop")
+        assert round_trips_s(client, 1)[0] == pytest.approx(0.05, abs=0.02)
+        links.put("cut")
+        client.sendall(b"lost")
+        assert is_silent(client)

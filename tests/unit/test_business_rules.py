@@ -1,0 +1,121 @@
+"""The business rules: each by itself, the golden vectors shared with Java, and the batch form equal to the reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.worlds.shop.rules import NOT_SHOWN, Candidate, Thresholds, apply_rules, apply_rules_batch, value_micro
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "rules.json").read_text(encoding="utf-8"))["cases"]
+ITEMS = 30
+
+
+def item(item_id: int, score: float, **changes: Any) -> Candidate:
+    values = {"category": 1, "stock_count": 9, "min_age_years": 0, "margin_ratio": 0.0, **changes}
+    return Candidate(item_id, score, **values)
+
+
+def shown(*items: Candidate, limit: int = 5, **thresholds: Any) -> list[int]:
+    return apply_rules(34, items, limit, Thresholds(**thresholds))[0]
+
+
+def test_filters_count_an_item_once_and_stock_comes_first() -> None:
+    items = [item(1, 0.9, stock_count=0, min_age_years=18), item(2, 0.8, min_age_years=18), item(3, 0.7)]
+    assert apply_rules(17, items, 5, Thresholds()) == ([3], {"stock": 1, "age": 1})
+
+
+def test_the_minimum_age_itself_is_old_enough() -> None:
+    assert apply_rules(18, [item(1, 0.5, min_age_years=18)], 5, Thresholds())[0] == [1]
+
+
+def test_margin_adds_its_weight_to_the_score() -> None:
+    assert shown(item(1, 0.5), item(2, 0.49, margin_ratio=0.51)) == [2, 1]
+    assert shown(item(1, 0.5), item(2, 0.49, margin_ratio=0.49)) == [1, 2]
+    assert shown(item(1, 0.5), item(2, 0.49, margin_ratio=0.51), margin_weight=0.0) == [1, 2]
+
+
+def test_values_are_whole_millionths_and_halves_round_to_even() -> None:
+    assert value_micro(0.0000005, 0.0, 0.02) == 0
+    assert value_micro(0.0000015, 0.0, 0.02) == 2
+    assert value_micro(0.123, 0.21, 0.02) == 127200
+
+
+def test_ties_go_by_item_id() -> None:
+    assert shown(item(9, 0.5, category=1), item(3, 0.5, category=2), item(7, 0.50000004, category=3)) == [3, 7, 9]
+
+
+def test_a_category_has_its_share_and_fills_up_what_is_left() -> None:
+    items = [item(1, 0.9), item(2, 0.8), item(3, 0.7), item(4, 0.6, category=2)]
+    assert shown(*items, limit=3) == [1, 2, 4]
+    assert shown(*items, limit=4) == [1, 2, 4, 3]
+    assert shown(*items, limit=3, max_per_category=3) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "values", [{"min_stock": -1}, {"margin_weight": float("nan")}, {"margin_weight": 1e7}, {"max_per_category": 0}]
+)
+def test_impossible_thresholds_are_refused_by_name(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(values))):
+        Thresholds(**values)
+
+
+@pytest.mark.parametrize("vector", GOLDEN, ids=[vector["name"] for vector in GOLDEN])
+def test_golden_vectors(vector: dict[str, Any]) -> None:
+    request = vector["request"]
+    items = [Candidate(**values) for values in request["items"]]
+    answer = apply_rules(request["user"]["age_years"], items, request["limit"], Thresholds(**vector["thresholds"]))
+    assert answer == (vector["expected"]["items"], vector["expected"]["removed"])
+
+
+def test_there_are_enough_golden_vectors() -> None:
+    assert len({vector["name"] for vector in GOLDEN}) == len(GOLDEN) >= 40
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    requests=st.integers(1, 6),
+    candidates=st.integers(1, 20),
+    limit=st.integers(1, 24),
+    categories=st.integers(1, 6),
+    digits=st.sampled_from([1, 6, 17]),
+    thresholds=st.builds(
+        Thresholds,
+        min_stock=st.integers(0, 3),
+        margin_weight=st.sampled_from([0.0, 0.02, -0.3, 50.0]),
+        max_per_category=st.integers(1, 4),
+    ),
+)
+def test_the_batch_form_equals_the_reference(
+    seed: int, requests: int, candidates: int, limit: int, categories: int, digits: int, thresholds: Thresholds
+) -> None:
+    draw = np.random.default_rng(seed)
+    table = {
+        "category": draw.integers(0, categories, ITEMS),
+        "stock": draw.integers(0, 4, ITEMS),
+        "min_age": draw.choice([0, 0, 16, 18], ITEMS),
+        "margin": draw.uniform(-0.2, 0.6, ITEMS).round(digits),
+    }
+    index = draw.integers(0, ITEMS, (requests, candidates))
+    score = draw.uniform(0, 0.4, (requests, candidates)).round(digits)
+    age = draw.choice([15.0, 17.5, 18.0, 40.0], requests)
+
+    positions = apply_rules_batch(age, index, score, **table, limit=limit, thresholds=thresholds)
+
+    assert positions.shape == (requests, limit)
+    for row in range(requests):
+        items = [
+            Candidate(n, value, *(table[name][n].item() for name in ("category", "stock", "min_age", "margin")))
+            for n, value in zip(index[row].tolist(), score[row].tolist(), strict=True)
+        ]
+        expected, _ = apply_rules(age[row], items, limit, thresholds)
+        found = positions[row][positions[row] != NOT_SHOWN]
+        assert index[row][found].tolist() == expected
+        assert (positions[row][len(found) :] == NOT_SHOWN).all()

@@ -1,0 +1,282 @@
+"""Whatever an engine does, the campaign gets a diagnosis or a reason, and nothing is left behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lab.contracts import Diagnosis, EngineFailure, Verdict
+from lab.engines import check_engine, engine_doc, engines
+from lab.engines.host import EngineHost
+from lab.errors import UserError
+from tests.engine_plugins import ANSWER, SYSTEM, install, write_observed
+
+SCENARIO = "partition-blamed-on-model"
+
+
+@pytest.fixture
+def observed(tmp_path, monkeypatch):
+    install(_made(tmp_path / "site"), monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", str(_made(tmp_path / "tmp")))
+    return write_observed(tmp_path / "runs" / SCENARIO / "7-0a1b2c")
+
+
+@pytest.fixture
+def host(observed, tmp_path):
+    with EngineHost(timeout_s=20) as opened:
+        yield opened
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def culprit(answer: Diagnosis | EngineFailure) -> str:
+    assert isinstance(answer, Diagnosis), answer
+    return answer.findings[0].culprit
+
+
+def reason(answer: Diagnosis | EngineFailure) -> str:
+    assert isinstance(answer, EngineFailure), answer
+    return answer.reason
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie nobody has reaped yet has)."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+
+def test_a_python_engine_keeps_its_process_from_case_to_case(host, observed):
+    first, second = (culprit(host.diagnose("counts", observed)) for _ in range(2))
+    assert first.startswith("call 1 of ")
+    assert second == first.replace("call 1", "call 2")
+    assert str(os.getpid()) not in first
+
+
+def test_an_engine_learns_nothing_of_the_scenario_from_where_it_runs(host, observed, monkeypatch):
+    monkeypatch.setenv("LAB_SCENARIO", SCENARIO)
+    monkeypatch.setenv("PWD", str(observed))
+    monkeypatch.setenv("ENGINE_API_KEY", "kept")
+    told = json.loads(culprit(host.diagnose("tells", observed)))
+    assert told["argv"][1:] == ["tells"]
+    assert told["env"]["ENGINE_API_KEY"] == "kept"
+    assert SCENARIO not in json.dumps(told)
+    assert str(observed.parent) not in json.dumps(told)
+
+
+def test_an_engine_gets_a_whole_copy_of_observed_and_no_truth_beside_it(host, observed):
+    os.utime(observed / "system.json", (1000.0, 1000.0))
+    told = json.loads(culprit(host.diagnose("lists", observed)))
+    assert told["seen"] == [
+        "observed",
+        "observed/reference",
+        "observed/reference/schema.json",
+        "observed/system.json",
+    ]
+    assert told["mtime_s"] > 1000.0
+
+
+def test_what_an_engine_prints_does_not_reach_the_protocol(host, observed):
+    assert culprit(host.diagnose("chatters", observed)) == "stdin ''"
+    assert culprit(host.diagnose("chatters", observed)) == "stdin ''"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("raises", "raised KeyError: 'no such column' (strange_engines.py:"),
+        ("quits", "raised SystemExit: I give up"),
+        ("dies", "exited with status 3: out of tokens"),
+        ("unsure_of_itself", "answered nonsense: findings[0].confidence is nan, expected a number from 0 to 1"),
+        ("returns_a_list", "returned a list, expected a Diagnosis"),
+    ],
+)
+def test_a_python_engine_that_breaks_says_why_every_time(host, observed, name, why):
+    for _ in range(2):
+        assert reason(host.diagnose(name, observed)).startswith(why)
+
+
+def test_an_engine_that_hangs_is_killed_with_its_children_and_started_again(observed, tmp_path, monkeypatch):
+    pids = tmp_path / "pids"
+    monkeypatch.setenv("TEST_PIDS", str(pids))
+    with EngineHost(timeout_s=3) as host:
+        assert reason(host.diagnose("hangs", observed)) == "timed out after 3 s"
+        worker, child = map(int, pids.read_text(encoding="utf-8").split())
+        deadline = time.monotonic() + 5
+        while not (gone(worker) and gone(child)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert gone(worker)
+        assert gone(child)
+        assert reason(host.diagnose("hangs", observed)) == "timed out after 3 s"
+        assert pids.read_text(encoding="utf-8").split() != [str(worker), str(child)]
+
+
+def test_leaving_the_context_ends_the_workers_and_removes_the_copies(observed, tmp_path):
+    with EngineHost() as host:
+        worker = int(culprit(host.diagnose("counts", observed)).split()[-1])
+        assert not gone(worker)
+        assert list((tmp_path / "tmp").iterdir()) != []
+    assert gone(worker)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_shipped_floors_answer_through_the_host(host, observed):
+    constant, chance = host.diagnose("constant", observed), host.diagnose("chance", observed)
+    assert culprit(constant) == "ranker"
+    assert isinstance(chance, Diagnosis)
+    assert {f.culprit for f in chance.findings} == {*SYSTEM["components"], *SYSTEM["links"]}
+
+
+def command(tmp_path: Path, body: str) -> str:
+    script = tmp_path / "engine.py"
+    script.write_text(f"import json, os, sys, time\nanswer = {ANSWER!r}\n{body}\n", encoding="utf-8")
+    return f"cmd:{sys.executable} {script} --fast"
+
+
+def test_a_command_gets_the_directory_last_and_prints_the_diagnosis(host, observed, tmp_path):
+    body = (
+        "answer['findings'][0]['culprit'] = json.dumps([sys.argv[1:], os.getcwd(), os.listdir(sys.argv[-1])])\n"
+        "print(json.dumps(answer))"
+    )
+    arguments, cwd, files = json.loads(culprit(host.diagnose(command(tmp_path, body), observed)))
+    assert arguments == ["--fast", f"{cwd}/observed"]
+    assert sorted(files) == ["reference", "system.json"]
+    assert SCENARIO not in cwd
+
+
+def test_a_command_named_relative_to_here_is_found(host, observed, tmp_path, monkeypatch):
+    command(tmp_path, "print(json.dumps(answer))")
+    monkeypatch.chdir(tmp_path)
+    assert culprit(host.diagnose(f"cmd:{sys.executable} engine.py", observed)) == "somebody"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("sys.exit('no model key')", "exited with status 1: no model key"),
+        ("print('The database, I think.')", "answered nonsense: not JSON"),
+        ("print(json.dumps({**answer, 'verdict': 'guilty'}))", "answered nonsense: verdict is 'guilty'"),
+        ("print(json.dumps({**answer, 'verdict': []}))", "answered nonsense: "),
+        (
+            "print(json.dumps({**answer, 'findings': []}))",
+            "answered nonsense: verdict is 'fault' but findings is empty",
+        ),
+        ("print(json.dumps({**answer, 'schema_version': 2}))", "answered nonsense: schema_version is 2, expected 1"),
+        ("answer['findings'][0]['confidence'] = 7; print(json.dumps(answer))", "answered nonsense: findings[0].conf"),
+        ("answer['findings'][0]['onset_s'] = 10**400; print(json.dumps(answer))", "answered nonsense: "),
+        ("print('[' * 100000)", "answered nonsense: "),
+        ("pass", "answered nonsense: not JSON"),
+    ],
+)
+def test_a_command_that_breaks_or_answers_nonsense_says_why(host, observed, tmp_path, body, why):
+    assert reason(host.diagnose(command(tmp_path, body), observed)).startswith(why)
+
+
+def test_reasons_do_not_vary_with_the_temporary_directory(host, observed, tmp_path):
+    spec = command(tmp_path, "open(sys.argv[-1] + '/missing.parquet')")
+    first, second = (reason(host.diagnose(spec, observed)) for _ in range(2))
+    assert "'./observed/missing.parquet'" in first
+    assert first == second
+
+
+def test_a_command_that_hangs_or_does_not_exist_says_so(observed, tmp_path):
+    with EngineHost(timeout_s=1) as host:
+        assert reason(host.diagnose(command(tmp_path, "time.sleep(60)"), observed)) == "timed out after 1 s"
+        assert reason(host.diagnose("cmd:./no-such-engine", observed)).startswith("cannot start ./no-such-engine")
+
+
+class Remote(BaseHTTPRequestHandler):
+    """Answers with what it was sent, or badly, by path."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/slow":
+            time.sleep(2)
+        if self.path == "/full":
+            self.send_error(503, "queue full")
+            return
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            told = {
+                "type": self.headers["Content-Type"],
+                "names": sorted(archive.getnames()),
+                "mtimes": sorted({entry.mtime for entry in archive}),
+            }
+        finding = {**ANSWER["findings"][0], "culprit": json.dumps(told)}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>" if self.path == "/page" else json.dumps({**ANSWER, "findings": [finding]}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def remote(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Remote)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_http_engine_gets_observed_as_an_archive(host, observed, remote):
+    told = json.loads(culprit(host.diagnose(f"{remote}/diagnose", observed)))
+    assert told["type"] == "application/gzip"
+    assert told["names"][0] == "observed"
+    assert "observed/system.json" in told["names"]
+    assert told["mtimes"] == [0]
+
+
+def test_an_http_engine_that_breaks_says_why(observed, remote):
+    with EngineHost(timeout_s=0.5) as host:
+        assert "answered HTTP 503: " in reason(host.diagnose(f"{remote}/full", observed))
+        assert reason(host.diagnose(f"{remote}/page", observed)).startswith("answered nonsense: not JSON")
+        assert reason(host.diagnose(f"{remote}/slow", observed)) == "timed out after 0.5 s"
+        assert reason(host.diagnose("http://127.0.0.1:1/", observed)).startswith("cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("constan", "did you mean 'constant'"),
+        ("cmd:", "names no program"),
+        ("cmd:'open", "not a command line"),
+        ("http://", "not a URL with a host"),
+    ],
+)
+def test_an_impossible_engine_is_the_users_error_before_anything_runs(spec, problem):
+    with pytest.raises(UserError, match=problem):
+        check_engine(spec)
+
+
+def test_installed_engines_are_listed_with_what_they_say_of_themselves():
+    assert {"rules", "chance", "constant", "loudest-anomaly"} <= set(engines())
+    assert engine_doc("constant").startswith("Always answers that the model regressed")
+
+
+def test_the_verdict_of_an_answer_is_kept(host, observed, tmp_path):
+    answer = host.diagnose(command(tmp_path, "print(json.dumps({**answer, 'verdict': 'unsure'}))"), observed)
+    assert isinstance(answer, Diagnosis)
+    assert answer.verdict is Verdict.UNSURE

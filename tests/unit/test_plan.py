@@ -1,0 +1,164 @@
+"""The dry run: what would be pulled and when, what the truth would be, and what a system has no lever for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import UserError
+from lab.faults import Witness, fault_types
+from lab.levers import LEVERS
+from lab.scenario import load_scenario, load_system
+from lab.testbeds.plan import PlannedAct, PlanTestbed, plan, pulls
+
+for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
+    importlib.import_module(f"injectors.{family}")
+
+SCENARIO = """\
+schema_version: 1
+name: dry
+system: recommender
+duration: 300s
+load: {stages: [{for: 300s, rate: 50/s}]}
+faults:
+  - {id: f2, type: network-partition, target: features->db, at: 180s, for: 60s, with: {fraction: 30%}}
+  - {id: f1, type: network-partition, target: features->db, at: 120s, for: 60s}
+  - {id: f3, type: schema-corruption, target: db, at: 200s, for: 50s,
+     with: {column: age, change: rescale, announced: false}}
+decoys:
+  - {id: d1, type: traffic-surge, target: shoppers, at: 250s, with: {rate: 20/s}}
+"""
+
+
+@pytest.fixture
+def testbed() -> PlanTestbed:
+    return PlanTestbed(load_system("recommender"))
+
+
+def planned(tmp_path: Path) -> Any:
+    path = tmp_path / "s.scenario.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return plan(load_scenario(path))
+
+
+def test_the_timeline_is_in_time_order_and_reverts_before_it_pulls(tmp_path: Path) -> None:
+    rescale = {"change": "rescale", "fraction": 1.0, "factor": 100.0}
+    summary = {"kind": "campaign", "summary": "Marketing campaign started"}
+    assert planned(tmp_path).timeline == (
+        PlannedAct(120.0, "link.cut", "features->db", {"direction": "both", "fraction": 1.0}, "pull"),
+        PlannedAct(180.0, "link.cut", "features->db", None, "revert"),
+        PlannedAct(180.0, "link.cut", "features->db", {"direction": "both", "fraction": 0.3}, "pull"),
+        PlannedAct(200.0, "table.column", "db/users.age", rescale, "pull"),
+        PlannedAct(240.0, "link.cut", "features->db", None, "revert"),
+        PlannedAct(250.0, "table.column", "db/users.age", None, "revert"),
+        PlannedAct(250.0, "changes.announce", "shoppers", summary, "act"),
+        PlannedAct(250.0, "population.surge", "shoppers", {"rate_per_s": 20.0}, "pull"),
+        PlannedAct(300.0, "population.surge", "shoppers", None, "revert"),
+    )
+
+
+def test_the_plan_says_what_the_truth_would_be(tmp_path: Path) -> None:
+    truth = planned(tmp_path).truth
+    second = truth.faults[0]
+    assert (second.id, second.kind, second.culprit, second.boundary) == (
+        "f2",
+        "network-partition",
+        "features->db",
+        "network",
+    )
+    assert (second.injected_s, second.reverted_s, second.witnessed_s) == (180.0, 240.0, None)
+    assert second.parameters == {"direction": "both", "fraction": 0.3}
+    (decoy,) = truth.decoys
+    assert (decoy.id, decoy.kind, decoy.element, decoy.at_s) == ("d1", "traffic-surge", "shoppers", 250.0)
+
+
+def test_witnesses_name_the_target_and_the_parameters(tmp_path: Path) -> None:
+    witnesses = planned(tmp_path).witnesses
+    assert Witness("feature_drift_psi", "age", 0.1) in witnesses["f3"]
+    assert {witness.subject for witness in witnesses["f1"]} == {"features->db"}
+
+
+def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed: PlanTestbed) -> None:
+    system = testbed.system
+    required: Mapping[str, Any] = {"column": "age", "change": "null"}
+    for kind in fault_types().values():
+        target = next(name for name, k in system.elements().items() if k in kind.target_kinds)
+        given = {name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required()}
+        parameters = kind.parameters.model_validate(given).model_dump()
+        assert pulls(kind, target, parameters, system), kind.name
+        before = {pair: testbed.read(*pair) for pair in pulls(kind, target, parameters, system)}
+        with kind.inject(testbed, target, parameters):
+            assert all(testbed.read(*pair) != value for pair, value in before.items()), kind.name
+        assert {pair: testbed.read(*pair) for pair in before} == before, kind.name
+
+
+@pytest.mark.parametrize(
+    ("lever", "element", "neutral"),
+    [
+        ("link.cut", "features->db", None),
+        ("model.deploy", "model", {"version": 1}),
+        ("config.set", "cache/settings.ttl_s", {"value": 40}),
+        ("config.set", "features/steps.db_get.timeout_s", {"value": 0.12}),
+        ("config.set", "features/settings.no_such_key", {"value": "default"}),
+        ("table.column", "db/users.age", None),
+        ("population.shift", "shoppers.age", None),
+    ],
+)
+def test_levers_have_neutral_values(testbed: PlanTestbed, lever: str, element: str, neutral: Any) -> None:
+    assert testbed.read(lever, element) == neutral
+
+
+def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbed) -> None:
+    with testbed.model("model").deploy("next-window"):
+        assert testbed.read("model.deploy", "model") == {"training": "next-window"}
+    assert testbed.read("model.deploy", "model") == {"version": 1}
+
+
+@pytest.mark.parametrize(
+    ("lever", "element", "said"),
+    [
+        ("link.cutt", "features->db", "unknown lever 'link.cutt'; did you mean 'link.cut'?"),
+        ("link.cut", "features->dbb", "has no 'features->dbb'; did you mean 'features->db'?"),
+        ("link.cut", "db", "'db' is of kind database, not link"),
+        (
+            "component.pause",
+            "shoppers",
+            "'shoppers' is of kind users, not cache or database or job or model or service",
+        ),
+        ("table.column", "cache/users.age", "'cache' is of kind cache, not database"),
+        ("table.column", "db/user.age", "'db' has no table 'user'; did you mean 'users'?"),
+        ("feed.freeze", "db", "not job"),
+        ("model.deploy", "rules", "not model"),
+        ("population.surge", "features", "not users"),
+        ("config.set", "faetures/steps.x", "did you mean 'features'?"),
+    ],
+)
+def test_what_a_system_has_no_lever_for_is_refused(testbed: PlanTestbed, lever: str, element: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        testbed.write(lever, element, True)
+    assert said in str(caught.value)
+
+
+def test_acts_without_undo_are_checked_and_written_down(testbed: PlanTestbed) -> None:
+    testbed.cache("cache").flush()
+    assert testbed.acts == [PlannedAct(0.0, "cache.flush", "cache", None, "act")]
+    with pytest.raises(UserError, match="not cache"):
+        testbed.cache("db").flush()
+
+
+def test_every_lever_of_the_catalogue_has_an_element_in_the_recommender(testbed: PlanTestbed) -> None:
+    suffix = {"table": "/users", "config": "/steps"}
+    for lever in LEVERS:
+        family = lever.split(".")[0]
+        accepted = []
+        for name in testbed.system.elements():
+            try:
+                testbed.read(lever, name + suffix.get(family, ""))
+            except UserError:
+                continue
+            accepted.append(name)
+        assert accepted, lever

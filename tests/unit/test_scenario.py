@@ -1,0 +1,133 @@
+"""Scenario files: what a good one becomes, and what is said about bad ones, each problem at its place."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.errors import Problem, UserError
+from lab.scenario import files as scenario_files
+from lab.scenario import load_scenario, load_system, shipped_names, system_names
+
+for family in ("cpu", "deploy", "network", "schema", "traffic"):
+    importlib.import_module(f"injectors.{family}")
+
+BAD = Path(__file__).parent / "bad_scenarios"
+CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
+GOOD = f"""\
+schema_version: 1
+name: slow-orders
+system: {CHAIN}
+duration: 5m
+load:
+  stages: [{{for: 100s, rate: 50/s}}, {{for: 200s, rate: 4800/m}}]
+faults:
+  - {{id: f1, type: network-partition, target: front->orders, at: 120s, for: 60s, with: {{fraction: 30%}}}}
+  - {{id: f2, type: network-partition, target: front->orders, at: 180s, for: 60s}}
+decoys:
+  - {{id: d1, type: traffic-surge, target: people, at: 100s}}
+steady_state:
+  - {{sli: latency_p95_s, below: 250ms}}
+safety: {{max_duration: 15m, stop_when: [{{sli: error_ratio, above: 50%, for: 30s}}]}}
+"""
+
+
+def write(directory: Path, text: str = GOOD) -> Path:
+    path = directory / "s.scenario.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(path: Path) -> tuple[Problem, ...]:
+    with pytest.raises(UserError) as caught:
+        load_scenario(path)
+    return caught.value.problems
+
+
+def as_one_line(problem: Problem) -> str:
+    extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
+    said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
+    return f"{problem.line}:{problem.column}: {said.replace(str(BAD), '.')}"
+
+
+def test_a_good_scenario_has_seconds_ratios_and_rates(tmp_path: Path) -> None:
+    loaded = load_scenario(write(tmp_path))
+    scenario = loaded.scenario
+    assert loaded.text == GOOD
+    assert loaded.system.name == "chain"
+    assert (scenario.duration_s, scenario.seed, scenario.grading.top_k) == (300.0, 0, 3)
+    assert [(stage.for_s, stage.rate_per_s) for stage in scenario.load.stages] == [(100.0, 50.0), (200.0, 80.0)]
+    assert (scenario.load.duration_s, scenario.load.requests) == (300.0, 21_000.0)
+    assert (scenario.faults[0].at_s, scenario.faults[0].for_s) == (120.0, 60.0)
+    assert scenario.decoys[0].for_s is None
+    assert scenario.steady_state[0].below == 0.25
+    assert (scenario.safety.max_duration_s, scenario.safety.stop_when[0].for_s) == (900.0, 30.0)
+
+
+def test_parameters_of_a_loaded_scenario_are_validated_and_complete(tmp_path: Path) -> None:
+    scenario = load_scenario(write(tmp_path)).scenario
+    assert scenario.faults[0].parameters == {"direction": "both", "fraction": 0.3}
+    assert scenario.faults[1].parameters == {"direction": "both", "fraction": 1.0}
+    assert scenario.decoys[0].parameters == {"rate": 25.0}
+
+
+def test_a_scenario_without_faults_is_a_control(tmp_path: Path) -> None:
+    control = GOOD.split("faults:", maxsplit=1)[0]
+    assert load_scenario(write(tmp_path, control)).scenario.faults == ()
+
+
+def test_windows_may_touch_and_other_links_may_overlap(tmp_path: Path) -> None:
+    elsewhere = GOOD.replace(
+        "id: f2, type: network-partition, target: front->orders, at: 180s",
+        "id: f2, type: network-partition, target: orders->db, at: 130s",
+    )
+    assert len(load_scenario(write(tmp_path)).scenario.faults) == 2
+    assert len(load_scenario(write(tmp_path, elsewhere)).scenario.faults) == 2
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.name.split(".")[0])
+def test_a_broken_scenario_gets_exactly_the_problems_its_first_lines_expect(path: Path) -> None:
+    expected = re.findall(r"^# expect: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert expected
+    assert [as_one_line(problem) for problem in problems(path)] == expected
+    assert {problem.file for problem in problems(path)} == {str(path)}
+
+
+def test_a_file_with_many_errors_reports_all_of_them_in_order() -> None:
+    found = problems(BAD / "several.scenario.yaml")
+    assert len(found) >= 10
+    assert list(found) == sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def test_problems_of_the_system_file_are_reported_with_those_of_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "odd.system.yaml").write_text(
+        CHAIN.read_text(encoding="utf-8").replace("kind: database", "kind: databse")
+    )
+    path = write(tmp_path, GOOD.replace(str(CHAIN), "odd.system.yaml").replace("at: 120s", "at: 120"))
+    where = {(Path(problem.file).name, problem.what) for problem in problems(path)}
+    assert where == {("s.scenario.yaml", "bad value for 'at'"), ("odd.system.yaml", "bad value for 'kind'")}
+
+
+def test_shipped_scenarios_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop").mkdir()
+    write(tmp_path / "shop").rename(tmp_path / "shop" / "slow-orders.scenario.yaml")
+    monkeypatch.setattr(scenario_files, "shipped_directory", lambda: tmp_path)
+    assert list(shipped_names(".scenario.yaml")) == ["shop/slow-orders"]
+    assert load_scenario("shop/slow-orders").scenario.name == "slow-orders"
+    with pytest.raises(UserError, match=r"(?s)unknown scenario 'shop/slow-order'.*did you mean 'shop/slow-orders'"):
+        load_scenario("shop/slow-order")
+
+
+def test_a_directory_is_not_a_scenario(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="this is a directory"):
+        load_scenario(str(tmp_path))
+
+
+def test_systems_are_found_by_name_and_by_path() -> None:
+    assert load_system(str(CHAIN)).entry == "front"
+    assert load_system("chain.system.yaml", CHAIN.parent).name == "chain"
+    assert "recommender" in system_names()
+    assert load_system("recommender").name == "recommender"
