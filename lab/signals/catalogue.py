@@ -21,7 +21,8 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "client_error_ratio": SignalSpec("ratio", "link", "attempts over the link that failed, seen by the caller"),
     "client_timeout_ratio": SignalSpec("ratio", "link", "attempts over the link that timed out"),
     "client_duration_p50_s": SignalSpec("s", "link", "median duration of attempts, seen by the caller"),
-    "network_time_s": SignalSpec("s", "link", "caller's median duration minus callee's: time outside the callee"),
+    "answered_duration_p50_s": SignalSpec("s", "link", "median duration of attempts that were answered, from client spans"),
+    "network_time_s": SignalSpec("s", "link", "the same minus the callee's median: time outside the callee"),
     "arrival_ratio": SignalSpec("ratio", "component", "requests the component handled, of attempts its callers made"),
     "server_error_ratio": SignalSpec("ratio", "component", "requests the component answered with an error of any cause"),
     "own_error_ratio": SignalSpec("ratio", "component", "requests that failed in the component itself, from its server spans"),
@@ -29,6 +30,7 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "self_time_mean_s": SignalSpec("s", "component", "mean time in the component itself: handling minus calls to others"),
     "cpu_utilization_ratio": SignalSpec("ratio", "component", "busy share of its workers"),
     "cpu_throttled_ratio": SignalSpec("ratio", "component", "share of busy time spent waiting for CPU quota"),
+    "busy_time_mean_s": SignalSpec("s", "component", "worker time per request: busy share times workers over request rate"),
     "request_rate_per_s": SignalSpec("1/s", "component", "requests handled per second"),
     "fallback_ratio": SignalSpec("ratio", "component.fallback", "requests for which the named fallback was used"),
     "cache_hit_ratio": SignalSpec("ratio", "component", "look-ups answered from the cache"),
@@ -39,6 +41,9 @@ CATALOGUE: Mapping[str, SignalSpec] = {
         "1", "column", "population stability index of served values (15 s) against the training sample, by its deciles"
     ),
     "feature_drift_ks": SignalSpec("ratio", "column", "largest distance of the cumulative shares, same windows and deciles"),
+    "feature_out_of_range_ratio": SignalSpec(
+        "ratio", "column", "rows whose value lies outside the training sample's range widened by a tenth"
+    ),
     "feature_null_ratio": SignalSpec("ratio", "column", "rows served with a null in the column"),
     "feature_violation_ratio": SignalSpec("ratio", "column", "rows that broke the feature contract at the column, from logs"),
     "prediction_mean": SignalSpec("ratio", "component", "mean predicted click probability of items shown"),

@@ -19,6 +19,7 @@ BUCKETS = 10
 DRIFT_WINDOW_S = 15.0
 RESCORE_WINDOW_S = 30.0
 MIN_DRIFT_ROWS = 100
+RANGE_MARGIN = 0.1
 MIN_CLICKS = 20
 
 
@@ -88,6 +89,10 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
         actual = _shares(counts)
         psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
         ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
+        low, high = float(sample[name].min()), float(sample[name].max())
+        margin = RANGE_MARGIN * (high - low)
+        outside = bins[~null][(values[~null] < low - margin) | (values[~null] > high + margin)]
+        yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(outside), grid.sums(bins)))
         yield grid.series("feature_drift_psi", column, np.where(known, psi, np.nan))
         yield grid.series("feature_drift_ks", column, np.where(known, ks, np.nan))
 

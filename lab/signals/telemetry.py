@@ -90,6 +90,7 @@ def series(observed: Observed, grid: Grid) -> Iterator[Series]:
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
     yield from _own_errors(observed, grid)
+    yield from _answered(observed, metrics, grid)
 
 
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
@@ -107,19 +108,21 @@ def _link(link: str, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
     yield grid.series("client_error_ratio", link, ratio(metrics.get(caller, "client.error.count", callee), requests))
     yield grid.series("client_timeout_ratio", link, ratio(metrics.get(caller, "client.timeout.count", callee), requests))
     yield grid.series("client_duration_p50_s", link, p50)
-    yield grid.series("network_time_s", link, p50 - metrics.get(callee, "server.request.duration.p50"))
 
 
 def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
     requests = metrics.get(name, "server.request.count")
     callers = [link.split("->")[0] for link in observed.system["links"] if link.endswith(f"->{name}")]
-    attempts = sum((np.nan_to_num(metrics.get(c, "client.request.count", name)) for c in callers), np.zeros(grid.count))
+    # A caller whose sample is missing makes the sum unknown; it does not mean that it made no calls.
+    attempts = sum((metrics.get(caller, "client.request.count", name) for caller in callers), np.zeros(grid.count))
     yield grid.series("arrival_ratio", name, ratio(requests, attempts))
     yield grid.series("server_error_ratio", name, ratio(metrics.get(name, "server.error.count"), requests))
     yield grid.series("server_duration_p50_s", name, metrics.get(name, "server.request.duration.p50"))
     yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))
     yield grid.series("cpu_throttled_ratio", name, metrics.get(name, "process.cpu.throttled.ratio"))
     yield grid.series("request_rate_per_s", name, requests / grid.interval_s)
+    busy_s = metrics.get(name, "process.cpu.utilization") * observed.system["components"][name]["workers"] * grid.interval_s
+    yield grid.series("busy_time_mean_s", name, ratio(busy_s, requests))
     elsewhere = np.zeros(grid.count)
     for link in observed.system["links"]:
         caller, callee = link.split("->")
@@ -148,3 +151,30 @@ def _own_errors(observed: Observed, grid: Grid) -> Iterator[Series]:
     for i, name in enumerate(names.categories):
         if i in set(codes.tolist()):
             yield grid.series("own_error_ratio", name, shares[i, : grid.count])
+
+
+def _answered(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+    """Per link, of attempts that were answered: median duration, and what of it passed outside the callee."""
+    spans = observed.frame("spans")
+    if not len(spans):
+        return
+    client = (spans["span.kind"] == "client").to_numpy() & spans["status"].isin(["ok", "miss"]).to_numpy()
+    caller, peer = pd.Categorical(spans["service.name"]), pd.Categorical(spans["peer.service"])
+    duration_s = spans["duration_s"].to_numpy()[client]
+    bins = grid.bins(np.maximum(spans["time_s"].to_numpy()[client] + duration_s, 0))
+    callers, peers = caller.codes[client].astype(np.int64), peer.codes[client].astype(np.int64)
+    keys = (callers * len(peer.categories) + peers) * (grid.count + 1) + bins
+    order = np.lexsort((duration_s, keys))
+    keys, duration_s = keys[order], duration_s[order]
+    firsts = np.flatnonzero(np.r_[True, np.diff(keys) > 0])
+    sizes = np.diff(np.r_[firsts, len(keys)])
+    medians = duration_s[firsts + (sizes - 1) // 2]
+    table = np.full((len(caller.categories) * len(peer.categories), grid.count + 1), np.nan)
+    table[keys[firsts] // (grid.count + 1), keys[firsts] % (grid.count + 1)] = medians
+    for i, from_ in enumerate(caller.categories):
+        for j, to in enumerate(peer.categories):
+            values = table[i * len(peer.categories) + j, : grid.count]
+            if f"{from_}->{to}" in observed.system["links"]:
+                yield grid.series("answered_duration_p50_s", f"{from_}->{to}", values)
+                inside = metrics.get(str(to), "server.request.duration.p50")
+                yield grid.series("network_time_s", f"{from_}->{to}", values - inside)

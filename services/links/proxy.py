@@ -88,9 +88,7 @@ class Proxy:
 
     def renew(self, link: str | None = None, kind: str | None = None) -> int:
         """Starts the leases again, of all faults or the named; returns how many."""
-        count = self.leases.renew(time.monotonic(), link, kind)
-        self._schedule()
-        return count
+        return self.leases.renew(time.monotonic(), link, kind)  # the timer wakes early once, and sets itself again
 
     def revert(self, faults: Iterable[tuple[str, str]]) -> int:
         """Ends the faults named by (link, kind); returns how many were active. Safe to repeat."""

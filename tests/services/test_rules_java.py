@@ -22,7 +22,7 @@ GOLDEN = ROOT / "tests" / "golden" / "rules.json"
 RULES = "/v1/rules/apply"
 ITEM = {"item_id": 17, "score": 0.5, "category": 3, "stock_count": 4, "min_age_years": 0, "margin_ratio": 0.2}
 REQUEST = {"user": {"age_years": 34}, "items": [ITEM], "limit": 5}
-TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACE, UNSAMPLED, SPAN = "0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="needs a JDK 17 (javac is not on the PATH)")
 
@@ -193,6 +193,7 @@ def test_other_methods_paths_and_types_have_their_status(service: Service) -> No
 
 
 def test_the_trace_goes_on_in_the_log_and_in_the_exported_span(service: Service, collector: Any) -> None:
+    assert service.apply(REQUEST, traceparent=f"00-{UNSAMPLED}-{SPAN}-00")[0] == 200
     headers = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-Id": "req-1"}
     status, _, answered = service.apply(REQUEST, **headers)
     assert status == 200
@@ -210,6 +211,7 @@ def test_the_trace_goes_on_in_the_log_and_in_the_exported_span(service: Service,
         (attribute,) = resource["resource"]["attributes"]
         assert attribute == {"key": "service.name", "value": {"stringValue": "rules"}}
         spans = {span["spanId"]: span for span in resource["scopeSpans"][0]["spans"]}
+        assert UNSAMPLED not in {span["traceId"] for span in spans.values()}
         span = spans.get(line["span_id"])
     assert (span["traceId"], span["parentSpanId"], span["kind"]) == (TRACE, SPAN, 2)
     assert span["name"] == f"POST {RULES}"

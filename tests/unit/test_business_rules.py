@@ -1,8 +1,9 @@
-"""The business rules: each by itself, the golden vectors shared with Java, and the batch form equal to the reference."""
+"""The business rules: each by itself, the golden vectors shared with Java, the batch form equal to the reference."""
 
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from lab.worlds.shop.rules import NOT_SHOWN, Candidate, Thresholds, apply_rules, apply_rules_batch, value_micro
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "rules.json").read_text(encoding="utf-8"))["cases"]
+GOLDEN_FILE = Path(__file__).parents[1] / "golden" / "rules.json"
+GOLDEN = json.loads(GOLDEN_FILE.read_text(encoding="utf-8"))["cases"]
 ITEMS = 30
 
 
@@ -74,6 +76,13 @@ def test_golden_vectors(vector: dict[str, Any]) -> None:
     assert answer == (vector["expected"]["items"], vector["expected"]["removed"])
 
 
+def test_the_golden_file_is_what_its_script_writes() -> None:
+    assert (
+        GOLDEN_FILE.read_text(encoding="utf-8")
+        == runpy.run_path(str(GOLDEN_FILE.with_name("make_rules.py")))["render"]()
+    )
+
+
 def test_there_are_enough_golden_vectors() -> None:
     assert len({vector["name"] for vector in GOLDEN}) == len(GOLDEN) >= 40
 
@@ -81,8 +90,7 @@ def test_there_are_enough_golden_vectors() -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    requests=st.integers(1, 6),
-    candidates=st.integers(1, 20),
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 20)),
     limit=st.integers(1, 24),
     categories=st.integers(1, 6),
     digits=st.sampled_from([1, 6, 17]),
@@ -94,7 +102,7 @@ def test_there_are_enough_golden_vectors() -> None:
     ),
 )
 def test_the_batch_form_equals_the_reference(
-    seed: int, requests: int, candidates: int, limit: int, categories: int, digits: int, thresholds: Thresholds
+    *, seed: int, shape: tuple[int, int], limit: int, categories: int, digits: int, thresholds: Thresholds
 ) -> None:
     draw = np.random.default_rng(seed)
     table = {
@@ -103,14 +111,14 @@ def test_the_batch_form_equals_the_reference(
         "min_age": draw.choice([0, 0, 16, 18], ITEMS),
         "margin": draw.uniform(-0.2, 0.6, ITEMS).round(digits),
     }
-    index = draw.integers(0, ITEMS, (requests, candidates))
-    score = draw.uniform(0, 0.4, (requests, candidates)).round(digits)
-    age = draw.choice([15.0, 17.5, 18.0, 40.0], requests)
+    index = draw.integers(0, ITEMS, shape)
+    score = draw.uniform(0, 0.4, shape).round(digits)
+    age = draw.choice([15.0, 17.5, 18.0, 40.0], shape[0])
 
     positions = apply_rules_batch(age, index, score, **table, limit=limit, thresholds=thresholds)
 
-    assert positions.shape == (requests, limit)
-    for row in range(requests):
+    assert positions.shape == (shape[0], limit)
+    for row in range(shape[0]):
         items = [
             Candidate(n, value, *(table[name][n].item() for name in ("category", "stock", "min_age", "margin")))
             for n, value in zip(index[row].tolist(), score[row].tolist(), strict=True)

@@ -170,7 +170,8 @@ def build(system: System, operations: Mapping[str, Operation]) -> SystemState:
                 unless_mask=unless,
                 after_mask=after,
                 bit=bits[step.name],
-                operation=operations[step.operation] if step.operation else None,
+                # Without a world an operation is a name in logs and spans, and nothing more.
+                operation=operations[step.operation] if step.operation and system.world else None,
                 mean_service_s=service.mean_s if service else 0.0,
                 cv_service=service.cv if service else 0.0,
             )

@@ -108,8 +108,9 @@ class InterestAggregate:
         self.price_sum *= keep
         self.price_weight *= keep
 
-    def add(self, users: Array, categories: Array, log_prices: Array, weight: float) -> None:
-        """Counts events; users, categories and log_prices have the same length."""
+    def add(self, users: Array, categories: Array, log_prices: Array, ages_s: Array, weight: float) -> None:
+        """Counts events that happened `ages_s` before the aggregate's time; all arrays have the same length."""
+        weight = weight * np.exp(-ages_s / MEMORY_S)
         np.add.at(self.counts, (users, categories), weight)
         np.add.at(self.price_sum, users, weight * log_prices)
         np.add.at(self.price_weight, users, weight)

@@ -25,7 +25,7 @@ from lab.worlds.shop.features import impute, model_inputs
 Array = npt.NDArray[Any]
 
 TICK_S = 10.0
-REQUESTS_PER_TICK = 400
+REQUESTS_PER_TICK = 500
 WINDOW_TICKS = 150
 LAG_TICKS = 4
 SHOWN = 3
@@ -80,11 +80,13 @@ def generate_history(catalog: Catalog, seed: int, window: int) -> History:
         aggregate.decay(TICK_S)
         browsed = browsed_categories(interest, rng.random((n, BROWSED_PER_REQUEST)))
         prices = browse_prices(catalog, users, rng.standard_normal(browsed.shape))
-        aggregate.add(np.repeat(users, BROWSED_PER_REQUEST), browsed.ravel(), prices.ravel(), 1.0)
+        ages = (tick + 1) * TICK_S - times
+        repeated = np.repeat(ages, BROWSED_PER_REQUEST)
+        aggregate.add(np.repeat(users, BROWSED_PER_REQUEST), browsed.ravel(), prices.ravel(), repeated, 1.0)
         who, where = np.nonzero(clicked)
         items = shown[who, where]
         log_price = np.log(catalog.items["price_eur"][items])
-        aggregate.add(users[who], catalog.items["category"][items], log_price, CLICK_WEIGHT)
+        aggregate.add(users[who], catalog.items["category"][items], log_price, ages[who], CLICK_WEIGHT)
         aggregate.write(vectors)
         snapshots = [*snapshots[1:], vectors.copy()]
     inputs, served, labels, engaged = (np.concatenate(column) for column in zip(*rows, strict=True))

@@ -116,14 +116,14 @@ class ShownLog:
             self._edges[block] = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
         return self._edges[block]
 
-    def take_clicks(self, until_ns: int) -> tuple[Array, Array]:
-        """(users, items) of clicks that have happened by now and were not taken before, in order of time."""
+    def take_clicks(self, until_ns: int) -> tuple[Array, Array, Array]:
+        """(users, items, ages in seconds) of clicks that have happened by now and were not taken before, in order of time."""
         due = np.flatnonzero(self._clicks_ns <= until_ns)
         due = due[np.argsort(self._clicks_ns[due], kind="stable")]
-        taken = self._clicks[due]
+        taken, ages_s = self._clicks[due], (until_ns - self._clicks_ns[due]) / NS
         self._clicks = np.delete(self._clicks, due, axis=0)
         self._clicks_ns = np.delete(self._clicks_ns, due)
-        return taken[:, 0], taken[:, 1]
+        return taken[:, 0], taken[:, 1], ages_s
 
     def counts(self, edges_ns: Array) -> tuple[Array, Array]:
         """(items shown, clicks made) by interval, each at its own time."""

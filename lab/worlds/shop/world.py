@@ -27,7 +27,7 @@ from lab.worlds.shop.training import Model, train
 NS = 1_000_000_000
 PAST_S = 300.0
 PAST_TICK_S = 10.0
-PAST_RATE_PER_S = 40.0
+PAST_RATE_PER_S = 50.0
 FIRST_VERSIONS = 2
 
 
@@ -83,15 +83,17 @@ class ShopWorld:
             users = rng.choice(self.catalog.users_count, n, p=self.catalog.activity)
             times = tick_s + rng.random(n) * PAST_TICK_S
             self.aggregate.decay(PAST_TICK_S)
-            self._browse(users, times, rng.random((n, 3)), rng.standard_normal((n, 3)))
+            self._browse(users, times, tick_s + PAST_TICK_S, rng.random((n, 3)), rng.standard_normal((n, 3)))
         self.aggregate.write(self.table.rows)
         self.table.refresh()
 
-    def _browse(self, users: Any, times_s: Any, uniforms: Any, noise: Any) -> None:
+    def _browse(self, users: Any, times_s: Any, now_s: float, uniforms: Any, noise: Any) -> None:
         interest = true_interest(self.catalog, self.missions, users, times_s)
         categories = browsed_categories(interest, uniforms)
         prices = browse_prices(self.catalog, users, noise)
-        self.aggregate.add(np.repeat(users, categories.shape[1]), categories.ravel(), prices.ravel(), 1.0)
+        each = categories.shape[1]
+        ages = np.repeat(now_s - times_s, each)
+        self.aggregate.add(np.repeat(users, each), categories.ravel(), prices.ravel(), ages, 1.0)
 
     def open(self, source: Any, *, clicks: bool = True) -> None:
         source.data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
@@ -176,12 +178,13 @@ class ShopWorld:
             new = slice(data.browsed_until, until)
             data.browsed_until = until
             times_s = (data.times_ns[new] - start_ns) / NS
-            self._browse(data.users[new], times_s, data.browse_draws[new], data.price_draws[new])
+            now_s = (now_ns - start_ns) / NS
+            self._browse(data.users[new], times_s, now_s, data.browse_draws[new], data.price_draws[new])
             self._touched[data.users[new]] = True
-        users, items = self.shown.take_clicks(now_ns)
+        users, items, ages_s = self.shown.take_clicks(now_ns)
         catalog_items = self.catalog.items
         log_prices = np.log(catalog_items["price_eur"][items])
-        self.aggregate.add(users, catalog_items["category"][items], log_prices, CLICK_WEIGHT)
+        self.aggregate.add(users, catalog_items["category"][items], log_prices, ages_s, CLICK_WEIGHT)
         self._touched[users] = True
         self.aggregate.write(self.table.rows)
         self.table.watermark_ns = now_ns

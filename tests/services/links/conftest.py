@@ -28,16 +28,18 @@ class EchoHandler(socketserver.BaseRequestHandler):
     """Sends back what it gets, and its own FIN after the client's."""
 
     def handle(self) -> None:
+        first = b""
         try:
             while data := self.request.recv(65536):
+                first = first or data
                 self.server.received.extend(data)  # type: ignore[attr-defined]
                 self.request.sendall(data)
         except OSError:
-            self.server.resets += 1  # type: ignore[attr-defined]
+            self.server.reset.append(first)  # type: ignore[attr-defined]
 
 
 class EchoServer(socketserver.ThreadingTCPServer):
-    """The upstream; remembers what reached it."""
+    """The upstream; remembers what reached it, and of each connection that was reset the first chunk."""
 
     daemon_threads = True
     request_queue_size = 512
@@ -45,7 +47,7 @@ class EchoServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), EchoHandler)
         self.received = bytearray()
-        self.resets = 0
+        self.reset: list[bytes] = []
 
 
 class LinksProcess:

@@ -1,0 +1,49 @@
+"""From a recording to grades: ask engines, grade what they said. A pure function of the run directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth
+from lab.engines.host import EngineHost
+from lab.grading import grade, verdict
+from lab.recording.rundir import RunDirectory
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One engine on one recording."""
+
+    scenario: str
+    seed: int
+    engine: str
+    answer: Diagnosis | EngineFailure
+    truth: Truth
+    grades: tuple[Grade, ...]
+    path: str
+
+    @property
+    def outcome(self) -> Outcome:
+        return verdict(self.grades)
+
+    def axis(self, grader: str) -> Grade | None:
+        """The grade of one axis, None where it did not apply."""
+        return next((g for g in self.grades if g.grader == grader), None)
+
+
+def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> Diagnosis | EngineFailure:
+    """Asks an engine and keeps its answer under `diagnosis/`."""
+    answer = host.diagnose(engine, run.observed)
+    run.write_diagnosis(engine, answer)
+    return answer
+
+
+def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
+    """Grades an engine's kept answer, or asks it first when a host is given; keeps the grades under `grades/`."""
+    answer = diagnose(run, engine, host) if host is not None else run.diagnosis(engine)
+    if answer is None:
+        raise LookupError(f"{run.path}: engine {engine!r} was not asked")
+    truth = run.truth()
+    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours))
+    run.write_grades(engine, grades)
+    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path))

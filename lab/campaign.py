@@ -1,0 +1,196 @@
+"""Campaigns: scenarios × seeds × engines as jobs, what their results are worth, and the exit code they end with."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.assess import Assessment, assess
+from lab.contracts import Outcome
+from lab.errors import ExitCode, LabError, RunAbortedError, worst
+from lab.statistics import CaseId, RateSummary, Score, summarise
+from lab.suite import METRICS, Threshold
+
+if TYPE_CHECKING:
+    from lab.engines.host import EngineHost
+    from lab.recording.rundir import RunDirectory
+    from lab.runner import Progress
+    from lab.scenario import LoadedScenario
+
+COMPLETE = "complete"
+"""The status of a run that may be graded."""
+
+_GRADERS: Mapping[str, tuple[str, bool]] = {
+    "culprit_top1": ("culprit", False),
+    "culprit_top_k": ("culprit-top-k", False),
+    "boundary": ("boundary", False),
+    "kind": ("kind", False),
+    "onset": ("onset", False),
+    "evidence": ("evidence", False),
+    "false_alarm_ratio": ("false-alarm", True),
+    "decoy_blamed_ratio": ("decoy-blamed", True),
+}
+"""The grader behind a metric, and whether the metric is one minus the grader's value."""
+
+Metrics = dict[str, dict[str, RateSummary]]
+"""Summaries by engine and metric, engines in the order in which they were asked."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to make, and the engines to ask about it."""
+
+    loaded: LoadedScenario
+    seed: int
+    engines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What came of a job. `problem` says why there is nothing to grade; `code` is OK without one."""
+
+    scenario: str
+    seed: int
+    path: str = ""
+    assessments: tuple[Assessment, ...] = ()
+    problem: str = ""
+    code: ExitCode = ExitCode.OK
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A threshold held against one engine. `holds` is None where nothing could be judged: never taken for success."""
+
+    threshold: Threshold
+    engine: str
+    measured: RateSummary | None
+    holds: bool | None
+
+
+def check_gradable(run: RunDirectory) -> None:
+    """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident."""
+    if run.status != COMPLETE:
+        raise RunAbortedError(f"{run.path}: the run did not complete ({run.status}); it is not graded")
+
+
+def run_job(
+    job: Job, root: Path, host: EngineHost, progress: Progress | None = None, *, keep: bool = True
+) -> JobResult:
+    """Runs, asks and grades. Whatever goes wrong is this job's result, so that one case never costs the others.
+
+    `keep=False` deletes the recording after grading.
+    """
+    from lab.runner import run_scenario
+
+    scenario = job.loaded.scenario.name
+    path = ""
+    try:
+        run = run_scenario(job.loaded, job.seed, root, progress)
+        path = str(run.path)
+        check_gradable(run)
+        graded = tuple(assess(run, engine, host) for engine in job.engines)
+        return JobResult(scenario, job.seed, path, graded)
+    except Exception as error:
+        known = isinstance(error, LabError)
+        code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
+        said = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+        return JobResult(scenario, job.seed, path, (), said, code, traceback.format_exc())
+    finally:
+        if path and not keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def assessments_of(results: Iterable[JobResult]) -> list[Assessment]:
+    """All graded cases of some jobs, in their order."""
+    return [case for result in results for case in result.assessments]
+
+
+def engines_of(cases: Iterable[Assessment]) -> list[str]:
+    """The engines of some cases, in order of appearance."""
+    return list(dict.fromkeys(case.engine for case in cases))
+
+
+def metrics(cases: Sequence[Assessment]) -> Metrics:
+    """Every metric of every engine.
+
+    A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed is a
+    case of value 0. False alarms are counted on controls, blamed decoys where there are any.
+    """
+    found: Metrics = {}
+    for engine in engines_of(cases):
+        own = [case for case in cases if case.engine == engine]
+        found[engine] = {metric: summarise(scores(own, metric)) for metric in METRICS}
+    return found
+
+
+def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
+    """One metric's value for every case it applies to; None where the case is inconclusive."""
+    if metric == "inconclusive_ratio":
+        return [
+            Score(case.scenario, case.seed, 0.0 if any(f.witnessed for f in case.truth.faults) else 1.0)
+            for case in cases
+            if not case.truth.is_control
+        ]
+    grader, complement = _GRADERS[metric]
+    found = []
+    for case in cases:
+        grade = case.axis(grader)
+        if grade is not None:
+            value = 1 - grade.value if complement and grade.value is not None else grade.value
+            found.append(Score(case.scenario, case.seed, value))
+    return found
+
+
+def tally(cases: Iterable[Assessment]) -> dict[str, dict[str, dict[Outcome, int]]]:
+    """Verdicts counted by scenario and engine."""
+    counts: dict[str, dict[str, dict[Outcome, int]]] = {}
+    for case in cases:
+        slot = counts.setdefault(case.scenario, {}).setdefault(case.engine, dict.fromkeys(Outcome, 0))
+        slot[case.outcome] += 1
+    return counts
+
+
+def verdicts(cases: Iterable[Assessment], engine: str) -> dict[CaseId, bool | None]:
+    """An engine's cases as pairs for a comparison: True passed, False failed, None inconclusive."""
+    held = {Outcome.PASS: True, Outcome.FAIL: False, Outcome.INCONCLUSIVE: None}
+    return {(case.scenario, case.seed): held[case.outcome] for case in cases if case.engine == engine}
+
+
+def check_thresholds(
+    thresholds: Iterable[Threshold], measured: Metrics, engines: Sequence[str]
+) -> list[ThresholdResult]:
+    """Holds each threshold against its engine, or against each of `engines` where it names none."""
+    results = []
+    for threshold in thresholds:
+        for engine in [threshold.engine] if threshold.engine else engines:
+            summary = measured.get(engine, {}).get(threshold.metric)
+            value = None if summary is None else summary.value
+            holds = None if value is None else threshold.holds(value)
+            results.append(ThresholdResult(threshold, engine, summary, holds))
+    return results
+
+
+def case_code(outcome: Outcome) -> ExitCode:
+    """The exit code one case stands for."""
+    codes = {
+        Outcome.PASS: ExitCode.OK,
+        Outcome.FAIL: ExitCode.FAILED,
+        Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    }
+    return codes[outcome]
+
+
+def exit_code(results: Sequence[JobResult], thresholds: Sequence[ThresholdResult]) -> ExitCode:
+    """How a campaign ends: by its thresholds where it has any, else by its cases; trouble in running outranks both."""
+    codes = [result.code for result in results]
+    if thresholds:
+        held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
+        codes += [held[result.holds] for result in thresholds]
+    else:
+        codes += [case_code(case.outcome) for case in assessments_of(results)]
+    return worst(codes)

@@ -1,0 +1,135 @@
+"""The command line. Commands live in modules of their own, imported when used: `lab --help` loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from lab import __version__
+from lab.errors import ExitCode, LabError, UserError, nearest
+
+COMMANDS = {
+    "run": "Run scenarios or a suite, ask engines, grade them.",
+    "evaluate": "Measure engines over many seeds, with controls and floors.",
+    "validate": "Check scenario, suite and system files.",
+    "plan": "Say what a scenario would do, and do nothing.",
+    "diagnose": "Ask engines what is wrong in recordings.",
+    "grade": "Grade the answers kept with recordings.",
+    "report": "Write the HTML report of recordings.",
+    "faults": "List faults and decoys with their parameters.",
+    "engines": "List root-cause-analysis engines.",
+    "schema": "Print or write the JSON Schemas of the lab's files.",
+    "doctor": "Check that the lab can work here.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Every command with its summary, in the order of use; the module of the same name holds it."""
+
+_EPILOG = """\b
+Examples:
+  lab run recommender                      the shipped suite
+  lab run recommender/deploy-stale-cache   one shipped scenario
+  lab run mine.scenario.yaml --seeds 5     your own, with five seeds
+  lab validate mine.scenario.yaml && lab plan mine.scenario.yaml
+
+\b
+Exit codes: 0 pass, 1 a case or threshold failed, 2 invalid input or usage, 3 internal error or aborted run,
+  4 only inconclusive left, 5 nothing selected, 6 something could not be reverted, 130 interrupted.
+Every option can be set by the environment variable shown beside it. NO_COLOR is respected.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"lab.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(f"unknown command {args[0]!r}; {nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, show_envvar=True, help="Show tracebacks of internal errors.")
+@click.version_option(__version__, prog_name="lab")
+def cli(debug: bool) -> None:
+    """Breaks hybrid systems on purpose and grades whether a root-cause-analysis engine blames the right part."""
+    # Kept in the environment because the handler of last resort runs outside every context.
+    os.environ["LAB_DEBUG"] = "1" if debug else "0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script: runs one command and returns the exit code of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ gets a question mark, not a traceback
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = cli.main(arguments, "lab", standalone_mode=False, auto_envvar_prefix="LAB")
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; what was complete is kept", err=True)
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.INVALID
+    except LabError as error:
+        _show(error)
+        return error.exit_code
+    except SystemExit:  # click's answer to a reader that closed our output
+        return ExitCode.INTERNAL
+    except Exception as error:
+        _show_internal(error)
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _show(error: LabError) -> None:
+    from lab.cli.console import show_problem
+
+    if isinstance(error, UserError):
+        for problem in error.problems:
+            show_problem(problem)
+    else:
+        click.echo(f"error: {error}", err=True)
+    _show_trace_if_asked()
+
+
+def _show_internal(error: Exception) -> None:
+    message = " ".join(str(error).split())
+    click.echo(f"internal error: {type(error).__name__}: {message}", err=True)
+    if not _show_trace_if_asked():
+        click.echo("  hint:    `lab --debug …` or LAB_DEBUG=1 shows where", err=True)
+
+
+def _show_trace_if_asked() -> bool:
+    import traceback
+
+    asked = os.environ.get("LAB_DEBUG", "0").lower() not in ("", "0", "false", "no")
+    if asked:
+        click.echo(traceback.format_exc(), err=True)
+    return asked

@@ -1,0 +1,106 @@
+"""What commands share with the outside: options, the result on stdout, problems on stderr."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PLAIN_WIDTH = 120
+"""Columns where the output is no terminal: tables are read in a log, not wrapped to an imagined screen."""
+
+option = functools.partial(click.option, show_envvar=True)
+"""An option that can also be set by an environment variable, which `--help` shows."""
+
+json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+runs_option = option(
+    "--runs-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    envvar="LAB_RUNS_DIR",
+    help="Where recordings are kept.",
+)
+engines_option = option(
+    "--engine",
+    "engines",
+    multiple=True,
+    help="An engine's name, cmd:PROGRAM or an http URL; may be repeated.",
+)
+
+
+def stdout() -> Console:
+    """The result. Colour only on a terminal and never where NO_COLOR is set or CI runs."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False, no_color=_plain() or None)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+def stderr() -> Console:
+    """Progress and remarks."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, no_color=_plain() or None)
+
+
+def _plain() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or in_ci()
+
+
+def in_ci() -> bool:
+    """Whether a CI system reads the output."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """A table without frames: columns apart by space, one rule under the headings."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for name in columns:
+        made.add_column(name, overflow="fold")
+    return made
+
+
+def write_json(content: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """A result as JSON; what JSON has no form for is written as text."""
+    return json.dumps(content, indent=1, ensure_ascii=False, default=str)
+
+
+def show_problem(problem: Problem) -> None:
+    """One problem on stderr, and as an annotation of the file where GitHub runs us."""
+    click.echo(str(problem) if problem.file else f"error: {problem}", err=True)
+    if problem.line and os.environ.get("GITHUB_ACTIONS") == "true":
+        click.echo(github_annotation(problem), err=True)
+
+
+def github_annotation(problem: Problem) -> str:
+    """A problem as a workflow command that marks the line in a pull request."""
+    said = ". ".join(part for part in (problem.what, problem.expected and f"Expected {problem.expected}", problem.hint) if part)
+    place = f"file={_escaped(problem.file, ',:')},line={problem.line},col={problem.column}"
+    return f"::error {place}::{_escaped(said)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

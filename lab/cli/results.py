@@ -1,0 +1,175 @@
+"""The results of a campaign in k6's order: verdicts first, then numbers, then where to look and what replays a case."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lab.assess import Assessment
+from lab.campaign import JobResult, Metrics, ThresholdResult, assessments_of, engines_of, tally
+from lab.cli.console import table
+from lab.cli.texts import MARKS, STYLES, answer_text, best_evidence, columns, evidence_text, truth_text
+from lab.contracts import EngineFailure, Outcome
+from lab.grading import DECIDING, grades_to_json
+from lab.statistics import RateSummary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.scenario import LoadedScenario
+
+_THRESHOLD_MARKS = {True: ("✓ met", "green"), False: ("✗ MISSED", "bold red"), None: ("? unknown", "yellow")}
+
+
+def print_cases(console: Console, results: Iterable[JobResult]) -> None:
+    """One block for each case: what the engine said, the truth, the evidence, and why it failed."""
+    for result in results:
+        for case in result.assessments:
+            _heading(console, MARKS[case.outcome], STYLES[case.outcome], case.scenario, case.seed, case.engine)
+            console.print(_case_text(case), soft_wrap=True)
+        if result.problem:
+            _heading(console, "! not graded", "bold magenta", result.scenario, result.seed)
+            console.print(columns([("why", result.problem)]), soft_wrap=True)
+    console.print()
+
+
+def _heading(console: Console, mark: str, style: str, scenario: str, seed: int, engine: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text.assemble((mark, style), "  ", (scenario, "bold"), f"  seed {seed}  {engine}".rstrip()), soft_wrap=True)
+
+
+def _case_text(case: Assessment) -> str:
+    evidence = best_evidence(case.answer)
+    rows = [
+        ("said", answer_text(case.answer)),
+        ("truth", truth_text(case.truth)),
+        ("evidence", evidence_text(evidence) if evidence else ""),
+    ]
+    return columns(rows + [("why", reason) for reason in _reasons(case)])
+
+
+def _reasons(case: Assessment) -> list[str]:
+    """For a case that did not pass: the deciding axes that say so, then the names of the others that failed."""
+    if case.outcome is Outcome.PASS:
+        missed = [grade.grader for grade in case.grades if grade.outcome is Outcome.FAIL]
+        return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
+    deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
+    reasons = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
+    # An engine without an answer fails everywhere for one reason: it is told once.
+    return reasons[:1] if isinstance(case.answer, EngineFailure) else reasons
+
+
+def print_numbers(console: Console, cases: Sequence[Assessment], measured: Metrics) -> None:
+    """Metrics by engine with their intervals, then the verdicts by scenario."""
+    if not cases:
+        return
+    engines = engines_of(cases)
+    shown = table("metric", *engines, title="Metrics: value [95 % interval] n")
+    for metric in next(iter(measured.values())):
+        summaries = [measured[engine][metric] for engine in engines]
+        if any(s.n or s.inconclusive for s in summaries):
+            shown.add_row(metric, *(_summary_text(s) for s in summaries))
+    console.print(shown)
+    slices = table("scenario", *engines, title="Scenarios: cases passed, failed (✗), inconclusive (?)")
+    for scenario, by_engine in tally(cases).items():
+        slices.add_row(scenario, *(_tally_text(by_engine.get(engine, {})) for engine in engines))
+    console.print(slices)
+
+
+def _summary_text(summary: RateSummary) -> str:
+    left_out = f", {summary.inconclusive} ?" if summary.inconclusive else ""
+    if summary.value is None or summary.low is None or summary.high is None:
+        return f"–  n=0{left_out}"
+    return f"{summary.value:.3f} [{summary.low:.2f}, {summary.high:.2f}] n={summary.n}{left_out}"
+
+
+def _tally_text(counts: dict[Outcome, int]) -> str:
+    total = sum(counts.values())
+    failed, unknown = counts.get(Outcome.FAIL, 0), counts.get(Outcome.INCONCLUSIVE, 0)
+    more = (f"  ✗ {failed}" if failed else "") + (f"  ? {unknown}" if unknown else "")
+    return f"{counts.get(Outcome.PASS, 0)} of {total}{more}" if total else "–"
+
+
+def print_thresholds(console: Console, results: Sequence[ThresholdResult]) -> None:
+    """Each threshold with what was measured."""
+    from rich.text import Text
+
+    if not results:
+        return
+    shown = table("threshold", "engine", "measured", "", title="Thresholds")
+    for result in results:
+        mark, style = _THRESHOLD_MARKS[result.holds]
+        measured = "engine was not asked" if result.measured is None else _summary_text(result.measured)
+        shown.add_row(str(result.threshold), result.engine, measured, Text(mark, style))
+    console.print(shown)
+
+
+def replay_command(results: Sequence[JobResult], names: dict[str, str], testbed: str = "sim") -> str:
+    """The command that runs one case again: the first that failed or was not graded, else the first."""
+    cases = assessments_of(results)
+    failing = [(c.scenario, c.seed, c.engine) for c in cases if c.outcome is not Outcome.PASS]
+    ungraded = [(r.scenario, r.seed, "") for r in results if r.problem]
+    every = [(c.scenario, c.seed, c.engine) for c in cases]
+    chosen = (failing + ungraded + every)[:1]
+    if not chosen:
+        return ""
+    scenario, seed, engine = chosen[0]
+    words = ["lab", "run", names[scenario], "--seed", str(seed)]
+    words += ["--engine", engine] if engine else []
+    words += ["--testbed", testbed] if testbed != "sim" else []
+    return shlex.join(words)
+
+
+def scenario_names(scenarios: Iterable[LoadedScenario]) -> dict[str, str]:
+    """How to name each scenario on the command line."""
+    from lab.cli.selection import name_of
+
+    return {loaded.scenario.name: name_of(loaded) for loaded in scenarios}
+
+
+def case_json(case: Assessment) -> dict[str, Any]:
+    """One graded case with everything that led to its verdict."""
+    failed = isinstance(case.answer, EngineFailure)
+    answer = {"failure": case.answer.reason} if isinstance(case.answer, EngineFailure) else case.answer.to_json()
+    return {
+        "scenario": case.scenario,
+        "seed": case.seed,
+        "engine": case.engine,
+        "outcome": str(case.outcome),
+        "engine_failed": failed,
+        "answer": answer,
+        "truth": case.truth.to_json(),
+        "grades": grades_to_json(case.grades)["grades"],
+        "path": case.path,
+    }
+
+
+def summary_json(summary: RateSummary | None) -> dict[str, Any] | None:
+    """A metric with its interval; nulls where nothing could be judged."""
+    if summary is None:
+        return None
+    return {field: getattr(summary, field) for field in ("value", "low", "high", "n", "scenarios", "inconclusive")}
+
+
+def campaign_json(
+    results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult]
+) -> dict[str, Any]:
+    """The machine-readable result of a campaign, without what only one command knows."""
+    cases = assessments_of(results)
+    return {
+        "cases": [case_json(case) for case in cases],
+        "not_graded": [
+            {"scenario": r.scenario, "seed": r.seed, "reason": r.problem, "path": r.path} for r in results if r.problem
+        ],
+        "metrics": {e: {m: summary_json(s) for m, s in by_metric.items()} for e, by_metric in measured.items()},
+        "scenarios": {
+            scenario: {engine: {str(o): n for o, n in counts.items()} for engine, counts in by_engine.items()}
+            for scenario, by_engine in tally(cases).items()
+        },
+        "thresholds": [
+            {"threshold": str(t.threshold), "engine": t.engine, "measured": summary_json(t.measured), "holds": t.holds}
+            for t in thresholds
+        ],
+    }

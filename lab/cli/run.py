@@ -1,0 +1,163 @@
+"""`lab run`: scenarios × seeds × engines, graded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab import __version__
+from lab.cli.console import engines_option, json_option, option, runs_option
+from lab.errors import NothingSelectedError, UserError
+
+if TYPE_CHECKING:
+    from lab.campaign import Job, JobResult, Metrics, ThresholdResult
+    from lab.cli.selection import Seeds, Selection
+
+OUTPUTS = (".html", ".json")
+
+_EPILOG = """\b
+Examples:
+  lab run recommender
+  lab run recommender/deploy-stale-cache --seed 11
+  lab run scenarios/recommender --seeds 3 --engine rules --engine chance
+  lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.json
+
+\b
+A suite ends with the exit code of its thresholds, or of its cases if it has none.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True)
+@option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
+@option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
+@engines_option
+@option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where to run.")
+@option("-o", "--output", "outputs", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
+        help="Also write results; .html or .json by suffix; may be repeated.")  # fmt: skip
+@runs_option
+@option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
+@option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
+@json_option
+def command(
+    targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], testbed: str,
+    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run scenarios or a suite, ask engines, grade them.
+
+    FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
+    """
+    from lab.campaign import assessments_of, check_thresholds, exit_code, metrics
+    from lab.cli.console import write_json
+    from lab.cli.progress import Progress
+    from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
+    from lab.pool import default_workers, run_jobs
+
+    _check_outputs(outputs)
+    check_testbed(testbed)
+    chosen_seeds = parse_seeds(seeds, seed)
+    selection = select(targets)
+    asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
+    jobs = make_jobs(selection, chosen_seeds, asked)
+    with Progress(len(jobs)) as progress:
+        results = run_jobs(jobs, runs_dir, workers=workers or default_workers(), tick=progress.tick)
+    measured = metrics(assessments_of(results))
+    limits = selection.suite.thresholds if selection.suite else ()
+    thresholds = check_thresholds(limits, measured, asked)
+    code = exit_code(results, thresholds)
+    paths = _report_paths(outputs, runs_dir, no_report)
+    written = write_reports(results, paths, selection)
+    document = _document(selection, results, measured, thresholds, runs_dir, written, code)
+    _write_json_files(outputs, document)
+    if as_json:
+        write_json(document)
+    else:
+        _print(selection, results, measured, thresholds, written)
+    return code
+
+
+def make_jobs(selection: Selection, seeds: Seeds, engines: tuple[str, ...]) -> list[Job]:
+    """One job for each scenario and seed, in the order of the files."""
+    from lab.campaign import Job
+
+    suite_seeds = selection.suite.seeds if selection.suite else ()
+    jobs = [
+        Job(loaded, seed, engines)
+        for loaded in selection.scenarios
+        for seed in seeds.of(suite_seeds or (loaded.scenario.seed,))
+    ]
+    if not jobs:
+        raise NothingSelectedError("no scenario selected")
+    return jobs
+
+
+def _check_outputs(outputs: Sequence[Path]) -> None:
+    """Before anything runs: an hour's results must not end in a refusal."""
+    for path in outputs:
+        if path.suffix not in OUTPUTS:
+            raise UserError(f"-o {path}: unknown format {path.suffix!r}, expected a name that ends in {' or '.join(OUTPUTS)}")
+        if not path.parent.is_dir():
+            raise UserError(f"-o {path}: there is no directory {path.parent}")
+
+
+def _report_paths(outputs: Sequence[Path], runs_dir: Path, no_report: bool) -> list[Path]:
+    named = [path for path in outputs if path.suffix == ".html"]
+    return named if named or no_report else [runs_dir / "report.html"]
+
+
+def write_reports(results: Sequence[JobResult], paths: Sequence[Path], selection: Selection) -> list[Path]:
+    """The HTML report of all recordings made, at each path; none where nothing was recorded."""
+    from lab.recording.rundir import open_run
+
+    recorded = [open_run(Path(result.path), verify=False) for result in results if result.path]
+    if not recorded or not paths:
+        return []
+    from lab.report import write_report
+
+    title = (selection.suite.title or selection.suite.name) if selection.suite else ""
+    return [write_report(recorded, path, suite_title=title) for path in paths]
+
+
+def _document(
+    selection: Selection, results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult],
+    runs_dir: Path, reports: Sequence[Path], code: int,
+) -> dict[str, Any]:  # fmt: skip
+    from lab.cli.results import campaign_json
+
+    return {
+        "schema_version": 1,
+        "lab_version": __version__,
+        "suite": selection.suite.name if selection.suite else None,
+        **campaign_json(results, measured, thresholds),
+        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
+        "exit_code": int(code),
+    }
+
+
+def _write_json_files(outputs: Sequence[Path], document: dict[str, Any]) -> None:
+    from lab.cli.console import json_text
+
+    for path in outputs:
+        if path.suffix == ".json":
+            path.write_text(json_text(document) + "\n", encoding="utf-8")
+
+
+def _print(
+    selection: Selection, results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult],
+    reports: Sequence[Path],
+) -> None:  # fmt: skip
+    from lab.campaign import assessments_of
+    from lab.cli.console import stdout
+    from lab.cli.results import print_cases, print_numbers, print_thresholds, replay_command, scenario_names
+    from lab.cli.selection import short_path
+
+    console = stdout()
+    print_cases(console, results)
+    print_numbers(console, assessments_of(results), measured)
+    print_thresholds(console, thresholds)
+    for path in reports:
+        console.print(f"Report  {short_path(path.resolve())}", soft_wrap=True)
+    console.print(f"Replay  {replay_command(results, scenario_names(selection.scenarios))}", soft_wrap=True)

@@ -1,0 +1,189 @@
+"""What a command line selects: scenario files, a suite, seeds, engines, recordings."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.errors import NothingSelectedError, Problem, UserError, nearest
+
+if TYPE_CHECKING:
+    from lab.recording.rundir import RunDirectory
+    from lab.scenario import LoadedScenario
+    from lab.suite import LoadedSuite, Suite
+
+DEFAULT_ENGINES = ("rules",)
+SCENARIO, SUITE, SYSTEM = ".scenario.yaml", ".suite.yaml", ".system.yaml"
+_RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")
+_STACK = Problem(
+    "the stack testbed is not installed",
+    expected="--testbed sim, or a checkout of the project with Docker",
+    hint="`git clone` the project, install it from there and run the command in the checkout",
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Scenarios to run; `suite` is the one they come from, None for scenarios given by themselves."""
+
+    scenarios: tuple[LoadedScenario, ...]
+    suite: Suite | None = None
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Which seeds: explicit ones, or a count from a first one on (None: the suite's, or the scenario's own)."""
+
+    explicit: tuple[int, ...] = ()
+    first: int | None = None
+    count: int | None = None
+
+    def of(self, own: Sequence[int]) -> tuple[int, ...]:
+        """The seeds of a scenario whose own seeds are `own`."""
+        if self.explicit:
+            return self.explicit
+        if self.count is None:
+            return tuple(own) if self.first is None else (self.first,)
+        first = own[0] if self.first is None else self.first
+        return tuple(range(first, first + self.count))
+
+
+def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
+    """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError otherwise."""
+    from lab.scenario.model import MAX_SEED
+    from lab.suite import MAX_SEEDS
+
+    if text is None:
+        return Seeds(first=first)
+    found = _RANGE.fullmatch(text.strip())
+    count = int(text) if text.strip().isdecimal() and len(text) < 10 else 0
+    if found:
+        low, high = int(found["first"]), int(found["last"])
+        if first is not None:
+            raise UserError(f"--seed {first} and --seeds {text} contradict each other; give one of them")
+        if low <= high < MAX_SEED and high - low < MAX_SEEDS:
+            return Seeds(explicit=tuple(range(low, high + 1)))
+    elif 1 <= count <= MAX_SEEDS:
+        return Seeds(first=first, count=count)
+    raise UserError(f"--seeds is {text!r}, expected a count from 1 to {MAX_SEEDS} or a range such as 1000-1009")
+
+
+def select(targets: Sequence[str]) -> Selection:
+    """Loads what was named: one suite, or scenarios (files, shipped names, directories of them).
+
+    UserError with every problem of every file; NothingSelectedError for a directory without scenarios.
+    """
+    from lab.suite import load_suite
+
+    suites = [target for target in targets if is_suite(target)]
+    if not suites:
+        return Selection(_distinct(_scenarios(targets)))
+    if len(targets) > 1:
+        what = "a suite is run by itself: its thresholds are about its own scenarios"
+        raise UserError(Problem(what, seen=", ".join(targets), expected="one suite, or scenarios"))
+    suite: LoadedSuite = load_suite(suites[0])
+    return Selection(suite.scenarios, suite.suite)
+
+
+def is_suite(target: str) -> bool:
+    """Whether a path or shipped name means a suite."""
+    from lab.scenario import shipped_names
+
+    if target.endswith(SUITE):
+        return True
+    return not Path(target).is_file() and target in shipped_names(SUITE)
+
+
+def _scenarios(targets: Sequence[str]) -> list[LoadedScenario]:
+    from lab.scenario import load_scenario
+
+    loaded, problems = [], []
+    for target in targets:
+        for path in _files(target):
+            try:
+                loaded.append(load_scenario(path))
+            except UserError as error:
+                problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return loaded
+
+
+def _files(target: str) -> list[str | Path]:
+    from lab.scenario import shipped_names
+
+    names = shipped_names(SCENARIO)
+    if target in names or target.endswith((".yaml", ".yml")) or Path(target).is_file():
+        return [target]
+    if Path(target).is_dir():
+        found = sorted(Path(target).rglob(f"*{SCENARIO}"))
+        if not found:
+            raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
+        return list(found)
+    hint = nearest(target, [*names, *shipped_names(SUITE)])
+    raise UserError(Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint))
+
+
+def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]:
+    by_name: dict[str, LoadedScenario] = {}
+    for loaded in scenarios:
+        other = by_name.setdefault(loaded.scenario.name, loaded)
+        if other.path.resolve() != loaded.path.resolve():
+            what = f"scenario {loaded.scenario.name!r} is also the name of {other.path}"
+            raise UserError(Problem(what, str(loaded.path), hint="runs are told apart by scenario name: rename one"))
+    return tuple(by_name.values())
+
+
+def checked_engines(engines: Sequence[str], default: Sequence[str] = DEFAULT_ENGINES) -> tuple[str, ...]:
+    """The engines asked for, each once, or the default; UserError for one that cannot exist."""
+    from lab.engines import check_engine
+
+    chosen = tuple(dict.fromkeys(engines or default))
+    for engine in chosen:
+        check_engine(engine)
+    return chosen
+
+
+def check_testbed(name: str) -> None:
+    """UserError with what to do when a testbed is not installed."""
+    from importlib.metadata import entry_points
+
+    if name not in {entry.name for entry in entry_points(group="lab.testbeds")}:
+        raise UserError(_STACK if name == "stack" else f"testbed {name!r} is not installed")
+
+
+def open_runs(targets: Sequence[Path]) -> list[RunDirectory]:
+    """The recordings in some directories, each once: run directories, or roots such as `runs`.
+
+    UserError for what is not there or was changed; NothingSelectedError where none is.
+    """
+    from lab.recording.rundir import find_runs, open_run
+
+    paths: dict[Path, None] = {}
+    for target in targets:
+        if not target.is_dir():
+            raise UserError(Problem("no such directory", str(target), hint="`lab run` makes recordings under runs/"))
+        found = find_runs(target) or sorted(p.parent for p in target.glob("*/run.json") if not p.parent.name.startswith("."))
+        paths |= dict.fromkeys(found)
+    if not paths:
+        hint = "`lab run` makes some; give a run directory or a directory of them"
+        raise NothingSelectedError(Problem("no recordings here", ", ".join(str(t) for t in targets), hint=hint))
+    return [open_run(path) for path in paths]
+
+
+def short_path(path: Path) -> str:
+    """A path relative to here where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
+def name_of(loaded: LoadedScenario) -> str:
+    """How to name a scenario on the command line: its shipped name, or its path."""
+    from lab.scenario import shipped_names
+
+    names = {path.resolve(): name for name, path in shipped_names(SCENARIO).items()}
+    return names.get(loaded.path.resolve()) or short_path(loaded.path)

@@ -1,0 +1,92 @@
+"""Answers, truths and evidence in words and readable units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lab.contracts import Diagnosis, EngineFailure, Evidence, Finding, Outcome, TrueFault, Truth, Verdict
+from lab.signals.catalogue import CATALOGUE
+
+MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ FAIL", Outcome.INCONCLUSIVE: "? inconclusive"}
+STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "yellow"}
+"""Colours beside the marks, never instead of them."""
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A value of the signal catalogue with a unit people read: `97 %`, `12 ms`, `3.1 min`, `48/s`."""
+    if unit == "ratio":
+        return f"{value * 100:.3g} %"
+    if unit == "s":
+        size = abs(value)
+        if size >= 120:
+            return f"{value / 60:.3g} min"
+        return f"{value:.3g} s" if size >= 1 or size == 0 else f"{value * 1000:.3g} ms"
+    return f"{value:.3g}/s" if unit == "1/s" else f"{value:.3g}"
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """`client_error_ratio of features->db: 0 % → 97 %`."""
+    spec = CATALOGUE.get(evidence.signal)
+    unit = spec.unit if spec else ""
+    levels = f"{in_unit(evidence.baseline, unit)} → {in_unit(evidence.observed, unit)}"
+    return f"{evidence.signal} of {evidence.subject}: {levels}"
+
+
+def finding_text(finding: Finding) -> str:
+    """`network-partition of features->db (network) from 241 s, confidence 0.82`."""
+    onset = "onset not given" if finding.onset_s is None else f"from {finding.onset_s:g} s"
+    return f"{finding.kind} of {finding.culprit} ({finding.boundary}) {onset}, confidence {finding.confidence:.2f}"
+
+
+def answer_text(answer: Diagnosis | EngineFailure) -> str:
+    """What an engine said, its leading finding only, and how many culprits tie with it."""
+    if isinstance(answer, EngineFailure):
+        return f"no answer: {answer.reason}"
+    if answer.verdict is not Verdict.FAULT or not answer.findings:
+        return str(answer.verdict)
+    first = answer.findings[0]
+    tied = {finding.culprit for finding in answer.findings if finding.confidence == first.confidence}
+    if len(tied) > 1:
+        return f"undecided between {len(tied)} elements at confidence {first.confidence:.2f}: {listed(sorted(tied))}"
+    return finding_text(first)
+
+
+def listed(names: Sequence[str], at_most: int = 3) -> str:
+    """Names with commas; a long list is cut and says so."""
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more
+
+
+def best_evidence(answer: Diagnosis | EngineFailure) -> Evidence | None:
+    """The first evidence of the leading finding that cites any: engines put the strongest first."""
+    if isinstance(answer, EngineFailure) or answer.verdict is not Verdict.FAULT:
+        return None
+    return next((finding.evidence[0] for finding in answer.findings if finding.evidence), None)
+
+
+def truth_text(truth: Truth) -> str:
+    """Every true fault; `nothing was injected` for a control."""
+    decoys = listed([f"{decoy.kind} of {decoy.element} at {decoy.at_s:g} s" for decoy in truth.decoys])
+    said = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
+    return f"{said}; benign: {decoys}" if decoys else said
+
+
+def fault_text(fault: TrueFault) -> str:
+    """One injected fault with its window and when it first showed."""
+    shown = f"showed at {fault.witnessed_s:g} s" if fault.witnessed_s is not None else "never showed"
+    window = f"{fault.injected_s:g}–{fault.reverted_s:g} s"
+    return f"{fault.kind} of {fault.culprit} ({fault.boundary}) {window}, {shown}"
+
+
+def first_sentence(doc: str) -> str:
+    """A docstring's definition in one line."""
+    paragraph = " ".join(doc.strip().split("\n\n")[0].split())
+    end = paragraph.find(". ")
+    return paragraph if end < 0 else paragraph[: end + 1]
+
+
+def columns(rows: Iterable[tuple[str, str]], indent: int = 4) -> str:
+    """Label and text, one under the other, the texts aligned."""
+    kept = [(label, text) for label, text in rows if text]
+    width = max((len(label) for label, _ in kept), default=0)
+    return "\n".join(f"{' ' * indent}{label:<{width}}  {text}" for label, text in kept)

@@ -1,0 +1,55 @@
+"""Floor: blames whatever moved most, as a dashboard sorted by z-score would. No causal reading at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
+
+ALARM_Z = 12.0
+"""Below this standardised change nothing is called an anomaly; on quiet recordings the scan's maximum stays under it."""
+
+_GUESS: dict[str, tuple[Boundary, str]] = {
+    "link": (Boundary.NETWORK, "network-partition"),
+    "model": (Boundary.MODEL, "model-regression"),
+    "database": (Boundary.DATA, "schema-corruption"),
+    "cache": (Boundary.INTEGRATION, "stale-cache"),
+    "job": (Boundary.DATA, "feed-stall"),
+}
+
+
+def diagnose(observed: Path) -> Diagnosis:
+    """Elements ranked by the largest standardised shift of any of their signals."""
+    from lab.engines.shifts import Shift, scan
+    from lab.recording.observed import load_observed
+    from lab.signals import compute_signals
+
+    recording = load_observed(observed)
+    loudest: dict[str, Shift] = {}
+    for series in compute_signals(recording):
+        element = _element(series.subject, recording.system, recording.reference)
+        shift = scan(series, 1e-3)
+        if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):
+            loudest[element] = shift
+    if not loudest:
+        return Diagnosis(Verdict.HEALTHY)
+    ranked = sorted(loudest.items(), key=lambda item: (-abs(item[1].z), item[0]))
+    top = abs(ranked[0][1].z)
+    return Diagnosis(
+        Verdict.FAULT, tuple(_finding(element, shift, abs(shift.z) / top, recording.system) for element, shift in ranked)
+    )
+
+
+def _element(subject: str, system: Any, reference: Any) -> str:
+    if subject in system["links"] or subject in system["components"]:
+        return subject
+    owner = subject.partition(".")[0]
+    return owner if owner in system["components"] else str(reference.get("contract.json", {}).get("component", ""))
+
+
+def _finding(element: str, shift: Any, confidence: float, system: Any) -> Finding:
+    kind = "link" if element in system["links"] else system["components"][element]["kind"]
+    boundary, guess = _GUESS.get(kind, (Boundary.RESOURCE, "cpu-throttle"))
+    evidence = Evidence(shift.signal, shift.subject, round(shift.baseline, 6), round(shift.observed, 6))
+    return Finding(element, str(boundary), guess, max(0.0, shift.onset_s), round(confidence, 6), (evidence,))

@@ -1,0 +1,21 @@
+"""The reference engine: signals, change points, and a fault tree in YAML (`rules.yaml`).
+
+It finds the onset itself, knows elements by kind only, and says `healthy` when no cause of the tree holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.contracts import Diagnosis
+
+RULES = Path(__file__).with_name("rules.yaml")
+
+
+def diagnose(observed: Path) -> Diagnosis:
+    """Signals of the recording, then the fault tree of `rules.yaml`, most confident cause first."""
+    from lab.engines.rules.inference import infer
+    from lab.engines.rules.tree import load_tree
+    from lab.recording.observed import load_observed
+
+    return infer(load_observed(observed), load_tree(RULES))

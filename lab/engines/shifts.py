@@ -1,0 +1,115 @@
+"""Where a signal left its usual level: a scan for the one segment that stands out most, and contrasts over a window.
+
+The scan is the epidemic change-point statistic (Levin and Kline 1985): the largest standardised difference of
+means between a segment and the rest. It needs to know neither when something began nor whether it ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.signals import Series
+
+Array = npt.NDArray[Any]
+
+MIN_INSIDE = 3
+MIN_BEFORE = 6
+LAGS = (1, 3, 6, 12)
+WALK_BACK_SIGMAS = 2.5
+ABRUPT_WITHIN_S = 30.0
+_MAD_TO_SD = 0.6745
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A segment in which a signal stood apart. `z` is signed; `onset_s` and `end_s` bound the segment."""
+
+    signal: str
+    subject: str
+    baseline: float
+    observed: float
+    z: float
+    onset_s: float
+    end_s: float
+
+    @property
+    def change(self) -> float:
+        return self.observed - self.baseline
+
+
+def _walk_back(values: Array, start: int, baseline: float, direction: float, sd: float) -> int:
+    """The segment's start moved back over the foot of a ramp: while values lie beyond what is usual."""
+    while start > MIN_BEFORE and (values[start - 1] - baseline) * direction > WALK_BACK_SIGMAS * sd:
+        start -= 1
+    return start
+
+
+def is_abrupt(series: Series, shift: Shift) -> bool:
+    """Whether at least half of the change had happened `ABRUPT_WITHIN_S` after the onset."""
+    times_s, values = series.times_s, series.values
+    known = ~np.isnan(values)
+    before = values[known & (times_s <= shift.onset_s) & (times_s > shift.onset_s - 2 * ABRUPT_WITHIN_S)]
+    after = values[known & (times_s > shift.onset_s + ABRUPT_WITHIN_S) & (times_s <= shift.onset_s + 2 * ABRUPT_WITHIN_S)]
+    if not len(before) or not len(after):
+        return False
+    return bool((after.mean() - before.mean()) * np.sign(shift.change) >= abs(shift.change) / 2)
+
+
+def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) -> float:
+    """Standard deviation of what is usual, robust to one shift: from differences at several lags.
+
+    A slowly wandering series differs more over longer lags; the largest estimate counts.
+    """
+    known = values[~np.isnan(values)]
+    estimates = [
+        float(np.median(np.abs(known[lag:] - known[:-lag]))) / (_MAD_TO_SD * np.sqrt(2))
+        for lag in lags
+        if len(known) > 2 * lag
+    ]
+    return max([*estimates, floor, 1e-12])
+
+
+def scan(series: Series, floor: float = 0.0) -> Shift | None:
+    """The segment that stands out most; None where there is too little to compare.
+
+    `floor` is the smallest standard deviation to assume, for signals that are usually constant.
+    """
+    known = np.flatnonzero(~np.isnan(series.values))
+    values, times_s = series.values[known], series.times_s[known]
+    n = len(values)
+    if n < MIN_BEFORE + MIN_INSIDE:
+        return None
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    starts, ends = np.triu_indices(n + 1, MIN_INSIDE)
+    usable = (starts >= MIN_BEFORE) & (n - (ends - starts) >= MIN_BEFORE)
+    starts, ends = starts[usable], ends[usable]
+    inside = ends - starts
+    outside = n - inside
+    total = sums[ends] - sums[starts]
+    difference = total / inside - (sums[-1] - total) / outside
+    z = difference / (noise_sd(values, floor) * np.sqrt(1 / inside + 1 / outside))
+    best = int(np.argmax(np.abs(z)))
+    start, end = int(starts[best]), int(ends[best])
+    step_s = float(np.median(np.diff(series.times_s)))
+    baseline = (sums[-1] - total[best]) / outside[best]
+    start = _walk_back(values, start, float(baseline), float(np.sign(z[best])), noise_sd(values, floor, LAGS[:1]))
+    return Shift(
+        series.signal, series.subject, float(baseline), float(total[best] / inside[best]), float(z[best]),
+        float(times_s[start] - step_s), float(times_s[end - 1]),
+    )  # fmt: skip
+
+
+def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -> Shift | None:
+    """How the signal's level within a window differs from the rest; None where either is unknown."""
+    known = ~np.isnan(series.values)
+    inside = known & (series.times_s > onset_s) & (series.times_s <= end_s)
+    outside = known & ~((series.times_s > onset_s) & (series.times_s <= end_s))
+    if not inside.any() or not outside.any():
+        return None
+    baseline, observed = float(series.values[outside].mean()), float(series.values[inside].mean())
+    error = noise_sd(series.values, floor) * np.sqrt(1 / inside.sum() + 1 / outside.sum())
+    return Shift(series.signal, series.subject, baseline, observed, float((observed - baseline) / error), onset_s, end_s)

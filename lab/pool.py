@@ -1,0 +1,163 @@
+"""Runs a campaign's jobs, in this process or in several, so that an interrupt leaves no process and no half recording.
+
+Worker processes do not see Ctrl-C: this process does, and stops them with SIGTERM, which each answers by leaving its
+job through every `finally`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lab.campaign import Job, JobResult, run_job
+from lab.engines.host import EngineHost
+from lab.errors import RunAbortedError
+
+Tick = Callable[[float, int], None]
+"""tick(share of all work done, jobs finished)"""
+
+TICK_S = 0.2
+GRACE_S = 10.0
+"""How long a worker may take to leave its job before it is killed."""
+LEFTOVER_AGE_S = 600.0
+"""A staging directory this old belongs to no running lab: writing a recording takes seconds."""
+_STOPPED = 128 + signal.SIGTERM
+
+
+def default_workers() -> int:
+    """One process per CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_jobs(jobs: Sequence[Job], root: Path, *, workers: int, tick: Tick, keep: bool = True) -> list[JobResult]:
+    """The results in the order of the jobs. RunAbortedError when a worker process dies under a job."""
+    # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    for old in leftovers(root):
+        if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(old, ignore_errors=True)
+    workers = min(workers, len(jobs))
+    return _here(jobs, root, tick, keep) if workers <= 1 else _in_pool(jobs, root, workers, tick, keep)
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Staging directories under a runs directory: of a lab that is writing now, or of one that was killed."""
+    return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
+
+
+def _here(jobs: Sequence[Job], root: Path, tick: Tick, keep: bool) -> list[JobResult]:
+    results: list[JobResult] = []
+    with EngineHost() as host:
+        for job in jobs:
+
+            def progress(_: str, share: float) -> None:
+                tick((len(results) + share) / len(jobs), len(results))
+
+            results.append(run_job(job, root, host, progress, keep=keep))
+            tick(len(results) / len(jobs), len(results))
+    return results
+
+
+def _in_pool(jobs: Sequence[Job], root: Path, workers: int, tick: Tick, keep: bool) -> list[JobResult]:
+    context = multiprocessing.get_context("spawn")
+    shares = context.RawArray("d", len(jobs))
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, root, keep))
+    try:
+        with _deaf_children():
+            futures = [executor.submit(_work, number, job) for number, job in enumerate(jobs)]
+        pending: set[Future[JobResult]] = set(futures)
+        while pending:
+            _, pending = wait(pending, timeout=TICK_S)
+            tick(sum(shares) / len(jobs), len(jobs) - len(pending))
+        return [future.result() for future in futures]
+    except BrokenProcessPool as error:
+        raise RunAbortedError("a worker process died (killed, or out of memory); try --jobs 1") from error
+    except BaseException:
+        _stop_children()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started inside inherit a blocked SIGINT; one that arrives meanwhile is delivered here afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop_children() -> None:
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    deadline_s = time.monotonic() + GRACE_S
+    for child in children:
+        child.join(max(0.0, deadline_s - time.monotonic()))
+        if child.is_alive():
+            child.kill()
+
+
+# The worker process. What follows runs there; the globals are its own.
+
+_host: EngineHost | None = None
+_settings: tuple[Any, Path, bool]
+
+
+def _start_worker(shares: Any, root: Path, keep: bool) -> None:
+    global _host, _settings  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _settings = shares, root, keep
+    _host = EngineHost().__enter__()
+    # Leaves the host at the normal end of the process; processes of this kind don't run atexit handlers everywhere.
+    multiprocessing.util.Finalize(None, _close_host, exitpriority=10)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(_STOPPED)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _close_host() -> None:
+    if _host is not None:
+        _host.__exit__(None, None, None)
+
+
+def _work(number: int, job: Job) -> JobResult:
+    shares, root, keep = _settings
+    assert _host is not None
+
+    def progress(_: str, share: float) -> None:
+        shares[number] = share
+
+    try:
+        result = run_job(job, root, _host, progress, keep=keep)
+    except SystemExit:
+        # The pool would take this for the task's outcome and go on to the next one.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _close_host()
+        os._exit(_STOPPED)
+    shares[number] = 1.0
+    return result

@@ -1,0 +1,172 @@
+"""The answer beside the truth: what was done, what each engine said of it, and whether that was right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth
+from lab.report.format import NOTHING, quantity, seconds, shortened
+from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
+from lab.report.matrix import Entry
+from lab.signals import SignalTable
+from lab.signals.catalogue import CATALOGUE
+
+AIMED = ("culprit", "boundary", "kind", "onset")
+"""Axes that aim at one true value: they hit or miss; the others pass or fail."""
+MAX_FINDINGS = 3
+MAX_NOTE = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One engine on one axis."""
+
+    sign: Sign
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AxisRow:
+    """One axis: the true value and every engine's answer."""
+
+    name: str
+    truth: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A cited signal with its levels as text; `known` when the recording has it."""
+
+    signal: str
+    subject: str
+    doc: str
+    baseline: str
+    observed: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One finding, ready to print."""
+
+    culprit: str
+    boundary: str
+    kind: str
+    onset: str
+    confidence: str
+    why: tuple[str, ...]
+    evidence: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """All that one engine said of a run; `failure` where it gave no answer."""
+
+    engine: str
+    sign: Sign
+    said: str
+    failure: str
+    suspects: tuple[Suspect, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class TruthFact:
+    """One injected fault as a list of (term, value)."""
+
+    title: str
+    items: tuple[tuple[str, str], ...]
+
+
+def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
+    """The injected faults, ready to print."""
+    facts = []
+    for fault in truth.faults:
+        parameters = ", ".join(f"{name} {value}" for name, value in sorted(fault.parameters.items()))
+        effect = "none witnessed: nobody is judged by it" if fault.witnessed_s is None else seconds(fault.witnessed_s)
+        items = [
+            ("culprit", fault.culprit),
+            ("boundary", fault.boundary),
+            ("kind", fault.kind),
+            ("with", parameters or NOTHING),
+            ("injected", f"{seconds(fault.injected_s)} to {seconds(fault.reverted_s)}"),
+            ("first effect", effect),
+        ]
+        facts.append(TruthFact(f"{fault.kind} on {fault.culprit}", tuple(items)))
+    return tuple(facts)
+
+
+def leading(answer: Diagnosis | EngineFailure | None) -> list[Finding]:
+    """The findings an engine is most confident about: several where they tie."""
+    if not isinstance(answer, Diagnosis) or not answer.findings:
+        return []
+    top = answer.findings[0].confidence
+    return [finding for finding in answer.findings if finding.confidence == top]
+
+
+def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisRow, ...]:
+    """The verdict, the aimed axes, then every other axis that applied."""
+    by_engine = {engine: {grade.grader: grade for grade in entry.grades.get(engine, ())} for engine in engines}
+    names = dict.fromkeys(name for grades in by_engine.values() for name in grades)
+    ordered = [name for name in AIMED if name in names] + [name for name in names if name not in AIMED]
+    rows = [AxisRow("verdict", "healthy" if truth.is_control else "fault", tuple(_overall(entry, e) for e in engines))]
+    for name in ordered:
+        grades = [by_engine[engine].get(name) for engine in engines]
+        expected = next(grade.expected for grade in grades if grade)
+        answers = tuple(_answer(entry, e, g, truth) for e, g in zip(engines, grades, strict=True))
+        rows.append(AxisRow(name, expected, answers))
+    return tuple(rows)
+
+
+def _overall(entry: Entry, engine: str) -> Answer:
+    said = entry.run.diagnosis(engine)
+    if isinstance(said, EngineFailure):
+        return Answer(entry.sign(engine), "no answer", shortened(said.reason, MAX_NOTE))
+    return Answer(entry.sign(engine), str(said.verdict) if said else "not asked", "")
+
+
+def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Answer:
+    if grade is None:
+        sign = NOT_APPLICABLE if engine in entry.grades else NOT_ASKED
+        return Answer(sign, "", "")
+    sign = SIGNS[grade.outcome]
+    if grade.grader in AIMED and grade.outcome is not Outcome.INCONCLUSIVE:
+        sign = HIT if grade.outcome is Outcome.PASS else MISS
+        if sign is MISS and grade.grader == "culprit" and _near(entry, engine, truth):
+            sign = NEAR
+    return Answer(sign, grade.answer, shortened(grade.explanation, MAX_NOTE))
+
+
+def _near(entry: Entry, engine: str, truth: Truth) -> bool:
+    """Whether a leading answer touches a guilty element."""
+    neighbours = entry.run.neighbours
+    around = {name for fault in truth.faults for name in neighbours.get(fault.culprit, frozenset())}
+    return any(finding.culprit in around for finding in leading(entry.run.diagnosis(engine)))
+
+
+def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
+    """What an engine said, its reasons and its evidence."""
+    answer = entry.run.diagnosis(engine)
+    sign = entry.sign(engine)
+    if answer is None or isinstance(answer, EngineFailure):
+        return Statement(engine, sign, "no answer", answer.reason if answer else "it was not asked", (), 0)
+    shown = tuple(_suspect(finding, signals) for finding in answer.findings[:MAX_FINDINGS])
+    return Statement(engine, sign, str(answer.verdict), "", shown, len(answer.findings) - len(shown))
+
+
+def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
+    cited = []
+    for fact in finding.evidence:
+        spec = CATALOGUE.get(fact.signal)
+        unit = spec.unit if spec else "1"
+        doc = spec.doc if spec else "not in the signal catalogue"
+        known = signals.get(fact.signal, fact.subject) is not None
+        levels = quantity(fact.baseline, unit), quantity(fact.observed, unit)
+        cited.append(Citation(fact.signal, fact.subject, doc, *levels, known))
+    return Suspect(
+        finding.culprit, finding.boundary, finding.kind, seconds(finding.onset_s), f"{finding.confidence:.2f}",
+        finding.why, tuple(cited),
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""Before/during panel: one signal over the run as a line, the fault window shaded, two levels dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from lab.report.format import Scale, quantity, scale, significant
+from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, time_ticks
+
+Array = npt.NDArray[Any]
+Window = tuple[float, float]
+
+WIDTH, HEIGHT = 400, 190
+LEFT, RIGHT, TOP, BOTTOM = 46, 52, 12, 34
+MAX_POINTS = 300
+ZERO_UNLESS_SPREAD_BELOW = 0.25
+LABEL_HEIGHT = 13.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a panel draws. Levels are None where nothing is known; `windows` are the faults' in scenario seconds."""
+
+    name: str
+    unit: str
+    times_s: Array
+    values: Array
+    end_s: float
+    before: float | None
+    during: float | None
+    windows: tuple[Window, ...]
+
+
+def thinned(times_s: Array, values: Array, limit: int = MAX_POINTS) -> tuple[Array, Array]:
+    """At most `limit` points. Of each group the one farthest from the median is kept, so that spikes survive."""
+    if len(values) <= limit:
+        return times_s, values
+    size = -(-len(values) // limit)
+    middle = np.nanmedian(values) if not np.isnan(values).all() else 0.0
+    kept = []
+    for start in range(0, len(values), size):
+        distance = np.nan_to_num(np.abs(values[start : start + size] - middle), nan=-1.0)
+        kept.append(start + int(distance.argmax()))
+    return times_s[kept], values[kept]
+
+
+def path_data(xs: Sequence[float], ys: Sequence[float]) -> str:
+    """Path of a polyline that is interrupted where a value is missing; a lone sample becomes a dot."""
+    parts: list[str] = []
+    drawn = 0
+    for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        if np.isnan(y):
+            drawn = 0
+            continue
+        parts.append(f"{'L' if drawn else 'M'}{pixels(x)} {pixels(y)}")
+        drawn += 1
+        if drawn == 1 and (i + 1 == len(ys) or np.isnan(ys[i + 1])):
+            parts.append("h0")
+    return "".join(parts)
+
+
+def value_range(values: Array, levels: Sequence[float]) -> tuple[float, float]:
+    """What the vertical axis spans: from zero, unless all values lie close together far from it."""
+    everything = [*values[~np.isnan(values)].tolist(), *levels] or [0.0]
+    low, high = min(everything), max(everything)
+    if low >= 0 and (high - low) >= ZERO_UNLESS_SPREAD_BELOW * high:
+        low = 0.0
+    margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return (low if low == 0 else low - margin), high + margin
+
+
+def shade(parent: Element, windows: Sequence[Window], x: Axis, top_px: float, bottom_px: float) -> None:
+    """The fault windows as bands."""
+    for start_s, end_s in windows:
+        left, right = x(start_s), x(min(end_s, x.high))
+        add(parent, "rect", "window", x=left, y=top_px, width=max(1.0, right - left), height=bottom_px - top_px)
+
+
+def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
+    for value in ticks(y.low * shown.factor, y.high * shown.factor, 4):
+        at = y(value / shown.factor)
+        add(root, "path", "grid", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
+        add(root, "text", "tick", significant(value), x=LEFT - 6, y=at + 4, text_anchor="end")
+    for time_s in time_ticks(x.high, 6):
+        add(root, "path", "grid", d=f"M{pixels(x(time_s))} {HEIGHT - BOTTOM}v4")
+        add(root, "text", "tick", f"{time_s:g}", x=x(time_s), y=HEIGHT - BOTTOM + 17, text_anchor="middle")
+    add(root, "path", "axis", d=f"M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}")
+    add(root, "text", "tick", "s", x=WIDTH - RIGHT + 14, y=HEIGHT - BOTTOM + 17, text_anchor="start")
+    if shown.unit:
+        add(root, "text", "tick", shown.unit, x=4, y=TOP + 2, text_anchor="start")
+
+
+def _levels(root: Element, line: Line, y: Axis) -> None:
+    placed: list[float] = []
+    for css, word, level in (("before", "before", line.before), ("during", "during", line.during)):
+        if level is None or not np.isfinite(level):
+            continue
+        at = y(level)
+        add(root, "path", f"level {css}", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
+        label = min(max(at + 4, TOP + 8), HEIGHT - BOTTOM)
+        if placed and abs(label - placed[0]) < LABEL_HEIGHT:
+            # The later label steps aside, towards the side with room.
+            label = placed[0] + (LABEL_HEIGHT if at > y(line.before or 0.0) else -LABEL_HEIGHT)
+            label = placed[0] + LABEL_HEIGHT if label < TOP + 8 else label
+        placed.append(label)
+        add(root, "text", f"tick level-name {css}", word, x=WIDTH - RIGHT + 5, y=label)
+
+
+def panel(line: Line) -> Markup:
+    """The panel as SVG."""
+    levels = [v for v in (line.before, line.during) if v is not None and np.isfinite(v)]
+    low, high = value_range(line.values, levels)
+    x = Axis(0.0, line.end_s, LEFT, WIDTH - RIGHT)
+    y = Axis(low, high, HEIGHT - BOTTOM, TOP)
+    said = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
+    root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {said}.")
+    shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
+    _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))))
+    times_s, values = thinned(line.times_s, line.values)
+    add(root, "path", "line", d=path_data([x(t) for t in times_s], [y(v) for v in values]))
+    _levels(root, line, y)
+    return markup(root)

@@ -1,0 +1,60 @@
+"""Numbers with their units, as a reader wants them: `97.0 %`, `120 ms`, `50.1/s`."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+NOTHING = "–"
+_SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+class Scale(NamedTuple):
+    """How an axis is labelled: multiply by `factor`, name the result `unit`."""
+
+    factor: float
+    unit: str
+
+
+def scale(unit: str, top: float) -> Scale:
+    """The scale for values up to `top` of a catalogue unit (`ratio`, `s`, `1/s`, `1`)."""
+    if unit == "ratio":
+        return Scale(100.0, "%")
+    if unit == "s":
+        # Minutes and hours only where seconds would need four digits.
+        size, name = next(((z, n) for z, n in _SECONDS if top >= z * (10 if z > 1 else 1)), _SECONDS[-1])
+        return Scale(1 / size, name)
+    return Scale(1.0, "/s" if unit == "1/s" else "" if unit == "1" else unit)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number to a few significant digits, without an exponent where people would not use one."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -4 or magnitude > 8:
+        return f"{value:.{digits - 1}g}"
+    decimals = max(0, digits - 1 - magnitude)
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """One value with its unit; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    factor, name = scale(unit, abs(value))
+    number = significant(value * factor)
+    if number == "0":
+        return "0 %" if unit == "ratio" else "0 s" if unit == "s" else f"0{name}"
+    return f"{number}{name}" if name.startswith("/") or not name else f"{number} {name}"
+
+
+def seconds(value: float | None) -> str:
+    """A scenario time such as `240 s`."""
+    return NOTHING if value is None else f"{significant(value, 5)} s"
+
+
+def shortened(text: str, length: int) -> str:
+    """Text of at most `length` characters, an ellipsis marking what was cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -1,0 +1,154 @@
+"""The suite matrix: a row for each run, a group of columns for each engine, a cell for each axis that was graded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.contracts import Grade, Outcome
+from lab.grading import DECIDING, verdict
+from lab.recording.rundir import RunDirectory
+from lab.report.format import shortened
+from lab.report.marks import NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
+
+ALL_DETAILED = 16
+MAX_DETAILED = 60
+MAX_TIP = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run with its grades by engine. `anchor` is unique in the page."""
+
+    run: RunDirectory
+    grades: Mapping[str, list[Grade]]
+    anchor: str
+
+    def sign(self, engine: str | None) -> Sign:
+        """The verdict on an engine's answer."""
+        return SIGNS[verdict(self.grades[engine])] if engine in self.grades else NOT_ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One grader of one engine; `decides` when it is one of the axes that settle a case."""
+
+    engine: str
+    grader: str
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    sign: Sign
+    tip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the matrix; `href` is None for a run without a section of its own."""
+
+    scenario: str
+    seed: int
+    href: str | None
+    verdicts: tuple[tuple[Cell, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """`groups`: every engine with its columns, in the order of the cells of each line."""
+
+    groups: tuple[tuple[str, tuple[Column, ...]], ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Runs of one engine by verdict."""
+
+    engine: str
+    passed: int
+    failed: int
+    inconclusive: int
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.failed + self.inconclusive
+
+
+def entries(runs: Sequence[RunDirectory]) -> list[Entry]:
+    """The runs with their grades, by scenario and seed."""
+    ordered = sorted(runs, key=lambda run: (run.scenario, run.seed, run.path.name))
+    return [Entry(run, run.grades(), f"run-{number}") for number, run in enumerate(ordered, 1)]
+
+
+def engine_order(listed: Sequence[Entry], first: Sequence[str]) -> list[str]:
+    """Every engine that was graded: those named first, then the others by name."""
+    found = {engine for entry in listed for engine in entry.grades}
+    return [*dict.fromkeys(e for e in first if e in found), *sorted(found - set(first))]
+
+
+def counts(listed: Sequence[Entry], engines: Sequence[str]) -> list[Count]:
+    """How each engine fared."""
+    told = []
+    for engine in engines:
+        outcomes = [verdict(entry.grades[engine]) for entry in listed if engine in entry.grades]
+        told.append(Count(engine, *(outcomes.count(o) for o in (Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE))))
+    return told
+
+
+def detailed(listed: Sequence[Entry], leading: str | None) -> list[Entry]:
+    """Which runs get a section: all when few, else those that did not pass and the first of each scenario."""
+    if len(listed) <= ALL_DETAILED:
+        return list(listed)
+    chosen = []
+    seen: set[str] = set()
+    for entry in listed:
+        first = entry.run.scenario not in seen
+        seen.add(entry.run.scenario)
+        if first or entry.sign(leading) is not SIGNS[Outcome.PASS]:
+            chosen.append((not first, entry))
+    # One run of every scenario matters more than the tenth failure of one.
+    kept = {entry.anchor for _, entry in sorted(chosen, key=lambda c: c[0])[:MAX_DETAILED]}
+    return [entry for _, entry in chosen if entry.anchor in kept]
+
+
+def build(listed: Sequence[Entry], engines: Sequence[str], shown: Sequence[Entry]) -> Matrix:
+    """The matrix of all runs; those in `shown` are linked."""
+    linked = {entry.anchor for entry in shown}
+    groups = tuple((engine, _columns(listed, engine)) for engine in engines)
+    lines = tuple(
+        Line(
+            entry.run.scenario,
+            entry.run.seed,
+            f"#{entry.anchor}" if entry.anchor in linked else None,
+            tuple(
+                (_verdict(entry, engine), tuple(_cell(entry, column) for column in columns))
+                for engine, columns in groups
+            ),
+        )
+        for entry in listed
+    )
+    return Matrix(groups, lines)
+
+
+def _columns(listed: Sequence[Entry], engine: str) -> tuple[Column, ...]:
+    graders = {grade.grader for entry in listed for grade in entry.grades.get(engine, ())}
+    ordered = sorted(graders, key=lambda name: (name not in DECIDING, name))
+    return tuple(Column(engine, name, name in DECIDING) for name in ordered)
+
+
+def _verdict(entry: Entry, engine: str) -> Cell:
+    sign = entry.sign(engine)
+    return Cell(sign, f"{engine} on {entry.run.scenario}, seed {entry.run.seed}: {sign.word}")
+
+
+def _cell(entry: Entry, column: Column) -> Cell:
+    if column.engine not in entry.grades:
+        return Cell(NOT_ASKED, f"{column.engine} was not graded here")
+    found = next((g for g in entry.grades[column.engine] if g.grader == column.grader), None)
+    if found is None:
+        return Cell(NOT_APPLICABLE, f"{column.grader}: does not apply")
+    sign = SIGNS[found.outcome]
+    tip = f"{column.grader}: {sign.word}. Answer: {found.answer}. Expected: {found.expected}. {found.explanation}"
+    return Cell(sign, shortened(tip, MAX_TIP))

@@ -1,0 +1,251 @@
+"""What the page says of one run, collected from its directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from lab.contracts import Truth
+from lab.recording.observed import Observed, load_observed
+from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, leading, statement, truth_facts
+from lab.report.charts import Line, panel
+from lab.report.format import quantity, seconds
+from lab.report.marks import Sign
+from lab.report.matrix import Entry
+from lab.report.timeline import Lane, Mark, timeline
+from lab.report.waterfall import Waterfall, pick
+from lab.signals import SignalTable, compute_signals
+from lab.signals.catalogue import CATALOGUE
+
+MAX_PANELS = 8
+ENOUGH_PANELS = 4
+SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One before/during chart; `tags` say why it is shown."""
+
+    signal: str
+    subject: str
+    doc: str
+    tags: tuple[str, ...]
+    before: str
+    during: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One signal of the blast radius."""
+
+    signal: str
+    subject: str
+    doc: str
+    without: str
+    with_: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Everything the template prints of a run."""
+
+    anchor: str
+    title: str
+    scenario: str
+    facts: tuple[str, ...]
+    replay: str
+    sign: Sign
+    stopped: str
+    engines: tuple[str, ...]
+    axes: tuple[AxisRow, ...]
+    truth: tuple[TruthFact, ...]
+    decoys: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    timeline: Markup
+    panels: tuple[Panel, ...]
+    left_out: int
+    trace: Waterfall | None
+    blast: tuple[tuple[str, tuple[Moved, ...]], ...]
+    journal: tuple[dict[str, str], ...]
+
+
+def view(entry: Entry, engines: Sequence[str]) -> RunView:
+    """Collects a run for the page; the first engine leads."""
+    run = entry.run
+    observed, truth = load_observed(run.observed), run.truth()
+    signals = compute_signals(observed)
+    windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
+    asked = [engine for engine in engines if engine in entry.grades]
+    lines = list(_lines(entry, asked, truth, signals, observed))
+    culprit = truth.faults[0].culprit if truth.faults else None
+    return RunView(
+        anchor=entry.anchor,
+        title=str(run.meta["scenario"]["title"]) or run.scenario,
+        scenario=run.scenario,
+        facts=_facts(entry, observed, truth),
+        replay=replay_command(entry),
+        sign=entry.sign(asked[0] if asked else None),
+        stopped="" if run.status == "complete" else run.status,
+        engines=tuple(asked),
+        axes=axis_rows(entry, asked, truth),
+        truth=truth_facts(truth),
+        decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in truth.decoys),
+        statements=tuple(statement(entry, engine, signals) for engine in asked),
+        timeline=_timeline(entry, asked, truth, observed, signals, windows),
+        panels=tuple(_panel(line, tags) for line, tags in lines[:MAX_PANELS]),
+        left_out=max(0, len(lines) - MAX_PANELS),
+        trace=pick(observed, culprit, windows[0] if windows else None),
+        blast=_blast(entry),
+        journal=_journal(entry),
+    )
+
+
+def replay_command(entry: Entry) -> str:
+    """The command that runs the same scenario with the same seed again."""
+    return f"lab run {entry.run.meta['system']}/{entry.run.scenario} --seed {entry.run.seed}"
+
+
+def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
+    meta = entry.run.meta
+    what = (
+        "control, no fault"
+        if truth.is_control
+        else "one fault"
+        if len(truth.faults) == 1
+        else f"{len(truth.faults)} faults"
+    )
+    return (
+        f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}",
+        f"{observed.end_s:g} s recorded", what, f"lab {meta['lab_version']}",
+    )  # fmt: skip
+
+
+def _lines(
+    entry: Entry, engines: Sequence[str], truth: Truth, signals: SignalTable, observed: Observed
+) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """Signals to draw: those cited, then the faults' witnesses, then service levels if that leaves few."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    levels: dict[tuple[str, str], tuple[float, float]] = {}
+    for engine in engines:
+        for finding in leading(entry.run.diagnosis(engine)):
+            for fact in finding.evidence:
+                key = (fact.signal, fact.subject)
+                _once(reasons.setdefault(key, []), f"cited by {engine}")
+                levels.setdefault(key, (fact.baseline, fact.observed))
+    for fault in truth.faults:
+        for witness in fault.witnesses:
+            if witness["shown"]:
+                _once(reasons.setdefault((witness["signal"], witness["subject"]), []), "witness of the fault")
+    for name in SLIS:
+        for subject in signals.subjects(name):
+            if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
+                _once(reasons.setdefault((name, subject), []), "service level")
+    windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
+    for (signal, subject), tags in reasons.items():
+        series = signals.get(signal, subject)
+        if series is not None:
+            known = levels.get((signal, subject)) or _levels(series.times_s, series.values, windows)
+            line = Line(
+                f"{signal} of {subject}", CATALOGUE[signal].unit, series.times_s, series.values, observed.end_s,
+                *known, windows,
+            )  # fmt: skip
+            yield line, (signal, subject, *tags)
+
+
+def _once(tags: list[str], tag: str) -> None:
+    if tag not in tags:
+        tags.append(tag)
+
+
+def _levels(times_s: Any, values: Any, windows: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """Mean before the first fault (over the whole run without one), and mean while a fault lasted."""
+    first_s = min((start for start, _ in windows), default=np.inf)
+    during = np.zeros(len(times_s), bool)
+    for start_s, end_s in windows:
+        during |= (times_s > start_s) & (times_s <= end_s)
+    return _mean(values[times_s <= first_s]), _mean(values[during])
+
+
+def _mean(values: Any) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _panel(line: Line, named: tuple[str, ...]) -> Panel:
+    signal, subject, *tags = named
+    before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
+    return Panel(signal, subject, CATALOGUE[signal].doc, tuple(tags), before, during, panel(line))
+
+
+def _timeline(
+    entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable,
+    windows: tuple[tuple[float, float], ...],
+) -> Markup:  # fmt: skip
+    faults = [Mark("bar", "fault", f.injected_s, f"{f.kind} on {f.culprit}", f.reverted_s) for f in truth.faults]
+    effects = [
+        Mark("flag", "effect", f.witnessed_s, f"first effect of {f.kind}")
+        for f in truth.faults
+        if f.witnessed_s is not None
+    ]
+    decoys = [Mark("diamond", "decoy", d.at_s, f"{d.kind} of {d.element}") for d in truth.decoys]
+    changes = [Mark("triangle", "change", c["time_s"], str(c["summary"])) for c in observed.changes]
+    lanes = [Lane("fault", tuple(faults)), Lane("first effect", tuple(effects)), Lane("decoy", tuple(decoys))]
+    lanes += [Lane("change log", tuple(changes)), *_alert_lanes(observed)]
+    for engine in engines:
+        onsets = {(f.onset_s, f.culprit) for f in leading(entry.run.diagnosis(engine)) if f.onset_s is not None}
+        marks = [Mark("circle", "onset", at_s, f"{culprit}, onset {seconds(at_s)}") for at_s, culprit in sorted(onsets)]
+        lanes.append(Lane(f"found by {engine}", tuple(marks)))
+    rate = signals.get("request_rate_per_s", str(observed.system["entry"]))
+    times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
+    return timeline(f"Timeline of {entry.run.scenario}", times_s, rates, lanes, windows, observed.end_s)
+
+
+def _alert_lanes(observed: Observed) -> list[Lane]:
+    """A lane for each service level objective that fired, its bars from firing to resolved (or the end)."""
+    lanes: dict[str, list[Mark]] = {}
+    since: dict[str, float] = {}
+    for alert in [*observed.alerts, *({"slo": s["name"], "time_s": observed.end_s} for s in observed.system["slos"])]:
+        name = alert["slo"]
+        if alert.get("state") == "firing":
+            since[name] = alert["time_s"]
+        elif name in since:
+            started_s = since.pop(name)
+            lanes.setdefault(name, []).append(
+                Mark("bar", "alert", started_s, f"from {seconds(started_s)}", alert["time_s"])
+            )
+    return [Lane(f"alert {name}", tuple(marks)) for name, marks in lanes.items()]
+
+
+def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
+    """The true effect of each fault on every signal it moved."""
+    found = []
+    for fault, moved in sorted(entry.run.effects().items()):
+        rows = []
+        for effect in moved:
+            spec = CATALOGUE[effect["signal"]]
+            levels = quantity(effect["without"], spec.unit), quantity(effect["with"], spec.unit)
+            rows.append(Moved(effect["signal"], effect["subject"], spec.doc, *levels))
+        found.append((fault, tuple(rows)))
+    return tuple(found)
+
+
+def _journal(entry: Entry) -> tuple[dict[str, str], ...]:
+    rows = []
+    for line in (entry.run.path / "events.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        rest = {k: v for k, v in event.items() if k not in ("time_s", "event", "lever", "element") and v is not None}
+        rows.append(
+            {
+                "time": seconds(event.get("time_s")),
+                "event": str(event.get("event", "")),
+                "what": " ".join(str(event[k]) for k in ("lever", "element") if event.get(k)),
+                "rest": json.dumps(rest, sort_keys=True, ensure_ascii=False) if rest else "",
+            }
+        )
+    return tuple(rows)

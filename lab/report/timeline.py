@@ -1,0 +1,170 @@
+"""The run on one time axis: load, fault windows, decoys, change log, alerts, and the onsets that engines found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from lab.report.charts import Window, path_data, shade, thinned
+from lab.report.format import seconds, shortened, significant
+from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
+
+Array = npt.NDArray[Any]
+
+WIDTH, LEFT, RIGHT = 960, 124, 14
+LOAD_HEIGHT, ROW_HEIGHT, LANE_GAP = 62, 20, 8
+TOP, AXIS_HEIGHT, LEGEND_HEIGHT = 10, 30, 26
+CHARACTER_PX = 6.4
+MAX_LABEL = 60
+
+Shape = Literal["bar", "diamond", "triangle", "circle", "flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something at a time (`until_s` None) or over a time. `css` names the colour."""
+
+    shape: Shape
+    css: str
+    at_s: float
+    label: str
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Marks of one sort, under one name."""
+
+    name: str
+    marks: tuple[Mark, ...]
+
+
+LEGEND: tuple[tuple[Shape | Literal["area", "window"], str, str], ...] = (
+    ("area", "load", "load"),
+    ("window", "", "fault window"),
+    ("flag", "effect", "first witnessed effect"),
+    ("diamond", "decoy", "decoy"),
+    ("triangle", "change", "change log"),
+    ("bar", "alert", "alert firing"),
+    ("circle", "onset", "onset found"),
+)
+
+
+def _shape(parent: Element, mark: Mark, x: float, y: float, right: float) -> Element:
+    css = f"mark {mark.css}"
+    if mark.shape == "bar":
+        return add(parent, "rect", css, x=x, y=y - 7, width=max(3.0, right - x), height=14, rx=3)
+    if mark.shape == "circle":
+        return add(parent, "circle", css, cx=x, cy=y, r=5.5)
+    outline = {"diamond": "M0 -7L6 0L0 7L-6 0Z", "triangle": "M0 -6L6.5 6H-6.5Z", "flag": "M-1 8V-8H8L5 -4L8 0H1V8Z"}
+    return add(parent, "path", css, d=outline[mark.shape], transform=f"translate({pixels(x)} {pixels(y)})")
+
+
+def _rows(marks: Sequence[Mark], x: Axis) -> list[int]:
+    """A row for each mark such that no label runs into the next mark of its row."""
+    ends: list[float] = []
+    rows = []
+    for mark in marks:
+        start, end = _extent(mark, x)
+        row = next((i for i, taken in enumerate(ends) if taken <= start), len(ends))
+        ends[row:] = [end, *ends[row + 1 :]]
+        rows.append(row)
+    return rows
+
+
+def _extent(mark: Mark, x: Axis) -> tuple[float, float]:
+    """Pixels that a mark and its label take up."""
+    left, right = x(mark.at_s), x(mark.at_s if mark.until_s is None else mark.until_s)
+    label = CHARACTER_PX * min(len(mark.label), MAX_LABEL) + 18
+    return (left - label, right + 10) if _label_left(mark, x) else (left - 8, max(right, left) + label)
+
+
+def _label_left(mark: Mark, x: Axis) -> bool:
+    right = x(mark.at_s if mark.until_s is None else mark.until_s)
+    return right + CHARACTER_PX * min(len(mark.label), MAX_LABEL) + 18 > WIDTH - RIGHT
+
+
+def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
+    """Draws a lane and returns its height."""
+    ordered = sorted(lane.marks, key=lambda m: (m.at_s, m.label))
+    rows = _rows(ordered, x)
+    height = ROW_HEIGHT * (max(rows, default=0) + 1)
+    add(root, "text", "lane", shortened(lane.name, 19), x=LEFT - 12, y=top + 14, text_anchor="end")
+    for mark, row in zip(ordered, rows, strict=True):
+        y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
+        left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
+        until = "" if mark.until_s is None else f"–{seconds(mark.until_s)}"
+        tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {seconds(mark.at_s)}{until}")
+        beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
+        add(root, "text", "label", shortened(mark.label, MAX_LABEL), x=beside[0], y=y + 4, text_anchor=beside[1])
+    return height
+
+
+def _load(root: Element, times_s: Array, rates: Array, x: Axis) -> None:
+    times_s, rates = thinned(times_s, rates)
+    top = float(np.nanmax(rates)) if len(rates) and not np.isnan(rates).all() else 1.0
+    y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
+    xs, ys = [x(t) for t in times_s], [y(v) for v in rates]
+    runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(np.isnan(ys).astype(int))) + 1)
+    for run in runs:
+        if len(run) > 1 and not np.isnan(ys[run[0]]):
+            line = path_data([xs[i] for i in run], [ys[i] for i in run])
+            close = f"L{pixels(xs[run[-1]])} {pixels(y(0))}L{pixels(xs[run[0]])} {pixels(y(0))}Z"
+            add(root, "path", "mark load area", d=line + close)
+    add(root, "path", "line", d=path_data(xs, ys))
+    add(root, "text", "lane", "load", x=LEFT - 12, y=TOP + 30, text_anchor="end")
+    add(root, "text", "tick", f"{significant(top)}/s", x=LEFT - 12, y=TOP + 14, text_anchor="end")
+    add(root, "text", "tick", "0", x=LEFT - 12, y=TOP + LOAD_HEIGHT, text_anchor="end")
+
+
+def _legend(root: Element, top: float, present: set[str]) -> None:
+    at = float(LEFT)
+    for shape, css, word in LEGEND:
+        if word not in present:
+            continue
+        if shape in ("area", "window"):
+            add(
+                root,
+                "rect",
+                "window" if shape == "window" else f"mark {css} area",
+                x=at - 6,
+                y=top - 7,
+                width=14,
+                height=14,
+            )
+        else:
+            _shape(root, Mark(shape, css, 0, ""), at, top, at + 12)  # type: ignore[arg-type]
+        add(root, "text", "label", word, x=at + 16, y=top + 4)
+        at += 16 + CHARACTER_PX * len(word) + 26
+
+
+def timeline(
+    title: str, times_s: Array, rates: Array, lanes: Sequence[Lane], windows: Sequence[Window], end_s: float
+) -> Markup:
+    """The timeline as SVG. `rates` are requests per second at the entry point."""
+    x = Axis(0.0, end_s, LEFT, WIDTH - RIGHT)
+    shown = [lane for lane in lanes if lane.marks]
+    heights = [ROW_HEIGHT * (max(_rows(sorted(lane.marks, key=lambda m: (m.at_s, m.label)), x)) + 1) for lane in shown]
+    bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + height for height in heights) + LANE_GAP
+    told = "; ".join(f"{lane.name}: {m.label} at {seconds(m.at_s)}" for lane in shown for m in lane.marks)
+    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, told or "Load only; nothing else happened.")
+    shade(root, windows, x, TOP, bottom)
+    _load(root, times_s, rates, x)
+    top = float(TOP + LOAD_HEIGHT)
+    for lane in shown:
+        add(root, "path", "grid", d=f"M{LEFT} {pixels(top + LANE_GAP / 2)}H{WIDTH - RIGHT}")
+        top += LANE_GAP
+        top += _lane(root, lane, x, top)
+    add(root, "path", "axis", d=f"M{LEFT} {bottom}H{WIDTH - RIGHT}")
+    for time_s in time_ticks(end_s, 10):
+        add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
+        add(root, "text", "tick", f"{time_s:g} s", x=x(time_s), y=bottom + 19, text_anchor="middle")
+    css = {mark.css for lane in shown for mark in lane.marks}
+    present = {word for _, name, word in LEGEND if name in css} | {"load"} | ({"fault window"} if windows else set())
+    _legend(root, bottom + AXIS_HEIGHT + 12, present)
+    return markup(root)

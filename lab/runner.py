@@ -1,0 +1,131 @@
+"""Runs one scenario with one seed on the embedded testbed and leaves a complete recording."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lab import __version__
+from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.errors import RunAbortedError
+from lab.faults import fault_type
+from lab.recording.observed import Observed
+from lab.recording.rundir import RunDirectory, write_run
+from lab.recording.slis import sli_series
+from lab.scenario import FaultUse, LoadedScenario
+from lab.signals import SignalTable, compute_signals
+from lab.testbeds.plan import plan
+from lab.testbeds.sim import SimTestbed
+from lab.witness import effects, testify
+
+Progress = Callable[[str, float], None]
+"""progress(what, share of this scenario's work done)"""
+
+COMPLETE = "complete"
+
+
+def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str) -> str:
+    """`<seed>-<short hash>`: the hash covers everything else the recording follows from."""
+    system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
+    digest = sha256("\0".join([loaded.text, system, __version__, testbed]).encode())
+    return f"{seed}-{digest.hexdigest()[:8]}"
+
+
+def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progress | None = None) -> RunDirectory:
+    """Runs the scenario and, for each fault, its twin without that fault; writes the run under `root`.
+
+    Raises RunAbortedError when the steady state did not hold or a decoy broke an SLO: such a run proves nothing.
+    A run ended by its own stop conditions is recorded with a status that says so.
+    """
+    scenario = loaded.scenario
+    total = 1 + len(scenario.faults)
+
+    def part(number: int, what: str) -> Callable[[float], None] | None:
+        return None if progress is None else lambda share: progress(what, (number + share) / total)
+
+    testbed = SimTestbed(loaded, seed)
+    observed = testbed.run(part(0, "run"))
+    _check_steady_state(loaded, observed)
+    signals = compute_signals(observed)
+    faults, true_effects = [], {}
+    control = observed
+    for number, use in enumerate(scenario.faults, 1):
+        twin = SimTestbed(loaded, seed, without=use.id).run(part(number, f"twin without {use.id}"))
+        control = twin if len(scenario.faults) == 1 else control
+        at_s, until_s = testbed.windows.get(use.id, (use.at_s, use.at_s))
+        true, moved = _true_fault(use, loaded, signals, compute_signals(twin), at_s, until_s)
+        faults.append(true)
+        true_effects[use.id] = moved
+    if scenario.decoys and len(scenario.faults) <= 1:
+        _check_decoys(loaded, control)
+    decoys = tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in scenario.decoys)
+    status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
+    meta = _meta(loaded, seed, status)
+    path = root / scenario.name / run_directory_name(loaded, seed, "sim")
+    return write_run(path, observed, Truth(tuple(faults), decoys), true_effects, testbed.journal_entries, meta)
+
+
+def _true_fault(
+    use: FaultUse, loaded: LoadedScenario, signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
+) -> tuple[TrueFault, list[dict[str, Any]]]:
+    kind = fault_type(use.type)
+    assert kind.boundary is not None
+    said = testify(plan(loaded).witnesses[use.id], signals, twin, at_s, until_s)
+    first = [w.first_s for w in said if w.first_s is not None]
+    parameters = json.loads(json.dumps(dict(use.parameters), default=str))
+    true = TrueFault(
+        use.id, use.type, use.target, str(kind.boundary), at_s, until_s, min(first, default=None), parameters,
+        tuple(_rounded(asdict(w)) for w in said),
+    )  # fmt: skip
+    return true, effects(signals, twin, at_s, until_s)
+
+
+def _rounded(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in data.items()}
+
+
+def _check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
+    """The SLIs before the first fault or decoy must lie within the scenario's bounds."""
+    scenario = loaded.scenario
+    starts = [use.at_s for use in (*scenario.faults, *scenario.decoys)]
+    until_s = min(starts, default=scenario.duration_s)
+    slis = sli_series(observed.frame("metrics"), loaded.system.users, loaded.system.entry)
+    for bound in scenario.steady_state:
+        before = slis[bound.sli][slis.index <= until_s].dropna()
+        if len(before) and not bound.holds(float(before.mean())):
+            wanted = f"above {bound.above:g}" if bound.above is not None else f"below {bound.below:g}"
+            raise RunAbortedError(
+                f"{scenario.name}: steady state does not hold: {bound.sli} was {before.mean():.4g} before {until_s:g} s, "
+                f"expected {wanted}; no fault would show reliably. Lower the load or correct the bound."
+            )
+
+
+def _check_decoys(loaded: LoadedScenario, control: Observed) -> None:
+    """Without the fault, nothing after the first decoy may break an SLO: a harmful decoy is no decoy."""
+    first_s = min(decoy.at_s for decoy in loaded.scenario.decoys)
+    for alert in control.alerts:
+        if alert["state"] == "firing" and alert["time_s"] >= first_s:
+            raise RunAbortedError(
+                f"{loaded.scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:g} s without any "
+                "fault, so it is not benign. Make it milder, or lower the load."
+            )
+
+
+def _meta(loaded: LoadedScenario, seed: int, status: str) -> dict[str, Any]:
+    scenario = loaded.scenario
+    return {
+        "schema_version": 1,
+        "lab_version": __version__,
+        "testbed": "sim",
+        "seed": seed,
+        "status": status,
+        "scenario": {"name": scenario.name, "title": scenario.title, "text": loaded.text},
+        "system": loaded.system.name,
+        "load": [{"for_s": s.for_s, "rate_per_s": s.rate_per_s} for s in scenario.load.stages],
+        "grading": {"top_k": scenario.grading.top_k, "onset_within_s": scenario.grading.onset_within_s},
+        "neighbours": {name: sorted(others) for name, others in loaded.system.neighbours().items()},
+    }

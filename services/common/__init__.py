@@ -1,0 +1,1 @@
+"""What the Python services share: trace context, telemetry export, JSON logs, metrics."""
