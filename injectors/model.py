@@ -21,7 +21,7 @@ def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) ->
     """A version trained on corrupted labels goes live; the revert rolls back to the version before.
 
     A bot filter in the label pipeline has thrown away clicks of the most engaged shoppers: `corrupted` is
-    the share of clicks on well-matching items whose label was lost before training (mild: 70%).
+    the share of clicks on well-matching items whose label was lost before training (mild: 80%).
     """
     with testbed.model(model).deploy("corrupted-labels", corrupted=corrupted):
         yield

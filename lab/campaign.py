@@ -72,6 +72,46 @@ class ThresholdResult:
     holds: bool | None
 
 
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign came to: each job's result, every engine's metrics, the thresholds held against them."""
+
+    results: tuple[JobResult, ...]
+    metrics: Metrics
+    thresholds: tuple[ThresholdResult, ...] = ()
+
+    @property
+    def cases(self) -> list[Assessment]:
+        """All graded cases in the order of the jobs."""
+        return [case for result in self.results for case in result.assessments]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """By the thresholds where there are any, else by the cases; trouble in running outranks both."""
+        codes = [result.code for result in self.results]
+        if self.thresholds:
+            held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
+            codes += [held[result.holds] for result in self.thresholds]
+        else:
+            codes += [_CASE_CODES[case.outcome] for case in self.cases]
+        return worst(codes)
+
+
+_CASE_CODES = {
+    Outcome.PASS: ExitCode.OK,
+    Outcome.FAIL: ExitCode.FAILED,
+    Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+def conclude(
+    results: Sequence[JobResult], thresholds: Iterable[Threshold] = (), engines: Sequence[str] = ()
+) -> Campaign:
+    """Sums up results; thresholds that name no engine are held against each of `engines`."""
+    measured = metrics([case for result in results for case in result.assessments])
+    return Campaign(tuple(results), measured, tuple(check_thresholds(thresholds, measured, engines)))
+
+
 def check_gradable(run: RunDirectory) -> None:
     """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident."""
     if run.status != COMPLETE:
@@ -103,11 +143,6 @@ def run_job(
     finally:
         if path and not keep:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def assessments_of(results: Iterable[JobResult]) -> list[Assessment]:
-    """All graded cases of some jobs, in their order."""
-    return [case for result in results for case in result.assessments]
 
 
 def engines_of(cases: Iterable[Assessment]) -> list[str]:
@@ -173,24 +208,3 @@ def check_thresholds(
             holds = None if value is None else threshold.holds(value)
             results.append(ThresholdResult(threshold, engine, summary, holds))
     return results
-
-
-def case_code(outcome: Outcome) -> ExitCode:
-    """The exit code one case stands for."""
-    codes = {
-        Outcome.PASS: ExitCode.OK,
-        Outcome.FAIL: ExitCode.FAILED,
-        Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    }
-    return codes[outcome]
-
-
-def exit_code(results: Sequence[JobResult], thresholds: Sequence[ThresholdResult]) -> ExitCode:
-    """How a campaign ends: by its thresholds where it has any, else by its cases; trouble in running outranks both."""
-    codes = [result.code for result in results]
-    if thresholds:
-        held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
-        codes += [held[result.holds] for result in thresholds]
-    else:
-        codes += [case_code(case.outcome) for case in assessments_of(results)]
-    return worst(codes)

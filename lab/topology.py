@@ -107,10 +107,14 @@ class Pauses(Strict):
 
 
 class Component(Strict):
-    """A node of the system. `telemetry` says what it can report of single requests."""
+    """A node of the system. `telemetry` says what it can report of single requests.
+
+    A request that would wait longer than `max_wait` for a worker is refused, as a bounded queue would.
+    """
 
     kind: ComponentKind
     workers: int = Field(default=1, ge=1, le=10_000)
+    max_wait_s: Duration = Field(default=1.0, alias="max_wait")
     service_time: ServiceTime | None = None
     background_error_ratio: Ratio = 0.0
     pauses: Pauses | None = None

@@ -96,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         _show(error)
         return error.exit_code
-    except SystemExit:  # click's answer to a reader that closed our output
-        return ExitCode.INTERNAL
+    except SystemExit as error:  # click's end of a completion request, and its answer to a reader that went away
+        return ExitCode.INTERNAL if error.code else ExitCode.OK
     except Exception as error:
         _show_internal(error)
         return ExitCode.INTERNAL

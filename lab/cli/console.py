@@ -65,15 +65,22 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def table(*columns: str, title: str = "") -> Table:
+def table(*columns: str) -> Table:
     """A table without frames: columns apart by space, one rule under the headings."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
         made.add_column(name, overflow="fold")
     return made
+
+
+def print_table(console: Console, title: str, shown: Table) -> None:
+    """A table under its title, with an empty line after it."""
+    console.print(title, style="bold", soft_wrap=True)
+    console.print(shown)
+    console.print()
 
 
 def write_json(content: Any) -> None:
@@ -95,7 +102,9 @@ def show_problem(problem: Problem) -> None:
 
 def github_annotation(problem: Problem) -> str:
     """A problem as a workflow command that marks the line in a pull request."""
-    said = ". ".join(part for part in (problem.what, problem.expected and f"Expected {problem.expected}", problem.hint) if part)
+    said = ". ".join(
+        part for part in (problem.what, problem.expected and f"Expected {problem.expected}", problem.hint) if part
+    )
     place = f"file={_escaped(problem.file, ',:')},line={problem.line},col={problem.column}"
     return f"::error {place}::{_escaped(said)}"
 

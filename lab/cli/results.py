@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lab.assess import Assessment
-from lab.campaign import JobResult, Metrics, ThresholdResult, assessments_of, engines_of, tally
-from lab.cli.console import table
+from lab.campaign import Campaign, JobResult, ThresholdResult, engines_of, tally
+from lab.cli.console import print_table, table
 from lab.cli.texts import MARKS, STYLES, answer_text, best_evidence, columns, evidence_text, truth_text
 from lab.contracts import EngineFailure, Outcome
 from lab.grading import DECIDING, grades_to_json
@@ -16,6 +16,7 @@ from lab.statistics import RateSummary
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from lab.scenario import LoadedScenario
 
@@ -26,18 +27,18 @@ def print_cases(console: Console, results: Iterable[JobResult]) -> None:
     """One block for each case: what the engine said, the truth, the evidence, and why it failed."""
     for result in results:
         for case in result.assessments:
-            _heading(console, MARKS[case.outcome], STYLES[case.outcome], case.scenario, case.seed, case.engine)
+            console.print(_heading(case, (MARKS[case.outcome], STYLES[case.outcome]), case.engine), soft_wrap=True)
             console.print(_case_text(case), soft_wrap=True)
         if result.problem:
-            _heading(console, "! not graded", "bold magenta", result.scenario, result.seed)
+            console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
             console.print(columns([("why", result.problem)]), soft_wrap=True)
     console.print()
 
 
-def _heading(console: Console, mark: str, style: str, scenario: str, seed: int, engine: str = "") -> None:
+def _heading(of: Assessment | JobResult, mark: tuple[str, str], engine: str = "") -> Text:
     from rich.text import Text
 
-    console.print(Text.assemble((mark, style), "  ", (scenario, "bold"), f"  seed {seed}  {engine}".rstrip()), soft_wrap=True)
+    return Text.assemble(mark, "  ", (of.scenario, "bold"), f"  seed {of.seed}  {engine}".rstrip())
 
 
 def _case_text(case: Assessment) -> str:
@@ -57,25 +58,26 @@ def _reasons(case: Assessment) -> list[str]:
         return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
     deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
     reasons = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
-    # An engine without an answer fails everywhere for one reason: it is told once.
+
     return reasons[:1] if isinstance(case.answer, EngineFailure) else reasons
 
 
-def print_numbers(console: Console, cases: Sequence[Assessment], measured: Metrics) -> None:
+def print_numbers(console: Console, campaign: Campaign) -> None:
     """Metrics by engine with their intervals, then the verdicts by scenario."""
+    cases, measured = campaign.cases, campaign.metrics
     if not cases:
         return
     engines = engines_of(cases)
-    shown = table("metric", *engines, title="Metrics: value [95 % interval] n")
+    shown = table("metric", *engines)
     for metric in next(iter(measured.values())):
         summaries = [measured[engine][metric] for engine in engines]
         if any(s.n or s.inconclusive for s in summaries):
             shown.add_row(metric, *(_summary_text(s) for s in summaries))
-    console.print(shown)
-    slices = table("scenario", *engines, title="Scenarios: cases passed, failed (✗), inconclusive (?)")
+    print_table(console, "Metrics: value [95 % interval] n", shown)
+    slices = table("scenario", *engines)
     for scenario, by_engine in tally(cases).items():
         slices.add_row(scenario, *(_tally_text(by_engine.get(engine, {})) for engine in engines))
-    console.print(slices)
+    print_table(console, "Scenarios: cases passed, failed (✗), inconclusive (?)", slices)
 
 
 def _summary_text(summary: RateSummary) -> str:
@@ -98,17 +100,17 @@ def print_thresholds(console: Console, results: Sequence[ThresholdResult]) -> No
 
     if not results:
         return
-    shown = table("threshold", "engine", "measured", "", title="Thresholds")
+    shown = table("threshold", "engine", "measured", "")
     for result in results:
         mark, style = _THRESHOLD_MARKS[result.holds]
         measured = "engine was not asked" if result.measured is None else _summary_text(result.measured)
         shown.add_row(str(result.threshold), result.engine, measured, Text(mark, style))
-    console.print(shown)
+    print_table(console, "Thresholds", shown)
 
 
-def replay_command(results: Sequence[JobResult], names: dict[str, str], testbed: str = "sim") -> str:
+def replay_command(campaign: Campaign, names: dict[str, str], testbed: str) -> str:
     """The command that runs one case again: the first that failed or was not graded, else the first."""
-    cases = assessments_of(results)
+    cases, results = campaign.cases, campaign.results
     failing = [(c.scenario, c.seed, c.engine) for c in cases if c.outcome is not Outcome.PASS]
     ungraded = [(r.scenario, r.seed, "") for r in results if r.problem]
     every = [(c.scenario, c.seed, c.engine) for c in cases]
@@ -153,23 +155,22 @@ def summary_json(summary: RateSummary | None) -> dict[str, Any] | None:
     return {field: getattr(summary, field) for field in ("value", "low", "high", "n", "scenarios", "inconclusive")}
 
 
-def campaign_json(
-    results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult]
-) -> dict[str, Any]:
+def campaign_json(campaign: Campaign) -> dict[str, Any]:
     """The machine-readable result of a campaign, without what only one command knows."""
-    cases = assessments_of(results)
+    cases, results = campaign.cases, campaign.results
     return {
         "cases": [case_json(case) for case in cases],
         "not_graded": [
             {"scenario": r.scenario, "seed": r.seed, "reason": r.problem, "path": r.path} for r in results if r.problem
         ],
-        "metrics": {e: {m: summary_json(s) for m, s in by_metric.items()} for e, by_metric in measured.items()},
+        "metrics": {e: {m: summary_json(s) for m, s in by_metric.items()} for e, by_metric in campaign.metrics.items()},
         "scenarios": {
             scenario: {engine: {str(o): n for o, n in counts.items()} for engine, counts in by_engine.items()}
             for scenario, by_engine in tally(cases).items()
         },
         "thresholds": [
             {"threshold": str(t.threshold), "engine": t.engine, "measured": summary_json(t.measured), "holds": t.holds}
-            for t in thresholds
+            for t in campaign.thresholds
         ],
+        "exit_code": int(campaign.exit_code),
     }

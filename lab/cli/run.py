@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,9 @@ from lab.cli.console import engines_option, json_option, option, runs_option
 from lab.errors import NothingSelectedError, UserError
 
 if TYPE_CHECKING:
-    from lab.campaign import Job, JobResult, Metrics, ThresholdResult
+    from lab.campaign import Campaign, Job
     from lab.cli.selection import Seeds, Selection
+    from lab.report import SummaryRow
 
 OUTPUTS = (".html", ".json")
 
@@ -43,16 +44,17 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
 @json_option
 def command(
-    targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], testbed: str,
+    *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], testbed: str,
     outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
     """
-    from lab.campaign import assessments_of, check_thresholds, exit_code, metrics
-    from lab.cli.console import write_json
+    from lab.campaign import conclude
+    from lab.cli.console import json_text, write_json
     from lab.cli.progress import Progress
+    from lab.cli.results import campaign_json
     from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
     from lab.pool import default_workers, run_jobs
 
@@ -64,19 +66,24 @@ def command(
     jobs = make_jobs(selection, chosen_seeds, asked)
     with Progress(len(jobs)) as progress:
         results = run_jobs(jobs, runs_dir, workers=workers or default_workers(), tick=progress.tick)
-    measured = metrics(assessments_of(results))
     limits = selection.suite.thresholds if selection.suite else ()
-    thresholds = check_thresholds(limits, measured, asked)
-    code = exit_code(results, thresholds)
-    paths = _report_paths(outputs, runs_dir, no_report)
-    written = write_reports(results, paths, selection)
-    document = _document(selection, results, measured, thresholds, runs_dir, written, code)
-    _write_json_files(outputs, document)
+    campaign = conclude(results, limits, asked)
+    written = write_reports(campaign, _report_paths(outputs, runs_dir, no_report), selection, asked)
+    document = {
+        "schema_version": 1,
+        "lab_version": __version__,
+        "suite": selection.suite.name if selection.suite else None,
+        **campaign_json(campaign),
+        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in written]},
+    }
+    for path in outputs:
+        if path.suffix == ".json":
+            path.write_text(json_text(document) + "\n", encoding="utf-8")
     if as_json:
         write_json(document)
     else:
-        _print(selection, results, measured, thresholds, written)
-    return code
+        _print(campaign, selection, testbed, written)
+    return campaign.exit_code
 
 
 def make_jobs(selection: Selection, seeds: Seeds, engines: tuple[str, ...]) -> list[Job]:
@@ -98,7 +105,9 @@ def _check_outputs(outputs: Sequence[Path]) -> None:
     """Before anything runs: an hour's results must not end in a refusal."""
     for path in outputs:
         if path.suffix not in OUTPUTS:
-            raise UserError(f"-o {path}: unknown format {path.suffix!r}, expected a name that ends in {' or '.join(OUTPUTS)}")
+            raise UserError(
+                f"-o {path}: unknown format {path.suffix!r}, expected a name that ends in {' or '.join(OUTPUTS)}"
+            )
         if not path.parent.is_dir():
             raise UserError(f"-o {path}: there is no directory {path.parent}")
 
@@ -108,56 +117,49 @@ def _report_paths(outputs: Sequence[Path], runs_dir: Path, no_report: bool) -> l
     return named if named or no_report else [runs_dir / "report.html"]
 
 
-def write_reports(results: Sequence[JobResult], paths: Sequence[Path], selection: Selection) -> list[Path]:
+def write_reports(
+    campaign: Campaign, paths: Sequence[Path], selection: Selection, engines: Sequence[str]
+) -> list[Path]:
     """The HTML report of all recordings made, at each path; none where nothing was recorded."""
     from lab.recording.rundir import open_run
 
-    recorded = [open_run(Path(result.path), verify=False) for result in results if result.path]
+    recorded = [open_run(Path(result.path), verify=False) for result in campaign.results if result.path]
     if not recorded or not paths:
         return []
     from lab.report import write_report
 
     title = (selection.suite.title or selection.suite.name) if selection.suite else ""
-    return [write_report(recorded, path, suite_title=title) for path in paths]
+    summary = summary_rows(campaign)
+    return [write_report(recorded, path, title=title, summary=summary, engines=engines) for path in paths]
 
 
-def _document(
-    selection: Selection, results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult],
-    runs_dir: Path, reports: Sequence[Path], code: int,
-) -> dict[str, Any]:  # fmt: skip
-    from lab.cli.results import campaign_json
+def summary_rows(campaign: Campaign) -> list[SummaryRow]:
+    """The campaign's figures for the report, those without any case left out."""
+    from lab.report import SummaryRow
 
-    return {
-        "schema_version": 1,
-        "lab_version": __version__,
-        "suite": selection.suite.name if selection.suite else None,
-        **campaign_json(results, measured, thresholds),
-        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
-        "exit_code": int(code),
-    }
-
-
-def _write_json_files(outputs: Sequence[Path], document: dict[str, Any]) -> None:
-    from lab.cli.console import json_text
-
-    for path in outputs:
-        if path.suffix == ".json":
-            path.write_text(json_text(document) + "\n", encoding="utf-8")
+    limits = {(t.engine, t.threshold.metric): t for t in campaign.thresholds}
+    rows = []
+    for engine, by_metric in campaign.metrics.items():
+        for metric, summary in by_metric.items():
+            limit = limits.get((engine, metric))
+            if limit is not None:
+                # A threshold that could not be judged is not passed.
+                rows.append(SummaryRow(engine, metric, str(summary), str(limit.threshold), limit.holds is True))
+            elif summary.n or summary.inconclusive:
+                rows.append(SummaryRow(engine, metric, str(summary)))
+    return rows
 
 
-def _print(
-    selection: Selection, results: Sequence[JobResult], measured: Metrics, thresholds: Sequence[ThresholdResult],
-    reports: Sequence[Path],
-) -> None:  # fmt: skip
-    from lab.campaign import assessments_of
+def _print(campaign: Campaign, selection: Selection, testbed: str, reports: Sequence[Path]) -> None:
     from lab.cli.console import stdout
     from lab.cli.results import print_cases, print_numbers, print_thresholds, replay_command, scenario_names
     from lab.cli.selection import short_path
 
     console = stdout()
-    print_cases(console, results)
-    print_numbers(console, assessments_of(results), measured)
-    print_thresholds(console, thresholds)
+    print_cases(console, campaign.results)
+    print_numbers(console, campaign)
+    print_thresholds(console, campaign.thresholds)
     for path in reports:
         console.print(f"Report  {short_path(path.resolve())}", soft_wrap=True)
-    console.print(f"Replay  {replay_command(results, scenario_names(selection.scenarios))}", soft_wrap=True)
+    replay = replay_command(campaign, scenario_names(selection.scenarios), testbed)
+    console.print(f"Replay  {replay}", soft_wrap=True)

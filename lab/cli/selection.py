@@ -101,7 +101,8 @@ def is_suite(target: str) -> bool:
 def _scenarios(targets: Sequence[str]) -> list[LoadedScenario]:
     from lab.scenario import load_scenario
 
-    loaded, problems = [], []
+    loaded: list[LoadedScenario] = []
+    problems: list[Problem] = []
     for target in targets:
         for path in _files(target):
             try:
@@ -125,7 +126,9 @@ def _files(target: str) -> list[str | Path]:
             raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
         return list(found)
     hint = nearest(target, [*names, *shipped_names(SUITE)])
-    raise UserError(Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint))
+    raise UserError(
+        Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint)
+    )
 
 
 def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]:
@@ -167,7 +170,9 @@ def open_runs(targets: Sequence[Path]) -> list[RunDirectory]:
     for target in targets:
         if not target.is_dir():
             raise UserError(Problem("no such directory", str(target), hint="`lab run` makes recordings under runs/"))
-        found = find_runs(target) or sorted(p.parent for p in target.glob("*/run.json") if not p.parent.name.startswith("."))
+        found = find_runs(target) or sorted(
+            p.parent for p in target.glob("*/run.json") if not p.parent.name.startswith(".")
+        )
         paths |= dict.fromkeys(found)
     if not paths:
         hint = "`lab run` makes some; give a run directory or a directory of them"

@@ -60,9 +60,10 @@ def is_abrupt(series: Series, shift: Shift) -> bool:
 
 
 def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) -> float:
-    """Standard deviation of what is usual, robust to one shift: from differences at several lags.
+    """Standard deviation around the levels, robust to odd intervals: from differences at several lags.
 
-    A slowly wandering series differs more over longer lags; the largest estimate counts.
+    A slowly wandering series differs more over longer lags; the largest estimate counts. Levels are to be taken out
+    before, so that a shift is not mistaken for noise.
     """
     known = values[~np.isnan(values)]
     estimates = [
@@ -91,16 +92,17 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     outside = n - inside
     total = sums[ends] - sums[starts]
     difference = total / inside - (sums[-1] - total) / outside
-    z = difference / (noise_sd(values, floor) * np.sqrt(1 / inside + 1 / outside))
-    best = int(np.argmax(np.abs(z)))
+    scaled = difference / np.sqrt(1 / inside + 1 / outside)
+    best = int(np.argmax(np.abs(scaled)))
     start, end = int(starts[best]), int(ends[best])
     step_s = float(np.median(np.diff(series.times_s)))
-    baseline = (sums[-1] - total[best]) / outside[best]
-    start = _walk_back(values, start, float(baseline), float(np.sign(z[best])), noise_sd(values, floor, LAGS[:1]))
-    return Shift(
-        series.signal, series.subject, float(baseline), float(total[best] / inside[best]), float(z[best]),
-        float(times_s[start] - step_s), float(times_s[end - 1]),
-    )  # fmt: skip
+    baseline, level = float((sums[-1] - total[best]) / outside[best]), float(total[best] / inside[best])
+    residual = values - baseline
+    residual[start:end] -= level - baseline
+    z = float(scaled[best] / noise_sd(residual, floor))
+    start = _walk_back(values, start, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
+    onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
+    return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s)
 
 
 def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -> Shift | None:
@@ -111,5 +113,6 @@ def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -
     if not inside.any() or not outside.any():
         return None
     baseline, observed = float(series.values[outside].mean()), float(series.values[inside].mean())
-    error = noise_sd(series.values, floor) * np.sqrt(1 / inside.sum() + 1 / outside.sum())
+    residual = series.values - np.where(inside, observed, baseline)
+    error = noise_sd(residual, floor) * np.sqrt(1 / inside.sum() + 1 / outside.sum())
     return Shift(series.signal, series.subject, baseline, observed, float((observed - baseline) / error), onset_s, end_s)

@@ -59,6 +59,7 @@ def render_report(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from lab.report import matrix, model
+    from lab.report.format import unbroken
     from lab.report.marks import SIGNS
 
     listed = matrix.entries(runs)
@@ -71,6 +72,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = unbroken
     replays = [model.replay_command(entry) for entry in listed]
     return environment.get_template("report.html.j2").render(
         title=title or _title(listed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth
 from lab.report.format import NOTHING, quantity, seconds, shortened
@@ -15,16 +16,20 @@ from lab.signals.catalogue import CATALOGUE
 AIMED = ("culprit", "boundary", "kind", "onset")
 """Axes that aim at one true value: they hit or miss; the others pass or fail."""
 MAX_FINDINGS = 3
-MAX_NOTE = 240
+MAX_ANSWER = 90
+MAX_NOTE = 180
+OBVIOUS = ("right", "wrong")
+"""Explanations that repeat the sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One engine on one axis."""
+    """One engine on one axis; `full` is the grader's whole text, for a tooltip."""
 
     sign: Sign
     text: str
     note: str
+    full: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
     """The injected faults, ready to print."""
     facts = []
     for fault in truth.faults:
-        parameters = ", ".join(f"{name} {value}" for name, value in sorted(fault.parameters.items()))
+        given = {name: value for name, value in sorted(fault.parameters.items()) if value not in ("", None)}
+        parameters = ", ".join(f"{name} {_plain(value)}" for name, value in given.items())
         effect = "none witnessed: nobody is judged by it" if fault.witnessed_s is None else seconds(fault.witnessed_s)
         items = [
             ("culprit", fault.culprit),
@@ -97,6 +103,10 @@ def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
         ]
         facts.append(TruthFact(f"{fault.kind} on {fault.culprit}", tuple(items)))
     return tuple(facts)
+
+
+def _plain(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def leading(answer: Diagnosis | EngineFailure | None) -> list[Finding]:
@@ -124,20 +134,21 @@ def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisR
 def _overall(entry: Entry, engine: str) -> Answer:
     said = entry.run.diagnosis(engine)
     if isinstance(said, EngineFailure):
-        return Answer(entry.sign(engine), "no answer", shortened(said.reason, MAX_NOTE))
-    return Answer(entry.sign(engine), str(said.verdict) if said else "not asked", "")
+        return Answer(entry.sign(engine), "no answer", shortened(said.reason, MAX_NOTE), said.reason)
+    return Answer(entry.sign(engine), str(said.verdict) if said else "not asked", "", "")
 
 
 def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Answer:
     if grade is None:
         sign = NOT_APPLICABLE if engine in entry.grades else NOT_ASKED
-        return Answer(sign, "", "")
+        return Answer(sign, "", "", "")
     sign = SIGNS[grade.outcome]
     if grade.grader in AIMED and grade.outcome is not Outcome.INCONCLUSIVE:
         sign = HIT if grade.outcome is Outcome.PASS else MISS
         if sign is MISS and grade.grader == "culprit" and _near(entry, engine, truth):
             sign = NEAR
-    return Answer(sign, grade.answer, shortened(grade.explanation, MAX_NOTE))
+    note = "" if grade.explanation in OBVIOUS else shortened(grade.explanation, MAX_NOTE)
+    return Answer(sign, shortened(grade.answer, MAX_ANSWER), note, f"{grade.answer}. {grade.explanation}")
 
 
 def _near(entry: Entry, engine: str, truth: Truth) -> bool:

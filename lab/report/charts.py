@@ -16,8 +16,8 @@ from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, t
 Array = npt.NDArray[Any]
 Window = tuple[float, float]
 
-WIDTH, HEIGHT = 400, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 52, 12, 34
+WIDTH, HEIGHT = 400, 185
+LEFT, RIGHT, TOP, BOTTOM = 50, 52, 10, 30
 MAX_POINTS = 300
 ZERO_UNLESS_SPREAD_BELOW = 0.25
 LABEL_HEIGHT = 13.0
@@ -83,22 +83,25 @@ def shade(parent: Element, windows: Sequence[Window], x: Axis, top_px: float, bo
 
 
 def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
-    for value in ticks(y.low * shown.factor, y.high * shown.factor, 4):
+    levels = ticks(y.low * shown.factor, y.high * shown.factor, 4)
+    for value in levels:
         at = y(value / shown.factor)
+        # The unit is said once, beside the highest number.
+        unit = shown.unit if value == levels[-1] else ""
         add(root, "path", "grid", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
-        add(root, "text", "tick", significant(value), x=LEFT - 6, y=at + 4, text_anchor="end")
-    for time_s in time_ticks(x.high, 6):
+        add(root, "text", "tick", f"{significant(value)} {unit}".strip(), x=LEFT - 6, y=at + 4, text_anchor="end")
+    times_s = time_ticks(x.high, 6)
+    for time_s in times_s:
+        name = f"{time_s:g} s" if time_s == times_s[-1] else f"{time_s:g}"
         add(root, "path", "grid", d=f"M{pixels(x(time_s))} {HEIGHT - BOTTOM}v4")
-        add(root, "text", "tick", f"{time_s:g}", x=x(time_s), y=HEIGHT - BOTTOM + 17, text_anchor="middle")
+        add(root, "text", "tick", name, x=x(time_s), y=HEIGHT - BOTTOM + 17, text_anchor="middle")
     add(root, "path", "axis", d=f"M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}")
-    add(root, "text", "tick", "s", x=WIDTH - RIGHT + 14, y=HEIGHT - BOTTOM + 17, text_anchor="start")
-    if shown.unit:
-        add(root, "text", "tick", shown.unit, x=4, y=TOP + 2, text_anchor="start")
 
 
 def _levels(root: Element, line: Line, y: Axis) -> None:
     placed: list[float] = []
-    for css, word, level in (("before", "before", line.before), ("during", "during", line.during)):
+    first = "before" if line.windows or line.during is not None else "mean"
+    for css, word, level in (("before", first, line.before), ("during", "during", line.during)):
         if level is None or not np.isfinite(level):
             continue
         at = y(level)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
+from markupsafe import Markup, escape
+
 NOTHING = "–"
+SPACE = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit."""
+_LINK = re.compile(r"[\w.-]+-&gt;[\w.-]+")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -46,13 +52,18 @@ def quantity(value: float | None, unit: str) -> str:
     factor, name = scale(unit, abs(value))
     number = significant(value * factor)
     if number == "0":
-        return "0 %" if unit == "ratio" else "0 s" if unit == "s" else f"0{name}"
-    return f"{number}{name}" if name.startswith("/") or not name else f"{number} {name}"
+        name = "s" if unit == "s" else name
+    return f"{number}{name}" if name.startswith("/") or not name else f"{number}{SPACE}{name}"
 
 
 def seconds(value: float | None) -> str:
     """A scenario time such as `240 s`."""
-    return NOTHING if value is None else f"{significant(value, 5)} s"
+    return NOTHING if value is None else f"{significant(value, 5)}{SPACE}s"
+
+
+def unbroken(text: str) -> Markup:
+    """Text as HTML in which no line breaks inside a link's name such as `features->db`."""
+    return Markup(_LINK.sub(r'<span class="link">\g<0></span>', str(escape(text))))
 
 
 def shortened(text: str, length: int) -> str:

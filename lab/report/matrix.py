@@ -26,7 +26,9 @@ class Entry:
 
     def sign(self, engine: str | None) -> Sign:
         """The verdict on an engine's answer."""
-        return SIGNS[verdict(self.grades[engine])] if engine in self.grades else NOT_ASKED
+        if engine is None or engine not in self.grades:
+            return NOT_ASKED
+        return SIGNS[verdict(self.grades[engine])]
 
 
 @dataclass(frozen=True, slots=True)

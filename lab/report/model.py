@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from lab.contracts import Truth
+from lab.contracts import TrueDecoy, Truth
 from lab.recording.observed import Observed, load_observed
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, leading, statement, truth_facts
 from lab.report.charts import Line, panel
 from lab.report.format import quantity, seconds
 from lab.report.marks import Sign
 from lab.report.matrix import Entry
-from lab.report.timeline import Lane, Mark, timeline
+from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.waterfall import Waterfall, pick
 from lab.signals import SignalTable, compute_signals
 from lab.signals.catalogue import CATALOGUE
@@ -60,6 +60,7 @@ class RunView:
     scenario: str
     facts: tuple[str, ...]
     replay: str
+    judged: str
     sign: Sign
     stopped: str
     engines: tuple[str, ...]
@@ -90,14 +91,15 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         scenario=run.scenario,
         facts=_facts(entry, observed, truth),
         replay=replay_command(entry),
-        sign=entry.sign(asked[0] if asked else None),
+        judged=engines[0] if engines else "",
+        sign=entry.sign(engines[0] if engines else None),
         stopped="" if run.status == "complete" else run.status,
         engines=tuple(asked),
         axes=axis_rows(entry, asked, truth),
         truth=truth_facts(truth),
-        decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in truth.decoys),
+        decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in _in_time(truth.decoys)),
         statements=tuple(statement(entry, engine, signals) for engine in asked),
-        timeline=_timeline(entry, asked, truth, observed, signals, windows),
+        timeline=_timeline(entry, asked, truth, observed, signals),
         panels=tuple(_panel(line, tags) for line, tags in lines[:MAX_PANELS]),
         left_out=max(0, len(lines) - MAX_PANELS),
         trace=pick(observed, culprit, windows[0] if windows else None),
@@ -113,13 +115,8 @@ def replay_command(entry: Entry) -> str:
 
 def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     meta = entry.run.meta
-    what = (
-        "control, no fault"
-        if truth.is_control
-        else "one fault"
-        if len(truth.faults) == 1
-        else f"{len(truth.faults)} faults"
-    )
+    number = len(truth.faults)
+    what = "control, no fault" if truth.is_control else "one fault" if number == 1 else f"{number} faults"
     return (
         f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}",
         f"{observed.end_s:g} s recorded", what, f"lab {meta['lab_version']}",
@@ -183,43 +180,49 @@ def _panel(line: Line, named: tuple[str, ...]) -> Panel:
     return Panel(signal, subject, CATALOGUE[signal].doc, tuple(tags), before, during, panel(line))
 
 
-def _timeline(
-    entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable,
-    windows: tuple[tuple[float, float], ...],
-) -> Markup:  # fmt: skip
+def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable) -> Markup:
     faults = [Mark("bar", "fault", f.injected_s, f"{f.kind} on {f.culprit}", f.reverted_s) for f in truth.faults]
-    effects = [
-        Mark("flag", "effect", f.witnessed_s, f"first effect of {f.kind}")
-        for f in truth.faults
-        if f.witnessed_s is not None
-    ]
-    decoys = [Mark("diamond", "decoy", d.at_s, f"{d.kind} of {d.element}") for d in truth.decoys]
+    seen = [(f.witnessed_s, f"first effect of {f.kind}") for f in truth.faults if f.witnessed_s is not None]
+    effects = [Mark("flag", "effect", at_s, label) for at_s, label in seen]
+    decoys = [Mark("diamond", "decoy", d.at_s, f"{d.kind} of {d.element}") for d in _in_time(truth.decoys)]
     changes = [Mark("triangle", "change", c["time_s"], str(c["summary"])) for c in observed.changes]
-    lanes = [Lane("fault", tuple(faults)), Lane("first effect", tuple(effects)), Lane("decoy", tuple(decoys))]
-    lanes += [Lane("change log", tuple(changes)), *_alert_lanes(observed)]
-    for engine in engines:
-        onsets = {(f.onset_s, f.culprit) for f in leading(entry.run.diagnosis(engine)) if f.onset_s is not None}
-        marks = [Mark("circle", "onset", at_s, f"{culprit}, onset {seconds(at_s)}") for at_s, culprit in sorted(onsets)]
-        lanes.append(Lane(f"found by {engine}", tuple(marks)))
+    lanes = [
+        Lane("fault", tuple(faults)),
+        Lane("first effect", tuple(effects)),
+        Lane("decoy", tuple(decoys)),
+        Lane("change log", tuple(changes)),
+        Lane("alert", tuple(_alert_marks(observed))),
+        Lane("onset found", tuple(_onset_marks(entry, engines))),
+    ]
     rate = signals.get("request_rate_per_s", str(observed.system["entry"]))
     times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
-    return timeline(f"Timeline of {entry.run.scenario}", times_s, rates, lanes, windows, observed.end_s)
+    windows = [(fault.injected_s, fault.reverted_s) for fault in truth.faults]
+    return timeline(f"Timeline of {entry.run.scenario}", Load(times_s, rates, observed.end_s), lanes, windows)
 
 
-def _alert_lanes(observed: Observed) -> list[Lane]:
-    """A lane for each service level objective that fired, its bars from firing to resolved (or the end)."""
-    lanes: dict[str, list[Mark]] = {}
+def _in_time(decoys: Sequence[TrueDecoy]) -> list[TrueDecoy]:
+    return sorted(decoys, key=lambda decoy: (decoy.at_s, decoy.id))
+
+
+def _onset_marks(entry: Entry, engines: Sequence[str]) -> Iterator[Mark]:
+    """Where each engine's leading findings put the onset, the leading engine first."""
+    for engine in engines:
+        onsets = {(f.onset_s, f.culprit) for f in leading(entry.run.diagnosis(engine)) if f.onset_s is not None}
+        for at_s, culprit in sorted(onsets):
+            yield Mark("circle", "onset", at_s, f"{engine}: {culprit}, {seconds(at_s)}")
+
+
+def _alert_marks(observed: Observed) -> Iterator[Mark]:
+    """Bars from firing to resolved, or to the end."""
     since: dict[str, float] = {}
-    for alert in [*observed.alerts, *({"slo": s["name"], "time_s": observed.end_s} for s in observed.system["slos"])]:
+    end = [{"slo": slo["name"], "time_s": observed.end_s} for slo in observed.system["slos"]]
+    for alert in [*observed.alerts, *end]:
         name = alert["slo"]
         if alert.get("state") == "firing":
             since[name] = alert["time_s"]
         elif name in since:
             started_s = since.pop(name)
-            lanes.setdefault(name, []).append(
-                Mark("bar", "alert", started_s, f"from {seconds(started_s)}", alert["time_s"])
-            )
-    return [Lane(f"alert {name}", tuple(marks)) for name, marks in lanes.items()]
+            yield Mark("bar", "alert", started_s, f"{name}, from {seconds(started_s)}", alert["time_s"])
 
 
 def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:

@@ -16,7 +16,7 @@ from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_tic
 
 Array = npt.NDArray[Any]
 
-WIDTH, LEFT, RIGHT = 960, 124, 14
+WIDTH, LEFT, RIGHT = 960, 104, 26
 LOAD_HEIGHT, ROW_HEIGHT, LANE_GAP = 62, 20, 8
 TOP, AXIS_HEIGHT, LEGEND_HEIGHT = 10, 30, 26
 CHARACTER_PX = 6.4
@@ -38,10 +38,19 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Marks of one sort, under one name."""
+    """Marks of one sort in time order, under one name."""
 
     name: str
     marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests per second at the entry point, and the length of the run."""
+
+    times_s: Array
+    rates_per_s: Array
+    end_s: float
 
 
 LEGEND: tuple[tuple[Shape | Literal["area", "window"], str, str], ...] = (
@@ -63,6 +72,10 @@ def _shape(parent: Element, mark: Mark, x: float, y: float, right: float) -> Ele
         return add(parent, "circle", css, cx=x, cy=y, r=5.5)
     outline = {"diamond": "M0 -7L6 0L0 7L-6 0Z", "triangle": "M0 -6L6.5 6H-6.5Z", "flag": "M-1 8V-8H8L5 -4L8 0H1V8Z"}
     return add(parent, "path", css, d=outline[mark.shape], transform=f"translate({pixels(x)} {pixels(y)})")
+
+
+def _height(lane: Lane, x: Axis) -> int:
+    return ROW_HEIGHT * (max(_rows(lane.marks, x), default=0) + 1)
 
 
 def _rows(marks: Sequence[Mark], x: Axis) -> list[int]:
@@ -91,22 +104,19 @@ def _label_left(mark: Mark, x: Axis) -> bool:
 
 def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
     """Draws a lane and returns its height."""
-    ordered = sorted(lane.marks, key=lambda m: (m.at_s, m.label))
-    rows = _rows(ordered, x)
-    height = ROW_HEIGHT * (max(rows, default=0) + 1)
-    add(root, "text", "lane", shortened(lane.name, 19), x=LEFT - 12, y=top + 14, text_anchor="end")
-    for mark, row in zip(ordered, rows, strict=True):
+    add(root, "text", "lane", lane.name, x=LEFT - 12, y=top + 14, text_anchor="end")
+    for mark, row in zip(lane.marks, _rows(lane.marks, x), strict=True):
         y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
         left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
         until = "" if mark.until_s is None else f"–{seconds(mark.until_s)}"
         tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {seconds(mark.at_s)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
         add(root, "text", "label", shortened(mark.label, MAX_LABEL), x=beside[0], y=y + 4, text_anchor=beside[1])
-    return height
+    return _height(lane, x)
 
 
-def _load(root: Element, times_s: Array, rates: Array, x: Axis) -> None:
-    times_s, rates = thinned(times_s, rates)
+def _load(root: Element, load: Load, x: Axis) -> None:
+    times_s, rates = thinned(load.times_s, load.rates_per_s)
     top = float(np.nanmax(rates)) if len(rates) and not np.isnan(rates).all() else 1.0
     y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
     xs, ys = [x(t) for t in times_s], [y(v) for v in rates]
@@ -127,41 +137,32 @@ def _legend(root: Element, top: float, present: set[str]) -> None:
     for shape, css, word in LEGEND:
         if word not in present:
             continue
-        if shape in ("area", "window"):
-            add(
-                root,
-                "rect",
-                "window" if shape == "window" else f"mark {css} area",
-                x=at - 6,
-                y=top - 7,
-                width=14,
-                height=14,
-            )
+        if shape == "area":
+            add(root, "rect", f"mark {css} area", x=at - 6, y=top - 7, width=14, height=14)
+        elif shape == "window":
+            add(root, "rect", "window", x=at - 6, y=top - 7, width=14, height=14)
         else:
-            _shape(root, Mark(shape, css, 0, ""), at, top, at + 12)  # type: ignore[arg-type]
+            _shape(root, Mark(shape, css, 0, ""), at - (6 if shape == "bar" else 0), top, at + 8)
         add(root, "text", "label", word, x=at + 16, y=top + 4)
         at += 16 + CHARACTER_PX * len(word) + 26
 
 
-def timeline(
-    title: str, times_s: Array, rates: Array, lanes: Sequence[Lane], windows: Sequence[Window], end_s: float
-) -> Markup:
-    """The timeline as SVG. `rates` are requests per second at the entry point."""
-    x = Axis(0.0, end_s, LEFT, WIDTH - RIGHT)
+def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Window]) -> Markup:
+    """The timeline as SVG; lanes without marks are left out."""
+    x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
     shown = [lane for lane in lanes if lane.marks]
-    heights = [ROW_HEIGHT * (max(_rows(sorted(lane.marks, key=lambda m: (m.at_s, m.label)), x)) + 1) for lane in shown]
-    bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + height for height in heights) + LANE_GAP
+    bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
     told = "; ".join(f"{lane.name}: {m.label} at {seconds(m.at_s)}" for lane in shown for m in lane.marks)
     root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, told or "Load only; nothing else happened.")
     shade(root, windows, x, TOP, bottom)
-    _load(root, times_s, rates, x)
+    _load(root, load, x)
     top = float(TOP + LOAD_HEIGHT)
     for lane in shown:
         add(root, "path", "grid", d=f"M{LEFT} {pixels(top + LANE_GAP / 2)}H{WIDTH - RIGHT}")
         top += LANE_GAP
         top += _lane(root, lane, x, top)
     add(root, "path", "axis", d=f"M{LEFT} {bottom}H{WIDTH - RIGHT}")
-    for time_s in time_ticks(end_s, 10):
+    for time_s in time_ticks(load.end_s, 10):
         add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
         add(root, "text", "tick", f"{time_s:g} s", x=x(time_s), y=bottom + 19, text_anchor="middle")
     css = {mark.css for lane in shown for mark in lane.marks}

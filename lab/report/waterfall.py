@@ -14,6 +14,8 @@ from lab.report.format import quantity
 
 SOUND = (NAMES[OK], NAMES[MISS])
 MAX_ROWS = 60
+MORE_COMMON, RARE = 3.0, 0.01
+"""A failure is the fault's when its share of the requests is at least this many times the usual one, and this much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Waterfall:
 
     trace_id: str
     reason: str
+    culprit: str
     at_s: float
     duration: str
     rows: tuple[Row, ...]
@@ -56,40 +59,38 @@ def touching(spans: pd.DataFrame, element: str) -> pd.Series:
 
 
 def pick(observed: Observed, culprit: str | None, window: tuple[float, float] | None) -> Waterfall | None:
-    """A trace of the fault window that passes through the culprit: a typical failed one, else the slowest.
+    """A trace of the fault window that passes through the culprit: one that failed in the fault's way, else the slowest.
 
-    Requests of users come before runs of jobs. Without a culprit, or where nothing reached it, the slowest request.
+    A failure counts as the fault's when it is clearly more common in the window than outside: first one at the culprit
+    itself, then one anywhere in the trace. Requests of users come before runs of jobs. Without a culprit, or where
+    nothing reached it, the slowest request.
     """
     spans = observed.frame("spans")
-    if window is not None:
-        inside = spans[(spans["time_s"] >= window[0]) & (spans["time_s"] < window[1])]
-        # A trace that began before the window would be shown without its head.
-        whole = inside[inside["parent_span_id"].isna()]["trace_id"]
-        spans = inside[inside["trace_id"].isin(whole)]
-    if not len(spans):
-        return None
     roots = spans[spans["parent_span_id"].isna()]
-    users = roots[roots["service.name"] == observed.system["users"]]
-    reached = spans[touching(spans, culprit)] if culprit else spans
-    through = _among(users, reached["trace_id"]) if len(users) else roots
-    through = through if len(through) else _among(roots, reached["trace_id"])
-    if not len(through):
-        reached, through, culprit = spans, users if len(users) else roots, None
-    failed = _among(through, reached[~reached["status"].isin(SOUND)]["trace_id"]) if culprit else through.iloc[:0]
-    ranked = (failed if len(failed) else through).sort_values(["duration_s", "trace_id"], kind="stable")
-    chosen = ranked.iloc[len(ranked) // 2 if len(failed) else -1]
+    # A trace that began before the window belongs to the time before.
+    inside = roots["time_s"].between(*window, inclusive="left") if window else roots["time_s"].notna()
+    if not inside.any():
+        return None
     during = "during the fault" if window is not None else "of the run"
-    if culprit is None:
-        reason = f"slowest request {during}"
-    elif len(failed):
-        reason = f"typical request {during} that failed at {culprit} ({len(failed)} of {len(through)} through it did)"
-    else:
-        reason = f"slowest request {during} through {culprit}; none failed there"
+    users = roots["service.name"] == observed.system["users"]
+    at_culprit = touching(spans, culprit) if culprit else spans["attempt"] < 0
+    through = roots["trace_id"].isin(spans.loc[at_culprit, "trace_id"])
+    group = next((g for g in (inside & through & users, inside & through, inside & users) if g.any()), inside)
+    if culprit is None or not (group & through).any():
+        chosen = roots[group].sort_values(["duration_s", "trace_id"], kind="stable").iloc[-1]
+        return _waterfall(spans[spans["trace_id"] == chosen["trace_id"]], f"The slowest request {during}", None)
+    failed = ~spans["status"].isin(SOUND)
+    for where, which in ((f" at {culprit}", failed & at_culprit), ("", failed)):
+        hit = roots["trace_id"].isin(spans.loc[which, "trace_id"])
+        outside = float(hit[through & ~inside].mean()) if (through & ~inside).any() else 0.0
+        if float(hit[group].mean()) >= MORE_COMMON * outside + RARE:
+            ranked = roots[group & hit].sort_values(["duration_s", "trace_id"], kind="stable")
+            many = f"{len(ranked)} of {int(group.sum())} through {culprit} did"
+            reason = f"A typical request {during} that failed{where} ({many})"
+            return _waterfall(spans[spans["trace_id"] == ranked.iloc[len(ranked) // 2]["trace_id"]], reason, culprit)
+    chosen = roots[group].sort_values(["duration_s", "trace_id"], kind="stable").iloc[-1]
+    reason = f"The slowest request {during} through {culprit}; failures were no more common than before or after"
     return _waterfall(spans[spans["trace_id"] == chosen["trace_id"]], reason, culprit)
-
-
-def _among(roots: pd.DataFrame, trace_ids: pd.Series) -> pd.DataFrame:
-    return roots[roots["trace_id"].isin(trace_ids)]
 
 
 def _waterfall(spans: pd.DataFrame, reason: str, culprit: str | None) -> Waterfall:
@@ -111,7 +112,7 @@ def _waterfall(spans: pd.DataFrame, reason: str, culprit: str | None) -> Waterfa
         stack += [(child, depth + 1) for child in reversed(children.get(span["span_id"], []))]
     trace_id = str(records[0]["trace_id"])
     shown, length = tuple(rows[:MAX_ROWS]), quantity(length_s, "s")
-    return Waterfall(trace_id, reason, round(float(start_s), 3), length, shown, len(rows) - len(shown))
+    return Waterfall(trace_id, reason, culprit or "", round(float(start_s), 3), length, shown, len(rows) - len(shown))
 
 
 def _row(span: Mapping[str, Any], depth: int, start_s: float, length_s: float) -> Row:
@@ -121,6 +122,15 @@ def _row(span: Mapping[str, Any], depth: int, start_s: float, length_s: float) -
     width = min(max(span["duration_s"] / length_s * 100, 0.4), 100.0)
     status = str(span["status"])
     return Row(
-        depth, str(span["span.name"]), where, kind, status, status not in SOUND, int(span["attempt"]),
-        quantity(float(span["duration_s"]), "s"), round(min(left, 100 - width), 2), round(width, 2), bool(span["touches"]),
-    )  # fmt: skip
+        depth=depth,
+        name=str(span["span.name"]),
+        where=where,
+        kind=kind,
+        status=status,
+        failed=status not in SOUND,
+        attempt=int(span["attempt"]),
+        duration=quantity(float(span["duration_s"]), "s"),
+        left=round(min(left, 100 - width), 2),
+        width=round(width, 2),
+        touches=bool(span["touches"]),
+    )

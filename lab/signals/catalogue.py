@@ -23,6 +23,7 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "client_duration_p50_s": SignalSpec("s", "link", "median duration of attempts, seen by the caller"),
     "answered_duration_p50_s": SignalSpec("s", "link", "median duration of attempts that were answered, from client spans"),
     "network_time_s": SignalSpec("s", "link", "the same minus the callee's median: time outside the callee"),
+    "request_transit_p50_s": SignalSpec("s", "link", "median time from the call to its start at the callee, answered or not"),
     "arrival_ratio": SignalSpec("ratio", "component", "requests the component handled, of attempts its callers made"),
     "server_error_ratio": SignalSpec("ratio", "component", "requests the component answered with an error of any cause"),
     "own_error_ratio": SignalSpec("ratio", "component", "requests that failed in the component itself, from its server spans"),
@@ -42,7 +43,7 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     ),
     "feature_drift_ks": SignalSpec("ratio", "column", "largest distance of the cumulative shares, same windows and deciles"),
     "feature_out_of_range_ratio": SignalSpec(
-        "ratio", "column", "rows whose value lies outside the training sample's range widened by a tenth"
+        "ratio", "column", "rows whose value lies more than a tenth beyond the training sample's lowest or highest"
     ),
     "feature_null_ratio": SignalSpec("ratio", "column", "rows served with a null in the column"),
     "feature_violation_ratio": SignalSpec("ratio", "column", "rows that broke the feature contract at the column, from logs"),

@@ -85,16 +85,17 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
         keys = bins[~null] * (len(edges) + 1) + buckets
         counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)[: grid.count]
         counts = _rolling(counts, width)
-        known = counts.sum(axis=1) >= MIN_DRIFT_ROWS
+        enough = counts.sum(axis=1) >= MIN_DRIFT_ROWS
         actual = _shares(counts)
         psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
         ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
         low, high = float(sample[name].min()), float(sample[name].max())
-        margin = RANGE_MARGIN * (high - low)
-        outside = bins[~null][(values[~null] < low - margin) | (values[~null] > high + margin)]
+        known = values[~null]
+        beyond = (known < low - RANGE_MARGIN * abs(low)) | (known > high + RANGE_MARGIN * abs(high))
+        outside = bins[~null][beyond]
         yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(outside), grid.sums(bins)))
-        yield grid.series("feature_drift_psi", column, np.where(known, psi, np.nan))
-        yield grid.series("feature_drift_ks", column, np.where(known, ks, np.nan))
+        yield grid.series("feature_drift_psi", column, np.where(enough, psi, np.nan))
+        yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
 
 
 def _shares(counts: Array) -> Array:

@@ -91,6 +91,7 @@ def series(observed: Observed, grid: Grid) -> Iterator[Series]:
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
     yield from _own_errors(observed, grid)
     yield from _answered(observed, metrics, grid)
+    yield from _transit(observed, grid)
 
 
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
@@ -178,3 +179,26 @@ def _answered(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Ser
                 yield grid.series("answered_duration_p50_s", f"{from_}->{to}", values)
                 inside = metrics.get(str(to), "server.request.duration.p50")
                 yield grid.series("network_time_s", f"{from_}->{to}", values - inside)
+
+
+def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """Per link to a component with server spans: median time from a client span's start to its server span's."""
+    spans = observed.frame("spans")
+    if not len(spans):
+        return
+    kind = spans["span.kind"]
+    server = spans.loc[kind == "server", ["time_s", "parent_span_id", "service.name", "peer.service"]]
+    sent = spans.loc[kind == "client"].set_index("span_id")["time_s"]
+    at = sent.index.get_indexer(server["parent_span_id"])
+    matched = at >= 0
+    started_s = sent.to_numpy()[at[matched]]
+    table = pd.DataFrame(
+        {
+            "transit_s": server["time_s"].to_numpy()[matched] - started_s,
+            "bin": grid.bins(np.maximum(started_s, 0)),
+            "link": server["peer.service"].astype(str).to_numpy()[matched] + "->" + server["service.name"].astype(str).to_numpy()[matched],
+        }
+    )
+    for link, mine in table.groupby("link"):
+        medians = mine.groupby("bin")["transit_s"].median().reindex(range(grid.count)).to_numpy()
+        yield grid.series("request_transit_p50_s", str(link), medians)

@@ -16,7 +16,6 @@ from .tracing import Span, SpanExporter, TraceContext
 class Call:
     """A Predict under way; `version` is filled in once it is known."""
 
-    model_name: str
     version: int | None = None
 
 
@@ -42,7 +41,7 @@ class Observer:
         name and the protocol's attributes for a status code.
         """
         context = TraceContext.of(headers.get("traceparent"))
-        call = Call(model_name)
+        call = Call()
         start_ns, started_s = time.time_ns(), time.perf_counter()
         failure: ServingError | None = None
         try:
@@ -64,26 +63,15 @@ class Observer:
             end_ns = start_ns + int(duration_s * 1e9)
             attributes = {**attributes, "model.name": model_name, **version}
             self._exporter.export(Span(context, name, start_ns, end_ns, attributes, error_text))
-            self._write_log(call, context, headers, status, duration_s, failure)
-
-    def _write_log(
-        self,
-        call: Call,
-        context: TraceContext,
-        headers: Mapping[str, str],
-        status: str,
-        duration_s: float,
-        failure: ServingError | None,
-    ) -> None:
-        self._log(
-            "predict",
-            level="ERROR" if failure else "INFO",
-            trace_id=context.trace_id,
-            span_id=context.span_id,
-            request_id=headers.get("x-request-id", ""),
-            model_name=call.model_name,
-            version=call.version,
-            status=status,
-            duration_s=round(duration_s, 6),
-            **({"error": str(failure)} if failure else {}),
-        )
+            self._log(
+                "predict",
+                level="ERROR" if failure else "INFO",
+                trace_id=context.trace_id,
+                span_id=context.span_id,
+                request_id=headers.get("x-request-id", ""),
+                model_name=model_name,
+                version=call.version,
+                status=status,
+                duration_s=round(duration_s, 6),
+                **({"error": str(failure)} if failure else {}),
+            )

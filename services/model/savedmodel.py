@@ -31,7 +31,7 @@ _TENSORFLOW_VERSION, _PRODUCER, _MIN_CONSUMER = "2.21.0", 1882, 12
 def encode(entry: Mapping[str, Any]) -> bytes:
     """The SavedModel of a registry entry: `inputs` (-1, n) standardised, weighted, through a sigmoid to `scores` (-1).
 
-    entry: inputs (names), standardize_mean, standardize_scale, weights, intercept. ValueError when they differ in length.
+    entry: inputs (names), standardize_mean, standardize_scale, weights, all of one length (else ValueError), intercept.
     """
     width = len(entry["inputs"])
     for key in ("standardize_mean", "standardize_scale", "weights"):

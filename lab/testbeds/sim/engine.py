@@ -162,15 +162,19 @@ class RequestEngine:
         if component.holds:
             component.held.append(call)
             return
+        free = component.free_ns
+        start = free[0]
+        if start < now:
+            start = now
+        elif start - now > component.max_wait_ns:
+            call.status = REFUSED
+            self._push(now + back[n], self._reply, call)
+            return
         work = service[n] + edge.extra_ns
         if component.stretch != 1.0:
             stretched = int(work * component.stretch)
             component.throttled_ns += int(stretched * (1.0 - component.cpu_share))
             work = stretched
-        free = component.free_ns
-        start = free[0]
-        if start < now:
-            start = now
         end = start + work
         heapreplace(free, end)
         component.busy_ns += work

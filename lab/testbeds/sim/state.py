@@ -50,7 +50,7 @@ class ComponentState:
     """
 
     __slots__ = (
-        "busy_ns", "free_ns", "held", "holds", "index", "limit", "name", "slow", "spec", "steps", "stopped", "stretch",
+        "busy_ns", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name", "slow", "spec", "steps", "stopped", "stretch",
         "throttled_ns", "workers",
     )  # fmt: skip
 
@@ -60,6 +60,7 @@ class ComponentState:
         self.spec = spec
         self.workers = spec.workers
         self.free_ns = [0] * spec.workers
+        self.max_wait_ns = to_ns(spec.max_wait_s)
         self.stretch = 1.0
         self.slow: Mapping[str, Any] | None = None
         self.limit: Mapping[str, Any] | None = None

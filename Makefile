@@ -1,0 +1,54 @@
+# make run and make test work in a fresh clone: they set up .venv once, then again only when what it needs changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(wildcard requirements.lock)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint evaluate report bench wheel clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
+	@$(BIN)/lab run recommender
+
+test: lint ## set up, check style and types, run the tests
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-test ## check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long)
+	@$(BIN)/lab evaluate recommender
+
+report: $(VENV)/.installed ## write runs/report.html again from the recordings
+	@$(BIN)/lab report runs
+
+bench: $(VENV)/.installed ## the testbed's CPU per request beside a naive model's
+	@$(BIN)/python benchmarks/testbed_vs_naive.py
+
+wheel: $(VENV)/.installed ## build the wheel into dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+clean: ## remove the environment, recordings and what tools left
+	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or later is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "setting up $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(LOCK) | $(BIN)/python
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(LOCK) | $(BIN)/python
+	@$(PIP_INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,94 @@
+"""`lab diagnose`: asks engines about recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.cli.console import engines_option, json_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.contracts import Diagnosis, EngineFailure, Finding
+    from lab.recording.rundir import RunDirectory
+
+MAX_FINDINGS = 5
+
+_EPILOG = """\b
+Examples:
+  lab diagnose runs/deploy-stale-cache/11-3f2a9c01
+  lab diagnose runs --engine loudest-anomaly
+  lab diagnose runs --engine 'cmd:python my_engine.py' --json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@engines_option
+@json_option
+def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) -> int:
+    """Ask engines what is wrong in recordings.
+
+    RUN is a run directory, or a directory of them such as runs. The answer is kept with the recording; engines see
+    what could be observed and never the truth. Ends with 1 if an engine gave no answer.
+    """
+    from lab.assess import diagnose
+    from lab.cli.console import stdout, write_json
+    from lab.cli.progress import Progress
+    from lab.cli.selection import checked_engines, open_runs
+    from lab.contracts import EngineFailure
+    from lab.engines.host import EngineHost
+    from lab.errors import ExitCode
+
+    asked = checked_engines(engines)
+    runs = open_runs(targets)
+    answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure]] = []
+    with Progress(len(runs)) as progress, EngineHost() as host:
+        for number, run in enumerate(runs):
+            progress.tick(number / len(runs), number)
+            answers += [(run, engine, diagnose(run, engine, host)) for engine in asked]
+    if as_json:
+        write_json({"schema_version": 1, "diagnoses": [_json(*answer) for answer in answers]})
+    else:
+        console = stdout()
+        for answer in answers:
+            _print(console, *answer)
+    failed = any(isinstance(answer, EngineFailure) for _, _, answer in answers)
+    return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _json(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> dict[str, Any]:
+    from lab.contracts import EngineFailure
+
+    said = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
+    return {"path": str(run.path), "scenario": run.scenario, "seed": run.seed, "engine": engine, "answer": said}
+
+
+def _print(console: Console, run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> None:
+    from lab.contracts import EngineFailure, Verdict
+
+    console.print(f"{run.path}  {engine}", style="bold", soft_wrap=True)
+    if isinstance(answer, EngineFailure):
+        console.print(f"  no answer: {answer.reason}", soft_wrap=True)
+        return
+    told = {
+        Verdict.FAULT: "something is wrong",
+        Verdict.HEALTHY: "nothing is wrong",
+        Verdict.UNSURE: "unsure whether something is wrong",
+    }
+    console.print(f"  {answer.verdict}: {told[answer.verdict]}")
+    for rank, finding in enumerate(answer.findings[:MAX_FINDINGS], 1):
+        console.print(_finding_text(rank, finding), soft_wrap=True)
+    if len(answer.findings) > MAX_FINDINGS:
+        console.print(f"  and {len(answer.findings) - MAX_FINDINGS} more findings")
+
+
+def _finding_text(rank: int, finding: Finding) -> str:
+    from lab.cli.texts import columns, evidence_text, finding_text
+
+    rows = [("evidence", evidence_text(evidence)) for evidence in finding.evidence]
+    rows += [("why", why) for why in finding.why]
+    return "\n".join(filter(None, (f"  {rank}. {finding_text(finding)}", columns(rows, indent=5))))

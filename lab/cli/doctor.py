@@ -1,0 +1,142 @@
+"""`lab doctor`: what the lab needs, and whether it is here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from lab.cli.console import json_option, runs_option
+from lab.errors import ExitCode
+
+MIN_PYTHON = (3, 11)
+DOCKER_TIMEOUT_S = 5.0
+_MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}
+
+_EPILOG = """\b
+Examples:
+  lab doctor
+  lab doctor --json
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `ok` is None where it is worth knowing and nothing depends on it."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@click.command(epilog=_EPILOG)
+@runs_option
+@json_option
+def command(runs_dir: Path, as_json: bool) -> int:
+    """Check that the lab can work here.
+
+    Ends with 0 if scenarios can run on the embedded testbed, else with 3. Docker is not needed for that.
+    """
+    from lab.cli.console import stdout, write_json
+
+    checks = list(examine(runs_dir))
+    able = all(check.ok is not False for check in checks)
+    if as_json:
+        write_json({"schema_version": 1, "ok": able, "checks": [asdict(check) for check in checks]})
+    else:
+        from rich.text import Text
+
+        console = stdout()
+        for check in checks:
+            mark = Text.assemble(_MARKS[check.ok], f" {check.name:<16} {check.detail}")
+            console.print(mark, soft_wrap=True)
+        console.print("\nThe embedded testbed can run." if able else "\nThe embedded testbed cannot run: see ✗ above.")
+    return ExitCode.OK if able else ExitCode.INTERNAL
+
+
+def examine(runs_dir: Path) -> Iterator[Check]:
+    """Every check, in the order shown."""
+    from lab.pool import default_workers, leftovers
+
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    wanted = ".".join(str(part) for part in MIN_PYTHON)
+    yield Check("python", sys.version_info[:2] >= MIN_PYTHON, f"{version} (needs {wanted} or later)")
+    yield from _packages()
+    yield _plug_ins()
+    yield _writable("model cache", _cache_dir())
+    yield _writable("runs directory", runs_dir)
+    left = leftovers(runs_dir)
+    detail = ", ".join(str(path) for path in left[:3]) or "none"
+    yield Check("half recordings", None, f"{detail}{' (old ones are removed by the next run)' if left else ''}")
+    yield Check("cpus", None, f"{default_workers()} usable: as many runs at a time")
+    yield Check("docker", None, _docker())
+
+
+def _packages() -> Iterator[Check]:
+    """The packages that the distribution requires, by its own metadata."""
+    import re
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    try:
+        required = [line for line in requires("chaos-lab") or [] if "extra ==" not in line]
+    except PackageNotFoundError:
+        yield Check("packages", False, "chaos-lab is not installed; `pip install .` installs it with what it needs")
+        return
+    found, missing = [], []
+    for line in required:
+        name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(line)
+    yield Check("packages", not missing, f"missing: {', '.join(missing)}" if missing else ", ".join(found))
+
+
+def _plug_ins() -> Check:
+    from importlib.metadata import entry_points
+
+    groups = ("testbeds", "injectors", "engines", "graders")
+    counts = {group: len(entry_points(group=f"lab.{group}")) for group in groups}
+    return Check("plug-ins", all(counts.values()), ", ".join(f"{n} {group}" for group, n in counts.items()))
+
+
+def _cache_dir() -> Path:
+    import os
+
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab"))
+
+
+def _writable(name: str, directory: Path) -> Check:
+    """Tries where the directory is, or would be; leaves nothing behind."""
+    import tempfile
+
+    place = directory
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        return Check(name, False, f"{directory}: not writable ({error.strerror})")
+    return Check(name, True, f"{directory}{'' if place == directory else ' (will be made)'}")
+
+
+def _docker() -> str:
+    program = shutil.which("docker")
+    if program is None:
+        return "not installed (only `--testbed stack` needs it)"
+    words = [program, "version", "--format", "{{.Server.Version}}"]
+    try:
+        said = subprocess.run(words, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "installed, does not answer (only `--testbed stack` needs it)"
+    if said.returncode:
+        return "installed, no server reachable (only `--testbed stack` needs it)"
+    return f"server {said.stdout.strip()}"

@@ -1,0 +1,223 @@
+"""`lab evaluate`: how good are engines, on seeds nobody developed against?"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab import __version__
+from lab.cli.console import engines_option, json_option, option
+from lab.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.assess import Assessment
+    from lab.campaign import Campaign, Job
+    from lab.cli.selection import Selection
+
+EVALUATION_SEEDS = range(1000, 1010)
+"""Seeds kept for measuring. Never run them while developing an engine, a rule or a scenario."""
+CONTROL_RUNS = 100
+"""How many control runs a false-alarm ratio needs at least before it says something about a few per cent."""
+FLOORS = ("chance", "constant", "loudest-anomaly")
+"""What any engine must beat. Thresholds without an engine are not about them."""
+ENGINES = ("rules", *FLOORS)
+
+_EPILOG = """\b
+Examples:
+  lab evaluate
+  lab evaluate recommender --seeds 1000-1009 -o results.json
+  lab evaluate my.suite.yaml --engine 'cmd:python my_engine.py' --engine chance
+
+\b
+The default seeds, 1000 and up, are kept for measuring: never use them in development.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("suite", default="recommender")
+@option(
+    "--seeds", metavar="A-B", help=f"Seeds of every scenario. [default: {EVALUATION_SEEDS[0]}-{EVALUATION_SEEDS[-1]}]"
+)
+@option("--control-seeds", metavar="A-B", help=f"Seeds of controls. [default: as many as give {CONTROL_RUNS} runs]")
+@engines_option
+@option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
+@option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results as JSON.")
+@json_option
+def command(
+    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], workers: int | None,
+    output: Path | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Measure engines over many seeds, with controls and floors.
+
+    Runs every scenario of SUITE with every seed and its controls with more, and deletes each recording once it is
+    graded. The exit code is that of the suite's thresholds; those that name no engine are not about the floors.
+    """
+    from lab.campaign import conclude
+    from lab.cli.console import json_text, write_json
+    from lab.cli.progress import Progress
+    from lab.cli.selection import checked_engines, is_suite, select
+    from lab.pool import default_workers, run_jobs
+
+    if output is not None and (output.suffix != ".json" or not output.parent.is_dir()):
+        raise UserError(f"-o {output}: expected the name of a .json file in a directory that exists")
+    if not is_suite(suite):
+        raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
+    asked = checked_engines(engines, ENGINES)
+    selection = select([suite])
+    jobs = make_jobs(selection, seeds, control_seeds, asked)
+    with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
+        count = workers or default_workers()
+        results = run_jobs(jobs, Path(scratch), workers=count, tick=progress.tick, keep=False)
+    subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
+    limits = selection.suite.thresholds if selection.suite else ()
+    campaign = conclude(results, limits, subjects)
+    document = _document(suite, jobs, campaign)
+    if output is not None:
+        output.write_text(json_text(document) + "\n", encoding="utf-8")
+    if as_json:
+        write_json(document)
+    else:
+        _print(jobs, campaign, subjects)
+    return campaign.exit_code
+
+
+def make_jobs(
+    selection: Selection, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...]
+) -> list[Job]:
+    """A job for every scenario and seed; controls get their own seeds besides."""
+    from lab.campaign import Job
+    from lab.cli.selection import parse_seeds
+
+    chosen = parse_seeds(seeds, None if seeds and "-" in seeds else EVALUATION_SEEDS[0])
+    every = chosen.of((EVALUATION_SEEDS[0],)) if seeds else tuple(EVALUATION_SEEDS)
+    controls = sum(not loaded.scenario.faults for loaded in selection.scenarios)
+    if control_seeds:
+        first = None if "-" in control_seeds else every[0]
+        more = parse_seeds(control_seeds, first).of(every)
+    else:
+        each = math.ceil(CONTROL_RUNS / controls) if controls else 0
+        more = tuple(range(every[0], every[0] + each))
+    return [
+        Job(loaded, seed, engines)
+        for loaded in selection.scenarios
+        for seed in (every if loaded.scenario.faults else dict.fromkeys((*every, *more)))
+    ]
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """`1000–1009`, or the seeds with commas where they have gaps."""
+    distinct = sorted(set(seeds))
+    if len(distinct) > 1 and distinct[-1] - distinct[0] == len(distinct) - 1:
+        return f"{distinct[0]}–{distinct[-1]}"
+    return ", ".join(str(seed) for seed in distinct)
+
+
+def confusions(cases: Sequence[Assessment], engine: str) -> Counter[tuple[str, str]]:
+    """(true culprit and kind, what was said instead) of the cases that an engine got wrong, counted."""
+    from lab.cli.texts import listed
+    from lab.contracts import Diagnosis, Outcome, Verdict
+
+    found: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        if case.engine != engine or case.outcome is not Outcome.FAIL:
+            continue
+        true = ", ".join(f"{fault.kind} of {fault.culprit}" for fault in case.truth.faults) or "healthy"
+        if not isinstance(case.answer, Diagnosis):
+            said = "no answer"
+        elif case.answer.verdict is not Verdict.FAULT:
+            said = str(case.answer.verdict)
+        else:
+            top = [f for f in case.answer.findings if f.confidence == case.answer.findings[0].confidence]
+            said = listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in top)), 2)
+        found[true, said] += 1
+    return found
+
+
+def _comparisons(cases: Sequence[Assessment], subjects: Sequence[str]) -> list[dict[str, Any]]:
+    """Each engine against each floor on the same cases."""
+    from dataclasses import asdict
+
+    from lab.campaign import engines_of, verdicts
+    from lab.statistics import compare
+
+    floors = [engine for engine in engines_of(cases) if engine not in subjects]
+    return [
+        {"engine": engine, "floor": floor, **asdict(compare(verdicts(cases, engine), verdicts(cases, floor)))}
+        for engine in subjects
+        for floor in floors
+    ]
+
+
+def _seeds(jobs: Sequence[Job]) -> tuple[list[int], list[int]]:
+    """The seeds of scenarios with faults, and of controls."""
+    return [j.seed for j in jobs if j.loaded.scenario.faults], [j.seed for j in jobs if not j.loaded.scenario.faults]
+
+
+def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, Any]:
+    from lab.campaign import engines_of
+    from lab.cli.results import campaign_json
+
+    cases, (with_faults, controls) = campaign.cases, _seeds(jobs)
+    engines = engines_of(cases)
+    return {
+        "schema_version": 1,
+        "lab_version": __version__,
+        "suite": suite,
+        "seeds": {"faults": sorted(set(with_faults)), "controls": sorted(set(controls))},
+        "runs": {"faults": len(with_faults), "controls": len(controls)},
+        **campaign_json(campaign),
+        "comparisons": _comparisons(cases, [engine for engine in engines if engine not in FLOORS]),
+        "confusions": {
+            engine: [{"true": t, "said": s, "cases": n} for (t, s), n in confusions(cases, engine).most_common()]
+            for engine in engines
+        },
+    }
+
+
+def _print(jobs: Sequence[Job], campaign: Campaign, subjects: Sequence[str]) -> None:
+    from lab.cli.console import stdout
+    from lab.cli.results import print_cases, print_numbers, print_thresholds
+
+    console, cases, (with_faults, controls) = stdout(), campaign.cases, _seeds(jobs)
+    print_cases(console, [result for result in campaign.results if result.problem])
+    for count, what, seeds in ((len(with_faults), "with faults", with_faults), (len(controls), "controls", controls)):
+        console.print(f"{count} runs {what}, seeds {seeds_text(seeds)}", soft_wrap=True)
+    print_numbers(console, campaign)
+    _print_comparisons(console, cases, subjects)
+    for engine in subjects:
+        _print_confusions(console, cases, engine)
+    print_thresholds(console, campaign.thresholds)
+
+
+def _print_comparisons(console: Console, cases: Sequence[Assessment], subjects: Sequence[str]) -> None:
+    from lab.cli.console import print_table, table
+
+    shown = table("engine", "floor", "better", "worse", "cases", "p")
+    for row in _comparisons(cases, subjects):
+        shown.add_row(
+            row["engine"], row["floor"], str(row["better"]), str(row["worse"]), str(row["n"]),
+            f"{row['clustered_p_value']:.2g} by scenario",
+        )  # fmt: skip
+    if shown.row_count:
+        print_table(console, "Against the floors, on the same cases", shown)
+
+
+def _print_confusions(console: Console, cases: Sequence[Assessment], engine: str) -> None:
+    from lab.cli.console import print_table, table
+
+    found = confusions(cases, engine)
+    if not found:
+        console.print(f"{engine}: no case wrong\n")
+        return
+    shown = table("true", "said", "cases")
+    for (true, said), count in found.most_common():
+        shown.add_row(true, said, str(count))
+    print_table(console, f"Wrong cases of {engine}", shown)

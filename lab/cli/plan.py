@@ -1,0 +1,97 @@
+"""`lab plan`: the dry run of a scenario."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.cli.console import json_option, option
+
+if TYPE_CHECKING:
+    from lab.scenario import LoadedScenario
+    from lab.testbeds.plan import Plan, PlannedAct
+
+_EPILOG = """\b
+Examples:
+  lab plan recommender/deploy-stale-cache
+  lab plan mine.scenario.yaml --json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("target", metavar="SCENARIO")
+@option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where it would run.")
+@json_option
+def command(target: str, testbed: str, as_json: bool) -> None:
+    """Say what a scenario would do, and do nothing.
+
+    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against.
+    """
+    from lab.cli.console import write_json
+    from lab.cli.selection import check_testbed
+    from lab.scenario import load_scenario
+    from lab.testbeds.plan import plan
+
+    check_testbed(testbed)
+    loaded = load_scenario(target)
+    planned = plan(loaded)
+    if as_json:
+        write_json(_document(loaded, planned, testbed))
+    else:
+        _print(loaded, planned, testbed)
+
+
+def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "scenario": loaded.scenario.name,
+        "system": loaded.system.name,
+        "testbed": testbed,
+        "duration_s": loaded.scenario.duration_s,
+        "timeline": [asdict(act) for act in planned.timeline],
+        "truth": planned.truth.to_json(),
+        "witnesses": {fault: [asdict(w) for w in witnesses] for fault, witnesses in planned.witnesses.items()},
+    }
+
+
+def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
+    from lab.cli.console import print_table, stdout, table
+    from lab.cli.texts import columns, in_unit
+    from lab.signals.catalogue import CATALOGUE
+
+    scenario, console = loaded.scenario, stdout()
+    requests = round(scenario.load.requests)
+    console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
+    console.print(f"{loaded.system.name} on {testbed}, {scenario.duration_s:g} s, about {requests} requests\n")
+    shown = table("at", "what", "lever", "element", "value")
+    shown.columns[0].justify = "right"
+    for act in planned.timeline:
+        shown.add_row(f"{act.at_s:g} s", act.event, act.lever, act.element, _value(act))
+    if planned.timeline:
+        print_table(console, "Timeline", shown)
+    else:
+        console.print("Nothing would be pulled: this is a control.\n")
+    console.print("Truth", style="bold")
+    for fault in planned.truth.faults:
+        said = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
+        console.print(f"  {fault.id}: {said}", soft_wrap=True)
+        rows = []
+        for witness in planned.witnesses[fault.id]:
+            spec = CATALOGUE.get(witness.signal)
+            least = in_unit(witness.at_least, spec.unit if spec else "")
+            rows.append(("shows by", f"{witness.signal} of {witness.subject} moving at least {least}"))
+        console.print(columns(rows), soft_wrap=True)
+    for decoy in planned.truth.decoys:
+        console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)
+    if planned.truth.is_control:
+        console.print("  nothing is injected: the right answer is 'healthy'")
+
+
+def _value(act: PlannedAct) -> str:
+    if act.value is None:
+        return "neutral" if act.event == "revert" else ""
+    if isinstance(act.value, dict):
+        return ", ".join(f"{key}={value}" for key, value in act.value.items())
+    return str(act.value)

@@ -1,0 +1,41 @@
+"""`lab schema`: JSON Schemas for editors and other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lab.cli.console import option
+
+_EPILOG = """\b
+Examples:
+  lab schema scenario > scenario.v1.json
+  lab schema --write docs/schema
+
+\b
+Editors find it by the first line of a file:
+  # yaml-language-server: $schema=scenario.v1.json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system"]))
+@option("--write", "directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        help="Write them all into a directory instead.")  # fmt: skip
+def command(name: str | None, directory: Path | None) -> None:
+    """Print or write the JSON Schemas of the lab's files.
+
+    Without a name all of them, as one object by name. Faults that are installed are part of the scenario's schema.
+    """
+    from lab.errors import UserError
+    from lab.schema import json_text, schemas, write_schemas
+
+    if directory is not None:
+        if name:
+            raise UserError("--write writes all schemas; leave the name out")
+        for path in write_schemas(directory):
+            click.echo(path)
+        return
+    found = schemas()
+    click.echo(json_text(found[name] if name else found), nl=False)

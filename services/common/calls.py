@@ -1,0 +1,159 @@
+"""Calls to other components: attempts with a deadline each, retries, spans and log lines; how each one ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+import redis
+
+from lab.topology import Step
+from services.common.log import Log
+from services.common.telemetry import Span, Telemetry
+from services.common.trace import TraceContext
+
+Result = TypeVar("Result")
+_UNAVAILABLE_SQLSTATES = ("53300", "57P03", "57P01", "57P02")
+_closing: set[asyncio.Future[Any]] = set()
+
+
+class CallFailedError(Exception):
+    """An attempt failed; `status` is a name of `lab.recording.status`."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class MissError(Exception):
+    """The answer is that there is nothing: no failure."""
+
+
+@dataclass(slots=True)
+class Policy:
+    """How one step is called; changed at run time through the configuration."""
+
+    timeout_s: float
+    retries: int
+    backoff_s: float
+
+
+def policies(steps: Iterable[Step]) -> dict[str, Policy]:
+    """The policies of the call steps of a plan, by step name."""
+    return {step.name: Policy(step.timeout_s, step.retries, step.backoff_s) for step in steps if step.call}
+
+
+class Caller:
+    """Makes the calls of one component. `observe(callee, status, seconds)` is told of each attempt."""
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        log: Log,
+        policy_of: Mapping[str, Policy],
+        observe: Callable[[str, str, float], None],
+    ) -> None:
+        self._telemetry = telemetry
+        self._log = log
+        self._policy_of = policy_of
+        self._observe = observe
+
+    async def call(
+        self, step: Step, parent: TraceContext, operation: Callable[[TraceContext], Awaitable[Result]]
+    ) -> Result:
+        """The operation's result. MissError as it comes; CallFailedError of the last attempt when all have failed."""
+        attempt = 0
+        while True:
+            policy = self._policy_of[step.name]
+            try:
+                return await self._attempt(step, parent, operation, policy, attempt)
+            except CallFailedError:
+                if attempt >= policy.retries:
+                    raise
+            await asyncio.sleep(policy.backoff_s * 2**attempt)
+            attempt += 1
+
+    async def _attempt(
+        self, step: Step, parent: TraceContext, operation: Callable[[TraceContext], Awaitable[Result]],
+        policy: Policy, attempt: int,
+    ) -> Result:  # fmt: skip
+        span, start_ns, status = parent.child(), time.time_ns(), "ok"
+        try:
+            async with asyncio.timeout(policy.timeout_s):
+                return await operation(span)
+        except MissError:
+            status = "miss"
+            raise
+        except TimeoutError:
+            status = "timeout"
+            raise CallFailedError(status) from None
+        except CallFailedError as error:
+            status = error.status
+            raise
+        finally:
+            self._record(step, span, start_ns, status, attempt, attempt >= policy.retries)
+
+    def _record(self, step: Step, span: TraceContext, start_ns: int, status: str, attempt: int, is_last: bool) -> None:
+        end_ns, callee = time.time_ns(), str(step.call)
+        seconds = (end_ns - start_ns) / 1e9
+        attributes = {"peer.service": callee, "lab.status": status, "lab.attempt": attempt}
+        self._telemetry.span(Span(span, step.name, "client", start_ns, end_ns, attributes))
+        self._observe(callee, status, seconds)
+        if status not in ("ok", "miss"):
+            then = "retrying"
+            if is_last:
+                then = f"falling back to {step.fallback}" if step.fallback else "giving up"
+            body = f"{step.name}: call to {callee} failed: {status} (attempt {attempt + 1}); {then}"
+            self._log.write("WARN", "call_failed", body, span, subject=callee, duration_s=seconds)
+
+
+def connection_status(error: BaseException) -> str:
+    """The status of a failed connection, from the error and what caused it."""
+    text = f"{error} {error.__cause__ or ''} {error.__context__ or ''}".lower()
+    if "refused" in text:
+        return "refused"
+    if "reset" in text or "closed" in text or "broken pipe" in text or "disconnected" in text:
+        return "reset"
+    return "error"
+
+
+def database_status(error: psycopg.Error) -> str:
+    """The status of a failed statement or connection."""
+    if error.sqlstate in _UNAVAILABLE_SQLSTATES or "starting up" in str(error):
+        return "unavailable"
+    return connection_status(error) if isinstance(error, psycopg.OperationalError) else "error"
+
+
+def redis_status(error: Exception) -> str:
+    """The status of a failed command or connection."""
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return "timeout"
+    if isinstance(error, redis.BusyLoadingError):
+        return "unavailable"
+    return connection_status(error) if isinstance(error, redis.ConnectionError | OSError) else "error"
+
+
+def abandon(connection: psycopg.AsyncConnection[Any], task: asyncio.Future[Any]) -> None:
+    """Closes a connection at once, whatever its statement in `task` is doing.
+
+    Cancelling the statement instead would wait for a server that may be out of reach.
+    """
+    if not task.done():
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
+    closing = asyncio.ensure_future(_close(connection, task))
+    _closing.add(closing)
+    closing.add_done_callback(_closing.discard)
+
+
+async def _close(connection: psycopg.AsyncConnection[Any], task: asyncio.Future[Any]) -> None:
+    with suppress(psycopg.Error, OSError):
+        await task
+    await connection.close()

@@ -1,0 +1,47 @@
+"""What every service reads from its environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from lab.scenario.files import load_system
+from lab.topology import System
+
+
+def variable(name: str, default: str | None = None) -> str:
+    """An environment variable; SystemExit with its name where it is needed and missing."""
+    value = os.environ.get(name, default)
+    if value is None:
+        raise SystemExit(f"{name} is not set")
+    return value
+
+
+def system() -> System:
+    """The topology: SYSTEM is a name, or the path of a `*.system.yaml` file."""
+    return load_system(variable("SYSTEM", "recommender"))
+
+
+def conninfo() -> str:
+    """The database of DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD."""
+    parts = {
+        "host": variable("DB_HOST", "db"),
+        "port": variable("DB_PORT", "5432"),
+        "dbname": variable("DB_NAME", "recommender"),
+        "user": variable("DB_USER", "recommender"),
+        "password": variable("DB_PASSWORD"),
+    }
+    return " ".join(f"{key}='{value}'" for key, value in parts.items()) + " sslmode=disable gssencmode=disable"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where a service listens: HOST, and a port of the given variable."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, name: str, default: str) -> Listen:
+        """From the environment; port 0 is any free one."""
+        return cls(variable("HOST", "127.0.0.1"), int(variable(name, default)))

@@ -1,0 +1,70 @@
+"""The view that the feature code reads: `users` over `users_base`, with the column changes that are in force.
+
+A changed column is changed for its readers only, rows written meanwhile included; undoing it loses no write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lab.worlds.shop.features import USER_FEATURES
+
+LOCK_TIMEOUT = "500ms"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_SHARES = 10_000
+
+
+def users_view_sql(changes: Mapping[str, Mapping[str, Any]], slow_s: float = 0.0) -> str:
+    """Statements, one transaction, that put the view into the state these changes describe; {} is the contract.
+
+    `changes`: by column, in the form of the `table.column` lever. `slow_s`: what a look-up takes longer. Readers
+    block the swap and are blocked by it, so it gives up after LOCK_TIMEOUT: try again. ValueError for bad names.
+    """
+    columns = ["user_id"]
+    for spec in USER_FEATURES:
+        columns.append(_column(spec.name, changes.get(spec.name)))
+    for name, change in changes.items():
+        if change["change"] == "add":
+            columns.append(f"NULL::{_name(change['type'])} AS {_name(name)}")
+        elif name not in {spec.name for spec in USER_FEATURES}:
+            raise ValueError(f"no column {name!r} to change")
+    sleep = (
+        f", LATERAL (SELECT pg_sleep({float(slow_s)}) WHERE users_base.user_id IS NOT NULL) AS slow" if slow_s else ""
+    )
+    return (
+        f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP VIEW IF EXISTS users; "
+        f"CREATE VIEW users AS SELECT {', '.join(columns)}, updated_at FROM users_base{sleep}; COMMIT"
+    )
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no column or type name")
+    return text
+
+
+def _column(name: str, change: Mapping[str, Any] | None) -> str:
+    """One column of the view's select list."""
+    if change is None:
+        return name
+    match change["change"]:
+        case "rename":
+            return f"{name} AS {_name(change['to'])}"
+        case "null":
+            changed, plain = "NULL", name
+        case "rescale":
+            changed, plain = f"{name} * {float(change['factor'])}", name
+        case "retype" if change["to"] == "text":
+            changed, plain = f"replace({name}::text, '.', ',')", f"{name}::text"
+        case "retype" if change["to"] == "integer":
+            changed, plain = f"trunc({name})::integer", f"{name}"
+        case _:
+            raise ValueError(f"unknown change {dict(change)!r}")
+    fraction = float(change.get("fraction", 1.0))
+    if fraction >= 1.0:
+        # NULL alone would have no type.
+        return f"{changed}{'::double precision' if changed == 'NULL' else ''} AS {name}"
+    chosen = f"mod(abs(hashint4(user_id)::bigint), {_SHARES}) < {round(fraction * _SHARES)}"
+    return f"CASE WHEN {chosen} THEN {changed} ELSE {plain} END AS {name}"

@@ -1,0 +1,34 @@
+"""Runs the feature service: `python -m services.features`. Environment and endpoints: services/README.md."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvloop
+
+from services.common.settings import Listen, conninfo, system, variable
+from services.common.telemetry import Telemetry
+from services.features.service import Addresses, FeatureService, serve
+
+
+async def run() -> None:
+    """Serves until a signal."""
+    telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "features"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+    cache = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
+    addresses = Addresses(
+        database=conninfo(),
+        cache_url=f"redis://:{variable('REDIS_PASSWORD')}@{cache}/0",
+        model=variable("MODEL_ADDRESS", "model:8500"),
+        model_name=variable("MODEL_NAME", "model"),
+        rules_url=variable("RULES_URL", "http://rules:8080"),
+    )
+    try:
+        service = FeatureService(system(), telemetry, addresses)
+        await serve(service, Listen.of("FEATURES_PORT", "8080"), Listen.of("CONFIG_PORT", "8081"))
+    finally:
+        telemetry.close()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

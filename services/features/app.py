@@ -1,0 +1,140 @@
+"""The HTTP face of the feature service: pages for shoppers, health, metrics; on another port, its configuration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.common.calls import Policy
+from services.common.metrics import CONTENT_TYPE, Registry
+from services.common.telemetry import Span, Telemetry
+from services.common.trace import server_span
+from services.features.plan import Plan, StepFailedError
+from services.features.visit import CANDIDATES_MAX, Visit
+
+HTTP_STATUS = {"ok": 200, "error": 500, "dependency_failed": 502}
+LIMITS = {"timeout_s": (0.001, 60.0), "retries": (0, 5), "backoff_s": (0.0, 10.0)}
+
+
+class RecommendRequest(BaseModel):
+    """Who asks, and the candidate items to choose from."""
+
+    model_config = ConfigDict(extra="forbid")
+    user_id: int = Field(ge=0)
+    candidates: list[int] = Field(min_length=1, max_length=CANDIDATES_MAX)
+
+
+class Value(BaseModel):
+    """A configuration value."""
+
+    model_config = ConfigDict(extra="forbid")
+    value: float
+
+
+def recommend_app(plan: Plan, step_name: str, telemetry: Telemetry, registry: Registry) -> FastAPI:
+    """POST /v1/recommend, GET /healthz, GET /metrics. `step_name`: the callers' name for a request, for spans."""
+    app = FastAPI(title="features", docs_url=None, redoc_url=None, openapi_url=None)
+    observer = _Observer(step_name, telemetry, registry)
+
+    @app.post("/v1/recommend")
+    async def recommend(body: RecommendRequest, request: Request) -> Response:
+        headers = request.headers
+        visit = Visit(
+            body.user_id,
+            np.array(body.candidates, np.int64),
+            server_span(headers.get("traceparent")),
+            headers.get("baggage", ""),
+        )
+        start_ns, status, answer = time.time_ns(), "error", {}
+        try:
+            answer = await _answer(plan, visit)
+            status = "ok"
+        except StepFailedError as error:
+            status, answer = error.status, {"error": str(error)}
+        finally:
+            observer.record(visit, start_ns, status)
+        return JSONResponse(answer, HTTP_STATUS[status], headers={"X-Request-Id": visit.span.trace_id})
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return JSONResponse({"error": f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"}, 422)
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        return JSONResponse({"status": "ok" if plan.items else "starting"}, 200 if plan.items else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(registry.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    return app
+
+
+async def _answer(plan: Plan, visit: Visit) -> dict[str, Any]:
+    if not plan.items or visit.candidates.max() >= len(plan.items["item_id"]) or visit.candidates.min() < 0:
+        raise StepFailedError("error", "no such item")
+    await plan.handle(visit)
+    if visit.page is None or visit.scores is None:
+        raise StepFailedError("error", "no page")
+    plan.log_page(visit)
+    score_of = dict(zip(visit.candidates.tolist(), visit.scores.tolist(), strict=True))
+    items = [{"item_id": item, "score": score_of[item]} for item in visit.page]
+    return {"items": items, "model_version": visit.version, "features_from": visit.source}
+
+
+class _Observer:
+    """What each request leaves behind: a server span, counts."""
+
+    def __init__(self, step_name: str, telemetry: Telemetry, registry: Registry) -> None:
+        self._step_name = step_name
+        self._telemetry = telemetry
+        self._registry = registry
+        registry.declare("http_server_request_duration_seconds", "histogram", "Time from request to answer.")
+        registry.declare("client_request_duration_seconds", "histogram", "Attempts to call others.")
+        registry.declare("fallbacks_total", "counter", "Times a fallback was used.")
+        dropped = "Spans and log events that could not be queued."
+        registry.declare("telemetry_dropped_total", "counter", dropped, lambda: telemetry.dropped_count)
+        registry.declare("process_cpu_seconds_total", "counter", "CPU time used.", time.process_time)
+
+    def record(self, visit: Visit, start_ns: int, status: str) -> None:
+        end_ns = time.time_ns()
+        span = Span(visit.span, self._step_name, "server", start_ns, end_ns, {"lab.status": status})
+        self._telemetry.span(span)
+        self._registry.observe("http_server_request_duration_seconds", (end_ns - start_ns) / 1e9, status=status)
+
+
+def config_app(policy_of: Mapping[str, Policy]) -> FastAPI:
+    """GET /config, PUT /config/steps/{step}/{key}: timeouts, retries and backoffs, changed at once and until restart."""
+    app = FastAPI(title="features configuration", docs_url=None, redoc_url=None, openapi_url=None)
+
+    def describe() -> dict[str, Any]:
+        keys = tuple(LIMITS)
+        return {"steps": {step: {key: getattr(policy, key) for key in keys} for step, policy in policy_of.items()}}
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/config")
+    async def show() -> Response:
+        return JSONResponse(describe())
+
+    @app.put("/config/steps/{step}/{key}")
+    async def change(step: str, key: str, body: Value) -> Response:
+        if step not in policy_of or key not in LIMITS:
+            return JSONResponse({"error": f"no setting {key!r} of a step {step!r}"}, 404)
+        low, high = LIMITS[key]
+        if not low <= body.value <= high or (key == "retries" and body.value != int(body.value)):
+            return JSONResponse({"error": f"{key}: expected {low} to {high}, got {body.value}"}, 400)
+        setattr(policy_of[step], key, int(body.value) if key == "retries" else body.value)
+        return JSONResponse(describe())
+
+    return app

@@ -1,0 +1,31 @@
+"""Runs the feed job: `python -m services.feed`. Environment and endpoints: services/README.md."""
+
+from __future__ import annotations
+
+import asyncio
+
+import redis.asyncio as redis
+import uvloop
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from services.common.settings import Listen, conninfo, system, variable
+from services.common.telemetry import Telemetry
+from services.feed.service import FeedService
+
+
+async def serve() -> None:
+    """Runs until it is cancelled."""
+    topology = system()
+    telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "feed"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+    url = f"redis://:{variable('REDIS_PASSWORD')}@{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}/0"
+    cache = redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    try:
+        await FeedService(topology, telemetry, conninfo(), cache).serve(Listen.of("FEED_PORT", "8082"))
+    finally:
+        telemetry.close()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())

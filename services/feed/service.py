@@ -1,0 +1,205 @@
+"""The feed job as a service: its schedule, its levers, its runs as spans, logs and metrics, and the seeding of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import redis.asyncio as redis
+from aiohttp import web
+
+from lab.topology import System
+from lab.worlds.shop.catalog import make_catalog
+from services.common.calls import Caller, CallFailedError, policies
+from services.common.log import Log
+from services.common.metrics import CONTENT_TYPE, Registry
+from services.common.past import lived_through, shoppers_of
+from services.common.run import Run
+from services.common.settings import Listen
+from services.common.telemetry import Span, Telemetry
+from services.common.trace import root_span
+from services.feed import tables
+from services.feed.control import Control
+from services.feed.job import Job, run_line
+from services.feed.seed import is_seeded, seed
+
+
+class FeedService:
+    """One feed. Without a run it works in real time, from its own start."""
+
+    def __init__(self, system: System, telemetry: Telemetry, conninfo: str, cache: redis.Redis) -> None:
+        assert system.world is not None
+        self._world_seed = system.world.seed
+        self._spec = system.components[telemetry.service]
+        self._telemetry = telemetry
+        self._conninfo = conninfo
+        self._cache = cache
+        self._log = Log(telemetry)
+        self._registry = Registry()
+        self._last_success_s = time.time()
+        self._declare()
+        self._caller = Caller(telemetry, self._log, policies(self._spec.steps), self._observe)
+        self._control = Control()
+        self._run: Run | None = None
+        self._restarted = asyncio.Event()
+        self._job = Job(conninfo, cache, make_catalog(self._world_seed), self._scale)
+
+    async def serve(self, listen: Listen) -> None:
+        """Runs the schedule and the endpoints until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        runner = web.AppRunner(self.app(), access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, listen.host, listen.port)
+        await site.start()
+        self._log.write("INFO", "ready", f"listening on {runner.addresses[0][1]}", port=runner.addresses[0][1])
+        schedule = asyncio.create_task(self._schedule())
+        await stop.wait()
+        schedule.cancel()
+        await runner.cleanup()
+
+    def app(self) -> web.Application:
+        """The endpoints."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/healthz", self._health),
+                web.get("/metrics", self._metrics),
+                web.get("/control", self._get_control),
+                web.put("/control/freeze", self._freeze),
+                web.put("/control/delay", self._delay),
+                web.post("/runs", self._start_run),
+            ]
+        )
+        return app
+
+    def _scale(self) -> float:
+        return self._run.time_scale if self._run else 1.0
+
+    async def _schedule(self) -> None:
+        """A run every period; a delayed one starts later, and skips while behind; a frozen one does not start."""
+        await self.seed_first()
+        while True:
+            self._restarted.clear()
+            started_s = self._run.unix_s(-self._run.warmup_s) if self._run else time.time()
+            n = 0
+            while not self._restarted.is_set():
+                n += 1
+                due_s = started_s + n * self._spec.period_s / self._scale()
+                if due_s < time.time() - self._spec.period_s / self._scale():
+                    continue
+                if await self._restarts_within(due_s - time.time()):
+                    break
+                if late_s := self._control.delay_s / self._scale():
+                    started_s += late_s
+                    if await self._restarts_within(late_s):
+                        break
+                if not self._control.is_frozen:
+                    await self.run_once()
+
+    async def _restarts_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._restarted.wait(), max(0.0, seconds))
+        except TimeoutError:
+            return False
+        return True
+
+    async def run_once(self) -> str:
+        """One run of the job; returns how it ended."""
+        root, start_ns, status = root_span(), time.time_ns(), "ok"
+        try:
+            await self._job.run(self._caller, self._spec.steps, root)
+            self._last_success_s = time.time()
+        except CallFailedError as error:
+            status = error.status
+        end_ns = time.time_ns()
+        seconds = (end_ns - start_ns) / 1e9
+        self._telemetry.span(Span(root, "run", "internal", start_ns, end_ns, {"lab.status": status}))
+        self._registry.add("job_runs_total", status=status)
+        severity = "INFO" if status == "ok" else "ERROR"
+        self._log.write(severity, "job_run", run_line(status), root, duration_s=seconds)
+        return status
+
+    def _observe(self, callee: str, status: str, seconds: float) -> None:
+        self._registry.observe("client_request_duration_seconds", seconds, peer=callee, status=status)
+
+    def _declare(self) -> None:
+        self._registry.declare("job_runs_total", "counter", "Runs finished, by how they ended.")
+        age = "Time since a run last succeeded."
+        self._registry.declare("job_last_success_age_seconds", "gauge", age, lambda: time.time() - self._last_success_s)
+        self._registry.declare("client_request_duration_seconds", "histogram", "Attempts to call others.")
+        dropped = "Spans and log events that could not be queued."
+        self._registry.declare("telemetry_dropped_total", "counter", dropped, lambda: self._telemetry.dropped_count)
+
+    # Endpoints.
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._registry.render().encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _get_control(self, _: web.Request) -> web.Response:
+        return web.json_response(self._control.describe())
+
+    async def _freeze(self, request: web.Request) -> web.Response:
+        return await self._changed(
+            request, lambda body: self._control.freeze(bool(body["frozen"]), body.get("lease_s"))
+        )
+
+    async def _delay(self, request: web.Request) -> web.Response:
+        return await self._changed(
+            request, lambda body: self._control.delay(float(body["seconds"]), body.get("lease_s"))
+        )
+
+    async def _changed(self, request: web.Request, change: Any) -> web.Response:
+        try:
+            change(json.loads(await request.read()))
+        except (ValueError, KeyError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(self._control.describe())
+
+    async def _start_run(self, request: web.Request) -> web.Response:
+        """Takes over a run: database and cache are filled anew, the schedule starts with its warm-up."""
+        try:
+            run = Run.from_json(json.loads(await request.read()))
+        except (ValueError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        try:
+            await self._seed(run, anew=True)
+        except (psycopg.Error, redis.RedisError, OSError) as error:
+            return web.json_response({"error": str(error)}, status=503)
+        self._run = run
+        self._job.forget()
+        self._last_success_s = time.time()
+        self._restarted.set()
+        return web.json_response({"seeded_at": datetime.now(UTC).isoformat()})
+
+    async def _seed(self, run: Run, *, anew: bool) -> None:
+        """Fills the database and empties the cache; without `anew` only where there is no shop yet."""
+        connection = await tables.Connection.connect(
+            self._conninfo, autocommit=True, cursor_factory=psycopg.AsyncClientCursor
+        )
+        async with connection:
+            if not anew and await is_seeded(connection):
+                return
+            shoppers = await asyncio.to_thread(shoppers_of, run, self._world_seed)
+            await seed(connection, shoppers.catalog, await asyncio.to_thread(lived_through, shoppers, run))
+        await self._cache.flushdb()
+
+    async def seed_first(self) -> None:
+        """Sees to it that there is a shop before the first run; tries until it succeeds."""
+        some_run = Run(seed=0, start_unix_s=time.time(), duration_s=1.0, warmup_s=0.0, stages=((1.0, 1.0),))
+        while True:
+            try:
+                await self._seed(some_run, anew=False)
+                break
+            except (psycopg.Error, redis.RedisError, OSError) as error:
+                self._log.write("WARN", "seed_failed", str(error).strip())
+                await asyncio.sleep(1.0)

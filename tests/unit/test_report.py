@@ -1,0 +1,300 @@
+"""The report: complete, self-contained, escaped, the same bytes every time, and right about units and traces."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from lab.contracts import Case, Diagnosis, EngineFailure, Evidence, Finding, Grade, Outcome, Verdict
+from lab.grading import grade, verdict
+from lab.recording.observed import load_observed
+from lab.recording.rundir import RunDirectory
+from lab.report import SummaryRow, render_report, write_report
+from lab.report.charts import MAX_POINTS, path_data, thinned
+from lab.report.format import quantity, scale, shortened, significant, unbroken
+from lab.report.marks import SIGNS
+from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, Entry, detailed, engine_order
+from lab.report.svg import ticks, time_ticks
+from lab.report.waterfall import pick
+from lab.runner import run_scenario
+from lab.scenario import load_scenario
+
+CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
+MAX_BYTES_A_RUN = 200_000
+HOSTILE = "<script>alert('title')</script> & co"
+
+SCENARIO = """\
+schema_version: 1
+name: {name}
+title: "{title}"
+system: {system}
+duration: 75s
+load: {{stages: [{{for: 75s, rate: 8/s}}]}}
+training: {{brief: a secret brief, hints: [a secret hint]}}
+{faults}
+"""
+FAULTS = "faults: [{id: f1, type: network-partition, target: orders->db, at: 30s, for: 30s}]"
+
+
+def a_run(root: Path, name: str, faults: str, title: str) -> RunDirectory:
+    file = root / f"{name}.scenario.yaml"
+    file.write_text(SCENARIO.format(name=name, system=CHAIN, faults=faults, title=title), encoding="utf-8")
+    return run_scenario(load_scenario(file), 3, root / "runs")
+
+
+def answered(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> None:
+    run.write_diagnosis(engine, answer)
+    run.write_grades(engine, grade(Case(run.truth(), answer, run.grading, run.observed, run.neighbours)))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
+    root = tmp_path_factory.mktemp("report")
+    faulty, control = a_run(root, "cut-off", FAULTS, HOSTILE), a_run(root, "quiet", "", "Nothing happens")
+    evidence = (
+        Evidence("client_error_ratio", "orders->db", 0.0, 1.0),
+        Evidence("client_duration_p50_s", "orders->db", 0.0034, 0.3),
+        Evidence("no_such_signal", "<b>orders</b>", 1.0, 2.0),
+    )
+    right = Finding(
+        "orders->db", "network", "network-partition", 31.0, 0.9, evidence, ("Orders fail.", "No packet passes.")
+    )
+    near = Finding("orders", "service", "cpu-throttle", 40.0, 0.9)
+    answered(faulty, "careful", Diagnosis(Verdict.FAULT, (right,)))
+    answered(faulty, "hasty", Diagnosis(Verdict.FAULT, (near,)))
+    answered(faulty, "broken", EngineFailure("it said <i>boom</i>"))
+    answered(control, "careful", Diagnosis(Verdict.HEALTHY))
+    answered(control, "hasty", Diagnosis(Verdict.FAULT, (near,)))
+    return [faulty, control]
+
+
+@pytest.fixture(scope="module")
+def page(runs: list[RunDirectory]) -> str:
+    summary = [SummaryRow("careful", "culprit_top1", "1.000 [0.206, 1.000]", "culprit_top1 >= 0.85", True)]
+    return render_report(runs, title="A <suite>", summary=summary, engines=["careful"])
+
+
+class Reader(HTMLParser):
+    """Keeps every tag with its attributes, the visible text, and the order of the headings."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
+
+
+def test_every_grade_has_a_cell(runs: list[RunDirectory], page: str) -> None:
+    tips = Reader(page).values("title")
+    for run in runs:
+        for engine, grades in run.grades().items():
+            assert f"{engine} on {run.scenario}, seed 3: {SIGNS[verdict(grades)].word}" in tips
+            for one in grades:
+                start = f"{one.grader}: {SIGNS[one.outcome].word}. Answer: {one.answer}. Expected: {one.expected}."
+                assert any(tip.startswith(shortened(start, 240).rstrip("…")) for tip in tips), start
+    assert "broken was not graded here" in tips
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
+    reader = Reader(page)
+    for reference in reader.values("src") + reader.values("href"):
+        assert reference.startswith(("#", "data:")), reference
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "://" not in page
+
+
+def test_links_and_labels_lead_somewhere(page: str) -> None:
+    reader = Reader(page)
+    ids = reader.values("id")
+    assert len(ids) == len(set(ids))
+    targets = {h[1:] for h in reader.values("href") if h.startswith("#")} | set(reader.values("aria-labelledby"))
+    assert targets <= set(ids)
+
+
+def test_headings_skip_no_level(page: str) -> None:
+    levels = [int(tag[1]) for tag, _ in Reader(page).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_data_is_escaped(page: str) -> None:
+    reader = Reader(page)
+    assert HOSTILE in reader.text
+    assert "it said <i>boom</i>" in reader.text
+    assert "<b>orders</b>" in reader.text
+    assert "A <suite>" in reader.text
+    assert page.count("<script") == 1
+    assert "<i>boom" not in page
+    assert "<suite>" not in page
+
+
+def test_drawings_are_well_formed_and_described(page: str) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert len(drawings) >= 2 + 2 + 1  # two timelines, the panels of the fault, one of the control
+    for drawing in drawings:
+        root = ElementTree.fromstring(drawing)
+        assert root.get("role") == "img"
+        assert [child.tag for child in root[:2]] == ["title", "desc"]
+        assert all(child.text for child in root[:2])
+        assert "nan" not in " ".join(e.get("d", "") for e in root.iter()).lower()
+
+
+def test_the_same_runs_give_the_same_bytes(runs: list[RunDirectory], tmp_path: Path) -> None:
+    first = write_report(runs, tmp_path / "a.html").read_bytes()
+    second = write_report(runs[::-1], tmp_path / "deeper" / "b.html").read_bytes()
+    assert first == second
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "deeper"]
+    assert len(first) < MAX_BYTES_A_RUN * len(runs)
+
+
+def test_truth_answers_and_reasons_are_told(page: str) -> None:
+    text = Reader(page).text
+    for said in (
+        "No packet passes.",
+        "30\N{NO-BREAK SPACE}s to 60\N{NO-BREAK SPACE}s",
+        "≈ near",
+        "✓ hit",
+        "not in the recording",
+    ):
+        assert said in text, said
+    assert "Nothing was broken" in text
+    assert "culprit_top1 >= 0.85" in text
+    assert "--seed 3" in text
+    assert "True blast radius of f1" in text
+    assert "link.cut orders->db" in text
+
+
+def test_training_material_is_not_given_away(page: str) -> None:
+    assert "secret" not in page
+
+
+def test_a_run_without_grades_says_so(runs: list[RunDirectory], tmp_path: Path) -> None:
+    bare = RunDirectory(tmp_path / "run", runs[0].meta)
+    bare.path.mkdir()
+    for name in ("observed", "truth", "events.jsonl"):
+        (bare.path / name).symlink_to(runs[0].path / name)
+    text = Reader(render_report([bare])).text
+    assert "No engine was graded" in text
+    assert "not graded" in text
+
+
+def entry(scenario: str, seed: int, outcome: Outcome) -> Entry:
+    run = RunDirectory(Path(f"{scenario}-{seed}"), {"scenario": {"name": scenario}, "seed": seed})
+    value = None if outcome is Outcome.INCONCLUSIVE else 1.0
+    return Entry(run, {"e": [Grade("culprit", outcome, value, "a", "b", "c")]}, f"{scenario}-{seed}")
+
+
+def test_of_many_runs_those_that_did_not_pass_and_the_first_ones_are_detailed() -> None:
+    many = [entry(s, n, Outcome.PASS) for s in ("a", "b") for n in range(40)]
+    many[5], many[45] = entry("a", 5, Outcome.FAIL), entry("b", 5, Outcome.INCONCLUSIVE)
+    assert [e.anchor for e in detailed(many, "e")] == ["a-0", "a-5", "b-0", "b-5"]
+    assert detailed(many[:ALL_DETAILED], "e") == many[:ALL_DETAILED]
+
+
+def test_details_are_bounded_and_every_scenario_keeps_one() -> None:
+    many = [entry(s, n, Outcome.FAIL) for s in ("a", "b", "c") for n in range(50)]
+    kept = [e.anchor for e in detailed(many, "e")]
+    assert len(kept) == MAX_DETAILED
+    assert {"a-0", "b-0", "c-0"} <= set(kept)
+
+
+def test_engines_named_first_come_first() -> None:
+    run = entry("a", 1, Outcome.PASS).run
+    listed = [Entry(run, {"b": [], "a": [], "c": []}, "x")]
+    assert engine_order(listed, ["c", "absent", "c"]) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (0.97, "ratio", "97 %"),
+        (0.0006, "ratio", "0.06 %"),
+        (0.0, "ratio", "0 %"),
+        (0.12, "s", "120 ms"),
+        (0.0004, "s", "400 µs"),
+        (3.25, "s", "3.25 s"),
+        (240.0, "s", "240 s"),
+        (900.0, "s", "15 min"),
+        (0.0, "s", "0 s"),
+        (50.12, "1/s", "50.1/s"),
+        (12345.0, "1", "12,345"),
+        (-0.5, "1", "-0.5"),
+        (1e-7, "1", "1e-07"),
+        (None, "s", "–"),
+        (float("nan"), "ratio", "–"),
+        (float("inf"), "1", "–"),
+    ],
+)
+def test_quantities(value: float | None, unit: str, expected: str) -> None:
+    assert quantity(value, unit).replace("\N{NO-BREAK SPACE}", " ") == expected
+
+
+def test_numbers_and_texts() -> None:
+    assert significant(1234.5) == "1,234"
+    assert significant(0.1 + 0.2) == "0.3"
+    assert shortened("abcdef", 4) == "abc…"
+    assert shortened("abc", 3) == "abc"
+    assert unbroken("a<b a->b") == 'a&lt;b <span class="link">a-&gt;b</span>'
+    assert scale("s", 0.3).unit == "ms"
+
+
+def test_ticks_are_round() -> None:
+    assert ticks(0.0, 104.0, 4) == [0, 50, 100]
+    assert ticks(0.0, 0.3, 4) == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert ticks(5.0, 5.0, 4) == [5.0]
+    assert time_ticks(600.0, 6) == [0, 120, 240, 360, 480, 600]
+
+
+def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
+    nan = float("nan")
+    assert path_data([0, 1, 2, 3, 4], [1, 2, nan, 3, nan]) == "M0 1L1 2M3 3h0"
+
+
+def test_thinning_keeps_the_spike() -> None:
+    values = np.zeros(5000)
+    values[1234] = 9.0
+    times_s, kept = thinned(np.arange(5000.0), values)
+    assert len(kept) <= MAX_POINTS
+    assert times_s[kept.argmax()] == 1234.0
+
+
+def test_the_waterfall_shows_a_failed_request_through_the_culprit(runs: list[RunDirectory]) -> None:
+    observed = load_observed(runs[0].observed)
+    shown = pick(observed, "orders->db", (30.0, 60.0))
+    assert shown is not None
+    assert 30 <= shown.at_s < 60
+    assert any(row.touches and row.failed for row in shown.rows)
+    assert "typical" in shown.reason
+    assert [row.depth for row in shown.rows][:2] == [0, 1]
+    assert any(row.attempt for row in shown.rows), "the retry is visible"
+    assert all(0 <= row.left <= 100 and row.left + row.width <= 100.01 for row in shown.rows)
+
+
+def test_the_waterfall_of_a_component_and_of_a_control(runs: list[RunDirectory]) -> None:
+    observed = load_observed(runs[1].observed)
+    component = pick(observed, "db", (30.0, 60.0))
+    control = pick(observed, None, None)
+    assert component is not None
+    assert control is not None
+    assert any(row.touches for row in component.rows)
+    assert control.reason == "The slowest request of the run"
+    longest = observed.frame("spans")["duration_s"].max()
+    assert control.rows[0].duration == quantity(float(longest), "s")
+    assert pick(observed, "db", (1000.0, 2000.0)) is None
