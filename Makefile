@@ -28,7 +28,7 @@ report: $(VENV)/.installed ## write runs/report.html again from the recordings
 	@$(BIN)/lab report runs
 
 bench: $(VENV)/.installed ## the testbed's CPU per request beside a naive model's
-	@$(BIN)/python benchmarks/testbed_vs_naive.py
+	@$(BIN)/python benchmarks/engine_vs_naive.py
 
 wheel: $(VENV)/.installed ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -16,7 +16,8 @@ from lab.faults import fault_type
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, write_run
 from lab.recording.slis import sli_series
-from lab.scenario import FaultUse, LoadedScenario
+from lab.scenario import FaultUse, LoadedScenario, shipped_names
+from lab.scenario.load import SUFFIX
 from lab.signals import SignalTable, compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
@@ -26,6 +27,12 @@ Progress = Callable[[str, float], None]
 """progress(what, share of this scenario's work done)"""
 
 COMPLETE = "complete"
+
+
+def scenario_reference(loaded: LoadedScenario) -> str:
+    """How to name the scenario on the command line: a shipped name, or the path it was read from."""
+    names = {path.resolve(): name for name, path in shipped_names(SUFFIX).items()}
+    return names.get(loaded.path.resolve(), str(loaded.path))
 
 
 def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str) -> str:
@@ -123,7 +130,12 @@ def _meta(loaded: LoadedScenario, seed: int, status: str) -> dict[str, Any]:
         "testbed": "sim",
         "seed": seed,
         "status": status,
-        "scenario": {"name": scenario.name, "title": scenario.title, "text": loaded.text},
+        "scenario": {
+            "name": scenario.name,
+            "title": scenario.title,
+            "text": loaded.text,
+            "reference": scenario_reference(loaded),
+        },
         "system": loaded.system.name,
         "load": [{"for_s": s.for_s, "rate_per_s": s.rate_per_s} for s in scenario.load.stages],
         "grading": {"top_k": scenario.grading.top_k, "onset_within_s": scenario.grading.onset_within_s},

@@ -129,7 +129,9 @@ def _show_internal(error: Exception) -> None:
 def _show_trace_if_asked() -> bool:
     import traceback
 
-    asked = os.environ.get("LAB_DEBUG", "0").lower() not in ("", "0", "false", "no")
+    from lab.cli.console import debugging
+
+    asked = debugging()
     if asked:
         click.echo(traceback.format_exc(), err=True)
     return asked

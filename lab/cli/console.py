@@ -65,6 +65,11 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
+def debugging() -> bool:
+    """Whether `lab --debug` or LAB_DEBUG asks for tracebacks."""
+    return os.environ.get("LAB_DEBUG", "").lower() not in ("", "0", "false", "no")
+
+
 def table(*columns: str) -> Table:
     """A table without frames: columns apart by space, one rule under the headings."""
     from rich.box import SIMPLE_HEAD

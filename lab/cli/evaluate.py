@@ -63,6 +63,7 @@ def command(
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
     from lab.cli.progress import Progress
+    from lab.cli.results import show_traces
     from lab.cli.selection import checked_engines, is_suite, select
     from lab.pool import default_workers, run_jobs
 
@@ -76,6 +77,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
         count = workers or default_workers()
         results = run_jobs(jobs, Path(scratch), workers=count, tick=progress.tick, keep=False)
+    show_traces(results)
     subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
     limits = selection.suite.thresholds if selection.suite else ()
     campaign = conclude(results, limits, subjects)

@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from lab.assess import Assessment
 from lab.campaign import Campaign, JobResult, ThresholdResult, engines_of, tally
-from lab.cli.console import print_table, table
+from lab.cli.console import debugging, print_table, table
 from lab.cli.texts import MARKS, STYLES, answer_text, best_evidence, columns, evidence_text, truth_text
 from lab.contracts import EngineFailure, Outcome
 from lab.grading import DECIDING, grades_to_json
@@ -33,6 +35,14 @@ def print_cases(console: Console, results: Iterable[JobResult]) -> None:
             console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
             console.print(columns([("why", result.problem)]), soft_wrap=True)
     console.print()
+
+
+def show_traces(results: Iterable[JobResult]) -> None:
+    """Where jobs went wrong, on stderr, if that was asked for."""
+    if debugging():
+        for result in results:
+            if result.trace:
+                click.echo(f"{result.scenario} seed {result.seed}:\n{result.trace}", err=True)
 
 
 def _heading(of: Assessment | JobResult, mark: tuple[str, str], engine: str = "") -> Text:

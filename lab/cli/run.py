@@ -54,7 +54,7 @@ def command(
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
     from lab.cli.progress import Progress
-    from lab.cli.results import campaign_json
+    from lab.cli.results import campaign_json, show_traces
     from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
     from lab.pool import default_workers, run_jobs
 
@@ -66,6 +66,7 @@ def command(
     jobs = make_jobs(selection, chosen_seeds, asked)
     with Progress(len(jobs)) as progress:
         results = run_jobs(jobs, runs_dir, workers=workers or default_workers(), tick=progress.tick)
+    show_traces(results)
     limits = selection.suite.thresholds if selection.suite else ()
     campaign = conclude(results, limits, asked)
     written = write_reports(campaign, _report_paths(outputs, runs_dir, no_report), selection, asked)

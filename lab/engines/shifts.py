@@ -21,6 +21,7 @@ MIN_BEFORE = 6
 LAGS = (1, 3, 6, 12)
 WALK_BACK_SIGMAS = 2.5
 ABRUPT_WITHIN_S = 30.0
+ABRUPT_SHARE = 0.7
 _MAD_TO_SD = 0.6745
 
 
@@ -49,14 +50,15 @@ def _walk_back(values: Array, start: int, baseline: float, direction: float, sd:
 
 
 def is_abrupt(series: Series, shift: Shift) -> bool:
-    """Whether at least half of the change had happened `ABRUPT_WITHIN_S` after the onset."""
+    """Whether most of the change (`ABRUPT_SHARE`) had happened `ABRUPT_WITHIN_S` after the onset."""
     times_s, values = series.times_s, series.values
     known = ~np.isnan(values)
-    before = values[known & (times_s <= shift.onset_s) & (times_s > shift.onset_s - 2 * ABRUPT_WITHIN_S)]
-    after = values[known & (times_s > shift.onset_s + ABRUPT_WITHIN_S) & (times_s <= shift.onset_s + 2 * ABRUPT_WITHIN_S)]
+    since_s = times_s - shift.onset_s
+    before = values[known & (since_s > -ABRUPT_WITHIN_S) & (since_s <= 0)]
+    after = values[known & (since_s > ABRUPT_WITHIN_S) & (since_s <= 2 * ABRUPT_WITHIN_S)]
     if not len(before) or not len(after):
         return False
-    return bool((after.mean() - before.mean()) * np.sign(shift.change) >= abs(shift.change) / 2)
+    return bool((after.mean() - before.mean()) * np.sign(shift.change) >= ABRUPT_SHARE * abs(shift.change))
 
 
 def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) -> float:

@@ -11,7 +11,7 @@ from lab.report.format import NOTHING, quantity, seconds, shortened
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
 from lab.signals import SignalTable
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import CATALOGUE, SignalSpec
 
 AIMED = ("culprit", "boundary", "kind", "onset")
 """Axes that aim at one true value: they hit or miss; the others pass or fail."""
@@ -84,6 +84,11 @@ class TruthFact:
 
     title: str
     items: tuple[tuple[str, str], ...]
+
+
+def described(signal: str) -> SignalSpec:
+    """A signal's catalogue entry; a recording or an engine may name one that this version does not know."""
+    return CATALOGUE.get(signal) or SignalSpec("1", "", "not in the signal catalogue")
 
 
 def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
@@ -171,12 +176,10 @@ def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
 def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
     cited = []
     for fact in finding.evidence:
-        spec = CATALOGUE.get(fact.signal)
-        unit = spec.unit if spec else "1"
-        doc = spec.doc if spec else "not in the signal catalogue"
+        spec = described(fact.signal)
         known = signals.get(fact.signal, fact.subject) is not None
-        levels = quantity(fact.baseline, unit), quantity(fact.observed, unit)
-        cited.append(Citation(fact.signal, fact.subject, doc, *levels, known))
+        levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
+        cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))
     return Suspect(
         finding.culprit, finding.boundary, finding.kind, seconds(finding.onset_s), f"{finding.confidence:.2f}",
         finding.why, tuple(cited),

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""
-_LINK = re.compile(r"[\w.-]+-&gt;[\w.-]+")
+_LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -62,8 +62,8 @@ def seconds(value: float | None) -> str:
 
 
 def unbroken(text: str) -> Markup:
-    """Text as HTML in which no line breaks inside a link's name such as `features->db`."""
-    return Markup(_LINK.sub(r'<span class="link">\g<0></span>', str(escape(text))))
+    """Text as HTML in which lines break after an underscore, not inside a link's name such as `features->db`."""
+    return Markup(_LINK.sub(r'<span class="link">\g<0></span>', str(escape(text)).replace("_", "_<wbr>")))
 
 
 def shortened(text: str, length: int) -> str:

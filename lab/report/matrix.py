@@ -13,7 +13,7 @@ from lab.report.marks import NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 
 ALL_DETAILED = 16
 MAX_DETAILED = 60
-MAX_TIP = 240
+MAX_TIP = 160
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from lab.contracts import TrueDecoy, Truth
 from lab.recording.observed import Observed, load_observed
-from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, leading, statement, truth_facts
+from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, described, leading, statement, truth_facts
 from lab.report.charts import Line, panel
 from lab.report.format import quantity, seconds
 from lab.report.marks import Sign
@@ -20,7 +20,6 @@ from lab.report.matrix import Entry
 from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.waterfall import Waterfall, pick
 from lab.signals import SignalTable, compute_signals
-from lab.signals.catalogue import CATALOGUE
 
 MAX_PANELS = 8
 ENOUGH_PANELS = 4
@@ -149,7 +148,7 @@ def _lines(
         if series is not None:
             known = levels.get((signal, subject)) or _levels(series.times_s, series.values, windows)
             line = Line(
-                f"{signal} of {subject}", CATALOGUE[signal].unit, series.times_s, series.values, observed.end_s,
+                f"{signal} of {subject}", described(signal).unit, series.times_s, series.values, observed.end_s,
                 *known, windows,
             )  # fmt: skip
             yield line, (signal, subject, *tags)
@@ -177,7 +176,7 @@ def _mean(values: Any) -> float | None:
 def _panel(line: Line, named: tuple[str, ...]) -> Panel:
     signal, subject, *tags = named
     before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
-    return Panel(signal, subject, CATALOGUE[signal].doc, tuple(tags), before, during, panel(line))
+    return Panel(signal, subject, described(signal).doc, tuple(tags), before, during, panel(line))
 
 
 def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable) -> Markup:
@@ -231,7 +230,7 @@ def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
     for fault, moved in sorted(entry.run.effects().items()):
         rows = []
         for effect in moved:
-            spec = CATALOGUE[effect["signal"]]
+            spec = described(effect["signal"])
             levels = quantity(effect["without"], spec.unit), quantity(effect["with"], spec.unit)
             rows.append(Moved(effect["signal"], effect["subject"], spec.doc, *levels))
         found.append((fault, tuple(rows)))

@@ -15,7 +15,7 @@ from lab.report.format import quantity
 SOUND = (NAMES[OK], NAMES[MISS])
 MAX_ROWS = 60
 MORE_COMMON, RARE = 3.0, 0.01
-"""A failure is the fault's when its share of the requests is at least this many times the usual one, and this much more."""
+"""A failure is the fault's when its share of the requests is this many times the usual one, and this much more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def touching(spans: pd.DataFrame, element: str) -> pd.Series:
 
 
 def pick(observed: Observed, culprit: str | None, window: tuple[float, float] | None) -> Waterfall | None:
-    """A trace of the fault window that passes through the culprit: one that failed in the fault's way, else the slowest.
+    """A trace of the fault window through the culprit: one that failed in the fault's way, else the slowest.
 
     A failure counts as the fault's when it is clearly more common in the window than outside: first one at the culprit
     itself, then one anywhere in the trace. Requests of users come before runs of jobs. Without a culprit, or where
@@ -69,32 +69,36 @@ def pick(observed: Observed, culprit: str | None, window: tuple[float, float] | 
     roots = spans[spans["parent_span_id"].isna()]
     # A trace that began before the window belongs to the time before.
     inside = roots["time_s"].between(*window, inclusive="left") if window else roots["time_s"].notna()
-    if not inside.any():
-        return None
-    during = "during the fault" if window is not None else "of the run"
     users = roots["service.name"] == observed.system["users"]
     at_culprit = touching(spans, culprit) if culprit else spans["attempt"] < 0
     through = roots["trace_id"].isin(spans.loc[at_culprit, "trace_id"])
     group = next((g for g in (inside & through & users, inside & through, inside & users) if g.any()), inside)
+    if not group.any():
+        return None
+    during = "during the fault" if window is not None else "of the run"
     if culprit is None or not (group & through).any():
-        chosen = roots[group].sort_values(["duration_s", "trace_id"], kind="stable").iloc[-1]
-        return _waterfall(spans[spans["trace_id"] == chosen["trace_id"]], f"The slowest request {during}", None)
+        reason = f"The slowest request {during}" + (f"; none passed through {culprit}" if culprit else "")
+        return _waterfall(spans, _by_length(roots[group])[-1], reason, None)
     failed = ~spans["status"].isin(SOUND)
     for where, which in ((f" at {culprit}", failed & at_culprit), ("", failed)):
         hit = roots["trace_id"].isin(spans.loc[which, "trace_id"])
-        outside = float(hit[through & ~inside].mean()) if (through & ~inside).any() else 0.0
-        if float(hit[group].mean()) >= MORE_COMMON * outside + RARE:
-            ranked = roots[group & hit].sort_values(["duration_s", "trace_id"], kind="stable")
+        usual = float(hit[through & ~inside].mean()) if (through & ~inside).any() else 0.0
+        if float(hit[group].mean()) >= MORE_COMMON * usual + RARE:
+            ranked = _by_length(roots[group & hit])
             many = f"{len(ranked)} of {int(group.sum())} through {culprit} did"
             reason = f"A typical request {during} that failed{where} ({many})"
-            return _waterfall(spans[spans["trace_id"] == ranked.iloc[len(ranked) // 2]["trace_id"]], reason, culprit)
-    chosen = roots[group].sort_values(["duration_s", "trace_id"], kind="stable").iloc[-1]
-    reason = f"The slowest request {during} through {culprit}; failures were no more common than before or after"
-    return _waterfall(spans[spans["trace_id"] == chosen["trace_id"]], reason, culprit)
+            return _waterfall(spans, ranked[len(ranked) // 2], reason, culprit)
+    reason = f"The slowest request {during} through {culprit}; failures were no more common than at other times"
+    return _waterfall(spans, _by_length(roots[group])[-1], reason, culprit)
 
 
-def _waterfall(spans: pd.DataFrame, reason: str, culprit: str | None) -> Waterfall:
-    ordered = spans.sort_values(["time_s", "span_id"], kind="stable")
+def _by_length(roots: pd.DataFrame) -> list[str]:
+    """Trace ids, shortest first."""
+    return list(roots.sort_values(["duration_s", "trace_id"], kind="stable")["trace_id"])
+
+
+def _waterfall(spans: pd.DataFrame, trace_id: str, reason: str, culprit: str | None) -> Waterfall:
+    ordered = spans[spans["trace_id"] == trace_id].sort_values(["time_s", "span_id"], kind="stable")
     touches = touching(ordered, culprit) if culprit else ordered["attempt"] < 0
     records: list[Mapping[str, Any]] = ordered.assign(touches=touches).to_dict("records")
     known = {span["span_id"] for span in records}
@@ -110,7 +114,6 @@ def _waterfall(spans: pd.DataFrame, reason: str, culprit: str | None) -> Waterfa
         span, depth = stack.pop()
         rows.append(_row(span, depth, start_s, length_s))
         stack += [(child, depth + 1) for child in reversed(children.get(span["span_id"], []))]
-    trace_id = str(records[0]["trace_id"])
     shown, length = tuple(rows[:MAX_ROWS]), quantity(length_s, "s")
     return Waterfall(trace_id, reason, culprit or "", round(float(start_s), 3), length, shown, len(rows) - len(shown))
 

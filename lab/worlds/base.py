@@ -19,6 +19,7 @@ Log = Callable[..., None]
 class WorldContext:
     """What a world is given: the system, the run's streams and its time span in testbed ns (`start_ns` = 0 s).
 
+    `rate_per_s` is the request rate the run begins with, so that content can start in equilibrium with it.
     `announce(time_ns, component, kind, summary)` writes to the change log.
     """
 
@@ -26,6 +27,7 @@ class WorldContext:
     streams: Streams
     start_ns: int
     end_ns: int
+    rate_per_s: float
     log: Log
     announce: Callable[[int, str, str, str], None]
 

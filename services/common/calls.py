@@ -98,9 +98,11 @@ class Caller:
             status = error.status
             raise
         finally:
-            self._record(step, span, start_ns, status, attempt, attempt >= policy.retries)
+            self._record(step, span, start_ns, status, attempt=attempt, is_last=attempt >= policy.retries)
 
-    def _record(self, step: Step, span: TraceContext, start_ns: int, status: str, attempt: int, is_last: bool) -> None:
+    def _record(
+        self, step: Step, span: TraceContext, start_ns: int, status: str, *, attempt: int, is_last: bool
+    ) -> None:
         end_ns, callee = time.time_ns(), str(step.call)
         seconds = (end_ns - start_ns) / 1e9
         attributes = {"peer.service": callee, "lab.status": status, "lab.attempt": attempt}

@@ -112,7 +112,7 @@ class _Observer:
 
 
 def config_app(policy_of: Mapping[str, Policy]) -> FastAPI:
-    """GET /config, PUT /config/steps/{step}/{key}: timeouts, retries and backoffs, changed at once and until restart."""
+    """GET /config, PUT /config/steps/{step}/{key}: timeouts, retries and backoffs, from now on until a restart."""
     app = FastAPI(title="features configuration", docs_url=None, redoc_url=None, openapi_url=None)
 
     def describe() -> dict[str, Any]:

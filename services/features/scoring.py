@@ -7,7 +7,8 @@ import time
 
 import grpc
 import numpy as np
-from tensorflow.core.framework import types_pb2
+import numpy.typing as npt
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from lab.worlds.shop.training import SCORE_DECIMALS
@@ -46,10 +47,10 @@ class ModelScores:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model_name
         tensor = request.inputs[INPUT]
-        tensor.dtype = types_pb2.DT_FLOAT
+        tensor.dtype = types_pb2.DT_DOUBLE
         for size in visit.inputs.shape:
             tensor.tensor_shape.dim.add(size=size)
-        tensor.tensor_content = visit.inputs.astype("<f4").tobytes()
+        tensor.tensor_content = visit.inputs.astype("<f8").tobytes()
         try:
             answer = await self._stub.Predict(request, metadata=_metadata(visit, span))
         except grpc.aio.AioRpcError as error:
@@ -79,9 +80,12 @@ def _metadata(visit: Visit, span: TraceContext) -> tuple[tuple[str, str], ...]:
     return (("traceparent", span.traceparent), ("x-request-id", span.trace_id), *baggage)
 
 
-def _scores(tensor: object, count: int) -> np.ndarray:
-    content = tensor.tensor_content  # type: ignore[attr-defined]
-    values = np.frombuffer(content, "<f4") if content else np.array(tensor.float_val, np.float32)  # type: ignore[attr-defined]
+def _scores(tensor: tensor_pb2.TensorProto, count: int) -> npt.NDArray[np.float64]:
+    """One score per candidate, however the server packs them; anything else is an error of its."""
+    if tensor.tensor_content:
+        values = np.frombuffer(tensor.tensor_content, "<f8" if tensor.dtype == types_pb2.DT_DOUBLE else "<f4")
+    else:
+        values = np.array(tensor.double_val or tensor.float_val)
     if len(values) != count or not np.isfinite(values).all():
         raise CallFailedError("error")
     return np.round(values.astype(float), SCORE_DECIMALS)

@@ -49,10 +49,11 @@ class FeatureService:
         callee = {step.operation: str(step.call) for step in component.steps if step.call}
         registry, log = Registry(), Log(telemetry)
         self.policies = policies(component.steps)
-        caller = Caller(
-            telemetry, log, self.policies,
-            lambda peer, status, seconds: registry.observe("client_request_duration_seconds", seconds, peer=peer, status=status),
-        )  # fmt: skip
+
+        def observe(peer: str, status: str, seconds: float) -> None:
+            registry.observe("client_request_duration_seconds", seconds, peer=peer, status=status)
+
+        caller = Caller(telemetry, log, self.policies, observe)
         # One attempt is one attempt: the plan retries, and its deadlines are not the client's.
         client = redis.from_url(addresses.cache_url, retry=Retry(NoBackoff(), 0), max_connections=256)
         self._cache = client
@@ -68,7 +69,7 @@ class FeatureService:
             "apply_rules": self._rules.apply_rules,
         }
         self._plan = Plan(component, operations, caller, log, registry)
-        self._log = log
+        self.log = log
         self.app = recommend_app(self._plan, system.components[system.users].steps[0].name, telemetry, registry)
         self.config = config_app(self.policies)
 
@@ -81,7 +82,7 @@ class FeatureService:
             except (CallFailedError, TimeoutError):
                 await asyncio.sleep(ITEMS_RETRY_S)
         self._rules.items = self._plan.items = items
-        self._log.write("INFO", "catalogue_loaded", f"{len(items['item_id'])} items")
+        self.log.write("INFO", "catalogue_loaded", f"{len(items['item_id'])} items")
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -108,6 +109,10 @@ async def serve(service: FeatureService, main: Listen, config: Listen) -> None:
     servers = [_server(service.app, main), _server(service.config, config)]
     serving = [asyncio.create_task(server.serve()) for server in servers]
     stopped = asyncio.create_task(stop.wait())
+    while not all(server.started or task.done() for server, task in zip(servers, serving, strict=True)):
+        await asyncio.sleep(0.01)
+    ports = [server.servers[0].sockets[0].getsockname()[1] for server in servers if server.started]
+    service.log.write("INFO", "ready", f"listening on {ports}", ports=ports)
     await asyncio.wait([stopped, *serving], return_when=asyncio.FIRST_COMPLETED)
     for server in servers:
         server.should_exit = True

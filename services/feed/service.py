@@ -1,4 +1,4 @@
-"""The feed job as a service: its schedule, its levers, its runs as spans, logs and metrics, and the seeding of a run."""
+"""The feed job as a service: its schedule and levers; its runs as spans, logs and metrics; the seeding of a run."""
 
 from __future__ import annotations
 

@@ -175,6 +175,8 @@ def test_3_when_a_run_was_aborted(folder: Path, capsys: pytest.CaptureFixture[st
     assert "! not graded  impossible" in printed
     assert "steady state does not hold" in printed
     assert "✓ pass  quiet" in printed
+    assert lab("--debug", "run", path, "--engine", HEALTHY, "--jobs", 1, "--no-report") == ExitCode.INTERNAL
+    assert "RunAbortedError" in capsys.readouterr().err
 
 
 def test_3_and_one_line_for_an_internal_error_with_a_way_to_see_more(
@@ -325,11 +327,11 @@ def test_recordings_are_diagnosed_graded_and_reported_later(folder: Path, capsys
 def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = Path("both.suite.yaml")
     suite.write_text("schema_version: 1\nname: both\nscenarios: [quiet.scenario.yaml, cut.scenario.yaml]\n")
-    seeds = ("--seeds", "1000-1001", "--control-seeds", "1000-1003")
+    seeds = ("--seeds", "20-21", "--control-seeds", "20-23")
     words = ("evaluate", suite, *seeds, "--engine", "constant", "--jobs", 2)
     code, document = run_json(capsys, *words, "--engine", HEALTHY)
     assert code == ExitCode.FAILED
-    assert document["seeds"] == {"faults": [1000, 1001], "controls": [1000, 1001, 1002, 1003]}
+    assert document["seeds"] == {"faults": [20, 21], "controls": [20, 21, 22, 23]}
     assert document["metrics"][HEALTHY]["false_alarm_ratio"]["n"] == 4
     assert document["confusions"][HEALTHY] == [
         {"true": "network-partition of orders->db", "said": "healthy", "cases": 2}

@@ -19,7 +19,7 @@ from lab.report import SummaryRow, render_report, write_report
 from lab.report.charts import MAX_POINTS, path_data, thinned
 from lab.report.format import quantity, scale, shortened, significant, unbroken
 from lab.report.marks import SIGNS
-from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, Entry, detailed, engine_order
+from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order
 from lab.report.svg import ticks, time_ticks
 from lab.report.waterfall import pick
 from lab.runner import run_scenario
@@ -106,7 +106,7 @@ def test_every_grade_has_a_cell(runs: list[RunDirectory], page: str) -> None:
             assert f"{engine} on {run.scenario}, seed 3: {SIGNS[verdict(grades)].word}" in tips
             for one in grades:
                 start = f"{one.grader}: {SIGNS[one.outcome].word}. Answer: {one.answer}. Expected: {one.expected}."
-                assert any(tip.startswith(shortened(start, 240).rstrip("…")) for tip in tips), start
+                assert any(tip.startswith(shortened(start, MAX_TIP).rstrip("…")) for tip in tips), start
     assert "broken was not graded here" in tips
 
 
@@ -294,6 +294,7 @@ def test_the_waterfall_of_a_component_and_of_a_control(runs: list[RunDirectory])
     assert component is not None
     assert control is not None
     assert any(row.touches for row in component.rows)
+    assert "no more common than at other times" in component.reason
     assert control.reason == "The slowest request of the run"
     longest = observed.frame("spans")["duration_s"].max()
     assert control.rows[0].duration == quantity(float(longest), "s")

@@ -27,7 +27,7 @@ class Condition(Strict):
 
     `by` is the least absolute change, `times` the least relative one (0.2: by a fifth), `z` the least
     standardised one. `steady` holds when the signal did not move that far up (or is unknown). `anywhere` scans
-    the whole recording instead of comparing the window. `abrupt` wants half of the change within 30 s of the onset.
+    the whole recording instead of comparing the window. `abrupt` wants most of the change within 30 s of the onset.
     """
 
     rises: Signal | None = None

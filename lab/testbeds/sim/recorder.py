@@ -56,9 +56,14 @@ class Recorder:
         """Adds a log line about a request (-1: about none)."""
         self.logs.append(LogRecord(time_ns, component, level, template, request, arguments))
 
-    def spans(self) -> npt.NDArray[Any]:
-        """All span sides as a structured array, in the order they were recorded."""
-        return np.frombuffer(self._buffer, dtype=_DTYPE, count=self._offset // _RECORD.size).copy()
+    @property
+    def spans_count(self) -> int:
+        """Span sides recorded so far."""
+        return self._offset // _SIZE
+
+    def spans(self, first: int = 0) -> npt.NDArray[Any]:
+        """Span sides from number `first` on as a structured array, in the order they were recorded."""
+        return np.frombuffer(self._buffer, _DTYPE, self.spans_count - first, first * _SIZE).copy()
 
 
 class NullRecorder(Recorder):

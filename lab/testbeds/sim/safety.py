@@ -28,27 +28,30 @@ class Safety:
         self._stop = stop
         self._since_ns: dict[StopWhen, int | None] = dict.fromkeys(conditions)
         self._last_ns = start_ns
+        self._seen = 0
 
     def check(self, now_ns: int) -> None:
         """Compares the SLIs of the interval since the last check with the conditions."""
         if now_ns <= self._start_ns:
             return
+        sides = self._recorder.spans(self._seen)
+        self._seen = self._recorder.spans_count
         for condition in self._conditions:
-            value = self._sli(condition.sli, now_ns)
+            value = self._sli(condition.sli, sides, now_ns)
             if value is None or not condition.holds(value):
                 self._since_ns[condition] = None
                 continue
-            since = self._since_ns[condition] = self._since_ns[condition] or self._last_ns
+            since = self._since_ns[condition]
+            since = self._since_ns[condition] = self._last_ns if since is None else since
             if (now_ns - since) / NS >= condition.for_s:
                 self._stop(f"{condition.sli} was {value:.3g} for {(now_ns - since) / NS:.0f} s")
         self._last_ns = now_ns
 
-    def _sli(self, name: str, now_ns: int) -> float | None:
+    def _sli(self, name: str, sides: np.ndarray, now_ns: int) -> float | None:
         if name == "click_through_ratio":
             counts = {metric: values for _, metric, _, values in self._clicks(now_ns)}
             shown = float(counts.get("recommendation.impression.count", np.zeros(1)).sum())
             return float(counts["recommendation.click.count"].sum()) / shown if shown else None
-        sides = self._recorder.spans()
         recent = sides[(sides["edge"] == self._entry) & (sides["side"] != SERVER) & (sides["end_ns"] > self._last_ns)]
         if not len(recent):
             return None

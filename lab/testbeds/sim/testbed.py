@@ -48,7 +48,13 @@ class SimTestbed(Testbed):
         self._contexts = ExitStack()
         self._processes: list[simpy.Process] = []
         context = WorldContext(
-            self.system, self._streams, self._start_ns, self._end_ns, self._log, self._announce
+            self.system,
+            self._streams,
+            self._start_ns,
+            self._end_ns,
+            self.scenario.load.stages[0].rate_per_s,
+            self._log,
+            self._announce,
         )
         self._world = open_world(context)
         self._state = build(self.system, self._world.operations if self._world else {})
@@ -129,7 +135,9 @@ class SimTestbed(Testbed):
                 env.process(control.pause_sometimes(env, component, self._streams, self._engine.release))
             if component.spec.kind == "job":
                 self._schedule_job(component)
-        warmup = (Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=self.scenario.load.stages[0].rate_per_s),)
+        warmup = (
+            Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=self.scenario.load.stages[0].rate_per_s),
+        )
         self._open_load("warmup", warmup, 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
         for use in (*self.scenario.decoys, *self.scenario.faults):

@@ -27,7 +27,6 @@ from lab.worlds.shop.training import Model, train
 NS = 1_000_000_000
 PAST_S = 300.0
 PAST_TICK_S = 10.0
-PAST_RATE_PER_S = 50.0
 FIRST_VERSIONS = 2
 
 
@@ -78,7 +77,7 @@ class ShopWorld:
     def _live_through_past(self, until_s: float) -> None:
         """Fills the aggregates with minutes of browsing before the run, so that it starts in equilibrium."""
         rng = self._streams.generator("past")
-        n = round(PAST_RATE_PER_S * PAST_TICK_S)
+        n = round(self._context.rate_per_s * PAST_TICK_S)
         for tick_s in np.arange(self._first_s, until_s, PAST_TICK_S):
             users = rng.choice(self.catalog.users_count, n, p=self.catalog.activity)
             times = tick_s + rng.random(n) * PAST_TICK_S

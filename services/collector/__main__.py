@@ -1,0 +1,42 @@
+"""Runs the collector: `python -m services.collector`. Environment and endpoints: services/README.md."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import redis.asyncio as redis
+import uvloop
+
+from services.collector.service import Collector, Sources
+from services.collector.statements import StatementLog
+from services.collector.store import Store
+from services.common.settings import Listen, system, variable
+
+
+def targets(text: str) -> dict[str, str]:
+    """`component=url` pairs, separated by commas."""
+    return dict(pair.split("=", 1) for pair in text.split(",") if pair)
+
+
+async def serve() -> None:
+    """Runs until a signal."""
+    topology = system()
+    kinds = {component.kind: name for name, component in topology.components.items()}
+    host = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
+    cache = redis.from_url(f"redis://:{variable('REDIS_PASSWORD')}@{host}/0", socket_timeout=2.0)
+    sources = Sources(
+        cache_name=kinds["cache"],
+        cache=cache,
+        model_name=kinds["model"],
+        model_url=variable("MODEL_STATUS_URL", "http://model:8501/v1/models/model"),
+        targets=targets(variable("SCRAPE_TARGETS", "")),
+        statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
+    )
+    collector = Collector(Store(Path(variable("DATA_DIRECTORY", "/data"))), sources, topology.scrape_interval_s)
+    await collector.serve(Listen.of("COLLECTOR_PORT", "4318"))
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())

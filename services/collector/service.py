@@ -1,0 +1,171 @@
+"""The collector's endpoints and its clock: OTLP in, samples at the ends of the run's scrape intervals, files out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import redis.asyncio as redis
+from aiohttp import web
+
+from services.collector import otlp, samples
+from services.collector.statements import StatementLog
+from services.collector.store import KINDS, Store
+from services.common.run import Run
+from services.common.settings import Listen
+
+POLL_S = 0.5
+BODY_MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where samples come from; names are the components'. `targets`: Prometheus pages by component."""
+
+    cache_name: str
+    cache: redis.Redis
+    model_name: str
+    model_url: str
+    targets: dict[str, str]
+    statements: StatementLog
+
+
+class Collector:
+    """One collector; it samples while it has a run."""
+
+    def __init__(self, store: Store, sources: Sources, scrape_interval_s: float) -> None:
+        self._store = store
+        self._sources = sources
+        self._interval_s = scrape_interval_s
+        self._run: Run | None = None
+        self._version: int | None = None
+
+    def app(self) -> web.Application:
+        """The endpoints."""
+        app = web.Application(client_max_size=BODY_MAX_BYTES)
+        app.add_routes(
+            [
+                web.post("/v1/traces", self._taker("spans", otlp.read_spans)),
+                web.post("/v1/logs", self._taker("logs", otlp.read_logs)),
+                web.post("/runs", self._start_run),
+                web.post("/flush", self._flush),
+                web.get("/files/{name}.jsonl", self._file),
+                web.get("/healthz", self._health),
+            ]
+        )
+        return app
+
+    async def serve(self, listen: Listen) -> None:
+        """Takes in and samples until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        runner = web.AppRunner(self.app(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, listen.host, listen.port).start()
+        port = runner.addresses[0][1]
+        print(json.dumps({"component": "collector", "event": "ready", "port": port}), flush=True)
+        async with aiohttp.ClientSession() as session:
+            work = [asyncio.create_task(self._sample(session)), asyncio.create_task(self._poll(session))]
+            await stop.wait()
+            for task in work:
+                task.cancel()
+        await runner.cleanup()
+        self._store.flush()
+
+    def _taker(self, kind: str, read: Callable[..., list[otlp.Record]]) -> Callable[[web.Request], Any]:
+        async def take(request: web.Request) -> web.Response:
+            is_json = request.content_type == "application/json"
+            try:
+                self._store.add(kind, read(await request.read(), is_json=is_json))
+            except otlp.BadExportError as error:
+                return web.json_response({"message": str(error)}, status=400)
+            # An empty message says that everything was accepted.
+            return web.Response(body=b"{}" if is_json else b"", content_type=request.content_type)
+
+        return take
+
+    async def _start_run(self, request: web.Request) -> web.Response:
+        """Forgets what was collected and samples at the ends of this run's intervals."""
+        try:
+            run = Run.from_json(json.loads(await request.read()))
+        except (ValueError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        self._store.clear()
+        list(self._sources.statements.read_new())
+        self._run, self._version = run, None
+        return web.json_response({"status": "ok"})
+
+    async def _flush(self, _: web.Request) -> web.Response:
+        self._store.add("statements", self._sources.statements.read_new())
+        return web.json_response(self._store.flush())
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in KINDS:
+            return web.json_response({"error": f"expected one of {', '.join(KINDS)}"}, status=404)
+        return web.FileResponse(self._store.path(name))
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _sample(self, session: aiohttp.ClientSession) -> None:
+        """Takes samples whenever an interval of the run ends."""
+        while True:
+            if self._run is None:
+                await asyncio.sleep(POLL_S)
+                continue
+            run = self._run
+            n = math.floor(run.now_s / self._interval_s) + 1
+            await asyncio.sleep(min(max(0.0, run.unix_s(n * self._interval_s) - time.time()), POLL_S))
+            if run is self._run and run.now_s >= n * self._interval_s:
+                await self._take_samples(session, n * self._interval_s)
+
+    async def _take_samples(self, session: aiohttp.ClientSession, time_s: float) -> None:
+        taken = time.time()
+        cache, scraped = await asyncio.gather(
+            samples.sample_cache(self._sources.cache_name, self._sources.cache),
+            samples.scrape(session, self._sources.targets),
+        )
+        if self._version is not None:
+            scraped.append((self._sources.model_name, "model.version", float(self._version)))
+        self._store.add(
+            "metrics",
+            (
+                {"time_s": time_s, "unix_s": taken, "component": component, "metric": metric, "value": value}
+                for component, metric, value in (*cache, *scraped)
+            ),
+        )
+
+    async def _poll(self, session: aiohttp.ClientSession) -> None:
+        """Follows the statement log and the model server's versions."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._run is None:
+                continue
+            self._store.add("statements", self._sources.statements.read_new())
+            version = await samples.served_version(session, self._sources.model_url)
+            if version is not None and version != self._version:
+                if self._version is not None:
+                    self._log_version(version)
+                self._version = version
+
+    def _log_version(self, version: int) -> None:
+        """A model server of any make says so on its status page, not in a log we could read."""
+        body = f"successfully loaded servable version {version}"
+        self._store.add(
+            "logs",
+            [
+                {
+                    "service": self._sources.model_name, "time_ns": time.time_ns(), "severity": "INFO",
+                    "event": "version_loaded", "body": body, "trace_id": "", "span_id": "", "attributes": {},
+                }
+            ],
+        )  # fmt: skip

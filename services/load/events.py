@@ -1,0 +1,50 @@
+"""Shoppers' events on their way into the database: in batches, kept until they are in."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import gevent
+import psycopg
+
+from services.load.shoppers import Event
+
+INTERVAL_S = 0.2
+RETRY_S = 0.5
+QUEUE_MAX = 200_000
+
+
+class EventWriter:
+    """Writes events over a connection of its own: shoppers' tracking is no part of the recommender."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._queue: deque[Event] = deque(maxlen=QUEUE_MAX)
+        self._connection: psycopg.Connection | None = None
+
+    def put(self, events: list[Event]) -> None:
+        """Queues events; never waits."""
+        self._queue.extend(events)
+
+    def run(self) -> None:
+        """Writes for ever."""
+        while True:
+            gevent.sleep(INTERVAL_S)
+            while self._queue:
+                batch = list(self._queue)
+                try:
+                    self._write(batch)
+                except (psycopg.Error, OSError):
+                    self._connection = None
+                    gevent.sleep(RETRY_S)
+                else:
+                    for _ in batch:
+                        self._queue.popleft()
+
+    def _write(self, batch: list[Event]) -> None:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._conninfo, connect_timeout=3, prepare_threshold=None)
+        statement = "COPY events (user_id, kind, category, log_price_eur) FROM STDIN"
+        with self._connection.transaction(), self._connection.cursor().copy(statement) as copy:
+            for event in batch:
+                copy.write_row(event)
