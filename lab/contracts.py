@@ -96,8 +96,11 @@ def _mapping(data: Any, where: str) -> Mapping[str, Any]:
 
 def _number(data: Mapping[str, Any], key: str, where: str, low: float = -math.inf, high: float = math.inf) -> float:
     value = data.get(key)
-    known = isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
-    if not known or not low <= value <= high:
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not max(low, -1e300) <= value <= min(high, 1e300)
+    ):
         raise DiagnosisError(f"{where}.{key} is {value!r}, expected a number from {low:g} to {high:g}")
     return float(value)
 

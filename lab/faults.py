@@ -75,7 +75,9 @@ def _parameters_model(name: str, function: FaultFunction) -> type[BaseModel]:
     return create_model("".join(part.title() for part in name.split("-")), __config__=config, **fields)
 
 
-def _register(name: str, boundary: Boundary | None, target: str, witnesses: tuple[Witness, ...], recovery_s: float) -> Any:
+def _register(
+    name: str, boundary: Boundary | None, target: str, witnesses: tuple[Witness, ...], recovery_s: float
+) -> Any:
     def decorate(function: FaultFunction) -> FaultFunction:
         _registered[name] = FaultType(
             name=name,

@@ -98,7 +98,7 @@ def _rounded(data: dict[str, Any]) -> dict[str, Any]:
 def _check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
     """The SLIs before the first fault or decoy must lie within the scenario's bounds."""
     scenario = loaded.scenario
-    starts = [use.at_s for use in (*scenario.faults, *scenario.decoys)]
+    starts = [fault.at_s for fault in scenario.faults] + [decoy.at_s for decoy in scenario.decoys]
     until_s = min(starts, default=scenario.duration_s)
     slis = sli_series(observed.frame("metrics"), loaded.system.users, loaded.system.entry)
     for bound in scenario.steady_state:
@@ -106,8 +106,8 @@ def _check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
         if len(before) and not bound.holds(float(before.mean())):
             wanted = f"above {bound.above:g}" if bound.above is not None else f"below {bound.below:g}"
             raise RunAbortedError(
-                f"{scenario.name}: steady state does not hold: {bound.sli} was {before.mean():.4g} before {until_s:g} s, "
-                f"expected {wanted}; no fault would show reliably. Lower the load or correct the bound."
+                f"{scenario.name}: steady state does not hold: {bound.sli} was {before.mean():.4g} before "
+                f"{until_s:g} s, expected {wanted}; no fault would show reliably. Lower the load or correct the bound."
             )
 
 

@@ -165,7 +165,9 @@ class System(Strict):
             for step in component.steps:
                 for earlier in filter(None, (step.unless, step.after)):
                     if earlier not in known:
-                        raise ValueError(f"step {step.name!r} of {name!r} refers to {earlier!r}, which is no earlier step")
+                        raise ValueError(
+                            f"step {step.name!r} of {name!r} refers to {earlier!r}, which is no earlier step"
+                        )
                 known.add(step.name)
         called = {f"{name}->{step.call}" for name, c in self.components.items() for step in c.steps if step.call}
         for link in sorted(called - set(self.links)):
@@ -174,7 +176,9 @@ class System(Strict):
             raise ValueError(f"link {link!r} is used by no step; {nearest(link, called)}")
         for link in self.links:
             if link.split("->")[1] not in self.components:
-                raise ValueError(f"link {link!r} leads to no component; {nearest(link.split('->')[1], self.components)}")
+                raise ValueError(
+                    f"link {link!r} leads to no component; {nearest(link.split('->')[1], self.components)}"
+                )
         users = [n for n, c in self.components.items() if c.kind == "users"]
         if len(users) != 1 or len(self.components[users[0]].steps) != 1:
             raise ValueError("expected exactly one component of kind 'users' with exactly one step: the entry call")

@@ -63,9 +63,7 @@ def _typed(parse: Any, pattern: str, example: str, *also: dict[str, Any]) -> Any
     return (BeforeValidator(parse), WithJsonSchema({"anyOf": [text, *also]} if also else text))
 
 
-Duration = Annotated[
-    float, Field(ge=0), *_typed(duration_s, r"^[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h)$", "30s")
-]
+Duration = Annotated[float, Field(ge=0), *_typed(duration_s, r"^[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h)$", "30s")]
 """Seconds (float); written with a unit."""
 Ratio = Annotated[
     float, *_typed(ratio, r"^[0-9]+(\.[0-9]+)?\s*%$", "30%", {"type": "number", "minimum": 0, "maximum": 1})

@@ -37,7 +37,8 @@ if [ -r "$ca_bundle" ]; then
 fi
 # No documentation and no translations, in this image nor in those built on it; dpkg's fsyncs protect nothing in a build.
 mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata \
-    --aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' \
+    --aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' --aptopt='APT::Keep-Downloaded-Packages "false"' \
+    --aptopt='Dir::Cache::pkgcache ""' --aptopt='Dir::Cache::srcpkgcache ""' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-unsafe-io \
     "$@" bookworm "$work/base.tar" ${LAB_APT_MIRROR:+"$LAB_APT_MIRROR"}

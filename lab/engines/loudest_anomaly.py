@@ -8,7 +8,7 @@ from typing import Any
 from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
 
 ALARM_Z = 12.0
-"""Below this standardised change nothing is called an anomaly; on quiet recordings the scan's maximum stays under it."""
+"""Below this standardised change nothing is called an anomaly: the scan's maximum on quiet recordings is lower."""
 
 _GUESS: dict[str, tuple[Boundary, str]] = {
     "link": (Boundary.NETWORK, "network-partition"),
@@ -37,7 +37,8 @@ def diagnose(observed: Path) -> Diagnosis:
     ranked = sorted(loudest.items(), key=lambda item: (-abs(item[1].z), item[0]))
     top = abs(ranked[0][1].z)
     return Diagnosis(
-        Verdict.FAULT, tuple(_finding(element, shift, abs(shift.z) / top, recording.system) for element, shift in ranked)
+        Verdict.FAULT,
+        tuple(_finding(element, shift, abs(shift.z) / top, recording.system) for element, shift in ranked),
     )
 
 

@@ -73,7 +73,7 @@ def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) ->
         for lag in lags
         if len(known) > 2 * lag
     ]
-    return max([*estimates, floor, 1e-12])
+    return float(max([*estimates, floor, 1e-12]))
 
 
 def scan(series: Series, floor: float = 0.0) -> Shift | None:
@@ -117,4 +117,6 @@ def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -
     baseline, observed = float(series.values[outside].mean()), float(series.values[inside].mean())
     residual = series.values - np.where(inside, observed, baseline)
     error = noise_sd(residual, floor) * np.sqrt(1 / inside.sum() + 1 / outside.sum())
-    return Shift(series.signal, series.subject, baseline, observed, float((observed - baseline) / error), onset_s, end_s)
+    return Shift(
+        series.signal, series.subject, baseline, observed, float((observed - baseline) / error), onset_s, end_s
+    )

@@ -70,11 +70,19 @@ def load_observed(directory: Path) -> Observed:
     if not (directory / "system.json").is_file():
         raise UserError(Problem("not a recording", str(directory), expected="a directory with system.json in it"))
     system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
-    tables = {name: pq.read_table(directory / f"{name}.parquet") for name in TABLES if (directory / f"{name}.parquet").is_file()}
+    tables = {
+        name: pq.read_table(directory / f"{name}.parquet")
+        for name in TABLES
+        if (directory / f"{name}.parquet").is_file()
+    }
     reference: dict[str, Any] = {}
     for path in sorted((directory / "reference").glob("*")):
-        reference[path.name] = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else pq.read_table(path)
-    return Observed(system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference)
+        reference[path.name] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else pq.read_table(path)
+        )
+    return Observed(
+        system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference
+    )
 
 
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
@@ -104,7 +112,9 @@ def _array(values: Any, kind: str) -> pa.Array:
 
 def _write_table(path: Path, table: pa.Table) -> None:
     # No metadata of pandas or of the writing library's schema: bytes must follow from content alone.
-    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", compression_level=1, store_schema=True)
+    pq.write_table(
+        table.replace_schema_metadata(None), path, compression="zstd", compression_level=1, store_schema=True
+    )
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -151,7 +151,9 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         meta = json.loads(run_file.read_text(encoding="utf-8"))
         version, sums = meta["schema_version"], meta["checksums"]
     except (ValueError, KeyError) as error:
-        raise UserError(Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")) from error
+        raise UserError(
+            Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
+        ) from error
     if version != 1:
         raise UserError(Problem("recording of another version", str(run_file), seen=str(version), expected="1"))
     if verify:
@@ -160,7 +162,9 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
             seen = sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
             if seen != expected:
                 hint = "run the scenario again: the same seed gives the same bytes"
-                raise UserError(Problem("recording was changed", str(file), seen=seen[:16], expected=expected[:16], hint=hint))
+                raise UserError(
+                    Problem("recording was changed", str(file), seen=seen[:16], expected=expected[:16], hint=hint)
+                )
     return RunDirectory(path, meta)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,7 +110,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
 
 def replay_command(entry: Entry) -> str:
     """The command that runs the same scenario with the same seed again."""
-    return f"lab run {entry.run.meta['system']}/{entry.run.scenario} --seed {entry.run.seed}"
+    return f"lab run {shlex.quote(entry.run.meta['scenario']['reference'])} --seed {entry.run.seed}"
 
 
 def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:

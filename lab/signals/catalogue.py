@@ -17,21 +17,35 @@ class SignalSpec(NamedTuple):
 CATALOGUE: Mapping[str, SignalSpec] = {
     "error_ratio": SignalSpec("ratio", "entry link", "requests of users that failed, of all"),
     "latency_p95_s": SignalSpec("s", "entry link", "95th percentile of what users waited"),
-    "click_through_ratio": SignalSpec("ratio", "component", "shown items that were clicked, by time shown, closed label windows"),
+    "click_through_ratio": SignalSpec(
+        "ratio", "component", "shown items that were clicked, by time shown, closed label windows"
+    ),
     "client_error_ratio": SignalSpec("ratio", "link", "attempts over the link that failed, seen by the caller"),
     "client_timeout_ratio": SignalSpec("ratio", "link", "attempts over the link that timed out"),
     "client_duration_p50_s": SignalSpec("s", "link", "median duration of attempts, seen by the caller"),
-    "answered_duration_p50_s": SignalSpec("s", "link", "median duration of attempts that were answered, from client spans"),
+    "answered_duration_p50_s": SignalSpec(
+        "s", "link", "median duration of attempts that were answered, from client spans"
+    ),
     "network_time_s": SignalSpec("s", "link", "the same minus the callee's median: time outside the callee"),
-    "request_transit_p50_s": SignalSpec("s", "link", "median time from the call to its start at the callee, answered or not"),
+    "request_transit_p50_s": SignalSpec(
+        "s", "link", "median time from the call to its start at the callee, answered or not"
+    ),
     "arrival_ratio": SignalSpec("ratio", "component", "requests the component handled, of attempts its callers made"),
-    "server_error_ratio": SignalSpec("ratio", "component", "requests the component answered with an error of any cause"),
-    "own_error_ratio": SignalSpec("ratio", "component", "requests that failed in the component itself, from its server spans"),
+    "server_error_ratio": SignalSpec(
+        "ratio", "component", "requests the component answered with an error of any cause"
+    ),
+    "own_error_ratio": SignalSpec(
+        "ratio", "component", "requests that failed in the component itself, from its server spans"
+    ),
     "server_duration_p50_s": SignalSpec("s", "component", "median time from arrival to answer"),
-    "self_time_mean_s": SignalSpec("s", "component", "mean time in the component itself: handling minus calls to others"),
+    "self_time_mean_s": SignalSpec(
+        "s", "component", "mean time in the component itself: handling minus calls to others"
+    ),
     "cpu_utilization_ratio": SignalSpec("ratio", "component", "busy share of its workers"),
     "cpu_throttled_ratio": SignalSpec("ratio", "component", "share of busy time spent waiting for CPU quota"),
-    "busy_time_mean_s": SignalSpec("s", "component", "worker time per request: busy share times workers over request rate"),
+    "busy_time_mean_s": SignalSpec(
+        "s", "component", "worker time per request: busy share times workers over request rate"
+    ),
     "request_rate_per_s": SignalSpec("1/s", "component", "requests handled per second"),
     "fallback_ratio": SignalSpec("ratio", "component.fallback", "requests for which the named fallback was used"),
     "cache_hit_ratio": SignalSpec("ratio", "component", "look-ups answered from the cache"),
@@ -41,16 +55,24 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "feature_drift_psi": SignalSpec(
         "1", "column", "population stability index of served values (15 s) against the training sample, by its deciles"
     ),
-    "feature_drift_ks": SignalSpec("ratio", "column", "largest distance of the cumulative shares, same windows and deciles"),
+    "feature_drift_ks": SignalSpec(
+        "ratio", "column", "largest distance of the cumulative shares, same windows and deciles"
+    ),
     "feature_out_of_range_ratio": SignalSpec(
         "ratio", "column", "rows whose value lies more than a tenth beyond the training sample's lowest or highest"
     ),
     "feature_null_ratio": SignalSpec("ratio", "column", "rows served with a null in the column"),
-    "feature_violation_ratio": SignalSpec("ratio", "column", "rows that broke the feature contract at the column, from logs"),
+    "feature_violation_ratio": SignalSpec(
+        "ratio", "column", "rows that broke the feature contract at the column, from logs"
+    ),
     "prediction_mean": SignalSpec("ratio", "component", "mean predicted click probability of items shown"),
     "calibration_ratio": SignalSpec("ratio", "component", "click-through over mean prediction, 30 s"),
     "model_auc_deficit": SignalSpec(
-        "1", "component", "AUC of the version serving at the start minus that of the serving one, re-scored on the same rows (30 s)"
+        "1",
+        "component",
+        "AUC of the version serving at the start minus that of the serving one, re-scored on the same rows (30 s)",
     ),
-    "rescore_error": SignalSpec("ratio", "component", "mean distance of logged scores from the registered model's on the same inputs"),
+    "rescore_error": SignalSpec(
+        "ratio", "component", "mean distance of logged scores from the registered model's on the same inputs"
+    ),
 }

@@ -80,10 +80,14 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
         if sample is None or name not in sample:
             continue
         edges = np.unique(np.quantile(sample[name].dropna(), np.linspace(0, 1, BUCKETS + 1)[1:-1]))
-        expected = _shares(np.bincount(np.searchsorted(edges, sample[name].dropna()), minlength=len(edges) + 1)[None, :])
+        expected = _shares(
+            np.bincount(np.searchsorted(edges, sample[name].dropna()), minlength=len(edges) + 1)[None, :]
+        )
         buckets = np.searchsorted(edges, values[~null])
         keys = bins[~null] * (len(edges) + 1) + buckets
-        counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)[: grid.count]
+        counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)[
+            : grid.count
+        ]
         counts = _rolling(counts, width)
         enough = counts.sum(axis=1) >= MIN_DRIFT_ROWS
         actual = _shares(counts)
@@ -113,7 +117,9 @@ def _predictions(observed: Observed, grid: Grid) -> Iterator[Series]:
     shown, clicked = grid.sums(bins[closed]), grid.sums(bins[closed], outcome[closed])
     yield grid.series("click_through_ratio", observed.system["entry"], ratio(clicked, shown))
     scored = ~np.isnan(score)
-    yield grid.series("prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored])))
+    yield grid.series(
+        "prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
+    )
     both = closed & scored
     width = max(1, round(RESCORE_WINDOW_S / grid.interval_s))
     observed_clicks = _rolling(grid.sums(bins[both], outcome[both]), width)

@@ -22,7 +22,7 @@ class Grid:
     def __init__(self, observed: Observed) -> None:
         self.interval_s = float(observed.system["scrape_interval_s"])
         self.count = int(observed.end_s / self.interval_s)
-        self.ends_s = np.arange(1, self.count + 1) * self.interval_s
+        self.ends_s = np.arange(1, self.count + 1, dtype=np.float64) * self.interval_s
 
     def bins(self, times_s: Array) -> Array:
         """Interval index of each time; `count` for times past the last interval."""
@@ -33,7 +33,7 @@ class Grid:
         return np.bincount(bins, weights, minlength=self.count + 1)[: self.count].astype(float)
 
     def series(self, signal: str, subject: str, values: Array) -> Series:
-        return Series(signal, subject, self.ends_s, np.asarray(values, float))
+        return Series(signal, subject, self.ends_s, np.asarray(values, np.float64))
 
 
 class _Metrics:
@@ -107,7 +107,9 @@ def _link(link: str, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
     requests = metrics.get(caller, "client.request.count", callee)
     p50 = metrics.get(caller, "client.request.duration.p50", callee)
     yield grid.series("client_error_ratio", link, ratio(metrics.get(caller, "client.error.count", callee), requests))
-    yield grid.series("client_timeout_ratio", link, ratio(metrics.get(caller, "client.timeout.count", callee), requests))
+    yield grid.series(
+        "client_timeout_ratio", link, ratio(metrics.get(caller, "client.timeout.count", callee), requests)
+    )
     yield grid.series("client_duration_p50_s", link, p50)
 
 
@@ -122,7 +124,9 @@ def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> 
     yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))
     yield grid.series("cpu_throttled_ratio", name, metrics.get(name, "process.cpu.throttled.ratio"))
     yield grid.series("request_rate_per_s", name, requests / grid.interval_s)
-    busy_s = metrics.get(name, "process.cpu.utilization") * observed.system["components"][name]["workers"] * grid.interval_s
+    busy_s = (
+        metrics.get(name, "process.cpu.utilization") * observed.system["components"][name]["workers"] * grid.interval_s
+    )
     yield grid.series("busy_time_mean_s", name, ratio(busy_s, requests))
     elsewhere = np.zeros(grid.count)
     for link in observed.system["links"]:
@@ -196,7 +200,9 @@ def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:
         {
             "transit_s": server["time_s"].to_numpy()[matched] - started_s,
             "bin": grid.bins(np.maximum(started_s, 0)),
-            "link": server["peer.service"].astype(str).to_numpy()[matched] + "->" + server["service.name"].astype(str).to_numpy()[matched],
+            "link": server["peer.service"].astype(str).to_numpy()[matched]
+            + "->"
+            + server["service.name"].astype(str).to_numpy()[matched],
         }
     )
     for link, mine in table.groupby("link"):

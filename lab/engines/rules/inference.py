@@ -84,7 +84,9 @@ class Inference:
         if condition.any:
             options = [shift for c in condition.any if (shift := self._first(c, names)) is not None]
             return max(options, key=lambda s: abs(s.z), default=None)
-        shifts = [self._scan(condition.signal, subject) for subject in self._subjects(condition.signal, condition.of, names)]
+        shifts = [
+            self._scan(condition.signal, subject) for subject in self._subjects(condition.signal, condition.of, names)
+        ]
         held = [shift for shift in shifts if shift is not None and self._moved(condition, shift)]
         return max(held, key=lambda s: abs(s.z), default=None)
 
@@ -116,7 +118,10 @@ class Inference:
                     yield self._say(because, names, shift)
 
     def _say(self, because: Because, names: Names, shift: Shift) -> str:
-        levels = {"baseline": _humanise(shift.signal, shift.baseline), "observed": _humanise(shift.signal, shift.observed)}
+        levels = {
+            "baseline": _humanise(shift.signal, shift.baseline),
+            "observed": _humanise(shift.signal, shift.observed),
+        }
         direction = "rose" if shift.change > 0 else "fell"
         detail = shift.subject.rpartition(".")[2].replace("_", " ")
         return because.says.format(**names, **levels, subject=shift.subject, detail=detail, direction=direction)
@@ -137,7 +142,9 @@ class Inference:
 
     def _contrast(self, signal: str, subject: str, window: Shift) -> Shift | None:
         series = self.signals.get(signal, subject)
-        return None if series is None else contrast(series, window.onset_s, window.end_s, self.tree.noise.get(signal, 0.0))
+        return (
+            None if series is None else contrast(series, window.onset_s, window.end_s, self.tree.noise.get(signal, 0.0))
+        )
 
     def _contrast_with(self, window: Shift) -> Callable[[str, str], Shift | None]:
         return lambda signal, subject: self._contrast(signal, subject, window)
@@ -170,4 +177,3 @@ def infer(observed: Observed, tree: Tree) -> Diagnosis:
         return Diagnosis(Verdict.FAULT, tuple(findings))
     fired: list[dict[str, Any]] = [alert for alert in observed.alerts if alert["state"] == "firing"]
     return Diagnosis(Verdict.UNSURE if fired else Verdict.HEALTHY)
-

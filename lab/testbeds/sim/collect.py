@@ -31,7 +31,7 @@ class Telemetry:
         self.state = state
         self.world = world
         self.samples: list[tuple[int, str, str, str, float]] = []
-        self._before = {name: (0, 0) for name in state.components}
+        self._before = dict.fromkeys(state.components, (0, 0))
         self._last_ns = 0
 
     def sample(self, now_ns: int) -> None:

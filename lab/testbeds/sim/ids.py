@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute  # noqa: F401  (registers pa.compute)
+import pyarrow.compute
 
 from lab.streams import Streams
 from lab.testbeds.sim.sources import Source
@@ -49,7 +49,9 @@ class Ids:
     def span_key(self, requests: Array, path: Array, edge: Array, side: Any) -> Array:
         """64-bit span ids."""
         _, low = self._halves(requests)
-        word = (path.astype(np.uint64) << np.uint64(12)) ^ ((edge.astype(np.int64) + 64).astype(np.uint64) << np.uint64(2))
+        word = (path.astype(np.uint64) << np.uint64(12)) ^ (
+            (edge.astype(np.int64) + 64).astype(np.uint64) << np.uint64(2)
+        )
         return _mix(low ^ _mix(word ^ np.asarray(side).astype(np.uint64)))
 
     def hex_array(self, keys: Array, null: Array | None = None) -> pa.Array:
@@ -61,6 +63,8 @@ class Ids:
 def _hex(words: Array) -> pa.Array:
     """(n, k) 64-bit words as n strings of 16 k hex digits."""
     count, width = words.shape
-    digits = np.ascontiguousarray(_HEX[np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(count, width * 8)])
+    digits = np.ascontiguousarray(
+        _HEX[np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(count, width * 8)]
+    )
     offsets = np.arange(count + 1, dtype=np.int32) * (16 * width)
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digits))

@@ -32,7 +32,9 @@ def columns(
     lines += [*_failed_calls(sides, state), *_statements(sides, state), *_job_runs(sides, state)]
     # Ties at one nanosecond are broken by content, never by the order of collection.
     lines.sort(key=lambda line: (line[0], line[4], line[1], line[3], line[7]))
-    times, components, severities, events, requests, subjects, durations, bodies = zip(*lines, strict=True) if lines else [()] * 8
+    times, components, severities, events, requests, subjects, durations, bodies = (
+        zip(*lines, strict=True) if lines else [()] * 8
+    )
     return {
         "time_s": (np.array(times, np.int64) - start_ns) / NS,
         "service.name": list(components),

@@ -40,14 +40,26 @@ def columns(
     series += [(component, metric, "", attribute, values) for component, metric, attribute, values in clicks]
     series += _gauges(samples, edges)
     missing = _missing(state, streams, count)
-    parts: dict[str, list[Any]] = {"time_s": [], "service.name": [], "metric": [], "peer.service": [], "attribute": [], "value": []}
+    parts: dict[str, list[Any]] = {
+        "time_s": [],
+        "service.name": [],
+        "metric": [],
+        "peer.service": [],
+        "attribute": [],
+        "value": [],
+    }
     ends_s = (edges[1:] - edges[0]) / NS
     for component, metric, peer, attribute, values in series:
         kept = ~np.isnan(values) & ~missing[component]
         size = int(kept.sum())
         parts["time_s"].append(ends_s[kept])
         parts["value"].append(values[kept])
-        for name, text in (("service.name", component), ("metric", metric), ("peer.service", peer), ("attribute", attribute)):
+        for name, text in (
+            ("service.name", component),
+            ("metric", metric),
+            ("peer.service", peer),
+            ("attribute", attribute),
+        ):
             parts[name].append(np.full(size, text or None, dtype=object))
     return {name: np.concatenate(values) for name, values in parts.items()}
 
@@ -137,7 +149,13 @@ def _jobs(sides: Array, bins: Array, edges: Array, state: SystemState) -> Iterat
         good = mine & (sides["status"] == OK)
         count = len(edges) - 1
         yield component.name, "job.run.count", "", "", np.bincount(bins[mine], minlength=count).astype(float)
-        yield component.name, "job.failure.count", "", "", np.bincount(bins[mine & ~good], minlength=count).astype(float)
+        yield (
+            component.name,
+            "job.failure.count",
+            "",
+            "",
+            np.bincount(bins[mine & ~good], minlength=count).astype(float),
+        )
         ends = np.concatenate([[edges[0]], np.sort(sides["end_ns"][good])])
         last = ends[np.searchsorted(ends, edges[1:], side="right") - 1]
         yield component.name, "job.last_success.age", "", "", (edges[1:] - last) / NS

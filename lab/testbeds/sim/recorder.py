@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 _RECORD = Struct("<qqqqhbb")
 _DTYPE = np.dtype(
-    [("request", "<i8"), ("start_ns", "<i8"), ("end_ns", "<i8"), ("path", "<i8"), ("edge", "<i2"), ("status", "i1"), ("side", "i1")]
+    [
+        ("request", "<i8"),
+        ("start_ns", "<i8"),
+        ("end_ns", "<i8"),
+        ("path", "<i8"),
+        ("edge", "<i2"),
+        ("status", "i1"),
+        ("side", "i1"),
+    ]
 )
 _SIZE = _RECORD.size
 assert _DTYPE.itemsize == _SIZE

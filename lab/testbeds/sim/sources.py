@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lab.streams import Streams, lognormal_parameters
-from lab.testbeds.sim.state import NS, ComponentState, Edge
 from lab.scenario.model import Stage
+from lab.streams import Streams, lognormal_parameters
+from lab.testbeds.sim.state import NS, Edge
 
 Draws = tuple[list[int], list[int], list[int], frozenset[int]]
 """Of one hop: service time, request passage and response passage in ns by request number; requests that fail there
@@ -22,7 +22,9 @@ class Source:
     `base + n` is request n's number across all streams; `data` is what the world keeps per stream.
     """
 
-    def __init__(self, name: str, index: int, times_ns: list[int], streams: Streams, *, count: int | None = None) -> None:
+    def __init__(
+        self, name: str, index: int, times_ns: list[int], streams: Streams, *, count: int | None = None
+    ) -> None:
         self.name = name
         self.times_ns = times_ns
         self.count = len(times_ns) if count is None else count
@@ -53,7 +55,10 @@ class Source:
             return [0] * self.count
         mu, sigma = lognormal_parameters(mean, cv)
         rng = self._streams.generator(self.name, what, _hop(edge), path)
-        return np.rint(np.exp(mu + sigma * rng.standard_normal(self.count)) * NS).astype(np.int64).tolist()
+        times_ns: list[int] = (
+            np.rint(np.exp(mu + sigma * rng.standard_normal(self.count)) * NS).astype(np.int64).tolist()
+        )
+        return times_ns
 
     def uniform(self, what: str, edge: Edge, path: int) -> list[float]:
         """Uniform numbers on [0, 1) for one purpose on one hop."""
@@ -76,9 +81,7 @@ def _hop(edge: Edge) -> str:
     return f"{edge.link.name}:{edge.name}"
 
 
-def arrival_times_ns(
-    stages: tuple[Stage, ...], start_s: float, wobble: float, rng: np.random.Generator
-) -> list[int]:
+def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, rng: np.random.Generator) -> list[int]:
     """Poisson arrivals of a wobbling load: the stage's rate times a slow random factor around 1.
 
     The wobble is a sum of three sines with random phases and periods of 40 to 200 s, so that its relative
@@ -93,4 +96,5 @@ def arrival_times_ns(
     intensity = rates * np.clip(1 + wobble * waves * np.sqrt(2 / 3), 0.1, None)
     counts = rng.poisson(intensity)
     times = np.sort(np.repeat(edges, counts) + rng.random(int(counts.sum())))
-    return np.rint(times[times < end_s] * NS).astype(np.int64).tolist()
+    arrivals_ns: list[int] = np.rint(times[times < end_s] * NS).astype(np.int64).tolist()
+    return arrivals_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lab.topology import Component, Link, Step, System
 
@@ -50,8 +50,8 @@ class ComponentState:
     """
 
     __slots__ = (
-        "busy_ns", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name", "slow", "spec", "steps", "stopped", "stretch",
-        "throttled_ns", "workers",
+        "busy_ns", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name", "slow", "spec", "steps",
+        "stopped", "stretch", "throttled_ns", "workers",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, spec: Component) -> None:
@@ -99,7 +99,7 @@ class RunStep:
     after_mask: int
     bit: int
     continues: bool
-    is_call: ClassVar[bool] = False
+    is_call: ClassVar[Literal[False]] = False
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Edge:
     extra_ns: int = 0
     mean_service_s: float = 0.0
     cv_service: float = 0.0
-    is_call: ClassVar[bool] = True
+    is_call: ClassVar[Literal[True]] = True
 
 
 @dataclass(slots=True)

@@ -140,7 +140,8 @@ class SimTestbed(Testbed):
         )
         self._open_load("warmup", warmup, 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
-        for use in (*self.scenario.decoys, *self.scenario.faults):
+        uses: list[FaultUse | DecoyUse] = [*self.scenario.decoys, *self.scenario.faults]
+        for use in uses:
             if use.id != self._without:
                 self._schedule_use(use)
 

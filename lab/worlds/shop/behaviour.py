@@ -48,7 +48,7 @@ class Missions:
     def at(self, users: Array, times_s: Array) -> Array:
         """Mission category of each (user, time)."""
         mission = self._category[np.searchsorted(self._keys, users * _FAR_S + times_s, side="right") - 1]
-        return (mission + self._turned[users]) % len(CATEGORIES)
+        return np.asarray((mission + self._turned[users]) % len(CATEGORIES))
 
     def change(self, value: Mapping[str, Any] | None, streams: Streams) -> None:
         """Turns a `fraction` of the users to other categories; None turns them back."""
@@ -110,10 +110,10 @@ class InterestAggregate:
 
     def add(self, users: Array, categories: Array, log_prices: Array, ages_s: Array, weight: float) -> None:
         """Counts events that happened `ages_s` before the aggregate's time; all arrays have the same length."""
-        weight = weight * np.exp(-ages_s / MEMORY_S)
-        np.add.at(self.counts, (users, categories), weight)
-        np.add.at(self.price_sum, users, weight * log_prices)
-        np.add.at(self.price_weight, users, weight)
+        weights = weight * np.exp(-ages_s / MEMORY_S)
+        np.add.at(self.counts, (users, categories), weights)
+        np.add.at(self.price_sum, users, weights * log_prices)
+        np.add.at(self.price_weight, users, weights)
 
     def columns(self) -> dict[str, Array]:
         """The feed-owned feature columns, one value per user."""

@@ -33,7 +33,9 @@ class ShopRequests:
         def draws(what: str) -> np.random.Generator:
             return streams.generator(name, what)
 
-        self.users = np.searchsorted(np.cumsum(catalog.activity), draws("users").random(n)).clip(0, catalog.users_count - 1)
+        self.users = np.searchsorted(np.cumsum(catalog.activity), draws("users").random(n)).clip(
+            0, catalog.users_count - 1
+        )
         self.users_list: list[int] = self.users.tolist()
         self.candidate_draws = draws("candidates").random((n, STRATA), dtype=np.float32)
         self.click_draws = draws("clicks").random((n, len(POSITION_BIAS)))

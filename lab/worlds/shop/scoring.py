@@ -1,4 +1,4 @@
-"""From answered requests to pages shown and clicks: candidates, model scores, rules, true clicks, the prediction log."""
+"""From answered requests to pages shown and clicks: candidates, scores, rules, true clicks, the prediction log."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ class ShownLog:
                 "item_id": shown.ravel(),
                 "position": np.tile(np.arange(1, PAGE + 1), len(n)),
                 "model_version": np.full(len(n) * PAGE, version),
-                "score": np.take_along_axis(score, positions, axis=1).ravel() if version else np.full(len(n) * PAGE, np.nan),
+                "score": np.take_along_axis(score, positions, axis=1).ravel()
+                if version
+                else np.full(len(n) * PAGE, np.nan),
                 "clicked": clicked.ravel(),
                 "delay_s": delay_s.ravel(),
                 "inputs": np.where(np.repeat(logged, PAGE)[:, None], kept.reshape(-1, len(INPUT_NAMES)), np.nan),
@@ -117,7 +119,7 @@ class ShownLog:
         return self._edges[block]
 
     def take_clicks(self, until_ns: int) -> tuple[Array, Array, Array]:
-        """(users, items, ages in seconds) of clicks that have happened by now and were not taken before, in order of time."""
+        """(users, items, ages in seconds) of clicks made by now and not taken before, in order of time."""
         due = np.flatnonzero(self._clicks_ns <= until_ns)
         due = due[np.argsort(self._clicks_ns[due], kind="stable")]
         taken, ages_s = self._clicks[due], (until_ns - self._clicks_ns[due]) / NS

@@ -55,7 +55,7 @@ class Model:
         logit = np.full(inputs.shape[:-1], self.intercept)
         for i, (mean, scale, weight) in enumerate(zip(self.mean, self.scale, self.weights, strict=True)):
             logit += (inputs[..., i] - mean) / scale * weight
-        return np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS)
+        return np.asarray(np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS))
 
     def papers(self, version: int) -> dict[str, Any]:
         """The registry entry; the same fields for every version."""

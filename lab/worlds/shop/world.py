@@ -146,7 +146,13 @@ class ShopWorld:
         elif n in data.broken:
             column, message = data.broken[n]
             self._context.log(
-                now_ns, visit.component.name, "ERROR", "feature_contract_violation", visit.source.base + n, column, message
+                now_ns,
+                visit.component.name,
+                "ERROR",
+                "feature_contract_violation",
+                visit.source.base + n,
+                column,
+                message,
             )
             return ERROR
         return OK

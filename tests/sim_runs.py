@@ -1,0 +1,107 @@
+"""Small scenarios for tests of the embedded testbed: written, loaded and run in one call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lab.recording.observed import Observed
+from lab.scenario import LoadedScenario, load_scenario
+from lab.testbeds.sim import SimTestbed
+
+Use = Mapping[str, Any]
+"""A fault or decoy as in a scenario file, without its id."""
+
+NAME = "needle-in-a-haystack"
+
+FAULTS: Mapping[str, Use] = {
+    "schema-corruption renames": {
+        "type": "schema-corruption", "target": "db", "with": {"column": "age_years", "change": "rename"},
+    },
+    "schema-corruption retypes to text": {
+        "type": "schema-corruption", "target": "db", "with": {"column": "avg_order_value_eur", "change": "retype"},
+    },
+    "schema-corruption retypes to integer": {
+        "type": "schema-corruption", "target": "db",
+        "with": {"column": "discount_share_ratio", "change": "retype", "to": "integer"},
+    },
+    "schema-corruption rescales": {
+        "type": "schema-corruption", "target": "db", "with": {"column": "avg_order_value_eur", "change": "rescale"},
+    },
+    "schema-corruption nulls, mild": {
+        "type": "schema-corruption", "target": "db",
+        "with": {"column": "recent_price_eur", "change": "null", "fraction": "30%"},
+    },
+    "network-partition": {"type": "network-partition", "target": "features->db"},
+    "network-partition, mild": {
+        "type": "network-partition", "target": "features->model", "with": {"fraction": "30%"},
+    },
+    "network-partition, one way": {
+        "type": "network-partition", "target": "features->rules", "with": {"direction": "response"},
+    },
+    "network-latency": {"type": "network-latency", "target": "features->model"},
+    "network-latency, mild": {
+        "type": "network-latency", "target": "features->db", "with": {"latency": "15ms", "jitter": "3ms"},
+    },
+    "stale-cache": {"type": "stale-cache", "target": "cache"},
+    "stale-cache, mild": {"type": "stale-cache", "target": "cache", "with": {"fraction": "40%"}},
+    "feed-stall": {"type": "feed-stall", "target": "feed"},
+    "feed-stall, mild": {"type": "feed-stall", "target": "feed", "with": {"delay": "20s"}},
+    "model-regression": {"type": "model-regression", "target": "model"},
+    "model-regression, mild": {"type": "model-regression", "target": "model", "with": {"corrupted": "80%"}},
+    "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
+    "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
+}  # fmt: skip
+"""Every registered fault, by default and mild, on the recommender."""
+
+DECOYS: Mapping[str, Use] = {
+    "deploy": {"type": "deploy", "target": "model"},
+    "traffic-surge": {"type": "traffic-surge", "target": "shoppers", "with": {"rate": "10/s"}},
+    "schema-migration": {"type": "schema-migration", "target": "db"},
+}
+"""Every registered decoy on the recommender."""
+
+
+def text(
+    *,
+    name: str = NAME,
+    system: str = "recommender",
+    duration_s: float = 90,
+    rate_per_s: float = 20,
+    faults: Sequence[Use] = (),
+    decoys: Sequence[Use] = (),
+    **more: Any,
+) -> str:
+    """A scenario file. Faults get the ids f1, f2…, decoys d1, d2…, unless they have one."""
+    content = {
+        "schema_version": 1,
+        "name": name,
+        "system": system,
+        "duration": f"{duration_s}s",
+        "load": {"stages": [{"for": f"{duration_s}s", "rate": f"{rate_per_s}/s"}]},
+        "faults": [{"id": f"f{i}", **use} for i, use in enumerate(faults, 1)],
+        "decoys": [{"id": f"d{i}", **use} for i, use in enumerate(decoys, 1)],
+        **more,
+    }
+    return json.dumps(content, indent=1)
+
+
+def scenario(directory: Path, **content: Any) -> LoadedScenario:
+    """Writes and loads a scenario."""
+    path = directory / f"{content.get('name', NAME)}.scenario.yaml"
+    path.write_text(text(**content), encoding="utf-8")
+    return load_scenario(path)
+
+
+def observe(loaded: LoadedScenario, seed: int = 1, *, without: str | None = None) -> Observed:
+    """Runs a scenario (or its twin) and returns what could be observed."""
+    return SimTestbed(loaded, seed, without=without).run()
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """SHA-256 of each file under a directory by its relative path."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
