@@ -30,16 +30,21 @@ pip_setting() { # NAME VARIABLE'S VALUE
     [ ! -r "$ca_bundle" ] || echo "cert = /etc/ssl/host-ca.crt"
 } >"$work/pip.conf"
 
-set -- --customize-hook="upload $work/pip.conf /etc/pip.conf"
+# As Debian's own container images have it: no package files, caches or translations stay in a layer.
+cat >"$work/small.conf" <<'CONF'
+Acquire::Languages "none";
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin"; };
+CONF
+
+set -- --customize-hook="upload $work/pip.conf /etc/pip.conf" \
+    --customize-hook="upload $work/small.conf /etc/apt/apt.conf.d/small"
 if [ -r "$ca_bundle" ]; then
     install -m 644 "$ca_bundle" "$work/host-ca.crt"
     set -- "$@" --customize-hook="upload $work/host-ca.crt /etc/ssl/host-ca.crt"
 fi
-# No documentation and no translations, in this image nor in those built on it; dpkg's fsyncs protect nothing in a build.
+# No documentation either, in this image nor in those built on it; dpkg's fsyncs protect nothing in a build.
 mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata \
-    --aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' --aptopt='APT::Keep-Downloaded-Packages "false"' \
-    --aptopt='Dir::Cache::pkgcache ""' --aptopt='Dir::Cache::srcpkgcache ""' \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-unsafe-io \
+    --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$@" bookworm "$work/base.tar" ${LAB_APT_MIRROR:+"$LAB_APT_MIRROR"}
 docker import --change 'CMD ["bash"]' "$work/base.tar" "$tag" >/dev/null

@@ -10,27 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from lab.contracts import TrueDecoy, TrueFault, Truth
-from lab.errors import UserError, nearest
 from lab.faults import FaultType, Witness, fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
+from lab.testbeds.elements import check_element
 from lab.topology import System
 
 if TYPE_CHECKING:
     from lab.scenario import DecoyUse, FaultUse, LoadedScenario, Scenario
-
-_PROCESSES = frozenset({"service", "database", "cache", "model", "job"})
-# The first word of a lever's name decides which elements have it.
-_ELEMENT_KINDS: Mapping[str, frozenset[str]] = {
-    "link": frozenset({"link"}),
-    "component": _PROCESSES,
-    "table": frozenset({"database"}),
-    "feed": frozenset({"job"}),
-    "cache": frozenset({"cache"}),
-    "model": frozenset({"model"}),
-    "config": _PROCESSES,
-    "population": frozenset({"users"}),
-    "changes": _PROCESSES | {"users"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +50,17 @@ class PlanTestbed(Testbed):
 
     def read(self, lever: str, element: str) -> Value:
         """The value last written, else the neutral one."""
-        self._check(lever, element, LEVERS)
+        check_element(self.system, lever, element, LEVERS)
         return self._values.get((lever, element), self._neutral(lever, element))
 
     def write(self, lever: str, element: str, value: Value) -> None:
         """Remembers the value."""
-        self._check(lever, element, LEVERS)
+        check_element(self.system, lever, element, LEVERS)
         self._values[lever, element] = value
 
     def act(self, act: str, element: str, value: Value) -> None:
         """Writes the act down."""
-        self._check(act, element, ACTS)
+        check_element(self.system, act, element, ACTS)
         self.acts.append(PlannedAct(self.now_s, act, element, value, "act"))
 
     def journal(self, event: str, undo: Undo, value: Value) -> None:
@@ -84,21 +70,6 @@ class PlanTestbed(Testbed):
         elif event == "reverted":
             self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, value, "revert"))
 
-    def _check(self, lever: str, element: str, known: Mapping[str, str]) -> None:
-        if lever not in known:
-            raise UserError(f"unknown lever {lever!r}; {nearest(lever, known)}")
-        family = lever.split(".", maxsplit=1)[0]
-        name, table = _split(family, element)
-        kinds = self.system.elements()
-        if name not in kinds:
-            raise UserError(f"{lever} on {element!r}: {self.system.name!r} has no {name!r}; {nearest(name, kinds)}")
-        if kinds[name] not in _ELEMENT_KINDS[family]:
-            fitting = " or ".join(sorted(_ELEMENT_KINDS[family]))
-            raise UserError(f"{lever} on {element!r}: {name!r} is of kind {kinds[name]}, not {fitting}")
-        if family == "table" and table not in self.system.components[name].tables:
-            tables = self.system.components[name].tables
-            raise UserError(f"{lever} on {element!r}: {name!r} has no table {table!r}; {nearest(table, tables)}")
-
     def _neutral(self, lever: str, element: str) -> Value:
         if lever == "model.deploy":
             return {"version": 1}
@@ -106,18 +77,6 @@ class PlanTestbed(Testbed):
             component, _, key = element.partition("/")
             return {"value": _configured(self.system.components[component], key)}
         return None
-
-
-def _split(family: str, element: str) -> tuple[str, str]:
-    """The element of the system that a lever's element belongs to, and the table where there is one."""
-    if family == "table":
-        component, _, table = element.partition("/")
-        return component, table.split(".")[0]
-    if family == "config":
-        return element.partition("/")[0], ""
-    if family == "population":
-        return element.partition(".")[0], ""
-    return element, ""
 
 
 def _configured(value: Any, key: str) -> Value:

@@ -19,7 +19,6 @@ from lab.worlds.shop.history import browse_prices
 from services.common.run import Run, active_catalog
 
 PAST_TICK_S = 10.0
-PAST_RATE_PER_S = 40.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def lived_through(shoppers: Shoppers, run: Run) -> InterestAggregate:
     catalog = shoppers.catalog
     aggregate = InterestAggregate(catalog)
     rng = shoppers.streams.generator("past")
-    n = round(PAST_RATE_PER_S / run.time_scale * PAST_TICK_S)
+    n = round(run.stages[0][1] / run.time_scale * PAST_TICK_S)
     for tick_s in np.arange(run.first_s, -run.warmup_s, PAST_TICK_S):
         users = rng.choice(catalog.users_count, n, p=catalog.activity)
         times_s = tick_s + rng.random(n) * PAST_TICK_S
@@ -51,5 +50,6 @@ def lived_through(shoppers: Shoppers, run: Run) -> InterestAggregate:
         interest = true_interest(catalog, shoppers.missions, users, times_s)
         categories = browsed_categories(interest, rng.random((n, BROWSED_PER_REQUEST)))
         prices = browse_prices(catalog, users, rng.standard_normal((n, BROWSED_PER_REQUEST)))
-        aggregate.add(np.repeat(users, BROWSED_PER_REQUEST), categories.ravel(), prices.ravel(), 1.0)
+        ages_s = np.repeat(tick_s + PAST_TICK_S - times_s, BROWSED_PER_REQUEST)
+        aggregate.add(np.repeat(users, BROWSED_PER_REQUEST), categories.ravel(), prices.ravel(), ages_s, 1.0)
     return aggregate

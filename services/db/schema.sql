@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS events (
     category integer NOT NULL,
     log_price_eur double precision NOT NULL,
     is_aggregated boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL DEFAULT now()
+    occurred_at timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_new ON events (event_id) WHERE NOT is_aggregated;
 

@@ -78,9 +78,11 @@ class Job:
             aggregate, before = await tables.read_state(connection, self._catalog, comment)
             now = datetime.now(UTC)
             aggregate.decay((now - before).total_seconds() * self._time_scale())
+            ages_s = np.maximum(0.0, now.timestamp() - events.times_s) * self._time_scale()
             for is_click, weight in ((False, 1.0), (True, CLICK_WEIGHT)):
                 chosen = events.is_click == is_click
-                aggregate.add(events.users[chosen], events.categories[chosen], events.log_prices[chosen], weight)
+                users, categories, prices = events.users[chosen], events.categories[chosen], events.log_prices[chosen]
+                aggregate.add(users, categories, prices, ages_s[chosen], weight)
             await tables.write_columns(connection, aggregate, now, comment)
             touched = work.touched | set(np.unique(events.users).tolist())
             rows = await tables.read_rows(connection, sorted(touched), comment)

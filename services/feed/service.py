@@ -60,7 +60,11 @@ class FeedService:
         await site.start()
         self._log.write("INFO", "ready", f"listening on {runner.addresses[0][1]}", port=runner.addresses[0][1])
         schedule = asyncio.create_task(self._schedule())
-        await stop.wait()
+        stopped = asyncio.create_task(stop.wait())
+        # A schedule that ends has failed, and its failure ends the service.
+        await asyncio.wait([schedule, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if schedule.done():
+            schedule.result()
         schedule.cancel()
         await runner.cleanup()
 
@@ -84,7 +88,7 @@ class FeedService:
 
     async def _schedule(self) -> None:
         """A run every period; a delayed one starts later, and skips while behind; a frozen one does not start."""
-        await self.seed_first()
+        await self._seed_first()
         while True:
             self._restarted.clear()
             started_s = self._run.unix_s(-self._run.warmup_s) if self._run else time.time()
@@ -193,7 +197,7 @@ class FeedService:
             await seed(connection, shoppers.catalog, await asyncio.to_thread(lived_through, shoppers, run))
         await self._cache.flushdb()
 
-    async def seed_first(self) -> None:
+    async def _seed_first(self) -> None:
         """Sees to it that there is a shop before the first run; tries until it succeeds."""
         some_run = Run(seed=0, start_unix_s=time.time(), duration_s=1.0, warmup_s=0.0, stages=((1.0, 1.0),))
         while True:

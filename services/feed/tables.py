@@ -22,24 +22,32 @@ _STATE = "feed_state (user_id, counts, price_sum, price_weight, views_recent_cou
 
 
 class Events(NamedTuple):
-    """Events in the order they were written: who, what kind, which category, at which log price."""
+    """Events in the order they were written: who, what kind, which category, at which log price, when (Unix s)."""
 
     users: Array
     is_click: Array
     categories: Array
     log_prices: Array
+    times_s: Array
 
 
 async def take_events(connection: Connection, comment: str) -> Events:
     """Marks the new events as aggregated and returns them."""
     cursor = await connection.execute(
         "WITH taken AS (UPDATE events SET is_aggregated = true WHERE NOT is_aggregated "
-        "RETURNING event_id, user_id, kind = 'click' AS is_click, category, log_price_eur) "
-        f"SELECT user_id, is_click, category, log_price_eur FROM taken ORDER BY event_id {comment}"
+        "RETURNING event_id, user_id, kind = 'click' AS is_click, category, log_price_eur, occurred_at) "
+        "SELECT user_id, is_click, category, log_price_eur, extract(epoch FROM occurred_at) "
+        f"FROM taken ORDER BY event_id {comment}"
     )
     rows = await cursor.fetchall()
-    users, clicks, categories, prices = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Events(np.array(users, int), np.array(clicks, bool), np.array(categories, int), np.array(prices, float))
+    users, clicks, categories, prices, times_s = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return Events(
+        np.array(users, int),
+        np.array(clicks, bool),
+        np.array(categories, int),
+        np.array(prices, float),
+        np.array(times_s, float),
+    )
 
 
 async def read_state(connection: Connection, catalog: Catalog, comment: str) -> tuple[InterestAggregate, datetime]:

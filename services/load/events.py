@@ -44,7 +44,7 @@ class EventWriter:
     def _write(self, batch: list[Event]) -> None:
         if self._connection is None:
             self._connection = psycopg.connect(self._conninfo, connect_timeout=3, prepare_threshold=None)
-        statement = "COPY events (user_id, kind, category, log_price_eur) FROM STDIN"
+        statement = "COPY events (user_id, kind, category, log_price_eur, occurred_at) FROM STDIN"
         with self._connection.transaction(), self._connection.cursor().copy(statement) as copy:
             for event in batch:
                 copy.write_row(event)

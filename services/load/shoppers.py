@@ -6,6 +6,7 @@ Nothing here sends or waits. The draws are those of the simulator: same streams,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ class Event(NamedTuple):
     kind: str
     category: int
     log_price_eur: float
+    occurred_at: datetime
 
 
 class Click(NamedTuple):
@@ -104,7 +106,8 @@ class ArrivalStream:
         categories = browsed_categories(self._interest(n), draws.browse_draws[n : n + 1])[0].tolist()
         prices = browse_prices(self._crowd.shoppers.catalog, users, draws.price_draws[n : n + 1])[0].tolist()
         user = self.user_id(n)
-        return [Event(user, "view", *seen) for seen in zip(categories, prices, strict=True)]
+        now = datetime.now(UTC)
+        return [Event(user, "view", *seen, now) for seen in zip(categories, prices, strict=True)]
 
     def clicks(self, n: int, shown: list[int]) -> list[Click]:
         """The clicks that the items shown earn, by the true click function, within the label window."""
@@ -121,7 +124,7 @@ class ArrivalStream:
         """The event of a click."""
         items = self._crowd.shoppers.catalog.items
         category, price_eur = items["category"][click.item_id], items["price_eur"][click.item_id]
-        return Event(self.user_id(n), "click", int(category), float(np.log(price_eur)))
+        return Event(self.user_id(n), "click", int(category), float(np.log(price_eur)), datetime.now(UTC))
 
     def _one(self, n: int) -> Array:
         return self._data.users[n : n + 1]

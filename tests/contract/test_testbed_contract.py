@@ -220,14 +220,14 @@ def test_an_act_that_does_not_exist_is_refused(testbed: Testbed, act: str, eleme
         testbed.act(act, element, None)
 
 
-def test_a_column_that_does_not_exist_is_refused_on_the_simulator_and_nothing_changes(tmp_path: Path) -> None:
+def test_a_column_that_does_not_exist_is_refused_on_the_simulator_and_changes_nothing(tmp_path: Path) -> None:
     testbed = SimTestbed(scenario(tmp_path, duration_s=30, rate_per_s=5), 1)
     with pytest.raises(UserError, match="did you mean 'age_years'"):
         testbed.table("db", "users").change_column("age_year", "null", fraction=1.0).__enter__()
     with pytest.raises(UserError, match="did you mean 'age_years'"):
         testbed.population("shoppers").shift("age_year", 2.0).__enter__()
     assert testbed.read("table.column", "db/users.age_years") is None
-    assert testbed.journal_entries == []
+    assert [entry["event"] for entry in testbed.journal_entries] == ["intent", "reverted"]
 
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:

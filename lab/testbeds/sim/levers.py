@@ -9,7 +9,7 @@ from lab.errors import UserError
 from lab.testbeds.sim.state import ComponentState, SystemState, to_ns
 from lab.worlds.base import World
 
-HOLDING = {"component.pause": "pause", "table.lock": "lock"}
+HOLDING = frozenset({"component.pause", "table.lock"})
 
 
 class SimLevers:
@@ -36,7 +36,7 @@ class SimLevers:
         if lever == "config.set":
             return {"value": self._config(element)[1]}
         if lever in HOLDING:
-            return True if HOLDING[lever] in self._component(element).holds else None
+            return True if f"{lever} {element}" in self._component(element).holds else None
         if lever in {"component.slow", "component.limit"}:
             return getattr(self._component(element), name)
         if lever == "component.stop":
@@ -53,7 +53,7 @@ class SimLevers:
         elif lever == "config.set":
             self._configure(element, value["value"])
         elif lever in HOLDING:
-            self._hold(self._component(element), HOLDING[lever], bool(value))
+            self._hold(self._component(element), f"{lever} {element}", bool(value))
         elif lever in {"component.slow", "component.limit"}:
             component = self._component(element)
             setattr(component, name, value)
@@ -63,8 +63,7 @@ class SimLevers:
         elif family == "feed" or lever in {"table.slow", "population.surge", "population.bots"}:
             self._values[lever, element] = value
             if lever == "table.slow":
-                for edge in self._state.edges_into(self._component(element).name):
-                    edge.extra_ns = to_ns(value["seconds"]) if value else 0
+                self._slow_statements(self._component(element).name)
             elif family == "population":
                 self._surge(name, value)
         else:
@@ -98,6 +97,15 @@ class SimLevers:
             component.holds.discard(reason)
             if not component.holds:
                 self._release(component)
+
+    def _slow_statements(self, database: str) -> None:
+        """Every statement takes longer by what its slowed tables add together."""
+        extra_ns = 0
+        for (lever, element), value in self._values.items():
+            if lever == "table.slow" and value and self._component(element).name == database:
+                extra_ns += to_ns(value["seconds"])
+        for edge in self._state.edges_into(database):
+            edge.extra_ns = extra_ns
 
     def _config(self, element: str) -> tuple[Any, Any]:
         """(edge, value) of a configuration key `component/steps.<step>.<timeout_s|retries|backoff_s>`."""

@@ -85,8 +85,9 @@ def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, r
     """Poisson arrivals of a wobbling load: the stage's rate times a slow random factor around 1.
 
     The wobble is a sum of three sines with random phases and periods of 40 to 200 s, so that its relative
-    standard deviation is `wobble`.
+    standard deviation is `wobble`. A longer load begins with the same arrivals as a shorter one.
     """
+    within_second = np.random.Generator(rng.bit_generator.jumped())
     end_s = start_s + sum(stage.for_s for stage in stages)
     edges = np.arange(start_s, end_s, 1.0)
     rates = np.repeat([s.rate_per_s for s in stages], [max(1, round(s.for_s)) for s in stages])[: len(edges)]
@@ -95,6 +96,6 @@ def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, r
     waves = np.sin(2 * np.pi * edges[:, None] / periods + phases).sum(axis=1)
     intensity = rates * np.clip(1 + wobble * waves * np.sqrt(2 / 3), 0.1, None)
     counts = rng.poisson(intensity)
-    times = np.sort(np.repeat(edges, counts) + rng.random(int(counts.sum())))
+    times = np.sort(np.repeat(edges, counts) + within_second.random(int(counts.sum())))
     arrivals_ns: list[int] = np.rint(times[times < end_s] * NS).astype(np.int64).tolist()
     return arrivals_ns

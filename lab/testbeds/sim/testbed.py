@@ -9,11 +9,12 @@ from typing import Any
 import simpy
 
 from lab.faults import fault_type
-from lab.levers import Testbed, Undo, Value
+from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.scenario.model import DecoyUse, FaultUse, Stage
 from lab.streams import Streams
+from lab.testbeds.elements import check_element
 from lab.testbeds.sim import control
 from lab.testbeds.sim.collect import Telemetry, collect
 from lab.testbeds.sim.engine import RequestEngine
@@ -66,12 +67,15 @@ class SimTestbed(Testbed):
     # The lever table.
 
     def read(self, lever: str, element: str) -> Value:
+        check_element(self.system, lever, element, LEVERS)
         return self._levers.read(lever, element, self._env.now)
 
     def write(self, lever: str, element: str, value: Value) -> None:
+        check_element(self.system, lever, element, LEVERS)
         self._levers.write(lever, element, value, self._env.now)
 
     def act(self, act: str, element: str, value: Value) -> None:
+        check_element(self.system, act, element, ACTS)
         if act == "changes.announce":
             self._announce(self._env.now, element, value["kind"], value["summary"])
         else:

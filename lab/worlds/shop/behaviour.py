@@ -29,18 +29,20 @@ _FAR_S = 1e6
 
 
 class Missions:
-    """Which category each user is after at each time: exponential lengths, drawn in proportion to taste."""
+    """Which category each user is after at each time: exponential lengths, drawn in proportion to taste.
+
+    A later end adds missions and changes none.
+    """
 
     def __init__(self, catalog: Catalog, streams: Streams, start_s: float, end_s: float) -> None:
-        rng = streams.generator("missions")
         n = catalog.users_count
         expected = (end_s - start_s) / MISSION_MEAN_S
         count = int(expected + 8 * np.sqrt(expected) + 16)
-        gaps = rng.exponential(MISSION_MEAN_S, (n, count))
+        gaps = streams.generator("missions", "lengths").exponential(MISSION_MEAN_S, (count, n)).T
         starts = start_s + np.cumsum(gaps, axis=1) - gaps
         starts[:, 0] = -_FAR_S / 4
         self._keys = (np.arange(n)[:, None] * _FAR_S + starts).ravel()
-        picked = rng.random((n, count))
+        picked = streams.generator("missions", "categories").random((count, n)).T
         self._category = (picked[:, :, None] > np.cumsum(catalog.taste, axis=1)[:, None, :-1]).sum(axis=2).ravel()
         self._turned = np.zeros(n, np.int64)
         self.changed: Mapping[str, Any] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.errors import UserError, nearest
 from lab.streams import Streams
 from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES, ContractViolationError, parse_value
 
@@ -34,6 +35,8 @@ class FeatureTable:
         if value is None:
             self.changes.pop(column, None)
         else:
+            if value["change"] != "add" and column not in INDEX:
+                raise UserError(f"the feature table has no column {column!r}; {nearest(column, NAMES)}")
             self.changes[column] = value
         self.refresh()
 

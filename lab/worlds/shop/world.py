@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.errors import UserError, nearest
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import WorldContext
 from lab.worlds.shop import reference
@@ -50,7 +51,9 @@ class ShopWorld:
         self._model_name, self._cache_name, self._table_name = roles["predict"], roles["read_entry"], roles["read_row"]
         ttl_s = float(context.system.components[self._cache_name].settings["ttl_s"])
         self.cache = FeatureCache(self.catalog.users_count, round(ttl_s * NS), self._streams)
-        self.versions: list[Model] = [self._train({}) for _ in range(FIRST_VERSIONS)]
+        self.versions: list[Model] = []
+        for _ in range(FIRST_VERSIONS):
+            self.versions.append(self._train({}))
         self.serving = FIRST_VERSIONS
         self.loaded = True
         self.requests: list[tuple[Any, ShopRequests]] = []
@@ -71,8 +74,8 @@ class ShopWorld:
         }
 
     def _train(self, recipe: Mapping[str, Any]) -> Model:
-        window = len(self.versions) + 1 if hasattr(self, "versions") else 1
-        return train(self.catalog, self.seed, window, recipe)
+        """The next version: each is trained on the window of history that follows the one before."""
+        return train(self.catalog, self.seed, len(self.versions) + 1, recipe)
 
     def _live_through_past(self, until_s: float) -> None:
         """Fills the aggregates with minutes of browsing before the run, so that it starts in equilibrium."""
@@ -227,6 +230,7 @@ class ShopWorld:
             case "model.unload":
                 return None if self.loaded else True
             case "population.shift":
+                _position(detail)
                 return self._shifts.get(detail)
             case "population.tastes":
                 return self.missions.changed
@@ -265,7 +269,7 @@ class ShopWorld:
             self._context.log(now_ns, self._model_name, "INFO", "version_loaded", -1, version)
 
     def _shift(self, feature: str, value: Mapping[str, Any] | None) -> None:
-        position = INDEX[feature]
+        position = _position(feature)
         base = self.catalog.profile[:, position]
         self.table.rows[:, position] = base * (value["factor"] if value else 1.0)
         if value:
@@ -313,6 +317,12 @@ class ShopWorld:
 
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
+
+
+def _position(feature: str) -> int:
+    if feature not in INDEX:
+        raise UserError(f"users have no feature {feature!r}; {nearest(feature, INDEX)}")
+    return INDEX[feature]
 
 
 def _roles(context: WorldContext) -> dict[str, str]:

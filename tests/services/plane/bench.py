@@ -1,4 +1,4 @@
-"""The real parts on loopback: PostgreSQL, Redis, the model server, the rules' Python twin, and services as processes."""
+"""The real parts on loopback: PostgreSQL, Redis, model server, services as processes; the rules' Python twin."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
@@ -149,14 +150,15 @@ def database() -> Iterator[Database]:
 
 def _wait_until(ready: Any, process: Process) -> None:
     until = time.monotonic() + READY_WITHIN_S
-    while True:
+    problem: Exception | None = None
+    while time.monotonic() < until:
         try:
             if ready():
                 return
         except Exception as error:  # whatever says "not yet"
-            if time.monotonic() > until:
-                raise AssertionError(f"{error}\n" + "".join(process.lines[-40:])) from error
+            problem = error
         time.sleep(0.1)
+    raise AssertionError(f"not ready: {problem}\n" + "".join(process.lines[-40:]))
 
 
 @contextmanager
@@ -193,6 +195,7 @@ class RulesHandler(BaseHTTPRequestHandler):
         page, removed = apply_rules(body["user"]["age_years"], items, body["limit"], Thresholds())
         answer = json.dumps({"items": page, "removed": removed, "rules_version": 1}).encode()
         self.send_response(200)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         with suppress(OSError):
@@ -251,6 +254,22 @@ class Stack:
         self.services[name] = process = Process([sys.executable, *command], given | environment)
         return process
 
+    @contextmanager
+    def fault(self, link: str, kind: str, **values: Any) -> Iterator[None]:
+        """A fault of a link, taken back at the end."""
+        path = f"/links/{quote(link, safe='')}/faults/{kind}"
+        status, answer = call("PUT", self.url("links", path), {"lease_s": 30, **values})
+        assert status == 200, answer
+        try:
+            yield
+        finally:
+            call("DELETE", self.url("links", path))
+
+    def recommend(self, user_id: int, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Asks for a page."""
+        body = {"user_id": user_id, "candidates": list(range(0, 200, 10))}
+        return call("POST", self.url("features", "/v1/recommend"), body, headers)
+
     def flush(self) -> Path:
         """Lets telemetry arrive and be written; the directory with the raw files."""
         time.sleep(1.2)
@@ -277,6 +296,21 @@ def stack(directory: Path) -> Iterator[Stack]:
                 process.stop()
 
 
+LINKS = {"features->db": "db", "features->cache": "cache", "features->model": "model", "features->rules": "rules"}
+
+
+def _start_links(found: Stack) -> None:
+    """The fault proxy in front of what the feature service calls; ports by link name."""
+    upstream = {
+        "db": found.db.port, "cache": found.cache_port, "model": found.ports["model"], "rules": found.rules.server_port,
+    }  # fmt: skip
+    config = [{"link": name, "listen": 0, "upstream": f"127.0.0.1:{upstream[to]}"} for name, to in LINKS.items()]
+    links = found.start("links", ["-m", "services.links"], LINKS_CONFIG=json.dumps(config), LINKS_API="127.0.0.1:0")
+    found.ports["links"] = links.wait_for("ready")["api_port"]
+    _, described = call("GET", found.url("links", "/links"))
+    found.ports |= {link["link"]: link["listen"] for link in described["links"]}
+
+
 def _start_services(found: Stack) -> None:
     collector = found.start(
         "collector", ["-m", "services.collector"], COLLECTOR_PORT="0", DATA_DIRECTORY=str(found.directory / "raw"),
@@ -284,15 +318,29 @@ def _start_services(found: Stack) -> None:
     )  # fmt: skip
     found.ports["collector"] = collector.wait_for("ready")["port"]
     model = found.start(
-        "model", ["-m", "services.model", "--port=0", "--rest_api_port=0"], MODEL_BASE_PATH=str(found.directory / "models")
+        "model",
+        ["-m", "services.model", "--port=0", "--rest_api_port=0"],
+        MODEL_BASE_PATH=str(found.directory / "models"),
     )
     ready = model.wait_for("ready")
     found.ports |= {"model": ready["grpc_port"], "model-rest": ready["rest_port"]}
     feed = found.start("feed", ["-m", "services.feed"], FEED_PORT="0")
     found.ports["feed"] = feed.wait_for("ready")["port"]
+    _start_links(found)
+    ports = found.ports
     features = found.start(
         "features", ["-m", "services.features"], FEATURES_PORT="0", CONFIG_PORT="0",
-        MODEL_ADDRESS=f"127.0.0.1:{found.ports['model']}", RULES_URL=f"http://127.0.0.1:{found.rules.server_port}",
+        DB_PORT=str(ports["features->db"]), REDIS_PORT=str(ports["features->cache"]),
+        MODEL_ADDRESS=f"127.0.0.1:{ports['features->model']}", RULES_URL=f"http://127.0.0.1:{ports['features->rules']}",
     )  # fmt: skip
-    found.ports["features"], found.ports["config"] = features.wait_for("ready")["ports"]
-    features.wait_for("catalogue_loaded")
+    ports["features"], ports["config"] = features.wait_for("ready")["ports"]
+    _wait_until(lambda: call("GET", found.url("features", "/healthz"))[0] == 200, features)
+
+
+def start_load(found: Stack) -> None:
+    """Locust with one worker, in its own process: gevent changes the interpreter it runs in."""
+    found.ports["load"] = port = free_port()
+    locustfile = str(ROOT / "services" / "load" / "locustfile.py")
+    command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port)]
+    load = found.start("load", command, TARGET_URL=found.url("features", ""))
+    _wait_until(lambda: call("GET", found.url("load", "/healthz"))[0] == 200, load)

@@ -1,0 +1,88 @@
+"""The feed job: events become columns and fresh entries; its levers; the cache's policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.cache.policy import library
+from services.common.run import Run
+
+COLUMNS = "SELECT interest_beauty_ratio, updated_at FROM users WHERE user_id = 41"
+
+
+@pytest.fixture
+def run(stack: Any, call: Any) -> Run:
+    """A run in which the feed works every second."""
+    started = Run(seed=3, start_unix_s=time.time(), duration_s=600, warmup_s=0, stages=((600, 40),), time_scale=10)
+    status, answer = call("POST", stack.url("feed", "/runs"), started.to_json())
+    assert status == 200, answer
+    return started
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
+    until = time.monotonic() + within_s
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.1)
+    return holds()
+
+
+def test_events_change_columns_and_refresh_entries(stack: Any, run: Run) -> None:
+    [(share, updated_at)] = stack.db.run(COLUMNS)
+    assert stack.recommend(41)[1]["features_from"] == "db"
+    stack.db.run(
+        "INSERT INTO events (user_id, kind, category, log_price_eur, occurred_at) "
+        "SELECT 41, 'click', 4, 3.0, now() FROM generate_series(1, 50)"
+    )
+    assert eventually(lambda: stack.db.run(COLUMNS)[0][0] > share + 0.1)
+    assert stack.db.run(COLUMNS)[0][1] > updated_at
+    assert stack.db.run("SELECT count(*) FROM events WHERE NOT is_aggregated") == [(0,)]
+    # The entry was there, and now holds the new row.
+    assert stack.recommend(41)[1]["features_from"] == "cache"
+    assert stack.recommend(42)[1]["features_from"] == "db"
+
+
+def test_a_frozen_feed_leaves_rows_as_they_are_until_its_lease_ends(stack: Any, run: Run, call: Any) -> None:
+    status, control = call("PUT", stack.url("feed", "/control/freeze"), {"frozen": True, "lease_s": 2.5})
+    assert (status, control["frozen"]) == (200, True)
+    time.sleep(0.3)  # a run under way ends
+    before = stack.db.run(COLUMNS)
+    time.sleep(1.5)
+    assert stack.db.run(COLUMNS) == before
+    assert eventually(lambda: stack.db.run(COLUMNS) != before)
+    assert call("PUT", stack.url("feed", "/control/delay"), {"seconds": -1})[0] == 400
+
+
+def test_a_renamed_column_does_not_stop_the_feed(stack: Any, run: Run, call: Any) -> None:
+    from services.db.views import users_view_sql
+
+    stack.db.run(users_view_sql({"interest_beauty_ratio": {"change": "rename", "to": "beauty"}}))
+    try:
+        before = stack.db.run("SELECT updated_at FROM users_base WHERE user_id = 41")
+        assert eventually(lambda: stack.db.run("SELECT updated_at FROM users_base WHERE user_id = 41") != before)
+    finally:
+        stack.db.run(users_view_sql({}))
+
+
+def test_frozen_keys_neither_expire_nor_change(stack: Any, redis_client: Any) -> None:
+    redis_client.flushdb()
+
+    def load(text: str) -> None:
+        redis_client.function_load(text, replace=True)
+        redis_client.fcall("apply_policy", 0)
+
+    load(library(0.3))
+    redis_client.fcall("put_entry", 1, "user:1", "old")
+    load(library(0.3, frozen_share=1.0))
+    time.sleep(0.5)
+    redis_client.fcall("put_entry", 1, "user:1", "new")
+    assert redis_client.fcall("refresh_entries", 1, "user:1", "new") == 0
+    assert redis_client.fcall_ro("get_entry", 1, "user:1") == b"old"
+    load(library(25))
+    assert eventually(lambda: redis_client.fcall_ro("get_entry", 1, "user:1") is None)
+    assert redis_client.fcall("refresh_entries", 1, "user:1", "new") == 0
+    redis_client.fcall("put_entry", 1, "user:1", "new")
+    assert redis_client.fcall_ro("get_entry", 1, "user:1") == b"new"

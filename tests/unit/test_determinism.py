@@ -1,0 +1,169 @@
+"""The same scenario and seed give the same bytes, and what is added to a scenario shifts no draw of what was there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lab.recording.observed import Observed
+from lab.testbeds.sim import SimTestbed
+from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario, text
+
+BEGIN_S = 45.0
+WITHIN: Mapping[str, str] = {"at": "45s", "for": "30s"}
+WRITE = """
+import sys
+from pathlib import Path
+from lab.scenario import load_scenario
+from lab.testbeds.sim import SimTestbed
+
+SimTestbed(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).run().write(Path(sys.argv[3]))
+"""
+BUSY = {
+    "faults": [{**FAULTS["network-partition, mild"], **WITHIN}, {**FAULTS["schema-corruption retypes to text"], **WITHIN}],
+    "decoys": [{**DECOYS["deploy"], "at": "40s"}, {**DECOYS["traffic-surge"], "at": "50s", "for": "20s"}],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("determinism")
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> SimTestbed:
+    """A control that has run, with its load."""
+    return ran(SimTestbed(scenario(folder, name="base"), 1))
+
+
+def ran(testbed: SimTestbed) -> Any:
+    testbed.observed = testbed.run()  # type: ignore[attr-defined]
+    return testbed
+
+
+def written(folder: Path, name: str, *, seed: int = 1, hash_seed: str, cache: Path | None = None) -> dict[str, str]:
+    """Digests of `observed/` as a fresh process writes it."""
+    path = folder / "busy.scenario.yaml"
+    path.write_text(text(name="busy", **BUSY), encoding="utf-8")
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed} | ({"LAB_CACHE_DIR": str(cache)} if cache else {})
+    command = [sys.executable, "-c", WRITE, str(path), str(seed), str(folder / name)]
+    subprocess.run(command, check=True, env=environment)
+    return digests(folder / name)
+
+
+def before(observed: Observed, table: str, until_s: float) -> pd.DataFrame:
+    """Rows of a table that were complete before a time, without the categories' coding."""
+    frame = observed.frame(table)
+    ends = frame["time_s"] + frame["duration_s"].fillna(0) if "duration_s" in frame else frame["time_s"]
+    return frame[ends < until_s].astype(object).reset_index(drop=True)
+
+
+def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    assert len(one) > 0
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def load_of(testbed: Any) -> Any:
+    return next(source for source in testbed._sources if source.name == "load")
+
+
+def entry_calls(observed: Observed) -> dict[str, float]:
+    """Start by trace id of what users called."""
+    spans = observed.frame("spans")
+    mine = spans[spans["service.name"] == observed.system["users"]]
+    return dict(zip(mine["trace_id"], mine["time_s"], strict=True))
+
+
+def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(folder: Path) -> None:
+    one, other = (written(folder, f"hash-{seed}", hash_seed=seed) for seed in ("0", "4242"))
+    assert {"spans.parquet", "metrics.parquet", "logs.parquet", "features.parquet", "predictions.parquet"} <= set(one)
+    assert {"system.json", "changes.jsonl", "alerts.jsonl", "reference/registry.json"} <= set(one)
+    assert one == other
+
+
+@pytest.mark.slow
+def test_models_trained_just_now_or_kept_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    cold = written(folder, "cold", hash_seed="1", cache=tmp_path)
+    assert cold == written(folder, "warm", hash_seed="1", cache=tmp_path)
+    assert cold == written(folder, "own", hash_seed="1")
+    assert len(list((tmp_path / "models").glob("*.npz"))) == 3
+
+
+def test_another_seed_gives_another_run(folder: Path, base: Any) -> None:
+    other = observe(scenario(folder, name="base"), 2)
+    assert set(entry_calls(other)).isdisjoint(entry_calls(base.observed))
+    assert list(entry_calls(other).values()) != list(entry_calls(base.observed).values())
+
+
+@pytest.mark.parametrize("decoy", DECOYS)
+def test_a_decoy_leaves_every_draw_of_the_load_unchanged(folder: Path, base: Any, decoy: str) -> None:
+    with_decoy = ran(SimTestbed(scenario(folder, name="with", decoys=[{**DECOYS[decoy], "at": f"{BEGIN_S}s"}]), 1))
+    assert with_decoy.observed.changes, "the decoy was announced"
+    one, other = load_of(base), load_of(with_decoy)
+    assert one.times_ns == other.times_ns
+    common = set(one.drawn) & set(other.drawn)
+    assert len(common) >= 6
+    assert all(one.drawn[hop] == other.drawn[hop] for hop in common)
+    for drawn in ("users", "candidate_draws", "click_draws", "delay_s", "browse_draws", "price_draws"):
+        assert (getattr(one.data, drawn) == getattr(other.data, drawn)).all(), drawn
+    calls, calls_with = entry_calls(base.observed), entry_calls(with_decoy.observed)
+    assert calls.items() <= calls_with.items()
+    assert (len(calls_with) > len(calls)) == (decoy == "traffic-surge")
+
+
+@pytest.mark.parametrize("decoy", DECOYS)
+@pytest.mark.parametrize("table", ["spans", "logs", "features", "predictions", "metrics"])
+def test_until_a_decoy_begins_everything_is_as_without_it(folder: Path, base: Any, decoy: str, table: str) -> None:
+    with_decoy = observe_once(folder, decoy)
+    assert_same(before(base.observed, table, BEGIN_S), before(with_decoy, table, BEGIN_S))
+
+
+_observed: dict[str, Observed] = {}
+
+
+def observe_once(folder: Path, decoy: str) -> Observed:
+    if decoy not in _observed:
+        loaded = scenario(folder, name="with", decoys=[{**DECOYS[decoy], "at": f"{BEGIN_S}s"}])
+        _observed[decoy] = observe(loaded)
+    return _observed[decoy]
+
+
+def test_a_longer_scenario_begins_like_a_shorter_one(folder: Path, base: Any) -> None:
+    longer = observe(scenario(folder, name="longer", duration_s=130))
+    for table in ("spans", "logs", "features", "metrics"):
+        assert_same(before(base.observed, table, 85), before(longer, table, 85))
+    # An outcome is known once its label window has closed: within the shorter run that is 30 s before its end.
+    assert_same(before(base.observed, "predictions", 58), before(longer, "predictions", 58))
+
+
+def test_the_stages_that_follow_leave_the_first_one_unchanged(folder: Path, base: Any) -> None:
+    stages = [{"for": "50s", "rate": "20/s"}, {"for": "40s", "rate": "35/s"}]
+    staged = observe(scenario(folder, name="staged", load={"stages": stages}))
+    assert_same(before(base.observed, "spans", 50), before(staged, "spans", 50))
+
+
+@pytest.mark.parametrize("name", ["network-partition", "stale-cache", "model-regression", "schema-corruption nulls, mild"])
+def test_until_the_fault_begins_the_twin_is_the_run(folder: Path, name: str) -> None:
+    decoys = [{**DECOYS["traffic-surge"], "at": "20s"}]
+    loaded = scenario(folder, name="twin", faults=[{**FAULTS[name], **WITHIN}], decoys=decoys)
+    run, twin = observe(loaded), observe(loaded, without="f1")
+    for table in ("spans", "logs", "features", "metrics"):
+        assert_same(before(run, table, BEGIN_S), before(twin, table, BEGIN_S))
+    shown = ["time_s", "trace_id", "item_id", "position", "model_version", "score", "outcome", "label_delay_s"]
+    assert_same(before(run, "predictions", BEGIN_S)[shown], before(twin, "predictions", BEGIN_S)[shown])
+    assert run.alerts == twin.alerts or run.alerts[0]["time_s"] >= BEGIN_S
+
+
+def test_after_it_begins_the_same_requests_come_all_the_same(folder: Path) -> None:
+    loaded = scenario(folder, name="twin", faults=[{**FAULTS["network-partition"], **WITHIN}])
+    run, twin = observe(loaded), observe(loaded, without="f1")
+    assert entry_calls(run) == entry_calls(twin)
+    spans, twin_spans = before(run, "spans", 90), before(twin, "spans", 90)
+    assert len(spans) > len(twin_spans), "every failed look-up was tried again"
