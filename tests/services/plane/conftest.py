@@ -20,8 +20,19 @@ import bench  # noqa: E402
 
 if bench.PROTO_DIR:
     sys.path.insert(0, bench.PROTO_DIR)
-NEEDED = ("aiohttp", "fastapi", "grpc", "locust", "opentelemetry.proto", "psycopg", "redis", "tensorflow.core.framework",
-          "tensorflow_serving", "uvicorn", "uvloop")  # fmt: skip
+NEEDED = (
+    "aiohttp",
+    "fastapi",
+    "grpc",
+    "locust",
+    "opentelemetry.proto",
+    "psycopg",
+    "redis",
+    "tensorflow.core.framework",
+    "tensorflow_serving",
+    "uvicorn",
+    "uvloop",
+)
 
 
 def missing() -> str:

@@ -1,0 +1,217 @@
+"""Parts that need nothing running: telemetry formats, the schema, the shoppers, levers."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.scenario.files import load_system
+from lab.scenario.model import Stage
+from lab.streams import Streams
+from lab.testbeds.sim.sources import arrival_times_ns
+from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
+from services.cache.policy import library
+from services.collector import otlp
+from services.collector.samples import cache_samples
+from services.collector.statements import StatementLog, parse_line
+from services.common.otlp import encode_logs, encode_spans
+from services.common.past import lived_through, shoppers_of
+from services.common.run import Run
+from services.common.telemetry import LogEvent, Span
+from services.common.trace import TraceContext, server_span, sql_comment
+from services.db.views import users_view_sql
+from services.features.plan import Plan
+from services.feed.control import Control
+from services.load.shoppers import Crowd
+
+CONTEXT = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7")
+SCHEMA = Path(__file__).resolve().parents[3] / "services" / "db" / "schema.sql"
+
+
+def run_of(time_scale: float = 1.0, rate_per_s: float = 40.0) -> Run:
+    return Run(
+        seed=5, start_unix_s=1e9, duration_s=120, warmup_s=20, stages=((120.0, rate_per_s),), time_scale=time_scale
+    )
+
+
+def test_spans_are_the_same_from_protobuf_and_json() -> None:
+    span = Span(
+        CONTEXT,
+        "db_get",
+        "client",
+        10**18,
+        10**18 + 5,
+        {"peer.service": "db", "lab.status": "timeout", "lab.attempt": 1},
+    )
+    as_json = {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "features"}}]},
+                "scopeSpans": [
+                    {
+                        "spans": [
+                            {
+                                "traceId": CONTEXT.trace_id.upper(), "spanId": CONTEXT.span_id,
+                                "parentSpanId": CONTEXT.parent_span_id, "name": "db_get", "kind": 3,
+                                "startTimeUnixNano": str(10**18), "endTimeUnixNano": str(10**18 + 5),
+                                "status": {"code": 2},
+                                "attributes": [
+                                    {"key": "peer.service", "value": {"stringValue": "db"}},
+                                    {"key": "lab.status", "value": {"stringValue": "timeout"}},
+                                    {"key": "lab.attempt", "value": {"intValue": "1"}},
+                                ],
+                            }
+                        ]
+                    }
+                ],
+            }
+        ]
+    }  # fmt: skip
+    from_proto = otlp.read_spans(encode_spans("features", [span]), is_json=False)
+    assert from_proto == otlp.read_spans(json.dumps(as_json).encode(), is_json=True)
+    assert from_proto[0]["is_error"]
+    assert from_proto[0]["trace_id"] == CONTEXT.trace_id
+
+
+def test_log_events_keep_nulls_lists_and_numbers() -> None:
+    facts = {"user_id": 7, "row_age_s": None, "values": [1.5, None], "item_ids": [3, 4], "inputs": []}
+    event = LogEvent(10**18, "INFO", "feature_row_served", "", CONTEXT, facts)
+    [record] = otlp.read_logs(encode_logs("features", [event]), is_json=False)
+    assert record["attributes"] == facts
+    assert (record["event"], record["trace_id"]) == ("feature_row_served", CONTEXT.trace_id)
+
+
+@pytest.mark.parametrize(("body", "is_json"), [(b"\xff\xff", False), (b"{", True), (b'{"resourceSpans": [1]}', True)])
+def test_what_is_no_export_request_is_refused(body: bytes, is_json: bool) -> None:
+    with pytest.raises(otlp.BadExportError):
+        otlp.read_spans(body, is_json=is_json)
+
+
+def test_a_traceparent_that_is_not_valid_starts_a_new_trace() -> None:
+    known = server_span(CONTEXT.traceparent)
+    assert (known.trace_id, known.parent_span_id) == (CONTEXT.trace_id, CONTEXT.span_id)
+    for header in (
+        None,
+        "",
+        "00-0-0-01",
+        f"ff-{CONTEXT.trace_id}-{CONTEXT.span_id}-01",
+        f"00-{'0' * 32}-{'1' * 16}-01",
+    ):
+        assert server_span(header).parent_span_id == ""
+
+
+def log_line(**fields: Any) -> bytes:
+    statement = f"SELECT 1 {sql_comment(CONTEXT, 'features', 'read_row')}"
+    entry = {"timestamp": "2026-01-02 03:04:05.678 UTC", "error_severity": "LOG"}
+    return json.dumps(entry | {"message": f"duration: 1.250 ms  statement: {statement}"} | fields).encode() + b"\n"
+
+
+def test_statements_are_tied_to_their_span() -> None:
+    found = parse_line(log_line())
+    assert found is not None
+    assert (found["trace_id"], found["span_id"]) == (CONTEXT.trace_id, CONTEXT.span_id)
+    assert (found["application"], found["action"], found["duration_s"]) == ("features", "read_row", 0.00125)
+    assert parse_line(log_line(message="duration: 1 ms  statement: SELECT 1")) is None
+    comment = sql_comment(CONTEXT, "features", "read_row")
+    failed = parse_line(
+        log_line(message="no such table", statement=comment, error_severity="ERROR", state_code="42P01")
+    )
+    left = parse_line(log_line(message="client left", statement=comment, error_severity="FATAL", state_code="08006"))
+    assert failed is not None
+    assert left is not None
+    assert (failed["is_error"], failed["duration_s"], left["is_error"]) == (True, None, False)
+
+
+def test_the_statement_log_is_followed_by_whole_lines(tmp_path: Path) -> None:
+    file = tmp_path / "statements.json"
+    file.write_bytes(log_line())
+    log = StatementLog(tmp_path)
+    line = log_line()
+    with file.open("ab") as end:
+        end.write(line + line[:20])
+    assert len(list(log.read_new())) == 1
+    with file.open("ab") as end:
+        end.write(line[20:])
+    assert len(list(log.read_new())) == 1
+    assert not list(log.read_new())
+
+
+def test_the_schema_has_the_contracts_columns() -> None:
+    text = SCHEMA.read_text(encoding="utf-8")
+    users, items = text.split("users_base (")[1].split(");")[0], text.split("items (")[1].split(");")[0]
+    for spec in USER_FEATURES:
+        assert f" {spec.name} {spec.type}," in users
+    for spec in ITEM_FEATURES:
+        assert f" {spec.name} {spec.type} NOT NULL" in items
+
+
+def test_a_view_cannot_be_given_sql() -> None:
+    for change in ({"change": "rename", "to": "a; DROP TABLE items"}, {"change": "retype", "to": "uuid"}):
+        with pytest.raises(ValueError, match="column|change"):
+            users_view_sql({"age_years": change})
+    with pytest.raises(ValueError, match="no column"):
+        users_view_sql({"height": {"change": "null"}})
+    with pytest.raises(ValueError, match="share"):
+        library(25, frozen_share=2)
+
+
+def test_cache_samples_weigh_reads_and_writes() -> None:
+    info = {
+        "keyspace_hits": 30, "keyspace_misses": 20, "db0": {"keys": 7},
+        "cmdstat_fcall_ro": {"calls": 50, "usec": 1000, "failed_calls": 0, "rejected_calls": 0},
+        "cmdstat_fcall": {"calls": 50, "usec": 3000, "failed_calls": 1, "rejected_calls": 0},
+        "latency_percentiles_usec_fcall_ro": {"p50": 20.0, "p95": 40.0},
+    }  # fmt: skip
+    samples = {metric: value for _, metric, value in cache_samples("cache", info)}
+    assert samples["server.request.count"] == 100
+    assert samples["server.error.count"] == 1
+    assert samples["server.request.duration.mean"] == pytest.approx(40e-6)
+    assert samples["server.request.duration.p95"] == pytest.approx(40e-6)
+
+
+def test_the_load_arrives_as_in_the_simulator() -> None:
+    run, wobble = run_of(), 0.08
+    crowd = Crowd(shoppers_of(run, 11), run, wobble)
+    warmup, load = crowd.base()
+    stages = (Stage.model_construct(for_s=120.0, rate_per_s=40.0),)
+    expected = arrival_times_ns(stages, 20.0, wobble, Streams(5).generator("load", "arrivals"))
+    np.testing.assert_allclose(load.times_s, np.array(expected) / 1e9 - 20.0)
+    assert warmup.times_s.max() < 0 <= load.times_s.min()
+    shares = [list(load.numbers(i, 3)) for i in range(3)]
+    assert sorted(sum(shares, [])) == list(range(len(expected)))
+    offered = load.candidates(0)
+    assert len(offered) == len(set(offered)) == 20
+
+
+def test_compressed_time_keeps_the_pace_of_each_shopper() -> None:
+    plain, compressed = (
+        [stream.times_s for stream in Crowd(shoppers_of(run_of(s), 11), run_of(s), 0.08).base()][1] for s in (1, 5)
+    )
+    # The same rate in real time: a fifth of the arrivals in as much scenario time, by a fifth of the shoppers.
+    assert len(compressed) / len(plain) == pytest.approx(0.2, rel=0.15)
+    shoppers = shoppers_of(run_of(5), 11)
+    assert np.count_nonzero(shoppers.catalog.activity) == 400
+    counts = [lived_through(shoppers_of(run_of(s), 11), run_of(s)).counts.sum(axis=1)[:400].mean() for s in (1, 5)]
+    assert counts[1] == pytest.approx(counts[0], rel=0.15)
+
+
+def test_leases_end_by_themselves() -> None:
+    control = Control()
+    control.freeze(True, lease_s=0.05)
+    control.delay(60.0, lease_s=0.05)
+    assert control.describe() == {"frozen": True, "delay_s": 60.0}
+    time.sleep(0.06)
+    assert control.describe() == {"frozen": False, "delay_s": 0.0}
+    control.freeze(True)
+    assert control.is_frozen
+
+
+def test_a_plan_with_an_unknown_operation_is_refused() -> None:
+    component = load_system("recommender").components["features"]
+    with pytest.raises(ValueError, match="cache_get"):
+        Plan(component, {}, None, None, None)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""A whole run with shoppers, from arrivals to the recording's tables and the signals computed from them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import bench
+import pytest
+
+from lab.recording.observed import Observed
+from lab.recording.schema import METRIC_LIST, TABLES
+from lab.scenario.files import load_system
+from lab.signals import compute_signals
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.training import train
+from services.cache.policy import library
+from services.collector.assemble import assemble
+from services.common.run import Run
+
+pytestmark = pytest.mark.slow
+DURATION_S, SCALE = 90.0, 10.0
+
+
+@pytest.fixture(scope="module")
+def observed(stack: bench.Stack) -> Observed:
+    """A recording: a partition between features and database in its middle third."""
+    import redis
+
+    bench.start_load(stack)
+    with redis.Redis(port=stack.cache_port, password=bench.PASSWORD) as client:
+        client.function_load(library(25 / SCALE), replace=True)
+    run = Run(
+        seed=7, start_unix_s=time.time() + 3.5, duration_s=DURATION_S, warmup_s=30.0, stages=((DURATION_S, 40.0),),
+        time_scale=SCALE,
+    )  # fmt: skip
+    for name in ("feed", "collector", "load"):
+        status, answer = bench.call("POST", stack.url(name, "/runs"), run.to_json())
+        assert status == 200, answer
+    time.sleep(run.unix_s(30.0) - time.time())
+    with stack.fault("features->db", "cut", direction="both", fraction=1.0):
+        bench.call("POST", stack.url("load", "/surges"), {"kind": "surge", "rate_per_s": 20, "at_s": 30.0})
+        time.sleep(run.unix_s(60.0) - time.time())
+    bench.call("POST", stack.url("load", "/surges"), {"kind": "surge", "rate_per_s": None, "at_s": 60.0})
+    time.sleep(run.unix_s(DURATION_S) - time.time() + 0.5)
+    bench.call("DELETE", stack.url("load", "/runs"))
+    models = [train(make_catalog(11), 11, 1, {})]
+    return assemble(stack.flush(), run, load_system("recommender"), versions=models, changes=[])
+
+
+def test_tables_have_their_documented_columns(observed: Observed) -> None:
+    for name, columns in TABLES.items():
+        table = observed.tables[name]
+        assert table.num_rows > 0
+        for column in columns:
+            if "*" in column.name:
+                assert any(found.startswith(column.name[:-1]) for found in table.schema.names)
+            else:
+                assert column.null or table[column.name].null_count == 0, (name, column.name)
+    assert set(observed.frame("metrics")["metric"]) <= {metric.name for metric in METRIC_LIST}
+    times_s = observed.frame("metrics")["time_s"]
+    assert set(times_s % 5.0) == {0.0}
+    assert times_s.max() == DURATION_S
+
+
+def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
+    signals = compute_signals(observed)
+
+    def mean(signal: str, subject: str, first_s: float, last_s: float) -> float:
+        series = signals.get(signal, subject)
+        assert series is not None, (signal, subject)
+        return float(series.values[(series.times_s > first_s) & (series.times_s <= last_s)].mean())
+
+    assert mean("client_timeout_ratio", "features->db", 0, 30) < 0.1
+    assert mean("client_timeout_ratio", "features->db", 35, 60) > 0.95
+    assert mean("client_timeout_ratio", "features->db", 70, 90) < 0.1
+    assert mean("fallback_ratio", "features.default_features", 35, 60) > 0.2
+    assert mean("client_error_ratio", "features->model", 0, 90) < 0.05
+    assert 0.3 < mean("cache_hit_ratio", "cache", 0, 30) < 0.8
+    assert mean("rescore_error", "model", 0, 30) < 1e-5
+    assert mean("request_rate_per_s", "features", 35, 60) > 1.2 * mean("request_rate_per_s", "features", 0, 30)
+    assert 0 < mean("row_age_mean_s", "db", 0, 30) < 15
+
+
+def test_spans_of_one_request_are_one_tree(observed: Observed) -> None:
+    spans = observed.frame("spans")
+    known = set(spans["span_id"])
+    roots = spans[spans["parent_span_id"].isna()]
+    assert set(roots["service.name"]) == {"shoppers", "feed"}
+    below = spans[spans["parent_span_id"].notna() & (spans["time_s"] > 1.0)]
+    assert below["parent_span_id"].isin(known).mean() > 0.99
+    assert set(spans["service.name"]) == {"shoppers", "features", "model", "feed"}
+
+
+def test_clicks_are_labels_of_closed_windows(observed: Observed) -> None:
+    pages = observed.frame("predictions")
+    is_open = pages["time_s"] > DURATION_S - 30.0
+    assert pages.loc[is_open, "outcome"].isna().all()
+    assert pages.loc[~is_open, "outcome"].notna().all()
+    assert 0.03 < pages["outcome"].mean() < 0.25
+    assert set(pages["position"]) == {1, 2, 3, 4, 5}
+    assert ("127.0.0.1" in str(observed.tables["logs"].to_pydict())) is False
+
+
+def test_a_request_without_an_answer_leaves_its_events(stack: Any, observed: Observed) -> None:
+    assert stack.db.run("SELECT count(*) FROM events WHERE kind = 'click'")[0][0] > 10

@@ -1,0 +1,423 @@
+"""The request engine on timelines worked out by hand: no variation, every time in milliseconds.
+
+`users` call `front` over a link of 1 ms; `front` works 2 ms and calls `back` over another of 1 ms, which works 3 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.recording.status import ERROR, MISS, NAMES, OK
+from lab.streams import Streams
+from lab.testbeds.sim import paths
+from lab.testbeds.sim.engine import RequestEngine
+from lab.testbeds.sim.recorder import SERVER, Recorder
+from lab.testbeds.sim.sources import Source
+from lab.testbeds.sim.state import SystemState, build
+from lab.topology import System
+
+MS = 1_000_000
+Span = tuple[int, str, float, float, str]
+"""(request, "caller->callee" for the caller's view or "callee" for its own, start, end, status), in ms"""
+Act = Callable[[SystemState, RequestEngine], None]
+
+
+def system(
+    front: Sequence[Mapping[str, Any]] = ({"name": "ask", "call": "back", "timeout": "100ms"},),
+    *,
+    components: Mapping[str, Mapping[str, Any]] | None = None,
+    links: Mapping[str, Mapping[str, Any]] | None = None,
+    timeout: str = "1s",
+    **service: Any,
+) -> System:
+    """The chain with these steps of `front`; `service` changes `front` itself."""
+    parts: dict[str, Any] = {
+        "users": {"kind": "users", "steps": [{"name": "visit", "call": "front", "timeout": timeout}]},
+        "front": {"kind": "service", "workers": 9, "service_time": {"mean": "2ms", "cv": 0}, "steps": front, **service},
+    }
+    for step in front:
+        if callee := step.get("call"):
+            parts[callee] = {"kind": "service", "workers": 9, "service_time": {"mean": "3ms", "cv": 0}}
+    for name, changes in (components or {}).items():
+        parts[name] = {**parts[name], **changes}
+    called = ["users->front", *(f"front->{step['call']}" for step in front if "call" in step)]
+    paths_ = {link: {"latency": "1ms", "cv": 0, **(links or {}).get(link, {})} for link in called}
+    # Any world makes the operations of calls count; there is none here beside the operations themselves.
+    return System.model_validate(
+        {"schema_version": 1, "name": "chain", "world": {"name": "none"}, "components": parts, "links": paths_}
+    )
+
+
+def run(
+    of: System,
+    *,
+    arrivals: Sequence[float] = (0,),
+    at: Mapping[float, Act] | None = None,
+    operations: Mapping[str, Callable[[Any, int], int]] | None = None,
+) -> list[Span]:
+    """Spans in order of start (callers first) after requests came in at these times and this was done."""
+    state, recorder = build(of, operations or {}), Recorder()
+    engine = RequestEngine(state, recorder)
+    engine.open(Source("load", 0, [round(time * MS) for time in arrivals], Streams(1)))
+    for time, act in sorted((at or {}).items()):
+        engine.advance(round(time * MS))
+        act(state, engine)
+    engine.advance(10_000 * MS)
+    sides = recorder.spans()
+    return [
+        (
+            int(side["request"]),
+            state.edges[side["edge"]].callee.name if side["side"] == SERVER else state.edges[side["edge"]].link.name,
+            side["start_ns"] / MS,
+            side["end_ns"] / MS,
+            NAMES[side["status"]],
+        )
+        for side in sorted(sides, key=lambda s: (s["start_ns"], s["edge"], s["side"], s["request"]))
+    ]
+
+
+def link(fault: str, value: Mapping[str, Any] | None, name: str = "front->back") -> Act:
+    return lambda state, engine: state.links[name].set(fault, value)
+
+
+def stop(state: SystemState, engine: RequestEngine) -> None:
+    state.components["back"].stopped = True
+
+
+def pause(state: SystemState, engine: RequestEngine) -> None:
+    state.components["back"].holds.add("paused")
+
+
+def resume(state: SystemState, engine: RequestEngine) -> None:
+    state.components["back"].holds.discard("paused")
+    engine.release(state.components["back"])
+
+
+def asking(**policy: Any) -> list[Mapping[str, Any]]:
+    return [{"name": "ask", "call": "back", "timeout": "100ms", **policy}]
+
+
+WELL = [
+    (0, "users->front", 0, 9, "ok"),
+    (0, "front", 1, 8, "ok"),
+    (0, "front->back", 3, 8, "ok"),
+    (0, "back", 4, 7, "ok"),
+]
+
+
+def test_a_call_chain() -> None:
+    assert run(system()) == WELL
+
+
+def test_two_calls_one_after_the_other() -> None:
+    steps = [{"name": "one", "call": "a"}, {"name": "two", "call": "b"}]
+    assert run(system(steps)) == [
+        (0, "users->front", 0, 14, "ok"),
+        (0, "front", 1, 13, "ok"),
+        (0, "front->a", 3, 8, "ok"),
+        (0, "a", 4, 7, "ok"),
+        (0, "front->b", 8, 13, "ok"),
+        (0, "b", 9, 12, "ok"),
+    ]
+
+
+def test_one_worker_makes_requests_queue() -> None:
+    slow = {"workers": 1, "service_time": {"mean": "10ms", "cv": 0}}
+    assert run(system([], **slow), arrivals=[0, 1, 2]) == [
+        (0, "users->front", 0, 12, "ok"),
+        (0, "front", 1, 11, "ok"),
+        (1, "users->front", 1, 22, "ok"),
+        (1, "front", 2, 21, "ok"),
+        (2, "users->front", 2, 32, "ok"),
+        (2, "front", 3, 31, "ok"),
+    ]
+
+
+def test_two_workers_halve_the_queue() -> None:
+    slow = {"workers": 2, "service_time": {"mean": "10ms", "cv": 0}}
+    ends = [end for _, who, _, end, _ in run(system([], **slow), arrivals=[0, 0, 0, 0]) if who == "front"]
+    assert ends == [11, 11, 21, 21]
+
+
+def test_who_would_wait_too_long_is_refused_at_once() -> None:
+    bounded = {"workers": 1, "service_time": {"mean": "10ms", "cv": 0}, "max_wait": "15ms"}
+    spans = run(system([], **bounded), arrivals=[0, 1, 2, 20])
+    assert [span for span in spans if "->" in span[1]] == [
+        (0, "users->front", 0, 12, "ok"),
+        (1, "users->front", 1, 22, "ok"),
+        (2, "users->front", 2, 4, "refused"),
+        (3, "users->front", 20, 32, "ok"),
+    ]
+    assert [span[0] for span in spans if span[1] == "front"] == [0, 1, 3]
+
+
+def test_a_timeout_is_tried_again_after_the_backoff_and_the_late_work_is_done_all_the_same() -> None:
+    assert run(system(asking(timeout="4ms", retries=1, backoff="10ms"))) == [
+        (0, "users->front", 0, 22, "dependency_failed"),
+        (0, "front", 1, 21, "dependency_failed"),
+        (0, "front->back", 3, 7, "timeout"),
+        (0, "back", 4, 7, "ok"),
+        (0, "front->back", 17, 21, "timeout"),
+        (0, "back", 18, 21, "ok"),
+    ]
+
+
+def test_the_backoff_doubles() -> None:
+    spans = run(system(asking(timeout="4ms", retries=3, backoff="10ms")))
+    assert [(start, end) for _, who, start, end, _ in spans if who == "front->back"] == [
+        (3, 7), (17, 21), (41, 45), (85, 89),
+    ]  # fmt: skip
+
+
+def test_without_backoff_the_next_attempt_starts_at_the_timeout() -> None:
+    spans = run(system(asking(timeout="4ms", retries=1)))
+    assert [(start, end) for _, who, start, end, _ in spans if who == "front->back"] == [(3, 7), (7, 11)]
+
+
+def test_an_attempt_that_is_answered_ends_the_trying() -> None:
+    steps = asking(timeout="20ms", retries=2)
+    lost_once = {0: link("cut", {"direction": "both", "fraction": 1.0}), 10: link("cut", None)}
+    spans = run(system(steps), at=lost_once)
+    assert [span[2:] for span in spans if span[1] == "front->back"] == [(3, 23, "timeout"), (23, 28, "ok")]
+    assert spans[0] == (0, "users->front", 0, 29, "ok")
+
+
+def test_late_work_keeps_a_worker_from_others() -> None:
+    one = {"back": {"workers": 1, "service_time": {"mean": "30ms", "cv": 0}}}
+    spans = run(system(asking(timeout="5ms"), components=one), arrivals=[0, 1])
+    assert [(who, start, end, status) for _, who, start, end, status in spans if who == "back"] == [
+        ("back", 4, 34, "ok"),
+        ("back", 5, 64, "ok"),
+    ]
+
+
+def test_a_failed_call_with_a_fallback_does_not_fail_the_request() -> None:
+    steps = [
+        {"name": "ask", "call": "back", "timeout": "4ms", "on_failure": "continue", "fallback": "nothing"},
+        {"name": "then", "call": "other"},
+    ]
+    assert run(system(steps)) == [
+        (0, "users->front", 0, 13, "ok"),
+        (0, "front", 1, 12, "ok"),
+        (0, "front->back", 3, 7, "timeout"),
+        (0, "back", 4, 7, "ok"),
+        (0, "front->other", 7, 12, "ok"),
+        (0, "other", 8, 11, "ok"),
+    ]
+
+
+CACHED = [
+    {"name": "get", "call": "cache", "operation": "look_up", "timeout": "50ms", "on_failure": "continue"},
+    {"name": "load", "call": "store", "operation": "read", "unless": "get", "timeout": "50ms", "on_failure": "continue"},
+    {"name": "put", "call": "cache", "operation": "write", "unless": "get", "after": "load", "on_failure": "continue"},
+]
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "read", "called"),
+    [
+        (OK, OK, ["get"]),
+        (MISS, OK, ["get", "load", "put"]),
+        (ERROR, OK, ["get", "load", "put"]),
+        (MISS, ERROR, ["get", "load"]),
+    ],
+    ids=["a hit is all it takes", "a miss is loaded and put", "so is a failed look-up", "what did not load is not put"],
+)
+def test_unless_and_after_follow_what_came_before(looked_up: int, read: int, called: list[str]) -> None:
+    asked: list[str] = []
+
+    def answers(step: str, status: int) -> Callable[[Any, int], int]:
+        return lambda visit, now_ns: (asked.append(step), status)[1]
+
+    operations = {"look_up": answers("get", looked_up), "read": answers("load", read), "write": answers("put", OK)}
+    spans = run(system(CACHED), operations=operations)
+    assert asked == called
+    assert spans[0][4] == "ok"
+
+
+def test_a_failing_step_of_own_code_fails_the_request_and_a_miss_does_not() -> None:
+    steps = [{"name": "check", "run": "check"}, *asking()]
+    assert run(system(steps), operations={"check": lambda visit, now: MISS}) == WELL
+    assert run(system(steps), operations={"check": lambda visit, now: ERROR}) == [
+        (0, "users->front", 0, 4, "error"),
+        (0, "front", 1, 3, "error"),
+    ]
+
+
+def test_own_code_that_may_fail_is_passed_over() -> None:
+    steps = [{"name": "check", "run": "check", "on_failure": "continue"}, *asking()]
+    assert run(system(steps), operations={"check": lambda visit, now: ERROR}) == WELL
+
+
+def test_a_stopped_component_refuses_at_once() -> None:
+    assert run(system(), at={0: stop}) == [
+        (0, "users->front", 0, 6, "dependency_failed"),
+        (0, "front", 1, 5, "dependency_failed"),
+        (0, "front->back", 3, 5, "refused"),
+    ]
+
+
+def test_a_paused_component_holds_what_comes_until_it_is_released() -> None:
+    assert run(system(), at={0: pause, 20: resume}) == [
+        (0, "users->front", 0, 25, "ok"),
+        (0, "front", 1, 24, "ok"),
+        (0, "front->back", 3, 24, "ok"),
+        (0, "back", 20, 23, "ok"),
+    ]
+
+
+def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held() -> None:
+    spans = run(system(asking(timeout="10ms")), at={0: pause, 50: resume})
+    assert [span[1:] for span in spans if "back" in span[1]] == [
+        ("front->back", 3, 13, "timeout"),
+        ("back", 50, 53, "ok"),
+    ]
+
+
+@pytest.mark.parametrize(("direction", "arrives"), [("both", False), ("request", False), ("response", True)])
+def test_a_cut_link_is_silent(direction: str, arrives: bool) -> None:
+    cut = {0: link("cut", {"direction": direction, "fraction": 1.0})}
+    spans = run(system(asking(timeout="20ms")), at=cut)
+    assert [span[1:] for span in spans if span[1] == "front->back"] == [("front->back", 3, 23, "timeout")]
+    assert [span[1:] for span in spans if span[1] == "back"] == ([("back", 4, 7, "ok")] if arrives else [])
+
+
+@pytest.mark.parametrize(("direction", "status"), [("both", "timeout"), ("response", "timeout"), ("request", "ok")])
+def test_a_cut_loses_the_answer_that_is_still_to_come(direction: str, status: str) -> None:
+    spans = run(system(asking(timeout="20ms")), at={5: link("cut", {"direction": direction, "fraction": 1.0})})
+    assert [span[4] for span in spans if span[1] == "front->back"] == [status]
+    assert (0, "back", 4, 7, "ok") in spans
+
+
+def test_an_answer_after_the_cut_was_lifted_comes_through() -> None:
+    lifted = {5: link("cut", {"direction": "both", "fraction": 1.0}), 7.5: link("cut", None)}
+    assert run(system(asking(timeout="20ms")), at=lifted) == WELL
+
+
+def test_a_cut_of_no_connections_changes_nothing() -> None:
+    assert run(system(), at={0: link("cut", {"direction": "both", "fraction": 0.0})}) == WELL
+
+
+def test_a_cut_concerns_its_share_of_the_requests() -> None:
+    spans = run(
+        system(asking(timeout="20ms")),
+        arrivals=[i * 50 for i in range(200)],
+        at={0: link("cut", {"direction": "both", "fraction": 0.3})},
+    )
+    lost = [span for span in spans if span[1] == "front->back" and span[4] == "timeout"]
+    assert 40 <= len(lost) <= 80
+
+
+def test_delay_is_added_to_the_request() -> None:
+    late = {0: link("delay", {"latency_s": 0.05, "jitter_s": 0.0})}
+    assert run(system(), at=late)[2:] == [(0, "front->back", 3, 58, "ok"), (0, "back", 54, 57, "ok")]
+
+
+def test_a_dropped_packet_waits_for_its_retransmission() -> None:
+    spans = run(system(asking(timeout="1s")), at={0: link("drop", {"fraction": 1.0})})
+    assert spans[2:] == [(0, "front->back", 3, 208, "ok"), (0, "back", 204, 207, "ok")]
+
+
+def test_a_reset_connection_fails_before_the_callee_sees_it() -> None:
+    assert run(system(), at={0: link("reset", {"fraction": 1.0})})[2:] == [(0, "front->back", 3, 4, "reset")]
+
+
+def test_a_throttled_link_passes_one_after_the_other() -> None:
+    sizes = {"front->back": {"request_bytes": 1500, "response_bytes": 500}}
+    spans = run(
+        system(links=sizes), arrivals=[0, 0], at={0: link("throttle", {"bytes_per_s": 1e6})}
+    )  # 2 ms for 2000 bytes
+    assert [span[2:4] for span in spans if span[1] == "front->back"] == [(3, 10), (3, 12)]
+
+
+def test_a_fault_of_one_link_is_none_of_another() -> None:
+    steps = [{"name": "one", "call": "a"}, {"name": "two", "call": "b"}]
+    spans = run(system(steps), at={0: link("delay", {"latency_s": 0.05, "jitter_s": 0.0}, "front->b")})
+    assert (0, "front->a", 3, 8, "ok") in spans
+    assert (0, "front->b", 8, 63, "ok") in spans
+
+
+@pytest.mark.parametrize("lever", [{"slow": {"factor": 4.0}}, {"limit": {"cpu": 0.25}}])
+def test_a_slowed_component_works_longer(lever: Mapping[str, Any]) -> None:
+    def slow(state: SystemState, engine: RequestEngine) -> None:
+        component = state.components["back"]
+        for name, value in lever.items():
+            setattr(component, name, value)
+        component.update(engine.now_ns)
+
+    assert run(system(), at={0: slow})[3] == (0, "back", 4, 16, "ok")
+
+
+def test_fewer_workers_keep_the_work_that_was_accepted() -> None:
+    def limit(workers: int | None) -> Act:
+        def act(state: SystemState, engine: RequestEngine) -> None:
+            component = state.components["front"]
+            component.limit = {"workers": workers} if workers else None
+            component.update(engine.now_ns)
+
+        return act
+
+    slow = {"workers": 2, "service_time": {"mean": "10ms", "cv": 0}}
+    spans = run(system([], **slow), arrivals=[0, 0, 2, 30, 30], at={1.5: limit(1), 25: limit(None)})
+    assert [span[3] for span in spans if span[1] == "front"] == [11, 11, 21, 41, 41]
+
+
+def test_background_errors_come_after_the_work_and_before_further_calls() -> None:
+    assert run(system(components={"back": {"background_error_ratio": "100%"}}))[2:] == [
+        (0, "front->back", 3, 8, "error"),
+        (0, "back", 4, 7, "error"),
+    ]
+    assert run(system(background_error_ratio="100%")) == [(0, "users->front", 0, 4, "error"), (0, "front", 1, 3, "error")]
+
+
+def test_retries_at_two_levels_give_every_call_its_own_path() -> None:
+    deep = System.model_validate(
+        {
+            "schema_version": 1,
+            "name": "deep",
+            "components": {
+                "users": {"kind": "users", "steps": [{"name": "visit", "call": "a", "retries": 1, "timeout": "60ms"}]},
+                "a": {"kind": "service", "steps": [{"name": "ask", "call": "b", "retries": 1, "timeout": "20ms"}]},
+                "b": {"kind": "service", "service_time": {"mean": "30ms", "cv": 0}, "workers": 9},
+            },
+            "links": {"users->a": {"latency": "1ms", "cv": 0}, "a->b": {"latency": "1ms", "cv": 0}},
+        }
+    )
+    recorder = Recorder()
+    engine = RequestEngine(build(deep, {}), recorder)
+    engine.open(Source("load", 0, [0], Streams(1)))
+    engine.advance(1000 * MS)
+    sides = recorder.spans()
+    calls = sides[sides["side"] != SERVER]
+    assert sorted(paths.attempt(calls["path"][calls["edge"] == 1]).tolist()) == [0, 0, 1, 1]
+    assert len(set(zip(calls["path"].tolist(), calls["edge"].tolist(), strict=True))) == len(calls) == 6
+
+
+@given(st.lists(st.integers(0, 2_000 * MS), max_size=60))
+@settings(max_examples=25, deadline=None)
+def test_many_small_steps_are_one_big_step(stops: list[int]) -> None:
+    steps = asking(timeout="6ms", retries=1, backoff="1ms", on_failure="continue")
+    varied = system(
+        steps,
+        components={"back": {"service_time": {"mean": "3ms", "cv": 1.0}, "workers": 1, "max_wait": "20ms"}},
+        links={"front->back": {"latency": "0.5ms", "cv": 0.5}},
+    )
+    times = np.sort(Streams(3).generator("t").integers(0, 1_500 * MS, 300)).tolist()
+
+    def recorded(until: list[int]) -> bytes:
+        recorder = Recorder()
+        engine = RequestEngine(build(varied, {}), recorder)
+        engine.open(Source("load", 0, times, Streams(1)))
+        for moment in until:
+            engine.advance(moment)
+        return recorder.spans().tobytes()
+
+    whole = recorded([5_000 * MS])
+    assert len(whole) > 300 * Recorder.RECORD_BYTES
+    assert recorded([*sorted(stops), 5_000 * MS]) == whole
