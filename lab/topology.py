@@ -76,7 +76,7 @@ class Step(Strict):
     """One step of handling a request: a call to another component (`call`) or own code (`run`).
 
     `unless` and `after` name earlier steps. With `unless` this one runs only if that one did not succeed (a miss
-    or a failure), with `after` only if that one did not fail.
+    or a failure), with `after` only if that one neither missed nor failed.
     """
 
     name: Name

@@ -23,6 +23,7 @@ COMMANDS = {
     "diagnose": "Ask engines what is wrong in recordings.",
     "grade": "Grade the answers kept with recordings.",
     "report": "Write the HTML report of recordings.",
+    "parity": "Compare two recordings of one scenario, as from two testbeds.",
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",

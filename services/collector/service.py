@@ -118,15 +118,19 @@ class Collector:
 
     async def _sample(self, session: aiohttp.ClientSession) -> None:
         """Takes samples whenever an interval of the run ends."""
+        run, n = None, 0
         while True:
             if self._run is None:
                 await asyncio.sleep(POLL_S)
                 continue
-            run = self._run
-            n = math.floor(run.now_s / self._interval_s) + 1
-            await asyncio.sleep(min(max(0.0, run.unix_s(n * self._interval_s) - time.time()), POLL_S))
+            if run is not self._run:
+                run, n = self._run, math.ceil(self._run.now_s / self._interval_s)
+            left_s = run.unix_s(n * self._interval_s) - time.time()
+            await asyncio.sleep(min(max(0.0, left_s), POLL_S))
             if run is self._run and run.now_s >= n * self._interval_s:
                 await self._take_samples(session, n * self._interval_s)
+                # Intervals that have ended meanwhile are lost; their counts are in the next sample.
+                n = max(n + 1, math.floor(run.now_s / self._interval_s))
 
     async def _take_samples(self, session: aiohttp.ClientSession, time_s: float) -> None:
         taken = time.time()

@@ -61,7 +61,7 @@ def run(
     at: Mapping[float, Act] | None = None,
     operations: Mapping[str, Callable[[Any, int], int]] | None = None,
 ) -> list[Span]:
-    """Spans in order of start (callers first) after requests came in at these times and this was done."""
+    """Spans by request in order of start, callers first, after requests came in at these times and this was done."""
     state, recorder = build(of, operations or {}), Recorder()
     engine = RequestEngine(state, recorder)
     engine.open(Source("load", 0, [round(time * MS) for time in arrivals], Streams(1)))
@@ -78,7 +78,7 @@ def run(
             side["end_ns"] / MS,
             NAMES[side["status"]],
         )
-        for side in sorted(sides, key=lambda s: (s["start_ns"], s["edge"], s["side"], s["request"]))
+        for side in sorted(sides, key=lambda s: (s["request"], s["start_ns"], s["edge"], s["side"]))
     ]
 
 

@@ -152,7 +152,7 @@ def test_the_schema_has_the_contracts_columns() -> None:
 
 def test_a_view_cannot_be_given_sql() -> None:
     for change in ({"change": "rename", "to": "a; DROP TABLE items"}, {"change": "retype", "to": "uuid"}):
-        with pytest.raises(ValueError, match="column|change"):
+        with pytest.raises(ValueError, match=r"column|change"):
             users_view_sql({"age_years": change})
     with pytest.raises(ValueError, match="no column"):
         users_view_sql({"height": {"change": "null"}})
@@ -183,7 +183,7 @@ def test_the_load_arrives_as_in_the_simulator() -> None:
     np.testing.assert_allclose(load.times_s, np.array(expected) / 1e9 - 20.0)
     assert warmup.times_s.max() < 0 <= load.times_s.min()
     shares = [list(load.numbers(i, 3)) for i in range(3)]
-    assert sorted(sum(shares, [])) == list(range(len(expected)))
+    assert sorted(n for share in shares for n in share) == list(range(len(expected)))
     offered = load.candidates(0)
     assert len(offered) == len(set(offered)) == 20
 

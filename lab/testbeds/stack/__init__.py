@@ -1,0 +1,1 @@
+"""The real stack: docker compose, real services, real faults."""

@@ -1,0 +1,42 @@
+"""The stack's passwords: random, made once, in a file that only its owner reads and git ignores."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+NAMES = ("LAB_DB_PASSWORD", "LAB_CACHE_PASSWORD", "LAB_GRAFANA_PASSWORD")
+_BYTES = 24
+
+
+def ensure_env(path: Path) -> dict[str, str]:
+    """The variables of an env file, to which the passwords that it lacks are added; those it has stay as they are."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = dict(_pairs(lines))
+    missing = {name: secrets.token_hex(_BYTES) for name in NAMES if not found.get(name)}
+    if missing or not path.exists():
+        kept = [line for line in lines if line.partition("=")[0].strip() not in missing]
+        _write(path, "\n".join([*kept, *(f"{name}={value}" for name, value in missing.items())]) + "\n")
+    path.chmod(0o600)
+    return found | missing
+
+
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return [(name.strip(), value.strip().strip("'\"")) for name, _, value in pairs]
+
+
+def _write(path: Path, text: str) -> None:
+    """Replaces the file at once; it never exists readable to others, nor half written."""
+    staged = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise

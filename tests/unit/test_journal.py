@@ -1,0 +1,89 @@
+"""The write-ahead journal: what is on disk suffices to put everything back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UserError
+from lab.levers import Undo
+from lab.testbeds.stack.journal import Journal, exclusive
+
+CUT = Undo("link.cut", "a->b", None)
+DEPLOY = Undo("model.deploy", "m", {"version": 2})
+
+
+def test_an_intent_is_open_until_it_is_reverted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, {"fraction": 1.0}, 3.0)
+    assert Journal(tmp_path).open_undos() == [CUT]
+    journal.write("applied", CUT, {"fraction": 1.0}, 3.1)
+    assert Journal(tmp_path).open_undos() == [CUT]
+    journal.write("reverted", CUT, None, 9.0)
+    assert Journal(tmp_path).open_undos() == []
+
+
+def test_open_levers_come_back_last_first(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, True, 1.0)
+    journal.write("intent", DEPLOY, {"version": 3}, 2.0)
+    assert journal.open_undos() == [DEPLOY, CUT]
+
+
+def test_the_same_lever_pulled_twice_goes_back_to_where_it_was_first(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, "x", 1.0)
+    journal.write("intent", Undo("link.cut", "a->b", "x"), "y", 2.0)
+    assert [undo.previous for undo in journal.open_undos()] == ["x", None]
+
+
+def test_a_line_cut_off_by_a_crash_is_no_entry(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, True, 1.0)
+    with journal.path.open("a") as file:
+        file.write('{"event": "reverted", "lever": "link.cut", "el')
+    assert Journal(tmp_path).open_undos() == [CUT]
+
+
+def test_only_a_closed_journal_is_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, True, 1.0)
+    journal.clear()
+    assert Journal(tmp_path).open_undos() == [CUT]
+    journal.write("reverted", CUT, None, 2.0)
+    journal.clear()
+    assert not journal.path.exists()
+
+
+def test_an_entry_survives_a_process_that_is_killed_right_after_writing_it(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from lab.levers import Undo\n"
+        "from lab.testbeds.stack.journal import Journal\n"
+        "Journal(Path(sys.argv[1])).write('intent', Undo('link.cut', 'a->b', None), True, 0.0)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert ended.returncode == -9
+    assert Journal(tmp_path).open_undos() == [CUT]
+
+
+def test_each_entry_is_synced_before_write_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), real(handle))[1])
+    journal = Journal(tmp_path)
+    for event in ("intent", "applied", "reverted"):
+        before = len(synced)
+        journal.write(event, CUT, None, 0.0)
+        assert len(synced) > before
+
+
+def test_one_lab_at_a_time_has_the_stack(tmp_path: Path) -> None:
+    with exclusive(tmp_path), pytest.raises(UserError, match="another lab"), exclusive(tmp_path):
+        pass
+    with exclusive(tmp_path):
+        pass
