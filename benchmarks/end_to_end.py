@@ -1,4 +1,4 @@
-"""CPU of one ten-minute scenario at 50 requests/s: run, twin, diagnosis by `rules`, grades; everything, imports included.
+"""CPU of one ten-minute scenario at 50 requests/s: run, twin, diagnosis, grades, imports included.
 
 `lab run` is started afresh as its users start it, and all CPU of its processes is counted. The models are trained
 and cached by a first, unmeasured run. Exit code 1 above 10 s of CPU, or when the recorder's buffer holds 100 bytes a
@@ -38,7 +38,7 @@ from lab.testbeds.sim import SimTestbed
 
 testbed = SimTestbed(load_scenario(Path("ten.scenario.yaml")), 1)
 testbed.run()
-recorder = testbed.recorder
+recorder = testbed._recorder
 print(recorder.buffer_bytes / recorder.spans_count)
 """
 
@@ -53,7 +53,19 @@ def cpu_s(command: list[str], directory: str) -> tuple[float, str]:
 
 def main(rounds: int) -> int:
     """Prints the figures; 1 when one of them is too high."""
-    run = [sys.executable, "-m", "lab", "run", "ten.scenario.yaml", "--engine", "rules", "--no-report", "--json", "--jobs", "1"]
+    run = [
+        sys.executable,
+        "-m",
+        "lab",
+        "run",
+        "ten.scenario.yaml",
+        "--engine",
+        "rules",
+        "--no-report",
+        "--json",
+        "--jobs",
+        "1",
+    ]
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "ten.scenario.yaml").write_text(SCENARIO, encoding="utf-8")
         cpu_s(run, directory)

@@ -176,7 +176,12 @@ def chain() -> System:
     links = ("users->gateway", "gateway->features", "features->db", "gateway->model", "gateway->rules")
     # The naive model has no network either.
     return System.model_validate(
-        {"schema_version": 1, "name": "chain", "components": components, "links": {link: {"latency": "0s"} for link in links}}
+        {
+            "schema_version": 1,
+            "name": "chain",
+            "components": components,
+            "links": {link: {"latency": "0s"} for link in links},
+        }
     )
 
 
@@ -225,7 +230,10 @@ def run_engine(seed: int, recorder: Recorder) -> Outcome:
 def main(rounds: int) -> int:
     """Prints the figures; 1 when the engine needs more than it may."""
     naive, engine = run_naive(1, records=False), run_engine(1, Counting())
-    print(f"{REQUESTS} requests a round at {RATE_PER_S:g}/s; model {SLOW[2]:g} times slower from {SLOW[0]:g} to {SLOW[1]:g} s")
+    print(
+        f"{REQUESTS} requests a round at {RATE_PER_S:g}/s; from {SLOW[0]:g} to {SLOW[1]:g} s model is "
+        f"{SLOW[2]:g} times slower"
+    )
     for name, outcome in (("naive", naive), ("engine", engine)):
         share = outcome.failed / REQUESTS
         print(f"{name:7} {outcome.handled / REQUESTS:.2f} handlings a request, {share:.1%} of the requests failed")

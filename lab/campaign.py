@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
     from lab.runner import Progress
     from lab.scenario import LoadedScenario
+    from lab.testbeds.stack.options import StackOptions
 
 COMPLETE = "complete"
 """The status of a run that may be graded."""
@@ -47,6 +48,7 @@ class Job:
     loaded: LoadedScenario
     seed: int
     engines: tuple[str, ...]
+    stack: StackOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,16 @@ def check_gradable(run: RunDirectory) -> None:
         raise RunAbortedError(f"{run.path}: the run did not complete ({run.status}); it is not graded")
 
 
+def _record(job: Job, root: Path, progress: Progress | None) -> RunDirectory:
+    if job.stack is not None:
+        from lab.testbeds.stack.run import run_scenario as run_on_stack
+
+        return run_on_stack(job.loaded, job.seed, root, job.stack, progress)
+    from lab.runner import run_scenario
+
+    return run_scenario(job.loaded, job.seed, root, progress)
+
+
 def run_job(
     job: Job, root: Path, host: EngineHost, progress: Progress | None = None, *, keep: bool = True
 ) -> JobResult:
@@ -125,12 +137,10 @@ def run_job(
 
     `keep=False` deletes the recording after grading.
     """
-    from lab.runner import run_scenario
-
     scenario = job.loaded.scenario.name
     path = ""
     try:
-        run = run_scenario(job.loaded, job.seed, root, progress)
+        run = _record(job, root, progress)
         path = str(run.path)
         check_gradable(run)
         graded = tuple(assess(run, engine, host) for engine in job.engines)

@@ -56,7 +56,7 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
 
     testbed = SimTestbed(loaded, seed)
     observed = testbed.run(part(0, "run"))
-    _check_steady_state(loaded, observed)
+    check_steady_state(loaded, observed)
     signals = compute_signals(observed)
     faults, true_effects = [], {}
     control = observed
@@ -71,9 +71,9 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
         _check_decoys(loaded, control)
     decoys = tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in scenario.decoys)
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
-    meta = _meta(loaded, seed, status)
+    content = meta(loaded, seed, status, "sim")
     path = root / scenario.name / run_directory_name(loaded, seed, "sim")
-    return write_run(path, observed, Truth(tuple(faults), decoys), true_effects, testbed.journal_entries, meta)
+    return write_run(path, observed, Truth(tuple(faults), decoys), true_effects, testbed.journal_entries, content)
 
 
 def _true_fault(
@@ -86,16 +86,17 @@ def _true_fault(
     parameters = json.loads(json.dumps(dict(use.parameters), default=str))
     true = TrueFault(
         use.id, use.type, use.target, str(kind.boundary), at_s, until_s, min(first, default=None), parameters,
-        tuple(_rounded(asdict(w)) for w in said),
+        tuple(rounded(asdict(w)) for w in said),
     )  # fmt: skip
     return true, effects(signals, twin, at_s, until_s)
 
 
-def _rounded(data: dict[str, Any]) -> dict[str, Any]:
+def rounded(data: dict[str, Any]) -> dict[str, Any]:
+    """Numbers to six significant digits, as they are worth keeping."""
     return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in data.items()}
 
 
-def _check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
+def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
     """The SLIs before the first fault or decoy must lie within the scenario's bounds."""
     scenario = loaded.scenario
     starts = [fault.at_s for fault in scenario.faults] + [decoy.at_s for decoy in scenario.decoys]
@@ -122,12 +123,13 @@ def _check_decoys(loaded: LoadedScenario, control: Observed) -> None:
             )
 
 
-def _meta(loaded: LoadedScenario, seed: int, status: str) -> dict[str, Any]:
+def meta(loaded: LoadedScenario, seed: int, status: str, testbed: str) -> dict[str, Any]:
+    """Contents of `run.json`, apart from the checksums."""
     scenario = loaded.scenario
     return {
         "schema_version": 1,
         "lab_version": __version__,
-        "testbed": "sim",
+        "testbed": testbed,
         "seed": seed,
         "status": status,
         "scenario": {

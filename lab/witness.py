@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.faults import Witness
-from lab.signals import SignalTable
+from lab.signals import Series, SignalTable
 
 Array = npt.NDArray[Any]
 
@@ -43,6 +43,20 @@ def testify(
         if signals.get(witness.signal, subject) is not None
     ]
     return [_ask(w, subject, signals, twin, at_s, until_s, SIGNIFICANCE / len(asked)) for w, subject in asked]
+
+
+def testify_alone(witnesses: Iterable[Witness], signals: SignalTable, at_s: float, until_s: float) -> list[Witnessed]:
+    """The same without a twin, as on a real stack: what was before the fault stands in for what would have been."""
+    usual = SignalTable([_before(series, at_s) for series in signals])
+    return testify(witnesses, signals, usual, at_s, until_s)
+
+
+def _before(series: Series, at_s: float) -> Series:
+    """A series that stays at its mean before the fault, and is the observed one until then."""
+    known = series.values[(series.times_s <= at_s) & ~np.isnan(series.values)]
+    level = float(known.mean()) if len(known) else 0.0
+    values = np.where(series.times_s <= at_s, series.values, level)
+    return Series(series.signal, series.subject, series.times_s, values)
 
 
 def _ask(

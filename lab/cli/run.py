@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lab.campaign import Campaign, Job
     from lab.cli.selection import Seeds, Selection
     from lab.report import SummaryRow
+    from lab.testbeds.stack.options import StackOptions
 
 OUTPUTS = (".html", ".json")
 
@@ -37,6 +39,21 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
 @engines_option
 @option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where to run.")
+@option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="On the stack: scenario seconds per real second.",
+)
+@option("--keep", is_flag=True, help="On the stack: leave it up afterwards.")
+@option(
+    "--load-workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="On the stack: worker processes of the load.",
+)
 @option("-o", "--output", "outputs", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
         help="Also write results; .html or .json by suffix; may be repeated.")  # fmt: skip
 @runs_option
@@ -45,7 +62,7 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @json_option
 def command(
     *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], testbed: str,
-    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, as_json: bool,
+    time_scale: float, keep: bool, load_workers: int, outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
@@ -63,9 +80,12 @@ def command(
     chosen_seeds = parse_seeds(seeds, seed)
     selection = select(targets)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
-    jobs = make_jobs(selection, chosen_seeds, asked)
-    with Progress(len(jobs)) as progress:
-        results = run_jobs(jobs, runs_dir, workers=workers or default_workers(), tick=progress.tick)
+    stack = stack_options(testbed, time_scale, keep, load_workers)
+    jobs = make_jobs(selection, chosen_seeds, asked, stack)
+    with _stack_up(jobs, stack), Progress(len(jobs)) as progress:
+        # The stack is one, and time on it is real: one run at a time.
+        count = 1 if stack else workers or default_workers()
+        results = run_jobs(jobs, runs_dir, workers=count, tick=progress.tick)
     show_traces(results)
     limits = selection.suite.thresholds if selection.suite else ()
     campaign = conclude(results, limits, asked)
@@ -87,13 +107,43 @@ def command(
     return campaign.exit_code
 
 
-def make_jobs(selection: Selection, seeds: Seeds, engines: tuple[str, ...]) -> list[Job]:
+def stack_options(testbed: str, time_scale: float, keep: bool, load_workers: int) -> StackOptions | None:
+    """The options of a run on the stack; UserError where they are given for another testbed."""
+    if testbed == "stack":
+        from lab.testbeds.stack.options import StackOptions
+
+        return StackOptions(time_scale, keep, load_workers=load_workers)
+    if time_scale != 1.0 or keep or load_workers != 1:
+        raise UserError("--time-scale, --keep and --load-workers go with --testbed stack")
+    return None
+
+
+@contextmanager
+def _stack_up(jobs: Sequence[Job], stack: StackOptions | None) -> Iterator[None]:
+    """Holds the stack over all jobs, so that it comes up and goes down once; checks beforehand that it can do them."""
+    if stack is None:
+        yield
+        return
+    from lab.testbeds.stack.feasible import check_feasible
+    from lab.testbeds.stack.run import held
+    from lab.testbeds.stack.session import Session
+
+    for job in jobs:
+        check_feasible(job.loaded, stack.time_scale)
+    click.echo("bringing the stack up (the first time builds its images)", err=True)
+    with held(Session(jobs[0].loaded.system), stack):
+        yield
+
+
+def make_jobs(
+    selection: Selection, seeds: Seeds, engines: tuple[str, ...], stack: StackOptions | None = None
+) -> list[Job]:
     """One job for each scenario and seed, in the order of the files."""
     from lab.campaign import Job
 
     suite_seeds = selection.suite.seeds if selection.suite else ()
     jobs = [
-        Job(loaded, seed, engines)
+        Job(loaded, seed, engines, stack)
         for loaded in selection.scenarios
         for seed in seeds.of(suite_seeds or (loaded.scenario.seed,))
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,16 @@ def load_observed(directory: Path) -> Observed:
 
 
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
-    """An Arrow table of a documented form: types as in `schema`, NaN and None as null where allowed."""
-    documented = {c.name: c for c in TABLES[name]}
+    """An Arrow table of a documented form: types and order as in `schema`, NaN and None as null where allowed."""
+    given = list(columns)
     arrays, names = [], []
-    for column, values in columns.items():
-        spec = documented.get(column) or documented[column.split(".")[0] + ".*"]
-        arrays.append(_array(values, spec.type))
-        names.append(column)
+    for spec in TABLES[name]:
+        for column in [c for c in given if fnmatchcase(c, spec.name)]:
+            given.remove(column)
+            arrays.append(_array(columns[column], spec.type))
+            names.append(column)
+    if given:
+        raise KeyError(f"table {name!r} documents no column {given[0]!r}")
     return pa.table(arrays, names=names)
 
 

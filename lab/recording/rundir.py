@@ -149,8 +149,8 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         raise UserError(Problem("not a recording", str(path), expected=f"a directory with {RUN_FILE}", hint=hint))
     try:
         meta = json.loads(run_file.read_text(encoding="utf-8"))
-        version, sums = meta["schema_version"], meta["checksums"]
-    except (ValueError, KeyError) as error:
+        version, sums = meta["schema_version"], dict(meta["checksums"])
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
         ) from error

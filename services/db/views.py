@@ -17,25 +17,24 @@ _SHARES = 10_000
 
 
 def users_view_sql(changes: Mapping[str, Mapping[str, Any]], slow_s: float = 0.0) -> str:
-    """Statements, one transaction, that put the view into the state these changes describe; {} is the contract.
+    """Statements that put the view into the state these changes describe ({}: the contract), to be sent as one.
 
-    `changes`: by column, in the form of the `table.column` lever. `slow_s`: what a look-up takes longer. Readers
-    block the swap and are blocked by it, so it gives up after LOCK_TIMEOUT: try again. ValueError for bad names.
+    `changes`: by column, in the form of the `table.column` lever. `slow_s`: what a statement on the view takes longer.
+    Sent as one simple query they are one transaction. It gives up after LOCK_TIMEOUT, for those that wait for it hold
+    up readers: try again. ValueError for names that are none.
     """
-    columns = ["user_id"]
-    for spec in USER_FEATURES:
-        columns.append(_column(spec.name, changes.get(spec.name)))
+    columns = ["user_id", *(_column(spec.name, changes.get(spec.name)) for spec in USER_FEATURES)]
     for name, change in changes.items():
         if change["change"] == "add":
             columns.append(f"NULL::{_name(change['type'])} AS {_name(name)}")
         elif name not in {spec.name for spec in USER_FEATURES}:
             raise ValueError(f"no column {name!r} to change")
-    sleep = (
-        f", LATERAL (SELECT pg_sleep({float(slow_s)}) WHERE users_base.user_id IS NOT NULL) AS slow" if slow_s else ""
-    )
+    # Materialized: once a statement, however many rows it reads.
+    slow = f"WITH slow AS MATERIALIZED (SELECT pg_sleep({float(slow_s)})) " if slow_s else ""
+    source = "users_base, slow" if slow_s else "users_base"
     return (
-        f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP VIEW IF EXISTS users; "
-        f"CREATE VIEW users AS SELECT {', '.join(columns)}, updated_at FROM users_base{sleep}; COMMIT"
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP VIEW IF EXISTS users; "
+        f"CREATE VIEW users AS {slow}SELECT {', '.join(columns)}, updated_at FROM {source}"
     )
 
 

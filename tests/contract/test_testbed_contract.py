@@ -214,7 +214,9 @@ def test_what_does_not_exist_is_refused_with_the_nearest_name(
     assert said in str(writing.value)
 
 
-@pytest.mark.parametrize(("act", "element"), [("cache.flsh", "cache"), ("cache.flush", "db"), ("link.cut", "features->db")])
+@pytest.mark.parametrize(
+    ("act", "element"), [("cache.flsh", "cache"), ("cache.flush", "db"), ("link.cut", "features->db")]
+)
 def test_an_act_that_does_not_exist_is_refused(testbed: Testbed, act: str, element: str) -> None:
     with pytest.raises(UserError):
         testbed.act(act, element, None)

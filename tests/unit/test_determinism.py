@@ -27,7 +27,10 @@ from lab.testbeds.sim import SimTestbed
 SimTestbed(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).run().write(Path(sys.argv[3]))
 """
 BUSY = {
-    "faults": [{**FAULTS["network-partition, mild"], **WITHIN}, {**FAULTS["schema-corruption retypes to text"], **WITHIN}],
+    "faults": [
+        {**FAULTS["network-partition, mild"], **WITHIN},
+        {**FAULTS["schema-corruption retypes to text"], **WITHIN},
+    ],
     "decoys": [{**DECOYS["deploy"], "at": "40s"}, {**DECOYS["traffic-surge"], "at": "50s", "for": "20s"}],
 }
 
@@ -149,7 +152,9 @@ def test_the_stages_that_follow_leave_the_first_one_unchanged(folder: Path, base
     assert_same(before(base.observed, "spans", 50), before(staged, "spans", 50))
 
 
-@pytest.mark.parametrize("name", ["network-partition", "stale-cache", "model-regression", "schema-corruption nulls, mild"])
+@pytest.mark.parametrize(
+    "name", ["network-partition", "stale-cache", "model-regression", "schema-corruption nulls, mild"]
+)
 def test_until_the_fault_begins_the_twin_is_the_run(folder: Path, name: str) -> None:
     decoys = [{**DECOYS["traffic-surge"], "at": "20s"}]
     loaded = scenario(folder, name="twin", faults=[{**FAULTS[name], **WITHIN}], decoys=decoys)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import UserError
 from lab.levers import Undo
 from lab.testbeds.stack.journal import Journal, exclusive
 
@@ -82,8 +81,15 @@ def test_each_entry_is_synced_before_write_returns(tmp_path: Path, monkeypatch: 
         assert len(synced) > before
 
 
-def test_one_lab_at_a_time_has_the_stack(tmp_path: Path) -> None:
-    with exclusive(tmp_path), pytest.raises(UserError, match="another lab"), exclusive(tmp_path):
-        pass
-    with exclusive(tmp_path):
-        pass
+def test_one_process_at_a_time_has_the_stack(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from lab.testbeds.stack.journal import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): print('got it')"
+    )
+
+    def other() -> str:
+        return subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True).stderr
+
+    with exclusive(tmp_path), exclusive(tmp_path):
+        assert "another lab is using the stack" in other()
+    assert not other()

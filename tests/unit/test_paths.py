@@ -14,7 +14,9 @@ from lab.testbeds.sim.sources import Source
 EDGES = 9
 DEPTH = 4
 # A call from the root down: at each level the attempt and then the edge taken from there on.
-CHAINS = st.lists(st.tuples(st.integers(0, paths.ATTEMPTS_MAX - 1), st.integers(0, EDGES - 1)), min_size=1, max_size=DEPTH)
+CHAINS = st.lists(
+    st.tuples(st.integers(0, paths.ATTEMPTS_MAX - 1), st.integers(0, EDGES - 1)), min_size=1, max_size=DEPTH
+)
 
 
 def path_of(chain: list[tuple[int, int]]) -> tuple[int, int]:
@@ -41,7 +43,7 @@ def test_two_calls_of_a_request_never_share_a_path_and_an_edge(
     assert (path_of(one) == path_of(other)) == (one == other)
 
 
-@given(st.lists(CHAINS, min_size=2, max_size=30, unique_by=lambda chain: str(chain)))
+@given(st.lists(CHAINS, min_size=2, max_size=30, unique_by=str))
 def test_span_ids_differ_by_path_edge_and_side(chains: list[list[tuple[int, int]]]) -> None:
     ids = Ids([Source("load", 0, [], Streams(1))], Streams(1))
     found = np.array([path_of(chain) for chain in chains])
@@ -55,7 +57,10 @@ def test_ids_follow_from_the_streams_name_and_not_from_the_order_of_opening() ->
     alone = Ids([Source("load", 0, [], streams)], streams)
     second = Ids([Source("surge/5", 0, [], streams), Source("load", 1, [], streams)], streams)
     number = 12
-    assert alone.trace_array(np.array([number])).to_pylist() == second.trace_array(np.array([(1 << 40) + number])).to_pylist()
+    assert (
+        alone.trace_array(np.array([number])).to_pylist()
+        == second.trace_array(np.array([(1 << 40) + number])).to_pylist()
+    )
 
 
 def test_a_line_about_no_request_has_no_trace() -> None:

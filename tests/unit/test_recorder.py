@@ -49,6 +49,7 @@ def test_a_span_takes_less_than_a_hundred_bytes_with_the_room_kept_for_more() ->
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held / spans < 100
+    assert recorder.buffer_bytes / spans < 100
     assert peak / spans < 150, "while growing, the old buffer may be there beside the new one"
     assert Recorder.RECORD_BYTES < 50
 

@@ -64,7 +64,9 @@ def test_after_its_recovery_time_a_fault_is_gone(
     for sli, value in means(run, recovered_s).items():
         low, high = allowed([control[sli] for control in usual], FLOORS[sli])
         assert low <= value <= high, f"{sli} {value:.4g} is outside of {low:.4g} to {high:.4g}"
-    pulled = {(e["lever"], e["element"]): e["previous"] for e in reversed(testbed.journal_entries) if e["event"] == "intent"}
+    pulled = {
+        (e["lever"], e["element"]): e["previous"] for e in reversed(testbed.journal_entries) if e["event"] == "intent"
+    }
     assert pulled
     for (lever, element), previous in pulled.items():
         assert testbed.read(lever, element) == previous

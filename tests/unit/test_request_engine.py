@@ -1,11 +1,8 @@
-"""The request engine on timelines worked out by hand: no variation, every time in milliseconds.
-
-`users` call `front` over a link of 1 ms; `front` works 2 ms and calls `back` over another of 1 ms, which works 3 ms.
-"""
+"""The request engine on timelines worked out by hand (see `tests/timelines.py` for the system)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.recording.status import ERROR, MISS, NAMES, OK
+from lab.recording.status import ERROR, MISS, OK
 from lab.streams import Streams
 from lab.testbeds.sim import paths
 from lab.testbeds.sim.engine import RequestEngine
@@ -21,69 +18,7 @@ from lab.testbeds.sim.recorder import SERVER, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState, build
 from lab.topology import System
-
-MS = 1_000_000
-Span = tuple[int, str, float, float, str]
-"""(request, "caller->callee" for the caller's view or "callee" for its own, start, end, status), in ms"""
-Act = Callable[[SystemState, RequestEngine], None]
-
-
-def system(
-    front: Sequence[Mapping[str, Any]] = ({"name": "ask", "call": "back", "timeout": "100ms"},),
-    *,
-    components: Mapping[str, Mapping[str, Any]] | None = None,
-    links: Mapping[str, Mapping[str, Any]] | None = None,
-    timeout: str = "1s",
-    **service: Any,
-) -> System:
-    """The chain with these steps of `front`; `service` changes `front` itself."""
-    parts: dict[str, Any] = {
-        "users": {"kind": "users", "steps": [{"name": "visit", "call": "front", "timeout": timeout}]},
-        "front": {"kind": "service", "workers": 9, "service_time": {"mean": "2ms", "cv": 0}, "steps": front, **service},
-    }
-    for step in front:
-        if callee := step.get("call"):
-            parts[callee] = {"kind": "service", "workers": 9, "service_time": {"mean": "3ms", "cv": 0}}
-    for name, changes in (components or {}).items():
-        parts[name] = {**parts[name], **changes}
-    called = ["users->front", *(f"front->{step['call']}" for step in front if "call" in step)]
-    paths_ = {link: {"latency": "1ms", "cv": 0, **(links or {}).get(link, {})} for link in called}
-    # Any world makes the operations of calls count; there is none here beside the operations themselves.
-    return System.model_validate(
-        {"schema_version": 1, "name": "chain", "world": {"name": "none"}, "components": parts, "links": paths_}
-    )
-
-
-def run(
-    of: System,
-    *,
-    arrivals: Sequence[float] = (0,),
-    at: Mapping[float, Act] | None = None,
-    operations: Mapping[str, Callable[[Any, int], int]] | None = None,
-) -> list[Span]:
-    """Spans by request in order of start, callers first, after requests came in at these times and this was done."""
-    state, recorder = build(of, operations or {}), Recorder()
-    engine = RequestEngine(state, recorder)
-    engine.open(Source("load", 0, [round(time * MS) for time in arrivals], Streams(1)))
-    for time, act in sorted((at or {}).items()):
-        engine.advance(round(time * MS))
-        act(state, engine)
-    engine.advance(10_000 * MS)
-    sides = recorder.spans()
-    return [
-        (
-            int(side["request"]),
-            state.edges[side["edge"]].callee.name if side["side"] == SERVER else state.edges[side["edge"]].link.name,
-            side["start_ns"] / MS,
-            side["end_ns"] / MS,
-            NAMES[side["status"]],
-        )
-        for side in sorted(sides, key=lambda s: (s["request"], s["start_ns"], s["edge"], s["side"]))
-    ]
-
-
-def link(fault: str, value: Mapping[str, Any] | None, name: str = "front->back") -> Act:
-    return lambda state, engine: state.links[name].set(fault, value)
+from tests.timelines import MS, WELL, Act, asking, link, run, system
 
 
 def stop(state: SystemState, engine: RequestEngine) -> None:
@@ -97,18 +32,6 @@ def pause(state: SystemState, engine: RequestEngine) -> None:
 def resume(state: SystemState, engine: RequestEngine) -> None:
     state.components["back"].holds.discard("paused")
     engine.release(state.components["back"])
-
-
-def asking(**policy: Any) -> list[Mapping[str, Any]]:
-    return [{"name": "ask", "call": "back", "timeout": "100ms", **policy}]
-
-
-WELL = [
-    (0, "users->front", 0, 9, "ok"),
-    (0, "front", 1, 8, "ok"),
-    (0, "front->back", 3, 8, "ok"),
-    (0, "back", 4, 7, "ok"),
-]
 
 
 def test_a_call_chain() -> None:
@@ -214,7 +137,14 @@ def test_a_failed_call_with_a_fallback_does_not_fail_the_request() -> None:
 
 CACHED = [
     {"name": "get", "call": "cache", "operation": "look_up", "timeout": "50ms", "on_failure": "continue"},
-    {"name": "load", "call": "store", "operation": "read", "unless": "get", "timeout": "50ms", "on_failure": "continue"},
+    {
+        "name": "load",
+        "call": "store",
+        "operation": "read",
+        "unless": "get",
+        "timeout": "50ms",
+        "on_failure": "continue",
+    },
     {"name": "put", "call": "cache", "operation": "write", "unless": "get", "after": "load", "on_failure": "continue"},
 ]
 
@@ -280,69 +210,6 @@ def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held() 
     ]
 
 
-@pytest.mark.parametrize(("direction", "arrives"), [("both", False), ("request", False), ("response", True)])
-def test_a_cut_link_is_silent(direction: str, arrives: bool) -> None:
-    cut = {0: link("cut", {"direction": direction, "fraction": 1.0})}
-    spans = run(system(asking(timeout="20ms")), at=cut)
-    assert [span[1:] for span in spans if span[1] == "front->back"] == [("front->back", 3, 23, "timeout")]
-    assert [span[1:] for span in spans if span[1] == "back"] == ([("back", 4, 7, "ok")] if arrives else [])
-
-
-@pytest.mark.parametrize(("direction", "status"), [("both", "timeout"), ("response", "timeout"), ("request", "ok")])
-def test_a_cut_loses_the_answer_that_is_still_to_come(direction: str, status: str) -> None:
-    spans = run(system(asking(timeout="20ms")), at={5: link("cut", {"direction": direction, "fraction": 1.0})})
-    assert [span[4] for span in spans if span[1] == "front->back"] == [status]
-    assert (0, "back", 4, 7, "ok") in spans
-
-
-def test_an_answer_after_the_cut_was_lifted_comes_through() -> None:
-    lifted = {5: link("cut", {"direction": "both", "fraction": 1.0}), 7.5: link("cut", None)}
-    assert run(system(asking(timeout="20ms")), at=lifted) == WELL
-
-
-def test_a_cut_of_no_connections_changes_nothing() -> None:
-    assert run(system(), at={0: link("cut", {"direction": "both", "fraction": 0.0})}) == WELL
-
-
-def test_a_cut_concerns_its_share_of_the_requests() -> None:
-    spans = run(
-        system(asking(timeout="20ms")),
-        arrivals=[i * 50 for i in range(200)],
-        at={0: link("cut", {"direction": "both", "fraction": 0.3})},
-    )
-    lost = [span for span in spans if span[1] == "front->back" and span[4] == "timeout"]
-    assert 40 <= len(lost) <= 80
-
-
-def test_delay_is_added_to_the_request() -> None:
-    late = {0: link("delay", {"latency_s": 0.05, "jitter_s": 0.0})}
-    assert run(system(), at=late)[2:] == [(0, "front->back", 3, 58, "ok"), (0, "back", 54, 57, "ok")]
-
-
-def test_a_dropped_packet_waits_for_its_retransmission() -> None:
-    spans = run(system(asking(timeout="1s")), at={0: link("drop", {"fraction": 1.0})})
-    assert spans[2:] == [(0, "front->back", 3, 208, "ok"), (0, "back", 204, 207, "ok")]
-
-
-def test_a_reset_connection_fails_before_the_callee_sees_it() -> None:
-    assert run(system(), at={0: link("reset", {"fraction": 1.0})})[2:] == [(0, "front->back", 3, 4, "reset")]
-
-
-def test_a_throttled_link_passes_one_after_the_other() -> None:
-    sizes = {"front->back": {"request_bytes": 1500, "response_bytes": 500}}
-    spans = run(
-        system(links=sizes), arrivals=[0, 0], at={0: link("throttle", {"bytes_per_s": 1e6})}
-    )  # 2 ms for 2000 bytes
-    assert [span[2:4] for span in spans if span[1] == "front->back"] == [(3, 10), (3, 12)]
-
-
-def test_a_fault_of_one_link_is_none_of_another() -> None:
-    steps = [{"name": "one", "call": "a"}, {"name": "two", "call": "b"}]
-    spans = run(system(steps), at={0: link("delay", {"latency_s": 0.05, "jitter_s": 0.0}, "front->b")})
-    assert (0, "front->a", 3, 8, "ok") in spans
-    assert (0, "front->b", 8, 63, "ok") in spans
-
-
 @pytest.mark.parametrize("lever", [{"slow": {"factor": 4.0}}, {"limit": {"cpu": 0.25}}])
 def test_a_slowed_component_works_longer(lever: Mapping[str, Any]) -> None:
     def slow(state: SystemState, engine: RequestEngine) -> None:
@@ -373,7 +240,10 @@ def test_background_errors_come_after_the_work_and_before_further_calls() -> Non
         (0, "front->back", 3, 8, "error"),
         (0, "back", 4, 7, "error"),
     ]
-    assert run(system(background_error_ratio="100%")) == [(0, "users->front", 0, 4, "error"), (0, "front", 1, 3, "error")]
+    assert run(system(background_error_ratio="100%")) == [
+        (0, "users->front", 0, 4, "error"),
+        (0, "front", 1, 3, "error"),
+    ]
 
 
 def test_retries_at_two_levels_give_every_call_its_own_path() -> None:

@@ -1,4 +1,4 @@
-"""The shop: a coherent population, versions that are equally good and not the same, and symptoms that follow from causes."""
+"""The shop: a coherent population, versions equally good and not the same, symptoms that follow from causes."""
 
 from __future__ import annotations
 

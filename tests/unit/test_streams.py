@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from lab.streams import Streams, lognormal_parameters
 
 KNOWN = [0.88920212734, 0.067071179227, 0.005556225168]
-NAMES = st.lists(st.one_of(st.text(alphabet="abc->:_", min_size=1, max_size=8), st.integers(0, 99)), min_size=1, max_size=4)
+NAMES = st.lists(
+    st.one_of(st.text(alphabet="abc->:_", min_size=1, max_size=8), st.integers(0, 99)), min_size=1, max_size=4
+)
 
 
 def test_the_same_name_always_starts_the_same_sequence() -> None:

@@ -39,9 +39,12 @@ class Visit:
 
 
 class Call:
-    """One attempt over one edge, as its caller sees it."""
+    """One attempt over one edge, as its caller sees it.
 
-    __slots__ = ("attempt", "done", "draws", "edge", "path", "start_ns", "status", "visit")
+    `watched`: its timeout is among the events. Most calls are answered in time and need none.
+    """
+
+    __slots__ = ("attempt", "deadline_ns", "done", "draws", "edge", "path", "start_ns", "status", "visit", "watched")
 
     def __init__(self, visit: Visit, edge: Edge, attempt: int, path: int, draws: Draws, start_ns: int) -> None:
         self.visit = visit
@@ -50,8 +53,10 @@ class Call:
         self.path = path
         self.draws = draws
         self.start_ns = start_ns
+        self.deadline_ns = start_ns + edge.timeout_ns
         self.status = OK
         self.done = False
+        self.watched = False
 
 
 class RequestEngine:
@@ -116,15 +121,28 @@ class RequestEngine:
         draws = source.drawn.get((edge.index, path)) or source.draw(edge, path)
         call = Call(visit, edge, attempt, path, draws, now)
         delay = draws[1][visit.n]
-        events = self._events
         if edge.link.faulty:
             delay = self._impair(call, delay)
-        order = self._order
         if delay >= 0:
-            order += 1
-            heappush(events, (now + delay, order, self._arrive, call))
-        self._order = order = order + 1
-        heappush(events, (now + edge.timeout_ns, order, self._timed_out, call))
+            self._order = order = self._order + 1
+            heappush(self._events, (now + delay, order, self._arrive, call))
+        # A component that calls nobody knows on arrival when it will have answered; the others are waited for.
+        if not 0 <= delay < edge.timeout_ns or edge.callee.steps:
+            self._watch(call)
+
+    def _watch(self, call: Call) -> None:
+        """Lets the caller give up when its time is over."""
+        if not call.watched:
+            call.watched = True
+            self._push(call.deadline_ns, self._timed_out, call)
+
+    def _answer(self, call: Call, at_ns: int) -> None:
+        """Schedules the answer; where it comes too late only the caller's timeout."""
+        if at_ns < call.deadline_ns:
+            self._order = order = self._order + 1
+            heappush(self._events, (at_ns, order, self._reply, call))
+        else:
+            self._watch(call)
 
     def _impair(self, call: Call, delay: int) -> int:
         """Passage time of a request over a faulty link; -1 when it never arrives."""
@@ -157,10 +175,11 @@ class RequestEngine:
         service, _, back, noise = call.draws
         if component.stopped:
             call.status = REFUSED
-            self._push(now + back[n], self._reply, call)
+            self._answer(call, now + back[n])
             return
         if component.holds:
             component.held.append(call)
+            self._watch(call)
             return
         free = component.free_ns
         start = free[0]
@@ -168,7 +187,7 @@ class RequestEngine:
             start = now
         elif start - now > component.max_wait_ns:
             call.status = REFUSED
-            self._push(now + back[n], self._reply, call)
+            self._answer(call, now + back[n])
             return
         work = service[n] + edge.extra_ns
         if component.stretch != 1.0:
@@ -178,8 +197,8 @@ class RequestEngine:
         end = start + work
         heapreplace(free, end)
         component.busy_ns += work
-        self._order = order = self._order + 1
         if component.steps:
+            self._order = order = self._order + 1
             base = call.path * self._edges_count + edge.index + 1
             own = Visit(visit.source, n, component, call, base, now)
             heappush(self._events, (end, order, self._continue if n not in noise else self._fail, own))
@@ -191,7 +210,7 @@ class RequestEngine:
             status = edge.operation(visit, now)
         self._span(visit.source.base + n, now, end, call.path, edge.index, status, SERVER)
         call.status = status
-        heappush(self._events, (end + back[n], order, self._reply, call))
+        self._answer(call, end + back[n])
 
     def _fail(self, visit: Visit) -> None:
         self._finish(visit, ERROR)
@@ -231,8 +250,7 @@ class RequestEngine:
             return
         self._span(source.base + n, visit.start_ns, now, call.path, call.edge.index, status, SERVER)
         call.status = status
-        self._order = order = self._order + 1
-        heappush(self._events, (now + call.draws[2][n], order, self._reply, call))
+        self._answer(call, now + call.draws[2][n])
 
     def _reply(self, call: Call) -> None:
         if call.done:
@@ -241,6 +259,7 @@ class RequestEngine:
         if link.faulty and link.cut and link.cut["direction"] != "request":
             visit = call.visit
             if visit.source.uniform("cut", call.edge, call.path)[visit.n] < link.cut["fraction"]:
+                self._watch(call)
                 return
         self._settle(call, call.status)
 

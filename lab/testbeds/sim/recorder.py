@@ -65,6 +65,11 @@ class Recorder:
         self.logs.append(LogRecord(time_ns, component, level, template, request, arguments))
 
     @property
+    def buffer_bytes(self) -> int:
+        """Memory held for span sides, the room kept for more included."""
+        return len(self._buffer)
+
+    @property
     def spans_count(self) -> int:
         """Span sides recorded so far."""
         return self._offset // _SIZE

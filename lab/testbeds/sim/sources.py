@@ -87,7 +87,7 @@ def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, r
     The wobble is a sum of three sines with random phases and periods of 40 to 200 s, so that its relative
     standard deviation is `wobble`. A longer load begins with the same arrivals as a shorter one.
     """
-    within_second = np.random.Generator(rng.bit_generator.jumped())
+    within_second = np.random.Generator(np.random.Philox(key=int(rng.integers(1 << 62))))
     end_s = start_s + sum(stage.for_s for stage in stages)
     edges = np.arange(start_s, end_s, 1.0)
     rates = np.repeat([s.rate_per_s for s in stages], [max(1, round(s.for_s)) for s in stages])[: len(edges)]

@@ -89,13 +89,26 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+_mine: set[Path] = set()
+
+
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """Holds the stack for one lab at a time; UserError while another has it. Ends with the process at the latest."""
+    """Holds the stack for one process at a time; UserError while another has it. Ends with the process at the latest.
+
+    A process may nest it.
+    """
+    if directory in _mine:
+        yield
+        return
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError("another lab is using the stack; wait for it to end") from None
-        yield
+        _mine.add(directory)
+        try:
+            yield
+        finally:
+            _mine.discard(directory)

@@ -62,6 +62,7 @@ class FeatureTable:
                         known[message] = len(self.violations)
                         self.violations.append((error.column, message))
                     self.broken[user] = known[message]
+                    self.seen[user, position] = np.nan  # nothing was read out of it
 
 
 def altered_row(column: str, value: float, integer: bool, change: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,8 @@ def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | N
             return response.status, json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, json.loads(error.read() or b"null")
+            text = error.read()
+            return error.code, json.loads(text) if text[:1] in (b"{", b"[") else text
 
 
 @dataclass

@@ -117,6 +117,54 @@ def test_a_silent_schema_change_changes_what_is_served(stack: Any) -> None:
     assert row["attributes"]["values"][2] == pytest.approx(100 * value)
 
 
+def test_slow_queries_are_slow_once_a_statement(stack: Any) -> None:
+    stack.db.run(users_view_sql({}, slow_s=0.05))
+    try:
+        started = time.monotonic()
+        assert len(stack.db.run("SELECT * FROM users WHERE user_id < 50")) == 50
+        assert 0.05 < time.monotonic() - started < 0.5
+        assert stack.recommend(35)[1]["features_from"] == "db"
+    finally:
+        stack.db.run(users_view_sql({}))
+
+
+def test_a_locked_table_serves_defaults_and_heals(stack: Any) -> None:
+    import psycopg
+
+    with psycopg.connect(stack.db.conninfo) as connection:
+        connection.execute("LOCK TABLE users_base IN ACCESS EXCLUSIVE MODE")
+        assert [stack.recommend(user)[1]["features_from"] for user in range(50, 55)] == ["default"] * 5
+        connection.rollback()
+    assert stack.recommend(55)[1]["features_from"] == "db"
+    # Statements of clients that gave up do not go on waiting.
+    time.sleep(0.5)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    assert stack.db.run(waiting) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"change": "null", "fraction": 0.3},
+        {"change": "null", "fraction": 1.0},
+        {"change": "retype", "to": "integer", "fraction": 0.5},
+        {"change": "retype", "to": "text", "fraction": 0.5},
+        {"change": "rescale", "factor": 100.0, "fraction": 0.3},
+    ],
+)
+def test_changes_concern_their_share_of_the_rows(stack: Any, change: Any) -> None:
+    stack.db.run(users_view_sql({"avg_order_value_eur": change, "loyalty_tier": {"change": "add", "type": "integer"}}))
+    try:
+        [(share,)] = stack.db.run(
+            "SELECT avg((users.avg_order_value_eur::text IS DISTINCT FROM b.avg_order_value_eur::text)::int)::float "
+            "FROM users JOIN users_base AS b USING (user_id)"
+        )
+        assert stack.recommend(60)[0] in (200, 500)
+    finally:
+        stack.db.run(users_view_sql({}))
+    assert share == pytest.approx(change["fraction"], abs=0.05)
+
+
 def test_configuration_changes_at_once(stack: Any, call: Any) -> None:
     url = stack.url("config", "/config/steps/apply_rules/retries")
     assert call("PUT", url, {"value": 0})[1]["steps"]["apply_rules"]["retries"] == 0

@@ -1,0 +1,162 @@
+"""The compose project of the checkout: up, down, where its containers and ports are, whether they are well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import LabError, Problem, UserError
+
+FILE = "docker-compose.yml"
+PROJECT = "chaos-lab"
+HEALTH_WITHIN_S = 180.0
+_POLL_S = 0.5
+
+
+class StackError(LabError):
+    """The stack did not do what it was told; exit code 3."""
+
+
+def checkout() -> Path:
+    """The directory of the compose file; UserError outside of a checkout, as in an installed wheel."""
+    top = Path(__file__).resolve().parents[3]
+    if not (top / FILE).is_file():
+        raise UserError(
+            Problem(
+                "the stack testbed needs a checkout of the project",
+                expected=f"{FILE} and services/ beside the lab package",
+                hint="clone the repository and install from there; the testbed sim needs neither it nor Docker",
+            )
+        )
+    return top
+
+
+class Compose:
+    """One compose project. Containers are found by label, because their names differ between Compose v1 and v2."""
+
+    def __init__(self, directory: Path, project: str = "") -> None:
+        self.directory = directory
+        self.project = project or os.environ.get("COMPOSE_PROJECT_NAME") or PROJECT
+
+    @cached_property
+    def client(self) -> Any:
+        """The Docker client; UserError where no engine answers."""
+        try:
+            import docker
+        except ImportError:
+            raise UserError(
+                Problem("the package docker is missing", hint="pip install 'chaos-lab[stack-client]'")
+            ) from None
+        try:
+            client = docker.from_env()
+            client.ping()
+        except docker.errors.DockerException as error:
+            raise UserError(
+                Problem("no Docker engine answers", seen=str(error)[:200], hint="start Docker; `lab doctor` shows more")
+            ) from None
+        return client
+
+    @cached_property
+    def _command(self) -> list[str]:
+        if shutil.which("docker") and _succeeds(["docker", "compose", "version"]):
+            return ["docker", "compose"]
+        if shutil.which("docker-compose"):
+            return ["docker-compose"]
+        raise UserError(Problem("neither `docker compose` nor docker-compose is installed"))
+
+    def run(self, *arguments: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> None:
+        """Runs a compose command; StackError with the end of its output where it fails."""
+        command = [*self._command, "-p", self.project, "-f", str(self.directory / FILE), *arguments]
+        done = subprocess.run(
+            command, cwd=self.directory, env={**os.environ, **(environment or {})}, check=False, text=True,
+            stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
+        )  # fmt: skip
+        if done.returncode:
+            tail = "\n".join((done.stdout or "").splitlines()[-15:])
+            raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{tail}")
+
+    @cached_property
+    def services(self) -> dict[str, Any]:
+        """The services without a profile, as the compose file has them."""
+        document = yaml.safe_load((self.directory / FILE).read_text(encoding="utf-8"))
+        return {name: spec for name, spec in document["services"].items() if "profiles" not in spec}
+
+    def containers(self) -> dict[str, Any]:
+        """Running and stopped containers by service."""
+        label = f"com.docker.compose.project={self.project}"
+        found = self.client.containers.list(all=True, filters={"label": label})
+        return {c.labels["com.docker.compose.service"]: c for c in found}
+
+    def container(self, service: str) -> Any:
+        """One container; StackError where the service has none."""
+        containers = self.containers()
+        if service not in containers:
+            raise StackError(f"service {service!r} has no container; run: lab stack up")
+        return containers[service]
+
+    def address(self, service: str, port: int) -> tuple[str, int]:
+        """(host, port) under which the host reaches a container's port."""
+        bindings = self.container(service).attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
+        if not bindings:
+            raise StackError(f"{service} does not publish port {port}; is it running? `lab stack status` shows")
+        return bindings[0]["HostIp"], int(bindings[0]["HostPort"])
+
+    def url(self, service: str, port: int) -> str:
+        """Base address of an HTTP endpoint of a container."""
+        host, public = self.address(service, port)
+        return f"http://{host}:{public}"
+
+    def health(self) -> dict[str, str]:
+        """State by service: `healthy`, `starting`, `unhealthy`, `running` (no check), `exited`, `missing`, ..."""
+        containers = self.containers()
+        states = {}
+        for name in self.services:
+            if name not in containers:
+                states[name] = "missing"
+                continue
+            state = containers[name].attrs["State"]
+            states[name] = state.get("Health", {}).get("Status", "") or state["Status"]
+        return states
+
+    def is_healthy(self) -> bool:
+        return set(self.health().values()) <= {"healthy"}
+
+    def started_at(self) -> dict[str, str]:
+        """When each container was started: a change in the middle of a fault means that it restarted."""
+        return {name: c.attrs["State"]["StartedAt"] for name, c in self.containers().items()}
+
+    def await_health(
+        self, within_s: float = HEALTH_WITHIN_S, tick: Callable[[dict[str, str]], None] | None = None
+    ) -> None:
+        """Waits until every service is healthy; StackError naming those that are not in time."""
+        until = time.monotonic() + within_s
+        while True:
+            states = self.health()
+            if tick is not None:
+                tick(states)
+            if set(states.values()) <= {"healthy"}:
+                return
+            if time.monotonic() > until:
+                bad = ", ".join(f"{name} is {state}" for name, state in states.items() if state != "healthy")
+                raise StackError(f"the stack is not healthy after {within_s:.0f} s: {bad}. See: lab stack logs")
+            time.sleep(_POLL_S)
+
+    def execute(self, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+        """Runs a command in a container and returns its output; StackError where it fails."""
+        code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
+        text = str(output.decode(errors="replace"))
+        if code:
+            raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}")
+        return text
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0

@@ -1,0 +1,71 @@
+"""What the stack can do of a scenario, said before anything starts; and how far time may be compressed."""
+
+from __future__ import annotations
+
+import math
+
+from lab.errors import Problem, UserError
+from lab.scenario import LoadedScenario
+from lab.signals.catalogue import CATALOGUE
+from lab.testbeds.plan import plan
+
+SUPPORTED = frozenset(
+    {
+        "link.cut", "link.delay", "link.drop", "link.reset", "link.throttle", "component.pause", "component.stop",
+        "component.limit", "table.column", "table.slow", "feed.freeze", "feed.delay", "cache.freeze", "model.deploy",
+        "config.set", "population.surge", "population.bots", "changes.announce",
+    }
+)  # fmt: skip
+MAX_TIME_SCALE = 60.0
+MIN_INTERVAL_REAL_S = 0.5
+MIN_INTERVALS = 6
+SIGMAS = 4.0
+
+
+def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
+    """UserError with every reason why the stack cannot run this scenario at this time scale."""
+    problems = [*_levers(loaded), *_scale(loaded, time_scale)]
+    if problems:
+        raise UserError(problems)
+
+
+def _levers(loaded: LoadedScenario) -> list[Problem]:
+    asked = {act.lever for act in plan(loaded).timeline}
+    return [
+        Problem(f"lever {lever!r} cannot be pulled on the stack", str(loaded.path), hint="the testbed sim has it")
+        for lever in sorted(asked - SUPPORTED)
+    ]
+
+
+def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
+    """A declared symptom must stand out of counting noise in the real time that is left for it."""
+    if not 0 < time_scale <= MAX_TIME_SCALE:
+        return [Problem(f"time scale {time_scale:g}", expected=f"more than 0 and at most {MAX_TIME_SCALE:g}")]
+    problems = []
+    interval_s = loaded.system.scrape_interval_s
+    if interval_s / time_scale < MIN_INTERVAL_REAL_S:
+        allowed = interval_s / MIN_INTERVAL_REAL_S
+        problems.append(_too_fast(loaded, f"a scrape interval would last {interval_s / time_scale:.2g} s", allowed))
+    for use in loaded.scenario.faults:
+        if use.for_s < MIN_INTERVALS * interval_s:
+            text = f"fault {use.id!r} lasts {use.for_s:g} s: fewer than {MIN_INTERVALS} scrape intervals"
+            problems.append(Problem(text, str(loaded.path), expected=f"at least {MIN_INTERVALS * interval_s:g} s"))
+        rate_per_s = min(stage.rate_per_s for stage in loaded.scenario.load.stages)
+        witnesses = [w for w in plan(loaded).witnesses[use.id] if CATALOGUE[w.signal].unit == "ratio"]
+        if not witnesses or any(CATALOGUE[w.signal].unit != "ratio" for w in plan(loaded).witnesses[use.id]):
+            continue
+        least = max(w.at_least for w in witnesses)
+        # A share near 0 counted n times has a standard error of at most sqrt(least / n).
+        needed = SIGMAS**2 / least
+        requests = rate_per_s * use.for_s / time_scale
+        if requests < needed:
+            allowed = math.floor(rate_per_s * use.for_s / needed * 10) / 10
+            text = f"fault {use.id!r} would be seen in {requests:.0f} requests, too few for an effect of {least:g}"
+            problems.append(_too_fast(loaded, text, allowed))
+    return problems
+
+
+def _too_fast(loaded: LoadedScenario, text: str, allowed: float) -> Problem:
+    return Problem(
+        f"the time scale is too high: {text}", str(loaded.path), hint=f"--time-scale {allowed:g} is possible"
+    )

@@ -1,0 +1,47 @@
+"""Small JSON calls to the stack's admin endpoints, with retries where a repeat does no harm."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from lab.testbeds.stack.compose import StackError
+
+TIMEOUT_S = 30.0
+RETRIES = 4
+BACKOFF_S = 0.25
+
+
+def call(method: str, url: str, body: Any = None) -> Any:
+    """The decoded answer. All admin calls are idempotent, so connection failures are retried.
+
+    Raises StackError for an error status (with the service's own words) and when it stays unreachable.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    for attempt in range(RETRIES + 1):
+        request = urllib.request.Request(url, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                content = answer.read()
+                return json.loads(content) if content else None
+        except urllib.error.HTTPError as error:
+            raise StackError(f"{method} {url}: {error.code} {error.read().decode(errors='replace')[:300]}") from None
+        except (OSError, ValueError) as error:
+            if attempt == RETRIES:
+                raise StackError(f"{method} {url}: {error}") from None
+            time.sleep(BACKOFF_S * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def download(url: str, path: Any) -> None:
+    """Copies an endpoint's content into a file."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
+            while chunk := answer.read(1 << 20):
+                file.write(chunk)
+    except OSError as error:
+        raise StackError(f"GET {url}: {error}") from None

@@ -1,0 +1,336 @@
+"""The stack's lever table: each lever reads its value where it acts, so that any process can put it back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from lab.errors import UserError
+from lab.levers import Value
+from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.http import call
+
+LEASE_S = 10.0
+LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT, MODEL_REST_PORT = 8474, 8081, 8082, 8089, 8501
+MODEL_NAME = "model"
+SERVED_WITHIN_S = 20.0
+_POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
+_LOCK_RETRIES = 40
+
+
+class StackLevers:
+    """Levers of the recommender's containers. `passwords` are the variables of the env file.
+
+    `train(recipe)` gives the registry entry of the next model version.
+    """
+
+    def __init__(
+        self, compose: Compose, passwords: Mapping[str, str], train: Callable[[Mapping[str, Any]], dict[str, Any]],
+        now_s: Callable[[], float], ttl_s: float,
+    ) -> None:  # fmt: skip
+        self._compose = compose
+        self._passwords = passwords
+        self._train = train
+        self._now_s = now_s
+        self._ttl_s = ttl_s
+        self._surges: dict[str, Value] = {}
+
+    def read(self, lever: str, element: str) -> Value:
+        """The lever's present value."""
+        family, _, name = lever.partition(".")
+        if family == "link":
+            return self._link(element)["faults"].get(name)
+        return self._handler(lever)[0](element)
+
+    def write(self, lever: str, element: str, value: Value) -> None:
+        """Sets the lever; None is neutral."""
+        family, _, name = lever.partition(".")
+        if family == "link":
+            self._set_link(element, name, value)
+        else:
+            self._handler(lever)[1](element, value)
+
+    def renew(self, lever: str, element: str, value: Value) -> bool:
+        """Renews the lease of a lever that has one; False when it had lapsed, so that the fault ended by itself."""
+        family, _, name = lever.partition(".")
+        if value is None:
+            return True
+        if family == "link":
+            active = self._link(element)["faults"].get(name) is not None
+            self._set_link(element, name, value)
+            return active
+        if lever.startswith("feed."):
+            active = self.read(lever, element) is not None
+            self.write(lever, element, value)
+            return active
+        return True
+
+    def _handler(self, lever: str) -> tuple[Callable[[str], Value], Callable[[str, Value], None]]:
+        handlers: dict[str, tuple[Callable[[str], Value], Callable[[str, Value], None]]] = {
+            "component.pause": (self._read_pause, self._write_pause),
+            "component.stop": (self._read_stop, self._write_stop),
+            "component.limit": (self._read_limit, self._write_limit),
+            "table.column": (self._read_column, self._write_column),
+            "table.slow": (self._read_slow, self._write_slow),
+            "feed.freeze": (self._read_freeze, self._write_freeze),
+            "feed.delay": (self._read_delay, self._write_delay),
+            "cache.freeze": (self._read_policy, self._write_policy),
+            "model.deploy": (self._read_version, self._write_version),
+            "config.set": (self._read_config, self._write_config),
+            "population.surge": (self._surges.get, partial(self._surge, "surge")),
+            "population.bots": (self._surges.get, partial(self._surge, "bots")),
+        }
+        if lever not in handlers:
+            raise UserError(f"lever {lever!r} cannot be pulled on the stack; the testbed sim has it")
+        return handlers[lever]
+
+    # Links: the fault proxy.
+
+    def _link(self, link: str) -> dict[str, Any]:
+        found: dict[str, Any] = call("GET", self._link_url(link))
+        return found
+
+    def _link_url(self, link: str) -> str:
+        return f"{self._compose.url('links', LINKS_PORT)}/links/{quote(link, safe='')}"
+
+    def _set_link(self, link: str, name: str, value: Value) -> None:
+        url = f"{self._link_url(link)}/faults/{name}"
+        if value is None:
+            call("DELETE", url)
+        else:
+            call("PUT", url, {**{k: v for k, v in value.items() if k != "lease_s"}, "lease_s": LEASE_S})
+
+    # Components: the Docker API.
+
+    def _read_pause(self, component: str) -> Value:
+        return True if self._compose.container(component).status == "paused" else None
+
+    def _write_pause(self, component: str, value: Value) -> None:
+        container = self._compose.container(component)
+        if value and container.status == "running":
+            container.pause()
+        elif not value and container.status == "paused":
+            container.unpause()
+
+    def _read_stop(self, component: str) -> Value:
+        return True if self._compose.container(component).status == "exited" else None
+
+    def _write_stop(self, component: str, value: Value) -> None:
+        container = self._compose.container(component)
+        if value:
+            container.stop(timeout=2)
+        else:
+            container.start()
+
+    def _declared_quota(self, component: str) -> int:
+        return int(self._compose.services[component]["cpu_quota"])
+
+    def _read_limit(self, component: str) -> Value:
+        quota = self._compose.container(component).attrs["HostConfig"]["CpuQuota"]
+        declared = self._declared_quota(component)
+        return None if quota == declared else {"cpu": quota / declared, "workers": None}
+
+    def _write_limit(self, component: str, value: Value) -> None:
+        if value and value.get("workers"):
+            raise UserError("the stack cannot change a component's workers; limit its cpu")
+        share = (value or {}).get("cpu") or 1.0
+        # The engine refuses quotas below 1 ms.
+        self._compose.container(component).update(cpu_quota=max(1000, round(self._declared_quota(component) * share)))
+
+    # Tables: the view that the feature code reads; its state is kept in the view's comment.
+
+    def _connect(self) -> Any:
+        import psycopg
+
+        host, port = self._compose.address("db", 5432)
+        return psycopg.connect(
+            host=host, port=port, dbname="recommender", user="recommender",
+            password=self._passwords["LAB_DB_PASSWORD"], connect_timeout=5, autocommit=True,
+        )  # fmt: skip
+
+    def _view_state(self) -> dict[str, Any]:
+        with self._connect() as connection:
+            row = connection.execute("SELECT obj_description('users'::regclass, 'pg_class')").fetchone()
+        return json.loads(row[0]) if row and row[0] else {"columns": {}, "slow_s": 0.0}
+
+    def _set_view(self, state: Mapping[str, Any]) -> None:
+        import psycopg
+
+        from services.db.views import users_view_sql
+
+        statement = users_view_sql(state["columns"], state["slow_s"]).removesuffix("COMMIT")
+        note = json.dumps(state, sort_keys=True).replace("'", "''")
+        for attempt in range(_LOCK_RETRIES):
+            try:
+                with self._connect() as connection:
+                    connection.execute(f"{statement}COMMENT ON VIEW users IS '{note}'; COMMIT")
+                return
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                time.sleep(0.1 + 0.02 * attempt)
+        raise StackError("the users view stayed locked by readers; nothing was changed")
+
+    @staticmethod
+    def _column(element: str) -> str:
+        table, _, column = element.partition("/")[2].partition(".")
+        if table != "users":
+            raise UserError(f"only the table users can be changed on the stack, not {table!r}")
+        return column
+
+    def _read_column(self, element: str) -> Value:
+        return self._view_state()["columns"].get(self._column(element))
+
+    def _write_column(self, element: str, value: Value) -> None:
+        state, column = self._view_state(), self._column(element)
+        state["columns"].pop(column, None)
+        if value is not None:
+            state["columns"][column] = value
+        self._set_view(state)
+
+    def _read_slow(self, element: str) -> Value:
+        seconds = self._view_state()["slow_s"]
+        return {"seconds": seconds} if seconds else None
+
+    def _write_slow(self, element: str, value: Value) -> None:
+        self._set_view({**self._view_state(), "slow_s": value["seconds"] if value else 0.0})
+
+    # The feed's own control, with a lease.
+
+    def _feed(self, method: str, path: str, body: Any = None) -> Any:
+        return call(method, f"{self._compose.url('feed', FEED_PORT)}{path}", body)
+
+    def _read_freeze(self, job: str) -> Value:
+        return True if self._feed("GET", "/control")["frozen"] else None
+
+    def _write_freeze(self, job: str, value: Value) -> None:
+        self._feed("PUT", "/control/freeze", {"frozen": bool(value), "lease_s": LEASE_S})
+
+    def _read_delay(self, job: str) -> Value:
+        seconds = self._feed("GET", "/control")["delay_s"]
+        return {"seconds": seconds} if seconds else None
+
+    def _write_delay(self, job: str, value: Value) -> None:
+        self._feed("PUT", "/control/delay", {"seconds": value["seconds"] if value else 0.0, "lease_s": LEASE_S})
+
+    # The cache's write policy: a function library in Redis, whose text says what is in force.
+
+    def _redis(self) -> Any:
+        import redis
+
+        host, port = self._compose.address("cache", 6379)
+        return redis.Redis(host, port, password=self._passwords["LAB_CACHE_PASSWORD"], socket_timeout=5)
+
+    def _policy(self, client: Any) -> tuple[float, float]:
+        """(TTL in real seconds, frozen share) as loaded."""
+        for library in client.execute_command("FUNCTION", "LIST", "LIBRARYNAME", "entries", "WITHCODE"):
+            found = _POLICY.search(" ".join(_texts(library)))
+            if found:
+                return int(found[1]) / 1000, float(found[2])
+        raise StackError("the cache holds no write policy; has the feature service started?")
+
+    def set_time_to_live(self, time_scale: float) -> None:
+        """Loads the write policy with the topology's time to live, compressed by the time scale."""
+        from services.cache.policy import library
+
+        with self._redis() as client:
+            client.execute_command("FUNCTION", "LOAD", "REPLACE", library(self._ttl_s / time_scale))
+
+    def _read_policy(self, cache: str) -> Value:
+        with self._redis() as client:
+            share = self._policy(client)[1]
+        return {"fraction": share} if share else None
+
+    def _write_policy(self, cache: str, value: Value) -> None:
+        from services.cache.policy import library
+
+        with self._redis() as client:
+            ttl_s, _ = self._policy(client)
+            client.execute_command("FUNCTION", "LOAD", "REPLACE", library(ttl_s, value["fraction"] if value else 0.0))
+            client.execute_command("FCALL", "apply_policy", 0)
+
+    # The model's version directory, as TF Serving polls it.
+
+    def _versions(self) -> list[dict[str, Any]]:
+        url = f"{self._compose.url('model', MODEL_REST_PORT)}/v1/models/{MODEL_NAME}"
+        return list(call("GET", url)["model_version_status"])
+
+    def served_version(self) -> int:
+        """The version that answers now; 0 for none."""
+        return max((int(v["version"]) for v in self._versions() if v["state"] == "AVAILABLE"), default=0)
+
+    def _read_version(self, model: str) -> Value:
+        return {"version": self.served_version()}
+
+    def _write_version(self, model: str, value: Value) -> None:
+        if value and "version" in value:
+            wanted = int(value["version"])
+            for version in range(wanted + 1, self.latest_directory() + 1):
+                self._compose.execute("model", ["rm", "-rf", f"/models/{MODEL_NAME}/{version}"])
+        else:
+            entry = self._train(value or {})
+            wanted = int(entry["version"])
+            self.push(entry)
+        self.await_version(wanted)
+
+    def latest_directory(self) -> int:
+        """The highest version on disk, served or not."""
+        listed = self._compose.execute("model", ["ls", f"/models/{MODEL_NAME}"]).split()
+        return max((int(name) for name in listed if name.isdigit()), default=0)
+
+    def push(self, entry: Mapping[str, Any]) -> None:
+        """Writes a version as a genuine SavedModel, staged and renamed."""
+        script = (
+            f'printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel /models {MODEL_NAME} "$VERSION"'
+        )
+        environment = {"ENTRY": json.dumps(entry), "VERSION": str(entry["version"])}
+        self._compose.execute("model", ["sh", "-c", script], environment)
+
+    def await_version(self, version: int) -> None:
+        """Waits until exactly this version is the served one."""
+        until = time.monotonic() + SERVED_WITHIN_S
+        while self.served_version() != version:
+            if time.monotonic() > until:
+                raise StackError(
+                    f"model version {version} is not served after {SERVED_WITHIN_S:.0f} s: {self._versions()}"
+                )
+            time.sleep(0.1)
+
+    # Configuration of the feature service; arrivals of the load.
+
+    def _read_config(self, element: str) -> Value:
+        step, key = _config_key(element)
+        steps = call("GET", f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config")["steps"]
+        return {"value": steps[step][key]}
+
+    def _write_config(self, element: str, value: Value) -> None:
+        step, key = _config_key(element)
+        url = f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config/steps/{step}/{key}"
+        call("PUT", url, {"value": value["value"]})
+
+    def _surge(self, kind: str, element: str, value: Value) -> None:
+        rate = value["rate_per_s"] if value else None
+        body = {"kind": kind, "rate_per_s": rate, "at_s": max(0.0, self._now_s())}
+        call("POST", f"{self._compose.url('load', LOAD_PORT)}/surges", body)
+        self._surges[element] = value
+
+
+def _config_key(element: str) -> tuple[str, str]:
+    parts = element.partition("/")[2].split(".")
+    if len(parts) != 3 or parts[0] != "steps":
+        raise UserError(f"unknown configuration key {element!r}; expected <component>/steps.<step>.<key>")
+    return parts[1], parts[2]
+
+
+def _texts(value: Any) -> list[str]:
+    """All text in a nested Redis answer."""
+    if isinstance(value, bytes):
+        return [value.decode(errors="replace")]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for text in _texts(list(pair))]
+    return [str(value)]

@@ -1,0 +1,15 @@
+"""How a run uses the stack; light, so that jobs and the command line can carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """`time_scale`: scenario seconds per real second. `keep`: leave the stack up. `build`: build images first."""
+
+    time_scale: float = 1.0
+    keep: bool = False
+    build: bool = True
+    load_workers: int = 1

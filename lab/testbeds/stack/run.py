@@ -1,0 +1,214 @@
+"""Runs a scenario on the real stack, in real time: drive load, inject and revert on schedule, collect, record."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.faults import fault_type
+from lab.recording.observed import Observed
+from lab.recording.rundir import RunDirectory, write_run
+from lab.runner import COMPLETE, check_steady_state, meta, rounded, run_directory_name
+from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+from lab.signals import SignalTable, compute_signals
+from lab.testbeds.plan import plan
+from lab.testbeds.stack.feasible import check_feasible
+from lab.testbeds.stack.http import call, download
+from lab.testbeds.stack.journal import exclusive
+from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.stack.samples import ContainerSampler
+from lab.testbeds.stack.session import Session
+from lab.witness import testify_alone
+
+COLLECTOR_PORT = 4318
+LEAD_S = 4.0
+SETTLE_S = 3.0
+POLL_S = 0.05
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class _Event:
+    at_s: float
+    order: int
+    use: FaultUse | DecoyUse
+    begins: bool
+
+
+def run_scenario(
+    loaded: LoadedScenario, seed: int, root: Path, options: StackOptions, progress: Progress | None = None
+) -> RunDirectory:
+    """Runs the scenario on the stack and writes the recording under `root`.
+
+    Raises UserError where the stack cannot do it, RunAbortedError where the steady state did not hold, and
+    NotRevertedError where something could not be put back.
+    """
+    check_feasible(loaded, options.time_scale)
+    session = Session(loaded.system)
+    with held(session, options, progress):
+        session.recover()
+        return _Run(session, loaded, seed, options, progress or _silent).record(root)
+
+
+@contextmanager
+def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
+    """The stack, up and for this lab alone; taken down afterwards if it was brought up here, unless it is to be kept."""
+    with exclusive(session.state):
+        (progress or _silent)("bringing the stack up", 0.0)
+        brought_up = session.up(build=options.build, load_workers=options.load_workers)
+        try:
+            yield
+        finally:
+            if brought_up and not options.keep:
+                session.compose.run("down", "--volumes")
+
+
+def _silent(what: str, share: float) -> None:
+    pass
+
+
+class _Run:
+    def __init__(
+        self, session: Session, loaded: LoadedScenario, seed: int, options: StackOptions, tell: Progress
+    ) -> None:
+        self._session = session
+        self._loaded = loaded
+        self._seed = seed
+        self._options = options
+        self._tell = tell
+        self._windows: dict[str, tuple[float, float]] = {}
+        self._restarted: set[str] = set()
+        self._held: dict[str, ExitStack] = {}
+
+    def record(self, root: Path) -> RunDirectory:
+        """Drives the run and writes what it left."""
+        session, loaded = self._session, self._loaded
+        session.reset_versions()
+        run = self._start()
+        sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
+        with sampler, session.testbed.leases(), ExitStack() as held:
+            started = session.compose.started_at()
+            self._drive(held, started)
+        observed = self._collect(run, sampler)
+        check_steady_state(loaded, observed)
+        truth = Truth(tuple(self._true_faults(observed)), self._decoys())
+        status = self._status()
+        path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack")
+        content = meta(loaded, self._seed, status, "stack") | {"time_scale": self._options.time_scale}
+        return write_run(path, observed, truth, {}, session.testbed.entries, content)
+
+    def _start(self) -> Any:
+        """Tells feed, collector and load of the run; scenario second 0 comes after the warm-up."""
+        from services.common.run import Run
+
+        session, scenario, scale = self._session, self._loaded.scenario, self._options.time_scale
+        warmup_s = self._loaded.system.warmup_s
+        session.time_scale = scale
+        session.start_unix_s = time.time() + LEAD_S + warmup_s / scale
+        run = Run(
+            seed=self._seed, start_unix_s=session.start_unix_s, duration_s=scenario.duration_s, warmup_s=warmup_s,
+            stages=tuple((s.for_s, s.rate_per_s) for s in scenario.load.stages), time_scale=scale,
+        )  # fmt: skip
+        session.levers.set_time_to_live(scale)
+        for service, port in (("feed", FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
+            call("POST", f"{session.compose.url(service, port)}/runs", run.to_json())
+        return run
+
+    def _drive(self, held: ExitStack, started: dict[str, str]) -> None:
+        """Injects and reverts on schedule until the end; leaving by an exception reverts what is still in."""
+        scenario = self._loaded.scenario
+        for event in _events(scenario.faults, scenario.decoys, scenario.duration_s):
+            self._wait_until(event.at_s)
+            if event.begins:
+                context = ExitStack()
+                held.callback(context.close)
+                self._held[event.use.id] = context
+                context.enter_context(self._window(event.use))
+                kind = fault_type(event.use.type)
+                context.enter_context(kind.inject(self._session.testbed, event.use.target, event.use.parameters))
+            else:
+                now = self._session.compose.started_at()
+                self._restarted |= {name for name in started if now.get(name) != started[name]}
+                self._held[event.use.id].close()
+        self._wait_until(scenario.duration_s)
+
+    @contextmanager
+    def _window(self, use: FaultUse | DecoyUse) -> Iterator[None]:
+        began_s = round(self._session.now_s, 3)
+        self._windows[use.id] = (began_s, self._loaded.scenario.duration_s)
+        try:
+            yield
+        finally:
+            self._windows[use.id] = (began_s, min(round(self._session.now_s, 3), self._loaded.scenario.duration_s))
+
+    def _wait_until(self, at_s: float) -> None:
+        session, duration_s = self._session, self._loaded.scenario.duration_s
+        while (left_s := at_s - session.now_s) > 0:
+            self._tell("running", max(0.0, min(1.0, session.now_s / duration_s)))
+            time.sleep(min(left_s / session.time_scale, 1.0 if left_s > 2 * session.time_scale else POLL_S))
+
+    def _collect(self, run: Any, sampler: Any) -> Observed:
+        from services.collector.assemble import assemble
+        from services.collector.store import KINDS
+
+        compose = self._session.compose
+        time.sleep(SETTLE_S)
+        call("DELETE", f"{compose.url('load', LOAD_PORT)}/runs")
+        collector = compose.url("collector", COLLECTOR_PORT)
+        call("POST", f"{collector}/flush")
+        with tempfile.TemporaryDirectory(prefix="lab-stack-") as directory:
+            for name in KINDS:
+                download(f"{collector}/files/{name}.jsonl", Path(directory) / f"{name}.jsonl")
+            changes = self._session.testbed.changes_log
+            observed: Observed = assemble(
+                Path(directory), run, self._loaded.system, versions=self._session.versions, changes=changes,
+                samples=sampler.samples,
+            )  # fmt: skip
+        return observed
+
+    def _true_faults(self, observed: Observed) -> Iterator[TrueFault]:
+        signals = compute_signals(observed)
+        witnesses = plan(self._loaded).witnesses
+        for use in self._loaded.scenario.faults:
+            yield self._true_fault(use, signals, witnesses[use.id])
+
+    def _true_fault(self, use: FaultUse, signals: SignalTable, witnesses: Any) -> TrueFault:
+        kind = fault_type(use.type)
+        at_s, until_s = self._windows.get(use.id, (use.at_s, use.at_s))
+        said = testify_alone(witnesses, signals, at_s, until_s)
+        first = [w.first_s for w in said if w.first_s is not None]
+        parameters = json.loads(json.dumps(dict(use.parameters), default=str))
+        return TrueFault(
+            use.id, use.type, use.target, str(kind.boundary), at_s, until_s, min(first, default=None), parameters,
+            tuple(rounded(asdict(w)) for w in said),
+        )  # fmt: skip
+
+    def _decoys(self) -> tuple[TrueDecoy, ...]:
+        return tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in self._loaded.scenario.decoys)
+
+    def _status(self) -> str:
+        if self._restarted:
+            return f"target restarted: {', '.join(sorted(self._restarted))}"
+        if self._session.testbed.lapsed:
+            return f"fault ended by itself: {'; '.join(sorted(set(self._session.testbed.lapsed)))}"
+        return COMPLETE
+
+
+def _events(faults: tuple[FaultUse, ...], decoys: tuple[DecoyUse, ...], duration_s: float) -> list[_Event]:
+    """Begins and ends in time order; at one instant, ends come before begins."""
+    events = []
+    uses: list[FaultUse | DecoyUse] = [*decoys, *faults]
+    for use in uses:
+        events.append(_Event(use.at_s, 1, use, begins=True))
+        if use.for_s is not None and use.at_s + use.for_s < duration_s:
+            events.append(_Event(use.at_s + use.for_s, 0, use, begins=False))
+    return sorted(events, key=lambda event: (event.at_s, event.order))

@@ -1,0 +1,121 @@
+"""Everything a lab process needs of the stack: compose project, passwords, journal, levers, and the clock of a run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import NotRevertedError
+from lab.levers import Undo
+from lab.testbeds.stack.compose import Compose, checkout
+from lab.testbeds.stack.http import call
+from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.levers import LINKS_PORT, StackLevers
+from lab.testbeds.stack.secrets import ensure_env
+from lab.testbeds.stack.testbed import StackTestbed
+from lab.topology import System
+
+STATE_DIRECTORY = ".lab"
+BASE_IMAGE = "chaos-lab-base:bookworm"
+
+
+class Session:
+    """One lab process at one stack."""
+
+    def __init__(self, system: System) -> None:
+        top = checkout()
+        self.system = system
+        self.state = Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
+        self.passwords = ensure_env(top / ".env")
+        self.compose = Compose(top)
+        self.journal = Journal(self.state)
+        self.start_unix_s = time.time()
+        self.time_scale = 1.0
+        self.versions: list[Any] = []
+        self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, _ttl_s(system))
+        self.testbed = StackTestbed(system, self.levers, self.journal, lambda: self.now_s)
+
+    @property
+    def now_s(self) -> float:
+        """Scenario seconds of the run under way."""
+        return (time.time() - self.start_unix_s) * self.time_scale
+
+    def train(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Trains the next version by a recipe and returns its registry entry."""
+        from lab.worlds.shop.catalog import make_catalog
+        from lab.worlds.shop.training import train
+
+        assert self.system.world is not None
+        seed = self.system.world.seed
+        version = len(self.versions) + 1
+        self.versions.append(train(make_catalog(seed), seed, version, recipe))
+        papers: dict[str, Any] = self.versions[-1].papers(version)
+        return papers
+
+    def up(
+        self, *, build: bool = True, load_workers: int = 1, tick: Callable[[dict[str, str]], None] | None = None
+    ) -> bool:
+        """Brings the stack up unless it is healthy already; True when it had to."""
+        if self.compose.containers() and self.compose.is_healthy():
+            return False
+        environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
+        self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
+        if "model" in self.compose.services:
+            self._publish_first(tick)
+        self.compose.await_health(tick=tick)
+        return True
+
+    def _base_image(self) -> dict[str, str]:
+        """The base image made by `make base-image`, where there is one and no other is asked for."""
+        if os.environ.get("LAB_BASE_IMAGE") or self.passwords.get("LAB_BASE_IMAGE"):
+            return {}
+        made = self.compose.client.images.list(name=BASE_IMAGE)
+        return {"LAB_BASE_IMAGE": BASE_IMAGE} if made else {}
+
+    def _publish_first(self, tick: Callable[[dict[str, str]], None] | None) -> None:
+        """A model server without any version is not healthy: the first versions are published as soon as it runs."""
+        for _ in range(120):
+            if self.compose.health()["model"] in {"starting", "healthy", "unhealthy"}:
+                break
+            time.sleep(0.5)
+        self.reset_versions()
+
+    def reset_versions(self) -> None:
+        """Leaves the first versions on disk, and the last of them served."""
+        from lab.worlds.shop.world import FIRST_VERSIONS
+
+        self.versions = []
+        self.compose.execute("model", ["sh", "-c", "mkdir -p /models/model"])
+        latest = self.levers.latest_directory()
+        for version in range(1, FIRST_VERSIONS + 1):
+            entry = self.train({})
+            if version > latest:
+                self.levers.push(entry)
+        for version in range(FIRST_VERSIONS + 1, latest + 1):
+            self.compose.execute("model", ["rm", "-rf", f"/models/model/{version}"])
+        self.levers.await_version(FIRST_VERSIONS)
+
+    def recover(self) -> list[Undo]:
+        """Puts back whatever an earlier process left; returns it. NotRevertedError naming what could not be."""
+        undos = self.journal.open_undos()
+        failed: list[str] = []
+        for undo in undos:
+            try:
+                self.testbed.revert(undo)
+            except NotRevertedError as error:
+                failed.append(str(error))
+        if failed:
+            raise NotRevertedError("\n".join(failed))
+        if self.compose.containers().get("links") is not None:
+            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults")
+        self.journal.clear()
+        return undos
+
+
+def _ttl_s(system: System) -> float:
+    """The cache's time to live, from the topology."""
+    settings = [c.settings for c in system.components.values() if c.kind == "cache"]
+    return float(next((s["ttl_s"] for s in settings if "ttl_s" in s), 60.0))

@@ -1,0 +1,201 @@
+"""docker-compose.yml: it loads in old and new Compose, contains its services, and agrees with the topology."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.scenario.files import load_system
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+OFFICIAL_MODEL = ROOT / "docker-compose.tensorflow-serving.yml"
+OBSERVABILITY = ROOT / "services" / "observability"
+FILES: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (COMPOSE, OFFICIAL_MODEL)]
+# The second file's model has only what differs.
+SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {"publisher": FILES[1]["services"]["publisher"]}
+DOCKERFILES = sorted(
+    path for path in (ROOT / "services").rglob("Dockerfile") if path.parent.name != "tensorflow-serving"
+)
+SECRETS = {"LAB_DB_PASSWORD": "a", "LAB_CACHE_PASSWORD": "b", "LAB_GRAFANA_PASSWORD": "c"}
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+
+
+def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[subprocess.CompletedProcess[str]]:
+    """`config` of these files by every Compose there is, away from any .env; skips the test where there is none."""
+    commands = [("docker-compose",)] if shutil.which("docker-compose") else []
+    if shutil.which("docker") and run("docker", "compose", "version").returncode == 0:
+        commands.append(("docker", "compose"))
+    if not commands:
+        pytest.skip("Compose is not installed")
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
+    arguments = [argument for file in files for argument in ("--file", str(file))]
+    return [
+        run(*command, "--env-file", str(empty), *arguments, "config", env=environment | variables)
+        for command in commands
+    ]
+
+
+def dockerfile_of(service: dict[str, Any]) -> str:
+    """The text of the Dockerfile that builds a service's image; empty for a public image."""
+    build = service.get("build")
+    if build is None:
+        return ""
+    file = build.get("dockerfile", "Dockerfile")
+    return (ROOT / build["context"] / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, OFFICIAL_MODEL)], ids=["alone", "with official model"])
+def test_loads_in_compose(files: tuple[Path, ...], tmp_path: Path) -> None:
+    for loaded in load_with_compose(tmp_path, *files, **SECRETS):
+        assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.mark.parametrize("path", [COMPOSE, OFFICIAL_MODEL], ids=lambda path: path.name)
+def test_follows_the_compose_specification(path: Path) -> None:
+    if importlib.util.find_spec("check_jsonschema") is None:
+        pytest.skip("check-jsonschema is not installed")
+    checked = run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path))
+    assert checked.returncode == 0, checked.stdout
+
+
+@each_service
+def test_is_published_on_loopback_only(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
+    assert "network_mode" not in SERVICES[name]
+
+
+@each_service
+def test_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & set(service)
+    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", ()))
+
+
+@each_service
+def test_is_limited_in_ways_that_can_be_changed_and_restored(name: str) -> None:
+    service = SERVICES[name]
+    assert "cpus" not in service
+    assert service["cpu_period"] == 100_000
+    assert service["cpu_quota"] > 0
+    assert service["pids_limit"] > 0
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+
+
+@each_service
+def test_has_a_health_check(name: str) -> None:
+    assert "test" in SERVICES[name].get("healthcheck", {}) or "\nHEALTHCHECK " in dockerfile_of(SERVICES[name])
+
+
+@each_service
+def test_runs_as_a_user_of_its_own(name: str) -> None:
+    service = SERVICES[name]
+    users = [str(service["user"])] if "user" in service else re.findall(r"^USER (\S+)$", dockerfile_of(service), re.M)
+    assert users
+    assert users[-1] not in ("root", "0")
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_does_not_start_without_a_password(variable: str, tmp_path: Path) -> None:
+    others = {name: value for name, value in SECRETS.items() if name != variable}
+    for loaded in load_with_compose(tmp_path, COMPOSE, **others):
+        assert loaded.returncode != 0
+        assert variable in loaded.stderr
+
+
+@each_service
+def test_has_no_password_written_down(name: str) -> None:
+    environment = SERVICES[name].get("environment", {})
+    secret = {key: value for key, value in environment.items() if re.search("PASSWORD|SECRET|TOKEN", key)}
+    assert all(re.fullmatch(r"\$\{LAB_\w+:\?[^}]+\}", value) for value in secret.values()), secret
+
+
+def test_the_passwords_are_neither_in_git_nor_in_an_image() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert ".env" in ignored
+    build_context = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in build_context if not line.startswith("#")) == "*"
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_every_image_can_be_built_on_another_base_by_an_old_engine(path: Path) -> None:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "ARG BASE_IMAGE"
+    sources = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", "\n".join(lines), re.MULTILINE)
+    stages = {stage for _, stage in sources}
+    assert all(source == "${BASE_IMAGE}" or source in stages for source, _ in sources)
+    assert not [line for line in lines if re.match(r"(RUN|COPY) .*(--mount|--link|<<)", line)]
+
+
+def test_every_call_of_the_topology_passes_the_proxy() -> None:
+    system = load_system("recommender")
+    configured = json.loads(SERVICES["links"]["environment"]["LINKS_CONFIG"])
+    assert {link["link"] for link in configured} == {str(link) for link in system.links}
+    address = {link["link"]: f"links:{link['listen']}" for link in configured}
+    assert len(set(address.values())) == len(configured)
+    for link in configured:
+        assert link["upstream"].partition(":")[0] == link["link"].partition("->")[2]
+    features, feed = SERVICES["features"]["environment"], SERVICES["feed"]["environment"]
+    for caller, name in ((features, "features"), (feed, "feed")):
+        assert f"{caller['DB_HOST']}:{caller['DB_PORT']}" == address[f"{name}->db"]
+        assert f"{caller['REDIS_HOST']}:{caller['REDIS_PORT']}" == address[f"{name}->cache"]
+    assert features["MODEL_ADDRESS"] == address["features->model"]
+    assert features["RULES_URL"] == f"http://{address['features->rules']}"
+    assert SERVICES["load"]["environment"]["TARGET_URL"] == f"http://{address['shoppers->features']}"
+
+
+def test_callers_cannot_reach_their_dependencies_past_the_proxy() -> None:
+    for caller in ("features", "feed"):
+        for dependency in ("db", "cache", "model", "rules"):
+            assert not set(SERVICES[caller]["networks"]) & set(SERVICES[dependency]["networks"])
+
+
+def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
+    model, publisher = FILES[1]["services"]["model"], FILES[1]["services"]["publisher"]
+    assert "\nFROM tensorflow/serving:" in dockerfile_of(model)
+    assert (model["labels"]["lab.publisher"], publisher["labels"]["lab.publisher"]) == ("false", "true")
+    assert publisher["volumes"] == SERVICES["model"]["volumes"]
+
+
+def test_alerts_are_those_of_the_topologys_objectives() -> None:
+    groups = yaml.safe_load((OBSERVABILITY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))["groups"]
+    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+    records = {rule["record"] for group in groups for rule in group["rules"] if "record" in rule}
+    objectives = {slo.name: slo for slo in load_system("recommender").slos if f"slo:{slo.sli}" in records}
+    assert set(alerts) == set(objectives)
+    for name, slo in objectives.items():
+        assert alerts[name]["expr"] == f"slo:{slo.sli} > {slo.above:g}"
+        assert alerts[name]["for"] == f"{slo.for_s:g}s"
+
+
+def test_dashboards_show_what_prometheus_scrapes_and_never_the_injected_faults() -> None:
+    scraped = (OBSERVABILITY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    assert "links:" not in scraped
+    dashboards = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
+    assert [path.stem for path in dashboards] == ["debug", "executive", "on-call"]
+    for path in dashboards:
+        dashboard = json.loads(path.read_text(encoding="utf-8"))
+        assert dashboard["uid"] == f"lab-{path.stem}"
+        expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        assert expressions
+        assert not [expression for expression in expressions if "links_" in expression]

@@ -1,0 +1,143 @@
+"""The run directory: whole, or not there at all, and nothing in it changes unnoticed."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import runner
+from lab.errors import UserError
+from lab.recording import rundir
+from lab.recording.observed import Observed, load_observed
+from lab.recording.rundir import RunDirectory, find_runs, open_run, write_run
+from lab.runner import run_scenario
+from tests.sim_runs import FAULTS, digests, scenario
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    folder = tmp_path_factory.mktemp("runs")
+    fault = {**FAULTS["network-partition"], "at": "20s", "for": "20s"}
+    return run_scenario(scenario(folder, name="busy", duration_s=45, rate_per_s=10, faults=[fault]), 5, folder)
+
+
+@pytest.fixture(scope="module")
+def observed(run: RunDirectory) -> Observed:
+    return load_observed(run.observed)
+
+
+@pytest.fixture
+def copy(run: RunDirectory, tmp_path: Path) -> Path:
+    """A copy of the run that may be damaged."""
+    target = tmp_path / "busy" / run.path.name
+    shutil.copytree(run.path, target)
+    return target
+
+
+def test_a_whole_run_opens(run: RunDirectory) -> None:
+    assert open_run(run.path).meta == run.meta
+    assert set(run.meta["checksums"]) == set(digests(run.path)) - {"run.json"}
+
+
+def test_a_changed_byte_is_noticed(copy: Path) -> None:
+    file = copy / "observed" / "spans.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="recording was changed") as caught:
+        open_run(copy)
+    assert "spans.parquet" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["observed/metrics.parquet", "truth/faults.json", "events.jsonl"])
+def test_a_missing_file_is_noticed(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(UserError, match="missing"):
+        open_run(copy)
+
+
+def test_a_truncated_directory_is_noticed(copy: Path) -> None:
+    shutil.rmtree(copy / "observed" / "reference")
+    with pytest.raises(UserError, match="recording was changed"):
+        open_run(copy)
+    (copy / "run.json").unlink()
+    with pytest.raises(UserError, match="not a recording"):
+        open_run(copy)
+    assert find_runs(copy.parent.parent) == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}', "null"])
+def test_a_broken_run_file_is_a_located_error(copy: Path, content: str) -> None:
+    (copy / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=r"unreadable recording|run\.json"):
+        open_run(copy)
+
+
+def test_another_version_is_refused(copy: Path) -> None:
+    text = (copy / "run.json").read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 2')
+    (copy / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="another version"):
+        open_run(copy)
+
+
+def rewrite(run: RunDirectory, observed: Observed, root: Path) -> RunDirectory:
+    return write_run(root / "busy" / "5-abc", observed, run.truth(), run.effects(), [], dict(run.meta))
+
+
+@pytest.mark.parametrize("failing", ["write_json", "checksums", "_swap"])
+def test_an_interrupted_writing_leaves_nothing_that_looks_like_a_run(
+    run: RunDirectory, observed: Observed, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rundir, failing, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(run, observed, tmp_path)
+    assert find_runs(tmp_path) == []
+    assert list((tmp_path / "busy").iterdir()) == []
+
+
+def test_an_interrupt_while_tables_are_written_leaves_the_earlier_run(
+    run: RunDirectory, observed: Observed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rewrite(run, observed, tmp_path)
+    before = digests(first.path)
+
+    def half(_: Observed, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        (directory / "spans.parquet").write_bytes(b"PAR1 half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Observed, "write", half)
+    with pytest.raises(OSError, match="No space left"):
+        rewrite(run, observed, tmp_path)
+    assert find_runs(tmp_path) == [first.path]
+    assert digests(open_run(first.path).path) == before
+
+
+def test_a_process_killed_while_writing_leaves_nothing_that_is_found(run: RunDirectory, tmp_path: Path) -> None:
+    # What is staged lies beside its place under a name that begins with a dot, with all its files.
+    shutil.copytree(run.path, tmp_path / "busy" / ".5-abc.x1.tmp")
+    assert find_runs(tmp_path) == []
+
+
+def test_the_recording_of_a_scenario_that_fails_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "compute_signals", lambda _: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(MemoryError):
+        run_scenario(scenario(tmp_path, duration_s=30, rate_per_s=5), 1, tmp_path / "runs")
+    assert find_runs(tmp_path / "runs") == []
+
+
+def test_run_directories_of_other_content_have_other_names(tmp_path: Path) -> None:
+    one = scenario(tmp_path, duration_s=30)
+    other = scenario(tmp_path, duration_s=31)
+    names = {runner.run_directory_name(one, 1, "sim"), runner.run_directory_name(other, 1, "sim"),
+             runner.run_directory_name(one, 2, "sim"), runner.run_directory_name(one, 1, "stack")}  # fmt: skip
+    assert len(names) == 4
+    moved = dataclasses.replace(one, path=tmp_path / "elsewhere.scenario.yaml")
+    assert runner.run_directory_name(moved, 1, "sim") in names

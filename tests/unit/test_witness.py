@@ -1,0 +1,225 @@
+"""Whether a fault showed: a declared signal moved by enough, and by more than chance moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab import witness
+from lab.contracts import Truth
+from lab.faults import Witness
+from lab.recording.rundir import RunDirectory
+from lab.runner import run_scenario
+from lab.signals import Series, SignalTable
+from lab.witness import before_during_p, effects
+from tests.sim_runs import FAULTS, scenario
+
+TIMES_S = np.arange(1, 41) * 5.0
+AT_S, UNTIL_S = 100.0, 150.0
+DURING = (TIMES_S > AT_S) & (TIMES_S <= UNTIL_S)
+SIGNAL, SUBJECT = "client_error_ratio", "a->b"
+
+
+def noise(seed: int, scale: float = 0.01) -> Any:
+    return np.random.default_rng(seed).normal(0.1, scale, len(TIMES_S))
+
+
+def table(values: Any, signal: str = SIGNAL, subject: str = SUBJECT) -> SignalTable:
+    return SignalTable([Series(signal, subject, TIMES_S, values)])
+
+
+def asked(values: Any, twin: Any, at_least: float) -> Any:
+    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, at_least)], table(values), table(twin), AT_S, UNTIL_S)
+    return said
+
+
+def test_an_effect_that_is_large_and_not_chance_is_witnessed_from_its_first_interval() -> None:
+    twin = noise(1)
+    said = asked(twin + 0.5 * DURING, twin, at_least=0.02)
+    assert said.shown
+    assert said.difference == pytest.approx(0.5)
+    assert said.first_s == 105.0
+
+
+def test_a_fall_is_an_effect_too() -> None:
+    twin = noise(1)
+    said = asked(twin - 0.05 * DURING, twin, at_least=0.02)
+    assert said.shown
+    assert said.difference == pytest.approx(-0.05)
+
+
+def test_an_effect_below_the_least_that_counts_is_not_witnessed() -> None:
+    twin = noise(1, scale=0.001)
+    said = asked(twin + 0.019 * DURING, twin, at_least=0.02)
+    assert said.p_value < 0.001, "it is no chance"
+    assert not said.shown
+    assert said.first_s is None
+
+
+def test_an_effect_that_the_recording_cannot_tell_from_noise_is_not_witnessed() -> None:
+    twin = noise(1, scale=0.5)
+    said = asked(twin + 0.03 * DURING, twin, at_least=0.02)
+    assert said.difference >= 0.02, "the twin tells"
+    assert not said.shown
+
+
+def test_what_moves_in_the_twin_as_well_is_not_the_faults_doing() -> None:
+    moved = noise(1) + 0.5 * DURING
+    assert not asked(moved, moved.copy(), at_least=0.02).shown
+
+
+def test_the_first_effect_is_the_first_interval_that_moves_far_enough_in_the_same_direction() -> None:
+    twin = noise(1)
+    later = (TIMES_S > 120) & (TIMES_S <= UNTIL_S)
+    assert asked(twin + 0.5 * later, twin, at_least=0.02).first_s == 125.0
+
+
+def test_the_more_signals_are_asked_the_more_each_must_show() -> None:
+    twin = noise(1)
+    weak = twin.copy()
+    weak[np.flatnonzero(DURING)[:5]] += 0.4
+    many = SignalTable([Series(SIGNAL, f"{i}->b", TIMES_S, weak) for i in range(200)])
+    calm = SignalTable([Series(SIGNAL, f"{i}->b", TIMES_S, twin) for i in range(200)])
+    one = asked(weak, twin, at_least=0.02)
+    said = witness.testify([Witness(SIGNAL, "*", 0.02)], many, calm, AT_S, UNTIL_S)
+    assert len(said) == 200
+    assert all(single.p_value == one.p_value for single in said)
+    assert one.shown == (one.p_value < 0.01)
+    assert [single.shown for single in said] == [one.p_value < 0.01 / 200] * 200
+
+
+def test_a_signal_the_recording_does_not_have_is_not_asked() -> None:
+    assert witness.testify([Witness(SIGNAL, "b->c", 0.02)], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
+    assert witness.testify([], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
+
+
+def test_a_signal_that_the_fault_brought_into_being_was_zero_without_it() -> None:
+    values = np.where(DURING, 0.3, np.nan)
+    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, 0.02)], table(values), SignalTable([]), AT_S, UNTIL_S)
+    assert said.shown
+    assert said.difference == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("values", "small"),
+    [
+        (np.where(DURING, 1.0, 0.0), True),
+        (np.where(DURING, 1.0, np.nan), True),
+        (np.zeros(len(TIMES_S)), False),
+        (np.full(len(TIMES_S), np.nan), False),
+        (np.where(TIMES_S > AT_S, np.nan, 1.0), False),
+        (np.where(TIMES_S > UNTIL_S, 1.0, 0.0), False),
+    ],
+    ids=["moved", "came into being", "constant", "never there", "gone during", "moved only after"],
+)
+def test_before_against_during(values: Any, small: bool) -> None:
+    p_value = before_during_p(TIMES_S, values, AT_S, UNTIL_S)
+    assert (p_value < 0.001) if small else (p_value == 1.0)
+
+
+def test_chance_rejects_about_as_often_as_it_should() -> None:
+    p_values = [before_during_p(TIMES_S, noise(seed), AT_S, UNTIL_S) for seed in range(400)]
+    assert 0.02 < np.mean(np.array(p_values) < 0.05) < 0.09
+
+
+def test_effects_list_what_moved_and_nothing_else() -> None:
+    twin = noise(1)
+    signals = SignalTable(
+        [
+            Series(SIGNAL, "hit", TIMES_S, twin + 0.4 * DURING),
+            Series(SIGNAL, "same", TIMES_S, twin),
+            Series(SIGNAL, "after", TIMES_S, twin + 0.4 * (TIMES_S > UNTIL_S)),
+            Series(SIGNAL, "trembles", TIMES_S, twin + np.random.default_rng(3).normal(0, 0.001, len(TIMES_S))),
+            Series("error_ratio", "entry", TIMES_S, twin - 0.05 * DURING),
+        ]
+    )
+    control = SignalTable([Series(s.signal, s.subject, TIMES_S, twin) for s in signals])
+    moved = effects(signals, control, AT_S, UNTIL_S)
+    assert [(entry["signal"], entry["subject"]) for entry in moved] == [(SIGNAL, "hit"), ("error_ratio", "entry")]
+    assert moved[0]["with"] - moved[0]["without"] == pytest.approx(0.4)
+
+
+# On the testbed.
+
+
+def truth_of(folder: Path, use: Mapping[str, Any]) -> tuple[RunDirectory, Truth]:
+    fault = {**use, "at": "40s", "for": "40s"}
+    loaded = scenario(folder, duration_s=100, rate_per_s=30, faults=[fault])
+    run = run_scenario(loaded, 2, folder / "runs")
+    return run, run.truth()
+
+
+INVISIBLE: Mapping[str, Mapping[str, Any]] = {
+    "an integer column retyped to integer": {
+        "type": "schema-corruption", "target": "db",
+        "with": {"column": "age_years", "change": "retype", "to": "integer"},
+    },
+    "a column multiplied by one": {
+        "type": "schema-corruption", "target": "db",
+        "with": {"column": "avg_order_value_eur", "change": "rescale", "factor": 1.0},
+    },
+    "a partition of no connections": {
+        "type": "network-partition", "target": "features->db", "with": {"fraction": "0%"},
+    },
+    "a stale cache without stale keys": {"type": "stale-cache", "target": "cache", "with": {"fraction": "0%"}},
+    "a throttle that leaves all the CPU": {"type": "cpu-throttle", "target": "model", "with": {"cpu": "100%"}},
+    "ten microseconds": {
+        "type": "network-latency", "target": "features->db", "with": {"latency": "10us", "jitter": "0s"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_what_cannot_show_is_not_witnessed(name: str, tmp_path: Path) -> None:
+    _, truth = truth_of(tmp_path, INVISIBLE[name])
+    (fault,) = truth.faults
+    assert not fault.witnessed
+    assert not any(said["shown"] for said in fault.witnesses)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "network-partition",
+        "network-partition, mild",
+        "network-partition, one way",
+        "network-latency",
+        "schema-corruption renames",
+        "schema-corruption retypes to text",
+        "schema-corruption rescales",
+        "schema-corruption nulls, mild",
+        "cpu-throttle",
+        "feed-stall",
+    ],
+)
+def test_a_real_fault_is_witnessed_soon_after_it_begins(name: str, tmp_path: Path) -> None:
+    run, truth = truth_of(tmp_path, FAULTS[name])
+    (fault,) = truth.faults
+    assert (fault.injected_s, fault.reverted_s) == (40.0, 80.0)
+    assert fault.witnessed
+    assert fault.injected_s < float(fault.witnessed_s or 0) <= fault.injected_s + 30
+    moved = run.effects()["f1"]
+    shown = {(said["signal"], said["subject"]) for said in fault.witnesses if said["shown"]}
+    assert shown <= {(entry["signal"], entry["subject"]) for entry in moved}
+
+
+def test_the_blast_radius_of_a_partition_reaches_its_caller_and_not_the_job(tmp_path: Path) -> None:
+    run, _ = truth_of(tmp_path, FAULTS["network-partition"])
+    moved = {(entry["signal"], entry["subject"]) for entry in run.effects()["f1"]}
+    assert ("client_error_ratio", "features->db") in moved
+    assert ("fallback_ratio", "features.default_features") in moved
+    assert not {subject for signal, subject in moved if signal.startswith("client_")} & {"feed->db", "features->rules"}
+
+
+def test_two_faults_have_a_twin_each(tmp_path: Path) -> None:
+    faults = [
+        {**FAULTS["network-latency"], "at": "45s", "for": "40s"},
+        {**INVISIBLE["a partition of no connections"], "at": "50s", "for": "30s"},
+    ]
+    run = run_scenario(scenario(tmp_path, duration_s=100, rate_per_s=30, faults=faults), 2, tmp_path / "runs")
+    assert [fault.witnessed for fault in run.truth().faults] == [True, False]
+    assert run.effects()["f2"] == []
