@@ -75,9 +75,16 @@ def _ask(
 
 
 def _twin_values(twin: SignalTable, signal: str, subject: str, size: int) -> Array:
-    """The twin's series; a signal that only the fault brought into being was zero without it."""
+    """The twin's series, as long as the run; a signal that only the fault brought into being was zero without it.
+
+    Where one of the two was stopped by the scenario's own conditions, the rest of the other has no counterpart.
+    """
     found = twin.get(signal, subject)
-    return np.zeros(size) if found is None else found.values
+    if found is None:
+        return np.zeros(size)
+    values = np.full(size, np.nan)
+    values[: len(found.values)] = found.values[:size]
+    return values
 
 
 def before_during_p(times_s: Array, values: Array, at_s: float, until_s: float) -> float:

@@ -27,6 +27,8 @@ COMMANDS = {
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",
+    "stack": "Bring the docker-compose stack up or down, look at it.",
+    "recover": "Put back what a killed lab left changed on the stack.",
     "doctor": "Check that the lab can work here.",
     "completion": "Print the completion script of a shell.",
 }

@@ -17,17 +17,26 @@ _EPILOG = """\b
 Examples:
   lab plan recommender/deploy-stale-cache
   lab plan mine.scenario.yaml --json
+  lab plan recommender/feed-stall --testbed stack --time-scale 5
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("target", metavar="SCENARIO")
 @option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where it would run.")
+@option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="On the stack: scenario seconds per real second.",
+)
 @json_option
-def command(target: str, testbed: str, as_json: bool) -> None:
+def command(target: str, testbed: str, time_scale: float, as_json: bool) -> None:
     """Say what a scenario would do, and do nothing.
 
-    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against.
+    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against. For the
+    stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
     """
     from lab.cli.console import write_json
     from lab.cli.selection import check_testbed
@@ -36,6 +45,10 @@ def command(target: str, testbed: str, as_json: bool) -> None:
 
     check_testbed(testbed)
     loaded = load_scenario(target)
+    if testbed == "stack":
+        from lab.testbeds.stack.feasible import check_feasible
+
+        check_feasible(loaded, time_scale)
     planned = plan(loaded)
     if as_json:
         write_json(_document(loaded, planned, testbed))

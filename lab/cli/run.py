@@ -62,7 +62,8 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @json_option
 def command(
     *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], testbed: str,
-    time_scale: float, keep: bool, load_workers: int, outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, as_json: bool,
+    time_scale: float, keep: bool, load_workers: int, outputs: tuple[Path, ...], runs_dir: Path, workers: int | None,
+    no_report: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 

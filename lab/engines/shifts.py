@@ -16,7 +16,7 @@ from lab.signals import Series
 
 Array = npt.NDArray[Any]
 
-MIN_INSIDE = 3
+MIN_INSIDE = 4
 MIN_BEFORE = 6
 LAGS = (1, 3, 6, 12)
 WALK_BACK_SIGMAS = 2.5

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
 from lab.recording.observed import Observed
+from lab.scenario import LoadedScenario
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario, text
 
@@ -22,6 +23,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from lab.scenario import load_scenario
+from lab.scenario import LoadedScenario
 from lab.testbeds.sim import SimTestbed
 
 SimTestbed(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).run().write(Path(sys.argv[3]))
@@ -40,15 +42,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("determinism")
 
 
+class Ran(NamedTuple):
+    """A testbed after its run, for a look at its draws, and what could be observed of it."""
+
+    testbed: SimTestbed
+    observed: Observed
+
+    @property
+    def load(self) -> Any:
+        """The base load's arrivals and draws."""
+        return next(source for source in self.testbed._sources if source.name == "load")
+
+
+def ran(loaded: LoadedScenario) -> Ran:
+    testbed = SimTestbed(loaded, 1)
+    return Ran(testbed, testbed.run())
+
+
 @pytest.fixture(scope="module")
-def base(folder: Path) -> SimTestbed:
-    """A control that has run, with its load."""
-    return ran(SimTestbed(scenario(folder, name="base"), 1))
+def base(folder: Path) -> Ran:
+    """A control."""
+    return ran(scenario(folder, name="base"))
 
 
-def ran(testbed: SimTestbed) -> Any:
-    testbed.observed = testbed.run()  # type: ignore[attr-defined]
-    return testbed
+@pytest.fixture(scope="module", params=DECOYS)
+def with_decoy(folder: Path, request: pytest.FixtureRequest) -> Ran:
+    """The same with one decoy."""
+    decoy = {**DECOYS[request.param], "at": f"{BEGIN_S}s"}
+    return ran(scenario(folder, name=f"with-{request.param}", decoys=[decoy]))
 
 
 def written(folder: Path, name: str, *, seed: int = 1, hash_seed: str, cache: Path | None = None) -> dict[str, str]:
@@ -73,10 +94,6 @@ def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-def load_of(testbed: Any) -> Any:
-    return next(source for source in testbed._sources if source.name == "load")
-
-
 def entry_calls(observed: Observed) -> dict[str, float]:
     """Start by trace id of what users called."""
     spans = observed.frame("spans")
@@ -99,46 +116,36 @@ def test_models_trained_just_now_or_kept_give_the_same_bytes(folder: Path, tmp_p
     assert len(list((tmp_path / "models").glob("*.npz"))) == 3
 
 
-def test_another_seed_gives_another_run(folder: Path, base: Any) -> None:
+def test_another_seed_gives_another_run(folder: Path, base: Ran) -> None:
     other = observe(scenario(folder, name="base"), 2)
     assert set(entry_calls(other)).isdisjoint(entry_calls(base.observed))
     assert list(entry_calls(other).values()) != list(entry_calls(base.observed).values())
 
 
-@pytest.mark.parametrize("decoy", DECOYS)
-def test_a_decoy_leaves_every_draw_of_the_load_unchanged(folder: Path, base: Any, decoy: str) -> None:
-    with_decoy = ran(SimTestbed(scenario(folder, name="with", decoys=[{**DECOYS[decoy], "at": f"{BEGIN_S}s"}]), 1))
+def test_a_decoy_leaves_every_draw_of_the_load_unchanged(base: Ran, with_decoy: Ran) -> None:
     assert with_decoy.observed.changes, "the decoy was announced"
-    one, other = load_of(base), load_of(with_decoy)
+    one, other = base.load, with_decoy.load
     assert one.times_ns == other.times_ns
     common = set(one.drawn) & set(other.drawn)
     assert len(common) >= 6
     assert all(one.drawn[hop] == other.drawn[hop] for hop in common)
     for drawn in ("users", "candidate_draws", "click_draws", "delay_s", "browse_draws", "price_draws"):
         assert (getattr(one.data, drawn) == getattr(other.data, drawn)).all(), drawn
+
+
+def test_with_a_decoy_the_same_requests_come_with_the_same_trace_ids(base: Ran, with_decoy: Ran) -> None:
     calls, calls_with = entry_calls(base.observed), entry_calls(with_decoy.observed)
     assert calls.items() <= calls_with.items()
-    assert (len(calls_with) > len(calls)) == (decoy == "traffic-surge")
+    surge = any(change["kind"] == "campaign" for change in with_decoy.observed.changes)
+    assert (len(calls_with) > len(calls)) == surge
 
 
-@pytest.mark.parametrize("decoy", DECOYS)
 @pytest.mark.parametrize("table", ["spans", "logs", "features", "predictions", "metrics"])
-def test_until_a_decoy_begins_everything_is_as_without_it(folder: Path, base: Any, decoy: str, table: str) -> None:
-    with_decoy = observe_once(folder, decoy)
-    assert_same(before(base.observed, table, BEGIN_S), before(with_decoy, table, BEGIN_S))
+def test_until_a_decoy_begins_everything_is_as_without_it(base: Ran, with_decoy: Ran, table: str) -> None:
+    assert_same(before(base.observed, table, BEGIN_S), before(with_decoy.observed, table, BEGIN_S))
 
 
-_observed: dict[str, Observed] = {}
-
-
-def observe_once(folder: Path, decoy: str) -> Observed:
-    if decoy not in _observed:
-        loaded = scenario(folder, name="with", decoys=[{**DECOYS[decoy], "at": f"{BEGIN_S}s"}])
-        _observed[decoy] = observe(loaded)
-    return _observed[decoy]
-
-
-def test_a_longer_scenario_begins_like_a_shorter_one(folder: Path, base: Any) -> None:
+def test_a_longer_scenario_begins_like_a_shorter_one(folder: Path, base: Ran) -> None:
     longer = observe(scenario(folder, name="longer", duration_s=130))
     for table in ("spans", "logs", "features", "metrics"):
         assert_same(before(base.observed, table, 85), before(longer, table, 85))
@@ -146,7 +153,7 @@ def test_a_longer_scenario_begins_like_a_shorter_one(folder: Path, base: Any) ->
     assert_same(before(base.observed, "predictions", 58), before(longer, "predictions", 58))
 
 
-def test_the_stages_that_follow_leave_the_first_one_unchanged(folder: Path, base: Any) -> None:
+def test_the_stages_that_follow_leave_the_first_one_unchanged(folder: Path, base: Ran) -> None:
     stages = [{"for": "50s", "rate": "20/s"}, {"for": "40s", "rate": "35/s"}]
     staged = observe(scenario(folder, name="staged", load={"stages": stages}))
     assert_same(before(base.observed, "spans", 50), before(staged, "spans", 50))

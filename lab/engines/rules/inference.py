@@ -15,6 +15,9 @@ from lab.signals.catalogue import CATALOGUE
 
 Names = Mapping[str, str]
 
+CLEAR_Z = 30.0
+LASTING_S = 60.0
+
 
 class Inference:
     """One recording against one tree."""
@@ -68,13 +71,12 @@ class Inference:
             evidence += held
         if any(self._holds(condition, names, first) is not None for condition in cause.unless):
             return None
-        strength = min(1.0, 0.7 + abs(first.z) / 100)
         return Finding(
             culprit=cause.culprit.format(**names),
             boundary=str(cause.boundary),
             kind=cause.kind,
             onset_s=max(0.0, round(first.onset_s, 3)),
-            confidence=round(cause.confidence * strength, 3),
+            confidence=round(cause.confidence * _strength(first), 3),
             evidence=tuple(self._evidence(shift) for shift in evidence),
             why=tuple(self._why(cause, names, first)),
         )
@@ -159,6 +161,13 @@ class Inference:
     @staticmethod
     def _evidence(shift: Shift) -> Evidence:
         return Evidence(shift.signal, shift.subject, round(shift.baseline, 6), round(shift.observed, 6))
+
+
+def _strength(shift: Shift) -> float:
+    """How much a shift is worth, 0.6 to 1: clear ones and lasting ones more than faint ones and short ones."""
+    clarity = min(1.0, abs(shift.z) / CLEAR_Z)
+    lasting = min(1.0, (shift.end_s - shift.onset_s) / LASTING_S)
+    return 0.6 + 0.2 * clarity + 0.2 * lasting
 
 
 def _humanise(signal: str, value: float) -> str:

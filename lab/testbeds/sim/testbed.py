@@ -173,6 +173,8 @@ class SimTestbed(Testbed):
         # What the system says while the lab tidies up is no part of the scenario.
         self._ended = True
         self._contexts.close()
+        if self.stopped_because:
+            self.windows = {use: (began, min(ended, self.now_s)) for use, (began, ended) in self.windows.items()}
 
     def _log(self, *record: Any) -> None:
         if not self._ended:

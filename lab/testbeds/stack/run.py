@@ -61,7 +61,7 @@ def run_scenario(
 
 @contextmanager
 def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
-    """The stack, up and for this lab alone; taken down afterwards if it was brought up here, unless it is to be kept."""
+    """The stack, up and for this lab alone; taken down afterwards if it was brought up here and is not to be kept."""
     with exclusive(session.state):
         (progress or _silent)("bringing the stack up", 0.0)
         brought_up = session.up(build=options.build, load_workers=options.load_workers)
@@ -93,6 +93,8 @@ class _Run:
         """Drives the run and writes what it left."""
         session, loaded = self._session, self._loaded
         session.reset_versions()
+        deploys = [act.value for act in plan(loaded).timeline if act.lever == "model.deploy" and act.event == "pull"]
+        session.pretrain(deploys)
         run = self._start()
         sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
         with sampler, session.testbed.leases(), ExitStack() as held:

@@ -55,6 +55,16 @@ class Session:
         papers: dict[str, Any] = self.versions[-1].papers(version)
         return papers
 
+    def pretrain(self, recipes: list[Mapping[str, Any]]) -> None:
+        """Trains, into the content cache, the versions that will be deployed in this order.
+
+        Training in the middle of a run would take CPU from the very system that is watched.
+        """
+        kept = list(self.versions)
+        for recipe in recipes:
+            self.train(recipe)
+        self.versions = kept
+
     def up(
         self, *, build: bool = True, load_workers: int = 1, tick: Callable[[dict[str, str]], None] | None = None
     ) -> bool:
