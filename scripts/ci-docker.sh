@@ -22,7 +22,7 @@ own_engine() {
 install_missing() {
     packages=
     command -v dockerd >/dev/null || packages="docker.io"
-    command -v docker-compose >/dev/null || packages="$packages docker-compose"
+    command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || packages="$packages docker-compose"
     command -v mmdebstrap >/dev/null || packages="$packages mmdebstrap"
     command -v iptables >/dev/null || packages="$packages iptables"
     [ -n "$packages" ] || return 0
@@ -39,7 +39,7 @@ install_missing() {
 await_answer() {
     waited=0
     until answers; do
-        if ! own_engine || [ "$waited" -ge $((START_S * 5)) ]; then
+        if ! kill -0 "$(cat "$pid_file")" 2>/dev/null || [ "$waited" -ge $((START_S * 5)) ]; then
             echo "the Docker engine did not start; the end of $log_file:" >&2
             tail -n 20 "$log_file" >&2
             exit 1

@@ -35,8 +35,8 @@ Examples:
 def command(target: str, testbed: str, time_scale: float, as_json: bool) -> None:
     """Say what a scenario would do, and do nothing.
 
-    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against. For the
-    stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
+    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against.
+    For the stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
     """
     from lab.cli.console import write_json
     from lab.cli.selection import check_testbed

@@ -163,12 +163,12 @@ class StackLevers:
 
         from services.db.views import users_view_sql
 
-        statement = users_view_sql(state["columns"], state["slow_s"]).removesuffix("COMMIT")
+        statement = users_view_sql(state["columns"], state["slow_s"])
         note = json.dumps(state, sort_keys=True).replace("'", "''")
         for attempt in range(_LOCK_RETRIES):
             try:
                 with self._connect() as connection:
-                    connection.execute(f"{statement}COMMENT ON VIEW users IS '{note}'; COMMIT")
+                    connection.execute(f"{statement}; COMMENT ON VIEW users IS '{note}'")
                 return
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
                 time.sleep(0.1 + 0.02 * attempt)

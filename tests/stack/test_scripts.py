@@ -1,0 +1,126 @@
+"""The shell scripts around Docker, with stand-ins for the programs they call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+ENGINE = """#!/bin/bash
+touch "$STAND_INS/answers"
+trap 'rm "$STAND_INS/answers"; exit 0' TERM
+while :; do sleep 0.05; done
+"""
+CLIENT = """#!/bin/sh
+[ "$1 $2" != "image inspect" ] || exit 1
+[ "$1" != import ] || exit 0
+[ -e "$STAND_INS/answers" ] && echo 1.0
+"""
+BOOTSTRAP = """#!/bin/sh
+printf '%s\\n' "$@" >"$STAND_INS/arguments"
+for argument in "$@"; do
+    case $argument in --customize-hook=upload*) set -- $argument; cp "$2" "$STAND_INS/${2##*/}" ;; esac
+done
+"""
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Iterator[Script]:
+    """Runs a script with stand-ins first on the path, and ends the stand-in engine afterwards."""
+    stand_ins = tmp_path / "bin"
+    stand_ins.mkdir()
+    nothing = "#!/bin/sh\n"
+    programs = {"dockerd": ENGINE, "docker": CLIENT, "mmdebstrap": BOOTSTRAP, "iptables": nothing}
+    for name, text in {**programs, "docker-compose": nothing, "apt-config": nothing}.items():
+        (stand_ins / name).write_text(text, encoding="utf-8")
+        (stand_ins / name).chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{stand_ins}:{os.environ['PATH']}",
+        "STAND_INS": str(stand_ins),
+        "LAB_DOCKER_STATE": str(tmp_path / "state"),
+    }
+
+    def run(name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SCRIPTS / name, *arguments],
+            check=False, capture_output=True, text=True, env=environment | variables, timeout=30,
+        )  # fmt: skip
+
+    yield run
+    run("ci-docker.sh", "stop")
+
+
+def pid_of(tmp_path: Path) -> int:
+    return int((tmp_path / "state" / "dockerd.pid").read_text(encoding="utf-8"))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="needs Linux's setsid")
+class TestEngine:
+    def test_starts_once_and_is_ended_by_stop(self, script: Script, tmp_path: Path) -> None:
+        assert script("ci-docker.sh", "start").returncode == 0
+        pid = pid_of(tmp_path)
+        again = script("ci-docker.sh", "start")
+        assert (again.returncode, again.stderr, pid_of(tmp_path)) == (0, "", pid)
+        assert script("ci-docker.sh", "stop").returncode == 0
+        assert not is_running(pid)
+        assert script("ci-docker.sh", "stop").returncode == 0
+
+    def test_a_pid_that_is_another_process_by_now_is_left_alone(self, script: Script, tmp_path: Path) -> None:
+        (tmp_path / "state").mkdir()
+        other = subprocess.Popen(["sleep", "20"])
+        try:
+            (tmp_path / "state" / "dockerd.pid").write_text(f"{other.pid}\n", encoding="utf-8")
+            assert script("ci-docker.sh", "stop").returncode == 0
+            time.sleep(0.1)
+            assert other.poll() is None
+        finally:
+            other.kill()
+            other.wait()
+
+    def test_an_engine_that_does_not_start_is_reported_with_its_log(self, script: Script, tmp_path: Path) -> None:
+        (tmp_path / "bin" / "dockerd").write_text("#!/bin/sh\necho no cgroups >&2\nexit 3\n", encoding="utf-8")
+        failed = script("ci-docker.sh", "start")
+        assert failed.returncode == 1
+        assert "no cgroups" in failed.stderr
+
+
+def test_the_base_image_carries_what_pip_needs_on_this_machine(script: Script, tmp_path: Path) -> None:
+    bundle = tmp_path / "authority.crt"
+    bundle.write_text("a certificate", encoding="utf-8")
+    made = script(
+        "base-image.sh", "a:tag", LAB_CA_BUNDLE=str(bundle), PIP_INDEX_URL="http://mirror.test/simple",
+        LAB_APT_MIRROR="http://mirror.test/debian",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "bin" / "host-ca.crt").read_text(encoding="utf-8") == "a certificate"
+    settings = (tmp_path / "bin" / "pip.conf").read_text(encoding="utf-8").splitlines()
+    assert settings[:2] == ["[global]", "index-url = http://mirror.test/simple"]
+    assert "cert = /etc/ssl/host-ca.crt" in settings
+    assert (tmp_path / "bin" / "arguments").read_text(encoding="utf-8").splitlines()[-1] == "http://mirror.test/debian"
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shell_scripts_are_clean() -> None:
+    services = SCRIPTS.parent / "services"
+    scripts = [*SCRIPTS.glob("*.sh"), *services.glob("*/*.sh")]
+    checked = subprocess.run(
+        ["shellcheck", "--severity=warning", *scripts], check=False, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout

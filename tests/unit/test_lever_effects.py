@@ -1,0 +1,189 @@
+"""Levers of the simulator do what they say, while they are pulled and not after: each held from 30 to 60 s of 90."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lab.levers import Testbed
+from lab.recording.observed import Observed
+from lab.testbeds.sim import SimTestbed, control
+from lab.testbeds.sim.state import to_ns
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.features import INDEX
+from tests.sim_runs import scenario
+
+FROM_S, UNTIL_S = 30.0, 60.0
+SETTLED_S = 3.0
+SHOP_SEED = 11
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("levers")
+
+
+@pytest.fixture(scope="module")
+def usual(folder: Path) -> Observed:
+    return pulled(folder, None)
+
+
+def pulled(folder: Path, pull: Callable[[Testbed], AbstractContextManager[None]] | None) -> Observed:
+    """A run in which this lever is pulled for half a minute."""
+    testbed = SimTestbed(scenario(folder, duration_s=90), 1)
+    if pull is not None:
+        env, start_s = testbed._env, testbed.system.warmup_s
+        held = control.hold_fault(env, lambda: pull(testbed), to_ns(start_s + FROM_S), to_ns(UNTIL_S - FROM_S))
+        env.process(held)
+    return testbed.run()
+
+
+def parts(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of while it was pulled (and had taken hold), and of the rest."""
+    times = frame["time_s"]
+    inside = times.between(FROM_S + SETTLED_S, UNTIL_S - SETTLED_S)
+    outside = (times < FROM_S - SETTLED_S) | (times > UNTIL_S + SETTLED_S)
+    return frame[inside], frame[outside]
+
+
+def calls(of: Observed, peer: str, kind: str = "client") -> pd.DataFrame:
+    spans = of.frame("spans")
+    if kind == "client":
+        return spans[
+            (spans["peer.service"] == peer) & (spans["service.name"] == "features") & (spans["span.kind"] == kind)
+        ]
+    return spans[(spans["service.name"] == peer) & (spans["span.kind"] == kind)]
+
+
+def statuses(frame: pd.DataFrame) -> set[str]:
+    """Statuses of more than one in fifty rows."""
+    shares = frame["status"].value_counts(normalize=True)
+    return set(shares[shares > 0.02].index.astype(str))
+
+
+@pytest.mark.parametrize(
+    ("peer", "pull", "status"),
+    [
+        ("rules", lambda t: t.component("rules").stop(), {"refused"}),
+        ("rules", lambda t: t.component("rules").pause(), {"timeout"}),
+        ("db", lambda t: t.table("db", "users").lock(), {"timeout"}),
+        ("model", lambda t: t.model("model").unload(), {"unavailable"}),
+        ("db", lambda t: t.config("features").set("steps.db_get.timeout_s", 0.0005), {"timeout"}),
+        ("rules", lambda t: t.link("features->rules").reset(1.0), {"reset"}),
+    ],
+    ids=["stop", "pause", "lock", "unload", "config", "reset"],
+)
+def test_calls_fail_in_the_levers_own_way_and_only_while_it_is_pulled(
+    folder: Path, peer: str, pull: Any, status: set[str]
+) -> None:
+    during, otherwise = parts(calls(pulled(folder, pull), peer))
+    assert statuses(during) == status
+    assert statuses(otherwise) == {"ok"}
+
+
+def test_what_was_held_while_paused_is_worked_off_afterwards(folder: Path) -> None:
+    run = pulled(folder, lambda t: t.component("rules").pause())
+    handled = calls(run, "rules", "server")
+    assert len(handled[handled["time_s"].between(FROM_S + 0.1, UNTIL_S - 0.1)]) == 0
+    at_once = handled[handled["time_s"].between(UNTIL_S - 0.01, UNTIL_S + 0.01)]
+    assert len(at_once) > 100
+
+
+@pytest.mark.parametrize(
+    ("peer", "pull", "at_least_s"),
+    [
+        ("db", lambda t: t.table("db", "users").slow(0.05), 0.05),
+        ("model", lambda t: t.component("model").slow(4.0), 0.015),
+        ("model", lambda t: t.component("model").limit(cpu=0.25), 0.015),
+        ("model", lambda t: t.link("features->model").delay(0.04), 0.04),
+        ("rules", lambda t: t.link("features->rules").throttle(150_000), 0.02),
+    ],
+    ids=["slow statements", "slow component", "less CPU", "delay", "throttle"],
+)
+def test_calls_take_longer_and_only_while_it_is_pulled(folder: Path, peer: str, pull: Any, at_least_s: float) -> None:
+    during, otherwise = parts(calls(pulled(folder, pull), peer))
+    assert during["duration_s"].median() - otherwise["duration_s"].median() > at_least_s
+
+
+def test_fewer_workers_are_busier(folder: Path, usual: Observed) -> None:
+    run = pulled(folder, lambda t: t.component("features").limit(workers=1))
+    busy, before = (
+        parts(m[(m["metric"] == "process.cpu.utilization") & (m["service.name"] == "features")])[0]["value"].mean()
+        for m in (run.frame("metrics"), usual.frame("metrics"))
+    )
+    assert busy == pytest.approx(4 * before, rel=0.1)
+
+
+def test_mixed_up_keys_serve_other_peoples_rows(folder: Path) -> None:
+    served = pulled(folder, lambda t: t.cache("cache").mix_keys(1.0)).frame("features")
+    own = make_catalog(SHOP_SEED).profile[served["user_id"], INDEX["account_age_days"]]
+    strange = served.assign(strange=served["feature.account_age_days"] != own)
+    during, otherwise = parts(strange[strange["source"] == "cache"])
+    assert during["strange"].mean() > 0.9
+    assert not otherwise["strange"].any()
+
+
+def test_a_flushed_cache_misses_until_it_is_full_again(folder: Path, usual: Observed) -> None:
+    testbed = SimTestbed(scenario(folder, duration_s=90), 1)
+
+    def flush() -> Any:
+        yield testbed._env.timeout(to_ns(testbed.system.warmup_s + FROM_S))
+        testbed.cache("cache").flush()
+
+    testbed._env.process(flush())
+    flushed = testbed.run().frame("features")
+    just_after = flushed["time_s"].between(FROM_S, FROM_S + 2)
+    assert (flushed["source"][just_after] == "cache").mean() < 0.1
+    assert (flushed["source"][flushed["time_s"] > 75] == "cache").mean() > 0.3
+    before = flushed["time_s"] < FROM_S
+    assert flushed["source"][before].tolist() == usual.frame("features")["source"][before].tolist()
+
+
+def test_an_unloaded_model_leaves_pages_unscored(folder: Path) -> None:
+    shown = pulled(folder, lambda t: t.model("model").unload()).frame("predictions")
+    during, otherwise = parts(shown)
+    assert (during["model_version"] == 0).all()
+    assert during["score"].isna().all()
+    assert (otherwise["model_version"] == 2).mean() > 0.99
+
+
+def test_a_shifted_population_has_other_features(folder: Path) -> None:
+    served = pulled(folder, lambda t: t.population("shoppers").shift("age_years", 0.5)).frame("features")
+    during, otherwise = parts(served[served["source"] == "db"])
+    assert during["feature.age_years"].mean() == pytest.approx(otherwise["feature.age_years"].mean() / 2, rel=0.1)
+
+
+def test_changed_tastes_cost_clicks(folder: Path, usual: Observed) -> None:
+    changed = pulled(folder, lambda t: t.population("shoppers").change_tastes(1.0))
+    window = changed.frame("predictions")["time_s"].between(FROM_S, UNTIL_S - 5)
+    before = usual.frame("predictions")["outcome"][window].mean()
+    assert changed.frame("predictions")["outcome"][window].mean() < 0.93 * before
+
+
+@pytest.mark.parametrize("kind", ["surge", "bots"])
+def test_more_requests_come_and_only_people_click(folder: Path, usual: Observed, kind: str) -> None:
+    run = pulled(folder, lambda t: getattr(t.population("shoppers"), kind)(20.0))
+    seen = [parts(o.frame("predictions")) for o in (run, usual)]
+    (during, otherwise), (during_usual, otherwise_usual) = seen
+    assert len(during) / len(during_usual) == pytest.approx(2, rel=0.2)
+    assert len(otherwise) == len(otherwise_usual)
+    extra = during[~during["trace_id"].isin(during_usual["trace_id"])]
+    assert (extra["outcome"].sum() > 0) == (kind == "surge")
+
+
+def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usual: Observed) -> None:
+    def runs(of: Observed) -> list[float]:
+        spans = of.frame("spans")
+        return [round(t, 3) for t in spans["time_s"][spans["span.kind"] == "internal"]]
+
+    assert runs(usual)[:4] == [0.0, 10.0, 20.0, 30.0]
+    frozen = runs(pulled(folder, lambda t: t.feed("feed").freeze()))
+    assert [t for t in frozen if FROM_S < t < UNTIL_S] == []
+    assert [t for t in frozen if t > UNTIL_S] == [70.0, 80.0]
+    delayed = runs(pulled(folder, lambda t: t.feed("feed").delay(5.0)))
+    assert [t for t in delayed if FROM_S < t <= UNTIL_S][0] == 45.0
