@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(wildcard requirements.lock)
+PROTOS := $(VENV)/protos
+SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirements.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint evaluate report bench wheel clean
+.PHONY: help run test lint evaluate report bench wheel base-image stack test-services test-stack test-stack-all clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender
@@ -34,6 +36,22 @@ wheel: $(VENV)/.installed ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
+base-image: ## a base image for all services where no image registry can be reached
+	@scripts/base-image.sh
+
+stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), healthy
+	@$(BIN)/lab stack up
+
+# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
+test-services: $(VENV)/.installed-services ## test the services outside of containers
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services
+
+test-stack: $(VENV)/.installed-services ## test on the real stack; fails where Docker is missing
+	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "not slow" --durations=10
+
+test-stack-all: $(VENV)/.installed-services ## the same, with every fault on the real stack (long)
+	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack --durations=10
+
 clean: ## remove the environment, recordings and what tools left
 	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -48,6 +66,17 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml $(LOCK) | $(BIN)/python
 	@$(PIP_INSTALL) -e .
 	@touch $@
+
+$(VENV)/.installed-stack: pyproject.toml $(LOCK) | $(BIN)/python
+	@$(PIP_INSTALL) -e '.[stack-client]'
+	@touch $@ $(VENV)/.installed
+
+# The services' own requirements, to run them and their clients outside of the images; TensorFlow's generated protobuf
+# modules come without TensorFlow.
+$(VENV)/.installed-services: pyproject.toml $(LOCK) $(SERVICE_REQUIREMENTS) | $(BIN)/python
+	@$(PIP_INSTALL) -e '.[test,stack-client]' $(patsubst %,-r %,$(SERVICE_REQUIREMENTS))
+	@test -d $(PROTOS) || $(BIN)/python -m services.model.protos $(PROTOS)
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-stack
 
 $(VENV)/.installed-test: pyproject.toml $(LOCK) | $(BIN)/python
 	@$(PIP_INSTALL) -e '.[test]'

@@ -16,6 +16,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import log
 from random import Random
 from statistics import median
 from time import process_time
@@ -77,6 +78,7 @@ class Naive:
         self.random = Random(seed)
         self.env = simpy.Environment()
         self.workers = {name: simpy.Resource(self.env, tier.workers) for name, tier in TIERS.items()}
+        self.mu = {name: log(tier.mean_s) - SIGMA**2 / 2 for name, tier in TIERS.items()}
         self.factor = dict.fromkeys(TIERS, 1.0)
         self.records = records
         self.spans: list[dict[str, Any]] = []
@@ -89,8 +91,7 @@ class Naive:
         return self.ids
 
     def service_s(self, name: str) -> float:
-        mu = float(np.log(TIERS[name].mean_s)) - SIGMA**2 / 2
-        return self.random.lognormvariate(mu, SIGMA) * self.factor[name]
+        return self.random.lognormvariate(self.mu[name], SIGMA) * self.factor[name]
 
     def span(self, **attributes: Any) -> None:
         if self.records:

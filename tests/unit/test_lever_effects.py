@@ -100,7 +100,7 @@ def test_what_was_held_while_paused_is_worked_off_afterwards(folder: Path) -> No
         ("db", lambda t: t.table("db", "users").slow(0.05), 0.05),
         ("model", lambda t: t.component("model").slow(4.0), 0.015),
         ("model", lambda t: t.component("model").limit(cpu=0.25), 0.015),
-        ("model", lambda t: t.link("features->model").delay(0.04), 0.04),
+        ("model", lambda t: t.link("features->model").delay(0.04), 0.038),
         ("rules", lambda t: t.link("features->rules").throttle(150_000), 0.02),
     ],
     ids=["slow statements", "slow component", "less CPU", "delay", "throttle"],
@@ -186,4 +186,6 @@ def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usua
     assert [t for t in frozen if FROM_S < t < UNTIL_S] == []
     assert [t for t in frozen if t > UNTIL_S] == [70.0, 80.0]
     delayed = runs(pulled(folder, lambda t: t.feed("feed").delay(5.0)))
-    assert [t for t in delayed if FROM_S < t <= UNTIL_S][0] == 45.0
+    assert [t for t in delayed if t >= FROM_S] == [35.0, 45.0, 55.0, 60.0, 70.0, 80.0]
+    behind = runs(pulled(folder, lambda t: t.feed("feed").delay(12.0)))
+    assert [t for t in behind if t >= FROM_S] == [42.0, 62.0, 70.0, 80.0]

@@ -29,17 +29,18 @@ def hold_fault(
 def run_job(
     env: simpy.Environment, engine: RequestEngine, levers: SimLevers, component: ComponentState, source: Source
 ) -> Process:
-    """Starts a job's run every period; a frozen job skips, a delayed one starts later (and skips while behind)."""
+    """Starts a job's run every period; a frozen job skips, a delayed one starts later (and skips while behind).
+
+    A run is numbered by when it is due, so that a delay shifts neither the schedule nor the draws of later runs.
+    """
     period_ns = to_ns(component.spec.period_s)
-    n = 0
-    while n < source.count:
-        yield env.timeout(period_ns)
+    while (number := env.now // period_ns) < source.count:
+        yield env.timeout((number + 1) * period_ns - env.now)
         late_ns = to_ns(levers.job_delay_s(component.name))
         if late_ns:
             yield env.timeout(late_ns)
         if not levers.job_frozen(component.name):
-            engine.submit(source, n, env.now, component)
-        n += 1
+            engine.submit(source, number, env.now, component)
 
 
 def pause_sometimes(

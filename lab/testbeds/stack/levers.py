@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +15,10 @@ from lab.errors import UserError
 from lab.levers import Value
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
+from lab.testbeds.stack.versions import ModelVersions
 
 LEASE_S = 10.0
-LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT, MODEL_REST_PORT = 8474, 8081, 8082, 8089, 8501
-MODEL_NAME = "model"
-SERVED_WITHIN_S = 20.0
+LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
 _POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
 _LOCK_RETRIES = 40
 
@@ -38,13 +38,16 @@ class StackLevers:
         self._train = train
         self._now_s = now_s
         self._ttl_s = ttl_s
-        self._surges: dict[str, Value] = {}
+        self._surges: dict[tuple[str, str], Value] = {}
+        self._renewals: dict[str, str] = {}
+        self.versions = ModelVersions(compose)
 
     def read(self, lever: str, element: str) -> Value:
         """The lever's present value."""
         family, _, name = lever.partition(".")
         if family == "link":
-            return self._link(element)["faults"].get(name)
+            fault = self._link(element)["faults"].get(name)
+            return fault["values"] if fault else None
         return self._handler(lever)[0](element)
 
     def write(self, lever: str, element: str, value: Value) -> None:
@@ -55,19 +58,24 @@ class StackLevers:
         else:
             self._handler(lever)[1](element, value)
 
+    @staticmethod
+    def is_leased(lever: str) -> bool:
+        """Whether the lever goes back by itself unless it is renewed."""
+        return lever.startswith(("link.", "feed."))
+
     def renew(self, lever: str, element: str, value: Value) -> bool:
-        """Renews the lease of a lever that has one; False when it had lapsed, so that the fault ended by itself."""
+        """Renews a lease; False when it had lapsed, so that the fault ended by itself, and stays ended."""
         family, _, name = lever.partition(".")
-        if value is None:
-            return True
         if family == "link":
-            active = self._link(element)["faults"].get(name) is not None
-            self._set_link(element, name, value)
-            return active
-        if lever.startswith("feed."):
-            active = self.read(lever, element) is not None
-            self.write(lever, element, value)
-            return active
+            # Where the proxy was when the fault was set: the Docker API need not answer in time for a renewal.
+            base = self._renewals[element]
+            if name not in call("GET", f"{base}/links/{quote(element, safe='')}")["faults"]:
+                return False
+            call("POST", f"{base}/leases/renew", {"link": element, "kind": name})
+            return True
+        if self.read(lever, element) is None:
+            return False
+        self.write(lever, element, value)
         return True
 
     def _handler(self, lever: str) -> tuple[Callable[[str], Value], Callable[[str, Value], None]]:
@@ -82,8 +90,8 @@ class StackLevers:
             "cache.freeze": (self._read_policy, self._write_policy),
             "model.deploy": (self._read_version, self._write_version),
             "config.set": (self._read_config, self._write_config),
-            "population.surge": (self._surges.get, partial(self._surge, "surge")),
-            "population.bots": (self._surges.get, partial(self._surge, "bots")),
+            "population.surge": (partial(self._read_surge, "surge"), partial(self._surge, "surge")),
+            "population.bots": (partial(self._read_surge, "bots"), partial(self._surge, "bots")),
         }
         if lever not in handlers:
             raise UserError(f"lever {lever!r} cannot be pulled on the stack; the testbed sim has it")
@@ -92,14 +100,13 @@ class StackLevers:
     # Links: the fault proxy.
 
     def _link(self, link: str) -> dict[str, Any]:
-        found: dict[str, Any] = call("GET", self._link_url(link))
+        url = f"{self._compose.url('links', LINKS_PORT)}/links/{quote(link, safe='')}"
+        found: dict[str, Any] = call("GET", url)
         return found
 
-    def _link_url(self, link: str) -> str:
-        return f"{self._compose.url('links', LINKS_PORT)}/links/{quote(link, safe='')}"
-
     def _set_link(self, link: str, name: str, value: Value) -> None:
-        url = f"{self._link_url(link)}/faults/{name}"
+        self._renewals[link] = self._compose.url("links", LINKS_PORT)
+        url = f"{self._renewals[link]}/links/{quote(link, safe='')}/faults/{name}"
         if value is None:
             call("DELETE", url)
         else:
@@ -144,14 +151,22 @@ class StackLevers:
 
     # Tables: the view that the feature code reads; its state is kept in the view's comment.
 
-    def _connect(self) -> Any:
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:
+        """A connection whose failures are the stack's, except for a lock not had in time: that is tried again."""
         import psycopg
 
         host, port = self._compose.address("db", 5432)
-        return psycopg.connect(
-            host=host, port=port, dbname="recommender", user="recommender",
-            password=self._passwords["LAB_DB_PASSWORD"], connect_timeout=5, autocommit=True,
-        )  # fmt: skip
+        try:
+            with psycopg.connect(
+                host=host, port=port, dbname="recommender", user="recommender",
+                password=self._passwords["LAB_DB_PASSWORD"], connect_timeout=5, autocommit=True,
+            ) as connection:  # fmt: skip
+                yield connection
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            raise
+        except psycopg.Error as error:
+            raise StackError(f"the database: {' '.join(str(error).split())}") from error
 
     def _view_state(self) -> dict[str, Any]:
         with self._connect() as connection:
@@ -218,11 +233,16 @@ class StackLevers:
 
     # The cache's write policy: a function library in Redis, whose text says what is in force.
 
-    def _redis(self) -> Any:
+    @contextmanager
+    def _redis(self) -> Iterator[Any]:
         import redis
 
         host, port = self._compose.address("cache", 6379)
-        return redis.Redis(host, port, password=self._passwords["LAB_CACHE_PASSWORD"], socket_timeout=5)
+        try:
+            with redis.Redis(host, port, password=self._passwords["LAB_CACHE_PASSWORD"], socket_timeout=5) as client:
+                yield client
+        except redis.RedisError as error:
+            raise StackError(f"the cache: {error}") from error
 
     def _policy(self, client: Any) -> tuple[float, float]:
         """(TTL in real seconds, frozen share) as loaded."""
@@ -252,52 +272,20 @@ class StackLevers:
             client.execute_command("FUNCTION", "LOAD", "REPLACE", library(ttl_s, value["fraction"] if value else 0.0))
             client.execute_command("FCALL", "apply_policy", 0)
 
-    # The model's version directory, as TF Serving polls it.
-
-    def _versions(self) -> list[dict[str, Any]]:
-        url = f"{self._compose.url('model', MODEL_REST_PORT)}/v1/models/{MODEL_NAME}"
-        return list(call("GET", url)["model_version_status"])
-
-    def served_version(self) -> int:
-        """The version that answers now; 0 for none."""
-        return max((int(v["version"]) for v in self._versions() if v["state"] == "AVAILABLE"), default=0)
+    # The model's version directory.
 
     def _read_version(self, model: str) -> Value:
-        return {"version": self.served_version()}
+        return {"version": self.versions.served()}
 
     def _write_version(self, model: str, value: Value) -> None:
         if value and "version" in value:
             wanted = int(value["version"])
-            for version in range(wanted + 1, self.latest_directory() + 1):
-                self._compose.execute("model", ["rm", "-rf", f"/models/{MODEL_NAME}/{version}"])
+            self.versions.keep_up_to(wanted)
         else:
             entry = self._train(value or {})
             wanted = int(entry["version"])
-            self.push(entry)
-        self.await_version(wanted)
-
-    def latest_directory(self) -> int:
-        """The highest version on disk, served or not."""
-        listed = self._compose.execute("model", ["ls", f"/models/{MODEL_NAME}"]).split()
-        return max((int(name) for name in listed if name.isdigit()), default=0)
-
-    def push(self, entry: Mapping[str, Any]) -> None:
-        """Writes a version as a genuine SavedModel, staged and renamed."""
-        script = (
-            f'printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel /models {MODEL_NAME} "$VERSION"'
-        )
-        environment = {"ENTRY": json.dumps(entry), "VERSION": str(entry["version"])}
-        self._compose.execute("model", ["sh", "-c", script], environment)
-
-    def await_version(self, version: int) -> None:
-        """Waits until exactly this version is the served one."""
-        until = time.monotonic() + SERVED_WITHIN_S
-        while self.served_version() != version:
-            if time.monotonic() > until:
-                raise StackError(
-                    f"model version {version} is not served after {SERVED_WITHIN_S:.0f} s: {self._versions()}"
-                )
-            time.sleep(0.1)
+            self.versions.push(entry)
+        self.versions.await_served(wanted)
 
     # Configuration of the feature service; arrivals of the load.
 
@@ -311,11 +299,14 @@ class StackLevers:
         url = f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config/steps/{step}/{key}"
         call("PUT", url, {"value": value["value"]})
 
+    def _read_surge(self, kind: str, element: str) -> Value:
+        return self._surges.get((kind, element))
+
     def _surge(self, kind: str, element: str, value: Value) -> None:
         rate = value["rate_per_s"] if value else None
         body = {"kind": kind, "rate_per_s": rate, "at_s": max(0.0, self._now_s())}
         call("POST", f"{self._compose.url('load', LOAD_PORT)}/surges", body)
-        self._surges[element] = value
+        self._surges[kind, element] = value
 
 
 def _config_key(element: str) -> tuple[str, str]:

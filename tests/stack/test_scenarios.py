@@ -1,0 +1,135 @@
+"""Shipped scenarios on the real stack, graded, and the same story as on the embedded testbed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.assess import Assessment, assess
+from lab.contracts import Outcome
+from lab.engines.host import EngineHost
+from lab.parity import compare
+from lab.recording.observed import load_observed
+from lab.recording.rundir import RunDirectory
+from lab.runner import run_scenario as run_on_sim
+from lab.scenario import load_scenario
+from lab.signals import load_signals
+from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.stack.run import run_scenario as run_on_stack
+from lab.testbeds.stack.session import Session
+
+pytestmark = pytest.mark.stack
+
+SEED = 21
+TIME_SCALE = 5.0
+HEALED_WITHIN_REAL_S = 10.0
+CONTROL = "control-quiet"
+SCENARIOS = (
+    "column-retyped-mild",
+    "deploy-rescaled-column",
+    "partition-blamed-on-model",
+    "deploy-stale-cache",
+    CONTROL,
+)
+"""Corruption that crashes, corruption that is silent, a partition, a stale cache, a control."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One scenario on both testbeds, with what the reference engine said."""
+
+    sim: RunDirectory
+    stack: RunDirectory
+    on_stack: Assessment
+
+
+@pytest.fixture(scope="module")
+def pairs(stack: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
+    """All scenarios, one after the other: the stack is one, and time on it is real."""
+    root = tmp_path_factory.mktemp("runs")
+    made: dict[str, Pair] = {}
+    with EngineHost() as host:
+        for name in SCENARIOS:
+            loaded = load_scenario(f"recommender/{name}")
+            on_stack = run_on_stack(loaded, SEED, root, StackOptions(TIME_SCALE, keep=True, build=False))
+            on_sim = run_on_sim(loaded, SEED, root)
+            assess(on_sim, "rules", host)
+            made[name] = Pair(on_sim, on_stack, assess(on_stack, "rules", host))
+    return made
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_shipped_scenario_runs_on_the_stack_and_the_engine_attributes_it(pairs: dict[str, Pair], name: str) -> None:
+    pair = pairs[name]
+    assert pair.stack.status == "complete"
+    assert all(fault.witnessed for fault in pair.stack.truth().faults)
+    assert pair.on_stack.outcome is Outcome.PASS, [g for g in pair.on_stack.grades if g.outcome is not Outcome.PASS]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_both_testbeds_agree_on_symptoms_and_verdict(pairs: dict[str, Pair], name: str) -> None:
+    parity = compare(pairs[name].sim, pairs[name].stack)
+    assert parity.agrees, ([row for row in parity.rows if not row.agrees], parity.verdicts)
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != CONTROL])
+def test_a_control_and_a_faulted_run_do_not_agree(pairs: dict[str, Pair], name: str) -> None:
+    assert not compare(pairs[CONTROL].sim, pairs[name].stack).agrees
+    assert not compare(pairs[name].sim, pairs[CONTROL].stack).agrees
+
+
+def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(pairs: dict[str, Pair]) -> None:
+    run = pairs["partition-blamed-on-model"].stack
+    fault = run.truth().faults[0]
+    signals = load_signals(run.observed)
+
+    def level(signal: str, subject: str, from_s: float, until_s: float) -> float:
+        series = signals.get(signal, subject)
+        assert series is not None
+        return float(np.nanmean(series.values[(series.times_s > from_s) & (series.times_s <= until_s)]))
+
+    during = (fault.injected_s + 30, fault.reverted_s)
+    before = (0.0, fault.injected_s)
+    assert level("client_timeout_ratio", "features->db", *during) > 0.9
+    assert level("fallback_ratio", "features.default_features", *during) > 0.4
+    clicks = [level("click_through_ratio", "features", *window) for window in (before, during)]
+    assert clicks[1] < 0.85 * clicks[0]
+    healed_s = fault.reverted_s + HEALED_WITHIN_REAL_S * TIME_SCALE
+    assert level("client_error_ratio", "features->db", healed_s, healed_s + 60) < 0.02
+    assert level("fallback_ratio", "features.default_features", healed_s, healed_s + 60) < 0.02
+
+
+def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(
+    pairs: dict[str, Pair], stack: Session
+) -> None:
+    spans = load_observed(pairs["deploy-stale-cache"].stack.observed).frame("spans")
+    of_model = spans[(spans["service.name"] == "model") & (spans["span.kind"] == "server")]
+    to_db = spans[(spans["peer.service"] == "db") & (spans["service.name"] == "features") & (spans["status"] == "ok")]
+    shared = sorted(set(of_model["trace_id"].astype(str)) & set(to_db["trace_id"].astype(str)))
+    trace_id = shared[-1]  # the last one: logs are kept by size
+    mine = spans[spans["trace_id"].astype(str) == trace_id]
+    kinds = {(str(r["service.name"]), str(r["span.kind"])) for _, r in mine.iterrows()}
+    assert {
+        ("shoppers", "client"), ("features", "server"), ("features", "client"), ("model", "server"), ("rules", "server"),
+    } <= kinds  # fmt: skip
+    assert len(mine[mine["parent_span_id"].isna()]) == 1
+    rules_log = stack.compose.container("rules").logs(tail=20_000).decode()
+    assert any(json.loads(line).get("trace_id") == trace_id for line in rules_log.splitlines() if trace_id in line)
+    statements = stack.compose.execute("db", ["sh", "-c", f"grep -rhl {trace_id} /var/log/shop || true"])
+    assert statements.strip(), "PostgreSQL's statement log does not mention the trace"
+
+
+def test_nothing_in_a_recording_of_the_stack_names_a_proxy_or_a_fault(pairs: dict[str, Pair]) -> None:
+    run = pairs["partition-blamed-on-model"].stack
+    text = " ".join(
+        str(value)
+        for name in ("spans", "logs", "metrics")
+        for column in load_observed(run.observed).frame(name).select_dtypes(["category", "object", "str"]).columns
+        for value in load_observed(run.observed).frame(name)[column].dropna().unique()[:2000]
+    )
+    for word in ("links:", "15432", "18500", "network-partition", "link.cut", str(Path(run.path).name)):
+        assert word not in text
