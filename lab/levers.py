@@ -96,8 +96,8 @@ class Testbed:
     def pull(self, lever: str, element: str, value: Value) -> Iterator[None]:
         """Applies a value for the duration of the context and puts the previous one back."""
         undo = Undo(lever, element, self.read(lever, element))
-        self.journal("intent", undo, value)
-        try:
+        try:  # the intent within: an interrupt right after it must not leave it open
+            self.journal("intent", undo, value)
             self.write(lever, element, value)
             self.journal("applied", undo, value)
             yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.errors import UserError, nearest
 from lab.faults import FaultType, Witness, fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.testbeds.elements import check_element
@@ -56,7 +57,16 @@ class PlanTestbed(Testbed):
     def write(self, lever: str, element: str, value: Value) -> None:
         """Remembers the value."""
         check_element(self.system, lever, element, LEVERS)
+        if lever == "table.column" and value and value["change"] != "add":
+            self._check_column(element.rpartition(".")[2])
         self._values[lever, element] = value
+
+    def _check_column(self, column: str) -> None:
+        from lab.worlds.base import feature_columns
+
+        columns = feature_columns(self.system)
+        if columns and column not in columns:
+            raise UserError(f"the feature table has no column {column!r}; {nearest(column, columns)}")
 
     def act(self, act: str, element: str, value: Value) -> None:
         """Writes the act down."""

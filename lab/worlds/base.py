@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from lab.errors import UserError, nearest
 from lab.streams import Streams
 from lab.topology import System
+
+WORLD_GROUP = "lab.worlds"
 
 Log = Callable[..., None]
 """log(time_ns, component, level, template, request, *arguments)"""
@@ -68,12 +71,24 @@ class World(Protocol):
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
 
 
+def feature_columns(system: System) -> tuple[str, ...]:
+    """Columns that the feature code of the system's world reads; none where it has no world or the world none.
+
+    Light: a world's package tells them (`COLUMNS`) without loading the world.
+    """
+    spec = system.world
+    found = {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
+    if spec is None or spec.name not in found:
+        return ()
+    return tuple(getattr(import_module(found[spec.name].module), "COLUMNS", ()))
+
+
 def open_world(context: WorldContext) -> World | None:
     """The world of the system, None where it has none."""
     spec = context.system.world
     if spec is None:
         return None
-    found = {entry.name: entry for entry in entry_points(group="lab.worlds")}
+    found = {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
     if spec.name not in found:
         raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
     world: World = found[spec.name].load()(context)

@@ -88,7 +88,9 @@ def test_one_process_at_a_time_has_the_stack(tmp_path: Path) -> None:
     )
 
     def other() -> str:
-        return subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True).stderr
+        return subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+        ).stderr
 
     with exclusive(tmp_path), exclusive(tmp_path):
         assert "another lab is using the stack" in other()

@@ -101,7 +101,7 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed
     [
         ("link.cut", "features->db", None),
         ("model.deploy", "model", {"version": 1}),
-        ("config.set", "cache/settings.ttl_s", {"value": 40}),
+        ("config.set", "cache/settings.ttl_s", {"value": 25}),
         ("config.set", "features/steps.db_get.timeout_s", {"value": 0.12}),
         ("config.set", "features/settings.no_such_key", {"value": "default"}),
         ("table.column", "db/users.age", None),

@@ -36,14 +36,22 @@ class Journal:
             "time_s": time_s,
         }  # fmt: skip
         if self._file is None:
-            created = not self.path.exists()
-            self._file = self.path.open("a", encoding="utf-8")
-            if created:
-                _sync_directory(self.path.parent)
+            self._file = self._open()
         self._file.write(json.dumps(entry, sort_keys=True) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         return entry
+
+    def _open(self) -> TextIO:
+        created = not self.path.exists()
+        # A line cut off by a crash must not swallow the next one.
+        torn = not created and not self.path.read_bytes().endswith(b"\n")
+        file = self.path.open("a", encoding="utf-8")
+        if torn:
+            file.write("\n")
+        if created:
+            _sync_directory(self.path.parent)
+        return file
 
     def open_undos(self) -> list[Undo]:
         """Levers that were to be changed and not put back, the last one first."""

@@ -15,9 +15,9 @@ from lab.errors import UserError
 from lab.levers import Value
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
+from lab.testbeds.stack.leases import LEASE_S
 from lab.testbeds.stack.versions import ModelVersions
 
-LEASE_S = 10.0
 LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
 _POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
 _LOCK_RETRIES = 40

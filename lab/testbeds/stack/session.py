@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lab.errors import NotRevertedError
+from lab.errors import NotRevertedError, UserError
 from lab.levers import Undo
 from lab.testbeds.stack.compose import Compose, checkout
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, exclusive
 from lab.testbeds.stack.levers import LINKS_PORT, StackLevers
 from lab.testbeds.stack.secrets import ensure_env
-from lab.testbeds.stack.testbed import StackTestbed
+from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
 from lab.topology import System
 
 STATE_DIRECTORY = ".lab"
@@ -72,10 +73,14 @@ class Session:
         if self.compose.containers() and self.compose.is_healthy():
             return False
         environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
-        self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
-        if "model" in self.compose.services:
-            self._publish_first(tick)
-        self.compose.await_health(tick=tick)
+        with exclusive(self.state):
+            self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
+            with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
+                self.recover()
+            if "model" in self.compose.services:
+                self._publish_first(tick)
+            self.compose.await_health(tick=tick)
+            self.recover()
         return True
 
     def _base_image(self) -> dict[str, str]:
@@ -98,31 +103,40 @@ class Session:
         from lab.worlds.shop.world import FIRST_VERSIONS
 
         self.versions = []
-        self.compose.execute("model", ["sh", "-c", "mkdir -p /models/model"])
-        latest = self.levers.latest_directory()
+        latest = self.levers.versions.keep_up_to(FIRST_VERSIONS)
         for version in range(1, FIRST_VERSIONS + 1):
             entry = self.train({})
             if version > latest:
-                self.levers.push(entry)
-        for version in range(FIRST_VERSIONS + 1, latest + 1):
-            self.compose.execute("model", ["rm", "-rf", f"/models/model/{version}"])
-        self.levers.await_version(FIRST_VERSIONS)
+                self.levers.versions.push(entry)
+        self.levers.versions.await_served(FIRST_VERSIONS)
 
     def recover(self) -> list[Undo]:
         """Puts back whatever an earlier process left; returns it. NotRevertedError naming what could not be."""
         undos = self.journal.open_undos()
-        failed: list[str] = []
-        for undo in undos:
-            try:
-                self.testbed.revert(undo)
-            except NotRevertedError as error:
-                failed.append(str(error))
-        if failed:
-            raise NotRevertedError("\n".join(failed))
-        if self.compose.containers().get("links") is not None:
-            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults")
+        if undos:
+            self._check_present(undos)
+            self.testbed.revert_open()
+        self._clear_links()
         self.journal.clear()
         return undos
+
+    def _check_present(self, undos: list[Undo]) -> None:
+        """NotRevertedError where there is no stack to put anything back on: that takes no trying."""
+        try:
+            reason = "" if self.compose.containers() else "the stack is down"
+        except UserError as error:
+            reason = " ".join(str(error).split())
+        if reason:
+            raise NotRevertedError("\n".join([*(instructions(undo, reason) for undo in undos), WHAT_TO_DO]))
+
+    def _clear_links(self) -> None:
+        """Ends every fault at the proxy, known or not. Without a stack there is none."""
+        try:
+            links = self.compose.containers().get("links")
+        except UserError:
+            return
+        if links is not None and links.status == "running":
+            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults")
 
 
 def _ttl_s(system: System) -> float:

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lab.errors import LabError, NotRevertedError
+from lab.errors import NotRevertedError
 from lab.levers import Testbed, Undo, Value
 from lab.testbeds.stack.journal import Journal
-from lab.testbeds.stack.levers import LEASE_S, StackLevers
+from lab.testbeds.stack.leases import Leases
+from lab.testbeds.stack.levers import StackLevers
 from lab.topology import System
 
-RENEW_EVERY_S = LEASE_S / 4
 REVERT_ATTEMPTS = 5
 REVERT_PAUSE_S = 1.0
+WHAT_TO_DO = """\
+  what to do: bring the stack up (lab stack up), or where it is up make what failed reachable (lab stack status,
+              lab stack logs), then run: lab recover
+  or:         throw the stack and its data away: lab stack down --volumes"""
 
 
 class StackTestbed(Testbed):
-    """Levers of a running stack. `now_s` gives scenario seconds; `lapsed` names levers whose lease ran out."""
+    """Levers of a running stack. `now_s` gives scenario seconds."""
 
     def __init__(self, system: System, levers: StackLevers, journal: Journal, now_s: Callable[[], float]) -> None:
         self.system = system
         self.changes_log: list[dict[str, Any]] = []
         self.entries: list[dict[str, Any]] = []
-        self.lapsed: list[str] = []
         self._levers = levers
         self._journal = journal
         self._now_s = now_s
-        self._pulled: dict[tuple[str, str], Value] = {}
-        self._guard = threading.Lock()
+        self._leases = Leases(levers.renew)
+
+    @property
+    def lapsed(self) -> list[str]:
+        """Levers whose lease ran out while they were pulled."""
+        return self._leases.lapsed
 
     def read(self, lever: str, element: str) -> Value:
         return self._levers.read(lever, element)
 
     def write(self, lever: str, element: str, value: Value) -> None:
-        with self._guard:
+        if self._levers.is_leased(lever):
+            with self._leases.changing(lever, element, value):
+                self._levers.write(lever, element, value)
+        else:
             self._levers.write(lever, element, value)
-            self._pulled[lever, element] = value
         if lever == "model.deploy":
-            version = self._levers.served_version()
+            version = self._levers.versions.served()
             self._announce(element, "deploy", f"Model version {version} deployed")
 
     def act(self, act: str, element: str, value: Value) -> None:
@@ -59,64 +70,71 @@ class StackTestbed(Testbed):
             for attempt in range(REVERT_ATTEMPTS):
                 try:
                     super().revert(undo)
-                except (LabError, OSError) as error:
+                except Exception as error:  # whatever it is: the lever is not back
                     if attempt == REVERT_ATTEMPTS - 1:
                         raise NotRevertedError(instructions(undo, error)) from error
-                    threading.Event().wait(REVERT_PAUSE_S * (attempt + 1))
+                    time.sleep(REVERT_PAUSE_S * (attempt + 1))
                 else:
-                    with self._guard:
-                        self._pulled.pop((undo.lever, undo.element), None)
                     return
+
+    def revert_open(self) -> list[Undo]:
+        """Puts back, last first, all that the journal has open, and returns it. NotRevertedError names the rest."""
+        undos, failed = self._journal.open_undos(), []
+        with uninterrupted():
+            for undo in undos:
+                try:
+                    self.revert(undo)
+                except NotRevertedError as error:
+                    failed.append(str(error))
+        if failed:
+            raise NotRevertedError("\n".join([*failed, WHAT_TO_DO]))
+        return undos
 
     @contextmanager
     def leases(self) -> Iterator[None]:
-        """Renews, in the background, the leases of whatever is pulled. Without it faults end by themselves."""
-        stop = threading.Event()
+        """Renews leases in the background; on leaving, puts back what is still in.
 
-        def renew() -> None:
-            while not stop.wait(RENEW_EVERY_S):
-                with self._guard:
-                    for (lever, element), value in list(self._pulled.items()):
-                        try:
-                            if not self._levers.renew(lever, element, value):
-                                self.lapsed.append(f"{lever} of {element}")
-                        except LabError as error:
-                            self.lapsed.append(f"{lever} of {element}: {error}")
-
-        thread = threading.Thread(target=renew, name="leases", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        That is nothing, unless an interrupt came between the pull of a lever and the start of the block that holds it.
+        """
+        with self._leases.renewing():
+            try:
+                yield
+            finally:
+                self.revert_open()
 
     def _announce(self, component: str, kind: str, summary: str) -> None:
         entry = {"time_s": round(self._now_s(), 3), "service.name": component, "kind": kind, "summary": summary}
         self.changes_log.append(entry)
 
 
-def instructions(undo: Undo, error: BaseException) -> str:
-    """What a person can do where the lab could not."""
-    return (
-        f"could not put back {undo.lever} of {undo.element} (value before: {undo.previous!r}): {error}\n"
-        "  what to do: make the stack reachable (lab stack status), then run `lab recover`, which reads the journal;\n"
-        "  or throw the stack away: lab stack down --volumes"
-    )
+def instructions(undo: Undo, error: BaseException | str) -> str:
+    """What could not be put back, and the value to put there."""
+    return f"could not put back {undo.lever} of {undo.element} (value before: {json.dumps(undo.previous)}): {error}"
+
+
+HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds back SIGINT and SIGTERM until the block is through: half a revert is worse than a late exit."""
+    """Holds back SIGINT and SIGTERM until the block is through: half a revert is worse than a late exit.
+
+    A block that fails says so, and the signal is not raised: what is to be done by hand must not be lost.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: held.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupt, terminate = (signal.getsignal(number) for number in HELD_BACK)
     try:
+        for number in HELD_BACK:
+            signal.signal(number, lambda n, _: held.append(n))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
+        # Either handler may raise as soon as it is back.
+        try:
+            signal.signal(signal.SIGTERM, terminate)
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+    if held:
+        signal.raise_signal(held[0])

@@ -14,7 +14,11 @@ def __getattr__(name: str) -> Any:
         from lab.worlds.shop.world import ShopWorld
 
         return ShopWorld
+    if name == "COLUMNS":
+        from lab.worlds.shop.features import NAMES
+
+        return NAMES
     raise AttributeError(name)
 
 
-__all__ = ["ShopWorld"]
+__all__ = ["COLUMNS", "ShopWorld"]

@@ -1,0 +1,56 @@
+"""The real stack for the tests marked `stack`.
+
+They are skipped unless LAB_STACK=1 (skipped with the reason where Docker does not answer) or LAB_REQUIRE_STACK=1, as in
+CI (then they fail instead).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+
+from lab.errors import UserError
+from lab.scenario import load_system
+from lab.testbeds.stack.journal import exclusive
+from lab.testbeds.stack.session import Session
+
+IS_REQUIRED = os.environ.get("LAB_REQUIRE_STACK") == "1"
+IS_ASKED = IS_REQUIRED or os.environ.get("LAB_STACK") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if IS_ASKED:
+        return
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.skip(reason="needs the real stack: make test-stack, or LAB_STACK=1"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Session]:
+    """The stack, healthy and with nothing open. What was not up before is taken down at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _give_up("there is one stack: run these tests in one process (-n 0)")
+    session = Session(load_system("recommender"))
+    try:
+        session.compose.client.ping()
+    except UserError as error:
+        _give_up(" ".join(str(error).split()))
+    brought_up = session.up()
+    try:
+        with exclusive(session.state):
+            session.recover()
+        yield session
+    finally:
+        if brought_up:
+            session.compose.run("down", "--volumes")
+            session.journal.path.unlink(missing_ok=True)
+
+
+def _give_up(reason: str) -> NoReturn:
+    if IS_REQUIRED:
+        pytest.fail(f"LAB_REQUIRE_STACK=1, but {reason}")
+    pytest.skip(reason)
