@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 SYSTEM = {
+    "duration_s": 600.0,
     "components": {"shop": {"kind": "service"}, "ranker": {"kind": "model"}, "store": {"kind": "database"}},
     "links": {"shop->ranker": {}, "shop->store": {}},
 }

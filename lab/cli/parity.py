@@ -27,9 +27,9 @@ Examples:
 @option("--engine", default="rules", show_default=True, help="Whose verdicts to compare.")
 @json_option
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
-    """Compare two recordings: the sign of every listed signal while the fault lasted, and an engine's verdict.
+    """Compare two recordings of one scenario, as from two testbeds.
 
-    Ends with 1 where they disagree.
+    Compared are the sign of every listed signal while the fault lasted, and an engine's verdict. Ends with 1 where they disagree.
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode

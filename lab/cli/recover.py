@@ -17,9 +17,9 @@ Examples:
 @click.command(epilog=_EPILOG)
 @json_option
 def command(as_json: bool) -> int:
-    """Undo, from the journal, every change that was not reverted; safe to repeat.
+    """Put back what a killed lab left changed on the stack.
 
-    Ends with 6 and instructions if something cannot be put back.
+    Undoes, from the journal, every change that was not reverted; safe to repeat. Ends with 6 and instructions if something cannot be put back.
     """
     from dataclasses import asdict
 

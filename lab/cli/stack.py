@@ -25,7 +25,7 @@ Examples:
 
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Bring the docker-compose stack up or down, look at its state and logs."""
+    """Bring the docker-compose stack up or down, look at it."""
 
 
 @command.command()

@@ -117,7 +117,9 @@ def test_6_a_constant_answer_is_right_only_where_the_suite_gives_it_away(observe
 
 def test_6_without_a_model_the_constant_answer_blames_the_first_service(tmp_path):
     components = {"web": {"kind": "service"}, "api": {"kind": "service"}, "a-store": {"kind": "database"}}
-    (tmp_path / "system.json").write_text(json.dumps({"components": components, "links": {}}), encoding="utf-8")
+    (tmp_path / "system.json").write_text(
+        json.dumps({"components": components, "links": {}, "duration_s": 100.0}), encoding="utf-8"
+    )
     assert constant.diagnose(tmp_path).findings[0].culprit == "api"
 
 

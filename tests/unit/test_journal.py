@@ -48,6 +48,24 @@ def test_a_line_cut_off_by_a_crash_is_no_entry(tmp_path: Path) -> None:
     assert Journal(tmp_path).open_undos() == [CUT]
 
 
+def test_what_follows_a_line_cut_off_by_a_crash_is_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, True, 1.0)
+    with journal.path.open("a") as file:
+        file.write('{"event": "applied", "lever": "link.cut", "el')
+    Journal(tmp_path).write("reverted", CUT, None, 9.0)
+    assert Journal(tmp_path).open_undos() == []
+
+
+def test_a_journal_cleared_by_another_process_is_started_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("intent", CUT, True, 1.0)
+    journal.write("reverted", CUT, None, 2.0)
+    Journal(tmp_path).clear()
+    journal.write("intent", DEPLOY, True, 3.0)
+    assert Journal(tmp_path).open_undos() == [DEPLOY]
+
+
 def test_only_a_closed_journal_is_forgotten(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.write("intent", CUT, True, 1.0)

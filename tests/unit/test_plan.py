@@ -28,7 +28,7 @@ faults:
   - {id: f2, type: network-partition, target: features->db, at: 180s, for: 60s, with: {fraction: 30%}}
   - {id: f1, type: network-partition, target: features->db, at: 120s, for: 60s}
   - {id: f3, type: schema-corruption, target: db, at: 200s, for: 50s,
-     with: {column: age, change: rescale, announced: false}}
+     with: {column: age_years, change: rescale, announced: false}}
 decoys:
   - {id: d1, type: traffic-surge, target: shoppers, at: 250s, with: {rate: 20/s}}
 """
@@ -52,9 +52,9 @@ def test_the_timeline_is_in_time_order_and_reverts_before_it_pulls(tmp_path: Pat
         PlannedAct(120.0, "link.cut", "features->db", {"direction": "both", "fraction": 1.0}, "pull"),
         PlannedAct(180.0, "link.cut", "features->db", None, "revert"),
         PlannedAct(180.0, "link.cut", "features->db", {"direction": "both", "fraction": 0.3}, "pull"),
-        PlannedAct(200.0, "table.column", "db/users.age", rescale, "pull"),
+        PlannedAct(200.0, "table.column", "db/users.age_years", rescale, "pull"),
         PlannedAct(240.0, "link.cut", "features->db", None, "revert"),
-        PlannedAct(250.0, "table.column", "db/users.age", None, "revert"),
+        PlannedAct(250.0, "table.column", "db/users.age_years", None, "revert"),
         PlannedAct(250.0, "changes.announce", "shoppers", summary, "act"),
         PlannedAct(250.0, "population.surge", "shoppers", {"rate_per_s": 20.0}, "pull"),
         PlannedAct(300.0, "population.surge", "shoppers", None, "revert"),
@@ -78,13 +78,13 @@ def test_the_plan_says_what_the_truth_would_be(tmp_path: Path) -> None:
 
 def test_witnesses_name_the_target_and_the_parameters(tmp_path: Path) -> None:
     witnesses = planned(tmp_path).witnesses
-    assert Witness("feature_drift_psi", "age", 0.1) in witnesses["f3"]
+    assert Witness("feature_drift_psi", "age_years", 0.1) in witnesses["f3"]
     assert {witness.subject for witness in witnesses["f1"]} == {"features->db"}
 
 
 def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed: PlanTestbed) -> None:
     system = testbed.system
-    required: Mapping[str, Any] = {"column": "age", "change": "null"}
+    required: Mapping[str, Any] = {"column": "age_years", "change": "null"}
     for kind in fault_types().values():
         target = next(name for name, k in system.elements().items() if k in kind.target_kinds)
         given = {name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required()}
@@ -104,8 +104,8 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed
         ("config.set", "cache/settings.ttl_s", {"value": 25}),
         ("config.set", "features/steps.db_get.timeout_s", {"value": 0.12}),
         ("config.set", "features/settings.no_such_key", {"value": "default"}),
-        ("table.column", "db/users.age", None),
-        ("population.shift", "shoppers.age", None),
+        ("table.column", "db/users.age_years", None),
+        ("population.shift", "shoppers.age_years", None),
     ],
 )
 def test_levers_have_neutral_values(testbed: PlanTestbed, lever: str, element: str, neutral: Any) -> None:
@@ -129,8 +129,8 @@ def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbe
             "shoppers",
             "'shoppers' is of kind users, not cache or database or job or model or service",
         ),
-        ("table.column", "cache/users.age", "'cache' is of kind cache, not database"),
-        ("table.column", "db/user.age", "'db' has no table 'user'; did you mean 'users'?"),
+        ("table.column", "cache/users.age_years", "'cache' is of kind cache, not database"),
+        ("table.column", "db/user.age_years", "'db' has no table 'user'; did you mean 'users'?"),
         ("feed.freeze", "db", "not job"),
         ("model.deploy", "rules", "not model"),
         ("population.surge", "features", "not users"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from lab.errors import Problem, UserError
 from lab.scenario import LoadedScenario
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.plan import plan
+from lab.testbeds.stack.compose import Compose, checkout
 
 SUPPORTED = frozenset(
     {
@@ -24,9 +26,23 @@ SIGMAS = 4.0
 
 def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
     """UserError with every reason why the stack cannot run this scenario at this time scale."""
-    problems = [*_levers(loaded), *_scale(loaded, time_scale)]
+    problems = _system(loaded) or [*_levers(loaded), *_scale(loaded, time_scale)]
     if problems:
         raise UserError(problems)
+
+
+def _system(loaded: LoadedScenario) -> list[Problem]:
+    """The stack is one system: the one whose links the fault proxy of the compose file carries."""
+    services = Compose(checkout()).services
+    carried = {entry["link"] for entry in json.loads(services["links"]["environment"]["LINKS_CONFIG"])}
+    if carried == set(loaded.system.links):
+        return []
+    return [
+        Problem(
+            f"the stack does not serve the system {loaded.system.name!r}", str(loaded.path),
+            expected=f"a system with the links {', '.join(sorted(carried))}", hint="the testbed sim runs any system",
+        )
+    ]  # fmt: skip
 
 
 def _levers(loaded: LoadedScenario) -> list[Problem]:

@@ -35,12 +35,20 @@ class Journal:
             "event": event, "lever": undo.lever, "element": undo.element, "previous": undo.previous, "value": value,
             "time_s": time_s,
         }  # fmt: skip
+        file = self._current()
+        file.write(json.dumps(entry, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+        return entry
+
+    def _current(self) -> TextIO:
+        """The file under the journal's name: another process may have cleared it since the last entry."""
+        if self._file is not None and not _is_at(self._file, self.path):
+            self._file.close()
+            self._file = None
         if self._file is None:
             self._file = self._open()
-        self._file.write(json.dumps(entry, sort_keys=True) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return entry
+        return self._file
 
     def _open(self) -> TextIO:
         created = not self.path.exists()
@@ -87,6 +95,13 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return entries
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,0 +1,363 @@
+"""The lever contract on the real stack: what is pulled takes effect, reads as pulled, and goes back, in any process."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from lab.levers import Undo
+from lab.scenario import load_system
+from lab.testbeds.stack import leases
+from lab.testbeds.stack import levers as stack_levers
+from lab.testbeds.stack.feasible import SUPPORTED
+from lab.testbeds.stack.http import call
+from lab.testbeds.stack.levers import FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.versions import REST_PORT
+from tests.stack.recovering import eventually, lab_recover
+
+pytestmark = pytest.mark.stack
+
+SHOP_PORT = 28080
+SHOP = "shoppers->features"
+PATIENCE_S = 0.5
+DELAY_S = 0.15
+SLOW_S = 0.4
+BYTES_PER_S = 2000.0
+SERVED_WITHIN_S = 3.0
+
+
+def ask_shop(stack: Session, path: str = "/healthz", timeout_s: float = PATIENCE_S) -> tuple[float, int]:
+    """How long the shop took over the proxy to answer, and the bytes of the answer."""
+    began_s = time.monotonic()
+    with urllib.request.urlopen(stack.compose.url("links", SHOP_PORT) + path, timeout=timeout_s) as answer:
+        size = len(answer.read())
+    return time.monotonic() - began_s, size
+
+
+def rows(stack: Session, statement: str) -> list[Any]:
+    import psycopg
+
+    host, port = stack.compose.address("db", 5432)
+    password = stack.passwords["LAB_DB_PASSWORD"]
+    with psycopg.connect(
+        host=host, port=port, dbname="recommender", user="recommender", password=password
+    ) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def column_type(stack: Session, column: str) -> str:
+    of = f"table_name = 'users' AND column_name = '{column}'"
+    found = rows(stack, f"SELECT data_type FROM information_schema.columns WHERE {of}")
+    return str(found[0][0]) if found else ""
+
+
+def is_unanswered(stack: Session) -> bool:
+    try:
+        ask_shop(stack)
+    except TimeoutError:
+        return True
+    return False
+
+
+def is_reset(stack: Session) -> bool:
+    try:
+        ask_shop(stack)
+    except (ConnectionResetError, urllib.error.URLError) as error:
+        return isinstance(getattr(error, "reason", error), ConnectionResetError)
+    return False
+
+
+def is_late_by(least_s: float) -> Callable[[Session], bool]:
+    return lambda stack: min(ask_shop(stack)[0] for _ in range(3)) >= least_s
+
+
+def is_throttled(stack: Session) -> bool:
+    took_s, size = ask_shop(stack, "/metrics", timeout_s=30)
+    return took_s >= size / BYTES_PER_S / 2
+
+
+def is_model_silent(stack: Session) -> bool:
+    containers = stack.compose.containers()
+    if containers["model"].status == "exited":
+        return True
+    try:
+        url = f"{stack.compose.url('model', REST_PORT)}/v1/models/model"
+        urllib.request.urlopen(url, timeout=PATIENCE_S).close()
+    except OSError:
+        return True
+    return False
+
+
+def is_held_back(stack: Session) -> bool:
+    return bool(stack.compose.container("rules").attrs["HostConfig"]["CpuQuota"] == 10_000)
+
+
+def is_renamed(stack: Session) -> bool:
+    return bool(column_type(stack, "age") and not column_type(stack, "age_years"))
+
+
+def is_text(stack: Session) -> bool:
+    return column_type(stack, "avg_order_value_eur") == "text"
+
+
+def is_in_cents(stack: Session) -> bool:
+    ratio = rows(
+        stack, "SELECT sum(u.recent_price_eur) / sum(b.recent_price_eur) FROM users u JOIN users_base b USING (user_id)"
+    )
+    return round(ratio[0][0]) == 100
+
+
+def is_half_null(stack: Session) -> bool:
+    share = rows(stack, "SELECT avg((returns_ratio IS NULL)::int) FROM users")
+    return 0.4 < float(share[0][0]) < 0.6
+
+
+def has_new_column(stack: Session) -> bool:
+    return column_type(stack, "loyalty") == "integer"
+
+
+def is_slow(stack: Session) -> bool:
+    began_s = time.monotonic()
+    rows(stack, "SELECT user_id FROM users WHERE user_id = 1")
+    return time.monotonic() - began_s >= SLOW_S
+
+
+def is_feed_frozen(stack: Session) -> bool:
+    return bool(call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control")["frozen"])
+
+
+def is_feed_delayed(stack: Session) -> bool:
+    return bool(call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control")["delay_s"] == 7.0)
+
+
+def keeps_entries(stack: Session) -> bool:
+    """Whether an entry written now never expires."""
+    import redis
+
+    host, port = stack.compose.address("cache", 6379)
+    with redis.Redis(host, port, password=stack.passwords["LAB_CACHE_PASSWORD"]) as client:
+        client.fcall("put_entry", 1, "user:999999", b"entry")
+        return bool(client.ttl("user:999999") == -1)
+
+
+def serves_a_new_version(stack: Session) -> bool:
+    return stack.levers.versions.served() > 2
+
+
+def has_short_timeout(stack: Session) -> bool:
+    steps = call("GET", f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config")["steps"]
+    return bool(steps["db_get"]["timeout_s"] == 0.033)
+
+
+def has_more_visitors(stack: Session) -> bool:
+    def count() -> float:
+        with urllib.request.urlopen(stack.compose.url("links", SHOP_PORT) + "/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(x.split()[-1]) for x in lines if x.startswith("http_server_request_duration_seconds_count"))
+
+    before = count()
+    time.sleep(0.5)
+    return count() - before > 5
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One lever, how it is pulled, what then reads differently (the value itself, unless said), and what it does."""
+
+    lever: str
+    element: str
+    value: Any
+    effect: Callable[[Session], bool]
+    note: str = ""
+    reads: Callable[[Session], Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.lever}-{self.note}" if self.note else self.lever
+
+    def expected(self, stack: Session) -> Any:
+        return self.reads(stack) if self.reads else self.value
+
+
+USERS = "db/users"
+PULLS = [
+    Pull("link.cut", SHOP, {"direction": "both", "fraction": 1.0}, is_unanswered, "both"),
+    Pull("link.cut", SHOP, {"direction": "request", "fraction": 1.0}, is_unanswered, "requests"),
+    Pull("link.cut", SHOP, {"direction": "response", "fraction": 1.0}, is_unanswered, "responses"),
+    Pull("link.delay", SHOP, {"latency_s": DELAY_S, "jitter_s": 0.0, "fraction": 1.0}, is_late_by(DELAY_S)),
+    Pull("link.drop", SHOP, {"fraction": 1.0}, is_late_by(0.2)),
+    Pull("link.reset", SHOP, {"fraction": 1.0}, is_reset),
+    Pull("link.throttle", SHOP, {"bytes_per_s": BYTES_PER_S}, is_throttled),
+    Pull("component.pause", "model", True, is_model_silent),
+    Pull("component.stop", "model", True, is_model_silent),
+    Pull("component.limit", "rules", {"cpu": 0.1, "workers": None}, is_held_back),
+    Pull("table.column", f"{USERS}.age_years", {"change": "rename", "to": "age"}, is_renamed, "rename"),
+    Pull("table.column", f"{USERS}.avg_order_value_eur", {"change": "retype", "to": "text"}, is_text, "retype"),
+    Pull("table.column", f"{USERS}.recent_price_eur", {"change": "rescale", "factor": 100.0}, is_in_cents, "rescale"),
+    Pull("table.column", f"{USERS}.returns_ratio", {"change": "null", "fraction": 0.5}, is_half_null, "null"),
+    Pull("table.column", f"{USERS}.loyalty", {"change": "add", "type": "integer"}, has_new_column, "add"),
+    Pull("table.slow", USERS, {"seconds": SLOW_S}, is_slow),
+    Pull("feed.freeze", "feed", True, is_feed_frozen),
+    Pull("feed.delay", "feed", {"seconds": 7.0}, is_feed_delayed),
+    Pull("cache.freeze", "cache", {"fraction": 1.0}, keeps_entries),
+    Pull("model.deploy", "model", {"training": "next-window"}, serves_a_new_version,
+         reads=lambda stack: {"version": len(stack.versions)}),
+    Pull("config.set", "features/steps.db_get.timeout_s", {"value": 0.033}, has_short_timeout),
+    Pull("population.surge", "shoppers", {"rate_per_s": 40.0}, has_more_visitors),
+    Pull("population.bots", "shoppers", {"rate_per_s": 40.0}, has_more_visitors),
+]  # fmt: skip
+each_pull = pytest.mark.parametrize("pull", PULLS, ids=str)
+
+
+@pytest.fixture(scope="module")
+def quiet(stack: Session) -> Iterator[Session]:
+    """The stack with its first model versions, and a run in which hardly anyone comes."""
+    from services.common.run import Run
+
+    stack.reset_versions()
+    run = Run(seed=1, start_unix_s=stack.start_unix_s, duration_s=900, warmup_s=0, stages=((900, 0.01),))
+    load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
+    call("POST", load, run.to_json())
+    yield stack
+    call("DELETE", load)
+
+
+def reads(value: Any, expected: Any) -> bool:
+    """Equal, where a lever may tell more of itself than it was told."""
+    if isinstance(value, dict) and isinstance(expected, dict):
+        return expected.items() <= value.items()
+    return bool(value == expected)
+
+
+def test_every_lever_that_the_stack_claims_to_have_is_pulled_here() -> None:
+    assert {pull.lever for pull in PULLS} == SUPPORTED - {"changes.announce"}
+
+
+@each_pull
+def test_a_lever_takes_effect_while_it_is_pulled_and_only_then(quiet: Session, pull: Pull) -> None:
+    previous = quiet.testbed.read(pull.lever, pull.element)
+    assert not pull.effect(quiet)
+    with quiet.testbed.pull(pull.lever, pull.element, pull.value):
+        assert reads(quiet.testbed.read(pull.lever, pull.element), pull.expected(quiet))
+        eventually(lambda: pull.effect(quiet), within_s=3.0)
+    assert quiet.testbed.read(pull.lever, pull.element) == previous
+    eventually(lambda: not pull.effect(quiet), within_s=5.0)
+    assert quiet.journal.open_undos() == []
+
+
+@each_pull
+def test_a_lever_left_behind_goes_back_in_another_process_and_again_in_this_one(quiet: Session, pull: Pull) -> None:
+    undo = Undo(pull.lever, pull.element, quiet.testbed.read(pull.lever, pull.element))
+    quiet.testbed.journal("intent", undo, pull.value)
+    quiet.testbed.write(pull.lever, pull.element, pull.value)
+    eventually(lambda: pull.effect(quiet), within_s=3.0)
+    assert lab_recover() == [(undo.lever, undo.element, undo.previous)]
+    assert Session(load_system("recommender")).testbed.read(pull.lever, pull.element) == undo.previous
+    eventually(lambda: not pull.effect(quiet), within_s=5.0)
+    quiet.testbed.revert(Undo(**json.loads(json.dumps(asdict(undo)))))
+    assert quiet.testbed.read(pull.lever, pull.element) == undo.previous
+    assert not pull.effect(quiet)
+    assert lab_recover() == []
+
+
+def test_a_lever_pulled_twice_goes_back_step_by_step(quiet: Session) -> None:
+    link = quiet.testbed.link(SHOP)
+    with link.delay(DELAY_S):
+        outer = quiet.testbed.read("link.delay", SHOP)
+        with link.delay(2 * DELAY_S):
+            assert is_late_by(2 * DELAY_S)(quiet)
+        assert quiet.testbed.read("link.delay", SHOP) == outer
+        assert is_late_by(DELAY_S)(quiet)
+        assert not is_late_by(2 * DELAY_S)(quiet)
+    assert quiet.testbed.read("link.delay", SHOP) is None
+
+
+def test_rows_written_while_a_column_is_changed_are_changed_too_and_kept(quiet: Session) -> None:
+    age = rows(quiet, "SELECT age_years FROM users WHERE user_id = 1")[0][0]
+    try:
+        with quiet.testbed.table("db", "users").change_column("age_years", "rescale", factor=10.0):
+            rows(quiet, "UPDATE users_base SET age_years = 77 WHERE user_id = 1")
+            assert rows(quiet, "SELECT age_years FROM users WHERE user_id = 1") == [(770,)]
+        assert rows(quiet, "SELECT age_years FROM users WHERE user_id = 1") == [(77,)]
+    finally:
+        rows(quiet, f"UPDATE users_base SET age_years = {age} WHERE user_id = 1")
+
+
+def test_entries_frozen_in_the_cache_end_with_the_freeze(quiet: Session) -> None:
+    import redis
+
+    host, port = quiet.compose.address("cache", 6379)
+    with redis.Redis(host, port, password=quiet.passwords["LAB_CACHE_PASSWORD"]) as client:
+        client.fcall("put_entry", 1, "user:999998", b"entry")
+        assert client.pttl("user:999998") > 0
+        with quiet.testbed.cache("cache").freeze():
+            assert client.pttl("user:999998") == -1
+        eventually(lambda: not client.exists("user:999998"), within_s=1.0)
+
+
+def test_a_good_version_is_served_within_seconds_and_rolled_back(quiet: Session) -> None:
+    versions = quiet.levers.versions
+    quiet.reset_versions()
+    entry = quiet.train({"training": "next-window"})
+    versions.push(entry)
+    eventually(lambda: versions.served() == 3, within_s=SERVED_WITHIN_S)
+    quiet.testbed.revert(Undo("model.deploy", "model", {"version": 2}))
+    assert versions.served() == 2
+
+
+def test_a_corrupt_version_is_not_served_and_the_old_one_stays(quiet: Session) -> None:
+    quiet.reset_versions()
+    url = f"{quiet.compose.url('model', REST_PORT)}/v1/models/model"
+    quiet.compose.execute(
+        "model", ["sh", "-c", "cd /models/model && mkdir 9.tmp && echo x >9.tmp/saved_model.pb && mv 9.tmp 9"]
+    )
+    try:
+        eventually(lambda: any(v["version"] == "9" for v in call("GET", url)["model_version_status"]), within_s=3.0)
+        time.sleep(1.5)  # a further look at the directory
+        states = {v["version"]: v["state"] for v in call("GET", url)["model_version_status"]}
+        assert states["2"] == "AVAILABLE"
+        assert states["9"] != "AVAILABLE"
+    finally:
+        quiet.levers.versions.keep_up_to(2)
+    assert quiet.levers.versions.served() == 2
+
+
+def test_a_push_cut_short_neither_outlives_its_revert_nor_hinders_the_next(quiet: Session) -> None:
+    quiet.reset_versions()
+    quiet.compose.execute("model", ["mkdir", "/models/model/3.tmp"])
+    quiet.testbed.revert(Undo("model.deploy", "model", {"version": 2}))
+    quiet.levers.versions.push(quiet.train({"training": "next-window"}))
+    quiet.levers.versions.await_served(3)
+    quiet.levers.versions.keep_up_to(2)
+    quiet.levers.versions.await_served(2)
+
+
+@pytest.fixture
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (leases, stack_levers):
+        monkeypatch.setattr(module, "LEASE_S", 1.0)
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.25)
+
+
+@pytest.mark.parametrize("lever", ["link.cut", "feed.freeze"])
+@pytest.mark.usefixtures("short_leases")
+def test_a_lease_lasts_as_long_as_the_lab_renews_it_and_no_longer(quiet: Session, lever: str) -> None:
+    pull = next(p for p in PULLS if p.lever == lever)
+    already_lapsed = len(quiet.testbed.lapsed)
+    with quiet.testbed.leases(), quiet.testbed.pull(lever, pull.element, pull.value):
+        time.sleep(2.5)
+        assert pull.effect(quiet)
+    assert len(quiet.testbed.lapsed) == already_lapsed
+    with quiet.testbed.pull(lever, pull.element, pull.value):
+        eventually(lambda: not pull.effect(quiet), within_s=2.0)
+        with quiet.testbed.leases():
+            eventually(lambda: quiet.testbed.lapsed[already_lapsed:] == [f"{lever} of {pull.element}"], within_s=2.0)
+            assert not pull.effect(quiet), "a fault that had ended was pulled again"
