@@ -19,7 +19,8 @@ Examples:
 def command(as_json: bool) -> int:
     """Put back what a killed lab left changed on the stack.
 
-    Undoes, from the journal, every change that was not reverted; safe to repeat. Ends with 6 and instructions if something cannot be put back.
+    Undoes, from the journal, every change that was not reverted; safe to repeat. Ends with 6 and instructions if
+    something cannot be put back.
     """
     from dataclasses import asdict
 

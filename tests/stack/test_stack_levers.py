@@ -65,6 +65,8 @@ def is_unanswered(stack: Session) -> bool:
         ask_shop(stack)
     except TimeoutError:
         return True
+    except ConnectionError:  # cut off when the link came back
+        return False
     return False
 
 

@@ -1,0 +1,164 @@
+"""Nothing is left behind: the lab is killed before, during and while reverting, and the stack is found as it was."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.levers import Undo
+from lab.scenario import load_system
+from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.leases import LEASE_S
+from lab.testbeds.stack.session import Session
+from tests.stack.recovering import eventually, lab_recover, run_recover
+
+pytestmark = pytest.mark.stack
+
+HOLDER = Path(__file__).with_name("holder.py")
+LEVERS: dict[str, tuple[str, Any]] = {
+    "link.cut": ("features->db", {"direction": "both", "fraction": 1.0}),
+    "feed.freeze": ("feed", True),
+    "table.column": ("db/users.age_years", {"change": "rename", "to": "age"}),
+    "table.slow": ("db/users", {"seconds": 0.2}),
+    "cache.freeze": ("cache", {"fraction": 0.5}),
+    "model.deploy": ("model", {"training": "next-window"}),
+    "component.limit": ("rules", {"cpu": 0.25, "workers": None}),
+    "component.pause": ("rules", True),
+    "config.set": ("features/steps.db_get.timeout_s", {"value": 0.05}),
+}
+LEASED = {"link.cut", "feed.freeze"}
+MOMENTS = ("intent", "held", "reverting", "reverted")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+INTERRUPTED, NOT_REVERTED = 130, 6
+
+
+@contextmanager
+def lab_holding(lever: str, *moments: str) -> Iterator[subprocess.Popen[str]]:
+    """A lab that pulls this lever and stays at these moments."""
+    element, value = LEVERS[lever]
+    command = [sys.executable, str(HOLDER), lever, element, json.dumps(value), *moments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def await_moment(process: subprocess.Popen[str], moment: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == moment:
+            return
+    assert process.stderr is not None
+    pytest.fail(f"the lab ended before {moment!r}: {process.stderr.read()}")
+
+
+def now(lever: str) -> Any:
+    """What a process that knows nothing of the others reads."""
+    return Session(load_system("recommender")).testbed.read(lever, LEVERS[lever][0])
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("lever", LEVERS)
+def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: signal.Signals, moment: str) -> None:
+    previous = now(lever)
+    with lab_holding(lever, moment) as process:
+        await_moment(process, moment)
+        if moment in ("held", "reverting"):
+            assert now(lever) != previous
+        process.send_signal(number)
+        code = process.wait(timeout=30)
+    if number == signal.SIGKILL:
+        assert code == -number
+        if lever in LEASED:
+            eventually(lambda: now(lever) == previous, within_s=LEASE_S + 3)
+        elif moment in ("held", "reverting"):
+            assert now(lever) != previous
+        assert lab_recover() == [(lever, LEVERS[lever][0], previous)]
+    else:
+        assert code == INTERRUPTED
+    assert now(lever) == previous
+    assert stack.journal.open_undos() == []
+    assert lab_recover() == []
+    assert not stack.journal.path.exists()
+
+
+def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
+    with lab_holding("table.column", "held", "reverting") as process:
+        await_moment(process, "held")
+        process.send_signal(signal.SIGINT)
+        await_moment(process, "reverting")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            process.send_signal(number)
+        assert process.wait(timeout=30) == INTERRUPTED
+    assert now("table.column") is None
+    assert stack.journal.open_undos() == []
+
+
+def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(stack: Session) -> None:
+    said = 'could not put back config.set of features/steps.db_get.timeout_s (value before: {"value": 0.12})'
+    assert now("config.set") == {"value": 0.12}
+    features = stack.compose.container("features")
+    try:
+        with lab_holding("config.set", "held") as process:
+            await_moment(process, "held")
+            features.stop(timeout=2)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == NOT_REVERTED
+            assert said in errors
+            assert "lab recover" in errors
+        recovered = run_recover()
+        assert recovered.returncode == NOT_REVERTED
+        assert said in recovered.stderr
+    finally:
+        features.start()
+    eventually(lambda: stack.compose.health()["features"] == "healthy", within_s=60)
+    assert [undo[0] for undo in lab_recover()] == ["config.set"]
+    assert now("config.set") == {"value": 0.12}
+    assert lab_recover() == []
+
+
+def test_a_changed_table_outlives_its_database_container_and_is_put_back_after(stack: Session) -> None:
+    database = stack.compose.container("db")
+    try:
+        with lab_holding("table.column", "held") as process:
+            await_moment(process, "held")
+            database.stop(timeout=5)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == NOT_REVERTED
+            assert "could not put back table.column of db/users.age_years (value before: null)" in errors
+    finally:
+        database.start()
+    eventually(lambda: stack.compose.health()["db"] == "healthy", within_s=60)
+    assert now("table.column") == LEVERS["table.column"][1]
+    assert lab_recover() == [("table.column", "db/users.age_years", None)]
+    assert now("table.column") is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [("COMPOSE_PROJECT_NAME", "chaos-lab-none", "the stack is down"), ("DOCKER_HOST", "tcp://127.0.0.1:1", "Docker")],
+)
+def test_without_a_stack_only_what_is_open_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv(variable, value)
+    assert lab_recover() == []
+    Journal(tmp_path).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
+    recovered = run_recover()
+    assert recovered.returncode == NOT_REVERTED
+    assert "could not put back table.slow of db/users (value before: null)" in recovered.stderr
+    assert reason in recovered.stderr
+    assert "lab stack up" in recovered.stderr
