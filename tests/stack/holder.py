@@ -23,7 +23,7 @@ from lab.testbeds.stack import testbed as stack_testbed
 from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.session import Session
 
-LONG_S, SHORT_S = 60.0, 1.5
+LONG_S, SHORT_S = 60.0, 1.0
 """Where a signal interrupts, and where it is held back."""
 
 

@@ -1,0 +1,258 @@
+"""The stack's testbed without a stack: leases that never pull again what went back, interrupts, what stays open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.errors import NotRevertedError
+from lab.scenario import load_system
+from lab.testbeds.stack import leases as leases_module
+from lab.testbeds.stack import testbed as testbed_module
+from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.leases import LEASE_S, Leases
+from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
+
+CUT = ("link.cut", "a->b")
+
+
+class Levers:
+    """Levers in memory; `fails` counts the writes that are to fail."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Any] = {}
+        self.fails = 0
+        self.versions = SimpleNamespace(served=lambda: 1)
+
+    def read(self, lever: str, element: str) -> Any:
+        return self.values.get((lever, element))
+
+    def write(self, lever: str, element: str, value: Any) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise ZeroDivisionError("an error nobody thought of")
+        self.values[lever, element] = value
+
+    def is_leased(self, lever: str) -> bool:
+        return lever.startswith("link.")
+
+    def renew(self, lever: str, element: str, value: Any) -> bool:
+        return self.values.get((lever, element)) is not None
+
+
+@pytest.fixture
+def levers() -> Levers:
+    return Levers()
+
+
+@pytest.fixture
+def testbed(tmp_path: Path, levers: Levers, monkeypatch: pytest.MonkeyPatch) -> StackTestbed:
+    monkeypatch.setattr(testbed_module, "REVERT_PAUSE_S", 0.0)
+    return StackTestbed(load_system("recommender"), levers, Journal(tmp_path), lambda: 0.0)  # type: ignore[arg-type]
+
+
+class Renewals(list[Any]):
+    """What was renewed; `alive` is the answer."""
+
+    alive = True
+
+    def __call__(self, lever: str, element: str, value: Any) -> bool:
+        self.append(value)
+        return self.alive
+
+
+def test_what_went_back_is_not_renewed_and_an_outer_value_is() -> None:
+    renewed = Renewals()
+    leases = Leases(renewed)
+    for value, renewals in (("outer", ["outer"]), ("inner", ["inner"]), ("outer", ["outer"]), (None, [])):
+        with leases.changing(*CUT, value):
+            pass
+        leases.renew_all()
+        assert renewed == renewals
+        renewed.clear()
+
+
+def test_a_lever_is_not_renewed_while_it_is_being_changed() -> None:
+    renewed = Renewals()
+    leases = Leases(renewed)
+    with leases.changing(*CUT, "on"):
+        pass
+    with leases.changing(*CUT, None):
+        other = threading.Thread(target=leases.renew_all)
+        other.start()
+        other.join()
+    leases.renew_all()
+    assert renewed == []
+
+
+def test_a_change_waits_for_a_renewal_under_way() -> None:
+    events: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow_renewal(*_: Any) -> bool:
+        begun.set()
+        assert go_on.wait(5)
+        events.append("renewed")
+        return True
+
+    leases = Leases(slow_renewal)
+    with leases.changing(*CUT, "on"):
+        pass
+    renewal = threading.Thread(target=leases.renew_all)
+    renewal.start()
+    assert begun.wait(5)
+    threading.Timer(0.1, go_on.set).start()
+    with leases.changing(*CUT, None):
+        events.append("reverted")
+    renewal.join()
+    assert events == ["renewed", "reverted"]
+
+
+def test_a_slow_change_of_one_lever_does_not_keep_another_from_its_renewal() -> None:
+    renewed = Renewals()
+    leases = Leases(renewed)
+    with leases.changing(*CUT, "on"):
+        pass
+    with leases.changing("feed.freeze", "feed", True):
+        leases.renew_all()
+    assert renewed == ["on"]
+
+
+def test_a_lease_that_lapsed_is_told_once_and_left_alone() -> None:
+    renewed = Renewals()
+    leases = Leases(renewed)
+    with leases.changing(*CUT, "on"):
+        pass
+    renewed.alive = False
+    leases.renew_all()
+    leases.renew_all()
+    assert leases.lapsed == ["link.cut of a->b"]
+    assert renewed == ["on"]
+
+
+def test_a_lease_that_could_not_be_renewed_in_time_has_lapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: clock.now_s, now_s=0.0)
+    monkeypatch.setattr(leases_module, "time", clock)
+
+    def unreachable(*_: Any) -> bool:
+        raise OSError
+
+    for late_s, lapsed in ((LEASE_S - 1, []), (LEASE_S + 1, ["link.cut of a->b"])):
+        leases = Leases(unreachable)
+        with leases.changing(*CUT, "on"):
+            pass
+        clock.now_s += late_s
+        leases.renew_all()
+        with leases.changing(*CUT, None):
+            pass
+        assert leases.lapsed == lapsed
+
+
+def test_an_interrupt_right_after_the_intent_puts_the_lever_back(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Journal.write
+
+    def interrupted(self: Journal, event: str, *rest: Any) -> Any:
+        entry = write(self, event, *rest)
+        if event == "intent":
+            raise KeyboardInterrupt
+        return entry
+
+    monkeypatch.setattr(Journal, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt), testbed.pull("table.slow", "db/users", {"seconds": 1}):
+        pytest.fail("the lever was not to be pulled")
+    assert levers.read("table.slow", "db/users") is None
+    assert Journal(tmp_path).open_undos() == []
+
+
+def test_a_lever_whose_block_was_never_reached_is_put_back_at_the_end_of_the_run(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path
+) -> None:
+    abandoned = testbed.pull("table.slow", "db/users", {"seconds": 1})
+
+    def run() -> None:
+        with testbed.leases():
+            abandoned.__enter__()
+            assert levers.read("table.slow", "db/users") == {"seconds": 1}
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert levers.read("table.slow", "db/users") is None
+    assert Journal(tmp_path).open_undos() == []
+
+
+def test_a_revert_is_tried_again_whatever_went_wrong(testbed: StackTestbed, levers: Levers) -> None:
+    with testbed.pull("table.slow", "db/users", {"seconds": 1}):
+        levers.fails = testbed_module.REVERT_ATTEMPTS - 1
+    assert levers.read("table.slow", "db/users") is None
+
+
+def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path
+) -> None:
+    levers.values["config.set", "features/retries"] = {"value": 2}
+
+    def run() -> None:
+        slow = testbed.pull("table.slow", "db/users", {"seconds": 1})
+        with testbed.leases(), slow, testbed.pull("config.set", "features/retries", {"value": 5}):
+            levers.fails = 1_000
+
+    with pytest.raises(NotRevertedError) as raised:
+        run()
+    said = str(raised.value)
+    assert "could not put back table.slow of db/users (value before: null): an error nobody thought of" in said
+    assert 'could not put back config.set of features/retries (value before: {"value": 2})' in said
+    assert "lab recover" in said
+    assert len(Journal(tmp_path).open_undos()) == 2
+
+
+@pytest.fixture
+def handlers() -> Iterator[dict[int, Any]]:
+    """Signals raise KeyboardInterrupt, as in the command line."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for number in before:
+        signal.signal(number, interrupt)
+    yield dict.fromkeys(before, interrupt)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_waits_for_the_end_of_a_revert(handlers: dict[int, Any], number: signal.Signals) -> None:
+    done = []
+
+    def run() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            done.append("reverted")
+        done.append("never reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == ["reverted"]
+    assert {n: signal.getsignal(n) for n in handlers} == handlers
+
+
+def test_what_cannot_be_put_back_outranks_a_signal(handlers: dict[int, Any]) -> None:
+    def run() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise NotRevertedError("instructions")
+
+    with pytest.raises(NotRevertedError, match="instructions"):
+        run()
+    assert {n: signal.getsignal(n) for n in handlers} == handlers
