@@ -8,10 +8,11 @@ previous value back and is idempotent, so it also works in another process, late
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from lab.topology import System
 
@@ -58,39 +59,30 @@ class Undo:
     previous: Value
 
 
-class LeverTable(Protocol):
-    """What each testbed implements for its levers."""
-
-    def read(self, lever: str, element: str) -> Value: ...
-    def write(self, lever: str, element: str, value: Value) -> None: ...
-    def act(self, act: str, element: str, value: Value) -> None: ...
-    def journal(self, event: str, undo: Undo, value: Value) -> None: ...
-
-
-class Testbed:
+class Testbed(ABC):
     """The lever facade over a testbed's lever table; the only thing a fault sees.
 
-    Subclasses provide `system` and the four methods of `LeverTable`.
+    Subclasses provide `system` and the four abstract methods: those are the lever table.
     """
 
     system: System
     __test__ = False
 
+    @abstractmethod
     def read(self, lever: str, element: str) -> Value:
         """The lever's present value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, lever: str, element: str, value: Value) -> None:
         """Sets the lever; None is neutral."""
-        raise NotImplementedError
 
+    @abstractmethod
     def act(self, act: str, element: str, value: Value) -> None:
         """Does something that has no undo (a flush, an announcement)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def journal(self, event: str, undo: Undo, value: Value) -> None:
         """Records `intent`, `applied` or `reverted`; durable before it returns where that matters."""
-        raise NotImplementedError
 
     @contextmanager
     def pull(self, lever: str, element: str, value: Value) -> Iterator[None]:

@@ -29,7 +29,8 @@ Examples:
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     """Compare two recordings of one scenario, as from two testbeds.
 
-    Compared are the sign of every listed signal while the fault lasted, and an engine's verdict. Ends with 1 where they disagree.
+    Compared are the sign of every listed signal while the fault lasted, and an engine's verdict.
+    Ends with 1 where they disagree.
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode
