@@ -33,7 +33,8 @@ async def serve() -> None:
         targets=targets(variable("SCRAPE_TARGETS", "")),
         statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
     )
-    collector = Collector(Store(Path(variable("DATA_DIRECTORY", "/data"))), sources, topology.scrape_interval_s)
+    store = Store(Path(variable("DATA_DIRECTORY", "/data")))
+    collector = Collector(store, sources, topology.scrape_interval_s, topology.users)
     await collector.serve(Listen.of("COLLECTOR_PORT", "4318"))
 
 

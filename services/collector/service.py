@@ -16,6 +16,7 @@ import redis.asyncio as redis
 from aiohttp import web
 
 from services.collector import otlp, samples
+from services.collector.recent import Recent
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
 from services.common.run import Run
@@ -40,8 +41,9 @@ class Sources:
 class Collector:
     """One collector; it samples while it has a run."""
 
-    def __init__(self, store: Store, sources: Sources, scrape_interval_s: float) -> None:
+    def __init__(self, store: Store, sources: Sources, scrape_interval_s: float, users: str) -> None:
         self._store = store
+        self._recent = Recent(users, time.time)
         self._sources = sources
         self._interval_s = scrape_interval_s
         self._run: Run | None = None
@@ -52,9 +54,10 @@ class Collector:
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.add_routes(
             [
-                web.post("/v1/traces", self._taker("spans", otlp.read_spans)),
-                web.post("/v1/logs", self._taker("logs", otlp.read_logs)),
+                web.post("/v1/traces", self._taker("spans", otlp.read_spans, self._recent.add_spans)),
+                web.post("/v1/logs", self._taker("logs", otlp.read_logs, self._recent.add_logs)),
                 web.post("/runs", self._start_run),
+                web.get("/slis", self._slis),
                 web.post("/flush", self._flush),
                 web.get("/files/{name}.jsonl", self._file),
                 web.get("/healthz", self._health),
@@ -80,13 +83,17 @@ class Collector:
         await runner.cleanup()
         self._store.flush()
 
-    def _taker(self, kind: str, read: Callable[..., list[otlp.Record]]) -> Callable[[web.Request], Any]:
+    def _taker(
+        self, kind: str, read: Callable[..., list[otlp.Record]], watch: Callable[[list[otlp.Record]], None]
+    ) -> Callable[[web.Request], Any]:
         async def take(request: web.Request) -> web.Response:
             is_json = request.content_type == "application/json"
             try:
-                self._store.add(kind, read(await request.read(), is_json=is_json))
+                records = read(await request.read(), is_json=is_json)
             except otlp.BadExportError as error:
                 return web.json_response({"message": str(error)}, status=400)
+            self._store.add(kind, records)
+            watch(records)
             # An empty message says that everything was accepted.
             return web.Response(body=b"{}" if is_json else b"", content_type=request.content_type)
 
@@ -102,6 +109,14 @@ class Collector:
         list(self._sources.statements.read_new())
         self._run, self._version = run, None
         return web.json_response({"status": "ok"})
+
+    async def _slis(self, request: web.Request) -> web.Response:
+        """What users get just now: `?window_s=5` real seconds."""
+        try:
+            window_s = float(request.query.get("window_s", "5"))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(self._recent.slis(window_s))
 
     async def _flush(self, _: web.Request) -> web.Response:
         self._store.add("statements", self._sources.statements.read_new())

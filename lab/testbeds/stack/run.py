@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from lab.testbeds.stack.http import call, download
 from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.stack.safety import StopWatch
 from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
 from lab.witness import testify_alone
@@ -34,6 +35,10 @@ SETTLE_S = 3.0
 POLL_S = 0.05
 
 Progress = Callable[[str, float], None]
+
+
+class _StoppedError(Exception):
+    """A stop condition held; the run ends here."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,11 @@ class _Run:
         self._tell = tell
         self._windows: dict[str, tuple[float, float]] = {}
         self._restarted: set[str] = set()
+        self._started: dict[str, str] = {}
+        self._stopped = ""
+        self._watch = StopWatch(
+            loaded.scenario.safety.stop_when, lambda: session.compose.url("collector", COLLECTOR_PORT)
+        )
         self._held: dict[str, ExitStack] = {}
 
     def record(self, root: Path) -> RunDirectory:
@@ -97,9 +107,8 @@ class _Run:
         session.pretrain(deploys)
         run = self._start()
         sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
-        with sampler, session.testbed.leases(), ExitStack() as held:
-            started = session.compose.started_at()
-            self._drive(held, started)
+        with sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
+            self._drive(held)
         observed = self._collect(run, sampler)
         check_steady_state(loaded, observed)
         truth = Truth(tuple(self._true_faults(observed)), self._decoys())
@@ -125,9 +134,10 @@ class _Run:
             call("POST", f"{session.compose.url(service, port)}/runs", run.to_json())
         return run
 
-    def _drive(self, held: ExitStack, started: dict[str, str]) -> None:
+    def _drive(self, held: ExitStack) -> None:
         """Injects and reverts on schedule until the end; leaving by an exception reverts what is still in."""
         scenario = self._loaded.scenario
+        self._started = self._session.compose.started_at()
         for event in _events(scenario.faults, scenario.decoys, scenario.duration_s):
             self._wait_until(event.at_s)
             if event.begins:
@@ -138,10 +148,15 @@ class _Run:
                 kind = fault_type(event.use.type)
                 context.enter_context(kind.inject(self._session.testbed, event.use.target, event.use.parameters))
             else:
-                now = self._session.compose.started_at()
-                self._restarted |= {name for name in started if now.get(name) != started[name]}
+                self._note_restarts()
                 self._held[event.use.id].close()
         self._wait_until(scenario.duration_s)
+        self._note_restarts()
+
+    def _note_restarts(self) -> None:
+        """A container that restarted in the middle has lost what was done to it."""
+        now = self._session.compose.started_at()
+        self._restarted |= {name for name, started in self._started.items() if now.get(name) != started}
 
     @contextmanager
     def _window(self, use: FaultUse | DecoyUse) -> Iterator[None]:
@@ -156,6 +171,9 @@ class _Run:
         session, duration_s = self._session, self._loaded.scenario.duration_s
         while (left_s := at_s - session.now_s) > 0:
             self._tell("running", max(0.0, min(1.0, session.now_s / duration_s)))
+            self._stopped = self._watch.reason(session.now_s) if session.now_s > 0 else ""
+            if self._stopped:
+                raise _StoppedError
             time.sleep(min(left_s / session.time_scale, 1.0 if left_s > 2 * session.time_scale else POLL_S))
 
     def _collect(self, run: Any, sampler: Any) -> Observed:
@@ -198,6 +216,8 @@ class _Run:
         return tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in self._loaded.scenario.decoys)
 
     def _status(self) -> str:
+        if self._stopped:
+            return f"stopped: {self._stopped}"
         if self._restarted:
             return f"target restarted: {', '.join(sorted(self._restarted))}"
         if self._session.testbed.lapsed:

@@ -1,0 +1,50 @@
+"""What the collector says of the last seconds, for stop conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.collector.recent import KEEP_S, Recent
+
+NOW_S = 1000.0
+
+
+def span(at_s: float, status: str = "ok", seconds: float = 0.1, service: str = "people") -> dict[str, Any]:
+    end_ns = round(at_s * 1e9)
+    return {
+        "service": service, "kind": "client", "start_ns": end_ns - round(seconds * 1e9), "end_ns": end_ns,
+        "attributes": {"lab.status": status},
+    }  # fmt: skip
+
+
+def event(at_s: float, name: str, **attributes: Any) -> dict[str, Any]:
+    return {"event": name, "time_ns": round(at_s * 1e9), "attributes": attributes}
+
+
+@pytest.fixture
+def recent() -> Recent:
+    return Recent("people", lambda: NOW_S)
+
+
+def test_nothing_is_known_before_anything_came_in(recent: Recent) -> None:
+    assert recent.slis(5) == {"error_ratio": None, "latency_p95_s": None, "click_through_ratio": None}
+
+
+def test_only_the_users_own_requests_of_the_window_count(recent: Recent) -> None:
+    recent.add_spans([span(998), span(999, "timeout", 1.0), span(990, "error"), span(999, "error", service="front")])
+    slis = recent.slis(5)
+    assert slis["error_ratio"] == 0.5
+    assert slis["latency_p95_s"] == pytest.approx(1.0)
+
+
+def test_clicks_count_against_what_was_shown(recent: Recent) -> None:
+    recent.add_logs([event(999, "page_shown", item_ids=[1, 2, 3, 4, 5]), event(999.5, "item_clicked")])
+    assert recent.slis(5)["click_through_ratio"] == 0.2
+
+
+def test_what_is_old_is_forgotten(recent: Recent) -> None:
+    recent.add_spans([span(NOW_S - KEEP_S - 1), span(NOW_S - KEEP_S + 1)])
+    assert recent.slis(1000)["error_ratio"] == 0.0
+    assert len(recent._requests) == 1
