@@ -46,8 +46,8 @@ def up(no_build: bool, load_workers: int) -> int:
                 click.echo(f"{name}: {state}", err=True)
         seen.update(states)
 
-    started = session.up(build=not no_build, load_workers=load_workers, tick=tick)
-    click.echo("the stack is up and healthy" if started else "the stack was up and healthy already")
+    session.up(build=not no_build, anew=True, load_workers=load_workers, tick=tick)
+    click.echo("the stack is up and healthy")
     return ExitCode.OK
 
 

@@ -67,10 +67,18 @@ class Session:
         self.versions = kept
 
     def up(
-        self, *, build: bool = True, load_workers: int = 1, tick: Callable[[dict[str, str]], None] | None = None
+        self,
+        *,
+        build: bool = True,
+        anew: bool = False,
+        load_workers: int = 1,
+        tick: Callable[[dict[str, str]], None] | None = None,
     ) -> bool:
-        """Brings the stack up unless it is healthy already; True when it had to."""
-        if self.compose.containers() and self.compose.is_healthy():
+        """Brings the stack up unless it is healthy already; True when it had to.
+
+        `anew` asks compose in any case, so that changed images and settings take effect.
+        """
+        if not anew and self.compose.containers() and self.compose.is_healthy():
             return False
         environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
         with exclusive(self.state):
