@@ -55,10 +55,11 @@ def up(no_build: bool, load_workers: int) -> int:
 @click.option("--volumes", is_flag=True, show_envvar=True, help="Delete the data too.")
 def down(volumes: bool) -> int:
     """Stop and remove the containers."""
+    from lab.testbeds.stack.journal import exclusive
+
     session = open_session()
-    session.compose.run("down", *(["--volumes"] if volumes else []))
-    if volumes:
-        session.journal.path.unlink(missing_ok=True)  # what it would put back does not exist any more
+    with exclusive(session.state):
+        session.down(volumes=volumes)
     click.echo("the stack is down")
     return ExitCode.OK
 

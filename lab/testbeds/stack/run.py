@@ -74,7 +74,7 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
             yield
         finally:
             if brought_up and not options.keep:
-                session.compose.run("down", "--volumes")
+                session.down(volumes=True)
 
 
 def _silent(what: str, share: float) -> None:
@@ -130,7 +130,8 @@ class _Run:
             stages=tuple((s.for_s, s.rate_per_s) for s in scenario.load.stages), time_scale=scale,
         )  # fmt: skip
         session.levers.set_time_to_live(scale)
-        for service, port in (("feed", FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
+        job = next(name for name, c in self._loaded.system.components.items() if c.kind == "job")
+        for service, port in ((job, FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
             call("POST", f"{session.compose.url(service, port)}/runs", run.to_json())
         return run
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lab.errors import NotRevertedError, UserError
+from lab.errors import NotRevertedError, Problem, UserError
 from lab.levers import Undo
 from lab.testbeds.stack.compose import Compose, checkout
 from lab.testbeds.stack.http import call
@@ -78,6 +78,7 @@ class Session:
 
         `anew` asks compose in any case, so that changed images and settings take effect.
         """
+        self._refuse_foreign()
         if not anew and self.compose.containers() and self.compose.is_healthy():
             return False
         environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
@@ -90,6 +91,25 @@ class Session:
             self.compose.await_health(tick=tick)
             self.recover()
         return True
+
+    def _refuse_foreign(self) -> None:
+        """Another checkout's stack under the same project name has other passwords and other code."""
+        for service, container in self.compose.containers().items():
+            home = container.labels.get("com.docker.compose.project.working_dir", "")
+            if home and container.status == "running" and Path(home).resolve() != self.compose.directory.resolve():
+                raise UserError(
+                    Problem(
+                        f"a stack of another checkout runs under the project name {self.compose.project!r}",
+                        seen=f"{service} from {home}", expected=f"none, or one from {self.compose.directory}",
+                        hint="bring it down there, or set COMPOSE_PROJECT_NAME to another name here",
+                    )
+                )  # fmt: skip
+
+    def down(self, *, volumes: bool) -> None:
+        """Stops and removes the containers, and the data too with `volumes`."""
+        self.compose.run("down", *(["--volumes"] if volumes else []))
+        if volumes:
+            self.journal.path.unlink(missing_ok=True)  # what it would put back does not exist any more
 
     def _base_image(self) -> dict[str, str]:
         """The base image made by `make base-image`, where there is one and no other is asked for."""
