@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -153,6 +154,8 @@ def run_job(
     finally:
         if path and not keep:
             shutil.rmtree(path, ignore_errors=True)
+        # A run is a web of cycles around large arrays, which the collector's counts of objects do not see.
+        gc.collect()
 
 
 def engines_of(cases: Iterable[Assessment]) -> list[str]:
