@@ -154,7 +154,8 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width
     known = ~np.isnan(again)
     error = grid.sums(bins[known], np.abs(again - logged)[known])
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
-    first = score_with(registry[version[0]], inputs) if version[0] in registry else again
+    incumbent = version[0]
+    first = score_with(registry[incumbent], inputs) if incumbent in registry else again
     deficit = np.full(grid.count, np.nan)
     closed = ~np.isnan(outcome)
     starts = np.searchsorted(bins[closed], np.arange(grid.count + 1))
@@ -163,10 +164,10 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width
     for end in range(grid.count):
         rows = slice(starts[max(0, end + 1 - width)], starts[end + 1])
         latest = slice(starts[end], starts[end + 1])
-        if latest.stop > latest.start and (version[latest] == version[0]).all():
+        if latest.stop > latest.start and (version[latest] == incumbent).all():
             deficit[end] = 0.0
         else:
-            mine = version[rows] != version[0]
+            mine = version[rows] != incumbent
             deficit[end] = _auc(first[rows][mine], outcome[rows][mine]) - _auc(again[rows][mine], outcome[rows][mine])
     yield grid.series("model_auc_deficit", component, deficit)
 
