@@ -61,13 +61,15 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     faults, true_effects = [], {}
     control = observed
     for number, use in enumerate(scenario.faults, 1):
-        twin = SimTestbed(loaded, seed, without=use.id).run(part(number, f"twin without {use.id}"))
+        twin = SimTestbed(loaded, seed, without={use.id}).run(part(number, f"twin without {use.id}"))
         control = twin if len(scenario.faults) == 1 else control
         at_s, until_s = testbed.windows.get(use.id, (use.at_s, use.at_s))
         true, moved = _true_fault(use, loaded, signals, compute_signals(twin), at_s, until_s)
         faults.append(true)
         true_effects[use.id] = moved
-    if scenario.decoys and len(scenario.faults) <= 1:
+    if scenario.decoys:
+        if len(scenario.faults) > 1:
+            control = SimTestbed(loaded, seed, without={use.id for use in scenario.faults}).run()
         _check_decoys(loaded, control)
     decoys = tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in scenario.decoys)
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"

@@ -98,7 +98,7 @@ def scenario(directory: Path, **content: Any) -> LoadedScenario:
 
 def observe(loaded: LoadedScenario, seed: int = 1, *, without: str | None = None) -> Observed:
     """Runs a scenario (or its twin) and returns what could be observed."""
-    return SimTestbed(loaded, seed, without=without).run()
+    return SimTestbed(loaded, seed, without={without} if without else ()).run()
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lab.streams import Streams
-from lab.worlds.shop.behaviour import (
-    BROWSED_PER_REQUEST,
-    InterestAggregate,
-    Missions,
-    browsed_categories,
-    true_interest,
-)
+from lab.worlds.shop.behaviour import InterestAggregate, Missions
+from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import Catalog, make_catalog
-from lab.worlds.shop.history import browse_prices
 from services.common.run import Run, active_catalog
-
-PAST_TICK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,17 +29,6 @@ def shoppers_of(run: Run, world_seed: int) -> Shoppers:
 
 def lived_through(shoppers: Shoppers, run: Run) -> InterestAggregate:
     """The feed's aggregate after minutes of browsing until the warm-up starts."""
-    catalog = shoppers.catalog
-    aggregate = InterestAggregate(catalog)
-    rng = shoppers.streams.generator("past")
-    n = round(run.stages[0][1] / run.time_scale * PAST_TICK_S)
-    for tick_s in np.arange(run.first_s, -run.warmup_s, PAST_TICK_S):
-        users = rng.choice(catalog.users_count, n, p=catalog.activity)
-        times_s = tick_s + rng.random(n) * PAST_TICK_S
-        aggregate.decay(PAST_TICK_S)
-        interest = true_interest(catalog, shoppers.missions, users, times_s)
-        categories = browsed_categories(interest, rng.random((n, BROWSED_PER_REQUEST)))
-        prices = browse_prices(catalog, users, rng.standard_normal((n, BROWSED_PER_REQUEST)))
-        ages_s = np.repeat(tick_s + PAST_TICK_S - times_s, BROWSED_PER_REQUEST)
-        aggregate.add(np.repeat(users, BROWSED_PER_REQUEST), categories.ravel(), prices.ravel(), ages_s, 1.0)
-    return aggregate
+    browsing = Browsing(shoppers.catalog, shoppers.missions)
+    browsing.live_through(shoppers.streams, run.first_s, -run.warmup_s, run.stages[0][1] / run.time_scale)
+    return browsing.aggregate

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from lab.scenario.model import Stage
 from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
 from lab.worlds.shop.requests import ShopRequests
-from lab.worlds.shop.scoring import LABEL_WINDOW_S, ShownLog
+from lab.worlds.shop.scoring import LABEL_WINDOW_S
 from services.common.past import Shoppers
 from services.common.run import NS, Run
 
@@ -50,11 +51,11 @@ class Crowd:
         self.run = run
         self.wobble = wobble
         # Candidates follow the popularity of the minute, which one log per run draws.
-        self._offers = ShownLog(shoppers.catalog, shoppers.streams, round(run.warmup_s * NS))
+        self._offers = Candidates(shoppers.catalog, shoppers.streams, round(run.warmup_s * NS))
 
     def candidates(self, draws: Array, times_ns: Array) -> Array:
         """Items offered to requests, (n, candidates)."""
-        return self._offers._candidates(draws, times_ns)
+        return self._offers.of(draws, times_ns)
 
     def base(self) -> list[ArrivalStream]:
         """The warm-up and the load of the scenario."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -29,9 +29,9 @@ PROGRESS_EVERY_S = 10.0
 
 
 class SimTestbed(Testbed):
-    """One run of one scenario with one seed. `without` names a fault that is left out: the counterfactual twin."""
+    """One run of one scenario with one seed. `without` names faults that are left out: the counterfactual twin."""
 
-    def __init__(self, loaded: LoadedScenario, seed: int, *, without: str | None = None) -> None:
+    def __init__(self, loaded: LoadedScenario, seed: int, *, without: Collection[str] = ()) -> None:
         self.scenario = loaded.scenario
         self.system = loaded.system
         self.journal_entries: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ class SimTestbed(Testbed):
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
         uses: list[FaultUse | DecoyUse] = [*self.scenario.decoys, *self.scenario.faults]
         for use in uses:
-            if use.id != self._without:
+            if use.id not in self._without:
                 self._schedule_use(use)
 
     def _schedule_use(self, use: FaultUse | DecoyUse) -> None:

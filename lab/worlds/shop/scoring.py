@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lab.streams import Streams
 from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability, true_interest
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INDEX, INPUT_NAMES, impute, model_inputs
 from lab.worlds.shop.requests import ShopRequests
@@ -19,8 +20,6 @@ Array = npt.NDArray[Any]
 
 NS = 1_000_000_000
 LABEL_WINDOW_S = 30.0
-DRIFT_EVERY_S = 60.0
-DRIFT_SD = 0.12
 INPUTS_LOGGED_ONE_IN = 4
 PAGE = len(POSITION_BIAS)
 
@@ -31,9 +30,7 @@ class ShownLog:
     def __init__(self, catalog: Catalog, streams: Streams, start_ns: int) -> None:
         self._catalog = catalog
         self._start_ns = start_ns
-        self._drift = streams.generator("popularity-drift")
-        self._popularity_logs: list[Array] = [np.log(catalog.popularity)]
-        self._edges: dict[int, Array] = {}
+        self._candidates = Candidates(catalog, streams, start_ns)
         self._chunks: list[dict[str, Array]] = []
         self._clicks_ns = np.empty(0, np.int64)
         self._clicks = np.empty((0, 2), np.int64)
@@ -55,7 +52,7 @@ class ShownLog:
     ) -> None:  # fmt: skip
         catalog = self._catalog
         users, vectors = data.users[n], impute(data.vectors[n])
-        candidates = self._candidates(data.candidate_draws[n], data.times_ns[n])
+        candidates = self._candidates.of(data.candidate_draws[n], data.times_ns[n])
         inputs = model_inputs(vectors, catalog.items, candidates)
         # Without a model the page falls back to what is popular.
         score = model.score(inputs) if model else np.round(catalog.popularity[candidates], 6)
@@ -97,26 +94,6 @@ class ShownLog:
         times = shown_ns[who] + np.rint(delay_s[who, where] * NS).astype(np.int64)
         self._clicks_ns = np.concatenate([self._clicks_ns, times])
         self._clicks = np.concatenate([self._clicks, np.stack([users[who], shown[who, where]], axis=1)])
-
-    def _candidates(self, uniforms: Array, times_ns: Array) -> Array:
-        """One item of each stratum, by popularity as it is in that minute: (n, strata) item indices."""
-        minute = np.maximum(0, (times_ns - self._start_ns) // round(DRIFT_EVERY_S * NS)).astype(int)
-        picked = np.empty(uniforms.shape, np.int64)
-        for block in np.unique(minute).tolist():
-            chosen = minute == block
-            edges = self._popularity_edges(block)
-            picked[chosen] = (uniforms[chosen][:, :, None] > edges[None, :, :-1]).sum(axis=2)
-        return np.take_along_axis(self._catalog.strata.T, picked, axis=0)
-
-    def _popularity_edges(self, block: int) -> Array:
-        """Cumulative popularity within each stratum: a random walk from minute to minute."""
-        while len(self._popularity_logs) <= block:
-            last = self._popularity_logs[-1]
-            self._popularity_logs.append(last + DRIFT_SD * self._drift.standard_normal(len(last)))
-        if block not in self._edges:
-            weights = np.exp(self._popularity_logs[block])[self._catalog.strata]
-            self._edges[block] = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
-        return self._edges[block]
 
     def take_clicks(self, until_ns: int) -> tuple[Array, Array, Array]:
         """(users, items, ages in seconds) of clicks made by now and not taken before, in order of time."""

@@ -16,10 +16,10 @@ from lab.errors import UserError, nearest
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import WorldContext
 from lab.worlds.shop import reference
-from lab.worlds.shop.behaviour import CLICK_WEIGHT, InterestAggregate, Missions, browsed_categories, true_interest
+from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
+from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX, USER_FEATURES
-from lab.worlds.shop.history import browse_prices
 from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
@@ -27,7 +27,6 @@ from lab.worlds.shop.training import Model, train
 
 NS = 1_000_000_000
 PAST_S = 300.0
-PAST_TICK_S = 10.0
 FIRST_VERSIONS = 2
 
 
@@ -44,9 +43,12 @@ class ShopWorld:
         warmup_s = context.start_ns / NS
         self._first_s = -warmup_s - PAST_S
         self.missions = Missions(self.catalog, self._streams, self._first_s, end_s)
-        self.aggregate = InterestAggregate(self.catalog)
+        self.browsing = Browsing(self.catalog, self.missions)
+        self.aggregate = self.browsing.aggregate
         self.table = FeatureTable(self.catalog.profile.copy(), self._streams)
-        self._live_through_past(-warmup_s)
+        self.browsing.live_through(self._streams, self._first_s, -warmup_s, context.rate_per_s)
+        self.aggregate.write(self.table.rows)
+        self.table.refresh()
         roles = _roles(context)
         self._model_name, self._cache_name, self._table_name = roles["predict"], roles["read_entry"], roles["read_row"]
         ttl_s = float(context.system.components[self._cache_name].settings["ttl_s"])
@@ -76,26 +78,6 @@ class ShopWorld:
     def _train(self, recipe: Mapping[str, Any]) -> Model:
         """The next version: each is trained on the window of history that follows the one before."""
         return train(self.catalog, self.seed, len(self.versions) + 1, recipe)
-
-    def _live_through_past(self, until_s: float) -> None:
-        """Fills the aggregates with minutes of browsing before the run, so that it starts in equilibrium."""
-        rng = self._streams.generator("past")
-        n = round(self._context.rate_per_s * PAST_TICK_S)
-        for tick_s in np.arange(self._first_s, until_s, PAST_TICK_S):
-            users = rng.choice(self.catalog.users_count, n, p=self.catalog.activity)
-            times = tick_s + rng.random(n) * PAST_TICK_S
-            self.aggregate.decay(PAST_TICK_S)
-            self._browse(users, times, tick_s + PAST_TICK_S, rng.random((n, 3)), rng.standard_normal((n, 3)))
-        self.aggregate.write(self.table.rows)
-        self.table.refresh()
-
-    def _browse(self, users: Any, times_s: Any, now_s: float, uniforms: Any, noise: Any) -> None:
-        interest = true_interest(self.catalog, self.missions, users, times_s)
-        categories = browsed_categories(interest, uniforms)
-        prices = browse_prices(self.catalog, users, noise)
-        each = categories.shape[1]
-        ages = np.repeat(now_s - times_s, each)
-        self.aggregate.add(np.repeat(users, each), categories.ravel(), prices.ravel(), ages, 1.0)
 
     def open(self, source: Any, *, clicks: bool = True) -> None:
         source.data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
@@ -187,7 +169,7 @@ class ShopWorld:
             data.browsed_until = until
             times_s = (data.times_ns[new] - start_ns) / NS
             now_s = (now_ns - start_ns) / NS
-            self._browse(data.users[new], times_s, now_s, data.browse_draws[new], data.price_draws[new])
+            self.browsing.add(data.users[new], times_s, now_s, data.browse_draws[new], data.price_draws[new])
             self._touched[data.users[new]] = True
         users, items, ages_s = self.shown.take_clicks(now_ns)
         catalog_items = self.catalog.items

@@ -1,0 +1,37 @@
+"""What a run must satisfy to prove anything: a steady state before it, and decoys that do no harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import RunAbortedError
+from lab.runner import run_scenario
+from tests.sim_runs import scenario
+
+OVERLOAD = {"type": "traffic-surge", "target": "shoppers", "at": "40s", "for": "50s", "with": {"rate": "800/s"}}
+FAULTS = [
+    {"type": "stale-cache", "target": "cache", "at": "45s", "for": "30s"},
+    {"type": "feed-stall", "target": "feed", "at": "45s", "for": "30s"},
+]
+
+
+@pytest.mark.parametrize("faults_count", [0, 1, 2])
+def test_a_decoy_that_breaks_an_objective_makes_the_scenario_invalid(tmp_path: Path, faults_count: int) -> None:
+    loaded = scenario(
+        tmp_path, duration_s=90, rate_per_s=10,
+        decoys=[OVERLOAD], faults=FAULTS[:faults_count],
+    )  # fmt: skip
+    with pytest.raises(RunAbortedError, match="a decoy breaks the SLO"):
+        run_scenario(loaded, 1, tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*/*/run.json"))
+
+
+def test_a_run_whose_steady_state_does_not_hold_is_aborted(tmp_path: Path) -> None:
+    loaded = scenario(
+        tmp_path, duration_s=60, rate_per_s=10,
+        steady_state=[{"sli": "latency_p95_s", "below": "1ms"}],
+    )  # fmt: skip
+    with pytest.raises(RunAbortedError, match=r"steady state does not hold: latency_p95_s was 0\.0"):
+        run_scenario(loaded, 1, tmp_path / "runs")
