@@ -34,7 +34,9 @@ async def serve() -> None:
         statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
     )
     store = Store(Path(variable("DATA_DIRECTORY", "/data")))
-    collector = Collector(store, sources, topology.scrape_interval_s, topology.users)
+    collector = Collector(
+        store, sources, topology.scrape_interval_s, topology.users, variable("FORWARD_TRACES_URL", "")
+    )
     await collector.serve(Listen.of("COLLECTOR_PORT", "4318"))
 
 

@@ -16,6 +16,7 @@ import redis.asyncio as redis
 from aiohttp import web
 
 from services.collector import otlp, samples
+from services.collector.forward import Forwarder
 from services.collector.recent import Recent
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
@@ -41,9 +42,12 @@ class Sources:
 class Collector:
     """One collector; it samples while it has a run."""
 
-    def __init__(self, store: Store, sources: Sources, scrape_interval_s: float, users: str) -> None:
+    def __init__(
+        self, store: Store, sources: Sources, scrape_interval_s: float, users: str, forward_url: str = ""
+    ) -> None:
         self._store = store
         self._recent = Recent(users, time.time)
+        self._forwarder = Forwarder(forward_url)
         self._sources = sources
         self._interval_s = scrape_interval_s
         self._run: Run | None = None
@@ -76,7 +80,8 @@ class Collector:
         port = runner.addresses[0][1]
         print(json.dumps({"component": "collector", "event": "ready", "port": port}), flush=True)
         async with aiohttp.ClientSession() as session:
-            work = [asyncio.create_task(self._sample(session)), asyncio.create_task(self._poll(session))]
+            loops = (self._sample(session), self._poll(session), self._forwarder.run(session))
+            work = [asyncio.create_task(loop) for loop in loops]
             await stop.wait()
             for task in work:
                 task.cancel()
@@ -94,6 +99,8 @@ class Collector:
                 return web.json_response({"message": str(error)}, status=400)
             self._store.add(kind, records)
             watch(records)
+            if kind == "spans":
+                self._forwarder.put(await request.read(), request.content_type)
             # An empty message says that everything was accepted.
             return web.Response(body=b"{}" if is_json else b"", content_type=request.content_type)
 

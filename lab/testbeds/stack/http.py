@@ -15,6 +15,14 @@ RETRIES = 4
 BACKOFF_S = 0.25
 
 
+class AnswerError(StackError):
+    """A service answered with an error status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 def call(method: str, url: str, body: Any = None) -> Any:
     """The decoded answer. All admin calls are idempotent, so connection failures are retried.
 
@@ -29,7 +37,8 @@ def call(method: str, url: str, body: Any = None) -> Any:
                 content = answer.read()
                 return json.loads(content) if content else None
         except urllib.error.HTTPError as error:
-            raise StackError(f"{method} {url}: {error.code} {error.read().decode(errors='replace')[:300]}") from None
+            said = error.read().decode(errors="replace")[:300]
+            raise AnswerError(f"{method} {url}: {error.code} {said}", error.code) from None
         except (OSError, ValueError) as error:
             if attempt == RETRIES:
                 raise StackError(f"{method} {url}: {error}") from None

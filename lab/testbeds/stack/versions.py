@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.testbeds.stack.compose import Compose, StackError
-from lab.testbeds.stack.http import call
+from lab.testbeds.stack.http import AnswerError, call
 
 REST_PORT = 8501
 MODEL_NAME = "model"
 SERVED_WITHIN_S = 20.0
+NOT_FOUND = 404
 # Who is killed while pushing leaves a writer at work in the container: whoever comes next waits for it.
 _ALONE = ("flock", "/models/.publishing")
 _PUSH = f'printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel /models {MODEL_NAME} "$VERSION"'
@@ -63,4 +64,9 @@ class ModelVersions:
 
     def _status(self) -> list[dict[str, Any]]:
         url = f"{self._compose.url('model', REST_PORT)}/v1/models/{MODEL_NAME}"
-        return list(call("GET", url)["model_version_status"])
+        try:
+            return list(call("GET", url)["model_version_status"])
+        except AnswerError as error:
+            if error.status == NOT_FOUND:  # before the first version
+                return []
+            raise
