@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from lab.contracts import Boundary
+from lab.errors import UserError
 from lab.faults import Witness, decoy, fault
 from lab.levers import Testbed
 from lab.units import Ratio
@@ -45,6 +47,7 @@ def schema_corruption(
     `null` empties the column. `fraction` is the share of the rows concerned (mild: 30%); a rename always
     concerns all. `announced` writes the migration into the change log, worded like a harmless one.
     """
+    _check_destination(change, to)
     details: dict[str, object] = {"fraction": fraction}
     if change == "rename":
         details = {"to": to or f"{column}_v2"}
@@ -69,6 +72,14 @@ def schema_migration(
     with testbed.table(database, table).change_column(column, "add", type="integer"):
         yield
     announce_migration(testbed, database, table)
+
+
+def _check_destination(change: str, to: str) -> None:
+    """UserError for a type or a name that no testbed could change the column to."""
+    if change == "retype" and to not in {"", "text", "integer"}:
+        raise UserError(f"retype to {to!r}; expected text or integer")
+    if change == "rename" and to and not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", to):
+        raise UserError(f"rename to {to!r}; expected a column name in small letters, digits and underscores")
 
 
 def announce_migration(testbed: Testbed, database: str, table: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
 
 from lab.faults import decoy
 from lab.levers import Testbed
@@ -10,7 +13,9 @@ from lab.units import Rate
 
 
 @decoy("traffic-surge", target="users")
-def traffic_surge(testbed: Testbed, users: str, *, rate: Rate = 25.0) -> Iterator[None]:
+def traffic_surge(
+    testbed: Testbed, users: str, *, rate: Annotated[Rate, Field(gt=0, le=1000)] = 25.0
+) -> Iterator[None]:
     """`rate` requests per second arrive on top of the scenario's load."""
     testbed.changes().announce(users, "campaign", "Marketing campaign started")
     with testbed.population(users).surge(rate_per_s=rate):

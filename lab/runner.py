@@ -35,10 +35,10 @@ def scenario_reference(loaded: LoadedScenario) -> str:
     return names.get(loaded.path.resolve(), str(loaded.path))
 
 
-def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str) -> str:
+def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0) -> str:
     """`<seed>-<short hash>`: the hash covers everything else the recording follows from."""
     system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
-    digest = sha256("\0".join([loaded.text, system, __version__, testbed]).encode())
+    digest = sha256("\0".join([loaded.text, system, __version__, testbed, f"{time_scale:g}"]).encode())
     return f"{seed}-{digest.hexdigest()[:8]}"
 
 

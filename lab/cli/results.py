@@ -118,8 +118,11 @@ def print_thresholds(console: Console, results: Sequence[ThresholdResult]) -> No
     print_table(console, "Thresholds", shown)
 
 
-def replay_command(campaign: Campaign, names: dict[str, str], testbed: str) -> str:
-    """The command that runs one case again: the first that failed or was not graded, else the first."""
+def replay_command(campaign: Campaign, names: dict[str, str], where: Sequence[str]) -> str:
+    """The command that runs one case again: the first that failed or was not graded, else the first.
+
+    `where`: the options that say on which testbed it ran.
+    """
     cases, results = campaign.cases, campaign.results
     failing = [(c.scenario, c.seed, c.engine) for c in cases if c.outcome is not Outcome.PASS]
     ungraded = [(r.scenario, r.seed, "") for r in results if r.problem]
@@ -130,7 +133,7 @@ def replay_command(campaign: Campaign, names: dict[str, str], testbed: str) -> s
     scenario, seed, engine = chosen[0]
     words = ["lab", "run", names[scenario], "--seed", str(seed)]
     words += ["--engine", engine] if engine else []
-    words += ["--testbed", testbed] if testbed != "sim" else []
+    words += where
     return shlex.join(words)
 
 

@@ -104,7 +104,8 @@ def command(
     if as_json:
         write_json(document)
     else:
-        _print(campaign, selection, testbed, written)
+        where = ["--testbed", testbed, "--time-scale", f"{time_scale:g}"] if stack else []
+        _print(campaign, selection, where, written)
     return campaign.exit_code
 
 
@@ -202,7 +203,7 @@ def summary_rows(campaign: Campaign) -> list[SummaryRow]:
     return rows
 
 
-def _print(campaign: Campaign, selection: Selection, testbed: str, reports: Sequence[Path]) -> None:
+def _print(campaign: Campaign, selection: Selection, where: Sequence[str], reports: Sequence[Path]) -> None:
     from lab.cli.console import stdout
     from lab.cli.results import print_cases, print_numbers, print_thresholds, replay_command, scenario_names
     from lab.cli.selection import short_path
@@ -213,5 +214,5 @@ def _print(campaign: Campaign, selection: Selection, testbed: str, reports: Sequ
     print_thresholds(console, campaign.thresholds)
     for path in reports:
         console.print(f"Report  {short_path(path.resolve())}", soft_wrap=True)
-    replay = replay_command(campaign, scenario_names(selection.scenarios), testbed)
+    replay = replay_command(campaign, scenario_names(selection.scenarios), where)
     console.print(f"Replay  {replay}", soft_wrap=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.contracts import Diagnosis, DiagnosisError, EngineFailure
 from lab.engines import COMMAND, REMOTE, check_engine
-from lab.engines.processes import NoAnswerError, neutral_environment, run_command
+from lab.engines.processes import NoAnswerError, neutral_environment, run_command, worker_environment
 from lab.engines.remote import post
 from lab.engines.worker_client import Worker
 
@@ -88,7 +88,7 @@ class EngineHost:
         if worker is None or not worker.alive:
             own = home / f"worker-{self._cases}"
             own.mkdir()
-            worker = self._workers[name] = Worker(name, own, neutral_environment(own))
+            worker = self._workers[name] = Worker(name, own, worker_environment(own))
         return worker
 
 

@@ -19,15 +19,17 @@ class NoAnswerError(Exception):
     """An engine gave no usable answer; the message is the reason shown with the failed case."""
 
 
-def neutral_environment(home: Path) -> dict[str, str]:
-    """This process's environment without what tells which run is on, and with this process's import path.
+def worker_environment(home: Path) -> dict[str, str]:
+    """A neutral environment with this process's import path, so that the plug-ins seen here can be imported there."""
+    path = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
+    return neutral_environment(home) | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
-    Keys and proxies that an engine needs stay. The import path makes the plug-ins seen here importable there.
-    """
+
+def neutral_environment(home: Path) -> dict[str, str]:
+    """This process's environment without what tells which run is on. Keys and proxies that an engine needs stay."""
     hidden = {"PWD", "OLDPWD", "_", "PYTEST_CURRENT_TEST"}
     kept = {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith("LAB_")}
-    path = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
-    return kept | {"PWD": str(home), "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    return kept | {"PWD": str(home)}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -19,6 +19,7 @@ Array = npt.NDArray[Any]
 MIN_INSIDE = 4
 MIN_BEFORE = 6
 LAGS = (1, 3, 6, 12)
+POINTS_MAX = 720
 WALK_BACK_SIGMAS = 2.5
 ABRUPT_WITHIN_S = 30.0
 ABRUPT_SHARE = 0.7
@@ -40,6 +41,12 @@ class Shift:
     @property
     def change(self) -> float:
         return self.observed - self.baseline
+
+
+def _averaged(values: Array, width: int) -> Array:
+    """Means of `width` neighbours; an incomplete rest at the end is left out."""
+    whole = len(values) // width * width
+    return np.asarray(values[:whole].reshape(-1, width).mean(axis=1))
 
 
 def _walk_back(values: Array, start: int, baseline: float, direction: float, sd: float) -> int:
@@ -83,6 +90,10 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     """
     known = np.flatnonzero(~np.isnan(series.values))
     values, times_s = series.values[known], series.times_s[known]
+    # Pairs of edges grow with the square: a long recording is scanned in averages of neighbouring intervals.
+    width = -(-len(values) // POINTS_MAX)
+    times_s = times_s[width - 1 :: width]
+    values = _averaged(values, width)
     n = len(values)
     if n < MIN_BEFORE + MIN_INSIDE:
         return None
@@ -97,7 +108,7 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     scaled = difference / np.sqrt(1 / inside + 1 / outside)
     best = int(np.argmax(np.abs(scaled)))
     start, end = int(starts[best]), int(ends[best])
-    step_s = float(np.median(np.diff(series.times_s)))
+    step_s = float(np.median(np.diff(series.times_s))) * width
     baseline, level = float((sums[-1] - total[best]) / outside[best]), float(total[best] / inside[best])
     residual = values - baseline
     residual[start:end] -= level - baseline

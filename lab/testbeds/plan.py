@@ -13,11 +13,12 @@ from lab.contracts import TrueDecoy, TrueFault, Truth
 from lab.errors import UserError, nearest
 from lab.faults import FaultType, Witness, fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
+from lab.scenario.timeline import moments
 from lab.testbeds.elements import check_element
 from lab.topology import System
 
 if TYPE_CHECKING:
-    from lab.scenario import DecoyUse, FaultUse, LoadedScenario, Scenario
+    from lab.scenario import FaultUse, LoadedScenario, Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,17 @@ class PlanTestbed(Testbed):
         """Remembers the value."""
         check_element(self.system, lever, element, LEVERS)
         if lever == "table.column" and value and value["change"] != "add":
-            self._check_column(element.rpartition(".")[2])
+            self._check_column(element.rpartition(".")[2], value)
         self._values[lever, element] = value
 
-    def _check_column(self, column: str) -> None:
+    def _check_column(self, column: str, change: Value) -> None:
         from lab.worlds.base import feature_columns
 
         columns = feature_columns(self.system)
         if columns and column not in columns:
             raise UserError(f"the feature table has no column {column!r}; {nearest(column, columns)}")
+        if change["change"] == "rename" and change["to"] in columns:
+            raise UserError(f"rename to {change['to']!r}, which is another column of the table")
 
     def act(self, act: str, element: str, value: Value) -> None:
         """Writes the act down."""
@@ -115,24 +118,17 @@ def plan(loaded: LoadedScenario) -> Plan:
     """The dry run of a scenario: nothing is started, nothing is changed."""
     testbed = PlanTestbed(loaded.system)
     scenario = loaded.scenario
-    uses: tuple[FaultUse | DecoyUse, ...] = (*scenario.faults, *scenario.decoys)
-    ends = [_end_s(use, scenario) for use in uses]
-    # At one instant what ends is reverted before what begins is pulled: two windows may touch on one lever.
-    moments = [(end, 0, i) for i, end in enumerate(ends)] + [(use.at_s, 1, i) for i, use in enumerate(uses)]
-    stacks = [ExitStack() for _ in uses]
-    for at_s, begins, i in sorted(moments):
-        testbed.now_s = at_s
-        if begins:
-            use = uses[i]
-            stacks[i].enter_context(fault_type(use.type).inject(testbed, use.target, use.parameters))
+    held: dict[str, ExitStack] = {}
+    for moment in moments(scenario):
+        use = moment.use
+        testbed.now_s = moment.at_s
+        if moment.begins:
+            held[use.id] = ExitStack()
+            held[use.id].enter_context(fault_type(use.type).inject(testbed, use.target, use.parameters))
         else:
-            stacks[i].close()
+            held[use.id].close()
     witnesses = {use.id: _witnesses(use) for use in scenario.faults}
     return Plan(tuple(testbed.acts), _truth(scenario), witnesses)
-
-
-def _end_s(use: FaultUse | DecoyUse, scenario: Scenario) -> float:
-    return scenario.duration_s if use.for_s is None else use.at_s + use.for_s
 
 
 def _truth(scenario: Scenario) -> Truth:

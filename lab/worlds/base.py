@@ -64,8 +64,8 @@ class World(Protocol):
     def event_counts(self, edges_ns: Any) -> list[tuple[str, str, str, Any]]:
         """What users did by interval: (component, metric, attribute, count per interval between the edges)."""
 
-    def tables(self) -> dict[str, dict[str, Any]]:
-        """Recording tables of the content (features, predictions) as columns; `request` instead of a trace id."""
+    def tables(self, end_ns: int) -> dict[str, dict[str, Any]]:
+        """Recording tables of the content (features, predictions) up to the end; `request` instead of a trace id."""
 
     def reference(self) -> dict[str, Any]:
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from lab.levers import Testbed
 from lab.recording.observed import Observed
-from lab.testbeds.sim import SimTestbed, control
+from lab.testbeds.sim import SimTestbed
 from lab.testbeds.sim.state import to_ns
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
@@ -38,8 +38,13 @@ def pulled(folder: Path, pull: Callable[[Testbed], AbstractContextManager[None]]
     testbed = SimTestbed(scenario(folder, duration_s=90), 1)
     if pull is not None:
         env, start_s = testbed._env, testbed.system.warmup_s
-        held = control.hold_fault(env, lambda: pull(testbed), to_ns(start_s + FROM_S), to_ns(UNTIL_S - FROM_S))
-        env.process(held)
+
+        def hold() -> Iterator[Any]:
+            yield env.timeout(to_ns(start_s + FROM_S))
+            with pull(testbed):
+                yield env.timeout(to_ns(UNTIL_S - FROM_S))
+
+        env.process(hold())
     return testbed.run()
 
 

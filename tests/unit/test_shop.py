@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.recording.observed import Observed
+from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.catalog import Catalog, make_catalog
 from lab.worlds.shop.features import (
     ITEM_FEATURES,
@@ -236,3 +237,14 @@ def test_good_and_bad_migrations_have_the_same_announcement(folder: Path) -> Non
     bad = observed(folder, {**FAULTS["schema-corruption rescales"], **window})
     assert good.changes == bad.changes
     assert [change["time_s"] for change in good.changes] == [10.0, 70.0]
+
+
+def test_shoppers_of_a_closed_surge_do_not_go_on_browsing(tmp_path: Path) -> None:
+    surge = {"type": "traffic-surge", "target": "shoppers", "at": "20s", "for": "20s", "with": {"rate": "40/s"}}
+    loaded = scenario(tmp_path, duration_s=140, rate_per_s=20, decoys=[surge])
+    views = {}
+    for name, run in (("with", SimTestbed(loaded, 1)), ("without", SimTestbed(loaded, 1, without={"d1"}))):
+        frame = run.run().frame("features")
+        views[name] = frame[frame["time_s"] > 120]["feature.views_recent_count"].mean()
+    # 80 s after the surge its visits are half forgotten; had they gone on, the count would have tripled.
+    assert views["with"] < 1.6 * views["without"]

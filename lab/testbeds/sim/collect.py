@@ -66,7 +66,7 @@ def collect(
     columns = metrics.columns(sides, telemetry.samples, clicks, state, span_ns, streams)
     tables["metrics"] = arrow_table("metrics", columns)
     tables["logs"] = arrow_table("logs", logs.columns(recorder.logs, sides, state, ids, span_ns))
-    for name, content in (world.tables() if world is not None else {}).items():
+    for name, content in (world.tables(end_ns) if world is not None else {}).items():
         if content:
             request = content.pop("request")
             tables[name] = arrow_table(name, {"trace_id": ids.trace_array(request), **content})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import simpy
 
+from lab.scenario.timeline import Moment
 from lab.streams import Streams
 from lab.testbeds.sim.engine import RequestEngine
 from lab.testbeds.sim.levers import SimLevers
@@ -17,13 +17,11 @@ from lab.testbeds.sim.state import ComponentState, to_ns
 Process = Iterator[Any]
 
 
-def hold_fault(
-    env: simpy.Environment, context: Callable[[], AbstractContextManager[None]], at_ns: int, for_ns: int | None
-) -> Process:
-    """Enters the context at its time and leaves it `for_ns` later, or when the run ends."""
-    yield env.timeout(at_ns - env.now)
-    with context():
-        yield env.timeout(for_ns) if for_ns is not None else env.event()
+def follow(env: simpy.Environment, moments: Iterable[Moment], start_ns: int, act: Callable[[Moment], None]) -> Process:
+    """Lets faults and decoys begin and end in the order of the moments; `start_ns` is scenario second 0."""
+    for moment in moments:
+        yield env.timeout(start_ns + moment.at_ns - env.now)
+        act(moment)
 
 
 def run_job(

@@ -90,8 +90,8 @@ def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, r
     within_second = np.random.Generator(np.random.Philox(key=int(rng.integers(1 << 62))))
     end_s = start_s + sum(stage.for_s for stage in stages)
     edges = np.arange(start_s, end_s, 1.0)
-    rates = np.repeat([s.rate_per_s for s in stages], [max(1, round(s.for_s)) for s in stages])[: len(edges)]
-    rates = np.pad(rates, (0, len(edges) - len(rates)), mode="edge")
+    stage = np.searchsorted(np.cumsum([s.for_s for s in stages]), edges - start_s, side="right")
+    rates = np.array([s.rate_per_s for s in stages])[np.minimum(stage, len(stages) - 1)]
     periods, phases = rng.uniform(40, 200, 3), rng.uniform(0, 2 * np.pi, 3)
     waves = np.sin(2 * np.pi * edges[:, None] / periods + phases).sum(axis=1)
     intensity = rates * np.clip(1 + wobble * waves * np.sqrt(2 / 3), 0.1, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import simpy
@@ -12,7 +12,8 @@ from lab.faults import fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
-from lab.scenario.model import DecoyUse, FaultUse, Stage
+from lab.scenario.model import Stage
+from lab.scenario.timeline import Moment, moments
 from lab.streams import Streams
 from lab.testbeds.elements import check_element
 from lab.testbeds.sim import control
@@ -47,7 +48,7 @@ class SimTestbed(Testbed):
         self._changes: list[dict[str, Any]] = []
         self._sources: list[Source] = []
         self._contexts = ExitStack()
-        self._processes: list[simpy.Process] = []
+        self._held: dict[str, ExitStack] = {}
         context = WorldContext(
             self.system,
             self._streams,
@@ -106,10 +107,6 @@ class SimTestbed(Testbed):
             self._world.finish(self._end_ns)
         return collect(self._telemetry, self._recorder, self._sources, self._changes, self._span_ns(), self._streams)
 
-    def lever_values(self, pairs: list[tuple[str, str]]) -> list[Value]:
-        """Present values of several levers, for checking that everything is back."""
-        return [self.read(lever, element) for lever, element in pairs]
-
     def _span_ns(self) -> tuple[int, int]:
         return self._start_ns, min(self._end_ns, self._env.now) if self.stopped_because else self._end_ns
 
@@ -144,30 +141,21 @@ class SimTestbed(Testbed):
         )
         self._open_load("warmup", warmup, 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
-        uses: list[FaultUse | DecoyUse] = [*self.scenario.decoys, *self.scenario.faults]
-        for use in uses:
-            if use.id not in self._without:
-                self._schedule_use(use)
+        uses = [moment for moment in moments(self.scenario) if moment.use.id not in self._without]
+        env.process(control.follow(env, uses, self._start_ns, self._act))
 
-    def _schedule_use(self, use: FaultUse | DecoyUse) -> None:
-        kind = fault_type(use.type)
-        at_ns = self._start_ns + to_ns(use.at_s)
-        for_ns = None if use.for_s is None else to_ns(use.for_s)
-
-        @contextmanager
-        def context() -> Any:
-            began = self.now_s
+    def _act(self, moment: Moment) -> None:
+        """A fault or decoy begins or ends."""
+        use = moment.use
+        if moment.begins:
             # Held in one stack too, so that an abort or an interrupt reverts what is still in.
-            with ExitStack() as held:
-                held.enter_context(kind.inject(self, use.target, use.parameters))
-                self._contexts.callback(held.close)
-                self.windows[use.id] = (began, self.scenario.duration_s)
-                yield
-            self.windows[use.id] = (began, self.now_s)
-
-        # Referenced until the end: SimPy does not hold a process that waits for an event nobody will trigger,
-        # and the garbage collector would then leave its context at any time.
-        self._processes.append(self._env.process(control.hold_fault(self._env, context, at_ns, for_ns)))
+            held = self._held[use.id] = ExitStack()
+            self._contexts.callback(held.close)
+            self.windows[use.id] = (self.now_s, self.scenario.duration_s)
+            held.enter_context(fault_type(use.type).inject(self, use.target, use.parameters))
+        else:
+            self._held[use.id].close()
+            self.windows[use.id] = (self.windows[use.id][0], self.now_s)
 
     def _revert_all(self) -> None:
         # What the system says while the lab tidies up is no part of the scenario.

@@ -22,6 +22,8 @@ MAX_TIME_SCALE = 60.0
 MIN_INTERVAL_REAL_S = 0.5
 MIN_INTERVALS = 6
 SIGMAS = 4.0
+MIN_RATE_PER_SCENARIO_S = {"feature_drift_psi": 7.0, "model_auc_deficit": 6.0}
+"""Content signals need so many rows per window (100 in 15 s for drift, 20 clicks in 30 s for re-scoring) to exist."""
 
 
 def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
@@ -58,6 +60,7 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
     if not 0 < time_scale <= MAX_TIME_SCALE:
         return [Problem(f"time scale {time_scale:g}", expected=f"more than 0 and at most {MAX_TIME_SCALE:g}")]
     problems = []
+    witnesses = plan(loaded).witnesses
     interval_s = loaded.system.scrape_interval_s
     if interval_s / time_scale < MIN_INTERVAL_REAL_S:
         allowed = interval_s / MIN_INTERVAL_REAL_S
@@ -67,10 +70,15 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
             text = f"fault {use.id!r} lasts {use.for_s:g} s: fewer than {MIN_INTERVALS} scrape intervals"
             problems.append(Problem(text, str(loaded.path), expected=f"at least {MIN_INTERVALS * interval_s:g} s"))
         rate_per_s = min(stage.rate_per_s for stage in loaded.scenario.load.stages)
-        witnesses = [w for w in plan(loaded).witnesses[use.id] if CATALOGUE[w.signal].unit == "ratio"]
-        if not witnesses or any(CATALOGUE[w.signal].unit != "ratio" for w in plan(loaded).witnesses[use.id]):
+        declared = witnesses[use.id]
+        for witness in declared:
+            least_per_s = MIN_RATE_PER_SCENARIO_S.get(witness.signal, 0.0)
+            if rate_per_s / time_scale < least_per_s:
+                text = f"{witness.signal}, by which {use.id!r} shows, needs {least_per_s:g} requests a scenario second"
+                problems.append(_too_fast(loaded, text, math.floor(rate_per_s / least_per_s * 10) / 10))
+        if any(CATALOGUE[w.signal].unit != "ratio" for w in declared):
             continue
-        least = max(w.at_least for w in witnesses)
+        least = max(w.at_least for w in declared)
         # A share near 0 counted n times has a standard error of at most sqrt(least / n).
         needed = SIGMAS**2 / least
         requests = rate_per_s * use.for_s / time_scale

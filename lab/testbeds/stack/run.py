@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, write_run
 from lab.runner import COMPLETE, check_steady_state, meta, rounded, run_directory_name
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+from lab.scenario.timeline import moments
 from lab.signals import SignalTable, compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.stack.feasible import check_feasible
@@ -33,20 +34,13 @@ COLLECTOR_PORT = 4318
 LEAD_S = 4.0
 SETTLE_S = 3.0
 POLL_S = 0.05
+LATE_SHARE_MAX = 0.2
 
 Progress = Callable[[str, float], None]
 
 
 class _StoppedError(Exception):
     """A stop condition held; the run ends here."""
-
-
-@dataclass(frozen=True)
-class _Event:
-    at_s: float
-    order: int
-    use: FaultUse | DecoyUse
-    begins: bool
 
 
 def run_scenario(
@@ -69,8 +63,10 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
     """The stack, up and for this lab alone; taken down afterwards if it was brought up here and is not to be kept."""
     with exclusive(session.state):
         (progress or _silent)("bringing the stack up", 0.0)
-        brought_up = session.up(build=options.build, load_workers=options.load_workers)
+        was_there = bool(session.compose.containers())
+        brought_up = not was_there
         try:
+            brought_up |= session.up(build=options.build, load_workers=options.load_workers)
             yield
         finally:
             if brought_up and not options.keep:
@@ -94,6 +90,7 @@ class _Run:
         self._restarted: set[str] = set()
         self._started: dict[str, str] = {}
         self._stopped = ""
+        self._late_sends_count = 0
         self._watch = StopWatch(
             loaded.scenario.safety.stop_when, lambda: session.compose.url("collector", COLLECTOR_PORT)
         )
@@ -113,8 +110,11 @@ class _Run:
         check_steady_state(loaded, observed)
         truth = Truth(tuple(self._true_faults(observed)), self._decoys())
         status = self._status()
-        path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack")
-        content = meta(loaded, self._seed, status, "stack") | {"time_scale": self._options.time_scale}
+        path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
+        content = meta(loaded, self._seed, status, "stack") | {
+            "time_scale": self._options.time_scale,
+            "late_sends_count": self._late_sends_count,
+        }
         return write_run(path, observed, truth, {}, session.testbed.entries, content)
 
     def _start(self) -> Any:
@@ -122,6 +122,9 @@ class _Run:
         from services.common.run import Run
 
         session, scenario, scale = self._session, self._loaded.scenario, self._options.time_scale
+        # What was put back of an earlier run is no part of this one.
+        session.testbed.changes_log.clear()
+        session.testbed.entries.clear()
         warmup_s = self._loaded.system.warmup_s
         session.time_scale = scale
         session.start_unix_s = time.time() + LEAD_S + warmup_s / scale
@@ -139,7 +142,9 @@ class _Run:
         """Injects and reverts on schedule until the end; leaving by an exception reverts what is still in."""
         scenario = self._loaded.scenario
         self._started = self._session.compose.started_at()
-        for event in _events(scenario.faults, scenario.decoys, scenario.duration_s):
+        for event in moments(scenario):
+            if not event.begins and event.at_s >= scenario.duration_s:
+                continue  # what lasts until the end is reverted after it
             self._wait_until(event.at_s)
             if event.begins:
                 context = ExitStack()
@@ -157,7 +162,9 @@ class _Run:
     def _note_restarts(self) -> None:
         """A container that restarted in the middle has lost what was done to it."""
         now = self._session.compose.started_at()
-        self._restarted |= {name for name, started in self._started.items() if now.get(name) != started}
+        stopped = {e["element"] for e in self._session.testbed.entries if e["lever"] == "component.stop"}
+        known = {name: at for name, at in self._started.items() if name not in stopped}
+        self._restarted |= {name for name, started in known.items() if now.get(name) != started}
 
     @contextmanager
     def _window(self, use: FaultUse | DecoyUse) -> Iterator[None]:
@@ -189,6 +196,7 @@ class _Run:
         with tempfile.TemporaryDirectory(prefix="lab-stack-") as directory:
             for name in KINDS:
                 download(f"{collector}/files/{name}.jsonl", Path(directory) / f"{name}.jsonl")
+            self._late_sends_count = _count_late(Path(directory) / "logs.jsonl")
             changes = self._session.testbed.changes_log
             observed: Observed = assemble(
                 Path(directory), run, self._loaded.system, versions=self._session.versions, changes=changes,
@@ -219,6 +227,9 @@ class _Run:
     def _status(self) -> str:
         if self._stopped:
             return f"stopped: {self._stopped}"
+        planned = self._loaded.scenario.load.requests / self._options.time_scale
+        if self._late_sends_count > LATE_SHARE_MAX * planned:
+            return f"load was late: {self._late_sends_count} of about {planned:.0f} requests"
         if self._restarted:
             return f"target restarted: {', '.join(sorted(self._restarted))}"
         if self._session.testbed.lapsed:
@@ -226,12 +237,7 @@ class _Run:
         return COMPLETE
 
 
-def _events(faults: tuple[FaultUse, ...], decoys: tuple[DecoyUse, ...], duration_s: float) -> list[_Event]:
-    """Begins and ends in time order; at one instant, ends come before begins."""
-    events = []
-    uses: list[FaultUse | DecoyUse] = [*decoys, *faults]
-    for use in uses:
-        events.append(_Event(use.at_s, 1, use, begins=True))
-        if use.for_s is not None and use.at_s + use.for_s < duration_s:
-            events.append(_Event(use.at_s + use.for_s, 0, use, begins=False))
-    return sorted(events, key=lambda event: (event.at_s, event.order))
+def _count_late(logs: Path) -> int:
+    """Requests that the load sent later than they were due."""
+    with logs.open(encoding="utf-8") as lines:
+        return sum('"event":"late_send"' in line for line in lines)

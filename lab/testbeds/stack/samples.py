@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -48,6 +47,8 @@ class ContainerSampler:
     def _follow(self, name: str, container: Any) -> None:
         """Turns the engine's stream of counters (about one a second) into values at interval ends."""
         before: tuple[float, dict[str, Any]] | None = None
+        from urllib3.exceptions import HTTPError
+
         try:
             for stats in container.stats(stream=True, decode=True):
                 now_s = self._now_s()
@@ -57,8 +58,13 @@ class ContainerSampler:
                     if before is not None:
                         self._add(name, before, (now_s, stats))
                     before = (now_s, stats)
-        except Exception:  # the container went away: a gap in the samples, as a failed scrape is
-            time.sleep(0)
+        except (
+            OSError,
+            HTTPError,
+            ValueError,
+            KeyError,
+        ):  # the container went away: a gap in the samples, as a failed scrape is
+            return
 
     def _add(self, name: str, before: tuple[float, dict[str, Any]], after: tuple[float, dict[str, Any]]) -> None:
         old, new = before[1]["cpu_stats"], after[1]["cpu_stats"]

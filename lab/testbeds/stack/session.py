@@ -79,7 +79,7 @@ class Session:
         `anew` asks compose in any case, so that changed images and settings take effect.
         """
         self._refuse_foreign()
-        if not anew and self.compose.containers() and self.compose.is_healthy():
+        if not anew and self.compose.containers() and self.compose.is_healthy() and self._has_workers(load_workers):
             return False
         environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
         with exclusive(self.state):
@@ -91,6 +91,11 @@ class Session:
             self.compose.await_health(tick=tick)
             self.recover()
         return True
+
+    def _has_workers(self, count: int) -> bool:
+        """Whether the load runs with so many workers."""
+        command = self.compose.container("load").attrs["Config"]["Cmd"]
+        return "--processes" in command and command[command.index("--processes") + 1] == str(count)
 
     def _refuse_foreign(self) -> None:
         """Another checkout's stack under the same project name has other passwords and other code."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lab.worlds.base import WorldContext
 from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES
-from lab.worlds.shop.requests import FROM_CACHE, FROM_TABLE, ShopRequests
+from lab.worlds.shop.requests import FROM_CACHE, ShopRequests
 from lab.worlds.shop.training import Model
 
 NS = 1_000_000_000
@@ -58,6 +58,3 @@ def files(versions: list[Model], table: str) -> dict[str, Any]:
     columns |= {f"input.{n}": first.sample_inputs[:, i].astype(np.float32) for i, n in enumerate(INPUT_NAMES)}
     columns["outcome"] = first.sample_clicked
     return {"contract.json": contract, "registry.json": registry, "training_sample.parquet": pa.table(columns)}
-
-
-assert FROM_TABLE == 2

@@ -19,7 +19,7 @@ from lab.worlds.shop import reference
 from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import make_catalog
-from lab.worlds.shop.features import INDEX, USER_FEATURES
+from lab.worlds.shop.features import INDEX
 from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
@@ -163,8 +163,9 @@ class ShopWorld:
         self.aggregate.decay((now_ns - self._aggregated_ns) / NS)
         self._aggregated_ns = now_ns
         start_ns = self._context.start_ns
-        for _, data in self.requests:
-            until = int(np.searchsorted(data.times_ns, now_ns))
+        for source, data in self.requests:
+            # Only those who came: a stream that was closed has arrivals left that never happen.
+            until = min(int(np.searchsorted(data.times_ns, now_ns)), source.position)
             new = slice(data.browsed_until, until)
             data.browsed_until = until
             times_s = (data.times_ns[new] - start_ns) / NS
@@ -282,10 +283,10 @@ class ShopWorld:
     def finish(self, now_ns: int) -> None:
         self.settle()
 
-    def tables(self) -> dict[str, dict[str, Any]]:
+    def tables(self, end_ns: int) -> dict[str, dict[str, Any]]:
         return {
             "features": reference.served_features(self.requests, self._context, self._cache_name, self._table_name),
-            "predictions": self.shown.table(self._context.end_ns, self._model_name),
+            "predictions": self.shown.table(end_ns, self._model_name),
         }
 
     def event_counts(self, edges_ns: Any) -> list[tuple[str, str, str, Any]]:
@@ -315,6 +316,3 @@ def _roles(context: WorldContext) -> dict[str, str]:
         for step in component.steps
         if step.operation
     }
-
-
-assert len(USER_FEATURES) == len(INDEX)
