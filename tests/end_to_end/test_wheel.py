@@ -27,7 +27,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lab(installed: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    # Options of other tests' commands, which the command line leaves in the environment, are not meant for this one.
+    kept = {name: value for name, value in os.environ.items() if name != "LAB_DEBUG"}
+    environment = {**kept, "PYTHONPATH": str(installed)}
     command = [sys.executable, "-P", "-m", "lab", *words]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
