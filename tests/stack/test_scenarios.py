@@ -16,7 +16,7 @@ from lab.parity import compare
 from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
 from lab.runner import run_scenario as run_on_sim
-from lab.scenario import load_scenario
+from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import load_signals
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.run import run_scenario as run_on_stack
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.stack
 SEED = 21
 TIME_SCALE = 5.0
 HEALED_WITHIN_REAL_S = 10.0
+LATE_SHARE_MAX = 0.005
 CONTROL = "control-quiet"
 SCENARIOS = (
     "column-retyped-mild",
@@ -47,6 +48,14 @@ class Pair:
     on_stack: Assessment
 
 
+def run_undisturbed(loaded: LoadedScenario, root: Path) -> RunDirectory:
+    """A run on the stack; once more when the machine was so busy that requests went out late, which proves nothing."""
+    options = StackOptions(TIME_SCALE, keep=True, build=False)
+    run = run_on_stack(loaded, SEED, root, options)
+    planned = loaded.scenario.load.requests / TIME_SCALE
+    return run if run.meta["late_sends_count"] < LATE_SHARE_MAX * planned else run_on_stack(loaded, SEED, root, options)
+
+
 @pytest.fixture(scope="module")
 def pairs(stack: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
     """All scenarios, one after the other: the stack is one, and time on it is real."""
@@ -55,7 +64,7 @@ def pairs(stack: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     with EngineHost() as host:
         for name in SCENARIOS:
             loaded = load_scenario(f"recommender/{name}")
-            on_stack = run_on_stack(loaded, SEED, root, StackOptions(TIME_SCALE, keep=True, build=False))
+            on_stack = run_undisturbed(loaded, root)
             on_sim = run_on_sim(loaded, SEED, root)
             assess(on_sim, "rules", host)
             made[name] = Pair(on_sim, on_stack, assess(on_stack, "rules", host))
