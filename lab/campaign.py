@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lab.assess import Assessment, assess
 from lab.contracts import Outcome
 from lab.errors import ExitCode, LabError, RunAbortedError, worst
+from lab.recording.rundir import COMPLETE
 from lab.statistics import CaseId, RateSummary, Score, summarise
 from lab.suite import METRICS, Threshold
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from lab.runner import Progress
     from lab.scenario import LoadedScenario
     from lab.testbeds.stack.options import StackOptions
-
-COMPLETE = "complete"
-"""The status of a run that may be graded."""
 
 _GRADERS: Mapping[str, tuple[str, bool]] = {
     "culprit_top1": ("culprit", False),

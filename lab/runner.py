@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lab import __version__
-from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.contracts import Truth
 from lab.errors import RunAbortedError
-from lab.faults import fault_type
 from lab.recording.observed import Observed
-from lab.recording.rundir import RunDirectory, write_run
+from lab.recording.rundir import COMPLETE, RunDirectory, write_run
 from lab.recording.slis import sli_series
-from lab.scenario import FaultUse, LoadedScenario, shipped_names
+from lab.scenario import LoadedScenario, shipped_names
 from lab.scenario.load import SUFFIX
-from lab.signals import SignalTable, compute_signals
+from lab.signals import compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
+from lab.truth import true_decoys, true_fault
 from lab.witness import effects, testify
 
 Progress = Callable[[str, float], None]
 """progress(what, share of this scenario's work done)"""
-
-COMPLETE = "complete"
 
 
 def scenario_reference(loaded: LoadedScenario) -> str:
@@ -64,38 +61,19 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
         twin = SimTestbed(loaded, seed, without={use.id}).run(part(number, f"twin without {use.id}"))
         control = twin if len(scenario.faults) == 1 else control
         at_s, until_s = testbed.windows.get(use.id, (use.at_s, use.at_s))
-        true, moved = _true_fault(use, loaded, signals, compute_signals(twin), at_s, until_s)
-        faults.append(true)
-        true_effects[use.id] = moved
+        without = compute_signals(twin)
+        said = testify(plan(loaded).witnesses[use.id], signals, without, at_s, until_s)
+        faults.append(true_fault(use, (at_s, until_s), said))
+        true_effects[use.id] = effects(signals, without, at_s, until_s)
     if scenario.decoys:
         if len(scenario.faults) > 1:
             control = SimTestbed(loaded, seed, without={use.id for use in scenario.faults}).run()
         _check_decoys(loaded, control)
-    decoys = tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in scenario.decoys)
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
     content = meta(loaded, seed, status, "sim")
     path = root / scenario.name / run_directory_name(loaded, seed, "sim")
-    return write_run(path, observed, Truth(tuple(faults), decoys), true_effects, testbed.journal_entries, content)
-
-
-def _true_fault(
-    use: FaultUse, loaded: LoadedScenario, signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
-) -> tuple[TrueFault, list[dict[str, Any]]]:
-    kind = fault_type(use.type)
-    assert kind.boundary is not None
-    said = testify(plan(loaded).witnesses[use.id], signals, twin, at_s, until_s)
-    first = [w.first_s for w in said if w.first_s is not None]
-    parameters = json.loads(json.dumps(dict(use.parameters), default=str))
-    true = TrueFault(
-        use.id, use.type, use.target, str(kind.boundary), at_s, until_s, min(first, default=None), parameters,
-        tuple(rounded(asdict(w)) for w in said),
-    )  # fmt: skip
-    return true, effects(signals, twin, at_s, until_s)
-
-
-def rounded(data: dict[str, Any]) -> dict[str, Any]:
-    """Numbers to six significant digits, as they are worth keeping."""
-    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in data.items()}
+    truth = Truth(tuple(faults), true_decoys(scenario))
+    return write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
 
 
 def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:

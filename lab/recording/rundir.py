@@ -17,6 +17,8 @@ from lab.errors import Problem, UserError
 from lab.recording.observed import Observed
 
 RUN_FILE = "run.json"
+COMPLETE = "complete"
+"""The status of a run that may be graded."""
 
 
 @dataclass(frozen=True)

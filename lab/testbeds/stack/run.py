@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.contracts import TrueFault, Truth
 from lab.faults import fault_type
 from lab.recording.observed import Observed
-from lab.recording.rundir import RunDirectory, write_run
-from lab.runner import COMPLETE, check_steady_state, meta, rounded, run_directory_name
+from lab.recording.rundir import COMPLETE, RunDirectory, write_run
+from lab.runner import check_steady_state, meta, run_directory_name
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.timeline import moments
-from lab.signals import SignalTable, compute_signals
+from lab.signals import compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call, download
@@ -28,6 +26,7 @@ from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import StopWatch
 from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
+from lab.truth import true_decoys, true_fault
 from lab.witness import testify_alone
 
 COLLECTOR_PORT = 4318
@@ -108,7 +107,7 @@ class _Run:
             self._drive(held)
         observed = self._collect(run, sampler)
         check_steady_state(loaded, observed)
-        truth = Truth(tuple(self._true_faults(observed)), self._decoys())
+        truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario))
         status = self._status()
         path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
         content = meta(loaded, self._seed, status, "stack") | {
@@ -208,21 +207,8 @@ class _Run:
         signals = compute_signals(observed)
         witnesses = plan(self._loaded).witnesses
         for use in self._loaded.scenario.faults:
-            yield self._true_fault(use, signals, witnesses[use.id])
-
-    def _true_fault(self, use: FaultUse, signals: SignalTable, witnesses: Any) -> TrueFault:
-        kind = fault_type(use.type)
-        at_s, until_s = self._windows.get(use.id, (use.at_s, use.at_s))
-        said = testify_alone(witnesses, signals, at_s, until_s)
-        first = [w.first_s for w in said if w.first_s is not None]
-        parameters = json.loads(json.dumps(dict(use.parameters), default=str))
-        return TrueFault(
-            use.id, use.type, use.target, str(kind.boundary), at_s, until_s, min(first, default=None), parameters,
-            tuple(rounded(asdict(w)) for w in said),
-        )  # fmt: skip
-
-    def _decoys(self) -> tuple[TrueDecoy, ...]:
-        return tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in self._loaded.scenario.decoys)
+            window = self._windows.get(use.id, (use.at_s, use.at_s))
+            yield true_fault(use, window, testify_alone(witnesses[use.id], signals, *window))
 
     def _status(self) -> str:
         if self._stopped:
