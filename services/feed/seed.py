@@ -25,7 +25,8 @@ async def seed(connection: Connection, catalog: Catalog, aggregate: InterestAggr
     items = {name: values.tolist() for name, values in catalog.items.items()}
     item_rows = zip(range(len(catalog.popularity)), *items.values(), catalog.popularity.tolist(), strict=True)
     async with connection.transaction():
-        await connection.execute("TRUNCATE users_base, items, events, feed_state, feed_watermark RESTART IDENTITY")
+        # Locked in the order in which a run of the job locks them: one that is under way is waited for, not met.
+        await connection.execute("TRUNCATE events, feed_watermark, feed_state, users_base, items RESTART IDENTITY")
         await connection.execute("INSERT INTO feed_watermark VALUES (%s)", (now,))
         await _copy(connection, f"users_base (user_id, {', '.join(NAMES)})", _user_rows(catalog, aggregate))
         await _copy(connection, f"items (item_id, {', '.join(items)}, popularity_ratio)", item_rows)

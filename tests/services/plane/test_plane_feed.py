@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from services.cache.policy import library
 from services.common.run import Run
 
+WORLD_SEED = 11  # of the recommender
 COLUMNS = "SELECT interest_beauty_ratio, updated_at FROM users WHERE user_id = 41"
 
 
@@ -54,6 +57,31 @@ def test_a_frozen_feed_leaves_rows_as_they_are_until_its_lease_ends(stack: Any, 
     assert stack.db.run(COLUMNS) == before
     assert eventually(lambda: stack.db.run(COLUMNS) != before)
     assert call("PUT", stack.url("feed", "/control/delay"), {"seconds": -1})[0] == 400
+
+
+def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, call: Any) -> None:
+    from lab.worlds.shop.catalog import make_catalog
+    from services.feed import tables
+
+    def start_run() -> tuple[int, Any]:
+        return call("POST", stack.url("feed", "/runs"), run.to_json())
+
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    async def met() -> tuple[int, Any]:
+        connection = await tables.Connection.connect(stack.db.conninfo)
+        async with connection, connection.transaction():
+            await tables.take_events(connection, "")
+            aggregate, _ = await tables.read_state(connection, make_catalog(WORLD_SEED), "")
+            started = asyncio.create_task(asyncio.to_thread(start_run))
+            assert await asyncio.to_thread(eventually, lambda: stack.db.run(waiting) != [(0,)])
+            await tables.write_columns(connection, aggregate, datetime.now(UTC), "")
+        return await started
+
+    assert call("PUT", stack.url("feed", "/control/freeze"), {"frozen": True, "lease_s": 10})[0] == 200
+    status, answer = asyncio.run(met())
+    assert call("PUT", stack.url("feed", "/control/freeze"), {"frozen": False})[0] == 200
+    assert status == 200, answer
 
 
 def test_a_renamed_column_does_not_stop_the_feed(stack: Any, run: Run, call: Any) -> None:
