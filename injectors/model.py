@@ -14,7 +14,11 @@ from lab.units import Ratio
     "model-regression",
     boundary=Boundary.MODEL,
     target="model",
-    witnesses=(Witness("model_auc_deficit", "{target}", 0.03), Witness("click_through_ratio", "*", 0.004)),
+    witnesses=(
+        Witness("model_auc_deficit", "{target}", 0.03),
+        Witness("calibration_ratio", "{target}", 0.3),
+        Witness("click_through_ratio", "*", 0.004),
+    ),
     recovery_s=30,
 )
 def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) -> Iterator[None]:

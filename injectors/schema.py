@@ -24,6 +24,7 @@ Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
     witnesses=(
         Witness("feature_violation_ratio", "{column}", 0.01),
         Witness("feature_drift_psi", "{column}", 0.1),
+        Witness("feature_out_of_range_ratio", "{column}", 0.03),
         Witness("feature_null_ratio", "{column}", 0.02),
     ),
     recovery_s=60,
@@ -42,10 +43,11 @@ def schema_corruption(
 ) -> Iterator[None]:
     """A column of a feature table is renamed, retyped, rescaled to another unit, or nulled.
 
-    `rename` (to a new name) and `retype` to `text` (numbers with a decimal comma) crash the feature code;
-    `retype` to `integer` truncates silently; `rescale` multiplies by `factor` (euros to cents: 100) silently;
-    `null` empties the column. `fraction` is the share of the rows concerned (mild: 30%); a rename always
-    concerns all. `announced` writes the migration into the change log, worded like a harmless one.
+    `rename` (to a new name) and `retype` to `text` (numbers with a decimal comma) crash the feature code, save for
+    whole numbers, which still parse; `retype` to `integer` truncates silently; `rescale` multiplies by `factor`
+    (euros to cents: 100) silently; `null` empties the column. `fraction` is the share of the rows concerned (mild:
+    30%); a rename always concerns all. `announced` writes the migration into the change log, worded like a harmless
+    one.
     """
     _check_destination(change, to)
     details: dict[str, object] = {"fraction": fraction}

@@ -68,7 +68,8 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     if scenario.decoys:
         if len(scenario.faults) > 1:
             control = SimTestbed(loaded, seed, without={use.id for use in scenario.faults}).run()
-        _check_decoys(loaded, control)
+        plain = {fault.id for fault in scenario.faults} | {decoy.id for decoy in scenario.decoys}
+        _check_decoys(loaded, control, lambda: SimTestbed(loaded, seed, without=plain).run())
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
     content = meta(loaded, seed, status, "sim")
     path = root / scenario.name / run_directory_name(loaded, seed, "sim")
@@ -92,14 +93,16 @@ def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
             )
 
 
-def _check_decoys(loaded: LoadedScenario, control: Observed) -> None:
-    """Without the fault, nothing after the first decoy may break an SLO: a harmful decoy is no decoy."""
+def _check_decoys(loaded: LoadedScenario, control: Observed, run_plain: Callable[[], Observed]) -> None:
+    """Decoys alone may break no SLO that holds without them (`run_plain`): a harmful decoy is no decoy."""
     first_s = min(decoy.at_s for decoy in loaded.scenario.decoys)
-    for alert in control.alerts:
-        if alert["state"] == "firing" and alert["time_s"] >= first_s:
+    fired = [a for a in control.alerts if a["state"] == "firing" and a["time_s"] >= first_s]
+    anyway = {alert["slo"] for alert in run_plain().alerts if alert["state"] == "firing"} if fired else set()
+    for alert in fired:
+        if alert["slo"] not in anyway:
             raise RunAbortedError(
                 f"{loaded.scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:g} s without any "
-                "fault, so it is not benign. Make it milder, or lower the load."
+                "fault, so it is not benign. Make it milder."
             )
 
 

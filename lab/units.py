@@ -52,6 +52,8 @@ def rate_per_s(value: Any) -> float:
 
 def format_duration(seconds: float) -> str:
     """The shortest common way to write a duration; inverse of `duration_s` for values it produced."""
+    if seconds > 1 and abs(seconds - round(seconds)) > 1e-9:
+        return f"{round(seconds, 9):.14g}s"
     for unit, size in (("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
         if seconds >= size and abs(seconds / size - round(seconds / size)) < 1e-9:
             return f"{round(seconds / size)}{unit}"

@@ -6,6 +6,7 @@ means between a segment and the rest. It needs to know neither when something be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,16 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     start = _walk_back(values, start, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
     return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s)
+
+
+def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:
+    """The series without what it says within these windows (from, until; seconds)."""
+    if not windows:
+        return series
+    values = series.values.copy()
+    for from_s, until_s in windows:
+        values[(series.times_s > from_s) & (series.times_s <= until_s)] = np.nan
+    return Series(series.signal, series.subject, series.times_s, values)
 
 
 def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -> Shift | None:

@@ -27,30 +27,46 @@ def sli_series(metrics: pd.DataFrame, users: str, entry: str) -> pd.DataFrame:
             "latency_p95_s": wide.get("client.request.duration.p95", empty),
         }
     )
-    shown = metrics[metrics["metric"].isin(["recommendation.impression.count", "recommendation.click.count"])]
-    if len(shown):
-        counts = shown.pivot_table(index="time_s", columns="metric", values="value", observed=True)
-        interval_s = float(np.median(np.diff(counts.index))) if len(counts) > 1 else CLICK_WINDOW_S
-        rolling = counts.rolling(max(1, round(CLICK_WINDOW_S / interval_s)), min_periods=1).sum()
-        impressions = rolling["recommendation.impression.count"]
-        slis = slis.join(
-            (rolling["recommendation.click.count"] / impressions.where(impressions > 0)).rename("click_through_ratio"),
-            how="outer",
-        )
+    counts = _clicks(metrics)
+    if counts is not None:
+        slis = slis.join((counts["clicked"] / counts["shown"]).rename("click_through_ratio"), how="outer")
     return slis
 
 
-def alerts(slis: pd.DataFrame, system: System) -> list[dict[str, Any]]:
-    """Alert transitions in time order: an SLO fires once its condition held for `for`, and resolves when it ends."""
+def _clicks(metrics: pd.DataFrame) -> pd.DataFrame | None:
+    """Items `shown` (missing where none was) and `clicked` over the last CLICK_WINDOW_S; None without a recommender."""
+    mine = metrics[metrics["metric"].isin(["recommendation.impression.count", "recommendation.click.count"])]
+    if not len(mine):
+        return None
+    counts = mine.pivot_table(index="time_s", columns="metric", values="value", observed=True)
+    interval_s = float(np.median(np.diff(counts.index))) if len(counts) > 1 else CLICK_WINDOW_S
+    rolling = counts.rolling(max(1, round(CLICK_WINDOW_S / interval_s)), min_periods=1).sum()
+    impressions = rolling["recommendation.impression.count"]
+    return pd.DataFrame({"shown": impressions.where(impressions > 0), "clicked": rolling["recommendation.click.count"]})
+
+
+def alerts(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
+    """Alert transitions in time order: an SLO fires once its condition held for `for`, and resolves when it ends.
+
+    Click-through must miss its limit by a standard error of the share (binomial), so that nights do not page.
+    """
+    slis = sli_series(metrics, system.users, system.entry)
+    counts = _clicks(metrics)
+    margin = {}
+    if counts is not None:
+        share = (counts["clicked"] / counts["shown"]).clip(0, 1)  # a scrape may be missing of one of the two
+        margin["click_through_ratio"] = np.sqrt(share * (1 - share) / counts["shown"])
     found: list[dict[str, Any]] = []
     for slo in system.slos:
         if slo.sli not in slis:
             continue
         since: float | None = None
         firing = False
-        for time_s, value in slis[slo.sli].dropna().items():
+        known = slis[slo.sli].dropna()
+        toward = margin.get(slo.sli, 0.0 * known).reindex(known.index) * (-1 if slo.above is not None else 1)
+        for (time_s, value), doubt in zip(known.items(), toward, strict=True):
             at = float(str(time_s))
-            if slo.holds(value):
+            if slo.holds(value + doubt):
                 since = at if since is None else since
                 if not firing and at - since >= slo.for_s:
                     firing = True

@@ -72,6 +72,11 @@ CATALOGUE: Mapping[str, SignalSpec] = {
         "component",
         "AUC of the version serving at the start minus that of the serving one, re-scored on the same rows (30 s)",
     ),
+    "model_score_ratio": SignalSpec(
+        "1",
+        "component",
+        "mean score of the serving version over that of the version serving at the start, on the same rows",
+    ),
     "rescore_error": SignalSpec(
         "ratio", "component", "mean distance of logged scores from the registered model's on the same inputs"
     ),

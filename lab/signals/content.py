@@ -156,6 +156,7 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
     incumbent = version[0]
     first = score_with(registry[incumbent], inputs) if incumbent in registry else again
+    yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
     deficit = np.full(grid.count, np.nan)
     closed = ~np.isnan(outcome)
     starts = np.searchsorted(bins[closed], np.arange(grid.count + 1))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lab.recording.observed import Observed, arrow_table
-from lab.recording.slis import alerts, sli_series
+from lab.recording.slis import alerts
 from lab.streams import Streams
 from lab.testbeds.sim import metrics
 from lab.testbeds.sim.collect import describe
@@ -58,7 +58,7 @@ def assemble(
     within = [change for change in changes if 0 <= change["time_s"] <= run.duration_s]
     described = describe(system, run.duration_s)
     observed = Observed(described, tables, within, [], files(versions, roles["read_row"]))
-    observed.alerts = alerts(sli_series(observed.frame("metrics"), system.users, system.entry), system)
+    observed.alerts = alerts(observed.frame("metrics"), system)
     return observed
 
 

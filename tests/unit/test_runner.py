@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def test_a_decoy_that_breaks_an_objective_makes_the_scenario_invalid(tmp_path: P
     with pytest.raises(RunAbortedError, match="a decoy breaks the SLO"):
         run_scenario(loaded, 1, tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*/run.json"))
+
+
+def test_a_decoy_is_not_blamed_for_an_objective_that_breaks_without_it(tmp_path: Path) -> None:
+    tight = tmp_path / "tight.system.yaml"
+    shipped = (files("lab.systems") / "recommender.system.yaml").read_text(encoding="utf-8")
+    tight.write_text(shipped.replace("above: 150ms, for: 30s", "above: 1ms, for: 30s"), encoding="utf-8")
+    migration = {"type": "schema-migration", "target": "db", "at": "5s"}
+    loaded = scenario(tmp_path, system=str(tight), duration_s=90, rate_per_s=10, decoys=[migration])
+    assert run_scenario(loaded, 1, tmp_path / "runs").status == "complete"
 
 
 def test_a_run_whose_steady_state_does_not_hold_is_aborted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.recording.observed import Observed
+from lab.streams import Streams
 from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.catalog import Catalog, make_catalog
 from lab.worlds.shop.features import (
@@ -25,6 +26,7 @@ from lab.worlds.shop.features import (
     parse_row,
     parse_value,
 )
+from lab.worlds.shop.store import FeatureCache
 from lab.worlds.shop.training import Model, train
 from tests.sim_runs import DECOYS, FAULTS, observe, scenario
 
@@ -248,3 +250,14 @@ def test_shoppers_of_a_closed_surge_do_not_go_on_browsing(tmp_path: Path) -> Non
         views[name] = frame[frame["time_s"] > 120]["feature.views_recent_count"].mean()
     # 80 s after the surge its visits are half forgotten; had they gone on, the count would have tripled.
     assert views["with"] < 1.6 * views["without"]
+
+
+def test_freezing_brings_no_expired_entry_back_and_thawing_drops_what_was_frozen() -> None:
+    cache = FeatureCache(2, ttl_ns=100, streams=Streams(1))
+    cache.put(0, np.zeros(len(NAMES)), None, row_ns=0, now_ns=0)
+    cache.put(1, np.zeros(len(NAMES)), None, row_ns=0, now_ns=150)
+    cache.freeze({"fraction": 1.0}, 200)
+    assert [cache.key(user, 900) for user in (0, 1)] == [-1, 1]
+    cache.put(0, np.zeros(len(NAMES)), None, row_ns=900, now_ns=900)
+    cache.freeze(None, 950)
+    assert [cache.key(user, 951) for user in (0, 1)] == [-1, -1]

@@ -8,13 +8,17 @@ from typing import Any
 
 from lab.contracts import Diagnosis, Evidence, Finding, Verdict
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
-from lab.engines.shifts import Shift, contrast, is_abrupt, scan
+from lab.engines.shifts import Shift, contrast, is_abrupt, outside, scan
 from lab.recording.observed import Observed
 from lab.signals import SignalTable, compute_signals
 from lab.signals.catalogue import CATALOGUE
 
 Names = Mapping[str, str]
 
+Windows = tuple[tuple[float, float], ...]
+
+REPEATS_MAX = 3
+APART_S = 30.0
 CLEAR_Z = 30.0
 LASTING_S = 60.0
 
@@ -26,20 +30,32 @@ class Inference:
         self.observed = observed
         self.tree = tree
         self.signals: SignalTable = compute_signals(observed)
-        self._scans: dict[tuple[str, str], Shift | None] = {}
+        self._scans: dict[tuple[str, str, Windows], Shift | None] = {}
 
     def findings(self) -> list[Finding]:
-        """Every cause that holds, the most confident first; one finding per culprit and kind."""
-        found: dict[tuple[str, str], Finding] = {}
+        """Every cause that holds, the most confident first; one finding per culprit, kind and time."""
+        found: list[tuple[Finding, Shift]] = []
         for cause in self.tree.causes:
             for names in self._bindings(cause):
-                finding = self._try(cause, names)
-                if finding is None:
-                    continue
-                key = (finding.culprit, finding.kind)
-                if key not in found or found[key].confidence < finding.confidence:
-                    found[key] = finding
-        return sorted(found.values(), key=lambda f: (-f.confidence, f.culprit, f.kind))
+                found += self._times(cause, names)
+        found.sort(key=lambda f: (-f[0].confidence, f[0].culprit, f[0].kind, f[1].onset_s))
+        kept: list[tuple[Finding, Shift]] = []
+        for finding, window in found:
+            same = [w for f, w in kept if (f.culprit, f.kind) == (finding.culprit, finding.kind)]
+            if all(_apart(window, other) for other in same):
+                kept.append((finding, window))
+        return [finding for finding, _ in kept]
+
+    def _times(self, cause: Cause, names: Names) -> Iterator[tuple[Finding, Shift]]:
+        """A cause may hold more than once: it is looked for again in what lies outside of the windows found."""
+        known: Windows = ()
+        for _ in range(REPEATS_MAX):
+            window = self._first(cause.when[0], names, known)
+            finding = None if window is None else self._try(cause, names, window, known)
+            if window is None or finding is None:
+                return
+            yield finding, window
+            known += ((window.onset_s - APART_S, window.end_s + APART_S),)
 
     def _bindings(self, cause: Cause) -> Iterator[Names]:
         system = self.observed.system
@@ -52,6 +68,8 @@ class Inference:
                 yield {**common, "link": link, "caller": caller, "callee": callee}
         elif cause.each == "column":
             for feature in contract.get("features", []):
+                if cause.derived is not None and cause.derived != bool(feature.get("derived_from")):
+                    continue
                 yield {**common, "column": feature["name"]}
         else:
             kinds = {cause.each} if isinstance(cause.each, str) else set(cause.each)
@@ -59,17 +77,14 @@ class Inference:
                 if component["kind"] in kinds:
                     yield {**common, "component": name}
 
-    def _try(self, cause: Cause, names: Names) -> Finding | None:
-        first = self._first(cause.when[0], names)
-        if first is None:
-            return None
+    def _try(self, cause: Cause, names: Names, first: Shift, known: Windows) -> Finding | None:
         evidence = [first]
         for condition in cause.when[1:]:
-            held = self._holds(condition, names, first)
+            held = self._holds(condition, names, first, known)
             if held is None:
                 return None
             evidence += held
-        if any(self._holds(condition, names, first) is not None for condition in cause.unless):
+        if any(self._holds(condition, names, first, known) is not None for condition in cause.unless):
             return None
         return Finding(
             culprit=cause.culprit.format(**names),
@@ -78,45 +93,48 @@ class Inference:
             onset_s=max(0.0, round(first.onset_s, 3)),
             confidence=round(cause.confidence * _strength(first), 3),
             evidence=tuple(self._evidence(shift) for shift in evidence),
-            why=tuple(self._why(cause, names, first)),
+            why=tuple(self._why(cause, names, first, known)),
         )
 
-    def _first(self, condition: Condition, names: Names) -> Shift | None:
+    def _first(self, condition: Condition, names: Names, known: Windows = ()) -> Shift | None:
         """The scanned shift of a cause's leading condition (the strongest, where it offers several)."""
         if condition.any:
-            options = [shift for c in condition.any if (shift := self._first(c, names)) is not None]
+            options = [shift for c in condition.any if (shift := self._first(c, names, known)) is not None]
             return max(options, key=lambda s: abs(s.z), default=None)
         shifts = [
-            self._scan(condition.signal, subject) for subject in self._subjects(condition.signal, condition.of, names)
+            self._scan(condition.signal, subject, known)
+            for subject in self._subjects(condition.signal, condition.of, names)
         ]
         held = [shift for shift in shifts if shift is not None and self._moved(condition, shift)]
         return max(held, key=lambda s: abs(s.z), default=None)
 
-    def _holds(self, condition: Condition, names: Names, window: Shift) -> list[Shift] | None:
+    def _holds(self, condition: Condition, names: Names, window: Shift, known: Windows) -> list[Shift] | None:
         """Shifts that testify for a condition (none for a steady signal), or None where it does not hold."""
         if condition.any:
             for option in condition.any:
-                held = self._holds(option, names, window)
+                held = self._holds(option, names, window, known)
                 if held is not None:
                     return held
             return None
         subjects = self._subjects(condition.signal, condition.of, names)
-        look = self._scan if condition.anywhere else self._contrast_with(window)
+        look = self._scan if condition.anywhere else self._contrast_with(window, known)
         shifts = [shift for subject in subjects if (shift := look(condition.signal, subject))]
         moved = [shift for shift in shifts if self._moved(condition, shift)]
         if condition.steady:
             return None if moved else []
         return moved or None
 
-    def _why(self, cause: Cause, names: Names, window: Shift) -> Iterator[str]:
+    def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> Iterator[str]:
         """From the symptom to the cause, each sentence because of the next."""
         for because in (*self.tree.symptoms, *cause.because):
             if because.moved is None:
                 yield because.says.format(**names)
                 continue
             for subject in self._subjects(because.moved, because.of, names):
-                shift = self._contrast(because.moved, subject, window)
-                if shift is not None and abs(shift.z) >= because.z:
+                shift = self._contrast(because.moved, subject, window, known)
+                if shift is None or abs(shift.z) < because.z:
+                    continue
+                if because.only in (None, "rises" if shift.change > 0 else "falls"):
                     yield self._say(because, names, shift)
 
     def _say(self, because: Because, names: Names, shift: Shift) -> str:
@@ -135,21 +153,21 @@ class Inference:
             return [wanted]
         return [subject for subject in self.signals.subjects(signal) if fnmatchcase(subject, wanted)]
 
-    def _scan(self, signal: str, subject: str) -> Shift | None:
-        key = (signal, subject)
+    def _scan(self, signal: str, subject: str, known: Windows = ()) -> Shift | None:
+        key = (signal, subject, known)
         if key not in self._scans:
             series = self.signals.get(signal, subject)
-            self._scans[key] = None if series is None else scan(series, self.tree.noise.get(signal, 0.0))
+            noise = self.tree.noise.get(signal, 0.0)
+            self._scans[key] = None if series is None else scan(outside(series, known), noise)
         return self._scans[key]
 
-    def _contrast(self, signal: str, subject: str, window: Shift) -> Shift | None:
+    def _contrast(self, signal: str, subject: str, window: Shift, known: Windows) -> Shift | None:
         series = self.signals.get(signal, subject)
-        return (
-            None if series is None else contrast(series, window.onset_s, window.end_s, self.tree.noise.get(signal, 0.0))
-        )
+        noise = self.tree.noise.get(signal, 0.0)
+        return None if series is None else contrast(outside(series, known), window.onset_s, window.end_s, noise)
 
-    def _contrast_with(self, window: Shift) -> Callable[[str, str], Shift | None]:
-        return lambda signal, subject: self._contrast(signal, subject, window)
+    def _contrast_with(self, window: Shift, known: Windows) -> Callable[[str, str], Shift | None]:
+        return lambda signal, subject: self._contrast(signal, subject, window, known)
 
     def _moved(self, condition: Condition, shift: Shift) -> bool:
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
@@ -161,6 +179,11 @@ class Inference:
     @staticmethod
     def _evidence(shift: Shift) -> Evidence:
         return Evidence(shift.signal, shift.subject, round(shift.baseline, 6), round(shift.observed, 6))
+
+
+def _apart(one: Shift, other: Shift) -> bool:
+    """Whether two windows leave time between them: the same cause at two times."""
+    return max(one.onset_s, other.onset_s) >= min(one.end_s, other.end_s) + APART_S
 
 
 def _strength(shift: Shift) -> float:

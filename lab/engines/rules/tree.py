@@ -56,20 +56,26 @@ class Condition(Strict):
 
 
 class Because(Strict):
-    """A link of the why-chain: said when its signal moved over the window, or always without a signal."""
+    """A link of the why-chain: said when its signal moved over the window (`only` one way), or always without one."""
 
     moved: Signal | None = None
+    only: Literal["rises", "falls"] | None = None
     of: str = ""
     says: str
     z: float = 4.0
 
 
 class Cause(Strict):
-    """One basic event of the fault tree."""
+    """One basic event of the fault tree.
+
+    `derived` narrows `each: column` to columns that the feature contract calls derived from other data, such as
+    counts of events, which follow the traffic (true), or to those it does not (false).
+    """
 
     kind: str
     boundary: Boundary
     each: Literal["link", "column"] | ComponentKind | tuple[ComponentKind, ...]
+    derived: bool | None = None
     culprit: str
     confidence: float = Field(gt=0, le=1)
     when: tuple[Condition, ...] = Field(min_length=1)

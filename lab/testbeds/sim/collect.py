@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.recording.observed import Observed, arrow_table
-from lab.recording.slis import alerts, sli_series
+from lab.recording.slis import alerts
 from lab.recording.status import NAMES
 from lab.streams import Streams
 from lab.testbeds.sim import logs, metrics, paths
@@ -73,8 +73,7 @@ def collect(
     reference = world.reference() if world is not None else {}
     duration_s = (end_ns - start_ns) / NS
     observed = Observed(describe(state.system, duration_s), tables, _until(changes, duration_s), [], reference)
-    slis = sli_series(observed.frame("metrics"), state.system.users, state.system.entry)
-    observed.alerts = alerts(slis, state.system)
+    observed.alerts = alerts(observed.frame("metrics"), state.system)
     return observed
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lab.worlds.base import WorldContext
-from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES
+from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES, FeatureSpec
 from lab.worlds.shop.requests import FROM_CACHE, ShopRequests
 from lab.worlds.shop.training import Model
 
@@ -46,10 +46,7 @@ def files(versions: list[Model], table: str) -> dict[str, Any]:
     """Contents of `reference/`: `contract.json`, `registry.json`, `training_sample.parquet`."""
     contract = {
         "component": table,
-        "features": [
-            {"name": s.name, "type": s.type, "unit": s.unit, "min": s.low, "max": s.high, "default": s.default}
-            for s in USER_FEATURES
-        ],
+        "features": [_declared(spec) for spec in USER_FEATURES],
         "inputs": list(INPUT_NAMES),
     }
     registry = [model.papers(version) for version, model in enumerate(versions, 1)]
@@ -58,3 +55,11 @@ def files(versions: list[Model], table: str) -> dict[str, Any]:
     columns |= {f"input.{n}": first.sample_inputs[:, i].astype(np.float32) for i, n in enumerate(INPUT_NAMES)}
     columns["outcome"] = first.sample_clicked
     return {"contract.json": contract, "registry.json": registry, "training_sample.parquet": pa.table(columns)}
+
+
+def _declared(spec: FeatureSpec) -> dict[str, Any]:
+    """A column's entry in the contract; `derived_from` is the data a job computes it from, if any."""
+    return {
+        "name": spec.name, "type": spec.type, "unit": spec.unit, "min": spec.low, "max": spec.high,
+        "default": spec.default, "derived_from": "events" if spec.owner == "feed" else "",
+    }  # fmt: skip

@@ -101,10 +101,18 @@ class FeatureCache:
         self.hits_count = 0
         self.misses_count = 0
 
-    def freeze(self, value: Mapping[str, Any] | None) -> None:
-        """Stops refresh and expiry for a share of the keys; None lets both work again."""
+    def freeze(self, value: Mapping[str, Any] | None, now_ns: int) -> None:
+        """Stops refresh and expiry for a share of the keys; None lets both work again.
+
+        An entry that has expired is gone and stays so; one that is frozen no more has outlived its time.
+        """
+        held = set(self.live(now_ns))
+        frozen = (self._share < (value["fraction"] if value else 0.0)).tolist()
+        for user, (was, is_now) in enumerate(zip(self._is_frozen, frozen, strict=True)):
+            if was != is_now and (was or user not in held):
+                self.entry_ns[user] = -1
         self.frozen = value
-        self._is_frozen = (self._share < (value["fraction"] if value else 0.0)).tolist()
+        self._is_frozen = frozen
 
     def mix(self, value: Mapping[str, Any] | None) -> None:
         """Makes a share of the keys answer with another user's entry; None puts them right."""

@@ -226,7 +226,7 @@ class ShopWorld:
             case "table.column":
                 self.table.change(detail, value)
             case "cache.freeze":
-                self.cache.freeze(value)
+                self.cache.freeze(value, now_ns)
             case "cache.mix-keys":
                 self.cache.mix(value)
             case "model.deploy":
@@ -276,7 +276,7 @@ class ShopWorld:
         return [
             (name, "cache.hit.count", "", float(hits)),
             (name, "cache.miss.count", "", float(misses)),
-            (name, "cache.entries", "", float(sum(t >= 0 for t in cache.entry_ns))),
+            (name, "cache.entries", "", float(len(cache.live(now_ns)))),
             (self._model_name, "model.version", "", float(self.serving)),
         ]
 
