@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from lab.engines import engine_problem
 from lab.errors import Problem, UserError, nearest
 from lab.scenario import LoadedScenario, find_file, load_scenario
 from lab.scenario.model import MAX_SEED, KebabName
@@ -136,9 +137,9 @@ def load_suite(path_or_name: str | Path) -> LoadedSuite:
     document = read_yaml(path)
     suite, problems = check(document, Suite)
     scenarios, scenario_problems = _scenarios(document, path.parent)
-    problems += scenario_problems
+    problems += [*scenario_problems, *_engine_problems(document)]
     if suite is not None:
-        problems += _engine_problems(document, suite)
+        problems += _threshold_problems(document, suite)
     if suite is None or problems:
         raise UserError(in_file_order(problems))
     return LoadedSuite(suite, scenarios, path, document.text)
@@ -170,7 +171,18 @@ def _located(document: Document, index: int, problem: Problem) -> Problem:
     return document.problem(("scenarios", index), what, expected=problem.expected, hint=problem.hint)
 
 
-def _engine_problems(document: Document, suite: Suite) -> list[Problem]:
+def _engine_problems(document: Document) -> list[Problem]:
+    names, problems = document.get(("engines",)), []
+    for i, name in enumerate(names if isinstance(names, list) else []):
+        problem = engine_problem(name) if isinstance(name, str) else None
+        if problem is not None:
+            problems.append(
+                document.problem(("engines", i), problem.what, expected=problem.expected, hint=problem.hint)
+            )
+    return problems
+
+
+def _threshold_problems(document: Document, suite: Suite) -> list[Problem]:
     return [
         document.problem(
             ("thresholds", i),
