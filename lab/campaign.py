@@ -145,9 +145,10 @@ def run_job(
         graded = tuple(assess(run, engine, host) for engine in job.engines)
         return JobResult(scenario, job.seed, path, graded)
     except Exception as error:
-        known = isinstance(error, LabError)
         code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
-        said = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
+            said = f"internal error: {said}"
         return JobResult(scenario, job.seed, path, (), said, code, traceback.format_exc())
     finally:
         if path and not keep:

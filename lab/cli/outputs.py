@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.cli.console import show_problem
+import click
+
+from lab.cli.console import escaped, show_problem
 from lab.errors import ExitCode, Problem, UserError
+
+_TOLD = 3
 
 
 def check_outputs(paths: Sequence[Path], suffixes: Sequence[str]) -> None:
@@ -17,14 +21,19 @@ def check_outputs(paths: Sequence[Path], suffixes: Sequence[str]) -> None:
         if path.suffix not in suffixes:
             names = " or ".join(suffixes)
             raise UserError(f"-o {path}: unknown format {path.suffix!r}, expected a name that ends in {names}")
-        if path.is_dir():
-            raise UserError(f"-o {path}: this is a directory")
-        if not path.parent.is_dir():
-            raise UserError(f"-o {path}: there is no directory {path.parent}")
-        denied = path.exists() and not os.access(path, os.W_OK)
-        why = "permission denied" if denied else "" if path.exists() else unwritable(path.parent)
-        if why:
-            raise UserError(f"-o {path}: cannot be written ({why})")
+        check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """UserError where no file of this name can be written."""
+    if path.is_dir():
+        raise UserError(f"-o {path}: this is a directory")
+    if not path.parent.is_dir():
+        raise UserError(f"-o {path}: there is no directory {path.parent}")
+    denied = path.exists() and not os.access(path, os.W_OK)
+    why = "permission denied" if denied else "" if path.exists() else unwritable(path.parent)
+    if why:
+        raise UserError(Problem(f"-o {path}: cannot be written ({why})", hint="-o PATH says where to write it"))
 
 
 def check_runs_dir(directory: Path) -> None:
@@ -73,3 +82,11 @@ class Writings:
         for problem, _ in self._problems:
             show_problem(problem)
         return [code for _, code in self._problems]
+
+
+def warn_unkept(problems: Sequence[Problem]) -> None:
+    """Tells which answers and grades could not be kept, as in an archive that is only read."""
+    for problem in problems[:_TOLD]:
+        click.echo(escaped(f"warning: {problem}"), err=True)
+    if len(problems) > _TOLD:
+        click.echo(f"warning: and {len(problems) - _TOLD} more files not kept", err=True)

@@ -72,7 +72,7 @@ def command(
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
-    from lab.cli.outputs import Writings, check_outputs, check_runs_dir
+    from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.progress import Progress
     from lab.cli.results import campaign_json, show_traces
     from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
@@ -112,6 +112,7 @@ def command(
     for path in outputs:
         if path.suffix == ".json":
             writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+    warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([campaign.exit_code, *writings.conclude()])
 
 
@@ -169,7 +170,7 @@ def write_reports(
     campaign: Campaign, paths: Sequence[Path], selection: Selection, engines: Sequence[str], writings: Writings
 ) -> list[Path]:
     """The HTML report of all recordings made, at each path that can be written; none where nothing was recorded."""
-    from lab.recording.rundir import open_run
+    from lab.recording.opening import open_run
     from lab.report import write_report
 
     title = (selection.suite.title or selection.suite.name) if selection.suite else ""
