@@ -8,6 +8,7 @@ from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth
 from lab.engines.host import EngineHost
 from lab.errors import Problem
 from lab.grading import grade, verdict
+from lab.recording.observed import requests_seen
 from lab.recording.rundir import RunDirectory
 
 
@@ -46,6 +47,6 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     if answer is None:
         raise LookupError(f"{run.path}: engine {engine!r} was not asked")
     truth = run.truth()
-    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours))
+    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, requests_seen(run.observed)))
     problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
     return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), problems)
