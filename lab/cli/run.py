@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from lab.report import SummaryRow
     from lab.testbeds.stack.options import StackOptions
 
-OUTPUTS = (".html", ".json")
+OUTPUTS = (".html", ".json", ".xml")
 
 _EPILOG = """\b
 Examples:
   lab run recommender
   lab run recommender/deploy-stale-cache --seed 11
   lab run scenarios/recommender --seeds 3 --engine rules --engine chance
-  lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.json
+  lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.xml
 
 \b
 A suite ends with the exit code of its thresholds, or of its cases if it has none.
@@ -56,7 +56,7 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
     help="On the stack: worker processes of the load.",
 )
 @option("-o", "--output", "outputs", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
-        help="Also write results; .html or .json by suffix; may be repeated.")  # fmt: skip
+        help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
@@ -72,6 +72,7 @@ def command(
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
+    from lab.cli.junit import write_junit
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.progress import Progress
     from lab.cli.results import campaign_json, show_traces
@@ -112,6 +113,8 @@ def command(
     for path in outputs:
         if path.suffix == ".json":
             writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+        if path.suffix == ".xml":
+            writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([campaign.exit_code, *writings.conclude()])
 

@@ -71,7 +71,8 @@ class EngineHost:
                 return _diagnosis(self._answer(spec, copy))
             except NoAnswerError as error:
                 # The copy's random path would make two equal campaigns' results differ.
-                return EngineFailure(str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), "."))
+                reason = str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), ".")
+                return EngineFailure(reason.encode(errors="backslashreplace").decode())
 
     @contextmanager
     def _copy(self, observed: Path) -> Iterator[Path]:
@@ -139,6 +140,8 @@ def _parsed(text: str) -> Any:
 
 def _diagnosis(answer: Any) -> Diagnosis:
     try:
+        # Half a surrogate pair is a JSON string, but no file can hold it.
+        json.dumps(answer, ensure_ascii=False).encode()
         return Diagnosis.from_json(answer)
-    except (DiagnosisError, TypeError, OverflowError) as error:
+    except (DiagnosisError, TypeError, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise NoAnswerError(f"answered nonsense: {error}") from error

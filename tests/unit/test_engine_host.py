@@ -194,6 +194,7 @@ def test_a_command_named_relative_to_here_is_found(host, observed, tmp_path, mon
         ("answer['findings'][0]['confidence'] = 7; print(json.dumps(answer))", "answered nonsense: findings[0].conf"),
         ("answer['findings'][0]['onset_s'] = 10**400; print(json.dumps(answer))", "answered nonsense: "),
         ("print('[' * 100000)", "answered nonsense: "),
+        ("answer['findings'][0]['culprit'] = chr(0xd800); print(json.dumps(answer))", "answered nonsense: 'utf-8'"),
         ("pass", "answered nonsense: not JSON"),
     ],
 )
