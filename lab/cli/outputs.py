@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
-from lab.cli.console import escaped, show_problem
+from lab.cli.console import debugging, escaped, show_problem
 from lab.errors import ExitCode, Problem, UserError
 
 _TOLD = 3
@@ -69,6 +70,8 @@ class Writings:
         except OSError as error:
             self._add(f"cannot be written: {(error.strerror or str(error)).lower()}", path, ExitCode.INVALID)
         except Exception as error:
+            if debugging():
+                click.echo(traceback.format_exc(), err=True)
             self._add(f"cannot be made: {type(error).__name__}: {error}", path, ExitCode.INTERNAL)
         else:
             return True

@@ -142,12 +142,13 @@ def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]
 
 
 def checked_engines(engines: Sequence[str], default: Sequence[str] = DEFAULT_ENGINES) -> tuple[str, ...]:
-    """The engines asked for, each once, or the default; UserError for one that cannot exist."""
-    from lab.engines import check_engine
+    """The engines asked for, each once, or the default; UserError with every one that cannot exist."""
+    from lab.engines import engine_problem
 
     chosen = tuple(dict.fromkeys(engines or default))
-    for engine in chosen:
-        check_engine(engine)
+    problems = [problem for engine in chosen if (problem := engine_problem(engine))]
+    if problems:
+        raise UserError(problems)
     return chosen
 
 

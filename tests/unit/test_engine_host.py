@@ -117,6 +117,7 @@ def test_what_an_engine_prints_does_not_reach_the_protocol(host, observed):
         ("quits", "raised SystemExit: I give up"),
         ("dies", "exited with status 3: out of tokens"),
         ("unsure_of_itself", "answered nonsense: findings[0].confidence is nan, expected a number from 0 to 1"),
+        ("floods", "answered more than 16777216 bytes"),
         ("returns_a_list", "returned a list, expected a Diagnosis"),
     ],
 )

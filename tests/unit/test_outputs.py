@@ -80,6 +80,14 @@ def test_an_output_that_cannot_be_written_in_the_end_costs_neither_the_verdict_n
     assert Path("kept.html").is_file()
 
 
+def test_every_impossible_engine_is_told_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--engine", "http://[::1", "--engine", "rulez") == ExitCode.INVALID
+    said = capsys.readouterr().err
+    assert "engine 'http://[::1' is not a URL" in said
+    assert "unknown engine 'rulez'" in said
+    assert not Path("runs").exists()
+
+
 def lab(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
     """A command line of a shell in a folder; `lab` there is this one."""
     path = os.pathsep.join([str(ROOT), *sys.path])
