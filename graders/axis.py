@@ -17,6 +17,8 @@ from lab.contracts import Case, Diagnosis, EngineFailure, Finding, Grade, Outcom
 from lab.ranking import expected_recall
 
 Label = Hashable
+MIN_REQUESTS = 100
+"""A control with fewer requests shows nothing, neither a fault nor its absence: whoever says healthy there guesses."""
 
 
 def failed(grader: str, expected: str, answer: str, explanation: str) -> Grade:
@@ -35,6 +37,9 @@ def unanswered(grader: str, case: Case, expected: str) -> Grade | None:
         return failed(grader, expected, "no answer", f"the engine failed: {case.answer.reason}")
     if invisible(case):
         why = "no injected fault had a witnessed effect; nobody is judged by what could not be seen"
+        return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
+    if case.truth.is_control and case.requests is not None and case.requests < MIN_REQUESTS:
+        why = f"only {case.requests} requests were observed, expected at least {MIN_REQUESTS}; nothing could show"
         return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
     if case.answer.verdict is Verdict.UNSURE:
         return failed(grader, expected, "unsure", "an unsure answer never passes, whatever its findings say")

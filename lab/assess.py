@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth
 from lab.engines.host import EngineHost
+from lab.errors import Problem
 from lab.grading import grade, verdict
+from lab.recording.observed import requests_seen
 from lab.recording.rundir import RunDirectory
 
 
@@ -21,6 +23,8 @@ class Assessment:
     truth: Truth
     grades: tuple[Grade, ...]
     path: str
+    unkept: tuple[Problem, ...] = ()
+    """Files of the recording that could not be written: the verdict holds all the same."""
 
     @property
     def outcome(self) -> Outcome:
@@ -31,19 +35,18 @@ class Assessment:
         return next((g for g in self.grades if g.grader == grader), None)
 
 
-def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> Diagnosis | EngineFailure:
-    """Asks an engine and keeps its answer under `diagnosis/`."""
+def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> tuple[Diagnosis | EngineFailure, Problem | None]:
+    """Asks an engine and keeps its answer under `diagnosis/`; also the problem where it could not be kept."""
     answer = host.diagnose(engine, run.observed)
-    run.write_diagnosis(engine, answer)
-    return answer
+    return answer, run.write_diagnosis(engine, answer)
 
 
 def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
     """Grades an engine's kept answer, or asks it first when a host is given; keeps the grades under `grades/`."""
-    answer = diagnose(run, engine, host) if host is not None else run.diagnosis(engine)
+    answer, unkept = diagnose(run, engine, host) if host is not None else (run.diagnosis(engine), None)
     if answer is None:
         raise LookupError(f"{run.path}: engine {engine!r} was not asked")
     truth = run.truth()
-    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours))
-    run.write_grades(engine, grades)
-    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path))
+    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, requests_seen(run.observed)))
+    problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
+    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), problems)

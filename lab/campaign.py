@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from lab.assess import Assessment, assess
 from lab.contracts import Outcome
 from lab.errors import ExitCode, LabError, RunAbortedError, worst
+from lab.grading import METRIC_GRADERS, metric_graders
 from lab.recording.rundir import COMPLETE
 from lab.statistics import CaseId, RateSummary, Score, summarise
-from lab.suite import METRICS, Threshold
+from lab.suite import INCONCLUSIVE_RATIO, Threshold, metric_names
 
 if TYPE_CHECKING:
     from lab.engines.host import EngineHost
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
     from lab.runner import Progress
     from lab.scenario import LoadedScenario
     from lab.testbeds.stack.options import StackOptions
-
-_GRADERS: Mapping[str, tuple[str, bool]] = {
-    "culprit_top1": ("culprit", False),
-    "culprit_top_k": ("culprit-top-k", False),
-    "boundary": ("boundary", False),
-    "kind": ("kind", False),
-    "onset": ("onset", False),
-    "evidence": ("evidence", False),
-    "false_alarm_ratio": ("false-alarm", True),
-    "decoy_blamed_ratio": ("decoy-blamed", True),
-}
-"""The grader behind a metric, and whether the metric is one minus the grader's value."""
 
 Metrics = dict[str, dict[str, RateSummary]]
 """Summaries by engine and metric, engines in the order in which they were asked."""
@@ -145,9 +134,10 @@ def run_job(
         graded = tuple(assess(run, engine, host) for engine in job.engines)
         return JobResult(scenario, job.seed, path, graded)
     except Exception as error:
-        known = isinstance(error, LabError)
         code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
-        said = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
+            said = f"internal error: {said}"
         return JobResult(scenario, job.seed, path, (), said, code, traceback.format_exc())
     finally:
         if path and not keep:
@@ -165,24 +155,26 @@ def metrics(cases: Sequence[Assessment]) -> Metrics:
     """Every metric of every engine.
 
     A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed is a
-    case of value 0. False alarms are counted on controls, blamed decoys where there are any.
+    case of value 0. False alarms are counted on controls, blamed decoys where there are any, and the metric of a
+    plug-in grader wherever it gave a grade.
     """
     found: Metrics = {}
+    names = metric_names()
     for engine in engines_of(cases):
         own = [case for case in cases if case.engine == engine]
-        found[engine] = {metric: summarise(scores(own, metric)) for metric in METRICS}
+        found[engine] = {metric: summarise(scores(own, metric)) for metric in names}
     return found
 
 
 def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
     """One metric's value for every case it applies to; None where the case is inconclusive."""
-    if metric == "inconclusive_ratio":
+    if metric == INCONCLUSIVE_RATIO:
         return [
             Score(case.scenario, case.seed, 0.0 if any(f.witnessed for f in case.truth.faults) else 1.0)
             for case in cases
             if not case.truth.is_control
         ]
-    grader, complement = _GRADERS[metric]
+    grader, complement = METRIC_GRADERS.get(metric) or metric_graders()[metric]
     found = []
     for case in cases:
         grade = case.axis(grader)

@@ -227,7 +227,8 @@ class GradingOptions:
 class Case:
     """Everything a grader may look at. `observed` is the recording's `observed/` directory.
 
-    `neighbours` maps every element to the elements it touches (a link to its two ends).
+    `neighbours` maps every element to the elements it touches (a link to its two ends). `requests` is how many
+    requests the entry point was seen to handle, None where nobody counted.
     """
 
     truth: Truth
@@ -235,6 +236,7 @@ class Case:
     options: GradingOptions
     observed: Path
     neighbours: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    requests: int | None = None
 
 
 Grader = Callable[[Case], Grade | None]

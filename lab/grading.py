@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -18,6 +19,26 @@ DECIDING = frozenset({"culprit", "false-alarm", "decoy-blamed"})
 The other axes are reported, and a suite may set thresholds on them. They don't decide because they refine an answer
 that already sends the right people to the right place, and because plug-in graders must not change old verdicts.
 """
+
+METRIC_GRADERS: Mapping[str, tuple[str, bool]] = {
+    "culprit_top1": ("culprit", False),
+    "culprit_top_k": ("culprit-top-k", False),
+    "boundary": ("boundary", False),
+    "kind": ("kind", False),
+    "onset": ("onset", False),
+    "evidence": ("evidence", False),
+    "false_alarm_ratio": ("false-alarm", True),
+    "decoy_blamed_ratio": ("decoy-blamed", True),
+}
+"""The grader behind a metric, and whether the metric is one minus the grader's value."""
+
+
+def metric_graders() -> dict[str, tuple[str, bool]]:
+    """Those of `METRIC_GRADERS`, then every plug-in grader under its own name, written with `_` for `-`."""
+    known = {grader for grader, _ in METRIC_GRADERS.values()}
+    strangers = sorted({entry.name for entry in entry_points(group=GRADER_GROUP)} - known)
+    added = {re.sub(r"\W", "_", name): (name, False) for name in strangers}
+    return {**METRIC_GRADERS, **{metric: grader for metric, grader in added.items() if metric not in METRIC_GRADERS}}
 
 
 class GraderError(LabError):

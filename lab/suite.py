@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from lab.engines import engine_problem
 from lab.errors import Problem, UserError, nearest
+from lab.grading import METRIC_GRADERS, metric_graders
 from lab.scenario import LoadedScenario, find_file, load_scenario
 from lab.scenario.model import MAX_SEED, KebabName
 from lab.topology import Strict
@@ -19,18 +21,9 @@ from lab.yamlsource import Document, read_yaml
 
 SUFFIX = ".suite.yaml"
 MAX_SEEDS = 10_000
-METRICS = (
-    "culprit_top1",
-    "culprit_top_k",
-    "boundary",
-    "kind",
-    "onset",
-    "evidence",
-    "false_alarm_ratio",
-    "decoy_blamed_ratio",
-    "inconclusive_ratio",
-)
-"""What thresholds may be about: shares of the graded cases, 0 to 1."""
+INCONCLUSIVE_RATIO = "inconclusive_ratio"
+METRICS = (*METRIC_GRADERS, INCONCLUSIVE_RATIO)
+"""What thresholds may be about: shares of the graded cases, 0 to 1. Plug-in graders add theirs, see `metric_names`."""
 
 _THRESHOLD = re.compile(
     r"\s*(?:(?P<engine>[a-z][a-z0-9-]*)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
@@ -56,13 +49,18 @@ class Threshold:
         return measured > self.value if self.op == ">" else measured < self.value
 
 
+def metric_names() -> tuple[str, ...]:
+    """Every metric a threshold may be about here: ours, then those of installed plug-in graders."""
+    return tuple(dict.fromkeys((*METRICS, *metric_graders())))
+
+
 def parse_threshold(text: Any) -> Threshold:
     """`culprit_top1 >= 0.85`, `false_alarm_ratio <= 5%` or `rules.kind > 0.5`; ValueError otherwise."""
     found = _THRESHOLD.fullmatch(text) if isinstance(text, str) and len(text) < 200 else None
     if not found:
         raise ValueError("expected a metric, one of >= <= > <, and a share: culprit_top1 >= 0.85")
-    if found["metric"] not in METRICS:
-        raise ValueError(f"unknown metric {found['metric']!r}; {nearest(found['metric'], METRICS)}")
+    if found["metric"] not in metric_names():
+        raise ValueError(f"unknown metric {found['metric']!r}; {nearest(found['metric'], metric_names())}")
     value = found["value"].strip()
     share = ratio(value if value.endswith("%") else _number(value))
     return Threshold(found["engine"], found["metric"], found["op"], share)  # type: ignore[arg-type]
@@ -136,9 +134,9 @@ def load_suite(path_or_name: str | Path) -> LoadedSuite:
     document = read_yaml(path)
     suite, problems = check(document, Suite)
     scenarios, scenario_problems = _scenarios(document, path.parent)
-    problems += scenario_problems
+    problems += [*scenario_problems, *_engine_problems(document)]
     if suite is not None:
-        problems += _engine_problems(document, suite)
+        problems += _threshold_problems(document, suite)
     if suite is None or problems:
         raise UserError(in_file_order(problems))
     return LoadedSuite(suite, scenarios, path, document.text)
@@ -170,7 +168,18 @@ def _located(document: Document, index: int, problem: Problem) -> Problem:
     return document.problem(("scenarios", index), what, expected=problem.expected, hint=problem.hint)
 
 
-def _engine_problems(document: Document, suite: Suite) -> list[Problem]:
+def _engine_problems(document: Document) -> list[Problem]:
+    names, problems = document.get(("engines",)), []
+    for i, name in enumerate(names if isinstance(names, list) else []):
+        problem = engine_problem(name) if isinstance(name, str) else None
+        if problem is not None:
+            problems.append(
+                document.problem(("engines", i), problem.what, expected=problem.expected, hint=problem.hint)
+            )
+    return problems
+
+
+def _threshold_problems(document: Document, suite: Suite) -> list[Problem]:
     return [
         document.problem(
             ("thresholds", i),

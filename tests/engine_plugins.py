@@ -64,6 +64,9 @@ def hangs(observed):
 def unsure_of_itself(observed):
     return blames("shop", float("nan"))
 
+def floods(observed):
+    return blames("x" * 20_000_000)
+
 def returns_a_list(observed):
     return [1, 2]
 """

@@ -13,7 +13,8 @@ from typing import NoReturn
 import click
 
 from lab import __version__
-from lab.errors import ExitCode, LabError, UserError, nearest
+from lab.cli.pipes import failures, outlast_readers
+from lab.errors import ExitCode, LabError, UserError, nearest, worst
 
 COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",
@@ -83,11 +84,19 @@ def cli(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script: runs one command and returns the exit code of the process."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ✓ gets a question mark, not a traceback
+    outlast_readers()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+    code = _run(arguments)
+    sys.stdout.flush()
+    if failures:
+        why = (failures.pop().strerror or "it failed").lower()
+        _show(UserError(f"the output could not be printed in full: {why}"))
+        return worst([ExitCode(code), ExitCode.INVALID])
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(arguments, "lab", standalone_mode=False, auto_envvar_prefix="LAB")
     except (KeyboardInterrupt, click.Abort):
@@ -99,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         _show(error)
         return error.exit_code
-    except SystemExit as error:  # click's end of a completion request, and its answer to a reader that went away
+    except SystemExit as error:  # click's end of a completion request
         return ExitCode.INTERNAL if error.code else ExitCode.OK
     except Exception as error:
         _show_internal(error)
@@ -112,19 +121,21 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _show(error: LabError) -> None:
-    from lab.cli.console import show_problem
+    from lab.cli.console import escaped, show_problem
 
     if isinstance(error, UserError):
         for problem in error.problems:
             show_problem(problem)
     else:
-        click.echo(f"error: {error}", err=True)
+        click.echo(escaped(f"error: {error}"), err=True)
     _show_trace_if_asked()
 
 
 def _show_internal(error: Exception) -> None:
+    from lab.cli.console import escaped
+
     message = " ".join(str(error).split())
-    click.echo(f"internal error: {type(error).__name__}: {message}", err=True)
+    click.echo(escaped(f"internal error: {type(error).__name__}: {message}"), err=True)
     if not _show_trace_if_asked():
         click.echo("  hint:    `lab --debug …` or LAB_DEBUG=1 shows where", err=True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PLAIN_WIDTH = 120
 """Columns where the output is no terminal: tables are read in a log, not wrapped to an imagined screen."""
 
@@ -31,19 +34,27 @@ runs_option = option(
     envvar="LAB_RUNS_DIR",
     help="Where recordings are kept.",
 )
+
+
+class _EngineSpec(click.types.StringParamType):
+    """An engine's spec. A command has spaces in it, so in a variable each engine has a line of its own."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [line.strip() for line in rv.splitlines() if line.strip()]
+
+
 engines_option = option(
     "--engine",
     "engines",
     multiple=True,
-    help="An engine's name, cmd:PROGRAM or an http URL; may be repeated.",
+    type=_EngineSpec(),
+    help="An engine's name, cmd:PROGRAM or an http URL; may be repeated (in the variable: one a line).",
 )
 
 
 def stdout() -> Console:
     """The result. Colour only on a terminal and never where NO_COLOR is set or CI runs."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False, no_color=_plain() or None)
+    console = _console()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
@@ -51,9 +62,28 @@ def stdout() -> Console:
 
 def stderr() -> Console:
     """Progress and remarks."""
-    from rich.console import Console
+    return _console(stderr=True)
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False, no_color=_plain() or None)
+
+def _console(**more: Any) -> Console:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class Escaping(Console):
+        """Prints control characters as text: an engine's answer must not drive the terminal."""
+
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(escaped(segment.text), segment.style)
+
+    # Without a colour system there is no bold either.
+    colours: Any = None if _plain() else "auto"
+    return Escaping(highlight=False, markup=False, emoji=False, soft_wrap=False, color_system=colours, **more)
+
+
+def escaped(text: str) -> str:
+    """Text with its control characters written out, newlines and tabs apart."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _plain() -> bool:
@@ -100,7 +130,7 @@ def json_text(content: Any) -> str:
 
 def show_problem(problem: Problem) -> None:
     """One problem on stderr, and as an annotation of the file where GitHub runs us."""
-    click.echo(str(problem) if problem.file else f"error: {problem}", err=True)
+    click.echo(escaped(str(problem) if problem.file else f"error: {problem}"), err=True)
     if problem.line and os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(github_annotation(problem), err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.contracts import Diagnosis, EngineFailure, Finding
+    from lab.errors import Problem
     from lab.recording.rundir import RunDirectory
 
 MAX_FINDINGS = 5
@@ -36,28 +38,37 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
     what could be observed and never the truth. Ends with 1 if an engine gave no answer.
     """
     from lab.assess import diagnose
-    from lab.cli.console import stdout, write_json
+    from lab.cli.console import show_problem, stdout, write_json
+    from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
     from lab.cli.selection import checked_engines, open_runs
     from lab.contracts import EngineFailure
     from lab.engines.host import EngineHost
-    from lab.errors import ExitCode
+    from lab.errors import ExitCode, worst
 
     asked = checked_engines(engines)
-    runs = open_runs(targets)
+    runs, problems = open_runs(targets)
     answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure]] = []
+    unkept: list[Problem] = []
     with Progress(len(runs)) as progress, EngineHost() as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
-            answers += [(run, engine, diagnose(run, engine, host)) for engine in asked]
+            for engine in asked:
+                answer, problem = diagnose(run, engine, host)
+                answers.append((run, engine, answer))
+                unkept += [problem] if problem else []
     if as_json:
-        write_json({"schema_version": 1, "diagnoses": [_json(*answer) for answer in answers]})
+        told = [asdict(problem) for problem in problems]
+        write_json({"schema_version": 1, "diagnoses": [_json(*answer) for answer in answers], "problems": told})
     else:
         console = stdout()
-        for answer in answers:
-            _print(console, *answer)
+        for answered in answers:
+            _print(console, *answered)
+    warn_unkept(unkept)
+    for problem in problems:
+        show_problem(problem)
     failed = any(isinstance(answer, EngineFailure) for _, _, answer in answers)
-    return ExitCode.FAILED if failed else ExitCode.OK
+    return worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
 
 
 def _json(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> dict[str, Any]:

@@ -114,18 +114,12 @@ def _cache_dir() -> Path:
 
 
 def _writable(name: str, directory: Path) -> Check:
-    """Tries where the directory is, or would be; leaves nothing behind."""
-    import tempfile
+    from lab.cli.outputs import unwritable
 
-    place = directory
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        return Check(name, False, f"{directory}: not writable ({error.strerror})")
-    return Check(name, True, f"{directory}{'' if place == directory else ' (will be made)'}")
+    why = unwritable(directory)
+    if why:
+        return Check(name, False, f"{directory}: not writable ({why})")
+    return Check(name, True, f"{directory}{'' if directory.exists() else ' (will be made)'}")
 
 
 def _docker() -> str:

@@ -13,7 +13,7 @@ import click
 
 from lab import __version__
 from lab.cli.console import engines_option, json_option, option
-from lab.errors import UserError
+from lab.errors import UserError, worst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,13 +62,14 @@ def command(
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
+    from lab.cli.outputs import Writings, check_outputs
     from lab.cli.progress import Progress
     from lab.cli.results import show_traces
     from lab.cli.selection import checked_engines, is_suite, select
     from lab.pool import default_workers, run_jobs
 
-    if output is not None and (output.suffix != ".json" or not output.parent.is_dir()):
-        raise UserError(f"-o {output}: expected the name of a .json file in a directory that exists")
+    outputs = [output] if output is not None else []
+    check_outputs(outputs, (".json",))
     if not is_suite(suite):
         raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
     asked = checked_engines(engines, ENGINES)
@@ -82,13 +83,14 @@ def command(
     limits = selection.suite.thresholds if selection.suite else ()
     campaign = conclude(results, limits, subjects)
     document = _document(suite, jobs, campaign)
-    if output is not None:
-        output.write_text(json_text(document) + "\n", encoding="utf-8")
     if as_json:
         write_json(document)
     else:
         _print(jobs, campaign, subjects)
-    return campaign.exit_code
+    writings = Writings()
+    for path in outputs:
+        writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+    return worst([campaign.exit_code, *writings.conclude()])
 
 
 def make_jobs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.assess import Assessment
+    from lab.campaign import JobResult
     from lab.engines.host import EngineHost
     from lab.recording.rundir import RunDirectory
 
@@ -34,45 +35,58 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
     RUN is a run directory, or a directory of them such as runs. Every engine that was asked is graded unless
     --engine names some; an engine that was not asked yet is asked first.
     """
-    from lab.campaign import JobResult, check_gradable, conclude
-    from lab.cli.console import stdout, write_json
+    from lab.campaign import conclude
+    from lab.cli.console import show_problem, stdout, write_json
+    from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
     from lab.cli.results import campaign_json, print_cases, print_numbers
     from lab.cli.selection import checked_engines, open_runs
     from lab.engines.host import EngineHost
+    from lab.errors import ExitCode, UserError, worst
 
     chosen = checked_engines(engines, ())
-    runs = open_runs(targets)
+    runs, problems = open_runs(targets)
     results = []
     with Progress(len(runs)) as progress, EngineHost() as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
-            check_gradable(run)
-            cases = tuple(_assess(run, engine, host) for engine in chosen or kept_engines(run) or checked_engines(()))
-            results.append(JobResult(run.scenario, run.seed, str(run.path), cases))
+            try:
+                results.append(_graded(run, chosen, host))
+            except UserError as error:  # this recording is broken; the others are not
+                problems += error.problems
     campaign = conclude(results)
+    code = worst([campaign.exit_code, *([ExitCode.INVALID] if problems else [])])
     if as_json:
-        write_json({"schema_version": 1, **campaign_json(campaign)})
-    else:
+        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        write_json({"schema_version": 1, **campaign_json(campaign), **told})
+    elif results:
         console = stdout()
         print_cases(console, campaign.results)
         if len(campaign.cases) > 1:
             print_numbers(console, campaign)
-        else:
-            _print_axes(console, campaign.cases[0])
-    return campaign.exit_code
+        for case in campaign.cases if len(campaign.cases) == 1 else ():
+            _print_axes(console, case)
+    warn_unkept([problem for case in campaign.cases for problem in case.unkept])
+    for problem in problems:
+        show_problem(problem)
+    return code
 
 
-def kept_engines(run: RunDirectory) -> tuple[str, ...]:
-    """The engines whose answers are kept with a recording."""
-    files = sorted((run.path / "diagnosis").glob("*.json"))
-    return tuple(str(json.loads(file.read_text(encoding="utf-8"))["engine"]) for file in files)
-
-
-def _assess(run: RunDirectory, engine: str, host: EngineHost) -> Assessment:
+def _graded(run: RunDirectory, chosen: tuple[str, ...], host: EngineHost) -> JobResult:
     from lab.assess import assess
+    from lab.campaign import JobResult, check_gradable
+    from lab.cli.selection import checked_engines
+    from lab.errors import LabError, UserError
 
-    return assess(run, engine, None if run.diagnosis(engine) is not None else host)
+    try:
+        check_gradable(run)
+        engines = chosen or run.engines() or checked_engines(())
+        cases = tuple(assess(run, e, None if run.diagnosis(e) is not None else host) for e in engines)
+    except UserError:
+        raise
+    except LabError as error:
+        return JobResult(run.scenario, run.seed, str(run.path), (), str(error), error.exit_code)
+    return JobResult(run.scenario, run.seed, str(run.path), cases)
 
 
 def _print_axes(console: Console, case: Assessment) -> None:

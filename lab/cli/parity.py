@@ -35,7 +35,7 @@ def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     from lab.cli.console import write_json
     from lab.errors import ExitCode
     from lab.parity import compare
-    from lab.recording.rundir import open_run
+    from lab.recording.opening import open_run
 
     parity = compare(open_run(first), open_run(second), engine)
     if as_json:

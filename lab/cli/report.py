@@ -20,20 +20,37 @@ Examples:
 @click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write it.")
 @option("--title", default="", help="A title for the page.")
-def command(targets: tuple[Path, ...], output: Path | None, title: str) -> None:
+def command(targets: tuple[Path, ...], output: Path | None, title: str) -> int:
     """Write the HTML report of recordings.
 
     RUN is a run directory, or a directory of them such as runs. The page shows the grades that are kept with the
     recordings (see `lab grade`); it is one file that needs no network.
     """
+    from lab.cli.console import show_problem
+    from lab.cli.outputs import check_place
     from lab.cli.selection import open_runs, short_path
-    from lab.errors import UserError
+    from lab.errors import ExitCode, Problem, UserError
 
     if output is None and len(targets) > 1:
         raise UserError("several RUNs and no place for the report; say -o report.html")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"-o {output}: there is no directory {output.parent}")
-    runs = open_runs(targets)
-    from lab.report import write_report
+    opened, problems = open_runs(targets)
+    place = output or targets[0] / "report.html"
+    if opened:
+        check_place(place)
+    runs = []
+    for run in opened:
+        try:
+            run.check_kept()
+            runs.append(run)
+        except UserError as error:
+            problems += error.problems
+    if runs:
+        from lab.report import write_report
 
-    click.echo(short_path(write_report(runs, output or targets[0] / "report.html", title=title).resolve()))
+        try:
+            click.echo(short_path(write_report(runs, place, title=title).resolve()))
+        except OSError as error:
+            problems.append(Problem(f"cannot be written: {(error.strerror or str(error)).lower()}", str(place)))
+    for problem in problems:
+        show_problem(problem)
+    return ExitCode.INVALID if problems else ExitCode.OK

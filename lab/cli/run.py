@@ -11,22 +11,23 @@ import click
 
 from lab import __version__
 from lab.cli.console import engines_option, json_option, option, runs_option
-from lab.errors import NothingSelectedError, UserError
+from lab.errors import NothingSelectedError, UserError, worst
 
 if TYPE_CHECKING:
     from lab.campaign import Campaign, Job
+    from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
     from lab.report import SummaryRow
     from lab.testbeds.stack.options import StackOptions
 
-OUTPUTS = (".html", ".json")
+OUTPUTS = (".html", ".json", ".xml")
 
 _EPILOG = """\b
 Examples:
   lab run recommender
   lab run recommender/deploy-stale-cache --seed 11
   lab run scenarios/recommender --seeds 3 --engine rules --engine chance
-  lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.json
+  lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.xml
 
 \b
 A suite ends with the exit code of its thresholds, or of its cases if it has none.
@@ -55,7 +56,7 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
     help="On the stack: worker processes of the load.",
 )
 @option("-o", "--output", "outputs", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
-        help="Also write results; .html or .json by suffix; may be repeated.")  # fmt: skip
+        help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
@@ -71,12 +72,15 @@ def command(
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
+    from lab.cli.junit import write_junit
+    from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.progress import Progress
     from lab.cli.results import campaign_json, show_traces
     from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
     from lab.pool import default_workers, run_jobs
 
-    _check_outputs(outputs)
+    check_outputs(outputs, OUTPUTS)
+    check_runs_dir(runs_dir)
     check_testbed(testbed)
     chosen_seeds = parse_seeds(seeds, seed)
     selection = select(targets)
@@ -90,23 +94,29 @@ def command(
     show_traces(results)
     limits = selection.suite.thresholds if selection.suite else ()
     campaign = conclude(results, limits, asked)
-    written = write_reports(campaign, _report_paths(outputs, runs_dir, no_report), selection, asked)
+    where = ["--testbed", testbed, "--time-scale", f"{time_scale:g}"] if stack else []
+    if not as_json:
+        _print_results(campaign)
+    writings = Writings()
+    reports = write_reports(campaign, _report_paths(outputs, runs_dir, no_report), selection, asked, writings)
     document = {
         "schema_version": 1,
         "lab_version": __version__,
         "suite": selection.suite.name if selection.suite else None,
         **campaign_json(campaign),
-        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in written]},
+        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
     }
-    for path in outputs:
-        if path.suffix == ".json":
-            path.write_text(json_text(document) + "\n", encoding="utf-8")
     if as_json:
         write_json(document)
     else:
-        where = ["--testbed", testbed, "--time-scale", f"{time_scale:g}"] if stack else []
-        _print(campaign, selection, where, written)
-    return campaign.exit_code
+        _print_paths(campaign, selection, where, reports)
+    for path in outputs:
+        if path.suffix == ".json":
+            writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+        if path.suffix == ".xml":
+            writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
+    warn_unkept([problem for case in campaign.cases for problem in case.unkept])
+    return worst([campaign.exit_code, *writings.conclude()])
 
 
 def stack_options(testbed: str, time_scale: float, keep: bool, load_workers: int) -> StackOptions | None:
@@ -154,36 +164,27 @@ def make_jobs(
     return jobs
 
 
-def _check_outputs(outputs: Sequence[Path]) -> None:
-    """Before anything runs: an hour's results must not end in a refusal."""
-    for path in outputs:
-        if path.suffix not in OUTPUTS:
-            raise UserError(
-                f"-o {path}: unknown format {path.suffix!r}, expected a name that ends in {' or '.join(OUTPUTS)}"
-            )
-        if not path.parent.is_dir():
-            raise UserError(f"-o {path}: there is no directory {path.parent}")
-
-
 def _report_paths(outputs: Sequence[Path], runs_dir: Path, no_report: bool) -> list[Path]:
     named = [path for path in outputs if path.suffix == ".html"]
     return named if named or no_report else [runs_dir / "report.html"]
 
 
 def write_reports(
-    campaign: Campaign, paths: Sequence[Path], selection: Selection, engines: Sequence[str]
+    campaign: Campaign, paths: Sequence[Path], selection: Selection, engines: Sequence[str], writings: Writings
 ) -> list[Path]:
-    """The HTML report of all recordings made, at each path; none where nothing was recorded."""
-    from lab.recording.rundir import open_run
-
-    recorded = [open_run(Path(result.path), verify=False) for result in campaign.results if result.path]
-    if not recorded or not paths:
-        return []
+    """The HTML report of all recordings made, at each path that can be written; none where nothing was recorded."""
+    from lab.recording.opening import open_run
     from lab.report import write_report
 
     title = (selection.suite.title or selection.suite.name) if selection.suite else ""
     summary = summary_rows(campaign)
-    return [write_report(recorded, path, title=title, summary=summary, engines=engines) for path in paths]
+
+    def write(path: Path) -> None:
+        recorded = [open_run(Path(result.path), verify=False) for result in campaign.results if result.path]
+        write_report(recorded, path, title=title, summary=summary, engines=engines)
+
+    any_recorded = any(result.path for result in campaign.results)
+    return [path for path in paths if any_recorded and writings.write(path, write)]
 
 
 def summary_rows(campaign: Campaign) -> list[SummaryRow]:
@@ -203,15 +204,22 @@ def summary_rows(campaign: Campaign) -> list[SummaryRow]:
     return rows
 
 
-def _print(campaign: Campaign, selection: Selection, where: Sequence[str], reports: Sequence[Path]) -> None:
+def _print_results(campaign: Campaign) -> None:
     from lab.cli.console import stdout
-    from lab.cli.results import print_cases, print_numbers, print_thresholds, replay_command, scenario_names
-    from lab.cli.selection import short_path
+    from lab.cli.results import print_cases, print_numbers, print_thresholds
 
     console = stdout()
     print_cases(console, campaign.results)
     print_numbers(console, campaign)
     print_thresholds(console, campaign.thresholds)
+
+
+def _print_paths(campaign: Campaign, selection: Selection, where: Sequence[str], reports: Sequence[Path]) -> None:
+    from lab.cli.console import stdout
+    from lab.cli.results import replay_command, scenario_names
+    from lab.cli.selection import short_path
+
+    console = stdout()
     for path in reports:
         console.print(f"Report  {short_path(path.resolve())}", soft_wrap=True)
     replay = replay_command(campaign, scenario_names(selection.scenarios), where)

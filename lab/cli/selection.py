@@ -142,12 +142,13 @@ def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]
 
 
 def checked_engines(engines: Sequence[str], default: Sequence[str] = DEFAULT_ENGINES) -> tuple[str, ...]:
-    """The engines asked for, each once, or the default; UserError for one that cannot exist."""
-    from lab.engines import check_engine
+    """The engines asked for, each once, or the default; UserError with every one that cannot exist."""
+    from lab.engines import engine_problem
 
     chosen = tuple(dict.fromkeys(engines or default))
-    for engine in chosen:
-        check_engine(engine)
+    problems = [problem for engine in chosen if (problem := engine_problem(engine))]
+    if problems:
+        raise UserError(problems)
     return chosen
 
 
@@ -159,25 +160,32 @@ def check_testbed(name: str) -> None:
         raise UserError(_STACK if name == "stack" else f"testbed {name!r} is not installed")
 
 
-def open_runs(targets: Sequence[Path]) -> list[RunDirectory]:
-    """The recordings in some directories, each once: run directories, or roots such as `runs`.
+def open_runs(targets: Sequence[Path]) -> tuple[list[RunDirectory], list[Problem]]:
+    """The recordings in some directories, each once, and what is wrong with those that cannot be opened.
 
-    UserError for what is not there or was changed; NothingSelectedError where none is.
+    Directories are run directories, or roots such as `runs`. NothingSelectedError where there is no recording.
     """
-    from lab.recording.rundir import find_runs, open_run
+    from lab.recording.opening import find_runs, open_run
 
     paths: dict[Path, None] = {}
+    problems: list[Problem] = []
     for target in targets:
         if not target.is_dir():
-            raise UserError(Problem("no such directory", str(target), hint="`lab run` makes recordings under runs/"))
+            problems.append(Problem("no such directory", str(target), hint="`lab run` makes recordings under runs/"))
         found = find_runs(target) or sorted(
             p.parent for p in target.glob("*/run.json") if not p.parent.name.startswith(".")
         )
         paths |= dict.fromkeys(found)
-    if not paths:
+    if not paths and not problems:
         hint = "`lab run` makes some; give a run directory or a directory of them"
         raise NothingSelectedError(Problem("no recordings here", ", ".join(str(t) for t in targets), hint=hint))
-    return [open_run(path) for path in paths]
+    runs = []
+    for path in paths:
+        try:
+            runs.append(open_run(path))
+        except UserError as error:
+            problems += error.problems
+    return runs, problems
 
 
 def short_path(path: Path) -> str:

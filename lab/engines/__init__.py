@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab.contracts import Diagnosis
-from lab.errors import UserError, nearest
+from lab.errors import Problem, UserError, nearest
 
 ENGINE_GROUP = "lab.engines"
 COMMAND = "cmd:"
@@ -30,10 +30,10 @@ def engines() -> dict[str, EntryPoint]:
 
 
 def _entry(name: str) -> EntryPoint:
-    known = engines()
-    if name not in known:
-        raise UserError(f"unknown engine {name!r}; {nearest(name, known)} (or cmd:PROGRAM, or an http URL)")
-    return known[name]
+    problem = _name_problem(name)
+    if problem is not None:
+        raise UserError(problem)
+    return engines()[name]
 
 
 def load_engine(name: str) -> Engine:
@@ -50,15 +50,43 @@ def engine_doc(name: str) -> str:
 
 def check_engine(spec: str) -> None:
     """UserError when a spec cannot name an engine: before a campaign starts, not in its middle."""
+    problem = engine_problem(spec)
+    if problem is not None:
+        raise UserError(problem)
+
+
+def engine_problem(spec: str) -> Problem | None:
+    """Why a spec cannot name an engine, None where it can."""
     if spec.startswith(COMMAND):
-        try:
-            words = shlex.split(spec.removeprefix(COMMAND))
-        except ValueError as error:
-            raise UserError(f"engine {spec!r} is not a command line: {error}") from error
-        if not words:
-            raise UserError(f"engine {spec!r} names no program; expected cmd:PROGRAM ARGS")
-    elif spec.startswith(REMOTE):
-        if not urlsplit(spec).hostname:
-            raise UserError(f"engine {spec!r} is not a URL with a host")
-    else:
-        _entry(spec)
+        return _command_problem(spec)
+    return _url_problem(spec) if spec.startswith(REMOTE) else _name_problem(spec)
+
+
+def _command_problem(spec: str) -> Problem | None:
+    try:
+        words = shlex.split(spec.removeprefix(COMMAND))
+    except ValueError as error:
+        return Problem(f"engine {spec!r} is not a command line: {error}", expected="cmd:PROGRAM ARGS")
+    if "\0" in spec:
+        return Problem(f"engine {spec!r} holds a null character", expected="cmd:PROGRAM ARGS")
+    return None if words else Problem(f"engine {spec!r} names no program", expected="cmd:PROGRAM ARGS")
+
+
+def _url_problem(spec: str) -> Problem | None:
+    expected = "http://HOST:PORT/PATH"
+    if any(character.isspace() or not character.isprintable() for character in spec):
+        return Problem(f"engine {spec!r} is not a URL: it holds a space or a control character", expected=expected)
+    try:
+        url = urlsplit(spec)
+        host, _ = url.hostname, url.port  # the port is only read, and refused, when asked for
+    except ValueError as error:
+        return Problem(f"engine {spec!r} is not a URL: {error}", expected=expected)
+    return None if host else Problem(f"engine {spec!r} is not a URL with a host", expected=expected)
+
+
+def _name_problem(name: str) -> Problem | None:
+    known = engines()
+    if name in known:
+        return None
+    expected = "an installed engine (`lab engines`), cmd:PROGRAM ARGS or an http URL"
+    return Problem(f"unknown engine {name!r}", expected=expected, hint=nearest(name, known))

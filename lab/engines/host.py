@@ -6,11 +6,15 @@ the engine the scenario. This keeps honest engines honest; it is no sandbox for 
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +26,9 @@ from lab.engines.remote import post
 from lab.engines.worker_client import Worker
 
 TIMEOUT_S = 120.0
+_PREFIX = "rca-"
+_NEW_S = 60.0
+"""A directory this young may be one whose owner is about to lock it."""
 
 
 class EngineHost:
@@ -35,9 +42,12 @@ class EngineHost:
         self._workers: dict[str, Worker] = {}
         self._cases = 0
         self._home: Path | None = None
+        self._lock: int | None = None
 
     def __enter__(self) -> EngineHost:
-        self._home = Path(tempfile.mkdtemp(prefix="rca-")).resolve()
+        sweep()
+        self._home = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        self._lock = _locked(self._home)
         return self
 
     def __exit__(
@@ -49,6 +59,9 @@ class EngineHost:
         if self._home is not None:
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def diagnose(self, spec: str, observed: Path) -> Diagnosis | EngineFailure:
         """An engine's answer on one recording's `observed/`, or why there is none. UserError for an impossible spec."""
@@ -58,7 +71,8 @@ class EngineHost:
                 return _diagnosis(self._answer(spec, copy))
             except NoAnswerError as error:
                 # The copy's random path would make two equal campaigns' results differ.
-                return EngineFailure(str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), "."))
+                reason = str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), ".")
+                return EngineFailure(reason.encode(errors="backslashreplace").decode())
 
     @contextmanager
     def _copy(self, observed: Path) -> Iterator[Path]:
@@ -92,6 +106,30 @@ class EngineHost:
         return worker
 
 
+def sweep() -> None:
+    """Removes the copies that killed labs left in the temporary directory: those of this user that nobody holds."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            known = home.lstat()
+            if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.getuid() or time.time() - known.st_mtime < _NEW_S:
+                continue
+            lock = _locked(home)
+            if lock is not None:
+                shutil.rmtree(home, ignore_errors=True)
+                os.close(lock)
+
+
+def _locked(directory: Path) -> int | None:
+    """A lock on a directory that ends with this process at the latest; None where another process holds it."""
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
@@ -102,6 +140,8 @@ def _parsed(text: str) -> Any:
 
 def _diagnosis(answer: Any) -> Diagnosis:
     try:
+        # Half a surrogate pair is a JSON string, but no file can hold it.
+        json.dumps(answer, ensure_ascii=False).encode()
         return Diagnosis.from_json(answer)
-    except (DiagnosisError, TypeError, OverflowError) as error:
+    except (DiagnosisError, TypeError, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise NoAnswerError(f"answered nonsense: {error}") from error

@@ -8,11 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.engines import COMMAND
+from lab.engines.capture import LARGEST_ANSWER_BYTES, TooMuchOutputError, captured
 
 
 class NoAnswerError(Exception):
@@ -38,6 +39,47 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+class Guard:
+    """Kills a process's session when this process dies without having had the time to, as by SIGKILL.
+
+    A shell waits for the end of a pipe that only this process holds open. Best effort: where there is no shell,
+    nothing watches.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._watcher: subprocess.Popen[bytes] | None = None
+        with suppress(OSError):
+            self._watcher = subprocess.Popen(
+                ["/bin/sh", "-c", 'read _; kill -s KILL -- "-$0"', str(process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    def dismiss(self) -> None:
+        """Ends the watch; safe to repeat."""
+        if self._watcher is not None and self._watcher.stdin is not None:
+            self._watcher.kill()
+            self._watcher.stdin.close()
+            self._watcher.wait()
+
+
+@contextmanager
+def guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stops the process at the end, however this process ends."""
+    guard = Guard(process)
+    try:
+        yield
+    finally:
+        stop(process)
+        guard.dismiss()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def last_words(stderr: bytes) -> str:
@@ -75,15 +117,13 @@ def run_command(spec: str, observed: Path, timeout_s: float, environment: Mappin
         )
     except OSError as error:
         raise NoAnswerError(f"cannot start {words[0]}: {error.strerror or error}") from error
-    try:
-        printed, stderr = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        raise NoAnswerError(f"timed out after {timeout_s:g} s") from error
-    finally:
-        stop(process)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+    with guarded(process):
+        try:
+            printed, stderr = captured(process, timeout_s)
+        except TimeoutError as error:
+            raise NoAnswerError(f"timed out after {timeout_s:g} s") from error
+        except TooMuchOutputError as error:
+            raise NoAnswerError(f"answered more than {LARGEST_ANSWER_BYTES} bytes") from error
     if process.returncode != 0:
         raise NoAnswerError(ending(process.returncode, stderr))
     return printed.decode(errors="replace")

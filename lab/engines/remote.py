@@ -10,9 +10,18 @@ import urllib.request
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from lab.engines.capture import LARGEST_ANSWER_BYTES
 from lab.engines.processes import NoAnswerError
 
-LARGEST_ANSWER_BYTES = 16 * 2**20
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """urllib would follow a redirect with a GET, without the recording: the other end would answer a request unmade."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 def packed(observed: Path) -> bytes:
@@ -46,12 +55,14 @@ def post(url: str, observed: Path, timeout_s: float) -> str:
     request = urllib.request.Request(url, data=packed(observed), headers=headers, method="POST")
     deadline = time.monotonic() + timeout_s
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+        with _OPENER.open(request, timeout=timeout_s) as response:
             return _read(response, deadline).decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
             body = error.read(400).decode(errors="replace").strip()
-        raise NoAnswerError(f"answered HTTP {error.code}: {body or error.reason}") from error
+        target = error.headers.get("Location")
+        said = f"redirects to {target}, which is not followed; name that URL" if target else body or error.reason
+        raise NoAnswerError(f"answered HTTP {error.code}: {said}") from error
     except TimeoutError as error:
         raise NoAnswerError(f"timed out after {timeout_s:g} s") from error
     except urllib.error.URLError as error:

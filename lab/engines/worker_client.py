@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from lab.engines.processes import NoAnswerError, ending, stop
+from lab.engines.capture import LARGEST_ANSWER_BYTES, STDERR_TAIL_BYTES
+from lab.engines.processes import Guard, NoAnswerError, ending, stop
 
 
 class Worker:
@@ -31,6 +32,7 @@ class Worker:
         )
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the worker has no pipes")
+        self._guard = Guard(self._process)
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
         self._lines: queue.Queue[bytes] = queue.Queue()
@@ -39,7 +41,7 @@ class Worker:
         self.alive = True
 
     def _read(self) -> None:
-        for line in self._answers:
+        while line := self._answers.readline(LARGEST_ANSWER_BYTES + 1):
             self._lines.put(line)
         self._lines.put(b"")
 
@@ -54,11 +56,14 @@ class Worker:
         except queue.Empty:
             self.close()
             raise NoAnswerError(f"timed out after {timeout_s:g} s") from None
+        if len(line) > LARGEST_ANSWER_BYTES:
+            self.close()
+            raise NoAnswerError(f"answered more than {LARGEST_ANSWER_BYTES} bytes")
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
         returncode = self._process.wait()
-        self._log.seek(start)
+        self._log.seek(max(start, self._log.seek(0, 2) - STDERR_TAIL_BYTES))
         stderr = self._log.read()
         self.close()
         raise NoAnswerError(ending(returncode, stderr))
@@ -67,6 +72,7 @@ class Worker:
         """Kills the process and what it started; safe to repeat."""
         self.alive = False
         stop(self._process)
+        self._guard.dismiss()
         self._reader.join()
         for stream in (self._requests, self._answers, self._log):
             with suppress(OSError):  # an unsent request to a process that is gone

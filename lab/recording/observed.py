@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from lab.errors import Problem, UserError
@@ -84,6 +85,17 @@ def load_observed(directory: Path) -> Observed:
     return Observed(
         system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference
     )
+
+
+def requests_seen(directory: Path) -> int | None:
+    """How many requests the entry point of an `observed/` directory handled; None where that was not recorded."""
+    file = directory / "metrics.parquet"
+    if not file.is_file():
+        return None
+    entry = json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"]
+    wanted = [("metric", "==", "server.request.count"), ("service.name", "==", entry)]
+    counts = pq.read_table(file, columns=["value"], filters=wanted)["value"]
+    return round(pa.compute.sum(counts).as_py() or 0)
 
 
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:

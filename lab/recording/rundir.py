@@ -6,16 +6,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Truth
 from lab.errors import Problem, UserError
 from lab.recording.observed import Observed
 
+Kept = TypeVar("Kept")
 RUN_FILE = "run.json"
 COMPLETE = "complete"
 """The status of a run that may be graded."""
@@ -63,32 +64,63 @@ class RunDirectory:
     def diagnosis(self, engine: str) -> Diagnosis | EngineFailure | None:
         """What an engine answered, None where it was not asked."""
         path = self.path / "diagnosis" / f"{engine_slug(engine)}.json"
-        if not path.is_file():
-            return None
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return EngineFailure(data["failure"]) if "failure" in data else Diagnosis.from_json(data)
+        return read_kept(path, _answer) if path.is_file() else None
 
-    def write_diagnosis(self, engine: str, answer: Diagnosis | EngineFailure) -> None:
+    def engines(self) -> tuple[str, ...]:
+        """The engines whose answers are kept, by file name."""
+        files = sorted((self.path / "diagnosis").glob("*.json"))
+        return tuple(read_kept(file, lambda data: str(data["engine"])) for file in files)
+
+    def write_diagnosis(self, engine: str, answer: Diagnosis | EngineFailure) -> Problem | None:
+        """Keeps an answer. A recording that cannot be written to, as in an archive, is a problem and no error."""
         content = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
-        write_json(self.path / "diagnosis" / f"{engine_slug(engine)}.json", {"engine": engine, **content})
+        return self._keep(f"diagnosis/{engine_slug(engine)}.json", {"engine": engine, **content})
 
-    def write_grades(self, engine: str, grades: list[Grade]) -> None:
+    def write_grades(self, engine: str, grades: list[Grade]) -> Problem | None:
+        """Keeps grades, as `write_diagnosis` keeps an answer."""
         from lab.grading import grades_to_json
 
-        write_json(self.path / "grades" / f"{engine_slug(engine)}.json", {"engine": engine, **grades_to_json(grades)})
+        return self._keep(f"grades/{engine_slug(engine)}.json", {"engine": engine, **grades_to_json(grades)})
+
+    def _keep(self, name: str, content: Any) -> Problem | None:
+        try:
+            write_json(self.path / name, content)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            return Problem(f"not kept with the recording: {why}", str(self.path / name))
+        return None
 
     def grades(self) -> dict[str, list[Grade]]:
         """Grades by engine, for every engine that was graded."""
         from lab.grading import grades_from_json
 
-        found = {}
-        for path in sorted((self.path / "grades").glob("*.json")):
-            data = json.loads(path.read_text(encoding="utf-8"))
-            found[str(data["engine"])] = grades_from_json(data)
-        return found
+        files = sorted((self.path / "grades").glob("*.json"))
+        return dict(read_kept(file, lambda data: (str(data["engine"]), grades_from_json(data))) for file in files)
+
+    def check_kept(self) -> None:
+        """UserError where a kept answer or grade is broken."""
+        self.grades()
+        for engine in self.engines():
+            self.diagnosis(engine)
 
     def _read(self, name: str) -> Any:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+
+def read_kept(path: Path, read: Callable[[Any], Kept]) -> Kept:
+    """What a kept file holds; UserError naming the file where it is broken."""
+    try:
+        return read(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(Problem("cannot be read", str(path), seen=error.strerror or str(error))) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
+        seen = str(error) if isinstance(error, ValueError | UserError) else f"{type(error).__name__}: {error}"
+        hint = "delete it; `lab diagnose` asks again, `lab grade` grades again"
+        raise UserError(Problem("broken file in a recording", str(path), seen=seen, hint=hint)) from error
+
+
+def _answer(data: Any) -> Diagnosis | EngineFailure:
+    return EngineFailure(str(data["failure"])) if "failure" in data else Diagnosis.from_json(data)
 
 
 def engine_slug(engine: str) -> str:
@@ -97,11 +129,16 @@ def engine_slug(engine: str) -> str:
     return clean if clean == engine else f"{clean}-{sha256(engine.encode()).hexdigest()[:8]}"
 
 
+def json_text(content: Any) -> str:
+    """Content as the files of a recording hold it."""
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    staged.write_text(json_text(content), encoding="utf-8")
     os.replace(staged, path)
 
 
@@ -118,7 +155,7 @@ def write_run(
         write_json(staging / "truth" / "effects.json", effects)
         lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in journal]
         (staging / "events.jsonl").write_text("".join(lines), encoding="utf-8")
-        complete = {**meta, "checksums": checksums(staging)}
+        complete = sealed({**meta, "checksums": checksums(staging)})
         write_json(staging / RUN_FILE, complete)
         staging.chmod(0o755)
         _swap(staging, path)
@@ -137,41 +174,14 @@ def _swap(staging: Path, path: Path) -> None:
         os.replace(staging, path)
 
 
+def sealed(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of `run.json` with the checksum of itself, taken over everything but that checksum."""
+    sums = {name: digest for name, digest in meta["checksums"].items() if name != RUN_FILE}
+    digest = sha256(json_text({**meta, "checksums": sums}).encode()).hexdigest()
+    return {**meta, "checksums": {**sums, RUN_FILE: digest}}
+
+
 def checksums(directory: Path) -> dict[str, str]:
     """SHA-256 of every file under a directory, by relative path."""
     files = sorted(p for p in directory.rglob("*") if p.is_file())
     return {p.relative_to(directory).as_posix(): sha256(p.read_bytes()).hexdigest() for p in files}
-
-
-def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
-    """Opens a recording; UserError where it is incomplete, of another version, or changed since it was written."""
-    run_file = path / RUN_FILE
-    if not run_file.is_file():
-        hint = "give the directory that holds run.json, e.g. runs/<scenario>/<seed>-<hash>"
-        raise UserError(Problem("not a recording", str(path), expected=f"a directory with {RUN_FILE}", hint=hint))
-    try:
-        meta = json.loads(run_file.read_text(encoding="utf-8"))
-        version, sums = meta["schema_version"], dict(meta["checksums"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
-        ) from error
-    if version != 1:
-        raise UserError(Problem("recording of another version", str(run_file), seen=str(version), expected="1"))
-    if verify:
-        for name, expected in sums.items():
-            file = path / name
-            seen = sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
-            if seen != expected:
-                hint = "run the scenario again: the same seed gives the same bytes"
-                raise UserError(
-                    Problem("recording was changed", str(file), seen=seen[:16], expected=expected[:16], hint=hint)
-                )
-    return RunDirectory(path, meta)
-
-
-def find_runs(root: Path) -> list[Path]:
-    """Run directories under a root (or the root itself), sorted."""
-    if (root / RUN_FILE).is_file():
-        return [root]
-    return sorted(p.parent for p in root.glob(f"*/*/{RUN_FILE}") if not p.parent.name.startswith("."))

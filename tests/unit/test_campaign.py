@@ -145,6 +145,7 @@ JOB = Job(SimpleNamespace(scenario=SimpleNamespace(name="cut")), 7, ("rules",)) 
     ("error", "said", "code"),
     [
         (RunAbortedError("a decoy breaks the SLO"), "a decoy breaks the SLO", ExitCode.INTERNAL),
+        (OSError(28, "No space left"), "OSError: [Errno 28] No space left", ExitCode.INTERNAL),
         (ZeroDivisionError("oh"), "internal error: ZeroDivisionError: oh", ExitCode.INTERNAL),
     ],
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -41,6 +43,14 @@ def host(observed, tmp_path):
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold before the time is up."""
+    deadline_s = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    return holds()
 
 
 def culprit(answer: Diagnosis | EngineFailure) -> str:
@@ -107,6 +117,7 @@ def test_what_an_engine_prints_does_not_reach_the_protocol(host, observed):
         ("quits", "raised SystemExit: I give up"),
         ("dies", "exited with status 3: out of tokens"),
         ("unsure_of_itself", "answered nonsense: findings[0].confidence is nan, expected a number from 0 to 1"),
+        ("floods", "answered more than 16777216 bytes"),
         ("returns_a_list", "returned a list, expected a Diagnosis"),
     ],
 )
@@ -184,6 +195,7 @@ def test_a_command_named_relative_to_here_is_found(host, observed, tmp_path, mon
         ("answer['findings'][0]['confidence'] = 7; print(json.dumps(answer))", "answered nonsense: findings[0].conf"),
         ("answer['findings'][0]['onset_s'] = 10**400; print(json.dumps(answer))", "answered nonsense: "),
         ("print('[' * 100000)", "answered nonsense: "),
+        ("answer['findings'][0]['culprit'] = chr(0xd800); print(json.dumps(answer))", "answered nonsense: 'utf-8'"),
         ("pass", "answered nonsense: not JSON"),
     ],
 )
@@ -204,6 +216,61 @@ def test_a_command_that_hangs_or_does_not_exist_says_so(observed, tmp_path):
         assert reason(host.diagnose("cmd:./no-such-engine", observed)).startswith("cannot start ./no-such-engine")
 
 
+def test_an_answer_without_end_is_cut_off(observed, tmp_path):
+    spec = command(tmp_path, "while True: sys.stdout.write('y' * 65536)")
+    with EngineHost(timeout_s=60) as host:
+        assert reason(host.diagnose(spec, observed)) == "answered more than 16777216 bytes"
+
+
+def test_of_a_flood_on_stderr_only_the_end_is_kept(host, observed, tmp_path):
+    body = "sys.stderr.write('x\\n' * 20_000_000 + 'the end'); print(json.dumps(answer))"
+    assert culprit(host.diagnose(command(tmp_path, body), observed)) == "somebody"
+    assert reason(host.diagnose(command(tmp_path, body + "; sys.exit(2)"), observed)).endswith("x | x | the end")
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+def test_an_answer_counts_when_the_engine_ends_though_a_child_holds_its_output(host, observed, tmp_path, own_session):
+    body = (
+        "import subprocess\n"
+        f"subprocess.Popen(['sleep', '12'], start_new_session={own_session})\n"
+        "print(json.dumps(answer))"
+    )
+    began_s = time.monotonic()
+    assert culprit(host.diagnose(command(tmp_path, body), observed)) == "somebody"
+    assert time.monotonic() - began_s < 8
+
+
+@pytest.mark.parametrize("spec", ["hangs", "cmd"])
+def test_no_engine_outlives_a_lab_that_is_killed(observed, tmp_path, monkeypatch, spec):
+    pids = tmp_path / "pids"
+    monkeypatch.setenv("TEST_PIDS", str(pids))
+    if spec == "cmd":
+        child = "subprocess.Popen(['sleep', '60'])"
+        body = f"import subprocess; c = {child}; open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{c.pid}}')"
+        spec = command(tmp_path, body + "; time.sleep(60)")
+    asks = (
+        "import sys; from pathlib import Path; from lab.engines.host import EngineHost\n"
+        "with EngineHost() as host: host.diagnose(sys.argv[1], Path(sys.argv[2]))"
+    )
+    path = os.pathsep.join(sys.path)
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "tmp")}
+    lab = subprocess.Popen([sys.executable, "-c", asks, spec, str(observed)], env=environment)
+    assert within(20, lambda: pids.is_file() and len(pids.read_text().split()) == 2)
+    lab.kill()
+    lab.wait()
+    assert within(5, lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
+
+
+def test_copies_left_by_a_killed_lab_are_removed_and_those_of_a_running_one_are_not(host, tmp_path):
+    left, young = (_made(tmp_path / "tmp" / f"rca-{name}") for name in ("left", "young"))
+    [running] = set((tmp_path / "tmp").iterdir()) - {left, young}
+    for path in (left, running):
+        os.utime(path, (time.time() - 3600,) * 2)
+    with EngineHost():
+        assert (left.exists(), young.exists(), running.exists()) == (False, True, True)
+    young.rmdir()
+
+
 class Remote(BaseHTTPRequestHandler):
     """Answers with what it was sent, or badly, by path."""
 
@@ -211,6 +278,11 @@ class Remote(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/slow":
             time.sleep(2)
+        if self.path == "/moved":
+            self.send_response(307)
+            self.send_header("Location", "/diagnose")
+            self.end_headers()
+            return
         if self.path == "/full":
             self.send_error(503, "queue full")
             return
@@ -252,6 +324,8 @@ def test_an_http_engine_gets_observed_as_an_archive(host, observed, remote):
 def test_an_http_engine_that_breaks_says_why(observed, remote):
     with EngineHost(timeout_s=0.5) as host:
         assert "answered HTTP 503: " in reason(host.diagnose(f"{remote}/full", observed))
+        moved = "answered HTTP 307: redirects to /diagnose, which is not followed; name that URL"
+        assert reason(host.diagnose(f"{remote}/moved", observed)) == moved
         assert reason(host.diagnose(f"{remote}/page", observed)).startswith("answered nonsense: not JSON")
         assert reason(host.diagnose(f"{remote}/slow", observed)) == "timed out after 0.5 s"
         assert reason(host.diagnose("http://127.0.0.1:1/", observed)).startswith("cannot be reached")
@@ -263,7 +337,12 @@ def test_an_http_engine_that_breaks_says_why(observed, remote):
         ("constan", "did you mean 'constant'"),
         ("cmd:", "names no program"),
         ("cmd:'open", "not a command line"),
+        ("cmd:a\0b", "null character"),
         ("http://", "not a URL with a host"),
+        ("http://[::1", "not a URL: Invalid IPv6 URL"),
+        ("http://here:99999/", "not a URL: Port out of range"),
+        ("http://he re/", "not a URL: it holds a space"),
+        ("ftp://here", "unknown engine"),
     ],
 )
 def test_an_impossible_engine_is_the_users_error_before_anything_runs(spec, problem):

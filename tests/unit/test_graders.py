@@ -162,6 +162,20 @@ def test_on_a_control_only_healthy_passes(answer, outcome):
     assert false_alarm(case(answer, fault())) is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(HEALTHY, Outcome.INCONCLUSIVE), (says(finding("model")), Outcome.INCONCLUSIVE), (CRASH, Outcome.FAIL)],
+)
+@pytest.mark.parametrize("axis", [false_alarm, decoy_blamed])
+def test_a_control_with_next_to_no_requests_judges_nobody_but_an_engine_that_failed(axis, answer, outcome):
+    empty = graded(axis(replace(case(answer, decoys=(DECOY,)), requests=99)))
+    assert empty.outcome is outcome
+    if outcome is Outcome.INCONCLUSIVE:
+        assert empty.explanation.startswith("only 99 requests were observed, expected at least 100")
+    enough = graded(axis(replace(case(answer, decoys=(DECOY,)), requests=100)))
+    assert enough.outcome is not Outcome.INCONCLUSIVE
+
+
 def test_blaming_the_decoy_fails_even_in_a_tie_and_on_controls():
     for faults in ((fault(),), ()):
         assert graded(decoy_blamed(case(says(finding("model")), *faults, decoys=(DECOY,)))).value == 0.0

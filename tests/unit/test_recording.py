@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lab import docs
-from lab.recording.observed import Observed, load_observed
+from lab.recording.observed import Observed, load_observed, requests_seen
 from lab.recording.rundir import RunDirectory
 from lab.recording.schema import METRIC_LIST, TABLES, Column
 from lab.recording.status import NAMES
@@ -229,3 +229,16 @@ def test_the_generated_pages_are_current(name: str, tmp_path: Path) -> None:
     fresh = (tmp_path / name).read_text(encoding="utf-8")
     kept = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert kept == fresh, "run `python -m lab.docs docs`"
+
+
+def test_the_requests_that_the_entry_point_handled_are_counted(run: RunDirectory, observed: Observed) -> None:
+    spans = observed.frame("spans")
+    at_entry = spans[(spans["service.name"] == observed.system["entry"]) & (spans["span.kind"] == "server")]
+    seen = requests_seen(run.observed)
+    assert seen is not None
+    assert seen == pytest.approx(len(at_entry), rel=0.05)
+    assert seen > END_S * 20
+
+
+def test_without_metrics_nobody_counted_the_requests(tmp_path: Path) -> None:
+    assert requests_seen(tmp_path) is None

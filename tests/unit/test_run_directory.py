@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from lab import runner
 from lab.errors import UserError
 from lab.recording import rundir
 from lab.recording.observed import Observed, load_observed
-from lab.recording.rundir import RunDirectory, find_runs, open_run, write_run
+from lab.recording.opening import find_runs, open_run
+from lab.recording.rundir import RunDirectory, sealed, write_run
 from lab.runner import run_scenario
 from tests.sim_runs import FAULTS, digests, scenario
 
@@ -40,7 +43,7 @@ def copy(run: RunDirectory, tmp_path: Path) -> Path:
 
 def test_a_whole_run_opens(run: RunDirectory) -> None:
     assert open_run(run.path).meta == run.meta
-    assert set(run.meta["checksums"]) == set(digests(run.path)) - {"run.json"}
+    assert set(run.meta["checksums"]) == set(digests(run.path))
 
 
 def test_a_changed_byte_is_noticed(copy: Path) -> None:
@@ -82,6 +85,76 @@ def test_another_version_is_refused(copy: Path) -> None:
     (copy / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="another version"):
         open_run(copy)
+
+
+def edited(copy: Path, change: Callable[[dict[str, Any]], object], *, reseal: bool = False) -> Path:
+    """The copy with its run.json changed by hand."""
+    meta = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    change(meta)
+    (copy / "run.json").write_text(json.dumps(sealed(meta) if reseal else meta), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda meta: meta["grading"].update(top_k=9),
+        lambda meta: meta.update(seed=6),
+        lambda meta: meta.update(status="complete!"),
+        lambda meta: meta["scenario"].update(name="another"),
+        lambda meta: meta["checksums"].pop("truth/faults.json"),
+        lambda meta: meta.pop("neighbours"),
+    ],
+)
+def test_a_run_file_edited_by_hand_is_noticed(copy: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    with pytest.raises(UserError, match="recording was changed") as caught:
+        open_run(edited(copy, change))
+    assert caught.value.problems[0].file == str(copy / "run.json")
+
+
+def test_only_the_content_of_a_run_file_is_sealed(copy: Path) -> None:
+    assert open_run(edited(copy, lambda meta: meta)).seed == 5
+
+
+@pytest.mark.parametrize("content", ['{"schema_version": 1, "checksums": {}}', '{"schema_version": 1, "checksums": 3}'])
+def test_a_run_file_without_its_own_checksum_is_refused(copy: Path, content: str) -> None:
+    (copy / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=r"without a checksum of run\.json|unreadable recording"):
+        open_run(copy)
+
+
+def test_truth_removed_with_its_checksum_is_noticed(copy: Path) -> None:
+    (copy / "truth" / "faults.json").unlink()
+    with pytest.raises(UserError, match="without a checksum of this file"):
+        open_run(edited(copy, lambda meta: meta["checksums"].pop("truth/faults.json"), reseal=True))
+
+
+@pytest.mark.parametrize("name", ["observed/hint.json", "observed/reference/more.json", "truth/more.json"])
+def test_a_file_added_to_what_was_recorded_is_noticed(copy: Path, name: str) -> None:
+    (copy / name).write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="this file was added") as caught:
+        open_run(copy)
+    assert caught.value.problems[0].file == str(copy / name)
+
+
+def test_answers_grades_and_reports_may_be_added(copy: Path) -> None:
+    for name in ("diagnosis/x.json", "grades/x.json", "report.html"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text("{}", encoding="utf-8")
+    assert open_run(copy).seed == 5
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"engine": "x", "verdict": 3}', "[" * 100_000])
+def test_a_broken_answer_or_grade_is_a_located_error(copy: Path, content: str) -> None:
+    run = open_run(copy)
+    for folder in ("diagnosis", "grades"):
+        file = copy / folder / "x.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(UserError, match="broken file in a recording") as caught:
+            run.check_kept()
+        assert caught.value.problems[0].file == str(file)
+        file.unlink()
 
 
 def rewrite(run: RunDirectory, observed: Observed, root: Path) -> RunDirectory:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.recording.observed import load_observed
-from lab.recording.rundir import open_run
+from lab.recording.opening import open_run
 from lab.runner import run_scenario
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import scenario

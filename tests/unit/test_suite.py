@@ -148,3 +148,16 @@ def test_problems_inside_a_scenario_keep_their_own_place(directory: Path) -> Non
 def test_an_unknown_suite_name() -> None:
     with pytest.raises(UserError, match="unknown suite 'no-such-suite'"):
         load_suite("no-such-suite")
+
+
+def test_impossible_engines_are_problems_of_the_suite_beside_its_others(directory: Path) -> None:
+    engines = '[rulez, "cmd:", "http://", "ftp://x", "cmd:\'open", "http://[::1", rules, "cmd:true"]'
+    with pytest.raises(UserError) as caught:
+        load_suite(write(directory, SUITE.replace("[rules, chance]", engines).replace("0.85", "85")))
+    told = [(problem.line, problem.column, problem.what) for problem in caught.value.problems]
+    assert [(line, column) for line, column, _ in told] == [
+        (5, 11), (5, 18), (5, 26), (5, 37), (5, 48), (5, 61), (6, 14),
+    ]  # fmt: skip
+    assert told[0][2] == "unknown engine 'rulez'"
+    assert caught.value.problems[0].hint == "did you mean 'rules'?"
+    assert "bad entry in 'thresholds'" in told[-1][2]

@@ -1,0 +1,79 @@
+"""Opening a recording: whole, of this version and unchanged since it was written, or a located error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lab.errors import Problem, UserError
+from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
+
+CLOSED = ("observed", "truth")
+"""Folders that hold what was written at first and nothing else; answers, grades and reports come later, beside them."""
+REQUIRED = ("events.jsonl", "observed/system.json", "truth/effects.json", "truth/faults.json")
+_AGAIN = "run the scenario again: the same seed gives the same bytes"
+
+
+def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
+    """Opens a recording; UserError where it is incomplete, of another version, or changed since it was written."""
+    run_file = path / RUN_FILE
+    if not run_file.is_file():
+        hint = "give the directory that holds run.json, e.g. runs/<scenario>/<seed>-<hash>"
+        raise UserError(Problem("not a recording", str(path), expected=f"a directory with {RUN_FILE}", hint=hint))
+    try:
+        meta = json.loads(run_file.read_text(encoding="utf-8"))
+        version, sums = meta["schema_version"], {str(name): str(digest) for name, digest in meta["checksums"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
+        ) from error
+    if version != 1:
+        raise UserError(Problem("recording of another version", str(run_file), seen=str(version), expected="1"))
+    if verify:
+        problem = next(_changes(path, meta, sums), None)
+        if problem is not None:
+            raise UserError(problem)
+    return RunDirectory(path, meta)
+
+
+def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator[Problem]:
+    """What is no longer as it was written, `run.json` first: the other checksums are worth what it is worth."""
+    own = sums.get(RUN_FILE)
+    if own is None:
+        what = "recording without a checksum of run.json: made by an older lab, or changed"
+        yield Problem(what, str(path / RUN_FILE), expected=f"checksums[{RUN_FILE!r}]", hint=_AGAIN)
+    elif sealed(meta)["checksums"][RUN_FILE] != own:
+        yield _changed(path / RUN_FILE, sealed(meta)["checksums"][RUN_FILE], own)
+    for name, expected in sums.items():
+        if name != RUN_FILE:
+            try:
+                seen = sha256((path / name).read_bytes()).hexdigest()
+            except (FileNotFoundError, NotADirectoryError):
+                seen = "missing"
+            except OSError as error:
+                yield Problem("cannot be read", str(path / name), seen=error.strerror or str(error))
+                continue
+            if seen != expected:
+                yield _changed(path / name, seen, expected)
+    for name in REQUIRED:
+        if name not in sums:
+            yield Problem("recording without a checksum of this file", str(path / name), hint=_AGAIN)
+    for folder in CLOSED:
+        for file in sorted((path / folder).rglob("*")):
+            if not file.is_dir() and file.relative_to(path).as_posix() not in sums:
+                what = "recording was changed: this file was added"
+                yield Problem(what, str(file), hint="move it out of the recording")
+
+
+def _changed(file: Path, seen: str, expected: str) -> Problem:
+    return Problem("recording was changed", str(file), seen=seen[:16], expected=expected[:16], hint=_AGAIN)
+
+
+def find_runs(root: Path) -> list[Path]:
+    """Run directories under a root (or the root itself), sorted."""
+    if (root / RUN_FILE).is_file():
+        return [root]
+    return sorted(p.parent for p in root.glob(f"*/*/{RUN_FILE}") if not p.parent.name.startswith("."))
