@@ -11,8 +11,8 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from lab.errors import Problem, UserError, nearest
 from lab.scenario import LoadedScenario, find_file, load_scenario
-from lab.scenario.model import MAX_SEED, KebabName
-from lab.topology import Strict
+from lab.scenario.model import KebabName
+from lab.topology import MAX_SEED, SchemaVersion, Strict
 from lab.units import ratio
 from lab.yamlmodel import check, in_file_order
 from lab.yamlsource import Document, read_yaml
@@ -104,7 +104,7 @@ _SEEDS = {"anyOf": [{"type": "array", "items": _SEED, "minItems": 1, "uniqueItem
 class Suite(Strict):
     """One suite file. Without seeds every scenario runs with its own."""
 
-    schema_version: Literal[1]
+    schema_version: SchemaVersion
     name: KebabName
     title: str = ""
     scenarios: tuple[str, ...] = Field(min_length=1, max_length=1000)

@@ -54,8 +54,8 @@ class Seeds:
 
 def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
     """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError otherwise."""
-    from lab.scenario.model import MAX_SEED
     from lab.suite import MAX_SEEDS
+    from lab.topology import MAX_SEED
 
     if text is None:
         return Seeds(first=first)
