@@ -36,6 +36,9 @@ _THRESHOLD = re.compile(
     r"\s*(?:(?P<engine>[a-z][a-z0-9-]*)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
 )
 
+_SHARE_FORM = r"0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%|0*(1(\.0*)?|\.[0-9]+|0\.?)"
+_THRESHOLD_FORM = rf"^\s*([a-z][a-z0-9-]*\.)?({'|'.join(METRICS)})\s*(>=|<=|>|<)\s*({_SHARE_FORM})\s*$"
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -91,7 +94,7 @@ def expand_seeds(value: Any) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-_SEED = {"type": "integer", "minimum": 0}
+_SEED = {"type": "integer", "minimum": 0, "exclusiveMaximum": MAX_SEED}
 _SEED_RANGE = {
     "type": "object",
     "properties": {"from": _SEED, "count": {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}},
@@ -114,7 +117,7 @@ class Suite(Strict):
         Annotated[
             Threshold,
             PlainValidator(parse_threshold),
-            WithJsonSchema({"type": "string", "examples": ["culprit_top1 >= 0.85"]}),
+            WithJsonSchema({"type": "string", "pattern": _THRESHOLD_FORM, "examples": ["culprit_top1 >= 0.85"]}),
         ],
         ...,
     ] = ()

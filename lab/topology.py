@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from lab.units import MAX_DURATION_S, Duration, Ratio, duration_s, ratio
+from lab.units import MAX_DURATION_S, Duration, PositiveDuration, Ratio, duration_s, ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 LinkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}->[a-z][a-z0-9_-]{0,39}$")]
@@ -100,7 +100,7 @@ class Step(Strict):
     operation: Name | None = None
     unless: Name | None = None
     after: Name | None = None
-    timeout_s: Annotated[Duration, Field(gt=0)] = Field(default=1.0, alias="timeout")
+    timeout_s: PositiveDuration = Field(default=1.0, alias="timeout")
     retries: int = Field(default=0, ge=0, le=5)
     backoff_s: Duration = Field(default=0.0, alias="backoff")
     service_time: ServiceTime | None = None
@@ -161,10 +161,9 @@ class World(Strict):
 
 
 class System(Strict):
-    """A whole topology. Links are written `caller->callee` and must match the call plans exactly.
+    """A whole topology. Links are written `caller->callee` and must match the call plans exactly."""
 
-    What the parts say of each other is checked where a file is read (`lab.scenario.system_checks`).
-    """
+    # What the parts say of each other is checked where a file is read: lab.scenario.system_checks.
 
     schema_version: SchemaVersion
     name: Name

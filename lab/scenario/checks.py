@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.errors import UserError, nearest
+from lab.errors import ParameterError, UserError, nearest
 from lab.faults import FaultType, fault_types
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.scenario.reading import Reading
@@ -84,7 +84,19 @@ class CrossChecks(Reading):
             other = "fault" if decoy_wanted else "decoy"
             hint = f"list it under {other}s"
             self._report((*path, "type"), f"{name!r} is a {other}, not a {word}", expected=f"a {word}", hint=hint)
+        self._check_witnesses(path, types[name])
         return types[name]
+
+    def _check_witnesses(self, path: KeyPath, kind: FaultType) -> None:
+        from lab.signals.catalogue import CATALOGUE
+
+        for witness in kind.witnesses:
+            if witness.signal not in CATALOGUE:
+                what = f"{kind.name!r} has a witness with the unknown signal {witness.signal!r}"
+                close = nearest(witness.signal, CATALOGUE)
+                close = f"; {close}" if close.startswith("did") else ""
+                hint = f"this is a defect of the module {kind.module}{close}"
+                self._report((*path, "type"), what, expected="a signal that `docs/signals.md` lists", hint=hint)
 
     def _target(self, path: KeyPath, kind: FaultType | None) -> str | None:
         name = self._text((*path, "target"))
@@ -150,10 +162,14 @@ class CrossChecks(Reading):
         try:
             return pulls(use.kind, use.target, use.parameters, self.system)
         except UserError as error:
-            # The target's kind is right, so what the testbed refuses comes from the parameters.
+            place = ("with", error.parameter) if isinstance(error, ParameterError) else ("type",)
             for problem in error.problems:
-                self._report((*use.path, "with"), f"{use.kind.name!r} cannot be planned: {problem.what}")
-            return ()
+                what = f"{use.kind.name!r} cannot be planned: {problem.what}"
+                self._report((*use.path, *place), what, problem.seen, problem.expected, problem.hint)
+        except Exception as error:  # a plug-in's own: nothing it does may keep the other files from being checked
+            what = f"{use.kind.name!r} fails while it is planned: {type(error).__name__}: {error}"
+            self._report((*use.path, "type"), what, hint=f"this is a defect of the module {use.kind.module}")
+        return ()
 
     def _check_load(self, length_s: float | None) -> None:
         stages = self.document.get(("load", "stages"))

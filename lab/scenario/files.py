@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lab.errors import Problem, UserError, nearest
@@ -61,8 +62,8 @@ def load_system(name_or_path: str, relative_to: Path | None = None) -> System:
     if name_or_path.endswith(_SYSTEM_SUFFIX):
         path = (relative_to or Path()) / name_or_path
         if relative_to is not None and not path.exists():
-            what, hint = f"no such file: {name_or_path}", "a path is taken from the directory of the file that names it"
-            raise UserError(Problem(what, expected=f"a file at {path.resolve()}", hint=hint))
+            hint = "looked for there: a relative path starts at the directory of the file that names it"
+            raise UserError(Problem("no such file", os.path.normpath(path), hint=hint))
         return _read_system(path)
     if name_or_path not in system_names():
         expected, hint = f"a name or a path to a *{_SYSTEM_SUFFIX} file", nearest(name_or_path, system_names())

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from lab.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
-from lab.units import MAX_DURATION_S, Duration, Rate
+from lab.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 
 MIN_DURATION_S = 30.0
 MAX_RATE_PER_S = 10_000.0
@@ -35,7 +35,7 @@ KebabName = Annotated[
 class Stage(Strict):
     """A stretch of the load with one arrival rate of requests per second."""
 
-    for_s: Annotated[Duration, Field(gt=0)] = Field(alias="for")
+    for_s: PositiveDuration = Field(alias="for")
     rate_per_s: Annotated[Rate, Field(le=MAX_RATE_PER_S)] = Field(alias="rate")
 
 

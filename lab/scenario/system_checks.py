@@ -91,7 +91,7 @@ class SystemChecks(Reading):
                 if name not in called and self.kinds[name] is not None:
                     hint = "what works by itself is of kind 'job'"
                     what = f"no step calls {name!r}"
-                    self._report(("components", name), what, expected="a call to it", hint=hint, at_key=True)
+                    self._report(("components", name), what, hint=hint, at_key=True)
 
     def _all_calls_known(self, caller: str | None = None) -> bool:
         return all(s.call is None or s.callee is not None for s in self.steps if caller in (None, s.caller))
@@ -113,7 +113,7 @@ class SystemChecks(Reading):
             if not unknown and self._all_calls_known(ends[0]):
                 hint = nearest(name, set(calls) - set(links))
                 what = f"no step calls over link {name!r}"
-                self._report(("links", name), what, expected="a link that a step calls over", hint=hint, at_key=True)
+                self._report(("links", name), what, hint=hint, at_key=True)
         for name, step in calls.items():
             if name not in links:
                 hint = nearest(name, set(links) - set(calls))
@@ -133,7 +133,7 @@ class SystemChecks(Reading):
             steps = self.document.get(path)
             if steps is None or (isinstance(steps, list) and len(steps) != 1):
                 seen = f"{len(steps or [])} steps"
-                self._report(path, f"{name!r} has not one step", seen=seen, expected=whole)
+                self._report(path, f"{name!r} does not have one step", seen=seen, expected=whole)
             elif (*path, 0, "run") in self.document.values:
                 self._report((*path, 0, "run"), "users run no code of the system", expected="the entry: 'call'")
 
