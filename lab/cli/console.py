@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 120
 """Columns where the output is no terminal: tables are read in a log, not wrapped to an imagined screen."""
+
+MAX_SHOWN = 30
+"""Problems shown of one file; what goes wrong more often than that mostly goes wrong for one reason."""
 
 option = functools.partial(click.option, show_envvar=True)
 """An option that can also be set by an environment variable, which `--help` shows."""
@@ -103,6 +108,20 @@ def show_problem(problem: Problem) -> None:
     click.echo(str(problem) if problem.file else f"error: {problem}", err=True)
     if problem.line and os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(github_annotation(problem), err=True)
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Problems on stderr; of each file the first ones, and how many more there are."""
+    shown: Counter[str] = Counter()
+    for problem in problems:
+        shown[problem.file] += 1
+        if shown[problem.file] <= MAX_SHOWN:
+            show_problem(problem)
+    for file, count in shown.items():
+        if count > MAX_SHOWN:
+            left = count - MAX_SHOWN
+            where = f"{file}: " if file else ""
+            click.echo(f"{where}… and {left} more problem{'s' * (left != 1)}", err=True)
 
 
 def github_annotation(problem: Problem) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lab.cli.console import json_option, show_problem, write_json
+from lab.cli.console import json_option, show_problems, write_json
 from lab.errors import ExitCode, Problem, UserError
 
 _EPILOG = """\b
@@ -36,8 +36,7 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
     for target, problems in found.items():
         if not problems and not as_json:
             click.echo(f"OK  {target}")
-        for problem in problems:
-            show_problem(problem)
+        show_problems(problems)
     bad = sum(bool(problems) for problems in found.values())
     if bad:
         count = sum(len(problems) for problems in found.values())
