@@ -60,6 +60,8 @@ class PlanTestbed(Testbed):
         check_element(self.system, lever, element, LEVERS)
         if lever == "table.column" and value:
             self._check_column(element, value)
+        if lever == "population.shift" and value:
+            self._check_feature(element.partition(".")[2])
         self._values[lever, element] = value
 
     def _check_column(self, element: str, change: Value) -> None:
@@ -85,6 +87,14 @@ class PlanTestbed(Testbed):
         elif change["change"] == "rename" and change["to"] in columns:
             what = f"rename to {change['to']!r}, which is another column of the table"
             raise ParameterError("to", Problem(what, seen=change["to"], expected="a name that no column has"))
+
+    def _check_feature(self, feature: str) -> None:
+        from lab.worlds.base import feature_columns
+
+        columns = feature_columns(self.system)
+        if columns and feature not in columns:
+            problem = Problem(f"users have no feature {feature!r}", hint=nearest(feature, columns))
+            raise ParameterError("feature", problem)
 
     def act(self, act: str, element: str, value: Value) -> None:
         """Writes the act down."""

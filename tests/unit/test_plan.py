@@ -174,6 +174,12 @@ def test_what_cannot_be_done_to_a_column_is_said_of_the_parameter(
     assert caught.value.parameter == parameter
 
 
+def test_only_a_feature_that_users_have_can_shift(testbed: PlanTestbed) -> None:
+    with pytest.raises(ParameterError, match=r"(?s)users have no feature 'age'.*did you mean 'age_years'") as caught:
+        testbed.population("shoppers").shift("age", 1.5).__enter__()
+    assert caught.value.parameter == "feature"
+
+
 def test_a_column_may_be_added_to_any_table(testbed: PlanTestbed) -> None:
     testbed.write("table.column", "db/items.age_years", {"change": "add", "type": "integer"})
     assert testbed.read("table.column", "db/items.age_years")
