@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -60,6 +59,5 @@ def _loader(target: str) -> Callable[[str], Any]:
     from lab.scenario import load_system, system_names
 
     if target.endswith(SYSTEM) or (target in system_names() and not is_suite(target)):
-        # A path is read as given; a name is looked up.
-        return lambda name: load_system(name, Path() if name.endswith(SYSTEM) else None)
+        return load_system
     return lambda name: select([name])
