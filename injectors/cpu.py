@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
-
-from pydantic import Field
 
 from lab.contracts import Boundary
 from lab.faults import Witness, fault
 from lab.levers import Testbed
-from lab.units import Ratio
+from lab.units import PositiveRatio
 
 
 @fault(
@@ -20,7 +17,7 @@ from lab.units import Ratio
     witnesses=(Witness("self_time_mean_s", "{target}", 0.0003), Witness("cpu_throttled_ratio", "{target}", 0.05)),
     recovery_s=45,
 )
-def cpu_throttle(testbed: Testbed, component: str, *, cpu: Annotated[Ratio, Field(gt=0, le=1)] = 0.2) -> Iterator[None]:
+def cpu_throttle(testbed: Testbed, component: str, *, cpu: PositiveRatio = 0.2) -> Iterator[None]:
     """The component's CPU quota is cut: `cpu` is the share of its normal CPU that is left (mild: 60%)."""
     with testbed.component(component).limit(cpu=cpu):
         yield

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from lab.contracts import Boundary
+from lab.errors import ParameterError, Problem
 from lab.faults import Witness, fault
 from lab.levers import Testbed
-from lab.units import Duration, Ratio
+from lab.units import Duration, PositiveRatio
 
 
 @fault(
@@ -23,7 +24,7 @@ def network_partition(
     link: str,
     *,
     direction: Literal["both", "request", "response"] = "both",
-    fraction: Ratio = 1.0,
+    fraction: PositiveRatio = 1.0,
 ) -> Iterator[None]:
     """No packet passes between two components.
 
@@ -49,5 +50,8 @@ def network_latency(
 
     `latency` is added to each request's passage, `jitter` is the standard deviation around it (mild: 15 ms).
     """
+    if latency == 0 and jitter == 0:
+        what = "neither latency nor jitter is added"
+        raise ParameterError("latency", Problem(what, seen="both 0s", expected="one of them above 0s"))
     with testbed.link(link).delay(latency_s=latency, jitter_s=jitter):
         yield

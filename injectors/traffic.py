@@ -9,12 +9,12 @@ from pydantic import Field
 
 from lab.faults import decoy
 from lab.levers import Testbed
-from lab.units import Rate
+from lab.units import PositiveRate
 
 
 @decoy("traffic-surge", target="users")
 def traffic_surge(
-    testbed: Testbed, users: str, *, rate: Annotated[Rate, Field(gt=0, le=1000)] = 25.0
+    testbed: Testbed, users: str, *, rate: Annotated[PositiveRate, Field(le=1000)] = 25.0
 ) -> Iterator[None]:
     """`rate` requests per second arrive on top of the scenario's load."""
     testbed.changes().announce(users, "campaign", "Marketing campaign started")

@@ -79,6 +79,14 @@ class UserError(LabError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class ParameterError(UserError):
+    """A fault cannot be injected because of one of its parameters, which is named so that it can be pointed at."""
+
+    def __init__(self, parameter: str, problem: Problem):
+        self.parameter = parameter
+        super().__init__(problem)
+
+
 class NothingSelectedError(UserError):
     """A selection matched nothing, which is never taken for success; exit code 5."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, create_model
 
 from lab.contracts import Boundary
-from lab.errors import UserError, nearest
+from lab.errors import Problem, UserError, nearest
 
 if TYPE_CHECKING:
     from lab.levers import Testbed
@@ -113,7 +113,13 @@ def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[Fault
 @cache
 def _load() -> None:
     for entry in entry_points(group="lab.injectors"):
-        import_module(entry.value)
+        try:
+            import_module(entry.value)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            what = f"plug-in {entry.name!r} of lab.injectors cannot be loaded"
+            hint = "correct it, or uninstall the package it comes with"
+            raise UserError(Problem(what, seen=f"{said}, in {entry.value}", hint=hint)) from error
 
 
 def fault_types() -> dict[str, FaultType]:

@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from lab.faults import FaultType, fault_types
 from lab.scenario import Scenario
 from lab.suite import Suite
 from lab.topology import System
-from lab.units import format_duration
+from lab.units import MAX_DURATION_S, Duration, Ratio, format_duration
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_QUANTITY = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "examples": ["1%", "250ms"]}]}
+_RATIO = TypeAdapter(Ratio).json_schema()
+_LATENCY = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "minimum": 0, "maximum": MAX_DURATION_S}]}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -59,12 +60,22 @@ def _write_as_people_do(part: Any) -> None:
     if part.get("type") == "string" and isinstance(part.get("default"), float):
         is_rate = "/" in part.get("pattern", "")
         part["default"] = f"{part['default']:g}/s" if is_rate else format_duration(part["default"])
-    properties = part.get("properties", {})
-    if "sli" in properties:
-        for side in ("above", "below"):
-            properties[side] = _QUANTITY
+    if part.get("type") == "object" and "sli" in part.get("properties", {}):
+        _describe_limits(part)
+    if "patternProperties" in part:
+        part["additionalProperties"] = False
     for value in part.values():
         _write_as_people_do(value)
+
+
+def _describe_limits(bound: dict[str, Any]) -> None:
+    """An SLI takes one limit, in its own unit."""
+    for side in ("above", "below"):
+        bound["properties"][side] = {}
+    bound["oneOf"] = [{"required": ["above"]}, {"required": ["below"]}]
+    is_latency = {"properties": {"sli": {"const": "latency_p95_s"}}}
+    bound["if"] = is_latency
+    bound["then"], bound["else"] = ({"properties": {"above": u, "below": u}} for u in (_LATENCY, _RATIO))
 
 
 def _describe_types(schema: dict[str, Any], use: str, kinds: dict[str, FaultType]) -> None:

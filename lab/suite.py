@@ -13,8 +13,8 @@ from lab.engines import engine_problem
 from lab.errors import Problem, UserError, nearest
 from lab.grading import METRIC_GRADERS, metric_graders
 from lab.scenario import LoadedScenario, find_file, load_scenario
-from lab.scenario.model import MAX_SEED, KebabName
-from lab.topology import Strict
+from lab.scenario.model import KebabName
+from lab.topology import MAX_SEED, SchemaVersion, Strict
 from lab.units import ratio
 from lab.yamlmodel import check, in_file_order
 from lab.yamlsource import Document, read_yaml
@@ -28,6 +28,9 @@ METRICS = (*METRIC_GRADERS, INCONCLUSIVE_RATIO)
 _THRESHOLD = re.compile(
     r"\s*(?:(?P<engine>[a-z][a-z0-9-]*)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
 )
+
+_SHARE_FORM = r"0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%|0*(1(\.0*)?|\.[0-9]+|0\.?)"
+_THRESHOLD_FORM = rf"^\s*([a-z][a-z0-9-]*\.)?({'|'.join(METRICS)})\s*(>=|<=|>|<)\s*({_SHARE_FORM})\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def expand_seeds(value: Any) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-_SEED = {"type": "integer", "minimum": 0}
+_SEED = {"type": "integer", "minimum": 0, "exclusiveMaximum": MAX_SEED}
 _SEED_RANGE = {
     "type": "object",
     "properties": {"from": _SEED, "count": {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}},
@@ -102,7 +105,7 @@ _SEEDS = {"anyOf": [{"type": "array", "items": _SEED, "minItems": 1, "uniqueItem
 class Suite(Strict):
     """One suite file. Without seeds every scenario runs with its own."""
 
-    schema_version: Literal[1]
+    schema_version: SchemaVersion
     name: KebabName
     title: str = ""
     scenarios: tuple[str, ...] = Field(min_length=1, max_length=1000)
@@ -112,7 +115,7 @@ class Suite(Strict):
         Annotated[
             Threshold,
             PlainValidator(parse_threshold),
-            WithJsonSchema({"type": "string", "examples": ["culprit_top1 >= 0.85"]}),
+            WithJsonSchema({"type": "string", "pattern": _THRESHOLD_FORM, "examples": ["culprit_top1 >= 0.85"]}),
         ],
         ...,
     ] = ()

@@ -65,11 +65,24 @@ def _typed(parse: Any, pattern: str, example: str, *also: dict[str, Any]) -> Any
     return (BeforeValidator(parse), WithJsonSchema({"anyOf": [text, *also]} if also else text))
 
 
-Duration = Annotated[float, Field(ge=0), *_typed(duration_s, r"^[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h)$", "30s")]
+_DURATION_FORM = r"[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h)$"
+_RATIO_FORM = r"0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$"
+_RATE_FORM = r"[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)$"
+_SOME = "^(?=.*[1-9])"
+
+Duration = Annotated[float, Field(ge=0), *_typed(duration_s, "^" + _DURATION_FORM, "30s")]
 """Seconds (float); written with a unit."""
-Ratio = Annotated[
-    float, *_typed(ratio, r"^[0-9]+(\.[0-9]+)?\s*%$", "30%", {"type": "number", "minimum": 0, "maximum": 1})
-]
+PositiveDuration = Annotated[float, Field(gt=0), *_typed(duration_s, _SOME + _DURATION_FORM, "30s")]
+"""Seconds, more than none."""
+Ratio = Annotated[float, *_typed(ratio, "^" + _RATIO_FORM, "30%", {"type": "number", "minimum": 0, "maximum": 1})]
 """A share of one, 0 to 1; written as a percentage or a number."""
-Rate = Annotated[float, Field(ge=0), *_typed(rate_per_s, r"^[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)$", "50/s")]
+PositiveRatio = Annotated[
+    float,
+    Field(gt=0),
+    *_typed(ratio, _SOME + _RATIO_FORM, "30%", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+"""A share of one, more than none."""
+Rate = Annotated[float, Field(ge=0), *_typed(rate_per_s, "^" + _RATE_FORM, "50/s")]
 """Events per second (float); written with a unit."""
+PositiveRate = Annotated[float, Field(gt=0), *_typed(rate_per_s, _SOME + _RATE_FORM, "50/s")]
+"""Events per second, more than none."""

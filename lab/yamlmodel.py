@@ -39,6 +39,7 @@ _LIMITS = {
 }
 _FORMS = {
     r"^[a-z][a-z0-9_-]{0,39}$": "a name: small letters, digits, - and _, a letter first, at most 40 characters",
+    r"^[a-z][a-z0-9_-]{0,39}->[a-z][a-z0-9_-]{0,39}$": "a link: the names of two components as caller->callee",
 }
 _MAX_SHOWN = 60
 

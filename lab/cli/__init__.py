@@ -121,11 +121,10 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _show(error: LabError) -> None:
-    from lab.cli.console import escaped, show_problem
+    from lab.cli.console import escaped, show_problems
 
     if isinstance(error, UserError):
-        for problem in error.problems:
-            show_problem(problem)
+        show_problems(error.problems)
     else:
         click.echo(escaped(f"error: {error}"), err=True)
     _show_trace_if_asked()

@@ -6,7 +6,8 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PLAIN_WIDTH = 120
 """Columns where the output is no terminal: tables are read in a log, not wrapped to an imagined screen."""
+
+MAX_SHOWN = 30
+"""Problems shown of one file; what goes wrong more often than that mostly goes wrong for one reason."""
 
 option = functools.partial(click.option, show_envvar=True)
 """An option that can also be set by an environment variable, which `--help` shows."""
@@ -133,6 +137,20 @@ def show_problem(problem: Problem) -> None:
     click.echo(escaped(str(problem) if problem.file else f"error: {problem}"), err=True)
     if problem.line and os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(github_annotation(problem), err=True)
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """Problems on stderr; of each file the first ones, and how many more there are."""
+    shown: Counter[str] = Counter()
+    for problem in problems:
+        shown[problem.file] += 1
+        if shown[problem.file] <= MAX_SHOWN:
+            show_problem(problem)
+    for file, count in shown.items():
+        if count > MAX_SHOWN:
+            left = count - MAX_SHOWN
+            where = f"{file}: " if file else ""
+            click.echo(f"{where}… and {left} more problem{'s' * (left != 1)}", err=True)
 
 
 def github_annotation(problem: Problem) -> str:

@@ -49,14 +49,17 @@ class Seeds:
         if self.count is None:
             return tuple(own) if self.first is None else (self.first,)
         first = own[0] if self.first is None else self.first
+        _check_last(first + self.count - 1)
         return tuple(range(first, first + self.count))
 
 
 def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
     """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError otherwise."""
-    from lab.scenario.model import MAX_SEED
     from lab.suite import MAX_SEEDS
+    from lab.topology import MAX_SEED
 
+    if first is not None:
+        _check_last(first)
     if text is None:
         return Seeds(first=first)
     found = _RANGE.fullmatch(text.strip())
@@ -70,6 +73,13 @@ def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
     elif 1 <= count <= MAX_SEEDS:
         return Seeds(first=first, count=count)
     raise UserError(f"--seeds is {text!r}, expected a count from 1 to {MAX_SEEDS} or a range such as 1000-1009")
+
+
+def _check_last(seed: int) -> None:
+    from lab.topology import MAX_SEED
+
+    if seed >= MAX_SEED:
+        raise UserError(Problem("the seed is too large", seen=str(seed), expected="seeds from 0 to 2^63 - 1"))
 
 
 def select(targets: Sequence[str]) -> Selection:

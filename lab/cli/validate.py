@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
-from lab.cli.console import json_option, show_problem, write_json
+from lab.cli.console import json_option, show_problems, write_json
 from lab.errors import ExitCode, Problem, UserError
 
 _EPILOG = """\b
@@ -36,8 +35,7 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
     for target, problems in found.items():
         if not problems and not as_json:
             click.echo(f"OK  {target}")
-        for problem in problems:
-            show_problem(problem)
+        show_problems(problems)
     bad = sum(bool(problems) for problems in found.values())
     if bad:
         count = sum(len(problems) for problems in found.values())
@@ -61,6 +59,5 @@ def _loader(target: str) -> Callable[[str], Any]:
     from lab.scenario import load_system, system_names
 
     if target.endswith(SYSTEM) or (target in system_names() and not is_suite(target)):
-        # A path is read as given; a name is looked up.
-        return lambda name: load_system(name, Path() if name.endswith(SYSTEM) else None)
+        return load_system
     return lambda name: select([name])

@@ -6,18 +6,19 @@ things are wrong: all problems of a file come at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.errors import Problem, UserError, nearest
+from lab.errors import ParameterError, UserError, nearest
 from lab.faults import FaultType, fault_types
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
+from lab.scenario.reading import Reading
 from lab.testbeds.plan import pulls
 from lab.topology import System
 from lab.units import duration_s, format_duration, rate_per_s
 from lab.yamlmodel import check
-from lab.yamlsource import Document, KeyPath
+from lab.yamlsource import KeyPath
 
 # Windows given in decimal fractions may miss each other by a rounding error.
 _ROUNDING_S = 1e-6
@@ -37,43 +38,22 @@ class _Use:
 
 
 @dataclass(slots=True)
-class CrossChecks:
+class CrossChecks(Reading):
     """Runs all checks on construction; `parameters` holds the validated `with:` by the path of the use."""
 
-    document: Document
     system: System | None
-    problems: list[Problem] = field(default_factory=list)
     parameters: dict[KeyPath, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         length_s = self._quantity(("duration",), duration_s)
-        uses = [self._use(path, length_s) for path in self._mappings("faults", "decoys")]
+        uses = [self._use(path, length_s) for path in self._mappings("faults", "decoys", limit=MAX_USES)]
         self._check_ids(uses)
         for use in uses:
             self._check_window(use, length_s)
         self._check_levers(uses)
         self._check_load(length_s)
+        self._check_scrapes(length_s)
         self._check_slis()
-
-    def _mappings(self, *sections: str) -> Iterator[KeyPath]:
-        for section in sections:
-            items = self.document.get((section,))
-            for i, item in enumerate(items[:MAX_USES] if isinstance(items, list) else []):
-                if isinstance(item, dict):
-                    yield section, i
-
-    def _text(self, path: KeyPath) -> str | None:
-        value = self.document.get(path)
-        return value if isinstance(value, str) else None
-
-    def _quantity(self, path: KeyPath, parse: Callable[[Any], float]) -> float | None:
-        try:
-            return parse(self.document.get(path))
-        except ValueError:
-            return None
-
-    def _report(self, path: KeyPath, what: str, seen: str = "", expected: str = "", hint: str = "") -> None:
-        self.problems.append(self.document.problem(path, what, seen=seen, expected=expected, hint=hint))
 
     def _use(self, path: KeyPath, length_s: float | None) -> _Use:
         at_s, for_s = (self._quantity((*path, key), duration_s) for key in ("at", "for"))
@@ -104,7 +84,19 @@ class CrossChecks:
             other = "fault" if decoy_wanted else "decoy"
             hint = f"list it under {other}s"
             self._report((*path, "type"), f"{name!r} is a {other}, not a {word}", expected=f"a {word}", hint=hint)
+        self._check_witnesses(path, types[name])
         return types[name]
+
+    def _check_witnesses(self, path: KeyPath, kind: FaultType) -> None:
+        from lab.signals.catalogue import CATALOGUE
+
+        for witness in kind.witnesses:
+            if witness.signal not in CATALOGUE:
+                what = f"{kind.name!r} has a witness with the unknown signal {witness.signal!r}"
+                close = nearest(witness.signal, CATALOGUE)
+                close = f"; {close}" if close.startswith("did") else ""
+                hint = f"this is a defect of the module {kind.module}{close}"
+                self._report((*path, "type"), what, expected="a signal that `docs/signals.md` lists", hint=hint)
 
     def _target(self, path: KeyPath, kind: FaultType | None) -> str | None:
         name = self._text((*path, "target"))
@@ -131,8 +123,7 @@ class CrossChecks:
             if use.id is None:
                 continue
             if use.id in first:
-                line, column = self.document.values[*first[use.id].path, "id"]
-                hint = f"it is first given at line {line}, column {column}"
+                hint = self._first_given((*first[use.id].path, "id"))
                 self._report((*use.path, "id"), f"duplicate id {use.id!r}", hint=hint)
             first.setdefault(use.id, use)
 
@@ -171,10 +162,14 @@ class CrossChecks:
         try:
             return pulls(use.kind, use.target, use.parameters, self.system)
         except UserError as error:
-            # The target's kind is right, so what the testbed refuses comes from the parameters.
+            place = ("with", error.parameter) if isinstance(error, ParameterError) else ("type",)
             for problem in error.problems:
-                self._report((*use.path, "with"), f"{use.kind.name!r} cannot be planned: {problem.what}")
-            return ()
+                what = f"{use.kind.name!r} cannot be planned: {problem.what}"
+                self._report((*use.path, *place), what, problem.seen, problem.expected, problem.hint)
+        except Exception as error:  # a plug-in's own: nothing it does may keep the other files from being checked
+            what = f"{use.kind.name!r} fails while it is planned: {type(error).__name__}: {error}"
+            self._report((*use.path, "type"), what, hint=f"this is a defect of the module {use.kind.module}")
+        return ()
 
     def _check_load(self, length_s: float | None) -> None:
         stages = self.document.get(("load", "stages"))
@@ -198,6 +193,14 @@ class CrossChecks:
             expected = f"at most {format_duration(limit_s)}"
             what = "the duration is longer than safety.max_duration"
             self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
+
+    def _check_scrapes(self, length_s: float | None) -> None:
+        """Signals have a value per scrape: one value shows nothing."""
+        if self.system is None or length_s is None or length_s >= 2 * self.system.scrape_interval_s:
+            return
+        what = f"the duration is shorter than two scrape intervals of system {self.system.name!r}"
+        expected = f"at least {format_duration(2 * self.system.scrape_interval_s)}"
+        self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
 
     def _check_slis(self) -> None:
         if self.system is None or self.system.world is not None:

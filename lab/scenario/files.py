@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lab.errors import Problem, UserError, nearest
+from lab.scenario.system_checks import SystemChecks
 from lab.topology import System
-from lab.yamlmodel import validate
+from lab.yamlmodel import check, in_file_order
 from lab.yamlsource import read_yaml
 
 _LAB = Path(__file__).resolve().parents[1]
 _SYSTEMS = _LAB / "systems"
 _SYSTEM_SUFFIX = ".system.yaml"
+_KINDS = {".scenario.yaml": "scenario", ".suite.yaml": "suite", _SYSTEM_SUFFIX: "system"}
 
 
 def shipped_directory() -> Path:
@@ -32,6 +35,9 @@ def find_file(path_or_name: str | Path, suffix: str, what: str, relative_to: Pat
     UserError with the nearest shipped name where it is neither; a path to nothing is left to the reader.
     """
     path = Path(path_or_name) if relative_to is None else relative_to / path_or_name
+    other = next((kind for end, kind in _KINDS.items() if path.name.endswith(end) and end != suffix), None)
+    if other is not None:
+        raise UserError(Problem(f"this is a {other} file, not a {what}", str(path), expected=f"a *{suffix} file"))
     if isinstance(path_or_name, Path) or path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     names = shipped_names(suffix)
@@ -49,10 +55,26 @@ def system_names() -> tuple[str, ...]:
 
 
 def load_system(name_or_path: str, relative_to: Path | None = None) -> System:
-    """A system by name, or from a `*.system.yaml` file relative to a directory; UserError otherwise."""
+    """A system by name, or from a `*.system.yaml` file relative to a directory.
+
+    UserError with every problem of the file otherwise.
+    """
     if name_or_path.endswith(_SYSTEM_SUFFIX):
-        return validate(read_yaml((relative_to or Path()) / name_or_path), System)
+        path = (relative_to or Path()) / name_or_path
+        if relative_to is not None and not path.exists():
+            hint = "looked for there: a relative path starts at the directory of the file that names it"
+            raise UserError(Problem("no such file", os.path.normpath(path), hint=hint))
+        return _read_system(path)
     if name_or_path not in system_names():
         expected, hint = f"a name or a path to a *{_SYSTEM_SUFFIX} file", nearest(name_or_path, system_names())
         raise UserError(Problem(f"unknown system {name_or_path!r}", expected=expected, hint=hint))
-    return validate(read_yaml(_SYSTEMS / f"{name_or_path}{_SYSTEM_SUFFIX}"), System)
+    return _read_system(_SYSTEMS / f"{name_or_path}{_SYSTEM_SUFFIX}")
+
+
+def _read_system(path: Path) -> System:
+    document = read_yaml(path)
+    system, problems = check(document, System)
+    problems += SystemChecks(document).problems
+    if system is None or problems:
+        raise UserError(in_file_order(problems))
+    return system

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from lab.topology import Name, SliBound, Strict
-from lab.units import MAX_DURATION_S, Duration, Rate
+from lab.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
+from lab.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 
 MIN_DURATION_S = 30.0
 MAX_RATE_PER_S = 10_000.0
 MAX_REQUESTS = 5_000_000
 MAX_STAGES = 100
 MAX_USES = 100
-MAX_SEED = 2**63
 
 _KEBAB = r"[a-z0-9]+(-[a-z0-9]+)*"
 
@@ -36,7 +35,7 @@ KebabName = Annotated[
 class Stage(Strict):
     """A stretch of the load with one arrival rate of requests per second."""
 
-    for_s: Annotated[Duration, Field(gt=0)] = Field(alias="for")
+    for_s: PositiveDuration = Field(alias="for")
     rate_per_s: Annotated[Rate, Field(le=MAX_RATE_PER_S)] = Field(alias="rate")
 
 
@@ -111,7 +110,7 @@ class Safety(Strict):
 class Scenario(Strict):
     """One scenario file. No faults: the scenario is a control."""
 
-    schema_version: Literal[1]
+    schema_version: SchemaVersion
     name: KebabName
     title: str = ""
     system: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from lab.contracts import TrueDecoy, TrueFault, Truth
-from lab.errors import UserError, nearest
+from lab.errors import ParameterError, Problem, nearest
 from lab.faults import FaultType, Witness, fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.scenario.timeline import moments
@@ -58,18 +58,43 @@ class PlanTestbed(Testbed):
     def write(self, lever: str, element: str, value: Value) -> None:
         """Remembers the value."""
         check_element(self.system, lever, element, LEVERS)
-        if lever == "table.column" and value and value["change"] != "add":
-            self._check_column(element.rpartition(".")[2], value)
+        if lever == "table.column" and value:
+            self._check_column(element, value)
+        if lever == "population.shift" and value:
+            self._check_feature(element.partition(".")[2])
         self._values[lever, element] = value
 
-    def _check_column(self, column: str, change: Value) -> None:
+    def _check_column(self, element: str, change: Value) -> None:
+        """Only columns of the feature table can be altered, and only columns that are not there can be added."""
+        from lab.worlds.base import feature_columns
+        from lab.worlds.offer import world_offer
+
+        table, _, column = element.partition("/")[2].partition(".")
+        assert self.system.world is not None  # the element was checked
+        offer, columns = world_offer(self.system.world.name), feature_columns(self.system)
+        features = offer.feature_table if offer else ""
+        if features and table != features:
+            if change["change"] != "add":
+                what = f"columns of table {table!r} cannot be altered"
+                raise ParameterError("table", Problem(what, seen=table, expected=f"{features}, the feature table"))
+        elif change["change"] == "add":
+            if column in columns:
+                what = f"column {column!r} cannot be added: the feature table has it"
+                raise ParameterError("column", Problem(what, seen=column, expected="a name that no column has"))
+        elif columns and column not in columns:
+            what = f"the feature table has no column {column!r}"
+            raise ParameterError("column", Problem(what, hint=nearest(column, columns)))
+        elif change["change"] == "rename" and change["to"] in columns:
+            what = f"rename to {change['to']!r}, which is another column of the table"
+            raise ParameterError("to", Problem(what, seen=change["to"], expected="a name that no column has"))
+
+    def _check_feature(self, feature: str) -> None:
         from lab.worlds.base import feature_columns
 
         columns = feature_columns(self.system)
-        if columns and column not in columns:
-            raise UserError(f"the feature table has no column {column!r}; {nearest(column, columns)}")
-        if change["change"] == "rename" and change["to"] in columns:
-            raise UserError(f"rename to {change['to']!r}, which is another column of the table")
+        if columns and feature not in columns:
+            problem = Problem(f"users have no feature {feature!r}", hint=nearest(feature, columns))
+            raise ParameterError("feature", problem)
 
     def act(self, act: str, element: str, value: Value) -> None:
         """Writes the act down."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from lab.errors import UserError, nearest
 from lab.streams import Streams
 from lab.topology import System
-
-WORLD_GROUP = "lab.worlds"
+from lab.worlds.offer import installed_worlds, told
 
 Log = Callable[..., None]
 """log(time_ns, component, level, template, request, *arguments)"""
@@ -76,11 +73,7 @@ def feature_columns(system: System) -> tuple[str, ...]:
 
     Light: a world's package tells them (`COLUMNS`) without loading the world.
     """
-    spec = system.world
-    found = {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
-    if spec is None or spec.name not in found:
-        return ()
-    return tuple(getattr(import_module(found[spec.name].module), "COLUMNS", ()))
+    return tuple(told(system.world.name, "COLUMNS") or ()) if system.world else ()
 
 
 def open_world(context: WorldContext) -> World | None:
@@ -88,7 +81,7 @@ def open_world(context: WorldContext) -> World | None:
     spec = context.system.world
     if spec is None:
         return None
-    found = {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
+    found = installed_worlds()
     if spec.name not in found:
         raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
     world: World = found[spec.name].load()(context)

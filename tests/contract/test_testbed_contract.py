@@ -191,7 +191,7 @@ def test_a_lever_is_pulled_on_one_element_alone(testbed: Testbed) -> None:
 @pytest.mark.parametrize(
     ("lever", "element", "said"),
     [
-        ("link.cutt", "features->db", "unknown lever 'link.cutt'; did you mean 'link.cut'?"),
+        ("link.cutt", "features->db", "unknown lever 'link.cutt'\n  hint:     did you mean 'link.cut'?"),
         ("link.cut", "features->dbb", "did you mean 'features->db'?"),
         ("component.pause", "featurs", "did you mean 'features'?"),
         ("component.pause", "features->db", "is of kind link"),

@@ -15,6 +15,7 @@ import pytest
 
 from lab import runner
 from lab.cli import COMMANDS, cli, main
+from lab.cli.console import MAX_SHOWN
 from lab.errors import ExitCode, NotRevertedError, Problem
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +149,10 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
         (["run", "cut.scenario.yaml", "-o", "nowhere/results.json"], "no directory nowhere"),
         (["run", "cut.scenario.yaml", "--testbed", "stack"], "the stack does not serve the system"),
         (["run", "small.suite.yaml", "cut.scenario.yaml"], "a suite is run by itself"),
+        (["run", "cut.scenario.yaml", "--seed", str(2**63)], "the seed is too large"),
+        (["run", "cut.scenario.yaml", "--seed", str(2**63 - 2), "--seeds", "3"], "the seed is too large"),
+        (["run", CHAIN], "this is a system file, not a scenario"),
+        (["plan", "small.suite.yaml"], "this is a suite file, not a scenario"),
         (["evaluate", "cut.scenario.yaml"], "is not a suite"),
         (["plan", "nonesuch"], "unknown scenario"),
         (["faults", "network-partitoin"], "did you mean 'network-partition'?"),
@@ -366,6 +371,32 @@ def test_validate_says_ok_or_every_problem_at_its_place(folder: Path, capsys: py
     assert "2 problems in 1 of 3 files" in printed.err
     code, document = run_json(capsys, "validate", "bad.scenario.yaml")
     assert (code, document["files"][0]["problems"][0]["line"]) == (ExitCode.INVALID, 4)
+
+
+def test_of_very_many_problems_of_one_file_the_first_are_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use = CUT.removeprefix("faults: [").removesuffix("]\n").replace("at: 30s", "at: 30")
+    write("many", f"faults: [{', '.join([use] * 90)}]\n")
+    assert lab("validate", "many.scenario.yaml") == ExitCode.INVALID
+    validated = capsys.readouterr().err
+    assert validated.count("many.scenario.yaml:7:") == MAX_SHOWN
+    assert "many.scenario.yaml: … and 149 more problems" in validated
+    assert "179 problems in 1 of 1 file" in validated
+    assert lab("plan", "many.scenario.yaml") == ExitCode.INVALID
+    assert "… and 149 more problems" in capsys.readouterr().err
+    _, document = run_json(capsys, "validate", "many.scenario.yaml")
+    assert len(document["files"][0]["problems"]) == 179
+
+
+def test_validate_plan_and_run_agree(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("mild", CUT.replace("for: 25s", "for: 25s, with: {fraction: 0%}"))
+    said = []
+    for command in ("validate", "plan", "run"):
+        assert lab(command, "mild.scenario.yaml") == ExitCode.INVALID
+        said.append(capsys.readouterr().err.splitlines()[:3])
+    assert said[0] == said[1] == said[2]
+    assert "bad value for 'fraction'" in said[0][0]
 
 
 def test_on_github_a_located_problem_marks_the_line(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import UserError
+from lab.errors import ParameterError, UserError
 from lab.faults import Witness, fault_types
 from lab.levers import LEVERS
 from lab.scenario import load_scenario, load_system
@@ -121,8 +121,8 @@ def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbe
 @pytest.mark.parametrize(
     ("lever", "element", "said"),
     [
-        ("link.cutt", "features->db", "unknown lever 'link.cutt'; did you mean 'link.cut'?"),
-        ("link.cut", "features->dbb", "has no 'features->dbb'; did you mean 'features->db'?"),
+        ("link.cutt", "features->db", "unknown lever 'link.cutt' | did you mean 'link.cut'?"),
+        ("link.cut", "features->dbb", "has no 'features->dbb' | did you mean 'features->db'?"),
         ("link.cut", "db", "'db' is of kind database, not link"),
         (
             "component.pause",
@@ -130,7 +130,7 @@ def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbe
             "'shoppers' is of kind users, not cache or database or job or model or service",
         ),
         ("table.column", "cache/users.age_years", "'cache' is of kind cache, not database"),
-        ("table.column", "db/user.age_years", "'db' has no table 'user'; did you mean 'users'?"),
+        ("table.column", "db/user.age_years", "'db' has no table 'user' | did you mean 'users'?"),
         ("feed.freeze", "db", "not job"),
         ("model.deploy", "rules", "not model"),
         ("population.surge", "features", "not users"),
@@ -140,7 +140,49 @@ def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbe
 def test_what_a_system_has_no_lever_for_is_refused(testbed: PlanTestbed, lever: str, element: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
         testbed.write(lever, element, True)
-    assert said in str(caught.value)
+    (problem,) = caught.value.problems
+    assert said in f"{problem.what} | {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("lever", "element"),
+    [("table.column", "db/orders.total"), ("population.shift", "people.age"), ("population.tastes", "people")],
+)
+def test_content_levers_need_a_world(lever: str, element: str) -> None:
+    chain = PlanTestbed(load_system(str(Path(__file__).parents[1] / "systems" / "chain.system.yaml")))
+    with pytest.raises(UserError, match="acts on content, and system 'chain' has no world"):
+        chain.read(lever, element)
+    chain.write("population.surge", "people", {"rate_per_s": 5})
+    chain.write("table.lock", "db/orders", True)
+
+
+@pytest.mark.parametrize(
+    ("element", "change", "parameter", "said"),
+    [
+        ("db/items.price_eur", {"change": "null"}, "table", "columns of table 'items' cannot be altered"),
+        ("db/users.age", {"change": "null"}, "column", "the feature table has no column 'age'"),
+        ("db/users.age_years", {"change": "add"}, "column", "column 'age_years' cannot be added"),
+        ("db/users.age_years", {"change": "rename", "to": "returns_ratio"}, "to", "which is another column"),
+        ("db/user.age_years", {"change": "null"}, "table", "'db' has no table 'user'"),
+    ],
+)
+def test_what_cannot_be_done_to_a_column_is_said_of_the_parameter(
+    testbed: PlanTestbed, element: str, change: Mapping[str, Any], parameter: str, said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said) as caught:
+        testbed.write("table.column", element, change)
+    assert caught.value.parameter == parameter
+
+
+def test_only_a_feature_that_users_have_can_shift(testbed: PlanTestbed) -> None:
+    with pytest.raises(ParameterError, match=r"(?s)users have no feature 'age'.*did you mean 'age_years'") as caught:
+        testbed.population("shoppers").shift("age", 1.5).__enter__()
+    assert caught.value.parameter == "feature"
+
+
+def test_a_column_may_be_added_to_any_table(testbed: PlanTestbed) -> None:
+    testbed.write("table.column", "db/items.age_years", {"change": "add", "type": "integer"})
+    assert testbed.read("table.column", "db/items.age_years")
 
 
 def test_acts_without_undo_are_checked_and_written_down(testbed: PlanTestbed) -> None:

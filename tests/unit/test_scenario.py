@@ -50,7 +50,9 @@ def problems(path: Path) -> tuple[Problem, ...]:
 def as_one_line(problem: Problem) -> str:
     extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
     said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
-    return f"{problem.line}:{problem.column}: {said.replace(str(BAD), '.')}"
+    for directory, written in ((BAD, "."), (BAD.parents[1], "../..")):
+        said = said.replace(str(directory), written)
+    return f"{problem.line}:{problem.column}: {said}"
 
 
 def test_a_good_scenario_has_seconds_ratios_and_rates(tmp_path: Path) -> None:
@@ -124,6 +126,19 @@ def test_shipped_scenarios_are_found_by_name(tmp_path: Path, monkeypatch: pytest
 def test_a_directory_is_not_a_scenario(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="this is a directory"):
         load_scenario(str(tmp_path))
+
+
+def test_a_scenario_lasts_at_least_two_scrapes_of_its_system(tmp_path: Path) -> None:
+    rare = CHAIN.read_text(encoding="utf-8").replace("name: chain", "name: chain\nscrape_interval: 151s")
+    (tmp_path / "rare.system.yaml").write_text(rare, encoding="utf-8")
+    (problem,) = problems(write(tmp_path, GOOD.replace(str(CHAIN), "rare.system.yaml")))
+    assert problem.what == "the duration is shorter than two scrape intervals of system 'chain'"
+    assert (problem.line, problem.seen, problem.expected) == (4, "5m", "at least 302s")
+
+
+def test_a_file_of_another_kind_is_called_what_it_is() -> None:
+    with pytest.raises(UserError, match="this is a system file, not a scenario"):
+        load_scenario(str(CHAIN))
 
 
 def test_systems_are_found_by_name_and_by_path() -> None:

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from lab.schema import json_text, schemas, write_schemas
+from lab.suite import parse_threshold
 from lab.yamlsource import parse_yaml, read_yaml
 
 for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
@@ -81,11 +82,59 @@ def test_the_recommender_satisfies_the_schema() -> None:
         ("change: rename", "change: renaem"),
         ("top_k: 3", "top_k: 11"),
         ("below: 1%", "below: [1%]"),
+        ("below: 1%", "below: banana"),
+        ("below: 1%", "below: 950%"),
+        ("below: 1%", "below: 100ms"),
+        ("below: 250ms", "below: 1%"),
+        ("below: 1%", "below: 1%, above: 2%"),
+        ("sli: error_ratio, below: 1%", "sli: error_ratio"),
+        ("fraction: 30%", "fraction: 0%"),
+        ("fraction: 30%", "fraction: 950%"),
+        ("for: 120s", "for: 0s"),
+        ("schema_version: 1", "schema_version: true"),
     ],
 )
 def test_bad_scenarios_violate_the_schema(good: str, bad: str) -> None:
     assert SCENARIO.count(good) == 1
     assert errors("scenario", SCENARIO.replace(good, bad))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("  db:\n", "  d b:\n"),
+        ("orders->db:", "orders=>db:"),
+        ("timeout: 2s", "timeout: 0s"),
+        ("above: 2%", "above: 950%"),
+    ],
+)
+def test_bad_systems_violate_the_schema(good: str, bad: str) -> None:
+    text = CHAIN.read_text(encoding="utf-8")
+    assert text.count(good) == 1
+    assert errors("system", text.replace(good, bad))
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        "culprit_top1 >= 0.85",
+        "rules.false_alarm_ratio <= 5%",
+        "kind>.5",
+        "onset < 1",
+        "evidence >= 100 %",
+        " kind > 0.",
+    ],
+)
+def test_thresholds_satisfy_the_schema_as_they_do_the_suite(threshold: str) -> None:
+    parse_threshold(threshold)
+    assert errors("suite", f"schema_version: 1\nname: s\nscenarios: [a]\nthresholds: ['{threshold}']\n") == []
+
+
+@pytest.mark.parametrize("threshold", ["", "good", "speed > 1", "kind = 1", "kind >= 2", "kind >= 950%", "kind >= %"])
+def test_what_is_no_threshold_violates_the_schema_as_it_does_the_suite(threshold: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|unknown"):
+        parse_threshold(threshold)
+    assert errors("suite", f"schema_version: 1\nname: s\nscenarios: [a]\nthresholds: ['{threshold}']\n")
 
 
 def test_the_schema_explains_each_fault_and_shows_defaults_as_they_are_written() -> None:

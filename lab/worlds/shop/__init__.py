@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lab.worlds.shop.offer import OFFER
+
 if TYPE_CHECKING:
     from lab.worlds.shop.world import ShopWorld
 
@@ -21,4 +23,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-__all__ = ["COLUMNS", "ShopWorld"]
+__all__ = ["COLUMNS", "OFFER", "ShopWorld"]

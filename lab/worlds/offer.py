@@ -1,0 +1,63 @@
+"""What a world offers a topology: the names its steps may use, told without loading the world itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+WORLD_GROUP = "lab.worlds"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that must be given: whether a value will do, and what is expected in words."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a call may do: the kind of component that does it, and what that component must have for it.
+
+    Without a `needed` operation the world cannot run.
+    """
+
+    kind: str
+    needed: bool = False
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`operations` are for `operation:`, `own_code` for `run:`, `fallbacks` for `fallback:`.
+
+    `settings` are the world's own; `feature_table` is the only one whose columns can be changed.
+    """
+
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    own_code: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    feature_table: str = ""
+
+
+def installed_worlds() -> dict[str, EntryPoint]:
+    """Worlds by name; none where the lab's sources are used without being installed."""
+    return {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
+
+
+def told(world: str, attribute: str) -> Any:
+    """What the package of a world tells of it, None where it is not installed or tells no such thing."""
+    found = installed_worlds()
+    return getattr(import_module(found[world].module), attribute, None) if world in found else None
+
+
+def world_offer(world: str) -> Offer | None:
+    """The `OFFER` of a world; None where it makes none, and its names are then left to the run."""
+    offer: Offer | None = told(world, "OFFER")
+    return offer

@@ -1,0 +1,28 @@
+"""What a topology with the shop behind it may say. Loads nothing: files are checked without running anything."""
+
+from __future__ import annotations
+
+from lab.units import MAX_DURATION_S
+from lab.worlds.offer import Offer, Operation, Setting
+
+FEATURE_TABLE = "users"
+
+_TTL = Setting(
+    lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_DURATION_S,
+    f"seconds, more than 0 and at most {MAX_DURATION_S:g}",
+)
+
+OFFER = Offer(
+    operations={
+        "read_entry": Operation("cache", needed=True, settings={"ttl_s": _TTL}),
+        "write_entry": Operation("cache"),
+        "refresh_entries": Operation("cache"),
+        "read_row": Operation("database", needed=True, tables=(FEATURE_TABLE,)),
+        "aggregate_events": Operation("database"),
+        "predict": Operation("model", needed=True),
+        "apply_rules": Operation("service"),
+    },
+    own_code=("assemble_features",),
+    fallbacks=("default_features", "popular_items", "unfiltered_items"),
+    feature_table=FEATURE_TABLE,
+)

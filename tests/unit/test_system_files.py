@@ -1,0 +1,102 @@
+"""System files: what is said about broken ones, each problem at its place, before anything is run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lab.errors import Problem, UserError
+from lab.scenario import load_system
+from lab.scenario.system_checks import SystemChecks
+from lab.testbeds.sim import SimTestbed
+from lab.worlds import offer
+from lab.worlds.shop import OFFER
+from lab.yamlsource import read_yaml
+from tests.sim_runs import scenario
+
+ROOT = Path(__file__).parents[2]
+BAD = Path(__file__).parent / "bad_systems"
+CHAIN = ROOT / "tests" / "systems" / "chain.system.yaml"
+
+
+def problems(path: Path) -> tuple[Problem, ...]:
+    with pytest.raises(UserError) as caught:
+        load_system(str(path))
+    return caught.value.problems
+
+
+def as_one_line(problem: Problem) -> str:
+    extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
+    said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
+    return f"{problem.line}:{problem.column}: {said}"
+
+
+def chain_of(length: int) -> str:
+    """A system in which each of so many components calls the next."""
+    names = [f"c{i}" for i in range(length)]
+    parts = ["  people: {kind: users, steps: [{name: visit, call: c0}]}"]
+    parts += [f"  {name}: {{kind: service, steps: [{{name: ask, call: {after}}}]}}" for name, after in pairwise(names)]
+    parts.append(f"  {names[-1]}: {{kind: service}}")
+    links = [f"  {a}->{b}: {{}}" for a, b in zip(["people", *names], names, strict=False)]
+    return "\n".join(["schema_version: 1", "name: deep", "components:", *parts, "links:", *links, ""])
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.name.split(".")[0])
+def test_a_broken_system_gets_exactly_the_problems_its_first_lines_expect(path: Path) -> None:
+    expected = re.findall(r"^# expect: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert expected
+    assert [as_one_line(problem) for problem in problems(path)] == expected
+    assert {problem.file for problem in problems(path)} == {str(path)}
+
+
+def test_calls_nest_as_deeply_as_their_numbers_allow(tmp_path: Path) -> None:
+    path = tmp_path / "deep.system.yaml"
+    for length in range(5, 30):
+        path.write_text(chain_of(length), encoding="utf-8")
+        try:
+            load_system(str(path))
+        except UserError as error:
+            (problem,) = error.problems
+            break
+    assert problem.what == "calls within calls nest too deeply"
+    assert (problem.line, problem.seen) == (4, f"{length} calls deep")
+    path.write_text(chain_of(length - 1), encoding="utf-8")
+    loaded = scenario(tmp_path, system=str(path), duration_s=30, rate_per_s=1)
+    spans = SimTestbed(loaded, 1).run().frame("spans")
+    assert set(spans["service.name"]) >= {"c0", f"c{length - 2}"}
+
+
+def test_checks_run_on_whatever_a_file_holds(tmp_path: Path) -> None:
+    path = tmp_path / "odd.system.yaml"
+    for odd in ("5", "[]", "text", "{a: 1}", "{a: {steps: 3}}", "{a: {kind: [], steps: [1, {call: 2}]}}"):
+        path.write_text(f"components: {odd}\nlinks: {odd}\nslos: {odd}\nworld: {odd}\n", encoding="utf-8")
+        SystemChecks(read_yaml(path))
+        assert problems(path)
+
+
+def test_a_system_without_a_world_names_operations_and_fallbacks_freely() -> None:
+    assert load_system(str(CHAIN)).components["front"].steps[0].operation == "list-orders"
+
+
+def test_where_no_world_is_installed_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offer, "entry_points", lambda group: ())
+    assert load_system("recommender").world is not None
+
+
+def test_the_shop_offers_what_it_does(tmp_path: Path) -> None:
+    world = SimTestbed(scenario(tmp_path, duration_s=30), 1)._world
+    assert world is not None
+    assert {*OFFER.operations, *OFFER.own_code} == set(world.operations)
+
+
+def test_checking_a_system_loads_nothing_heavy() -> None:
+    code = "import sys; from lab.scenario.files import _read_system, _SYSTEMS;"
+    code += "_read_system(_SYSTEMS / 'recommender.system.yaml'); import lab.worlds.shop as s; s.OFFER;"
+    code += "print(*({'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy', 'lab.worlds.shop.world'} & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == ""
