@@ -88,7 +88,7 @@ def _fault(kind: FaultType, parameters: Mapping[str, Any]) -> Iterator[str]:
         for witness in kind.witnesses:
             unit = CATALOGUE[witness.signal].unit
             least = f"{witness.at_least:g}" + (f" {unit}" if unit not in ("1", "ratio") else "")
-            yield f"* Shows by `{witness.signal}` of `{witness.subject}` moving at least {least}"
+            yield f"* Shows by `{witness.signal}` of `{witness.subject}` moving by at least {least}"
         yield f"* Recovers within {kind.recovery_s:g} s of the revert"
     yield ""
     required = parameters.get("required", [])

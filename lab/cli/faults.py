@@ -95,17 +95,14 @@ def _print_list(kinds: list[FaultType]) -> None:
 
 def _print_one(kind: FaultType) -> None:
     from lab.cli.console import stdout
-    from lab.cli.texts import columns, in_unit
-    from lab.signals.catalogue import CATALOGUE
+    from lab.cli.texts import columns, effect_text
 
     console = stdout()
     console.print(f"{kind.name}  ({'decoy' if kind.is_decoy else kind.boundary})", style="bold")
     console.print(f"\n{kind.doc}\n", soft_wrap=True)
     rows = [("target", ", ".join(sorted(kind.target_kinds)))]
     for witness in kind.witnesses:
-        spec = CATALOGUE.get(witness.signal)
-        least = in_unit(witness.at_least, spec.unit if spec else "")
-        rows.append(("shows by", f"{witness.signal} of {witness.subject} moving at least {least}"))
+        rows.append(("shows by", effect_text(witness)))
     rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]
     console.print(columns(rows, indent=2), soft_wrap=True)
     parameters = parameters_of(kind)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
     from lab.testbeds.plan import Plan, PlannedAct
 
+BEFORE_MIN_INTERVALS = 6
+"""Scrape intervals before a fault with which a rank test can tell before from during."""
+
 _EPILOG = """\b
 Examples:
   lab plan recommender/deploy-stale-cache
@@ -71,11 +74,10 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, 
 
 def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
     from lab.cli.console import print_table, stdout, table
-    from lab.cli.texts import columns, in_unit
-    from lab.signals.catalogue import CATALOGUE
+    from lab.cli.texts import columns, effect_text
 
     scenario, console = loaded.scenario, stdout()
-    requests = round(scenario.load.requests)
+    requests = round(scenario.load.requests + _surge_requests(planned))
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
     console.print(f"{loaded.system.name} on {testbed}, {scenario.duration_s:g} s, about {requests} requests\n")
     shown = table("at", "what", "lever", "element", "value")
@@ -90,16 +92,26 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
     for fault in planned.truth.faults:
         said = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
         console.print(f"  {fault.id}: {said}", soft_wrap=True)
-        rows = []
-        for witness in planned.witnesses[fault.id]:
-            spec = CATALOGUE.get(witness.signal)
-            least = in_unit(witness.at_least, spec.unit if spec else "")
-            rows.append(("shows by", f"{witness.signal} of {witness.subject} moving at least {least}"))
+        rows = [("shows by", effect_text(witness)) for witness in planned.witnesses[fault.id]]
+        if fault.injected_s < BEFORE_MIN_INTERVALS * loaded.system.scrape_interval_s:
+            rows.append(("note", "so little comes before it that its effect may go unproven: inject it later"))
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
         console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)
     if planned.truth.is_control:
         console.print("  nothing is injected: the right answer is 'healthy'")
+
+
+def _surge_requests(planned: Plan) -> float:
+    """Requests expected on top of the load, over all surges."""
+    total, since = 0.0, dict[str, tuple[float, float]]()
+    for act in planned.timeline:
+        if act.lever == "population.surge" and act.event == "pull" and isinstance(act.value, dict):
+            since[act.element] = (act.at_s, float(act.value["rate_per_s"]))
+        elif act.lever == "population.surge" and act.event == "revert":
+            at_s, rate_per_s = since.pop(act.element)
+            total += (act.at_s - at_s) * rate_per_s
+    return total
 
 
 def _value(act: PlannedAct) -> str:

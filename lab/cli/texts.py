@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lab.contracts import Diagnosis, EngineFailure, Evidence, Finding, Outcome, TrueFault, Truth, Verdict
+from lab.faults import Witness
 from lab.signals.catalogue import CATALOGUE
 
 MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ FAIL", Outcome.INCONCLUSIVE: "? inconclusive"}
@@ -22,6 +23,13 @@ def in_unit(value: float, unit: str) -> str:
             return f"{value / 60:.3g} min"
         return f"{value:.3g} s" if size >= 1 or size == 0 else f"{value * 1000:.3g} ms"
     return f"{value:.3g}/s" if unit == "1/s" else f"{value:.3g}"
+
+
+def effect_text(witness: Witness) -> str:
+    """How far a signal has to move: `client_error_ratio of features->db moving by at least 2 points` (per cent)."""
+    unit = CATALOGUE[witness.signal].unit
+    least = f"{witness.at_least * 100:.3g} points" if unit == "ratio" else in_unit(witness.at_least, unit)
+    return f"{witness.signal} of {witness.subject} moving by at least {least}"
 
 
 def evidence_text(evidence: Evidence) -> str:

@@ -17,6 +17,7 @@ from lab import runner
 from lab.cli import COMMANDS, cli, main
 from lab.cli.console import MAX_SHOWN
 from lab.errors import ExitCode, NotRevertedError, Problem
+from tests.sim_runs import text
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ROOT / "tests" / "systems" / "chain.system.yaml"
@@ -513,3 +514,18 @@ def _wait_until(holds: Any, timeout_s: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < deadline_s, "it never happened"
         time.sleep(0.02)
+
+
+def test_the_dry_run_counts_surges_and_warns_of_a_fault_with_nothing_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = {"type": "network-partition", "target": "features->db", "for": "60s"}
+    surge = {"type": "traffic-surge", "target": "shoppers", "at": "60s", "for": "20s", "with": {"rate": "50/s"}}
+    path = tmp_path / "dry.scenario.yaml"
+    for at_s, noted in ((0, True), (60, False)):
+        content = text(duration_s=120, rate_per_s=10, faults=[{**cut, "at": f"{at_s}s"}], decoys=[surge])
+        path.write_text(content, encoding="utf-8")
+        assert lab("plan", path) == 0
+        printed = capsys.readouterr().out
+        assert "about 2200 requests" in printed
+        assert ("inject it later" in printed) is noted
