@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.faults import Witness, fault
 from lab.levers import Testbed
-from lab.units import PositiveDuration
+from lab.units import Duration
 
 
 @fault(
@@ -17,7 +17,7 @@ from lab.units import PositiveDuration
     witnesses=(Witness("job_last_success_age_s", "{target}", 15.0), Witness("row_age_mean_s", "*", 15.0)),
     recovery_s=60,
 )
-def feed_stall(testbed: Testbed, job: str, *, delay: PositiveDuration | None = None) -> Iterator[None]:
+def feed_stall(testbed: Testbed, job: str, *, delay: Duration | None = None) -> Iterator[None]:
     """Events are no longer turned into features: database rows and cache entries both grow old.
 
     With `delay` every run only starts that much later than it should (mild: 60s); without it no run happens.

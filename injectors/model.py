@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.faults import Witness, fault
 from lab.levers import Testbed
-from lab.units import PositiveRatio
+from lab.units import Ratio
 
 
 @fault(
@@ -21,7 +21,7 @@ from lab.units import PositiveRatio
     ),
     recovery_s=30,
 )
-def model_regression(testbed: Testbed, model: str, *, corrupted: PositiveRatio = 0.9) -> Iterator[None]:
+def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) -> Iterator[None]:
     """A version trained on corrupted labels goes live; the revert rolls back to the version before.
 
     A bot filter in the label pipeline has thrown away clicks of the most engaged shoppers: `corrupted` is

@@ -12,11 +12,13 @@ from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, nearest
 from lab.faults import Witness, decoy, fault
 from lab.levers import Testbed
-from lab.units import PositiveRatio
+from lab.units import Ratio
 
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Factor = Annotated[float, Field(gt=0, lt=1e6)]
 TYPES = ("text", "integer")
+USUAL_FACTOR = 100.0
+"""Euros to cents."""
 
 
 @fault(
@@ -39,26 +41,26 @@ def schema_corruption(
     change: Literal["rename", "retype", "rescale", "null"],
     table: Column = "users",
     to: str = "",
-    factor: Factor | None = None,
-    fraction: PositiveRatio = 1.0,
+    factor: Factor = USUAL_FACTOR,
+    fraction: Ratio = 1.0,
     announced: bool = True,
 ) -> Iterator[None]:
     """A column of a feature table is renamed, retyped, rescaled to another unit, or nulled.
 
     `rename` (to a new name) and `retype` to `text` (numbers with a decimal comma) crash the feature code, save for
     whole numbers, which still parse; `retype` to `integer` truncates silently; `rescale` multiplies by `factor`
-    silently (euros to cents, 100, where none is given); `null` empties the column. `to` goes with `rename` and
-    `retype` only, `factor` with `rescale` only. `fraction` is the share of the rows concerned (mild: 30%); a rename
-    always concerns all. `announced` writes the migration into the change log, worded like a harmless one.
+    silently (euros to cents: 100); `null` empties the column. `to` goes with `rename` and `retype` only, `factor`
+    with `rescale` only. `fraction` is the share of the rows concerned (mild: 30%); a rename always concerns all.
+    `announced` writes the migration into the change log, worded like a harmless one.
     """
-    _check_details(change, to, factor, fraction)
+    _check_details(change, to, factor)
     details: dict[str, object] = {"fraction": fraction}
     if change == "rename":
         details = {"to": to or f"{column}_v2"}
     elif change == "retype":
         details["to"] = to or "text"
     elif change == "rescale":
-        details["factor"] = 100.0 if factor is None else factor
+        details["factor"] = factor
     if announced:
         announce_migration(testbed, database, table)
     with testbed.table(database, table).change_column(column, change, **details):
@@ -78,20 +80,16 @@ def schema_migration(
     announce_migration(testbed, database, table)
 
 
-def _check_details(change: str, to: str, factor: float | None, fraction: float) -> None:
-    """ParameterError for what no testbed could change the column to, and for what would change nothing."""
+def _check_details(change: str, to: str, factor: float) -> None:
+    """ParameterError for what no testbed could change the column to, and for what the change does not use."""
     if to and change not in ("rename", "retype"):
         _refuse("to", f"{change} takes no 'to'", to, "'to' beside rename or retype only")
-    if factor is not None and change != "rescale":
+    if factor != USUAL_FACTOR and change != "rescale":
         _refuse("factor", f"{change} takes no 'factor'", f"{factor:g}", "'factor' beside rescale only")
-    if factor == 1:
-        _refuse("factor", "rescaling by 1 changes nothing", "1", "a factor other than 1")
     if change == "retype" and to not in {"", *TYPES}:
         _refuse("to", f"retype to {to!r}", to, " or ".join(TYPES), nearest(to, TYPES))
     if change == "rename" and to and not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", to):
         _refuse("to", f"rename to {to!r}", to, "a column name in small letters, digits and underscores")
-    if change == "rename" and fraction < 1:
-        _refuse("fraction", "a rename concerns all rows", f"{fraction:.0%}", "no 'fraction' beside rename")
 
 
 def _refuse(parameter: str, what: str, seen: str, expected: str, hint: str = "") -> NoReturn:

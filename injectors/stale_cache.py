@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.faults import Witness, fault
 from lab.levers import Testbed
-from lab.units import PositiveRatio
+from lab.units import Ratio
 
 
 @fault(
@@ -17,7 +17,7 @@ from lab.units import PositiveRatio
     witnesses=(Witness("entry_age_p95_s", "{target}", 20.0),),
     recovery_s=90,
 )
-def stale_cache(testbed: Testbed, cache: str, *, fraction: PositiveRatio = 1.0) -> Iterator[None]:
+def stale_cache(testbed: Testbed, cache: str, *, fraction: Ratio = 1.0) -> Iterator[None]:
     """Refresh is stopped and entries never expire, while the database stays fresh.
 
     `fraction` is the share of the keys concerned, as when one shard loses its refresher (mild: 40%).

@@ -391,7 +391,7 @@ def test_of_very_many_problems_of_one_file_the_first_are_shown(
 
 
 def test_validate_plan_and_run_agree(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write("mild", CUT.replace("for: 25s", "for: 25s, with: {fraction: 0%}"))
+    write("mild", CUT.replace("for: 25s", "for: 25s, with: {fraction: 950%}"))
     said = []
     for command in ("validate", "plan", "run"):
         assert lab(command, "mild.scenario.yaml") == ExitCode.INVALID

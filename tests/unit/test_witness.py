@@ -158,16 +158,14 @@ INVISIBLE: Mapping[str, Mapping[str, Any]] = {
         "type": "schema-corruption", "target": "db",
         "with": {"column": "age_years", "change": "retype", "to": "integer"},
     },
-    "a column multiplied by almost one": {
+    "a column multiplied by one": {
         "type": "schema-corruption", "target": "db",
-        "with": {"column": "avg_order_value_eur", "change": "rescale", "factor": 1.00001},
+        "with": {"column": "avg_order_value_eur", "change": "rescale", "factor": 1.0},
     },
-    "a partition of next to no connections": {
-        "type": "network-partition", "target": "features->db", "with": {"fraction": "0.0001%"},
+    "a partition of no connections": {
+        "type": "network-partition", "target": "features->db", "with": {"fraction": "0%"},
     },
-    "a stale cache with next to no stale keys": {
-        "type": "stale-cache", "target": "cache", "with": {"fraction": "0.0001%"},
-    },
+    "a stale cache without stale keys": {"type": "stale-cache", "target": "cache", "with": {"fraction": "0%"}},
     "a throttle that leaves all the CPU": {"type": "cpu-throttle", "target": "model", "with": {"cpu": "100%"}},
     "ten microseconds": {
         "type": "network-latency", "target": "features->db", "with": {"latency": "10us", "jitter": "0s"},
@@ -220,7 +218,7 @@ def test_the_blast_radius_of_a_partition_reaches_its_caller_and_not_the_job(tmp_
 def test_two_faults_have_a_twin_each(tmp_path: Path) -> None:
     faults = [
         {**FAULTS["network-latency"], "at": "45s", "for": "40s"},
-        {**INVISIBLE["a partition of next to no connections"], "at": "50s", "for": "30s"},
+        {**INVISIBLE["a partition of no connections"], "at": "50s", "for": "30s"},
     ]
     run = run_scenario(scenario(tmp_path, duration_s=100, rate_per_s=30, faults=faults), 2, tmp_path / "runs")
     assert [fault.witnessed for fault in run.truth().faults] == [True, False]

@@ -1,0 +1,23 @@
+"""Connections that break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.contracts import Boundary
+from lab.faults import Witness, fault
+from lab.levers import Testbed
+from lab.units import Ratio
+
+
+@fault(
+    "connection-resets",
+    boundary=Boundary.NETWORK,
+    target="link",
+    witnesses=(Witness("client_error_ratio", "{target}", 0.02),),
+    recovery_s=30,
+)
+def connection_resets(testbed: Testbed, link: str, *, fraction: Ratio = 0.5) -> Iterator[None]:
+    """A share of the connections over one link is reset, as by a load balancer that loses its table."""
+    with testbed.link(link).reset(fraction):
+        yield
