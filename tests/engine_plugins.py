@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributions import write_distribution
+
 SYSTEM = {
     "duration_s": 600.0,
     "components": {"shop": {"kind": "service"}, "ranker": {"kind": "model"}, "store": {"kind": "database"}},
@@ -75,12 +77,8 @@ def returns_a_list(observed):
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the engines of MODULE on the import path under their function names."""
     (folder / "strange_engines.py").write_text(MODULE, encoding="utf-8")
-    info = folder / "strange_engines-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-engines\nVersion: 1.0\n", encoding="utf-8")
     names = [line.split("(")[0].removeprefix("def ") for line in MODULE.splitlines() if line.endswith("(observed):")]
-    entries = "".join(f"{name} = strange_engines:{name}\n" for name in names)
-    (info / "entry_points.txt").write_text(f"[lab.engines]\n{entries}", encoding="utf-8")
+    write_distribution(folder, "strange-engines", {"lab.engines": {name: f"strange_engines:{name}" for name in names}})
     monkeypatch.syspath_prepend(str(folder))
 
 

@@ -12,6 +12,7 @@ from lab.cli import main
 from lab.errors import ExitCode
 from lab.grading import METRIC_GRADERS, metric_graders
 from lab.suite import parse_threshold
+from tests.distributions import write_distribution
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 MODULE = """
@@ -42,10 +43,7 @@ thresholds: [constant.answer_brevity >= 0.5, chance.answer_brevity >= 0.5]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenarios to work on, and the grader `answer-brevity` installed the way a stranger's is."""
     monkeypatch.chdir(tmp_path)
-    info = Path("strange-1.0.dist-info")
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[lab.graders]\nanswer-brevity = strange:brevity\n", encoding="utf-8")
+    write_distribution(Path(), "strange", {"lab.graders": {"answer-brevity": "strange:brevity"}})
     Path("strange.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, rate in (("quiet", 8), ("empty", 0)):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributions import write_distribution
+
 PLUGIN = Path(__file__).resolve().parents[2] / "examples" / "plugin"
 
 
@@ -18,15 +20,9 @@ PLUGIN = Path(__file__).resolve().parents[2] / "examples" / "plugin"
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A path on which the plug-in is as good as installed: its code, and metadata with its entry points."""
     project = tomllib.loads((PLUGIN / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    info = tmp_path_factory.mktemp("site") / f"chaos_lab_resets-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n", encoding="utf-8")
-    groups = (
-        f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in entries.items())
-        for group, entries in project["entry-points"].items()
-    )
-    (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
-    here = [str(info.parent), str(PLUGIN), os.environ.get("PYTHONPATH", "")]
+    site = tmp_path_factory.mktemp("site")
+    write_distribution(site, project["name"], project["entry-points"])
+    here = [str(site), str(PLUGIN), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, here))}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from lab.errors import Problem, UserError
 from lab.scenario import files as scenario_files
 from lab.scenario import load_scenario, load_system, shipped_names, system_names
+from tests.expected_problems import check_expected
 
 for family in ("cpu", "deploy", "network", "schema", "traffic"):
     importlib.import_module(f"injectors.{family}")
@@ -45,14 +45,6 @@ def problems(path: Path) -> tuple[Problem, ...]:
     with pytest.raises(UserError) as caught:
         load_scenario(path)
     return caught.value.problems
-
-
-def as_one_line(problem: Problem) -> str:
-    extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
-    said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
-    for directory, written in ((BAD, "."), (BAD.parents[1], "../..")):
-        said = said.replace(str(directory), written)
-    return f"{problem.line}:{problem.column}: {said}"
 
 
 def test_a_good_scenario_has_seconds_ratios_and_rates(tmp_path: Path) -> None:
@@ -92,10 +84,7 @@ def test_windows_may_touch_and_other_links_may_overlap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.name.split(".")[0])
 def test_a_broken_scenario_gets_exactly_the_problems_its_first_lines_expect(path: Path) -> None:
-    expected = re.findall(r"^# expect: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert expected
-    assert [as_one_line(problem) for problem in problems(path)] == expected
-    assert {problem.file for problem in problems(path)} == {str(path)}
+    check_expected(path, problems(path))
 
 
 def test_a_file_with_many_errors_reports_all_of_them_in_order() -> None:

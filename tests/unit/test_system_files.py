@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -17,6 +16,7 @@ from lab.testbeds.sim import SimTestbed
 from lab.worlds import offer
 from lab.worlds.shop import OFFER
 from lab.yamlsource import read_yaml
+from tests.expected_problems import check_expected
 from tests.sim_runs import scenario
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +28,6 @@ def problems(path: Path) -> tuple[Problem, ...]:
     with pytest.raises(UserError) as caught:
         load_system(str(path))
     return caught.value.problems
-
-
-def as_one_line(problem: Problem) -> str:
-    extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
-    said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
-    return f"{problem.line}:{problem.column}: {said}"
 
 
 def chain_of(length: int) -> str:
@@ -48,10 +42,7 @@ def chain_of(length: int) -> str:
 
 @pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.name.split(".")[0])
 def test_a_broken_system_gets_exactly_the_problems_its_first_lines_expect(path: Path) -> None:
-    expected = re.findall(r"^# expect: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert expected
-    assert [as_one_line(problem) for problem in problems(path)] == expected
-    assert {problem.file for problem in problems(path)} == {str(path)}
+    check_expected(path, problems(path))
 
 
 def test_calls_nest_as_deeply_as_their_numbers_allow(tmp_path: Path) -> None:
