@@ -22,6 +22,8 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
     """
     import numpy as np
 
+    from lab.windows import split
+
     name = f"{evidence.signal} of {evidence.subject}"
     series = table.get(evidence.signal, evidence.subject)
     if series is None:
@@ -29,12 +31,10 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
         return f"{name} is not in the recording" if known else f"{evidence.signal} is not a signal of the catalogue"
     if evidence.observed == evidence.baseline:
         return f"{name} is cited as unchanged"
-    present = np.isfinite(series.values)
-    times_s, values = series.times_s[present], series.values[present]
-    before, during = values[times_s < onset_s], values[(times_s >= onset_s) & (times_s < until_s)]
+    before, during = split(series.times_s, series.values, (onset_s, until_s))
     if not len(before) or not len(during):
         return f"{name} has no values {'before' if not len(before) else 'after'} {onset_s:g} s"
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(series.values)), float(np.nanmax(series.values))
     slack = RANGE_TOLERANCE * (high - low)
     for level in (evidence.baseline, evidence.observed):
         if not low - slack <= level <= high + slack:

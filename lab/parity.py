@@ -15,6 +15,7 @@ from lab.contracts import Diagnosis, EngineFailure
 from lab.errors import UserError
 from lab.recording.rundir import RunDirectory
 from lab.signals import Series, SignalTable, load_signals
+from lab.windows import levels
 from lab.witness import SIGNIFICANCE, before_during_p
 
 SIGNATURE: Mapping[str, float] = {
@@ -104,14 +105,11 @@ def _moved(series: Series | None, least: float, window: tuple[float, float], lev
     """(effect, sign): mean during minus mean before; no series, no effect."""
     if series is None:
         return 0.0, 0
-    at_s, until_s = window
-    known = ~np.isnan(series.values)
-    before = series.values[known & (series.times_s <= at_s)]
-    during = series.values[known & (series.times_s > at_s) & (series.times_s <= until_s)]
-    if not len(during):
+    means = levels(series.times_s, series.values, window)
+    if means is None:
         return 0.0, 0
-    effect = float(during.mean() - (before.mean() if len(before) else 0.0))
-    shown = abs(effect) >= least and before_during_p(series.times_s, series.values, at_s, until_s) < level
+    effect = means.change
+    shown = abs(effect) >= least and before_during_p(series.times_s, series.values, *window) < level
     return effect, int(np.sign(effect)) if shown else 0
 
 

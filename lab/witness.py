@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lab.faults import Witness
 from lab.signals import Series, SignalTable
+from lab.windows import is_before, is_during, split
 
 Array = npt.NDArray[Any]
 
@@ -53,9 +54,9 @@ def testify_alone(witnesses: Iterable[Witness], signals: SignalTable, at_s: floa
 
 def _before(series: Series, at_s: float) -> Series:
     """A series that stays at its mean before the fault, and is the observed one until then."""
-    known = series.values[(series.times_s <= at_s) & ~np.isnan(series.values)]
+    known, _ = split(series.times_s, series.values, (at_s, at_s))
     level = float(known.mean()) if len(known) else 0.0
-    values = np.where(series.times_s <= at_s, series.values, level)
+    values = np.where(is_before(series.times_s, at_s), series.values, level)
     return Series(series.signal, series.subject, series.times_s, values)
 
 
@@ -65,7 +66,7 @@ def _ask(
     series = signals.get(witness.signal, subject)
     assert series is not None
     difference = series.values - _twin_values(twin, witness.signal, subject, len(series.values))
-    during = (series.times_s > at_s) & (series.times_s <= until_s) & ~np.isnan(difference)
+    during = is_during(series.times_s, (at_s, until_s)) & ~np.isnan(difference)
     effect = float(difference[during].mean()) if during.any() else 0.0
     p_value = before_during_p(series.times_s, series.values, at_s, until_s)
     beyond = during & (np.abs(difference) >= witness.at_least) & (np.sign(difference) == np.sign(effect))
@@ -94,10 +95,7 @@ def before_during_p(times_s: Array, values: Array, at_s: float, until_s: float) 
     """
     from scipy.stats import mannwhitneyu
 
-    before = values[times_s <= at_s]
-    before = np.zeros_like(before) if np.isnan(before).all() else before[~np.isnan(before)]
-    during = values[(times_s > at_s) & (times_s <= until_s)]
-    during = during[~np.isnan(during)]
+    before, during = split(times_s, values, (at_s, until_s))
     if not len(before) or not len(during) or (np.ptp(np.concatenate([before, during])) == 0):
         return 1.0
     return float(mannwhitneyu(before, during, alternative="two-sided", method="asymptotic").pvalue)
@@ -113,12 +111,12 @@ def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
     for series in signals:
         other = _twin_values(twin, series.signal, series.subject, len(series.values))
         difference = series.values - other
-        during = (series.times_s > at_s) & (series.times_s <= until_s) & ~np.isnan(difference)
+        during = is_during(series.times_s, (at_s, until_s)) & ~np.isnan(difference)
         if not during.any():
             continue
         level = float(other[during].mean())
         mean = float(difference[during].mean())
-        quiet = difference[(series.times_s <= at_s) & ~np.isnan(difference)]
+        quiet = difference[is_before(series.times_s, at_s) & ~np.isnan(difference)]
         error = float(quiet.std()) / np.sqrt(during.sum()) if len(quiet) else 0.0
         spread = float(np.nanstd(other)) / np.sqrt(during.sum())
         if abs(mean) > max(BLAST_SIGMAS * error, BLAST_SIGMAS * spread, 1e-9):

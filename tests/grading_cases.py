@@ -112,7 +112,7 @@ class FakeTable:
 def cut_link_table() -> FakeTable:
     """Errors of the guilty link rise from 0 to 0.97 while it is cut; one sample is missing."""
     times_s = np.arange(0.0, 600.0, 5.0)
-    values = np.where((times_s >= 240) & (times_s < 420), 0.97, 0.0)
+    values = np.where((times_s > 240) & (times_s <= 420), 0.97, 0.0)
     values[3] = np.nan
     return FakeTable({("client_error_ratio", LINK): FakeSeries(times_s, values)})
 

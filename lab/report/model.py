@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -20,7 +19,8 @@ from lab.report.marks import Sign
 from lab.report.matrix import Entry
 from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.waterfall import Waterfall, pick
-from lab.signals import SignalTable, compute_signals
+from lab.signals import Series, SignalTable, compute_signals
+from lab.windows import Window, levels
 
 MAX_PANELS = 8
 ENOUGH_PANELS = 4
@@ -128,17 +128,20 @@ def _lines(
 ) -> Iterator[tuple[Line, tuple[str, ...]]]:
     """Signals to draw: those cited, then the faults' witnesses, then service levels if that leaves few."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    levels: dict[tuple[str, str], tuple[float, float]] = {}
+    cited: dict[tuple[str, str], tuple[float, float]] = {}
+    shown_in: dict[tuple[str, str], Window] = {}
     for engine in engines:
         for finding in leading(entry.run.diagnosis(engine)):
             for fact in finding.evidence:
                 key = (fact.signal, fact.subject)
                 _once(reasons.setdefault(key, []), f"cited by {engine}")
-                levels.setdefault(key, (fact.baseline, fact.observed))
+                cited.setdefault(key, (fact.baseline, fact.observed))
     for fault in truth.faults:
         for witness in fault.witnesses:
             if witness["shown"]:
-                _once(reasons.setdefault((witness["signal"], witness["subject"]), []), "witness of the fault")
+                key = (witness["signal"], witness["subject"])
+                _once(reasons.setdefault(key, []), "witness of the fault")
+                shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
     for name in SLIS:
         for subject in signals.subjects(name):
             if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
@@ -147,7 +150,8 @@ def _lines(
     for (signal, subject), tags in reasons.items():
         series = signals.get(signal, subject)
         if series is not None:
-            known = levels.get((signal, subject)) or _levels(series.times_s, series.values, windows)
+            window = shown_in.get((signal, subject))
+            known = cited.get((signal, subject)) or _levels(series, [window] if window else windows)
             line = Line(
                 f"{signal} of {subject}", described(signal).unit, series.times_s, series.values, observed.end_s,
                 *known, windows,
@@ -160,18 +164,12 @@ def _once(tags: list[str], tag: str) -> None:
         tags.append(tag)
 
 
-def _levels(times_s: Any, values: Any, windows: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
-    """Mean before the first fault (over the whole run without one), and mean while a fault lasted."""
-    first_s = min((start for start, _ in windows), default=np.inf)
-    during = np.zeros(len(times_s), bool)
-    for start_s, end_s in windows:
-        during |= (times_s > start_s) & (times_s <= end_s)
-    return _mean(values[times_s <= first_s]), _mean(values[during])
-
-
-def _mean(values: Any) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None
+def _levels(series: Series, windows: Sequence[Window]) -> tuple[float | None, float | None]:
+    """Levels before and during, or the mean over the whole run where there was no fault."""
+    if windows:
+        return levels(series.times_s, series.values, *windows) or (None, None)
+    known = series.values[~np.isnan(series.values)]
+    return (float(known.mean()) if len(known) else None), None
 
 
 def _panel(line: Line, named: tuple[str, ...]) -> Panel:

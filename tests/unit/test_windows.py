@@ -1,0 +1,65 @@
+"""One definition of before and during: which intervals count, and that everybody who compares levels uses it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from graders.evidence import flaw
+from lab import witness
+from lab.contracts import Evidence
+from lab.faults import Witness
+from lab.parity import _moved
+from lab.report.model import _levels
+from lab.signals import Series, SignalTable
+from lab.windows import is_before, is_during, levels, split
+
+TIMES_S = np.arange(1, 41) * 5.0
+WINDOW = (100.0, 150.0)
+SIGNAL, SUBJECT = "client_error_ratio", "a->b"
+
+
+def test_an_interval_counts_by_its_end_before_up_to_the_injection_and_during_up_to_the_revert() -> None:
+    assert TIMES_S[is_before(TIMES_S, 100.0)].tolist() == TIMES_S[:20].tolist()
+    assert TIMES_S[is_during(TIMES_S, WINDOW)].tolist() == [105, 110, 115, 120, 125, 130, 135, 140, 145, 150]
+    assert TIMES_S[is_before(TIMES_S, 101.0)][-1] == 100.0, "an interval that the injection falls into is during"
+    assert TIMES_S[is_during(TIMES_S, (101.0, 149.0))][[0, -1]].tolist() == [105.0, 145.0]
+
+
+def test_of_several_windows_before_is_before_the_first_and_during_is_during_any() -> None:
+    before, during = split(TIMES_S, TIMES_S, (100.0, 110.0), (50.0, 55.0))
+    assert before.tolist() == TIMES_S[:10].tolist()
+    assert during.tolist() == [55, 105, 110]
+
+
+def test_missing_values_are_left_out_and_a_signal_never_seen_before_was_zero() -> None:
+    values = np.where(TIMES_S > 100, 3.0, np.nan)
+    assert levels(TIMES_S, values, WINDOW) == (0.0, 3.0)
+    values[0] = 2.0
+    assert levels(TIMES_S, values, WINDOW) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("window", [(0.0, 50.0), (200.0, 250.0), (100.0, 102.0)])
+def test_without_an_interval_on_both_sides_there_are_no_levels(window: tuple[float, float]) -> None:
+    assert levels(TIMES_S, TIMES_S, window) is None
+
+
+def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
+    # Squares: taking one interval more or less at either edge changes a mean.
+    series = Series(SIGNAL, SUBJECT, TIMES_S, TIMES_S**2)
+    table, nothing = SignalTable([series]), SignalTable([Series(SIGNAL, SUBJECT, TIMES_S, np.zeros(len(TIMES_S)))])
+    pair = levels(series.times_s, series.values, WINDOW)
+    assert pair == ((TIMES_S[:20] ** 2).mean(), (TIMES_S[20:30] ** 2).mean())
+
+    assert _levels(series, [WINDOW]) == pair
+    assert _moved(series, 0.0, WINDOW, 0.05) == (pair.change, 1)
+    assert witness.testify([Witness(SIGNAL, SUBJECT, 0.1)], table, nothing, *WINDOW)[0].difference == pytest.approx(
+        pair.during
+    )
+    assert witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.1)], table, *WINDOW)[0].difference == pytest.approx(
+        pair.change
+    )
+    contradicted = flaw(Evidence(SIGNAL, SUBJECT, pair.during, pair.before), table, *WINDOW)
+    assert [float(n) for n in re.findall(r"[\d.]+", contradicted)[:2]] == pytest.approx(list(pair), rel=1e-4)
