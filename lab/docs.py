@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults import FaultType, fault_types
+from lab.fileio import write_file
 from lab.recording.schema import METRIC_LIST, SCHEMA_VERSION, TABLES
 from lab.schema import schemas
 from lab.signals.catalogue import CATALOGUE
@@ -21,7 +22,7 @@ def write_docs(directory: Path) -> tuple[Path, ...]:
     paths = []
     for name, lines in pages().items():
         paths.append(directory / name)
-        paths[-1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_file(paths[-1], "\n".join(lines) + "\n")
     return tuple(paths)
 
 

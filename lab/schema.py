@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from lab.faults import FaultType, fault_types
+from lab.fileio import write_file
 from lab.scenario import Scenario
 from lab.suite import Suite
 from lab.topology import System
@@ -35,7 +36,7 @@ def write_schemas(directory: Path) -> tuple[Path, ...]:
     paths = []
     for name, schema in schemas().items():
         paths.append(directory / f"{name}.v1.json")
-        paths[-1].write_text(json_text(schema), encoding="utf-8")
+        write_file(paths[-1], json_text(schema))
     return tuple(paths)
 
 

@@ -22,6 +22,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from lab.errors import Problem, UserError
+from lab.fileio import read_file, reason
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
@@ -102,14 +103,15 @@ def parse_yaml(text: str, file: str) -> Document:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        content = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError:
         raise UserError(Problem("no such file", str(path))) from None
     except IsADirectoryError:
         raise UserError(Problem("this is a directory", str(path), expected="a YAML file")) from None
     except OSError as error:
-        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+        raise UserError(Problem(f"cannot be read: {reason(error)}", str(path), expected="a YAML file")) from None
+    except ValueError as error:  # a null character in the name
+        raise UserError(Problem(f"cannot be read: {error}", repr(str(path)), expected="a YAML file")) from None
     if len(content) > MAX_BYTES:
         raise UserError(Problem("the file is too large", str(path), expected=f"at most {MAX_BYTES >> 10} KiB"))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -14,7 +15,8 @@ import click
 
 from lab import __version__
 from lab.cli.pipes import failures, outlast_readers
-from lab.errors import ExitCode, LabError, UserError, nearest, worst
+from lab.errors import ExitCode, LabError, Problem, UserError, nearest, worst
+from lab.fileio import reason
 
 COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",
@@ -47,6 +49,13 @@ Exit codes: 0 pass, 1 a case or threshold failed, 2 invalid input or usage, 3 in
   4 only inconclusive left, 5 nothing selected, 6 something could not be reverted, 130 interrupted.
 Every option can be set by the environment variable shown beside it. NO_COLOR is respected.
 """
+
+
+_REFUSALS = {
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC,
+    errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""What the system refuses because of a file somebody named or of where it lies: the user's to mend, not the lab's."""
 
 
 class LazyGroup(click.Group):
@@ -110,6 +119,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except SystemExit as error:  # click's end of a completion request
         return ExitCode.INTERNAL if error.code else ExitCode.OK
+    except OSError as error:
+        if error.errno in _REFUSALS and error.filename is not None:
+            _show(UserError(Problem(reason(error), os.fsdecode(error.filename))))
+            return ExitCode.INVALID
+        _show_internal(error)
+        return ExitCode.INTERNAL
     except Exception as error:
         _show_internal(error)
         return ExitCode.INTERNAL

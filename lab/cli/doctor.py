@@ -114,7 +114,7 @@ def _cache_dir() -> Path:
 
 
 def _writable(name: str, directory: Path) -> Check:
-    from lab.cli.outputs import unwritable
+    from lab.fileio import unwritable
 
     why = unwritable(directory)
     if why:

@@ -66,6 +66,7 @@ def command(
     from lab.cli.progress import Progress
     from lab.cli.results import show_traces
     from lab.cli.selection import checked_engines, is_suite, select
+    from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
 
     outputs = [output] if output is not None else []
@@ -89,7 +90,7 @@ def command(
         _print(jobs, campaign, subjects)
     writings = Writings()
     for path in outputs:
-        writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+        writings.write(path, lambda path: write_file(path, json_text(document) + "\n"))
     return worst([campaign.exit_code, *writings.conclude()])
 
 

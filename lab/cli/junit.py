@@ -12,6 +12,7 @@ from lab.campaign import Campaign, JobResult, ThresholdResult
 from lab.cli.console import escaped
 from lab.cli.texts import answer_text, truth_text
 from lab.contracts import Outcome
+from lab.fileio import write_file
 from lab.grading import DECIDING
 
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -34,7 +35,7 @@ def write_junit(campaign: Campaign, path: Path, name: str) -> None:
             _add_threshold(limits, limit)
         _count(limits)
     Xml.indent(root)
-    path.write_bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    write_file(path, Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
 def _add_case(suite: Xml.Element, case: Assessment) -> None:

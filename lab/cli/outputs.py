@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ import click
 
 from lab.cli.console import debugging, escaped, show_problem
 from lab.errors import ExitCode, Problem, UserError
+from lab.fileio import place_problem, reason, unwritable
 
 _TOLD = 3
 
@@ -25,16 +24,11 @@ def check_outputs(paths: Sequence[Path], suffixes: Sequence[str]) -> None:
         check_place(path)
 
 
-def check_place(path: Path) -> None:
-    """UserError where no file of this name can be written."""
-    if path.is_dir():
-        raise UserError(f"-o {path}: this is a directory")
-    if not path.parent.is_dir():
-        raise UserError(f"-o {path}: there is no directory {path.parent}")
-    denied = path.exists() and not os.access(path, os.W_OK)
-    why = "permission denied" if denied else "" if path.exists() else unwritable(path.parent)
+def check_place(path: Path, option: str = "-o") -> None:
+    """UserError where no file of this name can be written; `option` is the one that named it."""
+    why = place_problem(path)
     if why:
-        raise UserError(Problem(f"-o {path}: cannot be written ({why})", hint="-o PATH says where to write it"))
+        raise UserError(Problem(f"{option} {path}: cannot be written ({why})", hint=f"{option} says where to write it"))
 
 
 def check_runs_dir(directory: Path) -> None:
@@ -43,18 +37,6 @@ def check_runs_dir(directory: Path) -> None:
     if why:
         hint = "--runs-dir DIRECTORY or LAB_RUNS_DIR says where recordings go"
         raise UserError(Problem(f"recordings cannot be kept here: {why}", str(directory), hint=hint))
-
-
-def unwritable(directory: Path) -> str:
-    """Why nothing can be written where a directory is, or would be made; empty if it can. Leaves nothing behind."""
-    place = directory
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            return ""
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
 
 
 class Writings:
@@ -68,7 +50,7 @@ class Writings:
         try:
             how(path)
         except OSError as error:
-            self._add(f"cannot be written: {(error.strerror or str(error)).lower()}", path, ExitCode.INVALID)
+            self._add(f"cannot be written: {reason(error)}", path, ExitCode.INVALID)
         except Exception as error:
             if debugging():
                 click.echo(traceback.format_exc(), err=True)

@@ -77,6 +77,7 @@ def command(
     from lab.cli.progress import Progress
     from lab.cli.results import campaign_json, show_traces
     from lab.cli.selection import DEFAULT_ENGINES, check_testbed, checked_engines, parse_seeds, select
+    from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
 
     check_outputs(outputs, OUTPUTS)
@@ -112,7 +113,7 @@ def command(
         _print_paths(campaign, selection, where, reports)
     for path in outputs:
         if path.suffix == ".json":
-            writings.write(path, lambda path: path.write_text(json_text(document) + "\n", encoding="utf-8"))
+            writings.write(path, lambda path: write_file(path, json_text(document) + "\n"))
         if path.suffix == ".xml":
             writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])

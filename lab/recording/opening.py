@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, UserError
+from lab.fileio import read_file
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
 
 CLOSED = ("observed", "truth")
@@ -24,7 +25,7 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         hint = "give the directory that holds run.json, e.g. runs/<scenario>/<seed>-<hash>"
         raise UserError(Problem("not a recording", str(path), expected=f"a directory with {RUN_FILE}", hint=hint))
     try:
-        meta = json.loads(run_file.read_text(encoding="utf-8"))
+        meta = json.loads(read_file(run_file))
         version, sums = meta["schema_version"], {str(name): str(digest) for name, digest in meta["checksums"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
@@ -50,7 +51,7 @@ def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator
     for name, expected in sums.items():
         if name != RUN_FILE:
             try:
-                seen = sha256((path / name).read_bytes()).hexdigest()
+                seen = sha256(read_file(path / name)).hexdigest()
             except (FileNotFoundError, NotADirectoryError):
                 seen = "missing"
             except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Truth
 from lab.errors import Problem, UserError
+from lab.fileio import read_file, write_file
 from lab.recording.observed import Observed
 
 Kept = TypeVar("Kept")
@@ -104,13 +105,13 @@ class RunDirectory:
             self.diagnosis(engine)
 
     def _read(self, name: str) -> Any:
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+        return json.loads(read_file(self.path / name))
 
 
 def read_kept(path: Path, read: Callable[[Any], Kept]) -> Kept:
     """What a kept file holds; UserError naming the file where it is broken."""
     try:
-        return read(json.loads(path.read_text(encoding="utf-8")))
+        return read(json.loads(read_file(path)))
     except OSError as error:
         raise UserError(Problem("cannot be read", str(path), seen=error.strerror or str(error))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
@@ -137,9 +138,7 @@ def json_text(content: Any) -> str:
 def write_json(path: Path, content: Any) -> None:
     """Writes a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text(json_text(content), encoding="utf-8")
-    os.replace(staged, path)
+    write_file(path, json_text(content))
 
 
 def write_run(

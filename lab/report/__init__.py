@@ -5,11 +5,12 @@ The same runs give the same bytes. The page needs no network and no script; prin
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lab.fileio import write_file
 
 if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
@@ -42,10 +43,7 @@ def write_report(
     """
     page = render_report(runs, title=title, summary=summary, engines=engines)
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text(page, encoding="utf-8")
-    os.replace(staged, path)
-    return path
+    return write_file(path, page)
 
 
 def render_report(
