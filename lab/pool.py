@@ -12,10 +12,12 @@ import shutil
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +27,9 @@ from lab.errors import RunAbortedError
 
 Tick = Callable[[float, int], None]
 """tick(share of all work done, jobs finished)"""
+
+OnResult = Callable[[JobResult], object]
+"""on_result(what came of a job), called in the order in which jobs finish"""
 
 TICK_S = 0.2
 GRACE_S = 10.0
@@ -41,8 +46,21 @@ def default_workers() -> int:
     return os.cpu_count() or 1
 
 
-def run_jobs(jobs: Sequence[Job], root: Path, *, workers: int, tick: Tick, keep: bool = True) -> list[JobResult]:
-    """The results in the order of the jobs. RunAbortedError when a worker process dies under a job."""
+def run_jobs(
+    jobs: Sequence[Job],
+    root: Path,
+    *,
+    workers: int,
+    tick: Tick,
+    on_result: OnResult = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    keep: bool = True,
+) -> list[JobResult]:
+    """The results in the order of the jobs, whichever finished first.
+
+    No further job is started once `stop()` is true; those under way are finished, and the others have no result.
+    RunAbortedError when a worker process dies under a job.
+    """
     # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -50,7 +68,17 @@ def run_jobs(jobs: Sequence[Job], root: Path, *, workers: int, tick: Tick, keep:
         if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
             shutil.rmtree(old, ignore_errors=True)
     workers = min(workers, len(jobs))
-    return _here(jobs, root, tick, keep) if workers <= 1 else _in_pool(jobs, root, workers, tick, keep)
+    watch = _Watch(tick, on_result, stop)
+    return _here(jobs, root, watch, keep) if workers <= 1 else _in_pool(jobs, root, workers, watch, keep)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Who is told what happens, and who says when to stop."""
+
+    tick: Tick
+    on_result: OnResult
+    stop: Callable[[], bool]
 
 
 def leftovers(root: Path) -> list[Path]:
@@ -58,31 +86,44 @@ def leftovers(root: Path) -> list[Path]:
     return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
 
 
-def _here(jobs: Sequence[Job], root: Path, tick: Tick, keep: bool) -> list[JobResult]:
+def _here(jobs: Sequence[Job], root: Path, watch: _Watch, keep: bool) -> list[JobResult]:
     results: list[JobResult] = []
     with EngineHost() as host:
         for job in jobs:
+            if watch.stop():
+                break
 
             def progress(_: str, share: float) -> None:
-                tick((len(results) + share) / len(jobs), len(results))
+                watch.tick((len(results) + share) / len(jobs), len(results))
 
             results.append(run_job(job, root, host, progress, keep=keep))
-            tick(len(results) / len(jobs), len(results))
+            watch.on_result(results[-1])
+            watch.tick(len(results) / len(jobs), len(results))
     return results
 
 
-def _in_pool(jobs: Sequence[Job], root: Path, workers: int, tick: Tick, keep: bool) -> list[JobResult]:
+def _in_pool(jobs: Sequence[Job], root: Path, workers: int, watch: _Watch, keep: bool) -> list[JobResult]:
     context = multiprocessing.get_context("spawn")
     shares = context.RawArray("d", len(jobs))
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, root, keep))
+    waiting = deque(enumerate(jobs))
+    pending: dict[Future[JobResult], int] = {}
+    results: dict[int, JobResult] = {}
     try:
-        with _deaf_children():
-            futures = [executor.submit(_work, number, job) for number, job in enumerate(jobs)]
-        pending: set[Future[JobResult]] = set(futures)
-        while pending:
-            _, pending = wait(pending, timeout=TICK_S)
-            tick(sum(shares) / len(jobs), len(jobs) - len(pending))
-        return [future.result() for future in futures]
+        while True:
+            # A job is handed over when a worker is free for it: what was handed over cannot be stopped any more.
+            while waiting and len(pending) < workers and not watch.stop():
+                number, job = waiting.popleft()
+                with _deaf_children():
+                    pending[executor.submit(_work, number, job)] = number
+            if not pending:
+                return [results[number] for number in sorted(results)]
+            done, _ = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                number = pending.pop(future)
+                results[number] = future.result()
+                watch.on_result(results[number])
+            watch.tick(sum(shares) / len(jobs), len(results))
     except BrokenProcessPool as error:
         raise RunAbortedError("a worker process died (killed, or out of memory); try --jobs 1") from error
     except BaseException:

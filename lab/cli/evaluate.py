@@ -64,9 +64,12 @@ def command(
     from lab.cli.console import json_text, write_json
     from lab.cli.outputs import Writings, check_outputs
     from lab.cli.progress import Progress
-    from lab.cli.results import show_traces
     from lab.cli.selection import checked_engines, is_suite, select
+<<<<<<< HEAD
     from lab.fileio import write_file
+=======
+    from lab.cli.verdicts import show_traces
+>>>>>>> f65d0a4 (Verdicts are printed as they come; lab run is split into modules that own their options)
     from lab.pool import default_workers, run_jobs
 
     outputs = [output] if output is not None else []
@@ -189,7 +192,8 @@ def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, 
 
 def _print(jobs: Sequence[Job], campaign: Campaign, subjects: Sequence[str]) -> None:
     from lab.cli.console import stdout
-    from lab.cli.results import print_cases, print_numbers, print_thresholds
+    from lab.cli.results import print_numbers, print_thresholds
+    from lab.cli.verdicts import print_cases
 
     console, cases, (with_faults, controls) = stdout(), campaign.cases, _seeds(jobs)
     print_cases(console, [result for result in campaign.results if result.problem])

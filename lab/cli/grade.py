@@ -39,8 +39,9 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
-    from lab.cli.results import campaign_json, print_cases, print_numbers
+    from lab.cli.results import campaign_json, print_numbers
     from lab.cli.selection import checked_engines, open_runs
+    from lab.cli.verdicts import print_cases
     from lab.engines.host import EngineHost
     from lab.errors import ExitCode, UserError, worst
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,13 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Takes the bar away while something else is printed; the next tick draws it again."""
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+
     def tick(self, share: float, finished: int) -> None:
         """`share` of all work is done, and so many of the runs."""
         now_s = time.monotonic()
@@ -50,6 +59,6 @@ class Progress:
             columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.add_task("", total=1.0)
-            self._bar.start()
+        self._bar.start()
         task = self._bar.task_ids[0]
         self._bar.update(task, completed=share, description=f"{finished} of {self._total} runs")

@@ -1,4 +1,4 @@
-"""The results of a campaign in k6's order: verdicts first, then numbers, then where to look and what replays a case."""
+"""The figures of a campaign, its results as JSON, and the command that replays a case."""
 
 from __future__ import annotations
 
@@ -6,70 +6,19 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from lab.assess import Assessment
-from lab.campaign import Campaign, JobResult, ThresholdResult, engines_of, tally
-from lab.cli.console import debugging, print_table, table
-from lab.cli.texts import MARKS, STYLES, answer_text, best_evidence, columns, evidence_text, truth_text
+from lab.campaign import Campaign, ThresholdResult, engines_of, tally
+from lab.cli.console import print_table, table
 from lab.contracts import EngineFailure, Outcome
-from lab.grading import DECIDING, grades_to_json
+from lab.grading import grades_to_json
 from lab.statistics import RateSummary
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
     from lab.scenario import LoadedScenario
 
 _THRESHOLD_MARKS = {True: ("✓ met", "green"), False: ("✗ MISSED", "bold red"), None: ("? unknown", "yellow")}
-
-
-def print_cases(console: Console, results: Iterable[JobResult]) -> None:
-    """One block for each case: what the engine said, the truth, the evidence, and why it failed."""
-    for result in results:
-        for case in result.assessments:
-            console.print(_heading(case, (MARKS[case.outcome], STYLES[case.outcome]), case.engine), soft_wrap=True)
-            console.print(_case_text(case), soft_wrap=True)
-        if result.problem:
-            console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
-            console.print(columns([("why", result.problem)]), soft_wrap=True)
-    console.print()
-
-
-def show_traces(results: Iterable[JobResult]) -> None:
-    """Where jobs went wrong, on stderr, if that was asked for."""
-    if debugging():
-        for result in results:
-            if result.trace:
-                click.echo(f"{result.scenario} seed {result.seed}:\n{result.trace}", err=True)
-
-
-def _heading(of: Assessment | JobResult, mark: tuple[str, str], engine: str = "") -> Text:
-    from rich.text import Text
-
-    return Text.assemble(mark, "  ", (of.scenario, "bold"), f"  seed {of.seed}  {engine}".rstrip())
-
-
-def _case_text(case: Assessment) -> str:
-    evidence = best_evidence(case.answer)
-    rows = [
-        ("said", answer_text(case.answer)),
-        ("truth", truth_text(case.truth)),
-        ("evidence", evidence_text(evidence) if evidence else ""),
-    ]
-    return columns(rows + [("why", reason) for reason in _reasons(case)])
-
-
-def _reasons(case: Assessment) -> list[str]:
-    """For a case that did not pass: the deciding axes that say so, then the names of the others that failed."""
-    if case.outcome is Outcome.PASS:
-        missed = [grade.grader for grade in case.grades if grade.outcome is Outcome.FAIL]
-        return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
-    deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
-    reasons = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
-
-    return reasons[:1] if isinstance(case.answer, EngineFailure) else reasons
 
 
 def print_numbers(console: Console, campaign: Campaign) -> None:

@@ -59,6 +59,15 @@ def answer_text(answer: Diagnosis | EngineFailure) -> str:
     return finding_text(first)
 
 
+def answer_brief(answer: Diagnosis | EngineFailure) -> str:
+    """What an engine said in a few words: `stale-cache of cache`, `healthy`."""
+    if isinstance(answer, EngineFailure) or answer.verdict is not Verdict.FAULT or not answer.findings:
+        return answer_text(answer)
+    first = answer.findings[0]
+    leading = [finding for finding in answer.findings if finding.confidence == first.confidence]
+    return listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in leading)))
+
+
 def listed(names: Sequence[str], at_most: int = 3) -> str:
     """Names with commas; a long list is cut and says so."""
     more = f" and {len(names) - at_most} more" if len(names) > at_most else ""

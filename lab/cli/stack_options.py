@@ -1,0 +1,88 @@
+"""Options of a run on the real stack, and the stack held up over all runs of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from lab.cli.console import option
+from lab.cli.groups import group
+from lab.errors import UserError
+
+if TYPE_CHECKING:
+    from lab.campaign import Job
+    from lab.testbeds.stack.options import StackOptions
+
+
+@dataclass(frozen=True)
+class TestbedChoice:
+    """Where to run, as given on the command line."""
+
+    testbed: str
+    time_scale: float
+    keep: bool
+    load_workers: int
+
+    def stack(self) -> StackOptions | None:
+        """The options of a run on the stack, None on `sim`; UserError where they are given for another testbed."""
+        from lab.cli.selection import check_testbed
+
+        check_testbed(self.testbed)
+        if self.testbed == "stack":
+            from lab.testbeds.stack.options import StackOptions
+
+            return StackOptions(self.time_scale, self.keep, load_workers=self.load_workers)
+        if self.time_scale != 1.0 or self.keep or self.load_workers != 1:
+            raise UserError("--time-scale, --keep and --load-workers go with --testbed stack")
+        return None
+
+    def words(self) -> list[str]:
+        """What a command line says to run there again."""
+        return ["--testbed", self.testbed, "--time-scale", f"{self.time_scale:g}"] if self.testbed == "stack" else []
+
+
+testbed_option = option(
+    "--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where to run."
+)
+time_scale_option = option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="On the stack: scenario seconds per real second.",
+)
+testbed_options = group(
+    "where",
+    TestbedChoice,
+    testbed_option,
+    time_scale_option,
+    option("--keep", is_flag=True, help="On the stack: leave it up afterwards."),
+    option(
+        "--load-workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="On the stack: worker processes of the load.",
+    ),
+)
+
+
+@contextmanager
+def stack_up(jobs: Sequence[Job], stack: StackOptions | None) -> Iterator[None]:
+    """Holds the stack over all jobs, so that it comes up and goes down once; checks beforehand that it can do them."""
+    if stack is None:
+        yield
+        return
+    from lab.testbeds.stack.feasible import check_feasible
+    from lab.testbeds.stack.run import held
+    from lab.testbeds.stack.session import Session
+
+    for job in jobs:
+        check_feasible(job.loaded, stack.time_scale)
+    click.echo("bringing the stack up (the first time builds its images)", err=True)
+    with held(Session(jobs[0].loaded.system), stack):
+        yield

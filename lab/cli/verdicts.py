@@ -1,0 +1,149 @@
+"""Verdicts: printed one by one as they come, or all together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from lab.cli.console import option, stderr, stdout
+from lab.cli.groups import group
+from lab.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from lab.assess import Assessment
+    from lab.campaign import JobResult
+    from lab.cli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Verbosity:
+    """How much is told of each case."""
+
+    quiet: bool
+    verbose: bool
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UserError("-q and -v contradict each other; give one of them")
+
+
+verbosity_options = group(
+    "verbosity",
+    Verbosity,
+    option("-q", "--quiet", is_flag=True, help="Tell of the cases that did not pass, and the figures."),
+    option("-v", "--verbose", is_flag=True, help="Tell of every case what was said, the truth and the evidence."),
+)
+
+
+class Verdicts:
+    """Prints each job's verdicts when they are known: on stdout, or on stderr where stdout is a JSON document.
+
+    A passed case is one line unless `verbose`, and none if `quiet`; whatever did not pass is a block with the reasons.
+    """
+
+    def __init__(self, progress: Progress, verbosity: Verbosity, *, as_json: bool) -> None:
+        self._progress = progress
+        self._verbosity = verbosity
+        self._muted = as_json and verbosity.quiet
+        self._console = stderr() if as_json else stdout()
+        if as_json and not self._console.is_terminal:
+            self._console.width = stdout().width
+
+    def show(self, result: JobResult) -> None:
+        """Prints one job's verdicts at once, also into a pipe."""
+        if self._muted:
+            return
+        with self._progress.hidden():
+            print_result(self._console, result, self._verbosity)
+            self._console.file.flush()
+
+
+def print_cases(console: Console, results: Iterable[JobResult]) -> None:
+    """One block for each case: what the engine said, the truth, the evidence, and why it failed."""
+    for result in results:
+        print_result(console, result, Verbosity(quiet=False, verbose=True))
+    console.print()
+
+
+def print_result(console: Console, result: JobResult, verbosity: Verbosity) -> None:
+    """What came of one job: a line or a block for each case, or why there is nothing to grade."""
+    from lab.cli.texts import MARKS, STYLES, columns
+    from lab.contracts import Outcome
+
+    for case in result.assessments:
+        passed = case.outcome is Outcome.PASS
+        if passed and verbosity.quiet:
+            continue
+        heading = _heading(case, (MARKS[case.outcome], STYLES[case.outcome]), case.engine)
+        if passed and not verbosity.verbose:
+            heading.append(f"  {_brief(case)}", "dim")
+            console.print(heading, soft_wrap=True)
+        else:
+            console.print(heading, soft_wrap=True)
+            console.print(_case_text(case), soft_wrap=True)
+    if result.problem:
+        console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
+        console.print(columns([("why", result.problem)]), soft_wrap=True)
+
+
+def show_traces(results: Iterable[JobResult]) -> None:
+    """Where jobs went wrong, on stderr, if that was asked for."""
+    from lab.cli.console import debugging
+
+    if debugging():
+        for result in results:
+            if result.trace:
+                click.echo(f"{result.scenario} seed {result.seed}:\n{result.trace}", err=True)
+
+
+def _heading(of: Assessment | JobResult, mark: tuple[str, str], engine: str = "") -> Text:
+    from rich.text import Text
+
+    return Text.assemble(mark, "  ", (of.scenario, "bold"), f"  seed {of.seed}  {engine}".rstrip())
+
+
+def _brief(case: Assessment) -> str:
+    """A passed case's answer in a few words, and what it was wrong about all the same."""
+    from lab.cli.texts import answer_brief
+
+    missed = missed_axes(case)
+    return answer_brief(case.answer) + (f" (wrong on: {', '.join(missed)})" if missed else "")
+
+
+def missed_axes(case: Assessment) -> list[str]:
+    """The axes that a case failed."""
+    from lab.contracts import Outcome
+
+    return [grade.grader for grade in case.grades if grade.outcome is Outcome.FAIL]
+
+
+def _case_text(case: Assessment) -> str:
+    from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, truth_text
+
+    evidence = best_evidence(case.answer)
+    rows = [
+        ("said", answer_text(case.answer)),
+        ("truth", truth_text(case.truth)),
+        ("evidence", evidence_text(evidence) if evidence else ""),
+    ]
+    return columns(rows + [("why", reason) for reason in reasons(case)])
+
+
+def reasons(case: Assessment) -> list[str]:
+    """For a case that did not pass: the deciding axes that say so, then the names of the others that failed."""
+    from lab.contracts import EngineFailure, Outcome
+    from lab.grading import DECIDING
+
+    if case.outcome is Outcome.PASS:
+        missed = missed_axes(case)
+        return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
+    deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
+    told = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
+
+    return told[:1] if isinstance(case.answer, EngineFailure) else told

@@ -1,0 +1,140 @@
+"""Verdicts come one by one while a campaign runs, and the results at its end are in the order of the jobs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lab.campaign import Job, JobResult
+from lab.errors import ExitCode
+from lab.pool import run_jobs
+from lab.scenario import load_scenario
+from tests.cli_cases import HEALTHY as HEALTHY_COMMAND
+from tests.cli_cases import lab, write
+
+HEALTHY = b'{"schema_version": 1, "verdict": "healthy"}'
+TIMEOUT_S = 120
+
+
+@pytest.fixture
+def gate() -> threading.Event:
+    """Shut until the test opens it."""
+    return threading.Event()
+
+
+@pytest.fixture
+def gated_engine(gate: threading.Event) -> Iterator[str]:
+    """An engine that answers its first question at once and every later one when the gate is open."""
+    asked = iter(range(1_000_000))
+
+    class Engine(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if next(asked):
+                gate.wait(TIMEOUT_S)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(HEALTHY)))
+            self.end_headers()
+            self.wfile.write(HEALTHY)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    gate.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_verdict_can_be_read_from_a_pipe_before_the_next_case_is_judged(
+    folder: Path,
+    gated_engine: str,
+    gate: threading.Event,
+) -> None:
+    write("later")
+    words = ["run", "quiet.scenario.yaml", "later.scenario.yaml", "--engine", gated_engine, "--jobs", "1"]
+    code = f"import sys; from lab.cli import main; sys.exit(main({[*words, '--no-report']}))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()  # hangs if the verdict only comes at the end: the gate is shut
+        gate.set()
+        rest = process.stdout.read()
+    assert first.startswith("✓ pass  quiet  seed 3")
+    assert "later  seed 3" in rest
+    assert process.returncode == ExitCode.OK
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_are_in_the_order_of_the_jobs_whichever_finished_first(folder: Path, workers: int) -> None:
+    write("long", duration=600, rate=20)
+    jobs = [Job(load_scenario(f"{name}.scenario.yaml"), 1, ("constant",)) for name in ("long", "quiet", "cut")]
+    heard: list[JobResult] = []
+    shares: list[tuple[float, int]] = []
+    results = run_jobs(
+        jobs, Path("runs"), workers=workers, tick=lambda *done: shares.append(done), on_result=heard.append
+    )
+    assert [result.scenario for result in results] == ["long", "quiet", "cut"]
+    assert sorted(result.scenario for result in heard) == ["cut", "long", "quiet"]
+    if workers == 2:
+        assert heard[0].scenario == "quiet"
+    assert [done for _, done in shares] == sorted(done for _, done in shares)
+    assert shares[-1] == (1.0, 3)
+
+
+def test_no_job_is_started_once_it_is_time_to_stop_and_what_was_done_is_kept(folder: Path) -> None:
+    jobs = [Job(load_scenario("quiet.scenario.yaml"), seed, ("constant",)) for seed in range(4)]
+    for workers in (1, 2):
+        heard: list[JobResult] = []
+        results = run_jobs(
+            jobs,
+            Path("runs"),
+            workers=workers,
+            tick=lambda *_: None,
+            on_result=heard.append,
+            stop=lambda heard=heard: bool(heard),  # type: ignore[misc]
+        )
+        assert 1 <= len(results) <= workers
+        assert [result.seed for result in results] == sorted(result.seed for result in heard)
+
+
+def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    healthy = HEALTHY_COMMAND
+    words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--engine", healthy, "--engine", "constant")
+    lab(*words)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"✓ pass  quiet  seed 3  {healthy}  healthy"
+    assert lines[1] == "✗ FAIL  quiet  seed 3  constant"
+    assert lines[2].startswith("    said   model-")
+    lab(*words, "--verbose")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"✓ pass  quiet  seed 3  {healthy}"
+    assert lines[1:3] == ["    said   healthy", "    truth  nothing was injected"]
+    lab(*words, "--quiet")
+    assert capsys.readouterr().out.startswith("✗ FAIL  quiet  seed 3  constant\n")
+
+
+def test_with_json_the_verdicts_are_progress(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--json")
+    lab(*words)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["exit_code"] == 0
+    assert "✓ pass  quiet  seed 3  rules  healthy" in told.err
+    lab(*words, "--quiet")
+    told = capsys.readouterr()
+    assert json.loads(told.out)["exit_code"] == 0
+    assert told.err == ""
+
+
+def test_quiet_and_verbose_contradict_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("run", "quiet.scenario.yaml", "-q", "-v") == ExitCode.INVALID
+    assert "give one of them" in capsys.readouterr().err
