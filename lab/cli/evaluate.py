@@ -65,11 +65,8 @@ def command(
     from lab.cli.outputs import Writings, check_outputs
     from lab.cli.progress import Progress
     from lab.cli.selection import checked_engines, is_suite, select
-<<<<<<< HEAD
-    from lab.fileio import write_file
-=======
     from lab.cli.verdicts import show_traces
->>>>>>> f65d0a4 (Verdicts are printed as they come; lab run is split into modules that own their options)
+    from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
 
     outputs = [output] if output is not None else []
