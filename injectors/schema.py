@@ -27,6 +27,7 @@ USUAL_FACTOR = 100.0
     target="database",
     witnesses=(
         Witness("feature_violation_ratio", "{column}", 0.01),
+        Witness("contract_violation_ratio", "*", 0.01),
         Witness("feature_drift_psi", "{column}", 0.1),
         Witness("feature_out_of_range_ratio", "{column}", 0.03),
         Witness("feature_null_ratio", "{column}", 0.02),

@@ -14,7 +14,11 @@ from lab.units import Ratio
     "stale-cache",
     boundary=Boundary.INTEGRATION,
     target="cache",
-    witnesses=(Witness("entry_age_p95_s", "{target}", 20.0),),
+    witnesses=(
+        Witness("entry_age_p95_s", "{target}", 20.0),
+        Witness("row_age_mean_s", "{target}", 10.0),
+        Witness("cache_expiry_rate_per_s", "{target}", 1.0),
+    ),
     recovery_s=90,
 )
 def stale_cache(testbed: Testbed, cache: str, *, fraction: Ratio = 1.0) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.faults import FaultType, fault_types
 from lab.fileio import write_file
-from lab.recording.schema import METRIC_LIST, SCHEMA_VERSION, TABLES
+from lab.recording.schema import LEVELS, LOG_EVENTS, METRIC_LIST, SCHEMA_VERSION, TABLES, TRACES_KEPT, LogEvent
 from lab.schema import schemas
 from lab.signals.catalogue import CATALOGUE
 
@@ -45,26 +45,46 @@ def _recording() -> Iterator[str]:
     yield "start, durations seconds, ratios 0 to 1. `category` is a string with few values. A name that ends in `.*`"
     yield "stands for several columns."
     yield ""
+    yield from ("## Observability", "")
+    yield "How much a system lets its operators see is a property of its file (`observability: usual`), repeated in"
+    yield "`system.json`. What exists from a higher level on is left out of a recording: columns, metrics, log lines or"
+    yield "what they name. A table without columns is left out whole. Below, `from` is the least level at which"
+    yield "something exists."
+    yield ""
+    rows = ((f"`{level}`", f"{TRACES_KEPT[level]:.0%}", doc) for level, doc in LEVELS.items())
+    yield from _table(("observability", "traces kept", "what operators have"), rows)
     for name, columns in TABLES.items():
         yield from (f"## {name}.parquet", "")
-        rows = ((f"`{c.name}`", c.type, "yes" if c.null else "", c.doc) for c in columns)
-        yield from _table(("column", "type", "may be null", "meaning"), rows)
+        cells = ((f"`{c.name}`", c.type, "yes" if c.null else "", c.level, c.doc) for c in columns)
+        yield from _table(("column", "type", "may be null", "from", "meaning"), cells)
     yield from (
         "## Metrics",
         "",
         "Values of `metric` above. Counts are of the scrape interval, not running totals.",
         "",
     )
-    yield from _table(("metric", "unit", "meaning"), ((f"`{m.name}`", m.unit, m.doc) for m in METRIC_LIST))
+    metrics = ((f"`{m.name}`", m.unit, m.level, m.doc) for m in METRIC_LIST)
+    yield from _table(("metric", "unit", "from", "meaning"), metrics)
+    yield from ("## Log events", "", "Values of `event.name` above.", "")
+    events = ((f"`{e.name}`", e.doc, _less(e)) for e in LOG_EVENTS)
+    yield from _table(("event", "meaning", "with less observability"), events)
+
+
+def _less(event: LogEvent) -> str:
+    """What is left of a log event below its level."""
+    if event.slow_s is not None:
+        return f"below `{event.level}` only those of {event.slow_s:g} s and more"
+    return f"below `{event.level}` no subject, and `{event.plain}` as the line" if event.plain else ""
 
 
 def _signals() -> Iterator[str]:
     yield from (_NOTE, "# Signals", "")
     yield "Time series computed from `observed/` alone, one value per scrape interval. Engines cite them by name and"
-    yield "subject; graders compute them again."
+    yield "subject; graders compute them again. A signal exists `from` the level of observability that has what it is"
+    yield "computed from (see [recording](recording.md)); below that it is absent."
     yield ""
-    rows = ((f"`{name}`", spec.subject, spec.unit, spec.doc) for name, spec in CATALOGUE.items())
-    yield from _table(("signal", "subject", "unit", "meaning"), rows)
+    rows = ((f"`{name}`", spec.subject, spec.unit, spec.level, spec.doc) for name, spec in CATALOGUE.items())
+    yield from _table(("signal", "subject", "unit", "from", "meaning"), rows)
 
 
 def _faults() -> Iterator[str]:
@@ -89,7 +109,9 @@ def _fault(kind: FaultType, parameters: Mapping[str, Any]) -> Iterator[str]:
         for witness in kind.witnesses:
             unit = CATALOGUE[witness.signal].unit
             least = f"{witness.at_least:g}" + (f" {unit}" if unit not in ("1", "ratio") else "")
-            yield f"* Shows by `{witness.signal}` of `{witness.subject}` moving by at least {least}"
+            level = CATALOGUE[witness.signal].level
+            since = "" if level == "poor" else f" (observability `{level}`)"
+            yield f"* Shows by `{witness.signal}` of `{witness.subject}` moving by at least {least}{since}"
         yield f"* Recovers within {kind.recovery_s:g} s of the revert"
     yield ""
     required = parameters.get("required", [])

@@ -26,9 +26,11 @@ SIGNATURE: Mapping[str, float] = {
     "own_error_ratio": 0.03,
     "fallback_ratio": 0.05,
     "feature_violation_ratio": 0.02,
+    "contract_violation_ratio": 0.02,
     "feature_out_of_range_ratio": 0.05,
     "feature_null_ratio": 0.03,
     "entry_age_p95_s": 12.0,
+    "row_age_mean_s": 10.0,
     "job_last_success_age_s": 15.0,
     "model_auc_deficit": 0.04,
 }

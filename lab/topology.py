@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from lab.recording.schema import Observability
 from lab.units import MAX_DURATION_S, Duration, PositiveDuration, Ratio, duration_s, ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -161,7 +162,10 @@ class World(Strict):
 
 
 class System(Strict):
-    """A whole topology. Links are written `caller->callee` and must match the call plans exactly."""
+    """A whole topology. Links are written `caller->callee` and must match the call plans exactly.
+
+    `observability` says how much its operators can see: `rich`, `usual` or `poor`, see docs/recording.md.
+    """
 
     # What the parts say of each other is checked where a file is read: lab.scenario.system_checks.
 
@@ -173,6 +177,7 @@ class System(Strict):
     scrape_interval_s: Annotated[Duration, Field(ge=MIN_SCRAPE_S)] = Field(default=5.0, alias="scrape_interval")
     missing_sample_ratio: Ratio = 0.01
     load_wobble_ratio: Ratio = 0.08
+    observability: Observability = "usual"
     components: dict[Name, Component] = Field(max_length=MAX_COMPONENTS)
     links: dict[LinkName, Link]
     slos: tuple[Slo, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.recording.observed import Observed
+from lab.recording.schema import Observability
 from lab.scenario import LoadedScenario, load_scenario
 from lab.testbeds.sim import SimTestbed
 
@@ -89,11 +90,11 @@ def text(
     return json.dumps(content, indent=1)
 
 
-def scenario(directory: Path, **content: Any) -> LoadedScenario:
-    """Writes and loads a scenario."""
+def scenario(directory: Path, *, observability: Observability = "rich", **content: Any) -> LoadedScenario:
+    """Writes and loads a scenario; tests see everything unless they are about seeing less."""
     path = directory / f"{content.get('name', NAME)}.scenario.yaml"
     path.write_text(text(**content), encoding="utf-8")
-    return load_scenario(path)
+    return load_scenario(path).seen_by(observability)
 
 
 def observe(loaded: LoadedScenario, seed: int = 1, *, without: str | None = None) -> Observed:

@@ -1,22 +1,42 @@
 """Tables of a recording: names, columns, types, units. The single source for writers, readers and `docs/recording.md`.
 
-Times are scenario seconds since load start, durations seconds, ratios 0 to 1. Names follow OpenTelemetry.
+Times are scenario seconds since load start, durations seconds, ratios 0 to 1. Names follow OpenTelemetry. Each column,
+metric and log event declares the least level of observability at which a system has it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 SCHEMA_VERSION = 1
 
+Observability = Literal["poor", "usual", "rich"]
+LEVELS: Mapping[Observability, str] = {
+    "poor": "metrics, logs and a few traces; nothing is kept of what models were fed and said",
+    "usual": "what most teams have: traces, a log of served features and predictions, inputs for a sample of them",
+    "rich": "what a team has that prepared for this: also the age of cache entries, and logs that name the column",
+}
+"""How much a system lets its operators see, from least to most; each level has all that the ones before have."""
+
+
+def seen_at(level: Observability, least: Observability) -> bool:
+    """Whether what exists from `least` on exists at `level`."""
+    order = list(LEVELS)
+    return order.index(level) >= order.index(least)
+
 
 class Column(NamedTuple):
-    """One column: `type` is float, int, string or `category` (a string with few values); null allowed where `null`."""
+    """One column: `type` is float, int, string or `category` (a string with few values); null allowed where `null`.
+
+    `level` is the least level of observability at which it exists; a table without any column does not exist.
+    """
 
     name: str
     type: str
     doc: str
     null: bool = False
+    level: Observability = "poor"
 
 
 SPANS = (
@@ -51,25 +71,33 @@ LOGS = (
     Column("body", "string", "the line"),
 )
 FEATURES = (
-    Column("time_s", "float", "when the row was read"),
-    Column("trace_id", "category", "request"),
-    Column("user_id", "int", "entity"),
-    Column("source", "category", "component the row came from, `default` where none came"),
-    Column("row_age_s", "float", "age of the database row when served", null=True),
-    Column("entry_age_s", "float", "age of the cache entry when served", null=True),
-    Column("feature.*", "float", "value of each feature as read; null for SQL NULL or no row", null=True),
+    Column("time_s", "float", "when the row was read", level="usual"),
+    Column("trace_id", "category", "request", level="usual"),
+    Column("user_id", "int", "entity", level="usual"),
+    Column("source", "category", "component the row came from, `default` where none came", level="usual"),
+    Column("row_age_s", "float", "age of the database row when served", null=True, level="usual"),
+    Column("entry_age_s", "float", "age of the cache entry when served", null=True, level="rich"),
+    Column(
+        "feature.*", "float", "value of each feature as read; null for SQL NULL or no row", null=True, level="usual"
+    ),
 )
 PREDICTIONS = (
-    Column("time_s", "float", "when the item was shown"),
-    Column("trace_id", "category", "request"),
-    Column("service.name", "category", "component that made the prediction"),
-    Column("item_id", "int", "item shown"),
-    Column("position", "int", "place on the page, from 1"),
-    Column("model_version", "int", "version that scored it, 0 for none (fallback)"),
-    Column("score", "float", "predicted click probability", null=True),
-    Column("outcome", "float", "1 clicked, 0 not, null while the label window was open at the end", null=True),
-    Column("label_delay_s", "float", "time from showing to click", null=True),
-    Column("input.*", "float", "the model's inputs, logged for a sample of the requests", null=True),
+    Column("time_s", "float", "when the item was shown", level="usual"),
+    Column("trace_id", "category", "request", level="usual"),
+    Column("service.name", "category", "component that made the prediction", level="usual"),
+    Column("item_id", "int", "item shown", level="usual"),
+    Column("position", "int", "place on the page, from 1", level="usual"),
+    Column("model_version", "int", "version that scored it, 0 for none (fallback)", level="usual"),
+    Column("score", "float", "predicted click probability", null=True, level="usual"),
+    Column(
+        "outcome",
+        "float",
+        "1 clicked, 0 not, null while the label window was open at the end",
+        null=True,
+        level="usual",
+    ),
+    Column("label_delay_s", "float", "time from showing to click", null=True, level="usual"),
+    Column("input.*", "float", "the model's inputs, logged for a sample of the requests", null=True, level="usual"),
 )
 TABLES = {"spans": SPANS, "metrics": METRICS, "logs": LOGS, "features": FEATURES, "predictions": PREDICTIONS}
 
@@ -80,13 +108,14 @@ class Metric(NamedTuple):
     name: str
     unit: str
     doc: str
+    level: Observability = "poor"
 
 
 METRIC_LIST = (
     Metric("client.request.count", "1", "attempts finished over a link, seen by the caller"),
     Metric("client.error.count", "1", "attempts that failed, timeouts included"),
-    Metric("client.timeout.count", "1", "attempts that timed out"),
-    Metric("client.retry.count", "1", "attempts that were followed by another"),
+    Metric("client.timeout.count", "1", "attempts that timed out", level="usual"),
+    Metric("client.retry.count", "1", "attempts that were followed by another", level="usual"),
     Metric("client.request.duration.mean", "s", "mean duration of attempts"),
     Metric("client.request.duration.p50", "s", "median duration of attempts"),
     Metric("client.request.duration.p95", "s", "95th percentile of attempts"),
@@ -97,14 +126,48 @@ METRIC_LIST = (
     Metric("server.request.duration.p95", "s", "95th percentile of the same"),
     Metric("process.cpu.utilization", "ratio", "busy share of the component's workers"),
     Metric("process.cpu.throttled.ratio", "ratio", "share of busy time that was waiting for CPU quota"),
-    Metric("fallback.count", "1", "times a caller used the fallback named by `attribute`"),
+    Metric("fallback.count", "1", "times a caller used the fallback named by `attribute`", level="usual"),
     Metric("job.run.count", "1", "job runs finished"),
     Metric("job.failure.count", "1", "job runs that failed"),
     Metric("job.last_success.age", "s", "time since a run of the job last succeeded"),
     Metric("cache.hit.count", "1", "look-ups answered from the cache"),
     Metric("cache.miss.count", "1", "look-ups without an entry"),
+    Metric("cache.expired.count", "1", "entries that came to the end of their time to live"),
     Metric("cache.entries", "1", "entries held"),
-    Metric("model.version", "1", "version that is served"),
+    Metric("model.version", "1", "version that is served", level="usual"),
     Metric("recommendation.impression.count", "1", "items shown, at the time of showing"),
     Metric("recommendation.click.count", "1", "clicks, at the time of clicking"),
 )
+
+
+class LogEvent(NamedTuple):
+    """One kind of log line, and what of it is left where observability is less than `level`.
+
+    Below `level` only lines whose duration is at least `slow_s` are written, where that is given; the others say
+    `plain` and name no subject, where that is given.
+    """
+
+    name: str
+    doc: str
+    level: Observability = "poor"
+    slow_s: float | None = None
+    plain: str = ""
+
+
+LOG_EVENTS = (
+    LogEvent("call_failed", "an attempt over a link failed; `subject` is the component called"),
+    LogEvent(
+        "feature_contract_violation",
+        "a row could not be read as features; `subject` is the column",
+        level="rich",
+        plain="feature row violates its contract",
+    ),
+    LogEvent(
+        "statement", "the database ran a statement; `subject` is the component that asked", level="rich", slow_s=0.1
+    ),
+    LogEvent("job_run", "a run of a job ended"),
+    LogEvent("version_loaded", "the model server serves another version"),
+)
+
+TRACES_KEPT: Mapping[Observability, float] = {"poor": 0.05, "usual": 1.0, "rich": 1.0}
+"""Share of the traces whose spans are kept, chosen by trace id as OpenTelemetry's ratio sampler does."""

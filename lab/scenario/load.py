@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import Problem, UserError
+from lab.recording.schema import Observability
 from lab.scenario.checks import CrossChecks
 from lab.scenario.files import find_file, load_system
 from lab.scenario.model import Scenario
@@ -24,6 +25,12 @@ class LoadedScenario:
     system: System
     path: Path
     text: str
+
+    def seen_by(self, observability: Observability | None) -> LoadedScenario:
+        """The same scenario on a system that lets its operators see this much; None: as much as its file says."""
+        if observability is None:
+            return self
+        return replace(self, system=self.system.model_copy(update={"observability": observability}))
 
 
 def load_scenario(path_or_name: str | Path) -> LoadedScenario:

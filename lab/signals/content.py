@@ -42,7 +42,9 @@ def _rolling(values: Array, width: int) -> Array:
 def _ages(features: pd.DataFrame, grid: Grid) -> Iterator[Series]:
     bins = grid.bins(features["time_s"].to_numpy())
     source = pd.Categorical(features["source"])
-    row_age, entry_age = features["row_age_s"].to_numpy(), features["entry_age_s"].to_numpy()
+    row_age = features["row_age_s"].to_numpy()
+    known = "entry_age_s" in features  # only where the cache's entries tell
+    entry_age = features["entry_age_s"].to_numpy() if known else np.full(len(features), np.nan)
     for code, name in enumerate(source.categories):
         aged = (source.codes == code) & ~np.isnan(row_age)
         if aged.any():
@@ -58,6 +60,7 @@ def _ages(features: pd.DataFrame, grid: Grid) -> Iterator[Series]:
 
 
 def _violations(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """Violations by column, where the log names it."""
     logs = observed.frame("logs")
     broken = logs[logs["event.name"] == "feature_contract_violation"]
     rows = grid.sums(grid.bins(observed.frame("features")["time_s"].to_numpy()))

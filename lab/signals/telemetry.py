@@ -16,6 +16,9 @@ from lab.signals import Series
 Array = npt.NDArray[Any]
 
 
+EXPIRY_WINDOW_S = 30.0
+
+
 class Grid:
     """The scrape intervals of a recording: `ends_s`, and the interval of any time."""
 
@@ -69,6 +72,15 @@ def ratio(part: Array, whole: Array) -> Array:
         return np.where(whole > 0, part / whole, np.nan)
 
 
+def recent_mean(values: Array, window_s: float, grid: Grid) -> Array:
+    """Mean over the last `window_s` at each interval; NaN where less than half of it is known."""
+    width = max(1, round(window_s / grid.interval_s))
+    known = ~np.isnan(values)
+    sums, counts = (np.concatenate([np.zeros(width), np.cumsum(v)]) for v in (np.where(known, values, 0.0), known))
+    total, count = sums[width:] - sums[:-width], counts[width:] - counts[:-width]
+    return ratio(total, np.where(2 * count >= width, count, 0))
+
+
 def series(observed: Observed, grid: Grid) -> Iterator[Series]:
     """All signals of this module."""
     metrics = _Metrics(observed.frame("metrics"), grid)
@@ -87,8 +99,13 @@ def series(observed: Observed, grid: Grid) -> Iterator[Series]:
             hits = metrics.get(component, metric)
             total = hits + metrics.get(component, "cache.miss.count")
             yield grid.series("cache_hit_ratio", component, ratio(hits, total))
+        elif metric == "cache.expired.count":
+            # Entries that were written together expire together: the rate is steady over some seconds only.
+            rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_WINDOW_S, grid)
+            yield grid.series("cache_expiry_rate_per_s", component, rate)
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
+    yield from _contract_violations(observed, metrics, grid)
     yield from _own_errors(observed, grid)
     yield from _answered(observed, metrics, grid)
     yield from _transit(observed, grid)
@@ -137,6 +154,16 @@ def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> 
             elsewhere += np.where(count > 0, np.nan_to_num(spent), 0.0)
     total = requests * metrics.get(name, "server.request.duration.mean")
     yield grid.series("self_time_mean_s", name, ratio(np.maximum(total - elsewhere, 0.0), requests))
+
+
+def _contract_violations(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+    """Rows that a component could not read, of the requests it handled; only where it logged any."""
+    logs = observed.frame("logs")
+    broken = logs[logs["event.name"] == "feature_contract_violation"]
+    for component, lines in broken.groupby("service.name", observed=True):
+        handled = metrics.get(str(component), "server.request.count")
+        counted = grid.sums(grid.bins(lines["time_s"].to_numpy()))
+        yield grid.series("contract_violation_ratio", str(component), ratio(counted, handled))
 
 
 def _own_errors(observed: Observed, grid: Grid) -> Iterator[Series]:

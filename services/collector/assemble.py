@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.recording.observability import reduce
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
 from lab.streams import Streams
@@ -57,7 +58,7 @@ def assemble(
     }
     within = [change for change in changes if 0 <= change["time_s"] <= run.duration_s]
     described = describe(system, run.duration_s)
-    observed = Observed(described, tables, within, [], files(versions, roles["read_row"]))
+    observed = reduce(Observed(described, tables, within, [], files(versions, roles["read_row"])))
     observed.alerts = alerts(observed.frame("metrics"), system)
     return observed
 

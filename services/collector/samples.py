@@ -24,6 +24,7 @@ def cache_samples(name: str, info: Mapping[str, Any]) -> list[Sample]:
     samples = [
         (name, "cache.hit.count", float(info["keyspace_hits"])),
         (name, "cache.miss.count", float(info["keyspace_misses"])),
+        (name, "cache.expired.count", float(info["expired_keys"])),
         (name, "cache.entries", float(info.get("db0", {}).get("keys", 0))),
         (name, "server.request.count", float(count)),
         (name, "server.error.count", float(sum(call["failed_calls"] + call["rejected_calls"] for call in calls))),

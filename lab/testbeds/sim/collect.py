@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lab.recording.observability import reduce
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
 from lab.recording.status import NAMES
@@ -55,7 +56,7 @@ def collect(
     telemetry: Telemetry, recorder: Recorder, sources: list[Source], changes: list[dict[str, Any]],
     span_ns: tuple[int, int], streams: Streams,
 ) -> Observed:  # fmt: skip
-    """Everything observable between the start and the end of the scenario."""
+    """What operators of a system of this observability see between the start and the end of the scenario."""
     state, world = telemetry.state, telemetry.world
     start_ns, end_ns = span_ns
     sides = recorder.spans()
@@ -73,6 +74,7 @@ def collect(
     reference = world.reference() if world is not None else {}
     duration_s = (end_ns - start_ns) / NS
     observed = Observed(describe(state.system, duration_s), tables, _until(changes, duration_s), [], reference)
+    observed = reduce(observed)
     observed.alerts = alerts(observed.frame("metrics"), state.system)
     return observed
 
@@ -92,6 +94,7 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         "name": system.name,
         "duration_s": duration_s,
         "scrape_interval_s": system.scrape_interval_s,
+        "observability": system.observability,
         "users": system.users,
         "entry": system.entry,
         "components": components,

@@ -100,6 +100,8 @@ class FeatureCache:
         self._key_of: list[int] = list(range(users_count))
         self.hits_count = 0
         self.misses_count = 0
+        self.expired_count = 0
+        self._expired_until_ns = 0
 
     def freeze(self, value: Mapping[str, Any] | None, now_ns: int) -> None:
         """Stops refresh and expiry for a share of the keys; None lets both work again.
@@ -133,8 +135,11 @@ class FeatureCache:
 
     def put(self, user: int, row: Array, broken: tuple[str, str] | None, row_ns: int, now_ns: int) -> None:
         """Writes an entry; a frozen key that has one keeps it."""
-        if self._is_frozen[user] and self.entry_ns[user] >= 0:
+        written = self.entry_ns[user]
+        if self._is_frozen[user] and written >= 0:
             return
+        if written >= 0 and self._expired_until_ns < written + self.ttl_ns <= now_ns:
+            self.expired_count += 1  # overwritten before the next sample came to count it
         self.rows[user] = row
         self.broken[user] = broken
         self.row_ns[user] = row_ns
@@ -143,6 +148,14 @@ class FeatureCache:
     def flush(self) -> None:
         """Drops every entry."""
         self.entry_ns = [-1] * len(self.entry_ns)
+
+    def count_expired(self, now_ns: int) -> int:
+        """Entries whose time to live has ended so far, each counted once; frozen ones have no end."""
+        ends = np.array(self.entry_ns) + self.ttl_ns
+        counted = (ends > self._expired_until_ns) & (ends <= now_ns) & (np.array(self.entry_ns) >= 0)
+        self.expired_count += int((counted & ~np.array(self._is_frozen)).sum())
+        self._expired_until_ns = now_ns
+        return self.expired_count
 
     def live(self, now_ns: int) -> list[int]:
         """Users with an entry that has not expired."""

@@ -63,7 +63,7 @@ class ShopWorld:
         self._touched = np.zeros(self.catalog.users_count, bool)
         self._aggregated_ns = 0
         self._shifts: dict[str, Mapping[str, Any]] = {}
-        self._counted = (0, 0)
+        self._counted = (0, 0, 0)
         self.operations = {
             "read_entry": self.read_entry,
             "read_row": self.read_row,
@@ -270,12 +270,14 @@ class ShopWorld:
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
         cache = self.cache
-        hits, misses = cache.hits_count - self._counted[0], cache.misses_count - self._counted[1]
-        self._counted = (cache.hits_count, cache.misses_count)
+        totals = (cache.hits_count, cache.misses_count, cache.count_expired(now_ns))
+        hits, misses, expired = (total - before for total, before in zip(totals, self._counted, strict=True))
+        self._counted = totals
         name = self._cache_name
         return [
             (name, "cache.hit.count", "", float(hits)),
             (name, "cache.miss.count", "", float(misses)),
+            (name, "cache.expired.count", "", float(expired)),
             (name, "cache.entries", "", float(len(cache.live(now_ns)))),
             (self._model_name, "model.version", "", float(self.serving)),
         ]
