@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from lab.errors import NothingSelectedError, Problem, UserError, nearest
 
 if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
+    from lab.recording.schema import Observability
     from lab.scenario import LoadedScenario
     from lab.suite import LoadedSuite, Suite
 
@@ -32,6 +33,10 @@ class Selection:
 
     scenarios: tuple[LoadedScenario, ...]
     suite: Suite | None = None
+
+    def seen_by(self, observability: Observability | None) -> Selection:
+        """The same on systems that let their operators see this much; None: as much as their files say."""
+        return replace(self, scenarios=tuple(loaded.seen_by(observability) for loaded in self.scenarios))
 
 
 @dataclass(frozen=True)
