@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.errors import Problem
+from lab.recording.schema import LEVELS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,6 +54,11 @@ engines_option = option(
     multiple=True,
     type=_EngineSpec(),
     help="An engine's name, cmd:PROGRAM or an http URL; may be repeated (in the variable: one a line).",
+)
+observability_option = option(
+    "--observability",
+    type=click.Choice(tuple(LEVELS)),
+    help="How much is seen of the systems. [default: as much as their files say]",
 )
 
 

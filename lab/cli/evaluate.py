@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab import __version__
-from lab.cli.console import engines_option, json_option, option
+from lab.cli.console import engines_option, json_option, observability_option, option
 from lab.errors import UserError, worst
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab.assess import Assessment
     from lab.campaign import Campaign, Job
     from lab.cli.selection import Selection
+    from lab.recording.schema import Observability
 
 EVALUATION_SEEDS = range(1000, 1010)
 """Seeds kept for measuring. Never run them while developing an engine, a rule or a scenario."""
@@ -48,12 +49,13 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 )
 @option("--control-seeds", metavar="A-B", help=f"Seeds of controls. [default: as many as give {CONTROL_RUNS} runs]")
 @engines_option
+@observability_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results as JSON.")
 @json_option
 def command(
-    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], workers: int | None,
-    output: Path | None, as_json: bool,
+    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],
+    observability: Observability | None, workers: int | None, output: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
 
@@ -74,7 +76,7 @@ def command(
     if not is_suite(suite):
         raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
     asked = checked_engines(engines, ENGINES)
-    selection = select([suite])
+    selection = select([suite]).seen_by(observability)
     jobs = make_jobs(selection, seeds, control_seeds, asked)
     with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
         count = workers or default_workers()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lab.cli.console import json_option, option
+from lab.cli.console import json_option, observability_option, option
 
 if TYPE_CHECKING:
+    from lab.faults import Witness
+    from lab.recording.schema import Observability
     from lab.scenario import LoadedScenario
     from lab.testbeds.plan import Plan, PlannedAct
 
@@ -34,8 +37,9 @@ Examples:
     show_default=True,
     help="On the stack: scenario seconds per real second.",
 )
+@observability_option
 @json_option
-def command(target: str, testbed: str, time_scale: float, as_json: bool) -> None:
+def command(target: str, testbed: str, time_scale: float, observability: Observability | None, as_json: bool) -> None:
     """Say what a scenario would do, and do nothing.
 
     Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against.
@@ -47,7 +51,7 @@ def command(target: str, testbed: str, time_scale: float, as_json: bool) -> None
     from lab.testbeds.plan import plan
 
     check_testbed(testbed)
-    loaded = load_scenario(target)
+    loaded = load_scenario(target).seen_by(observability)
     if testbed == "stack":
         from lab.testbeds.stack.feasible import check_feasible
 
@@ -93,6 +97,9 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
         said = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
         console.print(f"  {fault.id}: {said}", soft_wrap=True)
         rows = [("shows by", effect_text(witness)) for witness in planned.witnesses[fault.id]]
+        if not _can_be_seen(planned.witnesses[fault.id], loaded.system.observability):
+            seen = f"observability is {loaded.system.observability}, where none of these exists"
+            rows.append(("note", f"{seen}: the case would be inconclusive"))
         if fault.injected_s < BEFORE_MIN_INTERVALS * loaded.system.scrape_interval_s:
             rows.append(("note", "so little comes before it that its effect may go unproven: inject it later"))
         console.print(columns(rows), soft_wrap=True)
@@ -100,6 +107,13 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
         console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)
     if planned.truth.is_control:
         console.print("  nothing is injected: the right answer is 'healthy'")
+
+
+def _can_be_seen(witnesses: Iterable[Witness], level: Observability) -> bool:
+    from lab.recording.schema import seen_at
+    from lab.signals.catalogue import CATALOGUE
+
+    return any(seen_at(level, CATALOGUE[witness.signal].level) for witness in witnesses)
 
 
 def _surge_requests(planned: Plan) -> float:

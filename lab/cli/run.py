@@ -73,7 +73,7 @@ def command(
     check_runs_dir(runs_dir)
     stack = where.stack()
     chosen_seeds = parse_seeds(seeds, seed)
-    selection = select(targets)
+    selection = select(targets).seen_by(where.observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
     jobs = make_jobs(selection, chosen_seeds, asked, stack)
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:

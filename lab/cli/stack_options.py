@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab.cli.console import option
+from lab.cli.console import observability_option, option
 from lab.cli.groups import group
 from lab.errors import UserError
 
 if TYPE_CHECKING:
     from lab.campaign import Job
+    from lab.recording.schema import Observability
     from lab.testbeds.stack.options import StackOptions
 
 
 @dataclass(frozen=True)
 class TestbedChoice:
-    """Where to run, as given on the command line."""
+    """Where to run and how much to see of it, as given on the command line."""
 
     testbed: str
     time_scale: float
     keep: bool
     load_workers: int
+    observability: Observability | None = None
 
     def stack(self) -> StackOptions | None:
         """The options of a run on the stack, None on `sim`; UserError where they are given for another testbed."""
@@ -41,8 +43,10 @@ class TestbedChoice:
         return None
 
     def words(self) -> list[str]:
-        """What a command line says to run there again."""
-        return ["--testbed", self.testbed, "--time-scale", f"{self.time_scale:g}"] if self.testbed == "stack" else []
+        """What a command line says to run the same there again."""
+        seen = ["--observability", self.observability] if self.observability else []
+        stack = ["--testbed", self.testbed, "--time-scale", f"{self.time_scale:g}"]
+        return [*seen, *(stack if self.testbed == "stack" else [])]
 
 
 testbed_option = option(
@@ -68,6 +72,7 @@ testbed_options = group(
         show_default=True,
         help="On the stack: worker processes of the load.",
     ),
+    observability_option,
 )
 
 

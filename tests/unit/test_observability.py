@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.cli import main
 from lab.engines.rules import diagnose
 from lab.faults import fault_types
 from lab.recording.observed import Observed, load_observed
@@ -125,3 +126,12 @@ def test_every_fault_has_a_witness_that_is_usually_seen() -> None:
     for kind in fault_types().values():
         if not kind.is_decoy:
             assert any(seen_at("usual", CATALOGUE[w.signal].level) for w in kind.witnesses), kind.name
+
+
+def test_the_dry_run_says_where_a_fault_cannot_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    def notes(level: str) -> str:
+        assert main(["plan", "recommender/deploy-regression", "--observability", level]) == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    assert "observability is poor, where none of these exists: the case would be inconclusive" in notes("poor")
+    assert "inconclusive" not in notes("usual")
