@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
-	@$(BIN)/lab run recommender
+	@$(BIN)/lab run recommender $(ARGS)
 
 test: lint ## set up, check style and types, run the tests
 	@$(BIN)/python -m pytest -n 2

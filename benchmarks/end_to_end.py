@@ -62,6 +62,7 @@ def main(rounds: int) -> int:
         "--engine",
         "rules",
         "--no-report",
+        "--fresh",
         "--json",
         "--jobs",
         "1",

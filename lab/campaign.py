@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import shutil
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,17 +32,21 @@ Metrics = dict[str, dict[str, RateSummary]]
 
 @dataclass(frozen=True)
 class Job:
-    """One recording to make, and the engines to ask about it."""
+    """One recording to make, and the engines to ask about it. `fresh`: make it although it is there already."""
 
     loaded: LoadedScenario
     seed: int
     engines: tuple[str, ...]
     stack: StackOptions | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What came of a job. `problem` says why there is nothing to grade; `code` is OK without one."""
+    """What came of a job. `problem` says why there is nothing to grade; `code` is OK without one.
+
+    `reused`: the recording was there already.
+    """
 
     scenario: str
     seed: int
@@ -50,6 +55,7 @@ class JobResult:
     problem: str = ""
     code: ExitCode = ExitCode.OK
     trace: str = ""
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,14 +114,20 @@ def check_gradable(run: RunDirectory) -> None:
         raise RunAbortedError(f"{run.path}: the run did not complete ({run.status}); it is not graded")
 
 
-def _record(job: Job, root: Path, progress: Progress | None) -> RunDirectory:
+@contextmanager
+def _recorded(job: Job, root: Path, progress: Progress | None) -> Iterator[tuple[RunDirectory, bool]]:
+    """A job's recording and whether it was there already; nobody else replaces it meanwhile."""
     if job.stack is not None:
         from lab.testbeds.stack.run import run_scenario as run_on_stack
 
-        return run_on_stack(job.loaded, job.seed, root, job.stack, progress)
-    from lab.runner import run_scenario
+        yield run_on_stack(job.loaded, job.seed, root, job.stack, progress), False
+        return
+    from lab.recording.holding import held
+    from lab.runner import reusable, run_path, run_scenario
 
-    return run_scenario(job.loaded, job.seed, root, progress)
+    with held(run_path(job.loaded, job.seed, root)):
+        there = None if job.fresh else reusable(job.loaded, job.seed, root)
+        yield there or run_scenario(job.loaded, job.seed, root, progress), there is not None
 
 
 def run_job(
@@ -128,11 +140,11 @@ def run_job(
     scenario = job.loaded.scenario.name
     path = ""
     try:
-        run = _record(job, root, progress)
-        path = str(run.path)
-        check_gradable(run)
-        graded = tuple(assess(run, engine, host) for engine in job.engines)
-        return JobResult(scenario, job.seed, path, graded)
+        with _recorded(job, root, progress) as (run, reused):
+            path = str(run.path)
+            check_gradable(run)
+            graded = tuple(assess(run, engine, host) for engine in job.engines)
+            return JobResult(scenario, job.seed, path, graded, reused=reused)
     except Exception as error:
         code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
         said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lab import __version__
 from lab.contracts import Truth
-from lab.errors import RunAbortedError
+from lab.errors import RunAbortedError, UserError
+from lab.identity import recording_key
 from lab.recording.observed import Observed
+from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, RunDirectory, write_run
 from lab.recording.slis import sli_series
 from lab.scenario import LoadedScenario, shipped_names
@@ -33,10 +33,24 @@ def scenario_reference(loaded: LoadedScenario) -> str:
 
 
 def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0) -> str:
-    """`<seed>-<short hash>`: the hash covers everything else the recording follows from."""
-    system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
-    digest = sha256("\0".join([loaded.text, system, __version__, testbed, f"{time_scale:g}"]).encode())
-    return f"{seed}-{digest.hexdigest()[:8]}"
+    """`<seed>-<short digest>`: the digest covers everything the recording follows from."""
+    return f"{seed}-{recording_key(loaded, seed, testbed, time_scale)[:8]}"
+
+
+def run_path(loaded: LoadedScenario, seed: int, root: Path) -> Path:
+    """Where the recording of a scenario and seed on `sim` lies under `root`, whether it is there or not."""
+    return root / loaded.scenario.name / run_directory_name(loaded, seed, "sim")
+
+
+def reusable(loaded: LoadedScenario, seed: int, root: Path) -> RunDirectory | None:
+    """The recording that running the scenario would only make again, None where there is none that is intact."""
+    path = run_path(loaded, seed, root)
+    try:
+        run = open_run(path) if path.is_dir() else None
+    except UserError:
+        return None
+    expected = (recording_key(loaded, seed, "sim"), scenario_reference(loaded))
+    return run if run and (run.meta.get("key"), run.meta["scenario"]["reference"]) == expected else None
 
 
 def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progress | None = None) -> RunDirectory:
@@ -71,8 +85,8 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
         plain = {fault.id for fault in scenario.faults} | {decoy.id for decoy in scenario.decoys}
         _check_decoys(loaded, control, lambda: SimTestbed(loaded, seed, without=plain).run())
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
-    content = meta(loaded, seed, status, "sim")
-    path = root / scenario.name / run_directory_name(loaded, seed, "sim")
+    content = {**meta(loaded, seed, status, "sim"), "key": recording_key(loaded, seed, "sim")}
+    path = run_path(loaded, seed, root)
     truth = Truth(tuple(faults), true_decoys(scenario))
     return write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
 

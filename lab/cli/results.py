@@ -121,7 +121,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     """The machine-readable result of a campaign, without what only one command knows."""
     cases, results = campaign.cases, campaign.results
     return {
-        "cases": [case_json(case) for case in cases],
+        "cases": [case_json(case) | {"reused": result.reused} for result in results for case in result.assessments],
         "not_graded": [
             {"scenario": r.scenario, "seed": r.seed, "reason": r.problem, "path": r.path} for r in results if r.problem
         ],

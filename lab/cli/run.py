@@ -30,6 +30,7 @@ Examples:
 
 \b
 Each verdict is printed when it is known; the tables at the end are in the order of the files.
+A recording that would come out the same is reused, and the engines are asked anew; --fresh makes it anew.
 A suite ends with the exit code of its thresholds, or of its cases if it has none.
 """
 
@@ -44,12 +45,13 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
+@option("--fresh", is_flag=True, help="Make every recording anew, also where the same one is there already.")
 @option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
 @verbosity_options
 @json_option
 def command(
     *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], where: TestbedChoice,
-    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, no_report: bool, verbosity: Verbosity,
+    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, verbosity: Verbosity,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
@@ -75,7 +77,7 @@ def command(
     chosen_seeds = parse_seeds(seeds, seed)
     selection = select(targets).seen_by(where.observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
-    jobs = make_jobs(selection, chosen_seeds, asked, stack)
+    jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh)
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # The stack is one, and time on it is real: one run at a time.
@@ -109,14 +111,19 @@ def command(
 
 
 def make_jobs(
-    selection: Selection, seeds: Seeds, engines: tuple[str, ...], stack: StackOptions | None = None
+    selection: Selection,
+    seeds: Seeds,
+    engines: tuple[str, ...],
+    stack: StackOptions | None = None,
+    *,
+    fresh: bool = False,
 ) -> list[Job]:
     """One job for each scenario and seed, in the order of the files."""
     from lab.campaign import Job
 
     suite_seeds = selection.suite.seeds if selection.suite else ()
     jobs = [
-        Job(loaded, seed, engines, stack)
+        Job(loaded, seed, engines, stack, fresh)
         for loaded in selection.scenarios
         for seed in seeds.of(suite_seeds or (loaded.scenario.seed,))
     ]

@@ -81,11 +81,13 @@ def print_result(console: Console, result: JobResult, verbosity: Verbosity) -> N
         if passed and verbosity.quiet:
             continue
         heading = _heading(case, (MARKS[case.outcome], STYLES[case.outcome]), case.engine)
-        if passed and not verbosity.verbose:
+        brief = passed and not verbosity.verbose
+        if brief:
             heading.append(f"  {_brief(case)}", "dim")
-            console.print(heading, soft_wrap=True)
-        else:
-            console.print(heading, soft_wrap=True)
+        if result.reused:
+            heading.append("  (recording reused)", "dim")
+        console.print(heading, soft_wrap=True)
+        if not brief:
             console.print(_case_text(case), soft_wrap=True)
     if result.problem:
         console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
