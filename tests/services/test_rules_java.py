@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import shutil
+import statistics
 import subprocess
 import threading
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.waiting import PATIENCE_S, least_s, took_s
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "rules.json"
@@ -64,15 +67,15 @@ class Service:
             self._lines.put(json.loads(line))
 
     def log_line(self, **fields: Any) -> dict[str, Any]:
-        """The next log line with these fields; queue.Empty when none comes within 5 s."""
+        """The next log line with these fields; queue.Empty when none comes."""
         while True:
-            line = self._lines.get(timeout=5)
+            line = self._lines.get(timeout=PATIENCE_S)
             if fields.items() <= line.items():
                 return line
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         """One request on a connection of its own: status, JSON or text, headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             connection.request(method, path, data, {"Content-Type": "application/json", **headers})
@@ -105,7 +108,7 @@ def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Builds the service and runs its unit tests."""
     out = tmp_path_factory.mktemp("rules")
     command = [str(ROOT / "services" / "rules" / "build.sh"), str(out), str(GOLDEN)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("ok: ")
     return out / "rules.jar"
@@ -127,7 +130,7 @@ def running(jar: Path, collector: ThreadingHTTPServer) -> Iterator[Service]:
     service = Service(jar, config, collector.server_port)
     yield service
     service.process.terminate()
-    service.process.wait(timeout=10)
+    service.process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -200,12 +203,12 @@ def test_the_trace_goes_on_in_the_log_and_in_the_exported_span(service: Service,
     assert answered["X-request-id"] == "req-1"
     line = service.log_line(request_id="req-1")
     assert (line["component"], line["trace_id"], line["status"]) == ("rules", TRACE, 200)
-    assert 0 < line["duration_s"] < 5
+    assert line["duration_s"] > 0
     assert answered["Traceresponse"] == f"00-{TRACE}-{line['span_id']}-01"
 
     span = None
     while span is None or span["spanId"] != line["span_id"]:
-        path, document = collector.received.get(timeout=5)
+        path, document = collector.received.get(timeout=PATIENCE_S)
         assert path == "/v1/traces"
         (resource,) = document["resourceSpans"]
         (attribute,) = resource["resource"]["attributes"]
@@ -243,9 +246,10 @@ def test_changed_thresholds_are_read_again(service: Service) -> None:
 
 def test_metrics_count_requests_errors_and_durations(service: Service) -> None:
     labels = f'route="{RULES}"'
-    before = service.metrics()
+    before, began_s = service.metrics(), time.monotonic()
     assert service.apply(REQUEST)[0] == 200
     assert service.apply({})[0] == 400
+    waited_s = time.monotonic() - began_s
     after = service.metrics()
 
     def grown(name: str) -> float:
@@ -256,27 +260,27 @@ def test_metrics_count_requests_errors_and_durations(service: Service) -> None:
     assert grown(f"http_server_request_errors{{{labels}}}") == 1
     assert grown(f"http_server_request_duration_seconds_count{{{labels}}}") == 2
     assert grown(f'http_server_request_duration_seconds_bucket{{{labels},le="+Inf"}}') == 2
-    assert 0 < grown(f"http_server_request_duration_seconds_sum{{{labels}}}") < 1
+    assert 0 < grown(f"http_server_request_duration_seconds_sum{{{labels}}}") < waited_s
     assert after["process_cpu_seconds_total"] > 0
 
 
 def test_answers_on_a_kept_connection_do_not_wait_for_nagle(service: Service) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE_S)
     body = json.dumps({**REQUEST, "items": [{**ITEM, "item_id": n} for n in range(20)]})
-    times_s = []
-    for _ in range(60):
-        start_s = time.perf_counter()
+
+    def ask() -> None:
         connection.request("POST", RULES, body, {"Content-Type": "application/json"})
         connection.getresponse().read()
-        times_s.append(time.perf_counter() - start_s)
+
+    # Half of sixty: the first segments of a connection are acknowledged at once in any case.
+    least_s(lambda: statistics.median(took_s(ask) for _ in range(60)), below_s=0.02)  # 40 ms with it
     connection.close()
-    assert sorted(times_s)[30] < 0.02  # 40 ms with it
 
 
 def test_an_unusable_configuration_ends_with_code_2_and_the_reason(jar: Path) -> None:
     missing = str(jar.parent / "missing.json")
     environment = {**os.environ, "RULES_CONFIG": missing, "RULES_PORT": "0"}
     command = ["java", "-jar", str(jar)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert result.returncode == 2
     assert missing in result.stderr

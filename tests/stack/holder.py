@@ -1,15 +1,14 @@
 """A lab that pulls one lever, to be killed: `python holder.py LEVER ELEMENT VALUE MOMENT...`.
 
 It is the lab's own command line with one more command. It prints every moment it comes to (`intent`: it is on disk,
-nothing is changed; `held`; `reverting`: nothing is put back yet; `reverted`: that is not on disk yet) and stays a while
-at those it is given, as if by chance the signal came just then.
+nothing is changed; `held`; `reverting`: nothing is put back yet; `reverted`: that is not on disk yet) and stays at
+those it is given until a line comes on stdin, as if by chance the signal came just then.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 import types
 from contextlib import ExitStack
 from typing import Any
@@ -23,9 +22,6 @@ from lab.testbeds.stack import testbed as stack_testbed
 from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.session import Session
 
-LONG_S, SHORT_S = 60.0, 1.0
-"""Where a signal interrupts, and where it is held back."""
-
 
 @click.command()
 @click.argument("lever")
@@ -37,10 +33,10 @@ def hold(lever: str, element: str, value: Any, moments: tuple[str, ...]) -> int:
     stack_testbed.REVERT_PAUSE_S = 0.1
     session = Session(load_system("recommender"))
 
-    def come_to(moment: str, stay_s: float) -> None:
+    def come_to(moment: str) -> None:
         print(moment, flush=True)
         if moment in moments:
-            time.sleep(stay_s)
+            sys.stdin.readline()
 
     _announce(session.testbed, come_to)
     with exclusive(session.state), ExitStack() as held:
@@ -48,7 +44,7 @@ def hold(lever: str, element: str, value: Any, moments: tuple[str, ...]) -> int:
             session.reset_versions()
         held.enter_context(session.testbed.leases())
         held.enter_context(session.testbed.pull(lever, element, value))
-        come_to("held", LONG_S)
+        come_to("held")
     return 0
 
 
@@ -58,16 +54,16 @@ def _announce(testbed: Any, come_to: Any) -> None:
     def journal_and_say(event: str, undo: Undo, value: Any) -> None:
         journal(event, undo, value)
         if event == "intent":
-            come_to("intent", LONG_S)
+            come_to("intent")
 
     def write_and_say(lever: str, element: str, value: Any) -> None:
         writes.append(value)
         is_revert = len(writes) > 1
         if is_revert:
-            come_to("reverting", SHORT_S)
+            come_to("reverting")
         write(lever, element, value)
         if is_revert:
-            come_to("reverted", SHORT_S)
+            come_to("reverted")
 
     testbed.journal, testbed.write = journal_and_say, write_and_say
 

@@ -15,9 +15,9 @@ import pytest
 
 from lab.faults import fault_types
 from lab.testbeds.stack.journal import FILE
-from lab.testbeds.stack.leases import LEASE_S
 from lab.testbeds.stack.session import Session
-from tests.stack.recovering import eventually, lab_recover
+from tests.stack.recovering import lab_recover
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -33,7 +33,6 @@ USES: Mapping[str, Mapping[str, Any]] = {
     "stale-cache": {"target": "cache"},
     "traffic-surge": {"target": "shoppers"},
 }
-WITHIN_S = 90.0
 LEASED = ("link.", "feed.")
 
 
@@ -71,18 +70,18 @@ def test_a_run_killed_in_the_middle_of_a_fault_leaves_nothing_behind(
     command += ["--time-scale", "5", "--keep", "--runs-dir", str(tmp_path / "runs"), "--no-report"]
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True) as process:
         try:
-            eventually(lambda: bool(pulled(stack)) or process.poll() is not None, WITHIN_S)
+            eventually(lambda: bool(pulled(stack)) or process.poll() is not None, within_s=3 * PATIENCE_S)
             levers = pulled(stack)
             assert levers, process.stderr.read() if process.stderr else ""
             process.send_signal(number)
-            code = process.wait(timeout=60)
+            code = process.wait(timeout=PATIENCE_S)
         finally:
             process.kill()
     reader = Session(stack.system).testbed
     if number == signal.SIGKILL:
         leased = [(lever, element, before) for lever, element, before in levers if lever.startswith(LEASED)]
         for lever, element, before in leased:
-            eventually(lambda at=(lever, element), was=before: reader.read(*at) == was, LEASE_S + 5)
+            eventually(lambda at=(lever, element), was=before: reader.read(*at) == was)
         assert {undo[:2] for undo in lab_recover()} == {lever[:2] for lever in levers}
     else:
         assert code == 130

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ import pytest
 from lab.levers import Undo
 from lab.scenario import load_system
 from lab.testbeds.stack.journal import Journal
-from lab.testbeds.stack.leases import LEASE_S
 from lab.testbeds.stack.session import Session
-from tests.stack.recovering import eventually, lab_recover, run_recover
+from tests.stack.recovering import lab_recover, run_recover
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
@@ -49,7 +49,8 @@ def lab_holding(lever: str, *moments: str) -> Iterator[subprocess.Popen[str]]:
     """A lab that pulls this lever and stays at these moments."""
     element, value = LEVERS[lever]
     command = [sys.executable, str(HOLDER), lever, element, json.dumps(value), *moments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as process:
         try:
             yield process
         finally:
@@ -65,6 +66,17 @@ def await_moment(process: subprocess.Popen[str], moment: str) -> None:
     pytest.fail(f"the lab ended before {moment!r}: {process.stderr.read()}")
 
 
+def strike(process: subprocess.Popen[str], *numbers: signal.Signals) -> None:
+    """Sends signals to a lab that stays at a moment, and lets it go on where they did not end it."""
+    assert process.stdin is not None
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.05)
+    with suppress(BrokenPipeError):
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
 def now(lever: str) -> Any:
     """What a process that knows nothing of the others reads."""
     return Session(load_system("recommender")).testbed.read(lever, LEVERS[lever][0])
@@ -78,12 +90,12 @@ def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: 
         await_moment(process, moment)
         assert stack.journal.open_undos() == [Undo(lever, LEVERS[lever][0], previous)]
         assert (now(lever) != previous) == (moment in ("held", "reverting"))
-        process.send_signal(number)
-        code = process.wait(timeout=30)
+        strike(process, number)
+        code = process.wait(timeout=PATIENCE_S)
     if number == signal.SIGKILL:
         assert code == -number
         if lever in LEASED:
-            eventually(lambda: now(lever) == previous, within_s=LEASE_S + 3)
+            eventually(lambda: now(lever) == previous)
         elif moment in ("held", "reverting"):
             assert now(lever) != previous
         assert lab_recover() == [(lever, LEVERS[lever][0], previous)]
@@ -98,12 +110,10 @@ def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: 
 def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
     with lab_holding("table.column", "held", "reverting") as process:
         await_moment(process, "held")
-        process.send_signal(signal.SIGINT)
+        strike(process, signal.SIGINT)
         await_moment(process, "reverting")
-        for number in (signal.SIGINT, signal.SIGTERM) * 5:
-            process.send_signal(number)
-            time.sleep(0.05)
-        assert process.wait(timeout=30) == INTERRUPTED
+        strike(process, *(signal.SIGINT, signal.SIGTERM) * 5)
+        assert process.wait(timeout=PATIENCE_S) == INTERRUPTED
     assert now("table.column") is None
     assert stack.journal.open_undos() == []
 
@@ -117,7 +127,7 @@ def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(sta
             await_moment(process, "held")
             features.stop(timeout=2)
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == NOT_REVERTED
             assert said in errors
             assert "lab recover" in errors
@@ -126,7 +136,7 @@ def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(sta
         assert said in recovered.stderr
     finally:
         features.start()
-    eventually(lambda: stack.compose.health()["features"] == "healthy", within_s=60)
+    eventually(lambda: stack.compose.health()["features"] == "healthy")
     assert [undo[0] for undo in lab_recover()] == ["config.set"]
     assert now("config.set") == {"value": 0.12}
     assert lab_recover() == []
@@ -139,12 +149,12 @@ def test_a_changed_table_outlives_its_database_container_and_is_put_back_after(s
             await_moment(process, "held")
             database.stop(timeout=5)
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == NOT_REVERTED
             assert "could not put back table.column of db/users.age_years (value before: null)" in errors
     finally:
         database.start()
-    eventually(lambda: stack.compose.health()["db"] == "healthy", within_s=60)
+    eventually(lambda: stack.compose.health()["db"] == "healthy")
     assert now("table.column") == LEVERS["table.column"][1]
     assert lab_recover() == [("table.column", "db/users.age_years", None)]
     assert now("table.column") is None

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 ENGINE = """#!/bin/bash
 touch "$STAND_INS/answers"
@@ -52,7 +54,7 @@ def script(tmp_path: Path) -> Iterator[Script]:
     def run(name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [SCRIPTS / name, *arguments],
-            check=False, capture_output=True, text=True, env=environment | variables, timeout=30,
+            check=False, capture_output=True, text=True, env=environment | variables, timeout=PATIENCE_S,
         )  # fmt: skip
 
     yield run
@@ -84,7 +86,7 @@ class TestEngine:
 
     def test_a_pid_that_is_another_process_by_now_is_left_alone(self, script: Script, tmp_path: Path) -> None:
         (tmp_path / "state").mkdir()
-        other = subprocess.Popen(["sleep", "20"])
+        other = subprocess.Popen(["sleep", "600"])
         try:
             (tmp_path / "state" / "dockerd.pid").write_text(f"{other.pid}\n", encoding="utf-8")
             assert script("ci-docker.sh", "stop").returncode == 0

@@ -21,20 +21,23 @@ from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.versions import REST_PORT
-from tests.stack.recovering import eventually, lab_recover
+from tests.stack.recovering import lab_recover
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
 SHOP_PORT = 28080
 SHOP = "shoppers->features"
-PATIENCE_S = 0.5
+UNANSWERED_S = 0.5
+"""No answer within this is none: where one is expected, several are asked for."""
 DELAY_S = 0.15
 SLOW_S = 0.4
 BYTES_PER_S = 2000.0
-SERVED_WITHIN_S = 3.0
+SHORT_LEASE_S = 4.0
+"""Renewed sixteen times as often: only a machine that stands still for seconds would let one run out."""
 
 
-def ask_shop(stack: Session, path: str = "/healthz", timeout_s: float = PATIENCE_S) -> tuple[float, int]:
+def ask_shop(stack: Session, path: str = "/healthz", timeout_s: float = UNANSWERED_S) -> tuple[float, int]:
     """How long the shop took over the proxy to answer, and the bytes of the answer."""
     began_s = time.monotonic()
     with urllib.request.urlopen(stack.compose.url("links", SHOP_PORT) + path, timeout=timeout_s) as answer:
@@ -79,11 +82,11 @@ def is_reset(stack: Session) -> bool:
 
 
 def is_late_by(least_s: float) -> Callable[[Session], bool]:
-    return lambda stack: min(ask_shop(stack)[0] for _ in range(3)) >= least_s
+    return lambda stack: min(ask_shop(stack, timeout_s=PATIENCE_S)[0] for _ in range(3)) >= least_s
 
 
 def is_throttled(stack: Session) -> bool:
-    took_s, size = ask_shop(stack, "/metrics", timeout_s=30)
+    took_s, size = ask_shop(stack, "/metrics", timeout_s=PATIENCE_S)
     return took_s >= size / BYTES_PER_S / 2
 
 
@@ -93,7 +96,7 @@ def is_model_silent(stack: Session) -> bool:
         return True
     try:
         url = f"{stack.compose.url('model', REST_PORT)}/v1/models/model"
-        urllib.request.urlopen(url, timeout=PATIENCE_S).close()
+        urllib.request.urlopen(url, timeout=UNANSWERED_S).close()
     except OSError:
         return True
     return False
@@ -246,12 +249,12 @@ def test_every_lever_that_the_stack_claims_to_have_is_pulled_here() -> None:
 @each_pull
 def test_a_lever_takes_effect_while_it_is_pulled_and_only_then(quiet: Session, pull: Pull) -> None:
     previous = quiet.testbed.read(pull.lever, pull.element)
-    assert not pull.effect(quiet)
-    with quiet.testbed.pull(pull.lever, pull.element, pull.value):
+    eventually(lambda: not pull.effect(quiet))
+    with quiet.testbed.leases(), quiet.testbed.pull(pull.lever, pull.element, pull.value):
         assert reads(quiet.testbed.read(pull.lever, pull.element), pull.expected(quiet))
-        eventually(lambda: pull.effect(quiet), within_s=3.0)
+        eventually(lambda: pull.effect(quiet))
     assert quiet.testbed.read(pull.lever, pull.element) == previous
-    eventually(lambda: not pull.effect(quiet), within_s=5.0)
+    eventually(lambda: not pull.effect(quiet))
     assert quiet.journal.open_undos() == []
 
 
@@ -260,25 +263,25 @@ def test_a_lever_left_behind_goes_back_in_another_process_and_again_in_this_one(
     undo = Undo(pull.lever, pull.element, quiet.testbed.read(pull.lever, pull.element))
     quiet.testbed.journal("intent", undo, pull.value)
     quiet.testbed.write(pull.lever, pull.element, pull.value)
-    eventually(lambda: pull.effect(quiet), within_s=3.0)
+    eventually(lambda: pull.effect(quiet))
     assert lab_recover() == [(undo.lever, undo.element, undo.previous)]
     assert Session(load_system("recommender")).testbed.read(pull.lever, pull.element) == undo.previous
-    eventually(lambda: not pull.effect(quiet), within_s=5.0)
+    eventually(lambda: not pull.effect(quiet))
     quiet.testbed.revert(Undo(**json.loads(json.dumps(asdict(undo)))))
     assert quiet.testbed.read(pull.lever, pull.element) == undo.previous
-    assert not pull.effect(quiet)
+    eventually(lambda: not pull.effect(quiet))
     assert lab_recover() == []
 
 
 def test_a_lever_pulled_twice_goes_back_step_by_step(quiet: Session) -> None:
     link = quiet.testbed.link(SHOP)
-    with link.delay(DELAY_S):
+    with quiet.testbed.leases(), link.delay(DELAY_S):
         outer = quiet.testbed.read("link.delay", SHOP)
         with link.delay(2 * DELAY_S):
             assert is_late_by(2 * DELAY_S)(quiet)
         assert quiet.testbed.read("link.delay", SHOP) == outer
         assert is_late_by(DELAY_S)(quiet)
-        assert not is_late_by(2 * DELAY_S)(quiet)
+        eventually(lambda: not is_late_by(2 * DELAY_S)(quiet))
     assert quiet.testbed.read("link.delay", SHOP) is None
 
 
@@ -302,15 +305,15 @@ def test_entries_frozen_in_the_cache_end_with_the_freeze(quiet: Session) -> None
         assert client.pttl("user:999998") > 0
         with quiet.testbed.cache("cache").freeze():
             assert client.pttl("user:999998") == -1
-        eventually(lambda: not client.exists("user:999998"), within_s=1.0)
+        eventually(lambda: not client.exists("user:999998"))
 
 
-def test_a_good_version_is_served_within_seconds_and_rolled_back(quiet: Session) -> None:
+def test_a_good_version_is_served_and_rolled_back(quiet: Session) -> None:
     versions = quiet.levers.versions
     quiet.reset_versions()
     entry = quiet.train({"training": "next-window"})
     versions.push(entry)
-    eventually(lambda: versions.served() == 3, within_s=SERVED_WITHIN_S)
+    eventually(lambda: versions.served() == 3)
     quiet.testbed.revert(Undo("model.deploy", "model", {"version": 2}))
     assert versions.served() == 2
 
@@ -322,7 +325,7 @@ def test_a_corrupt_version_is_not_served_and_the_old_one_stays(quiet: Session) -
         "model", ["sh", "-c", "cd /models/model && mkdir 9.tmp && echo x >9.tmp/saved_model.pb && mv 9.tmp 9"]
     )
     try:
-        eventually(lambda: any(v["version"] == "9" for v in call("GET", url)["model_version_status"]), within_s=3.0)
+        eventually(lambda: any(v["version"] == "9" for v in call("GET", url)["model_version_status"]))
         time.sleep(1.5)  # a further look at the directory
         states = {v["version"]: v["state"] for v in call("GET", url)["model_version_status"]}
         assert states["2"] == "AVAILABLE"
@@ -345,8 +348,8 @@ def test_a_push_cut_short_neither_outlives_its_revert_nor_hinders_the_next(quiet
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (leases, stack_levers):
-        monkeypatch.setattr(module, "LEASE_S", 1.0)
-    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.25)
+        monkeypatch.setattr(module, "LEASE_S", SHORT_LEASE_S)
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", SHORT_LEASE_S / 16)
 
 
 @pytest.mark.parametrize("lever", ["link.cut", "feed.freeze"])
@@ -355,11 +358,11 @@ def test_a_lease_lasts_as_long_as_the_lab_renews_it_and_no_longer(quiet: Session
     pull = next(p for p in PULLS if p.lever == lever)
     already_lapsed = len(quiet.testbed.lapsed)
     with quiet.testbed.leases(), quiet.testbed.pull(lever, pull.element, pull.value):
-        time.sleep(2.5)
+        time.sleep(1.5 * SHORT_LEASE_S)
         assert pull.effect(quiet)
     assert len(quiet.testbed.lapsed) == already_lapsed
     with quiet.testbed.pull(lever, pull.element, pull.value):
-        eventually(lambda: not pull.effect(quiet), within_s=2.0)
+        eventually(lambda: not pull.effect(quiet))
         with quiet.testbed.leases():
-            eventually(lambda: quiet.testbed.lapsed[already_lapsed:] == [f"{lever} of {pull.element}"], within_s=2.0)
+            eventually(lambda: quiet.testbed.lapsed[already_lapsed:] == [f"{lever} of {pull.element}"])
             assert not pull.effect(quiet), "a fault that had ended was pulled again"

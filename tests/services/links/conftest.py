@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 ECHO = "features->echo"
 REFUSED = "features->nobody"
@@ -72,13 +74,13 @@ class LinksProcess:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.api_port}{path}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 status, text, kind = answer.status, answer.read(), answer.headers["Content-Type"]
         except urllib.error.HTTPError as error:
             status, text, kind = error.code, error.read(), error.headers["Content-Type"]
         return status, json.loads(text) if kind == "application/json" else text.decode()
 
-    def put(self, kind: str, link: str = ECHO, lease_s: float = 30, **values: Any) -> None:
+    def put(self, kind: str, link: str = ECHO, lease_s: float = 60, **values: Any) -> None:
         """Injects a fault."""
         status, answer = self.call("PUT", f"/links/{quote(link)}/faults/{kind}", {**values, "lease_s": lease_s})
         assert status == 200, answer
@@ -89,7 +91,7 @@ class LinksProcess:
         assert status == 200
 
     @contextmanager
-    def connect(self, link: str = ECHO, timeout_s: float = 5) -> Iterator[socket.socket]:
+    def connect(self, link: str = ECHO, timeout_s: float = PATIENCE_S) -> Iterator[socket.socket]:
         """A client's connection through the proxy."""
         with socket.create_connection(("127.0.0.1", self.ports[link]), timeout=timeout_s) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,7 +100,7 @@ class LinksProcess:
     def stop(self) -> int:
         """Ends the process with SIGTERM; returns its exit code."""
         self.process.terminate()
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="session")

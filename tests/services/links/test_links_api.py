@@ -7,25 +7,36 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S, eventually
+
 ECHO = "features->echo"
 ECHO_PATH = "/links/features-%3Eecho"
+LEASE_S = 4.0
+"""Far longer than a call to the API takes on any machine."""
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 
 
 def answers(links: Any) -> bool:
-    """True when an exchange over a new connection works within half a second."""
-    with links.connect(timeout_s=0.5) as client:
+    """True when an exchange over a new connection works."""
+    with links.connect() as client:
+        client.sendall(b"ping")
+        return bool(client.recv(16) == b"ping")
+
+
+def is_silent(links: Any) -> bool:
+    """True when nothing comes over a new connection, not even its end."""
+    with links.connect(timeout_s=0.25) as client:
         client.sendall(b"ping")
         try:
-            return bool(client.recv(16) == b"ping")
-        except OSError:
-            return False
+            client.recv(16)
+        except TimeoutError:
+            return True
+    return False
 
 
 def test_links_and_health_are_shown(links: Any) -> None:
@@ -42,7 +53,7 @@ def test_an_injected_fault_is_shown_with_its_values_and_its_lease(links: Any) ->
     fault = link["faults"]["delay"]
     assert fault["values"] == {"latency_s": 0.01, "jitter_s": 0.0, "fraction": 1.0, "direction": "request"}
     assert fault["lease_s"] == 20
-    assert 19 < fault["expires_in_s"] <= 20
+    assert 0 < fault["expires_in_s"] <= 20
 
 
 def test_reverting_may_be_repeated(links: Any) -> None:
@@ -56,20 +67,22 @@ def test_reverting_may_be_repeated(links: Any) -> None:
 
 
 def test_a_fault_ends_by_itself_when_its_lease_is_over(links: Any) -> None:
-    links.put("cut", lease_s=0.2)
-    assert not answers(links)
-    assert links.call("GET", ECHO_PATH)[1]["faults"] == {}
+    links.put("cut", lease_s=LEASE_S)
+    assert is_silent(links)
+    eventually(lambda: links.call("GET", ECHO_PATH)[1]["faults"] == {})
     assert answers(links)
 
 
 def test_a_renewed_fault_goes_on_and_the_others_end(links: Any) -> None:
-    links.put("cut", lease_s=0.4)
-    links.put("drop", fraction=0.5, lease_s=0.4)
-    for _ in range(4):
-        time.sleep(0.15)
-        body = {"link": ECHO, "kind": "cut"}
-        assert links.call("POST", "/leases/renew", body) == (200, {"renewed": 1})
-    assert list(links.call("GET", ECHO_PATH)[1]["faults"]) == ["cut"]
+    links.put("cut", lease_s=LEASE_S)
+    links.put("drop", fraction=0.5, lease_s=LEASE_S)
+
+    def is_alone_after_renewal() -> bool:
+        renewed = links.call("POST", "/leases/renew", {"link": ECHO, "kind": "cut"})
+        assert renewed == (200, {"renewed": 1})
+        return list(links.call("GET", ECHO_PATH)[1]["faults"]) == ["cut"]
+
+    eventually(is_alone_after_renewal)
 
 
 def test_all_leases_are_renewed_at_once(links: Any) -> None:
@@ -117,7 +130,7 @@ def test_what_does_not_exist_is_404(links: Any) -> None:
     ],
 )
 def test_what_is_not_http_is_refused(links: Any, raw: bytes, status: int) -> None:
-    with socket.create_connection(("127.0.0.1", links.api_port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", links.api_port), timeout=PATIENCE_S) as client:
         client.sendall(raw)
         head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
@@ -153,6 +166,6 @@ def test_metrics_count_connections_bytes_and_faults(links: Any) -> None:
 def test_an_unusable_configuration_ends_with_code_2_and_the_reason(config: str, message: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SERVICES), "LINKS_CONFIG": config}
     command = [sys.executable, "-m", "links"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert result.returncode == 2
     assert message in result.stderr

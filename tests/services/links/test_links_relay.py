@@ -10,11 +10,12 @@ import statistics
 import struct
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
+from tests.waiting import PATIENCE_S, eventually, least_s, took_s
 
 ECHO = "features->echo"
 REFUSED = "features->nobody"
@@ -43,7 +44,7 @@ def is_silent(client: socket.socket) -> bool:
     except TimeoutError:
         return True
     finally:
-        client.settimeout(5)
+        client.settimeout(PATIENCE_S)
     return False
 
 
@@ -71,14 +72,6 @@ def exchange(client: socket.socket, payload: bytes) -> bytes:
         received += part
     sender.join()
     return bytes(received)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Returns when it holds; AssertionError after 2 s."""
-    deadline_s = time.monotonic() + 2
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def digest(data: bytes) -> str:
@@ -130,7 +123,7 @@ def test_a_clients_reset_reaches_the_upstream(links: Any, echo_server: Any) -> N
     with links.connect() as client:
         assert ask(client, b"to be reset")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    wait_until(lambda: b"to be reset" in echo_server.reset)
+    eventually(lambda: b"to be reset" in echo_server.reset)
 
 
 # -- cut
@@ -185,7 +178,7 @@ def test_cut_hides_the_clients_reset_until_it_is_over(links: Any, echo_server: A
     time.sleep(SILENCE_S)
     assert b"to be reset unheard" not in echo_server.reset
     links.delete("cut")
-    wait_until(lambda: b"to be reset unheard" in echo_server.reset)
+    eventually(lambda: b"to be reset unheard" in echo_server.reset)
 
 
 @pytest.mark.parametrize("established", [True, False])
@@ -200,7 +193,7 @@ def test_response_cut_lets_requests_arrive(links: Any, echo_server: Any, establi
         heard = f"heard, unanswered {established}".encode()
         client.sendall(heard)
         assert is_silent(client)
-        assert heard in echo_server.received
+        eventually(lambda: heard in echo_server.received)
         links.delete("cut")
         with pytest.raises(ConnectionResetError):
             client.recv(1)
@@ -208,11 +201,11 @@ def test_response_cut_lets_requests_arrive(links: Any, echo_server: Any, establi
 
 def test_request_cut_lets_answers_that_are_under_way_arrive(links: Any, echo_server: Any) -> None:
     with links.connect() as client:
-        links.put("delay", latency_s=0.2, direction="response")
-        client.sendall(b"ping")
-        time.sleep(0.1)
+        links.put("delay", latency_s=1.0, direction="response")
+        client.sendall(b"on its way")
+        eventually(lambda: b"on its way" in echo_server.received)
         links.put("cut", direction="request")
-        assert client.recv(16) == b"ping"
+        assert client.recv(16) == b"on its way"
         client.sendall(b"lost on the way there")
         assert is_silent(client)
         assert b"lost on the way there" not in echo_server.received
@@ -228,7 +221,7 @@ def test_cut_concerns_its_share_of_the_connections(links: Any) -> None:
         for client in clients:
             client.sendall(b"ping")
         waiting = set(clients)
-        while answering := select.select(waiting, [], [], 2 * SILENCE_S)[0]:
+        while answering := select.select(waiting, [], [], 8 * SILENCE_S)[0]:
             waiting -= {client for client in answering if client.recv(16) == b"ping"}
         answered = count - len(waiting)
     five_sigma = 5 * (count * fraction * (1 - fraction)) ** 0.5
@@ -244,15 +237,19 @@ def test_cut_concerns_its_share_of_the_connections(links: Any) -> None:
 def test_delay_adds_its_latency_to_each_direction_it_names(links: Any, direction: Any, added_s: float) -> None:
     links.put("delay", latency_s=0.05, **direction)
     with links.connect() as client:
-        assert statistics.median(round_trips_s(client, 5)) == pytest.approx(added_s, abs=0.01)
+        assert least_s(lambda: min(round_trips_s(client, 5)), below_s=added_s + 0.01) >= added_s - 0.001
 
 
 def test_jitter_spreads_the_latency(links: Any) -> None:
     links.put("delay", latency_s=0.03, jitter_s=0.01)
     with links.connect() as client:
-        times_s = round_trips_s(client, 30)
-    assert statistics.mean(times_s) == pytest.approx(0.03, abs=0.01)
-    assert statistics.stdev(times_s) == pytest.approx(0.01, rel=0.6)
+
+        def is_spread_as_asked() -> bool:
+            times_s = round_trips_s(client, 30)
+            mean_s, deviation_s = statistics.mean(times_s), statistics.stdev(times_s)
+            return mean_s == pytest.approx(0.03, abs=0.01) and deviation_s == pytest.approx(0.01, rel=0.6)
+
+        eventually(is_spread_as_asked)
 
 
 def test_reverting_a_delay_releases_what_is_under_way(links: Any) -> None:
@@ -275,11 +272,13 @@ def test_jitter_and_drops_keep_the_order_and_lose_nothing(links: Any) -> None:
 def test_a_dropped_chunk_waits_a_retransmission_timeout(links: Any) -> None:
     links.put("drop", fraction=0.3, timeout_s=0.1)
     with links.connect() as client:
-        times_s = round_trips_s(client, 40)
-    late = [time_s for time_s in times_s if time_s > 0.05]
-    assert 2 <= len(late) <= 26  # 12 expected; five sigma
-    assert min(late) > 0.095
-    assert statistics.median(late) == pytest.approx(0.1, abs=0.02)
+
+        def are_late_by_the_timeout() -> bool:
+            late = [time_s for time_s in round_trips_s(client, 40) if time_s > 0.05]
+            is_share = 2 <= len(late) <= 26  # 12 expected; five sigma
+            return is_share and min(late) > 0.095 and statistics.median(late) == pytest.approx(0.1, abs=0.02)
+
+        eventually(are_late_by_the_timeout)
 
 
 # -- reset, throttle, several
@@ -304,51 +303,57 @@ def test_reset_of_no_connection_is_no_fault(links: Any) -> None:
 def test_throttle_limits_the_rate(links: Any) -> None:
     links.put("throttle", bytes_per_s=400_000)
     payload = os.urandom(100_000)  # there and back
-    with links.connect() as client:
-        start_s = time.monotonic()
-        assert digest(exchange(client, payload)) == digest(payload)
-        assert time.monotonic() - start_s == pytest.approx(0.5, abs=0.1)
+
+    def transfer() -> None:
+        with links.connect() as client:
+            assert digest(exchange(client, payload)) == digest(payload)
+
+    assert least_s(lambda: took_s(transfer), below_s=0.6) > 0.4
 
 
 def test_throttled_connections_share_the_rate(links: Any) -> None:
     links.put("throttle", bytes_per_s=400_000, direction="response")
-    ends_s: list[float] = []
 
-    def transfer() -> None:
+    def transfer(began_s: float, ends_s: list[float]) -> None:
         with links.connect() as client:
             payload = os.urandom(100_000)
             assert digest(exchange(client, payload)) == digest(payload)
-            ends_s.append(time.monotonic() - start_s)
+            ends_s.append(time.monotonic() - began_s)
 
-    start_s = time.monotonic()
-    threads = [threading.Thread(target=transfer) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(ends_s) == pytest.approx(0.5, abs=0.1)
-    assert min(ends_s) > 0.35  # in turns, not one after the other
+    def both_end_s() -> list[float]:
+        ends_s: list[float] = []
+        threads = [threading.Thread(target=transfer, args=(time.monotonic(), ends_s)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(ends_s)
+
+    def take_turns() -> bool:
+        first_s, last_s = both_end_s()
+        assert last_s > 0.4
+        return last_s < 0.6 and first_s > 0.35  # not one after the other
+
+    eventually(take_turns)
 
 
 def test_reverting_a_throttle_releases_what_is_under_way(links: Any) -> None:
     payload = os.urandom(200_000)
     with links.connect() as client:
-        links.put("throttle", bytes_per_s=1000)
+        links.put("throttle", bytes_per_s=100)  # more than half an hour
         timer = threading.Timer(0.2, links.delete, ("throttle",))
         timer.start()
-        start_s = time.monotonic()
         assert digest(exchange(client, payload)) == digest(payload)
         timer.join()
-        assert time.monotonic() - start_s < 1
 
 
 def test_several_faults_hold_at_once_and_end_one_by_one(links: Any) -> None:
     with links.connect() as client:
         links.put("delay", latency_s=0.05)
         links.put("drop", fraction=1, timeout_s=0.1)
-        assert round_trips_s(client, 1)[0] == pytest.approx(0.15, abs=0.02)
+        assert least_s(lambda: round_trips_s(client, 1)[0], below_s=0.17) >= 0.149
         links.delete("drop")
-        assert round_trips_s(client, 1)[0] == pytest.approx(0.05, abs=0.02)
+        assert least_s(lambda: round_trips_s(client, 1)[0], below_s=0.07) >= 0.049
         links.put("cut")
         client.sendall(b"lost")
         assert is_silent(client)

@@ -24,6 +24,7 @@ import pytest
 
 from lab.worlds.shop.features import INPUT_NAMES
 from lab.worlds.shop.training import Model
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
@@ -106,7 +107,7 @@ class ModelServer:
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._ready.wait(20), self.lines
+        assert self._ready.wait(PATIENCE_S), self.lines
         ready = next(line for line in self.lines if line["event"] == "ready")
         self.grpc_address = f"127.0.0.1:{ready['grpc_port']}"
         self.rest_url = f"http://127.0.0.1:{ready['rest_port']}"
@@ -123,7 +124,7 @@ class ModelServer:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.rest_url + path, data, headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -131,8 +132,8 @@ class ModelServer:
     def close(self) -> int:
         """Ends the process as Docker would, and returns its exit code."""
         self.process.terminate()
-        code = self.process.wait(10)
-        self._reader.join(5)
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         return code
 
 

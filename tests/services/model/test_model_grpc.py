@@ -19,7 +19,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-DEADLINE_S = 5
+from tests.waiting import PATIENCE_S
+
 ROWS = np.random.default_rng(3).normal(0, 2, (20, 14))
 
 
@@ -58,12 +59,12 @@ def models(channel: grpc.Channel) -> Any:
 def refused(call: Any, request: Any) -> tuple[str, str]:
     """The status code and message of a call that fails."""
     with pytest.raises(grpc.RpcError) as failure:
-        call(request, DEADLINE_S)
+        call(request, PATIENCE_S)
     return failure.value.code().name, failure.value.details()
 
 
 def test_the_latest_version_scores_as_the_simulator_does(prediction: Any, make_model: Any) -> None:
-    response = prediction.Predict(predict_request(), DEADLINE_S)
+    response = prediction.Predict(predict_request(), PATIENCE_S)
     assert response.model_spec.name == "ctr"
     assert response.model_spec.signature_name == "serving_default"
     assert response.model_spec.version.value == 4
@@ -78,7 +79,7 @@ def test_a_version_is_chosen_by_number_or_by_label(prediction: Any, make_model: 
     by_number.model_spec.version.value = 3
     by_label.model_spec.version_label = "stable"
     for request in (by_number, by_label):
-        response = prediction.Predict(request, DEADLINE_S)
+        response = prediction.Predict(request, PATIENCE_S)
         assert response.model_spec.version.value == 3
         np.testing.assert_array_equal(np.round(response.outputs["scores"].double_val, 6), make_model(3).score(ROWS))
 
@@ -86,7 +87,7 @@ def test_a_version_is_chosen_by_number_or_by_label(prediction: Any, make_model: 
 def test_outputs_can_be_filtered(prediction: Any) -> None:
     request = predict_request()
     request.output_filter.append("scores")
-    assert list(prediction.Predict(request, DEADLINE_S).outputs) == ["scores"]
+    assert list(prediction.Predict(request, PATIENCE_S).outputs) == ["scores"]
     request.output_filter.append("logits")
     assert refused(prediction.Predict, request) == (
         "INVALID_ARGUMENT",
@@ -142,7 +143,7 @@ def test_a_request_that_does_not_fit_the_signature(prediction: Any, request_: An
 def test_metadata_shows_the_signature(prediction: Any) -> None:
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "ctr"
-    response = prediction.GetModelMetadata(request, DEADLINE_S)
+    response = prediction.GetModelMetadata(request, PATIENCE_S)
     assert (response.model_spec.name, response.model_spec.version.value) == ("ctr", 4)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
@@ -158,13 +159,13 @@ def test_status_lists_versions_or_one_of_them(models: Any) -> None:
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "ctr"
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-    statuses = models.GetModelStatus(request, DEADLINE_S).model_version_status
+    statuses = models.GetModelStatus(request, PATIENCE_S).model_version_status
     assert [(status.version, status.state, status.status.error_code) for status in statuses] == [
         (4, available, 0),
         (3, available, 0),
     ]
     request.model_spec.version.value = 3
-    assert [status.version for status in models.GetModelStatus(request, DEADLINE_S).model_version_status] == [3]
+    assert [status.version for status in models.GetModelStatus(request, PATIENCE_S).model_version_status] == [3]
     request.model_spec.version.value = 8
     assert refused(models.GetModelStatus, request) == ("NOT_FOUND", "Could not find version 8 of model ctr")
 
@@ -189,17 +190,17 @@ def test_reload_replaces_the_whole_configuration(tmp_path: Path, push: Any, star
         listed = request.config.model_config_list.config
         ctr = listed.add(name="ctr", base_path=str(tmp_path / "ctr"), model_platform="tensorflow")
         ctr.model_version_policy.specific.versions.extend([1, 2])
-        assert models.HandleReloadConfigRequest(request, DEADLINE_S).status.error_code == 0
+        assert models.HandleReloadConfigRequest(request, PATIENCE_S).status.error_code == 0
         ctr.version_labels["canary"] = 2
         ctr.version_labels["stable"] = 1
-        models.HandleReloadConfigRequest(request, DEADLINE_S)
+        models.HandleReloadConfigRequest(request, PATIENCE_S)
         by_label = predict_request()
         by_label.model_spec.version_label = "stable"
-        assert prediction.Predict(by_label, DEADLINE_S).model_spec.version.value == 1
+        assert prediction.Predict(by_label, PATIENCE_S).model_spec.version.value == 1
 
         del listed[:]
         listed.add(name="cvr", base_path=str(tmp_path / "cvr"), model_platform="tensorflow")
-        models.HandleReloadConfigRequest(request, DEADLINE_S)
-        assert prediction.Predict(predict_request(name="cvr"), DEADLINE_S).model_spec.version.value == 5
+        models.HandleReloadConfigRequest(request, PATIENCE_S)
+        assert prediction.Predict(predict_request(name="cvr"), PATIENCE_S).model_spec.version.value == 5
         assert refused(prediction.Predict, predict_request())[1] == "Servable not found for request: Latest(ctr)"
     assert server.close() == 0

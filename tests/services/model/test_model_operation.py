@@ -7,9 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,11 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tests.waiting import PATIENCE_S, eventually
+
 BODY = {"instances": [[0.5] * 14]}
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE_ID}-{PARENT_ID}-01"
-
-
-def within(timeout_s: float, condition: Callable[[], Any]) -> Any:
-    """What the condition gives once it is true."""
-    deadline_s = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
-    return found
 
 
 def test_pushed_versions(tmp_path: Path, push: Any, make_model: Any, start_server: Any) -> None:
@@ -52,7 +44,7 @@ def test_pushed_versions(tmp_path: Path, push: Any, make_model: Any, start_serve
     corrupt = tmp_path / "ctr" / "2"
     corrupt.mkdir()
     (corrupt / "saved_model.pb").write_bytes(b"\xff" * 100)
-    within(3, lambda: "2" in states())
+    eventually(lambda: "2" in states())
     assert states() == {"2": "LOADING", "1": "AVAILABLE"}
     failed = server.call("/v1/models/ctr/versions/2")[1]["model_version_status"][0]["status"]
     assert failed["error_code"] == "INVALID_ARGUMENT"
@@ -60,8 +52,8 @@ def test_pushed_versions(tmp_path: Path, push: Any, make_model: Any, start_serve
     assert score() == expected[1]
 
     push(tmp_path, "ctr", 3)
-    within(3, lambda: score() == expected[3])
-    within(3, lambda: states() == {"3": "AVAILABLE", "2": "END", "1": "END"})
+    eventually(lambda: score() == expected[3])
+    eventually(lambda: states() == {"3": "AVAILABLE", "2": "END", "1": "END"})
     events = [(line["event"], line["version"]) for line in server.lines if line["event"].startswith("version_")]
     assert events == [
         ("version_available", 1),
@@ -75,7 +67,7 @@ def test_a_server_without_versions_waits_for_them(tmp_path: Path, push: Any, sta
     server = start_server(tmp_path)
     assert server.call("/v1/models/ctr:predict", BODY)[0] == 404
     push(tmp_path, "ctr", 1)
-    within(3, lambda: server.call("/v1/models/ctr:predict", BODY)[0] == 200)
+    eventually(lambda: server.call("/v1/models/ctr:predict", BODY)[0] == 200)
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
@@ -84,7 +76,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "services.model", "--port=0", "--rest_api_port=0", f"--model_config_file={config}"]
     folders = (os.environ.get("LAB_PROTO_DIR", ""), str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", ""))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     line = json.loads(done.stdout)
     assert line["event"] == "start_failed"
@@ -149,7 +141,7 @@ def test_a_call_is_one_span_of_the_callers_trace(traced: Any, collector: Collect
         with pytest.raises(grpc.RpcError):
             stub.Predict(request, 5, metadata=metadata)
     traced.call("/v1/models/ctr:predict", BODY, {"traceparent": TRACEPARENT})
-    within(5, lambda: len([span for span in collector.spans if span["traceId"] == TRACE_ID]) == 2)
+    eventually(lambda: len([span for span in collector.spans if span["traceId"] == TRACE_ID]) == 2)
     rpc, rest = (span for span in collector.spans if span["traceId"] == TRACE_ID)
     assert collector.services == {"model"}
     assert rpc["name"] == "tensorflow.serving.PredictionService/Predict"
@@ -167,7 +159,7 @@ def test_a_call_is_one_span_of_the_callers_trace(traced: Any, collector: Collect
     assert attributes(rest)["model.version"] == "1"
     assert attributes(rest)["http.response.status_code"] == "200"
 
-    logged = within(5, lambda: [line for line in traced.lines if line.get("span_id") == rpc["spanId"]])[0]
+    logged = eventually(lambda: [line for line in traced.lines if line.get("span_id") == rpc["spanId"]])[0]
     assert {key: logged[key] for key in ("component", "level", "event", "trace_id", "request_id", "status")} == {
         "component": "model",
         "level": "ERROR",
@@ -184,7 +176,7 @@ def test_a_trace_starts_here_without_a_valid_parent_and_ends_here_if_not_sampled
     before = len(collector.spans)
     traced.call("/v1/models/ctr:predict", BODY, {"traceparent": TRACEPARENT[:-1] + "0"})
     traced.call("/v1/models/ctr:predict", BODY, {"traceparent": "00-zz-zz-01"})
-    within(5, lambda: len(collector.spans) > before)
+    eventually(lambda: len(collector.spans) > before)
     (span,) = collector.spans[before:]
     assert "parentSpanId" not in span
     assert span["traceId"] != TRACE_ID
@@ -195,7 +187,7 @@ def test_a_collector_that_is_away_delays_nothing(tmp_path: Path, push: Any, star
     server = start_server(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     for _ in range(20):
         assert server.call("/v1/models/ctr:predict", BODY)[0] == 200
-    dropped = within(5, lambda: [line for line in server.lines if line["event"] == "spans_dropped"])
+    dropped = eventually(lambda: [line for line in server.lines if line["event"] == "spans_dropped"])
     assert dropped[0]["dropped_count"] >= 1
     assert server.call("/v1/models/ctr:predict", BODY)[0] == 200
 
@@ -206,7 +198,7 @@ def test_metrics_have_tf_servings_names(tmp_path: Path, push: Any, start_server:
     for _ in range(3):
         server.call("/v1/models/ctr:predict", BODY)
     server.call("/v1/models/nope:predict", BODY)
-    with urllib.request.urlopen(server.rest_url + "/monitoring/prometheus/metrics", timeout=5) as response:
+    with urllib.request.urlopen(server.rest_url + "/monitoring/prometheus/metrics", timeout=PATIENCE_S) as response:
         assert response.headers["Content-Type"].startswith("text/plain")
         lines = response.read().decode().splitlines()
     samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))

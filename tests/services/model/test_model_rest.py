@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import socket
-import time
+import statistics
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.waiting import PATIENCE_S, least_s, took_s
 
 ROWS = np.random.default_rng(5).normal(0, 2, (6, 14)).tolist()
 
@@ -107,14 +109,14 @@ def test_metadata(served: Any) -> None:
 
 
 def test_connections_are_kept_and_answers_do_not_wait_for_acknowledgements(served: Any) -> None:
-    connection = http.client.HTTPConnection(served.rest_url.removeprefix("http://"), timeout=5)
-    durations_s = []
-    for _ in range(50):
-        started_s = time.perf_counter()
+    connection = http.client.HTTPConnection(served.rest_url.removeprefix("http://"), timeout=PATIENCE_S)
+
+    def ask() -> None:
         connection.request("GET", "/v1/models/ctr")
         assert connection.getresponse().read()
-        durations_s.append(time.perf_counter() - started_s)
-    assert sorted(durations_s)[25] < 0.02  # Nagle's algorithm would make it 0.04
+
+    # Half of fifty: the first segments of a connection are acknowledged at once in any case.
+    least_s(lambda: statistics.median(took_s(ask) for _ in range(50)), below_s=0.02)  # Nagle's algorithm makes it 0.04
     connection.close()
 
 
@@ -124,7 +126,7 @@ def test_connections_are_kept_and_answers_do_not_wait_for_acknowledgements(serve
 )
 def test_a_body_of_unknown_or_absurd_length_is_refused(served: Any, header: str, status: bytes) -> None:
     host, port = served.rest_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as client:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as client:
         client.sendall(f"POST /v1/models/ctr:predict HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
         answer = b""
         while chunk := client.recv(4096):  # until the server closes

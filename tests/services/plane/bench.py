@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[3]
 PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 PASSWORD = "only-for-this-test"
-READY_WITHIN_S = 30.0
 NOBODY = 65534
 
 
@@ -65,7 +66,7 @@ class Process:
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """The first log line of an event that was not looked at before."""
-        until = time.monotonic() + READY_WITHIN_S
+        until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             with suppress(queue.Empty, json.JSONDecodeError):
                 line = json.loads(self._new.get(timeout=0.2))
@@ -79,7 +80,7 @@ class Process:
         """Ends the process."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -90,7 +91,7 @@ def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | N
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return response.status, json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
@@ -150,7 +151,7 @@ def database() -> Iterator[Database]:
 
 
 def _wait_until(ready: Any, process: Process) -> None:
-    until = time.monotonic() + READY_WITHIN_S
+    until = time.monotonic() + PATIENCE_S
     problem: Exception | None = None
     while time.monotonic() < until:
         try:
