@@ -8,7 +8,7 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint evaluate report bench wheel base-image stack test-services test-stack test-stack-all clean
+.PHONY: help run test test-slow test-all lint evaluate report bench wheel base-image stack test-services test-stack test-stack-all clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -16,8 +16,13 @@ help: ## list the targets
 run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender $(ARGS)
 
-test: lint ## set up, check style and types, run the tests
-	@$(BIN)/python -m pytest -n 2
+test: lint ## set up, check style and types, run the quick tests (for every few minutes)
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/.installed-test ## run the slow tests only
+	@$(BIN)/python -m pytest -n 2 -m slow --durations=10
+
+test-all: test test-slow ## all tests that need no Docker, as CI runs them
 
 lint: $(VENV)/.installed-test ## check style and types
 	@$(BIN)/ruff check

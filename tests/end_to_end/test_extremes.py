@@ -24,6 +24,7 @@ EXTREMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXTREMES)
 def test_an_extreme_scenario_is_inconclusive_and_nothing_breaks(name: str, tmp_path: Path) -> None:
     duration, rate, fault, at, length = EXTREMES[name]

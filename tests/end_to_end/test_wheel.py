@@ -42,6 +42,7 @@ def test_the_wheel_holds_the_lab_its_plugins_and_its_scenarios_and_no_more(insta
     assert (installed / "lab/engines/rules/rules.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_a_shipped_scenario_runs_by_name_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     done = lab(installed, tmp_path, "run", SCENARIO, "--seed", "3", "--json", "--no-report")
     assert done.returncode == 0, done.stderr

@@ -255,6 +255,7 @@ def test_seeds_come_from_the_options_the_suite_or_the_scenario() -> None:
     assert parse_seeds("1000-1002").of(own) == (1000, 1001, 1002)
 
 
+@pytest.mark.slow
 def test_a_directory_stands_for_its_scenarios_and_one_given_twice_runs_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,6 +276,7 @@ def test_recordings_are_diagnosed_graded_and_reported_later(folder: Path, capsys
     assert capsys.readouterr().out.strip() == "runs/report.html"
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = Path("both.suite.yaml")
     suite.write_text("schema_version: 1\nname: both\nscenarios: [quiet.scenario.yaml, cut.scenario.yaml]\n")
@@ -425,6 +427,7 @@ def test_a_run_clears_what_a_killed_one_left_but_not_what_another_is_writing(fol
     assert (old.exists(), fresh.exists()) == (False, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signal_sent", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 2), (signal.SIGINT, 1)])
 def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
     signal_sent: signal.Signals, jobs: int, folder: Path

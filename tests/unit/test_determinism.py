@@ -101,6 +101,7 @@ def entry_calls(observed: Observed) -> dict[str, float]:
     return dict(zip(mine["trace_id"], mine["time_s"], strict=True))
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(folder: Path) -> None:
     one, other = (written(folder, f"hash-{seed}", hash_seed=seed) for seed in ("0", "4242"))
     assert {"spans.parquet", "metrics.parquet", "logs.parquet", "features.parquet", "predictions.parquet"} <= set(one)
@@ -159,6 +160,7 @@ def test_the_stages_that_follow_leave_the_first_one_unchanged(folder: Path, base
     assert_same(before(base.observed, "spans", 50), before(staged, "spans", 50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["network-partition", "stale-cache", "model-regression", "schema-corruption nulls, mild"]
 )

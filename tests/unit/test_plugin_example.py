@@ -38,6 +38,7 @@ def test_it_is_listed_and_documented(environment: dict[str, str]) -> None:
     assert "most-errors" in lab(environment, "engines").stdout
 
 
+@pytest.mark.slow
 def test_its_fault_runs_shows_and_is_found_by_its_engine(environment: dict[str, str], tmp_path: Path) -> None:
     suite = tmp_path / "own.suite.yaml"
     scenario = os.path.relpath(PLUGIN / "resets.scenario.yaml", tmp_path)

@@ -38,6 +38,7 @@ def surge(rate_per_s: int) -> Use:
 DEPLOY = {"type": "deploy", "target": "model", "at": "60s"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate_per_s", "decoys"),
     [(40, [surge(80)]), (60, [surge(60)]), (120, []), (8, []), (8, [DEPLOY])],
@@ -49,6 +50,7 @@ def test_traffic_is_no_fault(tmp_path: Path, seed: int, rate_per_s: int, decoys:
     assert said.verdict is Verdict.HEALTHY, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fraction", ["10%", "20%", "100%"])
 def test_a_rescaled_column_is_found_by_the_values_training_never_saw(tmp_path: Path, fraction: str) -> None:
     fault = corruption(130, column="avg_order_value_eur", change="rescale", fraction=fraction)
@@ -56,12 +58,14 @@ def test_a_rescaled_column_is_found_by_the_values_training_never_saw(tmp_path: P
     assert (finding.culprit, finding.kind) == ("db", "schema-corruption")
 
 
+@pytest.mark.slow
 def test_a_surge_excuses_counted_columns_only(tmp_path: Path) -> None:
     fault = corruption(130, column="account_age_days", change="rescale", factor=0.1)
     said = diagnosis(tmp_path, duration_s=360, rate_per_s=40, faults=[fault], decoys=[surge(40)])
     assert [(f.culprit, f.kind) for f in said.findings] == [("db", "schema-corruption")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrupted", ["60%", "75%", "90%"])
 def test_a_version_whose_probabilities_are_wrong_is_worse_even_if_it_ranks_well(tmp_path: Path, corrupted: str) -> None:
     fault = {
@@ -72,6 +76,7 @@ def test_a_version_whose_probabilities_are_wrong_is_worse_even_if_it_ranks_well(
     assert finding.onset_s == pytest.approx(140, abs=15)
 
 
+@pytest.mark.slow
 def test_a_good_version_is_not_blamed_for_inputs_that_no_version_has_seen(tmp_path: Path) -> None:
     fault = corruption(140, column="avg_order_value_eur", change="rescale")
     deploy = {"type": "deploy", "target": "model", "at": "130s"}
@@ -88,6 +93,7 @@ def test_the_same_fault_twice_is_found_twice(tmp_path: Path) -> None:
     assert sorted(f.onset_s or 0 for f in said.findings) == pytest.approx([100, 260], abs=15)
 
 
+@pytest.mark.slow
 def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:
     faults = [
         corruption(100, column="returns_ratio", change="rescale"),

@@ -18,6 +18,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults_count", [0, 1, 2])
 def test_a_decoy_that_breaks_an_objective_makes_the_scenario_invalid(tmp_path: Path, faults_count: int) -> None:
     loaded = scenario(

@@ -173,6 +173,7 @@ INVISIBLE: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INVISIBLE)
 def test_what_cannot_show_is_not_witnessed(name: str, tmp_path: Path) -> None:
     _, truth = truth_of(tmp_path, INVISIBLE[name])
@@ -181,6 +182,7 @@ def test_what_cannot_show_is_not_witnessed(name: str, tmp_path: Path) -> None:
     assert not any(said["shown"] for said in fault.witnesses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
