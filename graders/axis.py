@@ -32,7 +32,11 @@ def invisible(case: Case) -> bool:
 
 
 def unanswered(grader: str, case: Case, expected: str) -> Grade | None:
-    """The grade of a case with nothing to judge: no answer, no visible fault or `unsure`. None: there is an answer."""
+    """The grade of a case with nothing to judge: no answer, no visible fault or `unsure`. None: there is an answer.
+
+    On a degraded control `unsure` is an answer. On another control where an alert fired nobody can judge it: the alert
+    was there to be seen, and nothing to be found behind it.
+    """
     if isinstance(case.answer, EngineFailure):
         return failed(grader, expected, "no answer", f"the engine failed: {case.answer.reason}")
     if invisible(case):
@@ -41,7 +45,10 @@ def unanswered(grader: str, case: Case, expected: str) -> Grade | None:
     if case.truth.is_control and case.requests is not None and case.requests < MIN_REQUESTS:
         why = f"only {case.requests} requests were observed, expected at least {MIN_REQUESTS}; nothing could show"
         return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
-    if case.answer.verdict is Verdict.UNSURE:
+    if case.answer.verdict is Verdict.UNSURE and case.truth.degraded is None:
+        if case.truth.is_control and case.alerts:
+            why = f"an alert fired by chance ({listed(case.alerts)}); whoever is unsure of its cause is not judged"
+            return Grade(grader, Outcome.INCONCLUSIVE, None, "unsure", expected, why)
         return failed(grader, expected, "unsure", "an unsure answer never passes, whatever its findings say")
     return None
 

@@ -14,6 +14,8 @@ def decoy_blamed(case: Case) -> Grade | None:
     without any other decoy the axis does not apply. `healthy` blames nothing and passes here; culprit fails it.
     """
     guilty = {fault.culprit for fault in case.truth.faults}
+    if case.truth.degraded is not None:
+        guilty |= case.truth.degraded.answerable
     misleading = {decoy.element for decoy in case.truth.decoys} - guilty
     if not misleading:
         return None
@@ -21,8 +23,8 @@ def decoy_blamed(case: Case) -> Grade | None:
     early = unanswered("decoy-blamed", case, expected)
     if early is not None or not isinstance(case.answer, Diagnosis):
         return early
-    if case.answer.verdict is Verdict.HEALTHY:
-        return Grade("decoy-blamed", Outcome.PASS, 1.0, "healthy", expected, "nothing was blamed")
+    if case.answer.verdict is not Verdict.FAULT:
+        return Grade("decoy-blamed", Outcome.PASS, 1.0, str(case.answer.verdict), expected, "nothing was blamed")
     findings = considered(case)
     k = max(1, len({fault.culprit for fault in witnessed(case)}))
     blamed = expected_hit(list(by_culprit(findings).items()), misleading, k)

@@ -71,7 +71,7 @@ def evidence(case: Case) -> Grade | None:
         "evidence",
         case,
         [(fault.culprit, "holds") for fault in faults],
-        lambda finding: "flawed" if flaws(finding) else "holds",
+        lambda finding: tuple(flaws(finding)) or "holds",
         expected="evidence that holds",
         show=lambda finding: listed((_text(cited) for cited in finding.evidence), "; ") or "none",
         note=lambda top: listed((why for finding in top for why in flaws(finding)), "; "),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth
+from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth, Verdict
 from lab.engines.host import EngineHost
 from lab.errors import Problem
 from lab.grading import grade, verdict
-from lab.recording.observed import requests_seen
+from lab.recording.observed import alerts_fired, requests_seen
 from lab.recording.rundir import RunDirectory
 
 
@@ -30,6 +30,18 @@ class Assessment:
     def outcome(self) -> Outcome:
         return verdict(self.grades)
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the engine gave no answer: it failed, or was unsure where that does not pass."""
+        if isinstance(self.answer, EngineFailure):
+            return True
+        return self.answer.verdict is Verdict.UNSURE and self.outcome is Outcome.FAIL
+
+    @property
+    def blames(self) -> bool:
+        """Whether the engine said that something is at fault."""
+        return isinstance(self.answer, Diagnosis) and self.answer.verdict is Verdict.FAULT
+
     def axis(self, grader: str) -> Grade | None:
         """The grade of one axis, None where it did not apply."""
         return next((g for g in self.grades if g.grader == grader), None)
@@ -47,6 +59,7 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     if answer is None:
         raise LookupError(f"{run.path}: engine {engine!r} was not asked")
     truth = run.truth()
-    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, requests_seen(run.observed)))
+    seen = requests_seen(run.observed), alerts_fired(run.observed)
+    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, *seen))
     problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
     return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), problems)

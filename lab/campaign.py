@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING
 from lab.assess import Assessment, assess
 from lab.contracts import Outcome
 from lab.errors import ExitCode, LabError, RunAbortedError, worst
-from lab.grading import METRIC_GRADERS, metric_graders
+from lab.grading import BLAMING, METRIC_GRADERS, metric_graders
 from lab.recording.rundir import COMPLETE
 from lab.statistics import CaseId, RateSummary, Score, summarise
-from lab.suite import INCONCLUSIVE_RATIO, Threshold, metric_names
+from lab.suite import (
+    DEGRADED_MISSED_RATIO,
+    INCONCLUSIVE_RATIO,
+    UNANSWERED_RATIO,
+    Threshold,
+    metric_names,
+    with_default,
+)
 
 if TYPE_CHECKING:
     from lab.engines.host import EngineHost
@@ -103,9 +110,13 @@ _CASE_CODES = {
 def conclude(
     results: Sequence[JobResult], thresholds: Iterable[Threshold] = (), engines: Sequence[str] = ()
 ) -> Campaign:
-    """Sums up results; thresholds that name no engine are held against each of `engines`."""
+    """Sums up results; thresholds that name no engine are held against each of `engines`.
+
+    Where there are thresholds and none is about unanswered cases, none may be unanswered.
+    """
     measured = metrics([case for result in results for case in result.assessments])
-    return Campaign(tuple(results), measured, tuple(check_thresholds(thresholds, measured, engines)))
+    limits = with_default(thresholds)
+    return Campaign(tuple(results), measured, tuple(check_thresholds(limits, measured, engines)))
 
 
 def check_gradable(run: RunDirectory) -> None:
@@ -166,9 +177,10 @@ def engines_of(cases: Iterable[Assessment]) -> list[str]:
 def metrics(cases: Sequence[Assessment]) -> Metrics:
     """Every metric of every engine.
 
-    A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed is a
-    case of value 0. False alarms are counted on controls, blamed decoys where there are any, and the metric of a
-    plug-in grader wherever it gave a grade.
+    A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed or was
+    unsure is a case of value 0. False alarms are counted on controls, blamed decoys where there are any, and the
+    metric of a plug-in grader wherever it gave a grade. Unanswered cases are in every denominator, blame nobody, and
+    have a metric of their own.
     """
     found: Metrics = {}
     names = metric_names()
@@ -186,12 +198,18 @@ def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
             for case in cases
             if not case.truth.is_control
         ]
+    if metric == UNANSWERED_RATIO:
+        return [Score(case.scenario, case.seed, float(case.unanswered)) for case in cases]
+    if metric == DEGRADED_MISSED_RATIO:
+        degraded = [case for case in cases if case.truth.degraded is not None]
+        return [Score(c.scenario, c.seed, float(not c.blames and c.outcome is Outcome.FAIL)) for c in degraded]
     grader, complement = METRIC_GRADERS.get(metric) or metric_graders()[metric]
     found = []
     for case in cases:
         grade = case.axis(grader)
         if grade is not None:
             value = 1 - grade.value if complement and grade.value is not None else grade.value
+            value = 0.0 if metric in BLAMING and value is not None and not case.blames else value
             found.append(Score(case.scenario, case.seed, value))
     return found
 

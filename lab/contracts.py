@@ -25,7 +25,7 @@ class Boundary(StrEnum):
 
 
 class Verdict(StrEnum):
-    """An engine's overall answer; `unsure` never passes a grader."""
+    """An engine's overall answer; `unsure` passes only on a control declared `degraded`."""
 
     FAULT = "fault"
     HEALTHY = "healthy"
@@ -168,11 +168,26 @@ class TrueDecoy:
 
 
 @dataclass(frozen=True, slots=True)
+class TrueDegradation:
+    """A control that its own load saturates: where, whose load it is, and the SLOs that it broke."""
+
+    element: str
+    users: str
+    slos: tuple[str, ...] = ()
+
+    @property
+    def answerable(self) -> frozenset[str]:
+        """What may be named as the place of it: the saturated element, or the people who bring the load."""
+        return frozenset({self.element, self.users})
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
-    """Contents of `truth/faults.json`. No faults: the case is a control."""
+    """Contents of `truth/faults.json`. No faults: the case is a control, which may be a degraded one."""
 
     faults: tuple[TrueFault, ...] = ()
     decoys: tuple[TrueDecoy, ...] = ()
+    degraded: TrueDegradation | None = None
 
     @property
     def is_control(self) -> bool:
@@ -184,7 +199,9 @@ class Truth:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Truth:
         faults = tuple(TrueFault(**{**f, "witnesses": tuple(f["witnesses"])}) for f in data["faults"])
-        return cls(faults, tuple(TrueDecoy(**d) for d in data["decoys"]))
+        found = data.get("degraded")
+        degraded = TrueDegradation(**{**found, "slos": tuple(found["slos"])}) if found else None
+        return cls(faults, tuple(TrueDecoy(**d) for d in data["decoys"]), degraded)
 
 
 class Outcome(StrEnum):
@@ -228,7 +245,7 @@ class Case:
     """Everything a grader may look at. `observed` is the recording's `observed/` directory.
 
     `neighbours` maps every element to the elements it touches (a link to its two ends). `requests` is how many
-    requests the entry point was seen to handle, None where nobody counted.
+    requests the entry point was seen to handle, None where nobody counted. `alerts` are the SLOs whose alert fired.
     """
 
     truth: Truth
@@ -237,6 +254,7 @@ class Case:
     observed: Path
     neighbours: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requests: int | None = None
+    alerts: tuple[str, ...] = ()
 
 
 Grader = Callable[[Case], Grade | None]

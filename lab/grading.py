@@ -33,6 +33,10 @@ METRIC_GRADERS: Mapping[str, tuple[str, bool]] = {
 """The grader behind a metric, and whether the metric is one minus the grader's value."""
 
 
+BLAMING = frozenset({"false_alarm_ratio", "decoy_blamed_ratio"})
+"""Metrics of wrong blame. Only an answer that blames counts in them; any other is in the denominator with 0."""
+
+
 def metric_graders() -> dict[str, tuple[str, bool]]:
     """Those of `METRIC_GRADERS`, then every plug-in grader under its own name, written with `_` for `-`."""
     known = {grader for grader, _ in METRIC_GRADERS.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +23,9 @@ from lab.yamlsource import Document, read_yaml
 SUFFIX = ".suite.yaml"
 MAX_SEEDS = 10_000
 INCONCLUSIVE_RATIO = "inconclusive_ratio"
-METRICS = (*METRIC_GRADERS, INCONCLUSIVE_RATIO)
+UNANSWERED_RATIO = "unanswered_ratio"
+DEGRADED_MISSED_RATIO = "degraded_missed_ratio"
+METRICS = (*METRIC_GRADERS, DEGRADED_MISSED_RATIO, UNANSWERED_RATIO, INCONCLUSIVE_RATIO)
 """What thresholds may be about: shares of the graded cases, 0 to 1. Plug-in graders add theirs, see `metric_names`."""
 
 _THRESHOLD = re.compile(
@@ -67,6 +70,17 @@ def parse_threshold(text: Any) -> Threshold:
     value = found["value"].strip()
     share = ratio(value if value.endswith("%") else _number(value))
     return Threshold(found["engine"], found["metric"], found["op"], share)  # type: ignore[arg-type]
+
+
+ALL_ANSWERED = Threshold(None, UNANSWERED_RATIO, "<=", 0.0)
+"""What a suite asks for that says nothing about unanswered cases."""
+
+
+def with_default(thresholds: Iterable[Threshold]) -> tuple[Threshold, ...]:
+    """A suite's thresholds, with `ALL_ANSWERED` where it sets some and none of them is about unanswered cases."""
+    limits = tuple(thresholds)
+    silent = limits and not any(limit.metric == UNANSWERED_RATIO for limit in limits)
+    return (*limits, ALL_ANSWERED) if silent else limits
 
 
 def _number(text: str) -> float:

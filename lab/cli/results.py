@@ -103,6 +103,7 @@ def case_json(case: Assessment) -> dict[str, Any]:
         "engine": case.engine,
         "outcome": str(case.outcome),
         "engine_failed": failed,
+        "unanswered": case.unanswered,
         "answer": answer,
         "truth": case.truth.to_json(),
         "grades": grades_to_json(case.grades)["grades"],

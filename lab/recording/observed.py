@@ -98,6 +98,14 @@ def requests_seen(directory: Path) -> int | None:
     return round(pa.compute.sum(counts).as_py() or 0)
 
 
+def alerts_fired(directory: Path) -> tuple[str, ...]:
+    """The SLOs whose alert fired according to an `observed/` directory, in the order in which they first did."""
+    file = directory / "alerts.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    alerts = [json.loads(line) for line in lines if line.strip()]
+    return tuple(dict.fromkeys(str(alert["slo"]) for alert in alerts if alert.get("state") == "firing"))
+
+
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     """An Arrow table of a documented form: types and order as in `schema`, NaN and None as null where allowed."""
     given = list(columns)

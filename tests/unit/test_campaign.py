@@ -65,8 +65,11 @@ def test_false_alarms_are_counted_on_controls_only() -> None:
     assert value([QUIET, ALARM, WRONG], "false_alarm_ratio") == (0.5, 2, 0)
 
 
-def test_an_engine_that_crashes_on_a_control_counts_as_an_alarm() -> None:
-    assert value([QUIET, assessed(CRASH, scenario="quiet", seed=2)], "false_alarm_ratio") == (0.5, 2, 0)
+def test_an_engine_that_crashes_on_a_control_stays_in_the_denominator_and_raises_no_alarm() -> None:
+    crashed = assessed(CRASH, scenario="quiet", seed=3)
+    assert crashed.outcome is Outcome.FAIL
+    assert value([ALARM, crashed], "false_alarm_ratio") == (0.5, 2, 0)
+    assert value([ALARM, crashed], "unanswered_ratio") == (0.5, 2, 0)
 
 
 def test_decoy_blamed_ratio_is_the_share_that_fell_for_it() -> None:
@@ -129,7 +132,8 @@ def test_with_thresholds_they_decide_and_unknown_is_not_met(limit: str, code: Ex
 def test_a_threshold_without_engine_is_held_against_each_engine() -> None:
     worse = assessed(says(finding("cache")), fault(), engine="chance")
     concluded = conclude([result(RIGHT, worse)], [parse_threshold("culprit_top1 >= 0.5")], ["rules", "chance"])
-    assert [(t.engine, t.holds) for t in concluded.thresholds] == [("rules", True), ("chance", False)]
+    held = [(t.engine, t.holds) for t in concluded.thresholds if t.threshold.metric == "culprit_top1"]
+    assert held == [("rules", True), ("chance", False)]
 
 
 def test_an_aborted_run_outranks_thresholds_that_hold() -> None:

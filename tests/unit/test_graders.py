@@ -21,6 +21,7 @@ from tests.grading_cases import (
     CITED,
     CRASH,
     DECOY,
+    ELEMENTS,
     HEALTHY,
     LINK,
     case,
@@ -146,6 +147,56 @@ def test_one_onset_cannot_meet_two_faults():
     assert graded(onset(case(same, *both))).value == 0.5
     each = says(finding(LINK, 0.9), finding("model", 0.8, onset_s=452.0))
     assert graded(onset(case(each, *both))).outcome is Outcome.PASS
+
+
+CUT = fault(id="f1", kind="network-partition", injected_s=240.0, witnessed_s=245.0)
+SLOW = fault(id="f2", kind="network-latency", injected_s=450.0, witnessed_s=455.0)
+
+
+def test_two_faults_on_one_element_are_told_apart_by_kind_and_both_can_be_met():
+    both = says(finding(onset_s=243.0), finding(onset_s=452.0, confidence=0.7, kind="network-latency"))
+    assert graded(onset(case(both, CUT, SLOW))).outcome is Outcome.PASS
+    swapped = says(finding(onset_s=452.0), finding(onset_s=243.0, confidence=0.7, kind="network-latency"))
+    assert graded(onset(case(swapped, CUT, SLOW))).value == 0.0
+    once = says(finding(onset_s=243.0), finding("model", 0.7, onset_s=100.0))
+    assert graded(onset(case(once, CUT, SLOW))).value == 0.5
+
+
+def test_two_faults_of_one_kind_on_one_element_are_told_apart_by_time():
+    again = replace(SLOW, kind=CUT.kind)
+    both = says(finding(onset_s=452.0), finding(onset_s=243.0, confidence=0.7))
+    assert graded(onset(case(both, CUT, again))).outcome is Outcome.PASS
+    twice_the_first = says(finding(onset_s=240.0), finding(onset_s=243.0, confidence=0.7))
+    assert graded(onset(case(twice_the_first, CUT, again))).value == 0.5
+
+
+def test_a_fault_named_twice_with_different_kinds_leaves_room_for_the_other_one():
+    other = fault(id="f2", culprit="cache", kind="stale-cache", injected_s=450.0, witnessed_s=455.0)
+    answer = says(
+        finding(),
+        finding(kind="network-latency", confidence=0.79),
+        finding("cache", 0.7, kind="stale-cache", onset_s=452),
+    )
+    assert graded(onset(case(answer, CUT, other))).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("kinds", [["network-partition"] * 24, [f"kind-{i}" for i in range(24)]], ids=["one", "many"])
+@pytest.mark.parametrize("faults", [(CUT,), (CUT, SLOW)], ids=["one fault", "two faults"])
+def test_naming_every_onset_at_once_earns_nothing(faults, kinds):
+    everywhere = says(*(finding(onset_s=25.0 * i, kind=of) for i, of in enumerate(kinds)))
+    assert graded(onset(case(everywhere, *faults))).value == 0.0
+
+
+def test_naming_every_onset_on_other_elements_too_earns_nothing():
+    elements = says(*(finding(element, onset_s=75.0 * i) for i, element in enumerate(ELEMENTS)))
+    assert graded(onset(case(elements, CUT))).value == 0.0
+    agreed = says(finding(onset_s=243.0), finding("db", onset_s=250.0))
+    assert graded(onset(case(agreed, CUT))).outcome is Outcome.PASS, "undecided where, and right when in either case"
+
+
+def test_citing_a_different_flaw_in_every_finding_does_not_make_them_one():
+    flawed = [finding(evidence=(replace(CITED, observed=5.0 + i),)) for i in range(23)]
+    assert graded(evidence(case(says(finding(), *flawed), fault()))).value == pytest.approx(1 / 24)
 
 
 @pytest.mark.parametrize(
