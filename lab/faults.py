@@ -41,7 +41,10 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class FaultType:
-    """A registered fault or decoy: name, truth, parameters and the function that pulls the levers."""
+    """A registered fault or decoy: name, truth, parameters and the function that pulls the levers.
+
+    `papers` says that a fault may be told from a harmless event by its papers: registry, change log, announcements.
+    """
 
     name: str
     boundary: Boundary | None
@@ -52,6 +55,7 @@ class FaultType:
     doc: str
     module: str
     function: FaultFunction
+    papers: bool = False
 
     @property
     def is_decoy(self) -> bool:
@@ -76,7 +80,12 @@ def _parameters_model(name: str, function: FaultFunction) -> type[BaseModel]:
 
 
 def _register(
-    name: str, boundary: Boundary | None, target: str, witnesses: tuple[Witness, ...], recovery_s: float
+    name: str,
+    boundary: Boundary | None,
+    target: str,
+    witnesses: tuple[Witness, ...],
+    recovery_s: float,
+    papers: bool = False,
 ) -> Any:
     def decorate(function: FaultFunction) -> FaultFunction:
         _registered[name] = FaultType(
@@ -89,6 +98,7 @@ def _register(
             doc=inspect.cleandoc(function.__doc__ or ""),
             module=function.__module__,
             function=function,
+            papers=papers,
         )
         return function
 
@@ -96,13 +106,20 @@ def _register(
 
 
 def fault(
-    name: str, *, boundary: Boundary, target: str, witnesses: tuple[Witness, ...], recovery_s: float
+    name: str,
+    *,
+    boundary: Boundary,
+    target: str,
+    witnesses: tuple[Witness, ...],
+    recovery_s: float,
+    papers: bool = False,
 ) -> Callable[[FaultFunction], FaultFunction]:
     """Registers a fault. `target` is a component kind, several as `a|b`, `component` for any, or `link`.
 
-    The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off.
+    The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off. `papers` declares that
+    what is announced and published tells it from a harmless event; otherwise nothing written down may.
     """
-    return _register(name, boundary, target, witnesses, recovery_s)  # type: ignore[no-any-return]
+    return _register(name, boundary, target, witnesses, recovery_s, papers)  # type: ignore[no-any-return]
 
 
 def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[FaultFunction], FaultFunction]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lab.faults import fault_types
+from lab.faults import fault_type, fault_types
+from lab.recording.observed import Observed
+from lab.recording.schema import LEVELS
+from lab.worlds.shop import history
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.training import train
 from tests.sim_runs import DECOYS, FAULTS, NAME, observe, scenario
 
 FAST = ("network-partition", "schema-corruption retypes to text")
@@ -68,8 +75,27 @@ def check(name: str, folder: Path) -> None:
     # After the fault, because a deploy and a bad deploy pull the same lever.
     decoys = [{"id": f"{DECOY_ID}{i}", **use, "at": "36s", "for": "5s"} for i, use in enumerate(DECOYS.values())]
     loaded = scenario(folder, duration_s=45, faults=[fault], decoys=decoys)
-    observe(loaded).write(folder / "observed")
-    assert leaks(folder / "observed", needles(folder)) == set()
+    for level in LEVELS:
+        seen = observe(loaded.seen_by(level))
+        seen.write(folder / level)
+        assert leaks(folder / level, needles(folder)) == set()
+    if not fault_type(FAULTS[name]["type"]).papers:
+        said_of_fault, said_of_decoys = (wordings(seen, of) for of in ((0, 36), (36, 45)))
+        assert said_of_fault <= said_of_decoys
+
+
+def wordings(seen: Observed, window_s: tuple[float, float]) -> set[tuple[str, ...]]:
+    """What was announced and logged of changes in a window, with numbers left out."""
+    lines = [(c["service.name"], c["kind"], c["summary"]) for c in seen.changes if within(c["time_s"], window_s)]
+    logs = seen.frame("logs")
+    for line in logs[logs["event.name"] == "version_loaded"].to_dict("records"):
+        if within(line["time_s"], window_s):
+            lines.append((line["service.name"], line["severity_text"], line["body"]))
+    return {tuple(re.sub(r"[0-9]+", "N", str(part)) for part in line) for line in lines}
+
+
+def within(time_s: float, window_s: tuple[float, float]) -> bool:
+    return window_s[0] <= time_s < window_s[1]
 
 
 @pytest.mark.parametrize("name", FAST)
@@ -104,3 +130,44 @@ def test_a_leak_would_be_found_wherever_it_is(tmp_path: Path) -> None:
 def test_a_default_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"fallback": "default_features", "default": 1}', encoding="utf-8")
     assert leaks(tmp_path, ["fault"]) == set()
+
+
+VERSIONS = 50
+SMALL = {"WINDOW_TICKS": 60, "REQUESTS_PER_TICK": 200}
+"""A shorter history than the shop's, so that a hundred versions are trained in a minute."""
+
+
+@pytest.mark.slow
+def test_what_is_published_of_a_version_does_not_say_whether_it_is_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty good and fifty bad versions, by turns, each on the window after the one before."""
+    monkeypatch.setenv("LAB_CACHE_DIR", str(tmp_path))
+    for name, value in SMALL.items():
+        monkeypatch.setattr(history, name, value)
+    shop = make_catalog(11)
+    recipes: list[Mapping[str, Any]] = [{}, {"training": "corrupted-labels", "corrupted": 0.9}]
+    versions = [train(shop, 11, n + 1, recipes[n % 2]).papers(n + 1) for n in range(2 * VERSIONS)]
+    flat = [{**v["metrics"], **{k: v[k] for k in ("intercept", *PUBLISHED)}} for v in versions]
+    assert {tuple(sorted(v)) for v in versions} == {tuple(sorted({*versions[0]}))}
+    told = {
+        field: auc_interval([v[field] for v in flat[0::2]], [v[field] for v in flat[1::2]]) for field in sorted(flat[0])
+    }
+    for field, (low, high) in told.items():
+        if field != "intercept":
+            assert low <= 0.5 <= high, (field, low, high)
+    # The weights are content: there the two kinds differ, and this very measure sees it.
+    assert told["intercept"][1] < 0.1 or told["intercept"][0] > 0.9
+
+
+PUBLISHED = ("training_window", "training_rows_count")
+
+
+def auc_interval(good: list[float], bad: list[float]) -> tuple[float, float]:
+    """95 % interval of the chance that a good version has the larger value (Hanley and McNeil 1982)."""
+    one, other = np.array(good)[:, None], np.array(bad)[None, :]
+    auc = float((one > other).mean() + 0.5 * (one == other).mean())
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    n = len(good)
+    error = np.sqrt((auc * (1 - auc) + (n - 1) * (q1 - auc**2) + (n - 1) * (q2 - auc**2)) / n**2)
+    return auc - 1.96 * error, auc + 1.96 * error

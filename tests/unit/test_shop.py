@@ -227,6 +227,12 @@ def test_good_and_bad_deploys_have_the_same_papers_and_the_same_announcement(fol
         assert [entry["version"] for entry in run.reference["registry.json"]] == [1, 2, 3]
         assert len({tuple(sorted(entry)) for entry in run.reference["registry.json"]}) == 1
         assert len({tuple(sorted(entry["metrics"])) for entry in run.reference["registry.json"]}) == 1
+    weights = {"weights", "intercept", "standardize_mean", "standardize_scale"}
+    published = [
+        [{k: v for k, v in entry.items() if k not in weights} for entry in run.reference["registry.json"]]
+        for run in (world, bad)
+    ]
+    assert published[0] == published[1]
     assert world.changes[0] == bad.changes[0]
     assert world.changes[0]["summary"] == "Model version 3 deployed"
     lines = [run.frame("logs").query("`event.name` == 'version_loaded'")["body"].iloc[0] for run in (world, bad)]

@@ -162,12 +162,13 @@ def test_a_view_cannot_be_given_sql() -> None:
 
 def test_cache_samples_weigh_reads_and_writes() -> None:
     info = {
-        "keyspace_hits": 30, "keyspace_misses": 20, "db0": {"keys": 7},
+        "keyspace_hits": 30, "keyspace_misses": 20, "expired_keys": 9, "db0": {"keys": 7},
         "cmdstat_fcall_ro": {"calls": 50, "usec": 1000, "failed_calls": 0, "rejected_calls": 0},
         "cmdstat_fcall": {"calls": 50, "usec": 3000, "failed_calls": 1, "rejected_calls": 0},
         "latency_percentiles_usec_fcall_ro": {"p50": 20.0, "p95": 40.0},
     }  # fmt: skip
     samples = {metric: value for _, metric, value in cache_samples("cache", info)}
+    assert samples["cache.expired.count"] == 9
     assert samples["server.request.count"] == 100
     assert samples["server.error.count"] == 1
     assert samples["server.request.duration.mean"] == pytest.approx(40e-6)
