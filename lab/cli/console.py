@@ -30,10 +30,23 @@ MAX_SHOWN = 30
 option = functools.partial(click.option, show_envvar=True)
 """An option that can also be set by an environment variable, which `--help` shows."""
 
+
+class GivenPath(click.Path):
+    """A path that was really given: an empty text, as from an unset variable of a shell, would mean the folder here."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True):
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty name is no path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 runs_option = option(
     "--runs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False),
     default=Path("runs"),
     show_default=True,
     envvar="LAB_RUNS_DIR",

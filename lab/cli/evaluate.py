@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab import __version__
-from lab.cli.console import engines_option, json_option, observability_option, option
+from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
 from lab.errors import UserError, worst
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @engines_option
 @observability_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
-@option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results as JSON.")
+@option("-o", "--output", type=GivenPath(dir_okay=False), help="Also write the results as JSON.")
 @json_option
 def command(
     *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab.cli.console import engines_option, json_option
+from lab.cli.console import GivenPath, engines_option, json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=GivenPath())
 @engines_option
 @json_option
 def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) -> int:

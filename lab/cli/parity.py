@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab.cli.console import json_option, option
+from lab.cli.console import GivenPath, json_option, option
 
 if TYPE_CHECKING:
     from lab.parity import Parity
@@ -22,8 +22,8 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("first", metavar="RUN_SIM", type=click.Path(path_type=Path))
-@click.argument("second", metavar="RUN_STACK", type=click.Path(path_type=Path))
+@click.argument("first", metavar="RUN_SIM", type=GivenPath())
+@click.argument("second", metavar="RUN_STACK", type=GivenPath())
 @option("--engine", default="rules", show_default=True, help="Whose verdicts to compare.")
 @json_option
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:

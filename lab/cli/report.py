@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lab.cli.console import option
+from lab.cli.console import GivenPath, option
 
 _EPILOG = """\b
 Examples:
@@ -17,8 +17,8 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write it.")
+@click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=GivenPath())
+@option("-o", "--output", type=GivenPath(dir_okay=False), help="Where to write it.")
 @option("--title", default="", help="A title for the page.")
 def command(targets: tuple[Path, ...], output: Path | None, title: str) -> int:
     """Write the HTML report of recordings.

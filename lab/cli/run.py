@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab import __version__
-from lab.cli.console import engines_option, json_option, option, runs_option
+from lab.cli.console import GivenPath, engines_option, json_option, option, runs_option
 from lab.cli.stack_options import TestbedChoice, testbed_options
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import NothingSelectedError, worst
@@ -41,7 +41,7 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
 @engines_option
 @testbed_options
-@option("-o", "--output", "outputs", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
+@option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lab.cli.console import option
+from lab.cli.console import GivenPath, option
 
 _EPILOG = """\b
 Examples:
@@ -21,21 +21,25 @@ Editors find it by the first line of a file:
 
 @click.command(epilog=_EPILOG)
 @click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system"]))
-@option("--write", "directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+@option("--write", "directory", type=GivenPath(file_okay=False), metavar="DIR",
         help="Write them all into a directory instead.")  # fmt: skip
 def command(name: str | None, directory: Path | None) -> None:
     """Print or write the JSON Schemas of the lab's files.
 
     Without a name all of them, as one object by name. Faults that are installed are part of the scenario's schema.
     """
-    from lab.errors import UserError
+    from lab.errors import Problem, UserError
+    from lab.fileio import reason
     from lab.schema import json_text, schemas, write_schemas
 
     if directory is not None:
         if name:
             raise UserError("--write writes all schemas; leave the name out")
-        for path in write_schemas(directory):
-            click.echo(path)
+        try:
+            for path in write_schemas(directory):
+                click.echo(path)
+        except OSError as error:
+            raise UserError(Problem(f"schemas cannot be written here: {reason(error)}", str(directory))) from error
         return
     found = schemas()
     click.echo(json_text(found[name] if name else found), nl=False)

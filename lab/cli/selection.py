@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ENGINES = ("rules",)
 SCENARIO, SUITE, SYSTEM = ".scenario.yaml", ".suite.yaml", ".system.yaml"
+MAX_FOLDERS = 5_000
+"""Folders looked through for scenarios: whoever names more has named the wrong directory."""
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")
 _STACK = Problem(
     "the stack testbed is not installed",
@@ -132,11 +134,13 @@ def _scenarios(targets: Sequence[str]) -> list[LoadedScenario]:
 def _files(target: str) -> list[str | Path]:
     from lab.scenario import shipped_names
 
+    if not target:
+        raise UserError(Problem("an empty name is no scenario", expected="a file, a directory or a shipped name"))
     names = shipped_names(SCENARIO)
     if target in names or target.endswith((".yaml", ".yml")) or Path(target).is_file():
         return [target]
     if Path(target).is_dir():
-        found = sorted(Path(target).rglob(f"*{SCENARIO}"))
+        found = _scenarios_under(Path(target))
         if not found:
             raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
         return list(found)
@@ -144,6 +148,18 @@ def _files(target: str) -> list[str | Path]:
     raise UserError(
         Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint)
     )
+
+
+def _scenarios_under(directory: Path) -> list[Path]:
+    """The scenario files under a directory, hidden folders left out, sorted; UserError where that is too much."""
+    found: list[Path] = []
+    for number, (folder, folders, files) in enumerate(os.walk(directory)):
+        if number >= MAX_FOLDERS or directory.resolve() == Path(directory.resolve().anchor):
+            what, hint = "too much to look through for scenarios", "give the directory that holds them"
+            raise UserError(Problem(what, str(directory), expected=f"at most {MAX_FOLDERS} folders", hint=hint))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if name.endswith(SCENARIO)]
+    return sorted(found)
 
 
 def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]:

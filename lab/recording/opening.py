@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.fileio import read_file
+from lab.fileio import read_file, reason
+from lab.recording.checking import content_problems, read_json
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
 
 CLOSED = ("observed", "truth")
 """Folders that hold what was written at first and nothing else; answers, grades and reports come later, beside them."""
-REQUIRED = ("events.jsonl", "observed/system.json", "truth/effects.json", "truth/faults.json")
+REQUIRED = (
+    "events.jsonl", "observed/metrics.parquet", "observed/system.json", "truth/effects.json", "truth/faults.json",
+)  # fmt: skip
 _AGAIN = "run the scenario again: the same seed gives the same bytes"
 
 
@@ -25,7 +27,7 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         hint = "give the directory that holds run.json, e.g. runs/<scenario>/<seed>-<hash>"
         raise UserError(Problem("not a recording", str(path), expected=f"a directory with {RUN_FILE}", hint=hint))
     try:
-        meta = json.loads(read_file(run_file))
+        meta = read_json(run_file)
         version, sums = meta["schema_version"], {str(name): str(digest) for name, digest in meta["checksums"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
@@ -37,6 +39,9 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         problem = next(_changes(path, meta, sums), None)
         if problem is not None:
             raise UserError(problem)
+        problems = list(content_problems(path, sums))
+        if problems:
+            raise UserError(problems)
     return RunDirectory(path, meta)
 
 
@@ -49,16 +54,10 @@ def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator
     elif sealed(meta)["checksums"][RUN_FILE] != own:
         yield _changed(path / RUN_FILE, sealed(meta)["checksums"][RUN_FILE], own)
     for name, expected in sums.items():
-        if name != RUN_FILE:
-            try:
-                seen = sha256(read_file(path / name)).hexdigest()
-            except (FileNotFoundError, NotADirectoryError):
-                seen = "missing"
-            except OSError as error:
-                yield Problem("cannot be read", str(path / name), seen=error.strerror or str(error))
-                continue
-            if seen != expected:
-                yield _changed(path / name, seen, expected)
+        if not _inside(name):
+            yield Problem("recording lists a file outside of itself", str(path / RUN_FILE), seen=repr(name))
+        elif name != RUN_FILE:
+            yield from _content_changes(path / name, expected)
     for name in REQUIRED:
         if name not in sums:
             yield Problem("recording without a checksum of this file", str(path / name), hint=_AGAIN)
@@ -67,6 +66,24 @@ def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator
             if not file.is_dir() and file.relative_to(path).as_posix() not in sums:
                 what = "recording was changed: this file was added"
                 yield Problem(what, str(file), hint="move it out of the recording")
+
+
+def _content_changes(file: Path, expected: str) -> Iterator[Problem]:
+    try:
+        seen = sha256(read_file(file)).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        seen = "missing"
+    except OSError as error:
+        yield Problem("cannot be read", str(file), seen=reason(error))
+        return
+    if seen != expected:
+        yield _changed(file, seen, expected)
+
+
+def _inside(name: str) -> bool:
+    """Whether a name leads to a file under the recording, by itself and without detours."""
+    plain = PurePosixPath(name)
+    return "\0" not in name and plain.as_posix() == name and not {"/", ".."} & set(plain.parts)
 
 
 def _changed(file: Path, seen: str, expected: str) -> Problem:

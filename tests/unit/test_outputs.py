@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -185,3 +186,36 @@ def test_junit_holds_whatever_an_engine_says(folder: Path) -> None:
     assert main(["run", "quiet.scenario.yaml", "--engine", spec, "-o", "r.xml", "--jobs", "1"]) == ExitCode.FAILED
     text = ElementTree.parse("r.xml").getroot().findtext("testsuite/testcase/failure")
     assert "<&>" in str(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", ""], "an empty name is no scenario"),
+        (["run", "/"], "too much to look through"),
+        (["run", "x" * 300], "file name too long"),
+        (["run", "quiet.scenario.yaml", "--runs-dir", ""], "an empty name is no path"),
+        (["run", "quiet.scenario.yaml", "-o", "x" * 300 + ".json"], "file name too long"),
+        (["run", "quiet.scenario.yaml", "-o", "socket.json"], "this is a socket"),
+        (["validate", "x" * 300 + ".scenario.yaml"], "file name too long"),
+        (["validate", "fifo.scenario.yaml"], "this is a fifo"),
+        (["plan", "fifo.scenario.yaml"], "this is a fifo"),
+        (["diagnose", ""], "an empty name is no path"),
+        (["grade", "x" * 300], "file name too long"),
+        (["report", ""], "an empty name is no path"),
+        (["schema", "--write", ""], "an empty name is no path"),
+        (["schema", "--write", "/proc/schemas"], "schemas cannot be written here"),
+        (["schema", "--write", "fifo.scenario.yaml"], "schemas cannot be written here"),
+        (["schema", "--write", "quiet.scenario.yaml/x"], "schemas cannot be written here"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_the_users_to_mend(
+    folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("fifo.scenario.yaml")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.json")
+        assert main(words) == ExitCode.INVALID
+    printed = capsys.readouterr()
+    assert said in printed.err.lower()
+    assert "internal error" not in printed.err

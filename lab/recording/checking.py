@@ -1,0 +1,153 @@
+"""Is what lies in a recording what the lab would have written? Checksums tell changes; this tells wrong content.
+
+A recording may come from another lab, from a script, or from somebody who sealed it again over something else. Whoever
+opens one relies on every file having its documented form, so that nothing after it meets a missing key or column.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lab.errors import Problem
+from lab.fileio import read_file, reason
+from lab.recording.schema import TABLES, Column
+
+MAX_ROWS = 100_000_000
+MAX_COLUMNS = 2_000
+MAX_TIME_S = 1e9
+MAX_SHOWN = 200
+_WRITTEN = "a file as the lab writes it"
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; ValueError where it is none, or holds a number that is not finite."""
+    return _parsed(read_file(path))
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+def content_problems(path: Path, names: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the listed files of a recording (names relative to its directory), the first of each file."""
+    from lab.recording.shapes import SHAPES, consequence
+
+    contents: dict[str, Any] = {}
+    for name in sorted({*names, "run.json"} & {*SHAPES}):
+        try:
+            contents[name] = _shaped(path / name, name)
+        except OSError as error:
+            yield Problem("cannot be read", str(path / name), seen=reason(error))
+        except ValueError as error:
+            yield _malformed(path / name, str(error))
+    for name, content in contents.items():
+        wrong = consequence(name, content, contents)
+        if wrong:
+            yield _malformed(path / name, wrong)
+    for name in names:
+        if name.startswith("observed/") and name.endswith(".parquet"):
+            wrong = _table_problem(path / name, TABLES.get(name.removeprefix("observed/").removesuffix(".parquet")))
+            if wrong:
+                yield _malformed(path / name, wrong)
+        elif name.endswith(".json") and name not in SHAPES:
+            try:
+                read_json(path / name)
+            except (ValueError, OSError) as error:
+                yield _malformed(path / name, str(error))
+
+
+def _malformed(file: Path, seen: str) -> Problem:
+    return Problem("malformed recording", str(file), seen=seen[:MAX_SHOWN], expected=_WRITTEN)
+
+
+def _shaped(file: Path, name: str) -> Any:
+    """The content of a file of known shape; ValueError saying what is wrong, and where in it."""
+    from pydantic import ValidationError
+
+    from lab.recording.shapes import SHAPES
+
+    text = read_file(file)
+    lines = [_parsed(line) for line in text.splitlines()] if name.endswith(".jsonl") else [_parsed(text)]
+    for number, content in enumerate(lines, 1):
+        try:
+            SHAPES[name].validate_python(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            at = ".".join(map(str, first["loc"]))
+            where = f"line {number}: " if name.endswith(".jsonl") else ""
+            raise ValueError(f"{where}{at + ': ' if at else ''}{first['msg'].lower()}") from None
+    return lines if name.endswith(".jsonl") else lines[0]
+
+
+def _table_problem(file: Path, columns: tuple[Column, ...] | None) -> str:
+    """What is wrong with a table; a reference table (no `columns`) has numbers in every column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        about = pq.read_metadata(file)
+        if about.num_rows > MAX_ROWS or about.num_columns > MAX_COLUMNS:
+            return f"{about.num_rows} rows, {about.num_columns} columns; at most {MAX_ROWS} and {MAX_COLUMNS} are read"
+        table = pq.read_table(file)
+        names = table.column_names
+        if len(set(names)) < len(names):
+            return "two columns have one name"
+        for name in names:
+            spec = next((c for c in columns or () if fnmatchcase(name, c.name)), None)
+            wrong = _column_problem(table[name], spec) if columns is None or spec else ""
+            if wrong:
+                return f"column {name!r} {wrong}"
+    except (pa.ArrowException, OSError, ValueError, OverflowError, NotImplementedError) as error:
+        return f"not a readable table: {' '.join(str(error).split())}"
+    required = [c.name for c in columns or () if not c.null and "*" not in c.name]
+    missing = [name for name in required if name not in names]
+    return f"column {missing[0]!r} is missing" if missing else ""
+
+
+def _column_problem(values: Any, spec: Column | None) -> str:
+    """What is wrong with a column; without a `spec` it has to hold numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    expected = {"category": "string"}.get(spec.type, spec.type) if spec else "float"
+    fits = {
+        "string": pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "int": pa.types.is_integer(kind),
+        "float": pa.types.is_floating(kind) or (spec is None and pa.types.is_integer(kind)),
+    }
+    if not fits[expected] or (expected != "string" and kind != values.type):
+        # A column without any value has no type worth speaking of.
+        return "" if spec and spec.null and values.null_count == len(values) else f"is {values.type}, not {expected}"
+    if spec and not spec.null and values.null_count:
+        return f"has {values.null_count} empty values"
+    if pa.types.is_string(kind):
+        values.validate(full=True)
+    if not pa.types.is_floating(kind) or not len(values):
+        return ""
+    if pc.any(pc.is_inf(values)).as_py() or (spec and not spec.null and pc.any(pc.is_nan(values)).as_py()):
+        return "holds numbers that are not finite"
+    if spec and spec.name == "time_s":
+        low, high = pc.min_max(values).as_py().values()
+        if low < -MAX_TIME_S or high > MAX_TIME_S:
+            return f"reaches from {low:g} to {high:g} s"
+    return ""

@@ -1,0 +1,211 @@
+"""Recordings whose checksums fit and whose content is wrong: refused with the file and what is wrong, exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lab.cli import main
+from lab.errors import ExitCode, UserError
+from lab.recording.opening import open_run
+from lab.recording.rundir import checksums, sealed
+from lab.runner import run_scenario
+from tests.sim_runs import FAULTS, scenario
+
+COMMANDS = (["diagnose", "--engine", "constant"], ["grade"], ["report"])
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    fault = {**FAULTS["network-partition"], "at": "30s", "for": "15s"}
+    return run_scenario(scenario(folder, name="busy", duration_s=60, rate_per_s=10, faults=[fault]), 5, folder).path
+
+
+@pytest.fixture
+def run(recorded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded, tmp_path / "busy" / "5-abc"))
+
+
+def reseal(run: Path) -> None:
+    """Seals a recording again over what is in it now, as somebody would who wants it to look whole."""
+    meta = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    meta["checksums"] = {name: sum_ for name, sum_ in checksums(run).items() if name != "run.json"}
+    (run / "run.json").write_text(json.dumps(sealed(meta)), encoding="utf-8")
+
+
+def change_json(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        content = json.loads((run / name).read_text(encoding="utf-8"))
+        changed = change(content)
+        (run / name).write_text(json.dumps(content if changed is None else changed), encoding="utf-8")
+
+    return damage
+
+
+def change_table(name: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        path = run / f"observed/{name}.parquet"
+        pq.write_table(change(pq.read_table(path)), path)
+
+    return damage
+
+
+def put(name: str, content: bytes) -> Callable[[Path], None]:
+    return lambda run: (run / name).write_bytes(content) and None
+
+
+def replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(column), column, pa.array(values))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "no metrics": (lambda run: (run / "observed/metrics.parquet").unlink(), "metrics.parquet", "without a checksum"),
+    "truth is a list": (put("truth/faults.json", b"[]"), "faults.json", "malformed"),
+    "truth of another boundary": (
+        change_json("truth/faults.json", lambda c: c["faults"][0].update(boundary="moon")), "faults.json", "'moon'",
+    ),
+    "truth without a culprit": (
+        change_json("truth/faults.json", lambda c: c["faults"][0].pop("culprit") and None), "faults.json", "culprit",
+    ),
+    "truth at a time that is text": (
+        change_json("truth/faults.json", lambda c: c["faults"][0].update(injected_s="1")), "faults.json", "injected_s",
+    ),
+    "truth at no time": (
+        lambda run: put("truth/faults.json", (run / "truth/faults.json").read_bytes().replace(b"30.0", b"NaN"))(run),
+        "faults.json", "NaN is no number",
+    ),
+    "effects are text": (put("truth/effects.json", b'"none"'), "effects.json", "malformed"),
+    "a system without components": (
+        change_json("observed/system.json", lambda c: c.pop("components") and None), "system.json", "components",
+    ),
+    "a system of nothing": (put("observed/system.json", b"null"), "system.json", "malformed"),
+    "a system whose entry is elsewhere": (
+        change_json("observed/system.json", lambda c: c.update(entry="nowhere")), "system.json", "no component",
+    ),
+    "a scrape interval of nothing": (
+        change_json("observed/system.json", lambda c: c.update(scrape_interval_s=0)), "system.json", "scrape_interval",
+    ),
+    "an endless recording": (
+        change_json("observed/system.json", lambda c: c.update(duration_s=1e9, scrape_interval_s=1e-3)),
+        "system.json", "scrape intervals",
+    ),
+    "a number beyond all numbers": (
+        put("observed/system.json", b'{"duration_s": 1e999}'), "system.json", "too large",
+    ),
+    "nested without end": (put("observed/system.json", b"[" * 200_000), "system.json", "nested"),
+    "an alert without a time": (put("observed/alerts.jsonl", b'{"slo": "x"}\n'), "alerts.jsonl", "line 1"),
+    "a change that is none": (put("observed/changes.jsonl", b"\xff\n"), "changes.jsonl", "malformed"),
+    "a journal of lists": (put("events.jsonl", b"[]\n"), "events.jsonl", "line 1"),
+    "a table of garbage": (put("observed/spans.parquet", b"PAR1garbagePAR1"), "spans.parquet", "not a readable table"),
+    "an empty table file": (put("observed/logs.parquet", b""), "logs.parquet", "not a readable table"),
+    "a table without a column": (
+        change_table("metrics", lambda t: t.drop_columns(["value"])), "metrics.parquet", "'value' is missing",
+    ),
+    "a table without a name": (
+        change_table("metrics", lambda t: replaced(t, "metric", [None] * len(t))), "metrics.parquet", "'metric' is",
+    ),
+    "numbers as text": (
+        change_table("metrics", lambda t: replaced(t, "value", ["1"] * len(t))), "metrics.parquet", "'value' is string",
+    ),
+    "times that are not": (
+        change_table("spans", lambda t: replaced(t, "time_s", [float("nan")] * len(t))), "spans.parquet", "not finite",
+    ),
+    "times beyond all times": (
+        change_table("spans", lambda t: replaced(t, "time_s", [1e18] * len(t))), "spans.parquet", "reaches",
+    ),
+    "a table that is smaller than it says": (
+        lambda run: put("observed/spans.parquet", (run / "observed/spans.parquet").read_bytes()[-300:])(run),
+        "spans.parquet", "not a readable table",
+    ),
+    "a model of other inputs": (
+        change_json("observed/reference/registry.json", lambda c: c[0]["weights"].pop() and None),
+        "registry.json", "for each input",
+    ),
+    "a contract that is text": (put("observed/reference/contract.json", b'"x"'), "contract.json", "malformed"),
+    "grading by text": (change_json("run.json", lambda c: c["grading"].update(top_k="3")), "run.json", "top_k"),
+    "no neighbours": (change_json("run.json", lambda c: c.pop("neighbours") and None), "run.json", "neighbours"),
+    "a seed that is none": (change_json("run.json", lambda c: c.update(seed=None)), "run.json", "seed"),
+    "a scenario without a name": (
+        change_json("run.json", lambda c: c["scenario"].pop("name") and None), "run.json", "name",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_resealed_recording_of_wrong_content_is_refused(run: Path, damage: str) -> None:
+    change, file, said = DAMAGES[damage]
+    change(run)
+    reseal(run)
+    with pytest.raises(UserError) as caught:
+        open_run(run)
+    assert f"{file}: " in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["parity", "."]])
+def test_every_command_refuses_it_with_what_is_wrong(
+    run: Path, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    put("truth/faults.json", b"[]")(run)
+    reseal(run)
+    assert main([*command, str(run)]) == ExitCode.INVALID
+    printed = capsys.readouterr()
+    assert "faults.json: malformed recording" in printed.err
+    assert "Traceback" not in printed.err + printed.out
+
+
+def test_resealing_alone_changes_nothing(run: Path) -> None:
+    reseal(run)
+    assert open_run(run).seed == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "events.jsonl", "observed/metrics.parquet", "observed/system.json", "truth/faults.json"]
+)
+@pytest.mark.parametrize("kind", ["a FIFO", "a directory", "a loop of links", "a link to a FIFO"])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    run: Path, name: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = run / name
+    file.unlink()
+    if kind == "a FIFO":
+        os.mkfifo(file)
+    elif kind == "a directory":
+        file.mkdir()
+    elif kind == "a loop of links":
+        file.symlink_to(file.name)
+    else:
+        os.mkfifo(run.parent / "fifo")
+        file.symlink_to(run.parent / "fifo")
+    assert main(["grade", str(run)]) == (ExitCode.NOTHING_SELECTED if name == "run.json" else ExitCode.INVALID)
+    assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["diagnosis", "grades"])
+def test_an_answer_that_is_a_fifo_is_not_waited_for(run: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / folder).mkdir(exist_ok=True)
+    os.mkfifo(run / folder / "constant.json")
+    for command in (["grade"], ["report"], ["grade", "--engine", "constant"]):
+        main([*command, str(run)])
+        assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../outside.json", "observed/../run.json", "a\0b"])
+def test_a_recording_that_lists_files_outside_of_itself_is_refused(
+    run: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meta = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    meta["checksums"][name] = "0" * 64
+    (run / "run.json").write_text(json.dumps(sealed(meta)), encoding="utf-8")
+    assert main(["grade", str(run)]) == ExitCode.INVALID
+    assert "lists a file outside of itself" in capsys.readouterr().err
