@@ -31,7 +31,7 @@ lint: $(VENV)/.installed-test ## check style and types
 evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long)
 	@$(BIN)/lab evaluate recommender
 
-report: $(VENV)/.installed ## write runs/report.html again from the recordings
+report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs
 
 bench: $(VENV)/.installed ## the testbed's CPU per request beside a naive model's

@@ -7,13 +7,14 @@ import shutil
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.assess import Assessment, assess
 from lab.contracts import Outcome
 from lab.errors import ExitCode, LabError, RunAbortedError, worst
+from lab.fileio import reason
 from lab.grading import BLAMING, METRIC_GRADERS, metric_graders
 from lab.recording.rundir import COMPLETE
 from lab.statistics import CaseId, RateSummary, Score, summarise
@@ -46,6 +47,8 @@ class Job:
     engines: tuple[str, ...]
     stack: StackOptions | None = None
     fresh: bool = False
+    report: bool = False
+    """Whether the run keeps a page of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class JobResult:
     code: ExitCode = ExitCode.OK
     trace: str = ""
     reused: bool = False
+    unreported: str = ""
+    """Why the run has no page of its own, where it was to have one: the verdict holds all the same."""
 
 
 @dataclass(frozen=True)
@@ -148,25 +153,52 @@ def run_job(
 
     `keep=False` deletes the recording after grading.
     """
-    scenario = job.loaded.scenario.name
-    path = ""
+    from lab.signals import forget_recorded
+
+    run: RunDirectory | None = None
     try:
         with _recorded(job, root, progress) as (run, reused):
-            path = str(run.path)
-            check_gradable(run)
-            graded = tuple(assess(run, engine, host) for engine in job.engines)
-            return JobResult(scenario, job.seed, path, graded, reused=reused)
+            result = _judged(job, run, host, reused)
+            if keep and job.report:
+                result = replace(result, unreported=_report(run, job.engines))
+            return result
     except Exception as error:
-        code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
-        said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-        if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
-            said = f"internal error: {said}"
-        return JobResult(scenario, job.seed, path, (), said, code, traceback.format_exc())
+        return _failed(job, str(run.path) if run else "", error)
     finally:
-        if path and not keep:
-            shutil.rmtree(path, ignore_errors=True)
+        if run is not None and not keep:
+            shutil.rmtree(run.path, ignore_errors=True)
         # A run is a web of cycles around large arrays, which the collector's counts of objects do not see.
+        forget_recorded()
         gc.collect()
+
+
+def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobResult:
+    try:
+        check_gradable(run)
+        graded = tuple(assess(run, engine, host) for engine in job.engines)
+    except Exception as error:
+        return _failed(job, str(run.path), error)
+    return JobResult(job.loaded.scenario.name, job.seed, str(run.path), graded, reused=reused)
+
+
+def _failed(job: Job, path: str, error: Exception) -> JobResult:
+    code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
+    said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
+        said = f"internal error: {said}"
+    trace = "".join(traceback.format_exception(error))
+    return JobResult(job.loaded.scenario.name, job.seed, path, (), said, code, trace)
+
+
+def _report(run: RunDirectory, engines: Sequence[str]) -> str:
+    """Writes the run's own page while its signals are at hand; why that did not work, or nothing."""
+    from lab.report import write_run_report
+
+    try:
+        write_run_report(run, engines)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else reason(error)
+    return ""
 
 
 def engines_of(cases: Iterable[Assessment]) -> list[str]:

@@ -25,7 +25,7 @@ COMMANDS = {
     "plan": "Say what a scenario would do, and do nothing.",
     "diagnose": "Ask engines what is wrong in recordings.",
     "grade": "Grade the answers kept with recordings.",
-    "report": "Write the HTML report of recordings.",
+    "report": "Write the HTML pages of recordings.",
     "parity": "Compare two recordings of one scenario, as from two testbeds.",
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",

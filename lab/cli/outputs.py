@@ -59,6 +59,10 @@ class Writings:
             return True
         return False
 
+    def failed(self, path: Path, why: str) -> None:
+        """Notes a file that somebody else could not write."""
+        self._add(f"cannot be written: {why}", path, ExitCode.INVALID)
+
     def _add(self, what: str, path: Path, code: ExitCode) -> None:
         self._problems.append((Problem(what, str(path), hint="the result itself is on stdout"), code))
 

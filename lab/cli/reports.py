@@ -13,28 +13,38 @@ if TYPE_CHECKING:
     from lab.report import SummaryRow
 
 
-def report_paths(outputs: Sequence[Path], runs_dir: Path, no_report: bool) -> list[Path]:
-    """Where reports are wanted: the .html outputs, or beside the recordings where none is named."""
-    named = [path for path in outputs if path.suffix == ".html"]
-    return named if named or no_report else [runs_dir / "report.html"]
-
-
 def write_reports(
-    campaign: Campaign, paths: Sequence[Path], selection: Selection, engines: Sequence[str], writings: Writings
-) -> list[Path]:
-    """The HTML report of all recordings made, at each path that can be written; none where nothing was recorded."""
+    campaign: Campaign, outputs: Sequence[Path], runs_dir: Path, selection: Selection, engines: Sequence[str],
+    writings: Writings, *, index: bool,
+) -> list[Path]:  # fmt: skip
+    """The pages of a campaign that could be written, the one to open first.
+
+    Each `.html` output is one page about all recordings made. With `index`, every run has a page of its own beside its
+    recording already, and the index of all runs kept in the directory is written anew. Nothing where nothing was
+    recorded.
+    """
     from lab.recording.opening import open_run
-    from lab.report import write_report
+    from lab.report import RUN_REPORT, write_report
+    from lab.report.index import INDEX, write_index
 
     title = (selection.suite.title or selection.suite.name) if selection.suite else ""
-    summary = summary_rows(campaign)
+    recorded = [Path(result.path) for result in campaign.results if result.path]
 
     def write(path: Path) -> None:
-        recorded = [open_run(Path(result.path), verify=False) for result in campaign.results if result.path]
-        write_report(recorded, path, title=title, summary=summary, engines=engines)
+        runs = [open_run(place, verify=False) for place in recorded]
+        write_report(runs, path, title=title, summary=summary_rows(campaign), engines=engines)
 
-    any_recorded = any(result.path for result in campaign.results)
-    return [path for path in paths if any_recorded and writings.write(path, write)]
+    if not recorded:
+        return []
+    written = [path for path in outputs if path.suffix == ".html" and writings.write(path, write)]
+    if index:
+        for result in campaign.results:
+            if result.unreported:
+                writings.failed(Path(result.path) / RUN_REPORT, result.unreported)
+        own = recorded[0] / RUN_REPORT
+        written += [own] if len(recorded) == 1 and own.is_file() else []
+        written += [runs_dir / INDEX] if writings.write(runs_dir / INDEX, lambda _: write_index(runs_dir)) else []
+    return written
 
 
 def summary_rows(campaign: Campaign) -> list[SummaryRow]:

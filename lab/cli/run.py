@@ -46,7 +46,7 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("--fresh", is_flag=True, help="Make every recording anew, also where the same one is there already.")
-@option("--no-report", is_flag=True, help="Write no HTML report beside the recordings.")
+@option("--no-report", is_flag=True, help="Write no pages beside the recordings.")
 @verbosity_options
 @json_option
 def command(
@@ -63,7 +63,7 @@ def command(
     from lab.cli.junit import write_junit
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.progress import Progress
-    from lab.cli.reports import report_paths, write_reports
+    from lab.cli.reports import write_reports
     from lab.cli.results import campaign_json
     from lab.cli.selection import DEFAULT_ENGINES, checked_engines, parse_seeds, select
     from lab.cli.stack_options import stack_up
@@ -77,7 +77,7 @@ def command(
     chosen_seeds = parse_seeds(seeds, seed)
     selection = select(targets).seen_by(where.observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
-    jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh)
+    jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # The stack is one, and time on it is real: one run at a time.
@@ -89,7 +89,7 @@ def command(
     if not as_json:
         _print_numbers(campaign)
     writings = Writings()
-    reports = write_reports(campaign, report_paths(outputs, runs_dir, no_report), selection, asked, writings)
+    reports = write_reports(campaign, outputs, runs_dir, selection, asked, writings, index=not no_report)
     document = {
         "schema_version": 1,
         "lab_version": __version__,
@@ -117,13 +117,14 @@ def make_jobs(
     stack: StackOptions | None = None,
     *,
     fresh: bool = False,
+    report: bool = False,
 ) -> list[Job]:
     """One job for each scenario and seed, in the order of the files."""
     from lab.campaign import Job
 
     suite_seeds = selection.suite.seeds if selection.suite else ()
     jobs = [
-        Job(loaded, seed, engines, stack, fresh)
+        Job(loaded, seed, engines, stack, fresh, report)
         for loaded in selection.scenarios
         for seed in seeds.of(suite_seeds or (loaded.scenario.seed,))
     ]

@@ -1,21 +1,27 @@
-"""The report: one self-contained HTML file about one or many runs, a pure function of their directories.
+"""The report: self-contained HTML pages about runs, a pure function of their directories.
 
-The same runs give the same bytes. The page needs no network and no script; printing it opens what is folded.
+Every run has a page of its own beside its recording, an index lists all runs under a directory, and one page can show
+a whole campaign. The same runs give the same bytes. Pages need no network and no script; printing opens what is folded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.fileio import write_file
+from lab.fileio import read_file
+from lab.report.page import render, write_page
 
 if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
+    from lab.report.matrix import Entry
 
+RUN_REPORT = "report.html"
 MAX_REPLAYS = 12
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,37 @@ class SummaryRow:
     passed: bool | None = None
 
 
+def write_run_report(run: RunDirectory, engines: Sequence[str] = (), *, again: bool = False) -> Path:
+    """Writes a run's own page beside its recording and returns its path.
+
+    A page that already says the same is left, unless `again`. The first of `engines` leads: its verdict is the run's.
+    """
+    path, digest = run.path / RUN_REPORT, run_digest(run, engines)
+    if not again and _digest_in(path) == digest:
+        return path
+    return write_page(path, render_report([run], engines=engines, digest=digest))
+
+
+def run_digest(run: RunDirectory, engines: Sequence[str] = ()) -> str:
+    """What a run's page follows from: the sealed recording, the answers, the grades and the version of the lab."""
+    from lab import __version__
+
+    kept = sorted(file for folder in ("diagnosis", "grades") for file in (run.path / folder).glob("*.json"))
+    parts = [__version__, str(sorted(run.meta["checksums"].items())), str(list(engines))]
+    parts += [f"{file.parent.name}/{file.name} {sha256(read_file(file)).hexdigest()}" for file in kept]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digest_in(path: Path) -> str:
+    """The digest in the head of a page; empty where there is no such page."""
+    try:
+        head = read_file(path, _HEAD_BYTES)
+    except OSError:
+        return ""
+    _, found, rest = head.partition(b'<meta name="chaos-lab-run" content="')
+    return rest[:64].decode("ascii", "replace") if found else ""
+
+
 def write_report(
     runs: Sequence[RunDirectory],
     path: Path,
@@ -37,13 +74,11 @@ def write_report(
     summary: Sequence[SummaryRow] | None = None,
     engines: Sequence[str] = (),
 ) -> Path:
-    """Writes the report of graded runs, whole or not at all, and returns its path.
+    """Writes one page about graded runs, whole or not at all, and returns its path.
 
     Engines are shown in the order of `engines`, then of the summary, then by name; the first one's verdict is a run's.
     """
-    page = render_report(runs, title=title, summary=summary, engines=engines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return write_file(path, page)
+    return write_page(path, render_report(runs, title=title, summary=summary, engines=engines))
 
 
 def render_report(
@@ -52,41 +87,33 @@ def render_report(
     title: str = "",
     summary: Sequence[SummaryRow] | None = None,
     engines: Sequence[str] = (),
+    digest: str = "",
 ) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from lab.report import matrix, model
-    from lab.report.format import unbroken
-    from lab.report.marks import SIGNS
 
-    listed = matrix.entries(runs)
-    named = matrix.engine_order(listed, [*engines, *(row.engine for row in summary or ())])
+    found = matrix.entries(runs)
+    named = matrix.engine_order(found, [*engines, *(row.engine for row in summary or ())])
+    listed = matrix.worst_first(found, named)
     shown = matrix.detailed(listed, named[0] if named else None)
-    environment = Environment(
-        loader=PackageLoader("lab.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["unbroken"] = unbroken
     replays = [model.replay_command(entry) for entry in listed]
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
         title=title or _title(listed),
         summary=list(summary or ()),
         counts=matrix.counts(listed, named),
         matrix=matrix.build(listed, named, shown),
+        engines=named,
         # One run at a time: a recording's tables are large, what the page keeps of them is not.
         runs=(model.view(entry, named) for entry in shown),
         total=len(listed),
         detailed=len(shown),
         scenarios=len({entry.run.scenario for entry in listed}),
-        signs=SIGNS,
         replays=replays[:MAX_REPLAYS],
         more_replays=max(0, len(replays) - MAX_REPLAYS),
+        digest=digest,
     )
 
 
-def _title(listed: Sequence[object]) -> str:
-    return "Chaos lab report" if len(listed) != 1 else "One run of the chaos lab"
+def _title(listed: Sequence[Entry]) -> str:
+    return "Chaos lab report" if len(listed) != 1 else f"{listed[0].run.scenario}, seed {listed[0].run.seed}"

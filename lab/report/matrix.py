@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,9 +51,11 @@ class Cell:
 class Line:
     """A row of the matrix; `href` is None for a run without a section of its own."""
 
+    anchor: str
     scenario: str
     seed: int
     href: str | None
+    outcomes: str
     verdicts: tuple[tuple[Cell, tuple[Cell, ...]], ...]
 
 
@@ -90,6 +93,21 @@ def engine_order(listed: Sequence[Entry], first: Sequence[str]) -> list[str]:
     return [*dict.fromkeys(e for e in first if e in found), *sorted(found - set(first))]
 
 
+def worst_first(listed: Sequence[Entry], engines: Sequence[str]) -> list[Entry]:
+    """Failures, then what is inconclusive, then what was not graded, then the rest; by the first engine that judged."""
+    rank = {SIGNS[Outcome.FAIL]: 0, SIGNS[Outcome.INCONCLUSIVE]: 1, NOT_ASKED: 2}
+
+    def key(entry: Entry) -> int:
+        return rank.get(entry.sign(next((e for e in engines if e in entry.grades), None)), 3)
+
+    return sorted(listed, key=lambda entry: (key(entry), entry.run.scenario, entry.run.seed, entry.run.path.name))
+
+
+def outcomes_json(entry: Entry) -> str:
+    """Verdicts by engine, for the filter."""
+    return json.dumps({engine: str(verdict(grades)) for engine, grades in sorted(entry.grades.items())})
+
+
 def counts(listed: Sequence[Entry], engines: Sequence[str]) -> list[Count]:
     """How each engine fared."""
     told = []
@@ -121,9 +139,11 @@ def build(listed: Sequence[Entry], engines: Sequence[str], shown: Sequence[Entry
     groups = tuple((engine, _columns(listed, engine)) for engine in engines)
     lines = tuple(
         Line(
+            entry.anchor,
             entry.run.scenario,
             entry.run.seed,
             f"#{entry.anchor}" if entry.anchor in linked else None,
+            outcomes_json(entry),
             tuple(
                 (_verdict(entry, engine), tuple(_cell(entry, column) for column in columns))
                 for engine, columns in groups

@@ -11,15 +11,15 @@ import numpy as np
 from markupsafe import Markup
 
 from lab.contracts import TrueDecoy, Truth
-from lab.recording.observed import Observed, load_observed
+from lab.recording.observed import Observed
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, described, leading, statement, truth_facts
 from lab.report.charts import Line, panel
 from lab.report.format import quantity, seconds
 from lab.report.marks import Sign
-from lab.report.matrix import Entry
+from lab.report.matrix import Entry, outcomes_json
 from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.waterfall import Waterfall, pick
-from lab.signals import Series, SignalTable, compute_signals
+from lab.signals import Series, SignalTable, load_recorded
 from lab.windows import Window, levels
 
 MAX_PANELS = 8
@@ -58,6 +58,8 @@ class RunView:
     anchor: str
     title: str
     scenario: str
+    seed: int
+    outcomes: str
     facts: tuple[str, ...]
     replay: str
     judged: str
@@ -79,8 +81,8 @@ class RunView:
 def view(entry: Entry, engines: Sequence[str]) -> RunView:
     """Collects a run for the page; the first engine leads."""
     run = entry.run
-    observed, truth = load_observed(run.observed), run.truth()
-    signals = compute_signals(observed)
+    observed, signals = load_recorded(run.observed)
+    truth = run.truth()
     windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
     asked = [engine for engine in engines if engine in entry.grades]
     lines = list(_lines(entry, asked, truth, signals, observed))
@@ -89,6 +91,8 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         anchor=entry.anchor,
         title=str(run.meta["scenario"]["title"]) or run.scenario,
         scenario=run.scenario,
+        seed=run.seed,
+        outcomes=outcomes_json(entry),
         facts=_facts(entry, observed, truth),
         replay=replay_command(entry),
         judged=engines[0] if engines else "",

@@ -69,6 +69,37 @@ def compute_signals(observed: Observed) -> SignalTable:
 
 def load_signals(directory: Path) -> SignalTable:
     """Signals of an `observed/` directory; UserError where it is not one."""
+    return load_recorded(directory)[1]
+
+
+def load_recorded(directory: Path) -> tuple[Observed, SignalTable]:
+    """An `observed/` directory with its signals; UserError where it is not one.
+
+    The last one is remembered while its files stay as they are: graders and the report ask for it one after the other.
+    """
     from lab.recording.observed import load_observed
 
-    return compute_signals(load_observed(directory))
+    state = _state(directory)
+    found = _remembered.get(state)
+    if found is None:
+        forget_recorded()  # first: two recordings at once take twice the memory
+        observed = load_observed(directory)
+        found = observed, compute_signals(observed)
+        for series in found[1]:
+            series.values.flags.writeable = series.times_s.flags.writeable = False
+        _remembered[state] = found
+    return found
+
+
+def forget_recorded() -> None:
+    """Gives the memory of the last recording back."""
+    _remembered.clear()
+
+
+_remembered: dict[tuple[object, ...], tuple[Observed, SignalTable]] = {}
+
+
+def _state(directory: Path) -> tuple[object, ...]:
+    """What changes when a recording does: its place, and each file's size and time of change."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return (directory.resolve(), *((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files))

@@ -65,11 +65,13 @@ def test_the_good_recordings_are_reported_and_every_problem_is_told(
     (runs[0] / "grades" / "other.json").write_text("{}", encoding="utf-8")
     broken.append(runs[0] / "grades" / "other.json")
     assert main(["report", "runs"]) == ExitCode.INVALID
-    assert not Path("runs/report.html").exists()
+    assert not Path("runs/index.html").exists()
     assert all(f"{file}: " in capsys.readouterr().err for file in broken[2:])
     broken[2].unlink()
     assert main(["report", "runs"]) == ExitCode.INVALID
-    assert "quiet" in Path("runs/report.html").read_text(encoding="utf-8")
+    assert "quiet" in (runs[0] / "report.html").read_text(encoding="utf-8")
+    index = Path("runs/index.html").read_text(encoding="utf-8")
+    assert f'href="{runs[0].relative_to("runs")}/report.html"' in index
 
 
 def test_the_good_recordings_are_diagnosed(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,7 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
         (["plan", "nonesuch"], "unknown scenario"),
         (["faults", "network-partitoin"], "did you mean 'network-partition'?"),
         (["grade", "nowhere"], "no such directory"),
-        (["report", ".", "."], "-o report.html"),
+        (["report", ".", "--title", "both"], "-o report.html"),
     ],
 )
 def test_2_and_a_helpful_message_for_wrong_usage(
@@ -208,13 +208,13 @@ def test_text_comes_in_order_verdicts_numbers_report_replay(folder: Path, capsys
             "✗ FAIL  quiet  seed 4",
             "culprit_top1",
             "0 of 2  ✗ 2",
-            "Report  runs/report.html",
+            "Report  runs/index.html",
             "Replay  lab run cut.scenario.yaml --seed 3 --engine constant",
         )
     ]
     assert places == sorted(places)
     assert "\x1b" not in text
-    assert Path("runs/report.html").is_file()
+    assert Path("runs/index.html").is_file()
 
 
 def test_json_is_one_document_on_stdout_and_the_same_in_a_file(
@@ -273,7 +273,7 @@ def test_recordings_are_diagnosed_graded_and_reported_later(folder: Path, capsys
     assert lab("grade", "runs/cut", "--engine", HEALTHY) == ExitCode.FAILED
     assert "culprit-top-k" in capsys.readouterr().out
     assert lab("report", "runs") == ExitCode.OK
-    assert capsys.readouterr().out.strip() == "runs/report.html"
+    assert capsys.readouterr().out.strip() == "runs/index.html"
 
 
 @pytest.mark.slow

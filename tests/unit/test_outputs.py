@@ -104,7 +104,7 @@ def test_a_reader_that_had_enough_costs_neither_files_nor_the_exit_code(folder: 
     ended = lab(folder, words)
     assert (ended.returncode, ended.stdout, ended.stderr) == (ExitCode.FAILED, "✗ FAIL  quiet  seed 3  constant\n", "")
     assert json.loads((folder / "results.json").read_text())["exit_code"] == ExitCode.FAILED
-    assert (folder / "runs" / "report.html").is_file()
+    assert (folder / "runs" / "index.html").is_file()
     assert lab(folder, "lab schema scenario | head -1; exit ${PIPESTATUS[0]}").returncode == ExitCode.OK
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,6 +23,7 @@ from lab.report.svg import ticks, time_ticks
 from lab.report.waterfall import pick
 from lab.runner import run_scenario
 from lab.scenario import load_scenario
+from tests.report_pages import Reader
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 MAX_BYTES_A_RUN = 200_000
@@ -78,25 +78,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunDirectory]:
 def page(runs: list[RunDirectory]) -> str:
     summary = [SummaryRow("careful", "culprit_top1", "1.000 [0.206, 1.000]", "culprit_top1 >= 0.85", True)]
     return render_report(runs, title="A <suite>", summary=summary, engines=["careful"])
-
-
-class Reader(HTMLParser):
-    """Keeps every tag with its attributes, the visible text, and the order of the headings."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def values(self, attribute: str) -> list[str]:
-        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
 
 
 def test_every_grade_has_a_cell(runs: list[RunDirectory], page: str) -> None:
