@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.assess import Assessment, assess
-from lab.contracts import Outcome
+from lab.contracts import Diagnosis, Outcome, Verdict
 from lab.errors import ExitCode, LabError, RunAbortedError, worst
 from lab.fileio import reason
 from lab.grading import BLAMING, METRIC_GRADERS, metric_graders
@@ -234,7 +234,7 @@ def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
         return [Score(case.scenario, case.seed, float(case.unanswered)) for case in cases]
     if metric == DEGRADED_MISSED_RATIO:
         degraded = [case for case in cases if case.truth.degraded is not None]
-        return [Score(c.scenario, c.seed, float(not c.blames and c.outcome is Outcome.FAIL)) for c in degraded]
+        return [Score(c.scenario, c.seed, float(_says_healthy(c))) for c in degraded]
     grader, complement = METRIC_GRADERS.get(metric) or metric_graders()[metric]
     found = []
     for case in cases:
@@ -244,6 +244,10 @@ def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
             value = 0.0 if metric in BLAMING and value is not None and not case.blames else value
             found.append(Score(case.scenario, case.seed, value))
     return found
+
+
+def _says_healthy(case: Assessment) -> bool:
+    return isinstance(case.answer, Diagnosis) and case.answer.verdict is Verdict.HEALTHY
 
 
 def tally(cases: Iterable[Assessment]) -> dict[str, dict[str, dict[Outcome, int]]]:

@@ -19,7 +19,7 @@ from lab.scenario.load import SUFFIX
 from lab.signals import compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
-from lab.truth import true_decoys, true_fault
+from lab.truth import true_decoys, true_degradation, true_fault
 from lab.witness import effects, testify
 
 Progress = Callable[[str, float], None]
@@ -87,7 +87,8 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
     content = {**meta(loaded, seed, status, "sim"), "key": recording_key(loaded, seed, "sim")}
     path = run_path(loaded, seed, root)
-    truth = Truth(tuple(faults), true_decoys(scenario))
+    degraded = None if testbed.stopped_because else true_degradation(loaded, observed, signals)
+    truth = Truth(tuple(faults), true_decoys(scenario), degraded)
     return write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
 
 

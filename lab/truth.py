@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from lab.contracts import TrueDecoy, TrueFault
+import numpy as np
+
+from lab.contracts import TrueDecoy, TrueDegradation, TrueFault
+from lab.errors import RunAbortedError
 from lab.faults import fault_type
-from lab.scenario import FaultUse
+from lab.recording.observed import Observed
+from lab.scenario import FaultUse, LoadedScenario
 from lab.scenario.model import Scenario
+from lab.signals import SignalTable
 from lab.witness import Witnessed
 
 
@@ -29,6 +34,38 @@ def true_fault(use: FaultUse, window: tuple[float, float], said: Sequence[Witnes
 def true_decoys(scenario: Scenario) -> tuple[TrueDecoy, ...]:
     """The scenario's benign events."""
     return tuple(TrueDecoy(d.id, d.type, d.target, d.at_s) for d in scenario.decoys)
+
+
+SATURATED_RATIO = 0.9
+"""Busy share of its workers, over one scrape interval, that a saturated component reaches."""
+
+
+def true_degradation(
+    loaded: LoadedScenario, observed: Observed, signals: SignalTable | None = None
+) -> TrueDegradation | None:
+    """What the load of a control declared `degraded` really broke; None where nothing is declared.
+
+    RunAbortedError where the declaration is not true: no SLO broke, or the component was not busy. The latter is
+    checked where `signals` are given: on `sim` a worker is busy while it has a request, elsewhere while it computes.
+    """
+    declared = loaded.scenario.degraded
+    if declared is None:
+        return None
+    name, element = loaded.scenario.name, declared.element
+    slos = tuple(dict.fromkeys(str(alert["slo"]) for alert in observed.alerts if alert["state"] == "firing"))
+    if not slos:
+        raise RunAbortedError(
+            f"{name}: declared degraded, but its load broke no SLO, so there is nothing to be unsure of. "
+            "Raise the load, or remove `degraded`."
+        )
+    busy = None if signals is None else signals.get("cpu_utilization_ratio", element)
+    peak = None if busy is None else float(np.nanmax(busy.values))
+    if peak is not None and peak < SATURATED_RATIO:
+        raise RunAbortedError(
+            f"{name}: declared degraded at {element!r}, whose workers were busy {peak:.0%} at most, expected at least "
+            f"{SATURATED_RATIO:.0%}. Name the component that is saturated, or raise the load."
+        )
+    return TrueDegradation(element, loaded.system.users, slos)
 
 
 def _rounded(data: dict[str, Any]) -> dict[str, Any]:

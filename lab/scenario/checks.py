@@ -54,6 +54,7 @@ class CrossChecks(Reading):
         self._check_load(length_s)
         self._check_scrapes(length_s)
         self._check_slis()
+        self._check_degraded()
 
     def _use(self, path: KeyPath, length_s: float | None) -> _Use:
         at_s, for_s = (self._quantity((*path, key), duration_s) for key in ("at", "for"))
@@ -213,11 +214,35 @@ class CrossChecks(Reading):
                     what = f"system {self.system.name!r} has no click_through_ratio: it has no world"
                     self._report((*path, i, "sli"), what, expected="error_ratio or latency_p95_s")
 
+    def _check_degraded(self) -> None:
+        """Only a control can be degraded by its load, and only what serves requests can be saturated by them."""
+        if self.document.get(("degraded",)) is None:
+            return
+        if self.document.get(("faults",)):
+            what, expected = "a scenario with faults is declared degraded", "a control: no faults"
+            hint = "`degraded` says that the load alone breaks an SLO; with a fault nobody could tell the two apart"
+            self._report(("degraded",), what, expected=expected, hint=hint, at_key=True)
+        name = self._text(("degraded", "element"))
+        if name is None or self.system is None:
+            return
+        elements = self.system.elements()
+        serving = [n for n, kind in elements.items() if _serves(kind)]
+        if name not in elements:
+            what = f"system {self.system.name!r} has no component {name!r}"
+            self._report(("degraded", "element"), what, hint=nearest(name, serving))
+        elif name not in serving:
+            what, seen = f"{name!r} cannot be saturated by requests", f"kind {elements[name]}"
+            expected = f"a component that serves them: {', '.join(serving)}"
+            self._report(("degraded", "element"), what, seen=seen, expected=expected)
+
+
+def _serves(element_kind: str) -> bool:
+    return element_kind not in ("users", "job", "link")
+
 
 def _fits(kind: FaultType, element_kind: str) -> bool:
     """Whether a fault takes elements of this kind; `component` stands for all that serve requests."""
-    serves = element_kind not in ("users", "job", "link")
-    return element_kind in kind.target_kinds or ("component" in kind.target_kinds and serves)
+    return element_kind in kind.target_kinds or ("component" in kind.target_kinds and _serves(element_kind))
 
 
 def _overlap(one: _Use, other: _Use) -> bool:

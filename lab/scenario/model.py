@@ -80,6 +80,12 @@ class DecoyUse(Strict):
     parameters: Mapping[str, Any] = Field(default={}, alias="with")
 
 
+class Degraded(Strict):
+    """What a control's own load saturates: the component that has too little capacity for it."""
+
+    element: str
+
+
 class GradingModel(Strict):
     """How strictly to grade: rank depth, and tolerance around the true onset."""
 
@@ -108,7 +114,7 @@ class Safety(Strict):
 
 
 class Scenario(Strict):
-    """One scenario file. No faults: the scenario is a control."""
+    """One scenario file. No faults: the scenario is a control, `degraded` where its load alone breaks an SLO."""
 
     schema_version: SchemaVersion
     name: KebabName
@@ -119,6 +125,7 @@ class Scenario(Strict):
     load: Load
     faults: tuple[FaultUse, ...] = Field(default=(), max_length=MAX_USES)
     decoys: tuple[DecoyUse, ...] = Field(default=(), max_length=MAX_USES)
+    degraded: Degraded | None = None
     steady_state: tuple[SliBound, ...] = ()
     grading: GradingModel = Field(default_factory=GradingModel)
     training: Training = Field(default_factory=Training)

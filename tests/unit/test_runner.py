@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.contracts import TrueDegradation, Truth
 from lab.errors import RunAbortedError
+from lab.recording.observed import alerts_fired
 from lab.runner import run_scenario
 from tests.sim_runs import scenario
 
@@ -46,3 +48,39 @@ def test_a_run_whose_steady_state_does_not_hold_is_aborted(tmp_path: Path) -> No
     )  # fmt: skip
     with pytest.raises(RunAbortedError, match=r"steady state does not hold: latency_p95_s was 0\.0"):
         run_scenario(loaded, 1, tmp_path / "runs")
+
+
+SHIPPED = (files("lab.systems") / "recommender.system.yaml").read_text(encoding="utf-8")
+STRAINED = SHIPPED.replace("service_time: {mean: 6ms, cv: 0.3}", "service_time: {mean: 160ms, cv: 0.3}")
+IMPATIENT = SHIPPED.replace("above: 150ms, for: 30s", "above: 1ms, for: 30s")
+
+
+@pytest.mark.parametrize(
+    ("system", "element", "says"),
+    [
+        (SHIPPED, "model", "declared degraded, but its load broke no SLO"),
+        (IMPATIENT, "model", r"degraded at 'model', whose workers were busy \d+% at most, expected at least 90%"),
+        (STRAINED, "rules", r"degraded at 'rules', whose workers were busy \d+% at most, expected at least 90%"),
+    ],
+    ids=["no SLO broke", "nothing is saturated", "another component is"],
+)
+def test_a_control_declared_degraded_that_is_not_is_invalid(
+    system: str, element: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own.system.yaml").write_text(system, encoding="utf-8")
+    loaded = scenario(
+        tmp_path, system=str(tmp_path / "own.system.yaml"), duration_s=90, rate_per_s=30, degraded={"element": element}
+    )
+    with pytest.raises(RunAbortedError, match=says):
+        run_scenario(loaded, 1, tmp_path / "runs")
+
+
+def test_the_truth_of_a_degraded_control_says_what_is_saturated_and_what_broke(tmp_path: Path) -> None:
+    (tmp_path / "own.system.yaml").write_text(STRAINED, encoding="utf-8")
+    loaded = scenario(
+        tmp_path, system=str(tmp_path / "own.system.yaml"), duration_s=90, rate_per_s=30, degraded={"element": "model"}
+    )
+    run = run_scenario(loaded, 1, tmp_path / "runs")
+    assert run.truth().degraded == TrueDegradation("model", "shoppers", ("latency", "click-through"))
+    assert Truth.from_json(run.truth().to_json()) == run.truth()
+    assert alerts_fired(run.observed) == ("latency", "click-through")

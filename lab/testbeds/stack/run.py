@@ -26,7 +26,7 @@ from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import StopWatch
 from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
-from lab.truth import true_decoys, true_fault
+from lab.truth import true_decoys, true_degradation, true_fault
 from lab.witness import testify_alone
 
 COLLECTOR_PORT = 4318
@@ -107,7 +107,8 @@ class _Run:
             self._drive(held)
         observed = self._collect(run, sampler)
         check_steady_state(loaded, observed)
-        truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario))
+        degraded = None if self._stopped else true_degradation(loaded, observed)
+        truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         status = self._status()
         path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
         content = meta(loaded, self._seed, status, "stack") | {
