@@ -26,6 +26,7 @@ COMMANDS = {
     "diagnose": "Ask engines what is wrong in recordings.",
     "grade": "Grade the answers kept with recordings.",
     "report": "Write the HTML pages of recordings.",
+    "compare": "Compare results with earlier ones: newly broken, fixed, still failing.",
     "parity": "Compare two recordings of one scenario, as from two testbeds.",
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
