@@ -96,13 +96,14 @@ class Campaign:
     @property
     def exit_code(self) -> ExitCode:
         """By the thresholds where there are any, else by the cases; trouble in running outranks both."""
-        codes = [result.code for result in self.results]
-        if self.thresholds:
-            held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
-            codes += [held[result.holds] for result in self.thresholds]
-        else:
-            codes += [_CASE_CODES[case.outcome] for case in self.cases]
-        return worst(codes)
+        of_cases = [] if self.thresholds else [_CASE_CODES[case.outcome] for case in self.cases]
+        return worst([*self.codes_besides_cases, *of_cases])
+
+    @property
+    def codes_besides_cases(self) -> list[ExitCode]:
+        """Those of trouble in running, and of the thresholds."""
+        held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
+        return [result.code for result in self.results] + [held[result.holds] for result in self.thresholds]
 
 
 _CASE_CODES = {

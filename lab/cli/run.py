@@ -10,6 +10,7 @@ import click
 
 from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option, option, runs_option
+from lab.cli.gate import Gate, comparison_json, gate_options, print_comparison
 from lab.cli.stack_options import TestbedChoice, testbed_options
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import NothingSelectedError, worst
@@ -27,11 +28,13 @@ Examples:
   lab run recommender/deploy-stale-cache --seed 11 -v
   lab run scenarios/recommender --seeds 3 --engine rules --engine chance
   lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.xml
+  lab run recommender --baseline main.json --fail-on regression
 
 \b
 Each verdict is printed when it is known; the tables at the end are in the order of the files.
 A recording that would come out the same is reused, and the engines are asked anew; --fresh makes it anew.
-A suite ends with the exit code of its thresholds, or of its cases if it has none.
+A suite ends with the exit code of its thresholds, or of its cases if it has none. With --fail-on regression known
+failures are no reason to fail: 1 where a case is newly broken or a new one fails, 4 where one that passed is lost.
 """
 
 
@@ -47,12 +50,13 @@ A suite ends with the exit code of its thresholds, or of its cases if it has non
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("--fresh", is_flag=True, help="Make every recording anew, also where the same one is there already.")
 @option("--no-report", is_flag=True, help="Write no pages beside the recordings.")
+@gate_options
 @verbosity_options
 @json_option
 def command(
     *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], where: TestbedChoice,
-    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, verbosity: Verbosity,
-    as_json: bool,
+    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, gate: Gate,
+    verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
@@ -78,6 +82,7 @@ def command(
     selection = select(targets).seen_by(where.observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
     jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
+    before = gate.read(jobs)
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # The stack is one, and time on it is real: one run at a time.
@@ -97,9 +102,14 @@ def command(
         **campaign_json(campaign),
         "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
     }
+    comparison = gate.compare(before, document)
+    code = gate.exit_code(campaign, comparison)
+    document |= {"exit_code": int(code)} | ({"comparison": comparison_json(comparison)} if comparison else {})
     if as_json:
         write_json(document)
     else:
+        if comparison:
+            print_comparison(comparison)
         _print_paths(campaign, selection, where.words(), reports)
     for path in outputs:
         if path.suffix == ".json":
@@ -107,7 +117,7 @@ def command(
         if path.suffix == ".xml":
             writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
-    return worst([campaign.exit_code, *writings.conclude()])
+    return worst([code, *writings.conclude()])
 
 
 def make_jobs(
