@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lab.assess import Assessment, assess
 from lab.contracts import Diagnosis, Outcome, Verdict
-from lab.errors import ExitCode, LabError, RunAbortedError, worst
+from lab.errors import ExitCode, InconclusiveRunError, LabError, RunAbortedError, worst
 from lab.fileio import reason
 from lab.grading import BLAMING, METRIC_GRADERS, metric_graders
 from lab.recording.rundir import COMPLETE
@@ -68,6 +68,11 @@ class JobResult:
     reused: bool = False
     unreported: str = ""
     """Why the run has no page of its own, where it was to have one: the verdict holds all the same."""
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether there is nothing to grade through nobody's fault, and a further run may give something."""
+        return self.code is ExitCode.INCONCLUSIVE
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,12 @@ def conclude(
 
 
 def check_gradable(run: RunDirectory) -> None:
-    """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident."""
+    """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident.
+
+    InconclusiveRunError for one that the machine disturbed: it proves nothing, for or against anybody.
+    """
+    if run.inconclusive_because:
+        raise InconclusiveRunError(f"{run.path}: inconclusive: {run.inconclusive_because}. Run it again.")
     if run.status != COMPLETE:
         raise RunAbortedError(f"{run.path}: the run did not complete ({run.status}); it is not graded")
 

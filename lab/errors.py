@@ -97,6 +97,12 @@ class RunAbortedError(LabError):
     """A run was stopped by its own safety conditions or could not complete; exit code 3."""
 
 
+class InconclusiveRunError(LabError):
+    """A run proves nothing, through nobody's fault: the machine stalled while it was made; exit code 4."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class NotRevertedError(LabError):
     """A lever could not be put back; carries instructions for doing it by hand; exit code 6."""
 

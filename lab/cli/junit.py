@@ -48,7 +48,8 @@ def _add_case(suite: Xml.Element, case: Assessment) -> None:
 
 
 def _add_problem(suite: Xml.Element, result: JobResult) -> None:
-    _tell(_test(suite, result.scenario, f"seed {result.seed}"), "error", ["not graded"], [result.problem])
+    element, said = ("skipped", "inconclusive") if result.is_inconclusive else ("error", "not graded")
+    _tell(_test(suite, result.scenario, f"seed {result.seed}"), element, [said], [result.problem])
 
 
 def _add_threshold(suite: Xml.Element, limit: ThresholdResult) -> None:

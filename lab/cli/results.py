@@ -124,7 +124,15 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     return {
         "cases": [case_json(case) | {"reused": result.reused} for result in results for case in result.assessments],
         "not_graded": [
-            {"scenario": r.scenario, "seed": r.seed, "reason": r.problem, "path": r.path} for r in results if r.problem
+            {
+                "scenario": r.scenario,
+                "seed": r.seed,
+                "outcome": "inconclusive" if r.is_inconclusive else "error",
+                "reason": r.problem,
+                "path": r.path,
+            }
+            for r in results
+            if r.problem
         ],
         "metrics": {e: {m: summary_json(s) for m, s in by_metric.items()} for e, by_metric in campaign.metrics.items()},
         "scenarios": {

@@ -90,7 +90,9 @@ def print_result(console: Console, result: JobResult, verbosity: Verbosity) -> N
         if not brief:
             console.print(_case_text(case), soft_wrap=True)
     if result.problem:
-        console.print(_heading(result, ("! not graded", "bold magenta")), soft_wrap=True)
+        unknown = MARKS[Outcome.INCONCLUSIVE], STYLES[Outcome.INCONCLUSIVE]
+        mark = unknown if result.is_inconclusive else ("! not graded", "bold magenta")
+        console.print(_heading(result, mark), soft_wrap=True)
         console.print(columns([("why", result.problem)]), soft_wrap=True)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
+
+if TYPE_CHECKING:
+    from lab.signals import Series
 
 ALARM_Z = 12.0
 """Below this standardised change nothing is called an anomaly: the scan's maximum on quiet recordings is lower."""
@@ -28,7 +31,7 @@ def diagnose(observed: Path) -> Diagnosis:
     recording = load_observed(observed)
     loudest: dict[str, Shift] = {}
     for series in compute_signals(recording):
-        element = _element(series.subject, recording.system, recording.reference)
+        element = _element(series, recording.system, recording.reference)
         shift = scan(series, 1e-3)
         if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):
             loudest[element] = shift
@@ -42,11 +45,16 @@ def diagnose(observed: Path) -> Diagnosis:
     )
 
 
-def _element(subject: str, system: Any, reference: Any) -> str:
+def _element(series: Series, system: Any, reference: Any) -> str:
+    """The element that a signal is about: a column's is the table's component; the host under all of them is none."""
+    from lab.signals.catalogue import CATALOGUE
+
+    subject, owner = series.subject, series.subject.partition(".")[0]
     if subject in system["links"] or subject in system["components"]:
         return subject
-    owner = subject.partition(".")[0]
-    return owner if owner in system["components"] else str(reference.get("contract.json", {}).get("component", ""))
+    if CATALOGUE[series.signal].subject == "column":
+        return str(reference.get("contract.json", {}).get("component", ""))
+    return owner if owner in system["components"] else ""
 
 
 def _finding(element: str, shift: Any, confidence: float, system: Any) -> Finding:

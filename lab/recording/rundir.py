@@ -21,6 +21,8 @@ Kept = TypeVar("Kept")
 RUN_FILE = "run.json"
 COMPLETE = "complete"
 """The status of a run that may be graded."""
+INCONCLUSIVE = "inconclusive: "
+"""How the status of a run begins that proves nothing, through nobody's fault; the reason follows."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class RunDirectory:
     def status(self) -> str:
         """`complete`, or why the run is not to be graded."""
         return str(self.meta["status"])
+
+    @property
+    def inconclusive_because(self) -> str:
+        """Why the run proves nothing, if that is nobody's fault; else nothing."""
+        return self.status.removeprefix(INCONCLUSIVE) if self.status.startswith(INCONCLUSIVE) else ""
 
     @property
     def grading(self) -> GradingOptions:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 SCHEMA_VERSION = 1
+HOST = "host"
+"""`service.name` of the machine under all components. It is no component, and no component may be called so."""
 
 Observability = Literal["poor", "usual", "rich"]
 LEVELS: Mapping[Observability, str] = {
@@ -54,7 +56,7 @@ SPANS = (
 )
 METRICS = (
     Column("time_s", "float", "end of the interval the value is for"),
-    Column("service.name", "category", "component that reports it"),
+    Column("service.name", "category", "component that reports it; `host` for the machine under all of them"),
     Column("metric", "category", "name, see the metric list"),
     Column("peer.service", "category", "component called, for client metrics", null=True),
     Column("attribute", "category", "what the value is split by, such as the fallback's name", null=True),
@@ -135,6 +137,13 @@ METRIC_LIST = (
     Metric("cache.expired.count", "1", "entries that came to the end of their time to live"),
     Metric("cache.entries", "1", "entries held"),
     Metric("model.version", "1", "version that is served", level="usual"),
+    Metric(
+        "system.pressure.stalled.ratio",
+        "ratio",
+        "share of the interval in which `some` task, or in `full` all of them, waited for a resource of the host named "
+        "by `attribute`, such as `cpu.some` (pressure stall information)",
+    ),
+    Metric("system.cpu.steal.ratio", "ratio", "share of the host's CPU time that its hypervisor gave to others"),
     Metric("recommendation.impression.count", "1", "items shown, at the time of showing"),
     Metric("recommendation.click.count", "1", "clicks, at the time of clicking"),
 )

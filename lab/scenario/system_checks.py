@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from lab.errors import nearest
+from lab.recording.schema import HOST
 from lab.scenario.reading import Reading
 from lab.scenario.world_checks import StepRead, WorldChecks
 from lab.topology import MAX_COMPONENTS, MIN_PERIOD_S, ComponentKind
@@ -58,7 +59,10 @@ class SystemChecks(Reading):
         return StepRead(path, str(path[1]), name, call, operation, call if call in self.kinds else None)
 
     def _check_names(self) -> None:
-        """Each step once in its component; `unless` and `after` name earlier steps."""
+        """No component is called `host`; each step once in its component; `unless` and `after` name earlier steps."""
+        if HOST in self.kinds:
+            hint = "telemetry calls the machine under all components so"
+            self._report(("components", HOST), f"no component may be called {HOST!r}", at_key=True, hint=hint)
         earlier: dict[str, dict[str, StepRead]] = {name: {} for name in self.kinds}
         for step in self.steps:
             known = earlier[step.caller]

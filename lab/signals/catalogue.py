@@ -9,7 +9,7 @@ from lab.recording.schema import Observability
 
 
 class SignalSpec(NamedTuple):
-    """One signal. `subject`: link, component, column, job or `component.fallback`.
+    """One signal. `subject`: link, component, column, job, `component.fallback`, or the host under all components.
 
     `level` is the least level of observability at which a recording has what it is computed from.
     """
@@ -51,6 +51,14 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "cpu_throttled_ratio": SignalSpec("ratio", "component", "share of busy time spent waiting for CPU quota"),
     "busy_time_mean_s": SignalSpec(
         "s", "component", "worker time per request: busy share times workers over request rate"
+    ),
+    "pressure_stall_ratio": SignalSpec(
+        "ratio",
+        "`host.` and a resource",
+        "share of the time in which some task waited for the host's `cpu`, `memory` or `io`, where its kernel tells",
+    ),
+    "cpu_steal_ratio": SignalSpec(
+        "ratio", "host", "share of the host's CPU time that its hypervisor gave to others, where that is told"
     ),
     "request_rate_per_s": SignalSpec("1/s", "component", "requests handled per second"),
     "fallback_ratio": SignalSpec(

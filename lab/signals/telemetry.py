@@ -105,6 +105,11 @@ def series(observed: Observed, grid: Grid) -> Iterator[Series]:
             yield grid.series("cache_expiry_rate_per_s", component, rate)
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
+        elif metric == "system.pressure.stalled.ratio" and attribute.endswith(".some"):
+            subject = f"{component}.{attribute.removesuffix('.some')}"
+            yield grid.series("pressure_stall_ratio", subject, metrics.get(component, metric, attribute=attribute))
+        elif metric == "system.cpu.steal.ratio":
+            yield grid.series("cpu_steal_ratio", component, metrics.get(component, metric))
     yield from _contract_violations(observed, metrics, grid)
     yield from _own_errors(observed, grid)
     yield from _answered(observed, metrics, grid)

@@ -8,6 +8,7 @@ from pathlib import Path
 import redis.asyncio as redis
 import uvloop
 
+from services.collector.host import HostSampler
 from services.collector.service import Collector, Sources
 from services.collector.statements import StatementLog
 from services.collector.store import Store
@@ -32,6 +33,7 @@ async def serve() -> None:
         model_url=variable("MODEL_STATUS_URL", "http://model:8501/v1/models/model"),
         targets=targets(variable("SCRAPE_TARGETS", "")),
         statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
+        host=HostSampler(),
     )
     store = Store(Path(variable("DATA_DIRECTORY", "/data")))
     collector = Collector(

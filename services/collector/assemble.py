@@ -26,7 +26,7 @@ from services.common.run import NS, Run
 Sample = tuple[float, str, str, float]
 """(scenario time, component, metric, value over the interval that ended then)"""
 _CPU_TOTAL = "process_cpu_seconds_total"
-_RECORDED = ("cache.", "server.", "model.", "process.cpu.")
+_RECORDED = ("cache.", "server.", "model.", "process.cpu.", "system.")
 
 
 def assemble(
@@ -110,21 +110,21 @@ def _metric_columns(
 def _sampled(records: list[dict[str, Any]], samples: list[Sample], run: Run, system: System) -> pd.DataFrame:
     """Samples as rows of the metrics table, at the ends of the intervals they are for."""
     measured = {(component, metric) for _, component, metric, _ in samples}
-    rows = [(r["time_s"], r["component"], r["metric"], r["value"]) for r in records]
-    rows += [row for row in _utilization(records) if row[1:3] not in measured]
-    rows += samples
+    rows = [(r["time_s"], r["component"], r["metric"], r["value"], r["attribute"]) for r in records]
+    rows += [(*row, "") for row in _utilization(records) if row[1:3] not in measured]
+    rows += [(*sample, "") for sample in samples]
     interval_s, kept = system.scrape_interval_s, {}
-    for time_s, component, metric, value in rows:
+    for time_s, component, metric, value, attribute in rows:
         n = round(time_s / interval_s)
         if 0 < n <= run.duration_s / interval_s and metric.startswith(_RECORDED):
-            kept[n, component, metric] = value
+            kept[n, component, metric, attribute] = value
     return pd.DataFrame(
         {
             "time_s": [n * interval_s for n, *_ in kept],
             "service.name": [component for _, component, _ in kept],
-            "metric": [metric for *_, metric in kept],
+            "metric": [metric for _, _, metric, _ in kept],
             "peer.service": None,
-            "attribute": None,
+            "attribute": [attribute or None for *_, attribute in kept],
             "value": list(kept.values()),
         }
     )

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from services.collector import otlp, samples
 from services.collector.forward import Forwarder
+from services.collector.host import HostSampler
 from services.collector.recent import Recent
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
@@ -37,6 +38,7 @@ class Sources:
     model_url: str
     targets: dict[str, str]
     statements: StatementLog
+    host: HostSampler
 
 
 class Collector:
@@ -114,6 +116,7 @@ class Collector:
             return web.json_response({"error": str(error)}, status=400)
         self._store.clear()
         list(self._sources.statements.read_new())
+        self._sources.host.sample()
         self._run, self._version = run, None
         return web.json_response({"status": "ok"})
 
@@ -155,18 +158,20 @@ class Collector:
                 n = max(n + 1, math.floor(run.now_s / self._interval_s))
 
     async def _take_samples(self, session: aiohttp.ClientSession, time_s: float) -> None:
-        taken = time.time()
+        taken, host = time.time(), self._sources.host.sample()
         cache, scraped = await asyncio.gather(
             samples.sample_cache(self._sources.cache_name, self._sources.cache),
             samples.scrape(session, self._sources.targets),
         )
         if self._version is not None:
             scraped.append((self._sources.model_name, "model.version", float(self._version)))
+        when = {"time_s": time_s, "unix_s": taken}
+        found = [(*sample, "") for sample in (*cache, *scraped)] + host
         self._store.add(
             "metrics",
             (
-                {"time_s": time_s, "unix_s": taken, "component": component, "metric": metric, "value": value}
-                for component, metric, value in (*cache, *scraped)
+                when | {"component": component, "metric": metric, "value": value, "attribute": attribute}
+                for component, metric, value, attribute in found
             ),
         )
 

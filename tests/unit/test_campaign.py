@@ -13,6 +13,7 @@ from lab.campaign import Job, JobResult, conclude, metrics, run_job, tally, verd
 from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, TrueFault
 from lab.errors import ExitCode, RunAbortedError
 from lab.grading import grade, registered_graders
+from lab.recording.rundir import RunDirectory
 from lab.suite import METRICS, parse_threshold
 from tests.grading_cases import CRASH, HEALTHY, case, fault, finding, says
 
@@ -169,7 +170,7 @@ def test_a_job_that_goes_wrong_says_why_and_stops_no_other(
 def test_a_run_that_stopped_itself_is_not_graded_and_is_deleted_only_if_asked(
     keep: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = SimpleNamespace(path=tmp_path / "cut" / "7-abc", status="stopped: error_ratio above 50%")
+    run = RunDirectory(tmp_path / "cut" / "7-abc", {"status": "stopped: error_ratio above 50%"})
     run.path.mkdir(parents=True)
     monkeypatch.setattr(runner, "run_scenario", lambda *_: run)
     monkeypatch.setattr(campaign, "assess", lambda *_: pytest.fail("graded"))

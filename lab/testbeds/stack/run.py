@@ -12,7 +12,7 @@ from typing import Any
 from lab.contracts import TrueFault, Truth
 from lab.faults import fault_type
 from lab.recording.observed import Observed
-from lab.recording.rundir import COMPLETE, RunDirectory, write_run
+from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
 from lab.runner import check_steady_state, meta, run_directory_name
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.timeline import moments
@@ -26,6 +26,7 @@ from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import StopWatch
 from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.ticker import Stalls, Ticker
 from lab.truth import true_decoys, true_degradation, true_fault
 from lab.witness import testify_alone
 
@@ -103,17 +104,23 @@ class _Run:
         session.pretrain(deploys)
         run = self._start()
         sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
-        with sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
+        ticker = Ticker()
+        with ticker, sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
             self._drive(held)
+        ran_s = time.time() - session.start_unix_s
         observed = self._collect(run, sampler)
-        check_steady_state(loaded, observed)
-        degraded = None if self._stopped else true_degradation(loaded, observed)
+        stalls = ticker.stalls.since(session.start_unix_s) if ticker.stalls is not None else None
+        status = self._status(stalls, ran_s)
+        degraded = None
+        if not status.startswith(INCONCLUSIVE):  # of a machine that stalled nothing else is to be expected
+            check_steady_state(loaded, observed)
+            degraded = None if self._stopped else true_degradation(loaded, observed)
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
-        status = self._status()
         path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
         content = meta(loaded, self._seed, status, "stack") | {
             "time_scale": self._options.time_scale,
             "late_sends_count": self._late_sends_count,
+            "stalls": stalls.to_json() if stalls is not None else None,
         }
         return write_run(path, observed, truth, {}, session.testbed.entries, content)
 
@@ -211,17 +218,28 @@ class _Run:
             window = self._windows.get(use.id, (use.at_s, use.at_s))
             yield true_fault(use, window, testify_alone(witnesses[use.id], signals, *window))
 
-    def _status(self) -> str:
+    def _status(self, stalls: Stalls | None, ran_s: float) -> str:
+        """`complete`, or why the run is not graded; a machine that stalled may have brought the rest about."""
+        why = self._disturbed(stalls, ran_s)
+        if why:
+            return INCONCLUSIVE + why
         if self._stopped:
             return f"stopped: {self._stopped}"
-        planned = self._loaded.scenario.load.requests / self._options.time_scale
-        if self._late_sends_count > LATE_SHARE_MAX * planned:
-            return f"load was late: {self._late_sends_count} of about {planned:.0f} requests"
         if self._restarted:
             return f"target restarted: {', '.join(sorted(self._restarted))}"
         if self._session.testbed.lapsed:
             return f"fault ended by itself: {'; '.join(sorted(set(self._session.testbed.lapsed)))}"
         return COMPLETE
+
+    def _disturbed(self, stalls: Stalls | None, ran_s: float) -> str:
+        """What the machine did to the run, so that it proves nothing."""
+        if stalls is None:
+            return "the process that watches for stalls of the machine was ended"
+        stalled = stalls.too_much(ran_s, self._loaded.system.scrape_interval_s / self._options.time_scale)
+        planned = self._loaded.scenario.load.requests / self._options.time_scale
+        if not stalled and self._late_sends_count > LATE_SHARE_MAX * planned:
+            return f"the load was late for {self._late_sends_count} of about {planned:.0f} requests"
+        return stalled
 
 
 def _count_late(logs: Path) -> int:
