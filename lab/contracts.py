@@ -60,15 +60,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class NotJudged:
+    """A kind of cause that an engine could not judge on an element, for want of signals. Optional, and not graded."""
+
+    kind: str
+    culprit: str
+    missing_signals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What an engine says of one recording: a verdict and findings, most confident first."""
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        findings = [asdict(finding) for finding in self.findings]
-        return {"schema_version": SCHEMA_VERSION, "verdict": str(self.verdict), "findings": findings}
+        said: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "verdict": str(self.verdict),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+        return said | ({"not_judged": [asdict(one) for one in self.not_judged]} if self.not_judged else {})
 
     @classmethod
     def from_json(cls, data: Any) -> Diagnosis:
@@ -85,7 +99,8 @@ class Diagnosis:
         findings = tuple(_finding(item, f"findings[{i}]") for i, item in enumerate(items))
         if verdict == Verdict.FAULT and not findings:
             raise DiagnosisError("verdict is 'fault' but findings is empty")
-        return cls(Verdict(verdict), tuple(sorted(findings, key=lambda f: -f.confidence)))
+        ranked = tuple(sorted(findings, key=lambda f: -f.confidence))
+        return cls(Verdict(verdict), ranked, _not_judged(answer.get("not_judged", [])))
 
 
 def _mapping(data: Any, where: str) -> Mapping[str, Any]:
@@ -129,6 +144,20 @@ def _finding(data: Any, where: str) -> Finding:
         cited.append(Evidence(_text(fact, "signal", at), _text(fact, "subject", at), *levels))
     culprit, kind = _text(item, "culprit", where), _text(item, "kind", where)
     return Finding(culprit, boundary, kind, onset, _number(item, "confidence", where, 0, 1), tuple(cited), tuple(why))
+
+
+def _not_judged(items: Any) -> tuple[NotJudged, ...]:
+    if not isinstance(items, list):
+        raise DiagnosisError(f"not_judged is a {type(items).__name__}, expected a list")
+    read = []
+    for i, entry in enumerate(items):
+        at = f"not_judged[{i}]"
+        item = _mapping(entry, at)
+        signals = item.get("missing_signals")
+        if not isinstance(signals, list) or not all(isinstance(signal, str) for signal in signals):
+            raise DiagnosisError(f"{at}.missing_signals is {signals!r}, expected a list of strings")
+        read.append(NotJudged(_text(item, "kind", at), _text(item, "culprit", at), tuple(signals)))
+    return tuple(read)
 
 
 @dataclass(frozen=True, slots=True)

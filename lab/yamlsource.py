@@ -81,7 +81,7 @@ class Document:
 
 def read_yaml(path: Path) -> Document:
     """Reads a file whose top level is a mapping; UserError with the place of what is wrong otherwise."""
-    return parse_yaml(_read_text(path), str(path))
+    return parse_yaml(read_text(path), str(path))
 
 
 def parse_yaml(text: str, file: str) -> Document:
@@ -101,7 +101,7 @@ def parse_yaml(text: str, file: str) -> Document:
     return Document(file, text, data, builder.keys, builder.values, tuple(builder.problems))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         content = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError:

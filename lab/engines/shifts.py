@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,26 @@ from lab.signals import Series
 Array = npt.NDArray[Any]
 
 MIN_INSIDE = 4
-MIN_BEFORE = 6
+MIN_BEFORE = 2
+MIN_OUTSIDE = 6
 LAGS = (1, 3, 6, 12)
 POINTS_MAX = 720
+ASIDE_MAX = 3
 WALK_BACK_SIGMAS = 2.5
 ABRUPT_WITHIN_S = 30.0
 ABRUPT_SHARE = 0.7
+CARRIED_SHARE = 0.5
+COVERED_SHARE = 0.25
 _MAD_TO_SD = 0.6745
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A segment in which a signal stood apart. `z` is signed; `onset_s` and `end_s` bound the segment."""
+    """A segment in which a signal stood apart. `z` is signed; `onset_s` and `end_s` bound the segment.
+
+    `carried` is the share of the change that is left without the segment's most extreme interval (1: nothing hangs on
+    it), `covered` how often the signal is known inside, relative to outside (1: as often).
+    """
 
     signal: str
     subject: str
@@ -38,10 +47,25 @@ class Shift:
     z: float
     onset_s: float
     end_s: float
+    carried: float = 1.0
+    covered: float = 1.0
 
     @property
     def change(self) -> float:
         return self.observed - self.baseline
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the change speaks for the segment: not for one odd interval, nor for the few that are known."""
+        return self.carried >= CARRIED_SHARE and self.covered >= COVERED_SHARE
+
+
+def _carried(inside: Array, baseline: float, change: float) -> float:
+    """The share of a change that is left without the most extreme interval; 0 where there is only one."""
+    if len(inside) < 2 or not change:
+        return 0.0
+    rest = (inside.sum() - inside.max(initial=-np.inf)) if change > 0 else (inside.sum() - inside.min(initial=np.inf))
+    return float((rest / (len(inside) - 1) - baseline) / change)
 
 
 def _averaged(values: Array, width: int) -> Array:
@@ -84,39 +108,58 @@ def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) ->
     return float(max([*estimates, floor, 1e-12]))
 
 
+@lru_cache(maxsize=8)
+def _segments(n: int) -> tuple[Array, Array, Array, Array]:
+    """Every segment of `n` intervals that can be compared: start, end, intervals inside, and 1/standard error."""
+    starts, ends = np.triu_indices(n + 1, MIN_INSIDE)
+    usable = (starts >= MIN_BEFORE) & (n - (ends - starts) >= MIN_OUTSIDE)
+    starts, ends = starts[usable], ends[usable]
+    inside = ends - starts
+    return starts, ends, inside, 1 / np.sqrt(1 / inside + 1 / (n - inside))
+
+
+def scan_towards(series: Series, direction: int, floor: float = 0.0) -> Shift | None:
+    """The segment that rises (1) or falls (-1) most: what stands out more the other way is set aside first.
+
+    Looking for the largest rise at once would find all that is usual above a large fall.
+    """
+    windows: list[tuple[float, float]] = []
+    for _ in range(ASIDE_MAX):
+        found = scan(outside(series, windows), floor)
+        if found is None or found.z * direction > 0:
+            return found
+        windows.append((found.onset_s, found.end_s))
+    return None
+
+
 def scan(series: Series, floor: float = 0.0) -> Shift | None:
     """The segment that stands out most; None where there is too little to compare.
 
     `floor` is the smallest standard deviation to assume, for signals that are usually constant.
     """
     known = np.flatnonzero(~np.isnan(series.values))
-    values, times_s = series.values[known], series.times_s[known]
     # Pairs of edges grow with the square: a long recording is scanned in averages of neighbouring intervals.
-    width = -(-len(values) // POINTS_MAX)
-    times_s = times_s[width - 1 :: width]
-    values = _averaged(values, width)
+    width = max(1, -(-len(known) // POINTS_MAX))
+    times_s = series.times_s[known][width - 1 :: width]
+    values = _averaged(series.values[known], width)
     n = len(values)
-    if n < MIN_BEFORE + MIN_INSIDE:
+    if n < MIN_OUTSIDE + MIN_INSIDE:
         return None
+    starts, ends, inside, weight = _segments(n)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    starts, ends = np.triu_indices(n + 1, MIN_INSIDE)
-    usable = (starts >= MIN_BEFORE) & (n - (ends - starts) >= MIN_BEFORE)
-    starts, ends = starts[usable], ends[usable]
-    inside = ends - starts
-    outside = n - inside
     total = sums[ends] - sums[starts]
-    difference = total / inside - (sums[-1] - total) / outside
-    scaled = difference / np.sqrt(1 / inside + 1 / outside)
+    scaled = (total / inside - (sums[-1] - total) / (n - inside)) * weight
     best = int(np.argmax(np.abs(scaled)))
     start, end = int(starts[best]), int(ends[best])
     step_s = float(np.median(np.diff(series.times_s))) * width
-    baseline, level = float((sums[-1] - total[best]) / outside[best]), float(total[best] / inside[best])
+    baseline, level = float((sums[-1] - total[best]) / (n - (end - start))), float(total[best] / (end - start))
     residual = values - baseline
     residual[start:end] -= level - baseline
     z = float(scaled[best] / noise_sd(residual, floor))
+    carried = _carried(values[start:end], baseline, level - baseline)
     start = _walk_back(values, start, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
-    return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s)
+    return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried)
 
 
 def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:
@@ -132,13 +175,14 @@ def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:
 def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -> Shift | None:
     """How the signal's level within a window differs from the rest; None where either is unknown."""
     known = ~np.isnan(series.values)
-    inside = known & (series.times_s > onset_s) & (series.times_s <= end_s)
-    outside = known & ~((series.times_s > onset_s) & (series.times_s <= end_s))
+    within = (series.times_s > onset_s) & (series.times_s <= end_s)
+    inside, outside = known & within, known & ~within
     if not inside.any() or not outside.any():
         return None
     baseline, observed = float(series.values[outside].mean()), float(series.values[inside].mean())
     residual = series.values - np.where(inside, observed, baseline)
     error = noise_sd(residual, floor) * np.sqrt(1 / inside.sum() + 1 / outside.sum())
-    return Shift(
-        series.signal, series.subject, baseline, observed, float((observed - baseline) / error), onset_s, end_s
-    )
+    z = float((observed - baseline) / error)
+    carried = _carried(series.values[inside], baseline, observed - baseline)
+    covered = float(inside.sum() / within.sum() / (outside.sum() / (~within).sum()))
+    return Shift(series.signal, series.subject, baseline, observed, z, onset_s, end_s, carried, covered)

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
@@ -32,11 +33,18 @@ class Observed:
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """A table as a data frame; empty with the documented columns where the system has no such table."""
+        """A table as a data frame with every documented column: empty where the system has no such table.
+
+        Columns that were not recorded are null throughout.
+        """
         if name not in self._frames:
             table = self.tables.get(name)
-            empty = pd.DataFrame({c.name: [] for c in TABLES.get(name, ()) if "*" not in c.name})
-            self._frames[name] = empty if table is None else table.to_pandas()
+            frame = pd.DataFrame() if table is None else table.to_pandas()
+            for column in TABLES.get(name, ()):
+                if "*" not in column.name and column.name not in frame:
+                    dtype = float if column.type in ("float", "int") else object
+                    frame[column.name] = pd.Series(np.nan, frame.index, dtype)
+            self._frames[name] = frame
         return self._frames[name]
 
     def reference_frame(self, name: str) -> pd.DataFrame | None:

@@ -79,7 +79,7 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "feature_drift_psi": SignalSpec(
         "1",
         "column",
-        "population stability index of served values (15 s) against the training sample, by its deciles",
+        "population stability index of served values (15 s; at low load up to 60 s) against the training sample",
         level="usual",
     ),
     "feature_drift_ks": SignalSpec(

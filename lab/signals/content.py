@@ -17,6 +17,7 @@ Array = npt.NDArray[Any]
 
 BUCKETS = 10
 DRIFT_WINDOW_S = 15.0
+DRIFT_WINDOW_MAX_S = 60.0
 RESCORE_WINDOW_S = 30.0
 MIN_DRIFT_ROWS = 100
 RANGE_MARGIN = 0.1
@@ -74,7 +75,7 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
     features, sample = observed.frame("features"), observed.reference_frame("training_sample")
     served = features["row_age_s"].notna().to_numpy()
     bins = grid.bins(features["time_s"].to_numpy()[served])
-    width = max(1, round(DRIFT_WINDOW_S / grid.interval_s))
+    width = _drift_width(bins, grid)
     for name in (c for c in features.columns if c.startswith("feature.")):
         column = name.removeprefix("feature.")
         values = features[name].to_numpy()[served]
@@ -103,6 +104,14 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
         yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(outside), grid.sums(bins)))
         yield grid.series("feature_drift_psi", column, np.where(enough, psi, np.nan))
         yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
+
+
+def _drift_width(bins: Array, grid: Grid) -> int:
+    """Intervals of a drift window: 15 s, at low load as many as usually hold enough rows, 60 s at most."""
+    usual = float(np.median(grid.sums(bins))) if grid.count else 0.0
+    needed = MIN_DRIFT_ROWS / usual if usual else 1.0
+    longest = max(1, round(DRIFT_WINDOW_MAX_S / grid.interval_s))
+    return int(min(longest, max(1, round(DRIFT_WINDOW_S / grid.interval_s), np.ceil(1.2 * needed))))
 
 
 def _shares(counts: Array) -> Array:

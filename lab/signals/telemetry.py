@@ -197,6 +197,9 @@ def _answered(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Ser
         return
     client = (spans["span.kind"] == "client").to_numpy() & spans["status"].isin(["ok", "miss"]).to_numpy()
     caller, peer = pd.Categorical(spans["service.name"]), pd.Categorical(spans["peer.service"])
+    client &= (caller.codes >= 0) & (peer.codes >= 0)
+    if not client.any():
+        return
     duration_s = spans["duration_s"].to_numpy()[client]
     bins = grid.bins(np.maximum(spans["time_s"].to_numpy()[client] + duration_s, 0))
     callers, peers = caller.codes[client].astype(np.int64), peer.codes[client].astype(np.int64)
@@ -226,7 +229,9 @@ def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:
     server = spans.loc[kind == "server", ["time_s", "parent_span_id", "service.name", "peer.service"]]
     sent = spans.loc[kind == "client"].set_index("span_id")["time_s"]
     at = sent.index.get_indexer(server["parent_span_id"])
-    matched = at >= 0
+    matched = (at >= 0) & server["peer.service"].notna().to_numpy()
+    if not matched.any():
+        return
     started_s = sent.to_numpy()[at[matched]]
     table = pd.DataFrame(
         {

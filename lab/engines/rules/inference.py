@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Any
 
-from lab.contracts import Diagnosis, Evidence, Finding, Verdict
+from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
+from lab.engines.rules.trace import Names, Seen, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
-from lab.engines.shifts import Shift, contrast, is_abrupt, outside, scan
+from lab.engines.shifts import Shift, contrast, is_abrupt, outside, scan_towards
 from lab.recording.observed import Observed
-from lab.signals import SignalTable, compute_signals
+from lab.signals import Series, SignalTable, compute_signals
 from lab.signals.catalogue import CATALOGUE
-
-Names = Mapping[str, str]
+from lab.windows import Levels, levels
 
 Windows = tuple[tuple[float, float], ...]
 
@@ -24,38 +26,39 @@ LASTING_S = 60.0
 
 
 class Inference:
-    """One recording against one tree."""
+    """One recording against one tree. A `thorough` one tries every condition, as explanations want it."""
 
-    def __init__(self, observed: Observed, tree: Tree) -> None:
+    def __init__(self, observed: Observed, tree: Tree, *, thorough: bool = False) -> None:
         self.observed = observed
         self.tree = tree
+        self.thorough = thorough
         self.signals: SignalTable = compute_signals(observed)
-        self._scans: dict[tuple[str, str, Windows], Shift | None] = {}
+        self._scans: dict[tuple[str, str, int, Windows], Shift | None] = {}
+        self._subjects_of: dict[str, list[str]] = {}
 
-    def findings(self) -> list[Finding]:
-        """Every cause that holds, the most confident first; one finding per culprit, kind and time."""
-        found: list[tuple[Finding, Shift]] = []
+    def trials(self) -> Iterator[Trial]:
+        """Every cause on every element: once for each time it holds, or once to say what failed."""
         for cause in self.tree.causes:
             for names in self._bindings(cause):
-                found += self._times(cause, names)
-        found.sort(key=lambda f: (-f[0].confidence, f[0].culprit, f[0].kind, f[1].onset_s))
-        kept: list[tuple[Finding, Shift]] = []
-        for finding, window in found:
-            same = [w for f, w in kept if (f.culprit, f.kind) == (finding.culprit, finding.kind)]
-            if all(_apart(window, other) for other in same):
-                kept.append((finding, window))
-        return [finding for finding, _ in kept]
+                yield from self._times(cause, names)
 
-    def _times(self, cause: Cause, names: Names) -> Iterator[tuple[Finding, Shift]]:
-        """A cause may hold more than once: it is looked for again in what lies outside of the windows found."""
+    def _times(self, cause: Cause, names: Names) -> Iterator[Trial]:
+        """A cause may hold more than once: it is looked for again in what lies outside of the windows tried."""
         known: Windows = ()
+        failed: Trial | None = None
+        found = False
         for _ in range(REPEATS_MAX):
-            window = self._first(cause.when[0], names, known)
-            finding = None if window is None else self._try(cause, names, window, known)
-            if window is None or finding is None:
-                return
-            yield finding, window
-            known += ((window.onset_s - APART_S, window.end_s + APART_S),)
+            trial = self._try(cause, names, known)
+            if trial.finding is not None:
+                found = True
+                yield trial
+            elif failed is None:
+                failed = trial
+            if trial.window is None or trial.when[0].state is not State.HELD:
+                break
+            known += ((trial.window.onset_s - APART_S, trial.window.end_s + APART_S),)
+        if failed is not None and not found:
+            yield failed
 
     def _bindings(self, cause: Cause) -> Iterator[Names]:
         system = self.observed.system
@@ -77,52 +80,65 @@ class Inference:
                 if component["kind"] in kinds:
                     yield {**common, "component": name}
 
-    def _try(self, cause: Cause, names: Names, first: Shift, known: Windows) -> Finding | None:
-        evidence = [first]
-        for condition in cause.when[1:]:
-            held = self._holds(condition, names, first, known)
-            if held is None:
-                return None
-            evidence += held
-        if any(self._holds(condition, names, first, known) is not None for condition in cause.unless):
-            return None
+    def _try(self, cause: Cause, names: Names, known: Windows) -> Trial:
+        """The cause in its strongest window outside of the known ones."""
+        first = self._test(cause.when[0], names, None, known)
+        window = _strongest(first)
+        when, unless = [first], []
+        going = first.state is State.HELD
+        if window is not None:
+            for condition in cause.when[1:]:
+                if going or self.thorough:
+                    when.append(self._test(condition, names, window, known))
+                    going &= when[-1].state is State.HELD
+            for condition in cause.unless:
+                if going or self.thorough:
+                    unless.append(self._test(condition, names, window, known))
+                    lacking = unless[-1].state is State.UNKNOWN and condition.needed
+                    going &= unless[-1].state is not State.HELD and not lacking
+        trial = Trial(cause, names, window, tuple(when), tuple(unless))
+        return replace(trial, finding=self._finding(trial, window, known)) if going and window else trial
+
+    def _finding(self, trial: Trial, window: Shift, known: Windows) -> Finding:
+        cause = trial.cause
+        evidence = [window, *(shift for test in trial.when[1:] for shift in test.moved)]
         return Finding(
-            culprit=cause.culprit.format(**names),
+            culprit=trial.culprit,
             boundary=str(cause.boundary),
             kind=cause.kind,
-            onset_s=max(0.0, round(first.onset_s, 3)),
-            confidence=round(cause.confidence * _strength(first), 3),
+            onset_s=max(0.0, round(window.onset_s, 3)),
+            confidence=round(cause.confidence * _strength(window), 3),
             evidence=tuple(self._evidence(shift) for shift in evidence),
-            why=tuple(self._why(cause, names, first, known)),
+            why=tuple(self._why(cause, trial.names, window, known)),
         )
 
-    def _first(self, condition: Condition, names: Names, known: Windows = ()) -> Shift | None:
-        """The scanned shift of a cause's leading condition (the strongest, where it offers several)."""
+    def _test(self, condition: Condition, names: Names, window: Shift | None, known: Windows) -> Test:
+        """Tries a condition: without a window the recording is scanned for one."""
         if condition.any:
-            options = [shift for c in condition.any if (shift := self._first(c, names, known)) is not None]
-            return max(options, key=lambda s: abs(s.z), default=None)
-        shifts = [
-            self._scan(condition.signal, subject, known)
-            for subject in self._subjects(condition.signal, condition.of, names)
-        ]
-        held = [shift for shift in shifts if shift is not None and self._moved(condition, shift)]
-        return max(held, key=lambda s: abs(s.z), default=None)
-
-    def _holds(self, condition: Condition, names: Names, window: Shift, known: Windows) -> list[Shift] | None:
-        """Shifts that testify for a condition (none for a steady signal), or None where it does not hold."""
-        if condition.any:
-            for option in condition.any:
-                held = self._holds(option, names, window, known)
-                if held is not None:
-                    return held
-            return None
-        subjects = self._subjects(condition.signal, condition.of, names)
-        look = self._scan if condition.anywhere else self._contrast_with(window, known)
-        shifts = [shift for subject in subjects if (shift := look(condition.signal, subject))]
-        moved = [shift for shift in shifts if self._moved(condition, shift)]
-        if condition.steady:
-            return None if moved else []
-        return moved or None
+            options = tuple(self._test(option, names, window, known) for option in condition.any)
+            states = {option.state for option in options}
+            # Each option is enough, so one that was judged decides what those that could not be judged leave open.
+            state = next(s for s in (State.HELD, State.FAILED, State.UNKNOWN) if s in states)
+            missing = tuple(signal for option in options for signal in option.missing)
+            return Test(condition, "", state, missing=missing, options=options)
+        pattern, but = condition.of.format(**names), condition.but.format(**names)
+        known_subjects = self._subjects(condition.signal, pattern)
+        subjects = [s for s in known_subjects if not (but and fnmatchcase(s, but))]
+        if not known_subjects:
+            return Test(condition, pattern, State.UNKNOWN, missing=(condition.signal,))
+        seen = []
+        for subject in subjects:
+            scanned = window is None or condition.anywhere
+            shift = (
+                self._scan(condition.signal, subject, -1 if condition.falls else 1, known)
+                if scanned or window is None
+                else self._contrast(condition.signal, subject, window, known)
+            )
+            if shift is not None:
+                seen.append(Seen(shift, self._moved(condition, shift)))
+        moved = sum(one.moved for one in seen)
+        held = moved == 0 if condition.steady else moved > 0 and moved >= condition.share * len(seen)
+        return Test(condition, pattern, State.HELD if held else State.FAILED, tuple(seen))
 
     def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> Iterator[str]:
         """From the symptom to the cause, each sentence because of the next."""
@@ -130,7 +146,7 @@ class Inference:
             if because.moved is None:
                 yield because.says.format(**names)
                 continue
-            for subject in self._subjects(because.moved, because.of, names):
+            for subject in self._subjects(because.moved, because.of.format(**names)):
                 shift = self._contrast(because.moved, subject, window, known)
                 if shift is None or abs(shift.z) < because.z:
                     continue
@@ -138,47 +154,65 @@ class Inference:
                     yield self._say(because, names, shift)
 
     def _say(self, because: Because, names: Names, shift: Shift) -> str:
-        levels = {
-            "baseline": _humanise(shift.signal, shift.baseline),
-            "observed": _humanise(shift.signal, shift.observed),
-        }
+        told = self._told(shift)
+        pair = {"baseline": _humanise(shift.signal, told.before), "observed": _humanise(shift.signal, told.during)}
         direction = "rose" if shift.change > 0 else "fell"
         detail = shift.subject.rpartition(".")[2].replace("_", " ")
-        return because.says.format(**names, **levels, subject=shift.subject, detail=detail, direction=direction)
+        return because.says.format(**names, **pair, subject=shift.subject, detail=detail, direction=direction)
 
-    def _subjects(self, signal: str, pattern: str, names: Names) -> list[str]:
-        """Subjects of a signal that a pattern stands for."""
-        wanted = pattern.format(**names)
-        if "*" not in wanted:
-            return [wanted]
-        return [subject for subject in self.signals.subjects(signal) if fnmatchcase(subject, wanted)]
+    def _subjects(self, signal: str, pattern: str) -> list[str]:
+        """Recorded subjects of a signal that a pattern stands for."""
+        if "*" not in pattern:
+            return [pattern] if self.signals.get(signal, pattern) is not None else []
+        if signal not in self._subjects_of:
+            self._subjects_of[signal] = self.signals.subjects(signal)
+        return [subject for subject in self._subjects_of[signal] if fnmatchcase(subject, pattern)]
 
-    def _scan(self, signal: str, subject: str, known: Windows = ()) -> Shift | None:
-        key = (signal, subject, known)
+    def _series(self, signal: str, subject: str, known: Windows) -> tuple[Series, float]:
+        series = self.signals.get(signal, subject)
+        assert series is not None
+        return outside(series, known), self.tree.noise.get(signal, 0.0)
+
+    def _scan(self, signal: str, subject: str, direction: int, known: Windows) -> Shift | None:
+        key = (signal, subject, direction, known)
         if key not in self._scans:
-            series = self.signals.get(signal, subject)
-            noise = self.tree.noise.get(signal, 0.0)
-            self._scans[key] = None if series is None else scan(outside(series, known), noise)
+            series, noise = self._series(signal, subject, known)
+            self._scans[key] = scan_towards(series, direction, noise)
         return self._scans[key]
 
     def _contrast(self, signal: str, subject: str, window: Shift, known: Windows) -> Shift | None:
-        series = self.signals.get(signal, subject)
-        noise = self.tree.noise.get(signal, 0.0)
-        return None if series is None else contrast(outside(series, known), window.onset_s, window.end_s, noise)
-
-    def _contrast_with(self, window: Shift, known: Windows) -> Callable[[str, str], Shift | None]:
-        return lambda signal, subject: self._contrast(signal, subject, window, known)
+        series, noise = self._series(signal, subject, known)
+        return contrast(series, window.onset_s, window.end_s, noise)
 
     def _moved(self, condition: Condition, shift: Shift) -> bool:
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
+        if not isfinite(z) or not shift.is_sound:
+            return False
         if change < condition.by or change < condition.times * abs(shift.baseline) or z < condition.z:
             return False
         series = self.signals.get(shift.signal, shift.subject)
         return not condition.abrupt or (series is not None and is_abrupt(series, shift))
 
-    @staticmethod
-    def _evidence(shift: Shift) -> Evidence:
-        return Evidence(shift.signal, shift.subject, round(shift.baseline, 6), round(shift.observed, 6))
+    def _told(self, shift: Shift) -> Levels:
+        """The pair of numbers to tell of a shift: those of before and during, as everything in the lab tells them.
+
+        Where the two say otherwise than the comparison with all the rest did, the latter's are told.
+        """
+        series = self.signals.get(shift.signal, shift.subject)
+        told = None if series is None else levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
+        return told if told and told.change * shift.change > 0 else Levels(shift.baseline, shift.observed)
+
+    def _evidence(self, shift: Shift) -> Evidence:
+        told = self._told(shift)
+        return Evidence(shift.signal, shift.subject, round(told.before, 6), round(told.during, 6))
+
+
+def _strongest(test: Test) -> Shift | None:
+    """The window that a leading condition gives: its strongest shift, of those that moved where any did."""
+    seen = [one for t in (test.options or (test,)) for one in t.seen]
+    nested = [shift for option in test.options if option.options and (shift := _strongest(option))]
+    moved = [one.shift for one in seen if one.moved] or [one.shift for one in seen]
+    return max((*moved, *nested), key=lambda shift: abs(shift.z), default=None)
 
 
 def _apart(one: Shift, other: Shift) -> bool:
@@ -202,10 +236,46 @@ def _humanise(signal: str, value: float) -> str:
     return f"{value:.3g}"
 
 
+def findings_of(trials: Iterable[Trial]) -> tuple[Finding, ...]:
+    """What the trials name, the most confident first; one finding per culprit, kind and time."""
+    found = [(trial.finding, trial.window) for trial in trials if trial.finding and trial.window]
+    found.sort(key=lambda f: (-f[0].confidence, f[0].culprit, f[0].kind, f[1].onset_s))
+    kept: list[tuple[Finding, Shift]] = []
+    for finding, window in found:
+        same = [w for f, w in kept if (f.culprit, f.kind) == (finding.culprit, finding.kind)]
+        if all(_apart(window, other) for other in same):
+            kept.append((finding, window))
+    return tuple(finding for finding, _ in kept)
+
+
+def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
+    """Kinds that no rule could judge on an element, because each of them lacks a signal."""
+    lacking: dict[tuple[str, str], set[str]] = {}
+    judged: set[tuple[str, str]] = set()
+    for trial in trials:
+        key = (trial.cause.kind, trial.culprit)
+        if trial.missing:
+            lacking.setdefault(key, set()).update(trial.missing)
+        else:
+            judged.add(key)
+    return tuple(
+        NotJudged(kind, culprit, tuple(sorted(signals)))
+        for (kind, culprit), signals in sorted(lacking.items())
+        if (kind, culprit) not in judged
+    )
+
+
 def infer(observed: Observed, tree: Tree) -> Diagnosis:
-    """The diagnosis: causes found, else healthy, else unsure where an alert fired that nothing explains."""
-    findings = Inference(observed, tree).findings()
+    """The diagnosis: causes found, else healthy; unsure where an alert fired that nothing explains, or nothing was
+    recorded by which any cause could be judged."""
+    return conclude(list(Inference(observed, tree).trials()), observed)
+
+
+def conclude(trials: Sequence[Trial], observed: Observed) -> Diagnosis:
+    """The diagnosis that an evaluation comes to."""
+    findings, unjudged = findings_of(trials), not_judged(trials)
     if findings:
-        return Diagnosis(Verdict.FAULT, tuple(findings))
+        return Diagnosis(Verdict.FAULT, findings, unjudged)
     fired: list[dict[str, Any]] = [alert for alert in observed.alerts if alert["state"] == "firing"]
-    return Diagnosis(Verdict.UNSURE if fired else Verdict.HEALTHY)
+    blind = bool(trials) and all(trial.missing for trial in trials)
+    return Diagnosis(Verdict.UNSURE if fired or blind else Verdict.HEALTHY, (), unjudged)

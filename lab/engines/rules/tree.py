@@ -1,58 +1,72 @@
-"""The rule file as data. Conditions speak of signals and of element kinds, never of names or times.
+"""A rules file as data: a fault tree whose conditions speak of signals and kinds of elements, never of names or times.
 
-A cause is looked for on `each` link, component kind or feature column. Its first condition is scanned for and
-gives the window; the others compare that window with the rest of the recording. Names in braces are bound:
-{link}, {caller}, {callee}, {component}, {column}, {store} (the component the feature contract names), {entry},
-{entry_link}; `*` stands for any text in a subject.
+A cause is looked for on `each` link, component of a kind, or feature column. Its first condition is scanned for and
+gives the window; the others compare that window with the rest of the recording. `docs/rules.md` describes the language.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from lab.contracts import Boundary
+from lab.engines.rules.names import name_problems
+from lab.errors import UserError, nearest
 from lab.signals.catalogue import CATALOGUE
-from lab.topology import ComponentKind, Strict
-from lab.yamlmodel import validate
-from lab.yamlsource import read_yaml
+from lab.topology import ComponentKind, SchemaVersion, Strict
+from lab.yamlmodel import check, in_file_order
+from lab.yamlsource import parse_yaml, read_text
 
-Signal = Annotated[str, Field(min_length=1)]
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+def _known_signal(name: str) -> str:
+    if name not in CATALOGUE:
+        raise ValueError(f"unknown signal {name!r}; {nearest(name, CATALOGUE)}")
+    return name
+
+
+Signal = Annotated[str, AfterValidator(_known_signal), WithJsonSchema({"type": "string", "enum": sorted(CATALOGUE)})]
 
 
 class Condition(Strict):
-    """One test of a signal over a window: exactly one of rises, falls, steady, any.
+    """One test of a signal over a window: exactly one of rises, falls, steady, any."""
 
-    `by` is the least absolute change, `times` the least relative one (0.2: by a fifth), `z` the least
-    standardised one. `steady` holds when the signal did not move that far up (or is unknown). `anywhere` scans
-    the whole recording instead of comparing the window. `abrupt` wants most of the change within 30 s of the onset.
-    """
-
-    rises: Signal | None = None
-    falls: Signal | None = None
-    steady: Signal | None = None
-    any: tuple[Condition, ...] = ()
-    of: str = ""
-    by: float = 0.0
-    times: float = 0.0
-    z: float = 5.0
-    anywhere: bool = False
-    abrupt: bool = False
+    rises: Signal | None = Field(None, description="The signal's level is higher in the window than outside.")
+    falls: Signal | None = Field(None, description="It is lower.")
+    steady: Signal | None = Field(None, description="It is recorded, and not higher.")
+    any: tuple[Condition, ...] = Field((), description="One of these conditions holds.")
+    of: str = Field("", description="Whose signal: names in braces are bound by the cause, * is any text.")
+    but: str = Field("", description="Subjects of `of` that do not count, such as the element itself.")
+    share: float = Field(0.0, ge=0, le=1, description="The least share of the subjects that must have moved.")
+    by: Amount = Field(0.0, description="The least change, in the signal's unit.")
+    times: Amount = Field(0.0, description="The least change relative to the level outside: 0.2 is a fifth.")
+    z: Amount = Field(5.0, description="The least change in standard errors.")
+    anywhere: bool = Field(False, description="Scan the whole recording instead of comparing the window.")
+    abrupt: bool = Field(False, description="Most of the change must have happened within 30 s of the onset.")
+    needed: bool = Field(False, description="Under `unless`: without this signal the cause is not judged.")
 
     @model_validator(mode="after")
     def _one_test(self) -> Condition:
         named = [s for s in (self.rises, self.falls, self.steady) if s]
         if len(named) + bool(self.any) != 1:
             raise ValueError("expected exactly one of rises, falls, steady, any")
-        if named and named[0] not in CATALOGUE:
-            raise ValueError(f"expected a signal of the catalogue, not {named[0]!r}")
+        if named and not self.of:
+            raise ValueError(f"expected `of`: whose {named[0]}?")
         return self
 
     @property
     def signal(self) -> str:
         return self.rises or self.falls or self.steady or ""
+
+    @property
+    def gives_window(self) -> bool:
+        """Whether a window can be scanned for by it."""
+        return all(option.gives_window for option in self.any) if self.any else not self.steady
 
 
 class Because(Strict):
@@ -61,8 +75,14 @@ class Because(Strict):
     moved: Signal | None = None
     only: Literal["rises", "falls"] | None = None
     of: str = ""
-    says: str
-    z: float = 4.0
+    says: Text
+    z: Amount = 4.0
+
+    @model_validator(mode="after")
+    def _of_whom(self) -> Because:
+        if self.moved and not self.of:
+            raise ValueError(f"expected `of`: whose {self.moved}?")
+        return self
 
 
 class Cause(Strict):
@@ -72,26 +92,47 @@ class Cause(Strict):
     counts of events, which follow the traffic (true), or to those it does not (false).
     """
 
-    kind: str
+    kind: Kind
     boundary: Boundary
     each: Literal["link", "column"] | ComponentKind | tuple[ComponentKind, ...]
     derived: bool | None = None
-    culprit: str
+    culprit: Text
     confidence: float = Field(gt=0, le=1)
-    when: tuple[Condition, ...] = Field(min_length=1)
-    unless: tuple[Condition, ...] = ()
-    because: tuple[Because, ...]
+    when: tuple[Condition, ...] = Field(min_length=1, max_length=50)
+    unless: tuple[Condition, ...] = Field((), max_length=50)
+    because: tuple[Because, ...] = Field((), max_length=50)
+
+    @model_validator(mode="after")
+    def _window_first(self) -> Cause:
+        if not self.when[0].gives_window:
+            raise ValueError("the first condition under `when` gives the window: expected rises or falls, not steady")
+        return self
 
 
 class Tree(Strict):
-    """The whole rule file. `noise` gives, by signal, the least standard deviation to assume."""
+    """The whole rules file. `noise` gives, by signal, the least standard deviation to assume, in the signal's unit."""
 
-    schema_version: Literal[1]
-    noise: dict[str, float]
-    symptoms: tuple[Because, ...]
-    causes: tuple[Cause, ...]
+    schema_version: SchemaVersion
+    noise: dict[Signal, Amount] = Field(default_factory=dict)
+    symptoms: tuple[Because, ...] = Field((), max_length=50)
+    causes: tuple[Cause, ...] = Field(min_length=1, max_length=200)
 
 
 def load_tree(path: Path) -> Tree:
-    """Reads a rule file; UserError with file, line and column where it is wrong."""
-    return validate(read_yaml(path), Tree)
+    """Reads a rules file; UserError with every problem of it, by file, line and column."""
+    return parse_tree(read_text(path), str(path))
+
+
+def parse_tree(text: str, file: str) -> Tree:
+    """A rules file's text as a tree; `file` is the name for messages."""
+    document = parse_yaml(text, file)
+    tree, problems = check(document, Tree)
+    problems += name_problems(document)
+    if tree is None or problems:
+        raise UserError(in_file_order(problems))
+    return tree
+
+
+def tree_schema() -> dict[str, Any]:
+    """JSON Schema of a rules file."""
+    return Tree.model_json_schema(by_alias=True)

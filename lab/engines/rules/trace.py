@@ -1,0 +1,75 @@
+"""What an evaluation found out about each cause and element: the answer is read from it, and so is the explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lab.contracts import Finding
+from lab.engines.rules.tree import Cause, Condition
+from lab.engines.shifts import Shift
+
+Names = Mapping[str, str]
+
+
+class State(StrEnum):
+    """Whether a condition holds. Unknown: its signal is not recorded."""
+
+    HELD = "held"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One subject of a condition's signal: how it moved, and whether that is what the condition asks for."""
+
+    shift: Shift
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One condition, tried. `seen` is empty where nothing was known of the signal in the window."""
+
+    condition: Condition
+    subjects: str
+    state: State
+    seen: tuple[Seen, ...] = ()
+    missing: tuple[str, ...] = ()
+    options: tuple[Test, ...] = ()
+
+    @property
+    def moved(self) -> tuple[Shift, ...]:
+        """Shifts that testify for the condition; for `any`, those of the first option that holds."""
+        if self.options:
+            return next((option.moved for option in self.options if option.state is State.HELD), ())
+        return () if self.condition.steady else tuple(seen.shift for seen in self.seen if seen.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One cause on one element, in one window. `finding` is there where the cause was named."""
+
+    cause: Cause
+    names: Names
+    window: Shift | None
+    when: tuple[Test, ...]
+    unless: tuple[Test, ...]
+    finding: Finding | None = None
+
+    @property
+    def culprit(self) -> str:
+        return self.cause.culprit.format(**self.names)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Signals for want of which the cause could not be judged; empty where it was judged."""
+        tests = [test for test in self.when if test.state is not State.HELD]
+        vetoes = [test for test in self.unless if test.state is State.HELD]
+        vetoes += [test for test in self.unless if test.state is State.UNKNOWN and test.condition.needed]
+        unknown = [test for test in (*tests, *vetoes) if test.state is State.UNKNOWN]
+        if len(unknown) < len(tests) + len(vetoes):
+            return ()
+        return tuple(sorted({signal for test in unknown for signal in test.missing}))
