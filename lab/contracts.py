@@ -168,6 +168,18 @@ class EngineFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Isolation:
+    """What kept an engine from the truth while it answered.
+
+    `by` is `none`, `remote` (it ran elsewhere), `unknown` (an older lab asked), or what confined its process, such as
+    `landlock-abi7+mounts+rlimits`. `reads` are the paths that were permitted beside its own.
+    """
+
+    by: str = "unknown"
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrueFault:
     """One injected fault as it really was. `witnessed_s` is the first witnessed effect, None when none showed."""
 

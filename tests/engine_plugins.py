@@ -60,7 +60,7 @@ def dies(observed):
 
 def hangs(observed):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    Path(os.environ["TEST_PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+    Path(os.environ["TMPDIR"], "pids").write_text(f"{os.getpid()} {child.pid}")
     time.sleep(60)
 
 def unsure_of_itself(observed):

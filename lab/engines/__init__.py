@@ -42,9 +42,18 @@ def load_engine(name: str) -> Engine:
     return engine
 
 
+def top_module(name: str) -> str:
+    """The top-level module that an installed engine lies in."""
+    return _entry(name).module.split(".")[0]
+
+
 def engine_doc(name: str) -> str:
-    """What an installed engine says of itself: its function's docstring, else its module's."""
-    engine = load_engine(name)
+    """What an installed engine says of itself; it is imported here."""
+    return documentation(load_engine(name))
+
+
+def documentation(engine: Engine) -> str:
+    """What an engine says of itself: its function's docstring, else its module's."""
     return inspect.getdoc(engine) or inspect.getdoc(inspect.getmodule(engine)) or ""
 
 

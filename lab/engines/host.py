@@ -1,7 +1,7 @@
 """Runs engines on recordings so that they see `observed/` and nothing else, and so that no failure goes unnoticed.
 
 Every case is a copy of `observed/` in a neutrally named directory: no path, argument or environment variable tells
-the engine the scenario. This keeps honest engines honest; it is no sandbox for hostile ones.
+the engine the scenario. Where the system allows it the engine's processes are confined (`lab.engines.confinement`).
 """
 
 from __future__ import annotations
@@ -19,28 +19,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.contracts import Diagnosis, DiagnosisError, EngineFailure
-from lab.engines import COMMAND, REMOTE, check_engine
-from lab.engines.processes import NoAnswerError, neutral_environment, run_command, worker_environment
+from lab.contracts import Diagnosis, DiagnosisError, EngineFailure, Isolation
+from lab.engines import COMMAND, REMOTE, check_engine, top_module
+from lab.engines.confinement import Confinement, cpu_limit_s, explained, landlock_abi
+from lab.engines.options import EngineOptions
+from lab.engines.processes import NoAnswerError, command_line, import_path, neutral_environment, run_command
 from lab.engines.remote import post
 from lab.engines.worker_client import Worker
 
-TIMEOUT_S = 120.0
 _PREFIX = "rca-"
 _NEW_S = 60.0
 """A directory this young may be one whose owner is about to lock it."""
 
 
 class EngineHost:
-    """A context in which engines are asked. Python engines live in one worker process each until the context ends.
+    """A context in which engines are asked. Python engines live in one worker process each until the context ends."""
 
-    `timeout_s` bounds one answer, an engine's start-up included.
-    """
-
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self.timeout_s = timeout_s
-        self._workers: dict[str, Worker] = {}
-        self._cases = 0
+    def __init__(self, options: EngineOptions | None = None) -> None:
+        self.options = options or EngineOptions()
+        self._workers: dict[str, tuple[Worker, Path, Confinement | None]] = {}
+        self._isolation: dict[str, Isolation] = {}
+        self._numbers = 0
         self._home: Path | None = None
         self._lock: int | None = None
 
@@ -53,7 +52,7 @@ class EngineHost:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers.values():
+        for worker, _, _ in self._workers.values():
             worker.close()
         self._workers.clear()
         if self._home is not None:
@@ -66,44 +65,99 @@ class EngineHost:
     def diagnose(self, spec: str, observed: Path) -> Diagnosis | EngineFailure:
         """An engine's answer on one recording's `observed/`, or why there is none. UserError for an impossible spec."""
         check_engine(spec)
-        with self._copy(observed) as copy:
-            try:
-                return _diagnosis(self._answer(spec, copy))
-            except NoAnswerError as error:
-                # The copy's random path would make two equal campaigns' results differ.
-                reason = str(error).replace(str(copy.parent), ".").replace(str(copy.parent.parent), ".")
-                return EngineFailure(reason.encode(errors="backslashreplace").decode())
+        try:
+            return _diagnosis(self._answer(spec, observed))
+        except NoAnswerError as error:
+            confined = "landlock" in self.isolation(spec).by
+            reason = explained(str(error), self.options, command_line(spec)) if confined else str(error)
+            return EngineFailure(reason.encode(errors="backslashreplace").decode())
 
-    @contextmanager
-    def _copy(self, observed: Path) -> Iterator[Path]:
+    def isolation(self, spec: str) -> Isolation:
+        """What kept an engine from the truth when it was asked last."""
+        return self._isolation.get(spec, Isolation())
+
+    def describe(self, name: str) -> str:
+        """What an installed Python engine says of itself, loaded in its own process; else NoAnswerError."""
+        worker, _, _ = self._worker(name)
+        return str(worker.ask({"describe": True}, self.options.timeout_s)["doc"])
+
+    def _folder(self) -> Path:
+        """A new directory for one process and what it may write."""
         if self._home is None:
             raise RuntimeError("EngineHost is used outside its context")
-        self._cases += 1
-        case = self._home / f"case-{self._cases}"
-        try:
-            # copyfile: contents without times, which would order the files as the lab wrote them.
-            yield Path(shutil.copytree(observed, case / "observed", copy_function=shutil.copyfile))
-        finally:
-            shutil.rmtree(case, ignore_errors=True)
+        self._numbers += 1
+        folder = self._home / str(self._numbers)
+        folder.mkdir()
+        return folder
 
     def _answer(self, spec: str, observed: Path) -> Any:
-        if spec.startswith(COMMAND):
-            printed = run_command(spec, observed, self.timeout_s, neutral_environment(observed.parent))
-            return _parsed(printed)
         if spec.startswith(REMOTE):
-            return _parsed(post(spec, observed, self.timeout_s))
-        answer = self._worker(spec, observed.parent.parent).ask(observed, self.timeout_s)
-        if "error" in answer:
-            raise NoAnswerError(answer["error"])
-        return answer["diagnosis"]
+            self._isolation[spec] = Isolation("remote")
+            return _parsed(post(spec, observed, self.options.timeout_s))
+        return _parsed(self._run(spec, observed)) if spec.startswith(COMMAND) else self._ask(spec, observed)
 
-    def _worker(self, name: str, home: Path) -> Worker:
-        worker = self._workers.get(name)
-        if worker is None or not worker.alive:
-            own = home / f"worker-{self._cases}"
-            own.mkdir()
-            worker = self._workers[name] = Worker(name, own, worker_environment(own))
-        return worker
+    def _confinement(self, folder: Path) -> Confinement | None:
+        if not self.options.confine or not landlock_abi():
+            return None
+        return Confinement(self.options, folder, folder.with_suffix(".policy"))
+
+    def _run(self, spec: str, observed: Path) -> str:
+        folder = self._folder()
+        try:
+            words, path = command_line(spec), list[str]()
+            confinement = self._confinement(folder)
+            copy = _copied(observed, folder / "observed")
+            if confinement is not None:
+                path = confinement.for_command(words)
+                words = confinement.command(words, cpu=True)
+            environment = neutral_environment(folder, self.options, path)
+            with _neutral_reasons(folder):
+                return run_command([*words, str(copy)], folder, self.options.timeout_s, environment)
+        finally:
+            self._isolation[spec] = confinement.isolation() if confinement else Isolation("none")
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _ask(self, name: str, observed: Path) -> Any:
+        worker, folder, confinement = self._worker(name)
+        case = folder / "case"
+        try:
+            with _neutral_reasons(case):
+                request = {"observed": str(_copied(observed, case / "observed")), "cpu_s": cpu_limit_s(self.options)}
+                answer = worker.ask(request, self.options.timeout_s)
+                if "error" in answer:
+                    raise NoAnswerError(answer["error"])
+                return answer["diagnosis"]
+        finally:
+            self._isolation[name] = confinement.isolation() if confinement else Isolation("none")
+            shutil.rmtree(case, ignore_errors=True)
+
+    def _worker(self, name: str) -> tuple[Worker, Path, Confinement | None]:
+        known = self._workers.get(name)
+        if known is not None and known[0].alive:
+            return known
+        folder = self._folder()
+        confinement = self._confinement(folder)
+        path = import_path() if confinement is None else confinement.for_worker([top_module(name)])
+        words = Worker.command(name)
+        if confinement is not None:
+            words = confinement.command(words, cpu=False)
+        environment = neutral_environment(folder, self.options, path) | {"PYTHONSAFEPATH": "1"}
+        self._workers[name] = Worker(words, folder, environment), folder, confinement
+        return self._workers[name]
+
+
+def _copied(observed: Path, copy: Path) -> Path:
+    # copyfile: contents without times, which would order the files as the lab wrote them.
+    return Path(shutil.copytree(observed, copy, copy_function=shutil.copyfile))
+
+
+@contextmanager
+def _neutral_reasons(folder: Path) -> Iterator[None]:
+    """A folder's random path would make two equal campaigns' results differ."""
+    try:
+        yield
+    except NoAnswerError as error:
+        raise NoAnswerError(str(error).replace(str(folder), ".").replace(str(folder.parent), ".")) from error
 
 
 def sweep() -> None:

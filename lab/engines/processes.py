@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
+import site
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.engines import COMMAND
 from lab.engines.capture import LARGEST_ANSWER_BYTES, TooMuchOutputError, captured
+from lab.engines.launcher import CANNOT_START
+from lab.engines.options import EngineOptions
 
 
 class NoAnswerError(Exception):
     """An engine gave no usable answer; the message is the reason shown with the failed case."""
 
 
-def worker_environment(home: Path) -> dict[str, str]:
-    """A neutral environment with this process's import path, so that the plug-ins seen here can be imported there."""
-    path = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
-    return neutral_environment(home) | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+_TELLING = re.compile("LAB_|PYTEST_|GITHUB_|MAKE|MFLAGS|PWD$|OLDPWD$|_$")
+"""Variables of the lab and of what starts it."""
+_SHORTEST_NAME = 6
 
 
-def neutral_environment(home: Path) -> dict[str, str]:
-    """This process's environment without what tells which run is on. Keys and proxies that an engine needs stay."""
-    hidden = {"PWD", "OLDPWD", "_", "PYTEST_CURRENT_TEST"}
-    kept = {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith("LAB_")}
-    return kept | {"PWD": str(home)}
+def import_path() -> list[str]:
+    """This process's import path, absolute."""
+    return [str(Path(entry or ".").absolute()) for entry in sys.path]
+
+
+def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str] = ()) -> dict[str, str]:
+    """This process's environment without what tells which run is on. Keys and proxies that an engine needs stay.
+
+    Home and temporary files lie in `folder`. `path` is the import path of Python.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _TELLING.match(name)}
+    for name in [name for name, value in kept.items() if name != "PATH" and _tells(value, options)]:
+        del kept[name]
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    own = {"PWD": str(folder), "HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONUSERBASE": site.getuserbase()}
+    for name in [name for name in kept if name.startswith("XDG_")]:
+        del kept[name]
+    return kept | own | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
+
+
+def _tells(value: str, options: EngineOptions) -> bool:
+    """Whether a value names a place of truth, or a scenario."""
+    return any(str(place) in value for place in options.hidden) or any(
+        re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", value)
+        for name in options.names
+        if len(name) >= _SHORTEST_NAME
+    )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -92,26 +118,27 @@ def ending(returncode: int, stderr: bytes) -> str:
     """How a process ended and its last words."""
     how = f"was killed by signal {-returncode}" if returncode < 0 else f"exited with status {returncode}"
     words = last_words(stderr)
+    if returncode == CANNOT_START and words.startswith(("cannot start ", "cannot be confined: ")):
+        return words  # said by the launcher, not by the engine
     return f"{how}: {words}" if words else how
 
 
-def _command_line(command: str) -> list[str]:
-    """The words of a command; files named relative to here are made absolute, since the engine runs elsewhere."""
-    program, *arguments = shlex.split(command)
+def command_line(spec: str) -> list[str]:
+    """The words of a `cmd:` engine; files named relative to here are made absolute, since the engine runs elsewhere."""
+    program, *arguments = shlex.split(spec.removeprefix(COMMAND))
     program = shutil.which(program) or program
     return [os.path.abspath(word) if Path(word).is_file() else word for word in (program, *arguments)]
 
 
-def run_command(spec: str, observed: Path, timeout_s: float, environment: Mapping[str, str]) -> str:
-    """Runs a `cmd:` engine on a copy of `observed/` and returns what it printed."""
-    words = [*_command_line(spec.removeprefix(COMMAND)), str(observed)]
+def run_command(words: Sequence[str], folder: Path, timeout_s: float, environment: Mapping[str, str]) -> str:
+    """Runs a command in a folder and returns what it printed."""
     try:
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=observed.parent,
+            cwd=folder,
             env=dict(environment),
             start_new_session=True,
         )

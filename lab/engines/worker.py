@@ -1,20 +1,21 @@
 """The process a Python engine runs in: `python -m lab.engines.worker NAME`, one JSON line per case each way.
 
-In: `{"observed": "<directory>"}`. Out: `{"diagnosis": {…}}` or `{"error": "<reason>"}`.
-The engine is loaded once and kept.
+In: `{"observed": "<directory>", "cpu_s": <limit>}`. Out: `{"diagnosis": {…}}` or `{"error": "<reason>"}`.
+In: `{"describe": true}`. Out: `{"doc": "<docstring>"}`. The engine is loaded once and kept.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import traceback
 from pathlib import Path
 from typing import TextIO
 
 from lab.contracts import Diagnosis
-from lab.engines import Engine, load_engine
+from lab.engines import Engine, documentation, load_engine
 
 
 def protocol_streams() -> tuple[TextIO, TextIO]:
@@ -38,6 +39,14 @@ def reason(error: BaseException) -> str:
     return f"raised {type(error).__name__}: {error}{where}"
 
 
+def limit_cpu(seconds: int) -> None:
+    """From now on this process may use so much CPU: it serves many cases, and the limit is of one."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
 def answer(engine: Engine, observed: Path) -> str:
     """One answer line. Whatever the engine raises, sys.exit included, is its answer."""
     try:
@@ -57,7 +66,12 @@ def main() -> None:
     except Exception as error:
         sys.exit(f"cannot load engine {sys.argv[1]!r}: {error}")
     for line in requests:
-        print(answer(engine, Path(json.loads(line)["observed"])), file=answers, flush=True)
+        request = json.loads(line)
+        if "describe" in request:
+            print(json.dumps({"doc": documentation(engine)}), file=answers, flush=True)
+            continue
+        limit_cpu(request["cpu_s"])
+        print(answer(engine, Path(request["observed"])), file=answers, flush=True)
 
 
 if __name__ == "__main__":

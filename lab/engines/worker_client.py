@@ -7,7 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -19,10 +19,15 @@ from lab.engines.processes import Guard, NoAnswerError, ending, stop
 class Worker:
     """One engine in one process. After a NoAnswerError check `alive`: a dead worker is not asked again."""
 
-    def __init__(self, name: str, home: Path, environment: Mapping[str, str]) -> None:
+    @staticmethod
+    def command(name: str) -> list[str]:
+        """The command of an engine's worker."""
+        return [sys.executable, "-m", "lab.engines.worker", name]
+
+    def __init__(self, words: Sequence[str], home: Path, environment: Mapping[str, str]) -> None:
         self._log = (home / "stderr.log").open("w+b")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.engines.worker", name],
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -45,11 +50,11 @@ class Worker:
             self._lines.put(line)
         self._lines.put(b"")
 
-    def ask(self, observed: Path, timeout_s: float) -> dict[str, Any]:
-        """The worker's answer object, or NoAnswerError with the reason; a worker that died or hung is closed."""
+    def ask(self, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """The worker's answer to a request, or NoAnswerError with the reason; a worker that died or hung is closed."""
         start = self._log.seek(0, 2)
         with suppress(OSError):  # it is gone; the reader says so below
-            self._requests.write(json.dumps({"observed": str(observed)}).encode() + b"\n")
+            self._requests.write(json.dumps(request).encode() + b"\n")
             self._requests.flush()
         try:
             line = self._lines.get(timeout=timeout_s)

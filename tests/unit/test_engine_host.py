@@ -20,6 +20,7 @@ import pytest
 from lab.contracts import Diagnosis, EngineFailure, Verdict
 from lab.engines import check_engine, engine_doc, engines
 from lab.engines.host import EngineHost
+from lab.engines.options import EngineOptions
 from lab.errors import UserError
 from tests.engine_plugins import ANSWER, SYSTEM, install, write_observed
 
@@ -35,7 +36,7 @@ def observed(tmp_path, monkeypatch):
 
 @pytest.fixture
 def host(observed, tmp_path):
-    with EngineHost(timeout_s=20) as opened:
+    with EngineHost(EngineOptions(timeout_s=20)) as opened:
         yield opened
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -126,19 +127,23 @@ def test_a_python_engine_that_breaks_says_why_every_time(host, observed, name, w
         assert reason(host.diagnose(name, observed)).startswith(why)
 
 
-def test_an_engine_that_hangs_is_killed_with_its_children_and_started_again(observed, tmp_path, monkeypatch):
-    pids = tmp_path / "pids"
-    monkeypatch.setenv("TEST_PIDS", str(pids))
-    with EngineHost(timeout_s=3) as host:
+def written_pids(tmp_path: Path) -> list[int]:
+    """What engines wrote to `pids` among their temporary files, the latest last."""
+    found = sorted((tmp_path / "tmp").glob("rca-*/*/scratch/pids"), key=lambda path: int(path.parts[-3]))
+    return [int(pid) for path in found for pid in path.read_text(encoding="utf-8").split()]
+
+
+def test_an_engine_that_hangs_is_killed_with_its_children_and_started_again(observed, tmp_path):
+    with EngineHost(EngineOptions(timeout_s=3)) as host:
         assert reason(host.diagnose("hangs", observed)) == "timed out after 3 s"
-        worker, child = map(int, pids.read_text(encoding="utf-8").split())
+        worker, child = written_pids(tmp_path)
         deadline = time.monotonic() + 5
         while not (gone(worker) and gone(child)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert gone(worker)
         assert gone(child)
         assert reason(host.diagnose("hangs", observed)) == "timed out after 3 s"
-        assert pids.read_text(encoding="utf-8").split() != [str(worker), str(child)]
+        assert len({*written_pids(tmp_path), worker, child}) == 4
 
 
 def test_leaving_the_context_ends_the_workers_and_removes_the_copies(observed, tmp_path):
@@ -211,14 +216,14 @@ def test_reasons_do_not_vary_with_the_temporary_directory(host, observed, tmp_pa
 
 
 def test_a_command_that_hangs_or_does_not_exist_says_so(observed, tmp_path):
-    with EngineHost(timeout_s=1) as host:
+    with EngineHost(EngineOptions(timeout_s=1)) as host:
         assert reason(host.diagnose(command(tmp_path, "time.sleep(60)"), observed)) == "timed out after 1 s"
         assert reason(host.diagnose("cmd:./no-such-engine", observed)).startswith("cannot start ./no-such-engine")
 
 
 def test_an_answer_without_end_is_cut_off(observed, tmp_path):
     spec = command(tmp_path, "while True: sys.stdout.write('y' * 65536)")
-    with EngineHost(timeout_s=60) as host:
+    with EngineHost(EngineOptions(timeout_s=60)) as host:
         assert reason(host.diagnose(spec, observed)) == "answered more than 16777216 bytes"
 
 
@@ -241,12 +246,11 @@ def test_an_answer_counts_when_the_engine_ends_though_a_child_holds_its_output(h
 
 
 @pytest.mark.parametrize("spec", ["hangs", "cmd"])
-def test_no_engine_outlives_a_lab_that_is_killed(observed, tmp_path, monkeypatch, spec):
-    pids = tmp_path / "pids"
-    monkeypatch.setenv("TEST_PIDS", str(pids))
+def test_no_engine_outlives_a_lab_that_is_killed(observed, tmp_path, spec):
     if spec == "cmd":
         child = "subprocess.Popen(['sleep', '60'])"
-        body = f"import subprocess; c = {child}; open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{c.pid}}')"
+        pids = "os.environ['TMPDIR'] + '/pids'"
+        body = f"import subprocess; c = {child}; open({pids}, 'w').write(f'{{os.getpid()}} {{c.pid}}')"
         spec = command(tmp_path, body + "; time.sleep(60)")
     asks = (
         "import sys; from pathlib import Path; from lab.engines.host import EngineHost\n"
@@ -255,10 +259,10 @@ def test_no_engine_outlives_a_lab_that_is_killed(observed, tmp_path, monkeypatch
     path = os.pathsep.join(sys.path)
     environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "tmp")}
     lab = subprocess.Popen([sys.executable, "-c", asks, spec, str(observed)], env=environment)
-    assert within(20, lambda: pids.is_file() and len(pids.read_text().split()) == 2)
+    assert within(60, lambda: len(written_pids(tmp_path)) == 2)
     lab.kill()
     lab.wait()
-    assert within(5, lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
+    assert within(20, lambda: all(map(gone, written_pids(tmp_path))))
 
 
 def test_copies_left_by_a_killed_lab_are_removed_and_those_of_a_running_one_are_not(host, tmp_path):
@@ -322,7 +326,7 @@ def test_an_http_engine_gets_observed_as_an_archive(host, observed, remote):
 
 
 def test_an_http_engine_that_breaks_says_why(observed, remote):
-    with EngineHost(timeout_s=0.5) as host:
+    with EngineHost(EngineOptions(timeout_s=0.5)) as host:
         assert "answered HTTP 503: " in reason(host.diagnose(f"{remote}/full", observed))
         moved = "answered HTTP 307: redirects to /diagnose, which is not followed; name that URL"
         assert reason(host.diagnose(f"{remote}/moved", observed)) == moved

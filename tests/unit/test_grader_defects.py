@@ -19,6 +19,7 @@ from graders.onset import onset
 from lab.contracts import Boundary, Diagnosis, EngineFailure, Outcome, Verdict
 from lab.engines import chance, constant
 from lab.engines.host import EngineHost
+from lab.engines.options import EngineOptions
 from lab.faults import fault_types
 from lab.grading import grade, verdict
 from lab.statistics import Score, compare, summarise
@@ -68,7 +69,7 @@ def test_3_the_truth_does_not_leak_through_paths_or_neighbouring_files(observed,
     site = tmp_path / "site"
     site.mkdir()
     install(site, monkeypatch)
-    with EngineHost(timeout_s=20) as host:
+    with EngineHost(EngineOptions(timeout_s=20)) as host:
         answers = [host.diagnose(name, observed) for name in ("tells", "lists")]
     told = " ".join(a.findings[0].culprit if isinstance(a, Diagnosis) else a.reason for a in answers)
     assert "observed/system.json" in told
