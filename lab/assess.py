@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Outcome, Truth, Verdict
+from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Isolation, Outcome, Truth, Verdict
 from lab.engines.host import EngineHost
 from lab.errors import Problem
 from lab.grading import grade, verdict
@@ -23,6 +23,7 @@ class Assessment:
     truth: Truth
     grades: tuple[Grade, ...]
     path: str
+    isolation: Isolation = field(default_factory=Isolation)
     unkept: tuple[Problem, ...] = ()
     """Files of the recording that could not be written: the verdict holds all the same."""
 
@@ -50,7 +51,7 @@ class Assessment:
 def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> tuple[Diagnosis | EngineFailure, Problem | None]:
     """Asks an engine and keeps its answer under `diagnosis/`; also the problem where it could not be kept."""
     answer = host.diagnose(engine, run.observed)
-    return answer, run.write_diagnosis(engine, answer)
+    return answer, run.write_diagnosis(engine, answer, host.isolation(engine))
 
 
 def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
@@ -62,4 +63,5 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     seen = requests_seen(run.observed), alerts_fired(run.observed)
     grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, *seen))
     problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
-    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), problems)
+    isolation = host.isolation(engine) if host is not None else run.isolation(engine)
+    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), isolation, problems)

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from lab.campaign import Job, JobResult, run_job
 from lab.engines.host import EngineHost
+from lab.engines.options import EngineOptions
 from lab.errors import RunAbortedError
 
 Tick = Callable[[float, int], None]
@@ -55,6 +56,7 @@ def run_jobs(
     on_result: OnResult = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     keep: bool = True,
+    engines: EngineOptions | None = None,
 ) -> list[JobResult]:
     """The results in the order of the jobs, whichever finished first.
 
@@ -69,7 +71,17 @@ def run_jobs(
             shutil.rmtree(old, ignore_errors=True)
     workers = min(workers, len(jobs))
     watch = _Watch(tick, on_result, stop)
-    return _here(jobs, root, watch, keep) if workers <= 1 else _in_pool(jobs, root, workers, watch, keep)
+    settings = _Settings(root, keep, engines or EngineOptions(hidden=(root.resolve(),)))
+    return _here(jobs, settings, watch) if workers <= 1 else _in_pool(jobs, settings, workers, watch)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all jobs share: where recordings go, whether they are kept, how engines are asked."""
+
+    root: Path
+    keep: bool
+    engines: EngineOptions
 
 
 @dataclass(frozen=True)
@@ -86,9 +98,9 @@ def leftovers(root: Path) -> list[Path]:
     return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
 
 
-def _here(jobs: Sequence[Job], root: Path, watch: _Watch, keep: bool) -> list[JobResult]:
+def _here(jobs: Sequence[Job], settings: _Settings, watch: _Watch) -> list[JobResult]:
     results: list[JobResult] = []
-    with EngineHost() as host:
+    with EngineHost(settings.engines) as host:
         for job in jobs:
             if watch.stop():
                 break
@@ -96,16 +108,16 @@ def _here(jobs: Sequence[Job], root: Path, watch: _Watch, keep: bool) -> list[Jo
             def progress(_: str, share: float) -> None:
                 watch.tick((len(results) + share) / len(jobs), len(results))
 
-            results.append(run_job(job, root, host, progress, keep=keep))
+            results.append(run_job(job, settings.root, host, progress, keep=settings.keep))
             watch.on_result(results[-1])
             watch.tick(len(results) / len(jobs), len(results))
     return results
 
 
-def _in_pool(jobs: Sequence[Job], root: Path, workers: int, watch: _Watch, keep: bool) -> list[JobResult]:
+def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Watch) -> list[JobResult]:
     context = multiprocessing.get_context("spawn")
     shares = context.RawArray("d", len(jobs))
-    executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, root, keep))
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
     waiting = deque(enumerate(jobs))
     pending: dict[Future[JobResult], int] = {}
     results: dict[int, JobResult] = {}
@@ -157,15 +169,16 @@ def _stop_children() -> None:
 # The worker process. What follows runs there; the globals are its own.
 
 _host: EngineHost | None = None
-_settings: tuple[Any, Path, bool]
+_settings: _Settings
+_shares: Any
 
 
-def _start_worker(shares: Any, root: Path, keep: bool) -> None:
-    global _host, _settings  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
+def _start_worker(shares: Any, settings: _Settings) -> None:
+    global _host, _settings, _shares  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _settings = shares, root, keep
-    _host = EngineHost().__enter__()
+    _settings, _shares = settings, shares
+    _host = EngineHost(settings.engines).__enter__()
     # Leaves the host at the normal end of the process; processes of this kind don't run atexit handlers everywhere.
     multiprocessing.util.Finalize(None, _close_host, exitpriority=10)
 
@@ -187,18 +200,17 @@ def _close_host() -> None:
 
 
 def _work(number: int, job: Job) -> JobResult:
-    shares, root, keep = _settings
     assert _host is not None
 
     def progress(_: str, share: float) -> None:
-        shares[number] = share
+        _shares[number] = share
 
     try:
-        result = run_job(job, root, _host, progress, keep=keep)
+        result = run_job(job, _settings.root, _host, progress, keep=_settings.keep)
     except SystemExit:
         # The pool would take this for the task's outcome and go on to the next one.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _close_host()
         os._exit(_STOPPED)
-    shares[number] = 1.0
+    _shares[number] = 1.0
     return result

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.cli.console import GivenPath, engines_option, json_option
+from lab.cli.engine_options import EngineLimits, engine_limits_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.contracts import Diagnosis, EngineFailure, Finding
+    from lab.contracts import Diagnosis, EngineFailure, Finding, Isolation
     from lab.errors import Problem
     from lab.recording.rundir import RunDirectory
 
@@ -30,8 +31,9 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=GivenPath())
 @engines_option
+@engine_limits_options
 @json_option
-def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) -> int:
+def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: EngineLimits, as_json: bool) -> int:
     """Ask engines what is wrong in recordings.
 
     RUN is a run directory, or a directory of them such as runs. The answer is kept with the recording; engines see
@@ -48,14 +50,14 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
 
     asked = checked_engines(engines)
     runs, problems = open_runs(targets)
-    answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure]] = []
+    answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure, Isolation]] = []
     unkept: list[Problem] = []
-    with Progress(len(runs)) as progress, EngineHost() as host:
+    with Progress(len(runs)) as progress, EngineHost(limits.for_runs(runs)) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             for engine in asked:
                 answer, problem = diagnose(run, engine, host)
-                answers.append((run, engine, answer))
+                answers.append((run, engine, answer, host.isolation(engine)))
                 unkept += [problem] if problem else []
     if as_json:
         told = [asdict(problem) for problem in problems]
@@ -67,21 +69,33 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
     warn_unkept(unkept)
     for problem in problems:
         show_problem(problem)
-    failed = any(isinstance(answer, EngineFailure) for _, _, answer in answers)
+    failed = any(isinstance(answer, EngineFailure) for _, _, answer, _ in answers)
     return worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
 
 
-def _json(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> dict[str, Any]:
+def _json(
+    run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation
+) -> dict[str, Any]:
     from lab.contracts import EngineFailure
 
     said = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
-    return {"path": str(run.path), "scenario": run.scenario, "seed": run.seed, "engine": engine, "answer": said}
+    return {
+        "path": str(run.path),
+        "scenario": run.scenario,
+        "seed": run.seed,
+        "engine": engine,
+        "isolation": isolation.by,
+        "engine_read": list(isolation.reads),
+        "answer": said,
+    }
 
 
-def _print(console: Console, run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure) -> None:
+def _print(
+    console: Console, run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation
+) -> None:
     from lab.contracts import EngineFailure, Verdict
 
-    console.print(f"{run.path}  {engine}", style="bold", soft_wrap=True)
+    console.print(f"{run.path}  {engine}  (isolation: {isolation.by})", style="bold", soft_wrap=True)
     if isinstance(answer, EngineFailure):
         console.print(f"  no answer: {answer.reason}", soft_wrap=True)
         return

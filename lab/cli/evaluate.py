@@ -13,6 +13,7 @@ import click
 
 from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
+from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.errors import UserError, worst
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @option("--control-seeds", metavar="A-B", help=f"Seeds of controls. [default: as many as give {CONTROL_RUNS} runs]")
 @engines_option
 @observability_option
+@engine_limits_options
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("-o", "--output", type=GivenPath(dir_okay=False), help="Also write the results as JSON.")
 @json_option
 def command(
-    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],
+    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], limits: EngineLimits,
     observability: Observability | None, workers: int | None, output: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
@@ -80,11 +82,12 @@ def command(
     jobs = make_jobs(selection, seeds, control_seeds, asked)
     with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
         count = workers or default_workers()
-        results = run_jobs(jobs, Path(scratch), workers=count, tick=progress.tick, keep=False)
+        options = limits.for_scenarios(selection.scenarios, Path(scratch))
+        results = run_jobs(jobs, Path(scratch), workers=count, tick=progress.tick, keep=False, engines=options)
     show_traces(results)
     subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
-    limits = selection.suite.thresholds if selection.suite else ()
-    campaign = conclude(results, limits, subjects)
+    thresholds = selection.suite.thresholds if selection.suite else ()
+    campaign = conclude(results, thresholds, subjects)
     document = _document(suite, jobs, campaign)
     if as_json:
         write_json(document)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab.cli.console import GivenPath, engines_option, json_option
+from lab.cli.engine_options import EngineLimits, engine_limits_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +29,9 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=GivenPath())
 @engines_option
+@engine_limits_options
 @json_option
-def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) -> int:
+def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: EngineLimits, as_json: bool) -> int:
     """Grade the answers kept with recordings.
 
     RUN is a run directory, or a directory of them such as runs. Every engine that was asked is graded unless
@@ -48,7 +50,7 @@ def command(targets: tuple[Path, ...], engines: tuple[str, ...], as_json: bool) 
     chosen = checked_engines(engines, ())
     runs, problems = open_runs(targets)
     results = []
-    with Progress(len(runs)) as progress, EngineHost() as host:
+    with Progress(len(runs)) as progress, EngineHost(limits.for_runs(runs)) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             try:

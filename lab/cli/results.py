@@ -104,6 +104,8 @@ def case_json(case: Assessment) -> dict[str, Any]:
         "outcome": str(case.outcome),
         "engine_failed": failed,
         "unanswered": case.unanswered,
+        "isolation": case.isolation.by,
+        "engine_read": list(case.isolation.reads),
         "answer": answer,
         "truth": case.truth.to_json(),
         "grades": grades_to_json(case.grades)["grades"],

@@ -10,6 +10,7 @@ import click
 
 from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option, option, runs_option
+from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.gate import Gate, comparison_json, gate_options, print_comparison
 from lab.cli.stack_options import TestbedChoice, testbed_options
 from lab.cli.verdicts import Verbosity, verbosity_options
@@ -43,6 +44,7 @@ failures are no reason to fail: 1 where a case is newly broken or a new one fail
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
 @option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
 @engines_option
+@engine_limits_options
 @testbed_options
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
@@ -54,9 +56,9 @@ failures are no reason to fail: 1 where a case is newly broken or a new one fail
 @verbosity_options
 @json_option
 def command(
-    *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], where: TestbedChoice,
-    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, gate: Gate,
-    verbosity: Verbosity, as_json: bool,
+    *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], limits: EngineLimits,
+    where: TestbedChoice, outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool,
+    no_report: bool, gate: Gate, verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
@@ -83,14 +85,17 @@ def command(
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
     jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
     before = gate.read(jobs)
+    options = limits.for_scenarios(selection.scenarios, runs_dir)
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # The stack is one, and time on it is real: one run at a time.
         count = 1 if stack else workers or default_workers()
-        results = run_jobs(jobs, runs_dir, workers=count, tick=progress.tick, on_result=verdicts.show)
+        results = run_jobs(
+            jobs, runs_dir, workers=count, tick=progress.tick, on_result=verdicts.show, engines=options
+        )
     show_traces(results)
-    limits = selection.suite.thresholds if selection.suite else ()
-    campaign = conclude(results, limits, asked)
+    thresholds = selection.suite.thresholds if selection.suite else ()
+    campaign = conclude(results, thresholds, asked)
     if not as_json:
         _print_numbers(campaign)
     writings = Writings()

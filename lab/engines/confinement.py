@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.contracts import Isolation
-from lab.engines.grants import DEVICES, Grants, add_program, add_python, add_system, hidden_of, mirror
+from lab.engines.grants import DEVICES, OWN_PROCESS, Grants, add_program, add_python, add_system, hidden_of, mirror
 from lab.engines.options import EngineOptions
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -80,17 +80,18 @@ class Confinement:
         if cpu:
             limits["CPU"] = cpu_limit_s(self._options)
         reachable = [Path(path) for path in (*self._grants.read, *self._grants.list, str(self._folder), words[0])]
+        covered = [
+            path
+            for path in self._grants.hidden
+            if path.is_dir() and not any(place.is_relative_to(path) for place in reachable)
+        ]
         policy = {
             "library": str(Path(landlockpy.__file__).parents[1]),
-            "read": self._grants.read,
+            "read": [*self._grants.read, OWN_PROCESS],
             "list": self._grants.list,
             "write": [str(self._folder)],
             "devices": DEVICES,
-            "hide": [
-                str(path)
-                for path in self._grants.hidden
-                if path.is_dir() and not any(place.is_relative_to(path) for place in reachable)
-            ],
+            "hide": [str(path) for path in _outermost(covered)],
             "limits": limits,
         }
         self._policy.write_text(json.dumps(policy), encoding="utf-8")
@@ -106,14 +107,21 @@ class Confinement:
         return Isolation(by, tuple(str(path) for path in self._options.reads))
 
 
+def _outermost(directories: Iterable[Path]) -> list[Path]:
+    """Directories without those that lie in another of them."""
+    found: list[Path] = []
+    for directory in sorted(directories):
+        if not any(directory.is_relative_to(other) for other in found):
+            found.append(directory)
+    return found
+
+
 def explained(reason: str, options: EngineOptions, words: Sequence[str] = ()) -> str:
     """A confined engine's failure with what to do where the confinement may be why."""
     refused = _REFUSED.search(reason)
     if refused:
         path = next(filter(None, refused.groups()))
-        return (
-            f"{reason} (engines read what is permitted, write to $TMPDIR; permit it: --engine-read {path})"
-        )
+        return f"{reason} (engines read what is permitted, write to $TMPDIR; permit it: --engine-read {path})"
     missing = _NO_MODULE.search(reason)
     if missing:
         beside = [Path(word).parent / missing["module"].split(".")[0] for word in words if word.endswith(".py")]

@@ -52,7 +52,9 @@ def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str
 
 def _tells(value: str, options: EngineOptions) -> bool:
     """Whether a value names a place of truth, or a scenario."""
-    return any(str(place) in value for place in options.hidden) or any(
+    here = Path.cwd()
+    places = [str(place) for place in options.hidden if not here.is_relative_to(place)]
+    return any(place in value for place in places) or any(
         re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", value)
         for name in options.names
         if len(name) >= _SHORTEST_NAME

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Truth
+from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Isolation, Truth
 from lab.errors import Problem, UserError
 from lab.fileio import read_file, write_file
 from lab.recording.observed import Observed
@@ -74,15 +74,26 @@ class RunDirectory:
         path = self.path / "diagnosis" / f"{engine_slug(engine)}.json"
         return read_kept(path, _answer) if path.is_file() else None
 
+    def isolation(self, engine: str) -> Isolation:
+        """What kept an engine from the truth when it answered; unknown where that was not kept."""
+        path = self.path / "diagnosis" / f"{engine_slug(engine)}.json"
+        return read_kept(path, _isolation) if path.is_file() else Isolation()
+
     def engines(self) -> tuple[str, ...]:
         """The engines whose answers are kept, by file name."""
         files = sorted((self.path / "diagnosis").glob("*.json"))
         return tuple(read_kept(file, lambda data: str(data["engine"])) for file in files)
 
-    def write_diagnosis(self, engine: str, answer: Diagnosis | EngineFailure) -> Problem | None:
-        """Keeps an answer. A recording that cannot be written to, as in an archive, is a problem and no error."""
+    def write_diagnosis(
+        self, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation | None = None
+    ) -> Problem | None:
+        """Keeps an answer, with what kept the engine from the truth.
+
+        A recording that cannot be written to, as in an archive, is a problem and no error.
+        """
         content = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
-        return self._keep(f"diagnosis/{engine_slug(engine)}.json", {"engine": engine, **content})
+        told = {"engine": engine, **_told(isolation or Isolation()), **content}
+        return self._keep(f"diagnosis/{engine_slug(engine)}.json", told)
 
     def write_grades(self, engine: str, grades: list[Grade]) -> Problem | None:
         """Keeps grades, as `write_diagnosis` keeps an answer."""
@@ -125,6 +136,14 @@ def read_kept(path: Path, read: Callable[[Any], Kept]) -> Kept:
         seen = str(error) if isinstance(error, ValueError | UserError) else f"{type(error).__name__}: {error}"
         hint = "delete it; `lab diagnose` asks again, `lab grade` grades again"
         raise UserError(Problem("broken file in a recording", str(path), seen=seen, hint=hint)) from error
+
+
+def _told(isolation: Isolation) -> dict[str, Any]:
+    return {"isolation": isolation.by, "engine_read": list(isolation.reads)}
+
+
+def _isolation(data: Any) -> Isolation:
+    return Isolation(str(data.get("isolation", Isolation().by)), tuple(map(str, data.get("engine_read", ()))))
 
 
 def _answer(data: Any) -> Diagnosis | EngineFailure:

@@ -1,0 +1,144 @@
+"""An engine that hunts for the truth scores at chance, whichever command asks it and however it is run.
+
+The same engine finds the truth where nothing confines it, so these tests can fail.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.cli import main
+from lab.contracts import Diagnosis, EngineFailure
+from lab.engines import confinement
+from lab.engines.host import EngineHost
+from lab.engines.options import EngineOptions
+from tests import hunter, sim_runs
+from tests.distributions import write_distribution
+
+needs_landlock = pytest.mark.skipif(confinement.landlock_abi() == 0, reason="this kernel has no Landlock")
+FORMS = ("python", "command")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A user's directory as hunters like it: a scenario, its suite, and the hunter, installed and as a script."""
+    site = tmp_path / "site"
+    site.mkdir()
+    shutil.copy(Path(hunter.__file__), site / "hunter_engine.py")
+    write_distribution(site, "hunter", {"lab.engines": {"hunter": "hunter_engine:diagnose"}})
+    monkeypatch.syspath_prepend(str(site))
+    work = tmp_path / "work"
+    work.mkdir()
+    fault = {"type": "network-partition", "target": "features->db", "at": "45s", "for": "30s"}
+    (work / "needle.scenario.yaml").write_text(sim_runs.text(faults=[fault]), encoding="utf-8")
+    suite = {"schema_version": 1, "name": "hunt", "scenarios": ["needle.scenario.yaml"]}
+    (work / "hunt.suite.yaml").write_text(json.dumps(suite), encoding="utf-8")
+    shutil.copy(Path(hunter.__file__), work / "hunter_script.py")
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return work
+
+
+def spec(form: str) -> str:
+    return "hunter" if form == "python" else f"cmd:{sys.executable} hunter_script.py"
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """A command's JSON document."""
+    capsys.readouterr()
+    main([*arguments, "--json"])
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def culprits(answer: dict[str, Any]) -> list[str]:
+    assert "findings" in answer, answer
+    return [finding["culprit"] for finding in answer["findings"]]
+
+
+def check_chance(case: dict[str, Any]) -> None:
+    """The hunter found nothing, and its culprit grade is that of guessing."""
+    blamed = culprits(case["answer"])
+    assert len(blamed) > 5, blamed
+    [grade] = [grade for grade in case["grades"] if grade["grader"] == "culprit"]
+    assert grade["value"] == pytest.approx(1 / len(blamed))
+    assert case["isolation"].startswith("landlock-abi")
+
+
+@needs_landlock
+@pytest.mark.parametrize("form", FORMS)
+def test_a_hunter_scores_at_chance_in_run_diagnose_and_grade(project, capsys, form):
+    engine = ("--engine", spec(form))
+    run = asked(capsys, "run", "needle.scenario.yaml", "--jobs", "1", "-o", "results.json", *engine)
+    [case] = run["cases"]
+    check_chance(case)
+    # Now a recording of the same scenario and seed lies there, with its truth, the results, and others' answers.
+    again = asked(capsys, "run", "needle.scenario.yaml", "--engine", "constant", *engine)
+    check_chance(again["cases"][1])
+    [said] = asked(capsys, "diagnose", "runs", *engine)["diagnoses"]
+    assert len(culprits(said["answer"])) > 5
+    assert said["isolation"].startswith("landlock-abi")
+    shutil.rmtree(next(Path("runs").glob("*/*/diagnosis")))
+    [graded] = asked(capsys, "grade", "runs", *engine)["cases"]
+    check_chance(graded)
+
+
+@needs_landlock
+@pytest.mark.parametrize("form", FORMS)
+def test_a_hunter_scores_at_chance_in_evaluate(project, capsys, form):
+    found = asked(capsys, "evaluate", "hunt.suite.yaml", "--seeds", "3-4", "--jobs", "2", "--engine", spec(form))
+    assert len(found["cases"]) == 2
+    for case in found["cases"]:
+        check_chance(case)
+
+
+@pytest.fixture
+def recording(project, capsys):
+    asked(capsys, "run", "needle.scenario.yaml", "--jobs", "1", "--engine", "constant", "--no-report")
+    return next(Path("runs").glob("*/*")).resolve()
+
+
+def diagnose(form: str, recording: Path, *, confine: bool) -> list[str]:
+    options = EngineOptions(hidden=(recording.parents[1],), confine=confine)
+    with EngineHost(options) as host:
+        answer: Diagnosis | EngineFailure = host.diagnose(spec(form), recording / "observed")
+    assert isinstance(answer, Diagnosis), answer
+    return [finding.culprit for finding in answer.findings]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("way", "finds"), [("0", "features->db"), ("1", "the lab's memory is open")])
+def test_without_confinement_the_hunter_finds_what_it_looks_for(recording, monkeypatch, form, way, finds):
+    monkeypatch.setenv("HUNT_ONLY", way)
+    assert diagnose(form, recording, confine=False) == [finds]
+
+
+@needs_landlock
+@pytest.mark.parametrize("form", FORMS)
+def test_the_lab_cannot_be_read_traced_or_signalled(recording, monkeypatch, form):
+    monkeypatch.setenv("HUNT_ONLY", "1")
+    assert len(diagnose(form, recording, confine=True)) > 5
+
+
+def mounts_can_be_changed(recording: Path) -> bool:
+    with EngineHost(EngineOptions(hidden=(recording.parents[1],))) as host:
+        host.diagnose("constant", recording / "observed")
+        return "mounts" in host.isolation("constant").by
+
+
+@needs_landlock
+@pytest.mark.parametrize("form", FORMS)
+def test_where_mounts_may_be_changed_not_even_existence_is_told(recording, monkeypatch, form):
+    monkeypatch.setenv("HUNT_ONLY", "2")
+    monkeypatch.setenv("HUNTED", str(recording)[::-1])
+    assert diagnose(form, recording, confine=False) == [f"can be seen to exist: ['{recording}']"]
+    found = diagnose(form, recording, confine=True)
+    if not mounts_can_be_changed(recording):
+        pytest.skip("this system lets no process change its own mounts")
+    assert len(found) > 5
