@@ -73,9 +73,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     return worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
 
 
-def _json(
-    run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation
-) -> dict[str, Any]:
+def _json(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
     from lab.contracts import EngineFailure
 
     said = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
