@@ -114,12 +114,12 @@ def _plain(value: Any) -> str:
     return ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def leading(answer: Diagnosis | EngineFailure | None) -> list[Finding]:
-    """The findings an engine is most confident about: several where they tie."""
+def blaming(answer: Diagnosis | EngineFailure | None, truth: Truth) -> list[Finding]:
+    """The findings that graders look at first: as many as there are guilty elements, and those that tie with them."""
     if not isinstance(answer, Diagnosis) or not answer.findings:
         return []
-    top = answer.findings[0].confidence
-    return [finding for finding in answer.findings if finding.confidence == top]
+    last = answer.findings[: max(1, len(truth.faults))][-1].confidence
+    return [finding for finding in answer.findings if finding.confidence >= last]
 
 
 def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisRow, ...]:
@@ -160,7 +160,7 @@ def _near(entry: Entry, engine: str, truth: Truth) -> bool:
     """Whether a leading answer touches a guilty element."""
     neighbours = entry.run.neighbours
     around = {name for fault in truth.faults for name in neighbours.get(fault.culprit, frozenset())}
-    return any(finding.culprit in around for finding in leading(entry.run.diagnosis(engine)))
+    return any(finding.culprit in around for finding in blaming(entry.run.diagnosis(engine), truth))
 
 
 def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from lab.contracts import TrueDecoy, Truth
+from lab.contracts import Diagnosis, TrueDecoy, Truth
 from lab.recording.observed import Observed
-from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, described, leading, statement, truth_facts
+from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
+from lab.report.attribution import KeyLine, key, marks
 from lab.report.charts import Line, panel
 from lab.report.format import quantity, seconds
+from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
 from lab.report.timeline import Lane, Load, Mark, timeline
@@ -23,6 +25,7 @@ from lab.signals import Series, SignalTable, load_recorded
 from lab.windows import Window, levels
 
 MAX_PANELS = 8
+MAX_ONSETS = 8
 ENOUGH_PANELS = 4
 SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")
 
@@ -70,6 +73,8 @@ class RunView:
     truth: tuple[TruthFact, ...]
     decoys: tuple[str, ...]
     statements: tuple[Statement, ...]
+    graph: Graph
+    key: tuple[KeyLine, ...]
     timeline: Markup
     panels: tuple[Panel, ...]
     left_out: int
@@ -87,6 +92,8 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
     asked = [engine for engine in engines if engine in entry.grades]
     lines = list(_lines(entry, asked, truth, signals, observed))
     culprit = truth.faults[0].culprit if truth.faults else None
+    marked = marks(entry, asked, truth)
+    drawn = graph(observed.system, marked)
     return RunView(
         anchor=entry.anchor,
         title=str(run.meta["scenario"]["title"]) or run.scenario,
@@ -103,6 +110,8 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         truth=truth_facts(truth),
         decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in _in_time(truth.decoys)),
         statements=tuple(statement(entry, engine, signals) for engine in asked),
+        graph=drawn,
+        key=key(entry, marked, drawn, truth),
         timeline=_timeline(entry, asked, truth, observed, signals),
         panels=tuple(_panel(line, tags) for line, tags in lines[:MAX_PANELS]),
         left_out=max(0, len(lines) - MAX_PANELS),
@@ -135,7 +144,7 @@ def _lines(
     cited: dict[tuple[str, str], tuple[float, float]] = {}
     shown_in: dict[tuple[str, str], Window] = {}
     for engine in engines:
-        for finding in leading(entry.run.diagnosis(engine)):
+        for finding in blaming(entry.run.diagnosis(engine), truth):
             for fact in finding.evidence:
                 key = (fact.signal, fact.subject)
                 _once(reasons.setdefault(key, []), f"cited by {engine}")
@@ -194,7 +203,7 @@ def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Obse
         Lane("decoy", tuple(decoys)),
         Lane("change log", tuple(changes)),
         Lane("alert", tuple(_alert_marks(observed))),
-        Lane("onset found", tuple(_onset_marks(entry, engines))),
+        Lane("onset found", tuple(_onset_marks(entry, engines, truth))),
     ]
     rate = signals.get("request_rate_per_s", str(observed.system["entry"]))
     times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
@@ -206,12 +215,21 @@ def _in_time(decoys: Sequence[TrueDecoy]) -> list[TrueDecoy]:
     return sorted(decoys, key=lambda decoy: (decoy.at_s, decoy.id))
 
 
-def _onset_marks(entry: Entry, engines: Sequence[str]) -> Iterator[Mark]:
-    """Where each engine's leading findings put the onset, the leading engine first."""
+def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator[Mark]:
+    """Where each engine put the onset of every finding: the leading ones filled, up to a limit by confidence."""
     for engine in engines:
-        onsets = {(f.onset_s, f.culprit) for f in leading(entry.run.diagnosis(engine)) if f.onset_s is not None}
-        for at_s, culprit in sorted(onsets):
-            yield Mark("circle", "onset", at_s, f"{engine}: {culprit}, {seconds(at_s)}")
+        answer = entry.run.diagnosis(engine)
+        led = {id(finding) for finding in blaming(answer, truth)}
+        told: dict[tuple[float, str], tuple[bool, float]] = {}
+        for finding in answer.findings if isinstance(answer, Diagnosis) else ():
+            if finding.onset_s is not None:  # findings come most confident first
+                told.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
+        for (at_s, culprit), (leads, confidence) in list(told.items())[:MAX_ONSETS]:
+            label = f"{engine}: {culprit}, {seconds(at_s)}, {confidence:.2f}"
+            yield Mark("circle", "onset" if leads else "onset lesser", at_s, label)
+        if len(told) > MAX_ONSETS:
+            at_s = min(at for at, _ in list(told)[MAX_ONSETS:])
+            yield Mark("circle", "onset lesser", at_s, f"{engine}: {len(told) - MAX_ONSETS} more, none more confident")
 
 
 def _alert_marks(observed: Observed) -> Iterator[Mark]:

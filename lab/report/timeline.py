@@ -60,7 +60,8 @@ LEGEND: tuple[tuple[Shape | Literal["area", "window"], str, str], ...] = (
     ("diamond", "decoy", "decoy"),
     ("triangle", "change", "change log"),
     ("bar", "alert", "alert firing"),
-    ("circle", "onset", "onset found"),
+    ("circle", "onset", "onset of a leading finding"),
+    ("circle", "onset lesser", "onset of a lesser one"),
 )
 
 

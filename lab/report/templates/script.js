@@ -34,10 +34,10 @@
   addEventListener("hashchange", reveal);
   reveal();
 
-  // On a narrow screen a timeline starts shortly before the fault.
+  // On a narrow screen a picture starts shortly before the fault.
   const aim = (root) => {
     for (const frame of root.querySelectorAll(".figure")) {
-      const fault = frame.querySelector("rect.window"), box = frame.getBoundingClientRect();
+      const fault = frame.querySelector("rect.window, .guilty"), box = frame.getBoundingClientRect();
       const left = fault ? fault.getBoundingClientRect().left - box.left : 0;
       if (left > box.width * 0.6) frame.scrollLeft = left - box.width * 0.25;
     }
