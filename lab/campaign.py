@@ -142,7 +142,7 @@ def check_gradable(run: RunDirectory) -> None:
 
 
 @contextmanager
-def _recorded(job: Job, root: Path, progress: Progress | None) -> Iterator[tuple[RunDirectory, bool]]:
+def recorded(job: Job, root: Path, progress: Progress | None) -> Iterator[tuple[RunDirectory, bool]]:
     """A job's recording and whether it was there already; nobody else replaces it meanwhile."""
     if job.stack is not None:
         from lab.testbeds.stack.run import run_scenario as run_on_stack
@@ -168,7 +168,7 @@ def run_job(
 
     run: RunDirectory | None = None
     try:
-        with _recorded(job, root, progress) as (run, reused):
+        with recorded(job, root, progress) as (run, reused):
             result = _judged(job, run, host, reused)
             if keep and job.report:
                 result = replace(result, unreported=_report(run, job.engines))

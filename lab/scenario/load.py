@@ -12,7 +12,7 @@ from lab.scenario.files import find_file, load_system
 from lab.scenario.model import Scenario
 from lab.topology import System
 from lab.yamlmodel import check, in_file_order
-from lab.yamlsource import Document, read_yaml
+from lab.yamlsource import Document, parse_yaml, read_yaml
 
 SUFFIX = ".scenario.yaml"
 
@@ -40,7 +40,18 @@ def load_scenario(path_or_name: str | Path) -> LoadedScenario:
     problem of the file.
     """
     path = find_file(path_or_name, SUFFIX, "scenario")
-    document = read_yaml(path)
+    return _load(read_yaml(path), path)
+
+
+def parse_scenario(text: str, file: str = "<scenario>") -> LoadedScenario:
+    """Loads a scenario's YAML text as `load_scenario` loads a file; `file` is its name for messages.
+
+    A system file that it names is looked for from here.
+    """
+    return _load(parse_yaml(text, file), Path(file))
+
+
+def _load(document: Document, path: Path) -> LoadedScenario:
     scenario, problems = check(document, Scenario)
     system, system_problems = _system(document, path.parent)
     checks = CrossChecks(document, system)

@@ -1,0 +1,292 @@
+"""The lab in Python: run a scenario, open a recording, look at it in data frames, ask engines of one's own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from lab.contracts import Diagnosis, EngineFailure, Grade, Outcome, Truth
+from lab.errors import Problem, UserError, nearest
+from lab.grading import verdict
+from lab.recording.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lab.engines.host import EngineHost
+    from lab.scenario import LoadedScenario
+
+Answer: TypeAlias = Diagnosis | Mapping[str, Any]
+Engine: TypeAlias = str | Callable[[Path], Answer]
+"""An engine's name, `cmd:…`, `rules:FILE` or URL; or a function from an `observed/` directory to a diagnosis."""
+Scenario: TypeAlias = str | Path | Mapping[str, Any]
+"""A scenario's shipped name or path, its YAML text (more than one line), or its content as a dict."""
+
+_MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ fail", Outcome.INCONCLUSIVE: "? inconclusive"}
+
+
+class Run:
+    """One recording: what could be observed, what engines said, and how that was graded."""
+
+    def __init__(self, directory: RunDirectory, engines: Iterable[str] = ()) -> None:
+        self._directory = directory
+        self._engines = list(engines)
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._directory.path
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return self._directory.scenario
+
+    @property
+    def seed(self) -> int:
+        return self._directory.seed
+
+    @property
+    def status(self) -> str:
+        """`complete`, or why the run is not to be graded."""
+        return self._directory.status
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What was really injected. Engines never see it."""
+        return self._directory.truth()
+
+    @cached_property
+    def signals(self) -> pd.DataFrame:
+        """Every signal by the end of its scrape interval (`time_s`): a column for each signal and subject.
+
+        `run.signals["error_ratio"]` has a column for each subject. NaN where nothing was observed.
+        """
+        import pandas as pd
+
+        from lab.signals import load_signals
+
+        table = load_signals(self._directory.observed)
+        columns = {(s.signal, s.subject): pd.Series(s.values, s.times_s) for s in table}
+        frame = pd.DataFrame(columns).sort_index(axis=1)
+        frame.columns = pd.MultiIndex.from_tuples(list(frame.columns), names=["signal", "subject"])
+        return frame.rename_axis(index="time_s")
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """A table of the recording: `spans`, `metrics`, `logs`, `features`, `predictions`; see docs/recording.md.
+
+        Empty where the system has no such table. UserError with the nearest name for an unknown one.
+        """
+        from lab.recording.schema import TABLES
+
+        if table not in TABLES:
+            raise UserError(Problem(f"no table {table!r} in a recording", hint=nearest(table, TABLES)))
+        return self._observed.frame(table).copy()
+
+    @cached_property
+    def _observed(self) -> Any:
+        from lab.recording.observed import load_observed
+
+        return load_observed(self._directory.observed)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that were asked: first those asked here, in that order, then the others by name."""
+        return tuple(dict.fromkeys([*self._engines, *self._directory.engines()]))
+
+    @property
+    def diagnoses(self) -> dict[str, Diagnosis | EngineFailure]:
+        """What each engine said, or why it gave no answer."""
+        found = {engine: self._directory.diagnosis(engine) for engine in self.engines}
+        return {engine: answer for engine, answer in found.items() if answer is not None}
+
+    @property
+    def diagnosis(self) -> Diagnosis | EngineFailure | None:
+        """What the first of `engines` said, None where none was asked."""
+        return next(iter(self.diagnoses.values()), None)
+
+    @property
+    def grades(self) -> dict[str, list[Grade]]:
+        """The grades of each engine, axis by axis; graded now where they are not kept. Empty for a run that stopped."""
+        from lab.assess import assess
+        from lab.recording.rundir import COMPLETE
+
+        if self.status != COMPLETE:
+            return {}
+        kept = self._directory.grades()
+        return {e: kept[e] if e in kept else list(assess(self._directory, e).grades) for e in self.diagnoses}
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """The verdict on each engine: pass, fail or inconclusive."""
+        return {engine: verdict(grades) for engine, grades in self.grades.items()}
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The verdict on the first of `engines`, None where none was asked or the run stopped."""
+        return next(iter(self.outcomes.values()), None)
+
+    def diagnose(self, engine: Engine = "rules") -> Diagnosis | EngineFailure:
+        """Asks an engine, keeps its answer with the recording, grades it, and returns it.
+
+        A function is called in this process, unconfined, with a copy of `observed/`; what it raises is an
+        EngineFailure, as for any engine.
+        """
+        from lab.engines.host import EngineHost
+
+        with EngineHost() as host:
+            return self._ask(engine, host)
+
+    def _ask(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
+        from lab.assess import assess
+        from lab.recording.rundir import COMPLETE
+
+        name = engine_name(engine)
+        answer = host.diagnose(engine, self._directory.observed) if isinstance(engine, str) else _called(engine, self)
+        problem = self._directory.write_diagnosis(name, answer)
+        if problem is not None:
+            raise UserError(problem)
+        self._engines.append(name)
+        if self.status == COMPLETE:
+            assess(self._directory, name)
+        return answer
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{engine}: {outcome}" for engine, outcome in self.outcomes.items())
+        return f"<lab.Run {self.scenario} seed {self.seed}{'; ' + said if said else ''}; {self.path}>"
+
+    def _repr_html_(self) -> str:
+        return Runs([self])._repr_html_()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        from lab.cli.texts import answer_text, truth_text
+
+        truth = truth_text(self.truth)
+        rows: list[tuple[str, ...]] = [
+            (self.scenario, str(self.seed), engine, _MARKS[outcome], answer_text(self.diagnoses[engine]), truth)
+            for engine, outcome in self.outcomes.items()
+        ]
+        return rows or [(self.scenario, str(self.seed), "", self.status, "", truth)]
+
+
+class Runs(tuple[Run, ...]):
+    """Several runs, as a tuple that a notebook shows as a table."""
+
+    __slots__ = ()
+
+    @property
+    def outcomes(self) -> list[dict[str, Outcome]]:
+        """Each run's verdicts by engine."""
+        return [run.outcomes for run in self]
+
+    def __repr__(self) -> str:
+        return f"<lab.Runs of {len(self)}: {', '.join(map(repr, self[:3]))}{', …' if len(self) > 3 else ''}>"
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{name}</th>" for name in ("scenario", "seed", "engine", "verdict", "said", "truth"))
+        rows = [row for run in self for row in run._rows()]
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table><tr>{heads}</tr>{body}</table>"
+
+
+def engine_name(engine: Engine) -> str:
+    """The name an engine's answers are kept under: its spec, or the function's name."""
+    if isinstance(engine, str):
+        return engine
+    return str(getattr(engine, "__name__", type(engine).__name__))
+
+
+def _called(engine: Callable[[Path], Answer], run: Run) -> Diagnosis | EngineFailure:
+    """A function's answer on a neutrally named copy of what could be observed."""
+    with tempfile.TemporaryDirectory(prefix="rca-call-") as folder:
+        copy = Path(shutil.copytree(run.path / "observed", Path(folder) / "observed", copy_function=shutil.copyfile))
+        try:
+            answer = engine(copy)
+            return Diagnosis.from_json(answer.to_json() if isinstance(answer, Diagnosis) else answer)
+        except Exception as error:
+            return EngineFailure(f"{type(error).__name__}: {error}".replace(folder, "."))
+
+
+@overload
+def run(
+    scenario: Scenario, *, seed: int | None = None, seeds: None = None, engines: Engine | Sequence[Engine] = ...,
+    runs_dir: str | Path = ..., fresh: bool = ...,
+) -> Run: ...  # fmt: skip
+
+
+@overload
+def run(
+    scenario: Scenario, *, seed: None = None, seeds: Iterable[int], engines: Engine | Sequence[Engine] = ...,
+    runs_dir: str | Path = ..., fresh: bool = ...,
+) -> Runs: ...  # fmt: skip
+
+
+def run(
+    scenario: Scenario, *, seed: int | None = None, seeds: Iterable[int] | None = None,
+    engines: Engine | Sequence[Engine] = ("rules",), runs_dir: str | Path = "runs", fresh: bool = False,
+) -> Run | Runs:  # fmt: skip
+    """Runs a scenario on the embedded testbed, asks engines, grades them, and keeps the recording under `runs_dir`.
+
+    `seed` is the scenario's own unless given; with `seeds` the result is `Runs`, one for each. A recording that would
+    come out the same is reused unless `fresh`. UserError for a scenario or engine that cannot be, RunAbortedError for
+    a run that proves nothing.
+    """
+    from lab.campaign import Job, recorded
+    from lab.engines import check_engine
+    from lab.engines.host import EngineHost
+
+    if seed is not None and seeds is not None:
+        raise UserError("seed and seeds contradict each other; give one of them")
+    loaded = _loaded(scenario)
+    asked = [engines] if isinstance(engines, str) or callable(engines) else list(engines)
+    for engine in asked:
+        if isinstance(engine, str):
+            check_engine(engine)
+    numbers = [loaded.scenario.seed if seed is None else seed] if seeds is None else list(seeds)
+    _check_seeds(numbers)
+    made = []
+    with EngineHost() as host:
+        for number in numbers:
+            with recorded(Job(loaded, number, (), fresh=fresh), Path(runs_dir), None) as (directory, _):
+                one = Run(directory)
+                for engine in asked:
+                    one._ask(engine, host)
+            made.append(one)
+    return made[0] if seeds is None else Runs(made)
+
+
+def load_run(path: str | Path) -> Run:
+    """Opens a recording; UserError where it is incomplete, of another version, or changed since it was written."""
+    from lab.recording.opening import open_run
+
+    return Run(open_run(Path(path)))
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    from lab.topology import MAX_SEED
+
+    for seed in seeds:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < MAX_SEED:
+            raise UserError(Problem("not a seed", seen=repr(seed), expected="whole numbers from 0 to 2^63 - 1"))
+
+
+def _loaded(scenario: Scenario) -> LoadedScenario:
+    import json
+
+    from lab.scenario import load_scenario
+    from lab.scenario.load import parse_scenario
+
+    if isinstance(scenario, Mapping):
+        try:
+            text = json.dumps(scenario, indent=1, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise UserError(Problem(f"the scenario is no plain data: {error}")) from error
+        return parse_scenario(text)
+    if isinstance(scenario, str) and "\n" in scenario:
+        return parse_scenario(scenario)
+    return load_scenario(scenario)
