@@ -15,6 +15,7 @@ import lab
 from tests.unit.test_outputs import QUIET
 
 ROOT = Path(__file__).parents[2]
+HEAVY = {"numpy", "pandas", "click", "pydantic", "pyarrow", "rich", "scipy", "yaml", "sklearn", "simpy"}
 DOCUMENT = ROOT / "docs" / "python.md"
 
 
@@ -34,20 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_importing_it_imports_nothing_heavy() -> None:
-    heavy = [
-        "numpy",
-        "pandas",
-        "click",
-        "pydantic",
-        "pyarrow",
-        "rich",
-        "scipy",
-        "yaml",
-        "sklearn",
-        "simpy",
-        "lab.library",
-        "lab.contracts",
-    ]
+    heavy = {*HEAVY, "lab.library", "lab.contracts"}
     code = f"import sys, lab; print(*[m for m in {heavy} if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == ""
