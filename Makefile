@@ -8,7 +8,7 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all lint evaluate report bench wheel base-image stack test-services test-stack test-stack-all clean
+.PHONY: help run test test-slow test-all lint evaluate sample report bench wheel base-image stack test-services test-stack test-stack-all clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -28,8 +28,13 @@ lint: $(VENV)/.installed-test ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long)
-	@$(BIN)/lab evaluate recommender
+evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs
+	@mkdir -p runs
+	@$(BIN)/lab evaluate recommender -o runs/evaluation.json; code=$$?; \
+		$(BIN)/python scripts/figures.py evaluation runs/evaluation.json && exit $$code
+
+sample: $(VENV)/.installed ## run the README's sample again, and publish its verdict
+	@$(BIN)/python scripts/figures.py sample
 
 report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs

@@ -28,14 +28,14 @@ EVALUATION_SEEDS = range(1000, 1010)
 """Seeds kept for measuring. Never run them while developing an engine, a rule or a scenario."""
 CONTROL_RUNS = 100
 """How many control runs a false-alarm ratio needs at least before it says something about a few per cent."""
-FLOORS = ("chance", "constant", "loudest-anomaly")
+FLOORS = ("chance", "constant", "loudest-anomaly", "naive-thresholds")
 """What any engine must beat. Thresholds without an engine are not about them."""
 ENGINES = ("rules", *FLOORS)
 
 _EPILOG = """\b
 Examples:
   lab evaluate
-  lab evaluate recommender --seeds 1000-1009 -o results.json
+  lab evaluate recommender --seeds 1000-1009 -o results.json -o results.md
   lab evaluate my.suite.yaml --engine 'cmd:python my_engine.py' --engine chance
 
 \b
@@ -53,11 +53,12 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @observability_option
 @engine_limits_options
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
-@option("-o", "--output", type=GivenPath(dir_okay=False), help="Also write the results as JSON.")
+@option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
+        help="Also write results; .json, or .md for a table; may be repeated.")  # fmt: skip
 @json_option
 def command(
     *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], limits: EngineLimits,
-    observability: Observability | None, workers: int | None, output: Path | None, as_json: bool,
+    observability: Observability | None, workers: int | None, outputs: tuple[Path, ...], as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
 
@@ -66,6 +67,7 @@ def command(
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
+    from lab.cli.figures import markdown
     from lab.cli.outputs import Writings, check_outputs
     from lab.cli.progress import Progress
     from lab.cli.selection import checked_engines, is_suite, select
@@ -73,8 +75,7 @@ def command(
     from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
 
-    outputs = [output] if output is not None else []
-    check_outputs(outputs, (".json",))
+    check_outputs(outputs, (".json", ".md"))
     if not is_suite(suite):
         raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
     asked = checked_engines(engines, ENGINES)
@@ -95,7 +96,8 @@ def command(
         _print(jobs, campaign, subjects)
     writings = Writings()
     for path in outputs:
-        writings.write(path, lambda path: write_file(path, json_text(document) + "\n"))
+        text = markdown(document) if path.suffix == ".md" else json_text(document)
+        writings.write(path, lambda path, text=text: write_file(path, text + "\n"))  # type: ignore[misc]
     return worst([campaign.exit_code, *writings.conclude()])
 
 
@@ -183,6 +185,7 @@ def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, 
         "suite": suite,
         "seeds": {"faults": sorted(set(with_faults)), "controls": sorted(set(controls))},
         "runs": {"faults": len(with_faults), "controls": len(controls)},
+        "observability": sorted({job.loaded.system.observability for job in jobs}),
         **campaign_json(campaign),
         "comparisons": _comparisons(cases, [engine for engine in engines if engine not in FLOORS]),
         "confusions": {

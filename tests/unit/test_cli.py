@@ -278,12 +278,15 @@ def test_recordings_are_diagnosed_graded_and_reported_later(folder: Path, capsys
 
 @pytest.mark.slow
 def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lab.cli.figures import markdown
+
     suite = Path("both.suite.yaml")
     suite.write_text("schema_version: 1\nname: both\nscenarios: [quiet.scenario.yaml, cut.scenario.yaml]\n")
     seeds = ("--seeds", "20-21", "--control-seeds", "20-23")
     words = ("evaluate", suite, *seeds, "--engine", "constant", "--jobs", 2)
-    code, document = run_json(capsys, *words, "--engine", HEALTHY)
+    code, document = run_json(capsys, *words, "--engine", HEALTHY, "-o", "figures.md")
     assert code == ExitCode.FAILED
+    assert Path("figures.md").read_text(encoding="utf-8") == markdown(document) + "\n"
     assert document["seeds"] == {"faults": [20, 21], "controls": [20, 21, 22, 23]}
     assert document["metrics"][HEALTHY]["false_alarm_ratio"]["n"] == 4
     assert document["confusions"][HEALTHY] == [
@@ -379,9 +382,11 @@ def test_faults_are_listed_with_docs_and_parameters(capsys: pytest.CaptureFixtur
 
 
 def test_engines_are_listed_with_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    from lab.cli.evaluate import FLOORS
+
     _, document = run_json(capsys, "engines")
     found = {engine["name"]: engine for engine in document["engines"]}
-    assert {"rules", "chance", "constant", "loudest-anomaly"} <= set(found)
+    assert {"rules", *FLOORS} <= set(found)
     assert found["chance"]["doc"].startswith("Blames everything equally")
     assert lab("engines") == ExitCode.OK
     assert "cmd:PROGRAM ARGS" in capsys.readouterr().out

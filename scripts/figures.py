@@ -1,0 +1,82 @@
+"""Writes figures and samples into README.md and docs, between markers: what is published is what a command printed.
+
+python scripts/figures.py evaluation RESULTS.json   from `lab evaluate recommender -o RESULTS.json` (`make evaluate`)
+python scripts/figures.py sample                    the README's verdict, from a run of its scenario (`make sample`)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.cli.figures import comparisons_table, confusions_table, metrics_table, published
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / "docs" / "figures" / "evaluation.json"
+README, EVALUATION = ROOT / "README.md", ROOT / "docs" / "evaluation.md"
+SAMPLE = ("recommender/deploy-stale-cache", "--seed", "1", "--verbose", "--no-report")
+"""The run whose verdict the README shows."""
+
+
+def between(text: str, name: str) -> str:
+    """What stands between the markers of a name; KeyError where there are none."""
+    found = re.search(_pattern(name), text, re.DOTALL)
+    if found is None:
+        raise KeyError(f"no markers <!-- {name}: begin … --> and <!-- {name}: end -->")
+    return found[2].strip("\n")
+
+
+def replaced(text: str, name: str, content: str) -> str:
+    """The text with other content between the markers of a name."""
+    between(text, name)
+    return re.sub(_pattern(name), lambda found: f"{found[1]}\n{content}\n{found[3]}", text, flags=re.DOTALL)
+
+
+def _pattern(name: str) -> str:
+    return rf"(<!-- {name}: begin[^\n]*-->)\n(.*?)\n(<!-- {name}: end -->)"
+
+
+def evaluation_parts(document: Mapping[str, object]) -> list[tuple[Path, str, str]]:
+    """(file, marker, content) of everything that comes from the evaluation."""
+    return [
+        (README, "figures", metrics_table(document)),
+        (EVALUATION, "figures", metrics_table(document)),
+        (EVALUATION, "comparisons", comparisons_table(document)),
+        (EVALUATION, "confusions", confusions_table(document)),
+    ]
+
+
+def sample() -> str:
+    """The verdict of the sample's run as `lab run` prints it, as a block of Markdown."""
+    with tempfile.TemporaryDirectory(prefix="lab-sample-") as scratch:
+        words = [sys.executable, "-m", "lab", "run", *SAMPLE, "--runs-dir", scratch]
+        said = subprocess.run(words, capture_output=True, text=True, check=False, cwd=scratch).stdout
+    verdict = said.split("\n\n")[0].rstrip()
+    return f"```\n{verdict}\n```"
+
+
+def write(path: Path, name: str, content: str) -> None:
+    path.write_text(replaced(path.read_text(encoding="utf-8"), name, content), encoding="utf-8")
+
+
+def main(words: list[str]) -> None:
+    match words:
+        case ["evaluation", results]:
+            document = published(json.loads(Path(results).read_text(encoding="utf-8")))
+            FIGURES.parent.mkdir(exist_ok=True)
+            FIGURES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            for path, name, content in evaluation_parts(document):
+                write(path, name, content)
+        case ["sample"]:
+            write(README, "sample", sample())
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
