@@ -21,8 +21,9 @@ from lab.fileio import reason
 COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",
     "evaluate": "Measure engines over many seeds, with controls and floors.",
+    "list": "List scenarios and suites.",
     "validate": "Check scenario, suite and system files.",
-    "plan": "Say what a scenario would do, and do nothing.",
+    "plan": "Say what scenarios would do, and do nothing.",
     "diagnose": "Ask engines what is wrong in recordings.",
     "grade": "Grade the answers kept with recordings.",
     "report": "Write the HTML pages of recordings.",
@@ -42,7 +43,10 @@ _EPILOG = """\b
 Examples:
   lab run recommender                      the shipped suite
   lab run recommender/deploy-stale-cache   one shipped scenario
+  lab run recommender -k network -x        some of the suite, until the first failure
+  lab run --last-failed                    what failed last
   lab run mine.scenario.yaml --seeds 5     your own, with five seeds
+  lab list --tag silent                    what there is
   lab validate mine.scenario.yaml && lab plan mine.scenario.yaml
 
 \b

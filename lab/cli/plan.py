@@ -1,14 +1,17 @@
-"""`lab plan`: the dry run of a scenario."""
+"""`lab plan`: the dry run of scenarios."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lab.cli.console import json_option, observability_option, option
+from lab.cli.filters import Filters, filter_options
+from lab.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from lab.faults import Witness
@@ -23,12 +26,14 @@ _EPILOG = """\b
 Examples:
   lab plan recommender/deploy-stale-cache
   lab plan mine.scenario.yaml --json
+  lab plan recommender -k network          the scenarios of a suite
   lab plan recommender/feed-stall --testbed stack --time-scale 5
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("target", metavar="SCENARIO")
+@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True)
+@filter_options
 @option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where it would run.")
 @option(
     "--time-scale",
@@ -39,28 +44,48 @@ Examples:
 )
 @observability_option
 @json_option
-def command(target: str, testbed: str, time_scale: float, observability: Observability | None, as_json: bool) -> None:
-    """Say what a scenario would do, and do nothing.
+def command(
+    *, targets: tuple[str, ...], filters: Filters, testbed: str, time_scale: float, observability: Observability | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say what scenarios would do, and do nothing.
 
-    Prints which levers would be pulled and reverted and when, and the truth that engines would be graded against.
-    For the stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
+    FILE_OR_SUITE is a scenario file, a directory of them, a suite, or the name of a shipped scenario or suite. Prints
+    which levers would be pulled and reverted and when, and the truth that engines would be graded against. For the
+    stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
     """
-    from lab.cli.console import write_json
-    from lab.cli.selection import check_testbed
-    from lab.scenario import load_scenario
+    from lab.cli.console import stdout, write_json
+    from lab.cli.selection import check_testbed, select
     from lab.testbeds.plan import plan
 
     check_testbed(testbed)
-    loaded = load_scenario(target).seen_by(observability)
+    selection = filters.applied(select(targets)).seen_by(observability)
     if testbed == "stack":
-        from lab.testbeds.stack.feasible import check_feasible
-
-        check_feasible(loaded, time_scale)
-    planned = plan(loaded)
+        _check_feasible(selection.scenarios, time_scale)
+    planned = [(loaded, plan(loaded)) for loaded in selection.scenarios]
     if as_json:
-        write_json(_document(loaded, planned, testbed))
-    else:
-        _print(loaded, planned, testbed)
+        documents = [_document(*one, testbed) for one in planned]
+        single = len(targets) == 1 and selection.suite is None and not Path(targets[0]).is_dir()
+        write_json(documents[0] if single else {"schema_version": 1, "plans": documents})
+        return
+    for number, one in enumerate(planned):
+        if number:
+            stdout().print()
+        _print(*one, testbed)
+
+
+def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float) -> None:
+    """UserError with everything that the stack cannot do."""
+    from lab.testbeds.stack.feasible import check_feasible
+
+    problems: list[Problem] = []
+    for loaded in scenarios:
+        try:
+            check_feasible(loaded, time_scale)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
 
 
 def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, Any]:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lab import __version__
-from lab.cli.console import GivenPath, engines_option, json_option, option, runs_option
+from lab.cli.console import GivenPath, engines_option, json_option, json_text, option, runs_option, write_json
 from lab.cli.engine_options import EngineLimits, engine_limits_options
+from lab.cli.filters import Filters, filter_options
 from lab.cli.gate import Gate, comparison_json, gate_options, print_comparison
 from lab.cli.stack_options import TestbedChoice, testbed_options
+from lab.cli.stopping import Stopping, stopping_options
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import NothingSelectedError, worst
 
 if TYPE_CHECKING:
-    from lab.campaign import Campaign, Job
+    from lab.campaign import Campaign, Job, JobResult
+    from lab.cli.last_failed import LastFailed
+    from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
+    from lab.engines.options import EngineOptions
     from lab.testbeds.stack.options import StackOptions
 
 OUTPUTS = (".html", ".json", ".xml")
@@ -27,6 +32,8 @@ _EPILOG = """\b
 Examples:
   lab run recommender
   lab run recommender/deploy-stale-cache --seed 11 -v
+  lab run recommender -k 'network and not mild' -x
+  lab run --last-failed
   lab run scenarios/recommender --seeds 3 --engine rules --engine chance
   lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.xml
   lab run recommender --baseline main.json --fail-on regression
@@ -34,13 +41,16 @@ Examples:
 \b
 Each verdict is printed when it is known; the tables at the end are in the order of the files.
 A recording that would come out the same is reused, and the engines are asked anew; --fresh makes it anew.
-A suite ends with the exit code of its thresholds, or of its cases if it has none. With --fail-on regression known
-failures are no reason to fail: 1 where a case is newly broken or a new one fails, 4 where one that passed is lost.
+A suite ends with the exit code of its thresholds, or of its cases if it has none or only a part of it was run. With
+--fail-on regression known failures are no reason to fail: 1 where a case is newly broken or a new one fails, 4 where
+one that passed is lost.
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True)
+@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1)
+@filter_options
+@option("--last-failed", "--lf", is_flag=True, help="Only what failed when it was run last; all of it without FILE.")
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
 @option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
 @engines_option
@@ -52,61 +62,52 @@ failures are no reason to fail: 1 where a case is newly broken or a new one fail
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("--fresh", is_flag=True, help="Make every recording anew, also where the same one is there already.")
 @option("--no-report", is_flag=True, help="Write no pages beside the recordings.")
+@stopping_options
 @gate_options
 @verbosity_options
 @json_option
 def command(
-    *, targets: tuple[str, ...], seed: int | None, seeds: str | None, engines: tuple[str, ...], limits: EngineLimits,
-    where: TestbedChoice, outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool,
-    no_report: bool, gate: Gate, verbosity: Verbosity, as_json: bool,
+    *, targets: tuple[str, ...], filters: Filters, last_failed: bool, seed: int | None, seeds: str | None,
+    engines: tuple[str, ...], limits: EngineLimits, where: TestbedChoice, outputs: tuple[Path, ...], runs_dir: Path,
+    workers: int | None, fresh: bool, no_report: bool, stopping: Stopping, gate: Gate, verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
     """
     from lab.campaign import conclude
-    from lab.cli.console import json_text, write_json
-    from lab.cli.junit import write_junit
+    from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
-    from lab.cli.progress import Progress
     from lab.cli.reports import write_reports
-    from lab.cli.results import campaign_json
     from lab.cli.selection import DEFAULT_ENGINES, checked_engines, parse_seeds, select
-    from lab.cli.stack_options import stack_up
-    from lab.cli.verdicts import Verdicts, show_traces
-    from lab.fileio import write_file
-    from lab.pool import default_workers, run_jobs
+    from lab.cli.verdicts import show_traces
 
     check_outputs(outputs, OUTPUTS)
     check_runs_dir(runs_dir)
     stack = where.stack()
     chosen_seeds = parse_seeds(seeds, seed)
-    selection = select(targets).seen_by(where.observability)
+    memory = LastFailed(runs_dir)
+    if not targets and not last_failed:
+        raise click.UsageError("Missing argument 'FILE_OR_SUITE...'.")
+    selection = filters.applied(select(targets or memory.targets())).seen_by(where.observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
     jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
+    if last_failed:
+        jobs = failed_last(jobs, memory, any_seed=chosen_seeds.unsaid)
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
-    with stack_up(jobs, stack), Progress(len(jobs)) as progress:
-        verdicts = Verdicts(progress, verbosity, as_json=as_json)
-        # The stack is one, and time on it is real: one run at a time.
-        count = 1 if stack else workers or default_workers()
-        results = run_jobs(
-            jobs, runs_dir, workers=count, tick=progress.tick, on_result=verdicts.show, engines=options
-        )
+    count = 1 if stack else workers  # the stack is one, and time on it is real: one run at a time
+    results = _run(jobs, stack, runs_dir, count, options, stopping, verbosity, memory, as_json=as_json)
     show_traces(results)
-    thresholds = selection.suite.thresholds if selection.suite else ()
+    complete = len(results) == len(jobs) and not selection.partial and not last_failed
+    thresholds = selection.suite.thresholds if selection.suite and complete else ()
     campaign = conclude(results, thresholds, asked)
+    unrun = jobs_left_out(jobs, results)
     if not as_json:
-        _print_numbers(campaign)
+        _print_numbers(campaign, selection, unrun, held=complete)
     writings = Writings()
     reports = write_reports(campaign, outputs, runs_dir, selection, asked, writings, index=not no_report)
-    document = {
-        "schema_version": 1,
-        "lab_version": __version__,
-        "suite": selection.suite.name if selection.suite else None,
-        **campaign_json(campaign),
-        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
-    }
+    document = _document(campaign, selection, unrun, runs_dir, reports)
     comparison = gate.compare(before, document)
     code = gate.exit_code(campaign, comparison)
     document |= {"exit_code": int(code)} | ({"comparison": comparison_json(comparison)} if comparison else {})
@@ -116,13 +117,54 @@ def command(
         if comparison:
             print_comparison(comparison)
         _print_paths(campaign, selection, where.words(), reports)
-    for path in outputs:
-        if path.suffix == ".json":
-            writings.write(path, lambda path: write_file(path, json_text(document) + "\n"))
-        if path.suffix == ".xml":
-            writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
+    _write_outputs(outputs, campaign, document, writings)
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([code, *writings.conclude()])
+
+
+def _run(
+    jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path, workers: int | None,
+    engines: EngineOptions, stopping: Stopping, verbosity: Verbosity, memory: LastFailed, *, as_json: bool,
+) -> list[JobResult]:  # fmt: skip
+    """Runs the jobs, tells each verdict when it is known, and remembers what failed, interrupted or not."""
+    from lab.cli.progress import Progress
+    from lab.cli.selection import lasting_name_of
+    from lab.cli.stack_options import stack_up
+    from lab.cli.verdicts import Verdicts
+    from lab.pool import default_workers, run_jobs
+
+    references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
+    failures = stopping.counter()
+    with stack_up(jobs, stack), Progress(len(jobs)) as progress:
+        verdicts = Verdicts(progress, verbosity, as_json=as_json)
+
+        def heard(result: JobResult) -> None:
+            verdicts.show(result)
+            failures.note(result)
+            memory.note(result, references[result.scenario])
+
+        try:
+            count = workers or default_workers()
+            return run_jobs(
+                jobs, runs_dir, workers=count, tick=progress.tick, on_result=heard, stop=failures.enough,
+                engines=engines,
+            )  # fmt: skip
+        finally:
+            memory.save()
+
+
+def failed_last(jobs: list[Job], memory: LastFailed, *, any_seed: bool) -> list[Job]:
+    """The jobs that failed when they were run last, or all of them where none of them did."""
+    chosen = memory.chosen(jobs, any_seed=any_seed)
+    if not chosen:
+        click.echo("nothing of this failed last time: all of it is run", err=True)
+    return chosen or jobs
+
+
+def jobs_left_out(jobs: Sequence[Job], results: Sequence[JobResult]) -> list[Job]:
+    """The jobs that were not started because enough had failed."""
+    run = {(result.scenario, result.seed) for result in results}
+    return [job for job in jobs if (job.loaded.scenario.name, job.seed) not in run]
 
 
 def make_jobs(
@@ -148,14 +190,46 @@ def make_jobs(
     return jobs
 
 
-def _print_numbers(campaign: Campaign) -> None:
+def _document(
+    campaign: Campaign, selection: Selection, unrun: Sequence[Job], runs_dir: Path, reports: Sequence[Path]
+) -> dict[str, Any]:
+    from lab.cli.results import campaign_json
+
+    return {
+        "schema_version": 1,
+        "lab_version": __version__,
+        "suite": selection.suite.name if selection.suite else None,
+        **campaign_json(campaign),
+        "not_run": [{"scenario": job.loaded.scenario.name, "seed": job.seed} for job in unrun],
+        "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
+    }
+
+
+def _write_outputs(outputs: Sequence[Path], campaign: Campaign, document: dict[str, Any], writings: Writings) -> None:
+    from lab.cli.junit import write_junit
+    from lab.fileio import write_file
+
+    for path in outputs:
+        if path.suffix == ".json":
+            writings.write(path, lambda path: write_file(path, json_text(document) + "\n"))
+        if path.suffix == ".xml":
+            writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
+
+
+def _print_numbers(campaign: Campaign, selection: Selection, unrun: Sequence[Job], *, held: bool) -> None:
     from lab.cli.console import stdout
     from lab.cli.results import print_numbers, print_thresholds
+    from lab.cli.texts import listed
 
     console = stdout()
     console.print()
     print_numbers(console, campaign)
     print_thresholds(console, campaign.thresholds)
+    if selection.suite and selection.suite.thresholds and not held:
+        console.print("Thresholds are not held: they are about the whole suite, and only a part of it was run.\n")
+    if unrun:
+        names = listed([f"{job.loaded.scenario.name} seed {job.seed}" for job in unrun])
+        console.print(f"Not run, because enough had failed: {names}\n", soft_wrap=True)
 
 
 def _print_paths(campaign: Campaign, selection: Selection, where: Sequence[str], reports: Sequence[Path]) -> None:

@@ -31,10 +31,14 @@ _STACK = Problem(
 
 @dataclass(frozen=True)
 class Selection:
-    """Scenarios to run; `suite` is the one they come from, None for scenarios given by themselves."""
+    """Scenarios to run; `suite` is the one they come from, None for scenarios given by themselves.
+
+    `partial`: some of the suite's scenarios were left out, so that its thresholds say nothing.
+    """
 
     scenarios: tuple[LoadedScenario, ...]
     suite: Suite | None = None
+    partial: bool = False
 
     def seen_by(self, observability: Observability | None) -> Selection:
         """The same on systems that let their operators see this much; None: as much as their files say."""
@@ -48,6 +52,11 @@ class Seeds:
     explicit: tuple[int, ...] = ()
     first: int | None = None
     count: int | None = None
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether no seed was asked for."""
+        return self == Seeds()
 
     def of(self, own: Sequence[int]) -> tuple[int, ...]:
         """The seeds of a scenario whose own seeds are `own`."""
@@ -227,7 +236,16 @@ def short_path(path: Path) -> str:
 
 def name_of(loaded: LoadedScenario) -> str:
     """How to name a scenario on the command line: its shipped name, or its path."""
+    return _shipped_name(loaded) or short_path(loaded.path)
+
+
+def lasting_name_of(loaded: LoadedScenario) -> str:
+    """How to name a scenario from any directory: its shipped name, or its absolute path."""
+    return _shipped_name(loaded) or str(loaded.path.resolve())
+
+
+def _shipped_name(loaded: LoadedScenario) -> str | None:
     from lab.scenario import shipped_names
 
     names = {path.resolve(): name for name, path in shipped_names(SCENARIO).items()}
-    return names.get(loaded.path.resolve()) or short_path(loaded.path)
+    return names.get(loaded.path.resolve())

@@ -14,7 +14,6 @@ from lab.errors import ParameterError, UserError, nearest
 from lab.faults import FaultType, fault_types
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.scenario.reading import Reading
-from lab.testbeds.plan import pulls
 from lab.topology import System
 from lab.units import duration_s, format_duration, rate_per_s
 from lab.yamlmodel import check
@@ -160,6 +159,8 @@ class CrossChecks(Reading):
     def _pulls(self, use: _Use) -> tuple[tuple[str, str], ...]:
         if self.system is None or use.kind is None or use.target is None or use.parameters is None:
             return ()
+        from lab.testbeds.plan import pulls  # which plans scenarios, and so imports this package
+
         try:
             return pulls(use.kind, use.target, use.parameters, self.system)
         except UserError as error:

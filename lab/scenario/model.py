@@ -16,6 +16,7 @@ MAX_RATE_PER_S = 10_000.0
 MAX_REQUESTS = 5_000_000
 MAX_STAGES = 100
 MAX_USES = 100
+MAX_TAGS = 20
 
 _KEBAB = r"[a-z0-9]+(-[a-z0-9]+)*"
 
@@ -30,6 +31,12 @@ KebabName = Annotated[
     str, AfterValidator(_kebab), WithJsonSchema({"type": "string", "pattern": f"^{_KEBAB}$", "maxLength": 80})
 ]
 """The name of a scenario or suite: it becomes part of paths and reports."""
+
+
+def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(tags)) < len(tags):
+        raise ValueError("expected each tag once")
+    return tags
 
 
 class Stage(Strict):
@@ -114,11 +121,15 @@ class Safety(Strict):
 
 
 class Scenario(Strict):
-    """One scenario file. No faults: the scenario is a control, `degraded` where its load alone breaks an SLO."""
+    """One scenario file. No faults: the scenario is a control, `degraded` where its load alone breaks an SLO.
+
+    `tags` say what it is about; they select it (`lab list`, `--tag`, `-k`) and change nothing of the run.
+    """
 
     schema_version: SchemaVersion
     name: KebabName
     title: str = ""
+    tags: Annotated[tuple[KebabName, ...], AfterValidator(_each_once)] = Field(default=(), max_length=MAX_TAGS)
     system: str
     seed: int = Field(default=0, ge=0, lt=MAX_SEED)
     duration_s: Annotated[Duration, Field(ge=MIN_DURATION_S)] = Field(alias="duration")

@@ -98,7 +98,7 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
         (["run", "cut.scenario.yaml", "--seed", str(2**63)], "the seed is too large"),
         (["run", "cut.scenario.yaml", "--seed", str(2**63 - 2), "--seeds", "3"], "the seed is too large"),
         (["run", CHAIN], "this is a system file, not a scenario"),
-        (["plan", "small.suite.yaml"], "this is a suite file, not a scenario"),
+        (["plan", CHAIN], "this is a system file, not a scenario"),
         (["evaluate", "cut.scenario.yaml"], "is not a suite"),
         (["plan", "nonesuch"], "unknown scenario"),
         (["faults", "network-partitoin"], "did you mean 'network-partition'?"),
@@ -196,7 +196,7 @@ def test_a_suite_ends_with_its_thresholds_and_shows_its_failed_cases(
 
 
 def test_text_comes_in_order_verdicts_numbers_report_replay(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = lab("run", "cut.scenario.yaml", "quiet.scenario.yaml", "--engine", "constant", "--seeds", 2, "--jobs", 2)
+    code = lab("run", "cut.scenario.yaml", "quiet.scenario.yaml", "--engine", "constant", "--seeds", 2, "--jobs", 1)
     text = capsys.readouterr().out
     assert code == ExitCode.FAILED
     places = [

@@ -1,0 +1,154 @@
+"""`lab list`: which scenarios and suites there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.cli.console import json_option, option
+from lab.cli.filters import Filters, filter_options
+
+if TYPE_CHECKING:
+    from lab.errors import Problem
+    from lab.scenario import LoadedScenario
+    from lab.suite import LoadedSuite
+
+_EPILOG = """\b
+Examples:
+  lab list
+  lab list -k 'network and not mild'
+  lab list --tag look-alike --json
+  lab list my-scenarios/ my.suite.yaml
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("targets", metavar="[FILE_OR_SUITE]...", nargs=-1)
+@filter_options
+@option("--system", "systems", metavar="SYSTEM", multiple=True, help="Only of this system; may be repeated.")
+@json_option
+def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], as_json: bool) -> int:
+    """List scenarios and suites.
+
+    Without FILE_OR_SUITE those that come with the lab, and the files of this directory. A suite stands for its
+    scenarios. A file with problems is told of on stderr, and the others are listed.
+    """
+    from lab.cli.console import show_problems, write_json
+    from lab.errors import ExitCode, NothingSelectedError, Problem
+
+    scenarios, suites, problems = _found(targets)
+    scenarios = [one for one in scenarios if not systems or one.system.name in systems]
+    if systems and not scenarios:
+        raise NothingSelectedError(Problem(f"no scenario of system {' or '.join(systems)}"))
+    chosen = filters.kept(scenarios) if filters else scenarios
+    names = {one.scenario.name for one in chosen}
+    suites = [one for one in suites if names & {own.scenario.name for own in one.scenarios}]
+    if as_json:
+        document = {"scenarios": [*map(_scenario_json, chosen)], "suites": [*map(_suite_json, suites)]}
+        write_json({"schema_version": 1, **document})
+    else:
+        _print(chosen, suites)
+    show_problems(problems)
+    return ExitCode.INVALID if problems else ExitCode.OK
+
+
+def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem]]:
+    """Scenarios and suites, each once, and what is wrong with those that cannot be loaded."""
+    from lab.cli.selection import SUITE, is_suite, select
+    from lab.errors import UserError
+    from lab.suite import load_suite
+
+    scenarios: dict[Path, LoadedScenario] = {}
+    suites: dict[Path, LoadedSuite] = {}
+    problems: dict[Problem, None] = {}
+    for target in targets or _everything():
+        try:
+            if is_suite(target):
+                suite = load_suite(target)
+                suites[suite.path.resolve()] = suite
+                members = suite.scenarios if targets else ()
+            else:
+                members = select([target]).scenarios
+                inside = sorted(Path(target).rglob(f"*{SUITE}")) if Path(target).is_dir() else []
+                suites |= {path.resolve(): load_suite(path) for path in inside}
+            scenarios |= {one.path.resolve(): one for one in members}
+        except UserError as error:
+            problems |= dict.fromkeys(error.problems)
+    return list(scenarios.values()), list(suites.values()), list(problems)
+
+
+def _everything() -> list[str]:
+    """What comes with the lab, then the files of this directory."""
+    from lab.cli.selection import SCENARIO, SUITE
+    from lab.scenario import shipped_names
+
+    here = [str(path) for suffix in (SCENARIO, SUITE) for path in sorted(Path().glob(f"*{suffix}"))]
+    return [*shipped_names(SCENARIO), *shipped_names(SUITE), *here]
+
+
+def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -> None:
+    from rich.text import Text
+
+    from lab.cli.console import stdout
+    from lab.cli.selection import name_of
+
+    console = stdout()
+
+    def entry(name: str, title: str, details: Iterable[str]) -> None:
+        console.print(Text.assemble((name, "bold"), f"  {title}"), soft_wrap=True)
+        console.print(Text("    " + " · ".join(filter(None, details)), "dim"), soft_wrap=True)
+
+    for one in scenarios:
+        scenario = one.scenario
+        faults = ", ".join(_faults(one)) or "no fault"
+        details = (one.system.name, f"{scenario.duration_s:g} s", faults, ", ".join(scenario.tags))
+        entry(name_of(one), scenario.title, details)
+    for suite in suites:
+        limits = ", ".join(map(str, suite.suite.thresholds))
+        size = f"suite of {len(suite.scenarios)} scenarios"
+        entry(_suite_name(suite), suite.suite.title, (size, ", ".join(suite.suite.engines), limits))
+
+
+def _faults(loaded: LoadedScenario) -> Iterable[str]:
+    return (f"{fault.type} of {fault.target}" for fault in loaded.scenario.faults)
+
+
+def _scenario_json(loaded: LoadedScenario) -> dict[str, Any]:
+    from lab.cli.selection import name_of
+
+    scenario = loaded.scenario
+    return {
+        "reference": name_of(loaded),
+        "name": scenario.name,
+        "title": scenario.title,
+        "tags": list(scenario.tags),
+        "system": loaded.system.name,
+        "duration_s": scenario.duration_s,
+        "seed": scenario.seed,
+        "faults": [{"type": fault.type, "target": fault.target} for fault in scenario.faults],
+        "decoys": [{"type": decoy.type, "target": decoy.target} for decoy in scenario.decoys],
+        "path": str(loaded.path),
+    }
+
+
+def _suite_json(loaded: LoadedSuite) -> dict[str, Any]:
+    return {
+        "reference": _suite_name(loaded),
+        "name": loaded.suite.name,
+        "title": loaded.suite.title,
+        "scenarios": [one.scenario.name for one in loaded.scenarios],
+        "engines": list(loaded.suite.engines),
+        "thresholds": [str(limit) for limit in loaded.suite.thresholds],
+        "path": str(loaded.path),
+    }
+
+
+def _suite_name(loaded: LoadedSuite) -> str:
+    from lab.cli.selection import SUITE, short_path
+    from lab.scenario import shipped_names
+
+    names = {path.resolve(): name for name, path in shipped_names(SUITE).items()}
+    return names.get(loaded.path.resolve()) or short_path(loaded.path)

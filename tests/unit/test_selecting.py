@@ -1,0 +1,262 @@
+"""Choosing what to run: expressions, tags, what failed last, when to stop; and what is listed and planned."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.cli.last_failed import NAME
+from lab.errors import ExitCode, UserError
+from lab.scenario import load_scenario
+from lab.scenario.expression import parse_expression
+from tests.cli_cases import CUT, HEALTHY, lab, run, run_json, write
+
+_FINDING = {"culprit": "orders->db", "boundary": "network", "kind": "network-partition", "onset_s": 30, "confidence": 1}
+_ANSWER = json.dumps({"schema_version": 1, "verdict": "fault", "findings": [_FINDING]})
+RIGHT = f"cmd:sh -c {shlex.quote(f'echo {shlex.quote(_ANSWER)}')}"
+"""An engine that always blames the link that the scenario `cut` cuts."""
+
+
+def tagged(name: str, tags: str, more: str = "") -> Path:
+    return write(name, f"tags: [{tags}]\n{more}")
+
+
+# Expressions.
+
+
+@pytest.mark.parametrize(
+    ("expression", "words", "fits"),
+    [
+        ("network", ["partition-mild", "network"], True),
+        ("part", ["partition-mild"], True),
+        ("PARTITION", ["partition-mild"], True),
+        ("not mild", ["partition-mild"], False),
+        ("network and not mild", ["partition", "network"], True),
+        ("a or b and c", ["a"], True),
+        ("(a or b) and c", ["a"], False),
+        ("not a and b", ["b"], True),
+        ("not (a and b)", ["a"], True),
+        ("not not a", ["a"], True),
+        ("a and(b)", ["a", "b"], True),
+        ("android", ["and", "roid"], False),
+        ("features->db", ["of features->db"], True),
+    ],
+)
+def test_an_expression_matches_parts_of_words(expression: str, words: list[str], fits: bool) -> None:
+    assert parse_expression(expression)(words) is fits
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("", "column 1: expected a word, 'not' or '(', seen the end"),
+        ("a and", "column 6: expected a word, 'not' or '(', seen the end"),
+        ("a b", "column 3: expected 'and', 'or' or the end, seen 'b'"),
+        ("(a", "column 3: expected ')', seen the end"),
+        ("a )", "column 3: expected 'and', 'or' or the end, seen ')'"),
+        ("or a", "column 1: expected a word, 'not' or '(', seen 'or'"),
+        ("(" * 5000, "column 1001: expected at most 1000 characters"),
+    ],
+)
+def test_what_is_no_expression_says_where(expression: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_expression(expression)
+
+
+_EXPRESSIONS = st.recursive(
+    st.sampled_from("abc"),
+    lambda inner: st.one_of(
+        inner.map(lambda one: f"not {one}"),
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda parts: "({} {} {})".format(*parts)),
+    ),
+    max_leaves=20,
+)
+
+
+@given(_EXPRESSIONS, st.sets(st.sampled_from("abc")))
+def test_an_expression_means_what_it_means_in_python(expression: str, words: set[str]) -> None:
+    assert parse_expression(expression)(words) is eval(expression, {one: one in words for one in "abc"})
+
+
+@given(st.text(alphabet="ab ()notandr", max_size=1100))
+def test_any_text_is_an_expression_or_says_why_not(text: str) -> None:
+    try:
+        said = str(parse_expression(text)(["ab"]))
+    except ValueError as error:
+        said = str(error)
+    assert said in ("True", "False") or said.startswith("column ")
+
+
+# Tags.
+
+
+def test_every_shipped_scenario_has_tags_and_controls_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _, document = run_json(capsys, "list")
+    shipped = [one for one in document["scenarios"] if one["reference"].startswith("recommender/")]
+    assert len(shipped) > 20
+    assert all(one["tags"] for one in shipped)
+    assert all(("control" in one["tags"]) == (not one["faults"]) for one in shipped)
+
+
+@pytest.mark.parametrize("tags", ["network, network", "Two Words", "1.5"])
+def test_a_tag_is_a_name_given_once(folder: Path, tags: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_scenario(tagged("tagged", tags))
+    problem = caught.value.problems[0]
+    assert problem.line
+    assert "tag" in str(problem) or "name in small letters" in str(problem)
+
+
+# Filters.
+
+
+def test_filters_choose_what_is_run_and_a_part_of_a_suite_is_held_against_no_threshold(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagged("loud", "network, loud", CUT)
+    suite = [
+        "schema_version: 1", "name: both", "scenarios: [quiet.scenario.yaml, loud.scenario.yaml]",
+        "engines: [constant]", "thresholds: ['culprit_top1 >= 0', 'false_alarm_ratio >= 0']", "",
+    ]  # fmt: skip
+    Path("both.suite.yaml").write_text("\n".join(suite))
+    assert run("both.suite.yaml") == ExitCode.OK  # the thresholds hold whatever is said
+    assert "Thresholds are not held" not in capsys.readouterr().out
+    code = run("both.suite.yaml", "--tag", "loud")
+    told = capsys.readouterr().out
+    assert code == ExitCode.FAILED  # by the case
+    assert "Thresholds are not held" in told
+    assert "quiet" not in told
+    run("both.suite.yaml", "-k", "not network")
+    assert "loud" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-k", "nosuch"], ExitCode.NOTHING_SELECTED, "no scenario fits -k 'nosuch'"),
+        (["--tag", "netwrk"], ExitCode.NOTHING_SELECTED, "did you mean 'network'?"),
+        (["-k", "a b"], ExitCode.INVALID, "column 3"),
+    ],
+)
+def test_a_filter_that_chooses_nothing_is_an_error(
+    words: list[str], code: ExitCode, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("run", "plan", "list"):
+        assert lab(command, "recommender", *words) == code
+        assert said in capsys.readouterr().err
+
+
+# What failed last.
+
+
+def test_what_failed_last_is_run_again_by_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("cut.scenario.yaml", "quiet.scenario.yaml", "--seeds", 2, "--engine", RIGHT)
+    run(*words)  # quiet fails with both seeds
+    capsys.readouterr()
+    _, again = run_json(capsys, "run", "--last-failed", "--jobs", 1, "--no-report", "--engine", RIGHT)
+    assert [(case["scenario"], case["seed"]) for case in again["cases"]] == [("quiet", 3), ("quiet", 4)]
+    _, one = run_json(capsys, "run", *words[:2], "--lf", "--seed", 4, "--no-report", "--engine", HEALTHY)
+    assert [(case["scenario"], case["seed"]) for case in one["cases"]] == [("quiet", 4)]
+    # That one passed now; the other one, which did not run, is still remembered.
+    _, left = run_json(capsys, "run", "--lf", "--no-report", "--engine", HEALTHY)
+    assert [(case["scenario"], case["seed"]) for case in left["cases"]] == [("quiet", 3)]
+    assert run("--lf") == ExitCode.NOTHING_SELECTED
+    assert "nothing failed last time" in capsys.readouterr().err
+
+
+def test_where_nothing_of_it_failed_all_of_it_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("quiet.scenario.yaml", "--lf") == ExitCode.OK
+    told = capsys.readouterr()
+    assert "nothing of this failed last time" in told.err
+    assert "✓ pass  quiet" in told.out
+
+
+def test_what_failed_is_found_from_another_directory(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("quiet.scenario.yaml", "--engine", "constant")
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert run("--lf", "--runs-dir", "../runs") == ExitCode.OK
+    assert "✓ pass  quiet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"failed": [1]}', "[" * 100_000, '{"failed": [{"scenario": "quiet"}]}'])
+def test_a_broken_memory_remembers_nothing(folder: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("runs").mkdir()
+    Path("runs", NAME).write_text(content)
+    assert run("--lf") == ExitCode.NOTHING_SELECTED
+    assert run("quiet.scenario.yaml", "--engine", "constant") == ExitCode.FAILED
+    assert json.loads(Path("runs", NAME).read_text())["failed"][0]["scenario"] == "quiet"
+
+
+def test_without_files_and_without_last_failed_something_is_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == ExitCode.INVALID
+    assert "Missing argument" in capsys.readouterr().err
+
+
+# When to stop.
+
+
+@pytest.mark.parametrize(("words", "count"), [(["-x"], 1), (["--max-fail", 2], 2), (["--max-fail", 9], 4)])
+def test_no_run_is_started_once_enough_failed(
+    folder: Path, words: list[object], count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    what = ("cut.scenario.yaml", "quiet.scenario.yaml", "--seeds", 3, "--engine", RIGHT)  # 3 pass, then 3 fail
+    code, document = run_json(capsys, "run", *what, "--jobs", 1, "--no-report", *words)
+    failed = [case for case in document["cases"] if case["outcome"] == "fail"]
+    assert code == ExitCode.FAILED
+    assert len(failed) == min(count, 3)
+    assert len(document["not_run"]) == 3 - len(failed)
+    run(*what, *words)
+    assert ("Not run, because enough had failed" in capsys.readouterr().out) == (count < 3)
+
+
+def test_stopping_keeps_what_is_known_of_what_did_not_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("quiet.scenario.yaml", "--seeds", 3, "--engine", "constant")
+    run("quiet.scenario.yaml", "--seeds", 3, "--engine", "constant", "-x")
+    failed = json.loads(Path("runs", NAME).read_text())["failed"]
+    assert [one["seed"] for one in failed] == [3, 4, 5]
+
+
+# Lists and plans.
+
+
+def test_the_list_tells_what_there_is_here_and_shipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tagged("mine", "network", CUT + "title: My own cut\n")
+    assert lab("list", "-k", "mine or two-faults") == ExitCode.OK
+    told = capsys.readouterr().out
+    assert "mine.scenario.yaml  My own cut\n    chain · 60 s · network-partition of orders->db · network\n" in told
+    assert "recommender/two-faults  A stale cache and a throttled rules API at once" in told
+    assert "quiet" not in told
+    _, document = run_json(capsys, "list", ".", "--system", "chain")
+    assert [one["name"] for one in document["scenarios"]] == ["cut", "mine", "quiet"]
+    assert document["scenarios"][1]["tags"] == ["network"]
+    assert lab("list", "--system", "nosuch") == ExitCode.NOTHING_SELECTED
+
+
+def test_a_broken_file_is_told_of_and_the_others_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.scenario.yaml").write_text("schema_version: 1\nnme: broken\n")
+    assert lab("list", "-k", "quiet") == ExitCode.INVALID
+    told = capsys.readouterr()
+    assert "quiet.scenario.yaml" in told.out
+    assert "broken.scenario.yaml:2:1" in told.err
+
+
+def test_a_suite_and_a_directory_can_be_planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("plan", "recommender", "-k", "partition-mild or control-quiet") == ExitCode.OK
+    told = capsys.readouterr().out
+    assert "partition-mild: A third of the connections to the model are lost" in told
+    assert "control-quiet: Nothing is wrong" in told
+    _, document = run_json(capsys, "plan", ".")
+    assert [plan["scenario"] for plan in document["plans"]] == ["cut", "quiet"]
+    _, single = run_json(capsys, "plan", "cut.scenario.yaml")
+    assert single == document["plans"][0]
