@@ -69,7 +69,8 @@ one that passed is lost.
 def command(
     *, targets: tuple[str, ...], filters: Filters, last_failed: bool, seed: int | None, seeds: str | None,
     engines: tuple[str, ...], limits: EngineLimits, where: TestbedChoice, outputs: tuple[Path, ...], runs_dir: Path,
-    workers: int | None, fresh: bool, no_report: bool, stopping: Stopping, gate: Gate, verbosity: Verbosity, as_json: bool,
+    workers: int | None, fresh: bool, no_report: bool, stopping: Stopping, gate: Gate, verbosity: Verbosity,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
