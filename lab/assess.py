@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Isolation, Outcome, Truth, Verdict
@@ -24,6 +25,8 @@ class Assessment:
     grades: tuple[Grade, ...]
     path: str
     isolation: Isolation = field(default_factory=Isolation)
+    answer_s: float = field(default=0.0, compare=False)
+    """How long the engine took, 0 for an answer that was kept."""
     unkept: tuple[Problem, ...] = ()
     """Files of the recording that could not be written: the verdict holds all the same."""
 
@@ -56,7 +59,9 @@ def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> tuple[Diagnosi
 
 def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
     """Grades an engine's kept answer, or asks it first when a host is given; keeps the grades under `grades/`."""
+    began_s = time.perf_counter()
     answer, unkept = diagnose(run, engine, host) if host is not None else (run.diagnosis(engine), None)
+    answer_s = time.perf_counter() - began_s if host is not None else 0.0
     if answer is None:
         raise LookupError(f"{run.path}: engine {engine!r} was not asked")
     truth = run.truth()
@@ -64,4 +69,5 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, *seen))
     problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
     isolation = host.isolation(engine) if host is not None else run.isolation(engine)
-    return Assessment(run.scenario, run.seed, engine, answer, truth, tuple(grades), str(run.path), isolation, problems)
+    graded = tuple(grades), str(run.path)
+    return Assessment(run.scenario, run.seed, engine, answer, truth, *graded, isolation, answer_s, problems)

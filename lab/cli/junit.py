@@ -1,77 +1,110 @@
-"""Results as JUnit XML, which CI systems show: a test case for each graded case, and for each threshold."""
+"""Results as JUnit XML, which CI systems show: a suite for each graded case, a test for each axis and threshold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from typing import Any
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from lab.assess import Assessment
 from lab.campaign import Campaign, JobResult, ThresholdResult
 from lab.cli.console import escaped
 from lab.cli.texts import answer_text, truth_text
-from lab.contracts import Outcome
+from lab.contracts import EngineFailure, Grade, Outcome
+from lab.errors import ExitCode
 from lab.fileio import write_file
 from lab.grading import DECIDING
 
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
-_ELEMENTS = {Outcome.FAIL: "failure", Outcome.INCONCLUSIVE: "skipped"}
 
 
 def write_junit(campaign: Campaign, path: Path, name: str) -> None:
     """Writes a campaign's results; `name` is the suite's, or the command's where there is none."""
-    root = Xml.Element("testsuites", name=name)
-    cases = Xml.SubElement(root, "testsuite", name=name)
+    document = JUnitXml(_xml(name))
     for result in campaign.results:
         for case in result.assessments:
-            _add_case(cases, case)
+            document.append(_case_suite(case))
         if result.problem:
-            _add_problem(cases, result)
-    _count(cases)
+            document.append(_problem_suite(result))
     if campaign.thresholds:
-        limits = Xml.SubElement(root, "testsuite", name=f"{name} thresholds")
-        for limit in campaign.thresholds:
-            _add_threshold(limits, limit)
-        _count(limits)
-    Xml.indent(root)
-    write_file(path, Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+        document.append(_suite(f"{name} thresholds", [_threshold(limit) for limit in campaign.thresholds]))
+    document.update_statistics()
+    # The library writes to a path of its own; the lab's writer knows devices, links and full disks.
+    with tempfile.TemporaryDirectory(prefix="lab-junit-") as folder:
+        made = Path(folder) / "results.xml"
+        document.write(str(made), pretty=True)
+        write_file(path, made.read_bytes())
 
 
-def _add_case(suite: Xml.Element, case: Assessment) -> None:
-    test = _test(suite, case.scenario, f"seed {case.seed} {case.engine}")
-    if case.outcome in _ELEMENTS:
-        deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
-        why = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
-        said = [f"said: {answer_text(case.answer)}", f"truth: {truth_text(case.truth)}"]
-        _tell(test, _ELEMENTS[case.outcome], why[:1], [*said, *why])
+def _suite(name: str, cases: list[TestCase]) -> TestSuite:
+    suite = TestSuite(_xml(name))
+    for case in cases:
+        suite.add_testcase(case)
+    suite.update_statistics()
+    return suite
 
 
-def _add_problem(suite: Xml.Element, result: JobResult) -> None:
-    element, said = ("skipped", "inconclusive") if result.is_inconclusive else ("error", "not graded")
-    _tell(_test(suite, result.scenario, f"seed {result.seed}"), element, [said], [result.problem])
+def _case_suite(case: Assessment) -> TestSuite:
+    suite = _suite(case.scenario, list(_axes(case)))
+    properties = {"seed": str(case.seed), "engine": case.engine, "isolation": case.isolation.by, "run": case.path}
+    for key, value in properties.items():
+        suite.add_property(key, _xml(value))
+    for read in case.isolation.reads:
+        suite.add_property("engine_read", _xml(read))
+    return suite
 
 
-def _add_threshold(suite: Xml.Element, limit: ThresholdResult) -> None:
-    test = _test(suite, "thresholds", f"{limit.engine}: {limit.threshold}")
+def _axes(case: Assessment) -> Iterator[TestCase]:
+    """A test case for each axis that applied. The first takes the time of the engine's answer."""
+    said = f"said: {answer_text(case.answer)}\ntruth: {truth_text(case.truth)}\n"
+    for number, grade in enumerate(case.grades):
+        test = TestCase(_xml(grade.grader), _xml(f"{case.scenario}.seed {case.seed}.{case.engine}"))
+        test.time = round(case.answer_s, 3) if number == 0 else 0.0
+        result = _judged(case, grade)
+        if result is not None:
+            kind, message = result
+            test.result = [_told(kind, message, said + message)]
+        yield test
+
+
+def _judged(case: Assessment, grade: Grade) -> tuple[type[Any], str] | None:
+    """How an axis that did not pass is shown. One that does not decide the case fails no build."""
+    if grade.outcome is Outcome.PASS:
+        return None
+    decides = grade.grader in DECIDING
+    if isinstance(case.answer, EngineFailure):
+        return (Error if decides else Skipped), f"no answer: {case.answer.reason}"
+    why = f"said {grade.answer}, expected {grade.expected}; {grade.explanation}"
+    if grade.outcome is Outcome.INCONCLUSIVE:
+        return Skipped, f"inconclusive: {why}"
+    return (Failure, why) if decides else (Skipped, f"wrong, on an axis that does not decide a case: {why}")
+
+
+def _problem_suite(result: JobResult) -> TestSuite:
+    test = TestCase("run", _xml(f"{result.scenario}.seed {result.seed}"))
+    kind = Skipped if result.code is ExitCode.INCONCLUSIVE else Error
+    test.result = [_told(kind, "not graded", result.problem)]
+    suite = _suite(result.scenario, [test])
+    suite.add_property("seed", str(result.seed))
+    return suite
+
+
+def _threshold(limit: ThresholdResult) -> TestCase:
+    test = TestCase(_xml(f"{limit.engine}: {limit.threshold}"), "thresholds")
     measured = "engine was not asked" if limit.measured is None else f"measured {limit.measured}"
     if limit.holds is not True:
-        _tell(test, "skipped" if limit.holds is None else "failure", [measured], [measured])
+        test.result = [_told(Skipped if limit.holds is None else Failure, measured, measured)]
+    return test
 
 
-def _test(suite: Xml.Element, group: str, name: str) -> Xml.Element:
-    return Xml.SubElement(suite, "testcase", classname=_xml(group), name=_xml(name))
-
-
-def _tell(test: Xml.Element, element: str, message: Iterable[str], lines: Iterable[str]) -> None:
-    told = Xml.SubElement(test, element, message=_xml("".join(message)))
-    told.text = _xml("\n".join(lines))
-
-
-def _count(suite: Xml.Element) -> None:
-    suite.set("tests", str(len(suite)))
-    for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(attribute, str(len(suite.findall(f"testcase/{element}"))))
+def _told(kind: type[Any], message: str, text: str) -> Any:
+    told = kind(_xml(message))
+    told.text = _xml(text)
+    return told
 
 
 def _xml(text: str) -> str:

@@ -20,6 +20,7 @@ from lab.errors import NothingSelectedError, worst
 
 if TYPE_CHECKING:
     from lab.campaign import Campaign, Job, JobResult
+    from lab.cli.github import tell_github
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
@@ -119,6 +120,7 @@ def command(
             print_comparison(comparison)
         _print_paths(campaign, selection, where.words(), reports)
     _write_outputs(outputs, campaign, document, writings)
+    tell_github(campaign, selection.scenarios, document["suite"] or "lab run")
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([code, *writings.conclude()])
 

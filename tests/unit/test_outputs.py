@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -154,38 +153,6 @@ def test_a_variable_names_an_engine_on_each_line(
         "constant",
         "cmd:sh -c 'exit 9'",
     ]
-
-
-def test_junit_has_a_test_for_each_case_and_each_threshold(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("empty.scenario.yaml").write_text(QUIET.replace("quiet", "empty").replace("8/s", "0/s"), encoding="utf-8")
-    Path("both.suite.yaml").write_text(
-        "schema_version: 1\nname: both\nscenarios: [quiet.scenario.yaml, empty.scenario.yaml]\n"
-        "engines: [constant]\nthresholds: [false_alarm_ratio <= 5%, false_alarm_ratio > 5%, kind > 5%]\n",
-        encoding="utf-8",
-    )
-    words = ["run", "both.suite.yaml", "-o", "results.xml", "--no-report", "--jobs", "1"]
-    assert main(words) == ExitCode.FAILED
-    cases, limits = ElementTree.parse("results.xml").getroot()
-    assert (cases.get("name"), cases.get("tests"), cases.get("failures"), cases.get("skipped")) == (
-        "both",
-        "2",
-        "1",
-        "1",
-    )
-    quiet, empty = cases
-    assert (quiet.get("classname"), quiet.get("name")) == ("quiet", "seed 3 constant")
-    [failure] = quiet
-    assert failure.get("message", "").startswith("false-alarm: said fault: front, expected healthy")
-    assert "truth: nothing was injected" in str(failure.text)
-    assert [told.tag for told in empty] == ["skipped"]
-    assert [[told.tag for told in limit] for limit in limits] == [["failure"], [], ["skipped"], []]
-
-
-def test_junit_holds_whatever_an_engine_says(folder: Path) -> None:
-    spec = "cmd:printf '\\001\\033<&>\\357\\277\\277'"
-    assert main(["run", "quiet.scenario.yaml", "--engine", spec, "-o", "r.xml", "--jobs", "1"]) == ExitCode.FAILED
-    text = ElementTree.parse("r.xml").getroot().findtext("testsuite/testcase/failure")
-    assert "<&>" in str(text)
 
 
 @pytest.mark.parametrize(
