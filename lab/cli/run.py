@@ -20,7 +20,6 @@ from lab.errors import NothingSelectedError, worst
 
 if TYPE_CHECKING:
     from lab.campaign import Campaign, Job, JobResult
-    from lab.cli.github import tell_github
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
@@ -78,6 +77,7 @@ def command(
     FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
     """
     from lab.campaign import conclude
+    from lab.cli.github import tell_github
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.reports import write_reports
