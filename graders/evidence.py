@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graders.axis import judge, listed, witnessed
+from graders.paths import lies_on_the_way
 from lab.contracts import Case, Evidence, Finding, Grade
 
 if TYPE_CHECKING:
@@ -14,15 +15,28 @@ RANGE_TOLERANCE = 0.05
 """A claimed level may lie this share of the series' own range outside it: engines smooth and round."""
 
 
+BEYOND_NOISE = 3.0
+"""A signal moved if its level changed by at least this many standard errors (`lab.windows.standardised_change`)."""
+
+
+def out_of_place(evidence: Evidence, culprit: str, case: Case) -> str:
+    """Why a cited signal says nothing of the culprit: neither on it nor on the way to the symptom."""
+    if not case.symptom or lies_on_the_way(evidence.subject, culprit, case):
+        return ""
+    if culprit not in case.neighbours:
+        return f"{culprit} is no element of the system"
+    return f"{evidence.signal} of {evidence.subject} lies neither on {culprit} nor on the way from it to {case.symptom}"
+
+
 def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float) -> str:
     """Why one cited signal does not hold, or nothing.
 
     It holds when the series exists, reaches both claimed levels, and its mean while the fault lasted (`onset_s` to
-    `until_s`) lies on the claimed side of its mean before.
+    `until_s`) lies on the claimed side of its mean before, by more than noise moves it.
     """
     import numpy as np
 
-    from lab.windows import split
+    from lab.windows import split, standardised_change
 
     name = f"{evidence.signal} of {evidence.subject}"
     series = table.get(evidence.signal, evidence.subject)
@@ -43,15 +57,19 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
     if moved * (evidence.observed - evidence.baseline) <= 0:
         really, claimed = f"{before.mean():g} to {during.mean():g}", f"{evidence.baseline:g} to {evidence.observed:g}"
         return f"{name} went from {really}, not from {claimed}"
+    sigmas = standardised_change(series.times_s, series.values, (onset_s, until_s))
+    if abs(sigmas) < BEYOND_NOISE:
+        return f"{name} did not move beyond its noise: {moved:+.3g} is {abs(sigmas):.1f} standard errors"
     return ""
 
 
 def evidence(case: Case) -> Grade | None:
     """The leading finding cites evidence, and all of it holds; citing none fails.
 
-    Independent of whether the finding is right. With n guilty elements: the expected share of the first n findings
-    whose evidence holds. Windows run from the finding's own onset (or the first injection, if it gives none) until the
-    last witnessed fault was reverted.
+    A signal holds if it moved as claimed, beyond noise, and lies on the finding's culprit or on the way from it to the
+    symptom. Independent of whether the finding is right. With n guilty elements: the expected share of the first n
+    findings whose evidence holds. Windows run from the finding's own onset (or the first injection, if it gives none)
+    until the last witnessed fault was reverted.
     """
     faults = witnessed(case)
     until_s = max((fault.reverted_s for fault in faults), default=0.0)
@@ -65,7 +83,11 @@ def evidence(case: Case) -> Grade | None:
 
             tables.append(load_signals(case.observed))
         onset_s = min(f.injected_s for f in faults) if finding.onset_s is None else finding.onset_s
-        return [why for cited in finding.evidence if (why := flaw(cited, tables[0], onset_s, until_s))]
+        said = [
+            out_of_place(cited, finding.culprit, case) or flaw(cited, tables[0], onset_s, until_s)
+            for cited in finding.evidence
+        ]
+        return [why for why in said if why]
 
     return judge(
         "evidence",

@@ -9,7 +9,7 @@ from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Isolation, Outc
 from lab.engines.host import EngineHost
 from lab.errors import Problem
 from lab.grading import grade, verdict
-from lab.recording.observed import alerts_fired, requests_seen
+from lab.recording.observed import alerts_fired, column_holders, requests_seen, symptom_link
 from lab.recording.rundir import RunDirectory
 
 
@@ -65,8 +65,20 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     if answer is None:
         raise LookupError(f"{run.path}: engine {engine!r} was not asked")
     truth = run.truth()
-    seen = requests_seen(run.observed), alerts_fired(run.observed)
-    grades = grade(Case(truth, answer, run.grading, run.observed, run.neighbours, *seen))
+    observed = run.observed
+    grades = grade(
+        Case(
+            truth,
+            answer,
+            run.grading,
+            observed,
+            run.neighbours,
+            requests_seen(observed),
+            alerts_fired(observed),
+            symptom_link(observed),
+            column_holders(observed),
+        )
+    )
     problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
     isolation = host.isolation(engine) if host is not None else run.isolation(engine)
     graded = tuple(grades), str(run.path)

@@ -287,6 +287,7 @@ class Case:
 
     `neighbours` maps every element to the elements it touches (a link to its two ends). `requests` is how many
     requests the entry point was seen to handle, None where nobody counted. `alerts` are the SLOs whose alert fired.
+    `symptom` is the link on which users feel a fault, `column_holders` the components that hand out feature columns.
     """
 
     truth: Truth
@@ -296,6 +297,8 @@ class Case:
     neighbours: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requests: int | None = None
     alerts: tuple[str, ...] = ()
+    symptom: str = ""
+    column_holders: frozenset[str] = frozenset()
 
 
 Grader = Callable[[Case], Grade | None]

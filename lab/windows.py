@@ -58,3 +58,34 @@ def levels(times_s: Array, values: Array, *windows: Window) -> Levels | None:
     """Mean levels before and during; None where there is no interval before, or no known one during."""
     before, during = split(times_s, values, *windows)
     return Levels(float(before.mean()), float(during.mean())) if len(before) and len(during) else None
+
+
+def standardised_change(times_s: Array, values: Array, *windows: Window) -> float:
+    """The change of the mean level in standard errors: signed, 0 where nothing can be compared, infinite without noise.
+
+    The noise of both means is that of the values before, whose neighbours resemble each other (lag-1 autocorrelation,
+    as rolling signals have it); what the values during vary by comes on top, so that one odd interval is no level.
+    """
+    before, during = split(times_s, values, *windows)
+    if not len(before) or not len(during):
+        return 0.0
+    change = float(during.mean() - before.mean())
+    usual = _variance(before) * _autocorrelation_time(before) * (1 / len(before) + 1 / len(during))
+    error = float(np.sqrt(usual + _variance(during) / len(during)))
+    if error <= 1e-9 * max(abs(before.mean()), abs(during.mean())):
+        return float(np.sign(change)) * np.inf if abs(change) > 1e-9 * abs(before.mean()) else 0.0
+    return change / error
+
+
+def _variance(values: Array) -> float:
+    return float(values.var(ddof=1)) if len(values) > 1 else 0.0
+
+
+def _autocorrelation_time(values: Array) -> float:
+    """How many neighbouring values are worth one independent one (AR(1) approximation), at least 1."""
+    residual = values - values.mean()
+    power = float((residual**2).sum())
+    if len(values) < 3 or power == 0:
+        return 1.0
+    lag_1 = min(float((residual[1:] * residual[:-1]).sum()) / power, 0.95)
+    return max(1.0, (1 + lag_1) / (1 - lag_1))

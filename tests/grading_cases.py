@@ -30,9 +30,10 @@ ELEMENTS = ("cache", "db", "features", "model", "shoppers", "features->cache", L
 NEIGHBOURS = {
     "cache": frozenset({"features->cache"}),
     "db": frozenset({LINK}),
-    "features": frozenset({"features->cache", LINK, "features->model"}),
+    "features": frozenset({"shoppers->features", "features->cache", LINK, "features->model"}),
     "model": frozenset({"features->model"}),
-    "shoppers": frozenset(),
+    "shoppers": frozenset({"shoppers->features"}),
+    "shoppers->features": frozenset({"shoppers", "features"}),
     "features->cache": frozenset({"features", "cache"}),
     LINK: frozenset({"features", "db"}),
     "features->model": frozenset({"features", "model"}),
@@ -81,7 +82,10 @@ def case(
     observed: Path = Path("observed"),
 ) -> Case:
     """A case with these faults; without any it is a control."""
-    return Case(Truth(faults, decoys), answer, GradingOptions(top_k=top_k), observed, NEIGHBOURS)
+    holders = frozenset({"db", "cache"})
+    options = GradingOptions(top_k=top_k)
+    truth = Truth(faults, decoys)
+    return Case(truth, answer, options, observed, NEIGHBOURS, symptom="shoppers->features", column_holders=holders)
 
 
 def graded(grade: Grade | None) -> Grade:

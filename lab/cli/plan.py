@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
     from lab.testbeds.plan import Plan, PlannedAct
 
-BEFORE_MIN_INTERVALS = 6
-"""Scrape intervals before a fault with which a rank test can tell before from during."""
-
 _EPILOG = """\b
 Examples:
   lab plan recommender/deploy-stale-cache
@@ -104,6 +101,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, 
 def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
+    from lab.witness import BEFORE_MIN_INTERVALS
 
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.load.requests + _surge_requests(planned))
@@ -126,7 +124,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
             seen = f"observability is {loaded.system.observability}, where none of these exists"
             rows.append(("note", f"{seen}: the case would be inconclusive"))
         if fault.injected_s < BEFORE_MIN_INTERVALS * loaded.system.scrape_interval_s:
-            rows.append(("note", "so little comes before it that its effect may go unproven: inject it later"))
+            decides = "the twin alone decides whether it showed" if testbed == "sim" else "it cannot be proven to show"
+            rows.append(("note", f"so little comes before it that {decides}: inject it later"))
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
         console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)

@@ -114,6 +114,21 @@ def alerts_fired(directory: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(alert["slo"]) for alert in alerts if alert.get("state") == "firing"))
 
 
+def symptom_link(directory: Path) -> str:
+    """The link from the users to the entry point of an `observed/` directory: where people feel a fault."""
+    system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
+    return f"{system['users']}->{system['entry']}"
+
+
+def column_holders(directory: Path) -> frozenset[str]:
+    """The components of an `observed/` directory that hand out feature columns: the contract's store, and caches."""
+    system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
+    contract = directory / "reference" / "contract.json"
+    store = json.loads(contract.read_text(encoding="utf-8")).get("component") if contract.is_file() else None
+    caches = {name for name, component in system["components"].items() if component["kind"] == "cache"}
+    return frozenset(caches | ({str(store)} if store else set()))
+
+
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     """An Arrow table of a documented form: types and order as in `schema`, NaN and None as null where allowed."""
     given = list(columns)

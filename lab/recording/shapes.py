@@ -122,10 +122,17 @@ class _Decoy(_Open):
     at_s: Time
 
 
+class _Degraded(_Open):
+    element: Element
+    users: Element
+    slos: list[str]
+
+
 class _Truth(_Open):
     schema_version: Literal[1]
     faults: list[_Fault]
     decoys: list[_Decoy]
+    degraded: _Degraded | None = None
 
 
 class _Effect(_Open):
@@ -133,6 +140,7 @@ class _Effect(_Open):
     subject: str
     during: Number | None = Field(alias="with")
     without: Number | None
+    size: Number | None = None
 
 
 class _Feature(_Open):

@@ -241,6 +241,14 @@ def test_a_decoy_named_after_the_culprit_is_not_blamed():
     assert graded(decoy_blamed(case(HEALTHY, fault(), decoys=(DECOY,)))).outcome is Outcome.PASS
 
 
+def test_with_two_guilty_a_decoy_among_the_first_two_is_blamed_and_a_third_is_not():
+    both = (fault(), fault(id="f2", culprit="cache", kind="stale-cache", boundary="data"))
+    second = says(finding(LINK, 0.9), finding("model", 0.8), finding("cache", 0.7))
+    assert graded(decoy_blamed(case(second, *both, decoys=(DECOY,)))).outcome is Outcome.FAIL
+    third = says(finding(LINK, 0.9), finding("cache", 0.8), finding("model", 0.7))
+    assert graded(decoy_blamed(case(third, *both, decoys=(DECOY,)))).outcome is Outcome.PASS
+
+
 def test_the_decoy_axis_needs_a_decoy_that_is_not_itself_guilty():
     guilty = fault(culprit="model", kind="model-regression", boundary="model")
     assert decoy_blamed(case(says(finding()), fault())) is None

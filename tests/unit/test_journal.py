@@ -113,3 +113,14 @@ def test_one_process_at_a_time_has_the_stack(tmp_path: Path) -> None:
     with exclusive(tmp_path), exclusive(tmp_path):
         assert "another lab is using the stack" in other()
     assert not other()
+
+
+def test_a_nested_revert_closes_the_inner_intent_so_that_recovery_restores_what_was_before_both(tmp_path: Path) -> None:
+    outer, inner = Undo("config.set", "a", {"timeout_s": 1.0}), Undo("config.set", "a", {"timeout_s": 0.5})
+    journal = Journal(tmp_path)
+    journal.write("intent", outer, {"timeout_s": 0.5}, 1.0)
+    journal.write("intent", inner, {"timeout_s": 0.1}, 2.0)
+    journal.write("reverted", inner, {"timeout_s": 0.5}, 3.0)
+    assert Journal(tmp_path).open_undos() == [outer], "restoring the inner one's 0.5 would leave the outer fault in"
+    journal.write("reverted", outer, {"timeout_s": 1.0}, 4.0)
+    assert Journal(tmp_path).open_undos() == []

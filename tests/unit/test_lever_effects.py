@@ -124,6 +124,16 @@ def test_fewer_workers_are_busier(folder: Path, usual: Observed) -> None:
     assert busy == pytest.approx(4 * before, rel=0.1)
 
 
+@pytest.mark.parametrize("cpu", [0.25, 0.6])
+def test_a_throttled_component_waits_for_its_quota_for_the_share_of_cpu_that_is_gone(folder: Path, cpu: float) -> None:
+    metrics = pulled(folder, lambda t: t.component("model").limit(cpu=cpu)).frame("metrics")
+    throttled = metrics[(metrics["metric"] == "process.cpu.throttled.ratio") & (metrics["service.name"] == "model")]
+    during, otherwise = parts(throttled)
+    # The intervals that the lever is pulled and let go in are part of both.
+    assert during["value"].median() == pytest.approx(1 - cpu, abs=0.01)
+    assert otherwise["value"].median() == 0.0
+
+
 def test_mixed_up_keys_serve_other_peoples_rows(folder: Path) -> None:
     served = pulled(folder, lambda t: t.cache("cache").mix_keys(1.0)).frame("features")
     own = make_catalog(SHOP_SEED).profile[served["user_id"], INDEX["account_age_days"]]

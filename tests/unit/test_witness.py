@@ -140,7 +140,98 @@ def test_effects_list_what_moved_and_nothing_else() -> None:
     control = SignalTable([Series(s.signal, s.subject, TIMES_S, twin) for s in signals])
     moved = effects(signals, control, AT_S, UNTIL_S)
     assert [(entry["signal"], entry["subject"]) for entry in moved] == [(SIGNAL, "hit"), ("error_ratio", "entry")]
+    assert "trembles" not in {entry["subject"] for entry in moved}
     assert moved[0]["with"] - moved[0]["without"] == pytest.approx(0.4)
+
+
+def test_the_blast_radius_is_sorted_by_size_in_units_of_noise() -> None:
+    rng = np.random.default_rng(4)
+    loud, faint = rng.normal(50, 10, len(TIMES_S)), rng.normal(0.5, 0.001, len(TIMES_S))
+    control = SignalTable([Series(SIGNAL, "loud", TIMES_S, loud), Series(SIGNAL, "faint", TIMES_S, faint)])
+    hit = SignalTable(
+        [Series(SIGNAL, "loud", TIMES_S, loud + 30 * DURING), Series(SIGNAL, "faint", TIMES_S, faint + 0.1 * DURING)]
+    )
+    moved = effects(hit, control, AT_S, UNTIL_S)
+    assert [entry["subject"] for entry in moved] == ["faint", "loud"], "0.1 is more than 30 where noise is less"
+    assert moved[1]["size"] == pytest.approx(30 / loud.std(), rel=1e-6)
+
+
+def test_one_odd_interval_of_a_signal_without_noise_is_no_effect() -> None:
+    constant = np.zeros(len(TIMES_S))
+    odd = constant.copy()
+    odd[25] = 0.01
+    assert effects(table(odd), table(constant), AT_S, UNTIL_S) == []
+    (moved,) = effects(table(constant + 0.01 * DURING), table(constant), AT_S, UNTIL_S)
+    assert (moved["without"], moved["with"]) == (0.0, pytest.approx(0.01))
+
+
+# With little before the fault.
+
+
+def early(values: Any, twin: Any, at_s: float) -> Any:
+    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, 0.02)], table(values), table(twin), at_s, at_s + 50)
+    return said
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 5])
+def test_with_fewer_than_six_intervals_before_the_twin_decides(before: int) -> None:
+    twin, at_s = noise(1), 5.0 * before
+    said = early(twin + 0.5 * ((at_s < TIMES_S) & (at_s + 50 >= TIMES_S)), twin, at_s)
+    assert said.shown
+    assert said.first_s == at_s + 5
+
+
+def test_an_early_effect_within_the_signals_own_noise_is_not_shown_however_large_the_least_one() -> None:
+    twin = noise(1, scale=0.5)
+    during = (TIMES_S > 10) & (TIMES_S <= 60)
+    assert not early(twin + 0.3 * during, twin, 10.0).shown
+    assert early(twin + 3.0 * during, twin, 10.0).shown
+    once = np.where(TIMES_S == 30, 0.9, 0.0)
+    assert not early(once, np.zeros(len(TIMES_S)), 10.0).shown, "one odd interval of a signal without noise"
+
+
+def test_an_early_effect_below_the_least_that_counts_is_not_shown() -> None:
+    twin = noise(1, scale=0.001)
+    assert not early(twin + 0.019 * (TIMES_S > 10), twin, 10.0).shown
+
+
+def test_from_six_intervals_on_both_tests_decide() -> None:
+    twin = noise(1, scale=0.5)
+    drowned = twin + 0.6 * ((TIMES_S > 30) & (TIMES_S <= 80))
+    said = early(drowned, twin, 30.0)
+    assert said.difference == pytest.approx(0.6)
+    assert said.p_value > 0.01, "the recording cannot tell"
+    assert not said.shown, "although the twin can"
+
+
+def test_without_a_counterfactual_twin_too_little_before_shows_nothing() -> None:
+    values = noise(1) + 0.5 * (TIMES_S > 10)
+    (said,) = witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(values), 10.0, 60.0)
+    assert said.difference == pytest.approx(0.5, abs=0.05)
+    assert not said.shown
+    (later,) = witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(noise(1) + 0.5 * DURING), AT_S, UNTIL_S)
+    assert later.shown
+
+
+# Mutations that no test noticed.
+
+
+def test_the_first_effect_is_in_the_direction_of_the_whole_effect() -> None:
+    twin = noise(1, scale=0.001)
+    values = twin + 0.5 * DURING
+    values[TIMES_S == 105] = twin[TIMES_S == 105] - 0.3
+    assert asked(values, twin, at_least=0.02).first_s == 110.0, "the dip before the rise is not its beginning"
+
+
+def test_what_happens_after_the_revert_is_no_effect_of_the_fault() -> None:
+    twin = noise(1, scale=0.001)
+    lingering = asked(twin + 0.5 * (TIMES_S > AT_S), twin, at_least=0.02)
+    ended = asked(twin + 0.5 * DURING, twin, at_least=0.02)
+    assert lingering == ended
+    last = asked(twin + 0.5 * (TIMES_S == UNTIL_S), twin, at_least=0.02)
+    assert last.difference == pytest.approx(0.5 / DURING.sum()), "the interval that ends at the revert counts"
+    after = asked(twin + 0.5 * (TIMES_S == UNTIL_S + 5), twin, at_least=0.02)
+    assert after.difference == pytest.approx(0.0)
 
 
 # On the testbed.
@@ -215,6 +306,15 @@ def test_the_blast_radius_of_a_partition_reaches_its_caller_and_not_the_job(tmp_
     assert ("client_error_ratio", "features->db") in moved
     assert ("fallback_ratio", "features.default_features") in moved
     assert not {subject for signal, subject in moved if signal.startswith("client_")} & {"feed->db", "features->rules"}
+
+
+def test_a_fault_that_two_intervals_precede_is_witnessed_on_the_simulator(tmp_path: Path) -> None:
+    fault = {**FAULTS["network-partition"], "at": "10s", "for": "40s"}
+    run = run_scenario(scenario(tmp_path, duration_s=70, rate_per_s=30, faults=[fault]), 2, tmp_path / "runs")
+    (partition,) = run.truth().faults
+    assert partition.witnessed_s == 15.0
+    sizes = [entry["size"] for entry in run.effects()["f1"]]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_two_faults_have_a_twin_each(tmp_path: Path) -> None:

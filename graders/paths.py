@@ -1,0 +1,51 @@
+"""Where the traces of a fault can be seen: on the culprit, and on the way from it to where people feel it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from lab.contracts import Case
+
+
+def _distances(start: str, neighbours: Mapping[str, frozenset[str]]) -> dict[str, int]:
+    """Steps from one element to every element that can be reached; a link lies between its two ends."""
+    found, waiting = {start: 0}, deque([start])
+    while waiting:
+        element = waiting.popleft()
+        for other in sorted(neighbours.get(element, frozenset())):
+            if other not in found:
+                found[other] = found[element] + 1
+                waiting.append(other)
+    return found
+
+
+def elements_between(culprit: str, case: Case) -> frozenset[str]:
+    """The elements whose signals may testify against a culprit; empty where the topology does not know it.
+
+    The culprit itself (of a link also its ends), the links over which it is called, and every shortest way from it to
+    the link on which users feel a fault, with both ends of that link.
+    """
+    neighbours = case.neighbours
+    if culprit not in neighbours:
+        return frozenset()
+    called_over = {link for link in neighbours[culprit] if link.endswith(f"->{culprit}")}
+    ends = set(culprit.split("->")) if "->" in culprit else set()
+    near, far = _distances(culprit, neighbours), _distances(case.symptom, neighbours)
+    length = near.get(case.symptom)
+    between = {e for e, steps in near.items() if length is not None and steps + far.get(e, length + 1) == length}
+    return frozenset({culprit, case.symptom, *case.symptom.split("->"), *called_over, *ends, *between})
+
+
+def lies_on_the_way(subject: str, culprit: str, case: Case) -> bool:
+    """Whether a signal's subject lies on the culprit or on the way from it to the symptom.
+
+    `component.fallback` is about the component. Any other name is a feature column: it is about the components that
+    hand columns out, and about the people whom it describes. Where nobody is known to do so, it is let pass.
+    """
+    between = elements_between(culprit, case)
+    owner = subject if subject in case.neighbours else subject.partition(".")[0]
+    if owner in case.neighbours:
+        return owner in between
+    users = case.symptom.partition("->")[0]
+    return bool(between) and (not case.column_holders or culprit == users or bool(case.column_holders & between))

@@ -1,0 +1,115 @@
+"""The evidence axis: a cited signal lies on the culprit or on the way to the symptom, and moved beyond its noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from graders.evidence import RANGE_TOLERANCE, evidence
+from graders.paths import elements_between, lies_on_the_way
+from lab.contracts import Evidence, Finding, Outcome
+from lab.windows import standardised_change
+from tests.grading_cases import LINK, FakeSeries, FakeTable, case, fault, finding, graded, says, use_signals
+
+TIMES_S = np.arange(5.0, 601.0, 5.0)
+DURING = (TIMES_S > 240) & (TIMES_S <= 420)
+RNG = np.random.default_rng(7)
+MOVED = 0.1 + 0.5 * DURING + RNG.normal(0, 0.01, len(TIMES_S))
+NOISE = 0.1 + RNG.normal(0, 0.05, len(TIMES_S))
+ONCE = np.where(TIMES_S == 300, 0.5, 0.0)
+WANDERS = 0.3 + 0.1 * np.sin(TIMES_S / 60)
+
+SUBJECTS = (
+    "shoppers->features", "features", "features.default_features", LINK, "db", "model", "features->model", "cache",
+    "features->cache", "age_years",
+)  # fmt: skip
+SERIES: Mapping[tuple[str, str], FakeSeries] = {
+    ("signal", subject): FakeSeries(TIMES_S, MOVED) for subject in SUBJECTS
+} | {
+    ("noise", LINK): FakeSeries(TIMES_S, NOISE),
+    ("once", LINK): FakeSeries(TIMES_S, ONCE),
+    ("wanders", LINK): FakeSeries(TIMES_S, WANDERS),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_signals(monkeypatch, FakeTable(SERIES))
+
+
+def citing(subject: str, culprit: str = LINK, signal: str = "signal", low: float = 0.1, high: float = 0.6) -> Finding:
+    return finding(culprit, onset_s=240.0, evidence=(Evidence(signal, subject, low, high),))
+
+
+@pytest.mark.parametrize(
+    ("culprit", "elsewhere"),
+    [
+        (LINK, {"model", "features->model", "cache", "features->cache"}),
+        ("db", {"model", "features->model", "cache", "features->cache"}),
+        ("model", {LINK, "db", "cache", "features->cache", "age_years"}),
+        ("cache", {LINK, "db", "model", "features->model"}),
+        ("features", {LINK, "db", "model", "features->model", "cache", "features->cache", "age_years"}),
+        ("shoppers", {LINK, "db", "model", "features->model", "cache", "features->cache"}),
+    ],
+)
+def test_what_is_cited_lies_on_the_culprit_or_on_the_way_to_the_symptom(culprit: str, elsewhere: set[str]) -> None:
+    subject = case(says(finding()), fault())
+    assert {s for s in SUBJECTS if not lies_on_the_way(s, culprit, subject)} == elsewhere
+    for cited in SUBJECTS:
+        result = graded(evidence(case(says(citing(cited, culprit)), fault())))
+        assert (result.outcome is Outcome.PASS) is (cited not in elsewhere), cited
+        if cited in elsewhere:
+            assert f"lies neither on {culprit} nor on the way from it to shoppers->features" in result.explanation
+
+
+def test_a_culprit_that_is_no_element_has_no_way_to_the_symptom() -> None:
+    result = graded(evidence(case(says(citing("features", "gremlins")), fault())))
+    assert "gremlins is no element of the system" in result.explanation
+    assert elements_between("gremlins", case(says(finding()), fault())) == frozenset()
+
+
+@pytest.mark.parametrize(("signal", "says_so"), [("noise", "noise"), ("once", "noise"), ("wanders", "noise")])
+def test_what_only_trembles_is_no_evidence(signal: str, says_so: str) -> None:
+    values = SERIES[signal, LINK].values
+    before, during = float(values[TIMES_S <= 240].mean()), float(values[DURING].mean())
+    result = graded(evidence(case(says(citing(LINK, signal=signal, low=before, high=during)), fault())))
+    assert result.outcome is Outcome.FAIL
+    assert f"did not move beyond its {says_so}" in result.explanation
+
+
+def test_what_moved_the_other_way_is_no_evidence() -> None:
+    result = graded(evidence(case(says(citing(LINK, low=0.6, high=0.1)), fault())))
+    assert result.outcome is Outcome.FAIL
+    assert "not from 0.6 to 0.1" in result.explanation
+
+
+@pytest.mark.parametrize(("share", "holds"), [(0.8, True), (1.5, False), (9.0, False)])
+def test_a_claimed_level_may_lie_a_twentieth_of_the_range_outside_of_it_and_no_further(
+    share: float, holds: bool
+) -> None:
+    assert RANGE_TOLERANCE == 0.05
+    room = float(MOVED.max() - MOVED.min()) * 0.05
+    for low, high in ((0.1, MOVED.max() + share * room), (MOVED.min() - share * room, 0.6)):
+        result = graded(evidence(case(says(citing(LINK, low=float(low), high=float(high))), fault())))
+        assert (result.outcome is Outcome.PASS) is holds
+        assert holds or "never was" in result.explanation
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_change_is_measured_in_standard_errors_with_its_sign(sign: int) -> None:
+    window = (240.0, 420.0)
+    assert sign * standardised_change(TIMES_S, sign * MOVED, window) > 50
+    constant = np.where(DURING, 2.0, 1.0)
+    assert standardised_change(TIMES_S, sign * constant, window) == sign * np.inf
+    assert standardised_change(TIMES_S, np.ones(len(TIMES_S)), window) == 0.0
+
+
+def test_chance_rarely_passes_for_a_change_even_where_neighbours_resemble_each_other() -> None:
+    passed = 0
+    for seed in range(300):
+        white = np.random.default_rng(seed).normal(0, 1, len(TIMES_S) + 5)
+        rolling = np.convolve(white, np.ones(6) / 6, mode="valid")
+        passed += abs(standardised_change(TIMES_S, rolling, (240.0, 420.0))) >= 3
+    assert passed / 300 < 0.06
