@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from graders.evidence import RANGE_TOLERANCE, evidence
+from graders.evidence import evidence
 from graders.paths import elements_between, lies_on_the_way
 from lab.contracts import Evidence, Finding, Outcome
 from lab.windows import standardised_change
@@ -89,7 +89,6 @@ def test_what_moved_the_other_way_is_no_evidence() -> None:
 def test_a_claimed_level_may_lie_a_twentieth_of_the_range_outside_of_it_and_no_further(
     share: float, holds: bool
 ) -> None:
-    assert RANGE_TOLERANCE == 0.05
     room = float(MOVED.max() - MOVED.min()) * 0.05
     for low, high in ((0.1, MOVED.max() + share * room), (MOVED.min() - share * room, 0.6)):
         result = graded(evidence(case(says(citing(LINK, low=float(low), high=float(high))), fault())))
