@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",
     "evaluate": "Measure engines over many seeds, with controls and floors.",
     "list": "List scenarios and suites.",
+    "init": "Write a first scenario, engine or rules file of your own.",
     "validate": "Check scenario, suite and system files.",
     "plan": "Say what scenarios would do, and do nothing.",
     "diagnose": "Ask engines what is wrong in recordings.",

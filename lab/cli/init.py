@@ -1,0 +1,97 @@
+"""`lab init`: writes a first scenario, engine or rules file of one's own, which validates and runs as it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lab.errors import Problem, UserError
+
+_NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
+_MAX_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be begun: its template, the file it becomes, and what to type next (NAME stands for the name)."""
+
+    template: str
+    file: str
+    default: str
+    next: tuple[tuple[str, str], ...]
+
+
+KINDS = {
+    "scenario": Kind(
+        "scenario.yaml",
+        "NAME.scenario.yaml",
+        "my-scenario",
+        (
+            ("lab validate NAME.scenario.yaml", "check it"),
+            ("lab plan NAME.scenario.yaml", "see what would be done, and when"),
+            ("lab run NAME.scenario.yaml -v", "run and grade it"),
+        ),
+    ),
+    "engine": Kind(
+        "engine.py.txt",
+        "NAME.py",
+        "my_engine",
+        (
+            ("lab run recommender/partition-one-way --engine 'cmd:python NAME.py'", "one incident"),
+            ("lab run recommender --engine rules --engine 'cmd:python NAME.py'", "beside the reference engine"),
+        ),
+    ),
+    "rules": Kind(
+        "rules.yaml",
+        "NAME.rules.yaml",
+        "my",
+        (
+            ("lab validate NAME.rules.yaml", "check it"),
+            ("lab run recommender/partition-one-way --engine rules:NAME.rules.yaml", "one incident"),
+            ("lab run recommender --engine rules:NAME.rules.yaml", "what it cannot tell yet"),
+        ),
+    ),
+}
+
+_EPILOG = """\b
+Examples:
+  lab init scenario checkout-outage        checkout-outage.scenario.yaml
+  lab init engine                          my_engine.py
+  lab init rules ours                      ours.rules.yaml
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("name", required=False)
+def command(kind: str, name: str | None) -> None:
+    """Write a first scenario, engine or rules file.
+
+    It is written into this directory, validates and runs as it is, and says in comments what to change. A file that is
+    there already is never replaced.
+    """
+    from importlib.resources import files
+
+    chosen = KINDS[kind]
+    name = chosen.default if name is None else name
+    if not _NAME.fullmatch(name) or len(name) > _MAX_CHARACTERS or (kind == "scenario" and "_" in name):
+        expected = f"small letters, digits and hyphens, at most {_MAX_CHARACTERS} characters, such as {chosen.default}"
+        raise UserError(Problem(f"{name!r} cannot name a {kind}", expected=expected))
+    path = Path(chosen.file.replace("NAME", name))
+    text = files("lab").joinpath("templates", chosen.template).read_text(encoding="utf-8").replace("NAME", name)
+    try:
+        with path.open("x", encoding="utf-8") as file:  # whoever made it meanwhile keeps it
+            file.write(text)
+    except FileExistsError:
+        hint = f"choose another name: lab init {kind} NAME"
+        raise UserError(Problem("there already, and not replaced", str(path), hint=hint)) from None
+    except OSError as error:
+        raise UserError(Problem(f"cannot be written: {(error.strerror or str(error)).lower()}", str(path))) from None
+    click.echo(f"wrote {path}")
+    click.echo("next:")
+    width = max(len(line) for line, _ in chosen.next) - len("NAME") + len(name)
+    for line, why in chosen.next:
+        click.echo(f"  {line.replace('NAME', name):<{width}}  {why}")

@@ -1,0 +1,63 @@
+"""What `lab init` writes validates and runs as it is, and nothing is ever replaced."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.engines.rules.tree import load_tree
+from lab.errors import ExitCode
+from tests.cli_cases import lab, run, run_json
+
+
+def test_the_first_scenario_validates_is_planned_and_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("init", "scenario") == ExitCode.OK
+    told = capsys.readouterr().out
+    assert told.startswith("wrote my-scenario.scenario.yaml\nnext:\n  lab validate my-scenario.scenario.yaml ")
+    assert lab("validate", "my-scenario.scenario.yaml") == ExitCode.OK
+    assert lab("plan", "my-scenario.scenario.yaml") == ExitCode.OK
+    assert run("my-scenario.scenario.yaml", "--engine", "rules") == ExitCode.OK
+
+
+def test_the_first_engine_answers_and_is_right_where_calls_are_lost(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab("init", "engine", "ours")
+    lab("init", "scenario", "ours")
+    capsys.readouterr()
+    code, document = run_json(
+        capsys,
+        "run",
+        "ours.scenario.yaml",
+        "quiet.scenario.yaml",
+        "--no-report",
+        "--engine",
+        f"cmd:{sys.executable} ours.py",
+    )
+    assert [case["engine_failed"] for case in document["cases"]] == [False, False]
+    assert code == ExitCode.OK
+
+
+def test_the_first_rules_validate(folder: Path) -> None:
+    lab("init", "rules")
+    assert [cause.kind for cause in load_tree(Path("my.rules.yaml")).causes] == ["network-partition", "stale-cache"]
+
+
+@pytest.mark.parametrize("kind", ["scenario", "engine", "rules"])
+def test_nothing_is_replaced(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lab("init", kind, "mine")
+    (path,) = (path for path in folder.iterdir() if path.name.startswith("mine"))
+    path.write_text("precious")
+    assert lab("init", kind, "mine") == ExitCode.INVALID
+    assert path.read_text() == "precious"
+    assert "there already, and not replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../up", "Two Words", "", "a" * 81, "-x", "under_score"])
+def test_a_name_that_no_file_can_have_is_refused(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(folder.iterdir())
+    assert lab("init", "scenario", "--", name) == ExitCode.INVALID
+    assert set(folder.iterdir()) == before
+    assert "small letters, digits and hyphens" in capsys.readouterr().err
