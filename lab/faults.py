@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from lab.contracts import Boundary
 from lab.errors import Problem, UserError, nearest
+from lab.plugins import claimed_twice, distribution, installed
 
 if TYPE_CHECKING:
     from lab.levers import Testbed
@@ -66,6 +66,7 @@ class FaultType:
         return contextmanager(self.function)(testbed, target, **parameters)
 
 
+GROUP = "lab.injectors"
 _registered: dict[str, FaultType] = {}
 
 
@@ -88,6 +89,12 @@ def _register(
     papers: bool = False,
 ) -> Any:
     def decorate(function: FaultFunction) -> FaultFunction:
+        other = _registered.get(name)
+        if other is not None and (other.module, other.function.__qualname__) != (
+            function.__module__,
+            function.__qualname__,
+        ):
+            raise UserError(claimed_twice("fault", name, _place(other.module), _place(function.__module__)))
         _registered[name] = FaultType(
             name=name,
             boundary=boundary,
@@ -127,11 +134,19 @@ def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[Fault
     return _register(name, None, target, (), recovery_s)  # type: ignore[no-any-return]
 
 
+def _place(module: str) -> str:
+    """A module that registers faults, with the distribution whose entry point names it."""
+    of = {entry.value: distribution(entry) for entry in installed(GROUP, "module of fault").values()}
+    return f"{module} of {of.get(module, 'unknown distribution')}"
+
+
 @cache
 def _load() -> None:
-    for entry in entry_points(group="lab.injectors"):
+    for entry in installed(GROUP, "module of fault").values():
         try:
             import_module(entry.value)
+        except UserError:
+            raise
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             what = f"plug-in {entry.name!r} of lab.injectors cannot be loaded"

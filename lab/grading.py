@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from importlib.metadata import entry_points
 from typing import Any
 
 from lab.contracts import SCHEMA_VERSION, Case, Grade, Grader, Outcome, compose
 from lab.errors import LabError, UserError
+from lab.plugins import installed
 
 GRADER_GROUP = "lab.graders"
 
@@ -40,7 +40,7 @@ BLAMING = frozenset({"false_alarm_ratio", "decoy_blamed_ratio"})
 def metric_graders() -> dict[str, tuple[str, bool]]:
     """Those of `METRIC_GRADERS`, then every plug-in grader under its own name, written with `_` for `-`."""
     known = {grader for grader, _ in METRIC_GRADERS.values()}
-    strangers = sorted({entry.name for entry in entry_points(group=GRADER_GROUP)} - known)
+    strangers = sorted(set(installed(GRADER_GROUP, "grader")) - known)
     added = {re.sub(r"\W", "_", name): (name, False) for name in strangers}
     return {**METRIC_GRADERS, **{metric: grader for metric, grader in added.items() if metric not in METRIC_GRADERS}}
 
@@ -51,7 +51,7 @@ class GraderError(LabError):
 
 def registered_graders() -> dict[str, Grader]:
     """Every installed grader by name, sorted."""
-    return {entry.name: entry.load() for entry in sorted(entry_points(group=GRADER_GROUP), key=lambda e: e.name)}
+    return {name: entry.load() for name, entry in installed(GRADER_GROUP, "grader").items()}
 
 
 def grade(case: Case, graders: Mapping[str, Grader] | None = None) -> list[Grade]:

@@ -46,13 +46,16 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.cli.selection import checked_engines, open_runs
     from lab.contracts import EngineFailure
     from lab.engines.host import EngineHost
+    from lab.engines.trying import try_engines
     from lab.errors import ExitCode, worst
 
     asked = checked_engines(engines)
     runs, problems = open_runs(targets)
     answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure, Isolation]] = []
     unkept: list[Problem] = []
-    with Progress(len(runs)) as progress, EngineHost(limits.for_runs(runs)) as host:
+    options = limits.for_runs(runs)
+    try_engines(asked if runs else (), options)
+    with Progress(len(runs)) as progress, EngineHost(options) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             for engine in asked:

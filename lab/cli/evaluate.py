@@ -72,6 +72,7 @@ def command(
     from lab.cli.progress import Progress
     from lab.cli.selection import checked_engines, is_suite, select
     from lab.cli.verdicts import show_traces
+    from lab.engines.trying import try_engines
     from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
 
@@ -81,6 +82,7 @@ def command(
     asked = checked_engines(engines, ENGINES)
     selection = select([suite]).seen_by(observability)
     jobs = make_jobs(selection, seeds, control_seeds, asked)
+    try_engines(asked, limits.for_scenarios(selection.scenarios, Path.cwd() / "runs"))
     with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
         count = workers or default_workers()
         options = limits.for_scenarios(selection.scenarios, Path(scratch))

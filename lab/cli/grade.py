@@ -45,12 +45,15 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.cli.selection import checked_engines, open_runs
     from lab.cli.verdicts import print_cases
     from lab.engines.host import EngineHost
+    from lab.engines.trying import try_engines
     from lab.errors import ExitCode, UserError, worst
 
     chosen = checked_engines(engines, ())
     runs, problems = open_runs(targets)
     results = []
-    with Progress(len(runs)) as progress, EngineHost(limits.for_runs(runs)) as host:
+    options = limits.for_runs(runs)
+    try_engines([engine for engine in chosen if any(run.diagnosis(engine) is None for run in runs)], options)
+    with Progress(len(runs)) as progress, EngineHost(options) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             try:

@@ -83,6 +83,7 @@ def command(
     from lab.cli.reports import write_reports
     from lab.cli.selection import DEFAULT_ENGINES, checked_engines, parse_seeds, select
     from lab.cli.verdicts import show_traces
+    from lab.engines.trying import try_engines
 
     check_outputs(outputs, OUTPUTS)
     check_runs_dir(runs_dir)
@@ -98,6 +99,7 @@ def command(
         jobs = failed_last(jobs, memory, any_seed=chosen_seeds.unsaid)
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
+    try_engines(asked, options)
     count = 1 if stack else workers  # the stack is one, and time on it is real: one run at a time
     results = _run(jobs, stack, runs_dir, count, options, stopping, verbosity, memory, as_json=as_json)
     show_traces(results)

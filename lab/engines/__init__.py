@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab.contracts import Diagnosis
 from lab.errors import Problem, UserError, nearest
+from lab.plugins import installed
 
 ENGINE_GROUP = "lab.engines"
 COMMAND = "cmd:"
@@ -25,8 +26,8 @@ Engine = Callable[[Path], Diagnosis]
 
 
 def engines() -> dict[str, EntryPoint]:
-    """The installed Python engines by name, sorted; nothing is imported."""
-    return {entry.name: entry for entry in sorted(entry_points(group=ENGINE_GROUP), key=lambda e: e.name)}
+    """The installed Python engines by name, sorted; nothing is imported. UserError where two have one name."""
+    return installed(ENGINE_GROUP, "engine")
 
 
 def _entry(name: str) -> EntryPoint:

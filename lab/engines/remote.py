@@ -46,6 +46,8 @@ def _read(response: HTTPResponse, deadline: float) -> bytes:
             raise NoAnswerError(f"answered more than {LARGEST_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimeoutError  # a socket's own timeout only bounds single reads
+    if response.length:  # what Content-Length promised and did not come
+        raise NoAnswerError(f"broke off: the answer is cut off, {response.length} bytes are missing")
     return answer
 
 

@@ -64,7 +64,9 @@ def main() -> None:
     try:
         engine = load_engine(sys.argv[1])
     except Exception as error:
-        sys.exit(f"cannot load engine {sys.argv[1]!r}: {error}")
+        sys.exit(f"cannot load engine {sys.argv[1]!r}: {type(error).__name__}: {error}")
+    if not callable(engine):
+        sys.exit(f"engine {sys.argv[1]!r} is a {type(engine).__name__}, expected a function")
     for line in requests:
         request = json.loads(line)
         if "describe" in request:

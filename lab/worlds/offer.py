@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
+
+from lab.plugins import installed
 
 WORLD_GROUP = "lab.worlds"
 
@@ -48,7 +50,7 @@ class Offer:
 
 def installed_worlds() -> dict[str, EntryPoint]:
     """Worlds by name; none where the lab's sources are used without being installed."""
-    return {entry.name: entry for entry in entry_points(group=WORLD_GROUP)}
+    return installed(WORLD_GROUP, "world")
 
 
 def told(world: str, attribute: str) -> Any:

@@ -290,6 +290,13 @@ class Remote(BaseHTTPRequestHandler):
         if self.path == "/full":
             self.send_error(503, "queue full")
             return
+        if self.path == "/truncated":
+            whole = json.dumps(ANSWER).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(whole) + 3))
+            self.end_headers()
+            self.wfile.write(whole)
+            return
         with tarfile.open(fileobj=io.BytesIO(body)) as archive:
             told = {
                 "type": self.headers["Content-Type"],
@@ -331,6 +338,9 @@ def test_an_http_engine_that_breaks_says_why(observed, remote):
         moved = "answered HTTP 307: redirects to /diagnose, which is not followed; name that URL"
         assert reason(host.diagnose(f"{remote}/moved", observed)) == moved
         assert reason(host.diagnose(f"{remote}/page", observed)).startswith("answered nonsense: not JSON")
+        cut_off = "broke off: the answer is cut off, 3 bytes are missing"
+        assert reason(host.diagnose(f"{remote}/truncated", observed)) == cut_off
+        assert host.isolation(f"{remote}/truncated").by == "remote"
         assert reason(host.diagnose(f"{remote}/slow", observed)) == "timed out after 0.5 s"
         assert reason(host.diagnose("http://127.0.0.1:1/", observed)).startswith("cannot be reached")
 

@@ -93,7 +93,7 @@ def test_a_witness_names_a_signal_of_the_catalogue(tmp_path: Path) -> None:
 
 def test_a_plug_in_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("stranger", "stranger.faults", "lab.injectors")
-    monkeypatch.setattr(faults, "entry_points", lambda group: (broken,))
+    monkeypatch.setattr(faults, "installed", lambda group, what: {"stranger": broken})
     faults._load.cache_clear()
     try:
         with pytest.raises(UserError, match=r"(?s)plug-in 'stranger' of lab.injectors cannot be loaded.*No module"):
