@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -73,8 +74,7 @@ def strike(process: subprocess.Popen[str], *numbers: signal.Signals) -> None:
         process.send_signal(number)
         time.sleep(0.05)
     with suppress(BrokenPipeError):
-        process.stdin.write("\n")
-        process.stdin.flush()
+        os.write(process.stdin.fileno(), b"\n")
 
 
 def now(lever: str) -> Any:
