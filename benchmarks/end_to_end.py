@@ -2,9 +2,9 @@
 
 `lab run` is started afresh as its users start it, and all CPU of its processes is counted. In the same round the naive
 model of `engine_vs_naive.py` merely simulates as many requests as run and twin have, without recording or judging
-anything. The models are trained and cached by a first, unmeasured run. Exit code 1 when `lab run` needs more than
-2 times the naive model's CPU (it needed 1.5 when this was written), or when the recorder's buffer holds 100 bytes a span
-or more.
+anything. The models are trained and cached by a first, unmeasured run. Exit code 1 when `lab run` needs more than twice
+the naive model's CPU (it needed 1.5 times as much when this was written), or when the recorder's buffer holds 100 bytes
+a span or more.
 
     python benchmarks/end_to_end.py [rounds]
 """
