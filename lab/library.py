@@ -137,18 +137,19 @@ class Run:
         A function is called in this process, unconfined, with a copy of `observed/`; what it raises is an
         EngineFailure, as for any engine.
         """
-        from lab.engines.host import EngineHost
-
-        with EngineHost() as host:
+        with _host(self.path.parents[1]) as host:
             return self._ask(engine, host)
 
     def _ask(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
-        from lab.assess import assess
+        from lab.assess import assess, diagnose
         from lab.recording.rundir import COMPLETE
 
         name = engine_name(engine)
-        answer = host.diagnose(engine, self._directory.observed) if isinstance(engine, str) else _called(engine, self)
-        problem = self._directory.write_diagnosis(name, answer)
+        if isinstance(engine, str):
+            answer, problem = diagnose(self._directory, engine, host)
+        else:
+            answer = _called(engine, self)
+            problem = self._directory.write_diagnosis(name, answer)
         if problem is not None:
             raise UserError(problem)
         self._engines.append(name)
@@ -238,7 +239,6 @@ def run(
     """
     from lab.campaign import Job, recorded
     from lab.engines import check_engine
-    from lab.engines.host import EngineHost
 
     if seed is not None and seeds is not None:
         raise UserError("seed and seeds contradict each other; give one of them")
@@ -250,7 +250,7 @@ def run(
     numbers = [loaded.scenario.seed if seed is None else seed] if seeds is None else list(seeds)
     _check_seeds(numbers)
     made = []
-    with EngineHost() as host:
+    with _host(Path(runs_dir)) as host:
         for number in numbers:
             with recorded(Job(loaded, number, (), fresh=fresh), Path(runs_dir), None) as (directory, _):
                 one = Run(directory)
@@ -258,6 +258,14 @@ def run(
                     one._ask(engine, host)
             made.append(one)
     return made[0] if seeds is None else Runs(made)
+
+
+def _host(runs_dir: Path) -> EngineHost:
+    """What asks engines; recordings, which hold the truth, are out of their reach."""
+    from lab.engines.host import EngineHost
+    from lab.engines.options import EngineOptions
+
+    return EngineHost(EngineOptions(hidden=(runs_dir.resolve(),)))
 
 
 def load_run(path: str | Path) -> Run:

@@ -88,7 +88,7 @@ def print_result(console: Console, result: JobResult, verbosity: Verbosity) -> N
             heading.append("  (recording reused)", "dim")
         console.print(heading, soft_wrap=True)
         if not brief:
-            console.print(_case_text(case), soft_wrap=True)
+            console.print(case_text(case), soft_wrap=True)
     if result.problem:
         unknown = MARKS[Outcome.INCONCLUSIVE], STYLES[Outcome.INCONCLUSIVE]
         mark = unknown if result.is_inconclusive else ("! not graded", "bold magenta")
@@ -127,7 +127,8 @@ def missed_axes(case: Assessment) -> list[str]:
     return [grade.grader for grade in case.grades if grade.outcome is Outcome.FAIL]
 
 
-def _case_text(case: Assessment) -> str:
+def case_text(case: Assessment) -> str:
+    """What was said of a case, the truth, the evidence, and why it failed."""
     from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, truth_text
 
     evidence = best_evidence(case.answer)

@@ -1,0 +1,183 @@
+"""The pytest plugin: collects `*.scenario.yaml`, an item for each seed and engine, when engines are named.
+
+Without `--lab-engine` or the ini option `lab_engines` it does nothing at all. Whatever is heavy is imported when a
+scenario is collected, so that having the lab installed slows nobody's pytest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.assess import Assessment
+    from lab.campaign import JobResult
+    from lab.engines.host import EngineHost
+    from lab.scenario import LoadedScenario
+
+SUFFIX = ".scenario.yaml"
+_HOST = pytest.StashKey["EngineHost"]()
+_ENGINES = pytest.StashKey[tuple[str, ...]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("chaos-lab", "chaos lab: scenarios as tests")
+    group.addoption(
+        "--lab-engine", action="append", default=[], metavar="ENGINE",
+        help="Collect *.scenario.yaml and grade this engine on them: a name, rules:FILE, cmd:PROGRAM or a URL; "
+        "may be repeated.",
+    )  # fmt: skip
+    group.addoption("--lab-seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these, instead of the file's.")
+    group.addoption("--lab-runs-dir", metavar="DIR", help="Where recordings are kept (default: runs).")
+    parser.addini("lab_engines", "Engines to grade on *.scenario.yaml, one a line.", type="linelist", default=[])
+    parser.addini("lab_seeds", "So many seeds, or exactly these (A-B), instead of the file's.", default="")
+    parser.addini("lab_runs_dir", "Where recordings of scenarios are kept.", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    asked = config.getoption("lab_engine") or config.getini("lab_engines")
+    config.stash[_ENGINES] = tuple(dict.fromkeys(asked))
+    if not asked:
+        return
+    from lab.engines import engine_problem
+    from lab.errors import UserError
+
+    problems = [str(problem) for engine in config.stash[_ENGINES] if (problem := engine_problem(engine))]
+    try:
+        _seeds(config)
+    except UserError as error:
+        problems.append(str(error))
+    if problems:
+        raise pytest.UsageError("\n".join(problems))
+    config.addinivalue_line("markers", "lab: a scenario of the chaos lab")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    host = config.stash.get(_HOST, None)
+    if host is not None:
+        host.__exit__(None, None, None)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    if file_path.name.endswith(SUFFIX) and parent.config.stash.get(_ENGINES, ()):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """One scenario file."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        from lab.errors import UserError
+        from lab.scenario import load_scenario
+
+        try:
+            loaded = load_scenario(self.path)
+        except UserError as error:
+            raise self.CollectError(str(error)) from None
+        tags = [str(tag) for tag in getattr(loaded.scenario, "tags", ())]
+        for tag in tags:
+            self.config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
+        for seed in _seeds(self.config).of((loaded.scenario.seed,)):
+            for engine in self.config.stash[_ENGINES]:
+                name = f"{loaded.scenario.name}:{seed}:{_as_id(engine)}"
+                item = ScenarioItem.from_parent(self, name=name, loaded=loaded, seed=seed, engine=engine)
+                for mark in ("lab", *tags):
+                    item.add_marker(mark)
+                yield item
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario with one seed, graded for one engine."""
+
+    def __init__(self, *, loaded: LoadedScenario, seed: int, engine: str, **more: Any) -> None:
+        super().__init__(**more)
+        self.loaded, self.seed, self.engine = loaded, seed, engine
+        self.user_properties += [("scenario", loaded.scenario.name), ("seed", str(seed)), ("engine", engine)]
+
+    def runtest(self) -> None:
+        from pathlib import Path
+
+        from lab.campaign import Job, run_job
+        from lab.contracts import Outcome
+
+        config = self.config
+        runs_dir = config.getoption("lab_runs_dir") or config.getini("lab_runs_dir") or "runs"
+        root = Path(config.invocation_params.dir, runs_dir)
+        result = run_job(Job(self.loaded, self.seed, (self.engine,)), root, _host(config, root))
+        if result.problem:
+            raise NotGradedError(result)
+        [case] = result.assessments
+        if case.outcome is Outcome.INCONCLUSIVE:
+            pytest.skip(f"inconclusive: {_why(case)}")
+        if case.outcome is Outcome.FAIL:
+            raise ScenarioFailed(case)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What was said, the truth, why it failed and what runs it again; the traceback tells nothing about that."""
+        import shlex
+
+        from lab.cli.selection import name_of
+        from lab.cli.texts import columns
+        from lab.cli.verdicts import case_text
+
+        error = excinfo.value
+        if isinstance(error, ScenarioFailed):
+            told = case_text(error.case)
+        elif isinstance(error, NotGradedError):
+            told = columns([("not graded", error.result.problem)])
+        else:
+            return super().repr_failure(excinfo, style)
+        words = ["lab", "run", name_of(self.loaded), "--seed", str(self.seed), "--engine", self.engine]
+        return "\n".join([str(error), told, columns([("replay", shlex.join(words))])])
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
+
+
+class ScenarioFailed(AssertionError):
+    """The engine did not pass the case."""
+
+    def __init__(self, case: Assessment) -> None:
+        self.case = case
+        super().__init__(f"{case.scenario} seed {case.seed} {case.engine}: {_why(case)}")
+
+
+class NotGradedError(Exception):
+    """The run proves nothing, or something went wrong in it."""
+
+    def __init__(self, result: JobResult) -> None:
+        self.result = result
+        super().__init__(f"{result.scenario} seed {result.seed}: not graded: {result.problem}")
+
+
+def _as_id(engine: str) -> str:
+    """An engine's spec without what pytest reads in a node id: double colons, and brackets, which mean parameters."""
+    return re.sub(":{2,}", ":", engine).translate(str.maketrans("[]", "()"))
+
+
+def _why(case: Assessment) -> str:
+    from lab.cli.verdicts import reasons
+
+    return "; ".join(reasons(case)) or "nothing could be judged"
+
+
+def _seeds(config: pytest.Config) -> Any:
+    from lab.cli.selection import parse_seeds
+
+    return parse_seeds(config.getoption("lab_seeds") or config.getini("lab_seeds") or None)
+
+
+def _host(config: pytest.Config, root: Path) -> EngineHost:
+    """One engine host for the whole session, so that an engine's process starts once."""
+    from lab.engines.host import EngineHost
+    from lab.engines.options import EngineOptions
+
+    if _HOST not in config.stash:
+        config.stash[_HOST] = EngineHost(EngineOptions(hidden=(root.resolve(),))).__enter__()
+    return config.stash[_HOST]
