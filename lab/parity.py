@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.contracts import Diagnosis, EngineFailure
-from lab.errors import UserError
+from lab.errors import Problem, UserError
+from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
 from lab.signals import Series, SignalTable, load_signals
 from lab.windows import levels
@@ -73,10 +74,15 @@ class Parity:
 def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") -> Parity:
     """Compares two recordings over the fault window of whichever has one.
 
-    UserError when neither has a fault and the scenarios differ, or when an engine was not asked.
+    UserError when they do not show the same of the same system, or when an engine was not asked.
     """
     if first.meta["system"] != second.meta["system"]:
         raise UserError(f"{first.path} and {second.path} are of different systems")
+    seen = [load_observed(run.observed).system.get("observability") for run in (first, second)]
+    if seen[0] != seen[1]:
+        what = f"{first.path} and {second.path} are of different observability"
+        expected = "the same for both: what one has and the other lacks is no difference between testbeds"
+        raise UserError(Problem(what, seen=f"{seen[0]} and {seen[1]}", expected=expected))
     window = _window(first) or _window(second)
     tables = load_signals(first.observed), load_signals(second.observed)
     if window is None:

@@ -177,7 +177,9 @@ class System(Strict):
     scrape_interval_s: Annotated[Duration, Field(ge=MIN_SCRAPE_S)] = Field(default=5.0, alias="scrape_interval")
     missing_sample_ratio: Ratio = 0.01
     load_wobble_ratio: Ratio = 0.08
-    observability: Observability = "usual"
+    observability: Annotated[
+        Observability, Field(description="How much operators see; docs/recording.md says column by column what exists.")
+    ] = "usual"
     components: dict[Name, Component] = Field(max_length=MAX_COMPONENTS)
     links: dict[LinkName, Link]
     slos: tuple[Slo, ...] = ()

@@ -9,9 +9,12 @@ import pytest
 
 from lab.cli import main
 from lab.engines.rules import diagnose
+from lab.errors import UserError
 from lab.faults import fault_types
+from lab.parity import compare
 from lab.recording.observed import Observed, load_observed
 from lab.recording.schema import LEVELS, METRIC_LIST, TABLES, Observability, seen_at
+from lab.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import compute_signals
 from lab.signals.catalogue import CATALOGUE
@@ -135,3 +138,13 @@ def test_the_dry_run_says_where_a_fault_cannot_be_seen(capsys: pytest.CaptureFix
 
     assert "observability is poor, where none of these exists: the case would be inconclusive" in notes("poor")
     assert "inconclusive" not in notes("usual")
+
+
+def test_recordings_that_show_unlike_much_are_not_compared(tmp_path: Path) -> None:
+    runs = [
+        run_scenario(scenario(tmp_path, observability=level, duration_s=30), 1, tmp_path / level)
+        for level in ("rich", "poor")
+    ]
+    with pytest.raises(UserError) as raised:
+        compare(*runs)
+    assert "rich and poor" in str(raised.value.problems[0].seen)

@@ -105,6 +105,7 @@ def test_bad_scenarios_violate_the_schema(good: str, bad: str) -> None:
         ("orders->db:", "orders=>db:"),
         ("timeout: 2s", "timeout: 0s"),
         ("above: 2%", "above: 950%"),
+        ("schema_version: 1\n", "schema_version: 1\nobservability: best\n"),
     ],
 )
 def test_bad_systems_violate_the_schema(good: str, bad: str) -> None:
