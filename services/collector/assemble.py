@@ -121,7 +121,7 @@ def _sampled(records: list[dict[str, Any]], samples: list[Sample], run: Run, sys
     return pd.DataFrame(
         {
             "time_s": [n * interval_s for n, *_ in kept],
-            "service.name": [component for _, component, _ in kept],
+            "service.name": [component for _, component, *_ in kept],
             "metric": [metric for _, _, metric, _ in kept],
             "peer.service": None,
             "attribute": [attribute or None for *_, attribute in kept],
