@@ -21,7 +21,7 @@ BEYOND_NOISE = 3.0
 
 def out_of_place(evidence: Evidence, culprit: str, case: Case) -> str:
     """Why a cited signal says nothing of the culprit: neither on it nor on the way to the symptom."""
-    if not case.symptom or lies_on_the_way(evidence.subject, culprit, case):
+    if not case.symptom or lies_on_the_way(evidence, culprit, case):
         return ""
     if culprit not in case.neighbours:
         return f"{culprit} is no element of the system"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from lab.contracts import Case
+from lab.contracts import Case, Evidence
+from lab.signals.catalogue import CATALOGUE
 
 
 def _distances(start: str, neighbours: Mapping[str, frozenset[str]]) -> dict[str, int]:
@@ -37,15 +38,19 @@ def elements_between(culprit: str, case: Case) -> frozenset[str]:
     return frozenset({culprit, case.symptom, *case.symptom.split("->"), *called_over, *ends, *between})
 
 
-def lies_on_the_way(subject: str, culprit: str, case: Case) -> bool:
-    """Whether a signal's subject lies on the culprit or on the way from it to the symptom.
+def lies_on_the_way(evidence: Evidence, culprit: str, case: Case) -> bool:
+    """Whether a cited signal lies on the culprit or on the way from it to the symptom.
 
-    `component.fallback` is about the component. Any other name is a feature column: it is about the components that
-    hand columns out, and about the people whom it describes. Where nobody is known to do so, it is let pass.
+    `component.fallback` is about the component. A feature column is about the components that hand columns out, and
+    about the people whom it describes; where nobody is known to hand them out, it is let pass. The host under all
+    components speaks of none of them.
     """
-    between = elements_between(culprit, case)
+    subject, between = evidence.subject, elements_between(culprit, case)
     owner = subject if subject in case.neighbours else subject.partition(".")[0]
     if owner in case.neighbours:
         return owner in between
+    spec = CATALOGUE.get(evidence.signal)
+    if not between or (spec is not None and spec.subject != "column"):
+        return False
     users = case.symptom.partition("->")[0]
-    return bool(between) and (not case.column_holders or culprit == users or bool(case.column_holders & between))
+    return not case.column_holders or culprit == users or bool(case.column_holders & between)

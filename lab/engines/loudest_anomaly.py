@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def diagnose(observed: Path) -> Diagnosis:
     from lab.engines.shifts import Shift, scan
     from lab.recording.observed import load_observed
     from lab.signals import compute_signals
+    from lab.windows import levels
 
     recording = load_observed(observed)
     loudest: dict[str, Shift] = {}
@@ -34,7 +36,8 @@ def diagnose(observed: Path) -> Diagnosis:
         element = _element(series, recording.system, recording.reference)
         shift = scan(series, 1e-3)
         if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):
-            loudest[element] = shift
+            told = levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
+            loudest[element] = replace(shift, baseline=told.before, observed=told.during) if told else shift
     if not loudest:
         return Diagnosis(Verdict.HEALTHY)
     ranked = sorted(loudest.items(), key=lambda item: (-abs(item[1].z), item[0]))

@@ -130,6 +130,8 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     meta = entry.run.meta
     number = len(truth.faults)
     what = "control, no fault" if truth.is_control else "one fault" if number == 1 else f"{number} faults"
+    if truth.degraded is not None:
+        what = f"control, no fault, its load saturates {truth.degraded.element}"
     return (
         f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}",
         f"{observed.end_s:g} s recorded", what, f"lab {meta['lab_version']}",

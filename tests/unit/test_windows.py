@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graders.evidence import flaw
 from lab import witness
-from lab.contracts import Evidence
+from lab.assess import assess
+from lab.contracts import Evidence, Outcome
+from lab.engines.rules import RULES, diagnose
+from lab.engines.rules.inference import _humanise
+from lab.engines.rules.tree import load_tree
 from lab.faults import Witness
 from lab.parity import _moved
-from lab.report.model import _levels
-from lab.signals import Series, SignalTable
+from lab.report.format import quantity
+from lab.report.matrix import Entry
+from lab.report.model import _levels, view
+from lab.runner import run_scenario
+from lab.signals import Series, SignalTable, load_signals
+from lab.signals.catalogue import CATALOGUE
 from lab.windows import is_before, is_during, levels, split
+from tests.sim_runs import scenario
 
 TIMES_S = np.arange(1, 41) * 5.0
 WINDOW = (100.0, 150.0)
@@ -63,3 +73,34 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
     )
     contradicted = flaw(Evidence(SIGNAL, SUBJECT, pair.during, pair.before), table, *WINDOW)
     assert [float(n) for n in re.findall(r"[\d.]+", contradicted)[:2]] == pytest.approx(list(pair), rel=1e-4)
+
+
+def test_one_signal_of_one_run_is_told_with_one_pair_of_numbers(tmp_path: Path) -> None:
+    """Evidence, the why-chain and the report's panel of a real run, and the axis that recomputes the evidence."""
+    slow = {"type": "network-latency", "target": "features->db", "at": "60s", "for": "50s"}
+    run = run_scenario(scenario(tmp_path, duration_s=150, rate_per_s=30, faults=[slow]), 3, tmp_path / "runs")
+    answer = diagnose(run.observed)
+    finding = answer.findings[0]
+    assert (finding.culprit, finding.kind) == ("features->db", "network-latency")
+    run.write_diagnosis("rules", answer)
+    grades = [g for g in assess(run, "rules").grades if g.grader == "evidence"]
+    assert [g.outcome for g in grades] == [Outcome.PASS]
+
+    panels = {
+        (p.signal, p.subject): (p.before, p.during) for p in view(Entry(run, run.grades(), "x"), ["rules"]).panels
+    }
+    signals, told_in_why = load_signals(run.observed), 0
+    tree = load_tree(RULES)
+    for fact in finding.evidence:
+        unit = CATALOGUE[fact.signal].unit
+        assert panels[fact.signal, fact.subject] == (quantity(fact.baseline, unit), quantity(fact.observed, unit))
+        series = signals.get(fact.signal, fact.subject)
+        assert series is not None
+        assert finding.onset_s is not None
+        # The window that rules found ends somewhere in the fault or with it: its level before is settled by its onset.
+        before, _ = split(series.times_s, series.values, (finding.onset_s, 150.0))
+        assert fact.baseline == pytest.approx(before.mean(), abs=1e-6)
+        if any(because.moved == fact.signal for cause in tree.causes for because in cause.because):
+            pair = [_humanise(fact.signal, level) for level in (fact.baseline, fact.observed)]
+            told_in_why += any(all(number in why for number in pair) for why in finding.why)
+    assert told_in_why, "the why-chain speaks of none of the cited signals, so this shows nothing"
