@@ -35,10 +35,14 @@ COMMANDS = {
     "schema": "Print or write the JSON Schemas of the lab's files.",
     "stack": "Bring the docker-compose stack up or down, look at it.",
     "recover": "Put back what a killed lab left changed on the stack.",
+    "config": "Show which options are set, to what, and where.",
     "doctor": "Check that the lab can work here.",
     "completion": "Print the completion script of a shell.",
 }
 """Every command with its summary, in the order of use; the module of the same name holds it."""
+
+MODULES = {"list": "listing"}
+"""Commands whose module has another name: a submodule `list` would hide the built-in one here."""
 
 _EPILOG = """\b
 Examples:
@@ -53,7 +57,8 @@ Examples:
 \b
 Exit codes: 0 pass, 1 a case or threshold failed, 2 invalid input or usage, 3 internal error or aborted run,
   4 only inconclusive left, 5 nothing selected, 6 something could not be reverted, 130 interrupted.
-Every option can be set by the environment variable shown beside it. NO_COLOR is respected.
+Every option can be set by the environment variable shown beside it, or in chaos-lab.toml (`lab config --help`).
+NO_COLOR is respected.
 """
 
 
@@ -73,7 +78,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"lab.cli.{name}").command
+        command: click.Command = import_module(f"lab.cli.{MODULES.get(name, name)}").command
         return command
 
     def resolve_command(
@@ -91,10 +96,15 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, show_envvar=True, help="Show tracebacks of internal errors.")
 @click.version_option(__version__, prog_name="lab")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
     """Breaks hybrid systems on purpose and grades whether a root-cause-analysis engine blames the right part."""
     # Kept in the environment because the handler of last resort runs outside every context.
     os.environ["LAB_DEBUG"] = "1" if debug else "0"
+    from lab.cli.config_file import load_config
+
+    ctx.obj = load_config(cli, ctx)
+    ctx.default_map = ctx.obj.defaults
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
