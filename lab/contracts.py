@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA_VERSION = 1
+LARGEST_NUMBER = 1e300
+"""A diagnosis holds no larger number, so that sums and squares of them stay finite."""
 
 
 class Boundary(StrEnum):
@@ -88,7 +90,7 @@ class Diagnosis:
     def from_json(cls, data: Any) -> Diagnosis:
         """Reads an answer strictly; raises DiagnosisError saying which part is wrong."""
         answer = _mapping(data, "diagnosis")
-        if answer.get("schema_version") != SCHEMA_VERSION:
+        if answer.get("schema_version") != SCHEMA_VERSION or isinstance(answer["schema_version"], bool):
             raise DiagnosisError(f"schema_version is {answer.get('schema_version')!r}, expected {SCHEMA_VERSION}")
         verdict = answer.get("verdict")
         if not isinstance(verdict, str) or verdict not in {str(v) for v in Verdict}:
@@ -114,7 +116,7 @@ def _number(data: Mapping[str, Any], key: str, where: str, low: float = -math.in
     if (
         not isinstance(value, int | float)
         or isinstance(value, bool)
-        or not max(low, -1e300) <= value <= min(high, 1e300)
+        or not max(low, -LARGEST_NUMBER) <= value <= min(high, LARGEST_NUMBER)
     ):
         raise DiagnosisError(f"{where}.{key} is {value!r}, expected a number from {low:g} to {high:g}")
     return float(value)

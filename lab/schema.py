@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from lab.diagnosis_schema import diagnosis_schema
 from lab.faults import FaultType, fault_types
 from lab.fileio import write_file
 from lab.scenario import Scenario
@@ -21,13 +22,18 @@ _LATENCY = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "m
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each kind of file by name: scenario (with all registered faults), suite, system."""
+    """The schema of each kind of file by name: scenario (with all registered faults), suite, system, diagnosis."""
     scenario = _schema(Scenario, "scenario")
     faults = {name: kind for name, kind in fault_types().items() if not kind.is_decoy}
     decoys = {name: kind for name, kind in fault_types().items() if kind.is_decoy}
     _describe_types(scenario, "FaultUse", faults)
     _describe_types(scenario, "DecoyUse", decoys)
-    return {"scenario": scenario, "suite": _schema(Suite, "suite"), "system": _schema(System, "system")}
+    return {
+        "scenario": scenario,
+        "suite": _schema(Suite, "suite"),
+        "system": _schema(System, "system"),
+        "diagnosis": {"$schema": _DIALECT, **diagnosis_schema()},
+    }
 
 
 def write_schemas(directory: Path) -> tuple[Path, ...]:
