@@ -1,0 +1,52 @@
+"""What README and docs publish is what commands printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.cli.figures import ROWS, markdown, metrics_table
+from lab.suite import load_suite
+from scripts import figures
+
+
+def test_a_table_says_what_was_measured() -> None:
+    document = {
+        "runs": {"faults": 2, "controls": 0},
+        "seeds": {"faults": [7, 8], "controls": []},
+        "observability": ["poor"],
+        "metrics": {
+            "mine": {"kind": {"value": 0.5, "low": 0.1, "high": 0.9}, "onset": None},
+            "chance": {"kind": {"value": None, "low": None, "high": None}},
+        },
+        "comparisons": [
+            {"engine": "mine", "floor": "chance", "better": 1, "worse": 0, "n": 2, "clustered_p_value": 0.5}
+        ],
+        "confusions": {"mine": [{"true": "a of b", "said": "healthy", "cases": 1}], "chance": []},
+    }
+    assert metrics_table(document).splitlines() == [
+        "| 2 fault cases, 0 controls, seeds 7–8, observability `poor` | `mine` | `chance` |",
+        "|---|---|---|",
+        "| kind | 0.50 [0.10, 0.90] |  |",
+    ]
+    assert "| `mine` | `chance` | 1 | 0 | 2 | 0.5 |" in markdown(document)
+    assert "| `mine` | a of b | healthy | 1 |" in markdown(document)
+    assert "onset" in ROWS
+
+
+def test_text_between_markers_is_replaced_and_nothing_else() -> None:
+    text = "a\n<!-- x: begin (how) -->\nold\nlines\n<!-- x: end -->\nb\n"
+    assert figures.between(text, "x") == "old\nlines"
+    assert figures.replaced(text, "x", "new | \\1") == "a\n<!-- x: begin (how) -->\nnew | \\1\n<!-- x: end -->\nb\n"
+    with pytest.raises(KeyError, match="no markers"):
+        figures.replaced(text, "y", "new")
+
+
+@pytest.mark.slow
+def test_the_sample_of_the_readme_is_what_the_command_prints() -> None:
+    assert figures.between(figures.README.read_text(encoding="utf-8"), "sample") == figures.sample()
+
+
+def test_the_readme_counts_the_scenarios_of_the_suite() -> None:
+    count = len(load_suite("recommender").scenarios)
+    words = {20: "twenty", 21: "twenty-one", 22: "twenty-two", 23: "twenty-three", 24: "twenty-four", 25: "twenty-five"}
+    assert f"a suite of {words[count]} incidents and controls" in figures.README.read_text(encoding="utf-8")
