@@ -1,4 +1,4 @@
-"""The engine contract's document is true: its examples run, its tables name what is there, its schema is what is read."""
+"""The engine contract is true: its examples run, its tables name what is there, its schema is what is read."""
 
 from __future__ import annotations
 
