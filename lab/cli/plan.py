@@ -129,7 +129,12 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
         console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)
-    if planned.truth.is_control:
+    if planned.truth.degraded is not None:
+        degraded = planned.truth.degraded
+        places = " or ".join(sorted(degraded.answerable))
+        said = f"nothing is injected, and the load is to saturate {degraded.element} and break an SLO"
+        console.print(f"  {said}: right answers are 'unsure', and {places} (resource or external)", soft_wrap=True)
+    elif planned.truth.is_control:
         console.print("  nothing is injected: the right answer is 'healthy'")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from lab.contracts import TrueDecoy, TrueFault, Truth
+from lab.contracts import TrueDecoy, TrueDegradation, TrueFault, Truth
 from lab.errors import ParameterError, Problem, nearest
 from lab.faults import FaultType, Witness, fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
@@ -153,10 +153,10 @@ def plan(loaded: LoadedScenario) -> Plan:
         else:
             held[use.id].close()
     witnesses = {use.id: _witnesses(use) for use in scenario.faults}
-    return Plan(tuple(testbed.acts), _truth(scenario), witnesses)
+    return Plan(tuple(testbed.acts), _truth(scenario, loaded.system), witnesses)
 
 
-def _truth(scenario: Scenario) -> Truth:
+def _truth(scenario: Scenario, system: System) -> Truth:
     faults = tuple(
         TrueFault(
             id=use.id,
@@ -170,7 +170,9 @@ def _truth(scenario: Scenario) -> Truth:
         )
         for use in scenario.faults
     )
-    return Truth(faults, tuple(TrueDecoy(use.id, use.type, use.target, use.at_s) for use in scenario.decoys))
+    decoys = tuple(TrueDecoy(use.id, use.type, use.target, use.at_s) for use in scenario.decoys)
+    declared = scenario.degraded
+    return Truth(faults, decoys, TrueDegradation(declared.element, system.users) if declared else None)
 
 
 def _witnesses(use: FaultUse) -> tuple[Witness, ...]:

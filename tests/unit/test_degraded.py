@@ -10,7 +10,9 @@ from graders.decoy_blamed import decoy_blamed
 from graders.false_alarm import false_alarm
 from lab.assess import Assessment
 from lab.campaign import metrics
+from lab.cli import main
 from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, TrueDegradation, Verdict
+from lab.errors import ExitCode
 from lab.grading import grade, registered_graders, verdict
 from tests.grading_cases import CRASH, DECOY, HEALTHY, case, finding, graded, says
 
@@ -85,3 +87,10 @@ def test_where_an_alert_fired_by_chance_unsure_is_not_judged_and_everything_else
     assert graded(false_alarm(replace(rang, alerts=()))).outcome is (
         Outcome.FAIL if outcome is Outcome.INCONCLUSIVE else outcome
     )
+
+
+def test_the_dry_run_says_which_answers_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "recommender/control-flash-sale"]) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "the load is to saturate model and break an SLO" in said
+    assert "right answers are 'unsure', and model or shoppers (resource or external)" in said
