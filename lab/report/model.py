@@ -20,7 +20,8 @@ from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
 from lab.report.timeline import Lane, Load, Mark, timeline
-from lab.report.waterfall import Waterfall, pick
+from lab.report.traces import choose
+from lab.report.waterfall import Waterfall
 from lab.signals import Series, SignalTable, load_recorded
 from lab.windows import Window, levels
 
@@ -78,7 +79,7 @@ class RunView:
     timeline: Markup
     panels: tuple[Panel, ...]
     left_out: int
-    trace: Waterfall | None
+    traces: tuple[Waterfall, ...]
     blast: tuple[tuple[str, tuple[Moved, ...]], ...]
     journal: tuple[dict[str, str], ...]
 
@@ -88,10 +89,8 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
     run = entry.run
     observed, signals = load_recorded(run.observed)
     truth = run.truth()
-    windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
     asked = [engine for engine in engines if engine in entry.grades]
     lines = list(_lines(entry, asked, truth, signals, observed))
-    culprit = truth.faults[0].culprit if truth.faults else None
     marked = marks(entry, asked, truth)
     drawn = graph(observed.system, marked)
     return RunView(
@@ -115,7 +114,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         timeline=_timeline(entry, asked, truth, observed, signals),
         panels=tuple(_panel(line, tags) for line, tags in lines[:MAX_PANELS]),
         left_out=max(0, len(lines) - MAX_PANELS),
-        trace=pick(observed, culprit, windows[0] if windows else None),
+        traces=choose(observed, [(fault.culprit, (fault.injected_s, fault.reverted_s)) for fault in truth.faults]),
         blast=_blast(entry),
         journal=_journal(entry),
     )

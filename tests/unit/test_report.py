@@ -12,7 +12,6 @@ import pytest
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Evidence, Finding, Grade, Outcome, Verdict
 from lab.grading import grade, verdict
-from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
 from lab.report import SummaryRow, render_report, write_report
 from lab.report.charts import MAX_POINTS, path_data, thinned
@@ -20,7 +19,6 @@ from lab.report.format import quantity, scale, shortened, significant, unbroken
 from lab.report.marks import SIGNS
 from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order
 from lab.report.svg import ticks, time_ticks
-from lab.report.waterfall import pick
 from lab.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.report_pages import Reader
@@ -254,29 +252,3 @@ def test_thinning_keeps_the_spike() -> None:
     times_s, kept = thinned(np.arange(5000.0), values)
     assert len(kept) <= MAX_POINTS
     assert times_s[kept.argmax()] == 1234.0
-
-
-def test_the_waterfall_shows_a_failed_request_through_the_culprit(runs: list[RunDirectory]) -> None:
-    observed = load_observed(runs[0].observed)
-    shown = pick(observed, "orders->db", (30.0, 60.0))
-    assert shown is not None
-    assert 30 <= shown.at_s < 60
-    assert any(row.touches and row.failed for row in shown.rows)
-    assert "typical" in shown.reason
-    assert [row.depth for row in shown.rows][:2] == [0, 1]
-    assert any(row.attempt for row in shown.rows), "the retry is visible"
-    assert all(0 <= row.left <= 100 and row.left + row.width <= 100.01 for row in shown.rows)
-
-
-def test_the_waterfall_of_a_component_and_of_a_control(runs: list[RunDirectory]) -> None:
-    observed = load_observed(runs[1].observed)
-    component = pick(observed, "db", (30.0, 60.0))
-    control = pick(observed, None, None)
-    assert component is not None
-    assert control is not None
-    assert any(row.touches for row in component.rows)
-    assert "no more common than at other times" in component.reason
-    assert control.reason == "The slowest request of the run"
-    longest = observed.frame("spans")["duration_s"].max()
-    assert control.rows[0].duration == quantity(float(longest), "s")
-    assert pick(observed, "db", (1000.0, 2000.0)) is None

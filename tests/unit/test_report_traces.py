@@ -1,0 +1,136 @@
+"""The waterfall shows the fault: a request that failed, was slow or was served something stale, beside a usual one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lab.recording.observed import Observed
+from lab.report.traces import choose
+
+WINDOW = (100.0, 150.0)
+SPAN = ["time_s", "duration_s", "trace_id", "span_id", "parent_span_id", "service.name", "peer.service",
+        "span.kind", "span.name", "status", "attempt"]  # fmt: skip
+
+
+def recording(change: Any = None, ages: bool = False) -> Observed:
+    """200 requests, one a second: users call front, front calls db. `change(n, span)` alters spans of request n."""
+    rows, served = [], []
+    for n in range(200):
+        trace, at_s, took_s = f"t{n:03}", float(n), 0.010 + n % 7 / 10_000
+        spans = [
+            [at_s, took_s, trace, f"{n}a", None, "users", "front", "client", "get", "ok", 0],
+            [at_s, took_s - 0.001, trace, f"{n}b", f"{n}a", "front", "users", "server", "get", "ok", 0],
+            [at_s + 0.002, 0.005, trace, f"{n}c", f"{n}b", "front", "db", "client", "read", "ok", 0],
+            [at_s + 0.003, 0.003, trace, f"{n}d", f"{n}c", "db", "front", "server", "read", "ok", 0],
+        ]
+        for span in spans:
+            named = dict(zip(SPAN, span, strict=True))
+            if change is not None:
+                change(n, named)
+            rows.append(named)
+        served.append({"trace_id": trace, "entry_age_s": 300.0 if ages and 100 <= n < 150 else 5.0 + n % 3})
+    frames = {"spans": pd.DataFrame(rows, columns=SPAN), "features": pd.DataFrame(served)}
+    return Observed({"users": "users"}, {}, [], [], {}, frames)
+
+
+def during(n: int) -> bool:
+    return WINDOW[0] <= n < WINDOW[1]
+
+
+def chosen(observed: Observed, *culprits: str) -> tuple[Any, ...]:
+    return choose(observed, [(culprit, WINDOW) for culprit in culprits])
+
+
+def test_a_request_that_failed_at_the_culprit_beside_one_from_before() -> None:
+    def fails(n: int, span: dict[str, Any]) -> None:
+        if during(n) and n % 4 == 0 and span["peer.service"] == "db":
+            span.update(status="timeout", duration_s=0.12)
+        if during(n) and n % 4 == 0 and span["service.name"] == "users":
+            span.update(duration_s=0.13)
+
+    shown, usual = chosen(recording(fails), "front->db")
+    assert during(int(shown.at_s))
+    assert any(row.touches and row.failed for row in shown.rows)
+    assert "failed at front->db (13 of 50 did)" in shown.reason
+    assert usual.at_s < WINDOW[0]
+    assert not any(row.failed for row in usual.rows)
+    assert usual.scale == shown.scale
+    assert usual.rows[0].width < 20 < shown.rows[0].width
+
+
+def test_a_slow_culprit_shows_a_typical_slow_request_and_not_the_slowest() -> None:
+    def slow(n: int, span: dict[str, Any]) -> None:
+        if during(n) and span["service.name"] == "db":
+            span["duration_s"] = 0.9 if n == 120 else 0.05
+
+    shown, _ = chosen(recording(slow), "db")
+    assert "db took 50\N{NO-BREAK SPACE}ms, usually 5\N{NO-BREAK SPACE}ms" in shown.reason
+    assert int(shown.at_s) != 120
+    assert during(int(shown.at_s))
+
+
+def test_a_stale_answer_is_found_where_nothing_failed_and_nothing_was_slow() -> None:
+    (shown,) = chosen(recording(ages=True), "front->db")
+    assert "stale cache entry, 300\N{NO-BREAK SPACE}s old" in shown.reason
+    assert during(int(shown.at_s))
+
+
+def test_what_was_no_more_common_than_before_is_no_effect() -> None:
+    def noise(n: int, span: dict[str, Any]) -> None:
+        if n % 10 == 0 and span["peer.service"] == "db":
+            span["status"] = "error"
+
+    (shown,) = chosen(recording(noise), "front->db")
+    assert "no more failed, slow or stale ones than before" in shown.reason
+
+
+def test_of_two_faults_the_one_whose_effect_a_request_shows_is_shown() -> None:
+    def fails(n: int, span: dict[str, Any]) -> None:
+        if during(n) and span["peer.service"] == "db":
+            span["status"] = "error"
+
+    shown, _ = chosen(recording(fails), "front", "front->db")
+    assert "at front" in shown.reason
+    assert any(row.failed for row in shown.rows)
+
+
+def test_a_culprit_that_nothing_passed_through_shows_a_request_of_users() -> None:
+    (shown,) = chosen(recording(), "feed")
+    assert shown.culprit == ""
+    assert during(int(shown.at_s))
+
+
+def test_a_control_shows_the_slowest_request() -> None:
+    def slow(n: int, span: dict[str, Any]) -> None:
+        if n == 77:
+            span["duration_s"] *= 9
+
+    (shown,) = choose(recording(slow), [])
+    assert (int(shown.at_s), shown.reason) == (77, "The slowest request of the run")
+
+
+@pytest.mark.parametrize("columns", [SPAN, []])
+def test_without_traces_nothing_is_shown(columns: list[str]) -> None:
+    observed = recording()
+    observed._frames["spans"] = pd.DataFrame({name: [] for name in SPAN})
+    observed._frames["features"] = pd.DataFrame({name: [] for name in columns})
+    assert chosen(observed, "db") == ()
+    assert choose(observed, []) == ()
+
+
+def test_a_fault_from_the_start_has_nothing_before_it() -> None:
+    (shown,) = choose(recording(), [("db", (0.0, 50.0))])
+    assert "typical request during the fault" in shown.reason
+
+
+def test_a_fault_after_the_last_request_shows_nothing() -> None:
+    assert choose(recording(), [("db", (900.0, 950.0))]) == ()
+
+
+def test_rows_are_nested_and_lie_on_the_scale() -> None:
+    (shown,) = chosen(recording(), "db")
+    assert [row.depth for row in shown.rows] == [0, 1, 2, 3]
+    assert all(0 <= row.left <= 100 and row.left + row.width <= 100.01 for row in shown.rows)
