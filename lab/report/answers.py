@@ -73,6 +73,7 @@ class Statement:
     engine: str
     sign: Sign
     said: str
+    isolation: str
     failure: str
     suspects: tuple[Suspect, ...]
     more: int
@@ -167,10 +168,21 @@ def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
     """What an engine said, its reasons and its evidence."""
     answer = entry.run.diagnosis(engine)
     sign = entry.sign(engine)
+    isolation = _isolation(entry, engine)
     if answer is None or isinstance(answer, EngineFailure):
-        return Statement(engine, sign, "no answer", answer.reason if answer else "it was not asked", (), 0)
+        return Statement(engine, sign, "no answer", isolation, answer.reason if answer else "it was not asked", (), 0)
     shown = tuple(_suspect(finding, signals) for finding in answer.findings[:MAX_FINDINGS])
-    return Statement(engine, sign, str(answer.verdict), "", shown, len(answer.findings) - len(shown))
+    said = f"{answer.verdict}, which counts as unanswered" if entry.unanswered(engine) else str(answer.verdict)
+    return Statement(engine, sign, said, isolation, "", shown, len(answer.findings) - len(shown))
+
+
+def _isolation(entry: Entry, engine: str) -> str:
+    """What kept the engine from the truth, in words."""
+    found = entry.run.isolation(engine)
+    told = {"none": "nothing: it could have read the truth", "remote": "being asked elsewhere", "unknown": ""}
+    kept = told.get(found.by, found.by)
+    reads = f"; it was also permitted to read {', '.join(found.reads)}" if found.reads else ""
+    return f"Kept from the truth by {kept}{reads}." if kept else ""
 
 
 def _suspect(finding: Finding, signals: SignalTable) -> Suspect:

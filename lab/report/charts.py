@@ -11,7 +11,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from lab.report.format import Scale, quantity, scale, significant
-from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, time_ticks
+from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, time_ticks, tooltip
 
 Array = npt.NDArray[Any]
 Window = tuple[float, float]
@@ -21,6 +21,7 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 52, 10, 30
 MAX_POINTS = 300
 ZERO_UNLESS_SPREAD_BELOW = 0.25
 LABEL_HEIGHT = 13.0
+NO_SAMPLE = "no sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,28 @@ def path_data(xs: Sequence[float], ys: Sequence[float]) -> str:
         if drawn == 1 and (i + 1 == len(ys) or np.isnan(ys[i + 1])):
             parts.append("h0")
     return "".join(parts)
+
+
+def gaps(times_s: Array, values: Array) -> list[Window]:
+    """The stretches without a sample, each from the last interval that has one to the next."""
+    missing = np.isnan(values)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(int)))
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+    return [(float(times_s[a]) - step_s, float(times_s[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, bottom_px: float) -> None:
+    """Missing samples as dashed frames; the widest says what they are."""
+    for start_s, end_s in found:
+        left, right = max(x(max(start_s, x.low)), x.start_px), x(min(end_s, x.high))
+        band = add(parent, "rect", "gap", x=left, y=top_px, width=max(2.0, right - left), height=bottom_px - top_px)
+        tooltip(band, f"{NO_SAMPLE}, {start_s:g} to {end_s:g} s")
+    if found:
+        start_s, end_s = max(found, key=lambda gap: (gap[1] - gap[0], -gap[0]))
+        middle = (x(max(start_s, x.low)) + x(min(end_s, x.high))) / 2
+        half = len(NO_SAMPLE) * 3.2
+        at = min(max(middle, x.start_px + half), x.end_px - half)
+        add(parent, "text", "tick gap-name", NO_SAMPLE, x=at, y=top_px + 10, text_anchor="middle")
 
 
 def value_range(values: Array, levels: Sequence[float]) -> tuple[float, float]:
@@ -124,6 +147,7 @@ def panel(line: Line) -> Markup:
     said = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
     root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {said}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
+    draw_gaps(root, gaps(line.times_s, line.values), x, TOP, HEIGHT - BOTTOM)
     _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))))
     times_s, values = thinned(line.times_s, line.values)
     add(root, "path", "line", d=path_data([x(t) for t in times_s], [y(v) for v in values]))

@@ -80,7 +80,7 @@ def render_index(root: Path, paths: Sequence[Path]) -> str:
         "index.html.j2",
         title="Runs of the chaos lab",
         engines=by_use,
-        counts=matrix.counts(listed, by_use),
+        counts=matrix.counts(listed, by_use, answers=False),
         lines=[_line(number, entry, root, by_use) for number, entry in enumerate(listed, 1)],
         broken=broken,
         digest="",

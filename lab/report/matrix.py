@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.contracts import Grade, Outcome
+from lab.contracts import Diagnosis, Grade, Outcome, Verdict
 from lab.grading import DECIDING, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report.format import shortened
@@ -26,10 +26,19 @@ class Entry:
     anchor: str
 
     def sign(self, engine: str | None) -> Sign:
-        """The verdict on an engine's answer."""
+        """The verdict on an engine's answer; of a run that proves nothing, that."""
+        if self.run.inconclusive_because:
+            return SIGNS[Outcome.INCONCLUSIVE]
         if engine is None or engine not in self.grades:
             return NOT_ASKED
         return SIGNS[verdict(self.grades[engine])]
+
+    def unanswered(self, engine: str) -> bool:
+        """Whether an engine that was graded gave no answer, or was unsure where that does not pass."""
+        if self.sign(engine) is not SIGNS[Outcome.FAIL]:
+            return False
+        answer = self.run.diagnosis(engine)
+        return not isinstance(answer, Diagnosis) or answer.verdict is Verdict.UNSURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,8 @@ class Count:
     passed: int
     failed: int
     inconclusive: int
+    unanswered: int = 0
+    """Of those that failed: the engine gave no answer, or was unsure."""
 
     @property
     def total(self) -> int:
@@ -105,15 +116,20 @@ def worst_first(listed: Sequence[Entry], engines: Sequence[str]) -> list[Entry]:
 
 def outcomes_json(entry: Entry) -> str:
     """Verdicts by engine, for the filter."""
+    if entry.run.inconclusive_because:
+        return json.dumps(dict.fromkeys(sorted(entry.grades) or [""], str(Outcome.INCONCLUSIVE)))
     return json.dumps({engine: str(verdict(grades)) for engine, grades in sorted(entry.grades.items())})
 
 
-def counts(listed: Sequence[Entry], engines: Sequence[str]) -> list[Count]:
-    """How each engine fared."""
+def counts(listed: Sequence[Entry], engines: Sequence[str], *, answers: bool = True) -> list[Count]:
+    """How each engine fared; `answers` reads the answers too, to tell which cases went unanswered."""
     told = []
     for engine in engines:
-        outcomes = [verdict(entry.grades[engine]) for entry in listed if engine in entry.grades]
-        told.append(Count(engine, *(outcomes.count(o) for o in (Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE))))
+        own = [entry for entry in listed if engine in entry.grades]
+        signs = [entry.sign(engine) for entry in own]
+        passed, failed, unknown = (signs.count(SIGNS[o]) for o in (Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE))
+        unanswered = sum(entry.unanswered(engine) for entry in own) if answers else 0
+        told.append(Count(engine, passed, failed, unknown, unanswered))
     return told
 
 

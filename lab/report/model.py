@@ -12,36 +12,21 @@ from markupsafe import Markup
 
 from lab.contracts import Diagnosis, TrueDecoy, Truth
 from lab.recording.observed import Observed
+from lab.recording.rundir import COMPLETE
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
-from lab.report.charts import Line, panel
 from lab.report.format import quantity, seconds
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
+from lab.report.panels import Panel, drawn_panel, lines
 from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.traces import choose
 from lab.report.waterfall import Waterfall
-from lab.signals import Series, SignalTable, load_recorded
-from lab.windows import Window, levels
+from lab.signals import SignalTable, load_recorded
 
 MAX_PANELS = 8
 MAX_ONSETS = 8
-ENOUGH_PANELS = 4
-SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One before/during chart; `tags` say why it is shown."""
-
-    signal: str
-    subject: str
-    doc: str
-    tags: tuple[str, ...]
-    before: str
-    during: str
-    svg: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +57,7 @@ class RunView:
     engines: tuple[str, ...]
     axes: tuple[AxisRow, ...]
     truth: tuple[TruthFact, ...]
+    degraded: str
     decoys: tuple[str, ...]
     statements: tuple[Statement, ...]
     graph: Graph
@@ -90,7 +76,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
     observed, signals = load_recorded(run.observed)
     truth = run.truth()
     asked = [engine for engine in engines if engine in entry.grades]
-    lines = list(_lines(entry, asked, truth, signals, observed))
+    drawings = list(lines(entry, asked, truth, signals, observed))
     marked = marks(entry, asked, truth)
     drawn = graph(observed.system, marked)
     return RunView(
@@ -103,17 +89,18 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         replay=replay_command(entry),
         judged=engines[0] if engines else "",
         sign=entry.sign(engines[0] if engines else None),
-        stopped="" if run.status == "complete" else run.status,
+        stopped=_stopped(entry),
         engines=tuple(asked),
         axes=axis_rows(entry, asked, truth),
         truth=truth_facts(truth),
+        degraded=_degraded(truth),
         decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in _in_time(truth.decoys)),
         statements=tuple(statement(entry, engine, signals) for engine in asked),
         graph=drawn,
         key=key(entry, marked, drawn, truth),
         timeline=_timeline(entry, asked, truth, observed, signals),
-        panels=tuple(_panel(line, tags) for line, tags in lines[:MAX_PANELS]),
-        left_out=max(0, len(lines) - MAX_PANELS),
+        panels=tuple(drawn_panel(line, tags) for line, tags in drawings[:MAX_PANELS]),
+        left_out=max(0, len(drawings) - MAX_PANELS),
         traces=choose(observed, [(fault.culprit, (fault.injected_s, fault.reverted_s)) for fault in truth.faults]),
         blast=_blast(entry),
         journal=_journal(entry),
@@ -125,71 +112,35 @@ def replay_command(entry: Entry) -> str:
     return f"lab run {shlex.quote(entry.run.meta['scenario']['reference'])} --seed {entry.run.seed}"
 
 
+def _stopped(entry: Entry) -> str:
+    """Why the run is not one like others; nothing for a complete one."""
+    run = entry.run
+    if run.inconclusive_because:
+        return f"This run is inconclusive, and nobody is judged by it: {run.inconclusive_because}. Run it again."
+    return "" if run.status == COMPLETE else f"This run ended before its time: {run.status}."
+
+
+def _degraded(truth: Truth) -> str:
+    found = truth.degraded
+    if found is None:
+        return ""
+    broken = f" and breaks {', '.join(found.slos)}" if found.slos else ""
+    passing = f"unsure, or naming {found.element} or {found.users}, passes too"
+    return f"Its own load saturates {found.element}{broken}: {passing}."
+
+
 def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     meta = entry.run.meta
     number = len(truth.faults)
-    what = "control, no fault" if truth.is_control else "one fault" if number == 1 else f"{number} faults"
-    if truth.degraded is not None:
-        what = f"control, no fault, its load saturates {truth.degraded.element}"
+    level = observed.system.get("observability")
+    seen = [f"observability {level}"] if level else []
+    what = "one fault" if number == 1 else f"{number} faults"
+    if truth.is_control:
+        what = "degraded control" if truth.degraded else "control, no fault"
     return (
         f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}",
-        f"{observed.end_s:g} s recorded", what, f"lab {meta['lab_version']}",
+        f"{observed.end_s:g} s recorded", what, *seen, f"lab {meta['lab_version']}",
     )  # fmt: skip
-
-
-def _lines(
-    entry: Entry, engines: Sequence[str], truth: Truth, signals: SignalTable, observed: Observed
-) -> Iterator[tuple[Line, tuple[str, ...]]]:
-    """Signals to draw: those cited, then the faults' witnesses, then service levels if that leaves few."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    cited: dict[tuple[str, str], tuple[float, float]] = {}
-    shown_in: dict[tuple[str, str], Window] = {}
-    for engine in engines:
-        for finding in blaming(entry.run.diagnosis(engine), truth):
-            for fact in finding.evidence:
-                key = (fact.signal, fact.subject)
-                _once(reasons.setdefault(key, []), f"cited by {engine}")
-                cited.setdefault(key, (fact.baseline, fact.observed))
-    for fault in truth.faults:
-        for witness in fault.witnesses:
-            if witness["shown"]:
-                key = (witness["signal"], witness["subject"])
-                _once(reasons.setdefault(key, []), "witness of the fault")
-                shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
-    for name in SLIS:
-        for subject in signals.subjects(name):
-            if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
-                _once(reasons.setdefault((name, subject), []), "service level")
-    windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
-    for (signal, subject), tags in reasons.items():
-        series = signals.get(signal, subject)
-        if series is not None:
-            window = shown_in.get((signal, subject))
-            known = cited.get((signal, subject)) or _levels(series, [window] if window else windows)
-            line = Line(
-                f"{signal} of {subject}", described(signal).unit, series.times_s, series.values, observed.end_s,
-                *known, windows,
-            )  # fmt: skip
-            yield line, (signal, subject, *tags)
-
-
-def _once(tags: list[str], tag: str) -> None:
-    if tag not in tags:
-        tags.append(tag)
-
-
-def _levels(series: Series, windows: Sequence[Window]) -> tuple[float | None, float | None]:
-    """Levels before and during, or the mean over the whole run where there was no fault."""
-    if windows:
-        return levels(series.times_s, series.values, *windows) or (None, None)
-    known = series.values[~np.isnan(series.values)]
-    return (float(known.mean()) if len(known) else None), None
-
-
-def _panel(line: Line, named: tuple[str, ...]) -> Panel:
-    signal, subject, *tags = named
-    before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
-    return Panel(signal, subject, described(signal).doc, tuple(tags), before, during, panel(line))
 
 
 def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable) -> Markup:

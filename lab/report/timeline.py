@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from lab.report.charts import Window, path_data, shade, thinned
+from lab.report.charts import Window, draw_gaps, gaps, path_data, shade, thinned
 from lab.report.format import seconds, shortened, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
 
@@ -120,6 +120,7 @@ def _load(root: Element, load: Load, x: Axis) -> None:
     times_s, rates = thinned(load.times_s, load.rates_per_s)
     top = float(np.nanmax(rates)) if len(rates) and not np.isnan(rates).all() else 1.0
     y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
+    draw_gaps(root, gaps(load.times_s, load.rates_per_s), x, TOP, TOP + LOAD_HEIGHT)
     xs, ys = [x(t) for t in times_s], [y(v) for v in rates]
     runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(np.isnan(ys).astype(int))) + 1)
     for run in runs:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from base64 import b64encode
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,14 +14,26 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from lab.contracts import Case, Diagnosis, EngineFailure, Evidence, Finding, Grade, Outcome, Verdict
+from lab.contracts import (
+    Case,
+    Diagnosis,
+    EngineFailure,
+    Evidence,
+    Finding,
+    Grade,
+    Isolation,
+    Outcome,
+    TrueDegradation,
+    Truth,
+    Verdict,
+)
 from lab.grading import grade, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report import SummaryRow, render_report, write_report
-from lab.report.charts import MAX_POINTS, path_data, thinned
+from lab.report.charts import MAX_POINTS, Line, gaps, panel, path_data, thinned
 from lab.report.format import quantity, scale, shortened, significant, unbroken
 from lab.report.marks import SIGNS
-from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order
+from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order, worst_first
 from lab.report.svg import ticks, time_ticks
 from lab.runner import run_scenario
 from lab.scenario import load_scenario
@@ -175,7 +191,7 @@ def test_a_run_without_grades_says_so(runs: list[RunDirectory], tmp_path: Path) 
 
 
 def entry(scenario: str, seed: int, outcome: Outcome) -> Entry:
-    run = RunDirectory(Path(f"{scenario}-{seed}"), {"scenario": {"name": scenario}, "seed": seed})
+    run = RunDirectory(Path(f"{scenario}-{seed}"), {"scenario": {"name": scenario}, "seed": seed, "status": "complete"})
     value = None if outcome is Outcome.INCONCLUSIVE else 1.0
     return Entry(run, {"e": [Grade("culprit", outcome, value, "a", "b", "c")]}, f"{scenario}-{seed}")
 
@@ -252,3 +268,90 @@ def test_thinning_keeps_the_spike() -> None:
     times_s, kept = thinned(np.arange(5000.0), values)
     assert len(kept) <= MAX_POINTS
     assert times_s[kept.argmax()] == 1234.0
+
+
+def test_missing_samples_are_framed_and_said_in_words() -> None:
+    nan = float("nan")
+    times_s = np.arange(5.0, 55.0, 5.0)
+    values = np.array([1.0, nan, 3.0, 4.0, nan, nan, nan, 8.0, 9.0, 10.0])
+    assert gaps(times_s, values) == [(5.0, 10.0), (20.0, 35.0)]
+    assert gaps(times_s, np.full(10, nan)) == [(0.0, 50.0)]
+    assert gaps(times_s, np.ones(10)) == gaps(times_s[:0], values[:0]) == []
+    root = ElementTree.fromstring(panel(Line("s of x", "s", times_s, values, 50.0, 1.0, 9.0, ((30.0, 40.0),))))
+    assert [rect.get("class") for rect in root.iter("rect")].count("gap") == 2
+    assert [text.text for text in root.iter("text")].count("no sample") == 1
+    assert "no sample, 20 to 35 s" in [title.text for title in root.iter("title")]
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [float("nan")], [2.0] * 3])
+def test_a_panel_of_hardly_anything_is_a_panel(values: list[float]) -> None:
+    times_s = np.arange(5.0, 5.0 + 5 * len(values), 5.0)
+    svg = panel(Line("s of x", "s", times_s, np.array(values), 15.0, None, None, ()))
+    assert "nan" not in svg.lower().replace("nano", "")
+
+
+def copied(run: RunDirectory, path: Path, **meta: object) -> RunDirectory:
+    shutil.copytree(run.path, path)
+    return RunDirectory(path, {**run.meta, **meta})
+
+
+def test_a_run_that_the_machine_disturbed_is_shown_as_inconclusive(runs: list[RunDirectory], tmp_path: Path) -> None:
+    stalled = copied(runs[0], tmp_path / "run", status="inconclusive: the machine stalled for 9 s at 40 s")
+    reader = Reader(render_report([stalled, runs[1]], engines=["careful"]))
+    assert "nobody is judged by it: the machine stalled for 9 s at 40 s. Run it again." in reader.text
+    told = [attrs["data-outcomes"] for tag, attrs in reader.tags if tag == "details" and "data-outcomes" in attrs]
+    assert sorted(json.loads(outcomes or "")["careful"] for outcomes in told) == ["inconclusive", "pass"]
+
+
+def test_a_degraded_control_says_what_passes_too(runs: list[RunDirectory], tmp_path: Path) -> None:
+    run = copied(runs[1], tmp_path / "run")
+    degraded = TrueDegradation("orders", "people", ("slow",))
+    (run.path / "truth" / "faults.json").write_text(json.dumps(Truth(degraded=degraded).to_json()), encoding="utf-8")
+    text = Reader(render_report([run])).text
+    assert "Its own load saturates orders and breaks slow: unsure, or naming orders or people, passes too." in text
+    assert "degraded control" in text
+
+
+def test_what_kept_an_engine_from_the_truth_is_told(runs: list[RunDirectory], tmp_path: Path) -> None:
+    run = copied(runs[1], tmp_path / "run")
+    run.write_diagnosis("careful", Diagnosis(Verdict.HEALTHY), Isolation("landlock-abi7", ("/opt/data",)))
+    run.write_diagnosis("hasty", Diagnosis(Verdict.UNSURE), Isolation("none"))
+    text = Reader(render_report([run])).text
+    assert "Kept from the truth by landlock-abi7; it was also permitted to read /opt/data." in text
+    assert "Kept from the truth by nothing: it could have read the truth." in text
+    assert "unsure, which counts as unanswered" in text
+    assert "observability usual" in text
+
+
+def test_every_onset_is_on_the_timeline_and_many_are_counted(runs: list[RunDirectory], tmp_path: Path) -> None:
+    run = copied(runs[0], tmp_path / "run")
+    said = [Finding(f"c{n}", "service", "k", 30.0 + n, 0.9 - n / 100) for n in range(40)]
+    answered(run, "talkative", Diagnosis(Verdict.FAULT, tuple(said)))
+    text = Reader(render_report([run], engines=["talkative"])).text
+    assert "talkative: c0, 30\N{NO-BREAK SPACE}s, 0.90" in text
+    assert "talkative: c7, 37\N{NO-BREAK SPACE}s, 0.83" in text
+    assert "talkative: 32 more, none more confident" in text
+    assert "careful: orders->db, 31\N{NO-BREAK SPACE}s" in text
+
+
+def test_runs_are_folded(page: str) -> None:
+    folds = [attrs for tag, attrs in Reader(page).tags if tag == "details" and attrs.get("class") == "run"]
+    assert len(folds) == 2
+    assert not any("open" in attrs for attrs in folds)
+
+
+def test_what_did_not_pass_comes_first_in_the_eyes_of_the_leading_engine() -> None:
+    outcomes = {"a": Outcome.PASS, "b": Outcome.INCONCLUSIVE, "c": Outcome.FAIL, "d": Outcome.PASS}
+    listed = [entry(name, 1, outcome) for name, outcome in outcomes.items()]
+    listed.append(Entry(listed[0].run, {}, "ungraded"))
+    listed.append(Entry(listed[0].run, {"e": listed[0].grades["e"], "other": listed[2].grades["e"]}, "passed"))
+    assert [e.anchor for e in worst_first(listed, ["e", "other"])] == ["c-1", "b-1", "ungraded", "a-1", "passed", "d-1"]
+    assert worst_first(listed, ["other", "e"])[0].anchor in ("c-1", "passed")
+
+
+def test_only_the_pages_own_script_may_run(page: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert len(scripts) == 1
+    digest = b64encode(sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page

@@ -19,7 +19,8 @@ from lab.faults import Witness
 from lab.parity import _moved
 from lab.report.format import quantity
 from lab.report.matrix import Entry
-from lab.report.model import _levels, view
+from lab.report.model import view
+from lab.report.panels import series_levels
 from lab.runner import run_scenario
 from lab.signals import Series, SignalTable, load_signals
 from lab.signals.catalogue import CATALOGUE
@@ -63,7 +64,7 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
     pair = levels(series.times_s, series.values, WINDOW)
     assert pair == ((TIMES_S[:20] ** 2).mean(), (TIMES_S[20:30] ** 2).mean())
 
-    assert _levels(series, [WINDOW]) == pair
+    assert series_levels(series, [WINDOW]) == pair
     assert _moved(series, 0.0, WINDOW, 0.05) == (pair.change, 1)
     assert witness.testify([Witness(SIGNAL, SUBJECT, 0.1)], table, nothing, *WINDOW)[0].difference == pytest.approx(
         pair.during

@@ -1,0 +1,89 @@
+"""Before and during: which signals are drawn, why, and with which levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from lab.contracts import Truth
+from lab.recording.observed import Observed
+from lab.report.answers import blaming, described
+from lab.report.charts import Line, panel
+from lab.report.format import quantity
+from lab.report.matrix import Entry
+from lab.signals import Series, SignalTable
+from lab.windows import Window, levels
+
+ENOUGH_PANELS = 4
+SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One before/during chart; `tags` say why it is shown."""
+
+    signal: str
+    subject: str
+    doc: str
+    tags: tuple[str, ...]
+    before: str
+    during: str
+    svg: Markup
+
+
+def lines(
+    entry: Entry, engines: Sequence[str], truth: Truth, signals: SignalTable, observed: Observed
+) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """Signals to draw: those cited, then the faults' witnesses, then service levels if that leaves few."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    cited: dict[tuple[str, str], tuple[float, float]] = {}
+    shown_in: dict[tuple[str, str], Window] = {}
+    for engine in engines:
+        for finding in blaming(entry.run.diagnosis(engine), truth):
+            for fact in finding.evidence:
+                key = (fact.signal, fact.subject)
+                _once(reasons.setdefault(key, []), f"cited by {engine}")
+                cited.setdefault(key, (fact.baseline, fact.observed))
+    for fault in truth.faults:
+        for witness in fault.witnesses:
+            if witness["shown"]:
+                key = (witness["signal"], witness["subject"])
+                _once(reasons.setdefault(key, []), "witness of the fault")
+                shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
+    for name in SLIS:
+        for subject in signals.subjects(name):
+            if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
+                _once(reasons.setdefault((name, subject), []), "service level")
+    windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
+    for (signal, subject), tags in reasons.items():
+        series = signals.get(signal, subject)
+        if series is not None:
+            window = shown_in.get((signal, subject))
+            known = cited.get((signal, subject)) or series_levels(series, [window] if window else windows)
+            line = Line(
+                f"{signal} of {subject}", described(signal).unit, series.times_s, series.values, observed.end_s,
+                *known, windows,
+            )  # fmt: skip
+            yield line, (signal, subject, *tags)
+
+
+def _once(tags: list[str], tag: str) -> None:
+    if tag not in tags:
+        tags.append(tag)
+
+
+def series_levels(series: Series, windows: Sequence[Window]) -> tuple[float | None, float | None]:
+    """Levels before and during, or the mean over the whole run where there was no fault."""
+    if windows:
+        return levels(series.times_s, series.values, *windows) or (None, None)
+    known = series.values[~np.isnan(series.values)]
+    return (float(known.mean()) if len(known) else None), None
+
+
+def drawn_panel(line: Line, named: tuple[str, ...]) -> Panel:
+    signal, subject, *tags = named
+    before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
+    return Panel(signal, subject, described(signal).doc, tuple(tags), before, during, panel(line))
