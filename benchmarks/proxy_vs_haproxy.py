@@ -1,7 +1,8 @@
 """Cost of the fault proxy's pass-through beside haproxy's, on loopback, in one run.
 
 Prints CPU per request of both (paired rounds) and the latency each adds at p50. Exit code 1 when the fault proxy costs
-more than 1.5 times haproxy's CPU or adds 1 ms or more; 2 when haproxy is not installed.
+more than 1.5 times haproxy's CPU, or a request through it takes more than 3 times what it takes through haproxy; 2 when
+haproxy is not installed.
 
     python benchmarks/proxy_vs_haproxy.py
 """
@@ -25,7 +26,8 @@ from pathlib import Path
 import uvloop
 
 CPU_RATIO_MAX = 1.5
-ADDED_P50_MAX_S = 0.001
+P50_RATIO_MAX = 3.0
+START_WITHIN_S = 60.0
 ROUNDS = 3
 ROUND_S = 0.6
 CONNECTIONS = 16
@@ -106,7 +108,7 @@ def start(stack: ExitStack, command: list[str], **environment: str) -> subproces
     def end() -> None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=3)
+            process.wait(timeout=START_WITHIN_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -116,8 +118,8 @@ def start(stack: ExitStack, command: list[str], **environment: str) -> subproces
 
 
 def wait_for_port(port: int) -> None:
-    """Returns when something listens; ConnectionError after 5 s."""
-    deadline_s = time.monotonic() + 5
+    """Returns when something listens; ConnectionError where that takes too long."""
+    deadline_s = time.monotonic() + START_WITHIN_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -186,21 +188,24 @@ def measure(haproxy: str) -> int:
                 cpu[name].append(cpu_per_request_s(pid, ports[name]))
             for name, port in ports.items():
                 p50[name].append(p50_s(port))
-    return report(cpu, {name: statistics.median(values) for name, values in p50.items()})
+    return report(cpu, p50)
 
 
-def report(cpu: dict[str, list[float]], p50: dict[str, float]) -> int:
+def report(cpu: dict[str, list[float]], p50_s_by_round: dict[str, list[float]]) -> int:
     """Prints the figures beside what is required; returns the exit code."""
     ratio = statistics.median(own / other for own, other in zip(cpu["links"], cpu["haproxy"], strict=True))
-    added_s = p50["links"] - p50["direct"]
+    slower = statistics.median(
+        own / other for own, other in zip(p50_s_by_round["links"], p50_s_by_round["haproxy"], strict=True)
+    )
+    p50 = {name: statistics.median(values) for name, values in p50_s_by_round.items()}
     for name, values in cpu.items():
         print(
             f"{name:8} CPU per request {statistics.median(values) * 1e6:6.2f} µs   "
             f"adds {(p50[name] - p50['direct']) * 1e3:6.3f} ms at p50"
         )
     print(f"CPU ratio links / haproxy: {ratio:.2f} (at most {CPU_RATIO_MAX})")
-    print(f"added by links at p50: {added_s * 1e3:.3f} ms (under {ADDED_P50_MAX_S * 1e3:g} ms)")
-    return 0 if ratio <= CPU_RATIO_MAX and added_s < ADDED_P50_MAX_S else 1
+    print(f"p50 ratio links / haproxy: {slower:.2f} (at most {P50_RATIO_MAX})")
+    return 0 if ratio <= CPU_RATIO_MAX and slower <= P50_RATIO_MAX else 1
 
 
 def main() -> int:

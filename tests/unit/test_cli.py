@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from lab.cli.console import MAX_SHOWN
 from lab.errors import ExitCode, NotRevertedError, Problem
 from tests.cli_cases import CHAIN, CUT, HEALTHY, INVISIBLE, lab, run, run_json, write, write_suite
 from tests.sim_runs import text
+from tests.waiting import PATIENCE_S, eventually
 
 # Help and what it costs.
 
@@ -449,24 +449,17 @@ def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
         text=True,
         start_new_session=True,
     )
-    _wait_until(lambda: len(list(temporary.glob("rca-*"))) == jobs)  # each process has opened its engine host
+    eventually(lambda: len(list(temporary.glob("rca-*"))) == jobs)  # each process has opened its engine host
     time.sleep(0.3)
     if signal_sent == signal.SIGINT:
         os.killpg(process.pid, signal_sent)  # as a terminal does
     else:
         process.send_signal(signal_sent)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == ExitCode.INTERRUPTED
     assert (out, "Traceback" in err) == ("", False)
     assert list(folder.glob("runs/*/*")) == []
     assert list(temporary.glob("rca-*")) == []
-
-
-def _wait_until(holds: Any, timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "it never happened"
-        time.sleep(0.02)
 
 
 def test_the_dry_run_counts_surges_and_warns_of_a_fault_with_nothing_before_it(
