@@ -50,6 +50,7 @@ def _json(kind: FaultType) -> dict[str, Any]:
         "parameters": kind.parameters.model_json_schema(),
         "witnesses": [asdict(witness) for witness in kind.witnesses],
         "recovery_s": kind.recovery_s,
+        "papers": kind.papers,
         "module": kind.module,
     }
 
@@ -103,6 +104,8 @@ def _print_one(kind: FaultType) -> None:
     rows = [("target", ", ".join(sorted(kind.target_kinds)))]
     for witness in kind.witnesses:
         rows.append(("shows by", effect_text(witness)))
+    if not kind.is_decoy:
+        rows.append(("papers", ("tell it" if kind.papers else "do not tell it") + " from a harmless event"))
     rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]
     console.print(columns(rows, indent=2), soft_wrap=True)
     parameters = parameters_of(kind)

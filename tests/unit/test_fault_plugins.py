@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import faults
+from lab.cli import main
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, UserError
 from lab.faults import Witness, fault, fault_types
@@ -23,10 +24,10 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "_registered", dict(fault_types()))
 
 
-def declare(witnesses: tuple[Witness, ...] = SHOWS) -> None:
+def declare(witnesses: tuple[Witness, ...] = SHOWS, *, papers: bool = False) -> None:
     """A fault called `strange`, which fails as its parameter says."""
 
-    @fault("strange", boundary=Boundary.NETWORK, target="link", witnesses=witnesses, recovery_s=1)
+    @fault("strange", boundary=Boundary.NETWORK, target="link", witnesses=witnesses, recovery_s=1, papers=papers)
     def strange(testbed: Testbed, link: str, *, wrong: str = "nothing") -> Iterator[None]:
         """Strange."""
         if wrong == "crash":
@@ -100,3 +101,10 @@ def test_a_plug_in_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatc
             fault_types()
     finally:
         faults._load.cache_clear()
+
+
+@pytest.mark.parametrize(("papers", "said"), [(True, "tell it from"), (False, "do not tell it from")])
+def test_a_fault_says_whether_its_papers_tell_it(papers: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    declare(papers=papers)
+    assert main(["faults", "strange"]) == 0
+    assert f"{said} a harmless event" in capsys.readouterr().out
