@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from lab.cli import completing
 from lab.cli.config_file import OWN, SHARED, TABLE, Config, options_of
 from lab.cli.console import json_option
 from lab.errors import UserError, nearest
@@ -41,7 +42,7 @@ class Setting:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("name", metavar="[COMMAND]", required=False)
+@click.argument("name", metavar="[COMMAND]", required=False, shell_complete=completing.commands)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str | None, as_json: bool) -> None:

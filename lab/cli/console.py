@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab.cli import completing
 from lab.errors import Problem
 from lab.recording.schema import LEVELS
 
@@ -66,6 +67,7 @@ engines_option = option(
     "engines",
     multiple=True,
     type=_EngineSpec(),
+    shell_complete=completing.engines,
     help="An engine's name, cmd:PROGRAM or an http URL; may be repeated (in the variable: one a line).",
 )
 observability_option = option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab import __version__
+from lab.cli import completing
 from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.errors import UserError, worst
@@ -44,7 +45,7 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("suite", default="recommender")
+@click.argument("suite", default="recommender", shell_complete=completing.suites)
 @option(
     "--seeds", metavar="A-B", help=f"Seeds of every scenario. [default: {EVALUATION_SEEDS[0]}-{EVALUATION_SEEDS[-1]}]"
 )

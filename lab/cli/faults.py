@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab.cli import completing
 from lab.cli.console import json_option
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.faults)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
     """List faults and decoys with their parameters.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lab.cli import completing
 from lab.cli.console import option
 from lab.cli.groups import group
 from lab.errors import NothingSelectedError, Problem, UserError, nearest
@@ -73,5 +74,12 @@ filter_options = group(
         metavar="EXPRESSION",
         help="Only scenarios whose name, tags or faults hold these words: 'network and not mild'.",
     ),
-    option("--tag", "tags", metavar="TAG", multiple=True, help="Only scenarios with this tag; repeated: with each."),
+    option(
+        "--tag",
+        "tags",
+        metavar="TAG",
+        multiple=True,
+        shell_complete=completing.tags,
+        help="Only scenarios with this tag; repeated: with each.",
+    ),
 )

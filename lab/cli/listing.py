@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab.cli import completing
 from lab.cli.console import json_option, option
 from lab.cli.filters import Filters, filter_options
 
@@ -26,9 +27,16 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="[FILE_OR_SUITE]...", nargs=-1)
+@click.argument("targets", metavar="[FILE_OR_SUITE]...", nargs=-1, shell_complete=completing.scenarios)
 @filter_options
-@option("--system", "systems", metavar="SYSTEM", multiple=True, help="Only of this system; may be repeated.")
+@option(
+    "--system",
+    "systems",
+    metavar="SYSTEM",
+    multiple=True,
+    shell_complete=completing.systems,
+    help="Only of this system; may be repeated.",
+)
 @json_option
 def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], as_json: bool) -> int:
     """List scenarios and suites.

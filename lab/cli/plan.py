@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab.cli import completing
 from lab.cli.console import json_option, observability_option, option
 from lab.cli.filters import Filters, filter_options
 from lab.errors import Problem, UserError
@@ -29,7 +30,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True)
+@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True, shell_complete=completing.scenarios)
 @filter_options
 @option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where it would run.")
 @option(

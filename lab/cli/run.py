@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab import __version__
+from lab.cli import completing
 from lab.cli.console import GivenPath, engines_option, json_option, json_text, option, runs_option, write_json
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.filters import Filters, filter_options
@@ -48,7 +49,7 @@ one that passed is lost.
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1)
+@click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, shell_complete=completing.scenarios)
 @filter_options
 @option("--last-failed", "--lf", is_flag=True, help="Only what failed when it was run last; all of it without FILE.")
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lab.cli import completing
 from lab.cli.console import json_option, show_problems, write_json
 from lab.errors import ExitCode, Problem, UserError
 
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="FILE...", nargs=-1, required=True)
+@click.argument("targets", metavar="FILE...", nargs=-1, required=True, shell_complete=completing.files)
 @json_option
 def command(targets: tuple[str, ...], as_json: bool) -> int:
     """Check scenario, suite and system files.
