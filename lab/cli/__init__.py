@@ -35,6 +35,7 @@ COMMANDS = {
     "schema": "Print or write the JSON Schemas of the lab's files.",
     "stack": "Bring the docker-compose stack up or down, look at it.",
     "recover": "Put back what a killed lab left changed on the stack.",
+    "clean": "Remove recordings that newer ones have superseded.",
     "config": "Show which options are set, to what, and where.",
     "doctor": "Check that the lab can work here.",
     "completion": "Print the completion script of a shell.",
