@@ -87,7 +87,7 @@ class Confinement:
         ]
         policy = {
             "library": str(Path(landlockpy.__file__).parents[1]),
-            "read": [*self._grants.read, OWN_PROCESS],
+            "read": [*self._grants.read, *OWN_PROCESS],
             "list": self._grants.list,
             "write": [str(self._folder)],
             "devices": DEVICES,

@@ -17,15 +17,21 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+_PREFIXES = ("/usr", "/usr/local")
+"""Where systems install programs; of these only the parts that hold some, for sources and people live there too."""
 _LAB = Path(__file__).resolve().parents[1]
 _SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/snap",
+    "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/snap",
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/version",
     "/proc/filesystems", "/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system", "/sys/kernel/mm", "/sys/fs/cgroup",
     "/var/lib/ca-certificates", "/etc/resolv.conf", "/etc/localtime",
 )  # fmt: skip
-OWN_PROCESS = "/proc/self"
-"""Permitted as it is written: what it leads to is another directory in every process."""
+OWN_PROCESS = tuple(
+    f"/proc/self/{name}"
+    for name in ("auxv", "cgroup", "cmdline", "comm", "fd", "limits", "maps", "oom_score_adj", "smaps", "stat", "statm",
+                 "status")
+)  # fmt: skip
+"""Permitted as it is written: it leads elsewhere in every process. The list of mounts would tell what is hidden."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _PREFIX_PARTS = (
@@ -54,7 +60,7 @@ class Grants:
         if not inside:
             self.read.append(str(real))
             return
-        if real.name in _LIBRARIES or real.name == "lab":
+        if real.name in _LIBRARIES or (real / "__init__.py").is_file():
             self.list.append(str(real))  # an import system lists the directories it searches
         with os.scandir(real) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
@@ -81,6 +87,9 @@ def add_system(grants: Grants) -> None:
     system = Grants((*grants.hidden, *work), grants.read, grants.list)
     for path in _SYSTEM:
         system.add(Path(path))
+    for prefix in _PREFIXES:
+        for part in (*_PREFIX_PARTS, "sbin"):
+            system.add(Path(prefix) / part)
     for variable in _CERTIFICATES:
         if os.environ.get(variable):
             grants.add(Path(os.environ[variable]))

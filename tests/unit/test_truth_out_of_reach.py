@@ -6,6 +6,7 @@ The same engine finds the truth where nothing confines it, so these tests can fa
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from lab.contracts import Diagnosis, EngineFailure
 from lab.engines import confinement
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
+from lab.errors import ExitCode
 from tests import hunter, sim_runs
 from tests.distributions import write_distribution
 
@@ -124,6 +126,73 @@ def test_without_confinement_the_hunter_finds_what_it_looks_for(recording, monke
 def test_the_lab_cannot_be_read_traced_or_signalled(recording, monkeypatch, form):
     monkeypatch.setenv("HUNT_ONLY", "1")
     assert len(diagnose(form, recording, confine=True)) > 5
+
+
+WORK = """
+import os, sys
+def opens(path):
+    try:
+        open(path).close()
+        return True
+    except OSError:
+        return False
+asked = sys.argv[1].split(os.pathsep)
+sys.exit("opened " + " ".join(path for path in asked[1:] if opens(os.path.join(asked[0], path))))
+"""
+
+
+@needs_landlock
+def test_what_is_permitted_beside_truth_is_permitted_entry_by_entry(tmp_path, recording, monkeypatch):
+    root = tmp_path / "checkout"
+    refused = ["runs/x.json", "notes.txt", "space/inner.py", "package/shipped/truth.json", ".git/HEAD"]
+    permitted = ["script.py", "module.py", "package/__init__.py", "package/deep/data.json", "named.bin"]
+    for name in (*refused, *permitted):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("", encoding="utf-8")
+    (root / "script.py").write_text(WORK, encoding="utf-8")
+    paths = os.pathsep.join([str(root), *refused, *permitted])
+    options = EngineOptions(hidden=(root / "package/shipped", recording.parents[1]))
+    monkeypatch.chdir(root)
+    with EngineHost(options) as host:
+        answer = host.diagnose(f"cmd:{sys.executable} script.py {paths} named.bin", recording / "observed")
+    assert isinstance(answer, EngineFailure)
+    assert answer.reason == f"exited with status 1: opened {' '.join(permitted)}"
+
+
+@needs_landlock
+def test_a_path_that_is_permitted_by_hand_is_kept_with_the_answer_and_a_refused_one_is_named(
+    recording, tmp_path, capsys
+):
+    weights = tmp_path / "weights.bin"
+    weights.write_text("learnt", encoding="utf-8")
+    body = f"print(open({str(weights)!r}).read(), file=__import__('sys').stderr); "
+    answer = "__import__('json').dumps({'schema_version': 1, 'verdict': 'healthy'})"
+    Path("needy.py").write_text(f"{body}print({answer})", encoding="utf-8")
+    words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} needy.py"]
+    [said] = asked(capsys, *words)["diagnoses"]
+    assert f"--engine-read {weights})" in said["answer"]["failure"]
+    [said] = asked(capsys, *words, "--engine-read", str(weights))["diagnoses"]
+    assert said["answer"]["verdict"] == "healthy"
+    assert said["engine_read"] == [str(weights)]
+    assert main([*words, "--engine-read", str(recording.parents[1])]) == ExitCode.INVALID
+    assert "where truth is kept" in capsys.readouterr().err
+
+
+@needs_landlock
+def test_an_engine_that_takes_too_much_memory_is_a_failed_case_with_the_reason(recording, capsys):
+    Path("greedy.py").write_text("held = bytearray(2**30)", encoding="utf-8")
+    words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} greedy.py", "--engine-memory"]
+    [said] = asked(capsys, *words, "256MiB")["diagnoses"]
+    assert said["answer"]["failure"].endswith("(a process may hold 0.25 GiB of data; allow more with --engine-memory)")
+    [said] = asked(capsys, *words, "4GiB")["diagnoses"]
+    assert "memory" not in said["answer"]["failure"].lower()
+
+
+def test_an_engine_that_takes_too_long_is_killed_at_the_time_that_was_given(recording, capsys):
+    Path("slow.py").write_text("import time; time.sleep(600)", encoding="utf-8")
+    words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} slow.py", "--engine-timeout", "1s"]
+    assert asked(capsys, *words)["diagnoses"][0]["answer"]["failure"] == "timed out after 1 s"
+    assert main([*words[:-1], "1 parsec"]) == ExitCode.INVALID
 
 
 def mounts_can_be_changed(recording: Path) -> bool:
