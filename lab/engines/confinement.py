@@ -91,6 +91,7 @@ class Confinement:
             "list": self._grants.list,
             "write": [str(self._folder)],
             "devices": DEVICES,
+            "spare": [str(path) for path in self._options.reads],
             "hide": [str(path) for path in _outermost(covered)],
             "limits": limits,
         }

@@ -10,39 +10,71 @@ import ctypes
 import json
 import os
 import resource
+import stat
 import sys
 from contextlib import suppress
 from typing import Any
 
 CANNOT_START = 127
 _NEW_NAMESPACES = {"mounts": 0x00020000, "users": 0x10000000}
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 1, 2, 4, 1 << 14, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 2, 4, 1 << 12, 1 << 14, 1 << 18
 _DROP_CAPABILITY = 24
 _KEPT_CAPABILITIES = frozenset({0, 1, 2, 3})
 """Those about the owners of files: without them root could not read what others installed."""
 _LAST_CAPABILITY = 40
 
 
-def hide(directories: list[str]) -> bool:
-    """Puts an empty directory over each, in a mount namespace of this process. False where the system forbids that.
+def hide(directories: list[str], spared: list[str]) -> bool:
+    """Covers directories and sockets in a mount namespace of this process. False where the system forbids that.
 
-    Landlock refuses to open a file, yet tells its size and times; this hides even those.
+    Landlock refuses to open a file, yet tells its size and times; an empty directory on top hides even those. Sockets
+    beneath `spared` stay reachable.
     """
+    # Tried by a child first: a namespace that forbids mounts is no place to stay in.
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _covered(directories, spared) else 1)
+    return os.waitpid(child, 0)[1] == 0 and _covered(directories, spared)
+
+
+def _covered(directories: list[str], spared: list[str]) -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if libc.unshare(_NEW_NAMESPACES["mounts"]) != 0:
         if libc.unshare(_NEW_NAMESPACES["mounts"] | _NEW_NAMESPACES["users"]) != 0:
             return False
         maps = {"setgroups": "deny", "gid_map": f"{group} {group} 1", "uid_map": f"{user} {user} 1"}
-        with suppress(OSError):
+        try:
             for name, text in maps.items():
                 with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                     file.write(text)
+        except OSError:
+            return False
     if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
         return False
     flags = _MS_RDONLY | _MS_NOSUID | _MS_NODEV
     covered = [libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", flags, b"size=4k") == 0 for path in directories]
+    for path in sockets():
+        if not any(path == one or path.startswith(f"{one}/") for one in spared):
+            covered.append(libc.mount(b"/dev/null", os.fsencode(path), None, _MS_BIND, None) == 0)
     return all(covered)
+
+
+def sockets() -> set[str]:
+    """Sockets with a path that can be seen from here: behind one may be somebody who reads files for others."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            named = {line.rstrip("\n").split(" ", 7)[-1].strip() for line in file}
+    except OSError:
+        return set()
+    return {path for path in named if path.startswith("/") and _is_socket(path)}
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def limit(limits: dict[str, int]) -> None:
@@ -90,8 +122,7 @@ def main() -> None:
     command = sys.argv[2:]
     sys.path.append(policy["library"])
     try:
-        hidden = hide(policy["hide"]) if policy["hide"] else False
-        held = ["mounts"] if hidden else []
+        held = ["mounts"] if hide(policy["hide"], policy["spare"]) else []
         with open(os.path.splitext(sys.argv[1])[0] + ".held", "w", encoding="utf-8") as file:
             json.dump(held, file)
         confine(policy)

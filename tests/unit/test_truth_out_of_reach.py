@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,38 @@ def test_an_engine_that_takes_too_long_is_killed_at_the_time_that_was_given(reco
     words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} slow.py", "--engine-timeout", "1s"]
     assert asked(capsys, *words)["diagnoses"][0]["answer"]["failure"] == "timed out after 1 s"
     assert main([*words[:-1], "1 parsec"]) == ExitCode.INVALID
+
+
+CALL = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as line:
+    try:
+        line.connect(sys.argv[1])
+    except OSError as error:
+        sys.exit("refused")
+sys.exit("connected")
+"""
+
+
+@needs_landlock
+def test_a_service_behind_a_socket_with_a_path_cannot_be_asked_to_read_for_the_engine(recording, tmp_path):
+    if not mounts_can_be_changed(recording):
+        pytest.skip("this system lets no process change its own mounts")
+    Path("call.py").write_text(CALL, encoding="utf-8")
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(tmp_path / "s"))
+        service.listen()
+        spec = f"cmd:{sys.executable} call.py {tmp_path / 's'}"
+        said = {}
+        for name, options in (
+            ("open", EngineOptions(confine=False)),
+            ("confined", EngineOptions()),
+            ("permitted", EngineOptions(reads=(tmp_path / "s",))),
+        ):
+            with EngineHost(options) as host:
+                said[name] = host.diagnose(spec, recording / "observed")
+    told = {name: answer.reason.split()[-1] for name, answer in said.items() if isinstance(answer, EngineFailure)}
+    assert told == {"open": "connected", "confined": "refused", "permitted": "connected"}
 
 
 def mounts_can_be_changed(recording: Path) -> bool:
