@@ -7,7 +7,7 @@ set -eu
 state=${LAB_DOCKER_STATE:-/run/chaos-lab}
 pid_file=$state/dockerd.pid
 log_file=$state/dockerd.log
-START_S=60
+START_S=180
 STOP_S=30
 
 answers() {
