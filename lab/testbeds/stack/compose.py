@@ -17,7 +17,7 @@ from lab.errors import LabError, Problem, UserError
 
 FILE = "docker-compose.yml"
 PROJECT = "chaos-lab"
-HEALTH_WITHIN_S = 180.0
+HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.waiting import PATIENCE_S, eventually
 
+pytestmark = pytest.mark.slow
+
 ECHO = "features->echo"
 ECHO_PATH = "/links/features-%3Eecho"
 LEASE_S = 4.0

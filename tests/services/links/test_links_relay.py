@@ -17,6 +17,8 @@ import pytest
 
 from tests.waiting import PATIENCE_S, eventually, least_s, took_s
 
+pytestmark = pytest.mark.slow
+
 ECHO = "features->echo"
 REFUSED = "features->nobody"
 SILENCE_S = 0.25
