@@ -8,7 +8,7 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all lint evaluate sample report picture bench wheel base-image stack test-services test-stack test-stack-all clean
+.PHONY: help run test fuzz test-slow test-all lint evaluate sample report picture bench wheel base-image stack test-services test-stack test-stack-all clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -54,6 +54,9 @@ base-image: ## a base image for all services where no image registry can be reac
 
 stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), healthy
 	@$(BIN)/lab stack up
+
+fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each time; FUZZ=examples of each kind
+	@LAB_FUZZ_EXAMPLES=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/fuzz -n 2
 
 # Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
 test-services: $(VENV)/.installed-services ## test the services outside of containers

@@ -114,6 +114,9 @@ def _table_problem(file: Path, columns: tuple[Column, ...] | None) -> str:
         for name in names:
             spec = next((c for c in columns or () if fnmatchcase(name, c.name)), None)
             wrong = _column_problem(table[name], spec) if columns is None or spec else ""
+            # A span ends in the recording and may have begun before it; whatever else is in it happened in it.
+            if spec and name == "time_s" and not wrong and len(table):
+                wrong = _time_problem(table[name], -MAX_TIME_S if file.stem == "spans" else 0.0)
             if wrong:
                 return f"column {name!r} {wrong}"
     except (pa.ArrowException, OSError, ValueError, OverflowError, NotImplementedError) as error:
@@ -147,8 +150,11 @@ def _column_problem(values: Any, spec: Column | None) -> str:
         return ""
     if pc.any(pc.is_inf(values)).as_py() or (spec and not spec.null and pc.any(pc.is_nan(values)).as_py()):
         return "holds numbers that are not finite"
-    if spec and spec.name == "time_s":
-        low, high = pc.min_max(values).as_py().values()
-        if low < -MAX_TIME_S or high > MAX_TIME_S:
-            return f"reaches from {low:g} to {high:g} s"
     return ""
+
+
+def _time_problem(values: Any, earliest_s: float) -> str:
+    import pyarrow.compute as pc
+
+    low, high = pc.min_max(values).as_py().values()
+    return f"reaches from {low:g} to {high:g} s" if low < earliest_s or high > MAX_TIME_S else ""

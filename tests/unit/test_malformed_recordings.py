@@ -122,6 +122,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "times beyond all times": (
         change_table("spans", lambda t: replaced(t, "time_s", [1e18] * len(t))), "spans.parquet", "reaches",
     ),
+    "metrics from before the recording": (
+        change_table("metrics", lambda t: replaced(t, "time_s", [-5.0] * len(t))), "metrics.parquet", "reaches",
+    ),
     "a table that is smaller than it says": (
         lambda run: put("observed/spans.parquet", (run / "observed/spans.parquet").read_bytes()[-300:])(run),
         "spans.parquet", "not a readable table",
