@@ -44,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ENGINES] = tuple(dict.fromkeys(asked))
     if not asked:
         return
-    from lab.engines import engine_problem
+    from lab.engines import engine_problems
     from lab.errors import UserError
 
-    problems = [str(problem) for engine in config.stash[_ENGINES] if (problem := engine_problem(engine))]
+    problems = [str(problem) for engine in config.stash[_ENGINES] for problem in engine_problems(engine)]
     try:
         _seeds(config)
     except UserError as error:

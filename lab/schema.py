@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from lab.diagnosis_schema import diagnosis_schema
+from lab.engines.rules.tree import Tree
 from lab.faults import FaultType, fault_types
 from lab.fileio import write_file
 from lab.scenario import Scenario
@@ -22,7 +23,8 @@ _LATENCY = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "m
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each kind of file by name: scenario (with all registered faults), suite, system, diagnosis."""
+    """The schema of each kind of file by name: scenario (with all registered faults), suite, system, rules,
+    diagnosis."""
     scenario = _schema(Scenario, "scenario")
     faults = {name: kind for name, kind in fault_types().items() if not kind.is_decoy}
     decoys = {name: kind for name, kind in fault_types().items() if kind.is_decoy}
@@ -32,6 +34,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "scenario": scenario,
         "suite": _schema(Suite, "suite"),
         "system": _schema(System, "system"),
+        "rules": _schema(Tree, "rules"),
         "diagnosis": {"$schema": _DIALECT, **diagnosis_schema()},
     }
 

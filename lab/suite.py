@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from lab.engines import engine_problem
+from lab.engines import beside, engine_problems
 from lab.errors import Problem, UserError, nearest
 from lab.grading import METRIC_GRADERS, metric_graders
 from lab.scenario import LoadedScenario, find_file, load_scenario
@@ -18,7 +18,7 @@ from lab.scenario.model import KebabName
 from lab.topology import MAX_SEED, SchemaVersion, Strict
 from lab.units import ratio
 from lab.yamlmodel import check, in_file_order
-from lab.yamlsource import Document, read_yaml
+from lab.yamlsource import Document, KeyPath, read_yaml
 
 SUFFIX = ".suite.yaml"
 MAX_SEEDS = 10_000
@@ -29,11 +29,11 @@ METRICS = (*METRIC_GRADERS, DEGRADED_MISSED_RATIO, UNANSWERED_RATIO, INCONCLUSIV
 """What thresholds may be about: shares of the graded cases, 0 to 1. Plug-in graders add theirs, see `metric_names`."""
 
 _THRESHOLD = re.compile(
-    r"\s*(?:(?P<engine>[a-z][a-z0-9-]*)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
+    r"\s*(?:(?P<engine>[a-z][a-z0-9-]*(?::\S+)?)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
 )
 
 _SHARE_FORM = r"0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%|0*(1(\.0*)?|\.[0-9]+|0\.?)"
-_THRESHOLD_FORM = rf"^\s*([a-z][a-z0-9-]*\.)?({'|'.join(METRICS)})\s*(>=|<=|>|<)\s*({_SHARE_FORM})\s*$"
+_THRESHOLD_FORM = rf"^\s*([a-z][a-z0-9-]*(:\S+)?\.)?({'|'.join(METRICS)})\s*(>=|<=|>|<)\s*({_SHARE_FORM})\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +151,19 @@ def load_suite(path_or_name: str | Path) -> LoadedSuite:
     document = read_yaml(path)
     suite, problems = check(document, Suite)
     scenarios, scenario_problems = _scenarios(document, path.parent)
-    problems += [*scenario_problems, *_engine_problems(document)]
+    problems += [*scenario_problems, *_engine_problems(document, path.parent)]
     if suite is not None:
         problems += _threshold_problems(document, suite)
     if suite is None or problems:
         raise UserError(in_file_order(problems))
-    return LoadedSuite(suite, scenarios, path, document.text)
+    return LoadedSuite(_placed(suite, path.parent), scenarios, path, document.text)
+
+
+def _placed(suite: Suite, directory: Path) -> Suite:
+    """The suite with its rules files named from here: in the file they are named from beside it."""
+    engines = tuple(beside(engine, directory) for engine in suite.engines)
+    limits = tuple(replace(t, engine=t.engine and beside(t.engine, directory)) for t in suite.thresholds)
+    return suite.model_copy(update={"engines": engines, "thresholds": limits})
 
 
 def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenario, ...], list[Problem]]:
@@ -168,7 +175,7 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
         try:
             found = load_scenario(find_file(name, ".scenario.yaml", "scenario", directory))
         except UserError as error:
-            problems += [_located(document, i, problem) for problem in error.problems]
+            problems += [_located(document, ("scenarios", i), problem) for problem in error.problems]
             continue
         if found.scenario.name in loaded:
             what = f"scenario {found.scenario.name!r} is listed twice"
@@ -177,22 +184,19 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
     return tuple(loaded.values()), problems
 
 
-def _located(document: Document, index: int, problem: Problem) -> Problem:
-    """A problem inside a scenario's file keeps its place; a scenario that is not there is located in the suite."""
+def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
+    """A problem inside a file that a suite names keeps its place; a file that is not there is located in the suite."""
     if problem.line:
         return problem
     what = f"{problem.what}: {problem.file}" if problem.file else problem.what
-    return document.problem(("scenarios", index), what, expected=problem.expected, hint=problem.hint)
+    return document.problem(at, what, expected=problem.expected, hint=problem.hint)
 
 
-def _engine_problems(document: Document) -> list[Problem]:
+def _engine_problems(document: Document, directory: Path) -> list[Problem]:
     names, problems = document.get(("engines",)), []
     for i, name in enumerate(names if isinstance(names, list) else []):
-        problem = engine_problem(name) if isinstance(name, str) else None
-        if problem is not None:
-            problems.append(
-                document.problem(("engines", i), problem.what, expected=problem.expected, hint=problem.hint)
-            )
+        for problem in engine_problems(beside(name, directory)) if isinstance(name, str) else ():
+            problems.append(_located(document, ("engines", i), problem))
     return problems
 
 

@@ -110,6 +110,18 @@ def _print(
         console.print(_finding_text(rank, finding), soft_wrap=True)
     if len(answer.findings) > MAX_FINDINGS:
         console.print(f"  and {len(answer.findings) - MAX_FINDINGS} more findings")
+    for kind, culprits, missing in _not_judged(answer):
+        console.print(f"  could not judge {kind} of {culprits}: {missing} not recorded", soft_wrap=True)
+
+
+def _not_judged(answer: Diagnosis) -> list[tuple[str, str, str]]:
+    """Kinds that were not judged, with their culprits and the signals they lack; culprits lacking the same together."""
+    from lab.cli.texts import listed
+
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in answer.not_judged:
+        together.setdefault((one.kind, one.missing_signals), []).append(one.culprit)
+    return [(kind, listed(culprits), ", ".join(missing)) for (kind, missing), culprits in together.items()]
 
 
 def _finding_text(rank: int, finding: Finding) -> str:

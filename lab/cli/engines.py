@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lab.engines.host import EngineHost
 
 SPECS = {
+    "rules:FILE": "the reference engine with a rules file of your own (docs/rules.md)",
     "cmd:PROGRAM ARGS": "any executable: the observed directory is the last argument, the diagnosis goes to stdout",
     "http://… or https://…": "a service: gets the observed directory as a tar.gz by POST, answers the diagnosis",
 }

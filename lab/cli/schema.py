@@ -20,7 +20,7 @@ Editors find it by the first line of a file:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system", "diagnosis"]))
+@click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system", "rules", "diagnosis"]))
 @option("--write", "directory", type=GivenPath(file_okay=False), metavar="DIR",
         help="Write them all into a directory instead.")  # fmt: skip
 def command(name: str | None, directory: Path | None) -> None:

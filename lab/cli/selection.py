@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.suite import LoadedSuite, Suite
 
 DEFAULT_ENGINES = ("rules",)
-SCENARIO, SUITE, SYSTEM = ".scenario.yaml", ".suite.yaml", ".system.yaml"
+SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml", ".rules.yaml"
 MAX_FOLDERS = 5_000
 """Folders looked through for scenarios: whoever names more has named the wrong directory."""
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")
@@ -183,10 +183,10 @@ def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]
 
 def checked_engines(engines: Sequence[str], default: Sequence[str] = DEFAULT_ENGINES) -> tuple[str, ...]:
     """The engines asked for, each once, or the default; UserError with every one that cannot exist."""
-    from lab.engines import engine_problem
+    from lab.engines import engine_problems
 
     chosen = tuple(dict.fromkeys(engines or default))
-    problems = [problem for engine in chosen if (problem := engine_problem(engine))]
+    problems = [problem for engine in chosen for problem in engine_problems(engine)]
     if problems:
         raise UserError(problems)
     return chosen

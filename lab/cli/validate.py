@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ _EPILOG = """\b
 Examples:
   lab validate mine.scenario.yaml
   lab validate scenarios/*.suite.yaml scenarios/recommender/*.scenario.yaml
-  lab validate my.system.yaml --json
+  lab validate my.system.yaml my.rules.yaml --json
 """
 
 
@@ -24,10 +25,10 @@ Examples:
 @click.argument("targets", metavar="FILE...", nargs=-1, required=True, shell_complete=completing.files)
 @json_option
 def command(targets: tuple[str, ...], as_json: bool) -> int:
-    """Check scenario, suite and system files.
+    """Check scenario, suite, system and rules files.
 
-    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml; any other YAML file is
-    taken for a scenario. Names of shipped scenarios, suites and systems are accepted too.
+    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml; any other YAML
+    file is taken for a scenario. Names of shipped scenarios, suites and systems are accepted too.
     """
     found = {target: problems_of(target) for target in targets}
     if as_json:
@@ -56,9 +57,13 @@ def problems_of(target: str) -> tuple[Problem, ...]:
 
 
 def _loader(target: str) -> Callable[[str], Any]:
-    from lab.cli.selection import SYSTEM, is_suite, select
+    from lab.cli.selection import RULES, SYSTEM, is_suite, select
     from lab.scenario import load_system, system_names
 
+    if target.endswith(RULES):
+        from lab.engines.rules.tree import load_tree
+
+        return lambda name: load_tree(Path(name))
     if target.endswith(SYSTEM) or (target in system_names() and not is_suite(target)):
         return load_system
     return lambda name: select([name])

@@ -2,14 +2,17 @@
 
 An engine is named by a spec: the name of an installed Python engine (a callable `diagnose(observed: Path) -> Diagnosis`
 in the entry-point group `lab.engines`), `cmd:PROGRAM ARGS` (the observed directory is appended, the diagnosis is
-printed), or an `http:`/`https:` URL (gets the observed directory as a tar.gz POST, answers the diagnosis).
+printed), an `http:`/`https:` URL (gets the observed directory as a tar.gz POST, answers the diagnosis), or
+`rules:FILE`, the reference engine with a rules file of one's own.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +23,7 @@ from lab.plugins import installed
 
 ENGINE_GROUP = "lab.engines"
 COMMAND = "cmd:"
+RULES = "rules:"
 REMOTE = ("http://", "https://")
 
 Engine = Callable[[Path], Diagnosis]
@@ -30,17 +34,43 @@ def engines() -> dict[str, EntryPoint]:
     return installed(ENGINE_GROUP, "engine")
 
 
-def _entry(name: str) -> EntryPoint:
+def rules_file(spec: str) -> Path | None:
+    """The rules file that a spec names, None where it names none."""
+    return Path(spec.removeprefix(RULES)) if spec.startswith(RULES) else None
+
+
+def beside(spec: str, directory: Path) -> str:
+    """A spec written in a file of this directory, as it is understood here: its rules file lies beside that file."""
+    file = rules_file(spec)
+    if file is None or file.is_absolute() or not str(file).strip("."):
+        return spec
+    return RULES + os.path.relpath(directory / file)
+
+
+def handed_over(spec: str, folder: Path) -> str:
+    """The spec for an engine's own process, which may read `folder` and little else: its rules file goes there."""
+    file = rules_file(spec)
+    if file is None:
+        return spec
+    copy = folder / "own.rules.yaml"
+    copy.write_bytes(file.read_bytes())
+    return f"{RULES}{copy}"
+
+
+def _entry(spec: str) -> EntryPoint:
+    name = RULES.rstrip(":") if rules_file(spec) else spec
     problem = _name_problem(name)
     if problem is not None:
         raise UserError(problem)
     return engines()[name]
 
 
-def load_engine(name: str) -> Engine:
-    """The callable of an installed engine; UserError with the nearest name otherwise."""
-    engine: Engine = _entry(name).load()
-    return engine
+def load_engine(spec: str) -> Engine:
+    """The callable of an installed engine, or of the reference engine with a rules file; UserError otherwise."""
+    engine = _entry(spec).load()
+    file = rules_file(spec)
+    loaded: Engine = engine if file is None else partial(engine, rules=file)
+    return loaded
 
 
 def top_module(name: str) -> str:
@@ -60,16 +90,33 @@ def documentation(engine: Engine) -> str:
 
 def check_engine(spec: str) -> None:
     """UserError when a spec cannot name an engine: before a campaign starts, not in its middle."""
-    problem = engine_problem(spec)
-    if problem is not None:
-        raise UserError(problem)
+    problems = engine_problems(spec)
+    if problems:
+        raise UserError(problems)
 
 
-def engine_problem(spec: str) -> Problem | None:
-    """Why a spec cannot name an engine, None where it can."""
+def engine_problems(spec: str) -> tuple[Problem, ...]:
+    """Why a spec cannot name an engine, empty where it can; for a rules file, everything that is wrong with it."""
+    if spec.startswith(RULES):
+        return _rules_problems(spec)
     if spec.startswith(COMMAND):
-        return _command_problem(spec)
-    return _url_problem(spec) if spec.startswith(REMOTE) else _name_problem(spec)
+        problem = _command_problem(spec)
+    else:
+        problem = _url_problem(spec) if spec.startswith(REMOTE) else _name_problem(spec)
+    return (problem,) if problem else ()
+
+
+def _rules_problems(spec: str) -> tuple[Problem, ...]:
+    from lab.engines.rules.tree import known_tree
+
+    name = spec.removeprefix(RULES)
+    if not name.strip() or "\0" in name:
+        return (Problem(f"engine {spec!r} names no file", expected="rules:FILE, such as rules:my.rules.yaml"),)
+    try:
+        known_tree(Path(name))
+    except UserError as error:
+        return error.problems
+    return ()
 
 
 def _command_problem(spec: str) -> Problem | None:
@@ -98,5 +145,5 @@ def _name_problem(name: str) -> Problem | None:
     known = engines()
     if name in known:
         return None
-    expected = "an installed engine (`lab engines`), cmd:PROGRAM ARGS or an http URL"
+    expected = "an installed engine (`lab engines`), rules:FILE, cmd:PROGRAM ARGS or an http URL"
     return Problem(f"unknown engine {name!r}", expected=expected, hint=nearest(name, known))

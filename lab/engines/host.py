@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from lab.contracts import Diagnosis, DiagnosisError, EngineFailure, Isolation
-from lab.engines import COMMAND, REMOTE, check_engine, top_module
+from lab.engines import COMMAND, REMOTE, check_engine, handed_over, top_module
 from lab.engines.confinement import Confinement, cpu_limit_s, explained, landlock_abi
 from lab.engines.options import EngineOptions
 from lab.engines.processes import NoAnswerError, command_line, import_path, neutral_environment, run_command
@@ -138,7 +138,7 @@ class EngineHost:
         folder = self._folder()
         confinement = self._confinement(folder)
         path = import_path() if confinement is None else confinement.for_worker([top_module(name)])
-        words = Worker.command(name)
+        words = Worker.command(handed_over(name, folder))
         if confinement is not None:
             words = confinement.command(words, cpu=False)
         environment = neutral_environment(folder, self.options, path) | {"PYTHONSAFEPATH": "1"}

@@ -126,7 +126,7 @@ def scan_towards(series: Series, direction: int, floor: float = 0.0) -> Shift | 
     windows: list[tuple[float, float]] = []
     for _ in range(ASIDE_MAX):
         found = scan(outside(series, windows), floor)
-        if found is None or found.z * direction > 0:
+        if found is None or found.z * direction >= 0:
             return found
         windows.append((found.onset_s, found.end_s))
     return None

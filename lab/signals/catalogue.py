@@ -11,13 +11,15 @@ from lab.recording.schema import Observability
 class SignalSpec(NamedTuple):
     """One signal. `subject`: link, component, column, job, `component.fallback`, or the host under all components.
 
-    `level` is the least level of observability at which a recording has what it is computed from.
+    `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
+    log lines, so where it could be seen and is not there, there were none.
     """
 
     unit: str
     subject: str
     doc: str
     level: Observability = "poor"
+    events: bool = False
 
 
 CATALOGUE: Mapping[str, SignalSpec] = {
@@ -69,7 +71,10 @@ CATALOGUE: Mapping[str, SignalSpec] = {
         "1/s", "component", "entries per second that came to the end of their time to live, over 30 s"
     ),
     "contract_violation_ratio": SignalSpec(
-        "ratio", "component", "requests for which the component logged a row that breaks the feature contract"
+        "ratio",
+        "component",
+        "requests for which the component logged a row that breaks the feature contract",
+        events=True,
     ),
     "job_last_success_age_s": SignalSpec("s", "job", "time since the job last succeeded"),
     "row_age_mean_s": SignalSpec(
@@ -93,7 +98,7 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     ),
     "feature_null_ratio": SignalSpec("ratio", "column", "rows served with a null in the column", level="usual"),
     "feature_violation_ratio": SignalSpec(
-        "ratio", "column", "rows that broke the feature contract at the column, from logs", level="rich"
+        "ratio", "column", "rows that broke the feature contract at the column, from logs", level="rich", events=True
     ),
     "prediction_mean": SignalSpec(
         "ratio", "component", "mean predicted click probability of items shown", level="usual"

@@ -1,4 +1,4 @@
-"""The reference engine: signals, change points, and a fault tree in YAML (`rules.yaml`).
+"""The reference engine: signals, change points, and a fault tree in YAML (`rules.yaml`, or a file of one's own).
 
 It finds the onset itself, knows elements by kind only, and says `healthy` when no cause of the tree holds.
 """
@@ -12,10 +12,10 @@ from lab.contracts import Diagnosis
 RULES = Path(__file__).with_name("rules.yaml")
 
 
-def diagnose(observed: Path) -> Diagnosis:
-    """Signals of the recording, then the fault tree of `rules.yaml`, most confident cause first."""
+def diagnose(observed: Path, rules: Path = RULES) -> Diagnosis:
+    """Signals of the recording, then the fault tree of the rules file, most confident cause first."""
     from lab.engines.rules.inference import infer
-    from lab.engines.rules.tree import load_tree
+    from lab.engines.rules.tree import known_tree
     from lab.recording.observed import load_observed
 
-    return infer(load_observed(observed), load_tree(RULES))
+    return infer(load_observed(observed), known_tree(rules))

@@ -9,10 +9,11 @@ from math import isfinite
 from typing import Any
 
 from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
-from lab.engines.rules.trace import Names, Seen, State, Test, Trial
+from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
-from lab.engines.shifts import Shift, contrast, is_abrupt, outside, scan_towards
+from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
 from lab.recording.observed import Observed
+from lab.recording.schema import seen_at
 from lab.signals import Series, SignalTable, compute_signals
 from lab.signals.catalogue import CATALOGUE
 from lab.windows import Levels, levels
@@ -125,7 +126,9 @@ class Inference:
         known_subjects = self._subjects(condition.signal, pattern)
         subjects = [s for s in known_subjects if not (but and fnmatchcase(s, but))]
         if not known_subjects:
-            return Test(condition, pattern, State.UNKNOWN, missing=(condition.signal,))
+            unknown = not self._would_be_seen(condition.signal)
+            state = State.UNKNOWN if unknown else State.HELD if condition.steady else State.FAILED
+            return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
         for subject in subjects:
             scanned = window is None or condition.anywhere
@@ -135,7 +138,7 @@ class Inference:
                 else self._contrast(condition.signal, subject, window, known)
             )
             if shift is not None:
-                seen.append(Seen(shift, self._moved(condition, shift)))
+                seen.append(Seen(shift, self._short(condition, shift)))
         moved = sum(one.moved for one in seen)
         held = moved == 0 if condition.steady else moved > 0 and moved >= condition.share * len(seen)
         return Test(condition, pattern, State.HELD if held else State.FAILED, tuple(seen))
@@ -168,6 +171,12 @@ class Inference:
             self._subjects_of[signal] = self.signals.subjects(signal)
         return [subject for subject in self._subjects_of[signal] if fnmatchcase(subject, pattern)]
 
+    def _would_be_seen(self, signal: str) -> bool:
+        """Whether a signal that is not there says that there was nothing: log lines that would have been written."""
+        spec = CATALOGUE[signal]
+        logged = spec.events and "logs" in self.observed.tables
+        return logged and seen_at(self.observed.system.get("observability", "usual"), spec.level)
+
     def _series(self, signal: str, subject: str, known: Windows) -> tuple[Series, float]:
         series = self.signals.get(signal, subject)
         assert series is not None
@@ -184,14 +193,21 @@ class Inference:
         series, noise = self._series(signal, subject, known)
         return contrast(series, window.onset_s, window.end_s, noise)
 
-    def _moved(self, condition: Condition, shift: Shift) -> bool:
+    def _short(self, condition: Condition, shift: Shift) -> tuple[Short, ...]:
+        """What a shift lacks of what a condition asks for; nothing where it is that."""
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
-        if not isfinite(z) or not shift.is_sound:
-            return False
-        if change < condition.by or change < condition.times * abs(shift.baseline) or z < condition.z:
-            return False
-        series = self.signals.get(shift.signal, shift.subject)
-        return not condition.abrupt or (series is not None and is_abrupt(series, shift))
+        enough = {
+            Short.BY: change >= condition.by,
+            Short.TIMES: change >= condition.times * abs(shift.baseline),
+            Short.Z: isfinite(z) and z >= condition.z,
+            Short.CARRIED: shift.carried >= CARRIED_SHARE,
+            Short.COVERED: shift.covered >= COVERED_SHARE,
+        }
+        short = tuple(what for what, held in enough.items() if not held)
+        if condition.abrupt and (self.thorough or not short):
+            series = self.signals.get(shift.signal, shift.subject)
+            short += () if series is not None and is_abrupt(series, shift) else (Short.ABRUPT,)
+        return short
 
     def _told(self, shift: Shift) -> Levels:
         """The pair of numbers to tell of a shift: those of before and during, as everything in the lab tells them.

@@ -21,12 +21,27 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Short(StrEnum):
+    """What a shift lacks of what a condition asks for."""
+
+    BY = "by"
+    TIMES = "times"
+    Z = "z"
+    CARRIED = "hangs on one interval"
+    COVERED = "known in too few intervals"
+    ABRUPT = "not abrupt"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One subject of a condition's signal: how it moved, and whether that is what the condition asks for."""
+    """One subject of a condition's signal: how it moved, and what that lacks of what the condition asks for."""
 
     shift: Shift
-    moved: bool
+    short: tuple[Short, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        return not self.short
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,11 @@ class Trial:
     when: tuple[Test, ...]
     unless: tuple[Test, ...]
     finding: Finding | None = None
+
+    @property
+    def element(self) -> str:
+        """What the cause was tried on: a link, a component or a column."""
+        return next(self.names[name] for name in ("link", "column", "component") if name in self.names)
 
     @property
     def culprit(self) -> str:

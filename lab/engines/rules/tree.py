@@ -6,8 +6,9 @@ gives the window; the others compare that window with the rest of the recording.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -123,6 +124,16 @@ def load_tree(path: Path) -> Tree:
     return parse_tree(read_text(path), str(path))
 
 
+def known_tree(path: Path) -> Tree:
+    """The same, read again only when the text has changed: engines are asked case by case."""
+    return _parsed(read_text(path), str(path))
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str, file: str) -> Tree:
+    return parse_tree(text, file)
+
+
 def parse_tree(text: str, file: str) -> Tree:
     """A rules file's text as a tree; `file` is the name for messages."""
     document = parse_yaml(text, file)
@@ -131,8 +142,3 @@ def parse_tree(text: str, file: str) -> Tree:
     if tree is None or problems:
         raise UserError(in_file_order(problems))
     return tree
-
-
-def tree_schema() -> dict[str, Any]:
-    """JSON Schema of a rules file."""
-    return Tree.model_json_schema(by_alias=True)

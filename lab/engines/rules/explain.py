@@ -1,0 +1,172 @@
+"""Why a cause was named, or was not: an evaluation's trace as data and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+from lab.engines.rules.trace import Seen, Short, State, Test, Trial
+from lab.engines.rules.tree import Condition
+from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE
+from lab.signals.catalogue import CATALOGUE
+
+_MARKS = {State.HELD: "✓", State.FAILED: "✗", State.UNKNOWN: "?"}
+
+
+def outcome(trial: Trial) -> str:
+    """`named`, `not judged` or `not named`."""
+    if trial.finding is not None:
+        return "named"
+    return "not judged" if trial.missing else "not named"
+
+
+def as_json(trial: Trial) -> dict[str, Any]:
+    """One cause on one element: its outcome, its window, and every condition with what it needs and what was seen."""
+    window = trial.window
+    return {
+        "kind": trial.cause.kind,
+        "culprit": trial.culprit,
+        "element": trial.element,
+        "boundary": str(trial.cause.boundary),
+        "outcome": outcome(trial),
+        "confidence": trial.finding.confidence if trial.finding else None,
+        "window": None if window is None else {"onset_s": round(window.onset_s, 3), "end_s": round(window.end_s, 3)},
+        "missing_signals": list(trial.missing),
+        "because": because(trial),
+        "when": [_test_json(test) for test in trial.when],
+        "unless": [_test_json(test) for test in trial.unless],
+    }
+
+
+def _test_json(test: Test) -> dict[str, Any]:
+    if test.options:
+        return {"test": "any", "state": str(test.state), "any": [_test_json(option) for option in test.options]}
+    condition = test.condition
+    needs = {"by": condition.by, "times": condition.times, "z": condition.z, "share": condition.share}
+    return {
+        "test": _verb(condition),
+        "signal": condition.signal,
+        "of": test.subjects,
+        "state": str(test.state),
+        "needs": {name: value for name, value in needs.items() if value},
+        "seen": [_seen_json(seen) for seen in test.seen],
+        "missing_signals": list(test.missing),
+    }
+
+
+def _seen_json(seen: Seen) -> dict[str, Any]:
+    shift = seen.shift
+    return {
+        "subject": shift.subject,
+        "elsewhere": _number(shift.baseline),
+        "in_window": _number(shift.observed),
+        "change": _number(shift.change),
+        "z": _number(shift.z),
+        "onset_s": _number(shift.onset_s),
+        "end_s": _number(shift.end_s),
+        "carried": _number(shift.carried),
+        "covered": _number(shift.covered),
+        "moved": seen.moved,
+        "short_of": [str(short) for short in seen.short],
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if isfinite(value) else None
+
+
+def because(trial: Trial) -> str:
+    """In one sentence, what decided."""
+    if trial.finding is not None:
+        return "every condition holds"
+    if trial.missing:
+        return f"it could not be judged for want of {', '.join(trial.missing)}"
+    failed = next((test for test in trial.when if test.state is not State.HELD), None)
+    if failed is not None:
+        return f"a condition failed: {_sentence(failed)}"
+    veto = next((test for test in trial.unless if test.state is State.HELD), None)
+    return f"an exception holds: {_sentence(veto)}" if veto else "nothing was tried"
+
+
+def _sentence(test: Test) -> str:
+    if test.options:
+        return "; ".join(_sentence(option) for option in test.options)
+    if not test.seen:
+        unknown = "is not recorded" if test.missing else _nothing(test.condition)
+        return f"{test.condition.signal} of {test.subjects} {unknown}"
+    shown = next((seen for seen in test.seen if seen.moved), None) or max(test.seen, key=lambda s: abs(s.shift.z))
+    return f"{test.condition.signal} of {shown.shift.subject} {_moved(test.condition, shown)}"
+
+
+def lines(trial: Trial) -> Iterator[str]:
+    """One cause on one element in full, as text."""
+    on = "" if trial.element == trial.culprit else f", tried on {trial.element}"
+    yield f"{trial.cause.kind} of {trial.culprit} ({trial.cause.boundary}{on}): {outcome(trial)}, {because(trial)}"
+    if trial.window is not None:
+        yield f"  window {trial.window.onset_s:g}–{trial.window.end_s:g} s, given by {trial.window.signal}"
+    for title, tests in (("when", trial.when), ("unless", trial.unless)):
+        for test in tests:
+            yield from _test_lines(title, test, 2)
+
+
+def _test_lines(title: str, test: Test, indent: int) -> Iterator[str]:
+    pad, mark = " " * indent, _MARKS[test.state]
+    if test.options:
+        yield f"{pad}{title} {mark} one of"
+        for option in test.options:
+            yield from _test_lines("", option, indent + 4)
+        return
+    condition = test.condition
+    share = f", for {condition.share:.0%} of them" if condition.share else ""
+    yield f"{pad}{title} {mark} {condition.signal} of {test.subjects} {_verb(condition)}{_needs(condition)}{share}"
+    if not test.seen:
+        yield f"{pad}       {'not recorded' if test.missing else _nothing(test.condition)}"
+    for seen in test.seen:
+        yield f"{pad}       {seen.shift.subject}: {_moved(condition, seen)}"
+
+
+def _nothing(condition: Condition) -> str:
+    return "never " + ("falls" if condition.falls else "rises") + ", or is known in too few intervals"
+
+
+def _verb(condition: Condition) -> str:
+    return "rises" if condition.rises else "falls" if condition.falls else "steady"
+
+
+def _needs(condition: Condition) -> str:
+    amounts = [f"by {_amount(condition, condition.by)}"] if condition.by else []
+    amounts += [f"by {condition.times:.0%} of its level"] if condition.times else []
+    amounts += [f"z {condition.z:g}"] if condition.z else []
+    amounts += ["at once"] if condition.abrupt else []
+    return f" ({', '.join(amounts)}{'; anywhere' if condition.anywhere else ''})"
+
+
+def _moved(condition: Condition, seen: Seen) -> str:
+    """`0.15 % → 5.4 % in 165–185 s (change 5.2 %, z 13): hangs on one interval`."""
+    shift = seen.shift
+    levels = f"{_amount(condition, shift.baseline)} → {_amount(condition, shift.observed)}"
+    text = (
+        f"{levels} in {shift.onset_s:g}–{shift.end_s:g} s (change {_amount(condition, shift.change)}, z {shift.z:.3g})"
+    )
+    missed = {
+        Short.BY: f"needs a change of {_amount(condition, condition.by)}",
+        Short.TIMES: f"needs {condition.times:.0%} of {_amount(condition, shift.baseline)}",
+        Short.Z: f"needs z {condition.z:g}",
+        Short.CARRIED: f"hangs on one interval ({max(0.0, shift.carried):.0%} left without, needs {CARRIED_SHARE:.0%})",
+        Short.COVERED: f"known in {shift.covered:.0%} as many intervals as elsewhere, needs {COVERED_SHARE:.0%}",
+        Short.ABRUPT: "came slowly, needs most of it within 30 s",
+    }
+    # What hardly moved hangs on nothing.
+    idle = {Short.CARRIED, Short.COVERED, Short.ABRUPT} if Short.Z in seen.short else set()
+    short = [] if condition.steady else [what for what in seen.short if what not in idle]
+    return text + (": " + ", ".join(missed[what] for what in short) if short else "")
+
+
+def _amount(condition: Condition, value: float) -> str:
+    unit = CATALOGUE[condition.signal].unit
+    if unit == "ratio":
+        return f"{value * 100:.3g} %"
+    if unit == "s":
+        return f"{value:.3g} s" if abs(value) >= 1 or not value else f"{value * 1000:.3g} ms"
+    return f"{value:.3g}/s" if unit == "1/s" else f"{value:.3g}"

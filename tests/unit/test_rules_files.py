@@ -1,0 +1,275 @@
+"""Rules as data a user brings: checked before anything runs, used everywhere an engine is, told apart, explained."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from lab.cli import cli
+from lab.engines import check_engine, engine_problems, load_engine
+from lab.engines.host import EngineHost
+from lab.engines.rules import RULES
+from lab.engines.rules.explain import as_json, lines
+from lab.engines.rules.inference import Inference, infer
+from lab.engines.rules.tree import load_tree, parse_tree
+from lab.errors import UserError
+from lab.recording.observed import Observed
+from lab.schema import schemas
+from lab.suite import load_suite
+from tests.planted import stalled
+from tests.sim_runs import observe, scenario
+
+OWN = """\
+schema_version: 1
+noise: {client_error_ratio: 0.004}
+causes:
+  - kind: my-outage
+    boundary: network
+    each: link
+    culprit: "{link}"
+    confidence: 0.9
+    when:
+      - {rises: client_error_ratio, of: "{link}", by: 10%}
+    because:
+      - {moved: client_error_ratio, of: "{link}", says: "calls from {caller} fail: {baseline}, then {observed}"}
+""".replace("10%", "0.1")
+
+BROKEN = """\
+schema_version: 1
+noise: {client_eror_ratio: 0.004}
+causes:
+  - kind: my-outage
+    boundary: netwrk
+    each: link
+    culprit: "{lnk}"
+    confidence: 2
+    when:
+      - {rises: client_error_ratio, off: "{link}"}
+      - {rises: client_error_ratio, falls: error_ratio, of: "{link}"}
+      - {steady: row_age_mean_s, of: "{link}"}
+    because:
+      - {says: "at {column}"}
+      - {says: "it is {link.__class__}"}
+"""
+
+CUT = {"type": "network-partition", "target": "features->model", "at": "60s", "for": "40s"}
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Observed:
+    return observe(scenario(tmp_path_factory.mktemp("recorded"), duration_s=150, rate_per_s=10, faults=[CUT]))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "my.rules.yaml"
+    path.write_text(OWN, encoding="utf-8")
+    return path
+
+
+def test_a_rules_file_of_ones_own_answers_in_a_process_of_its_own(
+    tmp_path: Path, own: Path, recorded: Observed
+) -> None:
+    recorded.write(tmp_path / "observed")
+    with EngineHost() as host:
+        said = host.diagnose(f"rules:{own}", tmp_path / "observed")
+        shipped = host.diagnose("rules", tmp_path / "observed")
+    [finding] = said.findings  # type: ignore[union-attr]
+    assert (finding.culprit, finding.kind) == ("features->model", "my-outage")
+    assert finding.why[0].startswith("calls from features fail: 0.0 %")
+    assert shipped.findings[0].kind == "network-partition"  # type: ignore[union-attr]
+
+
+def test_every_problem_of_a_rules_file_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "my.rules.yaml"
+    path.write_text(BROKEN, encoding="utf-8")
+    problems = engine_problems(f"rules:{path}")
+    told = {(problem.line, problem.column): f"{problem.what} {problem.expected} {problem.hint}" for problem in problems}
+    assert {line for line, _ in told} == {2, 5, 7, 8, 10, 11, 12, 14, 15}
+    text = "\n".join(told.values())
+    assert "did you mean 'client_error_ratio'?" in text
+    assert "did you mean 'network'?" in text
+    assert "did you mean 'link'?" in text
+    assert "did you mean 'of'?" in text
+    assert "exactly one of rises, falls, steady, any" in text
+    assert "row_age_mean_s is a signal of a component, {link} is a link" in text
+    with pytest.raises(UserError):
+        check_engine(f"rules:{path}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [("rules:", "names no file"), ("rules:nowhere.rules.yaml", "no such file"), ("rules:.", "this is a directory")],
+)
+def test_a_rules_file_that_is_not_there_is_told_beforehand(spec: str, says: str) -> None:
+    [problem] = engine_problems(spec)
+    assert says in problem.what
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [(("rises:", "steady:"), "gives the window"), (('of: "{link}", by: 0.1', "by: 0.1"), "whose client_error_ratio?"),
+     (("by: 0.1", "by: -1"), "at least 0"), (("each: link", "each: links"), "each"),
+     (("causes:\n", "causes: []\nx:\n"), "1 or more entries")],
+)  # fmt: skip
+def test_what_can_never_hold_is_refused(change: tuple[str, str], line: str) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_tree(OWN.replace(*change), "my.rules.yaml")
+    assert line in str(refused.value)
+
+
+def test_lab_validate_and_lab_rules_check_say_the_same(tmp_path: Path, own: Path) -> None:
+    broken = tmp_path / "broken.rules.yaml"
+    broken.write_text(BROKEN, encoding="utf-8")
+    for command in (["validate"], ["rules", "check"]):
+        assert run(*command, own, RULES if command != ["validate"] else own).return_value == 0
+        result = run(*command, broken)
+        assert result.return_value == 2
+        assert f"{broken}:5:15" in result.stderr
+
+
+def test_a_broken_rules_file_stops_a_run_before_anything_is_simulated(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.rules.yaml"
+    broken.write_text(BROKEN, encoding="utf-8")
+    loaded = scenario(tmp_path, duration_s=60, rate_per_s=5)
+    with pytest.raises(UserError) as refused:
+        CliRunner().invoke(
+            cli, ["run", str(loaded.path), "--engine", f"rules:{broken}", "--runs-dir", str(tmp_path / "runs")],
+            standalone_mode=False, catch_exceptions=False,
+        )  # fmt: skip
+    assert len(refused.value.problems) > 5
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_rules_files_are_told_apart_in_a_campaign(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "my.rules.yaml").write_text(OWN.replace("my-outage", "another-name"), encoding="utf-8")
+    loaded = scenario(tmp_path, duration_s=150, rate_per_s=10, faults=[CUT])
+    monkeypatch.chdir(tmp_path)
+    result = run(
+        "run", loaded.path.name, "--engine", "rules:my.rules.yaml", "--engine", "rules:other/my.rules.yaml", "--json",
+        "--no-report", "--runs-dir", "runs",
+    )  # fmt: skip
+    cases = json.loads(result.stdout)["cases"]
+    said = {case["engine"]: case["answer"]["findings"][0]["kind"] for case in cases}
+    assert said == {"rules:my.rules.yaml": "my-outage", "rules:other/my.rules.yaml": "another-name"}
+    assert len(list(Path("runs").rglob("diagnosis/*.json"))) == 2
+
+
+def test_a_suite_names_rules_files_from_beside_it(tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = scenario(tmp_path, duration_s=60, rate_per_s=5)
+    suite = {
+        "schema_version": 1, "name": "mine", "scenarios": [loaded.path.name], "engines": ["rules:my.rules.yaml"],
+        "thresholds": ["rules:my.rules.yaml.false_alarm_ratio <= 0.1"],
+    }  # fmt: skip
+    (tmp_path / "mine.suite.yaml").write_text(yaml.safe_dump(suite), encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    read = load_suite(tmp_path / "mine.suite.yaml").suite
+    assert read.engines == (f"rules:{os.path.join('..', 'my.rules.yaml')}",)
+    assert read.thresholds[0].engine == read.engines[0]
+    check_engine(read.engines[0])
+    own.write_text(OWN.replace("boundary: network", "boundary: netwrk"), encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        load_suite(tmp_path / "mine.suite.yaml")
+    [problem] = refused.value.problems
+    assert (problem.line, problem.hint) == (5, "did you mean 'network'?")
+
+
+def test_the_schema_accepts_the_shipped_file_and_refuses_a_broken_one() -> None:
+    validator = jsonschema.Draft202012Validator(schemas()["rules"])
+    assert not list(validator.iter_errors(yaml.safe_load(RULES.read_text(encoding="utf-8"))))
+    assert not list(validator.iter_errors(yaml.safe_load(OWN)))
+    assert list(validator.iter_errors(yaml.safe_load(BROKEN)))
+
+
+def test_the_explanation_and_the_answer_come_from_one_evaluation(recorded: Observed) -> None:
+    tree = load_tree(RULES)
+    trials = list(Inference(recorded, tree, thorough=True).trials())
+    named = [trial for trial in trials if trial.finding]
+    assert {trial.finding for trial in named} >= set(infer(recorded, tree).findings)
+    for trial in trials:
+        told = as_json(trial)
+        json.dumps(told, allow_nan=False)
+        assert (told["outcome"] == "named") == (trial.finding is not None)
+        assert next(iter(lines(trial))).startswith(f"{trial.cause.kind} of {trial.culprit}")
+
+
+def test_a_cause_that_was_not_named_says_why_with_the_numbers(tmp_path: Path) -> None:
+    odd = stalled(observe(scenario(tmp_path, duration_s=300, rate_per_s=10)), 185, {"features->cache": 17})
+    odd.write(tmp_path / "observed")
+    asked = ("rules", "explain", tmp_path / "observed", "--kind", "network-partition", "--culprit", "features->cache")
+    text = run(*asked).stdout
+    assert "not named, a condition failed: client_timeout_ratio of features->cache" in text
+    assert "hangs on one interval" in text
+    [told, *_] = json.loads(run(*asked, "--json").stdout)["causes"]
+    first = told["when"][0]
+    assert (first["signal"], first["state"], first["needs"]) == (
+        "client_timeout_ratio",
+        "failed",
+        {"by": 0.04, "z": 5.0},
+    )
+    [seen] = first["seen"]
+    assert seen["short_of"] == ["hangs on one interval"]
+    assert seen["in_window"] > 0.04
+
+
+def test_an_exception_that_holds_is_told(recorded: Observed, tmp_path: Path) -> None:
+    rules = OWN.replace(
+        "    because:", '    unless:\n      - {rises: client_timeout_ratio, of: "{link}"}\n    because:'
+    )
+    [trial] = [
+        trial
+        for trial in Inference(recorded, parse_tree(rules, "x"), thorough=True).trials()
+        if trial.culprit == "features->model"
+    ]
+    assert next(iter(lines(trial))).partition("not named, ")[2].startswith("an exception holds: client_timeout_ratio")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(("--kind", "network-partiton"), "network-partition"), (("--culprit", "features->mdel"), "features->model"),
+     (("--engine", "chance"), "rules:FILE")],
+)  # fmt: skip
+def test_what_cannot_be_explained_is_an_error(
+    recorded: Observed, tmp_path: Path, arguments: tuple[str, str], hint: str
+) -> None:
+    recorded.write(tmp_path / "observed")
+    with pytest.raises(UserError, match=hint):
+        CliRunner().invoke(
+            cli, ["rules", "explain", str(tmp_path / "observed"), *arguments], standalone_mode=False,
+            catch_exceptions=False,
+        )  # fmt: skip
+
+
+def test_what_lab_rules_show_prints_is_a_rules_file() -> None:
+    assert parse_tree(run("rules", "show").stdout, "shown.rules.yaml") == load_tree(RULES)
+
+
+def test_an_absent_signal_is_never_evidence(recorded: Observed) -> None:
+    """`steady` does not hold of what is not recorded, and the cause is said not to be judged."""
+    rules = OWN.replace("    because:", '      - {steady: entry_age_p95_s, of: "{callee}"}\n    because:')
+    said = infer(recorded, parse_tree(rules, "x"))
+    assert not said.findings
+    assert ("my-outage", "features->model", ("entry_age_p95_s",)) in [
+        (one.kind, one.culprit, one.missing_signals) for one in said.not_judged
+    ]
+
+
+def test_an_engine_with_a_rules_file_can_be_loaded_by_its_spec(own: Path, recorded: Observed, tmp_path: Path) -> None:
+    recorded.write(tmp_path / "observed")
+    assert load_engine(f"rules:{own}")(tmp_path / "observed").findings[0].kind == "my-outage"
