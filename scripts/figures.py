@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from lab.cli.figures import comparisons_table, confusions_table, metrics_table, published
@@ -19,6 +18,7 @@ from lab.cli.figures import comparisons_table, confusions_table, metrics_table, 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures" / "evaluation.json"
 README, EVALUATION = ROOT / "README.md", ROOT / "docs" / "evaluation.md"
+NOT_MEASURED = "Not measured since the system's observability became `usual`: `make evaluate` writes it here."
 SAMPLE = ("recommender/deploy-stale-cache", "--seed", "1", "--verbose", "--no-report")
 """The run whose verdict the README shows."""
 
@@ -41,14 +41,12 @@ def _pattern(name: str) -> str:
     return rf"(<!-- {name}: begin[^\n]*-->)\n(.*?)\n(<!-- {name}: end -->)"
 
 
-def evaluation_parts(document: Mapping[str, object]) -> list[tuple[Path, str, str]]:
-    """(file, marker, content) of everything that comes from the evaluation."""
-    return [
-        (README, "figures", metrics_table(document)),
-        (EVALUATION, "figures", metrics_table(document)),
-        (EVALUATION, "comparisons", comparisons_table(document)),
-        (EVALUATION, "confusions", confusions_table(document)),
-    ]
+def evaluation_parts() -> list[tuple[Path, str, str]]:
+    """(file, marker, content) of everything that comes from the published evaluation, or says that there is none."""
+    tables = {"figures": metrics_table, "comparisons": comparisons_table, "confusions": confusions_table}
+    document = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else None
+    places = [(README, "figures"), *((EVALUATION, name) for name in tables)]
+    return [(path, name, tables[name](document) if document else NOT_MEASURED) for path, name in places]
 
 
 def sample() -> str:
@@ -70,7 +68,7 @@ def main(words: list[str]) -> None:
             document = published(json.loads(Path(results).read_text(encoding="utf-8")))
             FIGURES.parent.mkdir(exist_ok=True)
             FIGURES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-            for path, name, content in evaluation_parts(document):
+            for path, name, content in evaluation_parts():
                 write(path, name, content)
         case ["sample"]:
             write(README, "sample", sample())

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from lab.cli.evaluate import EVALUATION_SEEDS, FLOORS
 from lab.cli.figures import ROWS, markdown, metrics_table
 from lab.suite import load_suite
 from scripts import figures
+
+
+@pytest.mark.parametrize(("path", "name", "content"), figures.evaluation_parts())
+def test_published_tables_are_those_of_the_committed_evaluation(path: Path, name: str, content: str) -> None:
+    assert figures.between(path.read_text(encoding="utf-8"), name) == content
+
+
+def test_the_committed_evaluation_has_every_floor_and_usual_observability() -> None:
+    if not figures.FIGURES.is_file():
+        pytest.skip("no evaluation is published")
+    document = json.loads(figures.FIGURES.read_text(encoding="utf-8"))
+    assert set(document["metrics"]) == {"rules", *FLOORS}
+    assert document["observability"] == ["usual"]
+    assert document["suite"] == "recommender"
+    assert min(document["seeds"]["faults"] + document["seeds"]["controls"]) >= EVALUATION_SEEDS[0]
 
 
 def test_a_table_says_what_was_measured() -> None:
