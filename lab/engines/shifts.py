@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.signals import Series
+from lab.windows import is_during
 
 Array = npt.NDArray[Any]
 
@@ -167,15 +168,14 @@ def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:
     if not windows:
         return series
     values = series.values.copy()
-    for from_s, until_s in windows:
-        values[(series.times_s > from_s) & (series.times_s <= until_s)] = np.nan
+    values[is_during(series.times_s, *windows)] = np.nan
     return Series(series.signal, series.subject, series.times_s, values)
 
 
 def contrast(series: Series, onset_s: float, end_s: float, floor: float = 0.0) -> Shift | None:
     """How the signal's level within a window differs from the rest; None where either is unknown."""
     known = ~np.isnan(series.values)
-    within = (series.times_s > onset_s) & (series.times_s <= end_s)
+    within = is_during(series.times_s, (onset_s, end_s))
     inside, outside = known & within, known & ~within
     if not inside.any() or not outside.any():
         return None
