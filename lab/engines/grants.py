@@ -32,6 +32,8 @@ OWN_PROCESS = tuple(
                  "status")
 )  # fmt: skip
 """Permitted as it is written: it leads elsewhere in every process. The list of mounts would tell what is hidden."""
+_PROCESSES = Path("/proc")
+"""Never permitted whole: the command lines of others tell what is run."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _PREFIX_PARTS = (
@@ -55,7 +57,7 @@ class Grants:
         """Permits reading and executing what is at a path, what is hidden beneath apart."""
         real = path.resolve()
         inside = [hidden for hidden in self.hidden if hidden.is_relative_to(real)]
-        if real in inside or not real.exists():
+        if real in inside or real == _PROCESSES or not real.exists():
             return
         if not inside:
             self.read.append(str(real))
