@@ -24,7 +24,7 @@ class NoAnswerError(Exception):
     """An engine gave no usable answer; the message is the reason shown with the failed case."""
 
 
-_TELLING = re.compile("LAB_|PYTEST_|GITHUB_|MAKE|MFLAGS|PWD$|OLDPWD$|_$")
+_TELLING = re.compile("LAB_|PYTEST_|GITHUB_(?!TOKEN$)|MAKE|MFLAGS|PWD$|OLDPWD$|_$")
 """Variables of the lab and of what starts it."""
 _SHORTEST_NAME = 6
 
