@@ -16,6 +16,7 @@ from lab.signals.catalogue import CATALOGUE, SignalSpec
 AIMED = ("culprit", "boundary", "kind", "onset")
 """Axes that aim at one true value: they hit or miss; the others pass or fail."""
 MAX_FINDINGS = 3
+MAX_EVIDENCE, MAX_WHYS, MAX_WHY = 8, 20, 400
 MAX_ANSWER = 90
 MAX_NOTE = 180
 OBVIOUS = ("right", "wrong")
@@ -64,6 +65,8 @@ class Suspect:
     confidence: str
     why: tuple[str, ...]
     evidence: tuple[Citation, ...]
+    uncited: int
+    """Pieces of evidence that are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +190,13 @@ def _isolation(entry: Entry, engine: str) -> str:
 
 def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
     cited = []
-    for fact in finding.evidence:
+    for fact in finding.evidence[:MAX_EVIDENCE]:
         spec = described(fact.signal)
         known = signals.get(fact.signal, fact.subject) is not None
         levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
         cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))
     return Suspect(
         finding.culprit, finding.boundary, finding.kind, seconds(finding.onset_s), f"{finding.confidence:.2f}",
-        finding.why, tuple(cited),
+        tuple(shortened(why, MAX_WHY) for why in finding.why[:MAX_WHYS]), tuple(cited),
+        len(finding.evidence) - len(cited),
     )  # fmt: skip

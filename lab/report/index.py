@@ -19,8 +19,6 @@ from lab.report.marks import Sign
 from lab.report.page import render, write_page
 
 INDEX = "index.html"
-LEADING = ("rules",)
-"""Engines shown first; then those that were asked about most runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def render_index(root: Path, paths: Sequence[Path]) -> str:
             why = error.problems[0].what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             broken.append(Broken(path.relative_to(root).as_posix(), why))
     asked = Counter(engine for entry in runs for engine in entry.grades)
-    by_use = sorted(asked, key=lambda engine: (engine not in LEADING, -asked[engine], engine))
+    by_use = sorted(asked, key=lambda engine: (engine not in matrix.LEADING, -asked[engine], engine))
     listed = matrix.worst_first(runs, by_use)
     return render(
         "index.html.j2",

@@ -15,6 +15,8 @@ from lab.report.marks import NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 ALL_DETAILED = 16
 MAX_DETAILED = 60
 MAX_TIP = 160
+LEADING = ("rules",)
+"""Engines that lead where nobody said which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,10 @@ def entries(runs: Sequence[RunDirectory]) -> list[Entry]:
 
 
 def engine_order(listed: Sequence[Entry], first: Sequence[str]) -> list[str]:
-    """Every engine that was graded: those named first, then the others by name."""
+    """Every engine that was graded: those named first, then the reference engine, then the others by name."""
     found = {engine for entry in listed for engine in entry.grades}
-    return [*dict.fromkeys(e for e in first if e in found), *sorted(found - set(first))]
+    named = [*first, *LEADING]
+    return [*dict.fromkeys(e for e in named if e in found), *sorted(found - set(named))]
 
 
 def worst_first(listed: Sequence[Entry], engines: Sequence[str]) -> list[Entry]:

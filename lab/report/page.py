@@ -19,7 +19,7 @@ def environment() -> Environment:
     """The templates; whatever the data holds comes out escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from lab.report.format import unbroken
+    from lab.report.format import shortened, unbroken
     from lab.report.marks import SIGNS
 
     made = Environment(
@@ -27,6 +27,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters["unbroken"] = unbroken
+    made.filters["shortened"] = shortened
     made.globals["signs"] = SIGNS
     # The page's own script is the only one that a browser runs in it, whatever a recording smuggled in.
     script = made.get_template("script.js").render()

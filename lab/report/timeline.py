@@ -95,12 +95,20 @@ def _extent(mark: Mark, x: Axis) -> tuple[float, float]:
     """Pixels that a mark and its label take up."""
     left, right = x(mark.at_s), x(mark.at_s if mark.until_s is None else mark.until_s)
     label = CHARACTER_PX * min(len(mark.label), MAX_LABEL) + 18
+    if _label_inside(mark, x):
+        return left - 8, max(right, left) + 10
     return (left - label, right + 10) if _label_left(mark, x) else (left - 8, max(right, left) + label)
 
 
 def _label_left(mark: Mark, x: Axis) -> bool:
     right = x(mark.at_s if mark.until_s is None else mark.until_s)
     return right + CHARACTER_PX * min(len(mark.label), MAX_LABEL) + 18 > WIDTH - RIGHT
+
+
+def _label_inside(mark: Mark, x: Axis) -> bool:
+    """Whether a bar has its label within, because there is no room on either side."""
+    label = CHARACTER_PX * min(len(mark.label), MAX_LABEL) + 18
+    return mark.until_s is not None and _label_left(mark, x) and x(mark.at_s) - label < LEFT
 
 
 def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
@@ -112,7 +120,17 @@ def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
         until = "" if mark.until_s is None else f"–{seconds(mark.until_s)}"
         tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {seconds(mark.at_s)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
-        add(root, "text", "label", shortened(mark.label, MAX_LABEL), x=beside[0], y=y + 4, text_anchor=beside[1])
+        inside = _label_inside(mark, x)
+        beside = (left + 8, "start") if inside else beside
+        add(
+            root,
+            "text",
+            "label inside" if inside else "label",
+            shortened(mark.label, MAX_LABEL),
+            x=beside[0],
+            y=y + 4,
+            text_anchor=beside[1],
+        )
     return _height(lane, x)
 
 
