@@ -47,8 +47,9 @@ def explain(run: Path, engine: str, kind: str | None, culprit: str | None, as_js
     from lab.engines.rules.inference import Inference, conclude
 
     observed = _observed(run)
-    trials = list(Inference(observed, _tree(engine), thorough=True).trials())
-    said = conclude(trials, observed)
+    inference = Inference(observed, _tree(engine), thorough=True)
+    trials = list(inference.trials())
+    said = conclude(trials, inference)
     chosen = _chosen(trials, kind, culprit)
     if as_json:
         causes = [trial_json(trial) for trial in chosen]

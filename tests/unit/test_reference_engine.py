@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from lab.contracts import Diagnosis, Verdict
 from lab.engines.rules import RULES
+from lab.engines.rules.alarms import unexplained
 from lab.engines.rules.inference import infer
 from lab.engines.rules.tree import load_tree
 from lab.signals import compute_signals
@@ -161,3 +163,25 @@ def test_evidence_and_reasons_tell_before_and_during(tmp_path: Path) -> None:
     assert told is not None
     assert (cited.baseline, cited.observed) == pytest.approx(tuple(told), abs=0.05)
     assert any(f"{cited.observed * 100:.1f} %" in sentence for sentence in first.why)
+
+
+@pytest.mark.parametrize("seed", [102, 109])
+def test_an_alert_that_fired_by_chance_makes_nobody_unsure(tmp_path: Path, seed: int) -> None:
+    """Four requests a second: the click-through of half a minute misses its limit without having moved."""
+    observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=4), seed)
+    assert any(alert["state"] == "firing" for alert in observed.alerts)
+    assert infer(observed, load_tree(RULES)).verdict is Verdict.HEALTHY
+
+
+def test_an_alert_that_fires_for_long_or_whose_indicator_moved_is_believed(tmp_path: Path) -> None:
+    observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=4))
+    fired = {"slo": "click-through", "service.name": "features", "state": "firing", "value": 0.05}
+    table = compute_signals(observed)
+    assert unexplained(replace(observed, alerts=[{**fired, "time_s": 120.0}]), table)
+    short = [{**fired, "time_s": 120.0}, {**fired, "time_s": 130.0, "state": "resolved"}]
+    assert not unexplained(replace(observed, alerts=short), table)
+    clicks = table.get("click_through_ratio", "features")
+    assert clicks is not None
+    clicks.values[(clicks.times_s > 100) & (clicks.times_s <= 140)] = 0.0
+    assert unexplained(replace(observed, alerts=short), table)
+    assert unexplained(replace(observed, alerts=[{**a, "slo": "unheard-of"} for a in short]), table)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import isfinite
-from typing import Any
 
 from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
+from lab.engines.rules.alarms import unexplained
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
@@ -284,14 +284,15 @@ def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
 def infer(observed: Observed, tree: Tree) -> Diagnosis:
     """The diagnosis: causes found, else healthy; unsure where an alert fired that nothing explains, or nothing was
     recorded by which any cause could be judged."""
-    return conclude(list(Inference(observed, tree).trials()), observed)
+    inference = Inference(observed, tree)
+    return conclude(list(inference.trials()), inference)
 
 
-def conclude(trials: Sequence[Trial], observed: Observed) -> Diagnosis:
+def conclude(trials: Sequence[Trial], inference: Inference) -> Diagnosis:
     """The diagnosis that an evaluation comes to."""
     findings, unjudged = findings_of(trials), not_judged(trials)
     if findings:
         return Diagnosis(Verdict.FAULT, findings, unjudged)
-    fired: list[dict[str, Any]] = [alert for alert in observed.alerts if alert["state"] == "firing"]
     blind = bool(trials) and all(trial.missing for trial in trials)
-    return Diagnosis(Verdict.UNSURE if fired or blind else Verdict.HEALTHY, (), unjudged)
+    unsure = blind or unexplained(inference.observed, inference.signals)
+    return Diagnosis(Verdict.UNSURE if unsure else Verdict.HEALTHY, (), unjudged)
