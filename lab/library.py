@@ -250,7 +250,7 @@ def run(
     numbers = [loaded.scenario.seed if seed is None else seed] if seeds is None else list(seeds)
     _check_seeds(numbers)
     made = []
-    with _host(Path(runs_dir)) as host:
+    with _host(Path(runs_dir), loaded) as host:
         for number in numbers:
             with recorded(Job(loaded, number, (), fresh=fresh), Path(runs_dir), None) as (directory, _):
                 one = Run(directory)
@@ -260,12 +260,16 @@ def run(
     return made[0] if seeds is None else Runs(made)
 
 
-def _host(runs_dir: Path) -> EngineHost:
-    """What asks engines; recordings, which hold the truth, are out of their reach."""
+def _host(runs_dir: Path, loaded: LoadedScenario | None = None) -> EngineHost:
+    """What asks engines; recordings and the scenario's file, which hold the truth, are out of their reach."""
     from lab.engines.host import EngineHost
     from lab.engines.options import EngineOptions
 
-    return EngineHost(EngineOptions(hidden=(runs_dir.resolve(),)))
+    hidden, names = [runs_dir.resolve()], []
+    if loaded is not None:
+        names.append(loaded.scenario.name)
+        hidden += [loaded.path.resolve().parent] if loaded.path.is_file() else []
+    return EngineHost(EngineOptions(hidden=tuple(hidden), names=tuple(names)))
 
 
 def load_run(path: str | Path) -> Run:

@@ -109,7 +109,7 @@ class ScenarioItem(pytest.Item):
         config = self.config
         runs_dir = config.getoption("lab_runs_dir") or config.getini("lab_runs_dir") or "runs"
         root = Path(config.invocation_params.dir, runs_dir)
-        result = run_job(Job(self.loaded, self.seed, (self.engine,)), root, _host(config, root))
+        result = run_job(Job(self.loaded, self.seed, (self.engine,)), root, _host(self.session, root))
         if result.problem:
             raise NotGradedError(result)
         [case] = result.assessments
@@ -173,11 +173,16 @@ def _seeds(config: pytest.Config) -> Any:
     return parse_seeds(config.getoption("lab_seeds") or config.getini("lab_seeds") or None)
 
 
-def _host(config: pytest.Config, root: Path) -> EngineHost:
-    """One engine host for the whole session, so that an engine's process starts once."""
+def _host(session: pytest.Session, root: Path) -> EngineHost:
+    """One engine host for the whole session, so that an engine's process starts once; truth is out of its reach."""
     from lab.engines.host import EngineHost
     from lab.engines.options import EngineOptions
 
-    if _HOST not in config.stash:
-        config.stash[_HOST] = EngineHost(EngineOptions(hidden=(root.resolve(),))).__enter__()
-    return config.stash[_HOST]
+    stash = session.config.stash
+    if _HOST not in stash:
+        scenarios = [item for item in session.items if isinstance(item, ScenarioItem)]
+        hidden = {root.resolve(), *(item.path.resolve().parent for item in scenarios)}
+        names = {item.loaded.scenario.name for item in scenarios}
+        options = EngineOptions(hidden=tuple(sorted(hidden)), names=tuple(sorted(names)))
+        stash[_HOST] = EngineHost(options).__enter__()
+    return stash[_HOST]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 
@@ -64,7 +65,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     code = worst([campaign.exit_code, *([ExitCode.INVALID] if problems else [])])
     if as_json:
         told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
-        write_json({"schema_version": 1, **campaign_json(campaign), **told})
+        write_json({"schema_version": 1, "lab_version": __version__, **campaign_json(campaign), **told})
     elif results:
         console = stdout()
         print_cases(console, campaign.results)

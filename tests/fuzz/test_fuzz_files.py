@@ -21,7 +21,7 @@ CHAIN = ROOT / "tests" / "systems" / "chain.system.yaml"
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.scenario.yaml"))
 SUITES = sorted((ROOT / "scenarios").rglob("*.suite.yaml"))
 SYSTEMS = [CHAIN, *sorted((ROOT / "lab" / "systems").glob("*.system.yaml"))]
-RULES = sorted((ROOT / "lab" / "engines" / "rules").glob("rules.yaml"))
+RULES = ROOT / "lab" / "engines" / "rules" / "rules.yaml"
 SMALL = {
     "schema_version": 1, "name": "small", "system": "chain.system.yaml", "seed": 3, "duration": "30s",
     "load": {"stages": [{"for": "20s", "rate": "5/s"}, {"for": "10s", "rate": "3/s"}]},
@@ -123,6 +123,20 @@ def test_suites_of_other_content(folder: Path, file: Path, what: Any) -> None:
 @given(file=st.sampled_from(SYSTEMS), what=changes)
 def test_systems_of_other_content(folder: Path, file: Path, what: Any) -> None:
     run_lab("validate", write(folder / "x.system.yaml", changed(plain(file), what)))
+
+
+@fuzzing(30)
+@given(what=changes)
+def test_rules_of_other_content(folder: Path, what: Any) -> None:
+    code, _ = run_lab("validate", write(folder / "x.rules.yaml", changed(plain(RULES), what)))
+    assert run_lab("rules", "check", folder / "x.rules.yaml")[0] == code
+
+
+@fuzzing(30)
+@given(what=edits)
+def test_rules_of_other_bytes(folder: Path, what: Any) -> None:
+    (folder / "x.rules.yaml").write_bytes(edited(RULES.read_bytes(), what))
+    run_lab("validate", folder / "x.rules.yaml")
 
 
 @fuzzing(12)

@@ -29,7 +29,8 @@ JSON_FILES = (
 LINES = ("events.jsonl", "observed/alerts.jsonl", "observed/changes.jsonl")
 TABLES = ("metrics", "spans", "logs", "features", "predictions", "reference/training_sample")
 FILES = (*JSON_FILES, *LINES, *(f"observed/{name}.parquet" for name in TABLES))
-COMMANDS = st.sampled_from(["grade", "report", "parity", "diagnose"])
+RULES = Path(__file__).parents[2] / "lab" / "engines" / "rules" / "rules.yaml"
+COMMANDS = st.sampled_from(["grade", "report", "parity", "diagnose", "explain"])
 
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,7 @@ def look_at(run: Path, command: str) -> None:
         "report": ["report", run, "-o", run.parent / "page.html"],
         "parity": ["parity", run, run, "--engine", "asked"],
         "diagnose": ["diagnose", run, "--engine", "http://127.0.0.1:9/nobody"],
+        "explain": ["rules", "explain", run],
     }
     run_lab(*words[command])
 
@@ -234,3 +236,14 @@ def test_tables_of_other_content(
     pq.write_table(table, file)
     reseal(run)
     look_at(run, command)
+
+
+@fuzzing(15)
+@given(what=changes)
+def test_rules_of_other_content_explain_a_recording(recorded: RunDirectory, work: Path, what: Any) -> None:
+    from lab.yamlsource import read_yaml
+
+    work.mkdir(exist_ok=True)
+    rules = work / "x.rules.yaml"
+    rules.write_text(json.dumps(changed(read_yaml(RULES).data, what)), encoding="utf-8")
+    run_lab("rules", "explain", recorded.path, "--engine", f"rules:{rules}")
