@@ -14,6 +14,7 @@ ROWS: Mapping[str, str] = {
     "evidence": "evidence",
     "false_alarm_ratio": "false alarms on controls",
     "decoy_blamed_ratio": "decoy blamed",
+    "degraded_missed_ratio": "saturated controls called healthy",
     "unanswered_ratio": "no answer",
     "inconclusive_ratio": "inconclusive cases",
 }

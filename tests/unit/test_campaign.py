@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +14,7 @@ from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, Tr
 from lab.errors import ExitCode, RunAbortedError
 from lab.grading import grade, registered_graders
 from lab.recording.rundir import RunDirectory
+from lab.scenario import load_scenario
 from lab.suite import METRICS, parse_threshold
 from tests.grading_cases import CRASH, HEALTHY, case, fault, finding, says
 
@@ -143,7 +144,8 @@ def test_an_aborted_run_outranks_thresholds_that_hold() -> None:
     assert concluded.exit_code == ExitCode.INTERNAL
 
 
-JOB = Job(SimpleNamespace(scenario=SimpleNamespace(name="cut")), 7, ("rules",))  # type: ignore[arg-type]
+QUIETLY = load_scenario("recommender/control-quiet")
+JOB = Job(replace(QUIETLY, scenario=QUIETLY.scenario.model_copy(update={"name": "cut"})), 7, ("rules",), fresh=True)
 
 
 @pytest.mark.parametrize(
