@@ -208,7 +208,7 @@ def _report(run: RunDirectory, engines: Sequence[str]) -> str:
     try:
         write_run_report(run, engines)
     except Exception as error:
-        return f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else reason(error)
+        return reason(error) if isinstance(error, OSError) else f"internal error: {type(error).__name__}: {error}"
     return ""
 
 

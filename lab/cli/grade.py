@@ -42,6 +42,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
+    from lab.cli.reports import refresh_pages
     from lab.cli.results import campaign_json, print_numbers
     from lab.cli.selection import checked_engines, open_runs
     from lab.cli.verdicts import print_cases
@@ -73,6 +74,8 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
             print_numbers(console, campaign)
         for case in campaign.cases if len(campaign.cases) == 1 else ():
             _print_axes(console, case)
+    judged = {result.path for result in campaign.results}
+    refresh_pages([run for run in runs if str(run.path) in judged])
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     for problem in problems:
         show_problem(problem)

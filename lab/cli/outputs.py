@@ -61,7 +61,8 @@ class Writings:
 
     def failed(self, path: Path, why: str) -> None:
         """Notes a file that somebody else could not write."""
-        self._add(f"cannot be written: {why}", path, ExitCode.INVALID)
+        internal = why.startswith("internal error")
+        self._add(f"cannot be written: {why}", path, ExitCode.INTERNAL if internal else ExitCode.INVALID)
 
     def _add(self, what: str, path: Path, code: ExitCode) -> None:
         self._problems.append((Problem(what, str(path), hint="the result itself is on stdout"), code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from lab.campaign import Campaign
     from lab.cli.outputs import Writings
     from lab.cli.selection import Selection
+    from lab.recording.rundir import RunDirectory
     from lab.report import SummaryRow
 
 
@@ -45,6 +47,17 @@ def write_reports(
         written += [own] if len(recorded) == 1 and own.is_file() else []
         written += [runs_dir / INDEX] if writings.write(runs_dir / INDEX, lambda _: write_index(runs_dir)) else []
     return written
+
+
+def refresh_pages(runs: Sequence[RunDirectory]) -> None:
+    """Brings pages that are there up to the answers and grades now kept; an archive that is only read keeps its own."""
+    from lab.report import refresh_run_report
+    from lab.report.index import refresh_indexes
+
+    with suppress(OSError):
+        for run in runs:
+            refresh_run_report(run)
+        refresh_indexes(runs)
 
 
 def summary_rows(campaign: Campaign) -> list[SummaryRow]:

@@ -40,18 +40,27 @@ def write_run_report(run: RunDirectory, engines: Sequence[str] = (), *, again: b
 
     A page that already says the same is left, unless `again`. The first of `engines` leads: its verdict is the run's.
     """
-    path, digest = run.path / RUN_REPORT, run_digest(run, engines)
+    path, digest = run.path / RUN_REPORT, run_digest(run)
     if not again and _digest_in(path) == digest:
         return path
     return write_page(path, render_report([run], engines=engines, digest=digest))
 
 
-def run_digest(run: RunDirectory, engines: Sequence[str] = ()) -> str:
+def refresh_run_report(run: RunDirectory) -> None:
+    """Writes a run's page anew where it has one and its answers or grades are no longer those that the page shows.
+
+    OSError where that is impossible.
+    """
+    if (run.path / RUN_REPORT).is_file():
+        write_run_report(run)
+
+
+def run_digest(run: RunDirectory) -> str:
     """What a run's page follows from: the sealed recording, the answers, the grades and the version of the lab."""
     from lab import __version__
 
     kept = sorted(file for folder in ("diagnosis", "grades") for file in (run.path / folder).glob("*.json"))
-    parts = [__version__, str(sorted(run.meta["checksums"].items())), str(list(engines))]
+    parts = [__version__, str(sorted(run.meta["checksums"].items()))]
     parts += [f"{file.parent.name}/{file.name} {sha256(read_file(file)).hexdigest()}" for file in kept]
     return sha256("\n".join(parts).encode()).hexdigest()
 

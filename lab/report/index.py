@@ -6,7 +6,7 @@ It reads `run.json` and the grades and opens no table, so that a thousand runs c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from urllib.parse import quote
 from lab.contracts import Outcome
 from lab.errors import UserError
 from lab.recording.opening import find_runs, open_run
+from lab.recording.rundir import RunDirectory
 from lab.report import RUN_REPORT, matrix
 from lab.report.marks import Sign
 from lab.report.page import render, write_page
@@ -59,6 +60,13 @@ def write_index(root: Path) -> Path:
         if again == paths:
             return written
         paths = again
+
+
+def refresh_indexes(runs: Iterable[RunDirectory]) -> None:
+    """Writes the indexes anew that list some runs, where there are any; OSError where that is impossible."""
+    for root in dict.fromkeys(run.path.parent.parent for run in runs):
+        if (root / INDEX).is_file():
+            write_index(root)
 
 
 def render_index(root: Path, paths: Sequence[Path]) -> str:
