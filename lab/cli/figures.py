@@ -13,6 +13,7 @@ ROWS: Mapping[str, str] = {
     "onset": "onset in time",
     "evidence": "evidence",
     "false_alarm_ratio": "false alarms on controls",
+    "degraded_missed_ratio": "saturated controls called healthy",
     "decoy_blamed_ratio": "decoy blamed",
     "degraded_missed_ratio": "saturated controls called healthy",
     "unanswered_ratio": "no answer",
