@@ -93,6 +93,7 @@ def test_a_hunter_scores_at_chance_in_run_diagnose_and_grade(project, capsys, fo
 
 
 @needs_landlock
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_hunter_scores_at_chance_in_evaluate(project, capsys, form):
     found = asked(capsys, "evaluate", "hunt.suite.yaml", "--seeds", "3-4", "--jobs", "2", "--engine", spec(form))
