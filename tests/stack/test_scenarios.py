@@ -27,7 +27,8 @@ pytestmark = pytest.mark.stack
 
 SEED = 21
 TIME_SCALE = 5.0
-HEALED_WITHIN_REAL_S = 10.0
+HEALED_S = 60.0
+"""The last minute of the recording: how long healing takes depends on the machine, that it heals does not."""
 CONTROL = "control-quiet"
 SCENARIOS = (
     "column-retyped-mild",
@@ -109,9 +110,10 @@ def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(p
     assert level("fallback_ratio", "features.default_features", *during) > 0.4
     clicks = [level("click_through_ratio", "features", *window) for window in (before, during)]
     assert clicks[1] < 0.85 * clicks[0]
-    healed_s = fault.reverted_s + HEALED_WITHIN_REAL_S * TIME_SCALE
-    assert level("client_error_ratio", "features->db", healed_s, healed_s + 60) < 0.02
-    assert level("fallback_ratio", "features.default_features", healed_s, healed_s + 60) < 0.02
+    end_s = load_scenario("recommender/partition-blamed-on-model").scenario.duration_s
+    healed = (end_s - HEALED_S, end_s)
+    assert level("client_error_ratio", "features->db", *healed) < 0.02
+    assert level("fallback_ratio", "features.default_features", *healed) < 0.02
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
