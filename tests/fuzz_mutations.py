@@ -121,7 +121,8 @@ def changed(data: Any, what: Sequence[tuple[str, int, int, Any]]) -> Any:
             return value
         path, other = known[at % len(known)], known[also % len(known)]
         holder = _at(data, path[:-1])
-        _CHANGES[how](holder, path[-1], json.loads(json.dumps(_at(data, other))), value)
+        # Copies: what is changed next must be neither one of VALUES nor inside of itself.
+        _CHANGES[how](holder, path[-1], json.loads(json.dumps(_at(data, other))), json.loads(json.dumps(value)))
     return data
 
 

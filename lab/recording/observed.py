@@ -109,7 +109,7 @@ def requests_seen(directory: Path) -> int | None:
 def alerts_fired(directory: Path) -> tuple[str, ...]:
     """The SLOs whose alert fired according to an `observed/` directory, in the order in which they first did."""
     file = directory / "alerts.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    lines = file.read_bytes().splitlines() if file.is_file() else []
     alerts = [json.loads(line) for line in lines if line.strip()]
     return tuple(dict.fromkeys(str(alert["slo"]) for alert in alerts if alert.get("state") == "firing"))
 
@@ -169,4 +169,4 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.is_file() else []

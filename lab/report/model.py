@@ -212,7 +212,7 @@ def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
 
 def _journal(entry: Entry) -> tuple[dict[str, str], ...]:
     rows = []
-    for line in (entry.run.path / "events.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (entry.run.path / "events.jsonl").read_bytes().splitlines():
         event = json.loads(line)
         rest = {k: v for k, v in event.items() if k not in ("time_s", "event", "lever", "element") and v is not None}
         rows.append(

@@ -81,7 +81,7 @@ def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
         values = features[name].to_numpy()[served]
         null = np.isnan(values)
         yield grid.series("feature_null_ratio", column, ratio(grid.sums(bins[null]), grid.sums(bins)))
-        if sample is None or name not in sample:
+        if sample is None or name not in sample or not sample[name].notna().any():
             continue
         edges = np.unique(np.quantile(sample[name].dropna(), np.linspace(0, 1, BUCKETS + 1)[1:-1]))
         expected = _shares(

@@ -15,9 +15,11 @@ import pytest
 
 from lab.cli import main
 from lab.errors import ExitCode, UserError
+from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import checksums, sealed
 from lab.runner import run_scenario
+from lab.signals import compute_signals
 from tests.sim_runs import FAULTS, scenario
 
 COMMANDS = (["diagnose", "--engine", "constant"], ["grade"], ["report"])
@@ -212,3 +214,19 @@ def test_a_recording_that_lists_files_outside_of_itself_is_refused(
     (run / "run.json").write_text(json.dumps(sealed(meta)), encoding="utf-8")
     assert main(["grade", str(run)]) == ExitCode.INVALID
     assert "lists a file outside of itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_training_sample_of_hardly_any_rows_is_no_reason_to_break(run: Path, rows: int) -> None:
+    change_table("reference/training_sample", lambda table: table.slice(0, rows))(run)
+    reseal(run)
+    signals = compute_signals(load_observed(open_run(run).observed))
+    assert signals.subjects("feature_null_ratio")
+    assert bool(signals.subjects("feature_out_of_range_ratio")) == bool(rows)
+
+
+def test_a_line_ends_where_json_lines_end(run: Path) -> None:
+    entry = {"time_s": 1.0, "kind": "deploy", "service.name": "model", "summary": "a\u2028b\x85c"}
+    (run / "observed/changes.jsonl").write_text(json.dumps(entry, ensure_ascii=False) + "\n", encoding="utf-8")
+    reseal(run)
+    assert load_observed(open_run(run).observed).changes == [entry]
