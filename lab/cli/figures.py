@@ -15,7 +15,6 @@ ROWS: Mapping[str, str] = {
     "false_alarm_ratio": "false alarms on controls",
     "degraded_missed_ratio": "saturated controls called healthy",
     "decoy_blamed_ratio": "decoy blamed",
-    "degraded_missed_ratio": "saturated controls called healthy",
     "unanswered_ratio": "no answer",
     "inconclusive_ratio": "inconclusive cases",
 }
