@@ -8,7 +8,7 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-all lint evaluate sample report picture bench wheel base-image stack test-services test-stack test-stack-all clean
+.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-stack test-stack-all clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -38,6 +38,10 @@ sample: $(VENV)/.installed ## run the README's sample again, and publish its ver
 
 report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs
+
+test-browser: $(VENV)/.installed-test ## look at the pages in Chromium (Debian: apt-get install chromium)
+	@$(PIP_INSTALL) -e '.[test,browser]'
+	@$(BIN)/python -m pytest tests/browser -m slow
 
 picture: $(VENV)/.installed ## make the README's picture anew: a run's page in Chromium
 	@scripts/picture.sh
