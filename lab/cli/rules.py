@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   lab rules explain runs/control-quiet/11-3f2a9c01
-  lab rules explain runs/control-quiet/11-3f2a9c01 --kind network-partition --culprit 'features->cache'
+  lab rules explain runs/control-quiet/11-3f2a9c01 --kind stale-cache --culprit cache
   lab rules explain runs/control-quiet/11-3f2a9c01 --engine rules:my.rules.yaml --json
   lab rules check my.rules.yaml
   lab rules show > my.rules.yaml

@@ -20,7 +20,6 @@ PUBLIC = {
     "lab.topology",
     "lab.units",
     "lab.windows",
-    "lab.windows",
 }
 MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.levers", "lab.faults", "injectors")
 # The floor of guessing draws from the published names of faults; it learns nothing of how they work.

@@ -396,11 +396,8 @@ def test_schema_prints_one_or_writes_all(folder: Path, capsys: pytest.CaptureFix
     assert lab("schema", "suite") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["title"] == "Chaos lab suite file, version 1"
     assert lab("schema", "--write", "made") == ExitCode.OK
-    assert sorted(path.name for path in Path("made").iterdir()) == [
-        "scenario.v1.json",
-        "suite.v1.json",
-        "system.v1.json",
-    ]
+    kinds = ["diagnosis", "rules", "scenario", "suite", "system"]
+    assert sorted(path.name for path in Path("made").iterdir()) == [f"{kind}.v1.json" for kind in kinds]
 
 
 def test_doctor_finds_the_lab_able_and_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
