@@ -75,11 +75,15 @@ def gaps(times_s: Array, values: Array) -> list[Window]:
 
 
 def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, bottom_px: float) -> None:
-    """Missing samples as dashed frames; the widest says what they are."""
+    """Missing samples as dashed frames."""
     for start_s, end_s in found:
         left, right = max(x(max(start_s, x.low)), x.start_px), x(min(end_s, x.high))
         band = add(parent, "rect", "gap", x=left, y=top_px, width=max(2.0, right - left), height=bottom_px - top_px)
         tooltip(band, f"{NO_SAMPLE}, {start_s:g} to {end_s:g} s")
+
+
+def name_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float) -> None:
+    """Says at the widest gap what it is; drawn last, so that no line covers the word."""
     if found:
         start_s, end_s = max(found, key=lambda gap: (gap[1] - gap[0], -gap[0]))
         middle = (x(max(start_s, x.low)) + x(min(end_s, x.high))) / 2
@@ -147,9 +151,11 @@ def panel(line: Line) -> Markup:
     said = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
     root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {said}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
-    draw_gaps(root, gaps(line.times_s, line.values), x, TOP, HEIGHT - BOTTOM)
+    missing = gaps(line.times_s, line.values)
+    draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM)
     _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))))
     times_s, values = thinned(line.times_s, line.values)
     add(root, "path", "line", d=path_data([x(t) for t in times_s], [y(v) for v in values]))
     _levels(root, line, y)
+    name_gaps(root, missing, x, TOP)
     return markup(root)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from lab.report.charts import Window, draw_gaps, gaps, path_data, shade, thinned
+from lab.report.charts import Window, draw_gaps, gaps, name_gaps, path_data, shade, thinned
 from lab.report.format import seconds, shortened, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
 
@@ -138,7 +138,8 @@ def _load(root: Element, load: Load, x: Axis) -> None:
     times_s, rates = thinned(load.times_s, load.rates_per_s)
     top = float(np.nanmax(rates)) if len(rates) and not np.isnan(rates).all() else 1.0
     y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
-    draw_gaps(root, gaps(load.times_s, load.rates_per_s), x, TOP, TOP + LOAD_HEIGHT)
+    missing = gaps(load.times_s, load.rates_per_s)
+    draw_gaps(root, missing, x, TOP, TOP + LOAD_HEIGHT)
     xs, ys = [x(t) for t in times_s], [y(v) for v in rates]
     runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(np.isnan(ys).astype(int))) + 1)
     for run in runs:
@@ -147,6 +148,7 @@ def _load(root: Element, load: Load, x: Axis) -> None:
             close = f"L{pixels(xs[run[-1]])} {pixels(y(0))}L{pixels(xs[run[0]])} {pixels(y(0))}Z"
             add(root, "path", "mark load area", d=line + close)
     add(root, "path", "line", d=path_data(xs, ys))
+    name_gaps(root, missing, x, TOP)
     add(root, "text", "lane", "load", x=LEFT - 12, y=TOP + 30, text_anchor="end")
     add(root, "text", "tick", f"{significant(top)}/s", x=LEFT - 12, y=TOP + 14, text_anchor="end")
     add(root, "text", "tick", "0", x=LEFT - 12, y=TOP + LOAD_HEIGHT, text_anchor="end")
