@@ -40,9 +40,15 @@ def test_the_first_engine_answers_and_is_right_where_calls_are_lost(
     assert code == ExitCode.OK
 
 
-def test_the_first_rules_validate(folder: Path) -> None:
+def test_the_first_rules_validate_and_name_what_they_have_a_rule_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lab("init", "rules")
+    lab("init", "scenario")
     assert [cause.kind for cause in load_tree(Path("my.rules.yaml")).causes] == ["network-partition", "stale-cache"]
+    assert lab("validate", "my.rules.yaml") == ExitCode.OK
+    assert run("my-scenario.scenario.yaml", "--engine", "rules:my.rules.yaml") == ExitCode.OK
+    assert "✓ pass  my-scenario  seed 1  rules:my.rules.yaml" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["scenario", "engine", "rules"])
