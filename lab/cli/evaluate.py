@@ -15,6 +15,8 @@ from lab import __version__
 from lab.cli import completing
 from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
+from lab.cli.filters import Filters, filter_options
+from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import UserError, worst
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 
 @click.command(epilog=_EPILOG)
 @click.argument("suite", default="recommender", shell_complete=completing.suites)
+@filter_options
 @option(
     "--seeds", metavar="A-B", help=f"Seeds of every scenario. [default: {EVALUATION_SEEDS[0]}-{EVALUATION_SEEDS[-1]}]"
 )
@@ -56,15 +59,18 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .json, or .md for a table; may be repeated.")  # fmt: skip
+@verbosity_options
 @json_option
 def command(
-    *, suite: str, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], limits: EngineLimits,
-    observability: Observability | None, workers: int | None, outputs: tuple[Path, ...], as_json: bool,
+    *, suite: str, filters: Filters, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],
+    limits: EngineLimits, observability: Observability | None, workers: int | None, outputs: tuple[Path, ...],
+    verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
 
     Runs every scenario of SUITE with every seed and its controls with more, and deletes each recording once it is
-    graded. The exit code is that of the suite's thresholds; those that name no engine are not about the floors.
+    graded. The exit code is that of the suite's thresholds; those that name no engine are not about the floors, and
+    a part of the suite, chosen by -k or --tag, is held against none. With -v each verdict is told when it is known.
     """
     from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
@@ -72,7 +78,7 @@ def command(
     from lab.cli.outputs import Writings, check_outputs
     from lab.cli.progress import Progress
     from lab.cli.selection import checked_engines, is_suite, select
-    from lab.cli.verdicts import show_traces
+    from lab.cli.verdicts import Verdicts, show_traces
     from lab.engines.trying import try_engines
     from lab.fileio import write_file
     from lab.pool import default_workers, run_jobs
@@ -81,16 +87,21 @@ def command(
     if not is_suite(suite):
         raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
     asked = checked_engines(engines, ENGINES)
-    selection = select([suite]).seen_by(observability)
+    selection = filters.applied(select([suite])).seen_by(observability)
     jobs = make_jobs(selection, seeds, control_seeds, asked)
     try_engines(asked, limits.for_scenarios(selection.scenarios, Path.cwd() / "runs"))
     with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
         count = workers or default_workers()
         options = limits.for_scenarios(selection.scenarios, Path(scratch))
-        results = run_jobs(jobs, Path(scratch), workers=count, tick=progress.tick, keep=False, engines=options)
+        verdicts = Verdicts(progress, verbosity, as_json=as_json)
+        # Most of what floors say is wrong: of so many cases nobody is told one by one without asking.
+        told = verdicts.show if verbosity.verbose else lambda _: None
+        results = run_jobs(
+            jobs, Path(scratch), workers=count, tick=progress.tick, on_result=told, keep=False, engines=options
+        )
     show_traces(results)
     subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
-    thresholds = selection.suite.thresholds if selection.suite else ()
+    thresholds = selection.suite.thresholds if selection.suite and not selection.partial else ()
     campaign = conclude(results, thresholds, subjects)
     document = _document(suite, jobs, campaign)
     if as_json:
