@@ -145,7 +145,8 @@ def paired_lines(comparison: Comparison) -> list[str]:
     for engine, test in comparison.tests.items():
         left_out = f", {test.unpaired} not paired or inconclusive" if test.unpaired else ""
         lines.append(
-            f"{engine}: {test.n} case{'s' * (test.n != 1)} in both{left_out}; {test.better} better, {test.worse} worse; "
+            f"{engine}: {test.n} case{'s' * (test.n != 1)} in both{left_out}; "
+            f"{test.better} better, {test.worse} worse; "
             f"exact McNemar p = {test.p_value:.2g}, by scenario p = {test.clustered_p_value:.2g}"
         )
     return lines
