@@ -2,7 +2,7 @@
 
 Before and after each run of the suite the naive model of `engine_vs_naive.py` simulates its 20,000 requests in this
 process; the suite's CPU, all its processes counted, is told in such rounds. Exit code 1 when the whole suite needs more
-CPU than it did before verdicts were printed as they come, or when the first of them comes after a fifth of its time.
+CPU than it did before verdicts were printed as they come, noise allowed for, or when the first of them comes after a fifth of its time.
 
     python benchmarks/suite_vs_naive.py [rounds] [path of another version's lab]
 """
@@ -22,8 +22,11 @@ from typing import NamedTuple
 from end_to_end import spread
 from engine_vs_naive import run_naive
 
-MAY_NEED = 57.0
-"""Naive rounds of CPU that the suite needed at c79266e, before verdicts were printed as they come."""
+NEEDED = 57.0
+"""Naive rounds of CPU that the suite, of 21 scenarios then, needed before verdicts were printed as they come (c79266e)."""
+NOISE = 1.15
+"""How far a busy machine moves the ratio of one round."""
+MAY_NEED = NEEDED * NOISE
 FIRST_VERDICT_BEFORE = 0.2
 """Share of the suite's time."""
 ROUNDS = 1
@@ -70,7 +73,7 @@ def main(rounds: int, lab: Path) -> int:
         shares.append(took.first_verdict_s / took.wall_s)
         print(f"suite: {took.cpu_s:.1f} s CPU, first verdict after {took.first_verdict_s:.1f} of {took.wall_s:.1f} s")
     print(f"naive model, a round: {spread(naive_s)} s CPU")
-    print(f"suite / naive round: {spread(ratios)}, at most {MAY_NEED:g}")
+    print(f"suite / naive round: {spread(ratios)}, {NEEDED:g} before, at most {MAY_NEED:.1f}")
     print(f"first verdict / whole suite: {spread(shares)}, below {FIRST_VERDICT_BEFORE:g}")
     return int(median(ratios) > MAY_NEED or median(shares) >= FIRST_VERDICT_BEFORE)
 
