@@ -2,7 +2,8 @@
 
 Before and after each run of the suite the naive model of `engine_vs_naive.py` simulates its 20,000 requests in this
 process; the suite's CPU, all its processes counted, is told in such rounds. Exit code 1 when the whole suite needs more
-CPU than it did before verdicts were printed as they come, noise allowed for, or when the first of them comes after a fifth of its time.
+CPU than before verdicts were printed as they come, noise allowed for, or when the first verdict comes after a fifth of
+the suite's time.
 
     python benchmarks/suite_vs_naive.py [rounds] [path of another version's lab]
 """
@@ -23,7 +24,7 @@ from end_to_end import spread
 from engine_vs_naive import run_naive
 
 NEEDED = 57.0
-"""Naive rounds of CPU that the suite, of 21 scenarios then, needed before verdicts were printed as they come (c79266e)."""
+"""Naive rounds of CPU that the suite, of 21 scenarios, needed at c79266e, before verdicts were printed as they come."""
 NOISE = 1.15
 """How far a busy machine moves the ratio of one round."""
 MAY_NEED = NEEDED * NOISE
