@@ -109,7 +109,8 @@ def test_no_job_is_started_once_it_is_time_to_stop_and_what_was_done_is_kept(fol
 
 def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     healthy = HEALTHY_COMMAND
-    words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--engine", healthy, "--engine", "constant")
+    words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--fresh")
+    words = (*words, "--engine", healthy, "--engine", "constant")
     lab(*words)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"✓ pass  quiet  seed 3  {healthy}  healthy"
