@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -326,7 +327,8 @@ def test_what_kept_an_engine_from_the_truth_is_told(runs: list[RunDirectory], tm
 def test_an_answer_without_measure_is_cut_and_says_so(runs: list[RunDirectory], tmp_path: Path) -> None:
     run = copied(runs[0], tmp_path / "run")
     cited = tuple(Evidence("s" * 150, f"t{n}", -1e300, 1e-300) for n in range(500))
-    said = [Finding("x" * 5000, "service", "k" * 5000, 30.0, 0.9, cited, ("w" * 100_000,) * 500) for _ in range(500)]
+    long = Finding("x" * 5000, "service", "k" * 5000, 30.0, 0.9, cited, ("w" * 100_000,) * 20)
+    said = [long, *[replace(long, evidence=(), why=())] * 499]  # together below the largest answer that is taken
     engine = "cmd:" + "long " * 200
     answered(run, engine, Diagnosis(Verdict.FAULT, tuple(said)))
     page = render_report([run], engines=[engine])
