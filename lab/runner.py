@@ -16,7 +16,7 @@ from lab.recording.rundir import COMPLETE, RunDirectory, write_run
 from lab.recording.slis import sli_series
 from lab.scenario import LoadedScenario, shipped_names
 from lab.scenario.load import SUFFIX
-from lab.signals import compute_signals
+from lab.signals import compute_signals, remember_recorded
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
 from lab.truth import true_decoys, true_degradation, true_fault
@@ -89,7 +89,9 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     path = run_path(loaded, seed, root)
     degraded = None if testbed.stopped_because else true_degradation(loaded, observed, signals)
     truth = Truth(tuple(faults), true_decoys(scenario), degraded)
-    return write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
+    run = write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
+    remember_recorded(run.observed, observed, signals)  # who grades it next need not compute them again
+    return run
 
 
 def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:

@@ -79,16 +79,21 @@ def load_recorded(directory: Path) -> tuple[Observed, SignalTable]:
     """
     from lab.recording.observed import load_observed
 
-    state = _state(directory)
-    found = _remembered.get(state)
+    found = _remembered.get(_state(directory))
     if found is None:
         forget_recorded()  # first: two recordings at once take twice the memory
         observed = load_observed(directory)
         found = observed, compute_signals(observed)
-        for series in found[1]:
-            series.values.flags.writeable = series.times_s.flags.writeable = False
-        _remembered[state] = found
+        remember_recorded(directory, *found)
     return found
+
+
+def remember_recorded(directory: Path, observed: Observed, signals: SignalTable) -> None:
+    """Keeps what was just written to, or read from, an `observed/` directory, instead of any other."""
+    forget_recorded()
+    for series in signals:
+        series.values.flags.writeable = series.times_s.flags.writeable = False
+    _remembered[_state(directory)] = observed, signals
 
 
 def forget_recorded() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lab.contracts import TrueDegradation, Truth
 from lab.errors import RunAbortedError
 from lab.recording.observed import alerts_fired
 from lab.runner import run_scenario
+from lab.signals import forget_recorded, load_recorded
 from tests.sim_runs import scenario
 
 OVERLOAD = {"type": "traffic-surge", "target": "shoppers", "at": "40s", "for": "50s", "with": {"rate": "800/s"}}
@@ -84,3 +86,14 @@ def test_the_truth_of_a_degraded_control_says_what_is_saturated_and_what_broke(t
     assert run.truth().degraded == TrueDegradation("model", "shoppers", ("latency", "click-through"))
     assert Truth.from_json(run.truth().to_json()) == run.truth()
     assert alerts_fired(run.observed) == ("latency", "click-through")
+
+
+def test_what_is_remembered_of_a_run_is_what_its_files_say(tmp_path: Path) -> None:
+    run = run_scenario(scenario(tmp_path, duration_s=90, faults=FAULTS[:1]), 1, tmp_path / "runs")
+    _, remembered = load_recorded(run.observed)
+    forget_recorded()
+    _, read = load_recorded(run.observed)
+    assert [(s.signal, s.subject) for s in remembered] == [(s.signal, s.subject) for s in read]
+    for one, other in zip(remembered, read, strict=True):
+        assert one is not other
+        np.testing.assert_array_equal(one.values, other.values)

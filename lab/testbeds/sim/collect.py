@@ -101,7 +101,7 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         "links": {name: {} for name in system.links},
         "slos": [slo.model_dump() for slo in system.slos],
     }
-    cleaned: dict[str, Any] = json.loads(json.dumps(described))
+    cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
     return cleaned
 
 
