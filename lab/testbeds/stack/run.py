@@ -9,7 +9,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lab.contracts import TrueFault, Truth
+from lab.errors import RunAbortedError
 from lab.faults import fault_type
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
@@ -34,6 +37,8 @@ COLLECTOR_PORT = 4318
 LEAD_S = 4.0
 SETTLE_S = 3.0
 POLL_S = 0.05
+BUSY_RATIO = 0.3
+"""Share of the time in which something on the host waits for a CPU, from which on the machine may be to blame."""
 LATE_SHARE_MAX = 0.2
 
 Progress = Callable[[str, float], None]
@@ -113,7 +118,8 @@ class _Run:
         status = self._status(stalls, ran_s)
         degraded = None
         if not status.startswith(INCONCLUSIVE):  # of a machine that stalled nothing else is to be expected
-            check_steady_state(loaded, observed)
+            status = unsteady_by_the_machine(loaded, observed) or status
+        if not status.startswith(INCONCLUSIVE):
             degraded = None if self._stopped else true_degradation(loaded, observed)
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
@@ -240,6 +246,22 @@ class _Run:
         if not stalled and self._late_sends_count > LATE_SHARE_MAX * planned:
             return f"the load was late for {self._late_sends_count} of about {planned:.0f} requests"
         return stalled
+
+
+def unsteady_by_the_machine(loaded: LoadedScenario, observed: Observed) -> str:
+    """The status of a run without a steady state on a busy machine; nothing where it was steady.
+
+    RunAbortedError where it was not, though the machine had CPU to spare: then the scenario asks too much.
+    """
+    try:
+        check_steady_state(loaded, observed)
+    except RunAbortedError as error:
+        pressure = compute_signals(observed).get("pressure_stall_ratio", "host.cpu")
+        waited = 0.0 if pressure is None else float(np.nanmean(pressure.values))
+        if waited < BUSY_RATIO:
+            raise
+        return f"{INCONCLUSIVE}{error} The machine was busy: something waited for a CPU for {waited:.0%} of the time"
+    return ""
 
 
 def _count_late(logs: Path) -> int:
