@@ -22,8 +22,9 @@ OWN = ("lab", "injectors")
 NO_PART = frozenset(
     f"lab/{name}"
     for name in (
-        "assess.py", "campaign.py", "cli", "docs.py", "engines", "grading.py", "parity.py", "pool.py", "report",
-        "schema.py", "shipped", "statistics.py", "suite.py", "systems", "templates", "testbeds/stack",
+        "assess.py", "baseline.py", "campaign.py", "cli", "diagnosis_schema.py", "docs.py", "engines", "grading.py",
+        "library.py", "parity.py", "pool.py", "pytest_plugin.py", "report", "schema.py", "shipped",
+        "statistics.py", "suite.py", "systems", "templates", "testbeds/stack",
     )
 )  # fmt: skip
 """What no byte of a recording follows from: what asks, grades and prints. A system is in the key by its content."""

@@ -68,7 +68,7 @@ engines_option = option(
     multiple=True,
     type=_EngineSpec(),
     shell_complete=completing.engines,
-    help="An engine's name, cmd:PROGRAM or an http URL; may be repeated (in the variable: one a line).",
+    help="An engine's name, rules:FILE, cmd:PROGRAM or an http URL; may be repeated (in the variable: one a line).",
 )
 observability_option = option(
     "--observability",

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from lab.errors import Problem, UserError
+from lab.fileio import reason
 
 _NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 _MAX_CHARACTERS = 80
@@ -89,7 +90,7 @@ def command(kind: str, name: str | None) -> None:
         hint = f"choose another name: lab init {kind} NAME"
         raise UserError(Problem("there already, and not replaced", str(path), hint=hint)) from None
     except OSError as error:
-        raise UserError(Problem(f"cannot be written: {(error.strerror or str(error)).lower()}", str(path))) from None
+        raise UserError(Problem(f"cannot be written: {reason(error)}", str(path))) from None
     click.echo(f"wrote {path}")
     click.echo("next:")
     width = max(len(line) for line, _ in chosen.next) - len("NAME") + len(name)

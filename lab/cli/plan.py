@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.cli import completing
-from lab.cli.console import json_option, observability_option, option
+from lab.cli.console import json_option, observability_option
 from lab.cli.filters import Filters, filter_options
+from lab.cli.stack_options import testbed_option, time_scale_option
 from lab.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -32,14 +33,8 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True, shell_complete=completing.scenarios)
 @filter_options
-@option("--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where it would run.")
-@option(
-    "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="On the stack: scenario seconds per real second.",
-)
+@testbed_option
+@time_scale_option
 @observability_option
 @json_option
 def command(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Isolation, Truth
 from lab.errors import Problem, UserError
-from lab.fileio import read_file, write_file
+from lab.fileio import read_file, reason, write_file
 from lab.recording.observed import Observed
 
 Kept = TypeVar("Kept")
@@ -105,8 +105,7 @@ class RunDirectory:
         try:
             write_json(self.path / name, content)
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            return Problem(f"not kept with the recording: {why}", str(self.path / name))
+            return Problem(f"not kept with the recording: {reason(error)}", str(self.path / name))
         return None
 
     def grades(self) -> dict[str, list[Grade]]:
@@ -131,7 +130,7 @@ def read_kept(path: Path, read: Callable[[Any], Kept]) -> Kept:
     try:
         return read(json.loads(read_file(path)))
     except OSError as error:
-        raise UserError(Problem("cannot be read", str(path), seen=error.strerror or str(error))) from error
+        raise UserError(Problem("cannot be read", str(path), seen=reason(error))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
         seen = str(error) if isinstance(error, ValueError | UserError) else f"{type(error).__name__}: {error}"
         hint = "delete it; `lab diagnose` asks again, `lab grade` grades again"
@@ -179,7 +178,7 @@ def write_run(
         write_json(staging / "truth" / "faults.json", truth.to_json())
         write_json(staging / "truth" / "effects.json", effects)
         lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in journal]
-        (staging / "events.jsonl").write_text("".join(lines), encoding="utf-8")
+        write_file(staging / "events.jsonl", "".join(lines))
         complete = sealed({**meta, "checksums": checksums(staging)})
         write_json(staging / RUN_FILE, complete)
         staging.chmod(0o755)

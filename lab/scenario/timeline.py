@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.clock import NS
 from lab.scenario.model import DecoyUse, FaultUse, Scenario
-
-NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.clock import NS
 from lab.recording.observability import reduce
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
@@ -21,7 +22,7 @@ from lab.worlds.shop.reference import files
 from lab.worlds.shop.training import Model
 from services.collector import content
 from services.collector.sides import call_sides, span_frame, state_of, statement_frame
-from services.common.run import NS, Run
+from services.common.run import Run
 
 Sample = tuple[float, str, str, float]
 """(scenario time, component, metric, value over the interval that ended then)"""

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.clock import NS
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
 from lab.worlds.shop.scoring import LABEL_WINDOW_S
-from services.common.run import NS, Run
+from services.common.run import Run
 
 Columns = dict[str, Any]
 Events = dict[str, list[dict[str, Any]]]

@@ -14,7 +14,6 @@ import numpy as np
 
 from lab.worlds.shop.catalog import Catalog
 
-NS = 1_000_000_000
 PAST_S = 300.0
 
 

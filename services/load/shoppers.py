@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS
 from lab.scenario.model import Stage
 from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
@@ -20,7 +21,7 @@ from lab.worlds.shop.history import browse_prices
 from lab.worlds.shop.requests import ShopRequests
 from lab.worlds.shop.scoring import LABEL_WINDOW_S
 from services.common.past import Shoppers
-from services.common.run import NS, Run
+from services.common.run import Run
 
 Array = npt.NDArray[Any]
 

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from lab.clock import to_ns
 from lab.levers import Testbed
 from lab.recording.observed import Observed
 from lab.testbeds.sim import SimTestbed
-from lab.testbeds.sim.state import to_ns
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
 from tests.sim_runs import scenario

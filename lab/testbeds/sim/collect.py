@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lab.clock import NS
 from lab.recording.observability import reduce
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
@@ -18,7 +19,7 @@ from lab.testbeds.sim import logs, metrics, paths
 from lab.testbeds.sim.ids import Ids
 from lab.testbeds.sim.recorder import CLIENT, SERVER, Recorder
 from lab.testbeds.sim.sources import Source
-from lab.testbeds.sim.state import NS, SystemState
+from lab.testbeds.sim.state import SystemState
 from lab.topology import System
 from lab.worlds.base import World
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import simpy
 
+from lab.clock import to_ns
 from lab.scenario.timeline import Moment
 from lab.streams import Streams
 from lab.testbeds.sim.engine import RequestEngine
 from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.sources import Source
-from lab.testbeds.sim.state import ComponentState, to_ns
+from lab.testbeds.sim.state import ComponentState
 
 Process = Iterator[Any]
 

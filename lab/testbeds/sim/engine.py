@@ -10,11 +10,12 @@ from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
+from lab.clock import to_ns
 from lab.recording.status import DEPENDENCY, ERROR, MISS, OK, REFUSED, RESET, TIMEOUT
 from lab.testbeds.sim.paths import ATTEMPTS_MAX
 from lab.testbeds.sim.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
 from lab.testbeds.sim.sources import Draws, Source
-from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Edge, SystemState, to_ns
+from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Edge, SystemState
 
 
 class Visit:

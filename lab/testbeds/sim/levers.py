@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lab.clock import to_ns
 from lab.errors import UserError
-from lab.testbeds.sim.state import ComponentState, SystemState, to_ns
+from lab.testbeds.sim.state import ComponentState, SystemState
 from lab.worlds.base import World
 
 HOLDING = frozenset({"component.pause", "table.lock"})

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS
 from lab.recording.status import MISS, NAMES
 from lab.testbeds.sim import paths
 from lab.testbeds.sim.ids import Ids
 from lab.testbeds.sim.recorder import CLIENT_FINAL, SERVER, LogRecord
-from lab.testbeds.sim.state import NS, SystemState
+from lab.testbeds.sim.state import SystemState
 
 Array = npt.NDArray[Any]
 Line = tuple[int, str, str, str, int, str | None, float, str]

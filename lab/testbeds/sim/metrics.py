@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS, to_ns
 from lab.recording.status import MISS, OK, TIMEOUT
 from lab.streams import Streams
 from lab.testbeds.sim.recorder import CLIENT, CLIENT_FINAL, SERVER
-from lab.testbeds.sim.state import NS, SystemState, to_ns
+from lab.testbeds.sim.state import SystemState
 
 Array = npt.NDArray[Any]
 Series = tuple[str, str, str, str, Array]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lab.clock import NS
 from lab.recording.status import MISS
 from lab.scenario.model import StopWhen
 from lab.testbeds.sim.recorder import SERVER, Recorder
-from lab.testbeds.sim.state import NS, SystemState
+from lab.testbeds.sim.state import SystemState
 from lab.worlds.base import World
 
 

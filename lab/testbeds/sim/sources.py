@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from lab.clock import NS
 from lab.scenario.model import Stage
 from lab.streams import Streams, lognormal_parameters
-from lab.testbeds.sim.state import NS, Edge
+from lab.testbeds.sim.state import Edge
 
 Draws = tuple[list[int], list[int], list[int], frozenset[int]]
 """Of one hop: service time, request passage and response passage in ns by request number; requests that fail there

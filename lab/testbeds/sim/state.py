@@ -6,18 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from lab.clock import to_ns
 from lab.topology import Component, Link, Step, System
 
-NS = 1_000_000_000
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
 
 Operation = Callable[[Any, int], int]
 """What a component does with a request besides spending time: (visit, now_ns) -> status code."""
-
-
-def to_ns(seconds: float) -> int:
-    """Seconds to integer nanoseconds."""
-    return round(seconds * NS)
 
 
 class LinkState:

@@ -8,6 +8,7 @@ from typing import Any
 
 import simpy
 
+from lab.clock import NS, to_ns
 from lab.faults import fault_type
 from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.recording.observed import Observed
@@ -23,7 +24,7 @@ from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.recorder import Recorder
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.sources import Source, arrival_times_ns
-from lab.testbeds.sim.state import NS, ComponentState, build, to_ns
+from lab.testbeds.sim.state import ComponentState, build
 from lab.worlds.base import WorldContext, open_world
 
 PROGRESS_EVERY_S = 10.0

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS
 from lab.streams import Streams
 from lab.worlds.shop.catalog import Catalog
 
 Array = npt.NDArray[Any]
 
-NS = 1_000_000_000
 DRIFT_EVERY_S = 60.0
 DRIFT_SD = 0.12
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lab.clock import NS
 from lab.worlds.base import WorldContext
 from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES, FeatureSpec
 from lab.worlds.shop.requests import FROM_CACHE, ShopRequests
 from lab.worlds.shop.training import Model
-
-NS = 1_000_000_000
 
 
 def served_features(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS
 from lab.streams import Streams
 from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
@@ -18,7 +19,6 @@ from lab.worlds.shop.training import Model
 
 Array = npt.NDArray[Any]
 
-NS = 1_000_000_000
 LABEL_WINDOW_S = 30.0
 INPUTS_LOGGED_ONE_IN = 4
 PAGE = len(POSITION_BIAS)

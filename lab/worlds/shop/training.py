@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.fileio import write_file
 from lab.worlds.shop import behaviour, catalog, features, history
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
@@ -160,10 +160,7 @@ def _write(path: Path, arrays: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    handle, staged = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "wb") as file:
-        file.write(buffer.getvalue())
-    os.replace(staged, path)
+    write_file(path, buffer.getvalue())
 
 
 assert len(NAMES) == len(features.USER_FEATURES)

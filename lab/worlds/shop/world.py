@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.clock import NS
 from lab.errors import UserError, nearest
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import WorldContext
@@ -25,7 +26,6 @@ from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
 from lab.worlds.shop.training import Model, train
 
-NS = 1_000_000_000
 PAST_S = 300.0
 FIRST_VERSIONS = 2
 
