@@ -20,7 +20,7 @@ from lab.signals import compute_signals, remember_recorded
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
 from lab.truth import true_decoys, true_degradation, true_fault
-from lab.witness import effects, testify
+from lab.witness import effects, judge_witnesses
 
 Progress = Callable[[str, float], None]
 """progress(what, share of this scenario's work done)"""
@@ -76,7 +76,7 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
         control = twin if len(scenario.faults) == 1 else control
         at_s, until_s = testbed.windows.get(use.id, (use.at_s, use.at_s))
         without = compute_signals(twin)
-        said = testify(plan(loaded).witnesses[use.id], signals, without, at_s, until_s)
+        said = judge_witnesses(plan(loaded).witnesses[use.id], signals, without, at_s, until_s)
         faults.append(true_fault(use, (at_s, until_s), said))
         true_effects[use.id] = effects(signals, without, at_s, until_s)
     if scenario.decoys:

@@ -20,7 +20,7 @@ from lab.witness import Witnessed
 
 
 def true_fault(use: FaultUse, window: tuple[float, float], said: Sequence[Witnessed]) -> TrueFault:
-    """A fault as it really was: `window` is when it was injected and reverted, `said` what its witnesses testified."""
+    """A fault as it really was: `window` is when it was injected and reverted, `said` what its witnesses showed."""
     kind = fault_type(use.type)
     assert kind.boundary is not None
     first = [w.first_s for w in said if w.first_s is not None]

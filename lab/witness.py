@@ -38,7 +38,7 @@ class Witnessed:
     shown: bool
 
 
-def testify(
+def judge_witnesses(
     witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
 ) -> list[Witnessed]:
     """What each declared signal says. `*` as subject asks every subject of the signal.
@@ -47,19 +47,21 @@ def testify(
     `BEFORE_MIN_INTERVALS` before there is no such test: the twin then decides alone, if the effect exceeds the signal's
     own noise as well.
     """
-    return _testify(witnesses, signals, twin, (at_s, until_s), counterfactual=True)
+    return _judge_witnesses(witnesses, signals, twin, (at_s, until_s), counterfactual=True)
 
 
-def testify_alone(witnesses: Iterable[Witness], signals: SignalTable, at_s: float, until_s: float) -> list[Witnessed]:
+def judge_witnesses_alone(
+    witnesses: Iterable[Witness], signals: SignalTable, at_s: float, until_s: float
+) -> list[Witnessed]:
     """The same without a twin, as on a real stack: what was before the fault stands in for what would have been.
 
     With too little before, nothing can stand in for it, and nothing is shown.
     """
     usual = SignalTable([_before(series, at_s) for series in signals])
-    return _testify(witnesses, signals, usual, (at_s, until_s), counterfactual=False)
+    return _judge_witnesses(witnesses, signals, usual, (at_s, until_s), counterfactual=False)
 
 
-def _testify(
+def _judge_witnesses(
     witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, window: Window, *, counterfactual: bool
 ) -> list[Witnessed]:
     asked = [

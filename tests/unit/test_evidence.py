@@ -70,7 +70,7 @@ def test_what_is_cited_lies_on_the_culprit_or_on_the_way_to_the_symptom(culprit:
             assert f"lies neither on {culprit} nor on the way from it to shoppers->features" in result.explanation
 
 
-def test_the_host_under_all_components_testifies_against_none_of_them() -> None:
+def test_the_host_under_all_components_is_evidence_against_none_of_them() -> None:
     result = graded(evidence(case(says(citing(HOST, "db")), fault())))
     assert "lies neither on db" in result.explanation
 

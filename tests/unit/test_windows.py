@@ -66,12 +66,12 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
 
     assert series_levels(series, [WINDOW]) == pair
     assert _moved(series, 0.0, WINDOW, 0.05) == (pair.change, 1)
-    assert witness.testify([Witness(SIGNAL, SUBJECT, 0.1)], table, nothing, *WINDOW)[0].difference == pytest.approx(
-        pair.during
-    )
-    assert witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.1)], table, *WINDOW)[0].difference == pytest.approx(
-        pair.change
-    )
+    assert witness.judge_witnesses([Witness(SIGNAL, SUBJECT, 0.1)], table, nothing, *WINDOW)[
+        0
+    ].difference == pytest.approx(pair.during)
+    assert witness.judge_witnesses_alone([Witness(SIGNAL, SUBJECT, 0.1)], table, *WINDOW)[
+        0
+    ].difference == pytest.approx(pair.change)
     contradicted = flaw(Evidence(SIGNAL, SUBJECT, pair.during, pair.before), table, *WINDOW)
     assert [float(n) for n in re.findall(r"[\d.]+", contradicted)[:2]] == pytest.approx(list(pair), rel=1e-4)
 

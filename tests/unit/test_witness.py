@@ -33,7 +33,7 @@ def table(values: Any, signal: str = SIGNAL, subject: str = SUBJECT) -> SignalTa
 
 
 def asked(values: Any, twin: Any, at_least: float) -> Any:
-    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, at_least)], table(values), table(twin), AT_S, UNTIL_S)
+    (said,) = witness.judge_witnesses([Witness(SIGNAL, SUBJECT, at_least)], table(values), table(twin), AT_S, UNTIL_S)
     return said
 
 
@@ -85,7 +85,7 @@ def test_the_more_signals_are_asked_the_more_each_must_show() -> None:
     many = SignalTable([Series(SIGNAL, f"{i}->b", TIMES_S, weak) for i in range(200)])
     calm = SignalTable([Series(SIGNAL, f"{i}->b", TIMES_S, twin) for i in range(200)])
     one = asked(weak, twin, at_least=0.02)
-    said = witness.testify([Witness(SIGNAL, "*", 0.02)], many, calm, AT_S, UNTIL_S)
+    said = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], many, calm, AT_S, UNTIL_S)
     assert len(said) == 200
     assert all(single.p_value == one.p_value for single in said)
     assert one.shown == (one.p_value < 0.01)
@@ -93,13 +93,15 @@ def test_the_more_signals_are_asked_the_more_each_must_show() -> None:
 
 
 def test_a_signal_the_recording_does_not_have_is_not_asked() -> None:
-    assert witness.testify([Witness(SIGNAL, "b->c", 0.02)], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
-    assert witness.testify([], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
+    assert (
+        witness.judge_witnesses([Witness(SIGNAL, "b->c", 0.02)], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
+    )
+    assert witness.judge_witnesses([], table(noise(1)), table(noise(1)), AT_S, UNTIL_S) == []
 
 
 def test_a_signal_that_the_fault_brought_into_being_was_zero_without_it() -> None:
     values = np.where(DURING, 0.3, np.nan)
-    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, 0.02)], table(values), SignalTable([]), AT_S, UNTIL_S)
+    (said,) = witness.judge_witnesses([Witness(SIGNAL, SUBJECT, 0.02)], table(values), SignalTable([]), AT_S, UNTIL_S)
     assert said.shown
     assert said.difference == pytest.approx(0.3)
 
@@ -169,7 +171,7 @@ def test_one_odd_interval_of_a_signal_without_noise_is_no_effect() -> None:
 
 
 def early(values: Any, twin: Any, at_s: float) -> Any:
-    (said,) = witness.testify([Witness(SIGNAL, SUBJECT, 0.02)], table(values), table(twin), at_s, at_s + 50)
+    (said,) = witness.judge_witnesses([Witness(SIGNAL, SUBJECT, 0.02)], table(values), table(twin), at_s, at_s + 50)
     return said
 
 
@@ -206,10 +208,12 @@ def test_from_six_intervals_on_both_tests_decide() -> None:
 
 def test_without_a_counterfactual_twin_too_little_before_shows_nothing() -> None:
     values = noise(1) + 0.5 * (TIMES_S > 10)
-    (said,) = witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(values), 10.0, 60.0)
+    (said,) = witness.judge_witnesses_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(values), 10.0, 60.0)
     assert said.difference == pytest.approx(0.5, abs=0.05)
     assert not said.shown
-    (later,) = witness.testify_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(noise(1) + 0.5 * DURING), AT_S, UNTIL_S)
+    (later,) = witness.judge_witnesses_alone(
+        [Witness(SIGNAL, SUBJECT, 0.02)], table(noise(1) + 0.5 * DURING), AT_S, UNTIL_S
+    )
     assert later.shown
 
 

@@ -57,7 +57,7 @@ class Test:
 
     @property
     def moved(self) -> tuple[Shift, ...]:
-        """Shifts that testify for the condition; for `any`, those of the first option that holds."""
+        """Shifts that speak for the condition; for `any`, those of the first option that holds."""
         if self.options:
             return next((option.moved for option in self.options if option.state is State.HELD), ())
         return () if self.condition.steady else tuple(seen.shift for seen in self.seen if seen.moved)

@@ -31,7 +31,7 @@ from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.ticker import Stalls, Ticker
 from lab.truth import true_decoys, true_degradation, true_fault
-from lab.witness import testify_alone
+from lab.witness import judge_witnesses_alone
 
 COLLECTOR_PORT = 4318
 LEAD_S = 4.0
@@ -222,7 +222,7 @@ class _Run:
         witnesses = plan(self._loaded).witnesses
         for use in self._loaded.scenario.faults:
             window = self._windows.get(use.id, (use.at_s, use.at_s))
-            yield true_fault(use, window, testify_alone(witnesses[use.id], signals, *window))
+            yield true_fault(use, window, judge_witnesses_alone(witnesses[use.id], signals, *window))
 
     def _status(self, stalls: Stalls | None, ran_s: float) -> str:
         """`complete`, or why the run is not graded; a machine that stalled may have brought the rest about."""
