@@ -14,6 +14,18 @@ from lab.recording.rundir import RunDirectory
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What an engine said of a recording, or why it said nothing."""
+
+    content: Diagnosis | EngineFailure
+    isolation: Isolation
+    took_s: float = 0.0
+    """How long the engine took, 0 for an answer that was kept."""
+    unkept: Problem | None = None
+    """Why the answer could not be kept with the recording."""
+
+
+@dataclass(frozen=True)
 class Assessment:
     """One engine on one recording."""
 
@@ -25,6 +37,7 @@ class Assessment:
     grades: tuple[Grade, ...]
     path: str
     isolation: Isolation = field(default_factory=Isolation)
+    observability: str = ""
     answer_s: float = field(default=0.0, compare=False)
     """How long the engine took, 0 for an answer that was kept."""
     unkept: tuple[Problem, ...] = ()
@@ -51,25 +64,31 @@ class Assessment:
         return next((g for g in self.grades if g.grader == grader), None)
 
 
-def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> tuple[Diagnosis | EngineFailure, Problem | None]:
-    """Asks an engine and keeps its answer under `diagnosis/`; also the problem where it could not be kept."""
-    answer = host.diagnose(engine, run.observed)
-    return answer, run.write_diagnosis(engine, answer, host.isolation(engine))
+def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> Answer:
+    """Asks an engine and keeps its answer under `diagnosis/`."""
+    began_s = time.perf_counter()
+    content = host.diagnose(engine, run.observed)
+    took_s = time.perf_counter() - began_s
+    isolation = host.isolation(engine)
+    return Answer(content, isolation, took_s, run.write_diagnosis(engine, content, isolation))
+
+
+def _kept(run: RunDirectory, engine: str) -> Answer:
+    content = run.diagnosis(engine)
+    if content is None:
+        raise LookupError(f"{run.path}: engine {engine!r} was not asked")
+    return Answer(content, run.isolation(engine))
 
 
 def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
     """Grades an engine's kept answer, or asks it first when a host is given; keeps the grades under `grades/`."""
-    began_s = time.perf_counter()
-    answer, unkept = diagnose(run, engine, host) if host is not None else (run.diagnosis(engine), None)
-    answer_s = time.perf_counter() - began_s if host is not None else 0.0
-    if answer is None:
-        raise LookupError(f"{run.path}: engine {engine!r} was not asked")
+    answer = _kept(run, engine) if host is None else diagnose(run, engine, host)
     truth = run.truth()
     observed = run.observed
     grades = grade(
         Case(
             truth,
-            answer,
+            answer.content,
             run.grading,
             observed,
             run.neighbours,
@@ -79,7 +98,7 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
             column_holders(observed),
         )
     )
-    problems = tuple(filter(None, (unkept, run.write_grades(engine, grades))))
-    isolation = host.isolation(engine) if host is not None else run.isolation(engine)
-    graded = tuple(grades), str(run.path)
-    return Assessment(run.scenario, run.seed, engine, answer, truth, *graded, isolation, answer_s, problems)
+    return Assessment(
+        run.scenario, run.seed, engine, answer.content, truth, tuple(grades), str(run.path), answer.isolation,
+        run.observability, answer.took_s, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),
+    )  # fmt: skip

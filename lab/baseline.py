@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -53,7 +53,10 @@ CHANGES: Mapping[Change, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ResultCase:
-    """One graded case of a results file; `boundary` is that of its faults, or `control`."""
+    """One graded case of a results file; `boundary` is that of its faults, or `control`.
+
+    `isolation` and `observability` are empty where the file does not tell them.
+    """
 
     scenario: str
     seed: int
@@ -61,6 +64,8 @@ class ResultCase:
     outcome: Outcome
     boundary: str
     said: str
+    isolation: str = ""
+    observability: str = ""
 
     @property
     def key(self) -> Key:
@@ -173,6 +178,7 @@ def _case(item: Any, where: str) -> ResultCase:
     return ResultCase(
         item["scenario"], item["seed"], item["engine"], Outcome(item["outcome"]),
         ", ".join(boundaries) or CONTROL, _said(item.get("answer")),
+        *(str(item.get(key) or "") for key in ("isolation", "observability")),
     )  # fmt: skip
 
 
@@ -249,11 +255,26 @@ def _notes(old: Results, new: Results, renamed: Mapping[str, str]) -> list[str]:
     ):
         if was != now:
             notes.append(f"different {what}: {was}, now {now}")
+    notes += _conditions(old, new, renamed)
     for before, after in renamed.items():
         notes.append(f"different engines: {before}, now {after}; their cases are paired")
     if not renamed and sorted(old.engines) != sorted(new.engines):
         notes.append(f"different engines: {_listed(old.engines)}, now {_listed(new.engines)}")
     return notes
+
+
+def _conditions(old: Results, new: Results, renamed: Mapping[str, str]) -> Iterator[str]:
+    """What the same case was answered under other than before: verdicts may differ for that, and not for the engine."""
+    pairs = [
+        (case, new.cases[scenario, seed, renamed.get(engine, engine)])
+        for (scenario, seed, engine), case in old.cases.items()
+        if (scenario, seed, renamed.get(engine, engine)) in new.cases
+    ]
+    for what in ("observability", "isolation"):
+        told = [(getattr(before, what), getattr(after, what)) for before, after in pairs]
+        found = Counter((was, now) for was, now in told if was and now and was != now)
+        for (was, now), count in sorted(found.items()):
+            yield f"different {what} in {count} case{'s' * (count != 1)}: {was}, now {now}"
 
 
 def _listed(items: Iterable[object]) -> str:

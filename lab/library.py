@@ -146,7 +146,8 @@ class Run:
 
         name = engine_name(engine)
         if isinstance(engine, str):
-            answer, problem = diagnose(self._directory, engine, host)
+            said = diagnose(self._directory, engine, host)
+            answer, problem = said.content, said.unkept
         else:
             answer = _called(engine, self)
             problem = self._directory.write_diagnosis(name, answer)

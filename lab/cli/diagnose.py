@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.contracts import Diagnosis, EngineFailure, Finding, Isolation
-    from lab.errors import Problem
+    from lab.assess import Answer
+    from lab.contracts import Diagnosis, Finding
     from lab.recording.rundir import RunDirectory
 
 MAX_FINDINGS = 5
@@ -51,52 +52,48 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
 
     asked = checked_engines(engines)
     runs, problems = open_runs(targets)
-    answers: list[tuple[RunDirectory, str, Diagnosis | EngineFailure, Isolation]] = []
-    unkept: list[Problem] = []
+    answers: list[tuple[RunDirectory, str, Answer]] = []
     options = limits.for_runs(runs)
     try_engines(asked if runs else (), options)
     with Progress(len(runs)) as progress, EngineHost(options) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             for engine in asked:
-                answer, problem = diagnose(run, engine, host)
-                answers.append((run, engine, answer, host.isolation(engine)))
-                unkept += [problem] if problem else []
+                answers.append((run, engine, diagnose(run, engine, host)))
+    failed = any(isinstance(answer.content, EngineFailure) for _, _, answer in answers)
+    code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
     if as_json:
-        told = [asdict(problem) for problem in problems]
-        write_json({"schema_version": 1, "diagnoses": [_json(*answer) for answer in answers], "problems": told})
+        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        diagnoses = [_json(*answer) for answer in answers]
+        write_json({"schema_version": 1, "lab_version": __version__, "diagnoses": diagnoses, **told})
     else:
         console = stdout()
         for answered in answers:
             _print(console, *answered)
-    warn_unkept(unkept)
+    warn_unkept([answer.unkept for _, _, answer in answers if answer.unkept])
     for problem in problems:
         show_problem(problem)
-    failed = any(isinstance(answer, EngineFailure) for _, _, answer, _ in answers)
-    return worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
+    return code
 
 
-def _json(run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
-    from lab.contracts import EngineFailure
+def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
+    from lab.cli.results import answer_json
 
-    said = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
     return {
         "path": str(run.path),
         "scenario": run.scenario,
         "seed": run.seed,
         "engine": engine,
-        "isolation": isolation.by,
-        "engine_read": list(isolation.reads),
-        "answer": said,
+        "observability": run.observability,
+        **answer_json(answer.content, answer.isolation, answer.took_s),
     }
 
 
-def _print(
-    console: Console, run: RunDirectory, engine: str, answer: Diagnosis | EngineFailure, isolation: Isolation
-) -> None:
+def _print(console: Console, run: RunDirectory, engine: str, answered: Answer) -> None:
     from lab.contracts import EngineFailure, Verdict
 
-    console.print(f"{run.path}  {engine}  (isolation: {isolation.by})", style="bold", soft_wrap=True)
+    answer = answered.content
+    console.print(f"{run.path}  {engine}  (isolation: {answered.isolation.by})", style="bold", soft_wrap=True)
     if isinstance(answer, EngineFailure):
         console.print(f"  no answer: {answer.reason}", soft_wrap=True)
         return

@@ -199,7 +199,6 @@ def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, 
         "suite": suite,
         "seeds": {"faults": sorted(set(with_faults)), "controls": sorted(set(controls))},
         "runs": {"faults": len(with_faults), "controls": len(controls)},
-        "observability": sorted({job.loaded.system.observability for job in jobs}),
         **campaign_json(campaign),
         "comparisons": _comparisons(cases, [engine for engine in engines if engine not in FLOORS]),
         "confusions": {

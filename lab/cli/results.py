@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.assess import Assessment
 from lab.campaign import Campaign, ThresholdResult, engines_of, tally
 from lab.cli.console import print_table, table
-from lab.contracts import EngineFailure, Outcome
+from lab.contracts import Diagnosis, EngineFailure, Isolation, Outcome
 from lab.grading import grades_to_json
 from lab.statistics import RateSummary
 
@@ -95,21 +95,29 @@ def scenario_names(scenarios: Iterable[LoadedScenario]) -> dict[str, str]:
 
 def case_json(case: Assessment) -> dict[str, Any]:
     """One graded case with everything that led to its verdict."""
-    failed = isinstance(case.answer, EngineFailure)
-    answer = {"failure": case.answer.reason} if isinstance(case.answer, EngineFailure) else case.answer.to_json()
     return {
         "scenario": case.scenario,
         "seed": case.seed,
         "engine": case.engine,
         "outcome": str(case.outcome),
-        "engine_failed": failed,
         "unanswered": case.unanswered,
-        "isolation": case.isolation.by,
-        "engine_read": list(case.isolation.reads),
-        "answer": answer,
+        "observability": case.observability,
+        **answer_json(case.answer, case.isolation, case.answer_s),
         "truth": case.truth.to_json(),
         "grades": grades_to_json(case.grades)["grades"],
         "path": case.path,
+    }
+
+
+def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation, took_s: float) -> dict[str, Any]:
+    """What an engine said, how long it took (0: the answer was kept), and what kept it from the truth."""
+    failure = answer.reason if isinstance(answer, EngineFailure) else None
+    return {
+        "engine_failed": failure is not None,
+        "isolation": isolation.by,
+        "engine_read": list(isolation.reads),
+        "answer_s": round(took_s, 3),
+        "answer": answer.to_json() if isinstance(answer, Diagnosis) else {"failure": failure},
     }
 
 
@@ -124,6 +132,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     """The machine-readable result of a campaign, without what only one command knows."""
     cases, results = campaign.cases, campaign.results
     return {
+        "observability": sorted({case.observability for case in cases}),
         "cases": [case_json(case) | {"reused": result.reused} for result in results for case in result.assessments],
         "not_graded": [
             {

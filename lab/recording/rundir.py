@@ -62,6 +62,11 @@ class RunDirectory:
     def neighbours(self) -> dict[str, frozenset[str]]:
         return {name: frozenset(others) for name, others in self.meta["neighbours"].items()}
 
+    @property
+    def observability(self) -> str:
+        """How much was seen of the system: `rich`, `usual` or `poor`."""
+        return str(self._read("observed/system.json").get("observability", "usual"))
+
     def truth(self) -> Truth:
         return Truth.from_json(self._read("truth/faults.json"))
 

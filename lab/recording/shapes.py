@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lab.contracts import Boundary
+from lab.recording.schema import Observability
 
 MAX_INTERVALS = 1_000_000
 """Scrape intervals in one recording; signals hold a number for each."""
@@ -70,6 +71,7 @@ class _Slo(_Open):
 class _System(_Open):
     duration_s: Positive
     scrape_interval_s: Positive
+    observability: Observability = "usual"
     users: Element
     entry: Element
     components: dict[Element, _Component]

@@ -92,6 +92,18 @@ def test_two_engines_of_other_names_are_paired_and_that_is_told() -> None:
     )
 
 
+def test_cases_answered_under_other_conditions_are_counted() -> None:
+    old = [{**case(name, "pass"), "isolation": "landlock", "observability": "usual"} for name in "abc"]
+    new = [{**old[0], "observability": "poor"}, {**old[1], "observability": "poor"}, {**old[2], "isolation": "none"}]
+    comparison = compare_results(results_of(document(*old), "o"), results_of(document(*new), "n"))
+    assert comparison.notes == (
+        "different observability in 2 cases: usual, now poor",
+        "different isolation in 1 case: landlock, now none",
+    )
+    untold = [case(name, "pass") for name in "abc"]
+    assert compare_results(results_of(document(*untold), "o"), results_of(document(*new), "n")).notes == ()
+
+
 def test_results_with_no_case_in_common_are_refused_with_what_differs() -> None:
     with pytest.raises(UserError, match="different seeds: 1, now 2"):
         compared([case("a", "pass")], [case("a", "pass", seed=2)])

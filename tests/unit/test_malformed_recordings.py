@@ -86,6 +86,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "faults.json", "NaN is no number",
     ),
     "effects are text": (put("truth/effects.json", b'"none"'), "effects.json", "malformed"),
+    "a system of another observability": (
+        change_json("observed/system.json", lambda c: c.update(observability="full")), "system.json", "observability",
+    ),
     "a system without components": (
         change_json("observed/system.json", lambda c: c.pop("components") and None), "system.json", "components",
     ),
