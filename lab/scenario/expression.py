@@ -10,7 +10,8 @@ Matcher = Callable[[Collection[str]], bool]
 """matcher(the words that a scenario is known by)"""
 
 MAX_CHARACTERS = 1000
-"""Of an expression: what is read by recursion must end."""
+MAX_DEPTH = 50
+"""Of parentheses and `not` within each other: they are read by recursion."""
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
 _OPERATORS = ("and", "or", "not")
 
@@ -36,6 +37,7 @@ class _Parser:
         self._tokens = [_Token(found[1], found.start(1) + 1) for found in _TOKEN.finditer(text)]
         self._end = _Token("", len(text) + 1)
         self._next = 0
+        self._depth = 0
 
     def whole(self) -> Matcher:
         matcher = self._either()
@@ -56,18 +58,27 @@ class _Parser:
         return matcher
 
     def _one(self) -> Matcher:
-        if self._accept("not"):
-            return _not(self._one())
-        if self._accept("("):
-            matcher = self._either()
-            if not self._accept(")"):
-                raise self._wrong("')'")
-            return matcher
         token = self._peek()
+        if token.text in ("not", "("):
+            if self._depth == MAX_DEPTH:
+                raise ValueError(f"column {token.column}: expected at most {MAX_DEPTH} levels of '(' and 'not'")
+            self._depth += 1
+            matcher = self._within()
+            self._depth -= 1
+            return matcher
         if token is self._end or token.text == ")" or token.text in _OPERATORS:
             raise self._wrong("a word, 'not' or '('")
         self._next += 1
         return _word(token.text.lower())
+
+    def _within(self) -> Matcher:
+        if self._accept("not"):
+            return _not(self._one())
+        self._next += 1
+        matcher = self._either()
+        if not self._accept(")"):
+            raise self._wrong("')'")
+        return matcher
 
     def _peek(self) -> _Token:
         return self._tokens[self._next] if self._next < len(self._tokens) else self._end

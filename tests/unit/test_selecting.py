@@ -62,6 +62,8 @@ def test_an_expression_matches_parts_of_words(expression: str, words: list[str],
         ("a )", "column 3: expected 'and', 'or' or the end, seen ')'"),
         ("or a", "column 1: expected a word, 'not' or '(', seen 'or'"),
         ("(" * 5000, "column 1001: expected at most 1000 characters"),
+        ("(" * 400 + "a" + ")" * 400, "column 51: expected at most 50 levels of '(' and 'not'"),
+        ("not " * 60 + "a", "column 201: expected at most 50 levels of '(' and 'not'"),
     ],
 )
 def test_what_is_no_expression_says_where(expression: str, said: str) -> None:
