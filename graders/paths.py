@@ -22,7 +22,7 @@ def _distances(start: str, neighbours: Mapping[str, frozenset[str]]) -> dict[str
 
 
 def elements_between(culprit: str, case: Case) -> frozenset[str]:
-    """The elements whose signals may testify against a culprit; empty where the topology does not know it.
+    """The elements whose signals may be evidence against a culprit; empty where the topology does not know it.
 
     The culprit itself (of a link also its ends), the links over which it is called, and every shortest way from it to
     the link on which users feel a fault, with both ends of that link.

@@ -138,9 +138,7 @@ def test_the_host_tells_of_its_pressure_in_every_interval(pairs: Pairs, name: st
     assert run.meta["stalls"] is not None
 
 
-def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(
-    pairs: Pairs, stack: Session
-) -> None:
+def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(pairs: Pairs, stack: Session) -> None:
     spans = load_observed(pairs["deploy-stale-cache"].stack.observed).frame("spans")
     of_model = spans[(spans["service.name"] == "model") & (spans["span.kind"] == "server")]
     to_db = spans[(spans["peer.service"] == "db") & (spans["service.name"] == "features") & (spans["status"] == "ok")]

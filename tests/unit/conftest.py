@@ -1,3 +1,4 @@
 """Fixtures of more than one module."""
 
 from tests.cli_cases import folder  # noqa: F401
+from tests.engine_hosts import host, observed  # noqa: F401

@@ -14,6 +14,8 @@ from lab.faults import Witness, fault_types
 from lab.levers import LEVERS
 from lab.scenario import load_scenario, load_system
 from lab.testbeds.plan import PlannedAct, PlanTestbed, plan, pulls
+from tests.cli_cases import lab
+from tests.sim_runs import text
 
 for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
     importlib.import_module(f"injectors.{family}")
@@ -204,3 +206,18 @@ def test_every_lever_of_the_catalogue_has_an_element_in_the_recommender(testbed:
                 continue
             accepted.append(name)
         assert accepted, lever
+
+
+def test_the_dry_run_counts_surges_and_warns_of_a_fault_with_nothing_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = {"type": "network-partition", "target": "features->db", "for": "60s"}
+    surge = {"type": "traffic-surge", "target": "shoppers", "at": "60s", "for": "20s", "with": {"rate": "50/s"}}
+    path = tmp_path / "dry.scenario.yaml"
+    for at_s, noted in ((0, True), (60, False)):
+        content = text(duration_s=120, rate_per_s=10, faults=[{**cut, "at": f"{at_s}s"}], decoys=[surge])
+        path.write_text(content, encoding="utf-8")
+        assert lab("plan", path) == 0
+        printed = capsys.readouterr().out
+        assert "about 2200 requests" in printed
+        assert ("inject it later" in printed) is noted

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.distributions import write_distribution
+from tests.waiting import PATIENCE_S
 
 PLUGIN = Path(__file__).resolve().parents[2] / "examples" / "plugin"
 
@@ -28,7 +29,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def lab(environment: dict[str, str], *words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lab", *map(str, words)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def test_it_is_listed_and_documented(environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The report: complete, self-contained, escaped, the same bytes every time, and right about units and traces."""
+"""The report: complete, self-contained, escaped, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from lab.contracts import (
@@ -31,11 +30,9 @@ from lab.contracts import (
 from lab.grading import grade, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report import SummaryRow, render_report, write_report
-from lab.report.charts import MAX_POINTS, Line, gaps, panel, path_data, thinned
-from lab.report.format import quantity, scale, shortened, significant, unbroken
+from lab.report.format import shortened
 from lab.report.marks import SIGNS
 from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order, worst_first
-from lab.report.svg import ticks, time_ticks
 from lab.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.report_pages import Reader
@@ -215,80 +212,6 @@ def test_engines_named_first_come_first() -> None:
     run = entry("a", 1, Outcome.PASS).run
     listed = [Entry(run, {"b": [], "a": [], "c": []}, "x")]
     assert engine_order(listed, ["c", "absent", "c"]) == ["c", "a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "expected"),
-    [
-        (0.97, "ratio", "97 %"),
-        (0.0006, "ratio", "0.06 %"),
-        (0.0, "ratio", "0 %"),
-        (0.12, "s", "120 ms"),
-        (0.0004, "s", "400 µs"),
-        (3.25, "s", "3.25 s"),
-        (240.0, "s", "240 s"),
-        (900.0, "s", "15 min"),
-        (0.0, "s", "0 s"),
-        (50.12, "1/s", "50.1/s"),
-        (12345.0, "1", "12,345"),
-        (-0.5, "1", "-0.5"),
-        (1e-7, "1", "1e-07"),
-        (None, "s", "–"),
-        (float("nan"), "ratio", "–"),
-        (float("inf"), "1", "–"),
-    ],
-)
-def test_quantities(value: float | None, unit: str, expected: str) -> None:
-    assert quantity(value, unit).replace("\N{NO-BREAK SPACE}", " ") == expected
-
-
-def test_numbers_and_texts() -> None:
-    assert significant(1234.5) == "1,234"
-    assert significant(0.1 + 0.2) == "0.3"
-    assert shortened("abcdef", 4) == "abc…"
-    assert shortened("abc", 3) == "abc"
-    assert unbroken("a<b a->b") == 'a&lt;b <span class="link">a-&gt;b</span>'
-    assert scale("s", 0.3).unit == "ms"
-
-
-def test_ticks_are_round() -> None:
-    assert ticks(0.0, 104.0, 4) == [0, 50, 100]
-    assert ticks(0.0, 0.3, 4) == pytest.approx([0, 0.1, 0.2, 0.3])
-    assert ticks(5.0, 5.0, 4) == [5.0]
-    assert time_ticks(600.0, 6) == [0, 120, 240, 360, 480, 600]
-
-
-def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
-    nan = float("nan")
-    assert path_data([0, 1, 2, 3, 4], [1, 2, nan, 3, nan]) == "M0 1L1 2M3 3h0"
-
-
-def test_thinning_keeps_the_spike() -> None:
-    values = np.zeros(5000)
-    values[1234] = 9.0
-    times_s, kept = thinned(np.arange(5000.0), values)
-    assert len(kept) <= MAX_POINTS
-    assert times_s[kept.argmax()] == 1234.0
-
-
-def test_missing_samples_are_framed_and_said_in_words() -> None:
-    nan = float("nan")
-    times_s = np.arange(5.0, 55.0, 5.0)
-    values = np.array([1.0, nan, 3.0, 4.0, nan, nan, nan, 8.0, 9.0, 10.0])
-    assert gaps(times_s, values) == [(5.0, 10.0), (20.0, 35.0)]
-    assert gaps(times_s, np.full(10, nan)) == [(0.0, 50.0)]
-    assert gaps(times_s, np.ones(10)) == gaps(times_s[:0], values[:0]) == []
-    root = ElementTree.fromstring(panel(Line("s of x", "s", times_s, values, 50.0, 1.0, 9.0, ((30.0, 40.0),))))
-    assert [rect.get("class") for rect in root.iter("rect")].count("gap") == 2
-    assert [text.text for text in root.iter("text")].count("no sample") == 1
-    assert "no sample, 20 to 35 s" in [title.text for title in root.iter("title")]
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [float("nan")], [2.0] * 3])
-def test_a_panel_of_hardly_anything_is_a_panel(values: list[float]) -> None:
-    times_s = np.arange(5.0, 5.0 + 5 * len(values), 5.0)
-    svg = panel(Line("s of x", "s", times_s, np.array(values), 15.0, None, None, ()))
-    assert "nan" not in svg.lower().replace("nano", "")
 
 
 def copied(run: RunDirectory, path: Path, **meta: object) -> RunDirectory:
