@@ -27,8 +27,6 @@ Engine: TypeAlias = str | Callable[[Path], Answer]
 Scenario: TypeAlias = str | Path | Mapping[str, Any]
 """A scenario's shipped name or path, its YAML text (more than one line), or its content as a dict."""
 
-_MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ fail", Outcome.INCONCLUSIVE: "? inconclusive"}
-
 
 class Run:
     """One recording: what could be observed, what engines said, and how that was graded."""
@@ -166,11 +164,11 @@ class Run:
         return Runs([self])._repr_html_()
 
     def _rows(self) -> list[tuple[str, ...]]:
-        from lab.cli.texts import answer_text, truth_text
+        from lab.cli.texts import MARKS, answer_text, truth_text
 
         truth = truth_text(self.truth)
         rows: list[tuple[str, ...]] = [
-            (self.scenario, str(self.seed), engine, _MARKS[outcome], answer_text(self.diagnoses[engine]), truth)
+            (self.scenario, str(self.seed), engine, MARKS[outcome], answer_text(self.diagnoses[engine]), truth)
             for engine, outcome in self.outcomes.items()
         ]
         return rows or [(self.scenario, str(self.seed), "", self.status, "", truth)]

@@ -80,7 +80,7 @@ class ScenarioFile(pytest.File):
             loaded = load_scenario(self.path)
         except UserError as error:
             raise self.CollectError(str(error)) from None
-        tags = [str(tag) for tag in getattr(loaded.scenario, "tags", ())]
+        tags = loaded.scenario.tags
         for tag in tags:
             self.config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
         for seed in _seeds(self.config).of((loaded.scenario.seed,)):

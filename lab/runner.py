@@ -14,7 +14,7 @@ from lab.recording.observed import Observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, RunDirectory, write_run
 from lab.recording.slis import sli_series
-from lab.scenario import LoadedScenario, shipped_names
+from lab.scenario import LoadedScenario, shipped_name
 from lab.scenario.load import SUFFIX
 from lab.signals import compute_signals, remember_recorded
 from lab.testbeds.plan import plan
@@ -28,8 +28,7 @@ Progress = Callable[[str, float], None]
 
 def scenario_reference(loaded: LoadedScenario) -> str:
     """How to name the scenario on the command line: a shipped name, or the path it was read from."""
-    names = {path.resolve(): name for name, path in shipped_names(SUFFIX).items()}
-    return names.get(loaded.path.resolve(), str(loaded.path))
+    return shipped_name(loaded.path, SUFFIX) or str(loaded.path)
 
 
 def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0) -> str:

@@ -193,29 +193,20 @@ def _counts_json(comparison: Comparison, axis: str) -> dict[str, dict[str, int]]
 def markdown_text(comparison: Comparison) -> str:
     """A comparison as Markdown for a pull request or a job summary."""
     from lab.baseline import CHANGES, Change
+    from lab.cli.markdown import cell, markdown_table
 
     counts = {change: len(comparison.of(change)) for change in CHANGES}
     told = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
     lines = [f"### {'✗' if comparison.exit_codes() else '✓'} Root-cause analysis: {told}", ""]
-    lines += [f"> {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
+    lines += [f"> {cell(note)}" for note in comparison.notes] + [""] * bool(comparison.notes)
     listed = [item for item in comparison.changed if item.change not in (Change.PASSING, Change.NEW)]
-    if listed:
-        lines += ["| | scenario | seed | engine | boundary | was | is |", "|---|---|---|---|---|---|---|"]
-        for item in listed:
-            case = item.case
-            cells = (str(item.change), case.scenario, str(case.seed), case.engine, case.boundary)
-            lines.append(_markdown_row([*cells, _state(item.old), _state(item.new)]))
-        lines.append("")
-    lines += [f"| boundary | {' | '.join(_SHORT)} |", "|---" * (len(_SHORT) + 1) + "|"]
-    lines += [_markdown_row(row) for row in _rows(comparison, "boundary")]
-    lines += ["", *paired_lines(comparison)]
+    rows = [
+        [str(item.change), item.case.scenario, str(item.case.seed), item.case.engine, item.case.boundary,
+         _state(item.old), _state(item.new)]
+        for item in listed
+    ]  # fmt: skip
+    if rows:
+        lines += markdown_table(["", "scenario", "seed", "engine", "boundary", "was", "is"], rows)
+    lines += markdown_table(["boundary", *_SHORT], _rows(comparison, "boundary"))
+    lines += paired_lines(comparison)
     return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: list[str]) -> str:
-    from lab.cli.console import escaped
-
-    clean = (
-        escaped(" ".join(cell.split())).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in cells
-    )
-    return f"| {' | '.join(clean)} |"

@@ -85,7 +85,7 @@ def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
         "seed": run.seed,
         "engine": engine,
         "observability": run.observability,
-        **answer_json(answer.content, answer.isolation, answer.took_s),
+        **answer_json(answer.content, answer.isolation),
     }
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab.cli.markdown import cell, markdown_table
 from lab.errors import Problem
+from lab.fileio import reason
 
 if TYPE_CHECKING:
     from lab.assess import Assessment
@@ -43,7 +45,7 @@ def tell_github(campaign: Campaign, scenarios: Iterable[LoadedScenario], title: 
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write("\n".join(markdown(campaign, title)) + "\n")
         except OSError as error:
-            click.echo(f"{summary}: the summary cannot be written: {error.strerror}", err=True)
+            click.echo(f"{summary}: the summary cannot be written: {reason(error)}", err=True)
 
 
 def failures(campaign: Campaign, paths: dict[str, Path]) -> Iterator[Problem]:
@@ -84,16 +86,16 @@ def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     yield f"### {cell(title)}"
     yield ""
     if engines:
-        yield from _table(["scenario", *engines], _matrix(tally(campaign.cases), engines))
+        yield from markdown_table(["scenario", *engines], _matrix(tally(campaign.cases), engines))
     failed = [case for case in campaign.cases if case.outcome is Outcome.FAIL]
     rows = [[_name(case), case.engine, answer_text(case.answer), truth_text(case.truth)] for case in failed]
     rows += [[f"{r.scenario} seed {r.seed}", "", f"not graded: {r.problem}", ""] for r in campaign.results if r.problem]
     if rows:
-        yield from _table(["failed", "engine", "said", "truth"], rows)
+        yield from markdown_table(["failed", "engine", "said", "truth"], rows)
     words = {True: "✓ met", False: "✗ missed", None: "? unknown"}
     limits = [[str(t.threshold), t.engine, str(t.measured or "–"), words[t.holds]] for t in campaign.thresholds]
     if limits:
-        yield from _table(["threshold", "engine", "measured", ""], limits)
+        yield from markdown_table(["threshold", "engine", "measured", ""], limits)
 
 
 def _matrix(counts: dict[str, dict[str, dict[Outcome, int]]], engines: list[str]) -> Iterator[list[str]]:
@@ -107,21 +109,3 @@ def _matrix(counts: dict[str, dict[str, dict[Outcome, int]]], engines: list[str]
 
 def _name(case: Assessment) -> str:
     return f"{case.scenario} seed {case.seed}"
-
-
-def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(map(cell, header)) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(map(cell, row)) + " |"
-    yield ""
-
-
-def cell(text: str) -> str:
-    """Text for a cell of a Markdown table: in one line, nothing in it is markup."""
-    from lab.cli.console import escaped
-
-    plain = " ".join(escaped(text).split())
-    for character in "\\`*_[]|~":
-        plain = plain.replace(character, "\\" + character)
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")

@@ -15,7 +15,6 @@ from lab.campaign import Campaign, JobResult, ThresholdResult
 from lab.cli.console import escaped
 from lab.cli.texts import answer_text, truth_text
 from lab.contracts import EngineFailure, Grade, Outcome
-from lab.errors import ExitCode
 from lab.fileio import write_file
 from lab.grading import DECIDING
 
@@ -50,7 +49,10 @@ def _suite(name: str, cases: list[TestCase]) -> TestSuite:
 
 def _case_suite(case: Assessment) -> TestSuite:
     suite = _suite(case.scenario, list(_axes(case)))
-    properties = {"seed": str(case.seed), "engine": case.engine, "isolation": case.isolation.by, "run": case.path}
+    properties = {
+        "seed": str(case.seed), "engine": case.engine, "isolation": case.isolation.by,
+        "observability": case.observability, "run": case.path,
+    }  # fmt: skip
     for key, value in properties.items():
         suite.add_property(key, _xml(value))
     for read in case.isolation.reads:
@@ -86,7 +88,7 @@ def _judged(case: Assessment, grade: Grade) -> tuple[type[Any], str] | None:
 
 def _problem_suite(result: JobResult) -> TestSuite:
     test = TestCase("run", _xml(f"{result.scenario}.seed {result.seed}"))
-    kind = Skipped if result.code is ExitCode.INCONCLUSIVE else Error
+    kind = Skipped if result.is_inconclusive else Error
     test.result = [_told(kind, "not graded", result.problem)]
     suite = _suite(result.scenario, [test])
     suite.add_property("seed", str(result.seed))

@@ -156,7 +156,6 @@ def _suite_json(loaded: LoadedSuite) -> dict[str, Any]:
 
 def _suite_name(loaded: LoadedSuite) -> str:
     from lab.cli.selection import SUITE, short_path
-    from lab.scenario import shipped_names
+    from lab.scenario import shipped_name
 
-    names = {path.resolve(): name for name, path in shipped_names(SUITE).items()}
-    return names.get(loaded.path.resolve()) or short_path(loaded.path)
+    return shipped_name(loaded.path, SUITE) or short_path(loaded.path)

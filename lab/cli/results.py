@@ -102,21 +102,20 @@ def case_json(case: Assessment) -> dict[str, Any]:
         "outcome": str(case.outcome),
         "unanswered": case.unanswered,
         "observability": case.observability,
-        **answer_json(case.answer, case.isolation, case.answer_s),
+        **answer_json(case.answer, case.isolation),
         "truth": case.truth.to_json(),
         "grades": grades_to_json(case.grades)["grades"],
         "path": case.path,
     }
 
 
-def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation, took_s: float) -> dict[str, Any]:
-    """What an engine said, how long it took (0: the answer was kept), and what kept it from the truth."""
+def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
+    """What an engine said and what kept it from the truth; no times, so that equal campaigns give equal results."""
     failure = answer.reason if isinstance(answer, EngineFailure) else None
     return {
         "engine_failed": failure is not None,
         "isolation": isolation.by,
         "engine_read": list(isolation.reads),
-        "answer_s": round(took_s, 3),
         "answer": answer.to_json() if isinstance(answer, Diagnosis) else {"failure": failure},
     }
 

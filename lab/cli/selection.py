@@ -236,16 +236,13 @@ def short_path(path: Path) -> str:
 
 def name_of(loaded: LoadedScenario) -> str:
     """How to name a scenario on the command line: its shipped name, or its path."""
-    return _shipped_name(loaded) or short_path(loaded.path)
+    from lab.scenario import shipped_name
+
+    return shipped_name(loaded.path, SCENARIO) or short_path(loaded.path)
 
 
 def lasting_name_of(loaded: LoadedScenario) -> str:
     """How to name a scenario from any directory: its shipped name, or its absolute path."""
-    return _shipped_name(loaded) or str(loaded.path.resolve())
+    from lab.scenario import shipped_name
 
-
-def _shipped_name(loaded: LoadedScenario) -> str | None:
-    from lab.scenario import shipped_names
-
-    names = {path.resolve(): name for name, path in shipped_names(SCENARIO).items()}
-    return names.get(loaded.path.resolve())
+    return shipped_name(loaded.path, SCENARIO) or str(loaded.path.resolve())

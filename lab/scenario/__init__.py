@@ -1,6 +1,6 @@
 """Scenarios: the YAML file as a model, and loading it with every problem located."""
 
-from lab.scenario.files import find_file, load_system, shipped_directory, shipped_names, system_names
+from lab.scenario.files import find_file, load_system, shipped_directory, shipped_name, shipped_names, system_names
 from lab.scenario.load import LoadedScenario, load_scenario
 from lab.scenario.model import DecoyUse, FaultUse, Load, Scenario, Stage, StopWhen
 
@@ -16,6 +16,7 @@ __all__ = [
     "load_scenario",
     "load_system",
     "shipped_directory",
+    "shipped_name",
     "shipped_names",
     "system_names",
 ]

@@ -29,6 +29,12 @@ def shipped_names(suffix: str) -> dict[str, Path]:
     return {str(p.relative_to(top).as_posix()).removesuffix(suffix): p for p in sorted(top.rglob(f"*{suffix}"))}
 
 
+def shipped_name(path: Path, suffix: str) -> str | None:
+    """The name under which a file is shipped, None for a file of somebody's own."""
+    real = path.resolve()
+    return next((name for name, shipped in shipped_names(suffix).items() if shipped.resolve() == real), None)
+
+
 def find_file(path_or_name: str | Path, suffix: str, what: str, relative_to: Path | None = None) -> Path:
     """A path as given (relative to a directory if one is given), or the file of a shipped name.
 

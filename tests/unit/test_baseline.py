@@ -168,7 +168,7 @@ def test_markdown_keeps_its_table_whatever_an_engine_says() -> None:
     sly["answer"]["findings"][0]["kind"] = "x | y\n<img>"
     comparison = compare_results(results_of(document(case("a", "pass")), "o"), results_of(document(sly), "n"))
     [row] = [line for line in markdown_text(comparison).splitlines() if line.startswith("| newly broken | a")]
-    assert row.endswith(r"| fail: x \| y &lt;img> of feed |")
+    assert row.endswith(r"| fail: x \| y &lt;img&gt; of feed |")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.cli_cases import run_json
 
 HEAD = {"schema_version", "lab_version", "exit_code"}
-ANSWERED = {"scenario", "seed", "engine", "path", "answer", "answer_s", "engine_failed", "isolation", "engine_read",
+ANSWERED = {"scenario", "seed", "engine", "path", "answer", "engine_failed", "isolation", "engine_read",
             "observability"}  # fmt: skip
 
 
@@ -38,16 +38,7 @@ def test_commands_tell_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFi
         frozenset({*ANSWERED, "outcome", "unanswered", "truth", "grades", "reused"})
     }
     for name, case in cases.items():
-        for key in ANSWERED - {"answer_s", "path", "isolation"}:
+        for key in ANSWERED - {"path", "isolation"}:
             assert case[key] == diagnosis[key], (name, key)
         assert case["observability"] == "usual"
         assert told[name]["observability"] == ["usual"]
-
-
-def test_how_long_an_engine_took_is_told_and_nothing_for_a_kept_answer(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    told = asked(folder, capsys)
-    assert told["run"]["cases"][0]["answer_s"] > 0
-    assert told["diagnose"]["diagnoses"][0]["answer_s"] > 0
-    assert told["grade"]["cases"][0]["answer_s"] == 0
