@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from lab.contracts import SCHEMA_VERSION, Outcome
+from lab.contracts import SCHEMA_VERSION, Outcome, Verdict
 from lab.errors import ExitCode, Problem, UserError
 from lab.fileio import read_file, reason
 from lab.statistics import PairedComparison, compare
@@ -190,7 +190,8 @@ def _said(answer: Any) -> str:
     if not isinstance(answer, dict):
         return ""
     findings = answer.get("findings")
-    if isinstance(findings, list) and findings and isinstance(findings[0], dict):
+    blames = answer.get("verdict") == Verdict.FAULT
+    if blames and isinstance(findings, list) and findings and isinstance(findings[0], dict):
         return f"{findings[0].get('kind')} of {findings[0].get('culprit')}"
     return str(answer.get("verdict") or f"no answer: {answer.get('failure')}")
 

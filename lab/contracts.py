@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class NotJudged:
-    """A kind of cause that an engine could not judge on an element, for want of signals. Optional, and not graded."""
+    """A kind of cause that an engine could not judge on an element: signals were missing. Optional, not graded."""
 
     kind: str
     culprit: str
@@ -101,6 +101,11 @@ class Diagnosis:
         findings = tuple(_finding(item, f"findings[{i}]") for i, item in enumerate(items))
         if verdict == Verdict.FAULT and not findings:
             raise DiagnosisError("verdict is 'fault' but findings is empty")
+        if verdict == Verdict.HEALTHY and findings:
+            raise DiagnosisError(
+                f"verdict is 'healthy' but findings is not empty (it has {len(findings)}): "
+                "say 'fault' where something is to blame, else leave the findings out"
+            )
         ranked = tuple(sorted(findings, key=lambda f: -f.confidence))
         return cls(Verdict(verdict), ranked, _not_judged(answer.get("not_judged", [])))
 

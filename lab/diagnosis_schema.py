@@ -30,13 +30,22 @@ def diagnosis_schema() -> dict[str, Any]:
             "not_judged": {
                 "type": "array",
                 "items": {"$ref": "#/$defs/NotJudged"},
-                "description": "causes that could not be judged for want of signals; not graded",
+                "description": "causes that could not be judged because signals were not recorded; not graded",
             },
         },
-        "if": {"properties": {"verdict": {"const": str(Verdict.FAULT)}}},
-        "then": {"required": ["findings"], "properties": {"findings": {"minItems": 1}}},
+        "allOf": [
+            {
+                "if": _verdict_is(Verdict.FAULT),
+                "then": {"required": ["findings"], "properties": {"findings": {"minItems": 1}}},
+            },
+            {"if": _verdict_is(Verdict.HEALTHY), "then": {"properties": {"findings": {"maxItems": 0}}}},
+        ],
         "$defs": {"Finding": _finding(), "Evidence": _evidence(), "NotJudged": _not_judged()},
     }
+
+
+def _verdict_is(verdict: Verdict) -> dict[str, Any]:
+    return {"properties": {"verdict": {"const": str(verdict)}}}
 
 
 def _finding() -> dict[str, Any]:

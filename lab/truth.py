@@ -13,6 +13,7 @@ from lab.contracts import TrueDecoy, TrueDegradation, TrueFault
 from lab.errors import RunAbortedError
 from lab.faults import fault_type
 from lab.recording.observed import Observed
+from lab.recording.slis import Reached, reached
 from lab.scenario import FaultUse, LoadedScenario
 from lab.scenario.model import Scenario
 from lab.signals import SignalTable
@@ -55,11 +56,10 @@ def true_degradation(
     slos = tuple(dict.fromkeys(str(alert["slo"]) for alert in observed.alerts if alert["state"] == "firing"))
     if not slos:
         raise RunAbortedError(
-            f"{name}: declared degraded, but its load broke no SLO, so there is nothing to be unsure of. "
-            "Raise the load, or remove `degraded`."
+            f"{name}: declared degraded, but its load broke no SLO, so there is nothing to be unsure of."
+            f"{_levels_reached(loaded, observed, signals)} Raise the load or let it last longer, or remove `degraded`."
         )
-    busy = None if signals is None else signals.get("cpu_utilization_ratio", element)
-    peak = None if busy is None else float(np.nanmax(busy.values))
+    peak = _peak_busy(element, signals)
     if peak is not None and peak < SATURATED_RATIO:
         raise RunAbortedError(
             f"{name}: declared degraded at {element!r}, whose workers were busy {peak:.0%} at most, expected at least "
@@ -71,3 +71,29 @@ def true_degradation(
 def _rounded(data: dict[str, Any]) -> dict[str, Any]:
     """Numbers to six significant digits, as they are worth keeping."""
     return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in data.items()}
+
+
+def _peak_busy(element: str, signals: SignalTable | None) -> float | None:
+    """The largest busy share of a component's workers over one interval; None where it is not known."""
+    busy = None if signals is None else signals.get("cpu_utilization_ratio", element)
+    return None if busy is None else float(np.nanmax(busy.values))
+
+
+def _levels_reached(loaded: LoadedScenario, observed: Observed, signals: SignalTable | None) -> str:
+    """How near each SLO came to its alert, and how busy the declared component was: what to raise, and how far."""
+    assert loaded.scenario.degraded is not None
+    told = [_reached_text(one) for one in reached(observed.frame("metrics"), loaded.system)]
+    element = loaded.scenario.degraded.element
+    peak = _peak_busy(element, signals)
+    busy = "" if peak is None else f" The workers of {element!r} were busy {peak:.0%} at most."
+    return (f" Reached: {'; '.join(told)}." if told else "") + busy
+
+
+def _reached_text(one: Reached) -> str:
+    """`latency (latency_p95_s) 0.021 at worst, alerts above 0.15 for 30 s; it was there for 0 s`."""
+    slo = one.slo
+    limit = f"above {slo.above:g}" if slo.above is not None else f"below {slo.below:g}"
+    return (
+        f"{slo.name} ({slo.sli}) {one.worst:.3g} at worst, alerts {limit} for {slo.for_s:g} s, "
+        f"was there for {one.held_s:g} s"
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lab.topology import System
+from lab.topology import Slo, System
 
 CLICK_WINDOW_S = 30.0
 
@@ -76,6 +77,30 @@ def alerts(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
                     found.append(_alert(at, slo.name, system.entry, "resolved", value))
                 since, firing = None, False
     return sorted(found, key=lambda a: (a["time_s"], a["slo"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How near an SLO came to its alert: the worst level, and how long its condition held without a break."""
+
+    slo: Slo
+    worst: float
+    held_s: float
+
+
+def reached(metrics: pd.DataFrame, system: System) -> list[Reached]:
+    """How near each SLO came to its alert; those whose SLI is not recorded are left out."""
+    slis = sli_series(metrics, system.users, system.entry)
+    found = []
+    for slo in system.slos:
+        known = slis[slo.sli].dropna() if slo.sli in slis else pd.Series(dtype=float)
+        if not len(known):
+            continue
+        held = pd.Series([slo.holds(float(value)) for value in known], index=known.index)
+        spells = known.index.to_series()[held].groupby((~held).cumsum()[held])
+        held_s = max((float(times.iloc[-1] - times.iloc[0]) for _, times in spells), default=0.0)
+        found.append(Reached(slo, float(known.max() if slo.above is not None else known.min()), held_s))
+    return found
 
 
 def _alert(time_s: float, slo: str, entry: str, state: str, value: float) -> dict[str, Any]:

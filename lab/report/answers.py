@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth
+from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth, Verdict
 from lab.report.format import NOTHING, quantity, seconds, shortened
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
@@ -119,8 +119,11 @@ def _plain(value: Any) -> str:
 
 
 def blaming(answer: Diagnosis | EngineFailure | None, truth: Truth) -> list[Finding]:
-    """The findings that graders look at first: as many as there are guilty elements, and those that tie with them."""
-    if not isinstance(answer, Diagnosis) or not answer.findings:
+    """The findings that graders look at first: as many as there are guilty elements, and those that tie with them.
+
+    Only the verdict `fault` blames anybody.
+    """
+    if not isinstance(answer, Diagnosis) or answer.verdict is not Verdict.FAULT:
         return []
     last = answer.findings[: max(1, len(truth.faults))][-1].confidence
     return [finding for finding in answer.findings if finding.confidence >= last]
@@ -182,10 +185,10 @@ def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
 def _isolation(entry: Entry, engine: str) -> str:
     """What kept the engine from the truth, in words."""
     found = entry.run.isolation(engine)
-    told = {"none": "nothing: it could have read the truth", "remote": "being asked elsewhere", "unknown": ""}
+    told = {"none": "nothing, so it could have read the truth", "remote": "being asked elsewhere", "unknown": ""}
     kept = told.get(found.by, found.by)
     reads = f"; it was also permitted to read {', '.join(found.reads)}" if found.reads else ""
-    return f"Kept from the truth by {kept}{reads}." if kept else ""
+    return f"What hid the truth from the engine: {kept}{reads}." if kept else ""
 
 
 def _suspect(finding: Finding, signals: SignalTable) -> Suspect:

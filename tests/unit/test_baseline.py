@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.baseline import Change, compare_results, results_of
+from lab.baseline import Change, _said, compare_results, results_of
 from lab.cli import main
 from lab.cli.compare import markdown_text
 from lab.errors import ExitCode, UserError
@@ -204,3 +204,9 @@ def test_a_baseline_is_read_before_anything_runs(folder: Path, capsys: pytest.Ca
         assert main([*run, *words]) == ExitCode.INVALID
         assert said in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_findings_beside_unsure_are_not_told_as_blame() -> None:
+    unsure = {"verdict": "unsure", "findings": [{"kind": "stale-cache", "culprit": "cache"}]}
+    assert _said(unsure) == "unsure"
+    assert _said({**unsure, "verdict": "fault"}) == "stale-cache of cache"

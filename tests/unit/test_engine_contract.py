@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lab.engines.options import MEMORY_BYTES, TIMEOUT_S
 from lab.schema import schemas
 from tests.distributions import write_distribution
 from tests.sim_runs import observe, scenario
+from tests.waiting import PATIENCE_S
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "engine-contract.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -169,3 +171,22 @@ def schemas_once(cache: dict[str, Any] = {}) -> Any:  # noqa: B006  # made once,
     if not cache:
         cache.update(schemas()["diagnosis"])
     return cache
+
+
+def test_a_healthy_answer_with_findings_is_refused_by_reader_and_schema_alike():
+    contradiction = {**WHOLE, "verdict": "healthy"}
+    with pytest.raises(DiagnosisError, match="verdict is 'healthy' but findings is not empty"):
+        Diagnosis.from_json(contradiction)
+    assert list(jsonschema.Draft202012Validator(schemas()["diagnosis"]).iter_errors(contradiction))
+    assert Diagnosis.from_json({**contradiction, "findings": []}).verdict is Verdict.HEALTHY
+
+
+def test_the_python_program_of_the_document_fits_where_something_changed_and_no_alert_fired(tmp_path):
+    (tmp_path / "naive.py").write_text(BLOCKS["naive.py"], encoding="utf-8")
+    (tmp_path / "alerts.jsonl").write_text("", encoding="utf-8")
+    change = {"time_s": 5.0, "kind": "deploy", "service.name": "model", "summary": "version 2"}
+    (tmp_path / "changes.jsonl").write_text(json.dumps(change) + "\n", encoding="utf-8")
+    said = subprocess.run(
+        [sys.executable, tmp_path / "naive.py", tmp_path], capture_output=True, check=True, timeout=PATIENCE_S
+    ).stdout
+    assert Diagnosis.from_json(json.loads(said)) == Diagnosis(Verdict.HEALTHY)

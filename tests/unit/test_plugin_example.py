@@ -53,3 +53,16 @@ def test_its_fault_runs_shows_and_is_found_by_its_engine(environment: dict[str, 
     assert done.returncode == 0, done.stdout + done.stderr
     [truth] = [json.loads(path.read_text()) for path in runs.glob("*/*/truth/faults.json")]
     assert truth["faults"][0]["witnessed_s"] is not None
+
+
+@pytest.mark.slow
+def test_what_the_document_says_of_its_command_is_so(environment: dict[str, str], tmp_path: Path) -> None:
+    """docs/plugins.md: exit code 0, both name the link, `rules` calls it a partition."""
+    words = ("run", PLUGIN / "resets.scenario.yaml", "--engine", "rules", "--engine", "most-errors")
+    done = lab(environment, *words, "--no-report", "--runs-dir", tmp_path / "runs", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kinds = {case["engine"]: case["answer"]["findings"][0]["kind"] for case in json.loads(done.stdout)["cases"]}
+    assert kinds == {"rules": "network-partition", "most-errors": "connection-resets"}
+    text = (PLUGIN.parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert "The last ends with exit code 0" in text
+    assert "`network-partition`" in text

@@ -241,8 +241,8 @@ def test_what_kept_an_engine_from_the_truth_is_told(runs: list[RunDirectory], tm
     run.write_diagnosis("careful", Diagnosis(Verdict.HEALTHY), Isolation("landlock-abi7", ("/opt/data",)))
     run.write_diagnosis("hasty", Diagnosis(Verdict.UNSURE), Isolation("none"))
     text = Reader(render_report([run])).text
-    assert "Kept from the truth by landlock-abi7; it was also permitted to read /opt/data." in text
-    assert "Kept from the truth by nothing: it could have read the truth." in text
+    assert "What hid the truth from the engine: landlock-abi7; it was also permitted to read /opt/data." in text
+    assert "What hid the truth from the engine: nothing, so it could have read the truth." in text
     assert "unsure, which counts as unanswered" in text
     assert "observability usual" in text
 

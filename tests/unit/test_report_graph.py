@@ -8,8 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lab.contracts import Diagnosis, Truth, Verdict
+from lab.report.answers import blaming
 from lab.report.graph import MAX_DRAWN, Marks, element_of, graph
 from lab.report.layout import places
+from tests.grading_cases import finding
 
 NOBODY = Marks(frozenset(), {}, {})
 
@@ -115,3 +118,9 @@ def test_a_signal_belongs_to_an_element_or_to_none() -> None:
     assert element_of("features->db", elements) == "features->db"
     assert element_of("features.default_features", elements) == "features"
     assert element_of("avg_order_value_eur", elements) is None
+
+
+def test_only_the_verdict_fault_blames() -> None:
+    unsure = Diagnosis(Verdict.UNSURE, (finding("model"),))
+    assert not blaming(unsure, Truth())
+    assert [one.culprit for one in blaming(Diagnosis(Verdict.FAULT, unsure.findings), Truth())] == ["model"]
