@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from lab.errors import NothingSelectedError, Problem
 
 if TYPE_CHECKING:
@@ -18,9 +20,10 @@ _MAX_BYTES = 10_000_000
 
 
 class LastFailed:
-    """The scenarios and seeds that failed when they were run last, by name and seed, with how to name them.
+    """The cases that failed when they were run last: how to name the scenario, the seed, the engine.
 
-    Cases that ran since replace what was known of them; what did not run stays as it was.
+    Cases that ran since replace what was known of them; what did not run stays as it was. A scenario is known by its
+    file, whatever it is called by now; one whose file is gone is forgotten, and that is said.
     """
 
     def __init__(self, runs_dir: Path) -> None:
@@ -33,32 +36,51 @@ class LastFailed:
 
     def targets(self) -> tuple[str, ...]:
         """How to name the scenarios; NothingSelectedError where nothing failed."""
+        self._forget_missing()
         if not self._failed:
-            hint = "name what to run: lab run FILE_OR_SUITE --last-failed"
+            hint = "`lab run FILE_OR_SUITE` runs all of it"
             raise NothingSelectedError(Problem("nothing failed last time", str(self._path), hint=hint))
-        return tuple(dict.fromkeys(self._failed.values()))
+        return tuple(dict.fromkeys(target for target, _, _ in self._failed))
 
-    def seeds(self, scenario: str) -> tuple[int, ...]:
-        """The seeds with which a scenario failed."""
-        return tuple(sorted(seed for name, seed in self._failed if name == scenario))
+    def _forget_missing(self) -> None:
+        from lab.cli.selection import SCENARIO
+        from lab.scenario import shipped_names
 
-    def chosen(self, jobs: Sequence[Job], *, any_seed: bool) -> list[Job]:
-        """The jobs that failed last; `any_seed` makes them from the scenarios of `jobs` with the seeds that failed."""
-        if any_seed:
-            by_name = {job.loaded.scenario.name: job for job in jobs}
-            return [replace(job, seed=seed) for name, job in by_name.items() for seed in self.seeds(name)]
-        return [job for job in jobs if (job.loaded.scenario.name, job.seed) in self._failed]
+        shipped = shipped_names(SCENARIO)
+        for case in [case for case in self._failed if case[0] not in shipped and not Path(case[0]).is_file()]:
+            name = self._failed.pop(case)
+            self._changed = True
+            click.echo(f"{name} seed {case[1]} failed last time; it is forgotten: {case[0]} is gone", err=True)
+        self.save()
 
-    def note(self, result: JobResult, reference: str) -> None:
-        """Takes in what came of a job; `reference` is how to name its scenario on the command line."""
+    def chosen(self, jobs: Sequence[Job], *, any_seed: bool, any_engine: bool) -> list[Job]:
+        """The jobs that failed last.
+
+        `any_seed`: with the seeds that failed instead of the jobs' own; `any_engine`: asking the engines that failed.
+        """
+        from lab.cli.selection import lasting_name_of
+
+        found: dict[tuple[str, int], Job] = {}
+        for job in jobs:
+            target = lasting_name_of(job.loaded)
+            cases = [(seed, engine) for name, seed, engine in self._failed if name == target]
+            for seed in sorted({seed for seed, _ in cases if any_seed or seed == job.seed}):
+                engines = tuple(sorted({as_seen_here(engine) for other, engine in cases if other == seed}))
+                found[target, seed] = replace(job, seed=seed, engines=engines if any_engine else job.engines)
+        return list(found.values())
+
+    def note(self, result: JobResult, reference: str, engines: Sequence[str]) -> None:
+        """Takes in what came of a job; `reference` is how to name its scenario, `engines` are those that it asked."""
         from lab.contracts import Outcome
 
-        case = (result.scenario, result.seed)
         self._changed = True
-        if result.problem or any(one.outcome is Outcome.FAIL for one in result.assessments):
-            self._failed[case] = reference
-        else:
-            self._failed.pop(case, None)
+        failed = {one.engine for one in result.assessments if one.outcome is Outcome.FAIL}
+        for engine in engines:
+            case = (reference, result.seed, _lasting(engine))
+            if result.problem or engine in failed:
+                self._failed[case] = result.scenario
+            else:
+                self._failed.pop(case, None)
 
     def save(self) -> None:
         """Writes what is known, if anything was noted. A directory that cannot be written to costs no verdict."""
@@ -66,20 +88,40 @@ class LastFailed:
 
         if not self._changed:
             return
-        failed = [{"scenario": n, "seed": s, "target": t} for (n, s), t in sorted(self._failed.items())]
+        failed = [
+            {"scenario": name, "seed": seed, "engine": engine, "target": target}
+            for (target, seed, engine), name in sorted(self._failed.items())
+        ]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(self._path, json.dumps({"schema_version": 1, "failed": failed}, indent=1) + "\n")
+            write_file(self._path, json.dumps({"schema_version": 2, "failed": failed}, indent=1) + "\n")
         except OSError:
             pass
 
 
-def _read(path: Path) -> dict[tuple[str, int], str]:
+def _lasting(engine: str) -> str:
+    """An engine's spec as it is understood from any directory."""
+    from lab.engines import RULES, rules_file
+
+    file = rules_file(engine)
+    return engine if file is None else f"{RULES}{file.resolve()}"
+
+
+def as_seen_here(engine: str) -> str:
+    """A lasting spec with the path of its rules file as one would type it here."""
+    from lab.cli.selection import short_path
+    from lab.engines import RULES, rules_file
+
+    file = rules_file(engine)
+    return engine if file is None else f"{RULES}{short_path(file)}"
+
+
+def _read(path: Path) -> dict[tuple[str, int, str], str]:
     """What a file remembers; nothing where it is missing or broken, as after another version of the lab."""
     from lab.fileio import read_file
 
     try:
-        content = json.loads(read_file(path, _MAX_BYTES))
-        return {(str(one["scenario"]), int(one["seed"])): str(one["target"]) for one in content["failed"]}
+        failed = json.loads(read_file(path, _MAX_BYTES))["failed"]
+        return {(str(one["target"]), int(one["seed"]), str(one["engine"])): str(one["scenario"]) for one in failed}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -51,7 +51,7 @@ one that passed is lost.
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, shell_complete=completing.scenarios)
 @filter_options
-@option("--last-failed", "--lf", is_flag=True, help="Only what failed when it was run last; all of it without FILE.")
+@option("--last-failed", "--lf", is_flag=True, help="Only the cases that failed when run last, with their engines.")
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
 @option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
 @engines_option
@@ -97,7 +97,7 @@ def command(
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
     jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
     if last_failed:
-        jobs = failed_last(jobs, memory, any_seed=chosen_seeds.unsaid)
+        jobs, asked = failed_last(jobs, memory)
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
     try_engines(asked, options)
@@ -140,6 +140,7 @@ def _run(
     from lab.pool import default_workers, run_jobs
 
     references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
+    asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
     failures = stopping.counter()
     with stack_up(jobs, stack), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
@@ -147,7 +148,7 @@ def _run(
         def heard(result: JobResult) -> None:
             verdicts.show(result)
             failures.note(result)
-            memory.note(result, references[result.scenario])
+            memory.note(result, references[result.scenario], asked[result.scenario, result.seed])
 
         try:
             count = workers or default_workers()
@@ -159,12 +160,26 @@ def _run(
             memory.save()
 
 
-def failed_last(jobs: list[Job], memory: LastFailed, *, any_seed: bool) -> list[Job]:
-    """The jobs that failed when they were run last, or all of them where none of them did."""
-    chosen = memory.chosen(jobs, any_seed=any_seed)
+def failed_last(jobs: list[Job], memory: LastFailed) -> tuple[list[Job], tuple[str, ...]]:
+    """The jobs that failed when they were run last, or all of them where none of them did, and the engines they ask.
+
+    The seeds and engines are those that failed, unless the command line names others: a file's defaults are no wish.
+    """
+    from lab.cli.selection import checked_engines
+
+    chosen = memory.chosen(
+        jobs, any_seed=not _typed("seed") and not _typed("seeds"), any_engine=not _typed("engines")
+    )  # fmt: skip
     if not chosen:
         click.echo("nothing of this failed last time: all of it is run", err=True)
-    return chosen or jobs
+    jobs = chosen or jobs
+    return jobs, checked_engines([engine for job in jobs for engine in job.engines])
+
+
+def _typed(parameter: str) -> bool:
+    """Whether the command line itself gives an option."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def jobs_left_out(jobs: Sequence[Job], results: Sequence[JobResult]) -> list[Job]:

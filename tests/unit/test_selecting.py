@@ -161,15 +161,65 @@ def test_what_failed_last_is_run_again_by_itself(folder: Path, capsys: pytest.Ca
     words = ("cut.scenario.yaml", "quiet.scenario.yaml", "--seeds", 2, "--engine", RIGHT)
     run(*words)  # quiet fails with both seeds
     capsys.readouterr()
-    _, again = run_json(capsys, "run", "--last-failed", "--jobs", 1, "--no-report", "--engine", RIGHT)
-    assert [(case["scenario"], case["seed"]) for case in again["cases"]] == [("quiet", 3), ("quiet", 4)]
-    _, one = run_json(capsys, "run", *words[:2], "--lf", "--seed", 4, "--no-report", "--engine", HEALTHY)
+    _, again = run_json(capsys, "run", "--last-failed", "--jobs", 1, "--no-report")
+    cases = [(case["scenario"], case["seed"], case["engine"]) for case in again["cases"]]
+    assert cases == [("quiet", 3, RIGHT), ("quiet", 4, RIGHT)]
+    _, one = run_json(capsys, "run", *words[:2], "--lf", "--seed", 4, "--no-report")
     assert [(case["scenario"], case["seed"]) for case in one["cases"]] == [("quiet", 4)]
-    # That one passed now; the other one, which did not run, is still remembered.
-    _, left = run_json(capsys, "run", "--lf", "--no-report", "--engine", HEALTHY)
-    assert [(case["scenario"], case["seed"]) for case in left["cases"]] == [("quiet", 3)]
+
+
+def test_what_passed_since_is_forgotten_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--engine", HEALTHY, "--engine", "constant")
+    tagged("moody", "a", CUT)
+    run("moody.scenario.yaml", "--seeds", 2, *words)  # both engines are wrong
+    tagged("moody", "a")  # nothing is injected any longer: one of them is right
+    capsys.readouterr()
+    _, one = run_json(capsys, "run", "moody.scenario.yaml", "--lf", "--seed", 4, "--no-report", *words[:2])
+    assert [case["outcome"] for case in one["cases"]] == ["pass"]
+    _, left = run_json(capsys, "run", "--lf", "--no-report", "--jobs", 1)
+    cases = {(case["seed"], case["engine"]) for case in left["cases"]}
+    assert cases == {(3, HEALTHY), (3, "constant"), (4, "constant")}
+    # What failed only with one engine is asked of that one, whatever the default is.
+    assert run("--lf") == ExitCode.FAILED
+    assert "rules" not in capsys.readouterr().out
+
+
+def test_another_engine_that_passes_what_failed_wipes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("chaos-lab.toml").write_text(f"[run]\nengine = [{json.dumps(HEALTHY)}]\nseeds = 1\n")
+    run("quiet.scenario.yaml", "--engine", "constant", "--seed", 9)
+    assert run("--lf", "--engine", HEALTHY) == ExitCode.OK
+    capsys.readouterr()
+    assert run("--lf") == ExitCode.FAILED
+    assert "✗ FAIL  quiet  seed 9  constant" in capsys.readouterr().out
+
+
+def test_a_rules_file_that_failed_is_asked_again_from_anywhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("runs").mkdir()
+    Path("own.rules.yaml").write_text("no: rules\n")
+    case = {"scenario": "quiet", "seed": 3, "engine": f"rules:{folder}/own.rules.yaml"}
+    target = str(Path("quiet.scenario.yaml").resolve())
+    Path("runs", NAME).write_text(json.dumps({"failed": [case | {"target": target}]}))
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert run("--lf", "--runs-dir", "../runs") == ExitCode.INVALID
+    assert "own.rules.yaml:1" in capsys.readouterr().err
+
+
+def test_a_renamed_scenario_is_run_again_and_a_file_that_is_gone_is_forgotten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("quiet.scenario.yaml", "--engine", "constant")
+    path = Path("quiet.scenario.yaml")
+    path.write_text(path.read_text().replace("name: quiet", "name: calm"))
+    assert run("--lf") == ExitCode.FAILED
+    assert "✗ FAIL  calm  seed 3  constant" in capsys.readouterr().out
+    path.unlink()
     assert run("--lf") == ExitCode.NOTHING_SELECTED
-    assert "nothing failed last time" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is gone" in told
+    assert "--last-failed" not in told
 
 
 def test_where_nothing_of_it_failed_all_of_it_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,8 +235,9 @@ def test_what_failed_is_found_from_another_directory(
     run("quiet.scenario.yaml", "--engine", "constant")
     (folder / "below").mkdir()
     monkeypatch.chdir(folder / "below")
-    assert run("--lf", "--runs-dir", "../runs") == ExitCode.OK
-    assert "✓ pass  quiet" in capsys.readouterr().out
+    capsys.readouterr()
+    assert run("--lf", "--runs-dir", "../runs") == ExitCode.FAILED
+    assert "✗ FAIL  quiet  seed 3  constant" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"failed": [1]}', "[" * 100_000, '{"failed": [{"scenario": "quiet"}]}'])
