@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ from lab.cli.console import GivenPath, json_option, option
 if TYPE_CHECKING:
     from lab.engines.rules.trace import Trial
     from lab.engines.rules.tree import Tree
-    from lab.recording.observed import Observed
+    from lab.errors import Problem
+
+MAX_MISSES = 10
 
 _EPILOG = """\b
 Examples:
-  lab rules explain runs/control-quiet/11-3f2a9c01
+  lab rules explain runs/control-quiet
   lab rules explain runs/control-quiet/11-3f2a9c01 --kind stale-cache --culprit cache
   lab rules explain runs/control-quiet/11-3f2a9c01 --engine rules:my.rules.yaml --json
   lab rules check my.rules.yaml
@@ -34,35 +37,66 @@ def command() -> None:
 @option("--engine", default="rules", help="rules, or rules:FILE for a rules file of your own. [default: rules]")
 @option("--kind", help="Only causes of this kind.")
 @option("--culprit", help="Only causes that would blame this element, or that were tried on it.")
+@option("--all", "everything", is_flag=True, help="Every cause and element, also those where nothing moved.")
 @json_option
-def explain(run: Path, engine: str, kind: str | None, culprit: str | None, as_json: bool) -> int:
+def explain(run: Path, engine: str, kind: str | None, culprit: str | None, everything: bool, as_json: bool) -> int:
     """Say for each cause and element which conditions held and which failed.
 
-    RUN is a run directory, or an observed/ directory by itself. Causes that were named are shown in full, the others
-    in one line each; with --kind or --culprit all that are left are shown in full.
+    RUN is a run directory, a directory of them, or an observed/ directory by itself. Causes that were named are shown
+    in full, then the nearest misses in one line each; with --kind or --culprit all that are left are shown in full.
     """
-    from lab.cli.console import stdout, write_json
+    from lab.cli.console import show_problem, stdout, write_json
+    from lab.engines.rules.explain import LEVELS
     from lab.engines.rules.explain import as_json as trial_json
-    from lab.engines.rules.explain import lines, outcome
     from lab.engines.rules.inference import Inference, conclude
+    from lab.engines.rules.nearness import nearness
+    from lab.errors import ExitCode
+    from lab.recording.observed import load_observed
 
-    observed = _observed(run)
-    inference = Inference(observed, _tree(engine), thorough=True)
-    trials = list(inference.trials())
-    said = conclude(trials, inference)
-    chosen = _chosen(trials, kind, culprit)
+    tree, rules = _tree(engine)
+    recordings, problems = _recordings(run)
+    told = []
+    for path, observed in recordings:
+        inference = Inference(load_observed(observed), tree, thorough=True)
+        trials = list(inference.trials())
+        said = conclude(trials, inference)
+        chosen = sorted(_chosen(trials, kind, culprit), key=lambda t: (t.finding is None, -nearness(t)))
+        if as_json:
+            causes = [trial_json(trial, rules[id(trial.cause)]) for trial in chosen]
+            told.append({"path": str(path), "engine": engine, "verdict": str(said.verdict), "causes": causes})
+            continue
+        console = stdout()
+        console.print(f"{path}  {engine}: {said.verdict}", style="bold", soft_wrap=True)
+        console.print(LEVELS, style="dim", soft_wrap=True)
+        full = kind is not None or culprit is not None
+        console.print("\n".join(_texts(chosen, rules, full, everything)), soft_wrap=True, markup=False)
     if as_json:
-        causes = [trial_json(trial) for trial in chosen]
-        content = {"schema_version": 1, "path": str(run), "engine": engine, "verdict": str(said.verdict)}
-        write_json(content | {"causes": causes})
-        return 0
-    console = stdout()
-    console.print(f"{run}  {engine}: {said.verdict}", style="bold", soft_wrap=True)
-    full = kind is not None or culprit is not None
-    for trial in sorted(chosen, key=lambda trial: outcome(trial) != "named"):
-        told = list(lines(trial))
-        console.print("\n".join(told if full or trial.finding else told[:1]), soft_wrap=True)
-    return 0
+        write_json({"schema_version": 1, "runs": told})
+    for problem in problems:
+        show_problem(problem)
+    return ExitCode.INVALID if problems else ExitCode.OK
+
+
+def _texts(trials: list[Trial], rules: Mapping[int, str], full: bool, everything: bool) -> Iterator[str]:
+    """What was named in full, the nearest misses in a line each, and how many more there are."""
+    from lab.engines.rules.explain import lines, outcome
+    from lab.engines.rules.nearness import lead_moved
+
+    missed = [t for t in trials if t.finding is None]
+    near = [t for t in missed if lead_moved(t)]
+    shown = missed if full or everything else near[:MAX_MISSES]
+    for trial in [t for t in trials if t.finding is not None] + shown:
+        told = list(lines(trial, rules[id(trial.cause)]))
+        yield from told if full or trial.finding else told[:1]
+    if full or everything:
+        return
+    blind = sum(outcome(t) == "not judged" for t in missed if t not in shown)
+    nearer, flat = len(near) - len(shown), len(missed) - len(near) - blind
+    counts = [(nearer, "that moved and are farther off"), (flat, "whose leading signal did not move")]
+    counts += [(blind, "that could not be judged, because signals were not recorded")]
+    more = [f"{count} {what}" for count, what in counts if count]
+    if more:
+        yield f"and more pairs of cause and element: {'; '.join(more)} (--all shows them)"
 
 
 @command.command(epilog=_EPILOG)
@@ -96,25 +130,35 @@ def show() -> None:
     click.echo(RULES.read_text(encoding="utf-8"), nl=False)
 
 
-def _observed(run: Path) -> Observed:
-    """What could be observed of a run: an `observed/` directory is taken as it is."""
-    from lab.recording.observed import load_observed
-    from lab.recording.opening import open_run
+def _recordings(target: Path) -> tuple[list[tuple[Path, Path]], list[Problem]]:
+    """(what to call it, its `observed/` directory) of each recording, and what is wrong with others.
 
-    return load_observed(run if (run / "system.json").is_file() else open_run(run).observed)
+    An `observed/` directory is taken as it is; else the same as for `lab diagnose`.
+    """
+    from lab.cli.selection import open_runs
+
+    if (target / "system.json").is_file():
+        return [(target, target)], []
+    runs, problems = open_runs([target])
+    return [(run.path, run.observed) for run in runs], problems
 
 
-def _tree(engine: str) -> Tree:
+def _tree(engine: str) -> tuple[Tree, dict[int, str]]:
+    """The tree of a rules engine, and where in its file each cause stands (`rules.yaml:123`), by its identity."""
     from lab.engines import check_engine, rules_file
     from lab.engines.rules import RULES
     from lab.engines.rules.tree import known_tree
     from lab.errors import Problem, UserError
+    from lab.yamlsource import read_yaml
 
-    file = rules_file(engine)
-    if file is None and engine != "rules":
+    given = rules_file(engine)
+    if given is None and engine != "rules":
         raise UserError(Problem(f"engine {engine!r} has no rules", expected="rules, or rules:FILE"))
     check_engine(engine)
-    return known_tree(file or RULES)
+    file = given or RULES
+    tree, document = known_tree(file), read_yaml(file)
+    places = (document.values[("causes", number)][0] for number in range(len(tree.causes)))
+    return tree, {id(cause): f"{file.name}:{line}" for cause, line in zip(tree.causes, places, strict=True)}
 
 
 def _chosen(trials: list[Trial], kind: str | None, culprit: str | None) -> list[Trial]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,8 +37,10 @@ class Verbosity:
 verbosity_options = group(
     "verbosity",
     Verbosity,
-    option("-q", "--quiet", is_flag=True, help="Tell of the cases that did not pass, and the figures."),
-    option("-v", "--verbose", is_flag=True, help="Tell of every case what was said, the truth and the evidence."),
+    option("-q", "--quiet", is_flag=True, help="Print only the cases that did not pass, and the figures."),
+    option(
+        "-v", "--verbose", is_flag=True, help="Print for every case what the engine said, the truth and the evidence."
+    ),
 )
 
 
@@ -137,7 +140,23 @@ def case_text(case: Assessment) -> str:
         ("truth", truth_text(case.truth)),
         ("evidence", evidence_text(evidence) if evidence else ""),
     ]
-    return columns(rows + [("why", reason) for reason in reasons(case)])
+    rows += [("why", reason) for reason in reasons(case)]
+    return columns([*rows, ("explain", explain_command(case))])
+
+
+def explain_command(case: Assessment) -> str:
+    """The command that says why a rules engine failed a case, empty where there is no rule to ask about."""
+    from shlex import join
+
+    from lab.cli.selection import short_path
+    from lab.contracts import EngineFailure, Outcome
+    from lab.engines import rules_file
+
+    is_rules = case.engine == "rules" or rules_file(case.engine) is not None
+    if not is_rules or not case.path or case.outcome is not Outcome.FAIL or isinstance(case.answer, EngineFailure):
+        return ""
+    engine = [] if case.engine == "rules" else ["--engine", case.engine]
+    return join(["lab", "rules", "explain", short_path(Path(case.path)), *engine])
 
 
 def reasons(case: Assessment) -> list[str]:

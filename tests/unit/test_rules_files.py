@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from lab.engines.rules.inference import Inference, infer
 from lab.engines.rules.tree import load_tree, parse_tree
 from lab.errors import UserError
 from lab.recording.observed import Observed
+from lab.runner import run_scenario
 from lab.schema import schemas
 from lab.suite import load_suite
 from tests.planted import stalled
@@ -215,8 +218,8 @@ def test_a_cause_that_was_not_named_says_why_with_the_numbers(tmp_path: Path) ->
     asked = ("rules", "explain", tmp_path / "observed", "--kind", "network-partition", "--culprit", "features->cache")
     text = run(*asked).stdout
     assert "not named, a condition failed: client_timeout_ratio of features->cache" in text
-    assert "hangs on one interval" in text
-    [told, *_] = json.loads(run(*asked, "--json").stdout)["causes"]
+    assert "rests on one interval alone" in text
+    [told, *_] = json.loads(run(*asked, "--json").stdout)["runs"][0]["causes"]
     first = told["when"][0]
     assert (first["signal"], first["state"], first["needs"]) == (
         "client_timeout_ratio",
@@ -224,7 +227,7 @@ def test_a_cause_that_was_not_named_says_why_with_the_numbers(tmp_path: Path) ->
         {"by": 0.04, "z": 5.0},
     )
     [seen] = first["seen"]
-    assert seen["short_of"] == ["hangs on one interval"]
+    assert seen["short_of"] == ["rests on one interval alone"]
     assert seen["in_window"] > 0.04
 
 
@@ -273,3 +276,47 @@ def test_an_absent_signal_is_never_evidence(recorded: Observed) -> None:
 def test_an_engine_with_a_rules_file_can_be_loaded_by_its_spec(own: Path, recorded: Observed, tmp_path: Path) -> None:
     recorded.write(tmp_path / "observed")
     assert load_engine(f"rules:{own}")(tmp_path / "observed").findings[0].kind == "my-outage"
+
+
+def test_nearest_misses_come_first_and_the_rest_is_a_count(recorded: Observed, tmp_path: Path) -> None:
+    recorded.write(tmp_path / "observed")
+    told = run("rules", "explain", tmp_path / "observed").stdout
+    assert re.search(r"and more pairs of cause and element: .*\d+ whose leading signal did not move", told)
+    assert "did not move" not in told.partition("and more pairs")[0].partition(": not named")[2].partition("\n")[0]
+    whole = run("rules", "explain", tmp_path / "observed", "--all").stdout
+    assert "more pairs" not in whole
+    assert whole.count(": not named") > 3 * told.count(": not named")
+    [answer] = json.loads(run("rules", "explain", tmp_path / "observed", "--json").stdout)["runs"]
+    missed = [cause["nearness"] for cause in answer["causes"] if cause["outcome"] != "named"]
+    assert missed == sorted(missed, reverse=True)
+
+
+def test_a_cause_is_told_with_its_line_and_an_exception_in_words(own: Path, recorded: Observed, tmp_path: Path) -> None:
+    recorded.write(tmp_path / "observed")
+    told = run("rules", "explain", tmp_path / "observed", "--engine", f"rules:{own}").stdout
+    assert f"[{own.name}:{OWN[: OWN.index('- kind')].count(chr(10)) + 1}]" in told
+    whole = run("rules", "explain", tmp_path / "observed", "--kind", "network-partition").stdout
+    assert "exception: no: " in whole
+    assert "unless ✗" not in whole
+    assert "elsewhere in the recording, then inside the window" in whole
+
+
+def test_explain_takes_a_directory_of_runs_as_diagnose_does(tmp_path: Path) -> None:
+    loaded = scenario(tmp_path, duration_s=60, rate_per_s=5)
+    for seed in (1, 2):
+        run_scenario(loaded, seed, tmp_path / "runs")
+    told = run("rules", "explain", tmp_path / "runs", "--json").stdout
+    assert len(json.loads(told)["runs"]) == 2
+
+
+def test_a_failed_case_of_a_rules_engine_names_the_command_that_explains_it(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.write_text(OWN.replace("by: 0.1", "by: 1.0"), encoding="utf-8")
+    loaded = scenario(tmp_path, duration_s=150, rate_per_s=10, faults=[CUT])
+    monkeypatch.chdir(tmp_path)
+    told = run("run", loaded.path.name, "--engine", "rules:my.rules.yaml", "--no-report", "--runs-dir", "runs").stdout
+    [command] = re.findall(r"explain +lab (.*)", told)
+    explained = run(*shlex.split(command))
+    assert explained.return_value == 0
+    assert "my-outage of features->model" in explained.stdout

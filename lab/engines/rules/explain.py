@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
+from lab.engines.rules.nearness import nearness
 from lab.engines.rules.trace import Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Condition
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE
 from lab.signals.catalogue import CATALOGUE
 
 _MARKS = {State.HELD: "✓", State.FAILED: "✗", State.UNKNOWN: "?"}
+_EXCEPTIONS = {State.HELD: "yes, so not named:", State.FAILED: "no:", State.UNKNOWN: "not recorded:"}
+FLAT_Z = 2.0
+"""Below so many standard errors a signal is said not to have moved, and its window is not told."""
+LEVELS = (
+    "a → b: the level elsewhere in the recording, then inside the window, which is what rules compare. The evidence of "
+    "an answer tells the levels before and during instead, so its numbers may differ."
+)
 
 
 def outcome(trial: Trial) -> str:
@@ -21,7 +29,7 @@ def outcome(trial: Trial) -> str:
     return "not judged" if trial.missing else "not named"
 
 
-def as_json(trial: Trial) -> dict[str, Any]:
+def as_json(trial: Trial, rule: str = "") -> dict[str, Any]:
     """One cause on one element: its outcome, its window, and every condition with what it needs and what was seen."""
     window = trial.window
     return {
@@ -30,6 +38,8 @@ def as_json(trial: Trial) -> dict[str, Any]:
         "element": trial.element,
         "boundary": str(trial.cause.boundary),
         "outcome": outcome(trial),
+        "rule": rule,
+        "nearness": round(nearness(trial), 3),
         "confidence": trial.finding.confidence if trial.finding else None,
         "window": None if window is None else {"onset_s": round(window.onset_s, 3), "end_s": round(window.end_s, 3)},
         "missing_signals": list(trial.missing),
@@ -81,7 +91,7 @@ def because(trial: Trial) -> str:
     if trial.finding is not None:
         return "every condition holds"
     if trial.missing:
-        return f"it could not be judged for want of {', '.join(trial.missing)}"
+        return f"no signal {' and no '.join(trial.missing)} was recorded"
     failed = next((test for test in trial.when if test.state is not State.HELD), None)
     if failed is not None:
         return f"a condition failed: {_sentence(failed)}"
@@ -99,27 +109,29 @@ def _sentence(test: Test) -> str:
     return f"{test.condition.signal} of {shown.shift.subject} {_moved(test.condition, shown)}"
 
 
-def lines(trial: Trial) -> Iterator[str]:
-    """One cause on one element in full, as text."""
+def lines(trial: Trial, rule: str = "") -> Iterator[str]:
+    """One cause on one element in full, as text; `rule` is the place of the cause in its file."""
     on = "" if trial.element == trial.culprit else f", tried on {trial.element}"
-    yield f"{trial.cause.kind} of {trial.culprit} ({trial.cause.boundary}{on}): {outcome(trial)}, {because(trial)}"
-    if trial.window is not None:
+    at = f" [{rule}]" if rule else ""
+    yield f"{trial.cause.kind} of {trial.culprit} ({trial.cause.boundary}{on}){at}: {outcome(trial)}, {because(trial)}"
+    if trial.window is not None and abs(trial.window.z) >= FLAT_Z:
         yield f"  window {trial.window.onset_s:g}–{trial.window.end_s:g} s, given by {trial.window.signal}"
-    for title, tests in (("when", trial.when), ("unless", trial.unless)):
-        for test in tests:
-            yield from _test_lines(title, test, 2)
+    for test in trial.when:
+        yield from _test_lines(f"when {_MARKS[test.state]}", test, 2)
+    for test in trial.unless:
+        yield from _test_lines(f"exception: {_EXCEPTIONS[test.state]}", test, 2)
 
 
 def _test_lines(title: str, test: Test, indent: int) -> Iterator[str]:
-    pad, mark = " " * indent, _MARKS[test.state]
+    pad = " " * indent
     if test.options:
-        yield f"{pad}{title} {mark} one of"
+        yield f"{pad}{title} one of"
         for option in test.options:
-            yield from _test_lines("", option, indent + 4)
+            yield from _test_lines(_MARKS[option.state], option, indent + 5)
         return
     condition = test.condition
     share = f", for {condition.share:.0%} of them" if condition.share else ""
-    yield f"{pad}{title} {mark} {condition.signal} of {test.subjects} {_verb(condition)}{_needs(condition)}{share}"
+    yield f"{pad}{title} {condition.signal} of {test.subjects} {_verb(condition)}{_needs(condition)}{share}"
     if not test.seen:
         yield f"{pad}       {'not recorded' if test.missing else _nothing(test.condition)}"
     for seen in test.seen:
@@ -143,8 +155,10 @@ def _needs(condition: Condition) -> str:
 
 
 def _moved(condition: Condition, seen: Seen) -> str:
-    """`0.15 % → 5.4 % in 165–185 s (change 5.2 %, z 13): hangs on one interval`."""
+    """`0.15 % → 5.4 % in 165–185 s (change 5.2 %, z 13): rests on one interval alone`."""
     shift = seen.shift
+    if abs(shift.z) < FLAT_Z and not seen.moved:
+        return f"did not move ({_amount(condition, shift.baseline)} elsewhere, z {shift.z:.2g})"
     levels = f"{_amount(condition, shift.baseline)} → {_amount(condition, shift.observed)}"
     text = (
         f"{levels} in {shift.onset_s:g}–{shift.end_s:g} s (change {_amount(condition, shift.change)}, z {shift.z:.3g})"
@@ -153,12 +167,16 @@ def _moved(condition: Condition, seen: Seen) -> str:
         Short.BY: f"needs a change of {_amount(condition, condition.by)}",
         Short.TIMES: f"needs {condition.times:.0%} of {_amount(condition, shift.baseline)}",
         Short.Z: f"needs z {condition.z:g}",
-        Short.CARRIED: f"hangs on one interval ({max(0.0, shift.carried):.0%} left without, needs {CARRIED_SHARE:.0%})",
+        Short.CARRIED: (
+            f"rests on one interval alone (without it {max(0.0, shift.carried):.0%} of the change is left, "
+            f"needs {CARRIED_SHARE:.0%})"
+        ),
         Short.COVERED: f"known in {shift.covered:.0%} as many intervals as elsewhere, needs {COVERED_SHARE:.0%}",
         Short.ABRUPT: "came slowly, needs most of it within 30 s",
     }
-    # What hardly moved hangs on nothing.
+    # Of what hardly moved there is nothing to say but that. An amount that was not asked for is not lacking either.
     idle = {Short.CARRIED, Short.COVERED, Short.ABRUPT} if Short.Z in seen.short else set()
+    idle |= ({Short.TIMES} if not condition.times else set()) | ({Short.BY} if not condition.by else set())
     short = [] if condition.steady else [what for what in seen.short if what not in idle]
     return text + (": " + ", ".join(missed[what] for what in short) if short else "")
 

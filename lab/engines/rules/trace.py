@@ -27,7 +27,7 @@ class Short(StrEnum):
     BY = "by"
     TIMES = "times"
     Z = "z"
-    CARRIED = "hangs on one interval"
+    CARRIED = "rests on one interval alone"
     COVERED = "known in too few intervals"
     ABRUPT = "not abrupt"
 
@@ -85,7 +85,7 @@ class Trial:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Signals for want of which the cause could not be judged; empty where it was judged."""
+        """Signals without which the cause could not be judged; empty where it was judged."""
         tests = [test for test in self.when if test.state is not State.HELD]
         vetoes = [test for test in self.unless if test.state is State.HELD]
         vetoes += [test for test in self.unless if test.state is State.UNKNOWN and test.condition.needed]
