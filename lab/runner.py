@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lab.errors import RunAbortedError, UserError
 from lab.identity import recording_key
 from lab.recording.observed import Observed
 from lab.recording.opening import open_run
-from lab.recording.rundir import COMPLETE, RunDirectory, write_run
+from lab.recording.rundir import COMPLETE, RUN_FILE, RunDirectory, sealed, write_json, write_run
 from lab.recording.slis import sli_series
 from lab.scenario import LoadedScenario, shipped_name
 from lab.scenario.load import SUFFIX
@@ -48,8 +49,23 @@ def reusable(loaded: LoadedScenario, seed: int, root: Path) -> RunDirectory | No
         run = open_run(path) if path.is_dir() else None
     except UserError:
         return None
-    expected = (recording_key(loaded, seed, "sim"), scenario_reference(loaded))
-    return run if run and (run.meta.get("key"), run.meta["scenario"]["reference"]) == expected else None
+    return _renamed(run, loaded) if run and run.meta.get("key") == recording_key(loaded, seed, "sim") else None
+
+
+def _renamed(run: RunDirectory, loaded: LoadedScenario) -> RunDirectory:
+    """The recording with a name of its scenario that leads to the file from here: the one in it may lead elsewhere.
+
+    A recording that cannot be written to keeps the name that it has.
+    """
+    name, known = run.meta["scenario"]["reference"], scenario_reference(loaded)
+    if name == known or Path(name).resolve() == loaded.path.resolve():
+        return run
+    content = sealed({**run.meta, "scenario": {**run.meta["scenario"], "reference": known}})
+    try:
+        write_json(run.path / RUN_FILE, content)
+    except OSError:
+        return run
+    return replace(run, meta=content)
 
 
 def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progress | None = None) -> RunDirectory:

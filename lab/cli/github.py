@@ -55,7 +55,7 @@ def failures(campaign: Campaign, paths: dict[str, Path]) -> Iterator[Problem]:
 
     for case in campaign.cases:
         if case.outcome is Outcome.FAIL:
-            what = f"{case.scenario} seed {case.seed}: {case.engine} said {answer_text(case.answer)}"
+            what = f"{case.scenario} seed {case.seed}: {case.engine} said {answer_text(case.answer, case.truth)}"
             yield _at_name(paths[case.scenario], what, truth_text(case.truth))
     for result in campaign.results:
         if result.problem:
@@ -88,7 +88,7 @@ def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     if engines:
         yield from markdown_table(["scenario", *engines], _matrix(tally(campaign.cases), engines))
     failed = [case for case in campaign.cases if case.outcome is Outcome.FAIL]
-    rows = [[_name(case), case.engine, answer_text(case.answer), truth_text(case.truth)] for case in failed]
+    rows = [[_name(case), case.engine, answer_text(case.answer, case.truth), truth_text(case.truth)] for case in failed]
     rows += [[f"{r.scenario} seed {r.seed}", "", f"not graded: {r.problem}", ""] for r in campaign.results if r.problem]
     if rows:
         yield from markdown_table(["failed", "engine", "said", "truth"], rows)

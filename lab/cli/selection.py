@@ -149,7 +149,7 @@ def _files(target: str) -> list[str | Path]:
     if target in names or target.endswith((".yaml", ".yml")) or Path(target).is_file():
         return [target]
     if Path(target).is_dir():
-        found = _scenarios_under(Path(target))
+        found = files_under(Path(target), (SCENARIO,))
         if not found:
             raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
         return list(found)
@@ -159,15 +159,16 @@ def _files(target: str) -> list[str | Path]:
     )
 
 
-def _scenarios_under(directory: Path) -> list[Path]:
-    """The scenario files under a directory, hidden folders left out, sorted; UserError where that is too much."""
+def files_under(directory: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files under a directory whose names end so, hidden folders left out, sorted; UserError where it is too much.
+    """
     found: list[Path] = []
     for number, (folder, folders, files) in enumerate(os.walk(directory)):
         if number >= MAX_FOLDERS or directory.resolve() == Path(directory.resolve().anchor):
-            what, hint = "too much to look through for scenarios", "give the directory that holds them"
+            what, hint = "too much to look through", "give the directory that holds the files"
             raise UserError(Problem(what, str(directory), expected=f"at most {MAX_FOLDERS} folders", hint=hint))
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in files if name.endswith(SCENARIO)]
+        found += [Path(folder, name) for name in files if name.endswith(suffixes)]
     return sorted(found)
 
 

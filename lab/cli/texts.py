@@ -46,25 +46,35 @@ def finding_text(finding: Finding) -> str:
     return f"{finding.kind} of {finding.culprit} ({finding.boundary}) {onset}, confidence {finding.confidence:.2f}"
 
 
-def answer_text(answer: Diagnosis | EngineFailure) -> str:
-    """What an engine said, its leading finding only, and how many culprits tie with it."""
+def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
+    """What an engine said: as many findings as there are true faults, all of which are graded, and what ties with them.
+    """
     if isinstance(answer, EngineFailure):
         return f"no answer: {answer.reason}"
     if answer.verdict is not Verdict.FAULT or not answer.findings:
         return str(answer.verdict)
-    first = answer.findings[0]
-    tied = {finding.culprit for finding in answer.findings if finding.confidence == first.confidence}
-    if len(tied) > 1:
-        return f"undecided between {len(tied)} elements at confidence {first.confidence:.2f}: {listed(sorted(tied))}"
-    return finding_text(first)
+    graded = _graded(truth)
+    leading = answer.findings[:graded]
+    least = leading[-1].confidence
+    above = [finding for finding in leading if finding.confidence > least]
+    tied = {finding.culprit for finding in answer.findings if finding.confidence == least}
+    if len(above) + len(tied) <= graded:
+        return "; ".join(finding_text(finding) for finding in leading)
+    undecided = f"undecided between {len(tied)} elements at confidence {least:.2f}: {listed(sorted(tied))}"
+    return "; ".join([*(finding_text(finding) for finding in above), undecided])
 
 
-def answer_brief(answer: Diagnosis | EngineFailure) -> str:
+def _graded(truth: Truth | None) -> int:
+    """How many findings are graded: as many as there are true faults."""
+    return max(1, len(truth.faults)) if truth else 1
+
+
+def answer_brief(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
     """What an engine said in a few words: `stale-cache of cache`, `healthy`."""
     if isinstance(answer, EngineFailure) or answer.verdict is not Verdict.FAULT or not answer.findings:
         return answer_text(answer)
-    first = answer.findings[0]
-    leading = [finding for finding in answer.findings if finding.confidence == first.confidence]
+    least = answer.findings[: _graded(truth)][-1].confidence
+    leading = [finding for finding in answer.findings if finding.confidence >= least]
     return listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in leading)))
 
 

@@ -18,19 +18,23 @@ Examples:
   lab validate mine.scenario.yaml
   lab validate scenarios/*.suite.yaml scenarios/recommender/*.scenario.yaml
   lab validate my.system.yaml my.rules.yaml --json
+  lab validate .
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="FILE...", nargs=-1, required=True, shell_complete=completing.files)
+@click.argument("targets", metavar="FILE_OR_DIRECTORY...", nargs=-1, required=True, shell_complete=completing.files)
 @json_option
 def command(targets: tuple[str, ...], as_json: bool) -> int:
     """Check scenario, suite, system and rules files.
 
     The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml; any other YAML
-    file is taken for a scenario. Names of shipped scenarios, suites and systems are accepted too.
+    file is taken for a scenario. Of a directory every file of these kinds is checked, also further down. Names of
+    shipped scenarios, suites and systems are accepted too.
     """
-    found = {target: problems_of(target) for target in targets}
+    found: dict[str, tuple[Problem, ...]] = {}
+    for target in targets:
+        found |= _of_directory(Path(target)) if _is_directory(target) else {target: problems_of(target)}
     if as_json:
         files = [{"file": t, "ok": not p, "problems": [asdict(one) for one in p]} for t, p in found.items()]
         write_json({"schema_version": 1, "files": files})
@@ -45,6 +49,35 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
             f"{count} problem{'s' * (count != 1)} in {bad} of {len(found)} file{'s' * (len(found) != 1)}", err=True
         )
     return ExitCode.INVALID if bad else ExitCode.OK
+
+
+def _is_directory(target: str) -> bool:
+    from lab.cli.selection import is_suite
+
+    return Path(target).is_dir() and not is_suite(target)
+
+
+def _of_directory(directory: Path) -> dict[str, tuple[Problem, ...]]:
+    """What is wrong with each file of a known kind, and with scenarios whose names clash."""
+    from lab.cli.selection import RULES, SCENARIO, SUITE, SYSTEM, files_under, select
+
+    kinds = (SCENARIO, SUITE, SYSTEM, RULES)
+    try:
+        files = files_under(directory, kinds)
+    except UserError as error:
+        return {str(directory): error.problems}
+    if not files:
+        expected = ", ".join(f"*{kind}" for kind in kinds)
+        return {str(directory): (Problem("nothing to check in this directory", str(directory), expected=expected),)}
+    found = {str(file): problems_of(str(file)) for file in files}
+    scenarios = [name for name in found if name.endswith(SCENARIO)]
+    if scenarios and not any(found[name] for name in scenarios):
+        try:
+            select(scenarios)
+        except UserError as error:  # two of one name
+            for problem in error.problems:
+                found[problem.file] = (*found.get(problem.file, ()), problem)
+    return found
 
 
 def problems_of(target: str) -> tuple[Problem, ...]:

@@ -120,7 +120,7 @@ def _brief(case: Assessment) -> str:
     from lab.cli.texts import answer_brief
 
     missed = missed_axes(case)
-    return answer_brief(case.answer) + (f" (wrong on: {', '.join(missed)})" if missed else "")
+    return answer_brief(case.answer, case.truth) + (f" (wrong on: {', '.join(missed)})" if missed else "")
 
 
 def missed_axes(case: Assessment) -> list[str]:
@@ -136,7 +136,7 @@ def case_text(case: Assessment) -> str:
 
     evidence = best_evidence(case.answer)
     rows = [
-        ("said", answer_text(case.answer)),
+        ("said", answer_text(case.answer, case.truth)),
         ("truth", truth_text(case.truth)),
         ("evidence", evidence_text(evidence) if evidence else ""),
     ]

@@ -19,6 +19,8 @@ from lab.errors import Problem, UserError
 from lab.plugins import OWN, distribution
 
 CONNECT_TIMEOUT_S = 10.0
+SCRIPTS = (".py", ".pyz", ".sh", ".bash", ".pl", ".rb", ".js", ".mjs", ".ts", ".R", ".r", ".jl", ".lua", ".php", ".jar")
+"""How names of scripts end that an interpreter gets as its first argument."""
 NO_DOCSTRING = "it has no docstring, which is what `lab engines` shows of it"
 
 
@@ -51,15 +53,23 @@ def installed_problem(name: str, host: EngineHost) -> str:
 
 
 def _command_problem(spec: str) -> Problem | None:
-    program = shlex.split(spec.removeprefix(COMMAND))[0]
+    program, *arguments = shlex.split(spec.removeprefix(COMMAND))
     if shutil.which(program) is not None:
-        return None
+        return _script_problem(spec, arguments)
     if os.sep not in program:
         return Problem(f"engine {spec!r}: no program {program!r} on the PATH", expected="a program, or a path to one")
     if not Path(program).exists():
         return Problem(f"engine {spec!r}: no such program", program, expected="an executable file")
     hint = f"`chmod +x {shlex.quote(program)}`, or name its interpreter: 'cmd:python {program}'"
     return Problem(f"engine {spec!r}: this is not executable", program, expected="an executable file", hint=hint)
+
+
+def _script_problem(spec: str, arguments: list[str]) -> Problem | None:
+    """An interpreter that is there and a script that is not."""
+    script = arguments[0] if arguments else ""
+    if script.startswith("-") or not script.endswith(SCRIPTS) or Path(script).exists():
+        return None
+    return Problem(f"engine {spec!r}: no such script", script, expected="a file that its interpreter can read")
 
 
 def _url_problem(spec: str, options: EngineOptions) -> Problem | None:

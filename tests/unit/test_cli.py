@@ -12,7 +12,7 @@ import pytest
 from lab.cli import COMMANDS, cli
 from lab.cli.console import MAX_SHOWN
 from lab.errors import ExitCode, Problem
-from tests.cli_cases import CHAIN, CUT, lab, run_json, write
+from tests.cli_cases import write_suite, CHAIN, CUT, lab, run_json, write
 
 # Help and what it costs.
 
@@ -74,6 +74,27 @@ def test_validate_says_ok_or_every_problem_at_its_place(folder: Path, capsys: py
     assert "2 problems in 1 of 3 files" in printed.err
     code, document = run_json(capsys, "validate", "bad.scenario.yaml")
     assert (code, document["files"][0]["problems"][0]["line"]) == (ExitCode.INVALID, 4)
+
+
+def test_validate_checks_every_known_file_of_a_directory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "below").mkdir()
+    write_suite("culprit_top1 >= 0")
+    for name in ("bad.rules.yaml", "bad.suite.yaml", "below/bad.system.yaml"):
+        Path(name).write_text("schema_version: 1\nnosuch: 1\n")
+    Path("notes.yaml").write_text("nothing: of the lab\n")
+    assert lab("validate", ".") == ExitCode.INVALID
+    told = capsys.readouterr()
+    assert told.out.split() == ["OK", "cut.scenario.yaml", "OK", "quiet.scenario.yaml", "OK", "small.suite.yaml"]
+    for name in ("bad.rules.yaml", "bad.suite.yaml", "below/bad.system.yaml"):
+        assert f"{name}:" in told.err
+    assert "in 3 of 6 files" in told.err
+    Path("other.scenario.yaml").write_text(Path("quiet.scenario.yaml").read_text())
+    for name in ("bad.rules.yaml", "bad.suite.yaml", "below/bad.system.yaml"):
+        Path(name).unlink()
+    assert lab("validate", ".") == ExitCode.INVALID
+    assert "is also the name of" in capsys.readouterr().err
+    (folder / "empty").mkdir()
+    assert lab("validate", "empty") == ExitCode.INVALID
 
 
 def test_of_very_many_problems_of_one_file_the_first_are_shown(

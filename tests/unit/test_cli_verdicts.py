@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from lab.campaign import Job, JobResult
+from lab.cli.texts import answer_brief, answer_text, finding_text
+from lab.contracts import Diagnosis, Finding, Truth, Verdict
 from lab.errors import ExitCode
 from lab.pool import run_jobs
 from lab.scenario import load_scenario
 from tests.cli_cases import HEALTHY as HEALTHY_COMMAND
 from tests.cli_cases import lab, write
+from tests.grading_cases import fault
 
 HEALTHY = b'{"schema_version": 1, "verdict": "healthy"}'
 TIMEOUT_S = 120
@@ -122,6 +125,19 @@ def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: 
     assert lines[1:3] == ["    said   healthy", "    truth  nothing was injected"]
     lab(*words, "--quiet")
     assert capsys.readouterr().out.startswith("✗ FAIL  quiet  seed 3  constant\n")
+
+
+def test_as_many_findings_are_told_as_there_are_faults() -> None:
+    def finding(culprit: str, confidence: float) -> Finding:
+        return Finding(culprit, "network", "network-partition", 30.0, confidence)
+
+    two = Truth((fault(), fault(id="f2", culprit="cache")))
+    answer = Diagnosis(Verdict.FAULT, (finding("a", 0.9), finding("b", 0.5), finding("c", 0.4)))
+    assert answer_text(answer, two) == f"{finding_text(answer.findings[0])}; {finding_text(answer.findings[1])}"
+    assert answer_text(answer) == finding_text(answer.findings[0])
+    assert answer_brief(answer, two) == "network-partition of a, network-partition of b"
+    tied = Diagnosis(Verdict.FAULT, (finding("a", 0.9), finding("b", 0.5), finding("c", 0.5)))
+    assert answer_text(tied, two).endswith("; undecided between 2 elements at confidence 0.50: b, c")
 
 
 def test_with_json_the_verdicts_are_progress(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_said(fo
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/diagnose"
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        specs = ["fine", *names, "cmd:no-such-program-here", "cmd:./gone", "cmd:./plain.txt", url]
+        specs = ["fine", *names, "cmd:no-such-program-here", "cmd:./gone", "cmd:./plain.txt", "cmd:sh gone.sh x", url]
         words = [word for spec in specs for word in ("--engine", spec)]
         assert main(["run", "quiet.scenario.yaml", *words]) == ExitCode.INVALID
     said = capsys.readouterr().err
@@ -97,6 +97,7 @@ def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_said(fo
         "no program 'no-such-program-here' on the PATH",
         "./gone: engine 'cmd:./gone': no such program",
         "./plain.txt: engine 'cmd:./plain.txt': this is not executable",
+        "gone.sh: engine 'cmd:sh gone.sh x': no such script",
         f"engine {url!r} cannot be reached",
     ):
         assert told in said, told

@@ -16,7 +16,7 @@ from lab import identity
 from lab.errors import ExitCode
 from lab.identity import NO_PART, OWN, recording_key
 from lab.recording.holding import held
-from lab.recording.opening import find_runs
+from lab.recording.opening import find_runs, open_run
 from lab.scenario import load_scenario
 from tests.cli_cases import HEALTHY, lab, run, run_json
 from tests.distributions import write_distribution
@@ -69,6 +69,28 @@ def test_results_say_which_recordings_were_reused_and_are_the_same_otherwise(
     assert [case.pop("reused") for case in made["cases"]] == [False]
     assert [case.pop("reused") for case in again["cases"]] == [True]
     assert made == again
+
+
+def test_however_a_file_is_named_its_recording_is_reused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("quiet.scenario.yaml")
+    before = stamps()
+    (folder / "below").mkdir()
+    for where, name in ((".", folder / "quiet.scenario.yaml"), ("below", "../quiet.scenario.yaml")):
+        monkeypatch.chdir(folder / where)
+        capsys.readouterr()
+        run(name, "--runs-dir", folder / "runs")
+        assert "(recording reused)" in capsys.readouterr().out
+    monkeypatch.chdir(folder)
+    # A file that has moved is still the same run; what replays it names the file as it lies now.
+    Path("quiet.scenario.yaml").rename("moved.scenario.yaml")
+    capsys.readouterr()
+    run("moved.scenario.yaml")
+    assert "(recording reused)" in capsys.readouterr().out
+    assert stamps().keys() == before.keys()
+    [path] = find_runs(Path("runs"))
+    assert open_run(path).meta["scenario"]["reference"] == "moved.scenario.yaml"
 
 
 def test_fresh_makes_it_anew_and_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
