@@ -12,7 +12,7 @@ import pytest
 from lab.cli import COMMANDS, cli
 from lab.cli.console import MAX_SHOWN
 from lab.errors import ExitCode, Problem
-from tests.cli_cases import write_suite, CHAIN, CUT, lab, run_json, write
+from tests.cli_cases import CHAIN, CUT, lab, run_json, write, write_suite
 
 # Help and what it costs.
 
