@@ -165,7 +165,7 @@ def results_of(document: Any, name: str) -> Results:
 
 def _case(item: Any, where: str) -> ResultCase:
     if not isinstance(item, dict):
-        raise ValueError(f"{where} is no object")
+        raise ValueError(f"{where} is not an object")
     for key, kind in (("scenario", str), ("seed", int), ("engine", str), ("outcome", str), ("truth", dict)):
         if not isinstance(item.get(key), kind) or isinstance(item.get(key), bool):
             raise ValueError(f"{where}.{key} is {item.get(key)!r}, expected {_WORDS[kind]}")
@@ -173,7 +173,7 @@ def _case(item: Any, where: str) -> ResultCase:
         raise ValueError(f"{where}.outcome is {item['outcome']!r}, expected one of {', '.join(Outcome)}")
     faults = item["truth"].get("faults")
     if not isinstance(faults, list) or not all(isinstance(fault, dict) for fault in faults):
-        raise ValueError(f"{where}.truth.faults is no list of objects")
+        raise ValueError(f"{where}.truth.faults is not a list of objects")
     boundaries = sorted({str(fault.get("boundary")) for fault in faults})
     return ResultCase(
         item["scenario"], item["seed"], item["engine"], Outcome(item["outcome"]),

@@ -296,7 +296,7 @@ def _loaded(scenario: Scenario) -> LoadedScenario:
         try:
             text = json.dumps(scenario, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise UserError(Problem(f"the scenario is no plain data: {error}")) from error
+            raise UserError(Problem(f"the scenario is not plain data: {error}")) from error
         return parse_scenario(text)
     if isinstance(scenario, str) and "\n" in scenario:
         return parse_scenario(scenario)

@@ -32,10 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Collect *.scenario.yaml and grade this engine on them: a name, rules:FILE, cmd:PROGRAM or a URL; "
         "may be repeated.",
     )  # fmt: skip
-    group.addoption("--lab-seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these, instead of the file's.")
+    group.addoption(
+        "--lab-seeds", metavar="COUNT|A-B", help="Number of seeds (3), or a range of them (5-9), instead of the file's."
+    )
     group.addoption("--lab-runs-dir", metavar="DIR", help="Where recordings are kept (default: runs).")
     parser.addini("lab_engines", "Engines to grade on *.scenario.yaml, one a line.", type="linelist", default=[])
-    parser.addini("lab_seeds", "So many seeds, or exactly these (A-B), instead of the file's.", default="")
+    parser.addini("lab_seeds", "Number of seeds (3), or a range of them (5-9), instead of the file's.", default="")
     parser.addini("lab_runs_dir", "Where recordings of scenarios are kept.", default="")
 
 

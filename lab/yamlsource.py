@@ -248,7 +248,7 @@ class _Builder:
     def _scalar(self, node: Node) -> Any:
         text: str = node.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            what = "half of a surrogate pair is no text"
+            what = "half of a surrogate pair is not text"
             raise UserError(Problem(what, self._file, *_place(node.start_mark), seen=ascii(text)))
         if node.style is not None:  # type: ignore[attr-defined]
             return text

@@ -64,7 +64,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         place = _PLACE.search(str(error))
         line, column = (int(place[1]), int(place[2])) if place else (1, 1)
-        what = f"no TOML: {_PLACE.sub('', str(error))}"
+        what = f"not valid TOML: {_PLACE.sub('', str(error))}"
         raise UserError(Problem(what, os.path.relpath(path), line, column)) from error
 
 
@@ -118,7 +118,7 @@ class _Reader:
             except click.BadParameter as error:
                 expected = error.message
         if expected:
-            self._problem(path, f"{key!r} cannot be this", seen=repr(value), expected=expected)
+            self._problem(path, f"{key!r} has a value that is not valid", seen=repr(value), expected=expected)
             return
         assert option.name is not None
         self._config.defaults.setdefault(command, {})[option.name] = given

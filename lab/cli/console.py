@@ -40,7 +40,7 @@ class GivenPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
-            self.fail("an empty name is no path", param, ctx)
+            self.fail("an empty name is not a path", param, ctx)
         return super().convert(value, param, ctx)
 
 

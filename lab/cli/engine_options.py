@@ -40,7 +40,9 @@ class _Amount(click.ParamType[float]):
         found = _AMOUNT.fullmatch(value.strip())
         if found is None or found["unit"] not in self._units:
             units = ", ".join(filter(None, self._units))
-            self.fail(f"{value!r} is no {self.name}; expected a number with a unit ({units}), such as {self._example}")
+            self.fail(
+                f"{value!r} is not a valid {self.name}; expected a number with a unit ({units}), such as {self._example}"
+            )
         amount = float(found["number"]) * self._units[found["unit"]]
         if not self._low <= amount <= self._high:
             self.fail(f"{value!r} is out of range; a {self.name} such as {self._example} was expected")

@@ -106,7 +106,7 @@ def _print_one(kind: FaultType) -> None:
     for witness in kind.witnesses:
         rows.append(("shows by", effect_text(witness)))
     if not kind.is_decoy:
-        rows.append(("papers", ("tell it" if kind.papers else "do not tell it") + " from a harmless event"))
+        rows.append(("announced", "reveals this fault" if kind.papers else "looks the same as for a harmless change"))
     rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]
     console.print(columns(rows, indent=2), soft_wrap=True)
     parameters = parameters_of(kind)

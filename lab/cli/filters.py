@@ -33,7 +33,7 @@ class Filters:
         try:
             matches = parse_expression(self.keyword) if self.keyword is not None else lambda _: True
         except ValueError as error:
-            what = f"-k {self.keyword!r} is no expression: {error}"
+            what = f"-k {self.keyword!r} is not a valid expression: {error}"
             raise UserError(Problem(what, hint="-k 'network and not (mild or silent)'")) from None
         found = [one for one in scenarios if matches(words_of(one)) and set(self.tags) <= set(one.scenario.tags)]
         if not found:

@@ -80,7 +80,7 @@ def command(kind: str, name: str | None) -> None:
     name = chosen.default if name is None else name
     if not _NAME.fullmatch(name) or len(name) > _MAX_CHARACTERS or (kind == "scenario" and "_" in name):
         expected = f"small letters, digits and hyphens, at most {_MAX_CHARACTERS} characters, such as {chosen.default}"
-        raise UserError(Problem(f"{name!r} cannot name a {kind}", expected=expected))
+        raise UserError(Problem(f"{name!r} is not a valid name for a file of kind {kind!r}", expected=expected))
     path = Path(chosen.file.replace("NAME", name))
     text = files("lab").joinpath("templates", chosen.template).read_text(encoding="utf-8").replace("NAME", name)
     try:
@@ -88,7 +88,7 @@ def command(kind: str, name: str | None) -> None:
             file.write(text)
     except FileExistsError:
         hint = f"choose another name: lab init {kind} NAME"
-        raise UserError(Problem("there already, and not replaced", str(path), hint=hint)) from None
+        raise UserError(Problem("this file exists already; it was not changed", str(path), hint=hint)) from None
     except OSError as error:
         raise UserError(Problem(f"cannot be written: {reason(error)}", str(path))) from None
     click.echo(f"wrote {path}")

@@ -120,8 +120,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
             seen = f"observability is {loaded.system.observability}, where none of these exists"
             rows.append(("note", f"{seen}: the case would be inconclusive"))
         if fault.injected_s < BEFORE_MIN_INTERVALS * loaded.system.scrape_interval_s:
-            decides = "the twin alone decides whether it showed" if testbed == "sim" else "it cannot be proven to show"
-            rows.append(("note", f"so little comes before it that {decides}: inject it later"))
+            decides = "only the twin can show its effect" if testbed == "sim" else "its effect cannot be shown"
+            rows.append(("note", f"it is injected too early to compare before and during; {decides}: inject it later"))
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
         console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)

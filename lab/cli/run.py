@@ -53,7 +53,7 @@ one that passed is lost.
 @filter_options
 @option("--last-failed", "--lf", is_flag=True, help="Only the cases that failed when run last, with their engines.")
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
-@option("--seeds", metavar="COUNT|A-B", help="So many seeds, or exactly these.")
+@option("--seeds", metavar="COUNT|A-B", help="Number of seeds (3), or a range of them (5-9).")
 @engines_option
 @engine_limits_options
 @testbed_options

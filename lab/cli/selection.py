@@ -144,7 +144,7 @@ def _files(target: str) -> list[str | Path]:
     from lab.scenario import shipped_names
 
     if not target:
-        raise UserError(Problem("an empty name is no scenario", expected="a file, a directory or a shipped name"))
+        raise UserError(Problem("an empty name is not a scenario", expected="a file, a directory or a shipped name"))
     names = shipped_names(SCENARIO)
     if target in names or target.endswith((".yaml", ".yml")) or Path(target).is_file():
         return [target]

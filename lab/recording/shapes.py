@@ -196,7 +196,7 @@ def _system(system: Mapping[str, Any]) -> str:
         named[f"the caller of {link}"], named[f"the callee of {link}"] = link.split("->")
     for what, name in named.items():
         if name not in system["components"]:
-            return f"{what} is {name!r}, which is no component"
+            return f"{what} is {name!r}, which is not a component"
     return ""
 
 

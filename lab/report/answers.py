@@ -101,7 +101,11 @@ def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
     for fault in truth.faults:
         given = {name: value for name, value in sorted(fault.parameters.items()) if value not in ("", None)}
         parameters = ", ".join(f"{name} {_plain(value)}" for name, value in given.items())
-        effect = "none witnessed: nobody is judged by it" if fault.witnessed_s is None else seconds(fault.witnessed_s)
+        effect = (
+            "none was seen, so no engine is graded by this fault"
+            if fault.witnessed_s is None
+            else seconds(fault.witnessed_s)
+        )
         items = [
             ("culprit", fault.culprit),
             ("boundary", fault.boundary),

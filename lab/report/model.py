@@ -116,7 +116,7 @@ def _stopped(entry: Entry) -> str:
     """Why the run is not one like others; nothing for a complete one."""
     run = entry.run
     if run.inconclusive_because:
-        return f"This run is inconclusive, and nobody is judged by it: {run.inconclusive_because}. Run it again."
+        return f"This run is inconclusive, so no engine is graded by it: {run.inconclusive_because}. Run it again."
     return "" if run.status == COMPLETE else f"This run ended before its time: {run.status}."
 
 

@@ -58,7 +58,7 @@ def test_nothing_is_replaced(kind: str, folder: Path, capsys: pytest.CaptureFixt
     path.write_text("precious")
     assert lab("init", kind, "mine") == ExitCode.INVALID
     assert path.read_text() == "precious"
-    assert "there already, and not replaced" in capsys.readouterr().err
+    assert "this file exists already; it was not changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../up", "Two Words", "", "a" * 81, "-x", "under_score"])

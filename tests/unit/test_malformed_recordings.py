@@ -83,7 +83,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "truth at no time": (
         lambda run: put("truth/faults.json", (run / "truth/faults.json").read_bytes().replace(b"30.0", b"NaN"))(run),
-        "faults.json", "NaN is no number",
+        "faults.json", "NaN is not a number",
     ),
     "effects are text": (put("truth/effects.json", b'"none"'), "effects.json", "malformed"),
     "a system of another observability": (

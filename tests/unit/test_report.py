@@ -222,7 +222,7 @@ def copied(run: RunDirectory, path: Path, **meta: object) -> RunDirectory:
 def test_a_run_that_the_machine_disturbed_is_shown_as_inconclusive(runs: list[RunDirectory], tmp_path: Path) -> None:
     stalled = copied(runs[0], tmp_path / "run", status="inconclusive: the machine stalled for 9 s at 40 s")
     reader = Reader(render_report([stalled, runs[1]], engines=["careful"]))
-    assert "nobody is judged by it: the machine stalled for 9 s at 40 s. Run it again." in reader.text
+    assert "no engine is graded by it: the machine stalled for 9 s at 40 s. Run it again." in reader.text
     told = [attrs["data-outcomes"] for tag, attrs in reader.tags if tag == "details" and "data-outcomes" in attrs]
     assert sorted(json.loads(outcomes or "")["careful"] for outcomes in told) == ["inconclusive", "pass"]
 
