@@ -56,7 +56,7 @@ def true_degradation(
     slos = tuple(dict.fromkeys(str(alert["slo"]) for alert in observed.alerts if alert["state"] == "firing"))
     if not slos:
         raise RunAbortedError(
-            f"{name}: declared degraded, but its load broke no SLO, so `healthy` would be right and nothing is degraded."
+            f"{name}: declared degraded, but its load broke no SLO, so nothing is degraded."
             f"{_levels_reached(loaded, observed, signals)} Raise the load or let it last longer, or remove `degraded`."
         )
     peak = _peak_busy(element, signals)

@@ -118,7 +118,7 @@ class _Reader:
             except click.BadParameter as error:
                 expected = error.message
         if expected:
-            self._problem(path, f"{key!r} has a value that is not valid", seen=repr(value), expected=expected)
+            self._problem(path, f"{key!r} cannot have this value", seen=repr(value), expected=expected)
             return
         assert option.name is not None
         self._config.defaults.setdefault(command, {})[option.name] = given

@@ -41,7 +41,7 @@ class _Amount(click.ParamType[float]):
         if found is None or found["unit"] not in self._units:
             units = ", ".join(filter(None, self._units))
             self.fail(
-                f"{value!r} is not a valid {self.name}; expected a number with a unit ({units}), such as {self._example}"
+                f"{value!r} is not a {self.name}; expected a number with a unit ({units}), such as {self._example}"
             )
         amount = float(found["number"]) * self._units[found["unit"]]
         if not self._low <= amount <= self._high:

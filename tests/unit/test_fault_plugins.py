@@ -103,8 +103,12 @@ def test_a_plug_in_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatc
         faults._load.cache_clear()
 
 
-@pytest.mark.parametrize(("papers", "said"), [(True, "reveals this fault"), (False, "looks the same as for a harmless change")])
-def test_a_fault_says_whether_its_papers_tell_it(papers: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("papers", "said"), [(True, "reveals this fault"), (False, "the same as for a harmless change")]
+)
+def test_a_fault_says_whether_what_is_announced_reveals_it(
+    papers: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     declare(papers=papers)
     assert main(["faults", "strange"]) == 0
-    assert f"{said} a harmless event" in capsys.readouterr().out
+    assert said in capsys.readouterr().out

@@ -94,7 +94,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "a system of nothing": (put("observed/system.json", b"null"), "system.json", "malformed"),
     "a system whose entry is elsewhere": (
-        change_json("observed/system.json", lambda c: c.update(entry="nowhere")), "system.json", "no component",
+        change_json("observed/system.json", lambda c: c.update(entry="nowhere")), "system.json", "not a component",
     ),
     "a scrape interval of nothing": (
         change_json("observed/system.json", lambda c: c.update(scrape_interval_s=0)), "system.json", "scrape_interval",
