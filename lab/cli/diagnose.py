@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.assess import Answer
-    from lab.contracts import Diagnosis, Finding
+    from lab.contracts import Finding
     from lab.recording.rundir import RunDirectory
 
 MAX_FINDINGS = 5
@@ -90,6 +90,7 @@ def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
 
 
 def _print(console: Console, run: RunDirectory, engine: str, answered: Answer) -> None:
+    from lab.cli.texts import not_judged_texts
     from lab.contracts import EngineFailure, Verdict
 
     answer = answered.content
@@ -107,18 +108,8 @@ def _print(console: Console, run: RunDirectory, engine: str, answered: Answer) -
         console.print(_finding_text(rank, finding), soft_wrap=True)
     if len(answer.findings) > MAX_FINDINGS:
         console.print(f"  and {len(answer.findings) - MAX_FINDINGS} more findings")
-    for kind, culprits, missing in _not_judged(answer):
-        console.print(f"  could not judge {kind} of {culprits}: {missing} not recorded", soft_wrap=True)
-
-
-def _not_judged(answer: Diagnosis) -> list[tuple[str, str, str]]:
-    """Kinds that were not judged, with their culprits and the signals they lack; culprits lacking the same together."""
-    from lab.cli.texts import listed
-
-    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for one in answer.not_judged:
-        together.setdefault((one.kind, one.missing_signals), []).append(one.culprit)
-    return [(kind, listed(culprits), ", ".join(missing)) for (kind, missing), culprits in together.items()]
+    for line in not_judged_texts(answer):
+        console.print(f"  could not judge {line}", soft_wrap=True)
 
 
 def _finding_text(rank: int, finding: Finding) -> str:

@@ -119,7 +119,23 @@ def check(context: click.Context, files: tuple[str, ...], as_json: bool) -> int:
         if not problems and not as_json:
             click.echo(f"OK  {file}")
         show_problems(problems)
+        for doubt in () if problems else _doubtful_kinds(Path(file)):
+            click.echo(f"warning: {doubt}", err=True)
     return ExitCode.INVALID if any(found.values()) else ExitCode.OK
+
+
+def _doubtful_kinds(file: Path) -> Iterator[Problem]:
+    """Kinds that no registered fault has: such a finding can never be right about the kind, so it may be a typo."""
+    from lab.errors import nearest
+    from lab.faults import fault_types
+    from lab.yamlsource import read_yaml
+
+    document = read_yaml(file)
+    known = {name for name, kind in fault_types().items() if not kind.is_decoy}
+    for number, cause in enumerate(document.data["causes"]):
+        if cause["kind"] not in known:
+            what = f"kind {cause['kind']!r} is not a fault that `lab faults` lists"
+            yield document.problem(("causes", number, "kind"), what, hint=nearest(cause["kind"], known))
 
 
 @command.command(epilog=_EPILOG)

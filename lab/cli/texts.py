@@ -47,8 +47,7 @@ def finding_text(finding: Finding) -> str:
 
 
 def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
-    """What an engine said: as many findings as there are true faults, all of which are graded, and what ties with them.
-    """
+    """What an engine said: as many findings as there are true faults (all are graded), and what ties with them."""
     if isinstance(answer, EngineFailure):
         return f"no answer: {answer.reason}"
     if answer.verdict is not Verdict.FAULT or not answer.findings:
@@ -76,6 +75,16 @@ def answer_brief(answer: Diagnosis | EngineFailure, truth: Truth | None = None) 
     least = answer.findings[: _graded(truth)][-1].confidence
     leading = [finding for finding in answer.findings if finding.confidence >= least]
     return listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in leading)))
+
+
+def not_judged_texts(answer: Diagnosis) -> list[str]:
+    """`stale-cache of cache: row_age_mean_s not recorded`, a line for all culprits that lack the same signals."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in answer.not_judged:
+        together.setdefault((one.kind, one.missing_signals), []).append(one.culprit)
+    return [
+        f"{kind} of {listed(found)}: {', '.join(lacking)} not recorded" for (kind, lacking), found in together.items()
+    ]
 
 
 def listed(names: Sequence[str], at_most: int = 3) -> str:

@@ -132,7 +132,8 @@ def missed_axes(case: Assessment) -> list[str]:
 
 def case_text(case: Assessment) -> str:
     """What was said of a case, the truth, the evidence, and why it failed."""
-    from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, truth_text
+    from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, not_judged_texts, truth_text
+    from lab.contracts import Diagnosis, Verdict
 
     evidence = best_evidence(case.answer)
     rows = [
@@ -141,6 +142,8 @@ def case_text(case: Assessment) -> str:
         ("evidence", evidence_text(evidence) if evidence else ""),
     ]
     rows += [("why", reason) for reason in reasons(case)]
+    if isinstance(case.answer, Diagnosis) and case.answer.verdict is Verdict.UNSURE:
+        rows += [("not judged", line) for line in not_judged_texts(case.answer)]
     return columns([*rows, ("explain", explain_command(case))])
 
 

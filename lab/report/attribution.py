@@ -37,7 +37,7 @@ def key(entry: Entry, marked: Marks, drawn: Graph, truth: Truth) -> tuple[KeyLin
     """The marks in words, so that nothing is told by a colour or a shape alone."""
     guilty = "; ".join(f"{fault.culprit} ({fault.kind})" for fault in truth.faults)
     lines: list[KeyLine] = [("guilty", GUILTY, guilty or "nobody: nothing was broken")]
-    blamed = [f"{culprit} by {', '.join(engines)}" for culprit, engines in marked.blamed.items()]
+    blamed = [f"{culprit} (by engine {', '.join(engines)})" for culprit, engines in marked.blamed.items()]
     lines.append(("blamed", BLAMED, _listed(blamed) or "nobody"))
     found = _moved(entry)
     if found:

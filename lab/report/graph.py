@@ -44,7 +44,7 @@ class Marks:
         """An element with its marks in words."""
         parts = ["guilty"] if element in self.guilty else []
         if element in self.blamed:
-            parts.append(f"blamed by {', '.join(self.blamed[element])}")
+            parts.append(f"blamed by engine {', '.join(self.blamed[element])}")
         if element in self.moved:
             parts.append(_moved(self.moved[element], "signal"))
         return f"{element}: {'; '.join(parts)}" if parts else element

@@ -86,18 +86,18 @@ def test_marks_are_words_and_not_colours_alone() -> None:
     assert "1 moved" in said
     titles = [title.text for title in root.iter("title")]
     assert "b->c: guilty" in titles
-    assert "c: blamed by rules, other; 3 signals moved" in titles
+    assert "c: blamed by engine rules, other; 3 signals moved" in titles
 
 
 def test_the_description_says_what_is_marked() -> None:
     assert drawn(system("a>b")).findtext("desc") == "Nothing is marked."
     marks = Marks(frozenset({"b"}), {"a->b": ("e",)}, {})
-    assert drawn(system("a>b"), marks).findtext("desc") == "b: guilty; a->b: blamed by e"
+    assert drawn(system("a>b"), marks).findtext("desc") == "b: guilty; a->b: blamed by engine e"
 
 
 def test_who_is_blamed_and_not_part_of_the_system_is_told_beside_the_picture() -> None:
     said = graph(system("a>b"), Marks(frozenset(), {"<nobody>": ("e",)}, {}))
-    assert said.elsewhere == ("<nobody>: blamed by e",)
+    assert said.elsewhere == ("<nobody>: blamed by engine e",)
 
 
 def test_of_a_large_system_the_marked_are_drawn_and_the_rest_is_counted() -> None:

@@ -14,7 +14,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from lab.assess import Assessment
 from lab.cli import cli
+from lab.cli.verdicts import case_text
+from lab.contracts import Diagnosis, NotJudged, Truth, Verdict
 from lab.engines import check_engine, engine_problems, load_engine
 from lab.engines.host import EngineHost
 from lab.engines.rules import RULES
@@ -320,3 +323,24 @@ def test_a_failed_case_of_a_rules_engine_names_the_command_that_explains_it(
     explained = run(*shlex.split(command))
     assert explained.return_value == 0
     assert "my-outage of features->model" in explained.stdout
+
+
+def test_a_kind_that_no_fault_has_is_a_warning_with_the_nearest_name(own: Path) -> None:
+    own.write_text(OWN.replace("my-outage", "stale-cash"), encoding="utf-8")
+    checked = run("rules", "check", own)
+    assert checked.return_value == 0
+    assert f"warning: {own}:4:11: kind 'stale-cash' is not a fault" in checked.stderr
+    assert "did you mean 'stale-cache'?" in checked.stderr
+    assert not run("rules", "check", RULES).stderr
+
+
+def test_an_unknown_each_is_one_problem(own: Path) -> None:
+    own.write_text(OWN.replace("each: link", "each: cash"), encoding="utf-8")
+    assert [problem.line for problem in engine_problems(f"rules:{own}")] == [6]
+
+
+def test_an_unsure_case_tells_what_could_not_be_judged() -> None:
+    lacking = tuple(NotJudged("stale-cache", culprit, ("row_age_mean_s",)) for culprit in ("cache", "db"))
+    answer = Diagnosis(Verdict.UNSURE, (), lacking)
+    case = Assessment("cut", 1, "rules", answer, Truth(), (), "runs/cut/1")
+    assert "not judged  stale-cache of cache, db: row_age_mean_s not recorded" in case_text(case)

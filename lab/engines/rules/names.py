@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from string import Formatter
-from typing import Any
+from typing import Any, get_args
 
 from lab.errors import Problem, nearest
 from lab.signals.catalogue import CATALOGUE
+from lab.topology import ComponentKind
 from lab.yamlsource import Document, KeyPath
 
 SUBJECTS: Mapping[str, str] = {
@@ -35,10 +36,17 @@ def name_problems(document: Document) -> Iterator[Problem]:
         if not isinstance(cause, dict):
             continue
         at, names = ("causes", i), bound_by(cause.get("each"))
+        if not _is_known(cause.get("each")):
+            continue  # that is said already; what it binds is not known
         yield from _names(document, (*at, "culprit"), names)
         for part in ("when", "unless"):
             yield from _conditions(document, (*at, part), names)
         yield from _sentences(document, (*at, "because"), names)
+
+
+def _is_known(each: Any) -> bool:
+    kinds = {"link", "column", *get_args(ComponentKind)}
+    return all(isinstance(one, str) and one in kinds for one in (each if isinstance(each, list) else [each]))
 
 
 def _items(value: Any) -> list[Any]:

@@ -14,11 +14,11 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from lab.contracts import Boundary
 from lab.engines.rules.names import name_problems
-from lab.errors import UserError, nearest
+from lab.errors import Problem, UserError, nearest
 from lab.signals.catalogue import CATALOGUE
 from lab.topology import ComponentKind, SchemaVersion, Strict
 from lab.yamlmodel import check, in_file_order
-from lab.yamlsource import parse_yaml, read_text
+from lab.yamlsource import Document, parse_yaml, read_text
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -140,5 +140,17 @@ def parse_tree(text: str, file: str) -> Tree:
     tree, problems = check(document, Tree)
     problems += name_problems(document)
     if tree is None or problems:
-        raise UserError(in_file_order(problems))
+        raise UserError(_once_for_each(in_file_order(problems), document))
     return tree
+
+
+def _once_for_each(problems: list[Problem], document: Document) -> list[Problem]:
+    """One problem for a bad `each`, not one for each form that it may have; one with a hint, if any."""
+    places = {place for path, place in document.values.items() if path[-1:] == ("each",)}
+    kept: dict[object, Problem] = {}
+    for number, problem in enumerate(problems):
+        place = (problem.line, problem.column)
+        key = place if place in places else number
+        if key not in kept or (problem.hint and not kept[key].hint):
+            kept[key] = problem
+    return list(kept.values())
