@@ -12,6 +12,16 @@ from typing import Any
 SCHEMA_VERSION = 1
 LARGEST_NUMBER = 1e300
 """A diagnosis holds no larger number, so that sums and squares of them stay finite."""
+MOST_FINDINGS = 10_000
+"""More would be read by nobody; a guess that blames all of a large system with every word fits."""
+MOST_EVIDENCE = 100
+"""Signals that a finding may cite, or that a cause that was not judged may miss."""
+MOST_LINES = 100
+"""Lines of a finding's `why`."""
+LONGEST_NAME = 300
+"""Characters of a culprit, kind, signal or subject."""
+LONGEST_LINE = 2_000
+"""Characters of one line of `why`."""
 
 
 class Boundary(StrEnum):
@@ -91,13 +101,11 @@ class Diagnosis:
         """Reads an answer strictly; raises DiagnosisError saying which part is wrong."""
         answer = _mapping(data, "diagnosis")
         if answer.get("schema_version") != SCHEMA_VERSION or isinstance(answer["schema_version"], bool):
-            raise DiagnosisError(f"schema_version is {answer.get('schema_version')!r}, expected {SCHEMA_VERSION}")
+            raise DiagnosisError(f"schema_version is {answer.get('schema_version')!r:.300}, expected {SCHEMA_VERSION}")
         verdict = answer.get("verdict")
         if not isinstance(verdict, str) or verdict not in {str(v) for v in Verdict}:
-            raise DiagnosisError(f"verdict is {verdict!r}, expected one of fault, healthy, unsure")
-        items = answer.get("findings", [])
-        if not isinstance(items, list):
-            raise DiagnosisError(f"findings is a {type(items).__name__}, expected a list")
+            raise DiagnosisError(f"verdict is {verdict!r:.300}, expected one of fault, healthy, unsure")
+        items = _list(answer, "findings", "", MOST_FINDINGS)
         findings = tuple(_finding(item, f"findings[{i}]") for i, item in enumerate(items))
         if verdict == Verdict.FAULT and not findings:
             raise DiagnosisError("verdict is 'fault' but findings is empty")
@@ -107,7 +115,7 @@ class Diagnosis:
                 "say 'fault' where something is to blame, else leave the findings out"
             )
         ranked = tuple(sorted(findings, key=lambda f: -f.confidence))
-        return cls(Verdict(verdict), ranked, _not_judged(answer.get("not_judged", [])))
+        return cls(Verdict(verdict), ranked, _not_judged(_list(answer, "not_judged", "", MOST_FINDINGS)))
 
 
 def _mapping(data: Any, where: str) -> Mapping[str, Any]:
@@ -123,15 +131,36 @@ def _number(data: Mapping[str, Any], key: str, where: str, low: float = -math.in
         or isinstance(value, bool)
         or not max(low, -LARGEST_NUMBER) <= value <= min(high, LARGEST_NUMBER)
     ):
-        raise DiagnosisError(f"{where}.{key} is {value!r}, expected a number from {low:g} to {high:g}")
+        raise DiagnosisError(f"{where}.{key} is {value!r:.300}, expected a number from {low:g} to {high:g}")
     return float(value)
 
 
 def _text(data: Mapping[str, Any], key: str, where: str) -> str:
     value = data.get(key)
     if not isinstance(value, str):
-        raise DiagnosisError(f"{where}.{key} is {value!r}, expected a string")
+        raise DiagnosisError(f"{where}.{key} is {value!r:.300}, expected a string")
+    if len(value) > LONGEST_NAME:
+        raise DiagnosisError(f"{where}.{key} has {len(value)} characters, expected at most {LONGEST_NAME}")
     return value
+
+
+def _list(data: Mapping[str, Any], key: str, where: str, most: int) -> list[Any]:
+    items, at = data.get(key, []), f"{where}.{key}".lstrip(".")
+    if not isinstance(items, list):
+        raise DiagnosisError(f"{at} is a {type(items).__name__}, expected a list")
+    if len(items) > most:
+        raise DiagnosisError(f"{at} has {len(items)} entries, expected at most {most}")
+    return items
+
+
+def _lines(data: Mapping[str, Any], key: str, where: str, longest: int, most: int) -> tuple[str, ...]:
+    lines = _list(data, key, where, most)
+    for i, line in enumerate(lines):
+        if not isinstance(line, str):
+            raise DiagnosisError(f"{where}.{key}[{i}] is a {type(line).__name__}, expected a string")
+        if len(line) > longest:
+            raise DiagnosisError(f"{where}.{key}[{i}] has {len(line)} characters, expected at most {longest}")
+    return tuple(lines)
 
 
 def _finding(data: Any, where: str) -> Finding:
@@ -140,30 +169,26 @@ def _finding(data: Any, where: str) -> Finding:
     if boundary not in {str(b) for b in Boundary}:
         raise DiagnosisError(f"{where}.boundary is {boundary!r}, expected one of {', '.join(Boundary)}")
     onset = None if item.get("onset_s") is None else _number(item, "onset_s", where)
-    evidence, why = item.get("evidence", []), item.get("why", [])
-    if not isinstance(evidence, list) or not isinstance(why, list) or not all(isinstance(w, str) for w in why):
-        raise DiagnosisError(f"{where}: evidence and why are lists (of objects, of strings)")
+    why = _lines(item, "why", where, LONGEST_LINE, MOST_LINES)
     cited = []
-    for i, entry in enumerate(evidence):
+    for i, entry in enumerate(_list(item, "evidence", where, MOST_EVIDENCE)):
         at = f"{where}.evidence[{i}]"
         fact = _mapping(entry, at)
         levels = (_number(fact, "baseline", at), _number(fact, "observed", at))
         cited.append(Evidence(_text(fact, "signal", at), _text(fact, "subject", at), *levels))
     culprit, kind = _text(item, "culprit", where), _text(item, "kind", where)
-    return Finding(culprit, boundary, kind, onset, _number(item, "confidence", where, 0, 1), tuple(cited), tuple(why))
+    return Finding(culprit, boundary, kind, onset, _number(item, "confidence", where, 0, 1), tuple(cited), why)
 
 
-def _not_judged(items: Any) -> tuple[NotJudged, ...]:
-    if not isinstance(items, list):
-        raise DiagnosisError(f"not_judged is a {type(items).__name__}, expected a list")
+def _not_judged(items: list[Any]) -> tuple[NotJudged, ...]:
     read = []
     for i, entry in enumerate(items):
         at = f"not_judged[{i}]"
         item = _mapping(entry, at)
-        signals = item.get("missing_signals")
-        if not isinstance(signals, list) or not all(isinstance(signal, str) for signal in signals):
-            raise DiagnosisError(f"{at}.missing_signals is {signals!r}, expected a list of strings")
-        read.append(NotJudged(_text(item, "kind", at), _text(item, "culprit", at), tuple(signals)))
+        if "missing_signals" not in item:
+            raise DiagnosisError(f"{at}.missing_signals is absent, expected a list of strings")
+        signals = _lines(item, "missing_signals", at, LONGEST_NAME, MOST_EVIDENCE)
+        read.append(NotJudged(_text(item, "kind", at), _text(item, "culprit", at), signals))
     return tuple(read)
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.contracts import LARGEST_NUMBER, SCHEMA_VERSION, Boundary, Verdict
+from lab.contracts import (
+    LARGEST_NUMBER,
+    LONGEST_LINE,
+    LONGEST_NAME,
+    MOST_EVIDENCE,
+    MOST_FINDINGS,
+    MOST_LINES,
+    SCHEMA_VERSION,
+    Boundary,
+    Verdict,
+)
 
 _NUMBER = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-_TEXT = {"type": "string"}
+_TEXT = {"type": "string", "maxLength": LONGEST_NAME}
 
 
 def diagnosis_schema() -> dict[str, Any]:
@@ -24,11 +34,13 @@ def diagnosis_schema() -> dict[str, Any]:
             },
             "findings": {
                 "type": "array",
+                "maxItems": MOST_FINDINGS,
                 "items": {"$ref": "#/$defs/Finding"},
                 "description": "suspected causes in any order; equal confidence is a tie",
             },
             "not_judged": {
                 "type": "array",
+                "maxItems": MOST_FINDINGS,
                 "items": {"$ref": "#/$defs/NotJudged"},
                 "description": "causes that could not be judged because signals were not recorded; not graded",
             },
@@ -58,8 +70,13 @@ def _finding() -> dict[str, Any]:
             "kind": {**_TEXT, "description": "the fault's name, one of `lab faults`"},
             "onset_s": {"anyOf": [_NUMBER, {"type": "null"}], "description": "when it began, in scenario seconds"},
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-            "evidence": {"type": "array", "items": {"$ref": "#/$defs/Evidence"}},
-            "why": {"type": "array", "items": _TEXT, "description": "the reasoning, symptom first, for people"},
+            "evidence": {"type": "array", "maxItems": MOST_EVIDENCE, "items": {"$ref": "#/$defs/Evidence"}},
+            "why": {
+                "type": "array",
+                "maxItems": MOST_LINES,
+                "items": {"type": "string", "maxLength": LONGEST_LINE},
+                "description": "the reasoning, symptom first, for people",
+            },
         },
     }
 
@@ -84,6 +101,11 @@ def _not_judged() -> dict[str, Any]:
         "properties": {
             "kind": _TEXT,
             "culprit": _TEXT,
-            "missing_signals": {"type": "array", "items": _TEXT, "description": "signals of the catalogue"},
+            "missing_signals": {
+                "type": "array",
+                "maxItems": MOST_EVIDENCE,
+                "items": _TEXT,
+                "description": "signals of the catalogue",
+            },
         },
     }

@@ -26,8 +26,12 @@ from lab.contracts import Diagnosis, Finding, Verdict
 
 calls = 0
 
-def blames(culprit, confidence=1.0):
-    return Diagnosis(Verdict.FAULT, (Finding(culprit, "service", "own-name", None, confidence),))
+def blames(culprit, confidence=1.0, why=()):
+    return Diagnosis(Verdict.FAULT, (Finding(culprit, "service", "own-name", None, confidence, (), why),))
+
+def says(what):
+    text = json.dumps(what)
+    return blames("somebody", why=tuple(text[at : at + 2000] for at in range(0, len(text), 2000)))
 
 def counts(observed):
     global calls
@@ -36,11 +40,11 @@ def counts(observed):
 
 def tells(observed):
     everything = {"argv": sys.argv, "cwd": os.getcwd(), "observed": str(observed), "env": dict(os.environ)}
-    return blames(json.dumps(everything))
+    return says(everything)
 
 def lists(observed):
     seen = sorted(str(path.relative_to(observed.parent)) for path in observed.parent.rglob("*"))
-    return blames(json.dumps({"seen": seen, "mtime_s": (observed / "system.json").stat().st_mtime}))
+    return says({"seen": seen, "mtime_s": (observed / "system.json").stat().st_mtime})
 
 def chatters(observed):
     print('{"diagnosis": "from print"}', flush=True)
@@ -48,8 +52,65 @@ def chatters(observed):
     subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
     return blames(f"stdin {sys.stdin.read()!r}")
 
+def leaves(observed):
+    body = "import os, time; os.setsid(); open(os.environ['TMPDIR'] + '/ready', 'w').close(); time.sleep(600)"
+    answers = [fd for fd in range(3, 64) if is_pipe(fd)]
+    child = subprocess.Popen([sys.executable, "-c", body, "left-behind"], pass_fds=answers)
+    while not Path(os.environ["TMPDIR"], "ready").exists():
+        time.sleep(0.01)
+    return blames("somebody")
+
+def is_pipe(fd):
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")
+    except OSError:
+        return False
+
+def writes(text):
+    for fd in range(3, 64):
+        if is_pipe(fd):
+            try:
+                os.write(fd, text.encode())
+            except OSError:
+                pass
+    return blames("somebody")
+
+def writes_list(observed):
+    return writes("[1]\\n")
+
+def writes_object(observed):
+    return writes("{}\\n")
+
+def writes_text(observed):
+    return writes("garbage \\x00\\n")
+
+def writes_deep(observed):
+    return writes("[" * 50000 + "\\n")
+
+def answers_twice(observed):
+    import threading
+    def again():
+        time.sleep(0.3)
+        writes('{"diagnosis": {"schema_version": 1, "verdict": "healthy"}}\\n')
+    threading.Thread(target=again, daemon=True).start()
+    return blames("somebody")
+
+def plants(observed):
+    here = Path.cwd()
+    planted = []
+    for place in (here / "case" / "observed", observed.parent.parent / "planted", observed / "planted"):
+        try:
+            place.mkdir(parents=True)
+            planted.append(place.name)
+        except OSError:
+            pass
+    return blames(" ".join(planted))
+
 def raises(observed):
     raise KeyError("no such column")
+
+def raises_a_book(observed):
+    raise KeyError("x" * 5_000_000)
 
 def quits(observed):
     sys.exit("I give up")

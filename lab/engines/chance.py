@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lab.contracts import Boundary, Diagnosis, Finding, Verdict
+from lab.contracts import MOST_FINDINGS, Boundary, Diagnosis, Finding, Verdict
 
 
 def known_kinds() -> list[str]:
@@ -21,13 +21,15 @@ def diagnose(observed: Path) -> Diagnosis:
 
     Each element gets as many findings as the longer vocabulary has words. Words are dealt out in turn, so each element
     is paired with every boundary and with every kind; repeats of a pair don't count in grading. It names no onset.
+    On a system so large that no answer holds that many, each element gets fewer, and a share of the words.
     """
     system = json.loads((observed / "system.json").read_text(encoding="utf-8"))
     elements = [*system["components"], *system["links"]]
     boundaries, kinds = list(Boundary), known_kinds()
+    words = min(max(len(boundaries), len(kinds)), MOST_FINDINGS // len(elements))
     findings = tuple(
         Finding(element, str(boundaries[i % len(boundaries)]), kinds[i % len(kinds)], None, 1 / len(elements))
         for element in elements
-        for i in range(max(len(boundaries), len(kinds)))
+        for i in range(words)
     )
     return Diagnosis(Verdict.FAULT, findings)

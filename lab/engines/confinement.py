@@ -43,12 +43,16 @@ def cpu_limit_s(options: EngineOptions) -> int:
 
 
 class Confinement:
-    """What the processes of one engine may do: `folder` is theirs to write to, `links` a place for links to modules."""
+    """What the processes of one engine may do: `folder` is theirs to write to, `cases` holds what they are asked about.
 
-    def __init__(self, options: EngineOptions, folder: Path, policy: Path) -> None:
+    `policy` is the file that tells the launcher.
+    """
+
+    def __init__(self, options: EngineOptions, folder: Path, policy: Path, cases: Path | None = None) -> None:
         self._options = options
         self._folder = folder
         self._policy = policy
+        self._cases = [str(cases)] if cases else []
         self._grants = Grants(hidden_of(options.hidden))
 
     def for_worker(self, modules: Iterable[str]) -> list[str]:
@@ -87,7 +91,7 @@ class Confinement:
         ]
         policy = {
             "library": str(Path(landlockpy.__file__).parents[1]),
-            "read": [*self._grants.read, *OWN_PROCESS],
+            "read": [*self._grants.read, *self._cases, *OWN_PROCESS],
             "list": self._grants.list,
             "write": [str(self._folder)],
             "devices": DEVICES,

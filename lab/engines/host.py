@@ -28,6 +28,8 @@ from lab.engines.remote import post
 from lab.engines.worker_client import Worker
 
 _PREFIX = "rca-"
+_LONGEST_REASON = 2_000
+"""Characters: an exception's text may have millions."""
 _NEW_S = 60.0
 """A directory this young may be one whose owner is about to lock it."""
 
@@ -38,6 +40,7 @@ class EngineHost:
     def __init__(self, options: EngineOptions | None = None) -> None:
         self.options = options or EngineOptions()
         self._workers: dict[str, tuple[Worker, Path, Confinement | None]] = {}
+        """By name; the path is where its cases are copied to, which it may read and not write to."""
         self._isolation: dict[str, Isolation] = {}
         self._numbers = 0
         self._home: Path | None = None
@@ -70,7 +73,7 @@ class EngineHost:
         except NoAnswerError as error:
             confined = "landlock" in self.isolation(spec).by
             reason = explained(str(error), self.options, command_line(spec)) if confined else str(error)
-            return EngineFailure(reason.encode(errors="backslashreplace").decode())
+            return EngineFailure(reason[:_LONGEST_REASON].encode(errors="backslashreplace").decode())
 
     def isolation(self, spec: str) -> Isolation:
         """What kept an engine from the truth when it was asked last."""
@@ -79,7 +82,7 @@ class EngineHost:
     def describe(self, name: str) -> str:
         """What an installed Python engine says of itself, loaded in its own process; else NoAnswerError."""
         worker, _, _ = self._worker(name)
-        return str(worker.ask({"describe": True}, self.options.timeout_s)["doc"])
+        return str(worker.ask({"describe": True}, self.options.timeout_s).get("doc", ""))
 
     def _folder(self) -> Path:
         """A new directory for one process and what it may write."""
@@ -96,10 +99,10 @@ class EngineHost:
             return _parsed(post(spec, observed, self.options.timeout_s))
         return _parsed(self._run(spec, observed)) if spec.startswith(COMMAND) else self._ask(spec, observed)
 
-    def _confinement(self, folder: Path) -> Confinement | None:
+    def _confinement(self, folder: Path, cases: Path | None = None) -> Confinement | None:
         if not self.options.confine or not landlock_abi():
             return None
-        return Confinement(self.options, folder, folder.with_suffix(".policy"))
+        return Confinement(self.options, folder, folder.with_suffix(".policy"), cases)
 
     def _run(self, spec: str, observed: Path) -> str:
         folder = self._folder()
@@ -111,22 +114,22 @@ class EngineHost:
                 path = confinement.for_command(words)
                 words = confinement.command(words, cpu=True)
             environment = neutral_environment(folder, self.options, path)
-            with _neutral_reasons(folder):
+            with _neutral_reasons(folder, folder.parent):
                 return run_command([*words, str(copy)], folder, self.options.timeout_s, environment)
         finally:
             self._isolation[spec] = confinement.isolation() if confinement else Isolation("none")
             shutil.rmtree(folder, ignore_errors=True)
 
     def _ask(self, name: str, observed: Path) -> Any:
-        worker, folder, confinement = self._worker(name)
-        case = folder / "case"
+        worker, cases, confinement = self._worker(name)
+        case = Path(tempfile.mkdtemp(dir=cases))
         try:
-            with _neutral_reasons(case):
+            with _neutral_reasons(case, cases, cases.with_suffix("")):
                 request = {"observed": str(_copied(observed, case / "observed")), "cpu_s": cpu_limit_s(self.options)}
                 answer = worker.ask(request, self.options.timeout_s)
                 if "error" in answer:
-                    raise NoAnswerError(answer["error"])
-                return answer["diagnosis"]
+                    raise NoAnswerError(str(answer["error"]))
+                return answer.get("diagnosis")
         finally:
             self._isolation[name] = confinement.isolation() if confinement else Isolation("none")
             shutil.rmtree(case, ignore_errors=True)
@@ -136,13 +139,16 @@ class EngineHost:
         if known is not None and known[0].alive:
             return known
         folder = self._folder()
-        confinement = self._confinement(folder)
+        # Beside the folder that the engine may write to: it could put a link where the lab is about to write.
+        cases = folder.with_suffix(".cases")
+        cases.mkdir()
+        confinement = self._confinement(folder, cases)
         path = import_path() if confinement is None else confinement.for_worker([top_module(name)])
         words = Worker.command(handed_over(name, folder))
         if confinement is not None:
             words = confinement.command(words, cpu=False)
         environment = neutral_environment(folder, self.options, path) | {"PYTHONSAFEPATH": "1"}
-        self._workers[name] = Worker(words, folder, environment), folder, confinement
+        self._workers[name] = Worker(words, folder, environment), cases, confinement
         return self._workers[name]
 
 
@@ -152,12 +158,15 @@ def _copied(observed: Path, copy: Path) -> Path:
 
 
 @contextmanager
-def _neutral_reasons(folder: Path) -> Iterator[None]:
-    """A folder's random path would make two equal campaigns' results differ."""
+def _neutral_reasons(*folders: Path) -> Iterator[None]:
+    """Random paths would make two equal campaigns' results differ; the innermost folder comes first."""
     try:
         yield
     except NoAnswerError as error:
-        raise NoAnswerError(str(error).replace(str(folder), ".").replace(str(folder.parent), ".")) from error
+        reason = str(error)
+        for folder in folders:
+            reason = reason.replace(str(folder), ".")
+        raise NoAnswerError(reason) from error
 
 
 def sweep() -> None:

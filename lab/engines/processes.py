@@ -27,6 +27,9 @@ class NoAnswerError(Exception):
 _TELLING = re.compile("LAB_|PYTEST_|GITHUB_(?!TOKEN$)|MAKE|MFLAGS|PWD$|OLDPWD$|_$")
 """Variables of the lab and of what starts it."""
 _SHORTEST_NAME = 6
+SCRATCH = "scratch"
+"""Where an engine's home and temporary files lie in its folder."""
+_ROUNDS = 5
 
 
 def import_path() -> list[str]:
@@ -42,7 +45,7 @@ def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str
     kept = {name: value for name, value in os.environ.items() if not _TELLING.match(name)}
     for name in [name for name, value in kept.items() if name != "PATH" and _tells(value, options)]:
         del kept[name]
-    scratch = folder / "scratch"
+    scratch = folder / SCRATCH
     scratch.mkdir(exist_ok=True)
     own = {"PWD": str(folder), "HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONUSERBASE": site.getuserbase()}
     for name in [name for name in kept if name.startswith("XDG_")]:
@@ -67,6 +70,35 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def end_left(folder: Path) -> None:
+    """Kills what an engine left in sessions of its own: processes whose environment names its folder. Best effort.
+
+    Where engines have a process namespace nothing is left; elsewhere one that emptied its environment is not found.
+    """
+    mark = os.fsencode(folder / SCRATCH)
+    for _ in range(_ROUNDS):  # one may just have been started by another
+        found = [pid for pid in _processes() if _environment_holds(pid, mark)]
+        for pid in found:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    except OSError:  # no such file system here
+        return []
+
+
+def _environment_holds(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # gone, or somebody else's
+        return False
 
 
 class Guard:
@@ -97,13 +129,14 @@ class Guard:
 
 
 @contextmanager
-def guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Stops the process at the end, however this process ends."""
+def guarded(process: subprocess.Popen[bytes], folder: Path) -> Iterator[None]:
+    """Stops the process at the end, however this process ends, and what it left behind."""
     guard = Guard(process)
     try:
         yield
     finally:
         stop(process)
+        end_left(folder)
         guard.dismiss()
         for stream in (process.stdout, process.stderr):
             if stream is not None:
@@ -146,7 +179,7 @@ def run_command(words: Sequence[str], folder: Path, timeout_s: float, environmen
         )
     except OSError as error:
         raise NoAnswerError(f"cannot start {words[0]}: {error.strerror or error}") from error
-    with guarded(process):
+    with guarded(process, folder):
         try:
             printed, stderr = captured(process, timeout_s)
         except TimeoutError as error:

@@ -1,7 +1,8 @@
 """The process a Python engine runs in: `python -m lab.engines.worker NAME`, one JSON line per case each way.
 
-In: `{"observed": "<directory>", "cpu_s": <limit>}`. Out: `{"diagnosis": {…}}` or `{"error": "<reason>"}`.
-In: `{"describe": true}`. Out: `{"doc": "<docstring>"}`. The engine is loaded once and kept.
+In: `{"id": "<new>", "observed": "<directory>", "cpu_s": <limit>}`. Out: `{"id": "<same>", "diagnosis": {…}}` or
+`{"id": "<same>", "error": "<reason>"}`. In: `{"id": "<new>", "describe": true}`. Out: `{"id": "<same>", "doc":
+"<docstring>"}`. The engine is loaded once and kept.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import resource
 import sys
 import traceback
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from lab.contracts import Diagnosis
 from lab.engines import Engine, documentation, load_engine
@@ -47,15 +48,17 @@ def limit_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def answer(engine: Engine, observed: Path) -> str:
-    """One answer line. Whatever the engine raises, sys.exit included, is its answer."""
+def answer(engine: Engine, observed: Path) -> dict[str, Any]:
+    """What the engine said. Whatever the engine raises, sys.exit included, is its answer."""
     try:
         diagnosis: object = engine(observed)
         if not isinstance(diagnosis, Diagnosis):
-            return json.dumps({"error": f"returned a {type(diagnosis).__name__}, expected a Diagnosis"})
-        return json.dumps({"diagnosis": diagnosis.to_json()})
+            return {"error": f"returned a {type(diagnosis).__name__}, expected a Diagnosis"}
+        said = {"diagnosis": diagnosis.to_json()}
+        json.dumps(said)
+        return said
     except (Exception, SystemExit) as error:
-        return json.dumps({"error": reason(error)})
+        return {"error": reason(error)}
 
 
 def main() -> None:
@@ -70,10 +73,11 @@ def main() -> None:
     for line in requests:
         request = json.loads(line)
         if "describe" in request:
-            print(json.dumps({"doc": documentation(engine)}), file=answers, flush=True)
-            continue
-        limit_cpu(request["cpu_s"])
-        print(answer(engine, Path(request["observed"])), file=answers, flush=True)
+            said: dict[str, Any] = {"doc": documentation(engine)}
+        else:
+            limit_cpu(request["cpu_s"])
+            said = answer(engine, Path(request["observed"]))
+        print(json.dumps({"id": request["id"], **said}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def test_the_schema_and_the_reader_accept_the_same(changes):
             elif change == "add":
                 holder["a key of tomorrow"] = change
             else:
-                holder[path[-1]] = change
+                holder[path[-1]] = copy.deepcopy(change)  # a later change may be within it
         except (KeyError, IndexError, TypeError):
             continue
     try:
@@ -190,3 +190,41 @@ def test_the_python_program_of_the_document_fits_where_something_changed_and_no_
         [sys.executable, tmp_path / "naive.py", tmp_path], capture_output=True, check=True, timeout=PATIENCE_S
     ).stdout
     assert Diagnosis.from_json(json.loads(said)) == Diagnosis(Verdict.HEALTHY)
+
+
+TOO_MUCH: dict[str, tuple[tuple[Any, ...], Any]] = {
+    "findings has 10001 entries, expected at most 10000": (("findings",), [FINDING] * 10_001),
+    "findings[0].culprit has 301 characters, expected at most 300": (("findings", 0, "culprit"), "x" * 301),
+    "findings[0].kind has 301 characters, expected at most 300": (("findings", 0, "kind"), "x" * 301),
+    "findings[0].evidence has 101 entries": (("findings", 0, "evidence"), FINDING["evidence"] * 101),
+    "findings[0].evidence[0].signal has 301": (("findings", 0, "evidence", 0, "signal"), "x" * 301),
+    "findings[0].evidence[0].subject has 301": (("findings", 0, "evidence", 0, "subject"), "x" * 301),
+    "findings[0].why has 101 entries, expected at most 100": (("findings", 0, "why"), ["so"] * 101),
+    "findings[0].why[0] has 2001 characters, expected at most 2000": (("findings", 0, "why", 0), "x" * 2_001),
+    "not_judged has 10001 entries": (("not_judged",), WHOLE["not_judged"] * 10_001),
+    "not_judged[0].missing_signals[0] has 301": (("not_judged", 0, "missing_signals", 0), "x" * 301),
+}
+
+
+@pytest.mark.parametrize("problem", TOO_MUCH)
+def test_more_than_anybody_reads_is_refused_by_reader_and_schema_alike_and_a_little_less_is_not(problem):
+    path, much = TOO_MUCH[problem]
+    checks = jsonschema.Draft202012Validator(schemas_once())
+    for value, fits in ((much, False), (much[:-1], True)):
+        answer: Any = copy.deepcopy(WHOLE)
+        holder = answer
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+        assert checks.is_valid(answer) is fits
+        if fits:
+            Diagnosis.from_json(answer)
+            continue
+        with pytest.raises(DiagnosisError) as refused:
+            Diagnosis.from_json(answer)
+        assert str(refused.value).startswith(problem)
+
+
+def test_the_document_tells_the_bounds_of_an_answer():
+    for told in ("10,000 findings", "300 characters", "100 lines of 2,000 characters", "100 pieces of evidence"):
+        assert told in TEXT

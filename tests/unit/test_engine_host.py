@@ -7,18 +7,27 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab.contracts import Diagnosis, Verdict
+from lab.contracts import Diagnosis, EngineFailure, Verdict
 from lab.engines import check_engine, engine_doc, engines
+from lab.engines.confinement import landlock_abi
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import UserError
 from tests.engine_hosts import SCENARIO, culprit, made, reason
 from tests.engine_plugins import ANSWER, SYSTEM
 from tests.waiting import PATIENCE_S, eventually
+
+
+def said(answer: Diagnosis | EngineFailure) -> Any:
+    """What an engine told in the reasoning of its first finding, which holds more than a name."""
+    assert isinstance(answer, Diagnosis), answer
+    return json.loads("".join(answer.findings[0].why))
 
 
 def gone(pid: int) -> bool:
@@ -44,7 +53,7 @@ def test_an_engine_learns_nothing_of_the_scenario_from_where_it_runs(host, obser
     monkeypatch.setenv("LAB_SCENARIO", SCENARIO)
     monkeypatch.setenv("PWD", str(observed))
     monkeypatch.setenv("ENGINE_API_KEY", "kept")
-    told = json.loads(culprit(host.diagnose("tells", observed)))
+    told = said(host.diagnose("tells", observed))
     assert told["argv"][1:] == ["tells"]
     assert told["env"]["ENGINE_API_KEY"] == "kept"
     assert SCENARIO not in json.dumps(told)
@@ -53,7 +62,7 @@ def test_an_engine_learns_nothing_of_the_scenario_from_where_it_runs(host, obser
 
 def test_an_engine_gets_a_whole_copy_of_observed_and_no_truth_beside_it(host, observed):
     os.utime(observed / "system.json", (1000.0, 1000.0))
-    told = json.loads(culprit(host.diagnose("lists", observed)))
+    told = said(host.diagnose("lists", observed))
     assert told["seen"] == [
         "observed",
         "observed/reference",
@@ -82,6 +91,50 @@ def test_what_an_engine_prints_does_not_reach_the_protocol(host, observed):
 def test_a_python_engine_that_breaks_says_why_every_time(host, observed, name, why):
     for _ in range(2):
         assert reason(host.diagnose(name, observed)).startswith(why)
+
+
+@pytest.mark.parametrize("name", ["writes_list", "writes_object", "writes_text", "writes_deep"])
+def test_nonsense_on_the_pipe_is_no_answer_and_the_next_case_is_asked(host, observed, name):
+    for _ in range(2):
+        assert reason(host.diagnose(name, observed)).startswith("answered nonsense on the pipe that is the lab's: ")
+
+
+def test_an_answer_that_nobody_asked_for_is_never_that_of_the_next_case(host, observed):
+    for _ in range(2):
+        assert culprit(host.diagnose("answers_twice", observed)) == "somebody"
+        time.sleep(1)  # the line is written 0.3 s after the answer
+
+
+@pytest.mark.skipif(landlock_abi() == 0, reason="this kernel has no Landlock")
+def test_an_engine_cannot_write_where_the_lab_copies_the_next_case_to(host, observed):
+    for _ in range(2):
+        assert culprit(host.diagnose("plants", observed)) in ("observed", "")  # its own folder is its own
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only /proc tells what was left behind")
+@pytest.mark.parametrize("confine", [True, False])
+def test_what_an_engine_leaves_in_a_session_of_its_own_neither_holds_the_lab_up_nor_lives_on(observed, confine):
+    with EngineHost(EngineOptions(timeout_s=PATIENCE_S, confine=confine)) as host:
+        assert culprit(host.diagnose("leaves", observed)) == "somebody"
+        home = host._home
+        assert left_behind(home)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < PATIENCE_S, "it waited for the child"
+    eventually(lambda: not left_behind(home))
+
+
+def left_behind(home: Path | None) -> list[str]:
+    """Processes whose environment names a directory; one that has ended has no environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if str(home).encode() in place.read_bytes() and b"left-behind" in (place.parent / "cmdline").read_bytes():
+                found.append(place.parent.name)
+    return found
+
+
+def test_a_reason_is_no_longer_than_anybody_reads(host, observed):
+    assert len(reason(host.diagnose("raises_a_book", observed))) <= 2000
 
 
 def written_pids(tmp_path: Path) -> list[int]:
@@ -125,10 +178,10 @@ def command(tmp_path: Path, body: str) -> str:
 
 def test_a_command_gets_the_directory_last_and_prints_the_diagnosis(host, observed, tmp_path):
     body = (
-        "answer['findings'][0]['culprit'] = json.dumps([sys.argv[1:], os.getcwd(), os.listdir(sys.argv[-1])])\n"
+        "answer['findings'][0]['why'] = [json.dumps([sys.argv[1:], os.getcwd(), os.listdir(sys.argv[-1])])]\n"
         "print(json.dumps(answer))"
     )
-    arguments, cwd, files = json.loads(culprit(host.diagnose(command(tmp_path, body), observed)))
+    arguments, cwd, files = said(host.diagnose(command(tmp_path, body), observed))
     assert arguments == ["--fast", f"{cwd}/observed"]
     assert sorted(files) == ["reference", "system.json"]
     assert SCENARIO not in cwd
@@ -156,6 +209,10 @@ def test_a_command_named_relative_to_here_is_found(host, observed, tmp_path, mon
         ("answer['findings'][0]['onset_s'] = 10**400; print(json.dumps(answer))", "answered nonsense: "),
         ("print('[' * 100000)", "answered nonsense: "),
         ("answer['findings'][0]['culprit'] = chr(0xd800); print(json.dumps(answer))", "answered nonsense: 'utf-8'"),
+        (
+            "answer['findings'][0]['culprit'] = 'x' * 5_000_000; print(json.dumps(answer))",
+            "answered nonsense: findings[0].culprit has 5000000 characters, expected at most 300",
+        ),
         ("pass", "answered nonsense: not JSON"),
     ],
 )

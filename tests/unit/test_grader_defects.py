@@ -71,7 +71,7 @@ def test_3_the_truth_does_not_leak_through_paths_or_neighbouring_files(observed,
     install(site, monkeypatch)
     with EngineHost(EngineOptions(timeout_s=20)) as host:
         answers = [host.diagnose(name, observed) for name in ("tells", "lists")]
-    told = " ".join(a.findings[0].culprit if isinstance(a, Diagnosis) else a.reason for a in answers)
+    told = " ".join("".join(a.findings[0].why) if isinstance(a, Diagnosis) else a.reason for a in answers)
     assert "observed/system.json" in told
     assert "stale-cache" not in told
     assert "faults.json" not in told

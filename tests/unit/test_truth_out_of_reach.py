@@ -130,6 +130,15 @@ def test_the_lab_cannot_be_read_traced_or_signalled(recording, monkeypatch, form
     assert len(diagnose(form, recording, confine=True)) > 5
 
 
+@needs_landlock
+@pytest.mark.parametrize("form", FORMS)
+def test_no_file_is_opened_by_the_number_of_its_inode(recording, monkeypatch, form):
+    monkeypatch.setenv("HUNT_ONLY", "3")
+    found = diagnose(form, recording, confine=False)
+    assert len(found) > 5 or found[0].startswith("opened by its inode: ")  # only root may, and not on every file system
+    assert len(diagnose(form, recording, confine=True)) > 5
+
+
 WORK = """
 import os, sys
 def opens(path):
