@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
 
+MAX_NAMES = 20
+"""Names listed in a hint."""
+
 
 class ExitCode(IntEnum):
     """Process exit status. Precedence where several hold: 130, 6, 3, 1, 4."""
@@ -110,9 +113,12 @@ class NotRevertedError(LabError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """A hint naming the nearest valid name, or the valid names when none is near."""
+    """A hint naming the nearest valid name; where none is near, the valid names, of many the three nearest."""
     names = sorted(set(valid))
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(names) > MAX_NAMES:
+        nearest_names = get_close_matches(name, names, n=3, cutoff=0.0)
+        return f"the nearest: {', '.join(nearest_names)}; {len(names) - len(nearest_names)} more are valid"
     return f"valid: {', '.join(names)}" if names else ""

@@ -59,7 +59,8 @@ Examples:
 \b
 Exit codes: 0 pass, 1 a case or threshold failed, 2 invalid input or usage, 3 internal error or aborted run,
   4 only inconclusive left, 5 nothing selected, 6 something could not be reverted, 130 interrupted.
-Every option can be set by the environment variable shown beside it, or in chaos-lab.toml (`lab config --help`).
+An option can be set by the environment variable shown beside it, or by its long name in chaos-lab.toml (see
+  `lab config --help`).
 NO_COLOR is respected.
 """
 

@@ -143,6 +143,9 @@ def paired_lines(comparison: Comparison) -> list[str]:
     """Each engine's exact paired tests in a line."""
     lines = []
     for engine, test in comparison.tests.items():
+        if not test.n:
+            lines.append(f"{engine}: no case was judged in both: there is nothing to compare")
+            continue
         left_out = f", {test.unpaired} not paired or inconclusive" if test.unpaired else ""
         lines.append(
             f"{engine}: {test.n} case{'s' * (test.n != 1)} in both{left_out}; "

@@ -26,7 +26,9 @@ Defaults are read from chaos-lab.toml, or [tool.chaos-lab] of pyproject.toml, in
   [run]                                    for one command
   engine = ["rules", "rules:ours.rules.yaml"]
   jobs = 4
-Paths are meant from the file's directory. The command line outranks the environment, which outranks the file.
+Keys are long names of options, without dashes; -k and -x have no long name and are not set there. Paths are meant
+from the file's directory. What is not set keeps its own default: runs/ is then where one types the command, so set
+runs-dir to have one for all directories below. The command line outranks the environment, which outranks the file.
 """
 
 

@@ -116,7 +116,9 @@ class _Reader:
             try:
                 option.type_cast_value(self._ctx, given)
             except click.BadParameter as error:
-                expected = error.message
+                _, _, wanted = error.message.partition(" is not ")
+                expected = wanted.rstrip(".") or error.message
+            expected = expected or _seeds_expected(key, given)
         if expected:
             self._problem(path, f"{key!r} cannot have this value", seen=repr(value), expected=expected)
             return
@@ -164,6 +166,20 @@ def _expected(option: click.Option, value: Any) -> str:
         return "" if all(isinstance(one, str) for one in value) else "a list of strings"
     plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return "" if plain else "a list of strings" if option.multiple else "a string or a number"
+
+
+def _seeds_expected(key: str, value: Any) -> str:
+    """What was expected where a value names no seeds; empty for other keys, and where it does."""
+    from lab.cli.selection import parse_seeds
+
+    if key not in ("seeds", "control-seeds"):
+        return ""
+    try:
+        parse_seeds(str(value))
+    except UserError as error:
+        _, _, wanted = str(error).partition("expected ")
+        return wanted or str(error)
+    return ""
 
 
 def _places(text: str, top: str) -> dict[tuple[str, ...], tuple[int, int]]:

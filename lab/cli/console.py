@@ -179,8 +179,8 @@ def github_annotation(problem: Problem) -> str:
     said = ". ".join(
         part for part in (problem.what, problem.expected and f"Expected {problem.expected}", problem.hint) if part
     )
-    place = f"file={_escaped(problem.file, ',:')},line={problem.line},col={problem.column}"
-    return f"::error {place}::{_escaped(said)}"
+    place = f" file={_escaped(problem.file, ',:')},line={problem.line},col={problem.column}" if problem.file else ""
+    return f"::error{place}::{_escaped(said)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

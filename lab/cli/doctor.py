@@ -123,6 +123,10 @@ def _writable(name: str, directory: Path) -> Check:
 
 
 def _docker() -> str:
+    from importlib.util import find_spec
+
+    if find_spec("docker") is None:
+        return "its Python package is missing: pip install 'chaos-lab[stack-client]' (only `--testbed stack` needs it)"
     program = shutil.which("docker")
     if program is None:
         return "not installed (only `--testbed stack` needs it)"

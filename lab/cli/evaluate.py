@@ -215,8 +215,10 @@ def _print(jobs: Sequence[Job], campaign: Campaign, subjects: Sequence[str]) -> 
 
     console, cases, (with_faults, controls) = stdout(), campaign.cases, _seeds(jobs)
     print_cases(console, [result for result in campaign.results if result.problem])
-    for count, what, seeds in ((len(with_faults), "with faults", with_faults), (len(controls), "controls", controls)):
-        console.print(f"{count} runs {what}, seeds {seeds_text(seeds)}", soft_wrap=True)
+    for what, seeds in (("with faults", with_faults), ("of controls", controls)):
+        if seeds:
+            runs, of = ("runs", "seeds") if len(seeds) > 1 else ("run", "seed")
+            console.print(f"{len(seeds)} {runs} {what}, {of} {seeds_text(seeds)}", soft_wrap=True)
     print_numbers(console, campaign)
     _print_comparisons(console, cases, subjects)
     for engine in subjects:

@@ -34,7 +34,7 @@ def write_reports(
 
     def write(path: Path) -> None:
         runs = [open_run(place, verify=False) for place in recorded]
-        write_report(runs, path, title=title, summary=summary_rows(campaign), engines=engines)
+        write_report(runs, path, title=title, summary=summary_rows(campaign), engines=engines, only=True)
 
     if not recorded:
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lab.assess import Assessment
-from lab.campaign import Campaign, ThresholdResult, engines_of, tally
+from lab.campaign import Campaign, Metrics, ThresholdResult, engines_of, tally
 from lab.cli.console import print_table, table
 from lab.contracts import Diagnosis, EngineFailure, Isolation, Outcome
 from lab.grading import grades_to_json
@@ -21,22 +21,28 @@ if TYPE_CHECKING:
 _THRESHOLD_MARKS = {True: ("✓ met", "green"), False: ("✗ MISSED", "bold red"), None: ("? unknown", "yellow")}
 
 
-def print_numbers(console: Console, campaign: Campaign) -> None:
-    """Metrics by engine with their intervals, then the verdicts by scenario."""
+def print_numbers(console: Console, campaign: Campaign, *, passed: bool = True) -> None:
+    """Metrics by engine with their intervals, then the verdicts by scenario; `passed`: also where all passed."""
     cases, measured = campaign.cases, campaign.metrics
     if not cases:
         return
     engines = engines_of(cases)
+    _print_metrics(console, measured, engines)
+    slices = table("scenario", *engines)
+    for scenario, by_engine in tally(cases).items():
+        if passed or any(counts.get(o) for counts in by_engine.values() for o in (Outcome.FAIL, Outcome.INCONCLUSIVE)):
+            slices.add_row(scenario, *(_tally_text(by_engine.get(engine, {})) for engine in engines))
+    if slices.row_count:
+        print_table(console, "Scenarios: cases passed, failed (✗), inconclusive (?)", slices)
+
+
+def _print_metrics(console: Console, measured: Metrics, engines: Sequence[str]) -> None:
     shown = table("metric", *engines)
     for metric in next(iter(measured.values())):
         summaries = [measured[engine][metric] for engine in engines]
         if any(s.n or s.inconclusive for s in summaries):
             shown.add_row(metric, *(_summary_text(s) for s in summaries))
     print_table(console, "Metrics: value [95 % interval] n", shown)
-    slices = table("scenario", *engines)
-    for scenario, by_engine in tally(cases).items():
-        slices.add_row(scenario, *(_tally_text(by_engine.get(engine, {})) for engine in engines))
-    print_table(console, "Scenarios: cases passed, failed (✗), inconclusive (?)", slices)
 
 
 def _summary_text(summary: RateSummary) -> str:
@@ -68,15 +74,14 @@ def print_thresholds(console: Console, results: Sequence[ThresholdResult]) -> No
 
 
 def replay_command(campaign: Campaign, names: dict[str, str], where: Sequence[str]) -> str:
-    """The command that runs one case again: the first that failed or was not graded, else the first.
+    """The command that runs one case again: the first that failed or was not graded; empty where all passed.
 
     `where`: the options that say on which testbed it ran.
     """
     cases, results = campaign.cases, campaign.results
     failing = [(c.scenario, c.seed, c.engine) for c in cases if c.outcome is not Outcome.PASS]
     ungraded = [(r.scenario, r.seed, "") for r in results if r.problem]
-    every = [(c.scenario, c.seed, c.engine) for c in cases]
-    chosen = (failing + ungraded + every)[:1]
+    chosen = (failing + ungraded)[:1]
     if not chosen:
         return ""
     scenario, seed, engine = chosen[0]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lab.testbeds.stack.options import StackOptions
 
 OUTPUTS = (".html", ".json", ".xml")
+FEWEST = 3
+"""Runs from which on tables of figures tell more than the verdicts above them."""
 
 _EPILOG = """\b
 Examples:
@@ -109,7 +111,7 @@ def command(
     campaign = conclude(results, thresholds, asked)
     unrun = jobs_left_out(jobs, results)
     if not as_json:
-        _print_numbers(campaign, selection, unrun, held=complete)
+        _print_numbers(campaign, selection, unrun, verbosity, held=complete)
     writings = Writings()
     reports = write_reports(campaign, outputs, runs_dir, selection, asked, writings, index=not no_report)
     document = _document(campaign, selection, unrun, runs_dir, reports)
@@ -237,14 +239,17 @@ def _write_outputs(outputs: Sequence[Path], campaign: Campaign, document: dict[s
             writings.write(path, lambda path: write_junit(campaign, path, document["suite"] or "lab run"))
 
 
-def _print_numbers(campaign: Campaign, selection: Selection, unrun: Sequence[Job], *, held: bool) -> None:
+def _print_numbers(
+    campaign: Campaign, selection: Selection, unrun: Sequence[Job], verbosity: Verbosity, *, held: bool
+) -> None:
     from lab.cli.console import stdout
     from lab.cli.results import print_numbers, print_thresholds
     from lab.cli.texts import listed
 
     console = stdout()
     console.print()
-    print_numbers(console, campaign)
+    if verbosity.verbose or len(campaign.results) >= FEWEST:
+        print_numbers(console, campaign, passed=not verbosity.quiet)
     print_thresholds(console, campaign.thresholds)
     if selection.suite and selection.suite.thresholds and not held:
         console.print("Thresholds are not held: they are about the whole suite, and only a part of it was run.\n")
@@ -257,9 +262,12 @@ def _print_paths(campaign: Campaign, selection: Selection, where: Sequence[str],
     from lab.cli.console import stdout
     from lab.cli.results import replay_command, scenario_names
     from lab.cli.selection import short_path
+    from lab.report.index import INDEX
 
     console = stdout()
-    for path in reports:
+    pages = [path for path in reports if path.name != INDEX] or reports
+    for path in pages:
         console.print(f"Report  {short_path(path.resolve())}", soft_wrap=True)
     replay = replay_command(campaign, scenario_names(selection.scenarios), where)
-    console.print(f"Replay  {replay}", soft_wrap=True)
+    if replay:
+        console.print(f"Replay  {replay}", soft_wrap=True)

@@ -153,15 +153,14 @@ def _files(target: str) -> list[str | Path]:
         if not found:
             raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
         return list(found)
-    hint = nearest(target, [*names, *shipped_names(SUITE)])
+    hint = f"{nearest(target, [*names, *shipped_names(SUITE)])} `lab list` tells of all"
     raise UserError(
         Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint)
     )
 
 
 def files_under(directory: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The files under a directory whose names end so, hidden folders left out, sorted; UserError where it is too much.
-    """
+    """The files under a directory whose names end so, hidden folders left out, sorted; UserError where it is too much."""
     found: list[Path] = []
     for number, (folder, folders, files) in enumerate(os.walk(directory)):
         if number >= MAX_FOLDERS or directory.resolve() == Path(directory.resolve().anchor):

@@ -88,6 +88,8 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None) -> Iterator[None]:
 
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)
+    session = Session(jobs[0].loaded.system)
+    session.compose.containers()  # tells first that Docker, or its Python package, is missing
     click.echo("bringing the stack up (the first time builds its images)", err=True)
-    with held(Session(jobs[0].loaded.system), stack):
+    with held(session, stack):
         yield

@@ -82,12 +82,14 @@ def write_report(
     title: str = "",
     summary: Sequence[SummaryRow] | None = None,
     engines: Sequence[str] = (),
+    only: bool = False,
 ) -> Path:
     """Writes one page about graded runs, whole or not at all, and returns its path.
 
     Engines are shown in the order of `engines`, then of the summary, then by name; the first one's verdict is a run's.
+    With `only`, answers of other engines than `engines`, as of earlier commands, are left out.
     """
-    return write_page(path, render_report(runs, title=title, summary=summary, engines=engines))
+    return write_page(path, render_report(runs, title=title, summary=summary, engines=engines, only=only))
 
 
 def render_report(
@@ -97,11 +99,12 @@ def render_report(
     summary: Sequence[SummaryRow] | None = None,
     engines: Sequence[str] = (),
     digest: str = "",
+    only: bool = False,
 ) -> str:
     """The page as text."""
     from lab.report import matrix, model
 
-    found = matrix.entries(runs)
+    found = matrix.entries(runs, engines if only else None)
     named = matrix.engine_order(found, [*engines, *(row.engine for row in summary or ())])
     listed = matrix.worst_first(found, named)
     shown = matrix.detailed(listed, named[0] if named else None)

@@ -12,15 +12,20 @@ from lab.report.graph import BLAMED, GUILTY, Graph, Marks, element_of
 from lab.report.matrix import Entry
 
 MAX_NAMED = 8
+MAX_BLAMED = 3
 KeyLine = tuple[str, str, str]
 """Colour, word, what it says of this run."""
 
 
 def marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Marks:
-    """The marks of a run: as many findings of an engine count as its blame as there are guilty elements."""
+    """The marks of a run: as many findings of an engine count as its blame as there are guilty elements.
+
+    An engine that blames more than `MAX_BLAMED` elements alike, as `chance` does, singles nobody out and marks nobody.
+    """
     blamed: dict[str, tuple[str, ...]] = {}
     for engine in engines:
-        for culprit in dict.fromkeys(finding.culprit for finding in blaming(entry.run.diagnosis(engine), truth)):
+        culprits = dict.fromkeys(finding.culprit for finding in blaming(entry.run.diagnosis(engine), truth))
+        for culprit in culprits if len(culprits) <= max(MAX_BLAMED, len(truth.faults)) else ():
             blamed[culprit] = (*blamed.get(culprit, ()), engine)
     moved = Counter(element for element in _moved(entry) if element)
     return Marks(frozenset(fault.culprit for fault in truth.faults), blamed, moved)

@@ -94,10 +94,14 @@ class Count:
         return self.passed + self.failed + self.inconclusive
 
 
-def entries(runs: Sequence[RunDirectory]) -> list[Entry]:
-    """The runs with their grades, by scenario and seed."""
+def entries(runs: Sequence[RunDirectory], only: Sequence[str] | None = None) -> list[Entry]:
+    """The runs with their grades (`only`: those of these engines), by scenario and seed."""
     ordered = sorted(runs, key=lambda run: (run.scenario, run.seed, run.path.name))
-    return [Entry(run, run.grades(), f"run-{number}") for number, run in enumerate(ordered, 1)]
+    return [Entry(run, _grades(run, only), f"run-{number}") for number, run in enumerate(ordered, 1)]
+
+
+def _grades(run: RunDirectory, only: Sequence[str] | None) -> dict[str, list[Grade]]:
+    return {engine: grades for engine, grades in run.grades().items() if only is None or engine in only}
 
 
 def engine_order(listed: Sequence[Entry], first: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from lab.baseline import Change, _said, compare_results, results_of
 from lab.cli import main
-from lab.cli.compare import markdown_text
+from lab.cli.compare import markdown_text, paired_lines
 from lab.errors import ExitCode, UserError
 from tests.unit.test_outputs import QUIET
 
@@ -210,3 +210,10 @@ def test_findings_beside_unsure_are_not_told_as_blame() -> None:
     unsure = {"verdict": "unsure", "findings": [{"kind": "stale-cache", "culprit": "cache"}]}
     assert _said(unsure) == "unsure"
     assert _said({**unsure, "verdict": "fault"}) == "stale-cache of cache"
+
+
+def test_where_no_case_is_in_both_there_is_nothing_to_compare() -> None:
+    old, new = results_of(document(case("a", "pass")), "old"), results_of(document(case("b", "pass")), "new")
+    [line] = paired_lines(compare_results(old, new))
+    assert "nothing to compare" in line
+    assert "McNemar" not in line

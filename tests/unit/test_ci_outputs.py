@@ -81,6 +81,17 @@ def test_github_gets_marks_at_the_scenario_and_a_summary(
     assert "a\\|b %0A&lt;i&gt;" in summary
 
 
+def test_a_scenario_outside_of_the_repository_is_marked_in_no_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    main(["run", "../quiet.scenario.yaml", "--engine", "constant", "--jobs", "1", "--no-report"])
+    [mark] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("::error")]
+    assert mark.startswith("::error::quiet seed 3")
+
+
 def test_nothing_is_marked_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "quiet.scenario.yaml", "--engine", "constant", "--jobs", "1"])
     assert "::error" not in capsys.readouterr().err

@@ -33,6 +33,23 @@ def test_text_comes_in_order_verdicts_numbers_report_replay(folder: Path, capsys
     assert Path("runs/index.html").is_file()
 
 
+def test_few_cases_have_no_tables_and_what_passed_has_no_replay(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--engine", HEALTHY)
+    lab(*words)
+    told = capsys.readouterr().out
+    assert "✓ pass  quiet" in told
+    assert not any(word in told for word in ("Metrics", "Scenarios", "Replay"))
+    lab(*words, "-v")
+    assert "Metrics: value" in capsys.readouterr().out
+    lab("run", "cut.scenario.yaml", "quiet.scenario.yaml", *words[2:], "--seeds", 2, "-q")
+    told = capsys.readouterr().out
+    assert "Metrics: value" in told
+    assert "Replay  lab run cut.scenario.yaml --seed 3" in told
+    assert "quiet" not in told
+
+
 def test_json_is_one_document_on_stdout_and_the_same_in_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +128,16 @@ def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsy
     [against] = document["comparisons"]
     assert (against["engine"], against["floor"], against["better"], against["worse"]) == (HEALTHY, "constant", 4, 0)
     assert not any(Path(case["path"]).exists() for case in document["cases"])
+
+
+def test_an_evaluation_of_one_run_tells_of_one_and_of_no_controls(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("one.suite.yaml").write_text("schema_version: 1\nname: one\nscenarios: [cut.scenario.yaml]\n")
+    lab("evaluate", "one.suite.yaml", "--seeds", "20-20", "--engine", HEALTHY, "--jobs", 1)
+    told = capsys.readouterr().out
+    assert "1 run with faults, seed 20\n" in told
+    assert "controls" not in told
 
 
 def test_an_evaluation_has_a_hundred_control_runs_by_itself(folder: Path) -> None:

@@ -30,9 +30,10 @@ from lab.contracts import (
 from lab.grading import grade, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report import SummaryRow, render_report, write_report
+from lab.report.attribution import marks
 from lab.report.format import shortened
 from lab.report.marks import SIGNS
-from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order, worst_first
+from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order, entries, worst_first
 from lab.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.report_pages import Reader
@@ -292,3 +293,21 @@ def test_only_the_pages_own_script_may_run(page: str) -> None:
     digest = b64encode(sha256(scripts[0].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
     assert "default-src 'none'" in page
+
+
+def test_a_page_of_a_campaign_shows_only_the_engines_that_it_asked(runs: list[RunDirectory], tmp_path: Path) -> None:
+    write_report(runs, tmp_path / "page.html", engines=["hasty"], only=True)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "hasty" in page
+    assert "careful" not in page
+
+
+def test_an_engine_that_blames_everything_alike_marks_nothing(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "cut-off", FAULTS, "A cut")
+    everything = sorted(run.neighbours)
+    blame = tuple(Finding(name, "network", "network-partition", 31.0, 0.1) for name in everything)
+    answered(run, "chance", Diagnosis(Verdict.FAULT, blame))
+    answered(run, "hasty", Diagnosis(Verdict.FAULT, blame[:1]))
+    [entry] = entries([run])
+    assert len(everything) > 3
+    assert marks(entry, ["hasty", "chance"], run.truth()).blamed == {everything[0]: ("hasty",)}

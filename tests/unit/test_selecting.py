@@ -313,3 +313,12 @@ def test_a_suite_and_a_directory_can_be_planned(folder: Path, capsys: pytest.Cap
     assert [plan["scenario"] for plan in document["plans"]] == ["cut", "quiet"]
     _, single = run_json(capsys, "plan", "cut.scenario.yaml")
     assert single == document["plans"][0]
+
+
+def test_an_unknown_scenario_is_told_the_nearest_names_and_where_all_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("zzzz") == ExitCode.INVALID
+    told = capsys.readouterr().err
+    assert "`lab list`" in told
+    assert told.count("recommender/") <= 3
