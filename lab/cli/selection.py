@@ -160,7 +160,7 @@ def _files(target: str) -> list[str | Path]:
 
 
 def files_under(directory: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The files under a directory whose names end so, hidden folders left out, sorted; UserError where it is too much."""
+    """The files under a directory that end so, hidden folders left out, sorted; UserError where that is too much."""
     found: list[Path] = []
     for number, (folder, folders, files) in enumerate(os.walk(directory)):
         if number >= MAX_FOLDERS or directory.resolve() == Path(directory.resolve().anchor):
