@@ -172,7 +172,9 @@ def _why(case: Assessment) -> str:
 def _seeds(config: pytest.Config) -> Any:
     from lab.cli.selection import parse_seeds
 
-    return parse_seeds(config.getoption("lab_seeds") or config.getini("lab_seeds") or None)
+    given = config.getoption("lab_seeds")
+    option = "--lab-seeds" if given else "lab_seeds"
+    return parse_seeds(given or config.getini("lab_seeds") or None, option=option)
 
 
 def _host(session: pytest.Session, root: Path) -> EngineHost:

@@ -69,8 +69,8 @@ class Seeds:
         return tuple(range(first, first + self.count))
 
 
-def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
-    """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError otherwise."""
+def parse_seeds(text: str | None, first: int | None = None, option: str = "--seeds") -> Seeds:
+    """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError that names the option."""
     from lab.suite import MAX_SEEDS
     from lab.topology import MAX_SEED
 
@@ -88,7 +88,7 @@ def parse_seeds(text: str | None, first: int | None = None) -> Seeds:
             return Seeds(explicit=tuple(range(low, high + 1)))
     elif 1 <= count <= MAX_SEEDS:
         return Seeds(first=first, count=count)
-    raise UserError(f"--seeds is {text!r}, expected a count from 1 to {MAX_SEEDS} or a range such as 1000-1009")
+    raise UserError(f"{option} is {text!r}, expected a count from 1 to {MAX_SEEDS} or a range such as 1000-1009")
 
 
 def _check_last(seed: int) -> None:

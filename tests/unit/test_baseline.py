@@ -212,8 +212,8 @@ def test_findings_beside_unsure_are_not_told_as_blame() -> None:
     assert _said({**unsure, "verdict": "fault"}) == "stale-cache of cache"
 
 
-def test_where_no_case_is_in_both_there_is_nothing_to_compare() -> None:
-    old, new = results_of(document(case("a", "pass")), "old"), results_of(document(case("b", "pass")), "new")
-    [line] = paired_lines(compare_results(old, new))
+def test_where_no_case_was_judged_in_both_there_is_nothing_to_compare() -> None:
+    unknown = document(case("a", "inconclusive"))
+    [line] = paired_lines(compare_results(results_of(unknown, "old"), results_of(unknown, "new")))
     assert "nothing to compare" in line
     assert "McNemar" not in line
