@@ -89,7 +89,10 @@ def test_mistakes_are_told_with_their_place(folder: Path) -> None:
     ended = pytest_in(folder, "--lab-engine", "constant")
     assert "bad.scenario.yaml:5:1: unknown key 'dururation'" in ended.stdout
     assert "Traceback" not in ended.stdout
-    for words, said in ((["--lab-engine", "rulez"], "did you mean 'rules'"), (["--lab-seeds", "x"], "--lab-seeds is 'x'")):
+    for words, said in (
+        (["--lab-engine", "rulez"], "did you mean 'rules'"),
+        (["--lab-seeds", "x"], "--lab-seeds is 'x'"),
+    ):
         ended = pytest_in(folder, "--lab-engine", "constant", *words)
         assert ended.returncode == pytest.ExitCode.USAGE_ERROR
         assert said in ended.stderr
