@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import re
 import shutil
+import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -130,6 +133,10 @@ def conclude(
     return Campaign(tuple(results), measured, tuple(check_thresholds(limits, measured, engines)))
 
 
+_NO_ROOM = re.compile(rf"Errno ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\b")
+"""A disk, quota or file that is full; libraries that write give the number in their text only."""
+
+
 def check_gradable(run: RunDirectory) -> None:
     """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident.
 
@@ -174,7 +181,8 @@ def run_job(
                 result = replace(result, unreported=_report(run, job.engines))
             return result
     except Exception as error:
-        return _failed(job, str(run.path) if run else "", error)
+        remedy = "free space there, or " + ("choose another --runs-dir" if keep else "set TMPDIR")
+        return _failed(job, str(run.path) if run else "", error, root.absolute(), remedy)
     finally:
         if run is not None and not keep:
             shutil.rmtree(run.path, ignore_errors=True)
@@ -188,13 +196,15 @@ def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobR
         check_gradable(run)
         graded = tuple(assess(run, engine, host) for engine in job.engines)
     except Exception as error:
-        return _failed(job, str(run.path), error)
+        return _failed(job, str(run.path), error, tempfile.gettempdir(), "free space there, or set TMPDIR")
     return JobResult(job.loaded.scenario.name, job.seed, str(run.path), graded, reused=reused)
 
 
-def _failed(job: Job, path: str, error: Exception) -> JobResult:
+def _failed(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
     code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
     said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and _NO_ROOM.search(said):
+        said = f"no room to write below {place}: {said}; {remedy}"
     if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
         said = f"internal error: {said}"
     trace = "".join(traceback.format_exception(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lab.grading import grade, registered_graders
 from lab.recording.rundir import RunDirectory
 from lab.scenario import load_scenario
 from lab.suite import METRICS, parse_threshold
+from tests import sim_runs
 from tests.grading_cases import CRASH, HEALTHY, case, fault, finding, says
 
 UNSEEN = {"witnessed_s": None}
@@ -152,7 +154,7 @@ JOB = Job(replace(QUIETLY, scenario=QUIETLY.scenario.model_copy(update={"name": 
     ("error", "said", "code"),
     [
         (RunAbortedError("a decoy breaks the SLO"), "a decoy breaks the SLO", ExitCode.INTERNAL),
-        (OSError(28, "No space left"), "OSError: [Errno 28] No space left", ExitCode.INTERNAL),
+        (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error", ExitCode.INTERNAL),
         (ZeroDivisionError("oh"), "internal error: ZeroDivisionError: oh", ExitCode.INTERNAL),
     ],
 )
@@ -166,6 +168,21 @@ def test_a_job_that_goes_wrong_says_why_and_stops_no_other(
     done = run_job(JOB, tmp_path, None)  # type: ignore[arg-type]
     assert (done.scenario, done.seed, done.problem, done.code) == ("cut", 7, said, code)
     assert type(error).__name__ in done.trace
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_where_there_is_no_room_for_a_recording_the_place_and_the_remedy_are_named(keep: bool, tmp_path: Path) -> None:
+    loaded = sim_runs.scenario(tmp_path, faults=[], duration_s=60)
+    runs = tmp_path / "runs"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as on a full disk: writing fails half-way
+    try:
+        done = run_job(Job(loaded, 7, ("rules",), fresh=True), runs, None, keep=keep)  # type: ignore[arg-type]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.code is ExitCode.INTERNAL
+    assert done.problem.startswith(f"no room to write below {runs}: ")
+    assert done.problem.endswith("free space there, or " + ("choose another --runs-dir" if keep else "set TMPDIR"))
 
 
 @pytest.mark.parametrize("keep", [True, False])
