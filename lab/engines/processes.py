@@ -75,7 +75,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def end_left(folder: Path) -> None:
     """Kills what an engine left in sessions of its own: processes whose environment names its folder. Best effort.
 
-    Where engines have a process namespace nothing is left; elsewhere one that emptied its environment is not found.
+    A process that emptied its environment is not found, nor is any where there is no /proc.
     """
     mark = os.fsencode(folder / SCRATCH)
     for _ in range(_ROUNDS):  # one may just have been started by another
