@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-test ## check style and types
 
 evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs
 	@mkdir -p runs
-	@$(BIN)/lab evaluate recommender -o runs/evaluation.json; code=$$?; \
+	@$(BIN)/lab evaluate recommender $(ARGS) -o runs/evaluation.json; code=$$?; \
 		$(BIN)/python scripts/figures.py evaluation runs/evaluation.json && exit $$code
 
 sample: $(VENV)/.installed ## run the README's sample again, and publish its verdict

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 # A shell's background job ignores SIGINT, and so would every process the tests start in order to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _debugging_ends_with_the_test() -> Iterator[None]:
+    """`lab --debug` is kept in the environment, which all tests of a process share."""
+    before = os.environ.get("LAB_DEBUG")
+    yield
+    if before is None:
+        os.environ.pop("LAB_DEBUG", None)
+    else:
+        os.environ["LAB_DEBUG"] = before

@@ -60,7 +60,7 @@ def test_its_name_is_a_metric_after_ours() -> None:
 def test_a_threshold_about_it_decides_a_suite_and_it_is_among_the_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     Path("short.suite.yaml").write_text(SUITE, encoding="utf-8")
     assert main(["validate", "short.suite.yaml"]) == ExitCode.OK
-    words = ["run", "short.suite.yaml", "--jobs", "1", "--no-report"]
+    words = ["run", "short.suite.yaml", "--jobs", "1", "--no-report", "-v"]
     assert main(words) == ExitCode.FAILED
     text = capsys.readouterr().out
     assert re.search(r"^answer_brevity +1\.000 \S+ \S+ n=1 +0\.000", text, re.MULTILINE)
