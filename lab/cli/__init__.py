@@ -115,7 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outlast_readers()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
-    code = _run(arguments)
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:  # a further one, while the first was being told
+        code = ExitCode.INTERRUPTED
     sys.stdout.flush()
     if failures:
         why = (failures.pop().strerror or "it failed").lower()

@@ -110,7 +110,7 @@ def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: 
 def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
     with lab_holding("table.column", "held", "reverting") as process:
         await_moment(process, "held")
-        strike(process, signal.SIGINT)
+        process.send_signal(signal.SIGINT)  # no line on stdin: it would end the next stay
         await_moment(process, "reverting")
         strike(process, *(signal.SIGINT, signal.SIGTERM) * 5)
         assert process.wait(timeout=PATIENCE_S) == INTERRUPTED
