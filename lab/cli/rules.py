@@ -105,21 +105,14 @@ def _texts(trials: list[Trial], rules: Mapping[int, str], full: bool, everything
 @click.pass_context
 def check(context: click.Context, files: tuple[str, ...], as_json: bool) -> int:
     """Check rules files: every problem, by line and column. The same as lab validate, whatever the file is called."""
-    from dataclasses import asdict
-
-    from lab.cli.console import show_problems, write_json
+    from lab.cli.validate import show_files
     from lab.engines import RULES, engine_problems
     from lab.errors import ExitCode
 
-    found = {file: engine_problems(RULES + file) for file in files}
-    if as_json:
-        told = [{"file": f, "ok": not p, "problems": [asdict(one) for one in p]} for f, p in found.items()]
-        write_json({"schema_version": 1, "files": told})
-    for file, problems in found.items():
-        if not problems and not as_json:
-            click.echo(f"OK  {file}")
-        show_problems(problems)
-        for doubt in () if problems else _doubtful_kinds(Path(file)):
+    found = {file: tuple(engine_problems(RULES + file)) for file in files}
+    show_files(found, as_json)
+    for file in (file for file, problems in found.items() if not problems):
+        for doubt in _doubtful_kinds(Path(file)):
             click.echo(f"warning: {doubt}", err=True)
     return ExitCode.INVALID if any(found.values()) else ExitCode.OK
 

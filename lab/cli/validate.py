@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,7 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
     found: dict[str, tuple[Problem, ...]] = {}
     for target in targets:
         found |= _of_directory(Path(target)) if _is_directory(target) else {target: problems_of(target)}
-    if as_json:
-        files = [{"file": t, "ok": not p, "problems": [asdict(one) for one in p]} for t, p in found.items()]
-        write_json({"schema_version": 1, "files": files})
-    for target, problems in found.items():
-        if not problems and not as_json:
-            click.echo(f"OK  {target}")
-        show_problems(problems)
+    show_files(found, as_json)
     bad = sum(bool(problems) for problems in found.values())
     if bad:
         count = sum(len(problems) for problems in found.values())
@@ -49,6 +43,17 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
             f"{count} problem{'s' * (count != 1)} in {bad} of {len(found)} file{'s' * (len(found) != 1)}", err=True
         )
     return ExitCode.INVALID if bad else ExitCode.OK
+
+
+def show_files(found: Mapping[str, tuple[Problem, ...]], as_json: bool) -> None:
+    """Prints which of the files checked are right, and every problem of the others."""
+    if as_json:
+        files = [{"file": t, "ok": not p, "problems": [asdict(one) for one in p]} for t, p in found.items()]
+        write_json({"schema_version": 1, "files": files})
+    for target, problems in found.items():
+        if not problems and not as_json:
+            click.echo(f"OK  {target}")
+        show_problems(problems)
 
 
 def _is_directory(target: str) -> bool:
