@@ -28,6 +28,9 @@ DOCKERFILES = sorted(
     path for path in (ROOT / "services").rglob("Dockerfile") if path.parent.name != "tensorflow-serving"
 )
 SECRETS = {"LAB_DB_PASSWORD": "a", "LAB_CACHE_PASSWORD": "b", "LAB_GRAFANA_PASSWORD": "c"}
+# Without a project name Compose v2 takes the directory's.
+REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}
+VARIABLES = {**REQUIRED, "COMPOSE_PROJECT_NAME": "p"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -54,8 +57,9 @@ def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[su
 
 
 def dockerfile_of(service: dict[str, Any]) -> str:
-    """The text of the Dockerfile that builds a service's image; empty for a public image."""
-    build = service.get("build")
+    """The text of the Dockerfile that builds a service's image, for it or for another; empty for a public image."""
+    same = [other["build"] for other in SERVICES.values() if other["image"] == service["image"] and "build" in other]
+    build = service.get("build") or (same[0] if same else None)
     if build is None:
         return ""
     file = build.get("dockerfile", "Dockerfile")
@@ -64,7 +68,7 @@ def dockerfile_of(service: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, OFFICIAL_MODEL)], ids=["alone", "with official model"])
 def test_loads_in_compose(files: tuple[Path, ...], tmp_path: Path) -> None:
-    for loaded in load_with_compose(tmp_path, *files, **SECRETS):
+    for loaded in load_with_compose(tmp_path, *files, **VARIABLES):
         assert loaded.returncode == 0, loaded.stderr
 
 
@@ -115,12 +119,38 @@ def test_runs_as_a_user_of_its_own(name: str) -> None:
     assert users[-1] not in ("root", "0")
 
 
-@pytest.mark.parametrize("variable", SECRETS)
-def test_does_not_start_without_a_password(variable: str, tmp_path: Path) -> None:
-    others = {name: value for name, value in SECRETS.items() if name != variable}
+@pytest.mark.parametrize("variable", REQUIRED)
+def test_does_not_start_without_an_owner_and_passwords(variable: str, tmp_path: Path) -> None:
+    others = {name: value for name, value in VARIABLES.items() if name != variable}
     for loaded in load_with_compose(tmp_path, COMPOSE, **others):
         assert loaded.returncode != 0
         assert variable in loaded.stderr
+
+
+@pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, OFFICIAL_MODEL)], ids=["alone", "with official model"])
+def test_everything_carries_the_checkouts_id_and_images_its_projects_name(
+    files: tuple[Path, ...], tmp_path: Path
+) -> None:
+    for loaded in load_with_compose(tmp_path, *files, **VARIABLES):
+        config = yaml.safe_load(loaded.stdout)
+        parts = [part for kind in ("services", "networks", "volumes") for part in config[kind].values()]
+        assert [part for part in parts if part["labels"]["lab.checkout"] != "d"] == []
+        built = [service["image"] for service in config["services"].values() if "build" in service]
+        assert [image for image in built if not image.startswith("p-")] == []
+
+
+@pytest.mark.parametrize("files", [FILES[:1], FILES], ids=["alone", "with official model"])
+def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: list[dict[str, Any]]) -> None:
+    services: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for name, service in file["services"].items():
+            services[name] = services.get(name, {}) | service
+    builders = [service["image"] for service in services.values() if "build" in service]
+    assert len(set(builders)) == len(builders)
+    by_image = {service["image"]: name for name, service in services.items() if "build" in service}
+    for service in services.values():
+        builder = by_image.get(service["image"])
+        assert service is services.get(builder or "") or builder is None or builder in service["depends_on"]
 
 
 @each_service

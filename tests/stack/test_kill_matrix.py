@@ -19,6 +19,7 @@ from lab.levers import Undo
 from lab.scenario import load_system
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.session import Session
+from tests.stack.checkouts import copy_checkout, run_lab
 from tests.stack.recovering import lab_recover, run_recover
 from tests.waiting import PATIENCE_S, eventually
 
@@ -160,19 +161,19 @@ def test_a_changed_table_outlives_its_database_container_and_is_put_back_after(s
     assert now("table.column") is None
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "reason"),
-    [("COMPOSE_PROJECT_NAME", "chaos-lab-none", "the stack is down"), ("DOCKER_HOST", "tcp://127.0.0.1:1", "Docker")],
-)
+@pytest.mark.parametrize("engine", ["", "tcp://127.0.0.1:1"], ids=["stack is down", "engine is down"])
 def test_without_a_stack_only_what_is_open_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv(variable, value)
-    assert lab_recover() == []
-    Journal(tmp_path).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
-    recovered = run_recover()
+    other, state = copy_checkout(tmp_path / "checkout"), tmp_path / "state"
+    monkeypatch.setenv("LAB_STATE_DIR", str(state))
+    if engine:
+        monkeypatch.setenv("DOCKER_HOST", engine)
+    nothing = run_lab(other, "recover", "--json")
+    assert (nothing.returncode, json.loads(nothing.stdout)["reverted"]) == (0, [])
+    Journal(state).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
+    recovered = run_lab(other, "recover")
     assert recovered.returncode == NOT_REVERTED
     assert "could not put back table.slow of db/users (value before: null)" in recovered.stderr
-    assert reason in recovered.stderr
+    assert ("Docker" if engine else "the stack is down") in recovered.stderr
     assert "lab stack up" in recovered.stderr

@@ -14,9 +14,11 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError, Problem, UserError
+from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT
 
 FILE = "docker-compose.yml"
-PROJECT = "chaos-lab"
+OWNER_LABEL = "lab.checkout"
+KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
 HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
 
@@ -39,12 +41,24 @@ def checkout() -> Path:
     return top
 
 
-class Compose:
-    """One compose project. Containers are found by label, because their names differ between Compose v1 and v2."""
+def declared_services(directory: Path) -> dict[str, Any]:
+    """The services without a profile, as the compose file of this checkout has them."""
+    document = yaml.safe_load((directory / FILE).read_text(encoding="utf-8"))
+    return {name: spec for name, spec in document["services"].items() if "profiles" not in spec}
 
-    def __init__(self, directory: Path, project: str = "") -> None:
+
+class Compose:
+    """The compose project of one checkout. `variables` are those of its env file.
+
+    Containers are found by label: the checkout's id says that they are its own, and names differ between Compose v1
+    and v2.
+    """
+
+    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         self.directory = directory
-        self.project = project or os.environ.get("COMPOSE_PROJECT_NAME") or PROJECT
+        self.variables = dict(variables)
+        self.project = variables[PROJECT]
+        self.owner = f"{OWNER_LABEL}={variables[CHECKOUT_ID]}"
 
     @cached_property
     def client(self) -> Any:
@@ -76,23 +90,31 @@ class Compose:
         """Runs a compose command; StackError with the end of its output where it fails."""
         command = [*self._command, "-p", self.project, "-f", str(self.directory / FILE), *arguments]
         done = subprocess.run(
-            command, cwd=self.directory, env={**os.environ, **(environment or {})}, check=False, text=True,
+            command, cwd=self.directory, env={**self._environment(), **(environment or {})}, check=False, text=True,
             stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
         )  # fmt: skip
         if done.returncode:
             tail = "\n".join((done.stdout or "").splitlines()[-15:])
             raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{tail}")
 
+    def _environment(self) -> dict[str, str]:
+        """This process' environment without what would point Compose elsewhere than the env file does."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("COMPOSE_") or name in KEPT_COMPOSE_VARIABLES
+        }
+        return inherited | {name: self.variables[name] for name in OWN}
+
     @cached_property
     def services(self) -> dict[str, Any]:
         """The services without a profile, as the compose file has them."""
-        document = yaml.safe_load((self.directory / FILE).read_text(encoding="utf-8"))
-        return {name: spec for name, spec in document["services"].items() if "profiles" not in spec}
+        return declared_services(self.directory)
 
     def containers(self) -> dict[str, Any]:
-        """Running and stopped containers by service."""
-        label = f"com.docker.compose.project={self.project}"
-        found = self.client.containers.list(all=True, filters={"label": label})
+        """This checkout's containers by service, running and stopped."""
+        labels = [self.owner, f"com.docker.compose.project={self.project}", "com.docker.compose.oneoff=False"]
+        found = self.client.containers.list(all=True, filters={"label": labels})
         return {c.labels["com.docker.compose.service"]: c for c in found}
 
     def container(self, service: str) -> Any:

@@ -9,7 +9,7 @@ from lab.errors import Problem, UserError
 from lab.scenario import LoadedScenario
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.plan import plan
-from lab.testbeds.stack.compose import Compose, checkout
+from lab.testbeds.stack.compose import checkout, declared_services
 
 SUPPORTED = frozenset(
     {
@@ -35,7 +35,7 @@ def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
 
 def _system(loaded: LoadedScenario) -> list[Problem]:
     """The stack is one system: the one whose links the fault proxy of the compose file carries."""
-    services = Compose(checkout()).services
+    services = declared_services(checkout())
     carried = {entry["link"] for entry in json.loads(services["links"]["environment"]["LINKS_CONFIG"])}
     if carried == set(loaded.system.links):
         return []

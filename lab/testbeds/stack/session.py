@@ -31,7 +31,7 @@ class Session:
         self.system = system
         self.state = Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
         self.passwords = ensure_env(top / ".env")
-        self.compose = Compose(top)
+        self.compose = Compose(top, self.passwords)
         self.journal = Journal(self.state)
         self.start_unix_s = time.time()
         self.time_scale = 1.0
@@ -106,7 +106,7 @@ class Session:
                     Problem(
                         f"a stack of another checkout runs under the project name {self.compose.project!r}",
                         seen=f"{service} from {home}", expected=f"none, or one from {self.compose.directory}",
-                        hint="bring it down there, or set COMPOSE_PROJECT_NAME to another name here",
+                        hint="this is a copy of that checkout: delete .env here, so that it gets a project of its own",
                     )
                 )  # fmt: skip
 

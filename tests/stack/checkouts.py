@@ -1,0 +1,32 @@
+"""Second checkouts, to be strangers to the first: copies of this one's files, without its `.env`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.waiting import PATIENCE_S
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("lab", "services", "docker-compose.yml", "docker-compose.tensorflow-serving.yml")
+
+
+def copy_checkout(to: Path) -> Path:
+    """A checkout with an id, a project and a stack of its own, which is down."""
+    for name in PARTS:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, to / name)
+    return to
+
+
+def run_lab(checkout: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The lab of that checkout: its package comes first where it is the working directory."""
+    command = [sys.executable, "-m", "lab", *arguments]
+    return subprocess.run(
+        command, cwd=checkout, env=env, check=False, capture_output=True, text=True, timeout=PATIENCE_S
+    )
