@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(wildcard requirements.lock)
 PROTOS := $(VENV)/protos
+TENSORFLOW := $(VENV)/tensorflow
+TENSORFLOW_REQUIREMENTS := tests/services/model/tensorflow-requirements.txt
 SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirements.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-stack test-stack-all clean
+.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-tensorflow test-stack test-stack-all clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -66,6 +68,10 @@ fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each t
 test-services: $(VENV)/.installed-services ## test the services outside of containers
 	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services
 
+test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
+	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(TENSORFLOW)/bin/python \
+		$(BIN)/python -m pytest -s tests/services/model/test_tensorflow.py
+
 test-stack: $(VENV)/.installed-services ## test on the real stack; fails where Docker is missing
 	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "not slow" --durations=10
 
@@ -97,6 +103,14 @@ $(VENV)/.installed-services: pyproject.toml $(LOCK) $(SERVICE_REQUIREMENTS) | $(
 	@$(PIP_INSTALL) -e '.[test,stack-client]' $(patsubst %,-r %,$(SERVICE_REQUIREMENTS))
 	@test -d $(PROTOS) || $(BIN)/python -m services.model.protos $(PROTOS)
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-stack
+
+# Apart: TensorFlow pins other versions of what the lab uses, and hides the generated modules.
+$(TENSORFLOW)/.installed: $(TENSORFLOW_REQUIREMENTS) | $(BIN)/python
+	@test -x $(TENSORFLOW)/bin/python || $(BIN)/python -m venv $(TENSORFLOW)
+	@$(TENSORFLOW)/bin/python -m pip install --quiet --disable-pip-version-check -r $< || { \
+		echo "TensorFlow could not be installed. It has wheels for some versions of Python and machines only; here is" >&2; \
+		echo "$$($(BIN)/python --version) on $$(uname -sm). With another one: make clean, make PYTHON=python3.12 test-tensorflow" >&2; exit 1; }
+	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml $(LOCK) | $(BIN)/python
 	@$(PIP_INSTALL) -e '.[test]'

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from services.model.graph import Graph, load
 from services.model.tensors import array_of, tensor_of
 
 FLOAT = types_pb2.DT_FLOAT
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def small_graph(*nodes: tuple[str, str, list[str], dict[str, Any]], output: str, shape: tuple[int, ...]) -> Graph:
@@ -95,6 +99,19 @@ def test_a_registry_entry_is_pushed_by_command(
     assert Path(capsys.readouterr().out.strip()) == tmp_path / "ctr" / "5"
     assert list(load(tmp_path / "ctr" / "5").signatures) == ["serving_default"]
     assert savedmodel.main(["too", "few"]) == 2
+
+
+def test_the_same_entry_always_gives_the_same_bytes(tmp_path: Path, make_model: Any) -> None:
+    entry = json.dumps(make_model(3).papers(3))
+    written = []
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "services.model.savedmodel", str(tmp_path / seed), "ctr", "3"],
+            input=entry, text=True, check=True, cwd=ROOT, stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        written.append((tmp_path / seed / "ctr" / "3" / "saved_model.pb").read_bytes())
+    assert written[0] == written[1] == savedmodel.encode(json.loads(entry))
 
 
 def test_a_registry_entry_that_is_not_whole_is_refused(make_model: Any) -> None:

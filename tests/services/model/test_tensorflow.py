@@ -1,0 +1,174 @@
+"""TensorFlow itself loads every version that the lab can push, and gives the scores of the lab's own server.
+
+`make test-tensorflow` installs it apart, where its own protobuf and numpy do not matter, and names its Python in
+LAB_TENSORFLOW_PYTHON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.faults import fault_types
+from lab.scenario import load_scenario, load_system
+from lab.scenario.files import shipped_names
+from lab.scenario.load import SUFFIX
+from lab.testbeds.plan import PlanTestbed, plan
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.features import INPUT_NAMES
+from lab.worlds.shop.training import SCORE_DECIMALS, Model, train
+from lab.worlds.shop.world import FIRST_VERSIONS
+from services.model import savedmodel
+from services.model.graph import load
+
+PYTHON = os.environ.get("LAB_TENSORFLOW_PYTHON", "")
+pytestmark = pytest.mark.skipif(not PYTHON, reason="TensorFlow is not installed: make test-tensorflow")
+
+SAME = 1e-12
+WIDTH = len(INPUT_NAMES)
+LOADERS = ("python", "session")
+DOSES = (0.0, 0.8, 0.9, 1.0)
+"""Shares of corrupted labels beside those of the scenarios: none, mild, usual, all."""
+
+
+def recipes() -> list[Mapping[str, Any]]:
+    """How every version comes about that a shipped scenario, a fault or a decoy deploys; each once."""
+    system = load_system("recommender")
+    found: list[Any] = []
+    for path in shipped_names(SUFFIX).values():
+        found += [act.value for act in plan(load_scenario(path)).timeline if is_deploy(act)]
+    for kind in fault_types().values():
+        if "model" in kind.target_kinds:
+            testbed = PlanTestbed(system)
+            with kind.inject(testbed, "model", kind.parameters().model_dump()):
+                found += [act.value for act in testbed.acts if is_deploy(act)]
+    found += [{"training": "corrupted-labels", "corrupted": dose} for dose in DOSES]
+    return [json.loads(text) for text in dict.fromkeys(json.dumps(recipe, sort_keys=True) for recipe in found)]
+
+
+def is_deploy(act: Any) -> bool:
+    return act.lever == "model.deploy" and act.event == "pull"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Versions by number, and what both made of the same batches."""
+
+    models: dict[int, Model]
+    lab: dict[str, Any]
+    tensorflow: dict[str, Any]
+    signatures: dict[str, Any]
+    release: str
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """Every version, pushed as the publisher does, scored by the lab's server and, in a process of its own, by TensorFlow."""
+    folder = tmp_path_factory.mktemp("versions")
+    models = {version: model for version, model in enumerate(trained(), 1)}
+    for version, model in models.items():
+        savedmodel.push(folder, "model", version, savedmodel.encode(model.papers(version)))
+    batches = make_batches(models)
+    np.savez(folder / "inputs.npz", **batches)
+    program = Path(__file__).with_name("in_tensorflow.py")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [PYTHON, str(program), str(folder / "model"), str(folder / "inputs.npz"), str(folder / "out")],
+        check=False, capture_output=True, text=True, env=environment | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    graphs = {version: load(folder / "model" / str(version)) for version in models}
+    lab = {
+        f"{version}/{name}": graph.run("serving_default", {"inputs": batch}, ["scores"])["scores"]
+        for version, graph in graphs.items()
+        for name, batch in batches.items()
+    }
+    said = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return Scored(models, lab, dict(np.load(folder / "out.npz")), said["versions"], said["tensorflow"])
+
+
+def trained() -> Iterator[Model]:
+    """The first versions, then one for each recipe, where a scenario would have it: next in the order of windows."""
+    world = load_system("recommender").world
+    assert world is not None
+    shop = make_catalog(world.seed)
+    for version in range(1, FIRST_VERSIONS + 1):
+        yield train(shop, world.seed, version, {})
+    for recipe in recipes():
+        yield train(shop, world.seed, FIRST_VERSIONS + 1, recipe)
+
+
+def make_batches(models: Mapping[int, Model]) -> dict[str, Any]:
+    """Rows as they were trained on, rows at random, single rows, none, and values that no shop has."""
+    draw = np.random.default_rng(0)
+    usual = models[1].sample_inputs
+    batches = {
+        "trained on": usual,
+        "one row": usual[:1],
+        "no row": usual[:0],
+        "random": draw.normal(0, 30, (20_000, WIDTH)),
+        "far": draw.normal(0, 1e6, (2_000, WIDTH)),
+        "tiny": draw.normal(0, 1e-300, (500, WIDTH)),
+        "zero": np.zeros((3, WIDTH)),
+    }
+    for value in (1e18, -1e18, 1e308, -1e308, np.inf, -np.inf, np.nan, 5e-324):
+        rows = usual[:WIDTH].copy()
+        np.fill_diagonal(rows, value)  # each column once: how sums overflow hangs on their order
+        batches[f"one is {value}"] = rows
+    return batches
+
+
+def test_recipes_of_scenarios_faults_and_decoys_are_all_there() -> None:
+    trainings = {str(recipe["training"]) for recipe in recipes()}
+    assert trainings == {"next-window", "corrupted-labels"}
+    assert {0.0, 1.0} < {recipe["corrupted"] for recipe in recipes() if "corrupted" in recipe}
+
+
+def test_it_is_a_release_of_tensorflow_and_not_the_generated_modules(scored: Scored) -> None:
+    assert scored.release.startswith("2.")
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_scores_are_those_of_the_labs_server(scored: Scored, loader: str) -> None:
+    assert len(scored.models) > FIRST_VERSIONS + len(DOSES)
+    for name, scores in scored.lab.items():
+        theirs = scored.tensorflow[f"{loader}/{name}"]
+        assert theirs.dtype == scores.dtype == np.float64
+        assert theirs.shape == scores.shape
+        np.testing.assert_allclose(theirs, scores, rtol=0, atol=SAME, equal_nan=True, err_msg=f"{loader} {name}")
+    worst = max(
+        float(np.nanmax(np.abs(scored.tensorflow[f"{loader}/{name}"] - scores), initial=0.0))
+        for name, scores in scored.lab.items()
+    )
+    print(f"TensorFlow {scored.release}, {loader}: {len(scored.models)} versions, largest difference {worst:.2g}")
+
+
+def test_scores_are_those_of_the_registry(scored: Scored) -> None:
+    for version, model in scored.models.items():
+        theirs = scored.tensorflow[f"session/{version}/trained on"]
+        expected = model.score(scored.models[1].sample_inputs)
+        np.testing.assert_allclose(theirs, expected, rtol=0, atol=0.5 * 10**-SCORE_DECIMALS + SAME)
+        assert np.ptp(theirs) > 0.05
+
+
+def test_versions_differ_so_that_equal_scores_prove_something(scored: Scored) -> None:
+    good, corrupted = 1, max(scored.models)
+    difference = scored.tensorflow[f"python/{good}/trained on"] - scored.tensorflow[f"python/{corrupted}/trained on"]
+    assert np.abs(difference).max() > 0.01
+
+
+def test_signatures_are_what_clients_ask_for(scored: Scored) -> None:
+    for said in scored.signatures.values():
+        assert said == {
+            "keys": ["serving_default"],
+            "inputs": {"inputs": [[None, WIDTH], "float64"]},
+            "outputs": {"scores": [[None], "float64"]},
+        }
