@@ -71,9 +71,9 @@ class Scored:
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """Every version, pushed as the publisher does, scored by the lab's server and, in a process of its own, by TensorFlow."""
+    """Every version, pushed as the publisher does, scored by the lab and by TensorFlow in another process."""
     folder = tmp_path_factory.mktemp("versions")
-    models = {version: model for version, model in enumerate(trained(), 1)}
+    models = dict(enumerate(trained(), 1))
     for version, model in models.items():
         savedmodel.push(folder, "model", version, savedmodel.encode(model.papers(version)))
     batches = make_batches(models)
