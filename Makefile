@@ -10,10 +10,10 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-tensorflow test-stack test-stack-all clean
+.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
 
 run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender $(ARGS)
@@ -75,8 +75,15 @@ test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorF
 test-stack: $(VENV)/.installed-services ## test on the real stack; fails where Docker is missing
 	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "not slow" --durations=10
 
-test-stack-all: $(VENV)/.installed-services ## the same, with every fault on the real stack (long)
-	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack --durations=10
+# An hour of real time in two parts; each can be interrupted and run in pieces.
+test-stack-all: ## every shipped scenario and every fault on the real stack, before a release; ARGS=SCENARIO does one
+	@$(MAKE) --no-print-directory --keep-going test-stack-scenarios $(if $(ARGS),,test-stack-faults)
+
+test-stack-scenarios: $(VENV)/.installed-stack ## shipped scenarios on the real stack, and the table in docs (ARGS=SCENARIO)
+	@$(BIN)/python -m scripts.stack_scenarios $(ARGS)
+
+test-stack-faults: $(VENV)/.installed-services ## every fault killed in the middle of a run (ARGS="-k deploy")
+	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m slow --durations=10 $(ARGS)
 
 clean: ## remove the environment, recordings and what tools left
 	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

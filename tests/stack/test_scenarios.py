@@ -4,59 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lab.assess import Assessment, assess
 from lab.contracts import Outcome
 from lab.engines.host import EngineHost
 from lab.parity import compare
 from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
-from lab.runner import run_scenario as run_on_sim
-from lab.scenario import LoadedScenario, load_scenario
+from lab.scenario import load_scenario
 from lab.signals import load_signals
-from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.run import run_scenario as run_on_stack
 from lab.testbeds.stack.session import Session
+from scripts.pairs import Pair, record_pair
 
 pytestmark = pytest.mark.stack
 
 SEED = 21
-TIME_SCALE = 5.0
 HEALED_S = 60.0
 """The last minute of the recording: how long healing takes depends on the machine, that it heals does not."""
 CONTROL = "control-quiet"
-SCENARIOS = (
-    "column-retyped-mild",
-    "deploy-rescaled-column",
-    "partition-blamed-on-model",
-    "deploy-stale-cache",
-    CONTROL,
-)
-"""Corruption that crashes, corruption that is silent, a partition, a stale cache, a control."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One scenario on both testbeds, with what the reference engine said."""
-
-    sim: RunDirectory
-    stack: RunDirectory
-    on_stack: Assessment
-
-
-def run_undisturbed(loaded: LoadedScenario, root: Path) -> RunDirectory:
-    """A run on the stack; once more where the machine disturbed it, which proves nothing."""
-    options = StackOptions(TIME_SCALE, keep=True, build=False)
-    run = run_on_stack(loaded, SEED, root, options)
-    if run.inconclusive_because:
-        print(f"{loaded.scenario.name}: {run.inconclusive_because}; run once more")
-        run = run_on_stack(loaded, SEED, root, options)
-    return run
+SCENARIOS = ("partition-blamed-on-model", "deploy-stale-cache", CONTROL)
+"""A partition that looks like a bad model, a silent stale cache, a control; `make test-stack-scenarios` runs all."""
+LEAST_SHOWN = 2
+"""Scenarios that the machine must leave alone: with fewer, this has shown nothing."""
 
 
 class Pairs(dict[str, Pair]):
@@ -64,48 +36,58 @@ class Pairs(dict[str, Pair]):
 
     def __getitem__(self, name: str) -> Pair:
         pair = super().__getitem__(name)
-        if pair.stack.inconclusive_because:
-            pytest.skip(f"{name}: {pair.stack.inconclusive_because}")
+        if pair.stack.is_inconclusive:
+            pytest.skip(f"{name}: {pair.stack.problem}")
+        assert pair.stack.assessments, f"{name}: {pair.stack.problem}"
         return pair
+
+    def on_sim(self, name: str) -> RunDirectory:
+        return self[name].recordings[0]
+
+    def on_stack(self, name: str) -> RunDirectory:
+        return self[name].recordings[1]
+
+    @property
+    def disturbed(self) -> dict[str, str]:
+        """What the machine did to the scenarios that it disturbed."""
+        return {name: pair.stack.problem for name, pair in self.items() if pair.stack.is_inconclusive}
 
 
 @pytest.fixture(scope="module")
 def pairs(stack: Session, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     """All scenarios, one after the other: the stack is one, and time on it is real."""
     root = tmp_path_factory.mktemp("runs")
-    made = Pairs()
     with EngineHost() as host:
-        for name in SCENARIOS:
-            loaded = load_scenario(f"recommender/{name}")
-            on_stack = run_undisturbed(loaded, root)
-            on_sim = run_on_sim(loaded, SEED, root)
-            assess(on_sim, "rules", host)
-            made[name] = Pair(on_sim, on_stack, assess(on_stack, "rules", host))
-    return made
+        made = {name: record_pair(load_scenario(f"recommender/{name}"), SEED, root, host) for name in SCENARIOS}
+    return Pairs(made)
+
+
+def test_the_machine_left_enough_scenarios_alone_to_show_something(pairs: Pairs) -> None:
+    shown = len(pairs) - len(pairs.disturbed)
+    assert shown >= LEAST_SHOWN, f"the machine is too busy for the stack, so nothing is shown: {pairs.disturbed}"
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_shipped_scenario_runs_on_the_stack_and_the_engine_attributes_it(pairs: Pairs, name: str) -> None:
-    pair = pairs[name]
-    assert pair.stack.status == "complete", pair.stack.meta["stalls"]
-    assert all(fault.witnessed for fault in pair.stack.truth().faults)
-    assert pair.on_stack.outcome is Outcome.PASS, [g for g in pair.on_stack.grades if g.outcome is not Outcome.PASS]
+    _, on_stack = pairs[name].verdicts
+    assert all(fault.witnessed for fault in on_stack.truth.faults)
+    assert on_stack.outcome is Outcome.PASS, [grade for grade in on_stack.grades if grade.outcome is not Outcome.PASS]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_both_testbeds_agree_on_symptoms_and_verdict(pairs: Pairs, name: str) -> None:
-    parity = compare(pairs[name].sim, pairs[name].stack)
+    parity = pairs[name].parity()
     assert parity.agrees, ([row for row in parity.rows if not row.agrees], parity.verdicts)
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != CONTROL])
 def test_a_control_and_a_faulted_run_do_not_agree(pairs: Pairs, name: str) -> None:
-    assert not compare(pairs[CONTROL].sim, pairs[name].stack).agrees
-    assert not compare(pairs[name].sim, pairs[CONTROL].stack).agrees
+    assert not compare(pairs.on_sim(CONTROL), pairs.on_stack(name)).agrees
+    assert not compare(pairs.on_sim(name), pairs.on_stack(CONTROL)).agrees
 
 
 def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(pairs: Pairs) -> None:
-    run = pairs["partition-blamed-on-model"].stack
+    run = pairs.on_stack("partition-blamed-on-model")
     fault = run.truth().faults[0]
     signals = load_signals(run.observed)
 
@@ -128,7 +110,7 @@ def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(p
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_host_tells_of_its_pressure_in_every_interval(pairs: Pairs, name: str) -> None:
-    run = pairs[name].stack
+    run = pairs.on_stack(name)
     pressure = load_signals(run.observed).get("pressure_stall_ratio", "host.cpu")
     if not Path("/proc/pressure/cpu").exists():
         assert pressure is None
@@ -139,7 +121,7 @@ def test_the_host_tells_of_its_pressure_in_every_interval(pairs: Pairs, name: st
 
 
 def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(pairs: Pairs, stack: Session) -> None:
-    spans = load_observed(pairs["deploy-stale-cache"].stack.observed).frame("spans")
+    spans = load_observed(pairs.on_stack("deploy-stale-cache").observed).frame("spans")
     of_model = spans[(spans["service.name"] == "model") & (spans["span.kind"] == "server")]
     to_db = spans[(spans["peer.service"] == "db") & (spans["service.name"] == "features") & (spans["status"] == "ok")]
     shared = sorted(set(of_model["trace_id"].astype(str)) & set(to_db["trace_id"].astype(str)))
@@ -156,7 +138,7 @@ def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(pairs: 
 
 
 def test_nothing_in_a_recording_of_the_stack_names_a_proxy_or_a_fault(pairs: Pairs) -> None:
-    run = pairs["partition-blamed-on-model"].stack
+    run = pairs.on_stack("partition-blamed-on-model")
     observed = load_observed(run.observed)
     texts = [
         str(value)

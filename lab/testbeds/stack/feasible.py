@@ -18,6 +18,8 @@ SUPPORTED = frozenset(
         "config.set", "population.surge", "population.bots", "changes.announce",
     }
 )  # fmt: skip
+MAX_RATE_PER_S = 500.0
+"""More requests a second than the feature service can serve: it is one Python process, and one takes it 2 to 6 ms."""
 MAX_TIME_SCALE = 60.0
 MIN_INTERVAL_REAL_S = 0.5
 MIN_INTERVALS = 6
@@ -28,9 +30,19 @@ MIN_RATE_PER_SCENARIO_S = {"feature_drift_psi": 7.0, "model_auc_deficit": 6.0}
 
 def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
     """UserError with every reason why the stack cannot run this scenario at this time scale."""
-    problems = _system(loaded) or [*_levers(loaded), *_scale(loaded, time_scale)]
+    problems = _system(loaded) or [*_levers(loaded), *_rate(loaded), *_scale(loaded, time_scale)]
     if problems:
         raise UserError(problems)
+
+
+def greatest_time_scale(loaded: LoadedScenario, at_most: float) -> float:
+    """The greatest time scale, to a tenth, up to `at_most` at which the stack can run it; UserError where it cannot."""
+    for tenths in range(round(at_most * 10), 0, -1):
+        if not _scale(loaded, tenths / 10):
+            at_most = tenths / 10
+            break
+    check_feasible(loaded, at_most)
+    return at_most
 
 
 def _system(loaded: LoadedScenario) -> list[Problem]:
@@ -53,6 +65,22 @@ def _levers(loaded: LoadedScenario) -> list[Problem]:
         Problem(f"lever {lever!r} cannot be pulled on the stack", str(loaded.path), hint="the testbed sim has it")
         for lever in sorted(asked - SUPPORTED)
     ]
+
+
+def _rate(loaded: LoadedScenario) -> list[Problem]:
+    """More than the shop can serve saturates the shop, whatever the scenario is about."""
+    surges = [act.value for act in plan(loaded).timeline if act.lever == "population.surge" and act.event == "pull"]
+    peak = max(stage.rate_per_s for stage in loaded.scenario.load.stages)
+    peak += sum(float(value["rate_per_s"]) for value in surges if isinstance(value, dict))
+    if peak <= MAX_RATE_PER_S:
+        return []
+    return [
+        Problem(
+            f"a load of {peak:g} requests a second is more than the stack serves", str(loaded.path),
+            expected=f"at most {MAX_RATE_PER_S:g}/s: its feature service is one Python process",
+            hint="the testbed sim serves it",
+        )
+    ]  # fmt: skip
 
 
 def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:

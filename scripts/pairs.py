@@ -1,0 +1,64 @@
+"""One scenario on both testbeds: recorded, answered by the reference engine, graded, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.assess import Assessment
+from lab.campaign import Job, JobResult, run_job
+from lab.engines.host import EngineHost
+from lab.parity import Parity, compare
+from lab.recording.opening import open_run
+from lab.recording.rundir import RunDirectory
+from lab.scenario import LoadedScenario
+from lab.testbeds.stack.options import StackOptions
+
+ENGINE = "rules"
+TIME_SCALE = 5.0
+SLOWER = 2.0
+"""A run that the machine disturbed is made once more at a time scale smaller by this: its intervals are longer then."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What came of one scenario and seed on `sim` and on the stack; `time_scale` is the one of the run that counts."""
+
+    sim: JobResult
+    stack: JobResult
+    time_scale: float
+
+    @property
+    def recordings(self) -> tuple[RunDirectory, RunDirectory]:
+        """Both recordings; UserError where there is none."""
+        return open_run(Path(self.sim.path)), open_run(Path(self.stack.path))
+
+    @property
+    def verdicts(self) -> tuple[Assessment, Assessment]:
+        """The engine's graded answers."""
+        return self.sim.assessments[0], self.stack.assessments[0]
+
+    def parity(self) -> Parity:
+        return compare(*self.recordings, engine=ENGINE)
+
+
+def record_pair(
+    loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float = TIME_SCALE,
+    tell: Callable[[str], object] = print,
+) -> Pair:  # fmt: skip
+    """Runs a scenario on the stack, which is up, then on `sim`: the simulator computes while nothing is measured.
+
+    What goes wrong is in the results. A run that the machine disturbed proves nothing, and is made once more.
+    """
+    on_stack = _on_stack(loaded, seed, root, host, time_scale)
+    if on_stack.is_inconclusive:
+        time_scale /= SLOWER
+        tell(f"{loaded.scenario.name}: {on_stack.problem} Once more at time scale {time_scale:g}")
+        on_stack = _on_stack(loaded, seed, root, host, time_scale)
+    return Pair(run_job(Job(loaded, seed, (ENGINE,)), root, host), on_stack, time_scale)
+
+
+def _on_stack(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float) -> JobResult:
+    options = StackOptions(time_scale, keep=True, build=False)
+    return run_job(Job(loaded, seed, (ENGINE,), options), root, host)

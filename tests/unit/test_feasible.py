@@ -1,0 +1,29 @@
+"""How far time may be compressed on the stack, and what it cannot run at any time scale."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.errors import UserError
+from lab.scenario import load_scenario
+from lab.testbeds.stack.feasible import check_feasible, greatest_time_scale
+
+
+def test_the_greatest_time_scale_is_allowed_and_a_tenth_more_is_not() -> None:
+    few_requests = load_scenario("recommender/night-partition-mild")
+    greatest = greatest_time_scale(few_requests, at_most=5.0)
+    assert 1 <= greatest < 5
+    check_feasible(few_requests, greatest)
+    with pytest.raises(UserError, match="too few"):
+        check_feasible(few_requests, greatest + 0.1)
+
+
+def test_no_time_scale_is_greater_than_the_one_that_is_asked_for() -> None:
+    assert greatest_time_scale(load_scenario("recommender/control-quiet"), at_most=5.0) == 5.0
+
+
+def test_a_load_that_saturates_the_shop_before_anything_else_is_refused_at_every_time_scale() -> None:
+    sale = load_scenario("recommender/control-flash-sale")
+    for at_most in (1.0, 5.0):
+        with pytest.raises(UserError, match="800 requests a second is more than the stack serves"):
+            greatest_time_scale(sale, at_most)

@@ -1,0 +1,98 @@
+"""The published table of scenarios on the stack: what is in it, what fails it, and what excuses a difference."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from lab.errors import ExitCode
+from lab.suite import load_suite
+from scripts import stack_scenarios as published
+from scripts.figures import between
+from scripts.stack_scenarios import Known, Row, exit_code, kept_rows, read_known, stack_digest, table
+
+RIGHT = Row("recommender/feed-stall", 1, "c0de", "feed (feed-stall)", 5.0, 120.0, "pass: feed (feed-stall)",
+            "pass: feed (feed-stall)", "1 of 1", 4, 4)  # fmt: skip
+OTHER = "fallback_ratio of features.default_features"
+OTHER_SIGN = f"{OTHER}: + / 0"
+
+
+def row(**changes: object) -> Row:
+    return Row(**{**asdict(RIGHT), **changes})
+
+
+def test_the_page_shows_the_rows_that_are_kept() -> None:
+    page = between(published.PAGE.read_text(encoding="utf-8"), "scenarios")
+    assert page == table(list(kept_rows().values()), read_known())
+
+
+def test_known_differences_are_of_shipped_scenarios_and_each_has_a_reason() -> None:
+    shipped = {loaded.scenario.name for loaded in load_suite("recommender").scenarios}
+    known = read_known()
+    assert set(known) <= shipped
+    assert all(len(entry.why) > 40 for entry in known.values())
+
+
+@pytest.mark.parametrize("entry", ["{problems: [verdict], why: ''}", "{problems: [], why: because}",
+                                   "{problems: [everything], why: because}"])  # fmt: skip
+def test_a_difference_without_a_reason_or_without_a_problem_is_refused(tmp_path: Path, entry: str) -> None:
+    path = tmp_path / "known.yaml"
+    path.write_text(f"feed-stall: {entry}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="expected a reason"):
+        read_known(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, ExitCode.OK),
+        ({"problems": ("verdict",)}, ExitCode.FAILED),
+        ({"problems": ("parity",), "differing": (OTHER_SIGN,)}, ExitCode.FAILED),
+        ({"problems": ("not run",), "reason": "it was refused"}, ExitCode.FAILED),
+        ({"problems": ("not run",), "reason": "the machine stalled", "disturbed": True}, ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_what_is_not_as_it_should_be_fails_unless_it_is_known(changes: dict[str, object], code: ExitCode) -> None:
+    assert exit_code([RIGHT, row(**changes)], {}) == code
+
+
+def test_a_known_difference_excuses_what_it_names_and_nothing_else() -> None:
+    known = {"feed-stall": Known(frozenset({"parity"}), "a reason", frozenset({OTHER}))}
+    assert exit_code([row(problems=("parity",), differing=(OTHER_SIGN,))], known) == ExitCode.OK
+    more = (OTHER_SIGN, "error_ratio of features: 0 / +")
+    assert exit_code([row(problems=("parity",), differing=more)], known) == ExitCode.FAILED
+    assert exit_code([row(problems=("verdict",))], known) == ExitCode.FAILED
+    assert exit_code([row(problems=("not run",), disturbed=True)], known) == ExitCode.INCONCLUSIVE
+
+
+def test_the_table_says_what_differs_and_why() -> None:
+    differing = row(problems=("parity",), differing=(OTHER_SIGN,), agreeing=3)
+    assert "**3 of 4**" in table([differing], {})
+    assert f"Seen: {OTHER_SIGN}. **Not explained.**" in table([differing], {})
+    known = Known(frozenset({"parity"}), "The stack is faster.", frozenset({OTHER}))
+    assert "The stack is faster." in table([differing], {"feed-stall": known})
+
+
+def test_published_rows_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures" / "rows.json"
+    page.write_text("<!-- scenarios: begin -->\n\n<!-- scenarios: end -->\n", encoding="utf-8")
+    monkeypatch.setattr(published, "PAGE", page)
+    monkeypatch.setattr(published, "FIGURES", figures)
+    rows = {RIGHT.scenario: row(problems=("parity",), differing=(OTHER_SIGN,))}
+    published.publish(rows)
+    assert kept_rows() == rows
+    assert json.loads(figures.read_text(encoding="utf-8"))["schema_version"] == 1
+    assert "feed-stall" in page.read_text(encoding="utf-8")
+
+
+def test_recordings_of_other_code_are_not_taken_for_those_of_this(tmp_path: Path) -> None:
+    for place in ("lab/testbeds/stack", "services"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    before = stack_digest(tmp_path)
+    assert stack_digest(tmp_path) == before
+    (tmp_path / "services" / "new.py").write_text("", encoding="utf-8")
+    assert stack_digest(tmp_path) != before
