@@ -57,6 +57,7 @@ wheel: $(VENV)/.installed ## build the wheel into dist/
 
 base-image: ## a base image for all services where no image registry can be reached
 	@scripts/base-image.sh
+	@grep -qs '^LAB_BASE_IMAGE=' .env || (umask 077; echo LAB_BASE_IMAGE=chaos-lab-base:bookworm >>.env)
 
 stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), healthy
 	@$(BIN)/lab stack up

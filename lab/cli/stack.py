@@ -54,12 +54,18 @@ def up(no_build: bool, load_workers: int) -> int:
 @command.command()
 @click.option("--volumes", is_flag=True, show_envvar=True, help="Delete the data too.")
 def down(volumes: bool) -> int:
-    """Stop and remove the containers."""
+    """Stop and remove the containers and networks of this checkout.
+
+    Containers of profiles, such as Prometheus, go as well. What others have under the project's name is left alone, and
+    named: exit code 2.
+    """
     from lab.testbeds.stack.journal import exclusive
+    from lab.testbeds.stack.strangers import refuse_strangers
 
     session = open_session()
     with exclusive(session.state):
         session.down(volumes=volumes)
+    refuse_strangers(session.compose)
     click.echo("the stack is down")
     return ExitCode.OK
 
@@ -74,6 +80,7 @@ def status(as_json: bool) -> int:
     from dataclasses import asdict
 
     from lab.cli.console import write_json
+    from lab.testbeds.stack.strangers import in_the_way, predecessors
 
     session = open_session()
     states = session.compose.health()
@@ -85,6 +92,8 @@ def status(as_json: bool) -> int:
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
         for undo in undos:
             click.echo(f"✗ not reverted: {undo.lever} of {undo.element}; run: lab recover")
+    for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
+        click.echo(str(problem), err=True)
     well = set(states.values()) <= {"healthy"} and not undos
     return ExitCode.OK if well else ExitCode.FAILED
 
@@ -96,7 +105,10 @@ def status(as_json: bool) -> int:
 )
 def logs(services: tuple[str, ...], tail: int) -> int:
     """Print the last log lines of the services."""
+    from lab.testbeds.stack.strangers import refuse_strangers
+
     session = open_session()
+    refuse_strangers(session.compose)
     session.compose.run("logs", "--no-color", f"--tail={tail}", *services, quiet=False)
     return ExitCode.OK
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("lab", "services", "docker-compose.yml", "docker-compose.tensorflow-serving.yml")
+PARTS = ("lab", "services", "scenarios", "docker-compose.yml", "docker-compose.tensorflow-serving.yml")
 
 
 def copy_checkout(to: Path) -> Path:

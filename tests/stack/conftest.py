@@ -33,12 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack() -> Iterator[Session]:
     """The stack, healthy and with nothing open. What was not up before is taken down at the end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        _give_up("there is one stack: run these tests in one process (-n 0)")
+        give_up("there is one stack: run these tests in one process (-n 0)")
     session = Session(load_system("recommender"))
     try:
         session.compose.client.ping()
     except UserError as error:
-        _give_up(" ".join(str(error).split()))
+        give_up(" ".join(str(error).split()))
     brought_up = session.up()
     try:
         with exclusive(session.state):
@@ -46,11 +46,11 @@ def stack() -> Iterator[Session]:
         yield session
     finally:
         if brought_up:
-            session.compose.run("down", "--volumes")
-            session.journal.path.unlink(missing_ok=True)
+            session.down(volumes=True)
 
 
-def _give_up(reason: str) -> NoReturn:
+def give_up(reason: str) -> NoReturn:
+    """Skips a test that needs the stack, or fails it where the stack is required."""
     if IS_REQUIRED:
         pytest.fail(f"LAB_REQUIRE_STACK=1, but {reason}")
     pytest.skip(reason)

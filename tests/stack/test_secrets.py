@@ -1,7 +1,9 @@
-"""The stack's passwords: fresh, private, kept."""
+"""The env file: passwords fresh, private and kept; the checkout's id its own."""
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.testbeds.stack.secrets import NAMES, ensure_env
@@ -26,3 +28,39 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# mine\nLAB_DB_PASSWORD=chosen\nLAB_DB_PORT=5433\n")
     assert path.stat().st_mode & 0o777 == 0o600
     assert ensure_env(path) == found
+
+
+def test_each_checkout_has_an_id_and_a_project_named_after_it(tmp_path: Path) -> None:
+    first, second = (ensure_env(checkout(tmp_path / name) / ".env") for name in ("one", "two"))
+    assert first["LAB_CHECKOUT_ID"] != second["LAB_CHECKOUT_ID"]
+    assert first["COMPOSE_PROJECT_NAME"] == f"chaos-lab-{first['LAB_CHECKOUT_ID'][:8]}"
+
+
+def test_labs_that_come_first_together_agree_on_one_id(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: ensure_env(tmp_path / ".env"), range(8)))
+    assert all(variables == found[0] for variables in found)
+
+
+def test_a_moved_checkout_keeps_its_id_and_a_copy_gets_its_own(tmp_path: Path) -> None:
+    original = checkout(tmp_path / "original")
+    first = ensure_env(original / ".env")
+    shutil.copytree(original, tmp_path / "copy")
+    copy = ensure_env(tmp_path / "copy" / ".env")
+    assert copy["LAB_CHECKOUT_ID"] != first["LAB_CHECKOUT_ID"]
+    assert copy["COMPOSE_PROJECT_NAME"] == f"chaos-lab-{copy['LAB_CHECKOUT_ID'][:8]}"
+    assert ensure_env(tmp_path / "copy" / ".env") == copy
+    original.rename(tmp_path / "moved")
+    moved = ensure_env(tmp_path / "moved" / ".env")
+    assert moved == first | {"LAB_CHECKOUT_DIRECTORY": str(tmp_path / "moved")}
+
+
+def test_a_checkout_seen_through_a_link_is_no_copy(tmp_path: Path) -> None:
+    first = ensure_env(checkout(tmp_path / "original") / ".env")
+    (tmp_path / "link").symlink_to(tmp_path / "original")
+    assert ensure_env(tmp_path / "link" / ".env") == first
+
+
+def checkout(directory: Path) -> Path:
+    directory.mkdir()
+    return directory

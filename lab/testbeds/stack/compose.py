@@ -14,10 +14,14 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError, Problem, UserError
-from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT
+from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT, is_held_by
 
 FILE = "docker-compose.yml"
 OWNER_LABEL = "lab.checkout"
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+ENGINE = "unix:///var/run/docker.sock"
 KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
 HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
@@ -86,6 +90,11 @@ class Compose:
             return ["docker-compose"]
         raise UserError(Problem("neither `docker compose` nor docker-compose is installed"))
 
+    @property
+    def program(self) -> str:
+        """What a person types for Compose here."""
+        return " ".join(self._command)
+
     def run(self, *arguments: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> None:
         """Runs a compose command; StackError with the end of its output where it fails."""
         command = [*self._command, "-p", self.project, "-f", str(self.directory / FILE), *arguments]
@@ -104,6 +113,8 @@ class Compose:
             for name, value in os.environ.items()
             if not name.startswith("COMPOSE_") or name in KEPT_COMPOSE_VARIABLES
         }
+        if os.name == "posix":  # the Python client knows no contexts: both must ask one engine
+            inherited.setdefault("DOCKER_HOST", ENGINE)
         return inherited | {name: self.variables[name] for name in OWN}
 
     @cached_property
@@ -111,11 +122,22 @@ class Compose:
         """The services without a profile, as the compose file has them."""
         return declared_services(self.directory)
 
+    def is_own(self, labels: Mapping[str, str]) -> bool:
+        """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""
+        name, _, identifier = self.owner.partition("=")
+        home = labels.get(WORKING_DIRECTORY, "")
+        return labels.get(name) == identifier and not (home and is_held_by(identifier, Path(home), self.directory))
+
+    def own_containers(self) -> list[dict[str, Any]]:
+        """All containers of this checkout as the engine lists them: of every profile and project, stopped ones too."""
+        found = self.client.api.containers(all=True, filters={"label": self.owner})
+        return [container for container in found if self.is_own(container["Labels"])]
+
     def containers(self) -> dict[str, Any]:
         """This checkout's containers by service, running and stopped."""
-        labels = [self.owner, f"com.docker.compose.project={self.project}", "com.docker.compose.oneoff=False"]
-        found = self.client.containers.list(all=True, filters={"label": labels})
-        return {c.labels["com.docker.compose.service"]: c for c in found}
+        labels = [self.owner, f"{PROJECT_LABEL}={self.project}", "com.docker.compose.oneoff=False"]
+        found = self.client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+        return {c.labels[SERVICE]: c for c in found if self.is_own(c.labels)}
 
     def container(self, service: str) -> Any:
         """One container; StackError where the service has none."""

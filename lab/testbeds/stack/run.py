@@ -21,6 +21,7 @@ from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
 from lab.testbeds.plan import plan
+from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call, download
 from lab.testbeds.stack.journal import exclusive
@@ -65,17 +66,16 @@ def run_scenario(
 
 @contextmanager
 def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
-    """The stack, up and for this lab alone; taken down afterwards if it was brought up here and is not to be kept."""
+    """The stack, up and for this lab alone; unless it is to be kept, what was brought up here goes afterwards."""
     with exclusive(session.state):
         (progress or _silent)("bringing the stack up", 0.0)
-        was_there = bool(session.compose.containers())
-        brought_up = not was_there
+        before = belongings(session.compose)
         try:
-            brought_up |= session.up(build=options.build, load_workers=options.load_workers)
+            session.up(build=options.build, load_workers=options.load_workers)
             yield
         finally:
-            if brought_up and not options.keep:
-                session.down(volumes=True)
+            if not options.keep:
+                session.go_back_to(before)
 
 
 def _silent(what: str, share: float) -> None:

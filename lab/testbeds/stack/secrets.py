@@ -5,33 +5,85 @@ Random, made once, in `.env`: a file that only its owner reads, git ignores, and
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("LAB_DB_PASSWORD", "LAB_CACHE_PASSWORD", "LAB_GRAFANA_PASSWORD")
 CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
+DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
 OWN = (PROJECT, CHECKOUT_ID, *NAMES)
 """What only the env file may say, whatever the shell has."""
+FILE = ".env"
 _BYTES = 24
 _ID_BYTES = 16
 _SHORT = 8
 
 
 def ensure_env(path: Path) -> dict[str, str]:
-    """The variables of an env file, with id, project and passwords added where it lacks them; what it has stays."""
+    """The variables of an env file, with id, project and passwords added where it lacks them; what it has stays.
+
+    But a copy of another checkout gets an id and a project of its own: the other one keeps its stack. A checkout that
+    was moved keeps its id.
+    """
+    with _alone(path.parent):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        found = dict(_pairs(lines))
+        here = str(path.parent.resolve())
+        if found.get(DIRECTORY, here) != here:
+            known = found.pop(DIRECTORY)
+            if is_held_by(found.get(CHECKOUT_ID, ""), Path(known), path.parent):
+                found = {name: value for name, value in found.items() if name not in (CHECKOUT_ID, PROJECT)}
+        checkout_id = found.get(CHECKOUT_ID) or secrets.token_hex(_ID_BYTES)
+        fresh = {PROJECT: f"chaos-lab-{checkout_id[:_SHORT]}", CHECKOUT_ID: checkout_id, DIRECTORY: here}
+        fresh |= {name: secrets.token_hex(_BYTES) for name in NAMES}
+        set_variables(path, {name: value for name, value in fresh.items() if not found.get(name)})
+        return fresh | {name: value for name, value in found.items() if value}
+
+
+def set_variables(path: Path, variables: Mapping[str, str]) -> None:
+    """Sets variables of an env file, and leaves its other lines as they are; only its owner may read it."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = dict(_pairs(lines))
-    checkout_id = found.get(CHECKOUT_ID) or secrets.token_hex(_ID_BYTES)
-    fresh = {PROJECT: f"chaos-lab-{checkout_id[:_SHORT]}", CHECKOUT_ID: checkout_id}
-    fresh |= {name: secrets.token_hex(_BYTES) for name in NAMES}
-    missing = {name: value for name, value in fresh.items() if not found.get(name)}
-    if missing:
-        kept = [line for line in lines if line.partition("=")[0].strip() not in missing]
-        _write(path, "\n".join([*kept, *(f"{name}={value}" for name, value in missing.items())]) + "\n")
+    if variables:
+        kept = [line for line in lines if line.partition("=")[0].strip() not in variables]
+        _write(path, "\n".join([*kept, *(f"{name}={value}" for name, value in variables.items())]) + "\n")
     path.chmod(0o600)
-    return found | missing
+
+
+def is_held_by(checkout_id: str, other: Path, here: Path) -> bool:
+    """Whether another directory is a checkout with this id: where `here` has it too, one is a copy of the other."""
+    if is_same_directory(str(other), here):
+        return False
+    try:
+        lines = (other / FILE).read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # there, but not for these eyes: rather a copy than two owners
+        return True
+    return dict(_pairs(lines)).get(CHECKOUT_ID) == checkout_id
+
+
+def is_same_directory(path: str, here: Path) -> bool:
+    """Whether a path names this directory, as it does through a link or another mount."""
+    try:
+        return bool(path) and Path(path).samefile(here)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Holds the directory against other labs, so that two that come first agree on one id."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _pairs(lines: list[str]) -> list[tuple[str, str]]:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lab.errors import NotRevertedError, Problem, UserError
+from lab.errors import NotRevertedError, UserError
 from lab.levers import Undo
+from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.compose import Compose, checkout
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.journal import Journal, exclusive
 from lab.testbeds.stack.levers import LINKS_PORT, StackLevers
-from lab.testbeds.stack.secrets import ensure_env
-from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
+from lab.testbeds.stack.secrets import FILE as ENV_FILE
+from lab.testbeds.stack.secrets import ensure_env, set_variables
+from lab.testbeds.stack.strangers import refuse_strangers
+from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions, uninterrupted
 from lab.topology import System
 
 STATE_DIRECTORY = ".lab"
-BASE_IMAGE = "chaos-lab-base:bookworm"
+BASE_IMAGE = "LAB_BASE_IMAGE"
+MADE_BASE_IMAGE = "chaos-lab-base:bookworm"
 
 
 class Session:
@@ -30,7 +34,7 @@ class Session:
         top = checkout()
         self.system = system
         self.state = Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
-        self.passwords = ensure_env(top / ".env")
+        self.passwords = ensure_env(top / ENV_FILE)
         self.compose = Compose(top, self.passwords)
         self.journal = Journal(self.state)
         self.start_unix_s = time.time()
@@ -78,10 +82,11 @@ class Session:
 
         `anew` asks compose in any case, so that changed images and settings take effect.
         """
-        self._refuse_foreign()
+        refuse_strangers(self.compose)
         if not anew and self.compose.containers() and self.compose.is_healthy() and self._has_workers(load_workers):
             return False
-        environment = {"LAB_LOAD_WORKERS": str(load_workers), **self._base_image()}
+        self._choose_base_image()
+        environment = {"LAB_LOAD_WORKERS": str(load_workers)}
         with exclusive(self.state):
             self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
             with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
@@ -97,31 +102,30 @@ class Session:
         command = self.compose.container("load").attrs["Config"]["Cmd"]
         return "--processes" in command and command[command.index("--processes") + 1] == str(count)
 
-    def _refuse_foreign(self) -> None:
-        """Another checkout's stack under the same project name has other passwords and other code."""
-        for service, container in self.compose.containers().items():
-            home = container.labels.get("com.docker.compose.project.working_dir", "")
-            if home and container.status == "running" and Path(home).resolve() != self.compose.directory.resolve():
-                raise UserError(
-                    Problem(
-                        f"a stack of another checkout runs under the project name {self.compose.project!r}",
-                        seen=f"{service} from {home}", expected=f"none, or one from {self.compose.directory}",
-                        hint="this is a copy of that checkout: delete .env here, so that it gets a project of its own",
-                    )
-                )  # fmt: skip
-
     def down(self, *, volumes: bool) -> None:
-        """Stops and removes the containers, and the data too with `volumes`."""
-        self.compose.run("down", *(["--volumes"] if volumes else []))
-        if volumes:
-            self.journal.path.unlink(missing_ok=True)  # what it would put back does not exist any more
+        """Stops and removes all that this checkout has on the engine; the data too with `volumes`."""
+        kept = belongings(self.compose).volumes if not volumes else frozenset()
+        self._take_down(Belongings({}, frozenset(), kept))
 
-    def _base_image(self) -> dict[str, str]:
-        """The base image made by `make base-image`, where there is one and no other is asked for."""
-        if os.environ.get("LAB_BASE_IMAGE") or self.passwords.get("LAB_BASE_IMAGE"):
-            return {}
-        made = self.compose.client.images.list(name=BASE_IMAGE)
-        return {"LAB_BASE_IMAGE": BASE_IMAGE} if made else {}
+    def go_back_to(self, before: Belongings) -> None:
+        """Takes down what `up` made beyond what was there before, and stops what it started."""
+        self._take_down(before, self.compose.services)
+
+    def _take_down(self, left: Belongings, services: Collection[str] = ()) -> None:
+        had = belongings(self.compose)
+        with uninterrupted():
+            take_down(self.compose, left, services)
+            if had and not belongings(self.compose):
+                self.journal.path.unlink(missing_ok=True)  # what it would put back does not exist any more
+
+    def _choose_base_image(self) -> None:
+        """Notes the base image made by `make base-image` in `.env`, where there is one and no other is asked for.
+
+        Builds by hand then find it too.
+        """
+        asked = os.environ.get(BASE_IMAGE) or self.passwords.get(BASE_IMAGE)
+        if not asked and self.compose.client.images.list(name=MADE_BASE_IMAGE):
+            set_variables(self.compose.directory / ENV_FILE, {BASE_IMAGE: MADE_BASE_IMAGE})
 
     def _publish_first(self, tick: Callable[[dict[str, str]], None] | None) -> None:
         """A model server without any version is not healthy: the first versions are published as soon as it runs."""

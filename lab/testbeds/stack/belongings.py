@@ -1,0 +1,84 @@
+"""What a checkout has on the engine: its containers, networks and volumes, known by the checkout's id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from lab.testbeds.stack.compose import SERVICE, Compose, StackError
+
+RUNNING = frozenset({"running", "paused", "restarting"})
+_AT_ONCE = 8
+_GONE, _CONFLICT = 404, 409
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """Names of what there is; of containers with their state (`running`, `exited`, ...)."""
+
+    containers: Mapping[str, str]
+    networks: frozenset[str]
+    volumes: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.networks or self.volumes)
+
+
+NOTHING = Belongings({}, frozenset(), frozenset())
+
+
+def belongings(compose: Compose) -> Belongings:
+    """What this checkout has on the engine now, in whatever project it was made."""
+    return Belongings(
+        {container["Names"][0].lstrip("/"): container["State"] for container in compose.own_containers()},
+        frozenset(network["Name"] for network in _own_networks(compose)),
+        frozenset(volume["Name"] for volume in _own_volumes(compose)),
+    )
+
+
+def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()) -> None:
+    """Stops and removes what this checkout has beyond `left`, and stops what does not run there.
+
+    With `services`, only their containers; then networks and volumes that others use stay. StackError names what could
+    not be removed.
+    """
+    containers = [c for c in compose.own_containers() if not services or c["Labels"].get(SERVICE) in services]
+    names = {c["Id"]: c["Names"][0].lstrip("/") for c in containers}
+    running = [c["Id"] for c in containers if c["State"] in RUNNING]
+    to_stop = [identifier for identifier in running if left.containers.get(names[identifier]) not in RUNNING]
+    to_remove = [identifier for identifier, name in names.items() if name not in left.containers]
+    api = compose.client.api
+    failed = _each(to_stop, api.stop, names)
+    failed += _each(to_remove, lambda identifier: api.remove_container(identifier, v=True, force=True), names)
+    networks = {n["Id"]: n["Name"] for n in _own_networks(compose) if n["Name"] not in left.networks}
+    volumes = {v["Name"]: v["Name"] for v in _own_volumes(compose) if v["Name"] not in left.volumes}
+    in_use = _each(networks, api.remove_network, networks) + _each(volumes, api.remove_volume, volumes)
+    failed += [] if services else in_use
+    if failed:
+        raise StackError("could not be removed:\n" + "\n".join(f"  {line}" for line in failed))
+
+
+def _own_networks(compose: Compose) -> list[dict[str, Any]]:
+    return list(compose.client.api.networks(filters={"label": compose.owner}))
+
+
+def _own_volumes(compose: Compose) -> list[dict[str, Any]]:
+    return compose.client.api.volumes(filters={"label": compose.owner})["Volumes"] or []
+
+
+def _each(identifiers: Iterable[str], act: Callable[[str], object], names: Mapping[str, str]) -> list[str]:
+    """Does it to all at once; returns what failed and why. What is gone already, or going, is done."""
+    from docker.errors import APIError
+
+    def attempt(identifier: str) -> str:
+        try:
+            act(identifier)
+        except APIError as error:
+            going = error.status_code == _CONFLICT and "already in progress" in str(error.explanation)
+            return "" if error.status_code == _GONE or going else f"{names[identifier]}: {error.explanation}"
+        return ""
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return [line for line in pool.map(attempt, identifiers) if line]
