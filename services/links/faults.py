@@ -22,7 +22,11 @@ def _between(low: float, high: float, default: float | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Black-holes a share of the connections, in one direction or both."""
+    """Loses everything, in one direction or both; or, with a smaller fraction, a share of the messages on the way.
+
+    A message that is lost takes the rest of its connection along, until the client gives it up and opens another. Were
+    it a fixed share of the connections, a pool would soon hold the spared ones only, and the fault be over.
+    """
 
     kind: ClassVar[str] = "cut"
     direction: str = "both"
@@ -60,7 +64,7 @@ class Drop:
 class Reset:
     """Makes each chunk on the way there reset its connection with this probability.
 
-    Were it a fixed share of the connections, a pool would soon hold the spared ones only, and the fault be over.
+    As with `Cut`, a fixed share of the connections would soon be no share of the calls.
     """
 
     kind: ClassVar[str] = "reset"
@@ -119,11 +123,20 @@ def values(fault: Fault) -> dict[str, Any]:
 class LanePlan:
     """What the faults of a link do to one direction of one connection."""
 
-    cut: bool = False
+    cut: float = 0.0
+    """Share of the messages that are lost, with all that follows them; from 1 on nothing passes, not even a FIN."""
     reset: Reset | None = None
     delay: Delay | None = None
     drop: Drop | None = None
     throttle: Throttle | None = None
+
+    @property
+    def passes_nothing(self) -> bool:
+        return self.cut >= 1
+
+    def loses(self, random: Random) -> bool:
+        """True when the next message is lost; a new draw each time."""
+        return self.passes_nothing or (self.cut > 0 and random.random() < self.cut)
 
     def resets(self, random: Random) -> bool:
         """True when the next chunk resets the connection; a new draw each time."""
@@ -145,15 +158,19 @@ UNDISTURBED = LanePlan()
 def plan_lane(faults: Mapping[str, Fault], draws: Mapping[str, float], direction: Direction) -> LanePlan:
     """The plan for one direction of a connection.
 
-    `draws` holds the connection's own number in [0, 1) for each kind: it is concerned when that is below the fault's
-    fraction, so a connection stays chosen, or not, as long as the fraction is the same.
+    `draws` holds the connection's own number in [0, 1) for each kind that concerns a share of the connections: it is
+    concerned when that is below the fault's fraction, so it stays chosen, or not, as long as the fraction is the same.
     """
     active: dict[str, Any] = {}
     for kind, fault in faults.items():
         fault_direction = "request" if isinstance(fault, Reset) else fault.direction
+        if isinstance(fault, Cut) and fault.fraction < 1 and fault.direction == "both":
+            fault_direction = "request"  # one draw a call: who was not asked does not answer
         if fault_direction not in ("both", direction):
             continue
-        if isinstance(fault, Cut | Delay) and draws[kind] >= fault.fraction:
+        if isinstance(fault, Delay) and draws[kind] >= fault.fraction:
             continue
-        active[kind] = True if isinstance(fault, Cut) else fault
+        if isinstance(fault, Cut) and fault.fraction == 0:
+            continue
+        active[kind] = fault.fraction if isinstance(fault, Cut) else fault
     return LanePlan(**active) if active else UNDISTURBED

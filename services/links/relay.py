@@ -20,6 +20,8 @@ QUEUE_MAX_BYTES = 262144
 """A lane stops reading while more than this is under way, as a full TCP window would make it."""
 ORPHAN_TIMEOUT_S = 30.0
 """How long a black-holed socket outlives its peer's FIN: clients that give up must not use up the descriptors."""
+BURST_S = 0.005
+"""Chunks that follow each other faster are one message, which is lost as a whole or not at all."""
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -49,6 +51,7 @@ class Lane(asyncio.Protocol):
         self._queue: deque[tuple[float, bytes | memoryview]] = deque()
         self._queued_bytes = 0
         self._last_ready_s = 0.0
+        self._heard_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._in_line = False
         self._blocked: set[str] = set()
@@ -101,7 +104,7 @@ class Lane(asyncio.Protocol):
         self.plan = plan_lane(link.faults, self.connection.draws, self.direction)
         self.direct = False
         self._in_line = False  # a new Bandwidth knows nobody
-        if self.plan.cut and self._queue:
+        if self.plan.passes_nothing and self._queue:
             self.lost = True
             self.discard()
         if not self.plan.delay and not self.plan.drop:
@@ -167,10 +170,15 @@ class Lane(asyncio.Protocol):
         self.direct = False
         if self.plan.resets(self.connection.link.random):
             self.connection.reset()
-        elif self.plan.cut:
+        elif data and not self.lost and self._loses_next():
+            self.lost = True
+        elif self.plan.passes_nothing:
             self.lost = True
             if not data and self.transport is not None:
                 asyncio.get_running_loop().call_later(ORPHAN_TIMEOUT_S, reset_socket, self.transport)
+        elif self.lost:
+            if not data:
+                self.connection.reset()  # where only a share is lost, a FIN gets through in the end
         else:
             ready_s = time.monotonic() + self.plan.wait_s(self.connection.link.random)
             self._last_ready_s = max(self._last_ready_s, ready_s)  # nothing overtakes
@@ -180,6 +188,12 @@ class Lane(asyncio.Protocol):
                 self.block("queue", True)
             if len(self._queue) == 1:
                 self.advance()
+
+    def _loses_next(self) -> bool:
+        now_s = time.monotonic()
+        is_next = now_s - self._heard_s > BURST_S
+        self._heard_s = now_s
+        return is_next and self.plan.loses(self.connection.link.random)
 
     def _pop(self) -> None:
         _, data = self._queue.popleft()
@@ -205,7 +219,7 @@ class Connection:
 
     def __init__(self, link: Link) -> None:
         self.link = link
-        self.draws = {"cut": link.random.random(), "delay": link.random.random()}
+        self.draws = {"delay": link.random.random()}
         self.request = Lane(self, "request")
         self.response = Lane(self, "response")
         self.request.peer, self.response.peer = self.response, self.request
@@ -218,7 +232,7 @@ class Connection:
             self.link.connections.add(self)
             self.link.stats.connections += 1
             self.replan()
-            if self.request.plan.cut:
+            if self.request.plan.passes_nothing:
                 self.request.lost = True  # its SYN; there is no upstream connection to go on with
             else:
                 self._connecting = asyncio.get_running_loop().create_task(self._connect())
@@ -258,7 +272,7 @@ class Connection:
         """A socket died: the other learns it, unless the cut swallows that too."""
         if self.closed:
             return
-        if lane.plan.cut and lane.peer.transport is not None and not lane.peer.gone:
+        if lane.plan.passes_nothing and lane.peer.transport is not None and not lane.peer.gone:
             lane.lost = True
         else:
             self.reset()

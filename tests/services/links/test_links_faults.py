@@ -16,7 +16,7 @@ from services.links.leases import LeaseTable
 from services.links.proxy import LinkConfig, Proxy
 from tests.waiting import PATIENCE_S
 
-DRAWS = {"cut": 0.3, "delay": 0.3}
+DRAWS = {"delay": 0.3}
 
 
 def test_lever_values_are_read_with_their_defaults() -> None:
@@ -44,8 +44,17 @@ def test_unusable_values_are_refused_with_the_reason(kind: str, values: dict[str
 
 
 def test_a_connection_is_concerned_when_its_own_draw_is_below_the_fraction() -> None:
-    assert plan_lane({"cut": Cut(fraction=0.31)}, DRAWS, "request").cut
-    assert plan_lane({"cut": Cut(fraction=0.3)}, DRAWS, "request") is UNDISTURBED
+    assert plan_lane({"delay": Delay(0.1, fraction=0.31)}, DRAWS, "request").delay
+    assert plan_lane({"delay": Delay(0.1, fraction=0.3)}, DRAWS, "request") is UNDISTURBED
+
+
+def test_a_cut_loses_its_share_of_the_messages_once_each() -> None:
+    random = Random(1)
+    plan = plan_lane({"cut": Cut(fraction=0.3)}, DRAWS, "request")
+    assert sum(plan.loses(random) for _ in range(2000)) == pytest.approx(600, abs=100)
+    assert plan_lane({"cut": Cut(fraction=0.3)}, DRAWS, "response") is UNDISTURBED
+    assert plan_lane({"cut": Cut(direction="response", fraction=0.3)}, DRAWS, "response").cut == 0.3
+    assert plan_lane({"cut": Cut(fraction=0.0)}, DRAWS, "request") is UNDISTURBED
 
 
 def test_a_one_way_fault_leaves_the_other_direction_alone() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from services.links.relay import BURST_S
 from tests.waiting import PATIENCE_S, eventually, least_s, took_s
 
 pytestmark = pytest.mark.slow
@@ -213,7 +214,34 @@ def test_request_cut_lets_answers_that_are_under_way_arrive(links: Any, echo_ser
         assert b"lost on the way there" not in echo_server.received
 
 
-def test_cut_concerns_its_share_of_the_connections(links: Any) -> None:
+def test_a_partial_cut_goes_on_for_a_client_that_keeps_good_connections_and_replaces_bad_ones(links: Any) -> None:
+    count, fraction, lost = 80, 0.3, 0
+    links.put("cut", fraction=fraction)
+    with ExitStack() as stack:
+        client = stack.enter_context(links.connect())
+        for _ in range(count):
+            time.sleep(2 * BURST_S)
+            client.sendall(b"ping")
+            if is_silent(client):
+                lost += 1
+                client.close()
+                client = stack.enter_context(links.connect())
+            else:
+                client.recv(16)
+    assert lost == pytest.approx(count * fraction, abs=4 * (count * fraction * (1 - fraction)) ** 0.5)
+
+
+def test_a_server_learns_that_a_client_gave_up_behind_a_partial_cut(links: Any, echo_server: Any) -> None:
+    with links.connect() as client:
+        client.sendall(b"heard, then lost")
+        eventually(lambda: b"heard, then lost" in echo_server.received)
+        links.put("cut", fraction=0.999)
+        client.sendall(b"lost")
+        time.sleep(SILENCE_S)
+    eventually(lambda: b"heard, then lost" in echo_server.reset)
+
+
+def test_a_cut_loses_its_share_of_messages(links: Any) -> None:
     count, fraction = 200, 0.3
     with ExitStack() as stack:
         clients = [stack.enter_context(links.connect()) for _ in range(count)]
