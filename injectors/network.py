@@ -29,7 +29,7 @@ def network_partition(
 
     Established connections are black-holed, new ones are accepted and never answered. `direction: request`
     loses the requests; `response` lets requests arrive and loses the answers. `fraction` is the share of
-    connections concerned (mild: 30%).
+    calls that are lost (mild: 30%); on the stack a lost call takes along those that share its connection.
     """
     with testbed.link(link).cut(direction=direction, fraction=fraction):
         yield
