@@ -10,7 +10,7 @@ SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirem
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-all lint evaluate sample report test-browser picture bench wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test fuzz test-slow test-long test-all lint evaluate sample report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -19,10 +19,13 @@ run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender $(ARGS)
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not long"
 
 test-slow: $(VENV)/.installed-test ## run the slow tests only
-	@$(BIN)/python -m pytest -n 2 -m slow --durations=10
+	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10
+
+test-long: $(VENV)/.installed-test ## run those that are long and rarely break, before a release
+	@$(BIN)/python -m pytest -n 2 -m long --durations=10
 
 test-all: test test-slow ## all tests that need no Docker, as CI runs them
 
@@ -48,8 +51,12 @@ test-browser: $(VENV)/.installed-test ## look at the pages in Chromium (Debian: 
 picture: $(VENV)/.installed ## make the README's picture anew: a run's page in Chromium
 	@scripts/picture.sh
 
-bench: $(VENV)/.installed ## the testbed's CPU per request beside a naive model's
-	@$(BIN)/python benchmarks/engine_vs_naive.py
+bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, and of a whole run
+	@$(BIN)/python benchmarks/engine_vs_naive.py 3
+	@$(BIN)/python benchmarks/end_to_end.py 1
+
+bench-suite: $(VENV)/.installed ## the CPU of the shipped suite beside a naive model's, and when its first verdict comes
+	@$(BIN)/python benchmarks/suite_vs_naive.py
 
 wheel: $(VENV)/.installed ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -67,6 +67,7 @@ def test_the_workflow_runs_what_the_tutorial_ran() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_command_does_what_the_tutorial_says(tmp_path: Path) -> None:
     bin_dir = Path(sys.executable).parent
     hidden = ("LAB_", "GITHUB_", "CI", "PYTEST_")

@@ -118,10 +118,77 @@ def test_the_base_image_carries_what_pip_needs_on_this_machine(script: Script, t
     assert (tmp_path / "bin" / "arguments").read_text(encoding="utf-8").splitlines()[-1] == "http://mirror.test/debian"
 
 
+STAND_IN = """#!/bin/sh
+echo "$(basename "$0") $*" >>"$CALLS"
+case "$(basename "$0") $*" in
+"$HANGS") echo "what it said last"; sleep 600 ;;
+"$FAILS") exit 7 ;;
+"docker image ls"*) echo chaos-lab-1-python:latest; echo chaos-lab-1-db:latest ;;
+esac
+"""
+
+
+class TestContinuousIntegration:
+    """`.ci/run` in a checkout of stand-ins."""
+
+    @pytest.fixture
+    def ci(self, tmp_path: Path) -> Script:
+        top, calls = tmp_path / "checkout", tmp_path / "calls"
+        for name in (".ci", ".venv/bin", "scripts", "bin"):
+            (top / name).mkdir(parents=True)
+        shutil.copy(SCRIPTS.parent / ".ci" / "run", top / ".ci" / "run")
+        (top / ".env").write_text("COMPOSE_PROJECT_NAME=chaos-lab-1\n", encoding="utf-8")
+        programs = [f"bin/{name}" for name in ("make", "docker", "apt-get")]
+        for name in (*programs, ".venv/bin/lab", ".venv/bin/python", "scripts/ci-docker.sh"):
+            (top / name).write_text(STAND_IN, encoding="utf-8")
+            (top / name).chmod(0o755)
+
+        def run(*_: str, **variables: str) -> subprocess.CompletedProcess[str]:
+            environment = {**os.environ, "PATH": f"{top / 'bin'}:{os.environ['PATH']}", "CALLS": str(calls)}
+            environment |= {"HANGS": "nothing", "FAILS": "nothing", "LAB_CI_MINUTE_S": "2", **variables}
+            return subprocess.run(
+                [top / ".ci" / "run"], check=False, capture_output=True, text=True, env=environment,
+                stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
+            )  # fmt: skip
+
+        return run
+
+    def test_tells_what_each_part_took_and_leaves_no_container_image_or_engine_behind(
+        self, ci: Script, tmp_path: Path
+    ) -> None:
+        done = ci()
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = done.stdout.split("== what each part took\n")[1].splitlines()
+        assert [line.split(" s  ")[1] for line in told][:2] == ["make test", "make test-slow"]
+        assert [line.split(" s  ")[1] for line in told][-3:] == ["the stack", "cleaning up", "in all"]
+        calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+        assert calls[-5:] == [
+            "docker version", "lab stack down --volumes",
+            "docker image ls --format {{.Repository}}:{{.Tag}} --filter reference=chaos-lab-1-*",
+            "docker image rm --no-prune chaos-lab-1-python:latest chaos-lab-1-db:latest", "ci-docker.sh stop",
+        ]  # fmt: skip
+
+    def test_a_part_that_fails_is_named_and_the_last(self, ci: Script, tmp_path: Path) -> None:
+        done = ci(FAILS="make test-slow")
+        assert done.returncode == 7
+        assert "== failed: make test-slow" in done.stdout
+        calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+        assert "make test" in calls
+        assert "make run ARGS=--fresh" not in calls
+        assert "ci-docker.sh stop" in calls
+
+    def test_a_part_that_hangs_is_interrupted_and_what_it_said_is_shown(self, ci: Script) -> None:
+        done = ci(HANGS="python benchmarks/proxy_vs_haproxy.py")
+        assert done.returncode == 124
+        assert "what it said last" in done.stdout
+        assert "== the fault proxy beside haproxy did not end within 8 s and was interrupted" in done.stdout
+        assert "== failed: the fault proxy beside haproxy" in done.stdout
+
+
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shell_scripts_are_clean() -> None:
     services = SCRIPTS.parent / "services"
-    scripts = [*SCRIPTS.glob("*.sh"), *services.glob("*/*.sh")]
+    scripts = [*SCRIPTS.glob("*.sh"), *services.glob("*/*.sh"), SCRIPTS.parent / ".ci" / "run"]
     checked = subprocess.run(
         ["shellcheck", "--severity=warning", *scripts], check=False, capture_output=True, text=True
     )

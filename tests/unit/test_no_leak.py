@@ -138,6 +138,7 @@ SMALL = {"WINDOW_TICKS": 60, "REQUESTS_PER_TICK": 200}
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_is_published_of_a_version_does_not_say_whether_it_is_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
