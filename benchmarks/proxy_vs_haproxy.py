@@ -147,7 +147,8 @@ def start_links(stack: ExitStack, port: int, upstream: int) -> int:
     """Starts the fault proxy without faults; returns its process id."""
     links = json.dumps([{"link": "bench", "listen": port, "upstream": f"127.0.0.1:{upstream}"}])
     command = [sys.executable, "-m", "links"]
-    return start(stack, command, PYTHONPATH=str(SERVICES), LINKS_CONFIG=links, LINKS_API="127.0.0.1:0").pid
+    environment = {"LINKS_CONFIG": links, "LINKS_API": "127.0.0.1:0", "LINKS_TOKEN": "nobody-calls"}
+    return start(stack, command, PYTHONPATH=str(SERVICES), **environment).pid
 
 
 def cpu_per_request_s(pid: int, port: int) -> float:

@@ -9,9 +9,10 @@ import redis.asyncio as redis
 import uvloop
 
 from services.collector.host import HostSampler
-from services.collector.service import Collector, Sources
+from services.collector.service import OPEN_PATHS, Collector, Sources
 from services.collector.statements import StatementLog
 from services.collector.store import Store
+from services.common.control import Guard
 from services.common.settings import Listen, system, variable
 
 
@@ -22,7 +23,7 @@ def targets(text: str) -> dict[str, str]:
 
 async def serve() -> None:
     """Runs until a signal."""
-    topology = system()
+    topology, guard = system(), Guard.of(*OPEN_PATHS)
     kinds = {component.kind: name for name, component in topology.components.items()}
     host = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
     cache = redis.from_url(f"redis://:{variable('REDIS_PASSWORD')}@{host}/0", socket_timeout=2.0)
@@ -37,7 +38,7 @@ async def serve() -> None:
     )
     store = Store(Path(variable("DATA_DIRECTORY", "/data")))
     collector = Collector(
-        store, sources, topology.scrape_interval_s, topology.users, variable("FORWARD_TRACES_URL", "")
+        store, sources, topology.scrape_interval_s, topology.users, guard, variable("FORWARD_TRACES_URL", "")
     )
     await collector.serve(Listen.of("COLLECTOR_PORT", "4318"))
 

@@ -21,11 +21,14 @@ from services.collector.host import HostSampler
 from services.collector.recent import Recent
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
+from services.common.control import Guard, middleware
 from services.common.run import Run
 from services.common.settings import Listen
 
 POLL_S = 0.5
 BODY_MAX_BYTES = 64 << 20
+OPEN_PATHS = ("/v1/traces", "/v1/logs", "/slis", "/healthz")
+"""Every service sends telemetry, and how users fare is no secret; only the lab begins and takes a recording."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,16 @@ class Collector:
     """One collector; it samples while it has a run."""
 
     def __init__(
-        self, store: Store, sources: Sources, scrape_interval_s: float, users: str, forward_url: str = ""
+        self,
+        store: Store,
+        sources: Sources,
+        scrape_interval_s: float,
+        users: str,
+        guard: Guard,
+        forward_url: str = "",
     ) -> None:
         self._store = store
+        self._guard = guard
         self._recent = Recent(users, time.time)
         self._forwarder = Forwarder(forward_url)
         self._sources = sources
@@ -56,8 +66,8 @@ class Collector:
         self._version: int | None = None
 
     def app(self) -> web.Application:
-        """The endpoints."""
-        app = web.Application(client_max_size=BODY_MAX_BYTES)
+        """The endpoints; all but those of OPEN_PATHS want the token."""
+        app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[middleware(self._guard)])
         app.add_routes(
             [
                 web.post("/v1/traces", self._taker("spans", otlp.read_spans, self._recent.add_spans)),

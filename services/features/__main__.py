@@ -6,6 +6,7 @@ import asyncio
 
 import uvloop
 
+from services.common.control import Guard
 from services.common.settings import Listen, conninfo, system, variable
 from services.common.telemetry import Telemetry
 from services.features.service import Addresses, FeatureService, serve
@@ -13,6 +14,7 @@ from services.features.service import Addresses, FeatureService, serve
 
 async def run() -> None:
     """Serves until a signal."""
+    guard = Guard.of("/healthz")
     telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "features"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
     cache = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
     addresses = Addresses(
@@ -23,7 +25,7 @@ async def run() -> None:
         rules_url=variable("RULES_URL", "http://rules:8080"),
     )
     try:
-        service = FeatureService(system(), telemetry, addresses)
+        service = FeatureService(system(), telemetry, addresses, guard)
         await serve(service, Listen.of("FEATURES_PORT", "8080"), Listen.of("CONFIG_PORT", "8081"))
     finally:
         telemetry.close()

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.calls import Policy
+from services.common.control import AsgiGuard, Guard
 from services.common.metrics import CONTENT_TYPE, Registry
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import server_span
@@ -111,9 +112,10 @@ class _Observer:
         self._registry.observe("http_server_request_duration_seconds", (end_ns - start_ns) / 1e9, status=status)
 
 
-def config_app(policy_of: Mapping[str, Policy]) -> FastAPI:
+def config_app(policy_of: Mapping[str, Policy], guard: Guard) -> FastAPI:
     """GET /config, PUT /config/steps/{step}/{key}: timeouts, retries and backoffs, from now on until a restart."""
     app = FastAPI(title="features configuration", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(AsgiGuard, guard=guard)
 
     def describe() -> dict[str, Any]:
         keys = tuple(LIMITS)

@@ -16,6 +16,7 @@ from redis.retry import Retry
 
 from lab.topology import System
 from services.common.calls import Caller, CallFailedError, policies
+from services.common.control import Guard
 from services.common.log import Log
 from services.common.metrics import Registry
 from services.common.settings import Listen
@@ -44,7 +45,7 @@ class Addresses:
 class FeatureService:
     """One feature service."""
 
-    def __init__(self, system: System, telemetry: Telemetry, addresses: Addresses) -> None:
+    def __init__(self, system: System, telemetry: Telemetry, addresses: Addresses, guard: Guard) -> None:
         component = system.components[telemetry.service]
         callee = {step.operation: str(step.call) for step in component.steps if step.call}
         registry, log = Registry(), Log(telemetry)
@@ -71,7 +72,7 @@ class FeatureService:
         self._plan = Plan(component, operations, caller, log, registry)
         self.log = log
         self.app = recommend_app(self._plan, system.components[system.users].steps[0].name, telemetry, registry)
-        self.config = config_app(self.policies)
+        self.config = config_app(self.policies, guard)
 
     async def load_items(self) -> None:
         """Reads the catalogue; tries until it succeeds. Until then the service is not healthy."""

@@ -16,6 +16,7 @@ from aiohttp import web
 from lab.topology import System
 from lab.worlds.shop.catalog import make_catalog
 from services.common.calls import Caller, CallFailedError, policies
+from services.common.control import Guard, middleware
 from services.common.log import Log
 from services.common.metrics import CONTENT_TYPE, Registry
 from services.common.past import lived_through, shoppers_of
@@ -32,13 +33,14 @@ from services.feed.seed import is_seeded, seed
 class FeedService:
     """One feed. Without a run it works in real time, from its own start."""
 
-    def __init__(self, system: System, telemetry: Telemetry, conninfo: str, cache: redis.Redis) -> None:
+    def __init__(self, system: System, telemetry: Telemetry, conninfo: str, cache: redis.Redis, guard: Guard) -> None:
         assert system.world is not None
         self._world_seed = system.world.seed
         self._spec = system.components[telemetry.service]
         self._telemetry = telemetry
         self._conninfo = conninfo
         self._cache = cache
+        self._guard = guard
         self._log = Log(telemetry)
         self._registry = Registry()
         self._last_success_s = time.time()
@@ -69,8 +71,8 @@ class FeedService:
         await runner.cleanup()
 
     def app(self) -> web.Application:
-        """The endpoints."""
-        app = web.Application()
+        """The endpoints; all but health and metrics want the token."""
+        app = web.Application(middlewares=[middleware(self._guard)])
         app.add_routes(
             [
                 web.get("/healthz", self._health),

@@ -2,7 +2,8 @@
 
 LINKS_CONFIG   the links, as JSON text or as the name of a file holding it
 LINKS_HOST     address the links listen on (default 127.0.0.1)
-LINKS_API      address of the control API (default 127.0.0.1:8474)
+LINKS_API      addresses of the control API: HOST[,HOST...]:PORT (default 127.0.0.1:8474)
+LINKS_TOKEN    what callers of the control API must know; without one the proxy does not start
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ def read_config(value: str) -> list[LinkConfig]:
         raise ConfigError(str(error)) from None
 
 
-async def run(links: list[LinkConfig], host: str, api_address: str) -> None:
+async def run(links: list[LinkConfig], host: str, api_address: str, token: str) -> None:
     """Serves until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     proxy = Proxy(links, log, Random())
     await proxy.start(host)
-    api_host, _, api_port = api_address.rpartition(":")
-    server = await serve(Api(proxy).handle, error_response, api_host, int(api_port))
+    api_hosts, _, api_port = api_address.rpartition(":")
+    api = Api(proxy, token)
+    server = await serve(api.handle, error_response, api.admit, api_hosts.split(","), int(api_port))
     log("ready", api_port=server.sockets[0].getsockname()[1])
     await stop.wait()
     server.close()
@@ -62,9 +64,13 @@ def main() -> int:
     except ConfigError as error:
         print(f"LINKS_CONFIG: {error}", file=sys.stderr)
         return 2
+    token = os.environ.pop("LINKS_TOKEN", "").strip()
+    if not token:
+        print("LINKS_TOKEN: not set; expected the token that the control API is to want", file=sys.stderr)
+        return 2
     host = os.environ.get("LINKS_HOST", "127.0.0.1")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(links, host, os.environ.get("LINKS_API", "127.0.0.1:8474")))
+        runner.run(run(links, host, os.environ.get("LINKS_API", "127.0.0.1:8474"), token))
     return 0
 
 

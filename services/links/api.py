@@ -5,13 +5,18 @@
     DELETE /links/{link}/faults/{kind}    DELETE /faults       both may be repeated
     POST   /leases/renew                  body: {} for all, or "link" and "kind"
 
+All but /healthz want `Authorization: Bearer TOKEN`; /metrics as well, for it shows the faults. Else 401, before any
+body is read.
 Link names are percent-encoded in paths (`features-%3Edb`). A renewal that finds nothing is 404: the fault is over.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -32,14 +37,27 @@ def json_response(status: int, document: Any) -> Response:
 
 def error_response(error: HttpError) -> Response:
     """An error in the API's form."""
-    return json_response(error.status, {"error": str(error)})
+    return replace(json_response(error.status, {"error": str(error)}), headers=error.headers)
 
 
 class Api:
-    """Answers requests about one proxy. Raises HttpError for what it refuses."""
+    """Answers requests about one proxy, to those who have the token. Raises HttpError for what it refuses."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, token: str) -> None:
         self._proxy = proxy
+        self._token = token.encode()
+
+    def admit(self, path: str, headers: Mapping[str, str]) -> None:
+        """HttpError 401 unless the request carries the token, or asks for health only. Takes the same time always."""
+        if path == "/healthz":
+            return
+        authorization = headers.get("authorization", "")
+        scheme, _, given = authorization.partition(" ")
+        is_right = hmac.compare_digest(given.strip().encode(), self._token)
+        if scheme.lower() != "bearer" or not is_right:
+            seen = "a wrong token" if authorization else "no token"
+            message = f"{seen}; expected the header 'Authorization: Bearer TOKEN' with the proxy's token of .env"
+            raise HttpError(401, message, {"WWW-Authenticate": 'Bearer realm="control"'})
 
     def handle(self, request: Request) -> Response:
         """Answers one request."""

@@ -14,6 +14,7 @@ from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from services.common.control import REFUSED_HEADERS, REFUSED_STATUS, Guard
 from services.common.past import shoppers_of
 from services.common.run import Run
 from services.common.settings import conninfo, system, variable
@@ -25,6 +26,7 @@ from services.load.shoppers import Crowd
 SYSTEM = system()
 STEP = SYSTEM.components[SYSTEM.users].steps[0]
 KINDS = ("surge", "bots")
+GUARD = Guard.of("/healthz")
 
 
 class Worker:
@@ -98,8 +100,13 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 
 def _add_routes(environment: Environment) -> None:
-    """GET /healthz, POST and DELETE /runs, POST /surges."""
+    """GET /healthz, POST and DELETE /runs, POST /surges. Without the token only health is answered, of locust's too."""
     app, runner = environment.web_ui.app, environment.runner
+
+    @app.before_request
+    def admit() -> Any:
+        refusal = GUARD.refusal(request.path, request.headers.get("Authorization"))
+        return None if refusal is None else (jsonify(refusal), REFUSED_STATUS, REFUSED_HEADERS)
 
     @app.get("/healthz")
     def health() -> Any:

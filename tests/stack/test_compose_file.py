@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from lab.scenario.files import load_system
+from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -27,7 +28,7 @@ SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {"publisher": FILES
 DOCKERFILES = sorted(
     path for path in (ROOT / "services").rglob("Dockerfile") if path.parent.name != "tensorflow-serving"
 )
-SECRETS = {"LAB_DB_PASSWORD": "a", "LAB_CACHE_PASSWORD": "b", "LAB_GRAFANA_PASSWORD": "c"}
+SECRETS = {name: name.lower() for name in NAMES}
 # Without a project name Compose v2 takes the directory's.
 REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}
 VARIABLES = {**REQUIRED, "COMPOSE_PROJECT_NAME": "p"}
@@ -192,6 +193,30 @@ def test_every_call_of_the_topology_passes_the_proxy() -> None:
     assert features["MODEL_ADDRESS"] == address["features->model"]
     assert features["RULES_URL"] == f"http://{address['features->rules']}"
     assert SERVICES["load"]["environment"]["TARGET_URL"] == f"http://{address['shoppers->features']}"
+
+
+def test_each_service_gets_its_own_token_only_and_nobody_gets_all() -> None:
+    for name, service in SERVICES.items():
+        text = json.dumps(service)
+        given = {owner for owner in CONTROLLED if token_name(owner) in text}
+        assert given == ({name} & set(CONTROLLED)), name
+
+
+def test_the_proxys_control_listens_where_no_other_service_is() -> None:
+    control, _, _ = SERVICES["links"]["environment"]["LINKS_API"].rpartition(":")
+    loopback, alias = control.split(",")
+    assert loopback == "127.0.0.1"
+    assert [name for name, spec in SERVICES["links"]["networks"].items() if alias in spec.get("aliases", ())] == [
+        "admin"
+    ]
+    assert [name for name in SERVICES if "admin" in SERVICES[name].get("networks", ())] == ["links"]
+    # Ports are published on the first network by name, whatever the project is called.
+    assert min(SERVICES["links"]["networks"]) == "admin"
+
+
+def test_callers_cannot_reach_the_control_of_the_load() -> None:
+    for caller in ("features", "feed"):
+        assert not set(SERVICES[caller]["networks"]) & set(SERVICES["load"]["networks"])
 
 
 def test_callers_cannot_reach_their_dependencies_past_the_proxy() -> None:

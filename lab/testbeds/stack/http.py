@@ -23,13 +23,15 @@ class AnswerError(StackError):
         self.status = status
 
 
-def call(method: str, url: str, body: Any = None) -> Any:
+def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
     """The decoded answer. All admin calls are idempotent, so connection failures are retried.
+
+    `token`: that of the service, which its control endpoints want; it is in no message.
 
     Raises StackError for an error status (with the service's own words) and when it stays unreachable.
     """
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **_authorization(token)}
     for attempt in range(RETRIES + 1):
         request = urllib.request.Request(url, data, headers, method=method)
         try:
@@ -46,11 +48,16 @@ def call(method: str, url: str, body: Any = None) -> Any:
     raise AssertionError("unreachable")
 
 
-def download(url: str, path: Any) -> None:
+def download(url: str, path: Any, token: str = "") -> None:
     """Copies an endpoint's content into a file."""
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
+        request = urllib.request.Request(url, headers=_authorization(token))
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
     except OSError as error:
         raise StackError(f"GET {url}: {error}") from None
+
+
+def _authorization(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}

@@ -16,6 +16,7 @@ from lab.levers import Value
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.leases import LEASE_S
+from lab.testbeds.stack.secrets import token_name
 from lab.testbeds.stack.versions import ModelVersions
 
 LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
@@ -69,14 +70,18 @@ class StackLevers:
         if family == "link":
             # Where the proxy was when the fault was set: the Docker API need not answer in time for a renewal.
             base = self._renewals[element]
-            if name not in call("GET", f"{base}/links/{quote(element, safe='')}")["faults"]:
+            token = self._token("links")
+            if name not in call("GET", f"{base}/links/{quote(element, safe='')}", token=token)["faults"]:
                 return False
-            call("POST", f"{base}/leases/renew", {"link": element, "kind": name})
+            call("POST", f"{base}/leases/renew", {"link": element, "kind": name}, token)
             return True
         if self.read(lever, element) is None:
             return False
         self.write(lever, element, value)
         return True
+
+    def _token(self, service: str) -> str:
+        return self._passwords[token_name(service)]
 
     def _handler(self, lever: str) -> tuple[Callable[[str], Value], Callable[[str, Value], None]]:
         handlers: dict[str, tuple[Callable[[str], Value], Callable[[str, Value], None]]] = {
@@ -101,16 +106,17 @@ class StackLevers:
 
     def _link(self, link: str) -> dict[str, Any]:
         url = f"{self._compose.url('links', LINKS_PORT)}/links/{quote(link, safe='')}"
-        found: dict[str, Any] = call("GET", url)
+        found: dict[str, Any] = call("GET", url, token=self._token("links"))
         return found
 
     def _set_link(self, link: str, name: str, value: Value) -> None:
         self._renewals[link] = self._compose.url("links", LINKS_PORT)
         url = f"{self._renewals[link]}/links/{quote(link, safe='')}/faults/{name}"
+        token = self._token("links")
         if value is None:
-            call("DELETE", url)
+            call("DELETE", url, token=token)
         else:
-            call("PUT", url, {**{k: v for k, v in value.items() if k != "lease_s"}, "lease_s": LEASE_S})
+            call("PUT", url, {**{k: v for k, v in value.items() if k != "lease_s"}, "lease_s": LEASE_S}, token)
 
     # Components: the Docker API.
 
@@ -216,7 +222,7 @@ class StackLevers:
     # The feed's own control, with a lease.
 
     def _feed(self, method: str, path: str, body: Any = None) -> Any:
-        return call(method, f"{self._compose.url('feed', FEED_PORT)}{path}", body)
+        return call(method, f"{self._compose.url('feed', FEED_PORT)}{path}", body, self._token("feed"))
 
     def _read_freeze(self, job: str) -> Value:
         return True if self._feed("GET", "/control")["frozen"] else None
@@ -291,13 +297,14 @@ class StackLevers:
 
     def _read_config(self, element: str) -> Value:
         step, key = _config_key(element)
-        steps = call("GET", f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config")["steps"]
+        url = f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config"
+        steps = call("GET", url, token=self._token("features"))["steps"]
         return {"value": steps[step][key]}
 
     def _write_config(self, element: str, value: Value) -> None:
         step, key = _config_key(element)
         url = f"{self._compose.url('features', FEATURES_CONFIG_PORT)}/config/steps/{step}/{key}"
-        call("PUT", url, {"value": value["value"]})
+        call("PUT", url, {"value": value["value"]}, self._token("features"))
 
     def _read_surge(self, kind: str, element: str) -> Value:
         return self._surges.get((kind, element))
@@ -305,7 +312,7 @@ class StackLevers:
     def _surge(self, kind: str, element: str, value: Value) -> None:
         rate = value["rate_per_s"] if value else None
         body = {"kind": kind, "rate_per_s": rate, "at_s": max(0.0, self._now_s())}
-        call("POST", f"{self._compose.url('load', LOAD_PORT)}/surges", body)
+        call("POST", f"{self._compose.url('load', LOAD_PORT)}/surges", body, self._token("load"))
         self._surges[kind, element] = value
 
 

@@ -148,7 +148,7 @@ class _Run:
         session.levers.set_time_to_live(scale)
         job = next(name for name, c in self._loaded.system.components.items() if c.kind == "job")
         for service, port in ((job, FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
-            call("POST", f"{session.compose.url(service, port)}/runs", run.to_json())
+            call("POST", f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
         return run
 
     def _drive(self, held: ExitStack) -> None:
@@ -201,14 +201,14 @@ class _Run:
         from services.collector.assemble import assemble
         from services.collector.store import KINDS
 
-        compose = self._session.compose
+        compose, token = self._session.compose, self._session.token
         time.sleep(SETTLE_S)
-        call("DELETE", f"{compose.url('load', LOAD_PORT)}/runs")
+        call("DELETE", f"{compose.url('load', LOAD_PORT)}/runs", token=token("load"))
         collector = compose.url("collector", COLLECTOR_PORT)
-        call("POST", f"{collector}/flush")
+        call("POST", f"{collector}/flush", token=token("collector"))
         with tempfile.TemporaryDirectory(prefix="lab-stack-") as directory:
             for name in KINDS:
-                download(f"{collector}/files/{name}.jsonl", Path(directory) / f"{name}.jsonl")
+                download(f"{collector}/files/{name}.jsonl", Path(directory) / f"{name}.jsonl", token("collector"))
             self._late_sends_count = _count_late(Path(directory) / "logs.jsonl")
             changes = self._session.testbed.changes_log
             observed: Observed = assemble(

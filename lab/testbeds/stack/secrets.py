@@ -1,4 +1,4 @@
-"""The checkout's own variables: its id, its compose project and the stack's passwords.
+"""The checkout's own variables: its id, its compose project and the stack's passwords and tokens.
 
 Random, made once, in `.env`: a file that only its owner reads, git ignores, and Compose takes for itself.
 """
@@ -12,7 +12,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("LAB_DB_PASSWORD", "LAB_CACHE_PASSWORD", "LAB_GRAFANA_PASSWORD")
+CONTROLLED = ("links", "feed", "load", "features", "collector")
+"""Services with control endpoints; each knows its own token only."""
+
+
+def token_name(service: str) -> str:
+    """The variable of a service's token."""
+    return f"LAB_{service.upper()}_TOKEN"
+
+
+NAMES = (
+    "LAB_DB_PASSWORD", "LAB_CACHE_PASSWORD", "LAB_GRAFANA_PASSWORD", *(token_name(service) for service in CONTROLLED),
+)  # fmt: skip
 CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
 DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
@@ -25,7 +36,7 @@ _SHORT = 8
 
 
 def ensure_env(path: Path) -> dict[str, str]:
-    """The variables of an env file, with id, project and passwords added where it lacks them; what it has stays.
+    """The variables of an env file, with id, project and secrets added where it lacks them; what it has stays.
 
     But a copy of another checkout gets an id and a project of its own: the other one keeps its stack. A checkout that
     was moved keeps its id.

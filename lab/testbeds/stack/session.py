@@ -17,7 +17,7 @@ from lab.testbeds.stack.http import call
 from lab.testbeds.stack.journal import Journal, exclusive
 from lab.testbeds.stack.levers import LINKS_PORT, StackLevers
 from lab.testbeds.stack.secrets import FILE as ENV_FILE
-from lab.testbeds.stack.secrets import ensure_env, set_variables
+from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
 from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions, uninterrupted
 from lab.topology import System
@@ -47,6 +47,10 @@ class Session:
     def now_s(self) -> float:
         """Scenario seconds of the run under way."""
         return (time.time() - self.start_unix_s) * self.time_scale
+
+    def token(self, service: str) -> str:
+        """What the control endpoints of a service want."""
+        return self.passwords[token_name(service)]
 
     def train(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Trains the next version by a recipe and returns its registry entry."""
@@ -173,7 +177,7 @@ class Session:
         except UserError:
             return
         if links is not None and links.status == "running":
-            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults")
+            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults", token=self.token("links"))
 
 
 def _ttl_s(system: System) -> float:

@@ -24,6 +24,7 @@ from tests.waiting import PATIENCE_S
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 ECHO = "features->echo"
 REFUSED = "features->nobody"
+TOKEN = "token-of-the-proxy"
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -57,6 +58,7 @@ class LinksProcess:
 
     def __init__(self, links: list[dict[str, Any]]) -> None:
         environment = {**os.environ, "LINKS_CONFIG": json.dumps(links), "LINKS_API": "127.0.0.1:0"}
+        environment["LINKS_TOKEN"] = TOKEN
         environment["PYTHONPATH"] = str(SERVICES)
         self.process = subprocess.Popen([sys.executable, "-m", "links"], env=environment, stdout=subprocess.PIPE)
         self.ports: dict[str, int] = {}
@@ -69,10 +71,14 @@ class LinksProcess:
             self.ports[event["link"]] = event["port"]
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """One API request: status, and the JSON (or text) answered."""
+    def call(
+        self, method: str, path: str, body: Any = None, authorization: str | None = f"Bearer {TOKEN}"
+    ) -> tuple[int, Any]:
+        """One API request, with the proxy's token unless told otherwise: status, and the JSON (or text) answered."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.api_port}{path}", data, method=method)
+        if authorization is not None:
+            request.add_header("Authorization", authorization)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 status, text, kind = answer.status, answer.read(), answer.headers["Content-Type"]

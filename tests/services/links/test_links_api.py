@@ -20,6 +20,7 @@ ECHO = "features->echo"
 ECHO_PATH = "/links/features-%3Eecho"
 LEASE_S = 4.0
 """Far longer than a call to the API takes on any machine."""
+BEARER = b"Authorization: Bearer token-of-the-proxy\r\n"
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 
 
@@ -126,8 +127,8 @@ def test_what_does_not_exist_is_404(links: Any) -> None:
     ("raw", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
-        (b"PUT /faults HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
-        (b"PUT /faults HTTP/1.1\r\nContent-Length: 70000\r\n\r\n", 413),
+        (b"PUT /faults HTTP/1.1\r\n" + BEARER + b"Content-Length: many\r\n\r\n", 400),
+        (b"PUT /faults HTTP/1.1\r\n" + BEARER + b"Content-Length: 70000\r\n\r\n", 413),
         (b"GET /" + b"x" * 70000 + b" HTTP/1.1\r\n\r\n", 400),
     ],
 )
@@ -137,6 +138,58 @@ def test_what_is_not_http_is_refused(links: Any, raw: bytes, status: int) -> Non
         head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer x", "Bearer ", "Basic token-of-the-proxy"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", f"{ECHO_PATH}/faults/cut", {"lease_s": 5}),
+        ("DELETE", f"{ECHO_PATH}/faults/delay", None),
+        ("DELETE", "/faults", None),
+        ("POST", "/leases/renew", {}),
+        ("GET", "/links", None),
+        ("GET", ECHO_PATH, None),
+        ("GET", "/metrics", None),
+        ("GET", "/nothing", None),
+        ("GET", "/healthz/../links", None),
+        ("GET", "//links", None),
+    ],
+)
+def test_without_the_token_nothing_is_shown_and_nothing_changes(
+    links: Any, authorization: str | None, method: str, path: str, body: Any
+) -> None:
+    links.put("delay", latency_s=0.0)
+    status, answer = links.call(method, path, body, authorization)
+    assert status == 401
+    assert set(answer) == {"error"}
+    assert "Authorization: Bearer" in answer["error"]
+    assert "token-of-the-proxy" not in answer["error"]
+    assert list(links.call("GET", ECHO_PATH)[1]["faults"]) == ["delay"]
+
+
+def test_health_needs_no_token(links: Any) -> None:
+    assert links.call("GET", "/healthz", authorization=None) == (200, {"status": "ok"})
+
+
+def test_who_has_no_token_is_refused_before_the_body_is_read(links: Any) -> None:
+    with socket.create_connection(("127.0.0.1", links.api_port), timeout=PATIENCE_S) as client:
+        # The body never comes: an answer means that nobody waited for it.
+        client.sendall(f"PUT {ECHO_PATH}/faults/cut HTTP/1.1\r\nContent-Length: 60000\r\n\r\n".encode())
+        head = client.makefile("rb").read()
+    assert head.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nWWW-Authenticate: Bearer" in head
+
+
+@pytest.mark.parametrize("token", [None, "", "  "])
+def test_without_a_token_of_its_own_the_proxy_does_not_start(token: str | None) -> None:
+    config = '[{"link": "a->b", "listen": 0, "upstream": "127.0.0.1:1"}]'
+    environment = {**os.environ, "PYTHONPATH": str(SERVICES), "LINKS_CONFIG": config, "LINKS_API": "127.0.0.1:0"}
+    environment |= {} if token is None else {"LINKS_TOKEN": token}
+    command = [sys.executable, "-m", "links"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert result.returncode == 2
+    assert "LINKS_TOKEN: not set" in result.stderr
 
 
 def test_metrics_count_connections_bytes_and_faults(links: Any) -> None:
@@ -166,7 +219,7 @@ def test_metrics_count_connections_bytes_and_faults(links: Any) -> None:
     ],
 )
 def test_an_unusable_configuration_ends_with_code_2_and_the_reason(config: str, message: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(SERVICES), "LINKS_CONFIG": config}
+    environment = {**os.environ, "PYTHONPATH": str(SERVICES), "LINKS_CONFIG": config, "LINKS_TOKEN": "t"}
     command = [sys.executable, "-m", "links"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert result.returncode == 2

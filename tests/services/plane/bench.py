@@ -27,6 +27,8 @@ from tests.waiting import PATIENCE_S
 ROOT = Path(__file__).resolve().parents[3]
 PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 PASSWORD = "only-for-this-test"
+TOKEN_OF = {name: f"token-of-{name}" for name in ("links", "feed", "load", "features", "config", "collector")}
+TOKEN_OF["config"] = TOKEN_OF["features"]
 NOBODY = 65534
 
 
@@ -45,14 +47,23 @@ def missing_parts() -> str:
     return ", ".join(name for name, found in wanted.items() if not found)
 
 
+def environment_of(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a service: this process's, the way to the modules, and what it is given."""
+    path = os.pathsep.join(filter(None, (str(ROOT), PROTO_DIR)))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **given}
+
+
 class Process:
     """A process whose JSON log lines can be waited for; ended by its own pid."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], **options: Any) -> None:
-        path = os.pathsep.join(filter(None, (str(ROOT), PROTO_DIR)))
-        env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **environment}
         self._process = subprocess.Popen(
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+            command,
+            env=environment_of(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
         )
         self.lines: list[str] = []
         self._new: queue.Queue[str] = queue.Queue()
@@ -247,25 +258,34 @@ class Stack:
 
     def start(self, name: str, command: list[str], **environment: str) -> Process:
         """Starts a service with what all of them are given."""
-        given = {
-            **self.db.environment, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
-            "REDIS_PASSWORD": PASSWORD, "HOST": "127.0.0.1",
-        }  # fmt: skip
+        given = self.given(name)
         if "collector" in self.ports:
             given["OTEL_EXPORTER_OTLP_ENDPOINT"] = self.url("collector", "")
         self.services[name] = process = Process([sys.executable, *command], given | environment)
         return process
 
+    def given(self, name: str) -> dict[str, str]:
+        """What a service is given in its environment."""
+        return {
+            **self.db.environment, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
+            "REDIS_PASSWORD": PASSWORD, "HOST": "127.0.0.1",
+            "LINKS_TOKEN" if name == "links" else "CONTROL_TOKEN": TOKEN_OF.get(name, ""),
+        }  # fmt: skip
+
+    def control(self, method: str, name: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """A call of a service's control, with its token: status and JSON body."""
+        return call(method, self.url(name, path), body, {"Authorization": f"Bearer {TOKEN_OF[name]}"})
+
     @contextmanager
     def fault(self, link: str, kind: str, **values: Any) -> Iterator[None]:
         """A fault of a link, taken back at the end."""
         path = f"/links/{quote(link, safe='')}/faults/{kind}"
-        status, answer = call("PUT", self.url("links", path), {"lease_s": 30, **values})
+        status, answer = self.control("PUT", "links", path, {"lease_s": 30, **values})
         assert status == 200, answer
         try:
             yield
         finally:
-            call("DELETE", self.url("links", path))
+            self.control("DELETE", "links", path)
 
     def recommend(self, user_id: int, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         """Asks for a page."""
@@ -275,7 +295,7 @@ class Stack:
     def flush(self) -> Path:
         """Lets telemetry arrive and be written; the directory with the raw files."""
         time.sleep(1.2)
-        status, _ = call("POST", self.url("collector", "/flush"))
+        status, _ = self.control("POST", "collector", "/flush")
         assert status == 200
         return self.directory / "raw"
 
@@ -309,7 +329,7 @@ def _start_links(found: Stack) -> None:
     config = [{"link": name, "listen": 0, "upstream": f"127.0.0.1:{upstream[to]}"} for name, to in LINKS.items()]
     links = found.start("links", ["-m", "services.links"], LINKS_CONFIG=json.dumps(config), LINKS_API="127.0.0.1:0")
     found.ports["links"] = links.wait_for("ready")["api_port"]
-    _, described = call("GET", found.url("links", "/links"))
+    _, described = found.control("GET", "links", "/links")
     found.ports |= {link["link"]: link["listen"] for link in described["links"]}
 
 

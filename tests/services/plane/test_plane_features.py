@@ -195,16 +195,16 @@ def test_changes_concern_their_share_of_the_rows(stack: Any, change: Any) -> Non
     assert share == pytest.approx(change["fraction"], abs=0.05)
 
 
-def test_configuration_changes_at_once(stack: Any, call: Any) -> None:
-    url = stack.url("config", "/config/steps/apply_rules/retries")
-    assert call("PUT", url, {"value": 0})[1]["steps"]["apply_rules"]["retries"] == 0
-    assert call("PUT", url, {"value": 1})[1]["steps"]["apply_rules"] == {
+def test_configuration_changes_at_once(stack: Any) -> None:
+    path = "/config/steps/apply_rules/retries"
+    assert stack.control("PUT", "config", path, {"value": 0})[1]["steps"]["apply_rules"]["retries"] == 0
+    assert stack.control("PUT", "config", path, {"value": 1})[1]["steps"]["apply_rules"] == {
         "timeout_s": 0.1,
         "retries": 1,
         "backoff_s": 0.01,
     }
-    assert call("PUT", url, {"value": 99})[0] == 400
-    assert call("PUT", stack.url("config", "/config/steps/nothing/retries"), {"value": 1})[0] == 404
+    assert stack.control("PUT", "config", path, {"value": 99})[0] == 400
+    assert stack.control("PUT", "config", "/config/steps/nothing/retries", {"value": 1})[0] == 404
 
 
 @pytest.mark.parametrize("body", [{}, {"user_id": -1, "candidates": [1]}, {"user_id": 1, "candidates": []}])

@@ -23,7 +23,7 @@ COLUMNS = "SELECT interest_beauty_ratio, updated_at FROM users WHERE user_id = 4
 def run(stack: Any, call: Any) -> Run:
     """A run in which the feed works every second."""
     started = Run(seed=3, start_unix_s=time.time(), duration_s=600, warmup_s=0, stages=((600, 40),), time_scale=10)
-    status, answer = call("POST", stack.url("feed", "/runs"), started.to_json())
+    status, answer = stack.control("POST", "feed", "/runs", started.to_json())
     assert status == 200, answer
     return started
 
@@ -44,7 +44,7 @@ def test_events_change_columns_and_refresh_entries(stack: Any, run: Run) -> None
 
 
 def test_a_frozen_feed_leaves_rows_as_they_are_until_its_lease_ends(stack: Any, run: Run, call: Any) -> None:
-    status, control = call("PUT", stack.url("feed", "/control/freeze"), {"frozen": True, "lease_s": 600})
+    status, control = stack.control("PUT", "feed", "/control/freeze", {"frozen": True, "lease_s": 600})
     assert (status, control["frozen"]) == (200, True)
 
     def stays_as_it_is() -> bool:
@@ -54,9 +54,9 @@ def test_a_frozen_feed_leaves_rows_as_they_are_until_its_lease_ends(stack: Any, 
 
     eventually(stays_as_it_is)  # a run under way ends first
     before = stack.db.run(COLUMNS)
-    assert call("PUT", stack.url("feed", "/control/freeze"), {"frozen": True, "lease_s": 0.5})[0] == 200
+    assert stack.control("PUT", "feed", "/control/freeze", {"frozen": True, "lease_s": 0.5})[0] == 200
     eventually(lambda: stack.db.run(COLUMNS) != before)
-    assert call("PUT", stack.url("feed", "/control/delay"), {"seconds": -1})[0] == 400
+    assert stack.control("PUT", "feed", "/control/delay", {"seconds": -1})[0] == 400
 
 
 def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, call: Any) -> None:
@@ -64,7 +64,7 @@ def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, cal
     from services.feed import tables
 
     def start_run() -> tuple[int, Any]:
-        return call("POST", stack.url("feed", "/runs"), run.to_json())
+        return stack.control("POST", "feed", "/runs", run.to_json())
 
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
@@ -78,9 +78,9 @@ def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, cal
             await tables.write_columns(connection, aggregate, datetime.now(UTC), "")
         return await started
 
-    assert call("PUT", stack.url("feed", "/control/freeze"), {"frozen": True, "lease_s": 600})[0] == 200
+    assert stack.control("PUT", "feed", "/control/freeze", {"frozen": True, "lease_s": 600})[0] == 200
     status, answer = asyncio.run(met())
-    assert call("PUT", stack.url("feed", "/control/freeze"), {"frozen": False})[0] == 200
+    assert stack.control("PUT", "feed", "/control/freeze", {"frozen": False})[0] == 200
     assert status == 200, answer
 
 

@@ -36,15 +36,15 @@ def observed(stack: bench.Stack) -> Observed:
         time_scale=SCALE,
     )  # fmt: skip
     for name in ("feed", "collector", "load"):
-        status, answer = bench.call("POST", stack.url(name, "/runs"), run.to_json())
+        status, answer = stack.control("POST", name, "/runs", run.to_json())
         assert status == 200, answer
     time.sleep(run.unix_s(30.0) - time.time())
     with stack.fault("features->db", "cut", direction="both", fraction=1.0):
-        bench.call("POST", stack.url("load", "/surges"), {"kind": "surge", "rate_per_s": 20, "at_s": 30.0})
+        stack.control("POST", "load", "/surges", {"kind": "surge", "rate_per_s": 20, "at_s": 30.0})
         time.sleep(run.unix_s(60.0) - time.time())
-    bench.call("POST", stack.url("load", "/surges"), {"kind": "surge", "rate_per_s": None, "at_s": 60.0})
+    stack.control("POST", "load", "/surges", {"kind": "surge", "rate_per_s": None, "at_s": 60.0})
     time.sleep(run.unix_s(DURATION_S) - time.time() + 0.5)
-    bench.call("DELETE", stack.url("load", "/runs"))
+    stack.control("DELETE", "load", "/runs")
     models = [train(make_catalog(11), 11, 1, {})]
     return assemble(stack.flush(), run, load_system("recommender"), versions=models, changes=[])
 
