@@ -136,12 +136,16 @@ def is_slow(stack: Session) -> bool:
     return time.monotonic() - began_s >= SLOW_S
 
 
+def feed_control(stack: Session) -> Any:
+    return call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control", token=stack.token("feed"))
+
+
 def is_feed_frozen(stack: Session) -> bool:
-    return bool(call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control")["frozen"])
+    return bool(feed_control(stack)["frozen"])
 
 
 def is_feed_delayed(stack: Session) -> bool:
-    return bool(call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control")["delay_s"] == 7.0)
+    return bool(feed_control(stack)["delay_s"] == 7.0)
 
 
 def keeps_entries(stack: Session) -> bool:
@@ -159,7 +163,8 @@ def serves_a_new_version(stack: Session) -> bool:
 
 
 def has_short_timeout(stack: Session) -> bool:
-    steps = call("GET", f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config")["steps"]
+    url = f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config"
+    steps = call("GET", url, token=stack.token("features"))["steps"]
     return bool(steps["db_get"]["timeout_s"] == 0.033)
 
 
@@ -237,9 +242,9 @@ def quiet(stack: Session) -> Iterator[Session]:
         seed=1, start_unix_s=stack.start_unix_s, duration_s=LONG_S, warmup_s=0, stages=((LONG_S, 0.01),)
     )  # fmt: skip
     load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
-    call("POST", load, run.to_json())
+    call("POST", load, run.to_json(), stack.token("load"))
     yield stack
-    call("DELETE", load)
+    call("DELETE", load, token=stack.token("load"))
 
 
 def reads(value: Any, expected: Any) -> bool:

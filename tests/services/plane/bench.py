@@ -360,7 +360,9 @@ def _start_services(found: Stack) -> None:
 
 
 def start_load(found: Stack) -> None:
-    """Locust with one worker, in its own process: gevent changes the interpreter it runs in."""
+    """Locust with one worker, once, in its own process: gevent changes the interpreter it runs in."""
+    if "load" in found.ports:
+        return
     found.ports["load"] = port = free_port()
     locustfile = str(ROOT / "services" / "load" / "locustfile.py")
     command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port)]

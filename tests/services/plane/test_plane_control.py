@@ -49,8 +49,7 @@ OPEN = [
 @pytest.fixture(scope="module")
 def controlled(stack: bench.Stack) -> bench.Stack:
     """Everything, the load included."""
-    if "load" not in stack.ports:
-        bench.start_load(stack)
+    bench.start_load(stack)
     return stack
 
 
