@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the base image of all services from Debian's packages, for machines that reach no image registry:
-#   scripts/base-image.sh [TAG]     (default chaos-lab-base:bookworm; then set LAB_BASE_IMAGE=TAG for docker compose)
+#   scripts/base-image.sh [TAG]     (default chaos-lab-base:bookworm; then set LAB_BASE_IMAGE=TAG in .env)
 # What this machine needs to reach apt and pip goes along: its CA bundle, apt's proxies and checks, pip's index.
 # Environment: LAB_APT_MIRROR, LAB_CA_BUNDLE, PIP_INDEX_URL, PIP_TRUSTED_HOST, LAB_REBUILD=1 (even if the image exists).
 set -eu

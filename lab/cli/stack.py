@@ -90,6 +90,8 @@ def status(as_json: bool) -> int:
     else:
         for name, state in states.items():
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
+        if states["model"] != "healthy" and session.lacks_versions():
+            click.echo("✗ model has no version to serve; `lab stack up` publishes the first ones, and so does any run")
         for undo in undos:
             click.echo(f"✗ not reverted: {undo.lever} of {undo.element}; run: lab recover")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lab.testbeds.stack.compose import Compose
+from lab.testbeds.stack.secrets import ensure_env
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,9 +26,12 @@ def copy_checkout(to: Path) -> Path:
     return to
 
 
-def run_lab(checkout: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def at(directory: Path) -> Compose:
+    """The checkout in a directory, as a lab that starts there sees it."""
+    return Compose(directory, ensure_env(directory / ".env"))
+
+
+def run_lab(checkout: Path, *arguments: str, within_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """The lab of that checkout: its package comes first where it is the working directory."""
     command = [sys.executable, "-m", "lab", *arguments]
-    return subprocess.run(
-        command, cwd=checkout, env=env, check=False, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True, timeout=within_s)

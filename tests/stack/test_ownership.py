@@ -23,7 +23,7 @@ from lab.testbeds.stack.compose import FILE, Compose
 from lab.testbeds.stack.secrets import ensure_env
 from lab.testbeds.stack.session import MADE_BASE_IMAGE
 from lab.testbeds.stack.strangers import OVERLAY, in_the_way, predecessors, refuse_strangers
-from tests.stack.checkouts import copy_checkout, run_lab
+from tests.stack.checkouts import at, copy_checkout, run_lab
 from tests.stack.conftest import give_up
 
 pytestmark = pytest.mark.stack
@@ -83,11 +83,6 @@ def small_checkout(directory: Path, image: str) -> tuple[Path, dict[str, str]]:
     (directory / FILE).write_text(SLEEPER.format(image=image), encoding="utf-8")
     (directory / OVERLAY).write_text("services: {}\n", encoding="utf-8")
     return directory, ensure_env(directory / ".env")
-
-
-def at(directory: Path) -> Compose:
-    """The checkout in a directory, as a lab that starts there sees it."""
-    return Compose(directory, ensure_env(directory / ".env"))
 
 
 def by_hand(checkout: Compose, *arguments: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lab.errors import NotRevertedError, UserError
+from lab.errors import LabError, NotRevertedError, UserError
 from lab.levers import Undo
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.compose import Compose, checkout
@@ -138,6 +138,14 @@ class Session:
                 break
             time.sleep(0.5)
         self.reset_versions()
+
+    def lacks_versions(self) -> bool:
+        """Whether the model server runs and has nothing to serve, as after `docker compose up` by hand."""
+        model = self.compose.containers().get("model")
+        try:
+            return model is not None and model.status == "running" and self.levers.versions.served() == 0
+        except LabError:  # it does not answer: then something else is wrong with it
+            return False
 
     def reset_versions(self) -> None:
         """Leaves the first versions on disk, and the last of them served."""
