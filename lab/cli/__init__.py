@@ -34,7 +34,7 @@ COMMANDS = {
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",
-    "stack": "Bring the docker-compose stack up or down, look at it.",
+    "stack": "Bring the docker-compose stack up or down, look at it, end what runs on it.",
     "recover": "Put back what a killed lab left changed on the stack.",
     "clean": "Remove recordings that newer ones have superseded.",
     "config": "Show which options are set, to what, and where.",
@@ -130,8 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(arguments, "lab", standalone_mode=False, auto_envvar_prefix="LAB")
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; what was complete is kept", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        said = str(error.__cause__ or error)  # of an abort of the stack; an interrupt has nothing to say of its own
+        click.echo(f"{said or 'interrupted'}; what was complete is kept", err=True)
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()

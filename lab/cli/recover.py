@@ -26,10 +26,10 @@ def command(as_json: bool) -> int:
 
     from lab.cli.console import write_json
     from lab.cli.stack import open_session
-    from lab.testbeds.stack.journal import exclusive
 
     session = open_session()
-    with exclusive(session.state):
+    with session.lock.held():
+        session.lock.tell(phase="putting back what earlier labs left")
         undone = session.recover()
     if as_json:
         write_json({"schema_version": 1, "reverted": [asdict(undo) for undo in undone]})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,13 +21,14 @@ Examples:
   lab stack up
   lab stack status
   lab run recommender/partition-one-way --testbed stack --time-scale 5
+  lab stack abort                          end the run of another terminal, everything put back
   lab stack down --volumes
 """
 
 
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Bring the docker-compose stack up or down, look at it."""
+    """Bring the docker-compose stack up or down, look at it, end what runs on it."""
 
 
 @command.command()
@@ -59,11 +62,10 @@ def down(volumes: bool) -> int:
     Containers of profiles, such as Prometheus, go as well. What others have under the project's name is left alone, and
     named: exit code 2.
     """
-    from lab.testbeds.stack.journal import exclusive
     from lab.testbeds.stack.strangers import refuse_strangers
 
     session = open_session()
-    with exclusive(session.state):
+    with session.lock.held(), session.lock.ending("taking the stack down"):
         session.down(volumes=volumes)
     refuse_strangers(session.compose)
     click.echo("the stack is down")
@@ -73,31 +75,100 @@ def down(volumes: bool) -> int:
 @command.command()
 @json_option
 def status(as_json: bool) -> int:
-    """State of every service, and what is open in the journal.
+    """State of every service, who runs something on the stack, and what a killed lab left.
 
-    Ends with 1 unless all are healthy and nothing is open.
+    Ends with 1 unless all are healthy and nothing is left; what a live lab has changed is no reason.
     """
     from dataclasses import asdict
 
     from lab.cli.console import write_json
+    from lab.testbeds.stack import live
+    from lab.testbeds.stack.recovery import open_everywhere
     from lab.testbeds.stack.strangers import in_the_way, predecessors
 
     session = open_session()
     states = session.compose.health()
-    undos = session.journal.open_undos()
+    look = session.lock.look()
+    holder = look.holder if look.is_held else None
+    own = Path(holder.state_directory) if holder else None
+    left = [(j, undo) for j, undo in open_everywhere(session.lock, session.state) if j.path.parent != own]
+    about = live.described(holder) if holder else None
     if as_json:
-        write_json({"schema_version": 1, "services": states, "not_reverted": [asdict(undo) for undo in undos]})
+        undos = [asdict(undo) | {"journal": str(journal.path)} for journal, undo in left]
+        write_json({"schema_version": 1, "services": states, "live": about, "not_reverted": undos})
     else:
         for name, state in states.items():
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
         if states["model"] != "healthy" and session.lacks_versions():
             click.echo("✗ model has no version to serve; `lab stack up` publishes the first ones, and so does any run")
-        for undo in undos:
-            click.echo(f"✗ not reverted: {undo.lever} of {undo.element}; run: lab recover")
+        for line in live.lines(holder) if holder else ():
+            click.echo(line)
+        for journal, undo in left:
+            then = "after that, run" if holder else "run"
+            click.echo(f"✗ not reverted: {undo.lever} of {undo.element} ({journal.path}); {then}: lab recover")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
         click.echo(str(problem), err=True)
-    well = set(states.values()) <= {"healthy"} and not undos
+    changed = {lever["element"] for lever in about["levers"]} if about else set()
+    well = {state for name, state in states.items() if name not in changed} <= {"healthy"} and not left
     return ExitCode.OK if well else ExitCode.FAILED
+
+
+@command.command()
+@json_option
+def abort(as_json: bool) -> int:
+    """End the lab that holds the stack, with everything put back.
+
+    The lab in the other terminal puts back what it pulled, takes down what it brought up, and ends with 130. One that
+    is stopped or hangs is killed, and what it left is put back here. Nothing happens where no lab holds the stack.
+    Ends with 6 and instructions if something cannot be put back.
+    """
+    from dataclasses import asdict
+
+    from lab.cli.console import write_json
+    from lab.testbeds.stack import live
+    from lab.testbeds.stack.abort import end_live
+    from lab.testbeds.stack.lock import stack_lock
+
+    def tell(said: str) -> None:
+        click.echo(said, err=True)
+
+    lock = stack_lock()
+    ended = end_live(lock, tell, meanwhile=_load_session)
+    if ended is not None and (ended.killed or ended.left):
+        _put_back(ended.before, tell)
+    if as_json:
+        about = None if ended is None else live.described(ended.holder) | {"levers": []}
+        reverted = [asdict(undo) for undo in ended.reverted + ended.left] if ended else []
+        killed = ended is not None and ended.killed
+        write_json({"schema_version": 1, "aborted": about, "killed": killed, "reverted": reverted})
+    elif ended is None:
+        click.echo("no lab holds the stack: nothing to end")
+    else:
+        how = "was killed" if ended.killed else "has ended"
+        click.echo(f"{ended.holder.command} (pid {ended.holder.pid}) {how}; everything is put back")
+    return ExitCode.OK
+
+
+def _load_session() -> None:
+    """Imports what putting back needs, which takes as long as it."""
+    import docker  # noqa: F401
+
+    import lab.testbeds.stack.session  # noqa: F401
+
+
+def _put_back(before: Mapping[str, Any] | None, tell: Callable[[str], None]) -> None:
+    """What a killed lab left, and what it would have taken down."""
+    from lab.testbeds.stack.belongings import Belongings
+
+    session = open_session()
+    with session.lock.held():
+        session.lock.tell(phase="putting back what an aborted lab left")
+        for undo in session.recover():
+            tell(f"reverted {undo.lever} of {undo.element}")
+        if before is not None:
+            tell("taking down what it brought up")
+            with session.lock.ending("taking down what it brought up"):
+                session.go_back_to(Belongings.from_json(before))
 
 
 @command.command()

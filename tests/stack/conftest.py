@@ -14,7 +14,6 @@ import pytest
 
 from lab.errors import UserError
 from lab.scenario import load_system
-from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.session import Session
 
 IS_REQUIRED = os.environ.get("LAB_REQUIRE_STACK") == "1"
@@ -41,7 +40,7 @@ def stack() -> Iterator[Session]:
         give_up(" ".join(str(error).split()))
     brought_up = session.up()
     try:
-        with exclusive(session.state):
+        with session.lock.held():
             session.recover()
         yield session
     finally:

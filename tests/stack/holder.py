@@ -19,7 +19,6 @@ from lab import cli
 from lab.levers import Undo
 from lab.scenario import load_system
 from lab.testbeds.stack import testbed as stack_testbed
-from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.session import Session
 
 
@@ -39,7 +38,7 @@ def hold(lever: str, element: str, value: Any, moments: tuple[str, ...]) -> int:
             sys.stdin.readline()
 
     _announce(session.testbed, come_to)
-    with exclusive(session.state), ExitStack() as held:
+    with session.lock.held(), ExitStack() as held:
         if lever == "model.deploy":
             session.reset_versions()
         held.enter_context(session.testbed.leases())

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab.levers import Undo
-from lab.scenario import load_system
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import copy_checkout, run_lab
+from tests.stack.holding import LEVERS, await_moment, lab_holding, now, strike
 from tests.stack.recovering import lab_recover, run_recover
 from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
-HOLDER = Path(__file__).with_name("holder.py")
-LEVERS: dict[str, tuple[str, Any]] = {
-    "link.cut": ("features->db", {"direction": "both", "fraction": 1.0}),
-    "feed.freeze": ("feed", True),
-    "table.column": ("db/users.age_years", {"change": "rename", "to": "age"}),
-    "cache.freeze": ("cache", {"fraction": 0.5}),
-    "model.deploy": ("model", {"training": "next-window"}),
-    "component.limit": ("rules", {"cpu": 0.25, "workers": None}),
-    "component.pause": ("rules", True),
-    "component.stop": ("rules", True),
-    "config.set": ("features/steps.db_get.timeout_s", {"value": 0.05}),
-}
 LEASED = {"link.cut", "feed.freeze"}
 MOMENTS = ("intent", "held", "reverting")
 CASES = [
@@ -44,43 +25,6 @@ CASES = [
     (signal.SIGKILL, "reverted"),  # the others are held back until the journal has it
 ]
 INTERRUPTED, NOT_REVERTED = 130, 6
-
-
-@contextmanager
-def lab_holding(lever: str, *moments: str) -> Iterator[subprocess.Popen[str]]:
-    """A lab that pulls this lever and stays at these moments."""
-    element, value = LEVERS[lever]
-    command = [sys.executable, str(HOLDER), lever, element, json.dumps(value), *moments]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def await_moment(process: subprocess.Popen[str], moment: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == moment:
-            return
-    assert process.stderr is not None
-    pytest.fail(f"the lab ended before {moment!r}: {process.stderr.read()}")
-
-
-def strike(process: subprocess.Popen[str], *numbers: signal.Signals) -> None:
-    """Sends signals to a lab that stays at a moment, and lets it go on where they did not end it."""
-    assert process.stdin is not None
-    for number in numbers:
-        process.send_signal(number)
-        time.sleep(0.05)
-    with suppress(BrokenPipeError):
-        os.write(process.stdin.fileno(), b"\n")
-
-
-def now(lever: str) -> Any:
-    """What a process that knows nothing of the others reads."""
-    return Session(load_system("recommender")).testbed.read(lever, LEVERS[lever][0])
 
 
 @pytest.mark.parametrize(("number", "moment"), CASES, ids=lambda part: getattr(part, "name", part))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.levers import Undo
-from lab.testbeds.stack.journal import Journal, exclusive
+from lab.testbeds.stack.journal import Journal
 
 CUT = Undo("link.cut", "a->b", None)
 DEPLOY = Undo("model.deploy", "m", {"version": 2})
@@ -97,22 +97,6 @@ def test_each_entry_is_synced_before_write_returns(tmp_path: Path, monkeypatch: 
         before = len(synced)
         journal.write(event, CUT, None, 0.0)
         assert len(synced) > before
-
-
-def test_one_process_at_a_time_has_the_stack(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from lab.testbeds.stack.journal import exclusive\n"
-        "with exclusive(Path(sys.argv[1])): print('got it')"
-    )
-
-    def other() -> str:
-        return subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
-        ).stderr
-
-    with exclusive(tmp_path), exclusive(tmp_path):
-        assert "another lab is using the stack" in other()
-    assert not other()
 
 
 def test_a_nested_revert_closes_the_inner_intent_so_that_recovery_restores_what_was_before_both(tmp_path: Path) -> None:

@@ -22,6 +22,17 @@ class Belongings:
     networks: frozenset[str]
     volumes: frozenset[str]
 
+    def to_json(self) -> dict[str, Any]:
+        """For another process, which may have to do what this one was killed before."""
+        return {
+            "containers": dict(self.containers), "networks": sorted(self.networks), "volumes": sorted(self.volumes),
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> Belongings:
+        """The other way."""
+        return Belongings(content["containers"], frozenset(content["networks"]), frozenset(content["volumes"]))
+
     def __bool__(self) -> bool:
         return bool(self.containers or self.networks or self.volumes)
 

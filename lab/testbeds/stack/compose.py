@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError, Problem, UserError
+from lab.testbeds.stack.processes import ended_with_us
 from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT, is_held_by
 
 FILE = "docker-compose.yml"
@@ -25,6 +27,7 @@ ENGINE = "unix:///var/run/docker.sock"
 KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
 HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
+_NO_ROOM = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
 class StackError(LabError):
@@ -98,13 +101,14 @@ class Compose:
     def run(self, *arguments: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> None:
         """Runs a compose command; StackError with the end of its output where it fails."""
         command = [*self._command, "-p", self.project, "-f", str(self.directory / FILE), *arguments]
-        done = subprocess.run(
-            command, cwd=self.directory, env={**self._environment(), **(environment or {})}, check=False, text=True,
+        with ended_with_us(
+            command, cwd=self.directory, env={**self._environment(), **(environment or {})}, text=True,
             stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
-        )  # fmt: skip
-        if done.returncode:
-            tail = "\n".join((done.stdout or "").splitlines()[-15:])
-            raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{tail}")
+        ) as process:  # fmt: skip
+            output, _ = process.communicate()
+        if process.returncode:
+            tail = "\n".join((output or "").splitlines()[-15:])
+            raise StackError(f"{' '.join(command)} ended with {process.returncode}\n{tail}{room_hint(tail)}")
 
     def _environment(self) -> dict[str, str]:
         """This process' environment without what would point Compose elsewhere than the env file does."""
@@ -198,8 +202,15 @@ class Compose:
         code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
         text = str(output.decode(errors="replace"))
         if code:
-            raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}")
+            raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}{room_hint(text)}")
         return text
+
+
+def room_hint(said: str) -> str:
+    """What to do where Docker or a service said that a disk is full; nothing where it did not."""
+    if not _NO_ROOM.search(said):
+        return ""
+    return "\n  hint:    the disk under Docker's data is full: docker system df shows what takes the room"
 
 
 def _succeeds(command: list[str]) -> bool:

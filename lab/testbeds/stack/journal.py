@@ -2,94 +2,147 @@
 
 Each line is one event: `intent` (with the value to restore), `applied`, `reverted`. A lever with an intent and no
 later `reverted` is open: whoever comes next must put it back, in any process.
+
+The file is longer than what is in it, by empty lines: an intent is written only where there is room for all that
+follows from it, so that a disk which fills up meanwhile keeps nobody from saying that a lever went back.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from lab.errors import UserError
+from lab.errors import LabError, Problem, UserError
+from lab.fileio import read_file, reason
 from lab.levers import Undo
 
 FILE = "journal.jsonl"
-LOCK = "stack.lock"
+AHEAD_BYTES = 16 << 10
+"""Room kept for what follows an intent: the few hundred bytes of `applied` and `reverted`, of every lever pulled."""
+HINT = "free space there, or name another directory: LAB_STATE_DIR"
+
+
+class JournalError(LabError):
+    """The journal cannot be written; exit code 3. Text says what that means for the levers."""
 
 
 class Journal:
     """The journal in a state directory. Every entry is fsynced before `write` returns."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / FILE
-        self._file: TextIO | None = None
+        self._unsaid: list[Undo] = []
+
+    def prepare(self) -> None:
+        """Makes sure of the file and of room in it; UserError where that is impossible."""
+        try:
+            self._append(b"", AHEAD_BYTES)
+        except OSError as error:
+            problem = self._problem("nothing is changed without a journal, and it cannot be written", error)
+            raise UserError(problem) from error
 
     def write(self, event: str, undo: Undo, value: Any, time_s: float) -> dict[str, Any]:
-        """Appends one event and returns it."""
+        """Appends one event and returns it; JournalError where that is impossible."""
         entry = {
             "event": event, "lever": undo.lever, "element": undo.element, "previous": undo.previous, "value": value,
             "time_s": time_s,
         }  # fmt: skip
-        file = self._current()
-        file.write(json.dumps(entry, sort_keys=True) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+        line = json.dumps(entry, sort_keys=True).encode() + b"\n"
+        try:
+            self._append(line, AHEAD_BYTES + 4 * len(line) if event == "intent" else 0)
+        except OSError as error:
+            if event == "reverted":
+                self._unsaid.append(undo)
+            what = {
+                "intent": f"{undo.lever} of {undo.element} was not pulled: the journal cannot be written",
+                "applied": f"{undo.lever} of {undo.element} is put back: the journal cannot be written",
+                "reverted": f"{undo.lever} of {undo.element} was put back, but the journal cannot say so",
+            }
+            raise self._cannot(what[event], error) from error
         return entry
 
-    def _current(self) -> TextIO:
-        """The file under the journal's name: another process may have cleared it since the last entry."""
-        if self._file is not None and not _is_at(self._file, self.path):
-            self._file.close()
-            self._file = None
-        if self._file is None:
-            self._file = self._open()
-        return self._file
-
-    def _open(self) -> TextIO:
+    def _append(self, line: bytes, ahead_bytes: int) -> None:
+        """Puts a line after what is in the file, with so many bytes of room behind it; synced."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         created = not self.path.exists()
-        # A line cut off by a crash must not swallow the next one.
-        torn = not created and not self.path.read_bytes().endswith(b"\n")
-        file = self.path.open("a", encoding="utf-8")
-        if torn:
-            file.write("\n")
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            content = os.pread(handle, os.fstat(handle).st_size, 0)
+            size, end = len(content), len(content.rstrip(b"\n\0"))
+            if size < end + 1 + len(line) + ahead_bytes:
+                _put(handle, b"\n" * (end + 1 + len(line) + 2 * ahead_bytes - size), size)
+            if line:  # after a line break: a line cut off by a crash must not swallow it
+                _put(handle, b"\n" + line if end else line, end)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         if created:
             _sync_directory(self.path.parent)
-        return file
+
+    def _cannot(self, what: str, error: OSError) -> JournalError:
+        return JournalError(str(self._problem(what, error)))
+
+    def _problem(self, what: str, error: OSError) -> Problem:
+        try:
+            free = f", {shutil.disk_usage(self.path.parent).free} bytes free"
+        except OSError:
+            free = ""
+        return Problem(what, str(self.path), seen=reason(error) + free, hint=HINT)
 
     def open_undos(self) -> list[Undo]:
         """Levers that were to be changed and not put back, the last one first."""
-        opened: dict[tuple[str, str], list[Undo]] = {}
-        order: list[Undo] = []
-        for entry in _entries(self.path):
-            key = (entry["lever"], entry["element"])
-            if entry["event"] == "intent":
-                undo = Undo(entry["lever"], entry["element"], entry["previous"])
-                opened.setdefault(key, []).append(undo)
-                order.append(undo)
-            elif entry["event"] == "reverted" and opened.get(key):
-                order.remove(opened[key].pop())
-        return order[::-1]
+        return open_undos(self.path.parent)
+
+    def left(self) -> list[Undo]:
+        """What is open, without what this process put back and could not say so."""
+        left = self.open_undos()
+        for undo in self._unsaid:
+            if undo in left:
+                left.remove(undo)
+        return left
 
     def clear(self) -> None:
-        """Forgets a journal in which nothing is open."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if not self.open_undos():
+        """Forgets a journal in which nothing is left to do."""
+        if not self.left():
+            self.discard()
+
+    def discard(self) -> None:
+        """Forgets it, whatever is in it. JournalError where the file cannot be removed and something is open in it."""
+        try:
             self.path.unlink(missing_ok=True)
+        except OSError as error:
+            if self.open_undos():
+                raise self._cannot("nothing is left to do of what this journal says; remove it", error) from error
+        self._unsaid.clear()
+
+
+def open_undos(directory: Path) -> list[Undo]:
+    """What the journal in a state directory has open, the last one first. An empty list where there is none."""
+    opened: dict[tuple[str, str], list[Undo]] = {}
+    order: list[Undo] = []
+    for entry in _entries(directory / FILE):
+        key = (entry["lever"], entry["element"])
+        if entry["event"] == "intent":
+            undo = Undo(entry["lever"], entry["element"], entry["previous"])
+            opened.setdefault(key, []).append(undo)
+            order.append(undo)
+        elif entry["event"] == "reverted" and opened.get(key):
+            order.remove(opened[key].pop())
+    return order[::-1]
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    """All whole lines: a last line cut off by a crash was never acted upon, because acting waits for the fsync."""
-    if not path.is_file():
+    """All whole lines: a line cut off by a crash was never acted upon, because acting waits for the fsync."""
+    try:
+        lines = read_file(path).split(b"\n")[:-1]
+    except (FileNotFoundError, NotADirectoryError):
         return []
     entries = []
-    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+    for line in lines:
         try:
             entries.append(json.loads(line))
         except ValueError:
@@ -97,11 +150,13 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _is_at(file: TextIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+def _put(handle: int, data: bytes, at: int) -> None:
+    """Writes all of it; a disk with room for a part of it is full."""
+    written = os.pwrite(handle, data, at)
+    if written < len(data):
+        left = os.pwrite(handle, data[written:], at + written)  # says why
+        if written + left < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _sync_directory(directory: Path) -> None:
@@ -110,28 +165,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_mine: set[Path] = set()
-
-
-@contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
-    """Holds the stack for one process at a time; UserError while another has it. Ends with the process at the latest.
-
-    A process may nest it.
-    """
-    if directory in _mine:
-        yield
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("another lab is using the stack; wait for it to end") from None
-        _mine.add(directory)
-        try:
-            yield
-        finally:
-            _mine.discard(directory)

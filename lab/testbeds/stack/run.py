@@ -21,10 +21,10 @@ from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
 from lab.testbeds.plan import plan
+from lab.testbeds.stack import live, recovery
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call, download
-from lab.testbeds.stack.journal import exclusive
 from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import StopWatch
@@ -67,15 +67,20 @@ def run_scenario(
 @contextmanager
 def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
     """The stack, up and for this lab alone; unless it is to be kept, what was brought up here goes afterwards."""
-    with exclusive(session.state):
+    with session.lock.held():
         (progress or _silent)("bringing the stack up", 0.0)
+        session.journal.prepare()
         before = belongings(session.compose)
+        if not options.keep:
+            session.lock.remember(before.to_json())
         try:
             session.up(build=options.build, load_workers=options.load_workers)
             yield
         finally:
             if not options.keep:
-                session.go_back_to(before)
+                with session.lock.ending("taking down what it brought up"):
+                    session.go_back_to(before)
+            session.journal.clear()
 
 
 def _silent(what: str, share: float) -> None:
@@ -104,14 +109,22 @@ class _Run:
     def record(self, root: Path) -> RunDirectory:
         """Drives the run and writes what it left."""
         session, loaded = self._session, self._loaded
+        session.lock.tell(phase="preparing", scenario=loaded.scenario.name, seed=self._seed)
         session.reset_versions()
         deploys = [act.value for act in plan(loaded).timeline if act.lever == "model.deploy" and act.event == "pull"]
         session.pretrain(deploys)
         run = self._start()
         sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
         ticker = Ticker()
-        with ticker, sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
-            self._drive(held)
+        session.lock.tell(phase="running", clock=live.clock(session, loaded.scenario.duration_s))
+        try:
+            with ticker, sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
+                self._drive(held)
+        except BaseException:
+            with suppress(Exception):  # of all that is to be said, this is the least
+                recovery.quieten(session)
+            raise
+        session.lock.tell(phase="collecting", clock=None, faults=None)
         ran_s = time.time() - session.start_unix_s
         observed = self._collect(run, sampler)
         stalls = ticker.stalls.since(session.start_unix_s) if ticker.stalls is not None else None
@@ -168,9 +181,16 @@ class _Run:
                 context.enter_context(kind.inject(self._session.testbed, event.use.target, event.use.parameters))
             else:
                 self._note_restarts()
-                self._held[event.use.id].close()
+                self._held.pop(event.use.id).close()
+            self._say_what_is_in()
         self._wait_until(scenario.duration_s)
         self._note_restarts()
+
+    def _say_what_is_in(self) -> None:
+        scenario = self._loaded.scenario
+        faults = [live.fault(use, self._windows[use.id][0]) for use in scenario.faults if use.id in self._held]
+        faults += [live.fault(use, self._windows[use.id][0]) for use in scenario.decoys if use.id in self._held]
+        self._session.lock.tell(faults=faults)
 
     def _note_restarts(self) -> None:
         """A container that restarted in the middle has lost what was done to it."""

@@ -6,23 +6,22 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from lab.errors import LabError, NotRevertedError, UserError
+from lab.errors import LabError, NotRevertedError
 from lab.levers import Undo
+from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.compose import Compose, checkout
-from lab.testbeds.stack.http import call
-from lab.testbeds.stack.journal import Journal, exclusive
-from lab.testbeds.stack.levers import LINKS_PORT, StackLevers
+from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.levers import StackLevers
+from lab.testbeds.stack.lock import stack_lock, state_directory
 from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
-from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions, uninterrupted
+from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
 from lab.topology import System
 
-STATE_DIRECTORY = ".lab"
 BASE_IMAGE = "LAB_BASE_IMAGE"
 MADE_BASE_IMAGE = "chaos-lab-base:bookworm"
 
@@ -33,7 +32,8 @@ class Session:
     def __init__(self, system: System) -> None:
         top = checkout()
         self.system = system
-        self.state = Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
+        self.state = state_directory(top)
+        self.lock = stack_lock()
         self.passwords = ensure_env(top / ENV_FILE)
         self.compose = Compose(top, self.passwords)
         self.journal = Journal(self.state)
@@ -91,12 +91,14 @@ class Session:
             return False
         self._choose_base_image()
         environment = {"LAB_LOAD_WORKERS": str(load_workers)}
-        with exclusive(self.state):
+        with self.lock.held():
+            self.lock.tell(phase="building images and starting containers" if build else "starting containers")
             self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
             with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
                 self.recover()
             if "model" in self.compose.services:
                 self._publish_first(tick)
+            self.lock.tell(phase="waiting until the stack is healthy")
             self.compose.await_health(tick=tick)
             self.recover()
         return True
@@ -120,7 +122,7 @@ class Session:
         with uninterrupted():
             take_down(self.compose, left, services)
             if had and not belongings(self.compose):
-                self.journal.path.unlink(missing_ok=True)  # what it would put back does not exist any more
+                recovery.forget(self)  # what journals would put back does not exist any more
 
     def _choose_base_image(self) -> None:
         """Notes the base image made by `make base-image` in `.env`, where there is one and no other is asked for.
@@ -160,32 +162,8 @@ class Session:
         self.levers.versions.await_served(FIRST_VERSIONS)
 
     def recover(self) -> list[Undo]:
-        """Puts back whatever an earlier process left; returns it. NotRevertedError naming what could not be."""
-        undos = self.journal.open_undos()
-        if undos:
-            self._check_present(undos)
-            self.testbed.revert_open()
-        self._clear_links()
-        self.journal.clear()
-        return undos
-
-    def _check_present(self, undos: list[Undo]) -> None:
-        """NotRevertedError where there is no stack to put anything back on: that takes no trying."""
-        try:
-            reason = "" if self.compose.containers() else "the stack is down"
-        except UserError as error:
-            reason = " ".join(str(error).split())
-        if reason:
-            raise NotRevertedError("\n".join([*(instructions(undo, reason) for undo in undos), WHAT_TO_DO]))
-
-    def _clear_links(self) -> None:
-        """Ends every fault at the proxy, known or not. Without a stack there is none."""
-        try:
-            links = self.compose.containers().get("links")
-        except UserError:
-            return
-        if links is not None and links.status == "running":
-            call("DELETE", f"{self.compose.url('links', LINKS_PORT)}/faults", token=self.token("links"))
+        """Puts back whatever earlier processes left; returns it. NotRevertedError naming what could not be."""
+        return recovery.recover(self)
 
 
 def _ttl_s(system: System) -> float:

@@ -7,14 +7,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from lab.errors import NotRevertedError
 from lab.levers import Testbed, Undo, Value
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.levers import StackLevers
+from lab.testbeds.stack.lock import ABORT, acknowledge
 from lab.topology import System
 
 REVERT_ATTEMPTS = 5
@@ -36,6 +37,7 @@ class StackTestbed(Testbed):
         self._journal = journal
         self._now_s = now_s
         self._leases = Leases(levers.renew)
+        self._never_pulled: list[Undo] = []
 
     @property
     def lapsed(self) -> list[str]:
@@ -62,32 +64,54 @@ class StackTestbed(Testbed):
             raise KeyError(act)
 
     def journal(self, event: str, undo: Undo, value: Value) -> None:
-        self.entries.append(self._journal.write(event, undo, value, round(self._now_s(), 3)))
+        try:
+            self.entries.append(self._journal.write(event, undo, value, round(self._now_s(), 3)))
+        except JournalError:
+            if event == "intent":
+                self._never_pulled.append(undo)
+            raise
 
     def revert(self, undo: Undo) -> None:
-        """Puts one lever back, trying again for a while; NotRevertedError with instructions where that fails."""
+        """Puts one lever back, trying again for a while; NotRevertedError with instructions where that fails.
+
+        JournalError where it is back, and the journal cannot say so.
+        """
+        if undo in self._never_pulled:  # its intent is not on disk
+            self._never_pulled.remove(undo)
+            return
         with uninterrupted():
-            for attempt in range(REVERT_ATTEMPTS):
-                try:
-                    super().revert(undo)
-                except Exception as error:  # whatever it is: the lever is not back
-                    if attempt == REVERT_ATTEMPTS - 1:
-                        raise NotRevertedError(instructions(undo, error)) from error
-                    time.sleep(REVERT_PAUSE_S * (attempt + 1))
-                else:
-                    return
+            self._put_back(undo)
+            self.journal("reverted", undo, undo.previous)
+
+    def _put_back(self, undo: Undo) -> None:
+        for attempt in range(REVERT_ATTEMPTS):
+            try:
+                self.write(undo.lever, undo.element, undo.previous)
+            except Exception as error:  # whatever it is: the lever is not back
+                if attempt == REVERT_ATTEMPTS - 1:
+                    raise NotRevertedError(instructions(undo, error)) from error
+                time.sleep(REVERT_PAUSE_S * (attempt + 1))
+            else:
+                return
 
     def revert_open(self) -> list[Undo]:
-        """Puts back, last first, all that the journal has open, and returns it. NotRevertedError names the rest."""
-        undos, failed = self._journal.open_undos(), []
+        """Puts back, last first, all that the journal has open, and returns it. NotRevertedError names the rest.
+
+        Where all is back and the journal cannot say so, JournalError says it.
+        """
+        undos, failed, unsaid = self._journal.left(), [], []
         with uninterrupted():
             for undo in undos:
                 try:
                     self.revert(undo)
                 except NotRevertedError as error:
                     failed.append(str(error))
+                except JournalError as error:
+                    unsaid.append(error)
         if failed:
             raise NotRevertedError("\n".join([*failed, WHAT_TO_DO]))
+        if unsaid:
+            raise unsaid[0]
         return undos
 
     @contextmanager
@@ -112,12 +136,12 @@ def instructions(undo: Undo, error: BaseException | str) -> str:
     return f"could not put back {undo.lever} of {undo.element} (value before: {json.dumps(undo.previous)}): {error}"
 
 
-HELD_BACK = (signal.SIGINT, signal.SIGTERM)
+HELD_BACK = (signal.SIGINT, signal.SIGTERM, ABORT)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds back SIGINT and SIGTERM until the block is through: half a revert is worse than a late exit.
+    """Holds back what would end the process: half a revert is worse than a late exit.
 
     A block that fails says so, and the signal is not raised: what is to be done by hand must not be lost.
     """
@@ -125,16 +149,17 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     held: list[int] = []
-    interrupt, terminate = (signal.getsignal(number) for number in HELD_BACK)
-    try:
+
+    def hold(number: int, _: object) -> None:
+        held.append(number)
+        if number == ABORT:
+            acknowledge()
+
+    with ExitStack() as restored:  # every handler, although one that is back may raise
         for number in HELD_BACK:
-            signal.signal(number, lambda n, _: held.append(n))
+            restored.callback(signal.signal, number, signal.getsignal(number))
+        for number in HELD_BACK:
+            signal.signal(number, hold)
         yield
-    finally:
-        # Either handler may raise as soon as it is back.
-        try:
-            signal.signal(signal.SIGTERM, terminate)
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
     if held:
         signal.raise_signal(held[0])

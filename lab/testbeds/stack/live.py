@@ -1,0 +1,81 @@
+"""What a live lab does, in words and numbers: what it tells through the stack's lock, read by others."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.testbeds.stack.journal import open_undos
+from lab.testbeds.stack.lock import Holder
+
+if TYPE_CHECKING:
+    from lab.scenario import DecoyUse, FaultUse
+    from lab.testbeds.stack.session import Session
+
+
+def clock(session: Session, duration_s: float) -> dict[str, float]:
+    """From what anybody can tell the scenario time of a run."""
+    return {
+        "start_unix_s": session.start_unix_s, "time_scale": session.time_scale, "duration_s": float(duration_s),
+    }  # fmt: skip
+
+
+def fault(use: FaultUse | DecoyUse, since_s: float) -> dict[str, Any]:
+    """A fault or decoy that is in, since this scenario second."""
+    return {"id": use.id, "type": use.type, "target": use.target, "since_s": since_s}
+
+
+def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]:
+    """The lab that holds the stack, as `lab stack status --json` shows it. Times are ISO 8601, UTC."""
+    now_s = time.time() if now_unix_s is None else now_unix_s
+    told, at = holder.activity, {}
+    if "clock" in told:
+        at = {
+            "second": round((now_s - told["clock"]["start_unix_s"]) * told["clock"]["time_scale"], 1),
+            "duration_s": told["clock"]["duration_s"], "time_scale": told["clock"]["time_scale"],
+        }  # fmt: skip
+    return {
+        "pid": holder.pid, "user": holder.user, "host": holder.host, "command": holder.command,
+        "state_directory": holder.state_directory, "since": _iso(holder.since_unix_s),
+        "scenario": told.get("scenario"), "seed": told.get("seed"), **at, "phase": phase(holder, now_s),
+        "phase_for_s": round(now_s - told.get("phase_since_unix_s", holder.since_unix_s), 1),
+        "faults": told.get("faults", []), "aborting": "abort_heard_unix_s" in told,
+        "levers": [asdict(undo) for undo in open_undos(Path(holder.state_directory))],
+    }  # fmt: skip
+
+
+def phase(holder: Holder, now_unix_s: float) -> str:
+    """What it does: told in its own words, or while a run is on what the clock and the faults say."""
+    told = holder.activity
+    said = str(told.get("phase", "starting"))
+    if "abort_heard_unix_s" in told and said == "running":
+        return "putting back, as lab stack abort asked"
+    if said != "running" or "clock" not in told:
+        return said
+    if now_unix_s < told["clock"]["start_unix_s"]:
+        return "warming up"
+    if told.get("faults"):
+        return "fault in"
+    return "after the faults" if "faults" in told else "steady"
+
+
+def lines(holder: Holder) -> list[str]:
+    """The same for people."""
+    about = described(holder)
+    run = f"{about['scenario']} seed {about['seed']}, " if about["scenario"] else ""
+    at = f", second {max(0.0, about['second']):.0f} of {about['duration_s']:.0f}" if "second" in about else ""
+    where = "" if holder.is_here else f" on {holder.host}"
+    head = f"live: {about['command']} (pid {about['pid']} of {about['user']}{where}): {run}{about['phase']}{at}"
+    faults = [
+        f"  in since second {one['since_s']:.0f}: {one['id']} ({one['type']} on {one['target']})"
+        for one in about["faults"]
+    ]
+    levers = [f"  pulled by it: {one['lever']} of {one['element']}" for one in about["levers"]]
+    return [head, *faults, *levers]
+
+
+def _iso(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds")

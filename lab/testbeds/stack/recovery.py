@@ -1,0 +1,98 @@
+"""Putting back what earlier labs left changed, from every journal that the stack's lock names."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError, NotRevertedError, UserError
+from lab.levers import Undo
+from lab.testbeds.stack.http import call
+from lab.testbeds.stack.journal import Journal, JournalError
+from lab.testbeds.stack.levers import LINKS_PORT, LOAD_PORT
+from lab.testbeds.stack.lock import StackLock
+from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
+
+if TYPE_CHECKING:
+    from lab.testbeds.stack.session import Session
+
+
+def journals(lock: StackLock, state: Path) -> list[Journal]:
+    """The journal of this state directory, and those of labs with another one that may have left something."""
+    own = state.resolve()
+    return [Journal(directory) for directory in dict.fromkeys([own, *lock.look().journals])]
+
+
+def open_everywhere(lock: StackLock, state: Path) -> list[tuple[Journal, Undo]]:
+    """All that is open, with the journal that says so."""
+    return [(journal, undo) for journal in journals(lock, state) for undo in journal.open_undos()]
+
+
+def recover(session: Session) -> list[Undo]:
+    """Puts back whatever earlier labs left; returns it. NotRevertedError naming what could not be.
+
+    The lock must be held: what a live lab has pulled is its own to put back.
+    """
+    undone: list[Undo] = []
+    failed = [_gone(journal) for journal in journals(session.lock, session.state) if _is_gone(journal, session)]
+    for journal in journals(session.lock, session.state):
+        undos = journal.open_undos()
+        try:
+            if undos:
+                _check_present(session, undos)
+                testbed = StackTestbed(session.system, session.levers, journal, lambda: 0.0)
+                with suppress(JournalError):  # it is back; that the journal cannot say so does not matter any more
+                    testbed.revert_open()
+            journal.clear()
+        except NotRevertedError as error:
+            failed.append(str(error).removesuffix("\n" + WHAT_TO_DO))
+        else:
+            undone += undos
+            session.lock.forget({journal.path.parent} if not _is_gone(journal, session) else set())
+    if failed:
+        raise NotRevertedError("\n".join([*failed, WHAT_TO_DO]))
+    quieten(session)
+    return undone
+
+
+def forget(session: Session) -> None:
+    """Forgets all journals of this stack, whatever is open in them."""
+    for journal in journals(session.lock, session.state):
+        journal.discard()
+        session.lock.forget({journal.path.parent})
+
+
+def quieten(session: Session) -> None:
+    """Ends every fault at the proxy, known or not, and the load of a run that nobody watches. Without a stack: none."""
+    with suppress(UserError):
+        containers = session.compose.containers()
+        if _runs(containers.get("links")):
+            call("DELETE", f"{session.compose.url('links', LINKS_PORT)}/faults", token=session.token("links"))
+        if _runs(containers.get("load")):
+            with suppress(LabError):  # it ends by itself
+                call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"))
+
+
+def _runs(container: object) -> bool:
+    return getattr(container, "status", "") == "running"
+
+
+def _check_present(session: Session, undos: list[Undo]) -> None:
+    """NotRevertedError where there is no stack to put anything back on: that takes no trying."""
+    try:
+        reason = "" if session.compose.containers() else "the stack is down"
+    except UserError as error:
+        reason = " ".join(str(error).split())
+    if reason:
+        raise NotRevertedError("\n".join([*(instructions(undo, reason) for undo in undos), WHAT_TO_DO]))
+
+
+def _is_gone(journal: Journal, session: Session) -> bool:
+    """Whether a lab was killed whose state directory has been removed since, with all that it knew."""
+    own = session.state.resolve()
+    return journal.path.parent != own and not journal.path.parent.is_dir()
+
+
+def _gone(journal: Journal) -> str:
+    return f"could not put back what a killed lab left: its state directory is gone: {journal.path.parent}"

@@ -1,0 +1,273 @@
+"""One lab at a time at one stack: who holds it, what a killed holder left, and how the holder is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UserError
+from lab.levers import Undo
+from lab.testbeds.stack import live
+from lab.testbeds.stack.abort import end_live
+from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.lock import AbortedError, StackLock
+from lab.testbeds.stack.processes import born, send
+from tests.disks import disk, fill, make_read_only
+from tests.waiting import PATIENCE_S, eventually
+
+CUT = Undo("link.cut", "a->b", None)
+HOLD = """
+import sys, time
+from pathlib import Path
+from lab.testbeds.stack.lock import StackLock
+from lab.testbeds.stack.testbed import uninterrupted
+lock = StackLock(Path(sys.argv[1]), Path(sys.argv[2]))
+with lock.held():
+    lock.tell(phase="running", scenario="night", seed=7)
+    print("held", flush=True)
+    try:
+        sys.stdin.readline()
+    finally:
+        print("ending", flush=True)
+"""
+
+
+@contextmanager
+def holder(directory: Path, state: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until a line comes, or a signal."""
+    command = [sys.executable, "-c", HOLD, str(directory), str(state)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def lock_in(directory: Path, state: str = "mine") -> StackLock:
+    return StackLock(directory / "checkout", directory / state)
+
+
+def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path) -> None:
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        with pytest.raises(UserError) as refused, lock_in(tmp_path).held():
+            pass
+        said = str(refused.value)
+        for word in ("stack.lock", str(process.pid), "night", str(tmp_path / "theirs"), "lab stack abort", "wait"):
+            assert word in said
+    with lock_in(tmp_path).held():
+        pass
+
+
+def test_who_only_looks_takes_the_lock_from_nobody(tmp_path: Path) -> None:
+    lock = lock_in(tmp_path)
+    assert not lock.look().is_held
+    with lock.held(), lock.held():
+        look = lock.look()
+        assert look.is_held
+        assert look.holder is not None
+        assert look.holder.pid == os.getpid()
+    look = lock.look()
+    assert (look.is_held, look.holder, look.journals) == (False, None, ())
+
+
+def test_the_file_of_a_killed_lab_says_where_its_journal_is(tmp_path: Path) -> None:
+    theirs, lock = tmp_path / "theirs", lock_in(tmp_path)
+    with holder(tmp_path / "checkout", theirs) as process:
+        Journal(theirs).write("intent", CUT, True, 0.0)
+        process.kill()
+        process.wait()
+    look = lock.look()
+    assert not look.is_held
+    assert look.journals == (theirs,)
+    with lock.held():
+        assert theirs in lock.look().journals
+    assert lock.look().journals == (theirs,), "whoever held it since has put nothing back"
+    with lock.held():
+        lock.forget({theirs})
+    assert lock.look().journals == ()
+
+
+def test_a_journal_with_something_open_stays_named(tmp_path: Path) -> None:
+    lock = lock_in(tmp_path)
+    with lock.held():
+        Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
+    assert lock.look().journals == (tmp_path / "mine",)
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b'{"holder": 3, "journals": ["x"]}', b'{"holder": {"pid": 1}}'])
+def test_a_broken_file_is_no_obstacle(tmp_path: Path, broken: bytes) -> None:
+    lock = lock_in(tmp_path)
+    lock.path.parent.mkdir()
+    lock.path.write_bytes(broken)
+    assert not lock.look().is_held
+    with lock.held():
+        assert lock.look().is_held
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_checkout_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path: Path, read_only: bool) -> None:
+    with disk(tmp_path / "checkout"):
+        if read_only:
+            make_read_only(tmp_path / "checkout")
+        else:
+            fill(tmp_path / "checkout")
+        with pytest.raises(UserError, match="read-only" if read_only else "no space left") as refused:
+            lock_in(tmp_path).held().__enter__()
+        assert "stack.lock" in str(refused.value)
+
+
+def test_a_disk_that_fills_up_later_takes_no_word_away(tmp_path: Path) -> None:
+    with disk(tmp_path / "checkout"):
+        lock = lock_in(tmp_path)
+        with lock.held():
+            fill(tmp_path / "checkout")
+            lock.tell(phase="collecting")
+            holding = lock.look().holder
+            assert holding is not None
+            assert holding.activity["phase"] == "collecting"
+        assert lock.look().holder is None
+
+
+def test_an_abort_is_heard_and_the_holder_ends_by_itself(tmp_path: Path) -> None:
+    lock, said = lock_in(tmp_path), []
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        ended = end_live(lock, said.append)
+        assert process.wait(timeout=PATIENCE_S) != 0
+        _, errors = process.communicate()
+    assert "AbortedError: aborted by lab stack abort during night seed 7: everything was put back" in errors
+    assert ended is not None
+    assert (ended.killed, ended.holder.pid) == (False, process.pid)
+    assert end_live(lock, said.append) is None
+
+
+def test_a_stopped_holder_is_killed_and_what_it_left_is_told(tmp_path: Path) -> None:
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        Journal(tmp_path / "theirs").write("intent", CUT, True, 0.0)
+        process.send_signal(signal.SIGSTOP)
+        ended = end_live(lock_in(tmp_path), lambda _: None)
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
+    assert ended is not None
+    assert (ended.killed, ended.left) == (True, [CUT])
+
+
+def test_a_holder_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    code = HOLD.replace("    lock.tell", "    __import__('signal').signal(10, lambda *_: None)\n    lock.tell")
+    command = [sys.executable, "-c", code, str(tmp_path / "checkout"), str(tmp_path / "theirs")]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        ended = end_live(lock_in(tmp_path), lambda _: None)
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
+    assert ended is not None
+    assert ended.killed
+
+
+def test_no_other_process_is_ever_signalled(tmp_path: Path) -> None:
+    """The number in the file has gone to another process since: a sleeper here."""
+    lock = lock_in(tmp_path)
+    with subprocess.Popen(["sleep", "5"]) as stranger, holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        content = json.loads(lock.path.read_bytes())
+        content["holder"]["pid"] = stranger.pid
+        lock.path.write_bytes(json.dumps(content).encode().ljust(8192))
+        with pytest.raises(UserError, match="none is signalled"):
+            end_live(lock, lambda _: None)
+        assert not send(stranger.pid, born(os.getpid()), signal.SIGKILL)
+        assert stranger.poll() is None
+        assert process.poll() is None
+        stranger.kill()
+
+
+def test_a_lab_of_another_machine_is_not_touched(tmp_path: Path) -> None:
+    lock = lock_in(tmp_path)
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        content = json.loads(lock.path.read_bytes())
+        content["holder"]["host"] = "elsewhere"
+        lock.path.write_bytes(json.dumps(content).encode().ljust(8192))
+        with pytest.raises(UserError, match="on elsewhere"):
+            end_live(lock, lambda _: None)
+        assert process.poll() is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_users_lab_is_an_error_that_names_them(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from lab.testbeds.stack.abort import end_live; from lab.testbeds.stack.lock import StackLock\n"
+        "os.setuid(65534)\n"
+        "end_live(StackLock(Path(sys.argv[1]), Path(sys.argv[1])), print)"
+    )
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.stat().st_uid == os.getuid() and directory != Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o055)
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+        command = [sys.executable, "-c", code, str(tmp_path / "checkout")]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+        assert "the lab that holds the stack is another user's" in done.stderr
+        assert "root" in done.stderr
+        assert process.poll() is None
+
+
+def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path) -> None:
+    lock, done = lock_in(tmp_path), []
+
+    def run() -> None:
+        with lock.held():
+            with lock.ending("taking the stack down"):
+                os.kill(os.getpid(), signal.SIGUSR1)
+                done.append("taken down")
+            done.append("ended")
+
+    run()
+    assert done == ["taken down", "ended"]
+
+
+def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path) -> None:
+    lock, done = lock_in(tmp_path), []
+
+    def run() -> None:
+        with lock.held():
+            try:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                done.append("never reached")
+            finally:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                done.append("put back")
+
+    before = signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(AbortedError, match="everything was put back"):
+        run()
+    assert done == ["put back"]
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path) -> None:
+    lock = lock_in(tmp_path)
+    with lock.held():
+
+        def told(at_unix_s: float) -> tuple[str, float]:
+            found = lock.look().holder
+            assert found is not None
+            about = live.described(found, at_unix_s)
+            return about["phase"], about["second"]
+
+        lock.tell(phase="running", clock={"start_unix_s": 1000.0, "time_scale": 5.0, "duration_s": 600.0})
+        assert told(996.0) == ("warming up", -20.0)
+        assert told(1010.0) == ("steady", 50.0)
+        lock.tell(faults=[{"id": "f", "type": "network-partition", "target": "a->b", "since_s": 60.0}])
+        assert told(1014.0) == ("fault in", 70.0)
+        lock.tell(faults=[])
+        assert told(1050.0) == ("after the faults", 250.0)
+        Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
+        holding = eventually(lambda: lock.look().holder)
+        assert live.described(holding)["levers"] == [{"lever": "link.cut", "element": "a->b", "previous": None}]
