@@ -176,15 +176,15 @@ def test_a_holder_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 def test_no_other_process_is_ever_signalled(tmp_path: Path) -> None:
     """The number in the file has gone to another process since: a sleeper here."""
     lock = lock_in(tmp_path)
-    with subprocess.Popen(["sleep", "5"]) as stranger, holder(tmp_path / "checkout", tmp_path / "theirs") as process:
+    with holder(tmp_path / "checkout", tmp_path / "theirs") as process, subprocess.Popen(["sleep", "60"]) as stranger:
+        assert born(stranger.pid) != born(process.pid)
         content = json.loads(lock.path.read_bytes())
         content["holder"]["pid"] = stranger.pid
         lock.path.write_bytes(json.dumps(content).encode().ljust(8192))
         with pytest.raises(UserError, match="none is signalled"):
             end_live(lock, lambda _: None)
         assert not send(stranger.pid, born(os.getpid()), signal.SIGKILL)
-        assert stranger.poll() is None
-        assert process.poll() is None
+        assert (stranger.poll(), process.poll()) == (None, None)
         stranger.kill()
 
 
