@@ -14,10 +14,10 @@ from lab.identity import recording_key
 from lab.recording.observed import Observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, RUN_FILE, RunDirectory, sealed, write_json, write_run
-from lab.recording.slis import sli_series
 from lab.scenario import LoadedScenario, shipped_name
 from lab.scenario.load import SUFFIX
 from lab.signals import compute_signals, remember_recorded
+from lab.steady import check_steady_state
 from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
 from lab.truth import true_decoys, true_degradation, true_fault
@@ -107,22 +107,6 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     run = write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
     remember_recorded(run.observed, observed, signals)  # who grades it next need not compute them again
     return run
-
-
-def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
-    """The SLIs before the first fault or decoy must lie within the scenario's bounds."""
-    scenario = loaded.scenario
-    starts = [fault.at_s for fault in scenario.faults] + [decoy.at_s for decoy in scenario.decoys]
-    until_s = min(starts, default=scenario.duration_s)
-    slis = sli_series(observed.frame("metrics"), loaded.system.users, loaded.system.entry)
-    for bound in scenario.steady_state:
-        before = slis[bound.sli][slis.index <= until_s].dropna()
-        if len(before) and not bound.holds(float(before.mean())):
-            wanted = f"above {bound.above:g}" if bound.above is not None else f"below {bound.below:g}"
-            raise RunAbortedError(
-                f"{scenario.name}: steady state does not hold: {bound.sli} was {before.mean():.4g} before "
-                f"{until_s:g} s, expected {wanted}; no fault would show reliably. Lower the load or correct the bound."
-            )
 
 
 def _check_decoys(loaded: LoadedScenario, control: Observed, run_plain: Callable[[], Observed]) -> None:

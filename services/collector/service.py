@@ -18,6 +18,7 @@ from aiohttp import web
 from services.collector import otlp, samples
 from services.collector.forward import Forwarder
 from services.collector.host import HostSampler
+from services.collector.intervals import Intervals
 from services.collector.recent import Recent
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
@@ -58,7 +59,9 @@ class Collector:
     ) -> None:
         self._store = store
         self._guard = guard
+        self._users = users
         self._recent = Recent(users, time.time)
+        self._intervals: Intervals | None = None
         self._forwarder = Forwarder(forward_url)
         self._sources = sources
         self._interval_s = scrape_interval_s
@@ -70,10 +73,11 @@ class Collector:
         app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[middleware(self._guard)])
         app.add_routes(
             [
-                web.post("/v1/traces", self._taker("spans", otlp.read_spans, self._recent.add_spans)),
-                web.post("/v1/logs", self._taker("logs", otlp.read_logs, self._recent.add_logs)),
+                web.post("/v1/traces", self._taker("spans", otlp.read_spans, self._watch_spans)),
+                web.post("/v1/logs", self._taker("logs", otlp.read_logs, self._watch_logs)),
                 web.post("/runs", self._start_run),
                 web.get("/slis", self._slis),
+                web.get("/intervals", self._rows),
                 web.post("/flush", self._flush),
                 web.get("/files/{name}.jsonl", self._file),
                 web.get("/healthz", self._health),
@@ -125,6 +129,8 @@ class Collector:
         except (ValueError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         self._store.clear()
+        self._recent.forget()
+        self._intervals = Intervals(self._users, self._interval_s, run)
         list(self._sources.statements.read_new())
         self._sources.host.sample()
         self._run, self._version = run, None
@@ -136,7 +142,27 @@ class Collector:
             window_s = float(request.query.get("window_s", "5"))
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(self._recent.slis(window_s))
+        return web.json_response({**self._recent.slis(window_s), "requests": self._recent.load()})
+
+    async def _rows(self, request: web.Request) -> web.Response:
+        """The run so far by scrape interval: `?until_s=60` scenario seconds."""
+        try:
+            until_s = float(request.query["until_s"])
+        except (KeyError, ValueError) as error:
+            return web.json_response({"error": f"expected until_s, a number: {error}"}, status=400)
+        if self._intervals is None or self._run is None:
+            return web.json_response({"error": "no run was announced"}, status=404)
+        return web.json_response({"intervals": self._intervals.rows(min(until_s, self._run.duration_s))})
+
+    def _watch_spans(self, records: list[otlp.Record]) -> None:
+        self._recent.add_spans(records)
+        if self._intervals is not None:
+            self._intervals.add_spans(records)
+
+    def _watch_logs(self, records: list[otlp.Record]) -> None:
+        self._recent.add_logs(records)
+        if self._intervals is not None:
+            self._intervals.add_logs(records)
 
     async def _flush(self, _: web.Request) -> web.Response:
         self._store.add("statements", self._sources.statements.read_new())

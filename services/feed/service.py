@@ -197,6 +197,8 @@ class FeedService:
                 return
             shoppers = await asyncio.to_thread(shoppers_of, run, self._world_seed)
             await seed(connection, shoppers.catalog, await asyncio.to_thread(lived_through, shoppers, run))
+        # The cache may have been started anew since the last run: connections to the one before lead nowhere.
+        await self._cache.connection_pool.disconnect(inuse_connections=False)
         await self._cache.flushdb()
 
     async def _seed_first(self) -> None:

@@ -48,7 +48,7 @@ class Worker:
         run = Run.from_json(document)
         assert SYSTEM.world is not None
         crowd = Crowd(shoppers_of(run, SYSTEM.world.seed), run, SYSTEM.load_wobble_ratio)
-        line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry)
+        line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry, STEP.timeout_s)
         self.replay = Replay(crowd, line, *self.share)
         self.replay.start()
 

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import gevent
 from locust.contrib.fasthttp import FastHttpSession, FastResponse
 
+from lab.clock import NS
 from services.common.calls import connection_status
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import TraceContext, root_span
 from services.load.events import EventWriter
-from services.load.shoppers import ArrivalStream, Click, Crowd
+from services.load.shoppers import ArrivalStream, Click, Crowd, Visit
 
 LATE_S = 0.02
+TELL_EVERY_S = 0.5
 PATH = "/v1/recommend"
 STATUS_BY_HTTP = {503: "unavailable", 502: "dependency_failed", 504: "timeout"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """What requests go out over and are reported to. `step`, `entry`: the topology's names of request and callee."""
+    """What requests go out over and are reported to. `step`, `entry`: the topology's names of request and callee.
+
+    `timeout_s`: how long a shopper waits for an answer.
+    """
 
     client: FastHttpSession
     telemetry: Telemetry
     events: EventWriter
     step: str
     entry: str
+    timeout_s: float
 
 
 class Replay:
@@ -39,10 +46,14 @@ class Replay:
         self._line = line
         self._share = (index, count)
         self._streams: dict[str, ArrivalStream] = {}
+        self._sent = Counter[str]()
+        self._finished = self._failed = 0
+        self._in_flight: dict[int, float] = {}
         self.is_stopped = False
 
     def start(self) -> None:
         """Sends the warm-up and the load in the background."""
+        gevent.spawn(self._tell)
         for stream in self._crowd.base():
             self._open(stream)
 
@@ -54,6 +65,25 @@ class Replay:
         if rate_per_s and at_s < self._crowd.run.duration_s:
             self._open(self._crowd.further(kind, rate_per_s, at_s))
 
+    def counts(self) -> dict[str, int]:
+        """Requests of this worker so far: due, sent, finished, failed; overdue: sent longer ago than shoppers wait."""
+        now_s, run = time.time(), self._crowd.run
+        late_s = now_s - self._line.timeout_s - TELL_EVERY_S
+        due = sum(
+            stream.due_count(*self._share, run.now_s) if stream.is_active else self._sent[stream.name]
+            for stream in list(self._streams.values())
+        )
+        return {
+            "due": due, "sent": self._sent.total(), "finished": self._finished, "failed": self._failed,
+            "overdue": sum(sent_s < late_s for sent_s in self._in_flight.values()),
+        }  # fmt: skip
+
+    def _tell(self) -> None:
+        """Tells the collector the counts, also of requests that leave no span because they do not end."""
+        while not self.is_stopped:
+            self._line.telemetry.event("load_progress", worker=self._share[0], **self.counts())
+            gevent.sleep(TELL_EVERY_S)
+
     def stop(self) -> None:
         """Sends nothing more."""
         self.is_stopped = True
@@ -64,46 +94,45 @@ class Replay:
 
     def _send_all(self, stream: ArrivalStream) -> None:
         run = self._crowd.run
-        for n in stream.numbers(*self._share):
-            due_s = run.unix_s(stream.times_s[n])
+        for visit in stream.visits(*self._share):
+            due_s = run.unix_s(visit.time_s)
             # Also when it is late: answers must be read in between.
             gevent.sleep(max(0.0, due_s - time.time()))
             if self.is_stopped or not stream.is_active:
                 return
-            gevent.spawn(self._shop, stream, n, time.time() - due_s)
+            self._sent[stream.name] += 1
+            gevent.spawn(self._shop, visit, time.time() - due_s)
 
-    def _shop(self, stream: ArrivalStream, n: int, late_s: float) -> None:
+    def _shop(self, visit: Visit, late_s: float) -> None:
         """One shopper: browses, asks for a page, looks, clicks."""
         root = root_span()
         if late_s > LATE_S:
             self._line.telemetry.event("late_send", context=root, late_s=late_s)
-        self._line.events.put(stream.views(n))
-        user_id = stream.user_id(n)
-        shown = self._ask({"user_id": user_id, "candidates": stream.candidates(n)}, root)
+        self._line.events.put(visit.views())
+        shown = self._ask({"user_id": visit.user_id, "candidates": visit.candidates()}, root)
         if not shown:
             return
-        self._line.telemetry.event("page_shown", context=root, user_id=user_id, item_ids=shown)
-        for click in stream.clicks(n, shown):
-            gevent.spawn_later(click.delay_s / self._crowd.run.time_scale, self._click, stream, n, click, root)
+        self._line.telemetry.event("page_shown", context=root, user_id=visit.user_id, item_ids=shown)
+        for click in visit.clicks(shown):
+            gevent.spawn_later(click.delay_s / self._crowd.run.time_scale, self._click, visit, click, root)
 
-    def _click(self, stream: ArrivalStream, n: int, click: Click, root: TraceContext) -> None:
+    def _click(self, visit: Visit, click: Click, root: TraceContext) -> None:
         if self.is_stopped:
             return
-        self._line.events.put([stream.click_event(n, click)])
+        self._line.events.put([visit.click_event(click)])
         attributes = {"item_id": click.item_id, "position": click.position, "delay_s": click.delay_s}
         self._line.telemetry.event("item_clicked", context=root, **attributes)
 
     def _ask(self, body: dict[str, Any], root: TraceContext) -> list[int]:
         """Sends a request; the items shown, none where it failed."""
-        headers = {"traceparent": root.traceparent}
         start_ns = time.time_ns()
-        with self._line.client.post(
-            PATH, json=body, headers=headers, name=self._line.step, catch_response=True
-        ) as response:
-            status = status_of(response)
-            shown = [item["item_id"] for item in response.json()["items"]] if status == "ok" else []
-            if status != "ok":
-                response.failure(status)
+        self._in_flight[id(root)] = start_ns / NS
+        try:
+            status, shown = self._post(body, root)
+        finally:
+            del self._in_flight[id(root)]
+            self._finished += 1
+        self._failed += status != "ok"
         end_ns = time.time_ns()
         attributes = {"peer.service": self._line.entry, "lab.status": status, "lab.attempt": 0}
         self._line.telemetry.span(Span(root, self._line.step, "client", start_ns, end_ns, attributes))
@@ -114,6 +143,27 @@ class Replay:
                 duration_s=(end_ns - start_ns) / 1e9,
             )  # fmt: skip
         return shown
+
+    def _post(self, body: dict[str, Any], root: TraceContext) -> tuple[str, list[int]]:
+        """(how the request ended, items shown). It ends when the shopper gives up, however the answer trickles in."""
+        headers = {"traceparent": root.traceparent}
+        # The client's own timeout holds for each single read.
+        given_up = gevent.Timeout(self._line.timeout_s, TimeoutError("timed out"))
+        try:
+            with (
+                given_up,
+                self._line.client.post(
+                    PATH, json=body, headers=headers, name=self._line.step, catch_response=True
+                ) as response,
+            ):
+                given_up.close()
+                status = status_of(response)
+                shown = [item["item_id"] for item in response.json()["items"]] if status == "ok" else []
+                if status != "ok":
+                    response.failure(status)
+        except TimeoutError:
+            return "timeout", []
+        return status, shown
 
 
 def status_of(response: FastResponse) -> str:

@@ -1,11 +1,11 @@
-"""What shoppers do, drawn ahead: when they arrive, what they are offered, which of the items shown they click.
+"""What shoppers do, drawn a little ahead: when they arrive, what they are offered, which of the items shown they click.
 
 Nothing here sends or waits. The draws are those of the simulator: same streams, same request numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,12 +18,14 @@ from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
-from lab.worlds.shop.requests import ShopRequests
+from lab.worlds.shop.requests import Draws
 from lab.worlds.shop.scoring import LABEL_WINDOW_S
 from services.common.past import Shoppers
 from services.common.run import Run
 
 Array = npt.NDArray[Any]
+AHEAD = 500
+"""Requests whose draws are made at once: a few milliseconds' work, in which nothing is sent."""
 
 
 class Event(NamedTuple):
@@ -73,7 +75,10 @@ class Crowd:
 
 
 class ArrivalStream:
-    """One stream of arrivals that numbers its own requests. Rates are real, times scenario seconds."""
+    """One stream of arrivals that numbers its own requests. Rates are real, times scenario seconds.
+
+    What shoppers do is drawn a few hundred requests ahead, so that a load of hours starts as fast as one of minutes.
+    """
 
     def __init__(
         self, name: str, crowd: Crowd, stages: tuple[tuple[float, float], ...], start_s: float, *, clicks: bool = True
@@ -81,56 +86,71 @@ class ArrivalStream:
         run, catalog, streams = crowd.run, crowd.shoppers.catalog, crowd.shoppers.streams
         plan = tuple(Stage.model_construct(for_s=length, rate_per_s=rate / run.time_scale) for length, rate in stages)
         rng = streams.generator(name, "arrivals")
-        times_ns = arrival_times_ns(plan, start_s + run.warmup_s, crowd.wobble, rng)
+        self._times_ns = np.array(arrival_times_ns(plan, start_s + run.warmup_s, crowd.wobble, rng), np.int64)
         self.name = name
         self.is_active = True
+        self.clicks = clicks
         self._crowd = crowd
-        self._data = ShopRequests(name, times_ns, catalog, streams, clicks=clicks)
-        self._candidates = crowd.candidates(self._data.candidate_draws, self._data.times_ns)
-        self.times_s = self._data.times_ns / NS - run.warmup_s
+        self._draws = Draws(name, catalog, streams)
+        self.times_s = self._times_ns / NS - run.warmup_s
 
-    def numbers(self, index: int, count: int) -> Iterator[int]:
-        """The requests that worker `index` of `count` sends, in order of time."""
-        return iter(range(index, len(self.times_s), count))
+    def visits(self, index: int, count: int) -> Iterator[Visit]:
+        """The requests that worker `index` of `count` sends, in order of time; read once."""
+        for first in range(0, len(self.times_s), AHEAD):
+            times_ns = self._times_ns[first : first + AHEAD]
+            drawn = self._draws.take(len(times_ns))
+            drawn["candidates"] = self._crowd.candidates(drawn["candidate_draws"], times_ns)
+            for n in range(first, first + len(times_ns)):
+                if n % count == index:
+                    yield Visit(self._crowd, drawn, n - first, float(self.times_s[n]), clicks=self.clicks)
 
-    def user_id(self, n: int) -> int:
-        """Who asks."""
-        return self._data.users_list[n]
+    def due_count(self, index: int, count: int, now_s: float) -> int:
+        """How many of a worker's requests are due by a scenario time."""
+        due = int(np.searchsorted(self.times_s, now_s, side="right"))
+        return max(0, -(-(due - index) // count))
 
-    def candidates(self, n: int) -> list[int]:
+
+class Visit:
+    """One request and what comes with it. `time_s`: when it is due; `user_id`: who asks."""
+
+    def __init__(self, crowd: Crowd, drawn: Mapping[str, Array], row: int, time_s: float, *, clicks: bool) -> None:
+        self.time_s = time_s
+        self._crowd = crowd
+        self._row = {name: values[row : row + 1] for name, values in drawn.items()}
+        self._clicks = clicks
+        self.user_id = int(self._row["users"][0])
+
+    def candidates(self) -> list[int]:
         """The items to choose from."""
-        offered: list[int] = self._candidates[n].tolist()
+        offered: list[int] = self._row["candidates"][0].tolist()
         return offered
 
-    def views(self, n: int) -> list[Event]:
-        """The pages seen around request n."""
-        users, draws = self._one(n), self._data
-        categories = browsed_categories(self._interest(n), draws.browse_draws[n : n + 1])[0].tolist()
-        prices = browse_prices(self._crowd.shoppers.catalog, users, draws.price_draws[n : n + 1])[0].tolist()
-        user = self.user_id(n)
+    def views(self) -> list[Event]:
+        """The pages seen around the request."""
+        catalog = self._crowd.shoppers.catalog
+        categories = browsed_categories(self._interest(), self._row["browse_draws"])[0].tolist()
+        prices = browse_prices(catalog, self._row["users"], self._row["price_draws"])[0].tolist()
         now = datetime.now(UTC)
-        return [Event(user, "view", *seen, now) for seen in zip(categories, prices, strict=True)]
+        return [Event(self.user_id, "view", *seen, now) for seen in zip(categories, prices, strict=True)]
 
-    def clicks(self, n: int, shown: list[int]) -> list[Click]:
+    def clicks(self, shown: list[int]) -> list[Click]:
         """The clicks that the items shown earn, by the true click function, within the label window."""
+        if not self._clicks:
+            return []
         items = np.array([shown], np.int64)
         places = items.shape[1]
-        chance = click_probability(self._crowd.shoppers.catalog, self._one(n), self._interest(n), items)[0]
-        delays_s = self._data.delay_s[n, :places]
-        clicked = (self._data.click_draws[n, :places] < chance * POSITION_BIAS[:places]) & (delays_s < LABEL_WINDOW_S)
-        if not self._data.clicks:
-            return []
+        chance = click_probability(self._crowd.shoppers.catalog, self._row["users"], self._interest(), items)[0]
+        delays_s = self._row["delay_s"][0, :places]
+        drawn = self._row["click_draws"][0, :places]
+        clicked = (drawn < chance * POSITION_BIAS[:places]) & (delays_s < LABEL_WINDOW_S)
         return [Click(shown[i], i + 1, float(delays_s[i])) for i in np.flatnonzero(clicked).tolist()]
 
-    def click_event(self, n: int, click: Click) -> Event:
+    def click_event(self, click: Click) -> Event:
         """The event of a click."""
         items = self._crowd.shoppers.catalog.items
         category, price_eur = items["category"][click.item_id], items["price_eur"][click.item_id]
-        return Event(self.user_id(n), "click", int(category), float(np.log(price_eur)), datetime.now(UTC))
+        return Event(self.user_id, "click", int(category), float(np.log(price_eur)), datetime.now(UTC))
 
-    def _one(self, n: int) -> Array:
-        return self._data.users[n : n + 1]
-
-    def _interest(self, n: int) -> Array:
+    def _interest(self) -> Array:
         shoppers = self._crowd.shoppers
-        return true_interest(shoppers.catalog, shoppers.missions, self._one(n), self.times_s[n : n + 1])
+        return true_interest(shoppers.catalog, shoppers.missions, self._row["users"], np.array([self.time_s]))

@@ -10,7 +10,7 @@ import pytest
 from lab.errors import RunAbortedError
 from lab.recording.observed import Observed, arrow_table
 from lab.scenario import LoadedScenario
-from lab.testbeds.stack.run import unsteady_by_the_machine
+from lab.testbeds.stack.collect import unsteady_by_the_machine
 from tests.sim_runs import observe, scenario
 
 IMPOSSIBLE = [{"sli": "latency_p95_s", "below": "1ms"}]

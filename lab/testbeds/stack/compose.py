@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -163,23 +163,30 @@ class Compose:
         return f"http://{host}:{public}"
 
     def health(self) -> dict[str, str]:
-        """State by service: `healthy`, `starting`, `unhealthy`, `running` (no check), `exited`, `missing`, ..."""
+        """State by service: `healthy`, `starting`, `unhealthy`, `exited (exit 137)`, `paused`, `missing`, ..."""
         containers = self.containers()
         states = {}
         for name in self.services:
             if name not in containers:
                 states[name] = "missing"
                 continue
-            state = containers[name].attrs["State"]
-            states[name] = state.get("Health", {}).get("Status", "") or state["Status"]
+            states[name] = state_in_words(containers[name].attrs["State"])
         return states
 
     def is_healthy(self) -> bool:
         return set(self.health().values()) <= {"healthy"}
 
-    def started_at(self) -> dict[str, str]:
-        """When each container was started: a change in the middle of a fault means that it restarted."""
-        return {name: c.attrs["State"]["StartedAt"] for name, c in self.containers().items()}
+    def resume(self) -> None:
+        """Lets containers go on that somebody paused: bringing the project up does not."""
+        for container in self.containers().values():
+            if container.status == "paused":
+                container.unpause()
+
+    def container_events(self, actions: Iterable[str], since_s: float) -> Any:
+        """Docker's events of these containers from a Unix time on, as they happen; ends when it is closed."""
+        labels = [self.owner, f"com.docker.compose.project={self.project}"]
+        filters = {"type": "container", "label": labels, "event": list(actions)}
+        return self.client.events(since=f"{since_s:.9f}", decode=True, filters=filters)
 
     def await_health(
         self, within_s: float = HEALTH_WITHIN_S, tick: Callable[[dict[str, str]], None] | None = None
@@ -211,6 +218,17 @@ def room_hint(said: str) -> str:
     if not _NO_ROOM.search(said):
         return ""
     return "\n  hint:    the disk under Docker's data is full: docker system df shows what takes the room"
+
+
+def state_in_words(state: Mapping[str, Any]) -> str:
+    """A container's `State` as Docker inspects it: its health while it runs, else how it ended or stands still."""
+    status = str(state["Status"])
+    if status == "running":
+        return str(state.get("Health", {}).get("Status", "") or status)
+    if status in ("exited", "dead"):
+        memory = ", out of memory" if state.get("OOMKilled") else ""
+        return f"{status} (exit {state.get('ExitCode')}{memory})"
+    return status
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -8,8 +8,10 @@ import math
 from lab.errors import Problem, UserError
 from lab.scenario import LoadedScenario
 from lab.signals.catalogue import CATALOGUE
+from lab.steady import first_change_s
 from lab.testbeds.plan import plan
 from lab.testbeds.stack.compose import checkout, declared_services
+from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
 
 SUPPORTED = frozenset(
     {
@@ -22,7 +24,7 @@ MAX_RATE_PER_S = 500.0
 """More requests a second than the feature service can serve: it is one Python process, and one takes it 2 to 6 ms."""
 MAX_TIME_SCALE = 60.0
 MIN_INTERVAL_REAL_S = 0.5
-MIN_INTERVALS = 6
+LEAST_INTERVALS_OF_A_FAULT = 6
 SIGMAS = 4.0
 MIN_RATE_PER_SCENARIO_S = {"feature_drift_psi": 7.0, "model_auc_deficit": 6.0}
 """Content signals need so many rows per window (100 in 15 s for drift, 20 clicks in 30 s for re-scoring) to exist."""
@@ -87,16 +89,18 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
     """A declared symptom must stand out of counting noise in the real time that is left for it."""
     if not 0 < time_scale <= MAX_TIME_SCALE:
         return [Problem(f"time scale {time_scale:g}", expected=f"more than 0 and at most {MAX_TIME_SCALE:g}")]
-    problems = []
+    problems = _too_early(loaded, time_scale)
     witnesses = plan(loaded).witnesses
     interval_s = loaded.system.scrape_interval_s
     if interval_s / time_scale < MIN_INTERVAL_REAL_S:
         allowed = interval_s / MIN_INTERVAL_REAL_S
         problems.append(_too_fast(loaded, f"a scrape interval would last {interval_s / time_scale:.2g} s", allowed))
     for use in loaded.scenario.faults:
-        if use.for_s < MIN_INTERVALS * interval_s:
-            text = f"fault {use.id!r} lasts {use.for_s:g} s: fewer than {MIN_INTERVALS} scrape intervals"
-            problems.append(Problem(text, str(loaded.path), expected=f"at least {MIN_INTERVALS * interval_s:g} s"))
+        if use.for_s < LEAST_INTERVALS_OF_A_FAULT * interval_s:
+            text = f"fault {use.id!r} lasts {use.for_s:g} s: fewer than {LEAST_INTERVALS_OF_A_FAULT} scrape intervals"
+            problems.append(
+                Problem(text, str(loaded.path), expected=f"at least {LEAST_INTERVALS_OF_A_FAULT * interval_s:g} s")
+            )
         rate_per_s = min(stage.rate_per_s for stage in loaded.scenario.load.stages)
         declared = witnesses[use.id]
         for witness in declared:
@@ -115,6 +119,22 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
             text = f"fault {use.id!r} would be seen in {requests:.0f} requests, too few for an effect of {least:g}"
             problems.append(_too_fast(loaded, text, allowed))
     return problems
+
+
+def _too_early(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
+    """The steady state is judged before anything is changed: that takes some scrape intervals, and telemetry time."""
+    scenario, first_s, least_s = loaded.scenario, first_change_s(loaded.scenario), earliest_change_s(loaded, time_scale)
+    if not scenario.steady_state or not (scenario.faults or scenario.decoys) or first_s >= least_s:
+        return []
+    allowed = (first_s - earliest_change_s(loaded, 0.0)) / TELEMETRY_REAL_S
+    hint = f"begin later, or take --time-scale {math.floor(allowed * 10) / 10:g}" if allowed >= 1 else "begin later"
+    return [
+        Problem(
+            f"the first fault or decoy begins at {first_s:g} s, too early for the steady state to be judged before it",
+            str(loaded.path), expected=f"{least_s:g} s or later ({MIN_INTERVALS} scrape intervals, and "
+            f"{TELEMETRY_REAL_S:g} real seconds until telemetry is in)", hint=hint,
+        )
+    ]  # fmt: skip
 
 
 def _too_fast(loaded: LoadedScenario, text: str, allowed: float) -> Problem:

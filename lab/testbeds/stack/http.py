@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from lab.testbeds.stack.compose import StackError
@@ -23,7 +24,9 @@ class AnswerError(StackError):
         self.status = status
 
 
-def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
+def call(
+    method: str, url: str, body: Any = None, token: str = "", *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES
+) -> Any:
     """The decoded answer. All admin calls are idempotent, so connection failures are retried.
 
     `token`: that of the service, which its control endpoints want; it is in no message.
@@ -32,17 +35,17 @@ def call(method: str, url: str, body: Any = None, token: str = "") -> Any:
     """
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **_authorization(token)}
-    for attempt in range(RETRIES + 1):
+    for attempt in range(retries + 1):
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
                 content = answer.read()
                 return json.loads(content) if content else None
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
             raise AnswerError(f"{method} {url}: {error.code} {said}", error.code) from None
-        except (OSError, ValueError) as error:
-            if attempt == RETRIES:
+        except (OSError, ValueError, HTTPException) as error:
+            if attempt == retries:
                 raise StackError(f"{method} {url}: {error}") from None
             time.sleep(BACKOFF_S * 2**attempt)
     raise AssertionError("unreachable")
@@ -55,7 +58,7 @@ def download(url: str, path: Any, token: str = "") -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise StackError(f"GET {url}: {error}") from None
 
 

@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab.contracts import TrueFault, Truth
-from lab.errors import RunAbortedError
+from lab.errors import NotRevertedError, RunAbortedError
 from lab.faults import fault_type
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
-from lab.runner import check_steady_state, meta, run_directory_name
+from lab.runner import meta, run_directory_name
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
 from lab.testbeds.plan import plan
 from lab.testbeds.stack import live, recovery
 from lab.testbeds.stack.belongings import belongings
+from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, unsteady_by_the_machine
 from lab.testbeds.stack.feasible import check_feasible
-from lab.testbeds.stack.http import call, download
+from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.safety import StopWatch
+from lab.testbeds.stack.safety import Guard
 from lab.testbeds.stack.samples import ContainerSampler
 from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.steady import BEFORE_REAL_S, unsteady_so_far
 from lab.testbeds.stack.ticker import Stalls, Ticker
+from lab.testbeds.stack.watch import ContainerWatch
 from lab.truth import true_decoys, true_degradation, true_fault
 from lab.witness import judge_witnesses_alone
 
-COLLECTOR_PORT = 4318
 LEAD_S = 4.0
-SETTLE_S = 3.0
 POLL_S = 0.05
-BUSY_RATIO = 0.3
-"""Share of the time in which something on the host waits for a CPU, from which on the machine may be to blame."""
+NOTICED_WITHIN_S = 2.0
+"""Docker's events of what made a call fail are in by then."""
 LATE_SHARE_MAX = 0.2
 
 Progress = Callable[[str, float], None]
 
 
 class _StoppedError(Exception):
-    """A stop condition held; the run ends here."""
+    """The run ends here; why is kept where it was found."""
 
 
 def run_scenario(
@@ -97,14 +96,16 @@ class _Run:
         self._options = options
         self._tell = tell
         self._windows: dict[str, tuple[float, float]] = {}
-        self._restarted: set[str] = set()
-        self._started: dict[str, str] = {}
-        self._stopped = ""
-        self._late_sends_count = 0
-        self._watch = StopWatch(
-            loaded.scenario.safety.stop_when, lambda: session.compose.url("collector", COLLECTOR_PORT)
-        )
         self._held: dict[str, ExitStack] = {}
+        self._stopped = ""
+        self._unsteady = ""
+        self._is_judged = False
+        self._collector = session.compose.url("collector", COLLECTOR_PORT)
+        self._guard = Guard(
+            loaded.scenario, loaded.system.scrape_interval_s, options.time_scale, self._collector,
+            lambda: session.now_s,
+        )  # fmt: skip
+        self._watch = ContainerWatch(session.compose, session.testbed.entries, session.scenario_s)
 
     def record(self, root: Path) -> RunDirectory:
         """Drives the run and writes what it left."""
@@ -113,35 +114,36 @@ class _Run:
         session.reset_versions()
         deploys = [act.value for act in plan(loaded).timeline if act.lever == "model.deploy" and act.event == "pull"]
         session.pretrain(deploys)
-        run = self._start()
-        sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
         ticker = Ticker()
-        session.lock.tell(phase="running", clock=live.clock(session, loaded.scenario.duration_s))
         try:
-            with ticker, sampler, session.testbed.leases(), ExitStack() as held, suppress(_StoppedError):
-                self._drive(held)
+            with ticker, self._watch:
+                run = self._start()
+                sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
+                session.lock.tell(phase="running", clock=live.clock(session, loaded.scenario.duration_s))
+                with sampler, self._guard, session.testbed.leases(), ExitStack() as held, self._ending():
+                    self._drive(held)
         except BaseException:
             with suppress(Exception):  # of all that is to be said, this is the least
                 recovery.quieten(session)
             raise
         session.lock.tell(phase="collecting", clock=None, faults=None)
         ran_s = time.time() - session.start_unix_s
-        observed = self._collect(run, sampler)
+        collected = collect(session, run, sampler.samples)
+        observed = collected.observed
         stalls = ticker.stalls.since(session.start_unix_s) if ticker.stalls is not None else None
-        status = self._status(stalls, ran_s)
-        degraded = None
-        if not status.startswith(INCONCLUSIVE):  # of a machine that stalled nothing else is to be expected
-            status = unsteady_by_the_machine(loaded, observed) or status
-        if not status.startswith(INCONCLUSIVE):
-            degraded = None if self._stopped else true_degradation(loaded, observed)
+        status = self._status(observed, stalls, ran_s, collected.late_sends_count)
+        degraded = true_degradation(loaded, observed) if status == COMPLETE else None
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
+        disturbances = [found.to_json() for found in self._watch.found]
         content = meta(loaded, self._seed, status, "stack") | {
             "time_scale": self._options.time_scale,
-            "late_sends_count": self._late_sends_count,
+            "late_sends_count": collected.late_sends_count,
             "stalls": stalls.to_json() if stalls is not None else None,
+            "disturbances": disturbances,
         }
-        return write_run(path, observed, truth, {}, session.testbed.entries, content)
+        events = session.testbed.entries + [{"event": "container", **found} for found in disturbances]
+        return write_run(path, observed, truth, {}, sorted(events, key=itemgetter("time_s")), content)
 
     def _start(self) -> Any:
         """Tells feed, collector and load of the run; scenario second 0 comes after the warm-up."""
@@ -167,10 +169,11 @@ class _Run:
     def _drive(self, held: ExitStack) -> None:
         """Injects and reverts on schedule until the end; leaving by an exception reverts what is still in."""
         scenario = self._loaded.scenario
-        self._started = self._session.compose.started_at()
         for event in moments(scenario):
             if not event.begins and event.at_s >= scenario.duration_s:
                 continue  # what lasts until the end is reverted after it
+            if not self._is_judged:
+                self._judge_steady_state(event.at_s)
             self._wait_until(event.at_s)
             if event.begins:
                 context = ExitStack()
@@ -180,11 +183,9 @@ class _Run:
                 kind = fault_type(event.use.type)
                 context.enter_context(kind.inject(self._session.testbed, event.use.target, event.use.parameters))
             else:
-                self._note_restarts()
                 self._held.pop(event.use.id).close()
             self._say_what_is_in()
         self._wait_until(scenario.duration_s)
-        self._note_restarts()
 
     def _say_what_is_in(self) -> None:
         scenario = self._loaded.scenario
@@ -192,12 +193,28 @@ class _Run:
         faults += [live.fault(use, self._windows[use.id][0]) for use in scenario.decoys if use.id in self._held]
         self._session.lock.tell(faults=faults)
 
-    def _note_restarts(self) -> None:
-        """A container that restarted in the middle has lost what was done to it."""
-        now = self._session.compose.started_at()
-        stopped = {e["element"] for e in self._session.testbed.entries if e["lever"] == "component.stop"}
-        known = {name: at for name, at in self._started.items() if name not in stopped}
-        self._restarted |= {name for name, started in known.items() if now.get(name) != started}
+    def _judge_steady_state(self, first_change_s: float) -> None:
+        """Before anything is changed: where the steady state does not hold, the run ends here."""
+        scale = self._options.time_scale
+        self._wait_until(first_change_s - BEFORE_REAL_S * scale)
+        self._is_judged = True
+        self._unsteady = unsteady_so_far(self._loaded, scale, self._collector, self._session.token("collector"))
+        if self._unsteady:
+            raise _StoppedError
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Ends the run where it was stopped, and where it failed because a container was disturbed."""
+        try:
+            yield
+        except _StoppedError:
+            return
+        except NotRevertedError:
+            raise
+        except Exception:
+            time.sleep(NOTICED_WITHIN_S)
+            if not self._watch.found:
+                raise
 
     @contextmanager
     def _window(self, use: FaultUse | DecoyUse) -> Iterator[None]:
@@ -210,32 +227,14 @@ class _Run:
 
     def _wait_until(self, at_s: float) -> None:
         session, duration_s = self._session, self._loaded.scenario.duration_s
-        while (left_s := at_s - session.now_s) > 0:
-            self._tell("running", max(0.0, min(1.0, session.now_s / duration_s)))
-            self._stopped = self._watch.reason(session.now_s) if session.now_s > 0 else ""
-            if self._stopped:
+        while True:
+            self._stopped = self._guard.reason
+            if self._watch.found or self._stopped:
                 raise _StoppedError
+            if (left_s := at_s - session.now_s) <= 0:
+                return
+            self._tell("running", max(0.0, min(1.0, session.now_s / duration_s)))
             time.sleep(min(left_s / session.time_scale, 1.0 if left_s > 2 * session.time_scale else POLL_S))
-
-    def _collect(self, run: Any, sampler: Any) -> Observed:
-        from services.collector.assemble import assemble
-        from services.collector.store import KINDS
-
-        compose, token = self._session.compose, self._session.token
-        time.sleep(SETTLE_S)
-        call("DELETE", f"{compose.url('load', LOAD_PORT)}/runs", token=token("load"))
-        collector = compose.url("collector", COLLECTOR_PORT)
-        call("POST", f"{collector}/flush", token=token("collector"))
-        with tempfile.TemporaryDirectory(prefix="lab-stack-") as directory:
-            for name in KINDS:
-                download(f"{collector}/files/{name}.jsonl", Path(directory) / f"{name}.jsonl", token("collector"))
-            self._late_sends_count = _count_late(Path(directory) / "logs.jsonl")
-            changes = self._session.testbed.changes_log
-            observed: Observed = assemble(
-                Path(directory), run, self._loaded.system, versions=self._session.versions, changes=changes,
-                samples=sampler.samples,
-            )  # fmt: skip
-        return observed
 
     def _true_faults(self, observed: Observed) -> Iterator[TrueFault]:
         signals = compute_signals(observed)
@@ -244,47 +243,32 @@ class _Run:
             window = self._windows.get(use.id, (use.at_s, use.at_s))
             yield true_fault(use, window, judge_witnesses_alone(witnesses[use.id], signals, *window))
 
-    def _status(self, stalls: Stalls | None, ran_s: float) -> str:
-        """`complete`, or why the run is not graded; a machine that stalled may have brought the rest about."""
-        why = self._disturbed(stalls, ran_s)
-        if why:
+    def _status(self, observed: Observed, stalls: Stalls | None, ran_s: float, late_sends_count: int) -> str:
+        """`complete`, or why the run is not graded; a machine that stalled may have brought the rest about.
+
+        RunAbortedError where the steady state did not hold, though the machine had CPU to spare.
+        """
+        if self._watch.found:
+            return f"{INCONCLUSIVE}disturbed: {'; '.join(map(str, self._watch.found))}"
+        if why := self._stalled(stalls, ran_s, late_sends_count):
             return INCONCLUSIVE + why
+        if self._unsteady:
+            if busy := busy_machine(observed):
+                return f"{INCONCLUSIVE}{self._unsteady} {busy}"
+            raise RunAbortedError(self._unsteady)
         if self._stopped:
-            return f"stopped: {self._stopped}"
-        if self._restarted:
-            return f"target restarted: {', '.join(sorted(self._restarted))}"
+            busy = busy_machine(observed) if self._guard.is_silence else ""
+            return f"{INCONCLUSIVE}{self._stopped}. {busy}" if busy else f"stopped: {self._stopped}"
         if self._session.testbed.lapsed:
             return f"fault ended by itself: {'; '.join(sorted(set(self._session.testbed.lapsed)))}"
-        return COMPLETE
+        return COMPLETE if self._is_judged else unsteady_by_the_machine(self._loaded, observed) or COMPLETE
 
-    def _disturbed(self, stalls: Stalls | None, ran_s: float) -> str:
+    def _stalled(self, stalls: Stalls | None, ran_s: float, late_sends_count: int) -> str:
         """What the machine did to the run, so that it proves nothing."""
         if stalls is None:
             return "the process that watches for stalls of the machine was ended"
         stalled = stalls.too_much(ran_s, self._loaded.system.scrape_interval_s / self._options.time_scale)
         planned = self._loaded.scenario.load.requests / self._options.time_scale
-        if not stalled and self._late_sends_count > LATE_SHARE_MAX * planned:
-            return f"the load was late for {self._late_sends_count} of about {planned:.0f} requests"
+        if not stalled and late_sends_count > LATE_SHARE_MAX * planned:
+            return f"the load was late for {late_sends_count} of about {planned:.0f} requests"
         return stalled
-
-
-def unsteady_by_the_machine(loaded: LoadedScenario, observed: Observed) -> str:
-    """The status of a run without a steady state on a busy machine; nothing where it was steady.
-
-    RunAbortedError where it was not, though the machine had CPU to spare: then the scenario asks too much.
-    """
-    try:
-        check_steady_state(loaded, observed)
-    except RunAbortedError as error:
-        pressure = compute_signals(observed).get("pressure_stall_ratio", "host.cpu")
-        waited = 0.0 if pressure is None else float(np.nanmean(pressure.values))
-        if waited < BUSY_RATIO:
-            raise
-        return f"{INCONCLUSIVE}{error} The machine was busy: something waited for a CPU for {waited:.0%} of the time"
-    return ""
-
-
-def _count_late(logs: Path) -> int:
-    """Requests that the load sent later than they were due."""
-    with logs.open(encoding="utf-8") as lines:
-        return sum('"event":"late_send"' in line for line in lines)

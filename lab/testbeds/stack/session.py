@@ -46,7 +46,11 @@ class Session:
     @property
     def now_s(self) -> float:
         """Scenario seconds of the run under way."""
-        return (time.time() - self.start_unix_s) * self.time_scale
+        return self.scenario_s(time.time())
+
+    def scenario_s(self, unix_s: float) -> float:
+        """Scenario seconds of a Unix time."""
+        return (unix_s - self.start_unix_s) * self.time_scale
 
     def token(self, service: str) -> str:
         """What the control endpoints of a service want."""
@@ -93,6 +97,7 @@ class Session:
         environment = {"LAB_LOAD_WORKERS": str(load_workers)}
         with self.lock.held():
             self.lock.tell(phase="building images and starting containers" if build else "starting containers")
+            self.compose.resume()
             self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
             with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
                 self.recover()

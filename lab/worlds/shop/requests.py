@@ -18,6 +18,32 @@ FROM_NOWHERE, FROM_CACHE, FROM_TABLE = range(3)
 LABEL_DELAY_MEAN_S = 6.0
 
 
+class Draws:
+    """Everything random about the next requests of a stream, in order; however many are taken at a time.
+
+    users, candidate_draws (n, strata), click_draws and delay_s (n, places), browse_draws and price_draws (n, browsed).
+    """
+
+    def __init__(self, name: str, catalog: Catalog, streams: Streams) -> None:
+        self._last_user = catalog.users_count - 1
+        self._activity = np.cumsum(catalog.activity)
+        purposes = ("users", "candidates", "clicks", "label-delays", "browsed", "prices")
+        self._generators = {what: streams.generator(name, what) for what in purposes}
+
+    def take(self, n: int) -> dict[str, Array]:
+        """The draws of the next `n` requests."""
+        of = self._generators
+        users = np.searchsorted(self._activity, of["users"].random(n)).clip(0, self._last_user)
+        return {
+            "users": users,
+            "candidate_draws": of["candidates"].random((n, STRATA), dtype=np.float32),
+            "click_draws": of["clicks"].random((n, len(POSITION_BIAS))),
+            "delay_s": of["label-delays"].exponential(LABEL_DELAY_MEAN_S, (n, len(POSITION_BIAS))),
+            "browse_draws": of["browsed"].random((n, BROWSED_PER_REQUEST)),
+            "price_draws": of["prices"].standard_normal((n, BROWSED_PER_REQUEST)),
+        }
+
+
 class ShopRequests:
     """One stream's requests, indexed by request number; all draws are made when the stream opens.
 
@@ -29,19 +55,12 @@ class ShopRequests:
         n = len(times_ns)
         self.times_ns = np.array(times_ns, np.int64)
         self.clicks = clicks
-
-        def draws(what: str) -> np.random.Generator:
-            return streams.generator(name, what)
-
-        self.users = np.searchsorted(np.cumsum(catalog.activity), draws("users").random(n)).clip(
-            0, catalog.users_count - 1
-        )
+        drawn = Draws(name, catalog, streams).take(n)
+        self.users = drawn["users"]
         self.users_list: list[int] = self.users.tolist()
-        self.candidate_draws = draws("candidates").random((n, STRATA), dtype=np.float32)
-        self.click_draws = draws("clicks").random((n, len(POSITION_BIAS)))
-        self.delay_s = draws("label-delays").exponential(LABEL_DELAY_MEAN_S, (n, len(POSITION_BIAS)))
-        self.browse_draws = draws("browsed").random((n, BROWSED_PER_REQUEST))
-        self.price_draws = draws("prices").standard_normal((n, BROWSED_PER_REQUEST))
+        self.candidate_draws, self.click_draws = drawn["candidate_draws"], drawn["click_draws"]
+        self.delay_s = drawn["delay_s"]
+        self.browse_draws, self.price_draws = drawn["browse_draws"], drawn["price_draws"]
         self.vectors = np.full((n, len(NAMES)), np.nan)
         self.source = bytearray(n)
         self.broken: dict[int, tuple[str, str]] = {}

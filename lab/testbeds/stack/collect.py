@@ -1,0 +1,108 @@
+"""Fetches what a run left in the collector, dead or alive, and makes a recording of it; how busy the host was."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.errors import RunAbortedError
+from lab.recording.observed import Observed
+from lab.recording.rundir import INCONCLUSIVE
+from lab.scenario import LoadedScenario
+from lab.signals import compute_signals
+from lab.steady import check_steady_state
+from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.http import call, download
+from lab.testbeds.stack.levers import LOAD_PORT
+from lab.testbeds.stack.samples import Sample
+from lab.testbeds.stack.session import Session
+
+COLLECTOR_PORT = 4318
+DATA_DIRECTORY = "/data"
+SETTLE_S = 3.0
+BUSY_RATIO = 0.3
+"""Share of the time in which something on the host waits for a CPU, from which on the machine may be to blame."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was observed of a run, and how many requests were sent later than they were due."""
+
+    observed: Observed
+    late_sends_count: int
+
+
+def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
+    """Ends the load, waits until telemetry is in, and assembles the recording; of a dead collector, what it had."""
+    from services.collector.assemble import assemble
+    from services.collector.store import KINDS
+
+    token = session.token("collector")
+    time.sleep(SETTLE_S)
+    with suppress(StackError):  # a load that is gone sends nothing more either
+        call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"), retries=1)
+    with tempfile.TemporaryDirectory(prefix="lab-stack-") as name:
+        directory = Path(name)
+        try:
+            collector = session.compose.url("collector", COLLECTOR_PORT)
+            call("POST", f"{collector}/flush", token=token, retries=1)
+            for kind in KINDS:
+                download(f"{collector}/files/{kind}.jsonl", directory / f"{kind}.jsonl", token)
+        except StackError:
+            _dig_out(session.compose, KINDS, directory)
+        observed = assemble(
+            directory, run, session.system, versions=session.versions, changes=session.testbed.changes_log,
+            samples=samples,
+        )  # fmt: skip
+        return Collected(observed, _count_late(directory / "logs.jsonl"))
+
+
+def _dig_out(compose: Compose, kinds: Iterable[str], directory: Path) -> None:
+    """Takes the raw files out of a collector that does not answer; what it had not written yet is lost."""
+    for kind in kinds:
+        content = b""
+        with suppress(Exception):  # whatever is wrong with it: there may be less to record, and nothing worse
+            chunks, _ = compose.container("collector").get_archive(f"{DATA_DIRECTORY}/{kind}.jsonl")
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                member = archive.extractfile(archive.getmembers()[0])
+                content = member.read() if member else b""
+        (directory / f"{kind}.jsonl").write_bytes(content)
+
+
+def unsteady_by_the_machine(loaded: LoadedScenario, observed: Observed) -> str:
+    """The status of a run without a steady state on a busy machine; nothing where it was steady.
+
+    RunAbortedError where it was not, though the machine had CPU to spare: then the scenario asks too much.
+    """
+    try:
+        check_steady_state(loaded, observed)
+    except RunAbortedError as error:
+        busy = busy_machine(observed)
+        if not busy:
+            raise
+        return f"{INCONCLUSIVE}{error} {busy}"
+    return ""
+
+
+def busy_machine(observed: Observed) -> str:
+    """That the machine was too busy for what is missing to be anybody's fault; nothing where it had CPU to spare."""
+    pressure = compute_signals(observed).get("pressure_stall_ratio", "host.cpu")
+    waited = 0.0 if pressure is None else float(np.nanmean(pressure.values))
+    if waited < BUSY_RATIO:
+        return ""
+    return f"The machine was busy: something waited for a CPU for {waited:.0%} of the time"
+
+
+def _count_late(logs: Path) -> int:
+    """Requests that the load sent later than they were due."""
+    with logs.open(encoding="utf-8") as lines:
+        return sum('"event":"late_send"' in line for line in lines)

@@ -1,0 +1,65 @@
+"""The steady state judged while the run goes on, before anything is changed: by the recording's own definition."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from lab.scenario import LoadedScenario
+from lab.steady import first_change_s, unsteady
+from lab.testbeds.stack.http import call
+
+MIN_INTERVALS = 3
+"""Scrape intervals before the first fault or decoy that it takes to call a state steady."""
+TELEMETRY_REAL_S = 1.5
+"""How long telemetry may take to be in: intervals that ended later than this before the first change are left out."""
+BEFORE_REAL_S = 0.3
+"""How long before the first change it is judged, so that the change is not late."""
+
+
+def judged_until_s(loaded: LoadedScenario, time_scale: float) -> float:
+    """The end of the last scrape interval that is whole and in before the first fault or decoy, scenario seconds."""
+    interval_s = loaded.system.scrape_interval_s
+    known_s = first_change_s(loaded.scenario) - TELEMETRY_REAL_S * time_scale
+    return max(0, math.floor(known_s / interval_s)) * interval_s
+
+
+def earliest_change_s(loaded: LoadedScenario, time_scale: float) -> float:
+    """The first scenario second at which a fault or decoy may begin, so that the steady state can be judged."""
+    return MIN_INTERVALS * loaded.system.scrape_interval_s + TELEMETRY_REAL_S * time_scale
+
+
+def unsteady_so_far(loaded: LoadedScenario, time_scale: float, collector: str, token: str) -> str:
+    """Which SLIs are out of bounds so far, or that there is nothing to judge by; nothing where all is steady.
+
+    `collector`: the collector's address; `token`: what it wants to see.
+    """
+    until_s = judged_until_s(loaded, time_scale)
+    rows = call("GET", f"{collector}/intervals?until_s={until_s}", token=token)["intervals"]
+    if len(rows) >= MIN_INTERVALS and not sum(row["requests"] for row in rows):
+        return (
+            f"{loaded.scenario.name}: steady state does not hold: no request ended before {until_s:g} s "
+            f"({len(rows)} scrape intervals). Is the load running? `lab stack logs load` shows."
+        )
+    return unsteady(loaded, metrics_of(rows, loaded.system.users, loaded.system.entry), until_s)
+
+
+def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFrame:
+    """The rows of the metrics table that SLIs are computed from, of the collector's counts by interval."""
+    told = [
+        ("client.request.count", users, entry, "requests"),
+        ("client.error.count", users, entry, "failed"),
+        ("client.request.duration.p95", users, entry, "latency_p95_s"),
+        ("recommendation.impression.count", entry, None, "shown"),
+        ("recommendation.click.count", entry, None, "clicked"),
+    ]
+    found = [
+        {"time_s": row["time_s"], "service.name": service, "metric": metric, "peer.service": peer, "value": row[name]}
+        for row in rows
+        for metric, service, peer, name in told
+        if row[name] is not None
+    ]
+    columns = ["time_s", "service.name", "metric", "peer.service", "value"]
+    return pd.DataFrame(found, columns=columns).astype({"time_s": float, "value": float})
