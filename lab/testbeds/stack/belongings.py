@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from lab.testbeds.stack.compose import SERVICE, Compose, StackError
+from lab.testbeds.stack.compose import SERVICE, Compose, StackError, name_of
 
 RUNNING = frozenset({"running", "paused", "restarting"})
 _AT_ONCE = 8
@@ -43,7 +43,7 @@ NOTHING = Belongings({}, frozenset(), frozenset())
 def belongings(compose: Compose) -> Belongings:
     """What this checkout has on the engine now, in whatever project it was made."""
     return Belongings(
-        {container["Names"][0].lstrip("/"): container["State"] for container in compose.own_containers()},
+        {name_of(container): container["State"] for container in compose.own_containers()},
         frozenset(network["Name"] for network in _own_networks(compose)),
         frozenset(volume["Name"] for volume in _own_volumes(compose)),
     )
@@ -56,7 +56,7 @@ def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()
     not be removed.
     """
     containers = [c for c in compose.own_containers() if not services or c["Labels"].get(SERVICE) in services]
-    names = {c["Id"]: c["Names"][0].lstrip("/") for c in containers}
+    names = {c["Id"]: name_of(c) for c in containers}
     running = [c["Id"] for c in containers if c["State"] in RUNNING]
     to_stop = [identifier for identifier in running if left.containers.get(names[identifier]) not in RUNNING]
     to_remove = [identifier for identifier, name in names.items() if name not in left.containers]

@@ -48,6 +48,11 @@ def checkout() -> Path:
     return top
 
 
+def name_of(container: Mapping[str, Any]) -> str:
+    """The name of a container as the engine lists it; its id where it has none any more, for it is being removed."""
+    return str((container["Names"] or [container["Id"]])[0]).lstrip("/")
+
+
 def declared_services(directory: Path) -> dict[str, Any]:
     """The services without a profile, as the compose file of this checkout has them."""
     document = yaml.safe_load((directory / FILE).read_text(encoding="utf-8"))

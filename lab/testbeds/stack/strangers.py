@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from lab.errors import Problem, UserError
-from lab.testbeds.stack.compose import FILE, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose
+from lab.testbeds.stack.compose import FILE, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
 from lab.testbeds.stack.secrets import is_same_directory
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
@@ -35,7 +35,7 @@ def in_the_way(compose: Compose) -> list[Problem]:
         return []
     return [
         Problem(
-            "in the way of this checkout's stack, and not its own; nothing was touched",
+            "in the way of this checkout's stack, and not its own; none of it was touched",
             seen=_SEPARATOR.join(found),
             expected=f"nothing without its label ({compose.owner[:_OWNER_SHOWN]}…) in the project {compose.project!r}",
             hint="remove or rename it yourself, or give this checkout another COMPOSE_PROJECT_NAME in .env",
@@ -57,7 +57,7 @@ def predecessors(compose: Compose) -> list[Problem]:
         Problem(
             f"an older stack of this checkout is there, which .env knows nothing of: the Compose project {project!r}",
             seen=_SEPARATOR.join(found),
-            expected=f"none but the project {compose.project!r}; nothing was touched",
+            expected=f"none but the project {compose.project!r}",
             hint=f"remove it and its data: {compose.program} -p {project} down --volumes --remove-orphans",
         )
         for project, found in sorted(projects.items())
@@ -68,8 +68,7 @@ def _containers(compose: Compose) -> Iterator[str]:
     names = {f"{compose.project}{mark}{name}{mark}1" for name in _declared(compose, "services") for mark in "_-"}
     for container in compose.client.api.containers(all=True):
         labels = container["Labels"] or {}
-        is_named_so = names & {name.lstrip("/") for name in container["Names"]}
-        if (is_named_so or labels.get(PROJECT_LABEL) == compose.project) and not compose.is_own(labels):
+        if (name_of(container) in names or labels.get(PROJECT_LABEL) == compose.project) and not compose.is_own(labels):
             yield _described(container)
 
 
@@ -96,8 +95,8 @@ def _declared(compose: Compose, section: str) -> set[str]:
 
 
 def _described(container: Mapping[str, Any]) -> str:
-    name = container["Names"][0].lstrip("/")
-    return f"container {name} ({container['State']}, image {container['Image']}, {_whose(container['Labels'] or {})})"
+    whose = _whose(container["Labels"] or {})
+    return f"container {name_of(container)} ({container['State']}, image {container['Image']}, {whose})"
 
 
 def _whose(labels: Mapping[str, str]) -> str:
