@@ -13,7 +13,8 @@ import pytest
 from lab.errors import ExitCode
 from lab.testbeds.stack.belongings import NOTHING, belongings, take_down
 from lab.testbeds.stack.compose import Compose
-from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.secrets import set_variables
+from lab.testbeds.stack.session import BASE_IMAGE, MADE_BASE_IMAGE, Session
 from tests.stack.checkouts import ROOT, at, copy_checkout, run_lab
 from tests.waiting import PATIENCE_S, eventually
 
@@ -78,8 +79,11 @@ def test_the_commands_for_hands_work_as_the_document_has_them(tmp_path: Path) ->
     assert len(blocks) == 2
     lines = [line for block in blocks for line in block.splitlines() if "pulled" not in line]
     checkout = copy_checkout(tmp_path / "checkout")
-    (checkout / ".env").write_text("LAB_PROMETHEUS_PORT=0\n", encoding="utf-8")
     second = at(checkout)
+    settings = {"LAB_PROMETHEUS_PORT": "0"}
+    if second.client.images.list(name=MADE_BASE_IMAGE):
+        settings[BASE_IMAGE] = MADE_BASE_IMAGE  # as `make base-image` and `lab stack up` note it
+    set_variables(checkout / ".env", settings)
     lab = tmp_path / "bin" / "lab"
     lab.parent.mkdir()
     lab.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lab "$@"\n', encoding="utf-8")
