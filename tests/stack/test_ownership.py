@@ -266,6 +266,25 @@ def test_what_others_brought_up_meanwhile_is_not_taken_down_with_a_run(small: Co
     assert (len(left.networks), left.volumes) == (1, frozenset())
 
 
+def test_what_uses_the_checkouts_network_or_data_is_named_and_stays(small: Compose, client: Any, image: str) -> None:
+    small.run("up", "-d")
+    network, volume = f"{small.project}_callers", f"{small.project}_db-data"
+    guest = client.containers.run(
+        image, ["sleep", "infinity"], name=f"guest-of-{small.project}", detach=True, init=True, network=network,
+        volumes={volume: {"bind": "/data", "mode": "ro"}},
+    )  # fmt: skip
+    try:
+        with pytest.raises(UserError) as refused:
+            take_down(small, NOTHING)
+        assert f"network {network}: used by {guest.name}" in str(refused.value)
+        assert f"volume {volume}: used by {guest.name}" in str(refused.value)
+        assert small.containers() == {}
+        guest.reload()
+        assert guest.status == "running"
+    finally:
+        guest.remove(force=True)
+
+
 class TestCheckout:
     def test_a_copy_gets_a_stack_of_its_own_and_both_can_be_up(self, small: Compose, tmp_path: Path) -> None:
         small.run("up", "-d")

@@ -6,6 +6,9 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from lab.errors import UserError
 from lab.testbeds.stack.secrets import NAMES, ensure_env
 
 
@@ -59,6 +62,19 @@ def test_a_checkout_seen_through_a_link_is_no_copy(tmp_path: Path) -> None:
     first = ensure_env(checkout(tmp_path / "original") / ".env")
     (tmp_path / "link").symlink_to(tmp_path / "original")
     assert ensure_env(tmp_path / "link" / ".env") == first
+
+
+def test_a_project_that_compose_would_rename_is_refused(tmp_path: Path) -> None:
+    """Compose 1.29 makes `victim` of it: then the lab would look for what is in its way under another name."""
+    (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=Victim\n", encoding="utf-8")
+    with pytest.raises(UserError, match="'Victim'"):
+        ensure_env(tmp_path / ".env")
+
+
+def test_an_env_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(UserError, match=r"\.env"):
+        ensure_env(tmp_path / ".env")
 
 
 def checkout(directory: Path) -> Path:

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from lab.testbeds.stack.compose import SERVICE, Compose, StackError, name_of
+from lab.errors import Problem, UserError
+from lab.testbeds.stack.compose import ONE_OFF, SERVICE, Compose, StackError, name_of
 
 RUNNING = frozenset({"running", "paused", "restarting"})
 _AT_ONCE = 8
+_SEPARATOR = "\n            "
 _GONE, _CONFLICT = 404, 409
 
 
@@ -52,10 +54,10 @@ def belongings(compose: Compose) -> Belongings:
 def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()) -> None:
     """Stops and removes what this checkout has beyond `left`, and stops what does not run there.
 
-    With `services`, only their containers; then networks and volumes that others use stay. StackError names what could
-    not be removed.
+    With `services`, only their containers, none that a person ran once; then networks and volumes in use stay.
+    Else UserError names what others use. StackError names what the engine could not stop or remove.
     """
-    containers = [c for c in compose.own_containers() if not services or c["Labels"].get(SERVICE) in services]
+    containers = [c for c in compose.own_containers() if not services or _is_one_of(c, services)]
     names = {c["Id"]: name_of(c) for c in containers}
     running = [c["Id"] for c in containers if c["State"] in RUNNING]
     to_stop = [identifier for identifier in running if left.containers.get(names[identifier]) not in RUNNING]
@@ -65,10 +67,25 @@ def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()
     failed += _each(to_remove, lambda identifier: api.remove_container(identifier, v=True, force=True), names)
     networks = {n["Id"]: n["Name"] for n in _own_networks(compose) if n["Name"] not in left.networks}
     volumes = {v["Name"]: v["Name"] for v in _own_volumes(compose) if v["Name"] not in left.volumes}
-    in_use = _each(networks, api.remove_network, networks) + _each(volumes, api.remove_volume, volumes)
-    failed += [] if services else in_use
+    in_use = [_with_users(compose, line, "network") for line in _each(networks, api.remove_network, networks)]
+    in_use += [_with_users(compose, line, "volume") for line in _each(volumes, api.remove_volume, volumes)]
     if failed:
-        raise StackError("could not be removed:\n" + "\n".join(f"  {line}" for line in failed))
+        raise StackError(_SEPARATOR.join(["could not be removed:", *failed]))
+    if in_use and not services:
+        hint = "remove those containers yourself, or disconnect them, and do this again"
+        raise UserError(Problem("not all could be removed, for others use it", seen=_SEPARATOR.join(in_use), hint=hint))
+
+
+def _is_one_of(container: Mapping[str, Any], services: Collection[str]) -> bool:
+    labels = container["Labels"]
+    return labels.get(SERVICE) in services and labels.get(ONE_OFF) != "True"
+
+
+def _with_users(compose: Compose, line: str, kind: str) -> str:
+    """A network or volume that could not be removed, with the containers that use it."""
+    name = line.partition(":")[0]
+    users = [name_of(container) for container in compose.client.api.containers(all=True, filters={kind: name})]
+    return f"{kind} {name}: used by {', '.join(users)}" if users else f"{kind} {line}"
 
 
 def _own_networks(compose: Compose) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ FILE = "docker-compose.yml"
 OWNER_LABEL = "lab.checkout"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
+ONE_OFF = "com.docker.compose.oneoff"
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 ENGINE = "unix:///var/run/docker.sock"
 KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
@@ -144,7 +145,7 @@ class Compose:
 
     def containers(self) -> dict[str, Any]:
         """This checkout's containers by service, running and stopped."""
-        labels = [self.owner, f"{PROJECT_LABEL}={self.project}", "com.docker.compose.oneoff=False"]
+        labels = [self.owner, f"{PROJECT_LABEL}={self.project}", f"{ONE_OFF}=False"]
         found = self.client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
         return {c.labels[SERVICE]: c for c in found if self.is_own(c.labels)}
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from lab.errors import Problem, UserError
 
 CONTROLLED = ("links", "feed", "load", "features", "collector")
 """Services with control endpoints; each knows its own token only."""
@@ -30,6 +33,7 @@ DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
 OWN = (PROJECT, CHECKOUT_ID, *NAMES)
 """What only the env file may say, whatever the shell has."""
 FILE = ".env"
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BYTES = 24
 _ID_BYTES = 16
 _SHORT = 8
@@ -39,8 +43,24 @@ def ensure_env(path: Path) -> dict[str, str]:
     """The variables of an env file, with id, project and secrets added where it lacks them; what it has stays.
 
     But a copy of another checkout gets an id and a project of its own: the other one keeps its stack. A checkout that
-    was moved keeps its id.
+    was moved keeps its id. UserError where the file cannot be written, or names a project that Compose would rename.
     """
+    try:
+        variables = _ensure(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UserError(Problem("the checkout's own variables cannot be kept", str(path), seen=why)) from None
+    if not _PROJECT.fullmatch(variables[PROJECT]):
+        raise UserError(
+            Problem(
+                f"{PROJECT} is no name of a Compose project", str(path), seen=repr(variables[PROJECT]),
+                expected="small letters, digits, - and _, a letter or digit first", hint="delete the line",
+            )
+        )  # fmt: skip
+    return variables
+
+
+def _ensure(path: Path) -> dict[str, str]:
     with _alone(path.parent):
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         found = dict(_pairs(lines))
