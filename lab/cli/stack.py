@@ -67,8 +67,8 @@ def down(volumes: bool) -> int:
     session = open_session()
     with session.lock.held(), session.lock.ending("taking the stack down"):
         session.down(volumes=volumes)
-    refuse_strangers(session.compose)
     click.echo("the stack is down")
+    refuse_strangers(session.compose)
     return ExitCode.OK
 
 

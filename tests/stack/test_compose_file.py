@@ -41,7 +41,10 @@ def run(*command: str, env: dict[str, str] | None = None) -> subprocess.Complete
 
 
 def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[subprocess.CompletedProcess[str]]:
-    """`config` of these files by every Compose there is, away from any .env; skips the test where there is none."""
+    """`config` of these files with their profile by every Compose there is, away from any .env.
+
+    Skips the test where there is none.
+    """
     commands = [("docker-compose",)] if shutil.which("docker-compose") else []
     if shutil.which("docker") and run("docker", "compose", "version").returncode == 0:
         commands.append(("docker", "compose"))
@@ -52,7 +55,7 @@ def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[su
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
     arguments = [argument for file in files for argument in ("--file", str(file))]
     return [
-        run(*command, "--env-file", str(empty), *arguments, "config", env=environment | variables)
+        run(*command, "--env-file", str(empty), *arguments, "--profile", "observability", "config", env=environment | variables)
         for command in commands
     ]
 
@@ -71,6 +74,7 @@ def dockerfile_of(service: dict[str, Any]) -> str:
 def test_loads_in_compose(files: tuple[Path, ...], tmp_path: Path) -> None:
     for loaded in load_with_compose(tmp_path, *files, **VARIABLES):
         assert loaded.returncode == 0, loaded.stderr
+        assert {"prometheus", "grafana", "jaeger"} <= set(yaml.safe_load(loaded.stdout)["services"])
 
 
 @pytest.mark.parametrize("path", [COMPOSE, OFFICIAL_MODEL], ids=lambda path: path.name)
