@@ -53,9 +53,9 @@ def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[su
     empty = tmp_path / "empty.env"
     empty.touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
-    arguments = [argument for file in files for argument in ("--file", str(file))]
+    arguments = [argument for file in files for argument in ("--file", str(file))] + ["--profile", "observability"]
     return [
-        run(*command, "--env-file", str(empty), *arguments, "--profile", "observability", "config", env=environment | variables)
+        run(*command, "--env-file", str(empty), *arguments, "config", env=environment | variables)
         for command in commands
     ]
 
