@@ -1,4 +1,4 @@
-"""A lab that pulls one lever, to be killed: `python holder.py LEVER ELEMENT VALUE MOMENT...`.
+"""A lab that pulls one lever, to be killed: `lab hold LEVER ELEMENT VALUE MOMENT...`.
 
 It is the lab's own command line with one more command. It prints every moment it comes to (`intent`: it is on disk,
 nothing is changed; `held`; `reverting`: nothing is put back yet; `reverted`: that is not on disk yet) and stays at
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -67,9 +68,10 @@ def _announce(testbed: Any, come_to: Any) -> None:
     testbed.journal, testbed.write = journal_and_say, write_and_say
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> int:
+    """The lab's command line with one more command."""
     module = types.ModuleType("lab.cli.hold")
     module.command = hold  # type: ignore[attr-defined]
     sys.modules["lab.cli.hold"] = module
     cli.COMMANDS["hold"] = "Pull a lever and wait."
-    sys.exit(cli.main(["hold", *sys.argv[1:]]))
+    return cli.main(list(arguments))

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.scenario import load_system
 from lab.testbeds.stack.session import Session
+from tests.stack.labs import Lab
 
-HOLDER = Path(__file__).with_name("holder.py")
 LEVERS: dict[str, tuple[str, Any]] = {
     "link.cut": ("features->db", {"direction": "both", "fraction": 1.0}),
     "feed.freeze": ("feed", True),
@@ -33,30 +30,25 @@ LEVERS: dict[str, tuple[str, Any]] = {
 
 
 @contextmanager
-def lab_holding(lever: str, *moments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def lab_holding(lever: str, *moments: str, **environment: str) -> Iterator[Lab]:
     """A lab that pulls this lever and stays at these moments."""
     element, value = LEVERS[lever]
-    command = [sys.executable, str(HOLDER), lever, element, json.dumps(value), *moments]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, env=os.environ | environment) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    process = Lab(["hold", lever, element, json.dumps(value), *moments], environment)
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
-def await_moment(process: subprocess.Popen[str], moment: str) -> None:
-    assert process.stdout is not None
+def await_moment(process: Lab, moment: str) -> None:
     for line in process.stdout:
         if line.strip() == moment:
             return
-    assert process.stderr is not None
     pytest.fail(f"the lab ended before {moment!r}: {process.stderr.read()}")
 
 
-def strike(process: subprocess.Popen[str], *numbers: signal.Signals) -> None:
+def strike(process: Lab, *numbers: signal.Signals) -> None:
     """Sends signals to a lab that stays at a moment, and lets it go on where they did not end it."""
-    assert process.stdin is not None
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.05)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
+from tests.stack.labs import lab_to_end
 from tests.waiting import PATIENCE_S
 
 
 def run_recover(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs `lab recover`."""
-    command = [sys.executable, "-m", "lab", "recover", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+    return lab_to_end(["recover", *arguments], PATIENCE_S)
 
 
 def lab_recover() -> list[tuple[str, str, Any]]:

@@ -72,8 +72,8 @@ def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(sta
             await_moment(process, "held")
             features.stop(timeout=2)
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=PATIENCE_S)
-            assert process.returncode == NOT_REVERTED
+            assert process.wait(timeout=PATIENCE_S) == NOT_REVERTED
+            errors = process.stderr.read()
             assert said in errors
             assert "lab recover" in errors
         recovered = run_recover()
@@ -94,8 +94,8 @@ def test_a_changed_table_outlives_its_database_container_and_is_put_back_after(s
             await_moment(process, "held")
             database.stop(timeout=5)
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=PATIENCE_S)
-            assert process.returncode == NOT_REVERTED
+            assert process.wait(timeout=PATIENCE_S) == NOT_REVERTED
+            errors = process.stderr.read()
             assert "could not put back table.column of db/users.age_years (value before: null)" in errors
     finally:
         database.start()

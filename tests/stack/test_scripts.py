@@ -122,7 +122,7 @@ STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
 case "$(basename "$0") $*" in
 "$HANGS") echo "what it said last"; sleep 600 ;;
-"$FAILS") exit 7 ;;
+"$FAILS") echo "cannot do $FAILS"; exit 7 ;;
 "docker image ls"*) echo chaos-lab-1-python:latest; echo chaos-lab-1-db:latest ;;
 esac
 """
@@ -159,7 +159,7 @@ class TestContinuousIntegration:
         done = ci()
         assert done.returncode == 0, done.stdout + done.stderr
         told = done.stdout.split("== what each part took\n")[1].splitlines()
-        assert [line.split(" s  ")[1] for line in told][:2] == ["make test", "make test-slow"]
+        assert [line.split(" s  ")[1] for line in told][:2] == ["set up", "a Docker engine"]
         assert [line.split(" s  ")[1] for line in told][-3:] == ["the stack", "cleaning up", "in all"]
         calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
         assert calls[-5:] == [
@@ -174,8 +174,16 @@ class TestContinuousIntegration:
         assert "== failed: make test-slow" in done.stdout
         calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
         assert "make test" in calls
+        assert "docker compose build" in calls
         assert "make run ARGS=--fresh" not in calls
         assert "ci-docker.sh stop" in calls
+
+    def test_images_that_cannot_be_built_fail_with_the_end_of_the_log(self, ci: Script, tmp_path: Path) -> None:
+        done = ci(FAILS="docker compose build")
+        assert done.returncode == 1
+        assert "cannot do docker compose build" in done.stdout
+        assert "== failed: the rest of the images" in done.stdout
+        assert "make test-stack" not in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
 
     def test_a_part_that_hangs_is_interrupted_and_what_it_said_is_shown(self, ci: Script) -> None:
         done = ci(HANGS="python benchmarks/proxy_vs_haproxy.py")
