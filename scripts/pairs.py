@@ -45,18 +45,24 @@ class Pair:
 
 def record_pair(
     loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float = TIME_SCALE,
-    tell: Callable[[str], object] = print,
+    sim_root: Path | None = None, tell: Callable[[str], object] = print,
 ) -> Pair:  # fmt: skip
     """Runs a scenario on the stack, which is up, then on `sim`: the simulator computes while nothing is measured.
 
-    What goes wrong is in the results. A run that the machine disturbed proves nothing, and is made once more.
+    Recordings lie under `root`, that of `sim` under `sim_root` where one is given. What goes wrong is in the results.
+    A run that the machine disturbed proves nothing, and is made once more.
     """
     on_stack = _on_stack(loaded, seed, root, host, time_scale)
     if on_stack.is_inconclusive:
         time_scale /= SLOWER
         tell(f"{loaded.scenario.name}: {on_stack.problem} Once more at time scale {time_scale:g}")
         on_stack = _on_stack(loaded, seed, root, host, time_scale)
-    return Pair(run_job(Job(loaded, seed, (ENGINE,)), root, host), on_stack, time_scale)
+    return Pair(on_sim(loaded, seed, sim_root or root, host), on_stack, time_scale)
+
+
+def on_sim(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost) -> JobResult:
+    """What comes of the scenario on `sim`; a recording that is there is reused."""
+    return run_job(Job(loaded, seed, (ENGINE,)), root, host)
 
 
 def _on_stack(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float) -> JobResult:

@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from lab.assess import Assessment, assess
-from lab.campaign import Job, JobResult, check_gradable, run_job
+from lab.campaign import JobResult, check_gradable
 from lab.cli.selection import select
 from lab.contracts import Diagnosis, Truth
 from lab.engines.host import EngineHost
@@ -38,10 +38,12 @@ from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.run import held
 from lab.testbeds.stack.session import Session
 from scripts.figures import ROOT, write
-from scripts.pairs import ENGINE, SLOWER, TIME_SCALE, Pair, record_pair
+from scripts.pairs import ENGINE, SLOWER, TIME_SCALE, Pair, on_sim, record_pair
 
 SUITE = "recommender"
-RUNS = ROOT / "runs" / "stack-scenarios"
+RUNS = ROOT / "runs"
+ON_STACK = RUNS / "stack-scenarios"
+"""Recordings of the stack, by the digest of its code; those of `sim` lie where `make run` puts them."""
 FIGURES = ROOT / "docs" / "figures" / "stack-scenarios.json"
 PAGE = ROOT / "docs" / "stack-scenarios.md"
 KNOWN = ROOT / "docs" / "known-differences.yaml"
@@ -121,7 +123,7 @@ def made_before(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost,
         except LabError:
             continue
         on_stack = JobResult(loaded.scenario.name, seed, str(path), (assess(run, ENGINE, host),), reused=True)
-        return Pair(run_job(Job(loaded, seed, (ENGINE,)), root, host), on_stack, tried)
+        return Pair(on_sim(loaded, seed, RUNS, host), on_stack, tried)
     return None
 
 
@@ -138,7 +140,7 @@ def run_one(loaded: LoadedScenario, root: Path, host: EngineHost, code: str, *, 
     pair = None if fresh else made_before(loaded, seed, root, host, scale)
     if pair is None:
         began_s = time.monotonic()
-        pair = record_pair(loaded, seed, root, host, scale, tell=lambda text: print(f"  {text}", flush=True))
+        pair = record_pair(loaded, seed, root, host, scale, RUNS, lambda text: print(f"  {text}", flush=True))
         seconds[row.scenario] = round(time.monotonic() - began_s, 1)
         root.mkdir(parents=True, exist_ok=True)
         seconds_file.write_text(json.dumps(seconds, indent=1) + "\n", encoding="utf-8")
@@ -292,7 +294,7 @@ def main(words: Sequence[str]) -> int:
         session.up(anew=True)
     with EngineHost() as host, held(session, StackOptions(TIME_SCALE)):
         for loaded in scenarios:
-            row = run_one(loaded, RUNS / code, host, code, fresh=asked.fresh)
+            row = run_one(loaded, ON_STACK / code, host, code, fresh=asked.fresh)
             mine.append(row)
             _tell(row, known)
             published[row.scenario] = row

@@ -15,6 +15,7 @@ import pytest
 from lab.errors import UserError
 from lab.scenario import load_system
 from lab.testbeds.stack.session import Session
+from tests.waiting import eventually
 
 IS_REQUIRED = os.environ.get("LAB_REQUIRE_STACK") == "1"
 IS_ASKED = IS_REQUIRED or os.environ.get("LAB_STACK") == "1"
@@ -26,6 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.skip(reason="needs the real stack: make test-stack, or LAB_STACK=1"))
+
+
+_held: list[Session] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_as_found() -> Iterator[None]:
+    """After each module the stack is well and nothing is open: the next may rely on it."""
+    yield
+    for session in _held:
+        eventually(session.compose.is_healthy)
+        assert session.journal.open_undos() == []
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +55,10 @@ def stack() -> Iterator[Session]:
     try:
         with session.lock.held():
             session.recover()
+        _held.append(session)
         yield session
     finally:
+        _held.clear()
         if brought_up:
             session.down(volumes=True)
 

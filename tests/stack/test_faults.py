@@ -38,11 +38,11 @@ LEASED = ("link.", "feed.")
 
 def write_scenario(directory: Path, kind: str) -> Path:
     section = "decoys" if fault_types()[kind].is_decoy else "faults"
-    use = {"id": "u1", "type": kind, "at": "30s", "for": "250s", **USES[kind]}
+    use = {"id": "u1", "type": kind, "at": "10s", "for": "280s", **USES[kind]}
     path = directory / "killed.scenario.yaml"
     path.write_text(
         "schema_version: 1\nname: killed\nsystem: recommender\nduration: 300s\n"
-        f"load: {{stages: [{{for: 300s, rate: 50/s}}]}}\n{section}: [{json.dumps(use)}]\n",
+        f"load: {{stages: [{{for: 300s, rate: 60/s}}]}}\n{section}: [{json.dumps(use)}]\n",
         encoding="utf-8",
     )
     return path
@@ -67,7 +67,7 @@ def test_a_run_killed_in_the_middle_of_a_fault_leaves_nothing_behind(
 ) -> None:
     assert lab_recover() == []  # which also forgets the journal of the case before
     command = [sys.executable, "-m", "lab", "run", str(write_scenario(tmp_path, kind)), "--testbed", "stack"]
-    command += ["--time-scale", "5", "--keep", "--runs-dir", str(tmp_path / "runs"), "--no-report"]
+    command += ["--time-scale", "8", "--keep", "--runs-dir", str(tmp_path / "runs"), "--no-report"]
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             eventually(lambda: bool(pulled(stack)) or process.poll() is not None, within_s=3 * PATIENCE_S)

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
-TIME_SCALE = 5.0
+TIME_SCALE = 10.0
 DURATION_S = 150.0
 STALLED_S = 3.0
 

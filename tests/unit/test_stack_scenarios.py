@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from lab.campaign import Job, JobResult
+from lab.engines.host import EngineHost
 from lab.errors import ExitCode
+from lab.scenario import load_scenario
 from lab.suite import load_suite
+from scripts import pairs
 from scripts import stack_scenarios as published
 from scripts.figures import between
 from scripts.stack_scenarios import Known, Row, exit_code, kept_rows, read_known, stack_digest, table
@@ -96,3 +101,27 @@ def test_recordings_of_other_code_are_not_taken_for_those_of_this(tmp_path: Path
     assert stack_digest(tmp_path) == before
     (tmp_path / "services" / "new.py").write_text("", encoding="utf-8")
     assert stack_digest(tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "time_scale", "told"), [(0, 5.0, 0), (1, 2.5, 1), (2, 2.5, 1)], ids=["never", "once", "twice"]
+)
+def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disturbed: int, time_scale: float, told: int
+) -> None:
+    asked: list[float | None] = []
+
+    def run_job(job: Job, *_: object) -> JobResult:
+        asked.append(job.stack.time_scale if job.stack else None)
+        is_disturbed = job.stack is not None and len(asked) <= disturbed
+        code = ExitCode.INCONCLUSIVE if is_disturbed else ExitCode.OK
+        return JobResult(job.loaded.scenario.name, job.seed, problem="the machine stalled" * is_disturbed, code=code)
+
+    monkeypatch.setattr(pairs, "run_job", run_job)
+    heard: list[str] = []
+    scenario = load_scenario("recommender/control-quiet")
+    made = pairs.record_pair(scenario, 1, tmp_path, cast(EngineHost, None), tell=heard.append)
+    assert made.time_scale == time_scale
+    assert made.stack.is_inconclusive == (disturbed == 2)
+    assert len(heard) == told
+    assert asked == [5.0, *([2.5] if disturbed else []), None]
