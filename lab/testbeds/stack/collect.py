@@ -29,6 +29,7 @@ from lab.testbeds.stack.session import Session
 COLLECTOR_PORT = 4318
 DATA_DIRECTORY = "/data"
 SETTLE_S = 3.0
+ANSWER_WITHIN_S = 10.0
 BUSY_RATIO = 0.3
 """Share of the time in which something on the host waits for a CPU, from which on the machine may be to blame."""
 
@@ -49,12 +50,18 @@ def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
     token = session.token("collector")
     time.sleep(SETTLE_S)
     with suppress(StackError):  # a load that is gone sends nothing more either
-        call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"), retries=1)
+        call(
+            "DELETE",
+            f"{session.compose.url('load', LOAD_PORT)}/runs",
+            token=session.token("load"),
+            timeout_s=ANSWER_WITHIN_S,
+            retries=1,
+        )
     with tempfile.TemporaryDirectory(prefix="lab-stack-") as name:
         directory = Path(name)
         try:
             collector = session.compose.url("collector", COLLECTOR_PORT)
-            call("POST", f"{collector}/flush", token=token, retries=1)
+            call("POST", f"{collector}/flush", token=token, timeout_s=ANSWER_WITHIN_S, retries=1)
             for kind in KINDS:
                 download(f"{collector}/files/{kind}.jsonl", directory / f"{kind}.jsonl", token)
         except StackError:

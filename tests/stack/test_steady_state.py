@@ -1,0 +1,105 @@
+"""Nothing is changed before users are well; and silence, or an outage of everything, ends a run as errors do."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.recording.observed import load_observed
+from lab.recording.opening import open_run
+from lab.scenario import load_scenario
+from lab.steady import steady_levels
+from lab.testbeds.stack.collect import COLLECTOR_PORT
+from lab.testbeds.stack.http import call
+from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.steady import judged_until_s, metrics_of
+from tests.stack.running import await_load, lab_running, mend, outcome, recorded, write_scenario
+
+pytestmark = pytest.mark.stack
+
+ABORTED, INCONCLUSIVE = 3, 4
+CUT = {"id": "f1", "type": "network-partition", "target": "shoppers->features", "at": "60s", "for": "2900s"}
+
+
+def test_without_a_steady_state_nothing_is_changed_and_the_run_ends_at_once(stack: Session, tmp_path: Path) -> None:
+    """The scenario lasts many times as long as the lab is given."""
+    impossible = [{"sli": "latency_p95_s", "below": "1us"}]
+    path = write_scenario(tmp_path, duration_s=36000, steady_state=impossible, faults=[CUT])
+    with lab_running(path) as lab:
+        ended = outcome(lab)
+    assert ended.code in (ABORTED, INCONCLUSIVE)  # the latter where the machine was busy
+    assert "steady state does not hold: latency_p95_s was 0." in ended.reason
+    assert "expected below 1e-06 (before 45s: 9 scrape intervals, " in ended.reason
+    assert not stack.journal.path.exists() or '"intent"' not in stack.journal.path.read_text(encoding="utf-8")
+
+
+def test_what_is_judged_live_is_what_the_recording_says(stack: Session, tmp_path: Path) -> None:
+    loose = [{"sli": "error_ratio", "below": "100%"}, {"sli": "latency_p95_s", "below": "10s"},
+             {"sli": "click_through_ratio", "above": "0%"}]  # fmt: skip
+    surge = {
+        "id": "d1",
+        "type": "traffic-surge",
+        "target": "shoppers",
+        "at": "60s",
+        "for": "20s",
+        "with": {"rate": "5/s"},
+    }
+    path = write_scenario(tmp_path, duration_s=100, steady_state=loose, decoys=[surge])
+    with lab_running(path) as lab:
+        outcome(lab)
+    loaded = load_scenario(path)
+    until_s = judged_until_s(loaded, 10.0)
+    assert until_s == 45.0
+    url, token = stack.compose.url("collector", COLLECTOR_PORT), stack.token("collector")
+    rows = call("GET", f"{url}/intervals?until_s={until_s}", token=token)["intervals"]
+    live = steady_levels(loaded, metrics_of(rows, loaded.system.users, loaded.system.entry), until_s)
+    assert live == pytest.approx(steady_levels(loaded, _metrics(path), until_s))
+    assert sum(row["requests"] for row in rows) > 30
+
+
+def _metrics(path: Path) -> Any:
+    [run] = (path.parent / "runs").glob("*/*")
+    return load_observed(open_run(run).observed).frame("metrics")
+
+
+def test_a_total_outage_is_an_outage(stack: Session, tmp_path: Path) -> None:
+    """No request ends any more: every one that shoppers give up is an error, and the stop condition holds."""
+    stop = {"stop_when": [{"sli": "error_ratio", "above": "90%", "for": "20s"}]}
+    path = write_scenario(tmp_path, duration_s=36000, rate_per_s=30, faults=[CUT], safety=stop)
+    with lab_running(path) as lab:
+        ended = outcome(lab)
+    assert ended.code in (ABORTED, INCONCLUSIVE)
+    run = recorded(path)
+    assert "stopped: error_ratio was 1 for" in run["status"] or run["status"].startswith("inconclusive: the ")
+    metrics = _metrics(path)
+    users = metrics[metrics["service.name"] == "shoppers"].pivot_table(index="time_s", columns="metric", values="value")
+    out = users[users.index > 70]
+    assert (out["client.error.count"] == out["client.request.count"]).all()
+    assert out["client.error.count"].sum() > 30
+    assert stack.journal.open_undos() == []
+
+
+def to_all_processes(container: Any, number: signal.Signals) -> None:
+    """Sends a signal to every process of a container, past Docker, which would tell of it."""
+    for process in container.top()["Processes"]:
+        os.kill(int(process[1]), number)
+
+
+@pytest.mark.parametrize("service", ["load", pytest.param("collector", marks=pytest.mark.slow)])
+def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Path, service: str) -> None:
+    """All processes of the container stand still; to Docker it runs."""
+    container = stack.compose.container(service)
+    with lab_running(write_scenario(tmp_path)) as lab:
+        try:
+            await_load(stack, lab)
+            to_all_processes(container, signal.SIGSTOP)
+            ended = outcome(lab)
+        finally:
+            to_all_processes(container, signal.SIGCONT)
+            mend(stack)
+    assert ended.code in (ABORTED, INCONCLUSIVE)
+    assert f"no sample came from the {service} for 3 scrape intervals" in ended.reason
