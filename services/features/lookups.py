@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from services.cache.policy import key
 from services.common.calls import CallFailedError, MissError, abandon, database_status, redis_status
 from services.common.entries import decode_entry, encode_entry, from_database
 from services.common.trace import TraceContext, sql_comment
+from services.features.connections import Connections
 from services.features.visit import Visit
 
 Connection = psycopg.AsyncConnection[Any]
@@ -55,7 +55,7 @@ class RowLookup:
     def __init__(self, conninfo: str, name: str) -> None:
         self._conninfo = conninfo
         self._name = name
-        self._idle: deque[Connection] = deque()
+        self._connections: Connections[Connection] = Connections(self._connect)
         self._free = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def read_row(self, visit: Visit, span: TraceContext) -> None:
@@ -76,7 +76,7 @@ class RowLookup:
 
     async def _query(self, statement: str, values: tuple[Any, ...] | None) -> list[dict[str, Any]]:
         try:
-            connection = self._idle.popleft() if self._idle else await self._connect()
+            connection = await self._connections.take()
             # Not prepared: a commented statement is a new one each time, and a plan would not outlive a changed column.
             task = asyncio.ensure_future(self._fetch(connection, statement, values))
             try:
@@ -86,7 +86,9 @@ class RowLookup:
                 raise
         except psycopg.Error as error:
             raise CallFailedError(database_status(error)) from error
-        self._idle.append(connection)
+        except TimeoutError:  # no connection in time
+            raise CallFailedError("timeout") from None
+        self._connections.give(connection)
         return records
 
     async def _connect(self) -> Connection:
@@ -102,5 +104,5 @@ class RowLookup:
 
     async def close(self) -> None:
         """Closes idle connections."""
-        while self._idle:
-            await self._idle.popleft().close()
+        for connection in self._connections.idle():
+            await connection.close()

@@ -48,3 +48,28 @@ def test_what_is_old_is_forgotten(recent: Recent) -> None:
     recent.add_spans([span(NOW_S - KEEP_S - 1), span(NOW_S - KEEP_S + 1)])
     assert recent.slis(1000)["error_ratio"] == 0.0
     assert len(recent._requests) == 1
+
+
+def progress(at_s: float, worker: int, **counts: int) -> dict[str, Any]:
+    told = {"due": 0, "sent": 0, "finished": 0, "failed": 0, "overdue": 0, **counts}
+    return event(at_s, "load_progress", worker=worker, **told)
+
+
+def test_a_request_that_does_not_end_has_failed(recent: Recent) -> None:
+    recent.add_spans([span(998), span(999)])
+    recent.add_logs([progress(999, 0, sent=10, finished=2, overdue=6)])
+    assert recent.slis(5)["error_ratio"] == 0.75
+
+
+def test_an_outage_of_everything_is_one(recent: Recent) -> None:
+    recent.add_logs([progress(999, 0, due=9, sent=9, overdue=9)])
+    assert recent.slis(5)["error_ratio"] == 1.0
+
+
+def test_the_loads_own_counts_are_those_of_all_its_workers(recent: Recent) -> None:
+    recent.add_logs([progress(990, 0, sent=1), progress(999, 0, due=8, sent=7, finished=5, failed=1)])
+    recent.add_logs([progress(997, 1, due=3, sent=3, finished=3)])
+    told = {"due": 11, "sent": 10, "finished": 8, "failed": 1, "overdue": 0, "unfinished": 2, "load_age_s": 3.0}
+    assert recent.load() == told
+    recent.forget()
+    assert recent.load()["load_age_s"] is None
