@@ -54,10 +54,15 @@ class StackLevers:
     def write(self, lever: str, element: str, value: Value) -> None:
         """Sets the lever; None is neutral."""
         family, _, name = lever.partition(".")
+        if value is None and self.is_leased(lever) and self._is_down("links" if family == "link" else element):
+            return  # it was in the memory of a container that does not run: it ended with that, or with its lease
         if family == "link":
             self._set_link(element, name, value)
         else:
             self._handler(lever)[1](element, value)
+
+    def _is_down(self, service: str) -> bool:
+        return bool(self._compose.container(service).status != "running")
 
     @staticmethod
     def is_leased(lever: str) -> bool:
