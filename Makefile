@@ -67,7 +67,7 @@ base-image: ## a base image for all services where no image registry can be reac
 	@grep -qs '^LAB_BASE_IMAGE=' .env || (umask 077; echo LAB_BASE_IMAGE=chaos-lab-base:bookworm >>.env)
 
 stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), healthy
-	@$(BIN)/lab stack up
+	@$(BIN)/lab stack up $(ARGS)
 
 fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each time; FUZZ=examples of each kind
 	@LAB_FUZZ_EXAMPLES=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/fuzz -n 2

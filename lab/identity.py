@@ -32,14 +32,17 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "scikit-learn",
 """Libraries whose results recordings hold."""
 
 
-def recording_key(loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0) -> str:
+def recording_key(
+    loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0, model_server: str = ""
+) -> str:
     """The digest of everything that the recording of a scenario and seed follows from, in hexadecimal.
 
-    The scenario's text, its system with every default, the seed, the testbed, the code of the lab, the libraries it
-    computes with, and the distributions of plug-ins that the scenario uses.
+    The scenario's text, its system with every default, the seed, the testbed and who serves the model there, the code
+    of the lab, the libraries it computes with, and the distributions of plug-ins that the scenario uses.
     """
     system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
-    parts = [loaded.text, system, str(seed), testbed, f"{time_scale:g}", __version__, code_digest(), *_plug_ins(loaded)]
+    where = [testbed, f"{time_scale:g}", model_server]
+    parts = [loaded.text, system, str(seed), *where, __version__, code_digest(), *_plug_ins(loaded)]
     return _digest(part.encode() for part in parts)
 
 

@@ -6,7 +6,7 @@ witness test and by at least its smallest relevant effect, or it did not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,8 @@ SIGNATURE: Mapping[str, float] = {
     "model_auc_deficit": 0.04,
 }
 """Listed signals with the least absolute effect that counts as moved, in the signal's unit."""
+FROM_SERVER_SPANS = frozenset({"own_error_ratio"})
+"""Listed signals that a component has where it exports spans, and lacks where it reports sums only."""
 CLEAR = 2.0
 """An effect this many times the least one is clear: then the other testbed must show it too."""
 
@@ -65,6 +67,8 @@ class Parity:
 
     rows: tuple[Row, ...]
     verdicts: tuple[tuple[str, str, str], tuple[str, str, str]]
+    model_servers: tuple[str, str] = ("", "")
+    """Who served the model in either; empty where a testbed has no choice of it."""
 
     @property
     def agrees(self) -> bool:
@@ -85,11 +89,19 @@ def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") ->
         raise UserError(Problem(what, seen=f"{seen[0]} and {seen[1]}", expected=expected))
     window = _window(first) or _window(second)
     tables = load_signals(first.observed), load_signals(second.observed)
+    silent = _reporting_otherwise(first, second)
     if window is None:
         ends = [float(max(s.times_s[-1] for s in table)) for table in tables]
         window = (min(ends) / 3, 2 * min(ends) / 3)
-    rows = tuple(_rows(tables, window))
-    return Parity(rows, (_verdict(first, engine), _verdict(second, engine)))
+    rows = tuple(_rows(tables, window, silent))
+    servers = str(first.meta.get("model_server", "")), str(second.meta.get("model_server", ""))
+    return Parity(rows, (_verdict(first, engine), _verdict(second, engine)), servers)
+
+
+def _reporting_otherwise(*runs: RunDirectory) -> set[str]:
+    """Components that export spans in one recording only, as a model does unless TensorFlow Serving serves it."""
+    first, second = (load_observed(run.observed).system["components"] for run in runs)
+    return {name for name in first.keys() & second.keys() if first[name]["telemetry"] != second[name]["telemetry"]}
 
 
 def _window(run: RunDirectory) -> tuple[float, float] | None:
@@ -97,8 +109,9 @@ def _window(run: RunDirectory) -> tuple[float, float] | None:
     return (min(f.injected_s for f in faults), max(f.reverted_s for f in faults)) if faults else None
 
 
-def _rows(tables: tuple[SignalTable, SignalTable], window: tuple[float, float]) -> list[Row]:
-    names = sorted({(s.signal, s.subject) for table in tables for s in table if s.signal in SIGNATURE})
+def _rows(tables: tuple[SignalTable, SignalTable], window: tuple[float, float], silent: Collection[str]) -> list[Row]:
+    listed = {(s.signal, s.subject) for table in tables for s in table if s.signal in SIGNATURE}
+    names = sorted(name for name in listed if not (name[0] in FROM_SERVER_SPANS and name[1] in silent))
     level = SIGNIFICANCE / max(1, len(names))
     rows = []
     for signal, subject in names:

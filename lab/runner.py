@@ -32,9 +32,11 @@ def scenario_reference(loaded: LoadedScenario) -> str:
     return shipped_name(loaded.path, SUFFIX) or str(loaded.path)
 
 
-def run_directory_name(loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0) -> str:
+def run_directory_name(
+    loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0, *, model_server: str = ""
+) -> str:
     """`<seed>-<short digest>`: the digest covers everything the recording follows from."""
-    return f"{seed}-{recording_key(loaded, seed, testbed, time_scale)[:8]}"
+    return f"{seed}-{recording_key(loaded, seed, testbed, time_scale, model_server)[:8]}"
 
 
 def run_path(loaded: LoadedScenario, seed: int, root: Path) -> Path:

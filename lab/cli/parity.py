@@ -50,10 +50,16 @@ def _json(parity: Parity) -> dict[str, object]:
         {"signal": r.signal, "subject": r.subject, "effects": r.effects, "signs": r.signs, "agrees": r.agrees}
         for r in parity.rows
     ]
-    return {"schema_version": 1, "agrees": parity.agrees, "signals": rows, "verdicts": parity.verdicts}
+    servers = [server or None for server in parity.model_servers]
+    return {
+        "schema_version": 1, "agrees": parity.agrees, "signals": rows, "verdicts": parity.verdicts,
+        "model_servers": servers,
+    }  # fmt: skip
 
 
 def _print(parity: Parity) -> None:
+    if any(parity.model_servers):
+        click.echo(f"model server: {' / '.join(server or 'simulated' for server in parity.model_servers)}")
     for row in parity.rows:
         mark = "✓" if row.agrees else "✗"
         signs = " ".join(_SIGNS[sign] for sign in row.signs)

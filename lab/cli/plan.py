@@ -12,8 +12,9 @@ import click
 from lab.cli import completing
 from lab.cli.console import json_option, observability_option
 from lab.cli.filters import Filters, filter_options
-from lab.cli.stack_options import testbed_option, time_scale_option
+from lab.cli.stack_options import model_server_option, testbed_option, time_scale_option
 from lab.errors import Problem, UserError
+from lab.testbeds.stack.options import LAB
 
 if TYPE_CHECKING:
     from lab.faults import Witness
@@ -35,11 +36,12 @@ Examples:
 @filter_options
 @testbed_option
 @time_scale_option
+@model_server_option
 @observability_option
 @json_option
 def command(
-    *, targets: tuple[str, ...], filters: Filters, testbed: str, time_scale: float, observability: Observability | None,
-    as_json: bool,
+    *, targets: tuple[str, ...], filters: Filters, testbed: str, time_scale: float, model_server: str,
+    observability: Observability | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Say what scenarios would do, and do nothing.
 
@@ -53,18 +55,20 @@ def command(
 
     check_testbed(testbed)
     selection = filters.applied(select(targets)).seen_by(observability)
+    if model_server != LAB and testbed != "stack":
+        raise UserError("--model-server goes with --testbed stack")
     if testbed == "stack":
         _check_feasible(selection.scenarios, time_scale)
     planned = [(loaded, plan(loaded)) for loaded in selection.scenarios]
     if as_json:
-        documents = [_document(*one, testbed) for one in planned]
+        documents = [_document(*one, testbed, model_server) for one in planned]
         single = len(targets) == 1 and selection.suite is None and not Path(targets[0]).is_dir()
         write_json(documents[0] if single else {"schema_version": 1, "plans": documents})
         return
     for number, one in enumerate(planned):
         if number:
             stdout().print()
-        _print(*one, testbed)
+        _print(*one, testbed, model_server)
 
 
 def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float) -> None:
@@ -81,12 +85,13 @@ def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float) -> N
         raise UserError(problems)
 
 
-def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, Any]:
+def _document(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: str) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "scenario": loaded.scenario.name,
         "system": loaded.system.name,
         "testbed": testbed,
+        **({"model_server": model_server} if testbed == "stack" else {}),
         "duration_s": loaded.scenario.duration_s,
         "timeline": [asdict(act) for act in planned.timeline],
         "truth": planned.truth.to_json(),
@@ -94,7 +99,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str) -> dict[str, 
     }
 
 
-def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
+def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: str) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
     from lab.witness import BEFORE_MIN_INTERVALS
@@ -102,7 +107,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str) -> None:
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.load.requests + _surge_requests(planned))
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
-    console.print(f"{loaded.system.name} on {testbed}, {scenario.duration_s:g} s, about {requests} requests\n")
+    where = testbed if model_server == LAB else f"{testbed} with model server {model_server}"
+    console.print(f"{loaded.system.name} on {where}, {scenario.duration_s:g} s, about {requests} requests\n")
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
     for act in planned.timeline:

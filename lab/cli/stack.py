@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.cli.console import json_option
+from lab.cli.stack_options import tell_of_change
 from lab.errors import ExitCode
+from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:
     from lab.testbeds.stack.session import Session
@@ -19,6 +21,7 @@ SYSTEM = "recommender"
 _EPILOG = """\b
 Examples:
   lab stack up
+  lab stack up --model-server tensorflow
   lab stack status
   lab run recommender/partition-one-way --testbed stack --time-scale 5
   lab stack abort                          end the run of another terminal, everything put back
@@ -35,12 +38,16 @@ def command() -> None:
 @click.option("--no-build", is_flag=True, show_envvar=True, help="Use the images that are there.")
 @click.option("--load-workers", type=click.IntRange(min=1), default=1, show_default=True, show_envvar=True,
               help="Worker processes of the load.")  # fmt: skip
-def up(no_build: bool, load_workers: int) -> int:
+@click.option("--model-server", type=click.Choice(MODEL_SERVERS), default=LAB, show_default=True, show_envvar=True,
+              help="The lab's own model server, or the official TensorFlow Serving.")  # fmt: skip
+def up(no_build: bool, load_workers: int, model_server: str) -> int:
     """Build images, start every service, wait until all are healthy.
 
-    Writes .env with fresh passwords if there is none.
+    Writes .env with fresh passwords if there is none. With another --model-server than the one that runs, the model is
+    brought up anew.
     """
     session = open_session()
+    tell_of_change(session, model_server)
     seen: dict[str, str] = {}
 
     def tick(states: dict[str, str]) -> None:
@@ -49,7 +56,7 @@ def up(no_build: bool, load_workers: int) -> int:
                 click.echo(f"{name}: {state}", err=True)
         seen.update(states)
 
-    session.up(build=not no_build, anew=True, load_workers=load_workers, tick=tick)
+    session.up(build=not no_build, anew=True, load_workers=load_workers, model_server=model_server, tick=tick)
     click.echo("the stack is up and healthy")
     return ExitCode.OK
 
@@ -87,6 +94,8 @@ def status(as_json: bool) -> int:
     from lab.testbeds.stack.strangers import in_the_way, predecessors
 
     session = open_session()
+    running = session.compose.running_model_server()
+    session.compose.model_server = running or LAB
     states = session.compose.health()
     look = session.lock.look()
     holder = look.holder if look.is_held else None
@@ -95,12 +104,16 @@ def status(as_json: bool) -> int:
     about = live.described(holder) if holder else None
     if as_json:
         undos = [asdict(undo) | {"journal": str(journal.path)} for journal, undo in left]
-        write_json({"schema_version": 1, "services": states, "live": about, "not_reverted": undos})
+        told = {"schema_version": 1, "model_server": running or None, "services": states}
+        write_json({**told, "live": about, "not_reverted": undos})
     else:
         for name, state in states.items():
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
+        if running:
+            click.echo(f"model server: {running}")
         if states["model"] != "healthy" and session.lacks_versions():
-            click.echo("✗ model has no version to serve; `lab stack up` publishes the first ones, and so does any run")
+            up = "lab stack up" + (f" --model-server {running}" if running != LAB else "")
+            click.echo(f"✗ model has no version to serve; `{up}` publishes the first ones, and so does any run")
         for line in live.lines(holder) if holder else ():
             click.echo(line)
         for journal, undo in left:
@@ -181,6 +194,7 @@ def logs(services: tuple[str, ...], tail: int) -> int:
     from lab.testbeds.stack.strangers import refuse_strangers
 
     session = open_session()
+    session.compose.model_server = session.compose.running_model_server() or LAB
     refuse_strangers(session.compose)
     session.compose.run("logs", "--no-color", f"--tail={tail}", *services, quiet=False)
     return ExitCode.OK

@@ -12,11 +12,13 @@ import click
 from lab.cli.console import observability_option, option
 from lab.cli.groups import group
 from lab.errors import UserError
+from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:
     from lab.campaign import Job
     from lab.recording.schema import Observability
     from lab.testbeds.stack.options import StackOptions
+    from lab.testbeds.stack.session import Session
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class TestbedChoice:
     time_scale: float
     keep: bool
     load_workers: int
+    model_server: str = LAB
     observability: Observability | None = None
 
     def stack(self) -> StackOptions | None:
@@ -37,15 +40,18 @@ class TestbedChoice:
         if self.testbed == "stack":
             from lab.testbeds.stack.options import StackOptions
 
-            return StackOptions(self.time_scale, self.keep, load_workers=self.load_workers)
-        if self.time_scale != 1.0 or self.keep or self.load_workers != 1:
-            raise UserError("--time-scale, --keep and --load-workers go with --testbed stack")
+            return StackOptions(
+                self.time_scale, self.keep, load_workers=self.load_workers, model_server=self.model_server
+            )
+        if self.time_scale != 1.0 or self.keep or self.load_workers != 1 or self.model_server != LAB:
+            raise UserError("--time-scale, --keep, --load-workers and --model-server go with --testbed stack")
         return None
 
     def words(self) -> list[str]:
         """What a command line says to run the same there again."""
         seen = ["--observability", self.observability] if self.observability else []
         stack = ["--testbed", self.testbed, "--time-scale", f"{self.time_scale:g}"]
+        stack += ["--model-server", self.model_server] if self.model_server != LAB else []
         return [*seen, *(stack if self.testbed == "stack" else [])]
 
 
@@ -58,6 +64,13 @@ time_scale_option = option(
     default=1.0,
     show_default=True,
     help="On the stack: scenario seconds per real second.",
+)
+model_server_option = option(
+    "--model-server",
+    type=click.Choice(MODEL_SERVERS),
+    default=LAB,
+    show_default=True,
+    help="On the stack: the lab's own model server, or the official TensorFlow Serving.",
 )
 testbed_options = group(
     "where",
@@ -72,8 +85,16 @@ testbed_options = group(
         show_default=True,
         help="On the stack: worker processes of the load.",
     ),
+    model_server_option,
     observability_option,
 )
+
+
+def tell_of_change(session: Session, model_server: str) -> None:
+    """Says that another model server than the one that runs will take its place."""
+    running = session.compose.running_model_server()
+    if running not in ("", model_server):
+        click.echo(f"the model server is {running}; {model_server} takes its place (--model-server)", err=True)
 
 
 @contextmanager
@@ -89,7 +110,7 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None) -> Iterator[None]:
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)
     session = Session(jobs[0].loaded.system)
-    session.compose.containers()  # tells first that Docker, or its Python package, is missing
+    tell_of_change(session, stack.model_server)  # tells first that Docker, or its Python package, is missing
     click.echo("bringing the stack up (the first time builds its images)", err=True)
     with held(session, stack):
         yield

@@ -134,11 +134,12 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     number = len(truth.faults)
     level = observed.system.get("observability")
     seen = [f"observability {level}"] if level else []
+    served = [f"model server {meta['model_server']}"] if "model_server" in meta else []
     what = "one fault" if number == 1 else f"{number} faults"
     if truth.is_control:
         what = "degraded control" if truth.degraded else "control, no fault"
     return (
-        f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}",
+        f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}", *served,
         f"{observed.end_s:g} s recorded", what, *seen, f"lab {meta['lab_version']}",
     )  # fmt: skip
 

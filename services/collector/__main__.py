@@ -10,6 +10,7 @@ import uvloop
 
 from services.collector.host import HostSampler
 from services.collector.service import OPEN_PATHS, Collector, Sources
+from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
 from services.common.control import Guard
@@ -35,6 +36,7 @@ async def serve() -> None:
         targets=targets(variable("SCRAPE_TARGETS", "")),
         statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
         host=HostSampler(),
+        model_metrics=ServingMetrics(kinds["model"], variable("MODEL_METRICS_URL", "")),
     )
     store = Store(Path(variable("DATA_DIRECTORY", "/data")))
     collector = Collector(

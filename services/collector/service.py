@@ -20,6 +20,7 @@ from services.collector.forward import Forwarder
 from services.collector.host import HostSampler
 from services.collector.intervals import Intervals
 from services.collector.recent import Recent
+from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import KINDS, Store
 from services.common.control import Guard, middleware
@@ -43,6 +44,7 @@ class Sources:
     targets: dict[str, str]
     statements: StatementLog
     host: HostSampler
+    model_metrics: ServingMetrics
 
 
 class Collector:
@@ -195,14 +197,15 @@ class Collector:
 
     async def _take_samples(self, session: aiohttp.ClientSession, time_s: float) -> None:
         taken, host = time.time(), self._sources.host.sample()
-        cache, scraped = await asyncio.gather(
+        cache, model, scraped = await asyncio.gather(
             samples.sample_cache(self._sources.cache_name, self._sources.cache),
+            self._sources.model_metrics.sample(session, round(time_s / self._interval_s)),
             samples.scrape(session, self._sources.targets),
         )
         if self._version is not None:
             scraped.append((self._sources.model_name, "model.version", float(self._version)))
         when = {"time_s": time_s, "unix_s": taken}
-        found = [(*sample, "") for sample in (*cache, *scraped)] + host
+        found = [(*sample, "") for sample in (*cache, *model, *scraped)] + host
         self._store.add(
             "metrics",
             (

@@ -51,7 +51,7 @@ def stack() -> Iterator[Session]:
         session.compose.client.ping()
     except UserError as error:
         give_up(" ".join(str(error).split()))
-    brought_up = session.up()
+    brought_up = session.up(model_server="lab")
     try:
         with session.lock.held():
             session.recover()

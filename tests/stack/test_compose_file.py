@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from lab.scenario.files import load_system
+from lab.testbeds.stack.options import MODEL_SERVERS
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,10 +25,11 @@ OFFICIAL_MODEL = ROOT / "docker-compose.tensorflow-serving.yml"
 OBSERVABILITY = ROOT / "services" / "observability"
 FILES: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (COMPOSE, OFFICIAL_MODEL)]
 # The second file's model has only what differs.
-SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {"publisher": FILES[1]["services"]["publisher"]}
-DOCKERFILES = sorted(
-    path for path in (ROOT / "services").rglob("Dockerfile") if path.parent.name != "tensorflow-serving"
-)
+SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {
+    "publisher": FILES[1]["services"]["publisher"],
+    "official model": FILES[0]["services"]["model"] | FILES[1]["services"]["model"],
+}
+DOCKERFILES = sorted((ROOT / "services").rglob("Dockerfile"))
 SECRETS = {name: name.lower() for name in NAMES}
 # Without a project name Compose v2 takes the directory's.
 REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}
@@ -231,9 +233,29 @@ def test_callers_cannot_reach_their_dependencies_past_the_proxy() -> None:
 
 def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
     model, publisher = FILES[1]["services"]["model"], FILES[1]["services"]["publisher"]
-    assert "\nFROM tensorflow/serving:" in dockerfile_of(model)
+    named = model["build"]["args"]["BASE_IMAGE"]
+    assert re.fullmatch(r"\$\{LAB_TENSORFLOW_SERVING_IMAGE:-tensorflow/serving:[\d.]+\}", named)
     assert (model["labels"]["lab.publisher"], publisher["labels"]["lab.publisher"]) == ("false", "true")
     assert publisher["volumes"] == SERVICES["model"]["volumes"]
+    servers = [SERVICES["model"]["labels"]["lab.model-server"], model["labels"]["lab.model-server"]]
+    assert servers == list(MODEL_SERVERS)
+    dockerfile = dockerfile_of(model)
+    (config,) = re.findall(r"--monitoring_config_file=([^\s\"]+)", dockerfile)
+    (path,) = re.findall(rf'path: "([^"]+)" .*>{re.escape(config)}', dockerfile)
+    assert FILES[1]["services"]["collector"]["environment"]["MODEL_METRICS_URL"] == f"http://model:8501{path}"
+    # Whichever container makes the volume, the publisher's user must own it.
+    users = [re.findall(r"--uid (\d+)", dockerfile_of(publisher)), re.findall(r"^USER (\d+)$", dockerfile, re.M)]
+    assert users[0] == users[1]
+    assert f"install -d -o {users[1][0]} /models" in dockerfile
+
+
+def test_an_image_that_is_here_takes_the_place_of_the_public_one(tmp_path: Path) -> None:
+    for loaded in load_with_compose(
+        tmp_path, COMPOSE, OFFICIAL_MODEL, **VARIABLES, LAB_TENSORFLOW_SERVING_IMAGE="mirror/serving:1"
+    ):
+        model = yaml.safe_load(loaded.stdout)["services"]["model"]
+        assert model["build"]["args"]["BASE_IMAGE"] == "mirror/serving:1"
+        assert Path(model["build"]["context"]).name == "tensorflow-serving"
 
 
 def test_alerts_are_those_of_the_topologys_objectives() -> None:

@@ -19,10 +19,10 @@ import pytest
 
 from lab.errors import UserError
 from lab.testbeds.stack.belongings import NOTHING, Belongings, belongings, take_down
-from lab.testbeds.stack.compose import FILE, Compose
+from lab.testbeds.stack.compose import FILE, OVERLAY, Compose
 from lab.testbeds.stack.secrets import ensure_env
 from lab.testbeds.stack.session import MADE_BASE_IMAGE
-from lab.testbeds.stack.strangers import OVERLAY, in_the_way, predecessors, refuse_strangers
+from lab.testbeds.stack.strangers import in_the_way, predecessors, refuse_strangers
 from tests.stack.checkouts import at, copy_checkout, run_lab
 from tests.stack.conftest import give_up
 

@@ -15,16 +15,22 @@ from typing import Any
 import yaml
 
 from lab.errors import LabError, Problem, UserError
+from lab.testbeds.stack.options import LAB, TENSORFLOW
 from lab.testbeds.stack.processes import ended_with_us
 from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT, is_held_by
 
 FILE = "docker-compose.yml"
+OVERLAY = "docker-compose.tensorflow-serving.yml"
+FILES = {LAB: (FILE,), TENSORFLOW: (FILE, OVERLAY)}
+"""The compose files of a stack by its model server."""
 OWNER_LABEL = "lab.checkout"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 ENGINE = "unix:///var/run/docker.sock"
+MODEL_SERVER_LABEL = "lab.model-server"
+PUBLISHER_LABEL = "lab.publisher"
 KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
 HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
@@ -54,17 +60,21 @@ def name_of(container: Mapping[str, Any]) -> str:
     return str((container["Names"] or [container["Id"]])[0]).lstrip("/")
 
 
-def declared_services(directory: Path) -> dict[str, Any]:
-    """The services without a profile, as the compose file of this checkout has them."""
-    document = yaml.safe_load((directory / FILE).read_text(encoding="utf-8"))
-    return {name: spec for name, spec in document["services"].items() if "profiles" not in spec}
+def declared_services(directory: Path, model_server: str = LAB) -> dict[str, Any]:
+    """The services without a profile, as the compose files of this checkout have them."""
+    services: dict[str, Any] = {}
+    for file in FILES[model_server]:
+        document = yaml.safe_load((directory / file).read_text(encoding="utf-8"))
+        for name, spec in document["services"].items():
+            services[name] = services.get(name, {}) | spec
+    return {name: spec for name, spec in services.items() if "profiles" not in spec}
 
 
 class Compose:
     """The compose project of one checkout. `variables` are those of its env file.
 
     Containers are found by label: the checkout's id says that they are its own, and names differ between Compose v1
-    and v2.
+    and v2. `model_server` is the one that the stack has, or is to have.
     """
 
     def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
@@ -72,6 +82,8 @@ class Compose:
         self.variables = dict(variables)
         self.project = variables[PROJECT]
         self.owner = f"{OWNER_LABEL}={variables[CHECKOUT_ID]}"
+        self.model_server = LAB
+        self._declared: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def client(self) -> Any:
@@ -106,7 +118,8 @@ class Compose:
 
     def run(self, *arguments: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> None:
         """Runs a compose command; StackError with the end of its output where it fails."""
-        command = [*self._command, "-p", self.project, "-f", str(self.directory / FILE), *arguments]
+        files = [word for file in FILES[self.model_server] for word in ("-f", str(self.directory / file))]
+        command = [*self._command, "-p", self.project, *files, *arguments]
         with ended_with_us(
             command, cwd=self.directory, env={**self._environment(), **(environment or {})}, text=True,
             stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
@@ -127,10 +140,24 @@ class Compose:
             inherited.setdefault("DOCKER_HOST", ENGINE)
         return inherited | {name: self.variables[name] for name in OWN}
 
-    @cached_property
+    @property
     def services(self) -> dict[str, Any]:
-        """The services without a profile, as the compose file has them."""
-        return declared_services(self.directory)
+        """The services without a profile, as the compose files have them."""
+        if self.model_server not in self._declared:
+            self._declared[self.model_server] = declared_services(self.directory, self.model_server)
+        return self._declared[self.model_server]
+
+    def running_model_server(self) -> str:
+        """Which model server the stack has, by its container's label; empty where it has none."""
+        model = self.containers().get("model")
+        return "" if model is None else str(model.labels.get(MODEL_SERVER_LABEL, LAB))
+
+    def publisher(self) -> str:
+        """The service in whose container model versions are written; StackError where there is none."""
+        for name, container in self.containers().items():
+            if container.labels.get(PUBLISHER_LABEL) == "true":
+                return name
+        raise StackError("no container publishes model versions; run: lab stack up")
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
         """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""
@@ -212,7 +239,12 @@ class Compose:
 
     def execute(self, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
         """Runs a command in a container and returns its output; StackError where it fails."""
-        code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
+        from docker.errors import APIError
+
+        try:
+            code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
+        except APIError as error:  # it does not run
+            raise StackError(f"{' '.join(command)[:80]} in {service}: {error.explanation}") from None
         text = str(output.decode(errors="replace"))
         if code:
             raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}{room_hint(text)}")

@@ -25,6 +25,7 @@ from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, un
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.model_server import as_reported
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import Guard
 from lab.testbeds.stack.samples import ContainerSampler
@@ -57,6 +58,7 @@ def run_scenario(
     NotRevertedError where something could not be put back.
     """
     check_feasible(loaded, options.time_scale)
+    loaded = as_reported(loaded, options.model_server)
     session = Session(loaded.system)
     with held(session, options, progress):
         session.recover()
@@ -69,16 +71,18 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
     with session.lock.held():
         (progress or _silent)("bringing the stack up", 0.0)
         session.journal.prepare()
-        before = belongings(session.compose)
+        before, model_server = belongings(session.compose), session.compose.running_model_server()
         if not options.keep:
             session.lock.remember(before.to_json())
         try:
-            session.up(build=options.build, load_workers=options.load_workers)
+            session.up(
+                build=options.build, load_workers=options.load_workers, model_server=options.model_server
+            )
             yield
         finally:
             if not options.keep:
                 with session.lock.ending("taking down what it brought up"):
-                    session.go_back_to(before)
+                    session.go_back_to(before, model_server)
             session.journal.clear()
 
 
@@ -134,10 +138,14 @@ class _Run:
         status = self._status(observed, stalls, ran_s, collected.late_sends_count)
         degraded = true_degradation(loaded, observed) if status == COMPLETE else None
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
-        path = root / loaded.scenario.name / run_directory_name(loaded, self._seed, "stack", self._options.time_scale)
+        name = run_directory_name(
+            loaded, self._seed, "stack", self._options.time_scale, model_server=self._options.model_server
+        )
+        path = root / loaded.scenario.name / name
         disturbances = [found.to_json() for found in self._watch.found]
         content = meta(loaded, self._seed, status, "stack") | {
             "time_scale": self._options.time_scale,
+            "model_server": self._options.model_server,
             "late_sends_count": collected.late_sends_count,
             "stalls": stalls.to_json() if stalls is not None else None,
             "disturbances": disturbances,

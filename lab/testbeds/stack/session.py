@@ -12,10 +12,11 @@ from lab.errors import LabError, NotRevertedError
 from lab.levers import Undo
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
-from lab.testbeds.stack.compose import Compose, checkout
+from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.levers import StackLevers
 from lab.testbeds.stack.lock import stack_lock, state_directory
+from lab.testbeds.stack.options import LAB, TENSORFLOW
 from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
@@ -23,6 +24,7 @@ from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
 from lab.topology import System
 
 BASE_IMAGE = "LAB_BASE_IMAGE"
+SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"
 MADE_BASE_IMAGE = "chaos-lab-base:bookworm"
 
 
@@ -84,21 +86,30 @@ class Session:
         build: bool = True,
         anew: bool = False,
         load_workers: int = 1,
+        model_server: str = "",
         tick: Callable[[dict[str, str]], None] | None = None,
     ) -> bool:
         """Brings the stack up unless it is healthy already; True when it had to.
 
-        `anew` asks compose in any case, so that changed images and settings take effect.
+        `anew` asks compose in any case, so that changed images and settings take effect. `model_server` is one of
+        MODEL_SERVERS; empty for the one that runs, or else the lab's own.
         """
         refuse_strangers(self.compose)
-        if not anew and self.compose.containers() and self.compose.is_healthy() and self._has_workers(load_workers):
+        running = self.compose.running_model_server()
+        self.compose.model_server = model_server or running or LAB
+        is_as_asked = self.compose.model_server == running and self.compose.is_healthy()
+        if not anew and is_as_asked and self._has_workers(load_workers):
             return False
         self._choose_base_image()
         environment = {"LAB_LOAD_WORKERS": str(load_workers)}
         with self.lock.held():
             self.lock.tell(phase="building images and starting containers" if build else "starting containers")
             self.compose.resume()
-            self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
+            try:
+                self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
+            except StackError as error:
+                raise StackError(f"{error}{self._hint()}") from None
+            self._remove_publisher()
             with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
                 self.recover()
             if "model" in self.compose.services:
@@ -107,6 +118,21 @@ class Session:
             self.compose.await_health(tick=tick)
             self.recover()
         return True
+
+    def _hint(self) -> str:
+        """What else may be the matter where Compose failed."""
+        named = os.environ.get(SERVING_IMAGE) or self.passwords.get(SERVING_IMAGE, "")
+        if self.compose.model_server != TENSORFLOW or (named and self.compose.client.images.list(name=named)):
+            return ""
+        return f"""
+  if the image {named or "tensorflow/serving"} cannot be pulled here: load it from elsewhere (docker save,
+  docker load), or set {SERVING_IMAGE} to the name of one that is here"""
+
+    def _remove_publisher(self) -> None:
+        """Beside the lab's own model server, which publishes itself, the other's publisher is in the way."""
+        left = set(self.compose.containers()) & set(declared_services(self.compose.directory, TENSORFLOW))
+        for service in left - set(self.compose.services):
+            self.compose.container(service).remove(force=True)
 
     def _has_workers(self, count: int) -> bool:
         """Whether the load runs with so many workers."""
@@ -118,9 +144,17 @@ class Session:
         kept = belongings(self.compose).volumes if not volumes else frozenset()
         self._take_down(Belongings({}, frozenset(), kept))
 
-    def go_back_to(self, before: Belongings) -> None:
-        """Takes down what `up` made beyond what was there before, and stops what it started."""
-        self._take_down(before, self.compose.services)
+    def go_back_to(self, before: Belongings, model_server: str = "") -> None:
+        """Takes down what `up` made beyond what was there before, and stops what it started.
+
+        `model_server` is the one that was there: its container was replaced, so that it has to come up anew.
+        """
+        services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
+        try:
+            if model_server not in ("", self.compose.running_model_server()):
+                self.up(build=False, model_server=model_server)
+        finally:
+            self._take_down(before, services)
 
     def _take_down(self, left: Belongings, services: Collection[str] = ()) -> None:
         had = belongings(self.compose)
@@ -139,23 +173,34 @@ class Session:
             set_variables(self.compose.directory / ENV_FILE, {BASE_IMAGE: MADE_BASE_IMAGE})
 
     def _publish_first(self, tick: Callable[[dict[str, str]], None] | None) -> None:
-        """A model server without any version is not healthy: the first versions are published as soon as it runs."""
+        """A model server without any version is not healthy: the first ones are published as soon as that can be."""
         for _ in range(120):
-            if self.compose.health()["model"] in {"starting", "healthy", "unhealthy"}:
+            if self.compose.container(self.compose.publisher()).status == "running":
                 break
             time.sleep(0.5)
+        self.publish_first_versions()
+        self.levers.versions.await_answer()
         self.reset_versions()
 
     def lacks_versions(self) -> bool:
         """Whether the model server runs and has nothing to serve, as after `docker compose up` by hand."""
         model = self.compose.containers().get("model")
+        if model is None or model.status != "running":
+            return False
         try:
-            return model is not None and model.status == "running" and self.levers.versions.served() == 0
+            return self.levers.versions.on_disk() == [] or self.levers.versions.served() == 0
         except LabError:  # it does not answer: then something else is wrong with it
             return False
 
     def reset_versions(self) -> None:
         """Leaves the first versions on disk, and the last of them served."""
+        from lab.worlds.shop.world import FIRST_VERSIONS
+
+        self.publish_first_versions()
+        self.levers.versions.await_served(FIRST_VERSIONS)
+
+    def publish_first_versions(self) -> None:
+        """Leaves the first versions on disk, whether they are served or not."""
         from lab.worlds.shop.world import FIRST_VERSIONS
 
         self.versions = []
@@ -164,7 +209,6 @@ class Session:
             entry = self.train({})
             if version > latest:
                 self.levers.versions.push(entry)
-        self.levers.versions.await_served(FIRST_VERSIONS)
 
     def recover(self) -> list[Undo]:
         """Puts back whatever earlier processes left; returns it. NotRevertedError naming what could not be."""

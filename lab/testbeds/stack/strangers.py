@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from lab.errors import Problem, UserError
-from lab.testbeds.stack.compose import FILE, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
+from lab.testbeds.stack.compose import FILE, FILES, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
+from lab.testbeds.stack.options import TENSORFLOW
 from lab.testbeds.stack.secrets import is_same_directory
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
-OVERLAY = "docker-compose.tensorflow-serving.yml"
 _OWNER_SHOWN = len(OWNER_LABEL) + 9
 _SEPARATOR = "\n            "
 
@@ -90,7 +90,7 @@ def _named(compose: Compose, kind: str, parts: list[dict[str, Any]]) -> Iterator
 
 def _declared(compose: Compose, section: str) -> set[str]:
     """Names of what the compose files may make, profiles and the official model server included."""
-    documents = (yaml.safe_load((compose.directory / name).read_text(encoding="utf-8")) for name in (FILE, OVERLAY))
+    documents = (yaml.safe_load((compose.directory / name).read_text(encoding="utf-8")) for name in FILES[TENSORFLOW])
     return {name for document in documents for name in document.get(section, {})}
 
 

@@ -13,6 +13,7 @@ from lab.testbeds.stack.http import AnswerError, call
 REST_PORT = 8501
 MODEL_NAME = "model"
 SERVED_WITHIN_S = 20.0
+ANSWERS_WITHIN_S = 120.0
 NOT_FOUND = 404
 # Who is killed while pushing leaves a writer at work in the container: whoever comes next waits for it.
 _ALONE = ("flock", "/models/.publishing")
@@ -44,13 +45,20 @@ class ModelVersions:
     def push(self, entry: Mapping[str, Any]) -> None:
         """Writes a version as a genuine SavedModel, staged and renamed."""
         environment = {"ENTRY": json.dumps(entry), "VERSION": str(entry["version"])}
-        self._compose.execute("model", [*_ALONE, "sh", "-c", _PUSH], environment)
+        self._compose.execute(self._compose.publisher(), [*_ALONE, "sh", "-c", _PUSH], environment)
 
     def keep_up_to(self, version: int) -> int:
         """Takes later versions away, and what a push that was cut short left; returns the last version there is."""
         environment = {"VERSION": str(version)}
-        left = self._compose.execute("model", [*_ALONE, "sh", "-ec", _KEEP_UP_TO], environment).split()
+        publisher = self._compose.publisher()
+        left = self._compose.execute(publisher, [*_ALONE, "sh", "-ec", _KEEP_UP_TO], environment).split()
         return max((int(name) for name in left if name.isdecimal()), default=0)
+
+    def on_disk(self) -> list[int]:
+        """The versions that are there to be served; the official server answers nothing while there is none."""
+        command = ["sh", "-c", f"mkdir -p /models/{MODEL_NAME} && ls /models/{MODEL_NAME}"]
+        names = self._compose.execute(self._compose.publisher(), command).split()
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def await_served(self, version: int) -> None:
         """Waits until exactly this version is the served one."""
@@ -61,6 +69,19 @@ class ModelVersions:
                     f"model version {version} is not served after {SERVED_WITHIN_S:.0f} s: {self._status()}"
                 )
             time.sleep(0.1)
+
+    def await_answer(self) -> None:
+        """Waits until the server answers at all: the official one opens its ports once it has a version."""
+        until = time.monotonic() + ANSWERS_WITHIN_S
+        while True:
+            try:
+                self._status()
+            except StackError as error:
+                if time.monotonic() > until:
+                    raise StackError(f"the model server does not answer; see: lab stack logs model ({error})") from None
+                time.sleep(0.5)
+            else:
+                return
 
     def _status(self) -> list[dict[str, Any]]:
         url = f"{self._compose.url('model', REST_PORT)}/v1/models/{MODEL_NAME}"

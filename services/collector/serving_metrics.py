@@ -1,0 +1,106 @@
+"""The model's requests by TensorFlow Serving's own metrics: sums since it started, turned into values by interval."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from services.collector.samples import TIMEOUT, Sample
+
+COUNT = ":tensorflow:serving:request_count"
+LATENCY = ":tensorflow:serving:request_latency"
+_LINE = re.compile(r"^([\w:]+)(?:\{([^}]*)\})? (\S+)(?: \d+)?$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+US = 1e-6
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the page says: requests by status, latencies of good ones as count, sum (s) and cumulated buckets (s)."""
+
+    requests: Mapping[str, float] = field(default_factory=dict)
+    latency_count: float = 0.0
+    latency_sum_s: float = 0.0
+    buckets: Mapping[float, float] = field(default_factory=dict)
+
+    def since(self, before: Sums) -> Sums:
+        """The difference; all of it where the server has started anew since."""
+        if sum(self.requests.values()) < sum(before.requests.values()):
+            return self
+        return Sums(
+            {status: count - before.requests.get(status, 0.0) for status, count in self.requests.items()},
+            self.latency_count - before.latency_count,
+            self.latency_sum_s - before.latency_sum_s,
+            {bound: count - before.buckets.get(bound, 0.0) for bound, count in self.buckets.items()},
+        )
+
+
+def read(text: str) -> Sums:
+    """The sums of a page in Prometheus' text format, over all models and entry points; latencies there are in µs."""
+    requests: defaultdict[str, float] = defaultdict(float)
+    buckets: defaultdict[float, float] = defaultdict(float)
+    count = total_us = 0.0
+    for name, labels, value in _LINE.findall(text):
+        known = dict(_LABEL.findall(labels))
+        if name == COUNT:
+            requests[known["status"]] += float(value)
+        elif name == f"{LATENCY}_bucket":
+            buckets[float(known["le"].replace("+Inf", "inf")) * US] += float(value)
+        elif name == f"{LATENCY}_count":
+            count += float(value)
+        elif name == f"{LATENCY}_sum":
+            total_us += float(value)
+    return Sums(dict(requests), count, total_us * US, dict(sorted(buckets.items())))
+
+
+def quantile_s(buckets: Mapping[float, float], share: float) -> float:
+    """A quantile (s) of cumulated buckets, even within a bucket, as Prometheus has it."""
+    wanted, low_s, below = share * max(buckets.values()), 0.0, 0.0
+    for bound_s, count in buckets.items():
+        if count >= wanted and count > below:
+            return low_s if bound_s == float("inf") else low_s + (bound_s - low_s) * (wanted - below) / (count - below)
+        low_s, below = bound_s, count
+    return low_s
+
+
+def samples(component: str, sums: Sums) -> list[Sample]:
+    """The server metrics of an interval, by the names of the recording."""
+    count = sum(sums.requests.values())
+    found = [
+        (component, "server.request.count", count),
+        (component, "server.error.count", count - sums.requests.get("OK", 0.0)),
+    ]
+    if sums.latency_count > 0:
+        found.append((component, "server.request.duration.mean", sums.latency_sum_s / sums.latency_count))
+        for name, share in (("p50", 0.5), ("p95", 0.95)):
+            found.append((component, f"server.request.duration.{name}", quantile_s(sums.buckets, share)))
+    return found
+
+
+class ServingMetrics:
+    """Scrapes one server. Without an address it gives nothing: the lab's own server sends spans instead."""
+
+    def __init__(self, component: str, url: str) -> None:
+        self._component = component
+        self._url = url
+        self._before: tuple[int, Sums] | None = None
+
+    async def sample(self, session: aiohttp.ClientSession, interval: int) -> list[Sample]:
+        """What was served in the interval of this number; nothing where the scrape before it failed or never was."""
+        if not self._url:
+            return []
+        try:
+            async with session.get(self._url, timeout=TIMEOUT) as response:
+                response.raise_for_status()
+                now = read(await response.text())
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+            self._before = None
+            return []
+        before, self._before = self._before, (interval, now)
+        if before is None or before[0] != interval - 1:
+            return []
+        return samples(self._component, now.since(before[1]))
