@@ -1,19 +1,26 @@
 #!/bin/sh
 # Runs Redis in memory only, with the entries library loaded before it is reported healthy.
-# Environment: REDIS_PASSWORD (needed), CACHE_TTL_MS, REDIS_PORT.
+# Environment: REDIS_PASSWORD (the lab's), REDIS_FEATURES_PASSWORD, REDIS_FEED_PASSWORD, REDIS_COLLECTOR_PASSWORD
+# (needed), CACHE_TTL_MS, REDIS_PORT.
 set -eu
-: "${REDIS_PASSWORD:?set REDIS_PASSWORD}" "${CACHE_TTL_MS:=25000}" "${REDIS_PORT:=6379}"
+: "${REDIS_PASSWORD:?set REDIS_PASSWORD}" "${REDIS_FEATURES_PASSWORD:?set REDIS_FEATURES_PASSWORD}"
+: "${REDIS_FEED_PASSWORD:?set REDIS_FEED_PASSWORD}" "${REDIS_COLLECTOR_PASSWORD:?set REDIS_COLLECTOR_PASSWORD}"
+: "${CACHE_TTL_MS:=25000}" "${REDIS_PORT:=6379}"
 (
     export REDISCLI_AUTH="$REDIS_PASSWORD"
     until redis-cli -p "$REDIS_PORT" ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
     sed -e "s/@TTL_MS@/$CACHE_TTL_MS/" -e "s/@FROZEN_SHARE@/0/" "$(dirname "$0")/entries.lua" |
         redis-cli -p "$REDIS_PORT" -x function load replace >/dev/null
 ) &
-# The configuration comes by a pipe, so that the password is in no process list.
+# The configuration comes by a pipe, so that passwords are in no process list. A service may call what it needs: the
+# functions it calls run with its own rights, so that it can neither load a policy, nor read or apply the one in force.
 exec redis-server - <<CONF
 port $REDIS_PORT
 bind * -::*
 requirepass $REDIS_PASSWORD
+user features on >$REDIS_FEATURES_PASSWORD ~user:* -@all +ping +fcall +fcall_ro +get +set
+user feed on >$REDIS_FEED_PASSWORD ~user:* -@all +ping +fcall +set +flushdb
+user collector on >$REDIS_COLLECTOR_PASSWORD -@all +ping +info +config|resetstat +multi +exec
 save ""
 appendonly no
 maxmemory ${CACHE_MAXMEMORY:-48mb}

@@ -14,7 +14,7 @@ from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
 from services.common.control import Guard
-from services.common.settings import Listen, system, variable
+from services.common.settings import Listen, cache_url, system, variable
 
 
 def targets(text: str) -> dict[str, str]:
@@ -26,8 +26,7 @@ async def serve() -> None:
     """Runs until a signal."""
     topology, guard = system(), Guard.of(*OPEN_PATHS)
     kinds = {component.kind: name for name, component in topology.components.items()}
-    host = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
-    cache = redis.from_url(f"redis://:{variable('REDIS_PASSWORD')}@{host}/0", socket_timeout=2.0)
+    cache = redis.from_url(cache_url(), socket_timeout=2.0)
     sources = Sources(
         cache_name=kinds["cache"],
         cache=cache,

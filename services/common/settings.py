@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from lab.scenario.files import load_system
 from lab.topology import System
@@ -28,10 +29,16 @@ def conninfo() -> str:
         "host": variable("DB_HOST", "db"),
         "port": variable("DB_PORT", "5432"),
         "dbname": variable("DB_NAME", "recommender"),
-        "user": variable("DB_USER", "recommender"),
+        "user": variable("DB_USER"),
         "password": variable("DB_PASSWORD"),
     }
     return " ".join(f"{key}='{value}'" for key, value in parts.items()) + " sslmode=disable gssencmode=disable"
+
+
+def cache_url() -> str:
+    """The cache of REDIS_HOST, REDIS_PORT, REDIS_USER, REDIS_PASSWORD."""
+    user, password = quote(variable("REDIS_USER"), safe=""), quote(variable("REDIS_PASSWORD"), safe="")
+    return f"redis://{user}:{password}@{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}/0"
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,40 @@
 #!/bin/sh
-# Makes the cluster on the first start, applies the schema, then runs the server in the foreground.
-# Environment: DB_PASSWORD (needed), DB_USER, DB_NAME, PGDATA, LOG_DIRECTORY, DB_PORT.
+# Makes the cluster on the first start, applies schema and roles, then runs the server in the foreground.
+# Environment: DB_ADMIN_PASSWORD, DB_FEATURES_PASSWORD, DB_FEED_PASSWORD, DB_LOAD_PASSWORD (needed), DB_NAME, PGDATA,
+# LOG_DIRECTORY, DB_PORT.
 set -eu
-: "${DB_PASSWORD:?set DB_PASSWORD}"
-: "${DB_USER:=recommender}" "${DB_NAME:=recommender}" "${DB_PORT:=5432}"
+: "${DB_ADMIN_PASSWORD:?set DB_ADMIN_PASSWORD}" "${DB_FEATURES_PASSWORD:?set DB_FEATURES_PASSWORD}"
+: "${DB_FEED_PASSWORD:?set DB_FEED_PASSWORD}" "${DB_LOAD_PASSWORD:?set DB_LOAD_PASSWORD}"
+: "${DB_NAME:=recommender}" "${DB_PORT:=5432}"
+admin=lab
 here=$(dirname "$0")
 PATH="$(ls -d /usr/lib/postgresql/*/bin | tail -n 1):$PATH"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # The password reaches initdb by a pipe: not by the process list, nor by a file that stays.
-    printf '%s\n' "$DB_PASSWORD" | initdb --username="$DB_USER" --auth=scram-sha-256 --pwfile=/dev/stdin \
+    printf '%s\n' "$DB_ADMIN_PASSWORD" | initdb --username="$admin" --auth=scram-sha-256 --pwfile=/dev/stdin \
         --encoding=UTF8 --locale=C --pgdata="$PGDATA" >/dev/null
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
 fi
 cp "$here/postgresql.conf" "$PGDATA/postgresql.conf"
 printf "log_directory = '%s'\n" "$LOG_DIRECTORY" >>"$PGDATA/postgresql.conf"
 
-# The schema is applied before anyone can connect from outside.
-export PGPASSWORD="$DB_PASSWORD" PGUSER="$DB_USER" PGHOST=/tmp PGPORT="$DB_PORT"
-pg_ctl start --wait --silent --pgdata="$PGDATA" --options="-c listen_addresses= -p $DB_PORT" >/dev/null
+# Both are applied before anyone can connect from outside, and passwords of roles are in no statement log.
+export PGPASSWORD="$DB_ADMIN_PASSWORD" PGUSER="$admin" PGHOST=/tmp PGPORT="$DB_PORT"
+export PGOPTIONS="-c client_min_messages=warning"
+quiet="-c log_min_duration_statement=-1 -c log_min_error_statement=panic"
+pg_ctl start --wait --silent --pgdata="$PGDATA" --options="-c listen_addresses= -p $DB_PORT $quiet" >/dev/null
+if ! psql --quiet --no-psqlrc --dbname=postgres --command="SELECT 1" >/dev/null 2>&1; then
+    pg_ctl stop --wait --silent --mode=fast --pgdata="$PGDATA" >/dev/null
+    echo "the data in $PGDATA was made by an earlier version, or with other passwords than those of .env: the role" \
+        "'$admin' cannot log in. It is the shop's generated data. Delete it: lab stack down --volumes" >&2
+    exit 1
+fi
 psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname=postgres <<SQL
 SELECT 'CREATE DATABASE "$DB_NAME"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$DB_NAME') \gexec
 SQL
-psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname="$DB_NAME" --file="$here/schema.sql" 2>/dev/null
+psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname="$DB_NAME" --single-transaction \
+    --file="$here/schema.sql" --file="$here/roles.sql"
 pg_ctl stop --wait --silent --mode=fast --pgdata="$PGDATA" >/dev/null
-unset PGPASSWORD DB_PASSWORD
+unset PGPASSWORD DB_ADMIN_PASSWORD DB_FEATURES_PASSWORD DB_FEED_PASSWORD DB_LOAD_PASSWORD
 exec postgres -D "$PGDATA" -p "$DB_PORT"

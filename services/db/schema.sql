@@ -64,3 +64,7 @@ DO $$ BEGIN
         CREATE VIEW users AS SELECT * FROM users_base;
     END IF;
 END $$;
+
+-- The lab's own, out of the services' sight: what the view is changed to.
+CREATE SCHEMA IF NOT EXISTS levers;
+CREATE TABLE IF NOT EXISTS levers.users_view (state jsonb NOT NULL);

@@ -34,7 +34,8 @@ def users_view_sql(changes: Mapping[str, Mapping[str, Any]], slow_s: float = 0.0
     source = "users_base, slow" if slow_s else "users_base"
     return (
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP VIEW IF EXISTS users; "
-        f"CREATE VIEW users AS {slow}SELECT {', '.join(columns)}, updated_at FROM {source}"
+        f"CREATE VIEW users AS {slow}SELECT {', '.join(columns)}, updated_at FROM {source}; "
+        "GRANT SELECT ON users TO features, feed"
     )
 
 

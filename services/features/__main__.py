@@ -7,7 +7,7 @@ import asyncio
 import uvloop
 
 from services.common.control import Guard
-from services.common.settings import Listen, conninfo, system, variable
+from services.common.settings import Listen, cache_url, conninfo, system, variable
 from services.common.telemetry import Telemetry
 from services.features.service import Addresses, FeatureService, serve
 
@@ -16,10 +16,9 @@ async def run() -> None:
     """Serves until a signal."""
     guard = Guard.of("/healthz")
     telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "features"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
-    cache = f"{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}"
     addresses = Addresses(
         database=conninfo(),
-        cache_url=f"redis://:{variable('REDIS_PASSWORD')}@{cache}/0",
+        cache_url=cache_url(),
         model=variable("MODEL_ADDRESS", "model:8500"),
         model_name=variable("MODEL_NAME", "model"),
         rules_url=variable("RULES_URL", "http://rules:8080"),

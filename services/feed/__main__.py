@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.common.control import Guard
-from services.common.settings import Listen, conninfo, system, variable
+from services.common.settings import Listen, cache_url, conninfo, system, variable
 from services.common.telemetry import Telemetry
 from services.feed.service import FeedService
 
@@ -19,8 +19,7 @@ async def serve() -> None:
     """Runs until it is cancelled."""
     topology, guard = system(), Guard.of("/healthz", "/metrics")
     telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "feed"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
-    url = f"redis://:{variable('REDIS_PASSWORD')}@{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}/0"
-    cache = redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    cache = redis.from_url(cache_url(), retry=Retry(NoBackoff(), 0))
     try:
         await FeedService(topology, telemetry, conninfo(), cache, guard).serve(Listen.of("FEED_PORT", "8082"))
     finally:

@@ -26,12 +26,12 @@ async def seed(connection: Connection, catalog: Catalog, aggregate: InterestAggr
     item_rows = zip(range(len(catalog.popularity)), *items.values(), catalog.popularity.tolist(), strict=True)
     async with connection.transaction():
         # Locked in the order in which a run of the job locks them: one that is under way is waited for, not met.
-        await connection.execute("TRUNCATE events, feed_watermark, feed_state, users_base, items RESTART IDENTITY")
+        await connection.execute("TRUNCATE events, feed_watermark, feed_state, users_base, items")
         await connection.execute("INSERT INTO feed_watermark VALUES (%s)", (now,))
         await _copy(connection, f"users_base (user_id, {', '.join(NAMES)})", _user_rows(catalog, aggregate))
         await _copy(connection, f"items (item_id, {', '.join(items)}, popularity_ratio)", item_rows)
         await write_columns(connection, aggregate, now, "")
-    await connection.execute("ANALYZE users_base, items")
+    await connection.execute("SELECT refresh_statistics()")
 
 
 def _user_rows(catalog: Catalog, aggregate: InterestAggregate) -> Iterable[list[Any]]:

@@ -18,7 +18,7 @@ from lab.testbeds.stack import leases
 from lab.testbeds.stack import levers as stack_levers
 from lab.testbeds.stack.feasible import SUPPORTED
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.levers import FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.levers import CACHE_PASSWORD, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.versions import REST_PORT
 from tests.stack.recovering import lab_recover
@@ -46,13 +46,7 @@ def ask_shop(stack: Session, path: str = "/healthz", timeout_s: float = UNANSWER
 
 
 def rows(stack: Session, statement: str) -> list[Any]:
-    import psycopg
-
-    host, port = stack.compose.address("db", 5432)
-    password = stack.passwords["LAB_DB_PASSWORD"]
-    with psycopg.connect(
-        host=host, port=port, dbname="recommender", user="recommender", password=password
-    ) as connection:
+    with stack.levers.database.connect() as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
@@ -153,7 +147,7 @@ def keeps_entries(stack: Session) -> bool:
     import redis
 
     host, port = stack.compose.address("cache", 6379)
-    with redis.Redis(host, port, password=stack.passwords["LAB_CACHE_PASSWORD"]) as client:
+    with redis.Redis(host, port, password=stack.passwords[CACHE_PASSWORD]) as client:
         client.fcall("put_entry", 1, "user:999999", b"entry")
         return bool(client.ttl("user:999999") == -1)
 
@@ -312,7 +306,7 @@ def test_entries_frozen_in_the_cache_end_with_the_freeze(quiet: Session) -> None
     import redis
 
     host, port = quiet.compose.address("cache", 6379)
-    with redis.Redis(host, port, password=quiet.passwords["LAB_CACHE_PASSWORD"]) as client:
+    with redis.Redis(host, port, password=quiet.passwords[CACHE_PASSWORD]) as client:
         client.fcall("put_entry", 1, "user:999998", b"entry")
         assert client.pttl("user:999998") > 0
         with quiet.testbed.cache("cache").freeze():

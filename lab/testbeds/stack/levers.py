@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +12,8 @@ from urllib.parse import quote
 from lab.errors import UserError
 from lab.levers import Value
 from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
+from lab.testbeds.stack.database import Database
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.leases import LEASE_S
 from lab.testbeds.stack.secrets import token_name
@@ -21,7 +21,7 @@ from lab.testbeds.stack.versions import ModelVersions
 
 LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
 _POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
-_LOCK_RETRIES = 40
+CACHE_PASSWORD = "LAB_CACHE_ADMIN_PASSWORD"
 
 
 class StackLevers:
@@ -42,6 +42,7 @@ class StackLevers:
         self._surges: dict[tuple[str, str], Value] = {}
         self._renewals: dict[str, str] = {}
         self.versions = ModelVersions(compose)
+        self.database = Database(compose, passwords[DATABASE_PASSWORD])
 
     def read(self, lever: str, element: str) -> Value:
         """The lever's present value."""
@@ -160,45 +161,7 @@ class StackLevers:
         # The engine refuses quotas below 1 ms.
         self._compose.container(component).update(cpu_quota=max(1000, round(self._declared_quota(component) * share)))
 
-    # Tables: the view that the feature code reads; its state is kept in the view's comment.
-
-    @contextmanager
-    def _connect(self) -> Iterator[Any]:
-        """A connection whose failures are the stack's, except for a lock not had in time: that is tried again."""
-        import psycopg
-
-        host, port = self._compose.address("db", 5432)
-        try:
-            with psycopg.connect(
-                host=host, port=port, dbname="recommender", user="recommender",
-                password=self._passwords["LAB_DB_PASSWORD"], connect_timeout=5, autocommit=True,
-            ) as connection:  # fmt: skip
-                yield connection
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            raise
-        except psycopg.Error as error:
-            raise StackError(f"the database: {' '.join(str(error).split())}") from error
-
-    def _view_state(self) -> dict[str, Any]:
-        with self._connect() as connection:
-            row = connection.execute("SELECT obj_description('users'::regclass, 'pg_class')").fetchone()
-        return json.loads(row[0]) if row and row[0] else {"columns": {}, "slow_s": 0.0}
-
-    def _set_view(self, state: Mapping[str, Any]) -> None:
-        import psycopg
-
-        from services.db.views import users_view_sql
-
-        statement = users_view_sql(state["columns"], state["slow_s"])
-        note = json.dumps(state, sort_keys=True).replace("'", "''")
-        for attempt in range(_LOCK_RETRIES):
-            try:
-                with self._connect() as connection:
-                    connection.execute(f"{statement}; COMMENT ON VIEW users IS '{note}'")
-                return
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                time.sleep(0.1 + 0.02 * attempt)
-        raise StackError("the users view stayed locked by readers; nothing was changed")
+    # Tables: the view that the feature code reads.
 
     @staticmethod
     def _column(element: str) -> str:
@@ -208,21 +171,21 @@ class StackLevers:
         return column
 
     def _read_column(self, element: str) -> Value:
-        return self._view_state()["columns"].get(self._column(element))
+        return self.database.view_state()["columns"].get(self._column(element))
 
     def _write_column(self, element: str, value: Value) -> None:
-        state, column = self._view_state(), self._column(element)
+        state, column = self.database.view_state(), self._column(element)
         state["columns"].pop(column, None)
         if value is not None:
             state["columns"][column] = value
-        self._set_view(state)
+        self.database.set_view(state)
 
     def _read_slow(self, element: str) -> Value:
-        seconds = self._view_state()["slow_s"]
+        seconds = self.database.view_state()["slow_s"]
         return {"seconds": seconds} if seconds else None
 
     def _write_slow(self, element: str, value: Value) -> None:
-        self._set_view({**self._view_state(), "slow_s": value["seconds"] if value else 0.0})
+        self.database.set_view({**self.database.view_state(), "slow_s": value["seconds"] if value else 0.0})
 
     # The feed's own control, with a lease.
 
@@ -250,7 +213,7 @@ class StackLevers:
 
         host, port = self._compose.address("cache", 6379)
         try:
-            with redis.Redis(host, port, password=self._passwords["LAB_CACHE_PASSWORD"], socket_timeout=5) as client:
+            with redis.Redis(host, port, password=self._passwords[CACHE_PASSWORD], socket_timeout=5) as client:
                 yield client
         except redis.RedisError as error:
             raise StackError(f"the cache: {error}") from error

@@ -25,8 +25,11 @@ def token_name(service: str) -> str:
 
 
 NAMES = (
-    "LAB_DB_PASSWORD", "LAB_CACHE_PASSWORD", "LAB_GRAFANA_PASSWORD", *(token_name(service) for service in CONTROLLED),
-)  # fmt: skip
+    *(f"LAB_DB_{role}_PASSWORD" for role in ("ADMIN", "FEATURES", "FEED", "LOAD")),
+    *(f"LAB_CACHE_{role}_PASSWORD" for role in ("ADMIN", "FEATURES", "FEED", "COLLECTOR")),
+    "LAB_GRAFANA_PASSWORD",
+    *(token_name(service) for service in CONTROLLED),
+)
 CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
 DIRECTORY = "LAB_CHECKOUT_DIRECTORY"

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +29,14 @@ PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 PASSWORD = "only-for-this-test"
 TOKEN_OF = {name: f"token-of-{name}" for name in ("links", "feed", "load", "features", "config", "collector")}
 TOKEN_OF["config"] = TOKEN_OF["features"]
+DATABASE_ROLES = ("features", "feed", "load")
+CACHE_USERS = ("features", "feed", "collector")
 NOBODY = 65534
+
+
+def password_of(name: str) -> str:
+    """The password of a service's role in the database, and in the cache."""
+    return f"{PASSWORD}-{name}"
 
 
 def free_port() -> int:
@@ -116,14 +123,22 @@ class Database:
 
     port: int
     log_directory: Path
+    stop: Callable[[], None] = lambda: None
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DB_PASSWORD": PASSWORD}
+    def environment(self, role: str) -> dict[str, str]:
+        """What a service is given that has this role."""
+        return {
+            "DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DB_USER": role, "DB_PASSWORD": password_of(role),
+        }  # fmt: skip
+
+    def conninfo_of(self, role: str) -> str:
+        """The way in for a role."""
+        return f"host=127.0.0.1 port={self.port} dbname=recommender user={role} password={password_of(role)}"
 
     @property
     def conninfo(self) -> str:
-        return f"host=127.0.0.1 port={self.port} dbname=recommender user=recommender password={PASSWORD}"
+        """The lab's."""
+        return self.conninfo_of("lab")
 
     def run(self, statements: str) -> list[tuple[Any, ...]]:
         """Runs SQL as the lab's levers would."""
@@ -134,6 +149,11 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
 
+def as_nobody() -> dict[str, Any]:
+    """How root starts a process that must not be root's."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
 @contextmanager
 def database() -> Iterator[Database]:
     """PostgreSQL by the image's own entrypoint, as a user that is not root."""
@@ -141,17 +161,18 @@ def database() -> Iterator[Database]:
     try:
         shutil.copytree(ROOT / "services" / "db", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "log").mkdir()
-        options: dict[str, Any] = {}
-        if os.geteuid() == 0:
+        options = as_nobody()
+        if options:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
-            options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         found = Database(free_port(), folder / "log")
         environment = {
-            "DB_PORT": str(found.port), "DB_PASSWORD": PASSWORD, "PGDATA": str(folder / "data"),
+            "DB_PORT": str(found.port), "DB_ADMIN_PASSWORD": password_of("lab"), "PGDATA": str(folder / "data"),
             "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder),
+            **{f"DB_{role.upper()}_PASSWORD": password_of(role) for role in DATABASE_ROLES},
         }  # fmt: skip
         process = Process([str(folder / "app" / "entrypoint.sh")], environment, cwd=folder, **options)
+        found.stop = process.stop
         try:
             _wait_until(lambda: found.run("SELECT 1 FROM users_base LIMIT 1") is not None, process)
             yield found
@@ -179,6 +200,7 @@ def cache() -> Iterator[int]:
     """Redis by the image's own entrypoint; its port."""
     port = free_port()
     environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_MS": "25000"}
+    environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in CACHE_USERS}
     process = Process([str(ROOT / "services" / "cache" / "entrypoint.sh")], environment)
     try:
         import redis
@@ -267,8 +289,8 @@ class Stack:
     def given(self, name: str) -> dict[str, str]:
         """What a service is given in its environment."""
         return {
-            **self.db.environment, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
-            "REDIS_PASSWORD": PASSWORD, "HOST": "127.0.0.1",
+            **self.db.environment(name), "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
+            "REDIS_USER": name, "REDIS_PASSWORD": password_of(name), "HOST": "127.0.0.1",
             "LINKS_TOKEN" if name == "links" else "CONTROL_TOKEN": TOKEN_OF.get(name, ""),
         }  # fmt: skip
 

@@ -1,0 +1,68 @@
+"""The shop's database as the lab's role sees it: the view that the feature code reads, and what it is changed to.
+
+The state of the view is kept in a schema of the lab's own: no service reads it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from lab.testbeds.stack.compose import Compose, StackError
+
+NAME, ROLE = "recommender", "lab"
+PASSWORD = "LAB_DB_ADMIN_PASSWORD"
+PORT = 5432
+_LOCK_RETRIES = 40
+
+
+class Database:
+    """The database of a stack. `password` is that of the lab's role."""
+
+    def __init__(self, compose: Compose, password: str) -> None:
+        self._compose = compose
+        self._password = password
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """A connection whose failures are the stack's, except for a lock not had in time: that is tried again."""
+        import psycopg
+
+        host, port = self._compose.address("db", PORT)
+        try:
+            with psycopg.connect(
+                host=host, port=port, dbname=NAME, user=ROLE, password=self._password, connect_timeout=5,
+                autocommit=True,
+            ) as connection:  # fmt: skip
+                yield connection
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            raise
+        except psycopg.Error as error:
+            raise StackError(f"the database: {' '.join(str(error).split())}") from error
+
+    def view_state(self) -> dict[str, Any]:
+        """What the view is changed to: `columns` by name, as the lever has them, and `slow_s`."""
+        with self.connect() as connection:
+            row = connection.execute("SELECT state FROM levers.users_view").fetchone()
+        state: dict[str, Any] = row[0] if row else {"columns": {}, "slow_s": 0.0}
+        return state
+
+    def set_view(self, state: Mapping[str, Any]) -> None:
+        """Changes the view, and what is known of it, at once; StackError where readers never let go of it."""
+        import psycopg
+        from psycopg.types.json import Jsonb
+
+        from services.db.views import users_view_sql
+
+        for attempt in range(_LOCK_RETRIES):
+            try:
+                with self.connect() as connection, connection.transaction():
+                    connection.execute(users_view_sql(state["columns"], state["slow_s"]))
+                    connection.execute("DELETE FROM levers.users_view")
+                    connection.execute("INSERT INTO levers.users_view VALUES (%s)", (Jsonb(dict(state)),))
+                return
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                time.sleep(0.1 + 0.02 * attempt)
+        raise StackError("the users view stayed locked by readers; nothing was changed")
