@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from lab.faults import fault_types
-from lab.testbeds.stack.journal import FILE
 from lab.testbeds.stack.session import Session
 from tests.stack.recovering import lab_recover
 from tests.waiting import PATIENCE_S, eventually
@@ -52,7 +51,8 @@ def pulled(session: Session) -> list[tuple[str, str, Any]]:
     """(lever, element, previous value) of everything the journal says was applied."""
     if not session.journal.path.is_file():
         return []
-    entries = [json.loads(line) for line in (session.state / FILE).read_text(encoding="utf-8").splitlines()]
+    lines = session.journal.path.read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(line) for line in lines if line]  # there are empty ones: room for what is to come
     return [(e["lever"], e["element"], e["previous"]) for e in entries if e["event"] == "applied"]
 
 

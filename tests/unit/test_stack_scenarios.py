@@ -12,6 +12,7 @@ import pytest
 from lab.campaign import Job, JobResult
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode
+from lab.runner import run_directory_name, run_scenario
 from lab.scenario import load_scenario
 from lab.suite import load_suite
 from scripts import pairs
@@ -125,3 +126,26 @@ def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
     assert made.stack.is_inconclusive == (disturbed == 2)
     assert len(heard) == told
     assert asked == [5.0, *([2.5] if disturbed else []), None]
+
+
+@pytest.mark.slow
+def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published, "RUNS", tmp_path / "runs")
+    path = tmp_path / "short.scenario.yaml"
+    path.write_text(
+        "schema_version: 1\nname: short\nsystem: recommender\nduration: 60s\n"
+        "load: {stages: [{for: 60s, rate: 20/s}]}\n",
+        encoding="utf-8",
+    )
+    loaded, root = load_scenario(path), tmp_path / "stack"
+    with EngineHost() as host:
+        assert published.made_before(loaded, 1, root, host, 5.0) is None
+        made = run_scenario(loaded, 1, root)
+        made.path.rename(made.path.with_name(run_directory_name(loaded, 1, "stack", 2.5)))
+        pair = published.made_before(loaded, 1, root, host, 5.0)
+    assert pair is not None
+    assert (pair.time_scale, pair.stack.reused) == (2.5, True)
+    found = published.judged(row(problems=()), pair)
+    assert (found.stack, found.expected, found.problems) == ("pass: healthy", "healthy", ())
