@@ -42,16 +42,22 @@ def run(*command: str, env: dict[str, str] | None = None) -> subprocess.Complete
     return subprocess.run(command, check=False, capture_output=True, text=True, env=env)
 
 
+def compose_commands() -> list[tuple[str, ...]]:
+    """Every Compose there is; skips the test where there is none."""
+    commands: list[tuple[str, ...]] = [("docker-compose",)] if shutil.which("docker-compose") else []
+    if shutil.which("docker") and run("docker", "compose", "version").returncode == 0:
+        commands.append(("docker", "compose"))
+    if not commands:
+        pytest.skip("Compose is not installed")
+    return commands
+
+
 def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[subprocess.CompletedProcess[str]]:
     """`config` of these files with their profile by every Compose there is, away from any .env.
 
     Skips the test where there is none.
     """
-    commands = [("docker-compose",)] if shutil.which("docker-compose") else []
-    if shutil.which("docker") and run("docker", "compose", "version").returncode == 0:
-        commands.append(("docker", "compose"))
-    if not commands:
-        pytest.skip("Compose is not installed")
+    commands = compose_commands()
     empty = tmp_path / "empty.env"
     empty.touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
@@ -247,6 +253,27 @@ def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
     users = [re.findall(r"--uid (\d+)", dockerfile_of(publisher)), re.findall(r"^USER (\d+)$", dockerfile, re.M)]
     assert users[0] == users[1]
     assert f"install -d -o {users[1][0]} /models" in dockerfile
+
+
+@pytest.mark.parametrize("by", ["files", "variable"])
+def test_by_hand_both_files_are_named_to_compose_or_in_env(by: str, tmp_path: Path) -> None:
+    """As docs/stack.md has it; .env is an env file like another."""
+    (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in VARIABLES.items()), encoding="utf-8")
+    files = f"{COMPOSE.name}:{OFFICIAL_MODEL.name}"
+    document = (ROOT / "docs" / "stack.md").read_text(encoding="utf-8")
+    assert f"COMPOSE_FILE={files}" in document
+    assert f"-f {COMPOSE.name} -f {OFFICIAL_MODEL.name} up -d" in document
+    with (tmp_path / "env").open("a", encoding="utf-8") as file:
+        file.write(f"COMPOSE_FILE={files}\n" if by == "variable" else "")
+    named = ["-f", COMPOSE.name, "-f", OFFICIAL_MODEL.name] if by == "files" else []
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
+    for command in compose_commands():
+        shown = subprocess.run(
+            [*command, "--env-file", str(tmp_path / "env"), *named, "config", "--services"],
+            cwd=ROOT, env=env, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert shown.returncode == 0, shown.stderr
+        assert "publisher" in shown.stdout.split()
 
 
 def test_an_image_that_is_here_takes_the_place_of_the_public_one(tmp_path: Path) -> None:

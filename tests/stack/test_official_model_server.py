@@ -50,7 +50,7 @@ def stand_in(stack: Session) -> Iterator[str]:
     client, name = stack.compose.client, f"{stack.compose.project}-stand-in"
     bases = [os.environ.get("LAB_BASE_IMAGE"), MADE_BASE_IMAGE if client.images.list(name=MADE_BASE_IMAGE) else ""]
     base = next(filter(None, bases), "debian:bookworm-slim")
-    arguments = {"MODEL_IMAGE": f"{stack.compose.project}-model", "BASE_IMAGE": base}
+    arguments = {"MODEL_IMAGE": stack.compose.container("model").attrs["Config"]["Image"], "BASE_IMAGE": base}
     client.images.build(path=str(STAND_IN), tag=name, buildargs=arguments, rm=True)
     before = os.environ.get(SERVING_IMAGE)
     os.environ[SERVING_IMAGE] = name

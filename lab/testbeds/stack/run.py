@@ -73,7 +73,7 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
         session.journal.prepare()
         before, model_server = belongings(session.compose), session.compose.running_model_server()
         if not options.keep:
-            session.lock.remember(before.to_json())
+            session.lock.remember(before.to_json() | {"model_server": model_server})
         try:
             session.up(
                 build=options.build, load_workers=options.load_workers, model_server=options.model_server
