@@ -53,6 +53,7 @@ class CrossChecks(Reading):
         self._check_load(length_s)
         self._check_scrapes(length_s)
         self._check_slis()
+        self._check_steady(uses, length_s or 0.0)
         self._check_degraded()
 
     def _use(self, path: KeyPath, length_s: float | None) -> _Use:
@@ -214,6 +215,19 @@ class CrossChecks(Reading):
                 if self._text((*path, i, "sli")) == "click_through_ratio":
                     what = f"system {self.system.name!r} has no click_through_ratio: it has no world"
                     self._report((*path, i, "sli"), what, expected="error_ratio or latency_p95_s")
+
+    def _check_steady(self, uses: list[_Use], length_s: float) -> None:
+        """What is judged before the first fault or decoy takes a scrape interval before it."""
+        if self.system is None or not self.document.get(("steady_state",)):
+            return
+        interval_s = self.system.scrape_interval_s
+        if length_s < 2 * interval_s:  # which is told already
+            return
+        for use in uses:
+            if use.at_s is not None and use.at_s < interval_s:
+                what = "begins before the steady state can be judged"
+                expected = f"at least {format_duration(interval_s)}, a scrape interval"
+                self._report((*use.path, "at"), what, seen=format_duration(use.at_s), expected=expected)
 
     def _check_degraded(self) -> None:
         """Only a control can be degraded by its load, and only what serves requests can be saturated by them."""
