@@ -75,7 +75,8 @@ def test_a_second_checkout_runs_beside_the_first_and_leaves_only_its_images(stac
 def test_the_commands_for_hands_work_as_the_document_has_them(tmp_path: Path) -> None:
     """Two of the document's blocks, line by line, in a fresh checkout: only what pulls public images is left out."""
     document = (ROOT / "docs" / "stack.md").read_text(encoding="utf-8")
-    blocks = [block.partition("\n```")[0] for block in document.split("```sh\n") if "compose" in block.split("\n")[0]]
+    sections = [part.partition("\n```")[0] for part in document.split("```sh\n")[1:]]
+    blocks = [block for block in sections if block.startswith(("compose()", "compose --profile"))]
     assert len(blocks) == 2
     lines = [line for block in blocks for line in block.splitlines() if "pulled" not in line]
     checkout = copy_checkout(tmp_path / "checkout")
