@@ -16,8 +16,8 @@ from lab.units import format_duration
 WINDOW_REAL_S = 3.0
 SCRAPES_MAX = 3
 """Scrape intervals in a row that may pass without a sample."""
-SCRAPE_MIN_REAL_S = 1.0
-"""Telemetry is sent twice a second: a compressed scrape interval shorter than this says nothing about silence."""
+SCRAPE_MIN_REAL_S = 2.0
+"""Telemetry is sent twice a second, on a busy machine later: a compressed scrape interval shorter than this says nothing."""
 ANSWER_WITHIN_S = 2.0
 JOIN_WITHIN_S = 2 * ANSWER_WITHIN_S
 
@@ -130,7 +130,7 @@ class Guard:
 
     def _follow(self) -> None:
         silence = Silence(self._scrape_s, time.monotonic())
-        every_s = min(1.0, max(self._scrape_s, SCRAPE_MIN_REAL_S) / 2)
+        every_s = min(1.0, self._scrape_s)
         while not self.reason and not self._stop.wait(every_s):
             answer, now_s = self._ask(), self._now_s()
             silent = silence.reason(answer, time.monotonic(), is_under_load=now_s > 0)
