@@ -6,7 +6,8 @@ LOCK := $(wildcard requirements.lock)
 PROTOS := $(VENV)/protos
 TENSORFLOW := $(VENV)/tensorflow
 TENSORFLOW_REQUIREMENTS := tests/services/model/tensorflow-requirements.txt
-SERVICE_REQUIREMENTS := $(wildcard services/requirements.txt services/*/requirements.txt)
+SERVICE_REQUIREMENTS := services/requirements.txt services/requirements-build.txt
+DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
@@ -78,7 +79,8 @@ test-services: $(VENV)/.installed-services ## test the services outside of conta
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(TENSORFLOW)/bin/python \
-		$(BIN)/python -m pytest -s tests/services/model/test_tensorflow.py
+		$(BIN)/python -m pytest -s tests/services/model/test_tensorflow.py \
+		tests/services/model/test_model_protos.py
 
 test-stack: $(VENV)/.installed-services ## test on the real stack; fails where Docker is missing
 	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "not slow" --durations=10
@@ -114,9 +116,9 @@ $(VENV)/.installed-stack: pyproject.toml $(LOCK) | $(BIN)/python
 
 # The services' own requirements, to run them and their clients outside of the images; TensorFlow's generated protobuf
 # modules come without TensorFlow.
-$(VENV)/.installed-services: pyproject.toml $(LOCK) $(SERVICE_REQUIREMENTS) | $(BIN)/python
+$(VENV)/.installed-services: pyproject.toml $(LOCK) $(SERVICE_REQUIREMENTS) $(DESCRIPTORS) | $(BIN)/python
 	@$(PIP_INSTALL) -e '.[test,stack-client]' $(patsubst %,-r %,$(SERVICE_REQUIREMENTS))
-	@test -d $(PROTOS) || $(BIN)/python -m services.model.protos $(PROTOS)
+	@$(BIN)/python -m services.model.protos $(PROTOS) >/dev/null
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-stack
 
 # Apart: TensorFlow pins other versions of what the lab uses, and hides the generated modules.

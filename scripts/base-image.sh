@@ -42,9 +42,11 @@ if [ -r "$ca_bundle" ]; then
     install -m 644 "$ca_bundle" "$work/host-ca.crt"
     set -- "$@" --customize-hook="upload $work/host-ca.crt /etc/ssl/host-ca.crt"
 fi
-# No documentation either, in this image nor in those built on it; dpkg's fsyncs protect nothing in a build.
-mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata \
+# No documentation either, in this image nor in those built on it; dpkg's fsyncs protect nothing in a build. A system that
+# is born with a merged /usr needs no Perl to merge it.
+mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata,tini,usr-is-merged \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
     --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    "$@" bookworm "$work/base.tar" ${LAB_APT_MIRROR:+"$LAB_APT_MIRROR"}
+    "$@" bookworm "$work/base.tar" ${LAB_APT_MIRROR:+"$LAB_APT_MIRROR"} >/dev/null
 docker import --change 'CMD ["bash"]' "$work/base.tar" "$tag" >/dev/null

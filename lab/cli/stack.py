@@ -200,6 +200,29 @@ def logs(services: tuple[str, ...], tail: int) -> int:
     return ExitCode.OK
 
 
+@command.command()
+@json_option
+def size(as_json: bool) -> int:
+    """Size of the images, and of all their layers counted once.
+
+    Ends with 5 where none is built.
+    """
+    from dataclasses import asdict
+
+    from lab.cli.console import write_json
+    from lab.testbeds.stack.images import image_names, sizes, table
+
+    compose = open_session().compose
+    measured = sizes(compose.client, image_names(compose))
+    if as_json:
+        write_json({"schema_version": 1, **asdict(measured)})
+    elif measured.images:
+        click.echo("\n".join(table(measured)))
+    else:
+        click.echo("no image is built; run: lab stack up", err=True)
+    return ExitCode.OK if measured.images else ExitCode.NOTHING_SELECTED
+
+
 def open_session() -> Session:
     """The stack of this checkout."""
     from lab.scenario import load_system

@@ -1,4 +1,4 @@
-"""Runs the fault proxy: `python -m links`, configured by the environment.
+"""Runs the fault proxy: `python -m services.links`, configured by the environment.
 
 LINKS_CONFIG   the links, as JSON text or as the name of a file holding it
 LINKS_HOST     address the links listen on (default 127.0.0.1)

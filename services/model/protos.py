@@ -1,72 +1,53 @@
-"""Gets the generated protobuf modules of TensorFlow Serving without TensorFlow: `python -m services.model.protos DEST`.
+"""Writes the protobuf modules of TensorFlow Serving, without TensorFlow: `python -m services.model.protos DEST`.
 
-`tensorflow-serving-api` (30 KB) imports some 40 generated modules of `tensorflow`. They are taken out of the
-`tensorflow-cpu` wheel, which is downloaded by pip and thrown away. DEST then goes on the module path, before any real
-TensorFlow. Run as a file it needs nothing but Python and pip.
+protoc (`grpcio-tools`) generates them from `tensorflow_serving.binpb` beside this file: the descriptors of TensorFlow
+Serving's protocol and of the part of TensorFlow's that it uses (its licence is beside it), which
+`scripts/vendor_protos.py` takes from their released packages. DEST then goes on the module path, before any real
+TensorFlow. Run as a file it needs nothing else of this repository.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from zipfile import ZipFile
 
-VERSION = "2.21.0"
-# Any one wheel will do on every platform: generated modules are plain Python.
-TENSORFLOW_TAGS = ("--python-version=3.11", "--implementation=cp", "--abi=cp311", "--platform=manylinux_2_27_x86_64")
-_IMPORT = re.compile(r"^from (tensorflow[\w.]*) import (\w+_pb2)|^from (tensorflow[\w.]*_pb2) import", re.MULTILINE)
-# Beyond what the stubs import: the file format of a SavedModel.
-_EXTRA = ("tensorflow.core.protobuf.saved_model_pb2",)
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+DESCRIPTORS = Path(__file__).with_name("tensorflow_serving.binpb")
 
 
 def main(arguments: list[str]) -> int:
-    """Fills the directory named in arguments. Returns 2 on wrong usage; pip's failures are raised."""
+    """Fills the directory named in arguments. Returns 2 on wrong usage."""
     if len(arguments) != 1:
         print("usage: python -m services.model.protos DEST", file=sys.stderr)
         return 2
-    destination = Path(arguments[0])
-    with tempfile.TemporaryDirectory() as folder:
-        stubs = _download(f"tensorflow-serving-api=={VERSION}", Path(folder) / "stubs")
-        tensorflow = _download(f"tensorflow-cpu=={VERSION}", Path(folder) / "tensorflow", *TENSORFLOW_TAGS)
-        count = extract(stubs, tensorflow, destination)
-    print(f"{count} modules in {destination}")
+    count = generate(DESCRIPTORS, Path(arguments[0]))
+    print(f"{count} modules in {arguments[0]}")
     return 0
 
 
-def extract(stubs: Path, tensorflow: Path, destination: Path) -> int:
-    """Copies the stubs and what they import, directly or not, from two wheels. Returns how many modules there are."""
-    sources: dict[str, bytes] = {}
-    with ZipFile(stubs) as wheel:
-        sources.update({name: wheel.read(name) for name in wheel.namelist() if name.endswith("_pb2.py")})
-        sources.update({name: wheel.read(name) for name in wheel.namelist() if name.endswith("_pb2_grpc.py")})
-    wanted = [module for source in sources.values() for module in _imports(source)] + list(_EXTRA)
-    with ZipFile(tensorflow) as wheel:
-        while wanted:
-            path = wanted.pop().replace(".", "/") + ".py"
-            if path not in sources:
-                sources[path] = wheel.read(path)
-                wanted.extend(_imports(sources[path]))
-    for path, source in sources.items():
-        file = destination / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(source)
-        for package in Path(path).parents[:-1]:
-            (destination / package / "__init__.py").touch()
-    return len(sources)
+def generate(descriptors: Path, destination: Path) -> int:
+    """Writes a module for every file of a descriptor set, and one for its gRPC services. Returns how many there are.
+
+    Google's own well-known types, which every protobuf brings, are left out. RuntimeError where protoc fails.
+    """
+    files = FileDescriptorSet.FromString(descriptors.read_bytes()).file
+    wanted = [file for file in files if not file.name.startswith("google/protobuf/")]
+    served = [file.name for file in wanted if file.service]
+    destination.mkdir(parents=True, exist_ok=True)
+    _protoc(descriptors, f"--python_out={destination}", [file.name for file in wanted])
+    _protoc(descriptors, f"--grpc_python_out={destination}", served)
+    for package in {parent for file in wanted for parent in Path(file.name).parents[:-1]}:
+        (destination / package / "__init__.py").touch()
+    return len(wanted) + len(served)
 
 
-def _imports(source: bytes) -> list[str]:
-    """The generated TensorFlow modules a module imports."""
-    return [f"{found[0]}.{found[1]}" if found[0] else found[2] for found in _IMPORT.findall(source.decode())]
+def _protoc(descriptors: Path, output: str, names: list[str]) -> None:
+    from grpc_tools import protoc
 
-
-def _download(requirement: str, folder: Path, *tags: str) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *tags]
-    subprocess.run([*command, "--dest", str(folder), requirement], check=True, stdout=sys.stderr)
-    return next(folder.glob("*.whl"))
+    code = protoc.main(["protoc", f"--descriptor_set_in={descriptors}", output, *names])
+    if code:
+        raise RuntimeError(f"protoc {output} of {descriptors} ended with {code}")
 
 
 if __name__ == "__main__":

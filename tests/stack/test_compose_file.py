@@ -124,6 +124,49 @@ def test_has_a_health_check(name: str) -> None:
     assert "test" in SERVICES[name].get("healthcheck", {}) or "\nHEALTHCHECK " in dockerfile_of(SERVICES[name])
 
 
+def command_of_probe(service: dict[str, Any]) -> list[str]:
+    """What a health check runs, in exec form."""
+    if "healthcheck" in service:
+        kind, *command = service["healthcheck"]["test"]
+        assert kind == "CMD"
+        return [str(word) for word in command]
+    (command,) = re.findall(r"^HEALTHCHECK [^[]*CMD (\[.*?\])$", dockerfile_of(service).replace("\\\n", ""), re.M)
+    words: list[str] = json.loads(command)
+    return words
+
+
+def timeout_of_probe_s(service: dict[str, Any]) -> float:
+    (text,) = re.findall(r"--timeout=(\d+)s", dockerfile_of(service)) or [service["healthcheck"]["timeout"].rstrip("s")]
+    return float(text)
+
+
+@each_service
+def test_a_probe_ends_itself_before_docker_gives_it_up_and_leaves_it_behind(name: str) -> None:
+    command = command_of_probe(SERVICES[name])
+    if command[0] == "timeout":
+        assert command[1:3] == ["-s", "KILL"], "with all its children"
+        limit_s = float(command[3])
+    elif command[0] == "wget":
+        limit_s = float(command[command.index("-T") + 1])
+    else:
+        assert command == ["true"]
+        return
+    assert limit_s + 1 < timeout_of_probe_s(SERVICES[name]), "with time to start"
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "official model"])
+def test_the_first_process_is_an_init(name: str) -> None:
+    """In our images, so that no engine has to bring one; public images get the engine's."""
+    service = FILES[1]["services"]["model"] if name == "official model" else SERVICES[name]
+    assert "entrypoint" not in service
+    entry = re.findall(r"^ENTRYPOINT (.*)$", dockerfile_of(service), re.M)
+    if entry:
+        assert json.loads(entry[-1])[0] == "tini"
+        assert "init" not in service
+    else:
+        assert service["init"] is True
+
+
 @each_service
 def test_runs_as_a_user_of_its_own(name: str) -> None:
     service = SERVICES[name]
@@ -246,7 +289,7 @@ def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
     servers = [SERVICES["model"]["labels"]["lab.model-server"], model["labels"]["lab.model-server"]]
     assert servers == list(MODEL_SERVERS)
     dockerfile = dockerfile_of(model)
-    (config,) = re.findall(r"--monitoring_config_file=([^\s\"]+)", dockerfile)
+    (config,) = re.findall(r"--monitoring_config_file=(\S+)", " ".join(model["command"]))
     (path,) = re.findall(rf'path: "([^"]+)" .*>{re.escape(config)}', dockerfile)
     assert FILES[1]["services"]["collector"]["environment"]["MODEL_METRICS_URL"] == f"http://model:8501{path}"
     # Whichever container makes the volume, the publisher's user must own it.

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,16 +119,28 @@ class Compose:
 
     def run(self, *arguments: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> None:
         """Runs a compose command; StackError with the end of its output where it fails."""
-        files = [word for file in FILES[self.model_server] for word in ("-f", str(self.directory / file))]
-        command = [*self._command, "-p", self.project, *files, *arguments]
-        with ended_with_us(
-            command, cwd=self.directory, env={**self._environment(), **(environment or {})}, text=True,
+        with self.start(
+            *arguments, environment=environment,
             stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
         ) as process:  # fmt: skip
             output, _ = process.communicate()
         if process.returncode:
             tail = "\n".join((output or "").splitlines()[-15:])
-            raise StackError(f"{' '.join(command)} ended with {process.returncode}\n{tail}{room_hint(tail)}")
+            raise StackError(
+                f"{' '.join(self.command(*arguments))} ended with {process.returncode}\n{tail}{room_hint(tail)}"
+            )
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that gives this project's Compose these arguments."""
+        files = [word for file in FILES[self.model_server] for word in ("-f", str(self.directory / file))]
+        return [*self._command, "-p", self.project, *files, *arguments]
+
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A compose command as a process that ends with this one; options are those of Popen."""
+        variables = {**self._environment(), **(environment or {})}
+        return ended_with_us(self.command(*arguments), cwd=self.directory, env=variables, text=True, **options)
 
     def _environment(self) -> dict[str, str]:
         """This process' environment without what would point Compose elsewhere than the env file does."""

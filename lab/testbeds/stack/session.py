@@ -12,6 +12,7 @@ from lab.errors import LabError, NotRevertedError
 from lab.levers import Undo
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
+from lab.testbeds.stack.build import Say, build_images, to_stderr
 from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.levers import StackLevers
@@ -26,6 +27,7 @@ from lab.topology import System
 BASE_IMAGE = "LAB_BASE_IMAGE"
 SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"
 MADE_BASE_IMAGE = "chaos-lab-base:bookworm"
+BUILD_LOG = "build.log"
 
 
 class Session:
@@ -88,11 +90,13 @@ class Session:
         load_workers: int = 1,
         model_server: str = "",
         tick: Callable[[dict[str, str]], None] | None = None,
+        say: Say = to_stderr,
     ) -> bool:
         """Brings the stack up unless it is healthy already; True when it had to.
 
         `anew` asks compose in any case, so that changed images and settings take effect. `model_server` is one of
-        MODEL_SERVERS; empty for the one that runs, or else the lab's own.
+        MODEL_SERVERS; empty for the one that runs, or else the lab's own. `say` gets the build's
+        steps.
         """
         refuse_strangers(self.compose)
         running = self.compose.running_model_server()
@@ -103,10 +107,13 @@ class Session:
         self._choose_base_image()
         environment = {"LAB_LOAD_WORKERS": str(load_workers)}
         with self.lock.held():
-            self.lock.tell(phase="building images and starting containers" if build else "starting containers")
-            self.compose.resume()
             try:
-                self.compose.run("up", "-d", *(["--build"] if build else []), environment=environment)
+                if build:
+                    self.lock.tell(phase="building images")
+                    build_images(self.compose, self.state / BUILD_LOG, say)
+                self.lock.tell(phase="starting containers")
+                self.compose.resume()
+                self.compose.run("up", "-d", *(["--no-build"] if build else []), environment=environment)
             except StackError as error:
                 raise StackError(f"{error}{self._hint()}") from None
             self._remove_publisher()

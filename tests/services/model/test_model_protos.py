@@ -1,52 +1,86 @@
-"""The extraction of generated modules from wheels."""
+"""The protobuf modules of TensorFlow Serving: generated from descriptors that are those of the released packages."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
-from services.model.protos import extract, main
+protobuf = pytest.importorskip("google.protobuf.descriptor_pb2", reason="the services' requirements are not installed")
+from scripts import vendor_protos  # noqa: E402
+from services.model.protos import DESCRIPTORS, generate, main  # noqa: E402
+
+TENSORFLOW_PYTHON = os.environ.get("LAB_TENSORFLOW_PYTHON", "")
+COMPARE = """
+import importlib, sys
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+for file in FileDescriptorSet.FromString(open(sys.argv[1], "rb").read()).file:
+    if not file.name.startswith(("google/", *sys.argv[3:])):
+        path = file.name.replace("xla/", sys.argv[2], 1) if file.name.startswith("xla/") else file.name
+        module = importlib.import_module(path.removesuffix(".proto").replace("/", ".") + "_pb2")
+        same = FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb) == file
+        print(file.name, "same" if same else "differs")
+"""
 
 
-def wheel(file: Path, sources: dict[str, str]) -> Path:
-    with ZipFile(file, "w") as archive:
-        for name, source in sources.items():
-            archive.writestr(name, source)
-    return file
+# Where the wheel of TensorFlow has the modules of the files below `xla/`.
+XLA = "tensorflow/compiler/xla/"
 
 
-def test_only_what_is_imported_is_taken(tmp_path: Path) -> None:
-    stubs = wheel(
-        tmp_path / "stubs.whl",
-        {
-            "tensorflow_serving/apis/a_pb2.py": "from tensorflow.core.x import b_pb2 as tensorflow_dot_b\n",
-            "tensorflow_serving/apis/a_pb2_grpc.py": "from tensorflow_serving.apis import a_pb2\n",
-            "tensorflow_serving/apis/README": "",
-        },
-    )
-    tensorflow = wheel(
-        tmp_path / "tensorflow.whl",
-        {
-            "tensorflow/__init__.py": "heavy = True\n",
-            "tensorflow/core/x/b_pb2.py": "from tensorflow.core.y.c_pb2 import *\n",
-            "tensorflow/core/y/c_pb2.py": "",
-            "tensorflow/core/y/unused_pb2.py": "",
-            "tensorflow/core/protobuf/saved_model_pb2.py": "",
-        },
-    )
-    assert extract(stubs, tensorflow, tmp_path / "out") == 5
-    found = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*_pb2*.py")}
-    assert found == {
-        "tensorflow_serving/apis/a_pb2.py",
-        "tensorflow_serving/apis/a_pb2_grpc.py",
-        "tensorflow/core/x/b_pb2.py",
-        "tensorflow/core/y/c_pb2.py",
-        "tensorflow/core/protobuf/saved_model_pb2.py",
-    }
-    assert (tmp_path / "out/tensorflow/__init__.py").read_text() == ""
-    assert (tmp_path / "out/tensorflow/core/x/__init__.py").exists()
+def all_same() -> list[str]:
+    files = protobuf.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file
+    return [f"{file.name} same" for file in files if not file.name.startswith("google/")]
+
+
+def compare(python: str, folder: Path, xla: str = "xla/", *but: str) -> list[str]:
+    """Says of every file of the descriptors whether the module that this Python finds for it is the same."""
+    command = [python, "-c", COMPARE, str(DESCRIPTORS), xla, *but]
+    return subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("grpc_tools", reason="the services' requirements are not installed")
+    folder = tmp_path_factory.mktemp("modules")
+    assert generate(DESCRIPTORS, folder) == len(all_same()) + 3
+    return folder
+
+
+def test_modules_say_what_the_descriptors_say(modules: Path) -> None:
+    assert compare(sys.executable, modules) == all_same()
+
+
+def test_only_services_have_modules_for_grpc(modules: Path) -> None:
+    assert {path.name for path in modules.rglob("*_pb2_grpc.py")} == {
+        "model_service_pb2_grpc.py", "prediction_service_pb2_grpc.py", "session_service_pb2_grpc.py"
+    }  # fmt: skip
+
+
+def test_the_descriptors_are_found_in_the_packages_again(modules: Path, tmp_path: Path) -> None:
+    wheels = {name: tmp_path / f"{name}.whl" for name in ("tensorflow_serving", "tensorflow")}
+    for name, file in wheels.items():
+        with ZipFile(file, "w") as wheel:
+            for path in sorted(modules.rglob("*_pb2.py")):
+                place = path.relative_to(modules).as_posix().replace("xla/", XLA)
+                if place.startswith(f"{name}/"):
+                    wheel.writestr(place, path.read_text().replace("from xla.", "from tensorflow.compiler.xla."))
+            if name == "tensorflow":
+                wheel.writestr("tensorflow/core/framework/unused_pb2.py", "raise AssertionError\n")
+    found = vendor_protos.extract(wheels["tensorflow_serving"], wheels["tensorflow"], tmp_path / "out")
+    assert "tensorflow.core.framework.unused_pb2" not in found
+    assert vendor_protos.collect(found, tmp_path / "out") == DESCRIPTORS.read_bytes()
+
+
+@pytest.mark.skipif(not TENSORFLOW_PYTHON, reason="TensorFlow is not installed: make test-tensorflow")
+def test_the_descriptors_are_those_of_tensorflow_itself(tmp_path: Path) -> None:
+    """Of TensorFlow Serving's own files, whose package is not there, scripts/vendor_protos.py --check says it."""
+    said = compare(TENSORFLOW_PYTHON, tmp_path, XLA, "tensorflow_serving/")
+    assert said == [line for line in all_same() if not line.startswith("tensorflow_serving/")]
+    assert len(said) > 30
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:

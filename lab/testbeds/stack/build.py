@@ -1,0 +1,134 @@
+"""Builds the images of the stack and tells how far it is: a line for every step that is done, none where nothing is."""
+
+from __future__ import annotations
+
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from lab.testbeds.stack.compose import Compose, StackError, room_hint
+
+Say = Callable[[str], None]
+
+SILENCE_S = 20.0
+"""After so long without anything to tell, the step under way is told again."""
+TAIL_LINES = 25
+_WIDTH = 90
+_CLASSIC_IMAGE = re.compile(r"^Building (\S+)$")
+_CLASSIC_STEP = re.compile(r"^Step (\d+/\d+) : (.*)$")
+_CLASSIC_DONE = re.compile(r"^Successfully built ")
+_BUILDKIT_STEP = re.compile(r"^#(\d+) \[(?!.*internal\b)([^]]+)] (.*)$")
+_BUILDKIT_MORE = re.compile(r"^#(\d+) (CACHED|DONE|ERROR|[\d.]+ )")
+_WORK = ("RUN ", "COPY ", "ADD ")
+
+
+class Steps:
+    """What the lines of a build say: the steps that are really done, named, in the order in which they begin.
+
+    Understands the classic builder and the plain output of BuildKit. A step that is found in the cache is not told;
+    that is known one line after the step's own.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self._image = ""
+        self._pending: dict[str, str] = {}
+
+    def read(self, line: str) -> str | None:
+        """The step that is now known to be done, or an image that is finished; None where a line tells neither."""
+        line = line.rstrip()
+        if found := _BUILDKIT_STEP.match(line):
+            self._wait_for(found[1], found[2], found[3])
+        elif found := _BUILDKIT_MORE.match(line):
+            step = self._pending.pop(found[1], None)
+            return self._tell(step) if step and found[2] != "CACHED" else None
+        elif found := _CLASSIC_IMAGE.match(line):
+            self._image = found[1]
+        elif found := _CLASSIC_STEP.match(line):
+            self._wait_for("", f"{self._image} {found[1]}", found[2])
+        elif _CLASSIC_DONE.match(line) and any(step.startswith(f"{self._image} ") for step in self.told):
+            return self._tell(f"{self._image} is built")
+        elif line and (step := self._pending.pop("", None)):
+            return self._tell(step) if line.strip() != "---> Using cache" else None
+        return None
+
+    def _wait_for(self, key: str, place: str, instruction: str) -> None:
+        self._pending.pop(key, None)
+        if instruction.startswith(_WORK):
+            text = f"{place}: {' '.join(instruction.split())}"
+            self._pending[key] = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+    def _tell(self, step: str) -> str:
+        self.told.append(step)
+        return step
+
+
+def to_stderr(line: str) -> None:
+    """Prints a line beside the results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str, str] | None = None) -> None:
+    """Builds what is to be built and says its steps with the seconds since its begin; the log gets all of the output.
+
+    StackError with the end of the output, and with where all of it is, when the build fails.
+    """
+    began_s = time.monotonic()
+
+    def tell(what: str) -> None:
+        say(f"{time.monotonic() - began_s:5.0f} s  {what}")
+
+    steps, tail = Steps(), list[str]()
+    plain = {**(environment or {}), "BUILDKIT_PROGRESS": "plain"}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as whole,
+        compose.start(
+            "build", environment=plain, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        for line in _lines(process.stdout):
+            if line is None:
+                tell(f"still at {steps.told[-1]}" if steps.told else "looking for what is to be built")
+                continue
+            whole.write(line)
+            tail = [*tail[1 - TAIL_LINES :], line]
+            if step := steps.read(line):
+                tell(step)
+    if process.returncode:
+        end = "".join(tail).rstrip()
+        raise StackError(
+            f"the images could not be built: {' '.join(compose.command('build'))} ended with {process.returncode}. "
+            f"The end of its output:\n{end}\nAll of it is in {log}{room_hint(end)}"
+        )
+    if steps.told:
+        tell("all images are built")
+
+
+def _lines(stream: IO[str]) -> Iterator[str | None]:
+    """The lines of a stream as they come, and None whenever there was none for a while."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=SILENCE_S)
+        except queue.Empty:
+            yield None
+            continue
+        if not line:
+            return
+        yield line
