@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.assess import Assessment
 from lab.campaign import Job, JobResult, run_job
 from lab.engines.host import EngineHost
+from lab.errors import ExitCode, NotRevertedError
 from lab.parity import Parity, compare
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
@@ -67,4 +68,7 @@ def on_sim(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost) -> J
 
 def _on_stack(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float) -> JobResult:
     options = StackOptions(time_scale, keep=True, build=False)
-    return run_job(Job(loaded, seed, (ENGINE,), options), root, host)
+    made = run_job(Job(loaded, seed, (ENGINE,), options), root, host)
+    if made.code is ExitCode.NOT_REVERTED:
+        raise NotRevertedError(made.problem)  # whatever ran next would run on a stack that is still broken
+    return made

@@ -307,7 +307,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is in is put back, and the stack goes down
     try:
         sys.exit(main(sys.argv[1:]))
-    except UserError as error:
+    except LabError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

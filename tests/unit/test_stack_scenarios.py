@@ -11,7 +11,7 @@ import pytest
 
 from lab.campaign import Job, JobResult
 from lab.engines.host import EngineHost
-from lab.errors import ExitCode
+from lab.errors import ExitCode, NotRevertedError
 from lab.runner import run_directory_name, run_scenario
 from lab.scenario import load_scenario
 from lab.suite import load_suite
@@ -126,6 +126,15 @@ def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
     assert made.stack.is_inconclusive == (disturbed == 2)
     assert len(heard) == told
     assert asked == [5.0, *([2.5] if disturbed else []), None]
+
+
+def test_nothing_runs_on_a_stack_on_which_something_was_not_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = JobResult("control-quiet", 1, problem="could not put back link.cut", code=ExitCode.NOT_REVERTED)
+    monkeypatch.setattr(pairs, "run_job", lambda *_: left)
+    with pytest.raises(NotRevertedError, match="could not put back"):
+        pairs.record_pair(load_scenario("recommender/control-quiet"), 1, tmp_path, cast(EngineHost, None))
 
 
 @pytest.mark.slow
