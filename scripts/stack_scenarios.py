@@ -1,6 +1,6 @@
 """Runs shipped scenarios on the real stack and on `sim`, and writes docs/stack-scenarios.md: verdicts and parity.
 
-python -m scripts.stack_scenarios [--fresh] [SCENARIO_OR_SUITE...]     (`make test-stack-scenarios ARGS=...`)
+python -m scripts.stack_scenarios [--fresh | --page] [SCENARIO_OR_SUITE...]     (`make test-stack-scenarios ARGS=...`)
 
 Without arguments all scenarios of the suite `recommender`. Recordings are kept under runs/stack-scenarios: what the
 same code has made is not made again, unless --fresh is given. Ends with 0 where every verdict on the stack is right and
@@ -26,7 +26,7 @@ import yaml
 from lab.assess import Assessment, assess
 from lab.campaign import JobResult, check_gradable
 from lab.cli.selection import select
-from lab.contracts import Diagnosis, Truth
+from lab.contracts import Diagnosis, Outcome, Truth
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, LabError, UserError, worst
 from lab.parity import Parity
@@ -48,7 +48,7 @@ FIGURES = ROOT / "docs" / "figures" / "stack-scenarios.json"
 PAGE = ROOT / "docs" / "stack-scenarios.md"
 KNOWN = ROOT / "docs" / "known-differences.yaml"
 SIGNS = {-1: "−", 0: "0", 1: "+"}
-NOT_RUN, VERDICT, PARITY = "not run", "verdict", "parity"
+NOT_RUN, NOT_SHOWN, VERDICT, PARITY = "not run", "not shown", "verdict", "parity"
 HEAD = ("scenario", "seed", "time scale", "right answer", "sim", "stack", "faults shown", "parity", "real s")
 STACK_CODE = ("lab/testbeds/stack", "services", "docker-compose.yml")
 """What recordings on the stack follow from, besides what every recording does."""
@@ -72,7 +72,7 @@ class Row:
     signals: int = 0
     differing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    """Of `not run`, `verdict` and `parity`, what is not as it should be."""
+    """Of `not run`, `not shown`, `verdict` and `parity`, what is not as it should be."""
     reason: str = ""
     disturbed: bool = False
     """Whether the machine is why there is nothing to judge."""
@@ -96,8 +96,8 @@ def read_known(path: Path = KNOWN) -> dict[str, Known]:
     known = {}
     for name, entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
         problems, why = frozenset(entry["problems"]), " ".join(str(entry["why"]).split())
-        if not why or not problems or not problems <= {NOT_RUN, VERDICT, PARITY}:
-            raise ValueError(f"{path}: {name}: expected a reason, and some of {NOT_RUN}, {VERDICT}, {PARITY}")
+        if not why or not problems or not problems <= {NOT_RUN, NOT_SHOWN, VERDICT, PARITY}:
+            raise ValueError(f"{path}: {name}: expected a reason, and known problems")
         known[name] = Known(problems, why, frozenset(entry.get("differing", ())))
     return known
 
@@ -157,8 +157,8 @@ def judged(row: Row, pair: Pair) -> Row:
     sim, stack = pair.verdicts
     parity = pair.parity()
     differing = tuple(_difference(parity))
-    wrong = [VERDICT] if stack.outcome != "pass" else []
-    wrong += [] if parity.agrees else [PARITY]
+    wrong = {Outcome.PASS: [], Outcome.INCONCLUSIVE: [NOT_SHOWN], Outcome.FAIL: [VERDICT]}[stack.outcome]
+    wrong = wrong if parity.agrees else [*wrong, PARITY]
     return _with(
         row, expected=expectation(stack.truth), sim=said(sim), stack=said(stack), shown=_shown(stack.truth),
         agreeing=sum(one.agrees for one in parity.rows), signals=len(parity.rows), differing=differing,
@@ -242,7 +242,7 @@ def _columns(row: Row) -> list[str]:
     if NOT_RUN in row.problems:
         return [name, str(row.seed), scale, "–", "–", "**inconclusive**" if row.disturbed else "**not run**", "–", "–",
                 f"{row.real_s:.0f}"]  # fmt: skip
-    stack = f"**{row.stack}**" if VERDICT in row.problems else row.stack
+    stack = f"**{row.stack}**" if {VERDICT, NOT_SHOWN} & set(row.problems) else row.stack
     parity = f"{row.agreeing} of {row.signals}" if row.signals else "nothing moved"
     parity = f"**{parity}**" if PARITY in row.problems else parity
     return [name, str(row.seed), scale, row.expected, row.sim, stack, row.shown, parity, f"{row.real_s:.0f}"]
@@ -287,8 +287,12 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", default=[SUITE], metavar="SCENARIO_OR_SUITE")
     parser.add_argument("--fresh", action="store_true", help="run again what the same code has made already")
+    parser.add_argument("--page", action="store_true", help="run nothing: write the page again, with what is known now")
     asked = parser.parse_args(words)
     known, code = read_known(), stack_digest()
+    if asked.page:
+        publish(kept_rows())
+        return exit_code(list(kept_rows().values()), known)
     scenarios = select(tuple(asked.targets)).scenarios
     published, mine = kept_rows(), []
     session = Session(scenarios[0].system)
