@@ -1,0 +1,107 @@
+"""One lab at a time at one stack, whatever its state directory; a live one is shown as live and never reverted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.levers import Undo
+from lab.testbeds.stack.session import Session
+from tests.stack.holding import LEVERS, await_moment, lab_holding, now
+from tests.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.stack
+
+LEVER = "config.set"
+ELEMENT, PULLED = LEVERS[LEVER]
+FOUND = {"value": 0.12}
+COMMANDS = [
+    ("recover",),
+    ("stack", "up", "--no-build"),
+    ("stack", "down", "--volumes"),
+    ("run", "recommender/control-quiet", "--testbed", "stack", "--time-scale", "5"),
+]
+
+
+def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lab", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def status() -> tuple[int, dict[str, Any]]:
+    done = lab("stack", "status", "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_second_lab_is_refused_with_any_command_and_any_state_directory(
+    stack: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab_holding(LEVER, "held") as process:
+        await_moment(process, "held")
+        monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path))
+        for command in COMMANDS:
+            refused = lab(*command)
+            assert refused.returncode == 2, command
+            for word in ("another lab holds the stack", f"pid {process.pid}", str(stack.state), "lab stack abort"):
+                assert word in refused.stderr, command
+            assert now(LEVER) == PULLED, command
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=PATIENCE_S)
+    assert now(LEVER) == FOUND
+
+
+def test_what_a_live_lab_has_pulled_is_shown_as_its_own_and_is_no_failure(stack: Session) -> None:
+    with lab_holding(LEVER, "held") as process:
+        await_moment(process, "held")
+        code, said = status()
+        assert (code, said["not_reverted"]) == (0, [])
+        assert said["live"]["pid"] == process.pid
+        assert said["live"]["levers"] == [{"lever": LEVER, "element": ELEMENT, "previous": FOUND}]
+        shown = lab("stack", "status").stdout
+        assert f"live: lab hold (pid {process.pid}" in shown
+        assert f"pulled by it: {LEVER} of {ELEMENT}" in shown
+        assert "not reverted" not in shown
+        process.kill()
+        process.wait(timeout=PATIENCE_S)
+        code, said = status()
+        assert (code, said["live"]) == (1, None)
+        assert [undo["element"] for undo in said["not_reverted"]] == [ELEMENT]
+    assert lab("recover").returncode == 0
+    assert status()[0] == 0
+
+
+def test_what_a_lab_with_another_state_directory_left_is_shown_and_put_back(stack: Session, tmp_path: Path) -> None:
+    with lab_holding(LEVER, "held", LAB_STATE_DIR=str(tmp_path)) as process:
+        await_moment(process, "held")
+        process.kill()
+        process.wait(timeout=PATIENCE_S)
+    assert now(LEVER) == PULLED
+    code, said = status()
+    assert code == 1
+    assert said["not_reverted"] == [
+        {"lever": LEVER, "element": ELEMENT, "previous": FOUND, "journal": str(tmp_path / "journal.jsonl")}
+    ]
+    with stack.lock.held():
+        assert stack.recover() == [Undo(LEVER, ELEMENT, FOUND)]
+    assert now(LEVER) == FOUND
+    assert status()[0] == 0
+
+
+def test_what_a_lab_knew_whose_state_directory_is_gone_is_said_to_be_unknown(stack: Session, tmp_path: Path) -> None:
+    gone = tmp_path / "state"
+    with lab_holding(LEVER, "intent", LAB_STATE_DIR=str(gone)) as process:
+        await_moment(process, "intent")
+        process.kill()
+        process.wait(timeout=PATIENCE_S)
+    aside = gone.rename(tmp_path / "aside")
+    recovered = lab("recover")
+    assert recovered.returncode == 6
+    assert f"its state directory is gone: {gone}" in recovered.stderr
+    aside.rename(gone)
+    assert lab("recover").returncode == 0
