@@ -1,0 +1,89 @@
+"""Keeping a recording that cost minutes: somewhere else where its own place has no room, or named as lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from lab.errors import Problem, RunAbortedError, UserError
+from lab.fileio import reason
+
+try:
+    import resource
+except ImportError:  # a system without limits of this kind
+    resource = None  # type: ignore[assignment]
+
+Made = TypeVar("Made")
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def check_room(root: Path, needed_bytes: int, what: str) -> None:
+    """UserError where a directory, which need not be there yet, has no room for a recording of about this size."""
+    place = root
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    limit = file_limit_bytes()
+    least = min(free, limit)
+    if least >= needed_bytes:
+        return
+    limited = f", and files may have {_mb(limit)}" if limit < free else ""
+    raise UserError(
+        Problem(
+            f"there is no room for the recording of {what}", str(root), seen=f"{_mb(free)} free{limited}",
+            expected=f"about {_mb(needed_bytes)}", hint="free space there, or choose another --runs-dir",
+        )
+    )  # fmt: skip
+
+
+def file_limit_bytes() -> float:
+    """How large a file this process may write."""
+    if resource is None:
+        return float("inf")
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return float("inf") if soft == resource.RLIM_INFINITY else soft
+
+
+def kept_where_there_is_room(
+    places: Iterable[Path], keep: Callable[[Path], Made], lost: str
+) -> tuple[Made, list[tuple[Path, str]]]:
+    """What `keep` returns for the first place in which it works, and the places before it, each with what went wrong.
+
+    RunAbortedError that says what is `lost` where it works nowhere.
+    """
+    refused: list[tuple[Path, str]] = []
+    for place in dict.fromkeys(places):
+        try:
+            return keep(place), refused
+        except OSError as error:
+            refused.append((place, reason_with_room(place, error)))
+    said = "; ".join(f"{place}: {why}" for place, why in refused)
+    raise RunAbortedError(f"{lost}: it could be written nowhere ({said}). Free space, then run it again")
+
+
+def reason_with_room(place: Path, error: OSError) -> str:
+    """What went wrong, and where room is short, how much there is. Libraries that write leave the number in the text."""
+    said = " ".join(reason(error).split())
+    full = error.errno in NO_ROOM or any(f"errno {number}" in said for number in NO_ROOM)
+    try:
+        return f"{said}, {_mb(shutil.disk_usage(place if place.exists() else place.parent).free)} free" if full else said
+    except OSError:
+        return said
+
+
+def _mb(count: float) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def temporary_directory() -> Path | None:
+    """The system's directory for temporary files, None where none can be used."""
+    import tempfile
+
+    try:
+        return Path(os.path.abspath(tempfile.gettempdir()))
+    except OSError:
+        return None
