@@ -71,6 +71,8 @@ class JobResult:
     reused: bool = False
     unreported: str = ""
     """Why the run has no page of its own, where it was to have one: the verdict holds all the same."""
+    elsewhere: str = ""
+    """Why the recording is kept elsewhere than asked for; empty where it is not."""
 
     @property
     def is_inconclusive(self) -> bool:
@@ -179,7 +181,7 @@ def run_job(
             result = _judged(job, run, host, reused)
             if keep and job.report:
                 result = replace(result, unreported=_report(run, job.engines))
-            return result
+            return replace(result, elsewhere=run.elsewhere)
     except Exception as error:
         remedy = "free space there, or " + ("choose another --runs-dir" if keep else "set TMPDIR")
         return _failed(job, str(run.path) if run else "", error, root.absolute(), remedy)

@@ -11,6 +11,7 @@ from lab import __version__
 from lab.contracts import Truth
 from lab.errors import RunAbortedError, UserError
 from lab.identity import recording_key
+from lab.recording.keeping import check_room, recording_bytes
 from lab.recording.observed import Observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, RUN_FILE, RunDirectory, sealed, write_json, write_run
@@ -77,6 +78,7 @@ def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progre
     A run ended by its own stop conditions is recorded with a status that says so.
     """
     scenario = loaded.scenario
+    check_room(root, recording_bytes(scenario), scenario.name)
     total = 1 + len(scenario.faults)
 
     def part(number: int, what: str) -> Callable[[float], None] | None:

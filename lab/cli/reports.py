@@ -36,6 +36,9 @@ def write_reports(
         runs = [open_run(place, verify=False) for place in recorded]
         write_report(runs, path, title=title, summary=summary_rows(campaign), engines=engines, only=True)
 
+    for result in campaign.results:
+        if result.elsewhere:
+            writings.failed(runs_dir / result.scenario, f"{result.elsewhere}; the recording is kept: {result.path}")
     if not recorded:
         return []
     written = [path for path in outputs if path.suffix == ".html" and writings.write(path, write)]

@@ -7,18 +7,22 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lab.errors import Problem, RunAbortedError, UserError
 from lab.fileio import reason
 
-try:
-    import resource
-except ImportError:  # a system without limits of this kind
-    resource = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from lab.scenario import Scenario
 
 Made = TypeVar("Made")
+BASE_BYTES, REQUEST_BYTES = 200_000, 600
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def recording_bytes(scenario: Scenario, time_scale: float = 1.0) -> int:
+    """About how much a recording of a scenario takes: most of it is what each request leaves."""
+    return BASE_BYTES + round(REQUEST_BYTES * scenario.load.requests / time_scale)
 
 
 def check_room(root: Path, needed_bytes: int, what: str) -> None:
@@ -27,25 +31,15 @@ def check_room(root: Path, needed_bytes: int, what: str) -> None:
     while not place.exists() and place != place.parent:
         place = place.parent
     free = shutil.disk_usage(place).free
-    limit = file_limit_bytes()
-    least = min(free, limit)
-    if least >= needed_bytes:
+    if free >= needed_bytes:
         return
-    limited = f", and files may have {_mb(limit)}" if limit < free else ""
     raise UserError(
         Problem(
-            f"there is no room for the recording of {what}", str(root), seen=f"{_mb(free)} free{limited}",
-            expected=f"about {_mb(needed_bytes)}", hint="free space there, or choose another --runs-dir",
+            f"there is no room for the recording of {what}", str(root), seen=f"{_mb(free)} free",
+            expected=f"about {_mb(needed_bytes)}",
+            hint="free space there, or choose another --runs-dir (lab evaluate: TMPDIR)",
         )
     )  # fmt: skip
-
-
-def file_limit_bytes() -> float:
-    """How large a file this process may write."""
-    if resource is None:
-        return float("inf")
-    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    return float("inf") if soft == resource.RLIM_INFINITY else soft
 
 
 def kept_where_there_is_room(
@@ -66,13 +60,15 @@ def kept_where_there_is_room(
 
 
 def reason_with_room(place: Path, error: OSError) -> str:
-    """What went wrong, and where room is short, how much there is. Libraries that write leave the number in the text."""
+    """What went wrong, and where room is short, how much there is.
+
+    Libraries that write leave the system's number in their text only.
+    """
     said = " ".join(reason(error).split())
     full = error.errno in NO_ROOM or any(f"errno {number}" in said for number in NO_ROOM)
-    try:
-        return f"{said}, {_mb(shutil.disk_usage(place if place.exists() else place.parent).free)} free" if full else said
-    except OSError:
-        return said
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return f"{said}, {_mb(shutil.disk_usage(place).free)} free" if full else said
 
 
 def _mb(count: float) -> str:

@@ -27,10 +27,14 @@ INCONCLUSIVE = "inconclusive: "
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A complete recording on disk. `meta` is the content of `run.json`."""
+    """A complete recording on disk. `meta` is the content of `run.json`.
+
+    `elsewhere`: why it does not lie where it was to be written; empty where it does.
+    """
 
     path: Path
     meta: Mapping[str, Any]
+    elsewhere: str = ""
 
     @property
     def observed(self) -> Path:

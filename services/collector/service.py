@@ -28,6 +28,8 @@ from services.common.run import Run
 from services.common.settings import Listen
 
 POLL_S = 0.5
+REQUEST_BYTES = 3000
+"""What a request leaves at least in raw telemetry; where there is no room for that, a run is not begun."""
 BODY_MAX_BYTES = 64 << 20
 OPEN_PATHS = ("/v1/traces", "/v1/logs", "/slis", "/healthz")
 """Every service sends telemetry, and how users fare is no secret; only the lab begins and takes a recording."""
@@ -131,6 +133,11 @@ class Collector:
         except (ValueError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         self._store.clear()
+        requests = sum(rate * for_s for for_s, rate in run.stages) / run.time_scale
+        needed_mb, free_mb = REQUEST_BYTES * requests / 1e6, self._store.free_bytes() / 1e6
+        if free_mb < needed_mb:
+            said = f"the collector has no room for this run: {free_mb:.1f} MB free, at least {needed_mb:.1f} MB needed"
+            return web.json_response({"error": said}, status=507)
         self._recent.forget()
         self._intervals = Intervals(self._users, self._interval_s, run)
         list(self._sources.statements.read_new())
@@ -144,7 +151,8 @@ class Collector:
             window_s = float(request.query.get("window_s", "5"))
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({**self._recent.slis(window_s), "requests": self._recent.load()})
+        more = {"requests": self._recent.load(), "unwritten": self._store.unwritten}
+        return web.json_response({**self._recent.slis(window_s), **more})
 
     async def _rows(self, request: web.Request) -> web.Response:
         """The run so far by scrape interval: `?until_s=60` scenario seconds."""
@@ -168,7 +176,8 @@ class Collector:
 
     async def _flush(self, _: web.Request) -> web.Response:
         self._store.add("statements", self._sources.statements.read_new())
-        return web.json_response(self._store.flush())
+        counts = self._store.flush()
+        return web.json_response({**counts, **({"unwritten": self._store.unwritten} if self._store.unwritten else {})})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -177,7 +186,8 @@ class Collector:
         return web.FileResponse(self._store.path(name))
 
     async def _health(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        unwritten = self._store.unwritten
+        return web.json_response({"status": unwritten or "ok"}, status=507 if unwritten else 200)
 
     async def _sample(self, session: aiohttp.ClientSession) -> None:
         """Takes samples whenever an interval of the run ends."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lab.errors import RunAbortedError
+from lab.recording.keeping import kept_where_there_is_room, temporary_directory
 from lab.recording.observed import Observed
 from lab.recording.rundir import INCONCLUSIVE
 from lab.scenario import LoadedScenario
@@ -36,10 +37,14 @@ BUSY_RATIO = 0.3
 
 @dataclass(frozen=True)
 class Collected:
-    """What was observed of a run, and how many requests were sent later than they were due."""
+    """What was observed of a run, and how many requests were sent later than they were due.
+
+    `unwritten`: what the collector lost because it could not write, empty where it lost nothing.
+    """
 
     observed: Observed
     late_sends_count: int
+    unwritten: str = ""
 
 
 def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
@@ -57,20 +62,28 @@ def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
             timeout_s=ANSWER_WITHIN_S,
             retries=1,
         )
-    with tempfile.TemporaryDirectory(prefix="lab-stack-") as name:
-        directory = Path(name)
-        try:
-            collector = session.compose.url("collector", COLLECTOR_PORT)
-            call("POST", f"{collector}/flush", token=token, timeout_s=ANSWER_WITHIN_S, retries=1)
-            for kind in KINDS:
-                download(f"{collector}/files/{kind}.jsonl", directory / f"{kind}.jsonl", token)
-        except StackError:
-            _dig_out(session.compose, KINDS, directory)
-        observed = assemble(
-            directory, run, session.system, versions=session.versions, changes=session.testbed.changes_log,
-            samples=samples,
-        )  # fmt: skip
-        return Collected(observed, _count_late(directory / "logs.jsonl"))
+
+    def fetched(place: Path) -> Collected:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="lab-stack-", dir=place) as name:
+            directory, unwritten = Path(name), ""
+            try:
+                collector = session.compose.url("collector", COLLECTOR_PORT)
+                flushed = call("POST", f"{collector}/flush", token=token, timeout_s=ANSWER_WITHIN_S, retries=1)
+                unwritten = flushed.get("unwritten", "")
+                for kind in KINDS:
+                    download(f"{collector}/files/{kind}.jsonl", directory / f"{kind}.jsonl", token)
+            except StackError:
+                _dig_out(session.compose, KINDS, directory)
+            observed = assemble(
+                directory, run, session.system, versions=session.versions, changes=session.testbed.changes_log,
+                samples=samples,
+            )  # fmt: skip
+            return Collected(observed, _count_late(directory / "logs.jsonl"), unwritten)
+
+    places = [place for place in (temporary_directory(), session.state) if place is not None]
+    collected, _ = kept_where_there_is_room(places, fetched, "what the run left in the collector is lost")
+    return collected
 
 
 def _dig_out(compose: Compose, kinds: Iterable[str], directory: Path) -> None:

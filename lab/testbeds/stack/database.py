@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.compose import Compose, StackError, room_hint
 
 NAME, ROLE = "recommender", "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
@@ -40,7 +40,8 @@ class Database:
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise
         except psycopg.Error as error:
-            raise StackError(f"the database: {' '.join(str(error).split())}") from error
+            said = " ".join(str(error).split())
+            raise StackError(f"the database: {said}{room_hint(said)}") from error
 
     def view_state(self) -> dict[str, Any]:
         """What the view is changed to: `columns` by name, as the lever has them, and `slow_s`."""

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
 
@@ -52,12 +53,18 @@ def call(
 
 
 def download(url: str, path: Any, token: str = "") -> None:
-    """Copies an endpoint's content into a file."""
+    """Copies an endpoint's content into a file; OSError where it is the file that cannot be written."""
+    with open(path, "wb") as file:
+        for chunk in _chunks(url, token):
+            file.write(chunk)
+
+
+def _chunks(url: str, token: str) -> Iterator[bytes]:
     try:
         request = urllib.request.Request(url, headers=_authorization(token))
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, open(path, "wb") as file:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             while chunk := answer.read(1 << 20):
-                file.write(chunk)
+                yield chunk
     except (OSError, HTTPException) as error:
         raise StackError(f"GET {url}: {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from lab.contracts import TrueFault, Truth
 from lab.errors import NotRevertedError, RunAbortedError
 from lab.faults import fault_type
+from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes, temporary_directory
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
 from lab.runner import meta, run_directory_name
@@ -59,6 +61,7 @@ def run_scenario(
     """
     check_feasible(loaded, options.time_scale)
     loaded = as_reported(loaded, options.model_server)
+    check_room(root, recording_bytes(loaded.scenario, options.time_scale), loaded.scenario.name)
     session = Session(loaded.system)
     with held(session, options, progress):
         session.recover()
@@ -136,12 +139,13 @@ class _Run:
         observed = collected.observed
         stalls = ticker.stalls.since(session.start_unix_s) if ticker.stalls is not None else None
         status = self._status(observed, stalls, ran_s, collected.late_sends_count)
+        if collected.unwritten and status == COMPLETE:
+            status = f"incomplete: {collected.unwritten}"
         degraded = true_degradation(loaded, observed) if status == COMPLETE else None
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         name = run_directory_name(
             loaded, self._seed, "stack", self._options.time_scale, model_server=self._options.model_server
         )
-        path = root / loaded.scenario.name / name
         disturbances = [found.to_json() for found in self._watch.found]
         content = meta(loaded, self._seed, status, "stack") | {
             "time_scale": self._options.time_scale,
@@ -151,7 +155,14 @@ class _Run:
             "disturbances": disturbances,
         }
         events = session.testbed.entries + [{"event": "container", **found} for found in disturbances]
-        return write_run(path, observed, truth, {}, sorted(events, key=itemgetter("time_s")), content)
+        events.sort(key=itemgetter("time_s"))
+        places = [root, session.state / "recordings", (temporary_directory() or root) / "lab-recordings"]
+        kept: RunDirectory
+        kept, refused = kept_where_there_is_room(
+            places, lambda top: write_run(top / loaded.scenario.name / name, observed, truth, {}, events, content),
+            f"the recording of {loaded.scenario.name} seed {self._seed} is lost",
+        )  # fmt: skip
+        return replace(kept, elsewhere=refused[0][1] if refused else "")
 
     def _start(self) -> Any:
         """Tells feed, collector and load of the run; scenario second 0 comes after the warm-up."""

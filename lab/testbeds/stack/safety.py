@@ -137,7 +137,7 @@ class Guard:
             answer, now_s = self._ask(), self._now_s()
             silent = silence.reason(answer, time.monotonic(), is_under_load=now_s > 0)
             self.is_silence = bool(silent)
-            self.reason = silent or self._over_its_time(now_s)
+            self.reason = silent or (answer or {}).get("unwritten", "") or self._over_its_time(now_s)
             if not self.reason and answer is not None and now_s > 0:
                 self.reason = self._conditions.reason(answer, now_s)
 
