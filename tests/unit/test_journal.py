@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.errors import UserError
 from lab.levers import Undo
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, JournalError
+from tests.disks import disk, fill, make_read_only
 
 CUT = Undo("link.cut", "a->b", None)
 DEPLOY = Undo("model.deploy", "m", {"version": 2})
@@ -108,3 +110,48 @@ def test_a_nested_revert_closes_the_inner_intent_so_that_recovery_restores_what_
     assert Journal(tmp_path).open_undos() == [outer], "restoring the inner one's 0.5 would leave the outer fault in"
     journal.write("reverted", outer, {"timeout_s": 1.0}, 4.0)
     assert Journal(tmp_path).open_undos() == []
+
+
+def test_a_journal_that_cannot_be_written_is_found_before_anything_is_changed(tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        fill(tmp_path / "state")
+        with pytest.raises(UserError, match="no space left on device, 0 bytes free") as refused:
+            Journal(tmp_path / "state").prepare()
+        for word in ("nothing is changed", "journal.jsonl", "LAB_STATE_DIR"):
+            assert word in str(refused.value)
+
+
+def test_where_an_intent_was_written_there_is_room_for_all_that_follows(tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        journal = Journal(tmp_path / "state")
+        for undo in (CUT, DEPLOY):
+            journal.write("intent", undo, {"fraction": 1.0}, 1.0)
+        fill(tmp_path / "state")
+        for event in ("applied", "reverted"):
+            for undo in (CUT, DEPLOY):
+                journal.write(event, undo, None, 2.0)
+        assert Journal(tmp_path / "state").open_undos() == []
+
+
+def test_an_intent_for_whose_end_there_is_no_room_is_not_written(tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        journal = Journal(tmp_path / "state")
+        journal.write("intent", CUT, True, 1.0)
+        fill(tmp_path / "state")
+        pulled = iter(lambda: journal.write("intent", DEPLOY, "x" * 500, 2.0), None)
+        with pytest.raises(JournalError, match="m was not pulled: the journal cannot be written"):
+            list(pulled)
+        for _ in range(10):
+            journal.write("applied", CUT, "x" * 200, 3.0)
+
+
+def test_a_journal_on_a_disk_that_is_only_read_now_says_what_is_left_to_do(tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        journal = Journal(tmp_path / "state")
+        journal.write("intent", CUT, True, 1.0)
+        make_read_only(tmp_path / "state")
+        with pytest.raises(JournalError, match="a->b was put back, but the journal cannot say so"):
+            journal.write("reverted", CUT, None, 2.0)
+        assert (journal.left(), journal.open_undos()) == ([], [CUT])
+        with pytest.raises(JournalError, match="nothing is left to do of what this journal says"):
+            journal.clear()

@@ -16,9 +16,10 @@ from lab.errors import NotRevertedError
 from lab.scenario import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import LEASE_S, Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
+from tests.disks import disk, fill, make_read_only
 
 CUT = ("link.cut", "a->b")
 
@@ -256,3 +257,30 @@ def test_what_cannot_be_put_back_outranks_a_signal(handlers: dict[int, Any]) -> 
     with pytest.raises(NotRevertedError, match="instructions"):
         run()
     assert {n: signal.getsignal(n) for n in handlers} == handlers
+
+
+def test_what_could_not_be_journalled_is_not_pulled_and_that_is_what_is_said(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path
+) -> None:
+    with disk(tmp_path):
+        fill(tmp_path)
+        with pytest.raises(JournalError) as raised, testbed.leases(), testbed.pull("table.slow", "db/users", True):
+            pytest.fail("the lever was not to be pulled")
+    assert "table.slow of db/users was not pulled" in str(raised.value)
+    assert "could not put back" not in str(raised.value)
+    assert levers.values == {}
+
+
+def test_a_disk_that_can_only_be_read_keeps_no_lever_from_going_back(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path
+) -> None:
+    def run() -> None:
+        slow = testbed.pull("table.slow", "db/users", {"seconds": 1})
+        with testbed.leases(), slow, testbed.pull("config.set", "features/retries", {"value": 5}):
+            make_read_only(tmp_path)
+
+    with disk(tmp_path):
+        with pytest.raises(JournalError, match="was put back, but the journal cannot say so"):
+            run()
+        assert set(levers.values.values()) == {None}
+        assert len(Journal(tmp_path).open_undos()) == 2
