@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.testbeds.stack.compose import Compose
+from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import AnswerError, call
 from lab.testbeds.stack.levers import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT, LOAD_PORT
 from lab.testbeds.stack.run import COLLECTOR_PORT
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
+from tests.stack.checkouts import at
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.stack
@@ -217,3 +220,38 @@ def test_a_service_cannot_load_or_read_the_caches_policy(stack: Session) -> None
             for command in (("FUNCTION", "LIST", "WITHCODE"), ("FUNCTION", "FLUSH"), ("FCALL", "apply_policy", 0)):
                 with pytest.raises(redis.ResponseError, match=r"permission|can't run this command"):
                     client.execute_command(*command)
+
+
+OLD_DATABASE = """
+services:
+  db:
+    image: {image}
+    labels: {{lab.checkout: "${{LAB_CHECKOUT_ID}}"}}
+    tmpfs: ["/tmp:size=128m,mode=1777"]
+    environment: {{PGDATA: /tmp/data, LOG_DIRECTORY: /tmp, DB_ADMIN_PASSWORD: new, DB_FEATURES_PASSWORD: new,
+                   DB_FEED_PASSWORD: new, DB_LOAD_PASSWORD: new}}
+    command:
+      - sh
+      - -ec
+      - |
+        echo old >/tmp/password
+        /usr/lib/postgresql/*/bin/initdb --username=recommender --auth=scram-sha-256 --pwfile=/tmp/password \
+            --pgdata=/tmp/data >/dev/null
+        exec /app/entrypoint.sh
+"""
+
+
+def test_a_database_made_by_an_earlier_version_ends_and_says_what_to_do_at_once(stack: Session, tmp_path: Path) -> None:
+    image = stack.compose.container("db").attrs["Config"]["Image"]
+    (tmp_path / "docker-compose.yml").write_text(OLD_DATABASE.format(image=image), encoding="utf-8")
+    compose = at(tmp_path)
+    try:
+        compose.run("up", "-d")
+        began_s = time.monotonic()
+        with pytest.raises(
+            StackError, match=r"(?s)db has exited.*made by an earlier version.*lab stack down --volumes"
+        ):
+            compose.await_health(within_s=2 * PATIENCE_S)
+        assert time.monotonic() - began_s < PATIENCE_S
+    finally:
+        compose.run("down", "--volumes")

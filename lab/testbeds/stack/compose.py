@@ -35,6 +35,7 @@ PUBLISHER_LABEL = "lab.publisher"
 KEPT_COMPOSE_VARIABLES = {"COMPOSE_HTTP_TIMEOUT", "COMPOSE_PARALLEL_LIMIT", "COMPOSE_ANSI", "COMPOSE_PROGRESS"}
 HEALTH_WITHIN_S = 300.0
 _POLL_S = 0.5
+_LAST_LINES = 5
 _NO_ROOM = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
@@ -237,7 +238,7 @@ class Compose:
     def await_health(
         self, within_s: float = HEALTH_WITHIN_S, tick: Callable[[dict[str, str]], None] | None = None
     ) -> None:
-        """Waits until every service is healthy; StackError naming those that are not in time."""
+        """Waits until every service is healthy; StackError naming those that are not in time, or one that has ended."""
         until = time.monotonic() + within_s
         while True:
             states = self.health()
@@ -245,6 +246,10 @@ class Compose:
                 tick(states)
             if set(states.values()) <= {"healthy"}:
                 return
+            for name, state in states.items():
+                if state.startswith(("exited", "dead")):
+                    said = self.container(name).logs(tail=_LAST_LINES).decode(errors="replace").strip()
+                    raise StackError(f"{name} has {state}. Its last words:\n{said}")
             if time.monotonic() > until:
                 bad = ", ".join(f"{name} is {state}" for name, state in states.items() if state != "healthy")
                 raise StackError(f"the stack is not healthy after {within_s:.0f} s: {bad}. See: lab stack logs")
