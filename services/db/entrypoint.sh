@@ -36,5 +36,5 @@ SQL
 psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname="$DB_NAME" --single-transaction \
     --file="$here/schema.sql" --file="$here/roles.sql"
 pg_ctl stop --wait --silent --mode=fast --pgdata="$PGDATA" >/dev/null
-unset PGPASSWORD DB_ADMIN_PASSWORD DB_FEATURES_PASSWORD DB_FEED_PASSWORD DB_LOAD_PASSWORD
+unset PGPASSWORD PGOPTIONS DB_ADMIN_PASSWORD DB_FEATURES_PASSWORD DB_FEED_PASSWORD DB_LOAD_PASSWORD
 exec postgres -D "$PGDATA" -p "$DB_PORT"

@@ -235,7 +235,7 @@ services:
       - -ec
       - |
         echo old >/tmp/password
-        /usr/lib/postgresql/*/bin/initdb --username=recommender --auth=scram-sha-256 --pwfile=/tmp/password \
+        initdb --username=recommender --auth=scram-sha-256 --pwfile=/tmp/password \
             --pgdata=/tmp/data >/dev/null
         exec /app/entrypoint.sh
 """
