@@ -145,7 +145,7 @@ class TestContinuousIntegration:
 
         def run(*_: str, **variables: str) -> subprocess.CompletedProcess[str]:
             environment = {**os.environ, "PATH": f"{top / 'bin'}:{os.environ['PATH']}", "CALLS": str(calls)}
-            environment |= {"HANGS": "nothing", "FAILS": "nothing", "LAB_CI_MINUTE_S": "2", **variables}
+            environment |= {"HANGS": "nothing", "FAILS": "nothing", "LAB_CI_MINUTE_S": "1", **variables}
             return subprocess.run(
                 [top / ".ci" / "run"], check=False, capture_output=True, text=True, env=environment,
                 stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
@@ -189,7 +189,7 @@ class TestContinuousIntegration:
         done = ci(HANGS="python benchmarks/proxy_vs_haproxy.py")
         assert done.returncode == 124
         assert "what it said last" in done.stdout
-        assert "== the fault proxy beside haproxy did not end within 8 s and was interrupted" in done.stdout
+        assert "== the fault proxy beside haproxy did not end within 4 s and was interrupted" in done.stdout
         assert "== failed: the fault proxy beside haproxy" in done.stdout
 
 

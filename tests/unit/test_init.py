@@ -21,6 +21,7 @@ def test_the_first_scenario_validates_is_planned_and_passes(folder: Path, capsys
     assert run("my-scenario.scenario.yaml", "--engine", "rules") == ExitCode.OK
 
 
+@pytest.mark.slow
 def test_the_first_engine_answers_and_is_right_where_calls_are_lost(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_each_scenario_seed_and_engine_is_a_test_that_tells_why_it_failed(folder
     assert {one.get("value") for one in properties} == {"constant", healthy}
 
 
+@pytest.mark.slow
 def test_selection_and_the_first_failure_and_the_last_failed_work(folder: Path) -> None:
     engines = ["--lab-engine", "constant", "--lab-engine", f"cmd:{sys.executable} healthy.py", "--lab-seeds", "3-4"]
     assert counts(pytest_in(folder, *engines, "-k", "constant", "-x")) == {"failed": 1, "deselected": 3}
@@ -70,6 +71,7 @@ def test_selection_and_the_first_failure_and_the_last_failed_work(folder: Path) 
     assert counts(pytest_in(folder, *engines, "-n", "2", "-k", "quiet")) == {"failed": 2, "passed": 2}
 
 
+@pytest.mark.slow
 def test_the_ini_file_may_name_the_engines(folder: Path) -> None:
     (folder / "pytest.ini").write_text("[pytest]\nlab_engines =\n  constant\nlab_runs_dir = kept\n", encoding="utf-8")
     assert counts(pytest_in(folder)) == {"failed": 1, "passed": 1}
@@ -77,6 +79,7 @@ def test_the_ini_file_may_name_the_engines(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_skipped_with_the_reason(folder: Path) -> None:
     (folder / "scenarios/quiet.scenario.yaml").write_text(QUIET.replace("8/s", "0/s"), encoding="utf-8")
     ended = pytest_in(folder, "--lab-engine", "constant", "-rs", "scenarios")
