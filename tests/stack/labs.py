@@ -33,9 +33,13 @@ class Lab:
             end.close()
         self.stdin, self.stdout, self.stderr = (_opened(end, number) for number, end in enumerate(here))
 
-    def send_signal(self, number: int) -> None:
+    @property
+    def pid(self) -> int:
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        return self._process.pid
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         self._process.kill()
