@@ -107,10 +107,11 @@ def test_a_build_that_fails_says_its_end_and_where_the_whole_is(compose: Compose
     assert "E: line 1\n" in (tmp_path / "state" / "build.log").read_text(encoding="utf-8")
 
 
-def test_a_long_silence_is_filled_with_the_step_under_way(
-    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("meanwhile", ["sleep 1", "for i in $(seq 10); do echo Get:$i; sleep 0.1; done"])
+def test_a_long_step_is_told_again(
+    meanwhile: str, compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = FAKE.replace("for i", "sleep 1\nfor i").replace("exit 7", "exit 0")
+    script = FAKE.replace("for i", f"{meanwhile}\nfor i", 1).replace("exit 7", "exit 0")
     (tmp_path / "bin" / "docker-compose").write_text(script, encoding="utf-8")
     monkeypatch.setattr(build, "SILENCE_S", 0.1)
     said: list[str] = []

@@ -37,6 +37,7 @@ class Steps:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.current = ""
         self._image = ""
         self._pending: dict[str, str] = {}
 
@@ -53,7 +54,9 @@ class Steps:
         elif found := _CLASSIC_STEP.match(line):
             self._wait_for("", f"{self._image} {found[1]}", found[2])
         elif _CLASSIC_DONE.match(line) and any(step.startswith(f"{self._image} ") for step in self.told):
-            return self._tell(f"{self._image} is built")
+            self.current = ""
+            self.told.append(f"{self._image} is built")
+            return self.told[-1]
         elif line and (step := self._pending.pop("", None)):
             return self._tell(step) if line.strip() != "---> Using cache" else None
         return None
@@ -66,6 +69,7 @@ class Steps:
 
     def _tell(self, step: str) -> str:
         self.told.append(step)
+        self.current = step
         return step
 
 
@@ -79,10 +83,12 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
 
     StackError with the end of the output, and with where all of it is, when the build fails.
     """
-    began_s = time.monotonic()
+    began_s = told_s = time.monotonic()
 
     def tell(what: str) -> None:
-        say(f"{time.monotonic() - began_s:5.0f} s  {what}")
+        nonlocal told_s
+        told_s = time.monotonic()
+        say(f"{told_s - began_s:5.0f} s  {what}")
 
     steps, tail = Steps(), list[str]()
     plain = {**(environment or {}), "BUILDKIT_PROGRESS": "plain"}
@@ -96,13 +102,12 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
     ):  # fmt: skip
         assert process.stdout is not None
         for line in _lines(process.stdout):
-            if line is None:
-                tell(f"still at {steps.told[-1]}" if steps.told else "looking for what is to be built")
-                continue
             whole.write(line)
-            tail = [*tail[1 - TAIL_LINES :], line]
+            tail = [*tail[1 - TAIL_LINES :], *([line] if line else [])]
             if step := steps.read(line):
                 tell(step)
+            elif time.monotonic() - told_s >= SILENCE_S:
+                tell(f"still at {steps.current}" if steps.current else "looking for what is to be built")
     if process.returncode:
         end = "".join(tail).rstrip()
         raise StackError(
@@ -113,22 +118,21 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
         tell("all images are built")
 
 
-def _lines(stream: IO[str]) -> Iterator[str | None]:
-    """The lines of a stream as they come, and None whenever there was none for a while."""
-    lines: queue.Queue[str] = queue.Queue()
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """The lines of a stream as they come, and an empty one whenever there was none for a while."""
+    lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
         for line in stream:
             lines.put(line)
-        lines.put("")
+        lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:
             line = lines.get(timeout=SILENCE_S)
         except queue.Empty:
-            yield None
-            continue
-        if not line:
+            line = ""
+        if line is None:
             return
         yield line
