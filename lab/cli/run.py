@@ -144,7 +144,7 @@ def _run(
     references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
     asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
     failures = stopping.counter()
-    with stack_up(jobs, stack), Progress(len(jobs)) as progress:
+    with stack_up(jobs, stack, runs_dir), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
 
         def heard(result: JobResult) -> None:

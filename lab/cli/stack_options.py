@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -98,15 +99,18 @@ def tell_of_change(session: Session, model_server: str) -> None:
 
 
 @contextmanager
-def stack_up(jobs: Sequence[Job], stack: StackOptions | None) -> Iterator[None]:
+def stack_up(jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path) -> Iterator[None]:
     """Holds the stack over all jobs, so that it comes up and goes down once; checks beforehand that it can do them."""
     if stack is None:
         yield
         return
+    from lab.recording.keeping import check_room, recording_bytes
     from lab.testbeds.stack.feasible import check_feasible
     from lab.testbeds.stack.run import held
     from lab.testbeds.stack.session import Session
 
+    needed_bytes = sum(recording_bytes(job.loaded.scenario, stack.time_scale) for job in jobs)
+    check_room(runs_dir, needed_bytes, "all of these runs" if len(jobs) > 1 else jobs[0].loaded.scenario.name)
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)
     session = Session(jobs[0].loaded.system)

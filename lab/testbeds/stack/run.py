@@ -162,6 +162,7 @@ class _Run:
             places, lambda top: write_run(top / loaded.scenario.name / name, observed, truth, {}, events, content),
             f"the recording of {loaded.scenario.name} seed {self._seed} is lost",
         )  # fmt: skip
+        session.lock.tell(phase="asking engines and grading")
         return replace(kept, elsewhere=refused[0][1] if refused else "")
 
     def _start(self) -> Any:
