@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.campaign import Job, run_job
+from lab.campaign import Campaign, Job, JobResult, run_job
+from lab.cli.outputs import Writings
+from lab.cli.reports import write_reports
+from lab.cli.selection import Selection
 from lab.errors import ExitCode, RunAbortedError, UserError
 from lab.recording.keeping import check_room, kept_where_there_is_room
 from services.collector.store import Store
@@ -73,3 +76,15 @@ def test_a_collector_that_cannot_write_says_so_and_cuts_no_record(tmp_path: Path
         assert store.unwritten == ""
         store.add("spans", [{"number": 1}])
         assert store.flush()["spans"] == 1
+
+
+def test_a_recording_that_is_kept_elsewhere_is_named_and_costs_the_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = JobResult("cut", 7, path="/state/recordings/cut/7-abc", elsewhere="no space left on device, 0.0 MB free")
+    writings = Writings()
+    write_reports(Campaign((kept,), {}), (), tmp_path, Selection(()), (), writings, index=False)
+    assert writings.conclude() == [ExitCode.INVALID]
+    said = capsys.readouterr().err
+    for word in (str(tmp_path / "cut"), "no space left on device", "is kept: /state/recordings/cut/7-abc"):
+        assert word in said
