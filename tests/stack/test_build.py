@@ -1,0 +1,50 @@
+"""The progress of a build on a real engine: what is done is told once, what is there is not, a failure says why."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.testbeds.stack.build import build_images
+from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.secrets import OWN
+from lab.testbeds.stack.session import Session
+
+pytestmark = pytest.mark.stack
+
+PROJECT = "COMPOSE_PROJECT_NAME"
+
+
+@pytest.fixture
+def project(stack: Session, tmp_path: Path) -> Iterator[Compose]:
+    """A project of one image, which is built on one of the stack's."""
+    name = f"{stack.compose.project}-build"
+    (tmp_path / "docker-compose.yml").write_text(f"services: {{one: {{image: {name}, build: .}}}}\n")
+    base = stack.compose.container("cache").attrs["Config"]["Image"]
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN echo {uuid.uuid4()}\n")
+    yield Compose(tmp_path, dict.fromkeys(OWN, "x") | {PROJECT: name})
+    for image in stack.compose.client.images.list(name=name):
+        stack.compose.client.images.remove(image.id, force=True)
+
+
+def told(project: Compose) -> list[str]:
+    said: list[str] = []
+    build_images(project, project.directory / "build.log", said.append)
+    return [line.partition(" s  ")[2] for line in said]
+
+
+def test_steps_are_told_when_they_are_done_and_never_again(project: Compose) -> None:
+    first = told(project)
+    assert sum("RUN echo" in step for step in first) == 1, first
+    assert first[-1] == "all images are built"
+    assert told(project) == []
+
+
+def test_a_step_that_fails_is_told_with_its_output(project: Compose) -> None:
+    with (project.directory / "Dockerfile").open("a") as file:
+        file.write("RUN echo it is broken; exit 3\n")
+    with pytest.raises(StackError, match=r"it is broken[\s\S]*build\.log"):
+        told(project)
