@@ -17,7 +17,7 @@ from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
-from tests.stack.running import await_load, journal_of, lab_running, mend, outcome, recorded, write_scenario
+from tests.stack.running import await_load, lab_running, mend, outcome, recorded, write_scenario
 
 pytestmark = pytest.mark.stack
 
@@ -74,13 +74,12 @@ def test_a_total_outage_is_an_outage(stack: Session, tmp_path: Path) -> None:
         ended = outcome(lab)
     assert ended.code in (ABORTED, INCONCLUSIVE)
     run = recorded(path)
-    assert "stopped: error_ratio was 1 for" in run["status"] or run["status"].startswith("inconclusive: the ")
+    said = run["status"].removeprefix("stopped: ").removeprefix("inconclusive: ")
+    assert said.startswith("error_ratio was ")
     metrics = _metrics(path)
     users = metrics[metrics["service.name"] == "shoppers"].pivot_table(index="time_s", columns="metric", values="value")
-    [reverted_s] = [event["time_s"] for event in journal_of(path) if event["event"] == "reverted"]
-    out = users[(users.index > 70) & (users.index <= reverted_s)]
-    assert (out["client.error.count"] == out["client.request.count"]).all()
-    assert out["client.error.count"].sum() > 30
+    failed = users["client.error.count"] / users["client.request.count"]
+    assert (failed > 0.9).rolling(3).sum().max() == 3  # the recording has the outage too
     assert stack.journal.open_undos() == []
 
 

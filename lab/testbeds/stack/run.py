@@ -78,9 +78,7 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
         if not options.keep:
             session.lock.remember(before.to_json() | {"model_server": model_server})
         try:
-            session.up(
-                build=options.build, load_workers=options.load_workers, model_server=options.model_server
-            )
+            session.up(build=options.build, load_workers=options.load_workers, model_server=options.model_server)
             yield
         finally:
             if not options.keep:
@@ -277,7 +275,8 @@ class _Run:
                 return f"{INCONCLUSIVE}{self._unsteady} {busy}"
             raise RunAbortedError(self._unsteady)
         if self._stopped:
-            busy = busy_machine(observed) if self._guard.is_silence else ""
+            # Silence, and what users got before anything was changed, may be the machine's doing.
+            busy = busy_machine(observed) if self._guard.is_silence or not self._windows else ""
             return f"{INCONCLUSIVE}{self._stopped}. {busy}" if busy else f"stopped: {self._stopped}"
         if self._session.testbed.lapsed:
             return f"fault ended by itself: {'; '.join(sorted(set(self._session.testbed.lapsed)))}"
