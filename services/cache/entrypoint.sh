@@ -6,12 +6,15 @@ set -eu
 : "${REDIS_PASSWORD:?set REDIS_PASSWORD}" "${REDIS_FEATURES_PASSWORD:?set REDIS_FEATURES_PASSWORD}"
 : "${REDIS_FEED_PASSWORD:?set REDIS_FEED_PASSWORD}" "${REDIS_COLLECTOR_PASSWORD:?set REDIS_COLLECTOR_PASSWORD}"
 : "${CACHE_TTL_MS:=25000}" "${REDIS_PORT:=6379}"
+# Its parent ends at once, so that the init reaps it: Redis waits for no children but its own.
 (
-    export REDISCLI_AUTH="$REDIS_PASSWORD"
-    until redis-cli -p "$REDIS_PORT" ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
-    sed -e "s/@TTL_MS@/$CACHE_TTL_MS/" -e "s/@FROZEN_SHARE@/0/" "$(dirname "$0")/entries.lua" |
-        redis-cli -p "$REDIS_PORT" -x function load replace >/dev/null
-) &
+    (
+        export REDISCLI_AUTH="$REDIS_PASSWORD"
+        until redis-cli -p "$REDIS_PORT" ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
+        sed -e "s/@TTL_MS@/$CACHE_TTL_MS/" -e "s/@FROZEN_SHARE@/0/" "$(dirname "$0")/entries.lua" |
+            redis-cli -p "$REDIS_PORT" -x function load replace >/dev/null
+    ) &
+)
 # The configuration comes by a pipe, so that passwords are in no process list. A service may call what it needs: the
 # functions it calls run with its own rights, so that it can neither load a policy, nor read or apply the one in force.
 exec redis-server - <<CONF
