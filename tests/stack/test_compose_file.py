@@ -274,6 +274,11 @@ def test_callers_cannot_reach_the_control_of_the_load() -> None:
         assert not set(SERVICES[caller]["networks"]) & set(SERVICES["load"]["networks"])
 
 
+def test_the_load_takes_no_worker_of_another_container() -> None:
+    command = SERVICES["load"]["command"]
+    assert command[command.index("--master-bind-host") + 1] == "127.0.0.1"
+
+
 def test_callers_cannot_reach_their_dependencies_past_the_proxy() -> None:
     for caller in ("features", "feed"):
         for dependency in ("db", "cache", "model", "rules"):

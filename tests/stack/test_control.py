@@ -28,6 +28,8 @@ PORTS = {
     "links": LINKS_PORT, "feed": FEED_PORT, "load": LOAD_PORT, "features": FEATURES_CONFIG_PORT,
     "collector": COLLECTOR_PORT,
 }  # fmt: skip
+WORKERS_PORT = 5557
+"""Where locust's master listens for workers."""
 CUT = "/links/features-%3Edb/faults/cut"
 RUN = {"seed": 1, "start_unix_s": 1e9, "duration_s": 1, "warmup_s": 0, "stages": [[1, 1]]}
 CONTROLS: list[tuple[str, str, str, Any]] = [
@@ -135,6 +137,11 @@ def test_nothing_in_a_container_can_connect_to_the_proxys_control(stack: Session
 
 def test_the_features_container_cannot_connect_to_the_control_of_the_load(stack: Session) -> None:
     assert reached_from(stack.compose, "features", addresses_of(stack.compose, "load", LOAD_PORT)) == []
+
+
+def test_nothing_in_a_container_can_join_the_load_as_a_worker(stack: Session) -> None:
+    """locust asks workers for no token. The very same look finds the port that wants one."""
+    assert reached_from(stack.compose, "model", [("load", LOAD_PORT), ("load", WORKERS_PORT)]) == [("load", LOAD_PORT)]
 
 
 def test_secrets_are_in_no_log_no_process_list_and_no_other_container(stack: Session) -> None:
