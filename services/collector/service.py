@@ -133,6 +133,7 @@ class Collector:
         except (ValueError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         self._store.clear()
+        self._run = self._intervals = None  # a run that is refused leaves none: the one before is not sampled on
         requests = sum(rate * for_s for for_s, rate in run.stages) / run.time_scale
         needed_mb, free_mb = REQUEST_BYTES * requests / 1e6, self._store.free_bytes() / 1e6
         if free_mb < needed_mb:
