@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -118,8 +117,8 @@ def test_a_probe_of_a_server_that_hangs_ends_itself_and_restarts_nothing(stack: 
     known = last_probe(container)
     assert container.exec_run(["sh", "-c", f"kill -STOP {postmaster.pid}"]).exit_code == 0
     try:
-        failed = eventually(lambda: failed_probes(container, known))
-        assert failed[0]["ExitCode"] == 128 + 9, json.dumps(failed)
+        # One is enough: on a busy machine Docker gives up those that began too late.
+        eventually(lambda: [probe for probe in failed_probes(container, known) if probe["ExitCode"] == 128 + 9])
         eventually(partial(is_tidy, container))  # while the server still hangs
     finally:
         container.exec_run(["sh", "-c", f"kill -CONT {postmaster.pid}"])
