@@ -1,0 +1,20 @@
+"""What the collector begins, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bench
+
+from services.common.run import Run
+
+RUN = Run(seed=1, start_unix_s=1e9, duration_s=1, warmup_s=0, stages=((1, 1),))
+
+
+def test_a_run_for_which_there_is_no_room_is_refused_and_the_one_before_is_over(stack: bench.Stack) -> None:
+    assert stack.control("POST", "collector", "/runs", RUN.to_json())[0] == 200
+    assert stack.control("GET", "collector", "/intervals?until_s=1")[0] == 200
+    status, answer = stack.control("POST", "collector", "/runs", replace(RUN, stages=((1e9, 1e9),)).to_json())
+    assert status == 507
+    assert "no room for this run" in answer["error"]
+    assert stack.control("GET", "collector", "/intervals?until_s=1")[0] == 404
