@@ -10,15 +10,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lab.errors import UserError
 from lab.levers import Undo
-from lab.testbeds.stack import live
+from lab.testbeds.stack import live, run
 from lab.testbeds.stack.abort import end_live
+from lab.testbeds.stack.belongings import NOTHING
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, StackLock
+from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
 from tests.disks import disk, fill, make_read_only
 from tests.waiting import PATIENCE_S, eventually
@@ -230,6 +234,32 @@ def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path)
 
     run()
     assert done == ["taken down", "ended"]
+
+
+def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of one run of several waits for nothing, or the abort would be heard and the next run begin."""
+    monkeypatch.setattr(run, "belongings", lambda _: NOTHING)
+    compose = SimpleNamespace(running_model_server=lambda: "")
+    went_back: list[object] = []
+
+    def go_back_to(*_: object) -> None:
+        went_back.append(object())
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    session: Any = SimpleNamespace(
+        lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), compose=compose, up=lambda **_: True,
+        go_back_to=go_back_to,
+    )  # fmt: skip
+
+    def campaign() -> None:
+        with run.held(session, StackOptions()):
+            with run.held(session, StackOptions()):
+                pass
+            pytest.fail("the next run begins")
+
+    with pytest.raises(AbortedError):
+        campaign()
+    assert len(went_back) == 2, "that of the campaign comes all the same"
 
 
 def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path) -> None:

@@ -99,13 +99,18 @@ class StackLock:
         self.path = directory / LOCK
         self._state = state.resolve()
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process holds it already."""
+        return self.path in _mine
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Holds the stack; UserError that names the holder while another has it. A process may nest it.
 
         An AbortedError that passes says afterwards what became of the run.
         """
-        if self.path in _mine:
+        if self.is_mine:
             yield
             return
         handle = self._take()
@@ -129,7 +134,7 @@ class StackLock:
     def ending(self, phase: str) -> Iterator[None]:
         """Around the last steps of a lab, which an abort waits for instead of cutting them short."""
         self.tell(phase=phase)
-        if self.path not in _mine or threading.current_thread() is not threading.main_thread():
+        if not self.is_mine or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(ABORT, lambda *_: acknowledge())

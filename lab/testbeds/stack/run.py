@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -71,6 +71,7 @@ def run_scenario(
 @contextmanager
 def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
     """The stack, up and for this lab alone; unless it is to be kept, what was brought up here goes afterwards."""
+    is_outermost = not session.lock.is_mine
     with session.lock.held():
         (progress or _silent)("bringing the stack up", 0.0)
         session.journal.prepare()
@@ -82,7 +83,8 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
             yield
         finally:
             if not options.keep:
-                with session.lock.ending("taking down what it brought up"):
+                # The end of one run of several is not the end of the lab: an abort that comes now ends it as a whole.
+                with session.lock.ending("taking down what it brought up") if is_outermost else nullcontext():
                     session.go_back_to(before, model_server)
             session.journal.clear()
 
