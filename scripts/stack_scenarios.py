@@ -31,11 +31,11 @@ from lab.engines.host import EngineHost
 from lab.errors import ExitCode, LabError, UserError, worst
 from lab.parity import Parity
 from lab.recording.opening import open_run
-from lab.runner import run_directory_name, scenario_reference
+from lab.runner import scenario_reference
 from lab.scenario import LoadedScenario
 from lab.testbeds.stack.feasible import greatest_time_scale
 from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.run import held
+from lab.testbeds.stack.run import held, recording_name
 from lab.testbeds.stack.session import Session
 from scripts.figures import ROOT, write
 from scripts.pairs import ENGINE, SLOWER, TIME_SCALE, Pair, on_sim, record_pair
@@ -116,7 +116,7 @@ def stack_digest(root: Path = ROOT) -> str:
 def made_before(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, scale: float) -> Pair | None:
     """The pair whose recording on the stack is there already, answered and graded anew; None where none is whole."""
     for tried in (scale, scale / SLOWER):
-        path = root / loaded.scenario.name / run_directory_name(loaded, seed, "stack", tried)
+        path = root / loaded.scenario.name / recording_name(loaded, seed, StackOptions(tried))
         try:
             run = open_run(path)
             check_gradable(run)

@@ -12,9 +12,11 @@ import pytest
 from lab.campaign import Job, JobResult
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, NotRevertedError
-from lab.runner import run_directory_name, run_scenario
+from lab.runner import run_scenario
 from lab.scenario import load_scenario
 from lab.suite import load_suite
+from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.stack.run import recording_name
 from scripts import pairs
 from scripts import stack_scenarios as published
 from scripts.figures import between
@@ -152,7 +154,7 @@ def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and
     with EngineHost() as host:
         assert published.made_before(loaded, 1, root, host, 5.0) is None
         made = run_scenario(loaded, 1, root)
-        made.path.rename(made.path.with_name(run_directory_name(loaded, 1, "stack", 2.5)))
+        made.path.rename(made.path.with_name(recording_name(loaded, 1, StackOptions(2.5))))
         pair = published.made_before(loaded, 1, root, host, 5.0)
     assert pair is not None
     assert (pair.time_scale, pair.stack.reused) == (2.5, True)

@@ -89,6 +89,12 @@ def held(session: Session, options: StackOptions, progress: Progress | None = No
             session.journal.clear()
 
 
+def recording_name(loaded: LoadedScenario, seed: int, options: StackOptions) -> str:
+    """The name of a recording's directory, `<seed>-<short digest>`."""
+    seen = as_reported(loaded, options.model_server)
+    return run_directory_name(seen, seed, "stack", options.time_scale, model_server=options.model_server)
+
+
 def _silent(what: str, share: float) -> None:
     pass
 
@@ -143,9 +149,7 @@ class _Run:
             status = f"incomplete: {collected.unwritten}"
         degraded = true_degradation(loaded, observed) if status == COMPLETE else None
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
-        name = run_directory_name(
-            loaded, self._seed, "stack", self._options.time_scale, model_server=self._options.model_server
-        )
+        name = recording_name(loaded, self._seed, self._options)
         disturbances = [found.to_json() for found in self._watch.found]
         content = meta(loaded, self._seed, status, "stack") | {
             "time_scale": self._options.time_scale,
