@@ -63,6 +63,10 @@ def test_a_run_may_stall_for_less_than_an_interval_at_once_and_for_little_in_all
     assert stalls(*lengths_s).too_much(RAN_S, INTERVAL_S) == said
 
 
+def test_a_run_that_ended_before_it_began_was_not_stalled() -> None:
+    assert stalls().too_much(-3.0, INTERVAL_S) == ""
+
+
 def test_stalls_before_the_run_are_not_its_own() -> None:
     assert Stalls(((10.0, 1.0), (20.0, 2.0), (30.0, 3.0))).since(21.5) == Stalls(((20.0, 2.0), (30.0, 3.0)))
 

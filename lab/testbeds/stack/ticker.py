@@ -48,8 +48,9 @@ class Stalls:
         """Why a run of `ran_s` real seconds with scrape intervals of `interval_s` proves nothing; nothing if it does.
 
         A stall as long as an interval leaves an interval in which nothing happened as it should, and many short ones
-        add up to as much.
+        add up to as much. A run that ended while it warmed up ran for less than nothing.
         """
+        ran_s = max(0.0, ran_s)
         said = f"the machine stalled for {self.total_s:.1f} s of {ran_s:.0f} s, at most {self.longest_s:.1f} s at once"
         if self.longest_s >= interval_s:
             return f"{said}; a scrape interval takes {interval_s:g} s"
