@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.scenario import StopWhen
-from lab.testbeds.stack.safety import SCRAPE_MIN_REAL_S, SCRAPES_MAX, Silence, StopWatch
+from lab.testbeds.stack import safety
+from lab.testbeds.stack.safety import SCRAPE_MIN_REAL_S, SCRAPES_MAX, Guard, Silence, StopWatch
+from tests import sim_runs
+from tests.waiting import eventually
 
 SCRAPE_S = 5.0
 LIMIT_S = SCRAPES_MAX * SCRAPE_S
@@ -83,6 +87,13 @@ def test_a_condition_that_holds_is_not_forgotten_while_nobody_can_tell() -> None
     assert watch.reason({"error_ratio": 0.9}, 100.0) == ""
     assert watch.reason({"error_ratio": None}, 105.0) == ""
     assert watch.reason({"error_ratio": 0.9}, 110.0) == "error_ratio was 0.9 for 10 s"
+
+
+def test_a_guard_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safety, "call", lambda *_, **__: {"error_ratio": 0.0})  # and not what else it should say
+    with Guard(sim_runs.scenario(tmp_path).scenario, SCRAPE_S, 10.0, "http://collector", lambda: 1.0) as guard:
+        assert "the watch over the run failed: KeyError" in eventually(lambda: guard.reason)
+    assert not guard.is_silence
 
 
 def test_a_condition_that_ends_starts_anew() -> None:

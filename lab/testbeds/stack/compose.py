@@ -231,7 +231,7 @@ class Compose:
 
     def container_events(self, actions: Iterable[str], since_s: float) -> Any:
         """Docker's events of these containers from a Unix time on, as they happen; ends when it is closed."""
-        labels = [self.owner, f"com.docker.compose.project={self.project}"]
+        labels = [self.owner, f"{PROJECT_LABEL}={self.project}"]
         filters = {"type": "container", "label": labels, "event": list(actions)}
         return self.client.events(since=f"{since_s:.9f}", decode=True, filters=filters)
 

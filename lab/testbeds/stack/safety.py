@@ -131,6 +131,12 @@ class Guard:
         self._thread.join(timeout=JOIN_WITHIN_S)
 
     def _follow(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # whatever it is: nobody watches the run any more
+            self.reason = f"the watch over the run failed: {type(error).__name__}: {error}"
+
+    def _watch(self) -> None:
         silence = Silence(self._scrape_s, time.monotonic())
         every_s = min(1.0, max(0.5, self._scrape_s))
         while not self.reason and not self._stop.wait(every_s):

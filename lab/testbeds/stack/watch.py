@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from lab.testbeds.stack.compose import Compose, state_in_words
+from lab.testbeds.stack.compose import SERVICE, Compose, state_in_words
 
-SERVICE_LABEL = "com.docker.compose.service"
 LEVER_OF = {
     "pause": "component.pause", "unpause": "component.pause",
     "kill": "component.stop", "die": "component.stop", "start": "component.stop",
@@ -58,7 +58,7 @@ class Disturbances:
     def add(self, event: Mapping[str, Any], time_s: float) -> Disturbance | None:
         """Takes in one of Docker's events of a container, at this scenario time; the disturbance that it is, if any."""
         action, attributes = str(event.get("Action", "")), event["Actor"]["Attributes"]
-        service, key = attributes.get(SERVICE_LABEL, ""), (event.get("timeNano"), event["Actor"].get("ID"), action)
+        service, key = attributes.get(SERVICE, ""), (event.get("timeNano"), event["Actor"].get("ID"), action)
         if action not in ACTIONS or key in self._seen:
             return None
         self._seen.add(key)
@@ -145,7 +145,8 @@ class ContainerWatch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop.set()
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError, AttributeError):  # it has just ended by itself
+                self._stream.close()
         self._thread.join(timeout=END_WITHIN_S)
         if kind is None:  # what ends a run by an exception is not to be hidden by an engine that does not answer
             self.compare()
@@ -178,9 +179,11 @@ class ContainerWatch:
 
     def _read(self, stream: Iterable[Mapping[str, Any]]) -> None:
         for event in stream:
+            if self._stop.is_set():  # it was opened too late to be closed
+                return
             at_s = event["timeNano"] / 1e9
             self._since_s = max(self._since_s, at_s)
-            if self._is_part(event["Actor"]["Attributes"].get(SERVICE_LABEL, "")):
+            if self._is_part(event["Actor"]["Attributes"].get(SERVICE, "")):
                 noticed = self.disturbances.add(event, self._scenario_s(at_s))
                 if noticed is not None:
                     self._say(noticed)
