@@ -111,13 +111,15 @@ class Session:
                 if build:
                     self.lock.tell(phase="building images")
                     build_images(self.compose, self.state / BUILD_LOG, say)
+                    refuse_strangers(self.compose)  # a build takes minutes
                 self.lock.tell(phase="starting containers")
                 self.compose.resume()
                 self.compose.run("up", "-d", *(["--no-build"] if build else []), environment=environment)
             except StackError as error:
                 raise StackError(f"{error}{self._hint()}") from None
             self._remove_publisher()
-            with suppress(NotRevertedError):  # what a killed lab left may be what keeps a service from its health
+            # What a killed lab left may keep a service from its health; who does not answer yet is asked again below.
+            with suppress(NotRevertedError, StackError):
                 self.recover()
             if "model" in self.compose.services:
                 self._publish_first(tick)
