@@ -10,6 +10,7 @@ from lab.testbeds.stack import build
 from lab.testbeds.stack.build import Steps, build_images
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.secrets import OWN
+from tests.disks import disk, fill
 
 VARIABLES = dict.fromkeys(OWN, "x")
 CLASSIC = """\
@@ -105,6 +106,13 @@ def test_a_build_that_fails_says_its_end_and_where_the_whole_is(compose: Compose
     assert "E: line 1\n" not in str(failure.value)
     assert str(tmp_path / "state" / "build.log") in str(failure.value)
     assert "E: line 1\n" in (tmp_path / "state" / "build.log").read_text(encoding="utf-8")
+
+
+def test_a_full_disk_under_the_log_is_an_error_that_names_it(compose: Compose, tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        fill(tmp_path / "state")
+        with pytest.raises(StackError, match=r"cannot be kept in .*build\.log: no space left on device"):
+            build_images(compose, tmp_path / "state" / "build.log", lambda _: None)
 
 
 @pytest.mark.parametrize("meanwhile", ["sleep 1", "for i in $(seq 10); do echo Get:$i; sleep 0.1; done"])

@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from lab.fileio import reason
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
 
 Say = Callable[[str], None]
@@ -81,7 +83,8 @@ def to_stderr(line: str) -> None:
 def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str, str] | None = None) -> None:
     """Builds what is to be built and says its steps with the seconds since its begin; the log gets all of the output.
 
-    StackError with the end of the output, and with where all of it is, when the build fails.
+    StackError with the end of the output, and with where all of it is, when the build fails; or where the log cannot
+    be written.
     """
     began_s = told_s = time.monotonic()
 
@@ -92,9 +95,8 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
 
     steps, tail = Steps(), list[str]()
     plain = {**(environment or {}), "BUILDKIT_PROGRESS": "plain"}
-    log.parent.mkdir(parents=True, exist_ok=True)
     with (
-        log.open("w", encoding="utf-8") as whole,
+        _kept(log) as whole,
         compose.start(
             "build", environment=plain, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -116,6 +118,16 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
         )
     if steps.told:
         tell("all images are built")
+
+
+@contextmanager
+def _kept(log: Path) -> Iterator[IO[str]]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise StackError(f"the output of the build cannot be kept in {log}: {reason(error)}") from error
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
