@@ -78,7 +78,7 @@ test-services: $(VENV)/.installed-services ## test the services outside of conta
 	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
-	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(TENSORFLOW)/bin/python \
+	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \
 		$(BIN)/python -m pytest -s tests/services/model/test_tensorflow.py \
 		tests/services/model/test_model_protos.py
 
