@@ -90,7 +90,7 @@ def status(as_json: bool) -> int:
 
     from lab.cli.console import write_json
     from lab.testbeds.stack import live
-    from lab.testbeds.stack.recovery import open_everywhere
+    from lab.testbeds.stack.recovery import LOST, open_everywhere, unknown
     from lab.testbeds.stack.strangers import in_the_way, predecessors
 
     session = open_session()
@@ -101,11 +101,12 @@ def status(as_json: bool) -> int:
     holder = look.holder if look.is_held else None
     own = Path(holder.state_directory) if holder else None
     left = [(j, undo) for j, undo in open_everywhere(session.lock, session.state) if j.path.parent != own]
+    lost = [directory for directory in unknown(session.lock, session.state) if directory != own]
     about = live.described(holder) if holder else None
     if as_json:
         undos = [asdict(undo) | {"journal": str(journal.path)} for journal, undo in left]
         told = {"schema_version": 1, "model_server": running or None, "services": states}
-        write_json({**told, "live": about, "not_reverted": undos})
+        write_json({**told, "live": about, "not_reverted": undos, "unknown": [str(one) for one in lost]})
     else:
         for name, state in states.items():
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
@@ -119,10 +120,12 @@ def status(as_json: bool) -> int:
         for journal, undo in left:
             then = "after that, run" if holder else "run"
             click.echo(f"✗ not reverted: {undo.lever} of {undo.element} ({journal.path}); {then}: lab recover")
+        for directory in lost:
+            click.echo(f"✗ nobody knows {LOST}: {directory}; the way out: lab stack down --volumes")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
         click.echo(str(problem), err=True)
     changed = {lever["element"] for lever in about["levers"]} if about else set()
-    well = {state for name, state in states.items() if name not in changed} <= {"healthy"} and not left
+    well = {state for name, state in states.items() if name not in changed} <= {"healthy"} and not left and not lost
     return ExitCode.OK if well else ExitCode.FAILED
 
 

@@ -100,6 +100,8 @@ def test_what_a_lab_knew_whose_state_directory_is_gone_is_said_to_be_unknown(sta
         process.kill()
         process.wait(timeout=PATIENCE_S)
     aside = gone.rename(tmp_path / "aside")
+    code, said = status()
+    assert (code, said["unknown"]) == (1, [str(gone)])
     recovered = lab("recover")
     assert recovered.returncode == 6
     assert f"its state directory is gone: {gone}" in recovered.stderr

@@ -17,13 +17,14 @@ import pytest
 
 from lab.errors import UserError
 from lab.levers import Undo
-from lab.testbeds.stack import live, run
+from lab.testbeds.stack import abort, live, run
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, StackLock
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
+from lab.testbeds.stack.recovery import open_everywhere, unknown
 from tests.disks import disk, fill, make_read_only
 from tests.waiting import PATIENCE_S, eventually
 
@@ -102,6 +103,20 @@ def test_the_file_of_a_killed_lab_says_where_its_journal_is(tmp_path: Path) -> N
     assert lock.look().journals == ()
 
 
+def test_a_killed_lab_whose_state_directory_is_gone_is_not_forgotten(tmp_path: Path) -> None:
+    theirs, lock = tmp_path / "theirs", lock_in(tmp_path)
+    with holder(tmp_path / "checkout", theirs) as process:
+        Journal(theirs).write("intent", CUT, True, 0.0)
+        process.kill()
+        process.wait()
+    assert unknown(lock, tmp_path / "mine") == []
+    aside = theirs.rename(tmp_path / "aside")
+    assert unknown(lock, tmp_path / "mine") == [theirs]
+    assert unknown(lock, theirs) == [], "its own is made when it is needed"
+    aside.rename(theirs)
+    assert [undo for _, undo in open_everywhere(lock, tmp_path / "mine")] == [CUT]
+
+
 def test_a_journal_with_something_open_stays_named(tmp_path: Path) -> None:
     lock = lock_in(tmp_path)
     with lock.held():
@@ -143,7 +158,8 @@ def test_a_disk_that_fills_up_later_takes_no_word_away(tmp_path: Path) -> None:
         assert lock.look().holder is None
 
 
-def test_an_abort_is_heard_and_the_holder_ends_by_itself(tmp_path: Path) -> None:
+def test_an_abort_is_heard_and_the_holder_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abort, "HEARD_WITHIN_S", PATIENCE_S)  # on a machine however busy
     lock, said = lock_in(tmp_path), []
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
         ended = end_live(lock, said.append)

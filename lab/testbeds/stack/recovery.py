@@ -17,6 +17,8 @@ from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
 if TYPE_CHECKING:
     from lab.testbeds.stack.session import Session
 
+LOST = "what a killed lab left: its state directory is gone"
+
 
 def journals(lock: StackLock, state: Path) -> list[Journal]:
     """The journal of this state directory, and those of labs with another one that may have left something."""
@@ -29,13 +31,21 @@ def open_everywhere(lock: StackLock, state: Path) -> list[tuple[Journal, Undo]]:
     return [(journal, undo) for journal in journals(lock, state) for undo in journal.open_undos()]
 
 
+def unknown(lock: StackLock, state: Path) -> list[Path]:
+    """State directories of killed labs that have been removed since, with all that they knew of what was changed."""
+    own = state.resolve()
+    directories = [journal.path.parent for journal in journals(lock, state)]
+    return [directory for directory in directories if directory != own and not directory.is_dir()]
+
+
 def recover(session: Session) -> list[Undo]:
     """Puts back whatever earlier labs left; returns it. NotRevertedError naming what could not be.
 
     The lock must be held: what a live lab has pulled is its own to put back.
     """
     undone: list[Undo] = []
-    failed = [_gone(journal) for journal in journals(session.lock, session.state) if _is_gone(journal, session)]
+    lost = unknown(session.lock, session.state)
+    failed = [f"could not put back {LOST}: {directory}" for directory in lost]
     for journal in journals(session.lock, session.state):
         undos = journal.open_undos()
         try:
@@ -49,7 +59,7 @@ def recover(session: Session) -> list[Undo]:
             failed.append(str(error).removesuffix("\n" + WHAT_TO_DO))
         else:
             undone += undos
-            session.lock.forget({journal.path.parent} if not _is_gone(journal, session) else set())
+            session.lock.forget({journal.path.parent} - set(lost))
     if failed:
         raise NotRevertedError("\n".join([*failed, WHAT_TO_DO]))
     quieten(session)
@@ -86,13 +96,3 @@ def _check_present(session: Session, undos: list[Undo]) -> None:
         reason = " ".join(str(error).split())
     if reason:
         raise NotRevertedError("\n".join([*(instructions(undo, reason) for undo in undos), WHAT_TO_DO]))
-
-
-def _is_gone(journal: Journal, session: Session) -> bool:
-    """Whether a lab was killed whose state directory has been removed since, with all that it knew."""
-    own = session.state.resolve()
-    return journal.path.parent != own and not journal.path.parent.is_dir()
-
-
-def _gone(journal: Journal) -> str:
-    return f"could not put back what a killed lab left: its state directory is gone: {journal.path.parent}"
