@@ -11,10 +11,14 @@ here=$(dirname "$0")
 PATH="$(ls -d /usr/lib/postgresql/*/bin | tail -n 1):$PATH"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    # Made beside its place: a first start that is cut short leaves no half of a cluster there, which would never start.
+    rm -rf "$PGDATA.new"
     # The password reaches initdb by a pipe: not by the process list, nor by a file that stays.
     printf '%s\n' "$DB_ADMIN_PASSWORD" | initdb --username="$admin" --auth=scram-sha-256 --pwfile=/dev/stdin \
-        --encoding=UTF8 --locale=C --pgdata="$PGDATA" >/dev/null
-    echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+        --encoding=UTF8 --locale=C --pgdata="$PGDATA.new" >/dev/null
+    echo "host all all all scram-sha-256" >>"$PGDATA.new/pg_hba.conf"
+    [ ! -d "$PGDATA" ] || rmdir "$PGDATA"
+    mv "$PGDATA.new" "$PGDATA"
 fi
 cp "$here/postgresql.conf" "$PGDATA/postgresql.conf"
 printf "log_directory = '%s'\n" "$LOG_DIRECTORY" >>"$PGDATA/postgresql.conf"

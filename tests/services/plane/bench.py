@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -103,6 +104,11 @@ class Process:
             self._process.kill()
             self._process.wait()
 
+    def kill_all(self) -> None:
+        """Kills the process and its children at once; it was given a session of its own."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
 
 def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
     """An HTTP call: status and JSON body."""
@@ -155,8 +161,11 @@ def as_nobody() -> dict[str, Any]:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
-    """PostgreSQL by the image's own entrypoint, as a user that is not root."""
+def database(*, is_cut_short: bool = False) -> Iterator[Database]:
+    """PostgreSQL by the image's own entrypoint, as a user that is not root.
+
+    `is_cut_short`: a start before this one is killed while it makes the cluster.
+    """
     folder = Path(tempfile.mkdtemp(prefix="lab-db-"))
     try:
         shutil.copytree(ROOT / "services" / "db", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
@@ -171,7 +180,12 @@ def database() -> Iterator[Database]:
             "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder),
             **{f"DB_{role.upper()}_PASSWORD": password_of(role) for role in DATABASE_ROLES},
         }  # fmt: skip
-        process = Process([str(folder / "app" / "entrypoint.sh")], environment, cwd=folder, **options)
+        command = [str(folder / "app" / "entrypoint.sh")]
+        if is_cut_short:
+            first = Process(command, environment, cwd=folder, start_new_session=True, **options)
+            _wait_until(lambda: any(folder.glob("data*/PG_VERSION")), first)
+            first.kill_all()
+        process = Process(command, environment, cwd=folder, **options)
         found.stop = process.stop
         try:
             _wait_until(lambda: found.run("SELECT 1 FROM users_base LIMIT 1") is not None, process)
