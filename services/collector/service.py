@@ -28,6 +28,8 @@ from services.common.run import Run
 from services.common.settings import Listen
 
 POLL_S = 0.5
+SAMPLE_AFTER_S = 30.0
+"""How long after a run's end, in real seconds, samples are taken still: none of them is recorded."""
 REQUEST_BYTES = 3000
 """What a request leaves at least in raw telemetry; where there is no room for that, a run is not begun."""
 BODY_MAX_BYTES = 64 << 20
@@ -191,10 +193,10 @@ class Collector:
         return web.json_response({"status": unwritten or "ok"}, status=507 if unwritten else 200)
 
     async def _sample(self, session: aiohttp.ClientSession) -> None:
-        """Takes samples whenever an interval of the run ends."""
+        """Takes samples whenever an interval of the run ends; a stack that is kept must not fill its disk with them."""
         run, n = None, 0
         while True:
-            if self._run is None:
+            if self._run is None or time.time() > self._run.unix_s(self._run.duration_s) + SAMPLE_AFTER_S:
                 await asyncio.sleep(POLL_S)
                 continue
             if run is not self._run:

@@ -1,7 +1,8 @@
-"""What the collector begins, and what it refuses."""
+"""What the collector begins, what it refuses, and when it ends."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import bench
@@ -18,3 +19,10 @@ def test_a_run_for_which_there_is_no_room_is_refused_and_the_one_before_is_over(
     assert status == 507
     assert "no room for this run" in answer["error"]
     assert stack.control("GET", "collector", "/intervals?until_s=1")[0] == 404
+
+
+def test_a_run_that_is_long_over_is_not_sampled_for_ever(stack: bench.Stack) -> None:
+    # Scrape intervals of 50 ms.
+    assert stack.control("POST", "collector", "/runs", replace(RUN, time_scale=100.0).to_json())[0] == 200
+    time.sleep(2.0)
+    assert stack.control("POST", "collector", "/flush")[1]["metrics"] == 0
