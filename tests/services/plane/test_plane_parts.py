@@ -183,9 +183,10 @@ def test_the_load_arrives_as_in_the_simulator() -> None:
     expected = arrival_times_ns(stages, 20.0, wobble, Streams(5).generator("load", "arrivals"))
     np.testing.assert_allclose(load.times_s, np.array(expected) / 1e9 - 20.0)
     assert warmup.times_s.max() < 0 <= load.times_s.min()
-    shares = [list(load.numbers(i, 3)) for i in range(3)]
-    assert sorted(n for share in shares for n in share) == list(range(len(expected)))
-    offered = load.candidates(0)
+    # A stream is read once, by one worker.
+    shares = [list(Crowd(shoppers_of(run, 11), run, wobble).base()[1].visits(worker, 3)) for worker in range(3)]
+    assert sorted(visit.time_s for share in shares for visit in share) == list(load.times_s)
+    offered = shares[0][0].candidates()
     assert len(offered) == len(set(offered)) == 20
 
 
