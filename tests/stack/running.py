@@ -81,10 +81,13 @@ def journal_of(path: Path) -> list[dict[str, Any]]:
 
 
 def await_load(stack: Session, lab: subprocess.Popen[str], requests: int = 20) -> None:
-    """Waits until the load of a run has sent some requests."""
+    """Waits until the load of this lab's run has sent some requests; an earlier run's load may still be there."""
 
     def sent() -> bool:
         assert lab.poll() is None, lab.stderr.read() if lab.stderr else ""
+        holder = stack.lock.look().holder
+        if holder is None or holder.pid != lab.pid or holder.activity.get("phase") != "running":
+            return False
         try:
             slis = call("GET", f"{stack.compose.url('collector', COLLECTOR_PORT)}/slis", retries=0)
         except LabError:

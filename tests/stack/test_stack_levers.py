@@ -225,11 +225,18 @@ each_pull = pytest.mark.parametrize("pull", PULLS, ids=str)
 
 
 @pytest.fixture(scope="module")
-def quiet(stack: Session) -> Iterator[Session]:
-    """The stack with its first model versions, and a run in which hardly anyone comes."""
+def first_versions(stack: Session) -> Session:
+    """The stack with its first model versions."""
+    stack.reset_versions()
+    return stack
+
+
+@pytest.fixture
+def quiet(first_versions: Session) -> Iterator[Session]:
+    """The stack during a run in which hardly anyone comes; `lab recover` ends what load it finds."""
     from services.common.run import Run
 
-    stack.reset_versions()
+    stack = first_versions
     # From now on, and for long enough on a slow machine: who comes after the end of a run is not let in.
     stack.start_unix_s = time.time()
     run = Run(
