@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import re
 import shutil
 import tempfile
 import traceback
@@ -19,6 +17,7 @@ from lab.contracts import Diagnosis, Outcome, Verdict
 from lab.errors import ExitCode, InconclusiveRunError, LabError, RunAbortedError, worst
 from lab.fileio import reason
 from lab.grading import BLAMING, METRIC_GRADERS, metric_graders
+from lab.recording.keeping import is_no_room
 from lab.recording.rundir import COMPLETE
 from lab.statistics import CaseId, RateSummary, Score, summarise
 from lab.suite import (
@@ -135,10 +134,6 @@ def conclude(
     return Campaign(tuple(results), measured, tuple(check_thresholds(limits, measured, engines)))
 
 
-_NO_ROOM = re.compile(rf"Errno ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\b")
-"""A disk, quota or file that is full; libraries that write give the number in their text only."""
-
-
 def check_gradable(run: RunDirectory) -> None:
     """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident.
 
@@ -205,7 +200,7 @@ def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobR
 def _failed(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
     code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
     said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and _NO_ROOM.search(said):
+    if isinstance(error, OSError) and is_no_room(error):
         said = f"no room to write below {place}: {said}; {remedy}"
     if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
         said = f"internal error: {said}"

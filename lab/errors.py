@@ -41,6 +41,10 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return next((code for code in _PRECEDENCE if code in held), ExitCode.OK)
 
 
+NEXT_LINE = "\n" + 12 * " "
+"""Between the lines of what a problem has seen or expected, below each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in one place: what, where, what was seen, what was expected, what to do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 BASE_BYTES, REQUEST_BYTES = 200_000, 600
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SAYS_NO_ROOM = re.compile(rf"errno ({'|'.join(map(str, sorted(_NO_ROOM)))})\b", re.IGNORECASE)
 
 
 def recording_bytes(scenario: Scenario, time_scale: float = 1.0) -> int:
@@ -27,10 +29,7 @@ def recording_bytes(scenario: Scenario, time_scale: float = 1.0) -> int:
 
 def check_room(root: Path, needed_bytes: int, what: str) -> None:
     """UserError where a directory, which need not be there yet, has no room for a recording of about this size."""
-    place = root
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    free = _free_bytes(root)
     if free >= needed_bytes:
         return
     raise UserError(
@@ -59,16 +58,22 @@ def kept_where_there_is_room(
     raise RunAbortedError(f"{lost}: it could be written nowhere ({said}). Free space, then run it again")
 
 
-def reason_with_room(place: Path, error: OSError) -> str:
-    """What went wrong, and where room is short, how much there is.
+def is_no_room(error: OSError) -> bool:
+    """Whether a disk, a quota or a file is full. Libraries that write leave the system's number in their text only."""
+    return error.errno in _NO_ROOM or bool(_SAYS_NO_ROOM.search(str(error)))
 
-    Libraries that write leave the system's number in their text only.
-    """
+
+def reason_with_room(place: Path, error: OSError) -> str:
+    """What went wrong, and where room is short, how much there is."""
     said = " ".join(reason(error).split())
-    full = error.errno in NO_ROOM or any(f"errno {number}" in said for number in NO_ROOM)
+    return f"{said}, {_mb(_free_bytes(place))} free" if is_no_room(error) else said
+
+
+def _free_bytes(place: Path) -> int:
+    """Room on the disk of a directory, which need not be there yet."""
     while not place.exists() and place != place.parent:
         place = place.parent
-    return f"{said}, {_mb(shutil.disk_usage(place).free)} free" if full else said
+    return shutil.disk_usage(place).free
 
 
 def _mb(count: float) -> str:

@@ -59,6 +59,14 @@ def holder(directory: Path, state: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def leave_open_and_die(directory: Path, state: Path) -> None:
+    """A lab that is killed while it holds the lock and something is open in its journal."""
+    with holder(directory / "checkout", state) as process:
+        Journal(state).write("intent", CUT, True, 0.0)
+        process.kill()
+        process.wait()
+
+
 def lock_in(directory: Path, state: str = "mine") -> StackLock:
     return StackLock(directory / "checkout", directory / state)
 
@@ -88,10 +96,7 @@ def test_who_only_looks_takes_the_lock_from_nobody(tmp_path: Path) -> None:
 
 def test_the_file_of_a_killed_lab_says_where_its_journal_is(tmp_path: Path) -> None:
     theirs, lock = tmp_path / "theirs", lock_in(tmp_path)
-    with holder(tmp_path / "checkout", theirs) as process:
-        Journal(theirs).write("intent", CUT, True, 0.0)
-        process.kill()
-        process.wait()
+    leave_open_and_die(tmp_path, theirs)
     look = lock.look()
     assert not look.is_held
     assert look.journals == (theirs,)
@@ -105,10 +110,7 @@ def test_the_file_of_a_killed_lab_says_where_its_journal_is(tmp_path: Path) -> N
 
 def test_a_killed_lab_whose_state_directory_is_gone_is_not_forgotten(tmp_path: Path) -> None:
     theirs, lock = tmp_path / "theirs", lock_in(tmp_path)
-    with holder(tmp_path / "checkout", theirs) as process:
-        Journal(theirs).write("intent", CUT, True, 0.0)
-        process.kill()
-        process.wait()
+    leave_open_and_die(tmp_path, theirs)
     assert unknown(lock, tmp_path / "mine") == []
     aside = theirs.rename(tmp_path / "aside")
     assert unknown(lock, tmp_path / "mine") == [theirs]

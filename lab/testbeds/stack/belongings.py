@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from lab.errors import Problem, UserError
+from lab.errors import NEXT_LINE, Problem, UserError
 from lab.testbeds.stack.compose import ONE_OFF, SERVICE, Compose, StackError, name_of
 
 RUNNING = frozenset({"running", "paused", "restarting"})
 _AT_ONCE = 8
-_SEPARATOR = "\n            "
 _GONE, _CONFLICT = 404, 409
 
 
@@ -70,10 +69,10 @@ def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()
     in_use = [_with_users(compose, line, "network") for line in _each(networks, api.remove_network, networks)]
     in_use += [_with_users(compose, line, "volume") for line in _each(volumes, api.remove_volume, volumes)]
     if failed:
-        raise StackError(_SEPARATOR.join(["could not be removed:", *failed]))
+        raise StackError(NEXT_LINE.join(["could not be removed:", *failed]))
     if in_use and not services:
         hint = "remove those containers yourself, or disconnect them, and do this again"
-        raise UserError(Problem("not all could be removed, for others use it", seen=_SEPARATOR.join(in_use), hint=hint))
+        raise UserError(Problem("not all could be removed, for others use it", seen=NEXT_LINE.join(in_use), hint=hint))
 
 
 def _is_one_of(container: Mapping[str, Any], services: Collection[str]) -> bool:

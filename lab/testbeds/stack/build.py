@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -80,7 +80,7 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str, str] | None = None) -> None:
+def build_images(compose: Compose, log: Path, say: Say) -> None:
     """Builds what is to be built and says its steps with the seconds since its begin; the log gets all of the output.
 
     StackError with the end of the output, and with where all of it is, when the build fails; or where the log cannot
@@ -94,11 +94,10 @@ def build_images(compose: Compose, log: Path, say: Say, environment: Mapping[str
         say(f"{told_s - began_s:5.0f} s  {what}")
 
     steps, tail = Steps(), list[str]()
-    plain = {**(environment or {}), "BUILDKIT_PROGRESS": "plain"}
     with (
         _kept(log) as whole,
         compose.start(
-            "build", environment=plain, errors="replace",
+            "build", environment={"BUILDKIT_PROGRESS": "plain"}, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process,
     ):  # fmt: skip

@@ -212,10 +212,10 @@ class _Run:
         self._wait_until(scenario.duration_s)
 
     def _say_what_is_in(self) -> None:
-        scenario = self._loaded.scenario
-        faults = [live.fault(use, self._windows[use.id][0]) for use in scenario.faults if use.id in self._held]
-        faults += [live.fault(use, self._windows[use.id][0]) for use in scenario.decoys if use.id in self._held]
-        self._session.lock.tell(faults=faults)
+        uses: list[FaultUse | DecoyUse] = [*self._loaded.scenario.faults, *self._loaded.scenario.decoys]
+        self._session.lock.tell(
+            faults=[live.fault(use, self._windows[use.id][0]) for use in uses if use.id in self._held]
+        )
 
     def _judge_steady_state(self, first_change_s: float) -> None:
         """Before anything is changed: where the steady state does not hold, the run ends here."""

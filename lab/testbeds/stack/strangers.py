@@ -11,14 +11,13 @@ from typing import Any
 
 import yaml
 
-from lab.errors import Problem, UserError
+from lab.errors import NEXT_LINE, Problem, UserError
 from lab.testbeds.stack.compose import FILE, FILES, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
 from lab.testbeds.stack.options import TENSORFLOW
 from lab.testbeds.stack.secrets import is_same_directory
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
 _OWNER_SHOWN = len(OWNER_LABEL) + 9
-_SEPARATOR = "\n            "
 
 
 def refuse_strangers(compose: Compose) -> None:
@@ -36,7 +35,7 @@ def in_the_way(compose: Compose) -> list[Problem]:
     return [
         Problem(
             "in the way of this checkout's stack, and not its own; none of it was touched",
-            seen=_SEPARATOR.join(found),
+            seen=NEXT_LINE.join(found),
             expected=f"nothing without its label ({compose.owner[:_OWNER_SHOWN]}…) in the project {compose.project!r}",
             hint="remove or rename it yourself, or give this checkout another COMPOSE_PROJECT_NAME in .env",
         )
@@ -56,7 +55,7 @@ def predecessors(compose: Compose) -> list[Problem]:
     return [
         Problem(
             f"an older stack of this checkout is there, which .env knows nothing of: the Compose project {project!r}",
-            seen=_SEPARATOR.join(found),
+            seen=NEXT_LINE.join(found),
             expected=f"none but the project {compose.project!r}",
             hint=f"remove it and its data: {compose.program} -p {project} down --volumes --remove-orphans",
         )
