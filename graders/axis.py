@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Finding, Grade, Outcome, TrueFault, Verdict
-from lab.ranking import expected_recall
+from lab.judging.ranking import expected_recall
 
 Label = Hashable
 MIN_REQUESTS = 100

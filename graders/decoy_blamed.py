@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graders.axis import by_culprit, considered, leading, listed, unanswered, witnessed
 from lab.contracts import Case, Diagnosis, Grade, Outcome, Verdict
-from lab.ranking import expected_hit
+from lab.judging.ranking import expected_hit
 
 
 def decoy_blamed(case: Case) -> Grade | None:

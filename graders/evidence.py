@@ -16,7 +16,7 @@ RANGE_TOLERANCE = 0.05
 
 
 BEYOND_NOISE = 3.0
-"""A signal moved if its level changed by at least this many standard errors (`lab.windows.standardised_change`)."""
+"""A signal moved if its level changed by so many standard errors (`lab.signals.windows.standardised_change`)."""
 
 
 def out_of_place(evidence: Evidence, culprit: str, case: Case) -> str:
@@ -36,7 +36,7 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
     """
     import numpy as np
 
-    from lab.windows import split, standardised_change
+    from lab.signals.windows import split, standardised_change
 
     name = f"{evidence.signal} of {evidence.subject}"
     series = table.get(evidence.signal, evidence.subject)

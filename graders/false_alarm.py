@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graders.axis import failed, leading, listed, unanswered
 from lab.contracts import Boundary, Case, Diagnosis, Finding, Grade, Outcome, TrueDegradation, Verdict
-from lab.ranking import expected_hit
+from lab.judging.ranking import expected_hit
 
 SATURATION = frozenset({str(Boundary.RESOURCE), str(Boundary.EXTERNAL)})
 """Boundaries that say of an element that its load is too much for it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.contracts import Boundary
-from lab.faults import Witness, fault
-from lab.levers import Testbed
-from lab.units import PositiveRatio
+from lab.files.units import PositiveRatio
+from lab.injection.faults import Witness, fault
+from lab.injection.levers import Testbed
 
 
 @fault(

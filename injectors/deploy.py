@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.faults import decoy
-from lab.levers import Testbed
+from lab.injection.faults import decoy
+from lab.injection.levers import Testbed
 
 
 @decoy("deploy", target="model")

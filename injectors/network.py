@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from lab.contracts import Boundary
-from lab.faults import Witness, fault
-from lab.levers import Testbed
-from lab.units import Duration, Ratio
+from lab.files.units import Duration, Ratio
+from lab.injection.faults import Witness, fault
+from lab.injection.levers import Testbed
 
 
 @fault(

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, nearest
-from lab.faults import Witness, decoy, fault
-from lab.levers import Testbed
-from lab.units import Ratio
+from lab.files.units import Ratio
+from lab.injection.faults import Witness, decoy, fault
+from lab.injection.levers import Testbed
 
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Factor = Annotated[float, Field(gt=0, lt=1e6)]

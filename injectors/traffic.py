@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lab.faults import decoy
-from lab.levers import Testbed
-from lab.units import PositiveRate
+from lab.files.units import PositiveRate
+from lab.injection.faults import decoy
+from lab.injection.levers import Testbed
 
 
 @decoy("traffic-surge", target="users")

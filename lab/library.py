@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, Outcome, Truth
 from lab.errors import Problem, UserError, nearest
-from lab.grading import verdict
+from lab.recording.grades import verdict
 from lab.recording.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Run:
     @property
     def grades(self) -> dict[str, list[Grade]]:
         """The grades of each engine, axis by axis; graded now where they are not kept. Empty for a run that stopped."""
-        from lab.assess import assess
+        from lab.judging.assess import assess
         from lab.recording.rundir import COMPLETE
 
         if self.status != COMPLETE:
@@ -139,7 +139,7 @@ class Run:
             return self._ask(engine, host)
 
     def _ask(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
-        from lab.assess import assess, diagnose
+        from lab.judging.assess import assess, diagnose
         from lab.recording.rundir import COMPLETE
 
         name = engine_name(engine)
@@ -236,8 +236,8 @@ def run(
     come out the same is reused unless `fresh`. UserError for a scenario or engine that cannot be, RunAbortedError for
     a run that proves nothing.
     """
-    from lab.campaign import Job, recorded
     from lab.engines import check_engine
+    from lab.runs.campaign import Job, recorded
 
     if seed is not None and seeds is not None:
         raise UserError("seed and seeds contradict each other; give one of them")
@@ -279,7 +279,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:
-    from lab.topology import MAX_SEED
+    from lab.systems.topology import MAX_SEED
 
     for seed in seeds:
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < MAX_SEED:

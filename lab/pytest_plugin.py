@@ -15,9 +15,9 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.assess import Assessment
-    from lab.campaign import JobResult
     from lab.engines.host import EngineHost
+    from lab.judging.assess import Assessment
+    from lab.runs.campaign import JobResult
     from lab.scenario import LoadedScenario
 
 SUFFIX = ".scenario.yaml"
@@ -105,8 +105,8 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         from pathlib import Path
 
-        from lab.campaign import Job, run_job
         from lab.contracts import Outcome
+        from lab.runs.campaign import Job, run_job
 
         config = self.config
         runs_dir = config.getoption("lab_runs_dir") or config.getini("lab_runs_dir") or "runs"

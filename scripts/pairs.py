@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.assess import Assessment
-from lab.campaign import Job, JobResult, run_job
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, NotRevertedError
-from lab.parity import Parity, compare
+from lab.judging.assess import Assessment
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
+from lab.runs.campaign import Job, JobResult, run_job
+from lab.runs.parity import Parity, compare
 from lab.scenario import LoadedScenario
 from lab.testbeds.stack.options import StackOptions
 

@@ -23,15 +23,15 @@ from typing import Any
 
 import yaml
 
-from lab.assess import Assessment, assess
-from lab.campaign import JobResult, check_gradable
 from lab.cli.selection import select
 from lab.contracts import Diagnosis, Outcome, Truth
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, LabError, UserError, worst
-from lab.parity import Parity
+from lab.judging.assess import Assessment, assess
 from lab.recording.opening import open_run
-from lab.runner import scenario_reference
+from lab.runs.campaign import JobResult, check_gradable
+from lab.runs.parity import Parity
+from lab.runs.runner import scenario_reference
 from lab.scenario import LoadedScenario
 from lab.testbeds.stack.feasible import greatest_time_scale
 from lab.testbeds.stack.options import StackOptions

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.recording.observed import Observed
-from lab.recording.schema import Observability
 from lab.scenario import LoadedScenario, load_scenario
+from lab.systems.observability import Observability
 from lab.testbeds.sim import SimTestbed
 
 Use = Mapping[str, Any]

@@ -10,11 +10,11 @@ from typing import Any
 
 from lab.recording.status import NAMES
 from lab.streams import Streams
+from lab.systems.topology import System
 from lab.testbeds.sim.engine import RequestEngine
 from lab.testbeds.sim.recorder import SERVER, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState, build
-from lab.topology import System
 
 MS = 1_000_000
 Span = tuple[int, str, float, float, str]

@@ -16,7 +16,7 @@ import click
 from lab import __version__
 from lab.cli.pipes import failures, outlast_readers
 from lab.errors import ExitCode, LabError, Problem, UserError, nearest, worst
-from lab.fileio import reason
+from lab.files.fileio import reason
 
 COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",

@@ -74,7 +74,7 @@ def _recordings(root: Path, everything: bool) -> Iterator[Path]:
 
 def _made_of(path: Path) -> tuple[Any, ...] | None:
     """What tells recordings of different things apart; None for what is no recording."""
-    from lab.fileio import read_file
+    from lab.files.fileio import read_file
 
     try:
         meta = json.loads(read_file(path / "run.json"))
@@ -86,7 +86,7 @@ def _made_of(path: Path) -> tuple[Any, ...] | None:
 def _left(root: Path) -> list[Path]:
     import time
 
-    from lab.pool import LEFTOVER_AGE_S, leftovers
+    from lab.runs.pool import LEFTOVER_AGE_S, leftovers
 
     return [path for path in leftovers(root) if time.time() - path.stat().st_mtime > LEFTOVER_AGE_S]
 

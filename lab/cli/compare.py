@@ -12,7 +12,7 @@ import click
 from lab.cli.console import GivenPath, json_option, option
 
 if TYPE_CHECKING:
-    from lab.baseline import Change, Changed, Comparison, ResultCase, Results
+    from lab.runs.baseline import Change, Changed, Comparison, ResultCase, Results
 
 OUTPUTS = (".json", ".md")
 
@@ -48,11 +48,11 @@ def command(old: Path, new: Path, fail_on: str | None, markdown: bool, outputs: 
 
     OLD.json and NEW.json are what `lab run -o results.json` wrote. Cases are paired by scenario, seed and engine.
     """
-    from lab.baseline import compare_results, read_results
     from lab.cli.console import json_text
     from lab.cli.outputs import Writings, check_outputs
     from lab.errors import UserError, worst
-    from lab.fileio import write_file
+    from lab.files.fileio import write_file
+    from lab.runs.baseline import compare_results, read_results
 
     if markdown and as_json:
         raise UserError("--json and --markdown contradict each other; give one of them")
@@ -75,9 +75,9 @@ def print_comparison(comparison: Comparison) -> None:
     """What became of the cases, those that need a look first; then the counts and the tests."""
     from rich.text import Text
 
-    from lab.baseline import Change
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns
+    from lab.runs.baseline import Change
 
     console = stdout()
     for result, mark in ((comparison.old, "old"), (comparison.new, "new")):
@@ -123,7 +123,7 @@ def _state(case: ResultCase | None) -> str:
 
 def _rows(comparison: Comparison, axis: str) -> list[list[str]]:
     """Counts by scenario (those where something changed) or by boundary (all)."""
-    from lab.baseline import Change
+    from lab.runs.baseline import Change
 
     counts = comparison.counts(axis)
     return [
@@ -157,7 +157,7 @@ def paired_lines(comparison: Comparison) -> list[str]:
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """A comparison as JSON: counts, every case that is not simply still passing, the tests."""
-    from lab.baseline import CHANGES, Change
+    from lab.runs.baseline import CHANGES, Change
 
     return {
         "schema_version": 1,
@@ -195,8 +195,8 @@ def _counts_json(comparison: Comparison, axis: str) -> dict[str, dict[str, int]]
 
 def markdown_text(comparison: Comparison) -> str:
     """A comparison as Markdown for a pull request or a job summary."""
-    from lab.baseline import CHANGES, Change
     from lab.cli.markdown import cell, markdown_table
+    from lab.runs.baseline import CHANGES, Change
 
     counts = {change: len(comparison.of(change)) for change in CHANGES}
     told = ", ".join(f"{count} {change}" for change, count in counts.items() if count)

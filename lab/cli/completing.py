@@ -17,7 +17,7 @@ _TAGS = re.compile(r"^tags: *\[([^\]]*)\]", re.MULTILINE)
 
 def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shipped scenarios and suites, and files."""
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     names = [*shipped_names(".suite.yaml"), *shipped_names(".scenario.yaml")]
     own = [*_files(incomplete, ".suite.yaml"), *_files(incomplete, ".scenario.yaml")]
@@ -26,7 +26,7 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def suites(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shipped suites, and files."""
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     names = [*shipped_names(".suite.yaml"), *_files(incomplete, ".suite.yaml")]
     return [_any_file(incomplete), *_items(names, incomplete)]
@@ -34,7 +34,7 @@ def suites(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Whatever can be checked: shipped scenarios, suites and systems, and files."""
-    from lab.scenario import system_names
+    from lab.systems.files import system_names
 
     own = [*_files(incomplete, ".system.yaml"), *_files(incomplete, ".rules.yaml")]
     return [*scenarios(ctx, param, incomplete), *_items([*system_names(), *own], incomplete)]
@@ -54,7 +54,7 @@ def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     from click.shell_completion import CompletionItem
 
     from lab.cli.texts import first_sentence
-    from lab.faults import fault_types
+    from lab.injection.faults import fault_types
 
     return [
         CompletionItem(name, help=first_sentence(kind.doc))
@@ -65,7 +65,7 @@ def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def tags(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Tags of the shipped scenarios and of those in this directory."""
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     found: set[str] = set()
     for path in [*shipped_names(".scenario.yaml").values(), *Path().glob("*.scenario.yaml")]:
@@ -76,7 +76,7 @@ def tags(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
 
 def systems(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Systems that come with the lab."""
-    from lab.scenario import system_names
+    from lab.systems.files import system_names
 
     return _items(system_names(), incomplete)
 

@@ -15,8 +15,8 @@ from lab.cli.engine_options import EngineLimits, engine_limits_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.assess import Answer
     from lab.contracts import Finding
+    from lab.judging.assess import Answer
     from lab.recording.rundir import RunDirectory
 
 MAX_FINDINGS = 5
@@ -40,7 +40,6 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     RUN is a run directory, or a directory of them such as runs. The answer is kept with the recording; engines see
     what could be observed and never the truth. Ends with 1 if an engine gave no answer.
     """
-    from lab.assess import diagnose
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
@@ -49,6 +48,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.engines.host import EngineHost
     from lab.engines.trying import try_engines
     from lab.errors import ExitCode, worst
+    from lab.judging.assess import diagnose
 
     asked = checked_engines(engines)
     runs, problems = open_runs(targets)

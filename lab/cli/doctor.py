@@ -61,7 +61,7 @@ def command(runs_dir: Path, as_json: bool) -> int:
 
 def examine(runs_dir: Path) -> Iterator[Check]:
     """Every check, in the order shown."""
-    from lab.pool import default_workers, leftovers
+    from lab.runs.pool import default_workers, leftovers
 
     version = ".".join(str(part) for part in sys.version_info[:3])
     wanted = ".".join(str(part) for part in MIN_PYTHON)
@@ -114,7 +114,7 @@ def _cache_dir() -> Path:
 
 
 def _writable(name: str, directory: Path) -> Check:
-    from lab.fileio import unwritable
+    from lab.files.fileio import unwritable
 
     why = unwritable(directory)
     if why:

@@ -22,10 +22,10 @@ from lab.errors import UserError, worst
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.assess import Assessment
-    from lab.campaign import Campaign, Job
     from lab.cli.selection import Selection
-    from lab.recording.schema import Observability
+    from lab.judging.assess import Assessment
+    from lab.runs.campaign import Campaign, Job
+    from lab.systems.observability import Observability
 
 EVALUATION_SEEDS = range(1000, 1010)
 """Seeds kept for measuring. Never run them while developing an engine, a rule or a scenario."""
@@ -72,7 +72,6 @@ def command(
     graded. The exit code is that of the suite's thresholds; those that name no engine are not about the floors, and
     a part of the suite, chosen by -k or --tag, is held against none. With -v each verdict is told when it is known.
     """
-    from lab.campaign import conclude
     from lab.cli.console import json_text, write_json
     from lab.cli.figures import markdown
     from lab.cli.outputs import Writings, check_outputs
@@ -80,8 +79,9 @@ def command(
     from lab.cli.selection import checked_engines, is_suite, select
     from lab.cli.verdicts import Verdicts, show_traces
     from lab.engines.trying import try_engines
-    from lab.fileio import write_file
-    from lab.pool import default_workers, run_jobs
+    from lab.files.fileio import write_file
+    from lab.runs.campaign import conclude
+    from lab.runs.pool import default_workers, run_jobs
 
     check_outputs(outputs, (".json", ".md"))
     if not is_suite(suite):
@@ -119,8 +119,8 @@ def make_jobs(
     selection: Selection, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...]
 ) -> list[Job]:
     """A job for every scenario and seed; controls get their own seeds besides."""
-    from lab.campaign import Job
     from lab.cli.selection import parse_seeds
+    from lab.runs.campaign import Job
 
     chosen = parse_seeds(seeds, None if seeds and "-" in seeds else EVALUATION_SEEDS[0])
     every = chosen.of((EVALUATION_SEEDS[0],)) if seeds else tuple(EVALUATION_SEEDS)
@@ -171,8 +171,8 @@ def _comparisons(cases: Sequence[Assessment], subjects: Sequence[str]) -> list[d
     """Each engine against each floor on the same cases."""
     from dataclasses import asdict
 
-    from lab.campaign import engines_of, verdicts
-    from lab.statistics import compare
+    from lab.judging.statistics import compare
+    from lab.runs.campaign import engines_of, verdicts
 
     floors = [engine for engine in engines_of(cases) if engine not in subjects]
     return [
@@ -188,8 +188,8 @@ def _seeds(jobs: Sequence[Job]) -> tuple[list[int], list[int]]:
 
 
 def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, Any]:
-    from lab.campaign import engines_of
     from lab.cli.results import campaign_json
+    from lab.runs.campaign import engines_of
 
     cases, (with_faults, controls) = campaign.cases, _seeds(jobs)
     engines = engines_of(cases)

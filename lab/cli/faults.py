@@ -11,7 +11,7 @@ from lab.cli import completing
 from lab.cli.console import json_option
 
 if TYPE_CHECKING:
-    from lab.faults import FaultType
+    from lab.injection.faults import FaultType
 
 _EPILOG = """\b
 Examples:
@@ -30,7 +30,7 @@ def command(name: str | None, as_json: bool) -> None:
     With NAME everything about one of them.
     """
     from lab.cli.console import write_json
-    from lab.faults import fault_type, fault_types
+    from lab.injection.faults import fault_type, fault_types
 
     chosen = [fault_type(name)] if name else list(fault_types().values())
     if as_json:

@@ -14,8 +14,8 @@ from lab.cli.groups import group
 from lab.errors import ExitCode, Problem, UserError, worst
 
 if TYPE_CHECKING:
-    from lab.baseline import Comparison, Results
-    from lab.campaign import Campaign, Job
+    from lab.runs.baseline import Comparison, Results
+    from lab.runs.campaign import Campaign, Job
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Gate:
 
     def read(self, jobs: Iterable[Job]) -> Results | None:
         """The earlier results of these jobs, None without a baseline; UserError where it has none of them."""
-        from lab.baseline import read_results, selected
+        from lab.runs.baseline import read_results, selected
 
         if self.baseline is None:
             return None
@@ -45,7 +45,7 @@ class Gate:
 
     def compare(self, before: Results | None, document: Mapping[str, Any]) -> Comparison | None:
         """This run against the baseline; None without one, or where they cannot be compared, which is told."""
-        from lab.baseline import compare_results, results_of
+        from lab.runs.baseline import compare_results, results_of
 
         if before is None:
             return None

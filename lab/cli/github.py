@@ -11,12 +11,12 @@ import click
 
 from lab.cli.markdown import cell, markdown_table
 from lab.errors import Problem
-from lab.fileio import reason
+from lab.files.fileio import reason
 
 if TYPE_CHECKING:
-    from lab.assess import Assessment
-    from lab.campaign import Campaign
     from lab.contracts import Outcome
+    from lab.judging.assess import Assessment
+    from lab.runs.campaign import Campaign
     from lab.scenario import LoadedScenario
 
 MARKS_MAX = 10
@@ -81,9 +81,9 @@ def _at_name(path: Path, what: str, expected: str = "") -> Problem:
 
 def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     """A matrix of verdicts by scenario and engine, the failures in words, and the thresholds."""
-    from lab.campaign import engines_of, tally
     from lab.cli.texts import answer_text, truth_text
     from lab.contracts import Outcome
+    from lab.runs.campaign import engines_of, tally
 
     engines = engines_of(campaign.cases)
     yield f"### {cell(title)}"

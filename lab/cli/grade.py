@@ -15,10 +15,10 @@ from lab.cli.engine_options import EngineLimits, engine_limits_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.assess import Assessment
-    from lab.campaign import JobResult
     from lab.engines.host import EngineHost
+    from lab.judging.assess import Assessment
     from lab.recording.rundir import RunDirectory
+    from lab.runs.campaign import JobResult
 
 _EPILOG = """\b
 Examples:
@@ -38,7 +38,6 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     RUN is a run directory, or a directory of them such as runs. Every engine that was asked is graded unless
     --engine names some; an engine that was not asked yet is asked first.
     """
-    from lab.campaign import conclude
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
     from lab.cli.progress import Progress
@@ -49,6 +48,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.engines.host import EngineHost
     from lab.engines.trying import try_engines
     from lab.errors import ExitCode, UserError, worst
+    from lab.runs.campaign import conclude
 
     chosen = checked_engines(engines, ())
     runs, problems = open_runs(targets)
@@ -83,10 +83,10 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
 
 
 def _graded(run: RunDirectory, chosen: tuple[str, ...], host: EngineHost) -> JobResult:
-    from lab.assess import assess
-    from lab.campaign import JobResult, check_gradable
     from lab.cli.selection import checked_engines
     from lab.errors import LabError, UserError
+    from lab.judging.assess import assess
+    from lab.runs.campaign import JobResult, check_gradable
 
     try:
         check_gradable(run)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from lab.errors import Problem, UserError
-from lab.fileio import reason
+from lab.files.fileio import reason
 
 _NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 _MAX_CHARACTERS = 80

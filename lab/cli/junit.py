@@ -10,13 +10,13 @@ from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from lab.assess import Assessment
-from lab.campaign import Campaign, JobResult, ThresholdResult
 from lab.cli.console import escaped
 from lab.cli.texts import answer_text, truth_text
 from lab.contracts import EngineFailure, Grade, Outcome
-from lab.fileio import write_file
-from lab.grading import DECIDING
+from lab.files.fileio import write_file
+from lab.judging.assess import Assessment
+from lab.recording.grades import DECIDING
+from lab.runs.campaign import Campaign, JobResult, ThresholdResult
 
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 

@@ -13,7 +13,7 @@ import click
 from lab.errors import NothingSelectedError, Problem
 
 if TYPE_CHECKING:
-    from lab.campaign import Job, JobResult
+    from lab.runs.campaign import Job, JobResult
 
 NAME = ".last-failed.json"
 _MAX_BYTES = 10_000_000
@@ -44,7 +44,7 @@ class LastFailed:
 
     def _forget_missing(self) -> None:
         from lab.cli.selection import SCENARIO
-        from lab.scenario import shipped_names
+        from lab.files.finding import shipped_names
 
         shipped = shipped_names(SCENARIO)
         for case in [case for case in self._failed if case[0] not in shipped and not Path(case[0]).is_file()]:
@@ -84,7 +84,7 @@ class LastFailed:
 
     def save(self) -> None:
         """Writes what is known, if anything was noted. A directory that cannot be written to costs no verdict."""
-        from lab.fileio import write_file
+        from lab.files.fileio import write_file
 
         if not self._changed:
             return
@@ -118,7 +118,7 @@ def as_seen_here(engine: str) -> str:
 
 def _read(path: Path) -> dict[tuple[str, int, str], str]:
     """What a file remembers; nothing where it is missing or broken, as after another version of the lab."""
-    from lab.fileio import read_file
+    from lab.files.fileio import read_file
 
     try:
         failed = json.loads(read_file(path, _MAX_BYTES))["failed"]

@@ -14,8 +14,8 @@ from lab.cli.filters import Filters, filter_options
 
 if TYPE_CHECKING:
     from lab.errors import Problem
+    from lab.runs.suite import LoadedSuite
     from lab.scenario import LoadedScenario
-    from lab.suite import LoadedSuite
 
 _EPILOG = """\b
 Examples:
@@ -67,7 +67,7 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
     """Scenarios and suites, each once, and what is wrong with those that cannot be loaded."""
     from lab.cli.selection import SUITE, is_suite, select
     from lab.errors import UserError
-    from lab.suite import load_suite
+    from lab.runs.suite import load_suite
 
     scenarios: dict[Path, LoadedScenario] = {}
     suites: dict[Path, LoadedSuite] = {}
@@ -91,7 +91,7 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
 def _everything() -> list[str]:
     """What comes with the lab, then the files of this directory."""
     from lab.cli.selection import SCENARIO, SUITE
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     here = [str(path) for suffix in (SCENARIO, SUITE) for path in sorted(Path().glob(f"*{suffix}"))]
     return [*shipped_names(SCENARIO), *shipped_names(SUITE), *here]
@@ -156,6 +156,6 @@ def _suite_json(loaded: LoadedSuite) -> dict[str, Any]:
 
 def _suite_name(loaded: LoadedSuite) -> str:
     from lab.cli.selection import SUITE, short_path
-    from lab.scenario import shipped_name
+    from lab.files.finding import shipped_name
 
     return shipped_name(loaded.path, SUITE) or short_path(loaded.path)

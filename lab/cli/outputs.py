@@ -10,7 +10,7 @@ import click
 
 from lab.cli.console import debugging, escaped, show_problem
 from lab.errors import ExitCode, Problem, UserError
-from lab.fileio import place_problem, reason, unwritable
+from lab.files.fileio import place_problem, reason, unwritable
 
 _TOLD = 3
 

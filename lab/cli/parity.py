@@ -10,7 +10,7 @@ import click
 from lab.cli.console import GivenPath, json_option, option
 
 if TYPE_CHECKING:
-    from lab.parity import Parity
+    from lab.runs.parity import Parity
 
 _SIGNS = {-1: "−", 0: "0", 1: "+"}
 
@@ -34,8 +34,8 @@ def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode
-    from lab.parity import compare
     from lab.recording.opening import open_run
+    from lab.runs.parity import compare
 
     parity = compare(open_run(first), open_run(second), engine)
     if as_json:

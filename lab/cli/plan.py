@@ -17,10 +17,11 @@ from lab.errors import Problem, UserError
 from lab.testbeds.stack.options import LAB
 
 if TYPE_CHECKING:
-    from lab.faults import Witness
-    from lab.recording.schema import Observability
+    from lab.injection.dry_run import PlannedAct
+    from lab.injection.faults import Witness
     from lab.scenario import LoadedScenario
-    from lab.testbeds.plan import Plan, PlannedAct
+    from lab.scenario.plan import Plan
+    from lab.systems.observability import Observability
 
 _EPILOG = """\b
 Examples:
@@ -51,7 +52,7 @@ def command(
     """
     from lab.cli.console import stdout, write_json
     from lab.cli.selection import check_testbed, select
-    from lab.testbeds.plan import plan
+    from lab.scenario.plan import plan
 
     check_testbed(testbed)
     selection = filters.applied(select(targets)).seen_by(observability)
@@ -102,7 +103,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str, model_server:
 def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: str) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
-    from lab.witness import BEFORE_MIN_INTERVALS
+    from lab.judging.witness import BEFORE_MIN_INTERVALS
 
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.load.requests + _surge_requests(planned))
@@ -141,8 +142,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: st
 
 
 def _can_be_seen(witnesses: Iterable[Witness], level: Observability) -> bool:
-    from lab.recording.schema import seen_at
     from lab.signals.catalogue import CATALOGUE
+    from lab.systems.observability import seen_at
 
     return any(seen_at(level, CATALOGUE[witness.signal].level) for witness in witnesses)
 

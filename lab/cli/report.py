@@ -66,7 +66,7 @@ def _write(
     """The pages to open, and what could not be written."""
     from lab.cli.progress import Progress
     from lab.errors import Problem
-    from lab.fileio import reason
+    from lab.files.fileio import reason
     from lab.recording.rundir import RUN_FILE
     from lab.report import write_report, write_run_report
     from lab.report.index import INDEX, write_index

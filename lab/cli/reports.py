@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.campaign import Campaign
     from lab.cli.outputs import Writings
     from lab.cli.selection import Selection
     from lab.recording.rundir import RunDirectory
     from lab.report import SummaryRow
+    from lab.runs.campaign import Campaign
 
 
 def write_reports(

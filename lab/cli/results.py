@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lab.assess import Assessment
-from lab.campaign import Campaign, Metrics, ThresholdResult, engines_of, tally
 from lab.cli.console import print_table, table
 from lab.contracts import Diagnosis, EngineFailure, Isolation, Outcome
-from lab.grading import grades_to_json
-from lab.statistics import RateSummary
+from lab.judging.assess import Assessment
+from lab.judging.statistics import RateSummary
+from lab.recording.grades import grades_to_json
+from lab.runs.campaign import Campaign, Metrics, ThresholdResult, engines_of, tally
 
 if TYPE_CHECKING:
     from rich.console import Console

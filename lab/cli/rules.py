@@ -120,8 +120,8 @@ def check(context: click.Context, files: tuple[str, ...], as_json: bool) -> int:
 def _doubtful_kinds(file: Path) -> Iterator[Problem]:
     """Kinds that no registered fault has: such a finding can never be right about the kind, so it may be a typo."""
     from lab.errors import nearest
-    from lab.faults import fault_types
-    from lab.yamlsource import read_yaml
+    from lab.files.yamlsource import read_yaml
+    from lab.injection.faults import fault_types
 
     document = read_yaml(file)
     known = {name for name, kind in fault_types().items() if not kind.is_decoy}
@@ -158,7 +158,7 @@ def _tree(engine: str) -> tuple[Tree, dict[int, str]]:
     from lab.engines.rules import RULES
     from lab.engines.rules.tree import known_tree
     from lab.errors import Problem, UserError
-    from lab.yamlsource import read_yaml
+    from lab.files.yamlsource import read_yaml
 
     given = rules_file(engine)
     if given is None and engine != "rules":

@@ -20,11 +20,11 @@ from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import NothingSelectedError, worst
 
 if TYPE_CHECKING:
-    from lab.campaign import Campaign, Job, JobResult
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
     from lab.engines.options import EngineOptions
+    from lab.runs.campaign import Campaign, Job, JobResult
     from lab.testbeds.stack.options import StackOptions
 
 OUTPUTS = (".html", ".json", ".xml")
@@ -79,7 +79,6 @@ def command(
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
     """
-    from lab.campaign import conclude
     from lab.cli.github import tell_github
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
@@ -87,6 +86,7 @@ def command(
     from lab.cli.selection import DEFAULT_ENGINES, checked_engines, parse_seeds, select
     from lab.cli.verdicts import show_traces
     from lab.engines.trying import try_engines
+    from lab.runs.campaign import conclude
 
     check_outputs(outputs, OUTPUTS)
     check_runs_dir(runs_dir)
@@ -139,7 +139,7 @@ def _run(
     from lab.cli.selection import lasting_name_of
     from lab.cli.stack_options import stack_up
     from lab.cli.verdicts import Verdicts
-    from lab.pool import default_workers, run_jobs
+    from lab.runs.pool import default_workers, run_jobs
 
     references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
     asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
@@ -200,7 +200,7 @@ def make_jobs(
     report: bool = False,
 ) -> list[Job]:
     """One job for each scenario and seed, in the order of the files."""
-    from lab.campaign import Job
+    from lab.runs.campaign import Job
 
     suite_seeds = selection.suite.seeds if selection.suite else ()
     jobs = [
@@ -230,7 +230,7 @@ def _document(
 
 def _write_outputs(outputs: Sequence[Path], campaign: Campaign, document: dict[str, Any], writings: Writings) -> None:
     from lab.cli.junit import write_junit
-    from lab.fileio import write_file
+    from lab.files.fileio import write_file
 
     for path in outputs:
         if path.suffix == ".json":

@@ -28,9 +28,9 @@ def command(name: str | None, directory: Path | None) -> None:
 
     Without a name all of them, as one object by name. Faults that are installed are part of the scenario's schema.
     """
+    from lab.docs.schemas import json_text, schemas, write_schemas
     from lab.errors import Problem, UserError
-    from lab.fileio import reason
-    from lab.schema import json_text, schemas, write_schemas
+    from lab.files.fileio import reason
 
     if directory is not None:
         if name:

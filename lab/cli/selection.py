@@ -13,9 +13,9 @@ from lab.errors import NothingSelectedError, Problem, UserError, nearest
 
 if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
-    from lab.recording.schema import Observability
+    from lab.runs.suite import LoadedSuite, Suite
     from lab.scenario import LoadedScenario
-    from lab.suite import LoadedSuite, Suite
+    from lab.systems.observability import Observability
 
 DEFAULT_ENGINES = ("rules",)
 SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml", ".rules.yaml"
@@ -71,8 +71,8 @@ class Seeds:
 
 def parse_seeds(text: str | None, first: int | None = None, option: str = "--seeds") -> Seeds:
     """Seeds from `5` (so many) or `1000-1009` (these), with the value of `--seed`; UserError that names the option."""
-    from lab.suite import MAX_SEEDS
-    from lab.topology import MAX_SEED
+    from lab.runs.suite import MAX_SEEDS
+    from lab.systems.topology import MAX_SEED
 
     if first is not None:
         _check_last(first)
@@ -92,7 +92,7 @@ def parse_seeds(text: str | None, first: int | None = None, option: str = "--see
 
 
 def _check_last(seed: int) -> None:
-    from lab.topology import MAX_SEED
+    from lab.systems.topology import MAX_SEED
 
     if seed >= MAX_SEED:
         raise UserError(Problem("the seed is too large", seen=str(seed), expected="seeds from 0 to 2^63 - 1"))
@@ -103,7 +103,7 @@ def select(targets: Sequence[str]) -> Selection:
 
     UserError with every problem of every file; NothingSelectedError for a directory without scenarios.
     """
-    from lab.suite import load_suite
+    from lab.runs.suite import load_suite
 
     suites = [target for target in targets if is_suite(target)]
     if not suites:
@@ -117,7 +117,7 @@ def select(targets: Sequence[str]) -> Selection:
 
 def is_suite(target: str) -> bool:
     """Whether a path or shipped name means a suite."""
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     if target.endswith(SUITE):
         return True
@@ -141,7 +141,7 @@ def _scenarios(targets: Sequence[str]) -> list[LoadedScenario]:
 
 
 def _files(target: str) -> list[str | Path]:
-    from lab.scenario import shipped_names
+    from lab.files.finding import shipped_names
 
     if not target:
         raise UserError(Problem("an empty name is not a scenario", expected="a file, a directory or a shipped name"))
@@ -236,13 +236,13 @@ def short_path(path: Path) -> str:
 
 def name_of(loaded: LoadedScenario) -> str:
     """How to name a scenario on the command line: its shipped name, or its path."""
-    from lab.scenario import shipped_name
+    from lab.files.finding import shipped_name
 
     return shipped_name(loaded.path, SCENARIO) or short_path(loaded.path)
 
 
 def lasting_name_of(loaded: LoadedScenario) -> str:
     """How to name a scenario from any directory: its shipped name, or its absolute path."""
-    from lab.scenario import shipped_name
+    from lab.files.finding import shipped_name
 
     return shipped_name(loaded.path, SCENARIO) or str(loaded.path.resolve())

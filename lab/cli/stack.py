@@ -228,7 +228,7 @@ def size(as_json: bool) -> int:
 
 def open_session() -> Session:
     """The stack of this checkout."""
-    from lab.scenario import load_system
+    from lab.systems.files import load_system
     from lab.testbeds.stack.session import Session
 
     return Session(load_system(SYSTEM))

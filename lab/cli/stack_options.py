@@ -16,8 +16,8 @@ from lab.errors import UserError
 from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:
-    from lab.campaign import Job
-    from lab.recording.schema import Observability
+    from lab.runs.campaign import Job
+    from lab.systems.observability import Observability
     from lab.testbeds.stack.options import StackOptions
     from lab.testbeds.stack.session import Session
 
@@ -109,7 +109,7 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path) ->
     from lab.testbeds.stack.run import held
     from lab.testbeds.stack.session import Session
 
-    needed_bytes = sum(recording_bytes(job.loaded.scenario, stack.time_scale) for job in jobs)
+    needed_bytes = sum(recording_bytes(job.loaded.scenario.load.requests / stack.time_scale) for job in jobs)
     check_room(runs_dir, needed_bytes, "all of these runs" if len(jobs) > 1 else jobs[0].loaded.scenario.name)
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)

@@ -12,7 +12,7 @@ from lab.cli.groups import group
 from lab.errors import UserError
 
 if TYPE_CHECKING:
-    from lab.campaign import JobResult
+    from lab.runs.campaign import JobResult
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def problems_of(target: str) -> tuple[Problem, ...]:
 
 def _loader(target: str) -> Callable[[str], Any]:
     from lab.cli.selection import RULES, SYSTEM, is_suite, select
-    from lab.scenario import load_system, system_names
+    from lab.systems.files import load_system, system_names
 
     if target.endswith(RULES):
         from lab.engines.rules.tree import load_tree

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from lab.assess import Assessment
-    from lab.campaign import JobResult
     from lab.cli.progress import Progress
+    from lab.judging.assess import Assessment
+    from lab.runs.campaign import JobResult
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def explain_command(case: Assessment) -> str:
 def reasons(case: Assessment) -> list[str]:
     """For a case that did not pass: the deciding axes that say so, then the names of the others that failed."""
     from lab.contracts import EngineFailure, Outcome
-    from lab.grading import DECIDING
+    from lab.recording.grades import DECIDING
 
     if case.outcome is Outcome.PASS:
         missed = missed_axes(case)

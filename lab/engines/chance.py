@@ -11,7 +11,7 @@ from lab.contracts import MOST_FINDINGS, Boundary, Diagnosis, Finding, Verdict
 def known_kinds() -> list[str]:
     """The names a guess may pick from: the vocabulary that `lab faults` publishes, decoys left out."""
     # Read when guessing, from the public registry: a list kept here would go stale with every new fault.
-    from lab.faults import fault_types
+    from lab.injection.faults import fault_types
 
     return [name for name, fault_type in fault_types().items() if not fault_type.is_decoy]
 

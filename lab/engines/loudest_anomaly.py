@@ -28,7 +28,7 @@ def diagnose(observed: Path) -> Diagnosis:
     from lab.engines.shifts import Shift, scan
     from lab.recording.observed import load_observed
     from lab.signals import compute_signals
-    from lab.windows import levels
+    from lab.signals.windows import levels
 
     recording = load_observed(observed)
     loudest: dict[str, Shift] = {}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.signals import Series
-from lab.windows import is_during
+from lab.signals.windows import is_during
 
 Array = npt.NDArray[Any]
 

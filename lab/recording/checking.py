@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab.errors import Problem
-from lab.fileio import read_file, reason
+from lab.files.fileio import read_file, reason
 from lab.recording.schema import TABLES, Column
 
 MAX_ROWS = 100_000_000

@@ -8,13 +8,10 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from lab.errors import Problem, RunAbortedError, UserError
-from lab.fileio import reason
-
-if TYPE_CHECKING:
-    from lab.scenario import Scenario
+from lab.files.fileio import reason
 
 Made = TypeVar("Made")
 BASE_BYTES, REQUEST_BYTES = 200_000, 600
@@ -22,9 +19,9 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SAYS_NO_ROOM = re.compile(rf"errno ({'|'.join(map(str, sorted(_NO_ROOM)))})\b", re.IGNORECASE)
 
 
-def recording_bytes(scenario: Scenario, time_scale: float = 1.0) -> int:
-    """About how much a recording of a scenario takes: most of it is what each request leaves."""
-    return BASE_BYTES + round(REQUEST_BYTES * scenario.load.requests / time_scale)
+def recording_bytes(requests: float) -> int:
+    """About how much the recording of so many requests takes: most of it is what each of them leaves."""
+    return BASE_BYTES + round(REQUEST_BYTES * requests)
 
 
 def check_room(root: Path, needed_bytes: int, what: str) -> None:

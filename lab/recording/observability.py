@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute
 
 from lab.recording.observed import Observed
-from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column, Observability, seen_at
+from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column
+from lab.systems.observability import Observability, seen_at
 
 _SAMPLER_DIGITS = 14
 """OpenTelemetry's ratio sampler compares the last 56 bits of the trace id with the ratio."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.fileio import read_file, reason
+from lab.files.fileio import read_file, reason
 from lab.recording.checking import content_problems, read_json
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
 

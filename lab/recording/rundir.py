@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Isolation, Truth
 from lab.errors import Problem, UserError
-from lab.fileio import read_file, reason, write_file
+from lab.files.fileio import read_file, reason, write_file
+from lab.recording.grades import grades_from_json, grades_to_json
 from lab.recording.observed import Observed
 
 Kept = TypeVar("Kept")
@@ -106,8 +107,6 @@ class RunDirectory:
 
     def write_grades(self, engine: str, grades: list[Grade]) -> Problem | None:
         """Keeps grades, as `write_diagnosis` keeps an answer."""
-        from lab.grading import grades_to_json
-
         return self._keep(f"grades/{engine_slug(engine)}.json", {"engine": engine, **grades_to_json(grades)})
 
     def _keep(self, name: str, content: Any) -> Problem | None:
@@ -119,8 +118,6 @@ class RunDirectory:
 
     def grades(self) -> dict[str, list[Grade]]:
         """Grades by engine, for every engine that was graded."""
-        from lab.grading import grades_from_json
-
         files = sorted((self.path / "grades").glob("*.json"))
         return dict(read_kept(file, lambda data: (str(data["engine"]), grades_from_json(data))) for file in files)
 

@@ -7,25 +7,11 @@ metric and log event declares the least level of observability at which a system
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from lab.systems.observability import Observability
 
 SCHEMA_VERSION = 1
-HOST = "host"
-"""`service.name` of the machine under all components. It is no component, and no component may be called so."""
-
-Observability = Literal["poor", "usual", "rich"]
-LEVELS: Mapping[Observability, str] = {
-    "poor": "metrics, logs and a few traces; nothing is kept of what models were fed and said",
-    "usual": "what most teams have: traces, a log of served features and predictions, inputs for a sample of them",
-    "rich": "what a team has that prepared for this: also the age of cache entries, and logs that name the column",
-}
-"""How much a system lets its operators see, from least to most; each level has all that the ones before have."""
-
-
-def seen_at(level: Observability, least: Observability) -> bool:
-    """Whether what exists from `least` on exists at `level`."""
-    order = list(LEVELS)
-    return order.index(level) >= order.index(least)
 
 
 class Column(NamedTuple):

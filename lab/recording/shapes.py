@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lab.contracts import Boundary
-from lab.recording.schema import Observability
+from lab.systems.observability import Observability
 
 MAX_INTERVALS = 1_000_000
 """Scrape intervals in one recording; signals hold a number for each."""

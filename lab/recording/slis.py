@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.topology import Slo, System
+from lab.systems.topology import Slo, System
 
 CLICK_WINDOW_S = 30.0
 

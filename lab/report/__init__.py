@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.fileio import read_file
+from lab.files.fileio import read_file
 from lab.report.page import render, write_page
 
 if TYPE_CHECKING:

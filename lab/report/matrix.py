@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.contracts import Diagnosis, Grade, Outcome, Verdict
-from lab.grading import DECIDING, verdict
+from lab.recording.grades import DECIDING, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report.format import shortened
 from lab.report.marks import NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.fileio import write_file
+from lab.files.fileio import write_file
 
 if TYPE_CHECKING:
     from jinja2 import Environment

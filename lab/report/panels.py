@@ -15,7 +15,7 @@ from lab.report.charts import Line, panel
 from lab.report.format import quantity
 from lab.report.matrix import Entry
 from lab.signals import Series, SignalTable
-from lab.windows import Window, levels
+from lab.signals.windows import Window, levels
 
 ENOUGH_PANELS = 4
 SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")

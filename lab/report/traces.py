@@ -11,7 +11,7 @@ import pandas as pd
 from lab.recording.observed import Observed
 from lab.report.format import quantity
 from lab.report.waterfall import SOUND, Waterfall, draw, touching
-from lab.windows import Window
+from lab.signals.windows import Window
 
 MORE_COMMON, RARE = 3.0, 0.01
 """An effect is the fault's when its share of the requests is this many times the usual one, and this much more."""

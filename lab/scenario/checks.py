@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.errors import ParameterError, UserError, nearest
-from lab.faults import FaultType, fault_types
+from lab.files.reading import Reading
+from lab.files.units import duration_s, format_duration, rate_per_s
+from lab.files.yamlmodel import check
+from lab.files.yamlsource import KeyPath
+from lab.injection.faults import FaultType, fault_types
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
-from lab.scenario.reading import Reading
-from lab.topology import System
-from lab.units import duration_s, format_duration, rate_per_s
-from lab.yamlmodel import check
-from lab.yamlsource import KeyPath
+from lab.systems.topology import System
 
 # Windows given in decimal fractions may miss each other by a rounding error.
 _ROUNDING_S = 1e-6
@@ -160,7 +160,7 @@ class CrossChecks(Reading):
     def _pulls(self, use: _Use) -> tuple[tuple[str, str], ...]:
         if self.system is None or use.kind is None or use.target is None or use.parameters is None:
             return ()
-        from lab.testbeds.plan import pulls  # which plans scenarios, and so imports this package
+        from lab.injection.dry_run import pulls  # which plans scenarios, and so imports this package
 
         try:
             return pulls(use.kind, use.target, use.parameters, self.system)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import Problem, UserError
-from lab.recording.schema import Observability
+from lab.files.finding import find_file
+from lab.files.yamlmodel import check, in_file_order
+from lab.files.yamlsource import Document, parse_yaml, read_yaml
 from lab.scenario.checks import CrossChecks
-from lab.scenario.files import find_file, load_system
 from lab.scenario.model import Scenario
-from lab.topology import System
-from lab.yamlmodel import check, in_file_order
-from lab.yamlsource import Document, parse_yaml, read_yaml
+from lab.systems.files import load_system
+from lab.systems.observability import Observability
+from lab.systems.topology import System
 
 SUFFIX = ".scenario.yaml"
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from lab.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
-from lab.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
+from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
+from lab.systems.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
 
 MIN_DURATION_S = 30.0
 MAX_RATE_PER_S = 10_000.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lab.recording.schema import Observability
+from lab.systems.observability import Observability
 
 
 class SignalSpec(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from lab.errors import UserError, nearest
 from lab.streams import Streams
-from lab.topology import System
-from lab.worlds.offer import installed_worlds, told
+from lab.systems.offer import installed_worlds
+from lab.systems.topology import System
 
 Log = Callable[..., None]
 """log(time_ns, component, level, template, request, *arguments)"""
@@ -66,14 +66,6 @@ class World(Protocol):
 
     def reference(self) -> dict[str, Any]:
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
-
-
-def feature_columns(system: System) -> tuple[str, ...]:
-    """Columns that the feature code of the system's world reads; none where it has no world or the world none.
-
-    Light: a world's package tells them (`COLUMNS`) without loading the world.
-    """
-    return tuple(told(system.world.name, "COLUMNS") or ()) if system.world else ()
 
 
 def open_world(context: WorldContext) -> World | None:

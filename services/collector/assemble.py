@@ -15,9 +15,9 @@ from lab.recording.observability import reduce
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
 from lab.streams import Streams
+from lab.systems.topology import System
 from lab.testbeds.sim import metrics
 from lab.testbeds.sim.collect import describe
-from lab.topology import System
 from lab.worlds.shop.reference import files
 from lab.worlds.shop.training import Model
 from services.collector import content

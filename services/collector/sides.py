@@ -14,9 +14,9 @@ import pandas as pd
 
 from lab.clock import NS
 from lab.recording.status import ERROR, NAMES, OK
+from lab.systems.topology import System
 from lab.testbeds.sim.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
 from lab.testbeds.sim.state import SystemState, build
-from lab.topology import System
 from services.common.run import Run
 
 Array = npt.NDArray[Any]

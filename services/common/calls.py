@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 import redis
 
-from lab.topology import Step
+from lab.systems.topology import Step
 from services.common.log import Log
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import TraceContext

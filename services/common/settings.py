@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from lab.scenario.files import load_system
-from lab.topology import System
+from lab.systems.files import load_system
+from lab.systems.topology import System
 
 
 def variable(name: str, default: str | None = None) -> str:

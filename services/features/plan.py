@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lab.topology import Component, Step
+from lab.systems.topology import Component, Step
 from lab.worlds.shop.features import NAMES, ContractViolationError, impute, model_inputs, parse_value
 from services.common.calls import Caller, CallFailedError, MissError
 from services.common.log import Log

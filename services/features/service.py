@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lab.topology import System
+from lab.systems.topology import System
 from services.common.calls import Caller, CallFailedError, policies
 from services.common.control import Guard
 from services.common.log import Log

@@ -13,7 +13,7 @@ import numpy as np
 import psycopg
 import redis.asyncio as redis
 
-from lab.topology import Step
+from lab.systems.topology import Step
 from lab.worlds.shop.behaviour import CLICK_WEIGHT
 from lab.worlds.shop.catalog import Catalog
 from services.cache.policy import key

@@ -13,7 +13,7 @@ import psycopg
 import redis.asyncio as redis
 from aiohttp import web
 
-from lab.topology import System
+from lab.systems.topology import System
 from lab.worlds.shop.catalog import make_catalog
 from services.common.calls import Caller, CallFailedError, policies
 from services.common.control import Guard, middleware

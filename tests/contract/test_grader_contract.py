@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from lab.contracts import Diagnosis, Grade, Outcome, Verdict
-from lab.grading import registered_graders
+from lab.judging.grading import registered_graders
 from tests.grading_cases import CRASH, DECOY, HEALTHY, LINK, case, cut_link_table, fault, finding, says, use_signals
 
 FINDINGS = (

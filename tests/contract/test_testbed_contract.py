@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from lab.errors import UserError
-from lab.faults import fault_type, fault_types
-from lab.levers import LEVERS, Testbed, Undo, Value
-from lab.scenario import load_system
-from lab.testbeds.plan import PlanTestbed
+from lab.injection.dry_run import PlanTestbed
+from lab.injection.faults import fault_type, fault_types
+from lab.injection.levers import LEVERS, Testbed, Undo, Value
+from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import DECOYS, FAULTS, scenario
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.assess import assess
 from lab.contracts import Outcome
 from lab.engines.host import EngineHost
-from lab.runner import run_scenario
+from lab.judging.assess import assess
+from lab.runs.runner import run_scenario
 from lab.scenario import load_scenario
 
 PARTITION = "type: network-partition, target: features->db"

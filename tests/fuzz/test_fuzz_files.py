@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import UserError
+from lab.files.yamlsource import read_yaml
 from lab.scenario import load_scenario
-from lab.yamlsource import read_yaml
 from tests.fuzz_mutations import changed, changes, edited, edits, fuzzing, run_lab
 
 ROOT = Path(__file__).parents[2]
@@ -161,7 +161,7 @@ def test_systems_of_other_content_run(folder: Path, what: Any) -> None:
 def simulated(path: Path, runs: Path) -> bool:
     """Whether a scenario left a recording, which is then reported; a run that proves nothing leaves none."""
     from lab.errors import RunAbortedError
-    from lab.runner import run_scenario
+    from lab.runs.runner import run_scenario
 
     loaded = load_scenario(path)
     try:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from lab.contracts import Diagnosis, Evidence, Finding, Verdict
 from lab.recording.rundir import RunDirectory, checksums, sealed
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from tests.fuzz_mutations import changed, changes, edited, edits, fuzzing, places, run_lab, values
 from tests.sim_runs import FAULTS, scenario
 
@@ -241,7 +241,7 @@ def test_tables_of_other_content(
 @fuzzing(15)
 @given(what=changes)
 def test_rules_of_other_content_explain_a_recording(recorded: RunDirectory, work: Path, what: Any) -> None:
-    from lab.yamlsource import read_yaml
+    from lab.files.yamlsource import read_yaml
 
     work.mkdir(exist_ok=True)
     rules = work / "x.rules.yaml"

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from lab.errors import UserError
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.session import Session
 from tests.waiting import eventually
 

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from lab import cli
-from lab.levers import Undo
-from lab.scenario import load_system
+from lab.injection.levers import Undo
+from lab.systems.files import load_system
 from lab.testbeds.stack import testbed as stack_testbed
 from lab.testbeds.stack.session import Session
 

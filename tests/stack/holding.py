@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.session import Session
 from tests.stack.labs import Lab
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.scenario.files import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.options import MODEL_SERVERS
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.faults import fault_types
+from lab.injection.faults import fault_types
 from lab.testbeds.stack.session import Session
 from tests.stack.recovering import lab_recover
 from tests.waiting import PATIENCE_S, eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import copy_checkout, run_lab

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack.session import Session
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now
 from tests.waiting import PATIENCE_S

@@ -11,9 +11,9 @@ import pytest
 
 from lab.contracts import Outcome
 from lab.engines.host import EngineHost
-from lab.parity import compare
 from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
+from lab.runs.parity import compare
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.load import parse_scenario
 from lab.signals import load_signals

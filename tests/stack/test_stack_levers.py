@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lab.levers import Undo
-from lab.scenario import load_system
+from lab.injection.levers import Undo
+from lab.systems.files import load_system
 from lab.testbeds.stack import leases
 from lab.testbeds.stack import levers as stack_levers
 from lab.testbeds.stack.feasible import SUPPORTED

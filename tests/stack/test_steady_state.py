@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from lab.judging.steady import steady_levels
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.scenario import load_scenario
-from lab.steady import steady_levels
 from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.session import Session

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lab.recording.slis import alerts
-from lab.scenario import load_system
+from lab.systems.files import load_system
 
 STEP_S, LIMIT, FOR_S = 5.0, 0.092, 60.0
 SHOWN = 400

@@ -13,17 +13,28 @@ ROOT = Path(__file__).parents[2]
 PUBLIC = {
     "lab.contracts",
     "lab.errors",
-    "lab.faults",
-    "lab.levers",
-    "lab.ranking",
+    "lab.injection.faults",
+    "lab.injection.levers",
+    "lab.judging.ranking",
     "lab.signals",
-    "lab.topology",
-    "lab.units",
-    "lab.windows",
+    "lab.systems.topology",
+    "lab.files.units",
+    "lab.signals.windows",
 }
-MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.levers", "lab.faults", "injectors")
+MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.injection.levers", "lab.injection.faults", "injectors")
 # The floor of guessing draws from the published names of faults; it learns nothing of how they work.
-MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.faults"}}
+MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.injection.faults"}}
+
+
+SHARED = ("errors", "plugins", "clock", "streams", "contracts")
+"""Modules beside the rooms that every room may import."""
+ROOMS = (
+    "files", "systems", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging", "testbeds",
+    "report", "runs", "docs", "cli",
+)  # fmt: skip
+"""Rooms of the lab, each of which may import from those before it and from none after it."""
+FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin")
+"""Modules for people and other programs; no room imports them, but for the lab's version."""
 
 
 def sources(folder: str) -> list[Path]:
@@ -57,7 +68,7 @@ def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):
         encoding="utf-8",
     )
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
-    assert {"lab.worlds.shop", "lab.testbeds", "lab.levers", "lab.engines.host"} <= imported(source)
+    assert {"lab.worlds.shop", "lab.testbeds", "lab.injection.levers", "lab.engines.host"} <= imported(source)
 
 
 @pytest.mark.parametrize("source", sources("lab/engines"), ids=lambda s: s.name)
@@ -73,8 +84,77 @@ def test_plug_ins_import_from_the_lab_only_what_is_public(source):
     assert {name for name in of_the_lab if not any(within(name, public) for public in PUBLIC)} == set()
 
 
-@pytest.mark.parametrize("module", ["lab.engines", "lab.engines.host", "lab.grading", "lab.ranking", "lab.statistics"])
+@pytest.mark.parametrize(
+    "module",
+    ["lab.engines", "lab.engines.host", "lab.judging.grading", "lab.judging.ranking", "lab.judging.statistics"],
+)
 def test_what_the_command_line_lists_imports_nothing_heavy(module):
     code = f"import sys, {module}; print(*({{'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy'}} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == ""
+
+
+def rooms_imported(source: Path) -> set[str]:
+    """The rooms, and the modules beside them, that a file of the lab imports from."""
+    return {name.split(".")[1] for name in imported(source) if name.startswith("lab.")} - {"__version__"}
+
+
+def test_every_room_has_its_place_in_the_order():
+    found = {path.parent.name for path in (ROOT / "lab").glob("*/__init__.py")}
+    assert found == set(ROOMS)
+    assert {path.stem for path in (ROOT / "lab").glob("*.py")} == {*SHARED, *FRONT_DOORS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_rooms_before_it(room):
+    allowed = {*SHARED, *ROOMS[: ROOMS.index(room) + 1]}
+    bad = {f"{source.name}: {other}" for source in sources(f"lab/{room}") for other in rooms_imported(source) - allowed}
+    assert bad == set()
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_every_room_may_import_imports_no_room(name):
+    assert rooms_imported(ROOT / "lab" / f"{name}.py") <= set(SHARED)
+
+
+def module_of(source: Path) -> str:
+    return ".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_at_once(source: Path) -> set[str]:
+    """What importing a file imports with it: not what functions import when called, nor what only mypy reads."""
+    found: set[str] = set()
+    waiting = list(ast.parse(source.read_text(encoding="utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        is_for_mypy = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not is_for_mypy and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)]
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """So each can be imported alone, whatever was imported before."""
+    files = {module_of(source): source for source in sources("lab")}
+    left = {name: (imported_at_once(source) & files.keys()) - {name} for name, source in files.items()}
+    while ready := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in ready}
+    assert left == {}
+
+
+@pytest.mark.slow
+def test_every_module_can_be_imported_alone():
+    names = [module_of(source) for folder in ("lab", "graders", "injectors") for source in sources(folder)]
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    for loaded in [n for n in sys.modules if n.split('.')[0] in ('lab', 'graders', 'injectors')]:\n"
+        "        del sys.modules[loaded]\n"
+        "    importlib.import_module(name)\n"
+    )
+    alone = [name for name in names if not name.endswith("__main__")]
+    subprocess.run([sys.executable, "-c", code, *alone], cwd=ROOT, check=True)

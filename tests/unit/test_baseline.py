@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab.baseline import Change, _said, compare_results, results_of
 from lab.cli import main
 from lab.cli.compare import markdown_text, paired_lines
 from lab.errors import ExitCode, UserError
+from lab.runs.baseline import Change, _said, compare_results, results_of
 from tests.unit.test_outputs import QUIET
 
 FAULT = {"boundary": "data", "kind": "feed-stall", "culprit": "feed"}

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import campaign, runner
-from lab.assess import Assessment
-from lab.campaign import Job, JobResult, conclude, metrics, run_job, tally, verdicts
 from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, TrueFault
 from lab.errors import ExitCode, RunAbortedError
-from lab.grading import grade, registered_graders
+from lab.judging.assess import Assessment
+from lab.judging.grading import grade, registered_graders
 from lab.recording.rundir import RunDirectory
+from lab.runs import campaign, runner
+from lab.runs.campaign import Job, JobResult, conclude, metrics, run_job, tally, verdicts
+from lab.runs.suite import METRICS, parse_threshold
 from lab.scenario import load_scenario
-from lab.suite import METRICS, parse_threshold
 from tests import sim_runs
 from tests.grading_cases import CRASH, HEALTHY, case, fault, finding, says
 

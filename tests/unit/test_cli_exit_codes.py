@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import runner
 from lab.errors import ExitCode, NotRevertedError
+from lab.runs import runner
 from tests.cli_cases import CHAIN, HEALTHY, INVISIBLE, lab, run, write, write_suite
 
 
@@ -80,7 +80,7 @@ def test_3_and_one_line_for_an_internal_error_with_a_way_to_see_more(
     def fails() -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("lab.faults.fault_types", fails)
+    monkeypatch.setattr("lab.injection.faults.fault_types", fails)
     assert lab("faults") == ExitCode.INTERNAL
     said = capsys.readouterr().err
     assert "internal error: ZeroDivisionError: oh" in said

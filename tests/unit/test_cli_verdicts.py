@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.campaign import Job, JobResult
 from lab.cli.texts import answer_brief, answer_text, finding_text
 from lab.contracts import Diagnosis, Finding, Truth, Verdict
 from lab.errors import ExitCode
-from lab.pool import run_jobs
+from lab.runs.campaign import Job, JobResult
+from lab.runs.pool import run_jobs
 from lab.scenario import load_scenario
 from tests.cli_cases import HEALTHY as HEALTHY_COMMAND
 from tests.cli_cases import lab, write

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.samples import ContainerSampler
 
 

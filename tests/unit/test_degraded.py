@@ -8,12 +8,13 @@ import pytest
 
 from graders.decoy_blamed import decoy_blamed
 from graders.false_alarm import false_alarm
-from lab.assess import Assessment
-from lab.campaign import metrics
 from lab.cli import main
 from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, TrueDegradation, Verdict
 from lab.errors import ExitCode
-from lab.grading import grade, registered_graders, verdict
+from lab.judging.assess import Assessment
+from lab.judging.grading import grade, registered_graders
+from lab.recording.grades import verdict
+from lab.runs.campaign import metrics
 from tests.grading_cases import CRASH, DECOY, HEALTHY, case, finding, graded, says
 
 UNSURE = says(verdict=Verdict.UNSURE)

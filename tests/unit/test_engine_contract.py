@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.contracts import Diagnosis, DiagnosisError, EngineFailure, Verdict
+from lab.docs.schemas import schemas
 from lab.engines.capture import LARGEST_ANSWER_BYTES
 from lab.engines.host import EngineHost
 from lab.engines.options import MEMORY_BYTES, TIMEOUT_S
-from lab.schema import schemas
 from tests.distributions import write_distribution
 from tests.sim_runs import observe, scenario
 from tests.waiting import PATIENCE_S

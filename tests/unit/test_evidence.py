@@ -10,7 +10,7 @@ import pytest
 from graders.evidence import evidence
 from graders.paths import elements_between
 from lab.contracts import Evidence, Finding, Outcome
-from lab.windows import standardised_change
+from lab.signals.windows import standardised_change
 from tests.grading_cases import LINK, FakeSeries, FakeTable, case, fault, finding, graded, says, use_signals
 
 TIMES_S = np.arange(5.0, 601.0, 5.0)

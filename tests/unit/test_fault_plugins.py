@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import faults
 from lab.cli import main
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, UserError
-from lab.faults import Witness, fault, fault_types
-from lab.levers import Testbed
+from lab.injection import faults
+from lab.injection.faults import Witness, fault, fault_types
+from lab.injection.levers import Testbed
 from tests.sim_runs import scenario
 
 SHOWS = (Witness("client_error_ratio", "{target}", 0.02),)

@@ -9,7 +9,7 @@ import pytest
 
 from lab.cli.evaluate import EVALUATION_SEEDS, FLOORS
 from lab.cli.figures import ROWS, markdown, metrics_table
-from lab.suite import load_suite
+from lab.runs.suite import load_suite
 from scripts import figures
 
 

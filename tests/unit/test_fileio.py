@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import fileio
-from lab.fileio import place_problem, read_file, write_file
+from lab.files.fileio import place_problem, read_file, write_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> 
     file = tmp_path / "results.json"
     file.write_text("old")
     code = (
-        "import resource, signal, sys; from pathlib import Path; from lab.fileio import write_file\n"
+        "import resource, signal, sys; from pathlib import Path; from lab.files.fileio import write_file\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_file(Path(sys.argv[1]), 'x' * 100_000)\n"
         "except OSError as error: print(error.strerror)"

@@ -20,9 +20,10 @@ from lab.contracts import Boundary, Diagnosis, EngineFailure, Outcome, Verdict
 from lab.engines import chance, constant
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
-from lab.faults import fault_types
-from lab.grading import grade, verdict
-from lab.statistics import Score, compare, summarise
+from lab.injection.faults import fault_types
+from lab.judging.grading import grade
+from lab.judging.statistics import Score, compare, summarise
+from lab.recording.grades import verdict
 from tests.engine_plugins import SYSTEM, install, write_observed
 from tests.grading_cases import CRASH, ELEMENTS, HEALTHY, LINK, case, fault, finding, graded, says, use_signals
 

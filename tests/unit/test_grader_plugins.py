@@ -10,8 +10,8 @@ import pytest
 
 from lab.cli import main
 from lab.errors import ExitCode
-from lab.grading import METRIC_GRADERS, metric_graders
-from lab.suite import parse_threshold
+from lab.judging.grading import METRIC_GRADERS, metric_graders
+from lab.runs.suite import parse_threshold
 from tests.distributions import write_distribution
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"

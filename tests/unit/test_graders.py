@@ -16,7 +16,8 @@ from graders.kind import kind
 from graders.onset import onset
 from lab.contracts import Evidence, Outcome, Verdict
 from lab.errors import ExitCode, UserError
-from lab.grading import DECIDING, GraderError, grade, grades_from_json, grades_to_json, registered_graders, verdict
+from lab.judging.grading import GraderError, grade, registered_graders
+from lab.recording.grades import DECIDING, grades_from_json, grades_to_json, verdict
 from tests.grading_cases import (
     CITED,
     CRASH,

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from graders.evidence import BEYOND_NOISE, RANGE_TOLERANCE
-from lab.grading import DECIDING, METRIC_GRADERS
+from lab.judging.grading import METRIC_GRADERS
+from lab.judging.truth import SATURATED_RATIO
+from lab.judging.witness import BEFORE_MIN_INTERVALS, BLAST_SIGMAS
+from lab.recording.grades import DECIDING
+from lab.runs.suite import ALL_ANSWERED, METRICS
 from lab.scenario import load_scenario
-from lab.suite import ALL_ANSWERED, METRICS
-from lab.truth import SATURATED_RATIO
-from lab.witness import BEFORE_MIN_INTERVALS, BLAST_SIGMAS
 
 TEXT = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8")
 

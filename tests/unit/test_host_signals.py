@@ -10,8 +10,9 @@ import pytest
 
 from lab.engines.host import EngineHost
 from lab.recording.observed import Observed, arrow_table
-from lab.recording.schema import HOST, METRIC_LIST
+from lab.recording.schema import METRIC_LIST
 from lab.signals import compute_signals
+from lab.systems.observability import HOST
 from services.collector.host import PRESSURE, STEAL, HostSampler
 from tests.sim_runs import observe, scenario
 
@@ -101,7 +102,7 @@ def test_the_hosts_metrics_are_signals_of_the_host_and_no_engine_takes_it_for_an
 
 
 def test_samples_of_a_run_become_rows_with_what_they_are_split_by() -> None:
-    from lab.scenario import load_system
+    from lab.systems.files import load_system
     from services.collector.assemble import _sampled
     from services.common.run import Run
 

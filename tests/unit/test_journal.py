@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import UserError
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack.journal import Journal, JournalError
 from tests.disks import disk, fill, make_read_only
 
@@ -80,7 +80,7 @@ def test_only_a_closed_journal_is_forgotten(tmp_path: Path) -> None:
 
 def test_an_entry_survives_a_process_that_is_killed_right_after_writing_it(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from lab.levers import Undo\n"
+        "import os, signal, sys; from pathlib import Path; from lab.injection.levers import Undo\n"
         "from lab.testbeds.stack.journal import Journal\n"
         "Journal(Path(sys.argv[1])).write('intent', Undo('link.cut', 'a->b', None), True, 0.0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

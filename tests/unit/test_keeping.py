@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.campaign import Campaign, Job, JobResult, run_job
 from lab.cli.outputs import Writings
 from lab.cli.reports import write_reports
 from lab.cli.selection import Selection
 from lab.errors import ExitCode, RunAbortedError, UserError
 from lab.recording.keeping import check_room, kept_where_there_is_room
+from lab.runs.campaign import Campaign, Job, JobResult, run_job
 from services.collector.store import Store
 from tests import sim_runs
 from tests.disks import disk, fill

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lab.clock import to_ns
-from lab.levers import Testbed
+from lab.injection.levers import Testbed
 from lab.recording.observed import Observed
 from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.catalog import make_catalog

@@ -18,7 +18,7 @@ from lab.errors import ExitCode, UserError
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import checksums, sealed
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from lab.signals import compute_signals
 from tests.sim_runs import FAULTS, scenario
 

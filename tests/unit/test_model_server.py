@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.assess import assess
 from lab.cli import main
 from lab.cli.stack_options import TestbedChoice as Choice
 from lab.contracts import Outcome
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, UserError
-from lab.identity import recording_key
-from lab.parity import _rows, compare
+from lab.judging.assess import assess
 from lab.recording.rundir import RunDirectory
-from lab.runner import run_scenario
+from lab.runs.identity import recording_key
+from lab.runs.parity import _rows, compare
+from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import Series, SignalTable, load_signals
 from lab.testbeds.stack.model_server import as_reported

@@ -11,7 +11,7 @@ from lab.contracts import Diagnosis, Verdict
 from lab.engines.naive_thresholds import LIMITS, diagnose
 from lab.signals import load_signals
 from lab.signals.catalogue import CATALOGUE
-from lab.topology import ComponentKind
+from lab.systems.topology import ComponentKind
 from tests.sim_runs import DECOYS, FAULTS, observe, scenario
 
 AT_S = 65

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lab.faults import fault_type, fault_types
+from lab.injection.faults import fault_type, fault_types
 from lab.recording.observed import Observed
-from lab.recording.schema import LEVELS
+from lab.systems.observability import LEVELS
 from lab.worlds.shop import history
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train

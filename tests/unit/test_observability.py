@@ -10,14 +10,15 @@ import pytest
 from lab.cli import main
 from lab.engines.rules import diagnose
 from lab.errors import UserError
-from lab.faults import fault_types
-from lab.parity import compare
+from lab.injection.faults import fault_types
 from lab.recording.observed import Observed, load_observed
-from lab.recording.schema import LEVELS, METRIC_LIST, TABLES, Observability, seen_at
-from lab.runner import run_scenario
+from lab.recording.schema import METRIC_LIST, TABLES
+from lab.runs.parity import compare
+from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import compute_signals
 from lab.signals.catalogue import CATALOGUE
+from lab.systems.observability import LEVELS, Observability, seen_at
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario
 
 COLUMN = "age_years"

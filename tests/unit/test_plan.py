@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from lab.errors import ParameterError, UserError
-from lab.faults import Witness, fault_types
-from lab.levers import LEVERS
-from lab.scenario import load_scenario, load_system
-from lab.testbeds.plan import PlannedAct, PlanTestbed, plan, pulls
+from lab.injection.dry_run import PlannedAct, PlanTestbed, pulls
+from lab.injection.faults import Witness, fault_types
+from lab.injection.levers import LEVERS
+from lab.scenario import load_scenario
+from lab.scenario.plan import plan
+from lab.systems.files import load_system
 from tests.cli_cases import lab
 from tests.sim_runs import text
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import faults
 from lab.cli import main
 from lab.contracts import Boundary
 from lab.engines import engines
 from lab.errors import ExitCode, UserError
-from lab.faults import Witness, fault, fault_types
-from lab.grading import registered_graders
+from lab.injection import faults
+from lab.injection.faults import Witness, fault, fault_types
+from lab.judging.grading import registered_graders
 from lab.plugins import installed
-from lab.worlds.offer import installed_worlds
+from lab.systems.offer import installed_worlds
 from tests.distributions import write_distribution
 
 MODULE = """

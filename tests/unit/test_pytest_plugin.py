@@ -43,7 +43,7 @@ def counts(ended: subprocess.CompletedProcess[str]) -> dict[str, int]:
 def test_a_strangers_tests_are_left_alone(folder: Path) -> None:
     assert counts(pytest_in(folder)) == {"passed": 1}
     code = "import sys, pytest; pytest.main(['-q', '--collect-only']); print('HEAVY', *[m for m in ('numpy', 'click', "
-    code += "'pydantic', 'lab.campaign', 'lab.engines') if m in sys.modules])"
+    code += "'pydantic', 'lab.runs.campaign', 'lab.engines') if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert "HEAVY\n" in printed.stdout
 

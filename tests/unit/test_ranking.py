@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.ranking import expected_hit, expected_recall
+from lab.judging.ranking import expected_hit, expected_recall
 
 labels = st.sampled_from("abcd")
 rankings = st.lists(st.tuples(labels, st.sampled_from([0.1, 0.5, 0.9])), min_size=1, max_size=5)

@@ -6,7 +6,7 @@ import re
 import struct
 from pathlib import Path
 
-from lab.scenario import shipped_names
+from lab.files.finding import shipped_names
 
 ROOT = Path(__file__).parents[2]
 MAX_BYTES = 150_000

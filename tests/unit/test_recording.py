@@ -17,7 +17,7 @@ from lab.recording.observed import Observed, load_observed, requests_seen
 from lab.recording.rundir import RunDirectory
 from lab.recording.schema import METRIC_LIST, TABLES, Column
 from lab.recording.status import NAMES
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from tests.sim_runs import DECOYS, FAULTS, digests, scenario
 
 ROOT = Path(__file__).parents[2]

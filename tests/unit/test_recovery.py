@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.faults import fault_type
+from lab.injection.faults import fault_type
 from lab.recording.observed import Observed
 from lab.recording.slis import sli_series
 from lab.testbeds.sim import SimTestbed

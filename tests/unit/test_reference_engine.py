@@ -15,7 +15,7 @@ from lab.engines.rules.alarms import unexplained
 from lab.engines.rules.inference import infer
 from lab.engines.rules.tree import load_tree
 from lab.signals import compute_signals
-from lab.windows import levels
+from lab.signals.windows import levels
 from tests.planted import answered_late, late, stalled
 from tests.sim_runs import observe, scenario
 
@@ -152,7 +152,7 @@ def test_a_cut_that_leaves_nothing_to_compare_is_no_crash(tmp_path: Path) -> Non
 
 
 def test_evidence_and_reasons_tell_before_and_during(tmp_path: Path) -> None:
-    """The same pair of numbers that witness, graders and report take from `lab.windows`."""
+    """The same pair of numbers that witness, graders and report take from `lab.signals.windows`."""
     cut = {"type": "network-partition", "target": "features->model", "at": "120s", "for": "90s"}
     observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=20, faults=[cut]))
     [first, *_] = infer(observed, load_tree(RULES)).findings

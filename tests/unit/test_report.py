@@ -27,14 +27,15 @@ from lab.contracts import (
     Truth,
     Verdict,
 )
-from lab.grading import grade, verdict
+from lab.judging.grading import grade
+from lab.recording.grades import verdict
 from lab.recording.rundir import RunDirectory
 from lab.report import SummaryRow, render_report, write_report
 from lab.report.attribution import marks
 from lab.report.format import shortened
 from lab.report.marks import SIGNS
 from lab.report.matrix import ALL_DETAILED, MAX_DETAILED, MAX_TIP, Entry, detailed, engine_order, entries, worst_first
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.report_pages import Reader
 

@@ -14,16 +14,16 @@ import pytest
 
 from lab import identity
 from lab.errors import ExitCode
-from lab.identity import NO_PART, OWN, recording_key
 from lab.recording.holding import held
 from lab.recording.opening import find_runs, open_run
+from lab.runs.identity import NO_PART, OWN, recording_key
 from lab.scenario import load_scenario
 from tests.cli_cases import HEALTHY, lab, run, run_json
 from tests.distributions import write_distribution
 
 TIMEOUT_S = 120.0
 PLUG_IN = '''
-from lab.faults import decoy
+from lab.injection.faults import decoy
 
 @decoy("market-rumour", target="component")
 def market_rumour(testbed, target):
@@ -168,7 +168,7 @@ def test_code_that_recordings_follow_from_is_in_the_digest_and_no_other(
 def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from lab.scenario import load_scenario;"
-        "from lab.runner import run_scenario;"
+        "from lab.runs.runner import run_scenario;"
         "run_scenario(load_scenario('cut.scenario.yaml'), 1, Path('runs'));"
         "run_scenario(load_scenario('recommender/deploy-stale-cache'), 1, Path('runs'));"
         f"print([m.__file__ for n, m in sys.modules.items() if n.split('.')[0] in {OWN} and m.__file__])"
@@ -176,7 +176,7 @@ def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) ->
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     top = Path(identity.__file__).parents[1]
     used = {Path(file).relative_to(top).as_posix() for file in eval(said)}
-    assert "lab/witness.py" in used
+    assert "lab/judging/witness.py" in used
     assert not {name for name in used if any(name == no or name.startswith(f"{no}/") for no in NO_PART)}
 
 
@@ -188,7 +188,7 @@ def test_a_plug_in_that_the_scenario_uses_is_in_the_key(tmp_path: Path, folder: 
     used = "decoys: [{id: d1, type: market-rumour, target: db, at: 20s}]\n"
     Path("rumour.scenario.yaml").write_text(Path("quiet.scenario.yaml").read_text().replace("quiet", "rumour") + used)
     code = (
-        "from lab.identity import recording_key; from lab.scenario import load_scenario;"
+        "from lab.runs.identity import recording_key; from lab.scenario import load_scenario;"
         "print([recording_key(load_scenario(f'{n}.scenario.yaml'), 1, 'sim') for n in ('quiet', 'rumour')])"
     )
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from lab.assess import Assessment
 from lab.cli import cli
 from lab.cli.verdicts import case_text
 from lab.contracts import Diagnosis, NotJudged, Truth, Verdict
+from lab.docs.schemas import schemas
 from lab.engines import check_engine, engine_problems, load_engine
 from lab.engines.host import EngineHost
 from lab.engines.rules import RULES
@@ -25,10 +25,10 @@ from lab.engines.rules.explain import as_json, lines
 from lab.engines.rules.inference import Inference, infer
 from lab.engines.rules.tree import load_tree, parse_tree
 from lab.errors import UserError
+from lab.judging.assess import Assessment
 from lab.recording.observed import Observed
-from lab.runner import run_scenario
-from lab.schema import schemas
-from lab.suite import load_suite
+from lab.runs.runner import run_scenario
+from lab.runs.suite import load_suite
 from tests.planted import stalled
 from tests.sim_runs import observe, scenario
 

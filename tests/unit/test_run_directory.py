@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from lab import runner
 from lab.errors import UserError
 from lab.recording import rundir
 from lab.recording.observed import Observed, load_observed
 from lab.recording.opening import find_runs, open_run
 from lab.recording.rundir import RunDirectory, sealed, write_run
-from lab.runner import run_scenario
+from lab.runs import runner
+from lab.runs.runner import run_scenario
 from tests.sim_runs import FAULTS, digests, scenario
 
 

@@ -11,7 +11,7 @@ import pytest
 from lab.contracts import TrueDegradation, Truth
 from lab.errors import RunAbortedError
 from lab.recording.observed import alerts_fired
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from lab.signals import forget_recorded, load_recorded
 from tests.sim_runs import scenario
 

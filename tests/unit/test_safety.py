@@ -10,7 +10,7 @@ import pytest
 
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import scenario
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Problem, UserError
-from lab.scenario import files as scenario_files
-from lab.scenario import load_scenario, load_system, shipped_names, system_names
+from lab.files import finding as scenario_files
+from lab.files.finding import shipped_names
+from lab.scenario import load_scenario
+from lab.systems.files import load_system, system_names
 from tests.expected_problems import check_expected
 
 for family in ("cpu", "deploy", "network", "schema", "traffic"):

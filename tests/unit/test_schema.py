@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from lab.schema import json_text, schemas, write_schemas
-from lab.suite import parse_threshold
-from lab.yamlsource import parse_yaml, read_yaml
+from lab.docs.schemas import json_text, schemas, write_schemas
+from lab.files.yamlsource import parse_yaml, read_yaml
+from lab.runs.suite import parse_threshold
 
 for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
     importlib.import_module(f"injectors.{family}")
@@ -47,7 +47,7 @@ def errors(kind: str, text: str) -> list[str]:
 @pytest.mark.parametrize("kind", ["scenario", "suite", "system"])
 def test_the_schema_files_are_current(kind: str) -> None:
     path = ROOT / "docs" / "schema" / f"{kind}.v1.json"
-    assert path.read_text(encoding="utf-8") == json_text(schemas()[kind]), "run lab.schema.write_schemas"
+    assert path.read_text(encoding="utf-8") == json_text(schemas()[kind]), "run lab.docs.schemas.write_schemas"
 
 
 @pytest.mark.parametrize("kind", ["scenario", "suite", "system"])

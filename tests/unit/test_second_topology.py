@@ -17,9 +17,9 @@ from lab.contracts import Diagnosis, Verdict
 from lab.engines.rules import diagnose
 from lab.recording.observed import load_observed
 from lab.recording.schema import TABLES
-from lab.runner import run_scenario
-from lab.scenario import load_system
-from lab.topology import ComponentKind
+from lab.runs.runner import run_scenario
+from lab.systems.files import load_system
+from lab.systems.topology import ComponentKind
 from tests.sim_runs import scenario
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "lab/report/traces.py": "the same table",
         "lab/engines/rules/inference.py": "a key of the feature contract",
     },
-    "feed": {"lab/testbeds/elements.py": "a family of levers", "lab/testbeds/sim/levers.py": "the same"},
+    "feed": {"lab/injection/elements.py": "a family of levers", "lab/testbeds/sim/levers.py": "the same"},
 }
 # The shop is the recommender's content, and the stack testbed drives the recommender's own containers.
 OWN = ("lab/worlds/shop/", "lab/testbeds/stack/")

@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from lab.scenario import load_system
 from lab.streams import Streams
+from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.requests import Draws, ShopRequests
 from services.common.past import shoppers_of

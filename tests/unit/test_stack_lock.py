@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from lab.errors import UserError
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack import abort, live, run
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING

@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from lab.campaign import Job, JobResult
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, NotRevertedError
-from lab.runner import run_scenario
+from lab.runs.campaign import Job, JobResult
+from lab.runs.runner import run_scenario
+from lab.runs.suite import load_suite
 from lab.scenario import load_scenario
-from lab.suite import load_suite
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.run import recording_name
 from scripts import pairs

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lab.errors import NotRevertedError
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
 from lab.testbeds.stack.journal import Journal, JournalError

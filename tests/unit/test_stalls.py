@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.campaign import JobResult, check_gradable, conclude
 from lab.errors import ExitCode, InconclusiveRunError
 from lab.recording.rundir import INCONCLUSIVE, RunDirectory
+from lab.runs.campaign import JobResult, check_gradable, conclude
 from lab.testbeds.stack.ticker import Stalls, Ticker
 from tests.waiting import eventually
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from lab.statistics import (
+from lab.judging.statistics import (
     Score,
     clustered_bootstrap_interval,
     compare,

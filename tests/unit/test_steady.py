@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from lab.errors import UserError
+from lab.judging.steady import steady_levels, unsteady
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
-from lab.steady import steady_levels, unsteady
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
 from tests.sim_runs import observe, scenario

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.errors import UserError
-from lab.suite import METRICS, Threshold, expand_seeds, load_suite, parse_threshold
+from lab.runs.suite import METRICS, Threshold, expand_seeds, load_suite, parse_threshold
 
 importlib.import_module("injectors.network")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Problem, UserError
-from lab.scenario import load_system
-from lab.scenario.system_checks import SystemChecks
+from lab.files.yamlsource import read_yaml
+from lab.systems import offer
+from lab.systems.checks import SystemChecks
+from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
-from lab.worlds import offer
 from lab.worlds.shop import OFFER
-from lab.yamlsource import read_yaml
 from tests.expected_problems import check_expected
 from tests.sim_runs import scenario
 
@@ -86,7 +86,7 @@ def test_the_shop_offers_what_it_does(tmp_path: Path) -> None:
 
 
 def test_checking_a_system_loads_nothing_heavy() -> None:
-    code = "import sys; from lab.scenario.files import _read_system, _SYSTEMS;"
+    code = "import sys; from lab.files.finding import _read_system, _SYSTEMS;"
     code += "_read_system(_SYSTEMS / 'recommender.system.yaml'); import lab.worlds.shop as s; s.OFFER;"
     code += "print(*({'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy', 'lab.worlds.shop.world'} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
-from lab.testbeds.plan import plan
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import scenario
 

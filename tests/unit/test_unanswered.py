@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from lab.assess import Assessment
-from lab.campaign import JobResult, Metrics, conclude, metrics, verdicts
 from lab.contracts import Diagnosis, EngineFailure, Outcome, TrueFault, Verdict
 from lab.errors import ExitCode
-from lab.grading import METRIC_GRADERS, grade, registered_graders
-from lab.statistics import compare
-from lab.suite import METRICS, parse_threshold
+from lab.judging.assess import Assessment
+from lab.judging.grading import METRIC_GRADERS, grade, registered_graders
+from lab.judging.statistics import compare
+from lab.runs.campaign import JobResult, Metrics, conclude, metrics, verdicts
+from lab.runs.suite import METRICS, parse_threshold
 from tests.grading_cases import CRASH, DECOY, HEALTHY, case, fault, finding, says
 
 Answer = Diagnosis | EngineFailure

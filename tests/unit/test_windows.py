@@ -10,21 +10,21 @@ import pytest
 
 from graders.evidence import flaw
 from lab import witness
-from lab.assess import assess
 from lab.contracts import Evidence, Outcome
 from lab.engines.rules import RULES, diagnose
 from lab.engines.rules.inference import _humanise
 from lab.engines.rules.tree import load_tree
-from lab.faults import Witness
-from lab.parity import _moved
+from lab.injection.faults import Witness
+from lab.judging.assess import assess
 from lab.report.format import quantity
 from lab.report.matrix import Entry
 from lab.report.model import view
 from lab.report.panels import series_levels
-from lab.runner import run_scenario
+from lab.runs.parity import _moved
+from lab.runs.runner import run_scenario
 from lab.signals import Series, SignalTable, load_signals
 from lab.signals.catalogue import CATALOGUE
-from lab.windows import is_before, is_during, levels, split
+from lab.signals.windows import is_before, is_during, levels, split
 from tests.sim_runs import scenario
 
 TIMES_S = np.arange(1, 41) * 5.0

@@ -11,11 +11,11 @@ import pytest
 
 from lab import witness
 from lab.contracts import Truth
-from lab.faults import Witness
+from lab.injection.faults import Witness
+from lab.judging.witness import before_during_p, effects
 from lab.recording.rundir import RunDirectory
-from lab.runner import run_scenario
+from lab.runs.runner import run_scenario
 from lab.signals import Series, SignalTable
-from lab.witness import before_during_p, effects
 from tests.sim_runs import FAULTS, scenario
 
 TIMES_S = np.arange(1, 41) * 5.0

@@ -9,10 +9,10 @@ import pytest
 from pydantic import Field
 
 from lab.errors import Problem, UserError
-from lab.topology import Strict
-from lab.units import Duration, Ratio
-from lab.yamlmodel import validate
-from lab.yamlsource import MAX_BYTES, parse_yaml, read_yaml
+from lab.files.units import Duration, Ratio
+from lab.files.yamlmodel import validate
+from lab.files.yamlsource import MAX_BYTES, parse_yaml, read_yaml
+from lab.systems.topology import Strict
 
 
 def problems(text: str) -> tuple[Problem, ...]:

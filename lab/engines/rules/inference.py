@@ -13,10 +13,10 @@ from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
 from lab.recording.observed import Observed
-from lab.recording.schema import seen_at
 from lab.signals import Series, SignalTable, compute_signals
 from lab.signals.catalogue import CATALOGUE
-from lab.windows import Levels, levels
+from lab.signals.windows import Levels, levels
+from lab.systems.observability import seen_at
 
 Windows = tuple[tuple[float, float], ...]
 

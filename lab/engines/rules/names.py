@@ -7,9 +7,9 @@ from string import Formatter
 from typing import Any, get_args
 
 from lab.errors import Problem, nearest
+from lab.files.yamlsource import Document, KeyPath
 from lab.signals.catalogue import CATALOGUE
-from lab.topology import ComponentKind
-from lab.yamlsource import Document, KeyPath
+from lab.systems.topology import ComponentKind
 
 SUBJECTS: Mapping[str, str] = {
     "link": "link", "entry_link": "link", "column": "column",

@@ -15,10 +15,10 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from lab.contracts import Boundary
 from lab.engines.rules.names import name_problems
 from lab.errors import Problem, UserError, nearest
+from lab.files.yamlmodel import check, in_file_order
+from lab.files.yamlsource import Document, parse_yaml, read_text
 from lab.signals.catalogue import CATALOGUE
-from lab.topology import ComponentKind, SchemaVersion, Strict
-from lab.yamlmodel import check, in_file_order
-from lab.yamlsource import Document, parse_yaml, read_text
+from lab.systems.topology import ComponentKind, SchemaVersion, Strict
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]

@@ -15,12 +15,12 @@ from lab.recording.observed import Observed, arrow_table
 from lab.recording.slis import alerts
 from lab.recording.status import NAMES
 from lab.streams import Streams
+from lab.systems.topology import System
 from lab.testbeds.sim import logs, metrics, paths
 from lab.testbeds.sim.ids import Ids
 from lab.testbeds.sim.recorder import CLIENT, SERVER, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState
-from lab.topology import System
 from lab.worlds.base import World
 
 Array = npt.NDArray[Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from lab.clock import to_ns
-from lab.topology import Component, Link, Step, System
+from lab.systems.topology import Component, Link, Step, System
 
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
 

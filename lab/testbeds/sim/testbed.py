@@ -9,14 +9,14 @@ from typing import Any
 import simpy
 
 from lab.clock import NS, to_ns
-from lab.faults import fault_type
-from lab.levers import ACTS, LEVERS, Testbed, Undo, Value
+from lab.injection.elements import check_element
+from lab.injection.faults import fault_type
+from lab.injection.levers import ACTS, LEVERS, Testbed, Undo, Value
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.scenario.model import Stage
 from lab.scenario.timeline import Moment, moments
 from lab.streams import Streams
-from lab.testbeds.elements import check_element
 from lab.testbeds.sim import control
 from lab.testbeds.sim.collect import Telemetry, collect
 from lab.testbeds.sim.engine import RequestEngine

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack.journal import open_undos
 from lab.testbeds.stack.lock import ABORT, Holder, Look, StackLock
 from lab.testbeds.stack.processes import born, is_stopped, send

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from lab.fileio import reason
+from lab.files.fileio import reason
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
 
 Say = Callable[[str], None]

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from lab.errors import RunAbortedError
+from lab.judging.steady import check_steady_state
 from lab.recording.keeping import kept_where_there_is_room, temporary_directory
 from lab.recording.observed import Observed
 from lab.recording.rundir import INCONCLUSIVE
 from lab.scenario import LoadedScenario
 from lab.signals import compute_signals
-from lab.steady import check_steady_state
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call, download
 from lab.testbeds.stack.levers import LOAD_PORT

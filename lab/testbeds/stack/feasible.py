@@ -6,10 +6,10 @@ import json
 import math
 
 from lab.errors import Problem, UserError
+from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
+from lab.scenario.plan import plan
 from lab.signals.catalogue import CATALOGUE
-from lab.steady import first_change_s
-from lab.testbeds.plan import plan
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError, Problem, UserError
-from lab.fileio import read_file, reason
-from lab.levers import Undo
+from lab.files.fileio import read_file, reason
+from lab.injection.levers import Undo
 
 FILE = "journal.jsonl"
 AHEAD_BYTES = 16 << 10

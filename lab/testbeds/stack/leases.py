@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.errors import LabError
-from lab.levers import Value
+from lab.injection.levers import Value
 
 LEASE_S = 10.0
 RENEW_EVERY_S = LEASE_S / 4

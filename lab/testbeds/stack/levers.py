@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lab.errors import UserError
-from lab.levers import Value
+from lab.injection.levers import Value
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
 from lab.testbeds.stack.database import Database

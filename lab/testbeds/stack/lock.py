@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.fileio import reason
+from lab.files.fileio import reason
 from lab.testbeds.stack.compose import checkout
 from lab.testbeds.stack.journal import open_undos
 from lab.testbeds.stack.processes import born

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, NotRevertedError, UserError
-from lab.levers import Undo
+from lab.injection.levers import Undo
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.levers import LINKS_PORT, LOAD_PORT

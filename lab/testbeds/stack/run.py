@@ -12,15 +12,17 @@ from typing import Any
 
 from lab.contracts import TrueFault, Truth
 from lab.errors import NotRevertedError, RunAbortedError
-from lab.faults import fault_type
+from lab.injection.faults import fault_type
+from lab.judging.truth import true_decoys, true_degradation, true_fault
+from lab.judging.witness import judge_witnesses_alone
 from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes, temporary_directory
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
-from lab.runner import meta, run_directory_name
+from lab.runs.runner import meta, run_directory_name
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
-from lab.testbeds.plan import plan
 from lab.testbeds.stack import live, recovery
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, unsteady_by_the_machine
@@ -35,8 +37,6 @@ from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.steady import BEFORE_REAL_S, unsteady_so_far
 from lab.testbeds.stack.ticker import Stalls, Ticker
 from lab.testbeds.stack.watch import ContainerWatch
-from lab.truth import true_decoys, true_degradation, true_fault
-from lab.witness import judge_witnesses_alone
 
 LEAD_S = 4.0
 POLL_S = 0.05
@@ -61,7 +61,7 @@ def run_scenario(
     """
     check_feasible(loaded, options.time_scale)
     loaded = as_reported(loaded, options.model_server)
-    check_room(root, recording_bytes(loaded.scenario, options.time_scale), loaded.scenario.name)
+    check_room(root, recording_bytes(loaded.scenario.load.requests / options.time_scale), loaded.scenario.name)
     session = Session(loaded.system)
     with held(session, options, progress):
         session.recover()

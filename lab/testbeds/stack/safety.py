@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
+from lab.files.units import format_duration
 from lab.scenario import Scenario, StopWhen
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.http import call
-from lab.units import format_duration
 
 WINDOW_REAL_S = 3.0
 SCRAPES_MAX = 3

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from lab.systems.topology import System
 from lab.testbeds.stack.compose import Compose
-from lab.topology import System
 
 Sample = tuple[float, str, str, float]
 

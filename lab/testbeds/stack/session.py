@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from lab.errors import LabError, NotRevertedError
-from lab.levers import Undo
+from lab.injection.levers import Undo
+from lab.systems.topology import System
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.build import Say, build_images, to_stderr
@@ -22,7 +23,6 @@ from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
-from lab.topology import System
 
 BASE_IMAGE = "LAB_BASE_IMAGE"
 SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from lab.judging.steady import first_change_s, unsteady
 from lab.scenario import LoadedScenario
-from lab.steady import first_change_s, unsteady
 from lab.testbeds.stack.http import call
 
 MIN_INTERVALS = 3

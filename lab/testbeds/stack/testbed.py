@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from lab.errors import NotRevertedError
-from lab.levers import Testbed, Undo, Value
+from lab.injection.levers import Testbed, Undo, Value
+from lab.systems.topology import System
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.levers import StackLevers
 from lab.testbeds.stack.lock import ABORT, acknowledge
-from lab.topology import System
 
 REVERT_ATTEMPTS = 5
 REVERT_PAUSE_S = 1.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.units import MAX_DURATION_S
-from lab.worlds.offer import Offer, Operation, Setting
+from lab.files.units import MAX_DURATION_S
+from lab.systems.offer import Offer, Operation, Setting
 
 FEATURE_TABLE = "users"
 

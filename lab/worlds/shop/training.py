@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lab.fileio import write_file
+from lab.files.fileio import write_file
 from lab.worlds.shop import behaviour, catalog, features, history
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INPUT_NAMES, NAMES

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.faults import fault_types
-from lab.scenario import load_scenario, load_system
-from lab.scenario.files import shipped_names
+from lab.files.finding import shipped_names
+from lab.injection.dry_run import PlanTestbed
+from lab.injection.faults import fault_types
+from lab.scenario import load_scenario
 from lab.scenario.load import SUFFIX
-from lab.testbeds.plan import PlanTestbed, plan
+from lab.scenario.plan import plan
+from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INPUT_NAMES
 from lab.worlds.shop.training import SCORE_DECIMALS, Model, train

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.scenario.files import load_system
 from lab.scenario.model import Stage
 from lab.streams import Streams
+from lab.systems.files import load_system
 from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
 from services.cache.policy import library

@@ -11,8 +11,8 @@ import pytest
 
 from lab.recording.observed import Observed
 from lab.recording.schema import METRIC_LIST, TABLES
-from lab.scenario.files import load_system
 from lab.signals import compute_signals
+from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
 from services.cache.policy import library

@@ -1,0 +1,1 @@
+"""What faults are made of: levers, the registry of faults, the dry run."""

@@ -1,0 +1,168 @@
+"""The fault registry: a fault is a generator over levers, plus what is true about it.
+
+A module of the `lab.injectors` entry-point group defines faults with the decorators below; importing it is
+all it takes. The first parameter after `testbed` is the target element, keyword-only parameters are `with:`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from lab.contracts import Boundary
+from lab.errors import Problem, UserError, nearest
+from lab.plugins import claimed_twice, distribution, installed
+
+if TYPE_CHECKING:
+    from lab.injection.levers import Testbed
+
+FaultFunction = Callable[..., Iterator[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A signal by which a fault shows: catalogue name, subject pattern and smallest effect that counts.
+
+    `subject` may use `{target}` and any parameter, e.g. `{target}.{column}`; `*` stands for any subject.
+    `at_least` is an absolute difference in the signal's unit, of either sign.
+    """
+
+    signal: str
+    subject: str
+    at_least: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultType:
+    """A registered fault or decoy: name, truth, parameters and the function that pulls the levers.
+
+    `papers` says that a fault may be told from a harmless event by its papers: registry, change log, announcements.
+    """
+
+    name: str
+    boundary: Boundary | None
+    target_kinds: frozenset[str]
+    witnesses: tuple[Witness, ...]
+    recovery_s: float
+    parameters: type[BaseModel]
+    doc: str
+    module: str
+    function: FaultFunction
+    papers: bool = False
+
+    @property
+    def is_decoy(self) -> bool:
+        return self.boundary is None
+
+    def inject(self, testbed: Testbed, target: str, parameters: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """A context: entering injects, leaving reverts. `parameters` are validated values."""
+        return contextmanager(self.function)(testbed, target, **parameters)
+
+
+GROUP = "lab.injectors"
+_registered: dict[str, FaultType] = {}
+
+
+def _parameters_model(name: str, function: FaultFunction) -> type[BaseModel]:
+    signature = inspect.signature(function, eval_str=True)
+    fields: dict[str, Any] = {}
+    for parameter in list(signature.parameters.values())[2:]:
+        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+        fields[parameter.name] = (parameter.annotation, default)
+    config = ConfigDict(extra="forbid", frozen=True)
+    return create_model("".join(part.title() for part in name.split("-")), __config__=config, **fields)
+
+
+def _register(
+    name: str,
+    boundary: Boundary | None,
+    target: str,
+    witnesses: tuple[Witness, ...],
+    recovery_s: float,
+    papers: bool = False,
+) -> Any:
+    def decorate(function: FaultFunction) -> FaultFunction:
+        other = _registered.get(name)
+        if other is not None and (other.module, other.function.__qualname__) != (
+            function.__module__,
+            function.__qualname__,
+        ):
+            raise UserError(claimed_twice("fault", name, _place(other.module), _place(function.__module__)))
+        _registered[name] = FaultType(
+            name=name,
+            boundary=boundary,
+            target_kinds=frozenset(target.split("|")),
+            witnesses=witnesses,
+            recovery_s=recovery_s,
+            parameters=_parameters_model(name, function),
+            doc=inspect.cleandoc(function.__doc__ or ""),
+            module=function.__module__,
+            function=function,
+            papers=papers,
+        )
+        return function
+
+    return decorate
+
+
+def fault(
+    name: str,
+    *,
+    boundary: Boundary,
+    target: str,
+    witnesses: tuple[Witness, ...],
+    recovery_s: float,
+    papers: bool = False,
+) -> Callable[[FaultFunction], FaultFunction]:
+    """Registers a fault. `target` is a component kind, several as `a|b`, `component` for any, or `link`.
+
+    The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off. `papers` declares that
+    what is announced and published tells it from a harmless event; otherwise nothing written down may.
+    """
+    return _register(name, boundary, target, witnesses, recovery_s, papers)  # type: ignore[no-any-return]
+
+
+def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[FaultFunction], FaultFunction]:
+    """Registers a benign event: it has no boundary, and blaming it is an error."""
+    return _register(name, None, target, (), recovery_s)  # type: ignore[no-any-return]
+
+
+def _place(module: str) -> str:
+    """A module that registers faults, with the distribution whose entry point names it."""
+    of = {entry.value: distribution(entry) for entry in installed(GROUP, "module of fault").values()}
+    return f"{module} of {of.get(module, 'unknown distribution')}"
+
+
+@cache
+def _load() -> None:
+    for entry in installed(GROUP, "module of fault").values():
+        try:
+            import_module(entry.value)
+        except UserError:
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            what = f"plug-in {entry.name!r} of lab.injectors cannot be loaded"
+            hint = "correct it, or uninstall the package it comes with"
+            raise UserError(Problem(what, seen=f"{said}, in {entry.value}", hint=hint)) from error
+
+
+def fault_types() -> dict[str, FaultType]:
+    """All registered faults and decoys by name, sorted."""
+    _load()
+    return dict(sorted(_registered.items()))
+
+
+def fault_type(name: str) -> FaultType:
+    """One fault or decoy by name; UserError with the nearest name otherwise."""
+    types = fault_types()
+    if name not in types:
+        raise UserError(f"unknown fault {name!r}; {nearest(name, types)}")
+    return types[name]

@@ -1,0 +1,166 @@
+"""Did a fault show? Its true effect by the counterfactual twin, and a test on what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.injection.faults import Witness
+from lab.signals import Series, SignalTable
+from lab.signals.windows import Window, is_before, is_during, split
+
+Array = npt.NDArray[Any]
+
+SIGNIFICANCE = 0.01
+"""Family-wise level of the before/during test, shared by the signals tested (Bonferroni)."""
+BEFORE_MIN_INTERVALS = 6
+"""Scrape intervals before a fault with which a rank test can tell before from during."""
+BLAST_SIGMAS = 4.0
+"""Standard errors of its own noise by which an effect must differ from none."""
+LEAST_NOISE_SHARE = 0.01
+"""Noise that is assumed at least, as a share of the larger level: a signal may be constant, but is not known better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """One declared signal's testimony. `difference` is the mean over the window, fault run minus twin."""
+
+    signal: str
+    subject: str
+    difference: float
+    at_least: float
+    p_value: float
+    first_s: float | None
+    shown: bool
+
+
+def judge_witnesses(
+    witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
+) -> list[Witnessed]:
+    """What each declared signal says. `*` as subject asks every subject of the signal.
+
+    An effect is shown when it is large enough and the before/during test rejects. With fewer than
+    `BEFORE_MIN_INTERVALS` before there is no such test: the twin then decides alone, if the effect exceeds the signal's
+    own noise as well.
+    """
+    return _judge_witnesses(witnesses, signals, twin, (at_s, until_s), counterfactual=True)
+
+
+def judge_witnesses_alone(
+    witnesses: Iterable[Witness], signals: SignalTable, at_s: float, until_s: float
+) -> list[Witnessed]:
+    """The same without a twin, as on a real stack: what was before the fault stands in for what would have been.
+
+    With too little before, nothing can stand in for it, and nothing is shown.
+    """
+    usual = SignalTable([_before(series, at_s) for series in signals])
+    return _judge_witnesses(witnesses, signals, usual, (at_s, until_s), counterfactual=False)
+
+
+def _judge_witnesses(
+    witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, window: Window, *, counterfactual: bool
+) -> list[Witnessed]:
+    asked = [
+        (witness, subject)
+        for witness in witnesses
+        for subject in (signals.subjects(witness.signal) if witness.subject == "*" else [witness.subject])
+        if signals.get(witness.signal, subject) is not None
+    ]
+    level = SIGNIFICANCE / max(1, len(asked))
+    return [_ask(w, subject, signals, twin, window, level, counterfactual) for w, subject in asked]
+
+
+def _before(series: Series, at_s: float) -> Series:
+    """A series that stays at its mean before the fault, and is the observed one until then."""
+    known, _ = split(series.times_s, series.values, (at_s, at_s))
+    level = float(known.mean()) if len(known) else 0.0
+    values = np.where(is_before(series.times_s, at_s), series.values, level)
+    return Series(series.signal, series.subject, series.times_s, values)
+
+
+def _ask(
+    witness: Witness,
+    subject: str,
+    signals: SignalTable,
+    twin: SignalTable,
+    window: Window,
+    level: float,
+    counterfactual: bool,
+) -> Witnessed:
+    series = signals.get(witness.signal, subject)
+    assert series is not None
+    other = _twin_values(twin, witness.signal, subject, len(series.values))
+    difference = series.values - other
+    during = is_during(series.times_s, window) & ~np.isnan(difference)
+    effect = float(difference[during].mean()) if during.any() else 0.0
+    p_value = before_during_p(series.times_s, series.values, *window)
+    beyond = during & (np.abs(difference) >= witness.at_least) & (np.sign(difference) == np.sign(effect))
+    told_apart = p_value < level
+    if counterfactual and len(split(series.times_s, series.values, window)[0]) < BEFORE_MIN_INTERVALS:
+        told_apart = abs(effect) > BLAST_SIGMAS * _noise_sd(other, difference, during) / np.sqrt(max(1, during.sum()))
+    shown = bool(abs(effect) >= witness.at_least and told_apart)
+    first_s = float(series.times_s[beyond][0]) if shown and beyond.any() else None
+    return Witnessed(witness.signal, subject, effect, witness.at_least, p_value, first_s, shown)
+
+
+def _noise_sd(twin: Array, difference: Array, during: Array) -> float:
+    """What an effect varies by, per interval: as the signal does without the fault, or as the effect itself does.
+
+    The latter is for signals that are constant without the fault: one odd interval is not an effect that lasts.
+    """
+    usual = float(np.nanstd(twin)) if not np.isnan(twin).all() else 0.0
+    return max(usual, float(difference[during].std()) if during.any() else 0.0)
+
+
+def _twin_values(twin: SignalTable, signal: str, subject: str, size: int) -> Array:
+    """The twin's series, as long as the run; a signal that only the fault brought into being was zero without it.
+
+    Where one of the two was stopped by the scenario's own conditions, the rest of the other has no counterpart.
+    """
+    found = twin.get(signal, subject)
+    if found is None:
+        return np.zeros(size)
+    values = np.full(size, np.nan)
+    values[: len(found.values)] = found.values[:size]
+    return values
+
+
+def before_during_p(times_s: Array, values: Array, at_s: float, until_s: float) -> float:
+    """Two-sided Mann-Whitney p-value of the intervals before against those during; 1 where either is empty.
+
+    A signal that never occurred before (all missing) is taken as zero then.
+    """
+    from scipy.stats import mannwhitneyu
+
+    before, during = split(times_s, values, (at_s, until_s))
+    if not len(before) or not len(during) or (np.ptp(np.concatenate([before, during])) == 0):
+        return 1.0
+    return float(mannwhitneyu(before, during, alternative="two-sided", method="asymptotic").pvalue)
+
+
+def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float) -> list[dict[str, Any]]:
+    """The fault's true effect on every signal it moved, the largest first: mean level with and without it.
+
+    A signal counts as moved beyond `BLAST_SIGMAS` standard errors of its noise. `size` is the effect in standard
+    deviations of that noise, by which signals of different units are compared. The subjects are the blast radius.
+    """
+    moved = []
+    for series in signals:
+        other = _twin_values(twin, series.signal, series.subject, len(series.values))
+        difference = series.values - other
+        during = is_during(series.times_s, (at_s, until_s)) & ~np.isnan(difference)
+        if not during.any():
+            continue
+        level, effect = float(other[during].mean()), float(difference[during].mean())
+        quiet = difference[is_before(series.times_s, at_s) & ~np.isnan(difference)]
+        least = LEAST_NOISE_SHARE * max(abs(level), abs(level + effect), 1e-9)
+        noise = max(_noise_sd(other, difference, during), float(quiet.std()) if len(quiet) else 0.0, least)
+        if abs(effect) > BLAST_SIGMAS * noise / np.sqrt(during.sum()):
+            levels = {"without": level, "with": level + effect, "size": abs(effect) / noise}
+            rounded = {name: round(value, 9) for name, value in levels.items()}
+            moved.append({"signal": series.signal, "subject": series.subject, **rounded})
+    return sorted(moved, key=lambda e: (-e["size"], e["signal"], e["subject"]))

@@ -1,0 +1,1 @@
+"""From scenarios to recordings, cases and comparisons."""

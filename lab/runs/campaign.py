@@ -1,0 +1,297 @@
+"""Campaigns: scenarios × seeds × engines as jobs, what their results are worth, and the exit code they end with."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.contracts import Diagnosis, Outcome, Verdict
+from lab.errors import ExitCode, InconclusiveRunError, LabError, RunAbortedError, worst
+from lab.files.fileio import reason
+from lab.judging.assess import Assessment, assess
+from lab.judging.grading import BLAMING, METRIC_GRADERS, metric_graders
+from lab.judging.statistics import CaseId, RateSummary, Score, summarise
+from lab.recording.keeping import is_no_room
+from lab.recording.rundir import COMPLETE
+from lab.runs.suite import (
+    DEGRADED_MISSED_RATIO,
+    INCONCLUSIVE_RATIO,
+    UNANSWERED_RATIO,
+    Threshold,
+    metric_names,
+    with_default,
+)
+
+if TYPE_CHECKING:
+    from lab.engines.host import EngineHost
+    from lab.recording.rundir import RunDirectory
+    from lab.runs.runner import Progress
+    from lab.scenario import LoadedScenario
+    from lab.testbeds.stack.options import StackOptions
+
+Metrics = dict[str, dict[str, RateSummary]]
+"""Summaries by engine and metric, engines in the order in which they were asked."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to make, and the engines to ask about it. `fresh`: make it although it is there already."""
+
+    loaded: LoadedScenario
+    seed: int
+    engines: tuple[str, ...]
+    stack: StackOptions | None = None
+    fresh: bool = False
+    report: bool = False
+    """Whether the run keeps a page of its own."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What came of a job. `problem` says why there is nothing to grade; `code` is OK without one.
+
+    `reused`: the recording was there already.
+    """
+
+    scenario: str
+    seed: int
+    path: str = ""
+    assessments: tuple[Assessment, ...] = ()
+    problem: str = ""
+    code: ExitCode = ExitCode.OK
+    trace: str = ""
+    reused: bool = False
+    unreported: str = ""
+    """Why the run has no page of its own, where it was to have one: the verdict holds all the same."""
+    elsewhere: str = ""
+    """Why the recording is kept elsewhere than asked for; empty where it is not."""
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether there is nothing to grade through nobody's fault, and a further run may give something."""
+        return self.code is ExitCode.INCONCLUSIVE
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A threshold held against one engine. `holds` is None where nothing could be judged: never taken for success."""
+
+    threshold: Threshold
+    engine: str
+    measured: RateSummary | None
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign came to: each job's result, every engine's metrics, the thresholds held against them."""
+
+    results: tuple[JobResult, ...]
+    metrics: Metrics
+    thresholds: tuple[ThresholdResult, ...] = ()
+
+    @property
+    def cases(self) -> list[Assessment]:
+        """All graded cases in the order of the jobs."""
+        return [case for result in self.results for case in result.assessments]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """By the thresholds where there are any, else by the cases; trouble in running outranks both."""
+        of_cases = [] if self.thresholds else [_CASE_CODES[case.outcome] for case in self.cases]
+        return worst([*self.codes_besides_cases, *of_cases])
+
+    @property
+    def codes_besides_cases(self) -> list[ExitCode]:
+        """Those of trouble in running, and of the thresholds."""
+        held = {True: ExitCode.OK, False: ExitCode.FAILED, None: ExitCode.INCONCLUSIVE}
+        return [result.code for result in self.results] + [held[result.holds] for result in self.thresholds]
+
+
+_CASE_CODES = {
+    Outcome.PASS: ExitCode.OK,
+    Outcome.FAIL: ExitCode.FAILED,
+    Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+def conclude(
+    results: Sequence[JobResult], thresholds: Iterable[Threshold] = (), engines: Sequence[str] = ()
+) -> Campaign:
+    """Sums up results; thresholds that name no engine are held against each of `engines`.
+
+    Where there are thresholds and none is about unanswered cases, none may be unanswered.
+    """
+    measured = metrics([case for result in results for case in result.assessments])
+    limits = with_default(thresholds)
+    return Campaign(tuple(results), measured, tuple(check_thresholds(limits, measured, engines)))
+
+
+def check_gradable(run: RunDirectory) -> None:
+    """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident.
+
+    InconclusiveRunError for one that the machine disturbed: it proves nothing, for or against anybody.
+    """
+    if run.inconclusive_because:
+        raise InconclusiveRunError(f"{run.path}: inconclusive: {run.inconclusive_because}. Run it again.")
+    if run.status != COMPLETE:
+        raise RunAbortedError(f"{run.path}: the run did not complete ({run.status}); it is not graded")
+
+
+@contextmanager
+def recorded(job: Job, root: Path, progress: Progress | None) -> Iterator[tuple[RunDirectory, bool]]:
+    """A job's recording and whether it was there already; nobody else replaces it meanwhile."""
+    if job.stack is not None:
+        from lab.testbeds.stack.run import run_scenario as run_on_stack
+
+        yield run_on_stack(job.loaded, job.seed, root, job.stack, progress), False
+        return
+    from lab.recording.holding import held
+    from lab.runs.runner import reusable, run_path, run_scenario
+
+    with held(run_path(job.loaded, job.seed, root)):
+        there = None if job.fresh else reusable(job.loaded, job.seed, root)
+        yield there or run_scenario(job.loaded, job.seed, root, progress), there is not None
+
+
+def run_job(
+    job: Job, root: Path, host: EngineHost, progress: Progress | None = None, *, keep: bool = True
+) -> JobResult:
+    """Runs, asks and grades. Whatever goes wrong is this job's result, so that one case never costs the others.
+
+    `keep=False` deletes the recording after grading.
+    """
+    from lab.signals import forget_recorded
+
+    run: RunDirectory | None = None
+    try:
+        with recorded(job, root, progress) as (run, reused):
+            result = _judged(job, run, host, reused)
+            if keep and job.report:
+                result = replace(result, unreported=_report(run, job.engines))
+            return replace(result, elsewhere=run.elsewhere)
+    except Exception as error:
+        remedy = "free space there, or " + ("choose another --runs-dir" if keep else "set TMPDIR")
+        return _failed(job, str(run.path) if run else "", error, root.absolute(), remedy)
+    finally:
+        if run is not None and not keep:
+            shutil.rmtree(run.path, ignore_errors=True)
+        # A run is a web of cycles around large arrays, which the collector's counts of objects do not see.
+        forget_recorded()
+        gc.collect()
+
+
+def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobResult:
+    try:
+        check_gradable(run)
+        graded = tuple(assess(run, engine, host) for engine in job.engines)
+    except Exception as error:
+        return _failed(job, str(run.path), error, tempfile.gettempdir(), "free space there, or set TMPDIR")
+    return JobResult(job.loaded.scenario.name, job.seed, str(run.path), graded, reused=reused)
+
+
+def _failed(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
+    code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
+    said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and is_no_room(error):
+        said = f"no room to write below {place}: {said}; {remedy}"
+    if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
+        said = f"internal error: {said}"
+    trace = "".join(traceback.format_exception(error))
+    return JobResult(job.loaded.scenario.name, job.seed, path, (), said, code, trace)
+
+
+def _report(run: RunDirectory, engines: Sequence[str]) -> str:
+    """Writes the run's own page while its signals are at hand; why that did not work, or nothing."""
+    from lab.report import write_run_report
+
+    try:
+        write_run_report(run, engines)
+    except Exception as error:
+        return reason(error) if isinstance(error, OSError) else f"internal error: {type(error).__name__}: {error}"
+    return ""
+
+
+def engines_of(cases: Iterable[Assessment]) -> list[str]:
+    """The engines of some cases, in order of appearance."""
+    return list(dict.fromkeys(case.engine for case in cases))
+
+
+def metrics(cases: Sequence[Assessment]) -> Metrics:
+    """Every metric of every engine.
+
+    A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed or was
+    unsure is a case of value 0. False alarms are counted on controls, blamed decoys where there are any, and the
+    metric of a plug-in grader wherever it gave a grade. Unanswered cases are in every denominator, blame nobody, and
+    have a metric of their own.
+    """
+    found: Metrics = {}
+    names = metric_names()
+    for engine in engines_of(cases):
+        own = [case for case in cases if case.engine == engine]
+        found[engine] = {metric: summarise(scores(own, metric)) for metric in names}
+    return found
+
+
+def scores(cases: Iterable[Assessment], metric: str) -> list[Score]:
+    """One metric's value for every case it applies to; None where the case is inconclusive."""
+    if metric == INCONCLUSIVE_RATIO:
+        return [
+            Score(case.scenario, case.seed, 0.0 if any(f.witnessed for f in case.truth.faults) else 1.0)
+            for case in cases
+            if not case.truth.is_control
+        ]
+    if metric == UNANSWERED_RATIO:
+        return [Score(case.scenario, case.seed, float(case.unanswered)) for case in cases]
+    if metric == DEGRADED_MISSED_RATIO:
+        degraded = [case for case in cases if case.truth.degraded is not None]
+        return [Score(c.scenario, c.seed, float(_says_healthy(c))) for c in degraded]
+    grader, complement = METRIC_GRADERS.get(metric) or metric_graders()[metric]
+    found = []
+    for case in cases:
+        grade = case.axis(grader)
+        if grade is not None:
+            value = 1 - grade.value if complement and grade.value is not None else grade.value
+            value = 0.0 if metric in BLAMING and value is not None and not case.blames else value
+            found.append(Score(case.scenario, case.seed, value))
+    return found
+
+
+def _says_healthy(case: Assessment) -> bool:
+    return isinstance(case.answer, Diagnosis) and case.answer.verdict is Verdict.HEALTHY
+
+
+def tally(cases: Iterable[Assessment]) -> dict[str, dict[str, dict[Outcome, int]]]:
+    """Verdicts counted by scenario and engine."""
+    counts: dict[str, dict[str, dict[Outcome, int]]] = {}
+    for case in cases:
+        slot = counts.setdefault(case.scenario, {}).setdefault(case.engine, dict.fromkeys(Outcome, 0))
+        slot[case.outcome] += 1
+    return counts
+
+
+def verdicts(cases: Iterable[Assessment], engine: str) -> dict[CaseId, bool | None]:
+    """An engine's cases as pairs for a comparison: True passed, False failed, None inconclusive."""
+    held = {Outcome.PASS: True, Outcome.FAIL: False, Outcome.INCONCLUSIVE: None}
+    return {(case.scenario, case.seed): held[case.outcome] for case in cases if case.engine == engine}
+
+
+def check_thresholds(
+    thresholds: Iterable[Threshold], measured: Metrics, engines: Sequence[str]
+) -> list[ThresholdResult]:
+    """Holds each threshold against its engine, or against each of `engines` where it names none."""
+    results = []
+    for threshold in thresholds:
+        for engine in [threshold.engine] if threshold.engine else engines:
+            summary = measured.get(engine, {}).get(threshold.metric)
+            value = None if summary is None else summary.value
+            holds = None if value is None else threshold.holds(value)
+            results.append(ThresholdResult(threshold, engine, summary, holds))
+    return results

@@ -1,0 +1,216 @@
+"""Runs a campaign's jobs, in this process or in several, so that an interrupt leaves no process and no half recording.
+
+Worker processes do not see Ctrl-C: this process does, and stops them with SIGTERM, which each answers by leaving its
+job through every `finally`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lab.engines.host import EngineHost
+from lab.engines.options import EngineOptions
+from lab.errors import RunAbortedError
+from lab.runs.campaign import Job, JobResult, run_job
+
+Tick = Callable[[float, int], None]
+"""tick(share of all work done, jobs finished)"""
+
+OnResult = Callable[[JobResult], object]
+"""on_result(what came of a job), called in the order in which jobs finish"""
+
+TICK_S = 0.2
+GRACE_S = 10.0
+"""How long a worker may take to leave its job before it is killed."""
+LEFTOVER_AGE_S = 600.0
+"""A staging directory this old belongs to no running lab: writing a recording takes seconds."""
+_STOPPED = 128 + signal.SIGTERM
+
+
+def default_workers() -> int:
+    """One process per CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    root: Path,
+    *,
+    workers: int,
+    tick: Tick,
+    on_result: OnResult = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    keep: bool = True,
+    engines: EngineOptions | None = None,
+) -> list[JobResult]:
+    """The results in the order of the jobs, whichever finished first.
+
+    No further job is started once `stop()` is true; those under way are finished, and the others have no result.
+    RunAbortedError when a worker process dies under a job.
+    """
+    # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    for old in leftovers(root):
+        if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(old, ignore_errors=True)
+    workers = min(workers, len(jobs))
+    watch = _Watch(tick, on_result, stop)
+    settings = _Settings(root, keep, engines or EngineOptions(hidden=(root.resolve(),)))
+    return _here(jobs, settings, watch) if workers <= 1 else _in_pool(jobs, settings, workers, watch)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all jobs share: where recordings go, whether they are kept, how engines are asked."""
+
+    root: Path
+    keep: bool
+    engines: EngineOptions
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Who is told what happens, and who says when to stop."""
+
+    tick: Tick
+    on_result: OnResult
+    stop: Callable[[], bool]
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Staging directories under a runs directory: of a lab that is writing now, or of one that was killed."""
+    return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
+
+
+def _here(jobs: Sequence[Job], settings: _Settings, watch: _Watch) -> list[JobResult]:
+    results: list[JobResult] = []
+    with EngineHost(settings.engines) as host:
+        for job in jobs:
+            if watch.stop():
+                break
+
+            def progress(_: str, share: float) -> None:
+                watch.tick((len(results) + share) / len(jobs), len(results))
+
+            results.append(run_job(job, settings.root, host, progress, keep=settings.keep))
+            watch.on_result(results[-1])
+            watch.tick(len(results) / len(jobs), len(results))
+    return results
+
+
+def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Watch) -> list[JobResult]:
+    context = multiprocessing.get_context("spawn")
+    shares = context.RawArray("d", len(jobs))
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
+    waiting = deque(enumerate(jobs))
+    pending: dict[Future[JobResult], int] = {}
+    results: dict[int, JobResult] = {}
+    try:
+        while True:
+            # A job is handed over when a worker is free for it: what was handed over cannot be stopped any more.
+            while waiting and len(pending) < workers and not watch.stop():
+                number, job = waiting.popleft()
+                with _deaf_children():
+                    pending[executor.submit(_work, number, job)] = number
+            if not pending:
+                return [results[number] for number in sorted(results)]
+            done, _ = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                number = pending.pop(future)
+                results[number] = future.result()
+                watch.on_result(results[number])
+            watch.tick(sum(shares) / len(jobs), len(results))
+    except BrokenProcessPool as error:
+        raise RunAbortedError("a worker process died (killed, or out of memory); try --jobs 1") from error
+    except BaseException:
+        _stop_children()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started inside inherit a blocked SIGINT; one that arrives meanwhile is delivered here afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop_children() -> None:
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    deadline_s = time.monotonic() + GRACE_S
+    for child in children:
+        child.join(max(0.0, deadline_s - time.monotonic()))
+        if child.is_alive():
+            child.kill()
+
+
+# The worker process. What follows runs there; the globals are its own.
+
+_host: EngineHost | None = None
+_settings: _Settings
+_shares: Any
+
+
+def _start_worker(shares: Any, settings: _Settings) -> None:
+    global _host, _settings, _shares  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _settings, _shares = settings, shares
+    _host = EngineHost(settings.engines).__enter__()
+    # Leaves the host at the normal end of the process; processes of this kind don't run atexit handlers everywhere.
+    multiprocessing.util.Finalize(None, _close_host, exitpriority=10)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(_STOPPED)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _close_host() -> None:
+    if _host is not None:
+        _host.__exit__(None, None, None)
+
+
+def _work(number: int, job: Job) -> JobResult:
+    assert _host is not None
+
+    def progress(_: str, share: float) -> None:
+        _shares[number] = share
+
+    try:
+        result = run_job(job, _settings.root, _host, progress, keep=_settings.keep)
+    except SystemExit:
+        # The pool would take this for the task's outcome and go on to the next one.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _close_host()
+        os._exit(_STOPPED)
+    _shares[number] = 1.0
+    return result

@@ -1,0 +1,65 @@
+"""A scenario's plan: what its faults and decoys would do and when, and the truth that it would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from lab.contracts import TrueDecoy, TrueDegradation, TrueFault, Truth
+from lab.injection.dry_run import PlannedAct, PlanTestbed
+from lab.injection.faults import Witness, fault_type
+from lab.scenario.load import LoadedScenario
+from lab.scenario.model import FaultUse, Scenario
+from lab.scenario.timeline import moments
+from lab.systems.topology import System
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario's dry run: what is done in time order, the truth it would write, and each fault's witnesses by id."""
+
+    timeline: tuple[PlannedAct, ...]
+    truth: Truth
+    witnesses: Mapping[str, tuple[Witness, ...]]
+
+
+def plan(loaded: LoadedScenario) -> Plan:
+    """The dry run of a scenario: nothing is started, nothing is changed."""
+    testbed = PlanTestbed(loaded.system)
+    scenario = loaded.scenario
+    held: dict[str, ExitStack] = {}
+    for moment in moments(scenario):
+        use = moment.use
+        testbed.now_s = moment.at_s
+        if moment.begins:
+            held[use.id] = ExitStack()
+            held[use.id].enter_context(fault_type(use.type).inject(testbed, use.target, use.parameters))
+        else:
+            held[use.id].close()
+    witnesses = {use.id: _witnesses(use) for use in scenario.faults}
+    return Plan(tuple(testbed.acts), _truth(scenario, loaded.system), witnesses)
+
+
+def _truth(scenario: Scenario, system: System) -> Truth:
+    faults = tuple(
+        TrueFault(
+            id=use.id,
+            kind=use.type,
+            culprit=use.target,
+            boundary=str(fault_type(use.type).boundary),
+            injected_s=use.at_s,
+            reverted_s=use.at_s + use.for_s,
+            witnessed_s=None,
+            parameters=use.parameters,
+        )
+        for use in scenario.faults
+    )
+    decoys = tuple(TrueDecoy(use.id, use.type, use.target, use.at_s) for use in scenario.decoys)
+    declared = scenario.degraded
+    return Truth(faults, decoys, TrueDegradation(declared.element, system.users) if declared else None)
+
+
+def _witnesses(use: FaultUse) -> tuple[Witness, ...]:
+    names = {**use.parameters, "target": use.target}
+    return tuple(replace(w, subject=w.subject.format(**names)) for w in fault_type(use.type).witnesses)

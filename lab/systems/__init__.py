@@ -1,0 +1,1 @@
+"""Systems under test: their topology, their files, and what is checked of them."""

@@ -1,0 +1,202 @@
+"""What no single field of a system tells: whether steps, links, jobs, SLOs and the world fit together.
+
+Like the checks of scenarios these read plain data, so that all problems of a file come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import get_args
+
+from lab.errors import nearest
+from lab.files.reading import Reading
+from lab.files.units import duration_s, format_duration
+from lab.files.yamlmodel import shown
+from lab.files.yamlsource import KeyPath
+from lab.systems.observability import HOST
+from lab.systems.topology import MAX_COMPONENTS, MIN_PERIOD_S, ComponentKind
+from lab.systems.world_checks import StepRead, WorldChecks
+
+_UNCALLED = ("users", "job")
+_KINDS = get_args(ComponentKind)
+_ATTEMPTS = 6
+_MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(slots=True)
+class SystemChecks(Reading):
+    """Runs all checks on construction."""
+
+    kinds: dict[str, str | None] = field(init=False)
+    steps: list[StepRead] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = self.document.get(("components",))
+        if not isinstance(parts, dict) or len(parts) > MAX_COMPONENTS:
+            return
+        kinds = {name: self._text(("components", name, "kind")) for name in parts}
+        self.kinds = {name: kind if kind in _KINDS else None for name, kind in kinds.items()}
+        self.steps = [self._step(path) for path in self._step_paths()]
+        self._check_names()
+        self._check_calls()
+        self._check_links()
+        self._check_users()
+        self._check_nesting()
+        self._check_jobs()
+        self._check_slos()
+        self.problems += WorldChecks(self.document, self.kinds, self.steps).problems
+
+    def _step_paths(self) -> Iterator[KeyPath]:
+        for name in self.kinds:
+            steps = self.document.get(("components", name, "steps"))
+            for i, step in enumerate(steps if isinstance(steps, list) else []):
+                if isinstance(step, dict):
+                    yield "components", name, "steps", i
+
+    def _step(self, path: KeyPath) -> StepRead:
+        name, call, operation = (self._text((*path, key)) for key in ("name", "call", "operation"))
+        return StepRead(path, str(path[1]), name, call, operation, call if call in self.kinds else None)
+
+    def _check_names(self) -> None:
+        """No component is called `host`; each step once in its component; `unless` and `after` name earlier steps."""
+        if HOST in self.kinds:
+            hint = "telemetry calls the machine under all components so"
+            self._report(("components", HOST), f"no component may be called {HOST!r}", at_key=True, hint=hint)
+        earlier: dict[str, dict[str, StepRead]] = {name: {} for name in self.kinds}
+        for step in self.steps:
+            known = earlier[step.caller]
+            for key in ("unless", "after"):
+                name = self._text((*step.path, key))
+                if name is not None and name not in known:
+                    hint = nearest(name, known) or "this is the first step"
+                    what = f"{step.caller!r} has no earlier step {name!r}"
+                    self._report((*step.path, key), what, expected="the name of an earlier step", hint=hint)
+            if step.name is not None and step.name in known:
+                hint = self._first_given((*known[step.name].path, "name"))
+                self._report((*step.path, "name"), f"duplicate step {step.name!r}", hint=hint)
+            if step.name is not None:
+                known.setdefault(step.name, step)
+
+    def _check_calls(self) -> None:
+        serving = [name for name, kind in self.kinds.items() if kind not in _UNCALLED]
+        called = {step.callee for step in self.steps}
+        for step in self.steps:
+            place = (*step.path, "call")
+            if step.call is not None and step.callee is None:
+                self._report(place, f"unknown component {step.call!r}", hint=nearest(step.call, serving))
+            elif step.callee is not None and step.callee not in serving:
+                what = f"{step.callee!r} takes no calls"
+                seen, hint = f"a component of kind {self.kinds[step.callee]}", f"one of: {', '.join(serving)}"
+                self._report(place, what, seen=seen, expected="a component that serves requests", hint=hint)
+        if self._all_calls_known() and "users" in self.kinds.values():
+            for name in serving:
+                # What nobody calls shows nothing, whatever is done to it.
+                if name not in called and self.kinds[name] is not None:
+                    hint = "what works by itself is of kind 'job'"
+                    what = f"no step calls {name!r}"
+                    self._report(("components", name), what, hint=hint, at_key=True)
+
+    def _all_calls_known(self, caller: str | None = None) -> bool:
+        return all(s.call is None or s.callee is not None for s in self.steps if caller in (None, s.caller))
+
+    def _check_links(self) -> None:
+        links = self.document.get(("links",))
+        if not isinstance(links, dict):
+            return
+        calls = {f"{step.caller}->{step.callee}": step for step in reversed(self.steps) if step.callee is not None}
+        for name in links:
+            ends = name.split("->")
+            unknown = [end for end in ends if end not in self.kinds]
+            if len(ends) != 2 or name in calls:
+                continue
+            for end in unknown:
+                what, hint = f"link {name!r} leads to no component {end!r}", nearest(end, self.kinds)
+                what = what if end == ends[1] else f"link {name!r} begins at no component {end!r}"
+                self._report(("links", name), what, hint=hint, at_key=True)
+            if not unknown and self._all_calls_known(ends[0]):
+                hint = nearest(name, set(calls) - set(links))
+                what = f"no step calls over link {name!r}"
+                self._report(("links", name), what, hint=hint, at_key=True)
+        for name, step in calls.items():
+            if name not in links:
+                hint = nearest(name, set(links) - set(calls))
+                what = f"step calls over {name!r}, which is not under links"
+                self._report((*step.path, "call"), what, expected=f"{name} under links", hint=hint)
+
+    def _check_users(self) -> None:
+        users = [name for name, kind in self.kinds.items() if kind == "users"]
+        whole = "exactly one component of kind 'users' with exactly one step: the entry call"
+        if not users and None not in self.kinds.values():
+            self._report(("components",), "no component is of kind 'users'", expected=whole, at_key=True)
+        for name in users[1:]:
+            hint = f"the first is {users[0]!r}"
+            self._report(("components", name, "kind"), "more than one component is of kind 'users'", "", whole, hint)
+        for name in users:
+            path: KeyPath = ("components", name, "steps")
+            steps = self.document.get(path)
+            if steps is None or (isinstance(steps, list) and len(steps) != 1):
+                seen = f"{len(steps or [])} steps"
+                self._report(path, f"{name!r} does not have one step", seen=seen, expected=whole)
+            elif (*path, 0, "run") in self.document.values:
+                self._report((*path, 0, "run"), "users run no code of the system", expected="the entry: 'call'")
+
+    def _check_nesting(self) -> None:
+        """No component calls itself, be it by way of others, and calls within calls can be numbered."""
+        made: dict[str, list[StepRead]] = {name: [] for name in self.kinds}
+        for step in self.steps:
+            made[step.caller].append(step)
+        calls = sum(step.callee is not None for step in self.steps)
+        deepest: dict[str, int] = {}
+
+        def depth(name: str, above: tuple[str, ...]) -> int:
+            if name not in deepest:
+                below = [0]
+                for step in made[name]:
+                    if step.callee in (*above, name):
+                        circle = (*above, name)[(*above, name).index(step.callee) :]
+                        what = "the calls run in a circle"
+                        self._report((*step.path, "call"), what, seen=" -> ".join((*circle, step.callee)))
+                    elif step.callee is not None:
+                        below.append(1 + depth(step.callee, (*above, name)))
+                deepest[name] = max(below)
+            return deepest[name]
+
+        most = _deepest_nesting(calls)
+        for name in sorted(made, key=lambda name: self.kinds[name] not in _UNCALLED):
+            if depth(name, ()) > most and self.kinds[name] in _UNCALLED:
+                seen, expected = f"{deepest[name]} calls deep", f"at most {most} with {calls} calls in all"
+                self._report(("components", name, "steps"), "calls within calls nest too deeply", seen, expected)
+
+    def _check_jobs(self) -> None:
+        for name, kind in self.kinds.items():
+            path: KeyPath = ("components", name, "period")
+            period_s = self._quantity(path, duration_s)
+            if kind == "job" and path not in self.document.values:
+                self._report(path, f"job {name!r} has no period", expected="the time between its runs: period: 10s")
+            elif kind == "job" and period_s is not None and period_s < MIN_PERIOD_S:
+                seen, expected = shown(self.document.get(path)), f"at least {format_duration(MIN_PERIOD_S)}"
+                self._report(path, "bad value for 'period'", seen=seen, expected=expected)
+            elif kind not in (None, "job") and path in self.document.values:
+                what = f"{name!r} is of kind {kind}, and only jobs have a period"
+                self._report(path, what, at_key=True)
+
+    def _check_slos(self) -> None:
+        first: dict[str, KeyPath] = {}
+        for path in self._mappings("slos", limit=1000):
+            name = self._text((*path, "name"))
+            if name is not None and name in first:
+                self._report((*path, "name"), f"duplicate SLO {name!r}", hint=self._first_given(first[name]))
+            if name is not None:
+                first.setdefault(name, (*path, "name"))
+            if self._text((*path, "sli")) == "click_through_ratio" and self.document.get(("world",)) is None:
+                what, expected = "there is no click_through_ratio without a world", "error_ratio or latency_p95_s"
+                self._report((*path, "sli"), what, expected=expected)
+
+
+def _deepest_nesting(calls: int) -> int:
+    """How deep calls may nest: each is numbered by the attempts and calls that led to it, in 63 bits."""
+    depth, number = 1, _ATTEMPTS - 1
+    while (number := ((number + 1) * max(calls, 1) + 1) * _ATTEMPTS) <= _MAX_NUMBER:
+        depth += 1
+    return depth

@@ -1,0 +1,46 @@
+"""System files: found by name or path, read, and checked as a whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.errors import Problem, UserError, nearest
+from lab.files.yamlmodel import check, in_file_order
+from lab.files.yamlsource import read_yaml
+from lab.systems.checks import SystemChecks
+from lab.systems.topology import System
+
+_SYSTEMS = Path(__file__).parent
+_SYSTEM_SUFFIX = ".system.yaml"
+
+
+def system_names() -> tuple[str, ...]:
+    """The systems that come with the lab."""
+    return tuple(sorted(p.name.removesuffix(_SYSTEM_SUFFIX) for p in _SYSTEMS.glob(f"*{_SYSTEM_SUFFIX}")))
+
+
+def load_system(name_or_path: str, relative_to: Path | None = None) -> System:
+    """A system by name, or from a `*.system.yaml` file relative to a directory.
+
+    UserError with every problem of the file otherwise.
+    """
+    if name_or_path.endswith(_SYSTEM_SUFFIX):
+        path = (relative_to or Path()) / name_or_path
+        if relative_to is not None and not path.exists():
+            hint = "looked for there: a relative path starts at the directory of the file that names it"
+            raise UserError(Problem("no such file", os.path.normpath(path), hint=hint))
+        return _read_system(path)
+    if name_or_path not in system_names():
+        expected, hint = f"a name or a path to a *{_SYSTEM_SUFFIX} file", nearest(name_or_path, system_names())
+        raise UserError(Problem(f"unknown system {name_or_path!r}", expected=expected, hint=hint))
+    return _read_system(_SYSTEMS / f"{name_or_path}{_SYSTEM_SUFFIX}")
+
+
+def _read_system(path: Path) -> System:
+    document = read_yaml(path)
+    system, problems = check(document, System)
+    problems += SystemChecks(document).problems
+    if system is None or problems:
+        raise UserError(in_file_order(problems))
+    return system

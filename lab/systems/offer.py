@@ -1,0 +1,74 @@
+"""What a world offers a topology: the names its steps may use, told without loading the world itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from lab.plugins import installed
+from lab.systems.topology import System
+
+WORLD_GROUP = "lab.worlds"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that must be given: whether a value will do, and what is expected in words."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a call may do: the kind of component that does it, and what that component must have for it.
+
+    Without a `needed` operation the world cannot run.
+    """
+
+    kind: str
+    needed: bool = False
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`operations` are for `operation:`, `own_code` for `run:`, `fallbacks` for `fallback:`.
+
+    `settings` are the world's own; `feature_table` is the only one whose columns can be changed.
+    """
+
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    own_code: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    feature_table: str = ""
+
+
+def installed_worlds() -> dict[str, EntryPoint]:
+    """Worlds by name; none where the lab's sources are used without being installed."""
+    return installed(WORLD_GROUP, "world")
+
+
+def told(world: str, attribute: str) -> Any:
+    """What the package of a world tells of it, None where it is not installed or tells no such thing."""
+    found = installed_worlds()
+    return getattr(import_module(found[world].module), attribute, None) if world in found else None
+
+
+def world_offer(world: str) -> Offer | None:
+    """The `OFFER` of a world; None where it makes none, and its names are then left to the run."""
+    offer: Offer | None = told(world, "OFFER")
+    return offer
+
+
+def feature_columns(system: System) -> tuple[str, ...]:
+    """Columns that the feature code of the system's world reads; none where it has no world or the world none.
+
+    Light: a world's package tells them (`COLUMNS`) without loading the world.
+    """
+    return tuple(told(system.world.name, "COLUMNS") or ()) if system.world else ()
