@@ -11,7 +11,7 @@ DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-long test-all lint evaluate sample report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test fuzz test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -41,6 +41,9 @@ evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long
 
 sample: $(VENV)/.installed ## run the README's sample again, and publish its verdict
 	@$(BIN)/python scripts/figures.py sample
+
+same-recordings: $(VENV)/.installed ## compare what another commit records, byte for byte (BEFORE=main ARGS=SCENARIO)
+	@$(BIN)/python -m scripts.same_recordings $(or $(BEFORE),main) $(ARGS)
 
 report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs

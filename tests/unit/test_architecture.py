@@ -64,7 +64,7 @@ def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):
     source.parent.mkdir(parents=True)
     source.write_text(
         "import lab.worlds.shop\nfrom lab import testbeds\n"
-        "def f():\n    from .. import levers\n    from . import host\n",
+        "def f():\n    from ..injection import levers\n    from . import host\n",
         encoding="utf-8",
     )
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
@@ -108,6 +108,8 @@ def test_every_room_has_its_place_in_the_order():
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_before_it(room):
     allowed = {*SHARED, *ROOMS[: ROOMS.index(room) + 1]}
+    # Until testbeds are drivers: the run of the stack asks the runner what to write.
+    allowed |= {"runs"} if room == "testbeds" else set()
     bad = {f"{source.name}: {other}" for source in sources(f"lab/{room}") for other in rooms_imported(source) - allowed}
     assert bad == set()
 
@@ -133,7 +135,9 @@ def imported_at_once(source: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         is_for_mypy = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         if not is_for_mypy and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)]
+            waiting += [
+                child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)
+            ]
     return found
 
 

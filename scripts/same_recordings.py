@@ -1,0 +1,100 @@
+"""Compares what two commits record: every file under `observed/` of every shipped scenario, byte for byte.
+
+python -m scripts.same_recordings COMMIT [--seeds COUNT] [SCENARIO_OR_SUITE...]   (`make same-recordings BEFORE=COMMIT`)
+
+Runs the commit's code and the code of this checkout on `sim`, each with its own entry points, for each scenario and
+its first seeds. Ends with 0 where all bytes are equal, with 1 and a list of the files that differ otherwise. What is
+changed on purpose is named, each with its reason, in docs/decisions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SUITE = "recommender"
+SEEDS = 2
+ENGINE = "chance"
+"""Some engine has to be asked; this one reads nothing."""
+
+
+def record(tree: Path, targets: Sequence[str], seeds: int, place: Path) -> Path:
+    """Runs scenarios with the code of a source tree; the directory of its recordings, by scenario and seed."""
+    installed, runs = place / "installed", place / "runs"
+    _write_entry_points(tree, installed)
+    command = [sys.executable, "-m", "lab", "run", *targets, "--seeds", str(seeds), "--runs-dir", str(runs)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(tree)])}
+    command += ["--engine", ENGINE, "--no-report", "--quiet"]
+    done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode not in (0, 1, 4):  # an engine that guesses fails
+        raise SystemExit(f"the code of {tree} ended with {done.returncode}")
+    return runs
+
+
+def _write_entry_points(tree: Path, place: Path) -> None:
+    """What installing the tree would tell Python of its plug-ins; it takes the place of what is installed here."""
+    project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    directory = place / f"{project['name'].replace('-', '_')}-0.dist-info"
+    directory.mkdir(parents=True)
+    (directory / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
+    lines = []
+    for group, entries in project.get("entry-points", {}).items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()), ""]
+    (directory / "entry_points.txt").write_text("\n".join(lines))
+
+
+def differences(before: Path, after: Path) -> Iterator[str]:
+    """What differs between two directories of recordings, a line each."""
+    ours, theirs = _files(before), _files(after)
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name not in theirs:
+            yield f"{name}: only before"
+        elif name not in ours:
+            yield f"{name}: only after"
+        elif ours[name].read_bytes() != theirs[name].read_bytes():
+            yield f"{name}: other bytes"
+
+
+def _files(runs: Path) -> dict[str, Path]:
+    """Files under `observed/` by scenario, seed and name; a run's directory ends in a digest of the code."""
+    found = {}
+    for path in runs.glob("*/*/observed/**/*"):
+        if path.is_file():
+            scenario, run, *rest = path.relative_to(runs).parts
+            found["/".join([scenario, run.partition("-")[0], *rest])] = path
+    return found
+
+
+def main() -> int:
+    """Records with both, compares, and tells."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("commit", help="the commit to compare this checkout with")
+    parser.add_argument("targets", nargs="*", default=[SUITE], metavar="SCENARIO_OR_SUITE")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds of each scenario [default: {SEEDS}]")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="same-recordings-") as name:
+        place = Path(name)
+        tree = place / "before" / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree, given.commit], cwd=ROOT, check=True)
+        try:
+            before = record(tree, given.targets, given.seeds, place / "before")
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
+        after = record(ROOT, given.targets, given.seeds, place / "after")
+        recordings = len({file.rpartition("/observed/")[0] for file in _files(after)})
+        found = list(differences(before, after))
+    for line in found:
+        print(line)
+    print(f"{recordings} recordings compared with {given.commit}: {len(found) or 'no'} files differ")
+    return 1 if found or not recordings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
