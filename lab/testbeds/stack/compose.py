@@ -89,19 +89,23 @@ class Compose:
 
     @cached_property
     def client(self) -> Any:
-        """The Docker client; UserError where no engine answers."""
+        """The Docker client; UserError where no engine answers. Its failures later on are StackErrors."""
         try:
-            import docker
+            from docker.errors import DockerException
         except ImportError:
             raise UserError(
                 Problem("the package docker is missing", hint="pip install 'chaos-lab[stack-client]'")
             ) from None
+        from lab.testbeds.stack.engine import Engine
+
         try:
-            client = docker.from_env()
+            client = Engine.from_env()
             client.ping()
-        except docker.errors.DockerException as error:
+        except DockerException as error:
+            said = [getattr(one, "explanation", None) for one in (error, error.__cause__)]
+            seen = next(filter(None, said), str(error))[:200]
             raise UserError(
-                Problem("no Docker engine answers", seen=str(error)[:200], hint="start Docker; `lab doctor` shows more")
+                Problem("no Docker engine answers", seen=seen, hint="start Docker; `lab doctor` shows more")
             ) from None
         return client
 
@@ -257,12 +261,7 @@ class Compose:
 
     def execute(self, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
         """Runs a command in a container and returns its output; StackError where it fails."""
-        from docker.errors import APIError
-
-        try:
-            code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
-        except APIError as error:  # it does not run
-            raise StackError(f"{' '.join(command)[:80]} in {service}: {error.explanation}") from None
+        code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
         text = str(output.decode(errors="replace"))
         if code:
             raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}{room_hint(text)}")
