@@ -184,7 +184,8 @@ def _put_back(before: Mapping[str, Any] | None, tell: Callable[[str], None]) -> 
         if before is not None:
             tell("taking down what it brought up")
             with session.lock.ending("taking down what it brought up"):
-                session.go_back_to(Belongings.from_json(before), str(before.get("model_server", "")))
+                had = str(before.get("model_server", "")), int(before.get("load_workers", 0))
+                session.go_back_to(Belongings.from_json(before), *had)
 
 
 @command.command()

@@ -25,8 +25,8 @@ LABELS = {"lab.checkout": "1", "com.docker.compose.service": "rules", "com.docke
 LISTED = {"Id": ID, "Names": ["/p_rules_1"], "Labels": LABELS, "State": "running", "Image": "i"}
 INSPECTED = {"Id": ID, "Name": "/p_rules_1", "State": {"Status": "running"}, "Config": {"Labels": LABELS}}
 ANSWERS: dict[str, Any] = {
-    "/version": {"ApiVersion": "1.41"}, "/_ping": "OK", "/containers/json": [LISTED], f"/containers/{ID}/json": INSPECTED,
-    "/networks": [], "/volumes": {"Volumes": []},
+    "/version": {"ApiVersion": "1.41"}, "/_ping": "OK", "/containers/json": [LISTED],
+    f"/containers/{ID}/json": INSPECTED, "/networks": [], "/volumes": {"Volumes": []},
 }  # fmt: skip
 
 Misbehave = Callable[[BaseHTTPRequestHandler], None]
@@ -53,7 +53,7 @@ class Engine(BaseHTTPRequestHandler):
         content = ANSWERS[path]
         said(self, 200, content)
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+    do_GET = do_POST = do_DELETE = answer
 
 
 def said(engine: BaseHTTPRequestHandler, status: int, content: Any) -> None:

@@ -43,6 +43,10 @@ class StackError(LabError):
     """The stack did not do what it was told; exit code 3."""
 
 
+class NoContainerError(StackError):
+    """A service has no container, and gets none by waiting."""
+
+
 def checkout() -> Path:
     """The directory of the compose file; UserError outside of a checkout, as in an installed wheel."""
     top = Path(__file__).resolve().parents[3]
@@ -195,10 +199,10 @@ class Compose:
         return {c.labels[SERVICE]: c for c in found if self.is_own(c.labels)}
 
     def container(self, service: str) -> Any:
-        """One container; StackError where the service has none."""
+        """One container; NoContainerError where the service has none."""
         containers = self.containers()
         if service not in containers:
-            raise StackError(f"service {service!r} has no container; run: lab stack up")
+            raise NoContainerError(f"service {service!r} has no container; run: lab stack up")
         return containers[service]
 
     def address(self, service: str, port: int) -> tuple[str, int]:

@@ -103,7 +103,7 @@ def _refused(asked: str, status: int, said: str) -> Problem:
         )  # fmt: skip
     hints = {
         _GONE: "it was removed meanwhile; lab stack up makes it anew",
-        _CONFLICT: "lab stack status shows the state it is in; where somebody changes it just now, do it again after that",
+        _CONFLICT: "lab stack status shows its state; where somebody changes it just now, do it again after that",
     }
     return Problem(
         f"Docker refused: {asked}", _address(), seen=f"{status} {said}",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.testbeds.stack.holder import Holder
 from lab.testbeds.stack.journal import open_undos
-from lab.testbeds.stack.lock import Holder
 
 if TYPE_CHECKING:
     from lab.scenario import DecoyUse, FaultUse

@@ -69,23 +69,31 @@ def run_scenario(
 
 
 @contextmanager
-def held(session: Session, options: StackOptions, progress: Progress | None = None) -> Iterator[None]:
-    """The stack, up and for this lab alone; unless it is to be kept, what was brought up here goes afterwards."""
+def held(
+    session: Session, options: StackOptions, progress: Progress | None = None, *, anew: bool = False
+) -> Iterator[None]:
+    """The stack, up and for this lab alone; unless it is to be kept, what was brought up here goes afterwards.
+
+    `anew`: what has changed of images and settings takes effect also where the stack is healthy.
+    """
     is_outermost = not session.lock.is_mine
     with session.lock.held():
         (progress or _silent)("bringing the stack up", 0.0)
         session.journal.prepare()
-        before, model_server = belongings(session.compose), session.compose.running_model_server()
+        before = belongings(session.compose)
+        had = {"model_server": session.compose.running_model_server(), "load_workers": session.load_workers()}
         if not options.keep:
-            session.lock.remember(before.to_json() | {"model_server": model_server})
+            session.lock.remember(before.to_json() | had)
         try:
-            session.up(build=options.build, load_workers=options.load_workers, model_server=options.model_server)
+            session.up(
+                build=options.build, anew=anew, load_workers=options.load_workers, model_server=options.model_server
+            )
             yield
         finally:
             if not options.keep:
                 # The end of one run of several is not the end of the lab: an abort that comes now ends it as a whole.
                 with session.lock.ending("taking down what it brought up") if is_outermost else nullcontext():
-                    session.go_back_to(before, model_server)
+                    session.go_back_to(before, **had)
             session.journal.clear()
 
 
