@@ -300,6 +300,26 @@ def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch
     assert len(went_back) == 2, "that of the campaign comes all the same"
 
 
+def test_what_was_there_is_noted_before_anything_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a stack that is healthy is brought up anew, with what has changed."""
+    done: list[object] = []
+
+    def noted(_: object) -> object:
+        done.append("noted")
+        return NOTHING
+
+    monkeypatch.setattr(run, "belongings", noted)
+    session: Any = SimpleNamespace(
+        lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 4,
+        compose=SimpleNamespace(running_model_server=lambda: "lab"), up=lambda **how: done.append(("up", how["anew"])),
+        go_back_to=lambda before, **had: done.append((before, had)),
+    )  # fmt: skip
+    with run.held(session, StackOptions(), anew=True):
+        found = session.lock.look().holder
+        assert found.activity["before"]["load_workers"] == 4, "who ends a killed lab goes back to it too"
+    assert done == ["noted", ("up", True), (NOTHING, {"model_server": "lab", "load_workers": 4})]
+
+
 def test_an_abort_that_comes_after_the_lock_was_let_go_does_not_kill_a_lab_that_prints_results(tmp_path: Path) -> None:
     code = HOLD + "import os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nprint('results', flush=True)\n"
     command = [sys.executable, "-c", code, str(tmp_path / "checkout"), str(tmp_path / "theirs")]
