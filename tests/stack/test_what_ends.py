@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, str, Callable[[Any], None]]] = {
     "features killed": ("config.set", "features", kill),
     "rules removed": ("component.limit", "rules", remove),
 }
-QUICK = ("proxy removed", "cache killed")
+QUICK = ("proxy removed",)
 
 
 @pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
@@ -67,6 +67,7 @@ def test_a_lever_ends_with_the_container_that_kept_it(stack: Session, case: str)
     assert now(lever) == before
 
 
+@pytest.mark.slow
 def test_what_a_killed_lab_left_in_a_container_that_is_gone_is_no_errand_of_recover(stack: Session) -> None:
     try:
         with lab_holding("link.cut", "held") as process:
@@ -82,6 +83,7 @@ def test_what_a_killed_lab_left_in_a_container_that_is_gone_is_no_errand_of_reco
         mend(stack)
 
 
+@pytest.mark.slow
 def test_what_is_in_a_volume_outlives_the_container_and_is_put_back_with_the_next(stack: Session) -> None:
     try:
         with lab_holding("table.column", "held") as process:

@@ -17,6 +17,7 @@ from lab.errors import ExitCode, UserError
 from lab.testbeds.stack.belongings import NOTHING, take_down
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.secrets import CHECKOUT_ID, PROJECT
+from tests.stack.checkouts import copy_checkout, run_lab
 
 pytest.importorskip("docker")
 
@@ -127,6 +128,18 @@ def test_an_engine_that_is_gone_meanwhile_is_named(tmp_path: Path, monkeypatch: 
         compose.client.close()
     with pytest.raises(StackError, match=r"(?s)GET /containers/json.*connection refused"):
         compose.containers()
+
+
+def test_a_command_on_an_engine_that_goes_away_ends_without_an_internal_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = copy_checkout(tmp_path / "checkout")
+    with engine(tmp_path, monkeypatch, **{"containers/json": hang_up}):
+        done = run_lab(other, "stack", "status")
+    assert done.returncode == ExitCode.INTERNAL
+    assert "error: " in done.stderr
+    assert "Docker did not answer: GET /containers/json" in done.stderr
+    assert "internal error" not in done.stderr
 
 
 def test_an_engine_that_was_never_there_is_the_users_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,14 @@ def test_state_that_only_another_user_may_read_is_an_error_that_names_them(tmp_p
         assert word in said
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_state_directory_of_another_user_is_an_error_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    said = as_nobody("from lab.testbeds.stack.journal import Journal\nJournal(here / 'theirs').prepare()", tmp_path)
+    for word in ("UserError", "nothing is changed without", "permission denied; it is root's", "LAB_STATE_DIR"):
+        assert word in said
+
+
 def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path) -> None:
     lock, done = lock_in(tmp_path), []
 

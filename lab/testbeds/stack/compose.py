@@ -175,11 +175,11 @@ class Compose:
         return "" if model is None else str(model.labels.get(MODEL_SERVER_LABEL, LAB))
 
     def publisher(self) -> str:
-        """The service in whose container model versions are written; StackError where there is none."""
+        """The service in whose container model versions are written; NoContainerError where there is none."""
         for name, container in self.containers().items():
             if container.labels.get(PUBLISHER_LABEL) == "true":
                 return name
-        raise StackError("no container publishes model versions; run: lab stack up")
+        raise NoContainerError("no container publishes model versions; run: lab stack up")
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
         """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""

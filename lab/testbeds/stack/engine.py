@@ -25,7 +25,7 @@ _THEN = "then lab stack status shows what became of the stack, and lab recover p
 _AGAIN = f"start Docker, or wait until it answers (lab doctor shows more); {_THEN}"
 
 
-class EngineError(StackError, APIError):
+class EngineError(StackError, APIError):  # type: ignore[misc]
     """The Docker engine refused, failed, or did not answer; exit code 3.
 
     It is Docker's own error too, so that whoever knows what to do about a status or an explanation can ask for it.
@@ -38,7 +38,7 @@ class EngineError(StackError, APIError):
         return str(self.args[0])
 
 
-class GoneError(EngineError, NotFound):
+class GoneError(EngineError, NotFound):  # type: ignore[misc]
     """What was asked for is not there, or not any more."""
 
 

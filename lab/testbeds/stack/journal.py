@@ -94,7 +94,8 @@ class Journal:
             free = f", {shutil.disk_usage(self.path.parent).free} bytes free"
         except OSError:
             free = ""
-        return Problem(what, str(self.path), seen=reason(error) + free, hint=HINT)
+        whose = f"; it is {_owner(self.path)}'s" if isinstance(error, PermissionError) else ""
+        return Problem(what, str(self.path), seen=reason(error) + whose + free, hint=HINT)
 
     def open_undos(self) -> list[Undo]:
         """Levers that were to be changed and not put back, the last one first."""

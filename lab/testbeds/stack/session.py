@@ -161,9 +161,9 @@ class Session:
         have to come up anew. Empty and 0 where there were none.
         """
         services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
-        now = (self.compose.running_model_server(), self.load_workers())
         try:
-            if model_server not in ("", now[0]) or load_workers not in (0, now[1]):
+            is_another = model_server not in ("", self.compose.running_model_server())
+            if is_another or load_workers not in (0, self.load_workers()):
                 self.up(build=False, model_server=model_server, load_workers=load_workers or 1)
         finally:
             self._take_down(before, services)
