@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lab.cli.stack_options import tell_of_change
 from lab.errors import UserError
 from lab.levers import Undo
 from lab.testbeds.stack import abort, live, run
@@ -226,7 +227,7 @@ def as_nobody(code: str, directory: Path) -> str:
     begin = (
         "import os, sys; from pathlib import Path\n"
         "from lab.testbeds.stack.abort import end_live; from lab.testbeds.stack.lock import StackLock\n"
-        "from lab.testbeds.stack.recovery import open_everywhere, unknown\n"
+        "from lab.testbeds.stack import live; from lab.testbeds.stack.recovery import open_everywhere, unknown\n"
         "os.setuid(65534)\n"
         "here = Path(sys.argv[1])\n"
         "lock = StackLock(here / 'checkout', here / 'mine')\n"
@@ -258,6 +259,24 @@ def test_state_that_only_another_user_may_read_is_an_error_that_names_them(tmp_p
     said = as_nobody(code, tmp_path)
     for word in ("UserError", "a lab of root", str(private / "theirs"), "permission denied", "ask root"):
         assert word in said
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_live_lab_of_another_user_is_shown_though_its_journal_may_not_be_read(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    code = (
+        "found = lock.look().holder\n"
+        "own = Path(found.state_directory)\n"
+        "print(open_everywhere(lock, here, but=own), unknown(lock, here, but=own), file=sys.stderr)\n"
+        "print(*live.lines(found), sep='\\n', file=sys.stderr)\n"
+    )
+    with holder(tmp_path / "checkout", private / "theirs") as process:
+        Journal(private / "theirs").write("intent", CUT, True, 0.0)
+        private.chmod(0o700)
+        said = as_nobody(code, tmp_path)
+    assert said.splitlines()[0] == "[] []"
+    assert f"(pid {process.pid} of root): night seed 7" in said
+    assert f"what it has pulled, only root may read: {private / 'theirs'}" in said
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
@@ -382,3 +401,22 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
         Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
         holding = eventually(lambda: lock.look().holder)
         assert live.described(holding)["levers"] == [{"lever": "link.cut", "element": "a->b", "previous": None}]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        (("lab", 1), ("lab", 1), ""),
+        (("", 0), ("tensorflow", 4), ""),
+        (("lab", 4), ("lab", 1), "the load has 4 worker processes; now it gets 1 (--load-workers)\n"),
+        (("lab", 1), ("tensorflow", 1), "the model server is lab; tensorflow takes its place (--model-server)\n"),
+    ],
+)
+def test_what_takes_the_place_of_something_is_told(
+    capsys: pytest.CaptureFixture[str], there: tuple[str, int], asked: tuple[str, int], said: str
+) -> None:
+    session: Any = SimpleNamespace(
+        compose=SimpleNamespace(running_model_server=lambda: there[0]), load_workers=lambda: there[1]
+    )
+    tell_of_change(session, *asked)
+    assert capsys.readouterr().err == said

@@ -28,16 +28,17 @@ def journals(lock: StackLock, state: Path) -> list[Journal]:
     return [Journal(directory) for directory in dict.fromkeys([own, *lock.look().journals])]
 
 
-def open_everywhere(lock: StackLock, state: Path) -> list[tuple[Journal, Undo]]:
-    """All that is open, with the journal that says so."""
-    return [(journal, undo) for journal in journals(lock, state) for undo in journal.open_undos()]
+def open_everywhere(lock: StackLock, state: Path, but: Path | None = None) -> list[tuple[Journal, Undo]]:
+    """All that is open, with the journal that says so; `but` what is in this state directory."""
+    found = [journal for journal in journals(lock, state) if journal.path.parent != but]
+    return [(journal, undo) for journal in found for undo in journal.open_undos()]
 
 
-def unknown(lock: StackLock, state: Path) -> list[Path]:
+def unknown(lock: StackLock, state: Path, but: Path | None = None) -> list[Path]:
     """State directories of killed labs that have been removed since, with all that they knew of what was changed."""
-    own = state.resolve()
+    known = (state.resolve(), but)
     directories = [journal.path.parent for journal in journals(lock, state)]
-    return [directory for directory in directories if directory != own and is_gone(directory)]
+    return [directory for directory in directories if directory not in known and is_gone(directory)]
 
 
 def recover(session: Session) -> list[Undo]:
