@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from lab.cli.stack_options import tell_of_change
-from lab.errors import UserError
+from lab.errors import NotRevertedError, UserError
 from lab.levers import Undo
 from lab.testbeds.stack import abort, live, run
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
+from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, StackLock
 from lab.testbeds.stack.options import StackOptions
@@ -345,6 +346,26 @@ def test_what_was_there_is_noted_before_anything_is_brought_up(tmp_path: Path, m
         found = session.lock.look().holder
         assert found.activity["before"]["load_workers"] == 4, "who ends a killed lab goes back to it too"
     assert done == ["noted", ("up", True), (NOTHING, {"model_server": "lab", "load_workers": 4})]
+
+
+def test_what_could_not_be_put_back_is_not_hidden_by_what_could_not_be_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the engine went away in the middle of a fault: exit code 6 and its instructions outrank 3."""
+    monkeypatch.setattr(run, "belongings", lambda _: NOTHING)
+
+    def go_back_to(*_: object, **__: object) -> None:
+        raise StackError("Docker did not answer")
+
+    session: Any = SimpleNamespace(
+        lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 0, up=lambda **_: True,
+        compose=SimpleNamespace(running_model_server=lambda: ""), go_back_to=go_back_to,
+    )  # fmt: skip
+    with pytest.raises(NotRevertedError, match="instructions"), run.held(session, StackOptions()):
+        raise NotRevertedError("instructions")
+    assert "could not be taken down: Docker did not answer" in capsys.readouterr().err
+    with pytest.raises(StackError), run.held(session, StackOptions()):
+        pass
 
 
 def test_an_abort_that_comes_after_the_lock_was_let_go_does_not_kill_a_lab_that_prints_results(tmp_path: Path) -> None:
