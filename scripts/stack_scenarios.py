@@ -297,9 +297,7 @@ def main(words: Sequence[str]) -> int:
     published, mine = kept_rows(), []
     session = Session(scenarios[0].system)
     print("bringing the stack up, with what has changed", flush=True)
-    if session.compose.containers():
-        session.up(anew=True)
-    with EngineHost() as host, held(session, StackOptions(TIME_SCALE)):
+    with EngineHost() as host, held(session, StackOptions(TIME_SCALE), anew=True):
         for loaded in scenarios:
             row = run_one(loaded, ON_STACK / code, host, code, fresh=asked.fresh)
             mine.append(row)

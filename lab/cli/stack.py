@@ -47,7 +47,7 @@ def up(no_build: bool, load_workers: int, model_server: str) -> int:
     brought up anew.
     """
     session = open_session()
-    tell_of_change(session, model_server)
+    tell_of_change(session, model_server, load_workers)
     seen: dict[str, str] = {}
 
     def tick(states: dict[str, str]) -> None:
@@ -100,8 +100,8 @@ def status(as_json: bool) -> int:
     look = session.lock.look()
     holder = look.holder if look.is_held else None
     own = Path(holder.state_directory) if holder else None
-    left = [(j, undo) for j, undo in open_everywhere(session.lock, session.state) if j.path.parent != own]
-    lost = [directory for directory in unknown(session.lock, session.state) if directory != own]
+    left = open_everywhere(session.lock, session.state, but=own)
+    lost = unknown(session.lock, session.state, but=own)
     about = live.described(holder) if holder else None
     if as_json:
         undos = [asdict(undo) | {"journal": str(journal.path)} for journal, undo in left]
@@ -124,7 +124,7 @@ def status(as_json: bool) -> int:
             click.echo(f"✗ nobody knows {LOST}: {directory}; the way out: lab stack down --volumes")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
         click.echo(str(problem), err=True)
-    changed = {lever["element"] for lever in about["levers"]} if about else set()
+    changed = {lever["element"] for lever in about["levers"] or ()} if about else set()
     well = {state for name, state in states.items() if name not in changed} <= {"healthy"} and not left and not lost
     return ExitCode.OK if well else ExitCode.FAILED
 
@@ -184,7 +184,8 @@ def _put_back(before: Mapping[str, Any] | None, tell: Callable[[str], None]) -> 
         if before is not None:
             tell("taking down what it brought up")
             with session.lock.ending("taking down what it brought up"):
-                session.go_back_to(Belongings.from_json(before), str(before.get("model_server", "")))
+                had = str(before.get("model_server", "")), int(before.get("load_workers", 0))
+                session.go_back_to(Belongings.from_json(before), *had)
 
 
 @command.command()

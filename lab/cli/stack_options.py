@@ -91,11 +91,13 @@ testbed_options = group(
 )
 
 
-def tell_of_change(session: Session, model_server: str) -> None:
-    """Says that another model server than the one that runs will take its place."""
-    running = session.compose.running_model_server()
+def tell_of_change(session: Session, model_server: str, load_workers: int) -> None:
+    """Says that another model server or number of workers than there is will take its place."""
+    running, workers = session.compose.running_model_server(), session.load_workers()
     if running not in ("", model_server):
         click.echo(f"the model server is {running}; {model_server} takes its place (--model-server)", err=True)
+    if workers not in (0, load_workers):
+        click.echo(f"the load has {workers} worker processes; now it gets {load_workers} (--load-workers)", err=True)
 
 
 @contextmanager
@@ -114,7 +116,8 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path) ->
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)
     session = Session(jobs[0].loaded.system)
-    tell_of_change(session, stack.model_server)  # tells first that Docker, or its Python package, is missing
+    # Tells first that Docker, or its Python package, is missing.
+    tell_of_change(session, stack.model_server, stack.load_workers)
     click.echo("bringing the stack up (the first time builds its images)", err=True)
     with held(session, stack):
         yield

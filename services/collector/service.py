@@ -151,16 +151,16 @@ class Collector:
     async def _slis(self, request: web.Request) -> web.Response:
         """What users get just now: `?window_s=5` real seconds."""
         try:
-            window_s = float(request.query.get("window_s", "5"))
+            window_s = _number(request.query.get("window_s", "5"))
         except ValueError as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return web.json_response({"error": f"expected window_s, a number: {error}"}, status=400)
         more = {"requests": self._recent.load(), "unwritten": self._store.unwritten}
         return web.json_response({**self._recent.slis(window_s), **more})
 
     async def _rows(self, request: web.Request) -> web.Response:
         """The run so far by scrape interval: `?until_s=60` scenario seconds."""
         try:
-            until_s = float(request.query["until_s"])
+            until_s = _number(request.query["until_s"])
         except (KeyError, ValueError) as error:
             return web.json_response({"error": f"expected until_s, a number: {error}"}, status=400)
         if self._intervals is None or self._run is None:
@@ -252,3 +252,11 @@ class Collector:
                 }
             ],
         )  # fmt: skip
+
+
+def _number(text: str) -> float:
+    """A finite number; ValueError for anything else that reads as one, too."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value

@@ -25,46 +25,63 @@ class Connections(Generic[Link]):
     def __init__(self, make: Callable[[], Awaitable[Link]]) -> None:
         self._make = make
         self._idle: deque[Link] = deque()
-        self._slots = asyncio.Semaphore(AT_ONCE_MAX)
-        self._making: set[asyncio.Task[Link]] = set()
+        self._waiting: deque[asyncio.Future[Link]] = deque()
+        self._unmade: deque[asyncio.Future[Link]] = deque()
+        """Those of the waiting for whom no connection is being made yet."""
+        self._making: set[asyncio.Task[None]] = set()
 
     async def take(self) -> Link:
-        """An idle connection, or a new one. What `make` raises; TimeoutError where it takes too long."""
-        if not self._idle:
-            await self._slots.acquire()
-            if not self._idle:
-                task = asyncio.create_task(self._made())
-                self._making.add(task)
-                task.add_done_callback(self._making.discard)
-                try:
-                    return await asyncio.shield(task)
-                except asyncio.CancelledError:
-                    task.add_done_callback(self._keep)
-                    raise
-            self._slots.release()  # one was given back while this one waited
-        return self._idle.popleft()
+        """An idle connection, or the first that is given back or made.
+
+        What `make` raises; TimeoutError where it takes too long.
+        """
+        if self._idle:
+            return self._idle.popleft()
+        turn: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._unmade.append(turn)
+        self._begin()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.give(turn.result())  # it came just when nobody wanted it any more
+            raise
 
     def give(self, connection: Link) -> None:
-        """Takes back a connection that is well."""
+        """Takes back a connection that is well; whoever has waited for longest gets it."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
         self._idle.append(connection)
 
     def idle(self) -> list[Link]:
         """Takes all idle connections out, and begins no more."""
-        for task in self._making:
-            task.cancel()
+        for one in (*self._waiting, *self._making):
+            one.cancel()
         found = list(self._idle)
         self._idle.clear()
         return found
 
-    async def _made(self) -> Link:
-        """A new connection; frees the slot that was taken for it, however long whoever asked for it waited."""
+    def _begin(self) -> None:
+        """Begins connections for those who wait, as many as may be made at a time."""
+        while self._unmade and len(self._making) < AT_ONCE_MAX:
+            turn = self._unmade.popleft()
+            if not turn.done():
+                self._making.add(asyncio.create_task(self._made(turn)))
+
+    async def _made(self, turn: asyncio.Future[Link]) -> None:
+        """Makes a connection for somebody; the next one has it where they had another, or did not wait for it."""
         try:
             async with asyncio.timeout(MAKE_WITHIN_S):
-                return await self._make()
+                connection = await self._make()
+        except Exception as error:  # theirs to handle
+            if not turn.done():
+                turn.set_exception(error)
+        else:
+            self.give(connection)
         finally:
-            self._slots.release()
-
-    def _keep(self, task: asyncio.Task[Link]) -> None:
-        """Whoever asked for the connection did not wait for it; the next one need not."""
-        if not task.cancelled() and task.exception() is None:
-            self.give(task.result())
+            self._making.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self._begin()

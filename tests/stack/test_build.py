@@ -48,3 +48,17 @@ def test_a_step_that_fails_is_told_with_its_output(project: Compose) -> None:
         file.write("RUN echo it is broken; exit 3\n")
     with pytest.raises(StackError, match=r"it is broken[\s\S]*build\.log"):
         told(project)
+
+
+def test_the_first_versions_are_published_once(stack: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[int] = []
+    keep_up_to = stack.levers.versions.keep_up_to
+
+    def counted(version: int) -> int:
+        published.append(version)
+        return keep_up_to(version)
+
+    monkeypatch.setattr(stack.levers.versions, "keep_up_to", counted)
+    assert stack.up(build=False, anew=True)
+    assert len(published) == 1
+    assert stack.levers.versions.served() == published[0]

@@ -64,13 +64,13 @@ def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
 
 
 def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(stack: Session) -> None:
-    said = 'could not put back config.set of features/steps.db_get.timeout_s (value before: {"value": 0.12})'
-    assert now("config.set") == {"value": 0.12}
-    features = stack.compose.container("features")
+    before = now("model.deploy")
+    said = f"could not put back model.deploy of model (value before: {json.dumps(before)})"
+    model = stack.compose.container("model")
     try:
-        with lab_holding("config.set", "held") as process:
+        with lab_holding("model.deploy", "held") as process:
             await_moment(process, "held")
-            features.stop(timeout=2)
+            model.stop(timeout=2)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=PATIENCE_S) == NOT_REVERTED
             errors = process.stderr.read()
@@ -80,10 +80,10 @@ def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(sta
         assert recovered.returncode == NOT_REVERTED
         assert said in recovered.stderr
     finally:
-        features.start()
-    eventually(lambda: stack.compose.health()["features"] == "healthy")
-    assert [undo[0] for undo in lab_recover()] == ["config.set"]
-    assert now("config.set") == {"value": 0.12}
+        model.start()
+    eventually(lambda: stack.compose.health()["model"] == "healthy")
+    assert [undo[0] for undo in lab_recover()] == ["model.deploy"]
+    assert now("model.deploy") == before
     assert lab_recover() == []
 
 

@@ -76,3 +76,50 @@ def test_a_connection_is_used_again() -> None:
         return database.made
 
     assert asyncio.run(twice()) == 1
+
+
+def test_a_connection_that_is_given_back_serves_those_who_wait_while_others_are_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAKE_WITHIN_S", 3600.0)
+
+    async def busy() -> int:
+        database = Database(takes_s=0.0)
+        pool = Connections(database.connect)
+        first = await pool.take()
+        database.takes_s = 3600.0
+        waiting = [asyncio.create_task(ask(pool, 60.0)) for _ in range(AT_ONCE_MAX + 2)]
+        await asyncio.sleep(0.05)
+        pool.give(first)
+        assert all(await asyncio.gather(*waiting))
+        assert pool.idle() == [first]
+        return database.made
+
+    assert asyncio.run(busy()) == 1
+
+
+def test_a_connection_given_to_somebody_who_has_just_given_up_is_not_lost() -> None:
+    async def late() -> bool:
+        database = Database(takes_s=0.0)
+        pool = Connections(database.connect)
+        first = await pool.take()
+        database.takes_s = 0.2
+        waiting = asyncio.create_task(pool.take())
+        await asyncio.sleep(0.05)
+        pool.give(first)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return waiting.cancelled() and pool.idle() == [first]
+
+    assert asyncio.run(late())
+
+
+def test_what_keeps_connections_from_being_made_is_raised_to_who_asked() -> None:
+    async def refused() -> int:
+        raise ConnectionRefusedError("no database")
+
+    async def ask_all() -> list[object]:
+        pool = Connections(refused)
+        return list(await asyncio.gather(*(pool.take() for _ in range(3 * AT_ONCE_MAX)), return_exceptions=True))
+
+    assert {type(error) for error in asyncio.run(ask_all())} == {ConnectionRefusedError}

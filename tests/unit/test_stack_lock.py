@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from lab.errors import UserError
+from lab.cli.stack_options import tell_of_change
+from lab.errors import NotRevertedError, UserError
 from lab.injection.levers import Undo
 from lab.testbeds.stack import abort, live, run
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
+from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, StackLock
 from lab.testbeds.stack.options import StackOptions
@@ -221,23 +223,69 @@ def test_a_lab_of_another_machine_is_not_touched(tmp_path: Path) -> None:
         assert process.poll() is None
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-def test_another_users_lab_is_an_error_that_names_them(tmp_path: Path) -> None:
-    code = (
+def as_nobody(code: str, directory: Path) -> str:
+    """What the code says on stderr as another user, who may see the directory; `lock` is the checkout's lock there."""
+    begin = (
         "import os, sys; from pathlib import Path\n"
         "from lab.testbeds.stack.abort import end_live; from lab.testbeds.stack.lock import StackLock\n"
+        "from lab.testbeds.stack import live; from lab.testbeds.stack.recovery import open_everywhere, unknown\n"
         "os.setuid(65534)\n"
-        "end_live(StackLock(Path(sys.argv[1]), Path(sys.argv[1])), print)"
+        "here = Path(sys.argv[1])\n"
+        "lock = StackLock(here / 'checkout', here / 'mine')\n"
     )
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_uid == os.getuid() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o055)
+    for place in (directory, *directory.parents):
+        if place.stat().st_uid == os.getuid() and place != Path("/"):
+            place.chmod(place.stat().st_mode | 0o055)
+    command = [sys.executable, "-c", begin + code, str(directory)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S).stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("is_private", [False, True])
+def test_another_users_lab_is_an_error_that_names_them(tmp_path: Path, is_private: bool) -> None:
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
-        command = [sys.executable, "-c", code, str(tmp_path / "checkout")]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
-        assert "the lab that holds the stack is another user's" in done.stderr
-        assert "root" in done.stderr
+        (tmp_path / "theirs").mkdir(mode=0o700 if is_private else 0o755)
+        said = as_nobody("end_live(lock, print)", tmp_path)
+        assert "the lab that holds the stack is another user's" in said
+        assert "root" in said
         assert process.poll() is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("code", ["open_everywhere(lock, here)", "unknown(lock, here)"])
+def test_state_that_only_another_user_may_read_is_an_error_that_names_them(tmp_path: Path, code: str) -> None:
+    private = tmp_path / "private"
+    leave_open_and_die(tmp_path, private / "theirs")
+    private.chmod(0o700)
+    said = as_nobody(code, tmp_path)
+    for word in ("UserError", "a lab of root", str(private / "theirs"), "permission denied", "ask root"):
+        assert word in said
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_live_lab_of_another_user_is_shown_though_its_journal_may_not_be_read(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    code = (
+        "found = lock.look().holder\n"
+        "own = Path(found.state_directory)\n"
+        "print(open_everywhere(lock, here, but=own), unknown(lock, here, but=own), file=sys.stderr)\n"
+        "print(*live.lines(found), sep='\\n', file=sys.stderr)\n"
+    )
+    with holder(tmp_path / "checkout", private / "theirs") as process:
+        Journal(private / "theirs").write("intent", CUT, True, 0.0)
+        private.chmod(0o700)
+        said = as_nobody(code, tmp_path)
+    assert said.splitlines()[0] == "[] []"
+    assert f"(pid {process.pid} of root): night seed 7" in said
+    assert f"what it has pulled, only root may read: {private / 'theirs'}" in said
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_state_directory_of_another_user_is_an_error_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    said = as_nobody("from lab.testbeds.stack.journal import Journal\nJournal(here / 'theirs').prepare()", tmp_path)
+    for word in ("UserError", "nothing is changed without", "permission denied; it is root's", "LAB_STATE_DIR"):
+        assert word in said
 
 
 def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path) -> None:
@@ -260,13 +308,13 @@ def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch
     compose = SimpleNamespace(running_model_server=lambda: "")
     went_back: list[object] = []
 
-    def go_back_to(*_: object) -> None:
+    def go_back_to(*_: object, **__: object) -> None:
         went_back.append(object())
         os.kill(os.getpid(), signal.SIGUSR1)
 
     session: Any = SimpleNamespace(
         lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), compose=compose, up=lambda **_: True,
-        go_back_to=go_back_to,
+        go_back_to=go_back_to, load_workers=lambda: 0,
     )  # fmt: skip
 
     def campaign() -> None:
@@ -280,7 +328,63 @@ def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch
     assert len(went_back) == 2, "that of the campaign comes all the same"
 
 
-def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path) -> None:
+def test_what_was_there_is_noted_before_anything_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a stack that is healthy is brought up anew, with what has changed."""
+    done: list[object] = []
+
+    def noted(_: object) -> object:
+        done.append("noted")
+        return NOTHING
+
+    monkeypatch.setattr(run, "belongings", noted)
+    session: Any = SimpleNamespace(
+        lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 4,
+        compose=SimpleNamespace(running_model_server=lambda: "lab"), up=lambda **how: done.append(("up", how["anew"])),
+        go_back_to=lambda before, **had: done.append((before, had)),
+    )  # fmt: skip
+    with run.held(session, StackOptions(), anew=True):
+        found = session.lock.look().holder
+        assert found.activity["before"]["load_workers"] == 4, "who ends a killed lab goes back to it too"
+    assert done == ["noted", ("up", True), (NOTHING, {"model_server": "lab", "load_workers": 4})]
+
+
+def test_what_could_not_be_put_back_is_not_hidden_by_what_could_not_be_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the engine went away in the middle of a fault: exit code 6 and its instructions outrank 3."""
+    monkeypatch.setattr(run, "belongings", lambda _: NOTHING)
+
+    def go_back_to(*_: object, **__: object) -> None:
+        raise StackError("Docker did not answer")
+
+    session: Any = SimpleNamespace(
+        lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 0, up=lambda **_: True,
+        compose=SimpleNamespace(running_model_server=lambda: ""), go_back_to=go_back_to,
+    )  # fmt: skip
+    with pytest.raises(NotRevertedError, match="instructions"), run.held(session, StackOptions()):
+        raise NotRevertedError("instructions")
+    assert "could not be taken down: Docker did not answer" in capsys.readouterr().err
+    with pytest.raises(StackError), run.held(session, StackOptions()):
+        pass
+
+
+def test_an_abort_that_comes_after_the_lock_was_let_go_does_not_kill_a_lab_that_prints_results(tmp_path: Path) -> None:
+    code = HOLD + "import os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nprint('results', flush=True)\n"
+    command = [sys.executable, "-c", code, str(tmp_path / "checkout"), str(tmp_path / "theirs")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input="\n", timeout=PATIENCE_S)
+    assert (done.returncode, done.stdout.split()) == (0, ["held", "ending", "results"])
+
+
+@pytest.fixture
+def handler_of_abort() -> Iterator[Any]:
+    """Somebody's own handler of the signal, from before."""
+    was, own = signal.getsignal(signal.SIGUSR1), lambda *_: None
+    signal.signal(signal.SIGUSR1, own)
+    yield own
+    signal.signal(signal.SIGUSR1, was)
+
+
+def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path, handler_of_abort: Any) -> None:
     lock, done = lock_in(tmp_path), []
 
     def run() -> None:
@@ -292,11 +396,10 @@ def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path) -> None:
                 os.kill(os.getpid(), signal.SIGUSR1)
                 done.append("put back")
 
-    before = signal.getsignal(signal.SIGUSR1)
     with pytest.raises(AbortedError, match="everything was put back"):
         run()
     assert done == ["put back"]
-    assert signal.getsignal(signal.SIGUSR1) == before
+    assert signal.getsignal(signal.SIGUSR1) == handler_of_abort
 
 
 def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path) -> None:
@@ -319,3 +422,22 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
         Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
         holding = eventually(lambda: lock.look().holder)
         assert live.described(holding)["levers"] == [{"lever": "link.cut", "element": "a->b", "previous": None}]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        (("lab", 1), ("lab", 1), ""),
+        (("", 0), ("tensorflow", 4), ""),
+        (("lab", 4), ("lab", 1), "the load has 4 worker processes; now it gets 1 (--load-workers)\n"),
+        (("lab", 1), ("tensorflow", 1), "the model server is lab; tensorflow takes its place (--model-server)\n"),
+    ],
+)
+def test_what_takes_the_place_of_something_is_told(
+    capsys: pytest.CaptureFixture[str], there: tuple[str, int], asked: tuple[str, int], said: str
+) -> None:
+    session: Any = SimpleNamespace(
+        compose=SimpleNamespace(running_model_server=lambda: there[0]), load_workers=lambda: there[1]
+    )
+    tell_of_change(session, *asked)
+    assert capsys.readouterr().err == said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -42,6 +44,22 @@ def test_known_differences_are_of_shipped_scenarios_and_each_has_a_reason() -> N
     known = read_known()
     assert set(known) <= shipped
     assert all(len(entry.why) > 40 for entry in known.values())
+
+
+def test_nothing_is_brought_up_before_it_was_noted_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    @contextmanager
+    def held(*_: object, **how: object) -> Iterator[None]:
+        asked.append(how)
+        yield
+
+    monkeypatch.setattr(published, "Session", lambda _: object())  # of which nothing can be asked
+    monkeypatch.setattr(published, "held", held)
+    monkeypatch.setattr(published, "run_one", lambda *_, **__: RIGHT)
+    monkeypatch.setattr(published, "publish", lambda _: None)
+    assert published.main([RIGHT.scenario]) == ExitCode.OK
+    assert asked == [{"anew": True}]
 
 
 @pytest.mark.parametrize("entry", ["{problems: [verdict], why: ''}", "{problems: [], why: because}",

@@ -16,6 +16,7 @@ from lab.errors import NotRevertedError
 from lab.systems.files import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
+from lab.testbeds.stack.compose import NoContainerError
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import LEASE_S, Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
@@ -30,6 +31,8 @@ class Levers:
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], Any] = {}
         self.fails = 0
+        self.failure: Exception = ZeroDivisionError("an error nobody thought of")
+        self.ended: dict[tuple[str, str], str] = {}
         self.versions = SimpleNamespace(served=lambda: 1)
 
     def read(self, lever: str, element: str) -> Any:
@@ -38,8 +41,11 @@ class Levers:
     def write(self, lever: str, element: str, value: Any) -> None:
         if self.fails:
             self.fails -= 1
-            raise ZeroDivisionError("an error nobody thought of")
+            raise self.failure
         self.values[lever, element] = value
+
+    def lost(self, lever: str, element: str) -> str:
+        return self.ended.get((lever, element), "")
 
     def is_leased(self, lever: str) -> bool:
         return lever.startswith("link.")
@@ -195,6 +201,33 @@ def test_a_revert_is_tried_again_whatever_went_wrong(testbed: StackTestbed, leve
     with testbed.pull("table.slow", "db/users", {"seconds": 1}):
         levers.fails = testbed_module.REVERT_ATTEMPTS - 1
     assert levers.read("table.slow", "db/users") is None
+
+
+def test_what_ended_with_its_container_is_told_and_is_not_put_back(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> None:
+        with testbed.leases(), testbed.pull(*CUT, "outer"), testbed.pull(*CUT, "inner"):
+            levers.ended[CUT] = "it ended with the container of links, which is not there any more"
+            levers.fails = 1_000
+
+    run()
+    assert [undo.previous for undo in testbed.ended] == ["outer", None]
+    assert levers.fails == 1_000, "nothing was written"
+    assert Journal(tmp_path).open_undos() == []
+    said = capsys.readouterr().err
+    assert "nothing is left of link.cut of a->b: it ended with the container of links" in said
+    assert testbed.lapsed == []
+
+
+def test_a_service_without_a_container_gets_none_by_waiting(testbed: StackTestbed, levers: Levers) -> None:
+    def run() -> None:
+        with testbed.pull("table.slow", "db/users", {"seconds": 1}):
+            levers.failure, levers.fails = NoContainerError("service 'db' has no container"), 1_000
+
+    with pytest.raises(NotRevertedError, match="service 'db' has no container"):
+        run()
+    assert levers.fails == 999
 
 
 def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(

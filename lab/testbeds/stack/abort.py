@@ -15,8 +15,9 @@ from typing import Any
 
 from lab.errors import Problem, UserError
 from lab.injection.levers import Undo
+from lab.testbeds.stack.holder import Holder
 from lab.testbeds.stack.journal import open_undos
-from lab.testbeds.stack.lock import ABORT, Holder, Look, StackLock
+from lab.testbeds.stack.lock import ABORT, Look, StackLock
 from lab.testbeds.stack.processes import born, is_stopped, send
 
 HEARD_WITHIN_S = 2.0
@@ -56,6 +57,7 @@ def end_live(lock: StackLock, tell: Tell, meanwhile: Callable[[], object] = lamb
     if holder is None:
         return None
     tell(f"ending {holder}")
+    _signal(lock, holder, 0)  # nothing but a question: whether this user may
     ended, journal = Ended(holder), Path(holder.state_directory)
     open_before = open_undos(journal)
     if is_stopped(holder.pid) or not _leaves(lock, holder, tell, meanwhile):

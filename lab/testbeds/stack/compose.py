@@ -43,6 +43,10 @@ class StackError(LabError):
     """The stack did not do what it was told; exit code 3."""
 
 
+class NoContainerError(StackError):
+    """A service has no container, and gets none by waiting."""
+
+
 def checkout() -> Path:
     """The directory of the compose file; UserError outside of a checkout, as in an installed wheel."""
     top = Path(__file__).resolve().parents[3]
@@ -89,19 +93,23 @@ class Compose:
 
     @cached_property
     def client(self) -> Any:
-        """The Docker client; UserError where no engine answers."""
+        """The Docker client; UserError where no engine answers. Its failures later on are StackErrors."""
         try:
-            import docker
+            from docker.errors import DockerException
         except ImportError:
             raise UserError(
                 Problem("the package docker is missing", hint="pip install 'chaos-lab[stack-client]'")
             ) from None
+        from lab.testbeds.stack.engine import Engine
+
         try:
-            client = docker.from_env()
+            client = Engine.from_env()
             client.ping()
-        except docker.errors.DockerException as error:
+        except DockerException as error:
+            said = [getattr(one, "explanation", None) for one in (error, error.__cause__)]
+            seen = next(filter(None, said), str(error))[:200]
             raise UserError(
-                Problem("no Docker engine answers", seen=str(error)[:200], hint="start Docker; `lab doctor` shows more")
+                Problem("no Docker engine answers", seen=seen, hint="start Docker; `lab doctor` shows more")
             ) from None
         return client
 
@@ -167,11 +175,11 @@ class Compose:
         return "" if model is None else str(model.labels.get(MODEL_SERVER_LABEL, LAB))
 
     def publisher(self) -> str:
-        """The service in whose container model versions are written; StackError where there is none."""
+        """The service in whose container model versions are written; NoContainerError where there is none."""
         for name, container in self.containers().items():
             if container.labels.get(PUBLISHER_LABEL) == "true":
                 return name
-        raise StackError("no container publishes model versions; run: lab stack up")
+        raise NoContainerError("no container publishes model versions; run: lab stack up")
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
         """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""
@@ -191,10 +199,10 @@ class Compose:
         return {c.labels[SERVICE]: c for c in found if self.is_own(c.labels)}
 
     def container(self, service: str) -> Any:
-        """One container; StackError where the service has none."""
+        """One container; NoContainerError where the service has none."""
         containers = self.containers()
         if service not in containers:
-            raise StackError(f"service {service!r} has no container; run: lab stack up")
+            raise NoContainerError(f"service {service!r} has no container; run: lab stack up")
         return containers[service]
 
     def address(self, service: str, port: int) -> tuple[str, int]:
@@ -257,12 +265,7 @@ class Compose:
 
     def execute(self, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
         """Runs a command in a container and returns its output; StackError where it fails."""
-        from docker.errors import APIError
-
-        try:
-            code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
-        except APIError as error:  # it does not run
-            raise StackError(f"{' '.join(command)[:80]} in {service}: {error.explanation}") from None
+        code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
         text = str(output.decode(errors="replace"))
         if code:
             raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}{room_hint(text)}")

@@ -43,13 +43,20 @@ def call(
                 content = answer.read()
                 return json.loads(content) if content else None
         except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:300]
-            raise AnswerError(f"{method} {url}: {error.code} {said}", error.code) from None
+            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}", error.code) from None
         except (OSError, ValueError, HTTPException) as error:
             if attempt == retries:
                 raise StackError(f"{method} {url}: {error}") from None
             time.sleep(BACKOFF_S * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _words(error: urllib.error.HTTPError) -> str:
+    """The service's own words, or that they were cut short: the status is what counts."""
+    try:
+        return error.read().decode(errors="replace")[:300]
+    except (OSError, HTTPException) as cut:
+        return f"{error.reason} (and no more: {cut})"
 
 
 def download(url: str, path: Any, token: str = "") -> None:

@@ -40,13 +40,13 @@ def image_names(compose: Compose) -> list[str]:
 
 def sizes(client: Any, names: Iterable[str]) -> Sizes:
     """Measures images of an engine; those that are not there are left out."""
-    from docker.errors import ImageNotFound
+    from docker.errors import NotFound
 
     found: dict[str, Layers] = {}
     for name in names:
         try:
             found[name] = layers(client.api.history(name))
-        except ImageNotFound:
+        except NotFound:
             continue
     return count(found)
 

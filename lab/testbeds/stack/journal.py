@@ -12,7 +12,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +94,8 @@ class Journal:
             free = f", {shutil.disk_usage(self.path.parent).free} bytes free"
         except OSError:
             free = ""
-        return Problem(what, str(self.path), seen=reason(error) + free, hint=HINT)
+        whose = f"; it is {_owner(self.path)}'s" if isinstance(error, PermissionError) else ""
+        return Problem(what, str(self.path), seen=reason(error) + whose + free, hint=HINT)
 
     def open_undos(self) -> list[Undo]:
         """Levers that were to be changed and not put back, the last one first."""
@@ -121,7 +125,10 @@ class Journal:
 
 
 def open_undos(directory: Path) -> list[Undo]:
-    """What the journal in a state directory has open, the last one first. An empty list where there is none."""
+    """What the journal in a state directory has open, the last one first. An empty list where there is none.
+
+    UserError where it is another user's, and may not be read.
+    """
     opened: dict[tuple[str, str], list[Undo]] = {}
     order: list[Undo] = []
     for entry in _entries(directory / FILE):
@@ -141,6 +148,8 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         lines = read_file(path).split(b"\n")[:-1]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except PermissionError:
+        raise UserError(_not_ours(path)) from None
     entries = []
     for line in lines:
         try:
@@ -148,6 +157,37 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return entries
+
+
+def is_gone(directory: Path) -> bool:
+    """Whether there is no such state directory. UserError where that is for another user's eyes only."""
+    try:
+        return not stat.S_ISDIR(directory.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except PermissionError:
+        raise UserError(_not_ours(directory)) from None
+
+
+def _not_ours(path: Path) -> Problem:
+    owner = _owner(path)
+    return Problem(
+        f"the state of a lab of {owner} may not be read: nobody else knows what it has changed", str(path),
+        seen="permission denied", expected="a state directory that this user may read",
+        hint=f"ask {owner} to run lab recover or lab stack abort, do this as {owner}, or make it readable",
+    )  # fmt: skip
+
+
+def _owner(path: Path) -> str:
+    """Whose a file is, or the nearest directory above it that can be asked."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            user = place.stat().st_uid
+            try:
+                return pwd.getpwuid(user).pw_name
+            except KeyError:
+                return f"user {user}"
+    return "another user"
 
 
 def _put(handle: int, data: bytes, at: int) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from lab.errors import UserError
 from lab.injection.levers import Value
+from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
 from lab.testbeds.stack.database import Database
@@ -22,6 +23,13 @@ from lab.testbeds.stack.versions import ModelVersions
 LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
 _POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
 CACHE_PASSWORD = "LAB_CACHE_ADMIN_PASSWORD"
+_VOLUMES = {"table": "db-data", "model": "models"}
+"""Where levers of these families change what outlives containers."""
+_IN_MEMORY = {"link", "feed", "cache", "config", "population"}
+"""Levers of these families change what a process has in memory; it starts anew as it was at first."""
+_SERVICES = {"link": "links", "population": "load"}
+"""Where they are pulled, if not in the component that their element names."""
+_ENDED = {"created", "exited", "dead"}
 
 
 class StackLevers:
@@ -55,15 +63,30 @@ class StackLevers:
     def write(self, lever: str, element: str, value: Value) -> None:
         """Sets the lever; None is neutral."""
         family, _, name = lever.partition(".")
-        if value is None and self.is_leased(lever) and self._is_down("links" if family == "link" else element):
-            return  # it was in the memory of a container that does not run: it ended with that, or with its lease
         if family == "link":
             self._set_link(element, name, value)
         else:
             self._handler(lever)[1](element, value)
 
-    def _is_down(self, service: str) -> bool:
-        return bool(self._compose.container(service).status != "running")
+    def lost(self, lever: str, element: str) -> str:
+        """How the lever's state ended with what kept it, in words; empty where there may be something to put back.
+
+        It is kept in a volume, by a container, or in the memory of what runs in one.
+        """
+        family = lever.partition(".")[0]
+        if family in _VOLUMES:
+            volume = f"{self._compose.project}_{_VOLUMES[family]}"
+            there = belongings(self._compose).volumes
+            return "" if volume in there else f"it ended with the volume {volume}, which is not there any more"
+        service = _SERVICES.get(family, element.partition("/")[0])
+        container = self._compose.containers().get(service)
+        if container is None:
+            return f"it ended with the container of {service}, which is not there any more"
+        if family in _IN_MEMORY and container.status in _ENDED:
+            return f"it ended with what ran in the container of {service}, which is {container.status}"
+        if self.is_leased(lever) and container.status != "running":
+            return f"it ends with its lease, for the container of {service} is {container.status}"
+        return ""
 
     @staticmethod
     def is_leased(lever: str) -> bool:

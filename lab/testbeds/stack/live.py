@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import UserError
+from lab.testbeds.stack.holder import Holder
 from lab.testbeds.stack.journal import open_undos
-from lab.testbeds.stack.lock import Holder
 
 if TYPE_CHECKING:
     from lab.scenario import DecoyUse, FaultUse
@@ -29,7 +30,10 @@ def fault(use: FaultUse | DecoyUse, since_s: float) -> dict[str, Any]:
 
 
 def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]:
-    """The lab that holds the stack, as `lab stack status --json` shows it. Times are ISO 8601, UTC."""
+    """The lab that holds the stack, as `lab stack status --json` shows it. Times are ISO 8601, UTC.
+
+    `levers`: None where its journal is for another user's eyes only.
+    """
     now_s = time.time() if now_unix_s is None else now_unix_s
     told, at = holder.activity, {}
     if "clock" in told:
@@ -43,7 +47,7 @@ def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]
         "scenario": told.get("scenario"), "seed": told.get("seed"), **at, "phase": phase(holder, now_s),
         "phase_for_s": round(now_s - told.get("phase_since_unix_s", holder.since_unix_s), 1),
         "faults": told.get("faults", []), "aborting": "abort_heard_unix_s" in told,
-        "levers": [asdict(undo) for undo in open_undos(Path(holder.state_directory))],
+        "levers": _levers(holder),
     }  # fmt: skip
 
 
@@ -73,8 +77,17 @@ def lines(holder: Holder) -> list[str]:
         f"  in since second {one['since_s']:.0f}: {one['id']} ({one['type']} on {one['target']})"
         for one in about["faults"]
     ]
+    if about["levers"] is None:
+        return [head, *faults, f"  what it has pulled, only {holder.user} may read: {holder.state_directory}"]
     levers = [f"  pulled by it: {one['lever']} of {one['element']}" for one in about["levers"]]
     return [head, *faults, *levers]
+
+
+def _levers(holder: Holder) -> list[dict[str, Any]] | None:
+    try:
+        return [asdict(undo) for undo in open_undos(Path(holder.state_directory))]
+    except UserError:
+        return None
 
 
 def _iso(unix_s: float) -> str:

@@ -8,76 +8,33 @@ lab is.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import pwd
 import signal
-import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, UserError
 from lab.files.fileio import reason
 from lab.testbeds.stack.compose import checkout
+from lab.testbeds.stack.holder import SIZE_BYTES, Content, Holder, read, write
 from lab.testbeds.stack.journal import open_undos
-from lab.testbeds.stack.processes import born
 
 STATE_DIRECTORY = ".lab"
 LOCK = "stack.lock"
 ABORT = signal.SIGUSR1
 """What `lab stack abort` sends."""
-SIZE_BYTES = 8192
-"""The file is this long from the start, so that a disk which fills up later takes nothing away."""
 TAKE_WITHIN_S = 1.0
 """Who only looks holds the lock for an instant."""
 _POLL_S = 0.05
-_MAX_BYTES = 1 << 20
 
 
 class AbortedError(KeyboardInterrupt):
     """`lab stack abort` asked this process to end; its text says what became of the run."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The lab that holds a stack, or held it last. `born`: its process's start time, as `processes.born` has it.
-
-    `activity`: `phase`, `phase_since_unix_s` and, of a run, what it is (see `lab.testbeds.stack.live`).
-    """
-
-    pid: int
-    born: str
-    user: str
-    host: str
-    command: str
-    state_directory: str
-    since_unix_s: float
-    activity: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it runs, or ran, on this machine."""
-        return self.host == socket.gethostname()
-
-    def is_same(self, other: Holder | None) -> bool:
-        """Whether it is the same process, whatever it does meanwhile."""
-        return other is not None and (self.pid, self.born, self.host) == (other.pid, other.born, other.host)
-
-    def __str__(self) -> str:
-        what = [self.activity.get("scenario"), self.activity.get("phase")]
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since_unix_s))
-        doing = f": {', '.join(str(part) for part in what if part)}" if any(what) else ""
-        place = "" if self.is_here else f" on {self.host}"
-        return (
-            f"`{self.command}` (pid {self.pid} of {self.user}{place}, since {since}){doing}; "
-            f"state directory {self.state_directory}"
-        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +77,7 @@ class StackLock:
                 until_released.callback(_mine.pop, self.path)
                 if threading.current_thread() is threading.main_thread():
                     # Before the file says whom to signal, and until after it says that nobody is to be.
-                    until_released.callback(signal.signal, ABORT, signal.signal(ABORT, _asked))
+                    until_released.callback(_hear_no_more, signal.signal(ABORT, _asked))
                 until_released.callback(mine.release)
                 mine.begin()
                 try:
@@ -172,13 +129,12 @@ class StackLock:
             raise self._refused(error) from None
         try:
             is_held = not _flocked(handle, fcntl.LOCK_SH)
-            content = _read(handle)
+            content = read(handle)
         except OSError as error:
             raise self._refused(error) from None
         finally:
             os.close(handle)
-        journals = tuple(Path(one) for one in content.get("journals", ()))
-        return Look(is_held, _holder(content.get("holder")), journals)
+        return Look(is_held, content.holder, content.journals)
 
     def _take(self) -> int:
         try:
@@ -190,10 +146,10 @@ class StackLock:
             until_s = time.monotonic() + TAKE_WITHIN_S
             while not _flocked(handle, fcntl.LOCK_EX):
                 if time.monotonic() > until_s:
-                    raise UserError(self._busy(_holder(_read(handle).get("holder"))))
+                    raise UserError(self._busy(read(handle).holder))
                 time.sleep(_POLL_S)
             if os.fstat(handle).st_size < SIZE_BYTES:
-                _write(handle, _read(handle))
+                write(handle, read(handle))
         except OSError as error:
             os.close(handle)
             raise self._refused(error) from None
@@ -240,12 +196,10 @@ class _Mine:
         self._handle = handle
         self._path = path
         self._state = state
-        self.journals = [Path(one) for one in _read(handle).get("journals", ())]
+        self.journals = list(read(handle).journals)
         if state not in self.journals:
             self.journals.append(state)
-        self._holder: Holder | None = Holder(
-            os.getpid(), born(os.getpid()), _user(), socket.gethostname(), _command(), str(state), time.time(),
-        )  # fmt: skip
+        self._holder: Holder | None = Holder.this_process(state)
 
     @property
     def activity(self) -> Mapping[str, Any]:
@@ -266,8 +220,7 @@ class _Mine:
             self.write()
 
     def write(self) -> None:
-        holder = asdict(self._holder) if self._holder else None
-        _write(self._handle, {"holder": holder, "journals": [str(one) for one in self.journals]})
+        write(self._handle, Content(self._holder, tuple(self.journals)))
 
     def farewell(self) -> str:
         """What an aborted lab says at its end."""
@@ -291,9 +244,18 @@ class _Mine:
 _mine: dict[Path, _Mine] = {}
 
 
+def _hear_no_more(before: Any) -> None:
+    """Puts back the handler that was there; an abort that comes just after must not kill a lab that prints results."""
+    signal.signal(ABORT, _ignore if before == signal.SIG_DFL else before)
+
+
+def _ignore(*_: object) -> None:  # and not SIG_IGN, which engines would inherit
+    pass
+
+
 def acknowledge() -> None:
     """Says in the file that the wish to abort was heard; further ones change nothing."""
-    signal.signal(ABORT, lambda *_: None)
+    signal.signal(ABORT, _ignore)
     for mine in _mine.values():
         mine.tell({"abort_heard_unix_s": time.time()})
 
@@ -309,42 +271,3 @@ def _flocked(handle: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _read(handle: int) -> dict[str, Any]:
-    """The content; empty where there is none yet, or none that is whole."""
-    for _ in range(5):
-        try:
-            content = json.loads(os.pread(handle, _MAX_BYTES, 0))
-        except ValueError:  # in the middle of being written, or never written
-            time.sleep(_POLL_S / 5)
-        else:
-            return content if isinstance(content, dict) else {}
-    return {}
-
-
-def _write(handle: int, content: Mapping[str, Any]) -> None:
-    data = json.dumps(content).encode().ljust(SIZE_BYTES)
-    os.pwrite(handle, data, 0)
-    os.ftruncate(handle, len(data))
-
-
-def _holder(content: Any) -> Holder | None:
-    try:
-        return Holder(**content)
-    except TypeError:
-        return None
-
-
-def _user() -> str:
-    with suppress(KeyError):
-        return pwd.getpwuid(os.getuid()).pw_name
-    return str(os.getuid())
-
-
-def _command() -> str:
-    """The command without its arguments: they may hold what is nobody's business."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    return context.command_path if context else Path(sys.argv[0]).name

@@ -83,7 +83,10 @@ def ended_with_us(command: Sequence[str], **options: Any) -> Iterator[subprocess
     an interrupt at the terminal is the lab's to pass on.
     """
     with subprocess.Popen(
-        command, start_new_session=True, preexec_fn=_end_with_parent, **options  # noqa: PLW1509  # it is one system call
+        command,
+        start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509  # it is one system call
+        **options,
     ) as process:
         try:
             yield process

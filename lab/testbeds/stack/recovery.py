@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, NotRevertedError, UserError
 from lab.injection.levers import Undo
+from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.journal import Journal, JournalError
+from lab.testbeds.stack.journal import Journal, JournalError, is_gone
 from lab.testbeds.stack.levers import LINKS_PORT, LOAD_PORT
 from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
@@ -26,20 +28,23 @@ def journals(lock: StackLock, state: Path) -> list[Journal]:
     return [Journal(directory) for directory in dict.fromkeys([own, *lock.look().journals])]
 
 
-def open_everywhere(lock: StackLock, state: Path) -> list[tuple[Journal, Undo]]:
-    """All that is open, with the journal that says so."""
-    return [(journal, undo) for journal in journals(lock, state) for undo in journal.open_undos()]
+def open_everywhere(lock: StackLock, state: Path, but: Path | None = None) -> list[tuple[Journal, Undo]]:
+    """All that is open, with the journal that says so; `but` what is in this state directory."""
+    found = [journal for journal in journals(lock, state) if journal.path.parent != but]
+    return [(journal, undo) for journal in found for undo in journal.open_undos()]
 
 
-def unknown(lock: StackLock, state: Path) -> list[Path]:
+def unknown(lock: StackLock, state: Path, but: Path | None = None) -> list[Path]:
     """State directories of killed labs that have been removed since, with all that they knew of what was changed."""
-    own = state.resolve()
+    known = (state.resolve(), but)
     directories = [journal.path.parent for journal in journals(lock, state)]
-    return [directory for directory in directories if directory != own and not directory.is_dir()]
+    return [directory for directory in directories if directory not in known and is_gone(directory)]
 
 
 def recover(session: Session) -> list[Undo]:
     """Puts back whatever earlier labs left; returns it. NotRevertedError naming what could not be.
+
+    What has ended with what kept it is not returned, but said on stderr.
 
     The lock must be held: what a live lab has pulled is its own to put back.
     """
@@ -54,6 +59,7 @@ def recover(session: Session) -> list[Undo]:
                 testbed = StackTestbed(session.system, session.levers, journal, lambda: 0.0)
                 with suppress(JournalError):  # it is back; that the journal cannot say so does not matter any more
                     testbed.revert_open()
+                undos = [undo for undo in undos if undo not in testbed.ended]
             journal.clear()
         except NotRevertedError as error:
             failed.append(str(error).removesuffix("\n" + WHAT_TO_DO))
@@ -67,10 +73,14 @@ def recover(session: Session) -> list[Undo]:
 
 
 def forget(session: Session) -> None:
-    """Forgets all journals of this stack, whatever is open in them."""
+    """Forgets all journals of a stack that does not exist any more, and says on stderr what was open in them."""
+    what = [f"{undo.lever} of {undo.element}" for _, undo in open_everywhere(session.lock, session.state)]
+    what += [f"{LOST}: {directory}" for directory in unknown(session.lock, session.state)]
     for journal in journals(session.lock, session.state):
         journal.discard()
         session.lock.forget({journal.path.parent})
+    for one in what:
+        print(f"forgotten, for it ended with the stack's containers and volumes: {one}", file=sys.stderr, flush=True)
 
 
 def quieten(session: Session) -> None:
@@ -89,10 +99,10 @@ def _runs(container: object) -> bool:
 
 
 def _check_present(session: Session, undos: list[Undo]) -> None:
-    """NotRevertedError where there is no stack to put anything back on: that takes no trying."""
+    """NotRevertedError where this engine has nothing of the stack, as where it is another one than that of the lab."""
     try:
-        reason = "" if session.compose.containers() else "the stack is down"
-    except UserError as error:
+        reason = "" if belongings(session.compose) else "the stack is down"
+    except LabError as error:
         reason = " ".join(str(error).split())
     if reason:
         raise NotRevertedError("\n".join([*(instructions(undo, reason) for undo in undos), WHAT_TO_DO]))

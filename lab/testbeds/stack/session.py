@@ -102,7 +102,7 @@ class Session:
         running = self.compose.running_model_server()
         self.compose.model_server = model_server or running or LAB
         is_as_asked = self.compose.model_server == running and self.compose.is_healthy()
-        if not anew and is_as_asked and self._has_workers(load_workers):
+        if not anew and is_as_asked and self.load_workers() == load_workers:
             return False
         self._choose_base_image()
         environment = {"LAB_LOAD_WORKERS": str(load_workers)}
@@ -143,30 +143,34 @@ class Session:
         for service in left - set(self.compose.services):
             self.compose.container(service).remove(force=True)
 
-    def _has_workers(self, count: int) -> bool:
-        """Whether the load runs with so many workers."""
-        command = self.compose.container("load").attrs["Config"]["Cmd"]
-        return "--processes" in command and command[command.index("--processes") + 1] == str(count)
+    def load_workers(self) -> int:
+        """How many workers the load's container has; 0 where there is none."""
+        load = self.compose.containers().get("load")
+        command = (load.attrs["Config"]["Cmd"] or []) if load is not None else []
+        return int(command[command.index("--processes") + 1]) if "--processes" in command else 0
 
     def down(self, *, volumes: bool) -> None:
         """Stops and removes all that this checkout has on the engine; the data too with `volumes`."""
         kept = belongings(self.compose).volumes if not volumes else frozenset()
-        self._take_down(Belongings({}, frozenset(), kept))
+        self._take_down(Belongings({}, frozenset(), kept), for_good=volumes)
 
-    def go_back_to(self, before: Belongings, model_server: str = "") -> None:
+    def go_back_to(self, before: Belongings, model_server: str = "", load_workers: int = 0) -> None:
         """Takes down what `up` made beyond what was there before, and stops what it started.
 
-        `model_server` is the one that was there: its container was replaced, so that it has to come up anew.
+        `model_server` and `load_workers` are those that were there: where others took their place, their containers
+        have to come up anew. Empty and 0 where there were none.
         """
         services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
         try:
-            if model_server not in ("", self.compose.running_model_server()):
-                self.up(build=False, model_server=model_server)
+            is_another = model_server not in ("", self.compose.running_model_server())
+            if is_another or load_workers not in (0, self.load_workers()):
+                self.up(build=False, model_server=model_server, load_workers=load_workers or 1)
         finally:
             self._take_down(before, services)
 
-    def _take_down(self, left: Belongings, services: Collection[str] = ()) -> None:
-        had = belongings(self.compose)
+    def _take_down(self, left: Belongings, services: Collection[str] = (), *, for_good: bool = False) -> None:
+        """`for_good`: somebody said that nothing is to stay, whether this finds anything or it went by hand."""
+        had = for_good or belongings(self.compose)
         with uninterrupted():
             take_down(self.compose, left, services)
             if had and not belongings(self.compose):
@@ -189,7 +193,7 @@ class Session:
             time.sleep(0.5)
         self.publish_first_versions()
         self.levers.versions.await_answer()
-        self.reset_versions()
+        self._await_first_versions()
 
     def lacks_versions(self) -> bool:
         """Whether the model server runs and has nothing to serve, as after `docker compose up` by hand."""
@@ -203,9 +207,12 @@ class Session:
 
     def reset_versions(self) -> None:
         """Leaves the first versions on disk, and the last of them served."""
+        self.publish_first_versions()
+        self._await_first_versions()
+
+    def _await_first_versions(self) -> None:
         from lab.worlds.shop.world import FIRST_VERSIONS
 
-        self.publish_first_versions()
         self.levers.versions.await_served(FIRST_VERSIONS)
 
     def publish_first_versions(self) -> None:

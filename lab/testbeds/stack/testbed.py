@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from lab.errors import NotRevertedError
 from lab.injection.levers import Testbed, Undo, Value
 from lab.systems.topology import System
+from lab.testbeds.stack.compose import NoContainerError
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.levers import StackLevers
@@ -33,6 +35,8 @@ class StackTestbed(Testbed):
         self.system = system
         self.changes_log: list[dict[str, Any]] = []
         self.entries: list[dict[str, Any]] = []
+        self.ended: list[Undo] = []
+        """Levers that there was nothing to put back of: what they were pulled in is gone, and their state with it."""
         self._levers = levers
         self._journal = journal
         self._now_s = now_s
@@ -74,6 +78,7 @@ class StackTestbed(Testbed):
     def revert(self, undo: Undo) -> None:
         """Puts one lever back, trying again for a while; NotRevertedError with instructions where that fails.
 
+        Where that in which it was pulled is gone, and its state with it, nothing is left to do; it says so on stderr.
         JournalError where it is back, and the journal cannot say so.
         """
         if undo in self._never_pulled:  # its intent is not on disk
@@ -86,13 +91,23 @@ class StackTestbed(Testbed):
     def _put_back(self, undo: Undo) -> None:
         for attempt in range(REVERT_ATTEMPTS):
             try:
-                self.write(undo.lever, undo.element, undo.previous)
+                if not self._is_lost(undo):
+                    self.write(undo.lever, undo.element, undo.previous)
             except Exception as error:  # whatever it is: the lever is not back
-                if attempt == REVERT_ATTEMPTS - 1:
+                if attempt == REVERT_ATTEMPTS - 1 or isinstance(error, NoContainerError):
                     raise NotRevertedError(instructions(undo, error)) from error
                 time.sleep(REVERT_PAUSE_S * (attempt + 1))
             else:
                 return
+
+    def _is_lost(self, undo: Undo) -> bool:
+        lost = self._levers.lost(undo.lever, undo.element)
+        if lost:
+            with self._leases.changing(undo.lever, undo.element, None):
+                pass  # and is renewed no more
+            self.ended.append(undo)
+            print(f"nothing is left of {undo.lever} of {undo.element}: {lost}", file=sys.stderr, flush=True)
+        return bool(lost)
 
     def revert_open(self) -> list[Undo]:
         """Puts back, last first, all that the journal has open, and returns it. NotRevertedError names the rest.

@@ -1,85 +1,22 @@
-"""What a client and a server notice of each fault, over real sockets."""
+"""What a client and a server notice of no fault, and of each but a cut, over real sockets."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import select
 import socket
 import statistics
-import struct
 import threading
 import time
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from services.links.relay import BURST_S
-from tests.waiting import PATIENCE_S, eventually, least_s, took_s
+from tests.services.links.exchanges import RESET_ON_CLOSE, ask, digest, exchange, is_silent, round_trips_s
+from tests.waiting import eventually, least_s, took_s
 
 pytestmark = pytest.mark.slow
 
-ECHO = "features->echo"
 REFUSED = "features->nobody"
-SILENCE_S = 0.25
-"""Long enough for an answer that takes well under a millisecond."""
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-def ask(client: socket.socket, data: bytes = b"ping") -> bytes:
-    """Sends and waits for as much to come back; b"" when the connection ends first."""
-    client.sendall(data)
-    answer = b""
-    while len(answer) < len(data):
-        part = client.recv(65536)
-        if not part:
-            return b""
-        answer += part
-    return answer
-
-
-def is_silent(client: socket.socket) -> bool:
-    """True when nothing comes, not even the end."""
-    client.settimeout(SILENCE_S)
-    try:
-        client.recv(1)
-    except TimeoutError:
-        return True
-    finally:
-        client.settimeout(PATIENCE_S)
-    return False
-
-
-def round_trips_s(client: socket.socket, count: int) -> list[float]:
-    """The times of so many exchanges, one after the other."""
-    times_s = []
-    for _ in range(count):
-        start_s = time.monotonic()
-        assert ask(client) == b"ping"
-        times_s.append(time.monotonic() - start_s)
-    return times_s
-
-
-def exchange(client: socket.socket, payload: bytes) -> bytes:
-    """Sends everything and a FIN while reading to the end."""
-
-    def send() -> None:
-        client.sendall(payload)
-        client.shutdown(socket.SHUT_WR)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    received = bytearray()
-    while part := client.recv(262144):
-        received += part
-    sender.join()
-    return bytes(received)
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
 
 # -- without faults
 
@@ -127,135 +64,6 @@ def test_a_clients_reset_reaches_the_upstream(links: Any, echo_server: Any) -> N
         assert ask(client, b"to be reset")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     eventually(lambda: b"to be reset" in echo_server.reset)
-
-
-# -- cut
-
-
-def test_cut_black_holes_established_connections_and_resets_them_afterwards(links: Any, echo_server: Any) -> None:
-    with links.connect() as client:
-        assert ask(client) == b"ping"
-        links.put("cut")
-        client.sendall(b"lost by the old")
-        assert is_silent(client)
-        assert b"lost by the old" not in echo_server.received
-        links.delete("cut")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
-    with links.connect() as client:
-        assert ask(client) == b"ping"
-
-
-def test_an_idle_connection_that_lost_nothing_survives_a_cut(links: Any) -> None:
-    with links.connect() as client:
-        assert ask(client) == b"ping"
-        links.put("cut")
-        links.delete("cut")
-        assert ask(client) == b"ping"
-
-
-def test_cut_accepts_new_connections_and_never_answers(links: Any, echo_server: Any) -> None:
-    links.put("cut")
-    with links.connect() as client:
-        client.sendall(b"lost by the new")
-        assert is_silent(client)
-        assert b"lost by the new" not in echo_server.received
-        links.delete("cut")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
-
-
-def test_cut_hides_the_clients_end_from_the_upstream(links: Any) -> None:
-    with links.connect() as client:
-        assert ask(client) == b"ping"
-        links.put("cut")
-        client.shutdown(socket.SHUT_WR)
-        assert is_silent(client)  # the upstream would have answered the FIN with its own
-
-
-def test_cut_hides_the_clients_reset_until_it_is_over(links: Any, echo_server: Any) -> None:
-    with links.connect() as client:
-        assert ask(client, b"to be reset unheard")
-        links.put("cut")
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    time.sleep(SILENCE_S)
-    assert b"to be reset unheard" not in echo_server.reset
-    links.delete("cut")
-    eventually(lambda: b"to be reset unheard" in echo_server.reset)
-
-
-@pytest.mark.parametrize("established", [True, False])
-def test_response_cut_lets_requests_arrive(links: Any, echo_server: Any, established: bool) -> None:
-    with ExitStack() as stack:
-        if established:
-            client = stack.enter_context(links.connect())
-            assert ask(client) == b"ping"
-        links.put("cut", direction="response")
-        if not established:
-            client = stack.enter_context(links.connect())
-        heard = f"heard, unanswered {established}".encode()
-        client.sendall(heard)
-        assert is_silent(client)
-        eventually(lambda: heard in echo_server.received)
-        links.delete("cut")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
-
-
-def test_request_cut_lets_answers_that_are_under_way_arrive(links: Any, echo_server: Any) -> None:
-    with links.connect() as client:
-        links.put("delay", latency_s=1.0, direction="response")
-        client.sendall(b"on its way")
-        eventually(lambda: b"on its way" in echo_server.received)
-        links.put("cut", direction="request")
-        assert client.recv(16) == b"on its way"
-        client.sendall(b"lost on the way there")
-        assert is_silent(client)
-        assert b"lost on the way there" not in echo_server.received
-
-
-def test_a_partial_cut_goes_on_for_a_client_that_keeps_good_connections_and_replaces_bad_ones(links: Any) -> None:
-    count, fraction, lost = 80, 0.3, 0
-    links.put("cut", fraction=fraction)
-    with ExitStack() as stack:
-        client = stack.enter_context(links.connect())
-        for _ in range(count):
-            time.sleep(2 * BURST_S)
-            client.sendall(b"ping")
-            if is_silent(client):
-                lost += 1
-                client.close()
-                client = stack.enter_context(links.connect())
-            else:
-                client.recv(16)
-    assert lost == pytest.approx(count * fraction, abs=4 * (count * fraction * (1 - fraction)) ** 0.5)
-
-
-def test_a_server_learns_that_a_client_gave_up_behind_a_partial_cut(links: Any, echo_server: Any) -> None:
-    with links.connect() as client:
-        client.sendall(b"heard, then lost")
-        eventually(lambda: b"heard, then lost" in echo_server.received)
-        links.put("cut", fraction=0.999)
-        client.sendall(b"lost")
-        time.sleep(SILENCE_S)
-    eventually(lambda: b"heard, then lost" in echo_server.reset)
-
-
-def test_a_cut_loses_its_share_of_messages(links: Any) -> None:
-    count, fraction = 200, 0.3
-    with ExitStack() as stack:
-        clients = [stack.enter_context(links.connect()) for _ in range(count)]
-        for client in clients:
-            assert ask(client) == b"ping"
-        links.put("cut", fraction=fraction)
-        for client in clients:
-            client.sendall(b"ping")
-        waiting = set(clients)
-        while answering := select.select(waiting, [], [], 8 * SILENCE_S)[0]:
-            waiting -= {client for client in answering if client.recv(16) == b"ping"}
-        answered = count - len(waiting)
-    five_sigma = 5 * (count * fraction * (1 - fraction)) ** 0.5
-    assert count - answered == pytest.approx(count * fraction, abs=five_sigma)
 
 
 # -- delay, drop

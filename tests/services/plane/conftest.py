@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2])]
-import bench  # noqa: E402
+from tests.services.plane import bench, servers
 
-if bench.PROTO_DIR:
-    sys.path.insert(0, bench.PROTO_DIR)
+if servers.PROTO_DIR:
+    sys.path.insert(0, servers.PROTO_DIR)
 NEEDED = (
     "aiohttp",
     "fastapi",
@@ -44,7 +42,7 @@ def missing() -> str:
         except ModuleNotFoundError:  # a parent package is absent
             return True
 
-    return ", ".join(filter(None, [bench.missing_parts(), *(name for name in NEEDED if absent(name))]))
+    return ", ".join(filter(None, [servers.missing_parts(), *(name for name in NEEDED if absent(name))]))
 
 
 class SkippedModule(pytest.Module):
@@ -77,5 +75,5 @@ def redis_client(stack: bench.Stack) -> Iterator[Any]:
     """A client of the cache, past the fault proxy."""
     import redis
 
-    with redis.Redis(port=stack.cache_port, password=bench.PASSWORD) as client:
+    with redis.Redis(port=stack.cache_port, password=servers.PASSWORD) as client:
         yield client

@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-import bench
 import psycopg
 import pytest
 import redis
 
+from tests.services.plane import bench, servers
 from tests.waiting import PATIENCE_S
 
 EVERYBODY_LACKS = [
@@ -48,7 +48,7 @@ HAVING = {
              "UPDATE events SET is_aggregated = true WHERE NOT is_aggregated RETURNING event_id"],
     "load": ["COPY events (user_id, kind, category, log_price_eur, occurred_at) FROM STDIN"],
 }  # fmt: skip
-each_role = pytest.mark.parametrize("role", bench.DATABASE_ROLES)
+each_role = pytest.mark.parametrize("role", servers.DATABASE_ROLES)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_changed_view_can_be_read_and_says_nothing_of_the_change(
 def test_a_role_has_its_own_password_and_its_own_database(stack: bench.Stack, role: str) -> None:
     right = stack.db.conninfo_of(role)
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(right.replace(bench.password_of(role), bench.password_of("collector")))
+        psycopg.connect(right.replace(servers.password_of(role), servers.password_of("collector")))
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(right.replace("dbname=recommender", "dbname=postgres"))
 
@@ -122,20 +122,20 @@ def test_a_role_has_its_own_password_and_its_own_database(stack: bench.Stack, ro
 def test_passwords_are_in_no_statement_log(stack: bench.Stack) -> None:
     logged = [path.read_text(encoding="utf-8") for path in stack.db.log_directory.iterdir()]
     assert logged
-    assert not [text for text in logged if bench.PASSWORD in text]
+    assert not [text for text in logged if servers.PASSWORD in text]
 
 
 def test_a_database_of_an_earlier_version_says_what_to_do(tmp_path: Any) -> None:
-    with bench.database() as first:
+    with servers.database() as first:
         data = first.log_directory.parent / "data"
         environment = {"DB_ADMIN_PASSWORD": "another-than-it-was-made-with", "PGDATA": str(data)}
-        more = {f"DB_{role.upper()}_PASSWORD": "x" for role in bench.DATABASE_ROLES}
+        more = {f"DB_{role.upper()}_PASSWORD": "x" for role in servers.DATABASE_ROLES}
         first.stop()
         done = subprocess.run(
             [str(data.parent / "app" / "entrypoint.sh")], cwd=data.parent, capture_output=True, text=True,
-            env=bench.environment_of({**environment, **more, "LOG_DIRECTORY": str(first.log_directory),
+            env=servers.environment_of({**environment, **more, "LOG_DIRECTORY": str(first.log_directory),
                                       "DB_PORT": str(first.port)}),
-            timeout=PATIENCE_S, check=False, **bench.as_nobody(),
+            timeout=PATIENCE_S, check=False, **servers.as_nobody(),
         )  # fmt: skip
     assert done.returncode == 1
     assert "lab stack down --volumes" in done.stderr
@@ -147,16 +147,16 @@ CACHE_LACKS = {
            ("CONFIG", "GET", "*"), ("CONFIG", "SET", "maxmemory", "1"), ("ACL", "LIST"), ("ACL", "WHOAMI"),
            ("TTL", "user:1"), ("EVAL", "return 1", 0), ("MONITOR",), ("SET", "other", "1"),
            ("FLUSHALL",), ("SHUTDOWN", "NOSAVE")]
-    for user in bench.CACHE_USERS
+    for user in servers.CACHE_USERS
 }  # fmt: skip
 CACHE_LACKS["features"] += [("FLUSHDB",), ("INFO",)]
 CACHE_LACKS["feed"] += [("INFO",), ("GET", "user:1")]
 CACHE_LACKS["collector"] += [("FLUSHDB",), ("GET", "user:1"), ("FCALL_RO", "get_entry", 1, "user:1")]
 
 
-@pytest.mark.parametrize("user", bench.CACHE_USERS)
+@pytest.mark.parametrize("user", servers.CACHE_USERS)
 def test_a_service_may_do_in_the_cache_what_it_needs_and_no_more(stack: bench.Stack, user: str) -> None:
-    with redis.Redis(port=stack.cache_port, username=user, password=bench.password_of(user)) as client:
+    with redis.Redis(port=stack.cache_port, username=user, password=servers.password_of(user)) as client:
         for command in CACHE_LACKS[user]:
             with pytest.raises(redis.RedisError, match=r"(?i)permission|can't run this command"):
                 pytest.fail(f"{user} may {command}: {client.execute_command(*command)!r}")
@@ -173,6 +173,6 @@ def test_a_service_may_do_in_the_cache_what_it_needs_and_no_more(stack: bench.St
 
 
 def test_nobody_comes_into_the_cache_without_a_password(stack: bench.Stack) -> None:
-    for given in ({}, {"username": "features", "password": bench.password_of("feed")}, {"password": "x"}):
+    for given in ({}, {"username": "features", "password": servers.password_of("feed")}, {"password": "x"}):
         with redis.Redis(port=stack.cache_port, **given) as client, pytest.raises(redis.AuthenticationError):
             client.ping()

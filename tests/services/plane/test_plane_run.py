@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import bench
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ from lab.worlds.shop.training import train
 from services.cache.policy import library
 from services.collector.assemble import assemble
 from services.common.run import Run
+from tests.services.plane import bench, servers
 
 pytestmark = pytest.mark.slow
 DURATION_S, SCALE = 90.0, 10.0
@@ -29,7 +29,7 @@ def observed(stack: bench.Stack) -> Observed:
     import redis
 
     bench.start_load(stack)
-    with redis.Redis(port=stack.cache_port, password=bench.PASSWORD) as client:
+    with redis.Redis(port=stack.cache_port, password=servers.PASSWORD) as client:
         client.function_load(library(25 / SCALE), replace=True)
     run = Run(
         seed=7, start_unix_s=time.time() + 3.5, duration_s=DURATION_S, warmup_s=30.0, stages=((DURATION_S, 40.0),),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-import bench
 import pytest
 
 from services.common.control import Guard
 from services.common.run import Run
+from tests.services.plane import bench, servers
 from tests.waiting import PATIENCE_S
 
 RUN = Run(seed=1, start_unix_s=1e9, duration_s=1, warmup_s=0, stages=((1, 1),)).to_json()
@@ -79,7 +81,7 @@ def test_what_was_refused_has_changed_nothing(controlled: bench.Stack) -> None:
 
 @pytest.mark.parametrize(("name", "path"), OPEN)
 def test_health_and_metrics_need_none(controlled: bench.Stack, name: str, path: str) -> None:
-    with bench.urllib.request.urlopen(controlled.url(name, path), timeout=PATIENCE_S) as answer:
+    with urllib.request.urlopen(controlled.url(name, path), timeout=PATIENCE_S) as answer:
         assert answer.status == 200
 
 
@@ -100,8 +102,8 @@ def test_a_request_is_refused_before_its_body_is_read(controlled: bench.Stack, n
 
 def test_refusals_say_what_is_wanted(controlled: bench.Stack) -> None:
     for name in ("feed", "collector", "config", "load"):
-        with pytest.raises(bench.urllib.error.HTTPError) as refused:
-            bench.urllib.request.urlopen(controlled.url(name, "/anything"), timeout=PATIENCE_S)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(controlled.url(name, "/anything"), timeout=PATIENCE_S)
         assert refused.value.headers["WWW-Authenticate"].startswith("Bearer")
         assert refused.value.headers["Content-Type"].startswith("application/json")
         refused.value.close()
@@ -110,9 +112,9 @@ def test_refusals_say_what_is_wanted(controlled: bench.Stack) -> None:
 @pytest.mark.parametrize("module", ["services.feed", "services.features", "services.collector", "locust"])
 @pytest.mark.parametrize("token", ["", " "])
 def test_a_service_without_its_token_does_not_start(stack: bench.Stack, module: str, token: str) -> None:
-    more = ["-f", str(bench.ROOT / "services" / "load" / "locustfile.py"), "--headless"] if module == "locust" else []
+    more = ["-f", str(servers.ROOT / "services" / "load" / "locustfile.py"), "--headless"] if module == "locust" else []
     given = stack.given("feed") | {"CONTROL_TOKEN": token, "DATA_DIRECTORY": str(stack.directory / "none")}
-    command, environment = [sys.executable, "-m", module, *more], bench.environment_of(given)
+    command, environment = [sys.executable, "-m", module, *more], servers.environment_of(given)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode != 0
     assert "CONTROL_TOKEN" in done.stdout + done.stderr

@@ -1,0 +1,68 @@
+"""The compose files as they are written, and as every Compose there is reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.testbeds.stack.secrets import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+OFFICIAL_MODEL = ROOT / "docker-compose.tensorflow-serving.yml"
+FILES: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (COMPOSE, OFFICIAL_MODEL)]
+# The second file's model has only what differs.
+SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {
+    "publisher": FILES[1]["services"]["publisher"],
+    "official model": FILES[0]["services"]["model"] | FILES[1]["services"]["model"],
+}
+SECRETS = {name: name.lower() for name in NAMES}
+# Without a project name Compose v2 takes the directory's.
+REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}
+VARIABLES = {**REQUIRED, "COMPOSE_PROJECT_NAME": "p"}
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+
+
+def compose_commands() -> list[tuple[str, ...]]:
+    """Every Compose there is; skips the test where there is none."""
+    commands: list[tuple[str, ...]] = [("docker-compose",)] if shutil.which("docker-compose") else []
+    if shutil.which("docker") and run("docker", "compose", "version").returncode == 0:
+        commands.append(("docker", "compose"))
+    if not commands:
+        pytest.skip("Compose is not installed")
+    return commands
+
+
+def load_with_compose(tmp_path: Path, *files: Path, **variables: str) -> list[subprocess.CompletedProcess[str]]:
+    """`config` of these files with their profile by every Compose there is, away from any .env.
+
+    Skips the test where there is none.
+    """
+    commands = compose_commands()
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
+    arguments = [argument for file in files for argument in ("--file", str(file))] + ["--profile", "observability"]
+    return [
+        run(*command, "--env-file", str(empty), *arguments, "config", env=environment | variables)
+        for command in commands
+    ]
+
+
+def dockerfile_of(service: dict[str, Any]) -> str:
+    """The text of the Dockerfile that builds a service's image, for it or for another; empty for a public image."""
+    same = [other["build"] for other in SERVICES.values() if other["image"] == service["image"] and "build" in other]
+    build = service.get("build") or (same[0] if same else None)
+    if build is None:
+        return ""
+    file = build.get("dockerfile", "Dockerfile")
+    return (ROOT / build["context"] / file).read_text(encoding="utf-8")

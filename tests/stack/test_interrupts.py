@@ -1,0 +1,45 @@
+"""A run that is told to end while a fault is in puts everything back, and leaves what it found."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.testbeds.stack.belongings import belongings
+from lab.testbeds.stack.session import Session
+from tests.stack.running import write_scenario
+from tests.waiting import PATIENCE_S, eventually
+
+pytestmark = pytest.mark.stack
+
+INTERRUPTED = 130
+FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "for": "2800s"}
+
+
+def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack: Session, tmp_path: Path) -> None:
+    there, quota = belongings(stack.compose), stack.testbed.read("component.limit", "model")
+    path = write_scenario(tmp_path, faults=[FAULT])
+    command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", "10"]
+    command += ["--runs-dir", str(tmp_path / "runs"), "--no-report"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as lab:
+        try:
+            eventually(
+                lambda: stack.testbed.read("component.limit", "model") != quota or lab.poll() is not None,
+                within_s=2 * PATIENCE_S,
+            )
+            assert lab.poll() is None, lab.communicate()
+            lab.send_signal(signal.SIGTERM)
+            _, told = lab.communicate(timeout=PATIENCE_S)
+        finally:
+            lab.kill()
+    assert lab.returncode == INTERRUPTED, told
+    assert "interrupted" in told
+    assert stack.testbed.read("component.limit", "model") == quota
+    assert stack.journal.open_undos() == []
+    assert belongings(stack.compose) == there
+    assert stack.lock.look().holder is None
+    assert not list((tmp_path / "runs").rglob("run.json"))
