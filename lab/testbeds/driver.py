@@ -1,0 +1,259 @@
+"""Drivers: what a testbed, a place where scenarios run, offers to all that is above it.
+
+A distribution adds a testbed by an entry point of the group `lab.testbeds` that names a subclass of `Driver`. Nothing
+above the drivers knows which one it has. docs/plugins.md shows how to write one, and `tests/contract` what each keeps
+to. Times are scenario seconds: 0 is the start of the load that is recorded, a warm-up before it is negative.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lab.errors import Problem
+    from lab.injection.levers import Testbed
+    from lab.recording.observed import Observed
+    from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+
+GROUP = "lab.testbeds"
+"""The entry-point group of drivers."""
+
+Window = tuple[float, float]
+"""When a fault or decoy was injected and when it was reverted, scenario seconds."""
+
+
+class Progress(Protocol):
+    """What a run tells of its progress: what it does, and the share of it that is done (0 to 1)."""
+
+    def __call__(self, what: str, share: float, /) -> None: ...
+
+
+def silent(what: str, share: float, /) -> None:
+    """Progress that nobody is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Marks an option that changes no recording: `keep: Annotated[bool, Unrecorded()] = False`.
+
+    Every other option is part of a recording's key, so that runs with different values are different recordings.
+    """
+
+
+class DriverOptions(BaseModel):
+    """The options of a testbed. Each field is one of the command line: `time_scale` is `--time-scale`.
+
+    Types, limits and descriptions (`Field(gt=0, description=...)`) are shown by `--help` and checked by pydantic. Every
+    field has a default. A `bool` that is false by default is a flag.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def recorded(self) -> dict[str, Any]:
+        """The options that a recording follows from, as JSON values: all that are not marked `Unrecorded`."""
+        hidden = {
+            name
+            for name, info in type(self).model_fields.items()
+            if any(mark is Unrecorded or isinstance(mark, Unrecorded) for mark in info.metadata)
+        }
+        return self.model_dump(mode="json", exclude=hidden)
+
+
+OptionsT = TypeVar("OptionsT", bound=DriverOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """One lever that `recover` put back, and the value that it has again."""
+
+    lever: str
+    element: str
+    value: Any
+
+
+class Twin(Protocol):
+    """Makes the same run again without some of its faults and decoys, and returns what could be observed of it."""
+
+    def __call__(self, without: Collection[str], progress: Progress = silent, /) -> Observed: ...
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished run: what was observed, when each fault and decoy was in, and what its control is.
+
+    `twin`: None where a run cannot be made again; then the time before a fault is its control.
+    `flaw`: why the run cannot be graded, empty where it can; a reason that is nobody's fault begins with
+    `inconclusive: `. That it ended early (`Session.ended`) or was not steady is not said here: the runner knows.
+    `machine`: what the machine was short of, if that may be why a run was unsteady or stopped; empty where nothing was.
+    `events`: the journal, entries with `time_s`. `meta`: what else `run.json` tells of the run.
+    `spare_places`: directories for the recording where the one asked for has no room.
+    """
+
+    observed: Observed
+    windows: Mapping[str, Window]
+    twin: Twin | None = None
+    flaw: str = ""
+    machine: str = ""
+    events: Sequence[Mapping[str, Any]] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    spare_places: Sequence[Path] = ()
+
+
+class Session(ABC):
+    """One run of a scenario with one seed, from its warm-up until it is finished or left.
+
+    It is a context manager: leaving it, by an exception too, reverts every lever and ends what the run started. After
+    `finish` only leaving is allowed. A subclass sets `levers` and calls `super().__init__()`.
+    """
+
+    levers: Testbed
+    """What faults pull. Anybody else may pull them too, at the time to which the session was advanced."""
+    ended: str = ""
+    """Why the run ended before its time (a stop condition held, a process died); empty while it may go on."""
+    settles_s: float = 0.0
+    """How long before `now_s` what happened may still be missing from `observed` (telemetry under way)."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, Window] = {}
+        """When each fault and decoy was injected and reverted; of one that is still in, the end is the scenario's."""
+        self.active: dict[str, FaultUse | DecoyUse] = {}
+        """The faults and decoys that are in, by id."""
+        self._contexts: dict[str, ExitStack] = {}
+
+    @property
+    @abstractmethod
+    def now_s(self) -> float:
+        """The scenario second to which the run has come."""
+
+    @property
+    @abstractmethod
+    def duration_s(self) -> float:
+        """The scenario's length: the run does not go beyond."""
+
+    @abstractmethod
+    def advance(self, until_s: float) -> None:
+        """Lets scenario time pass until `until_s`, or until the run ended (`ended` says why). Never goes back.
+
+        Several calls do what one does: no cut in between changes what follows, where the testbed is repeatable not by a
+        byte. A lever that is pulled after `advance(t)` is pulled before all that happens at `t`.
+        """
+
+    @abstractmethod
+    def observed(self, until_s: float) -> Observed:
+        """What could be observed by `until_s`, at most `now_s`: `cut(what is there, until_s)`. Changes nothing."""
+
+    @abstractmethod
+    def finish(self) -> Recorded:
+        """Reverts what is still in (`revert_all`), collects what was observed, and ends the run."""
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to end
+        """Ends what the run started. Called once, on leaving, after every lever is back; also where `finish` failed."""
+
+    def metrics(self, until_s: float) -> pd.DataFrame:
+        """Rows of the table `metrics` by `until_s`, at least those of SLIs; to be overridden where it costs less."""
+        return self.observed(until_s).frame("metrics")
+
+    def active_changed(self) -> None:  # noqa: B027  # most tell nobody
+        """Called after a fault or decoy was injected or reverted: for drivers that show what is in."""
+
+    def inject(self, use: FaultUse | DecoyUse) -> None:
+        """Injects a fault or decoy now, and notes since when it is in."""
+        from lab.injection.faults import fault_type
+
+        context = self._contexts[use.id] = ExitStack()
+        context.callback(self._note_end, use.id, self.now_s)
+        self.windows[use.id] = (self.now_s, self.duration_s)
+        context.enter_context(fault_type(use.type).inject(self.levers, use.target, use.parameters))
+        self.active[use.id] = use
+        self.active_changed()
+
+    def revert(self, use: FaultUse | DecoyUse) -> None:
+        """Reverts a fault or decoy now; one that is not in changes nothing. NotRevertedError where it cannot be."""
+        context = self._contexts.pop(use.id, None)
+        if context is not None:
+            context.close()
+            self.active_changed()
+
+    def revert_all(self) -> None:
+        """Reverts all that is in, last first; what fails keeps none of the others from it."""
+        with ExitStack() as held:
+            for context in self._contexts.values():
+                held.callback(context.close)
+            self._contexts.clear()
+
+    def _note_end(self, use: str, began_s: float) -> None:
+        self.windows[use] = (began_s, min(self.now_s, self.duration_s))
+        self.active.pop(use, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with ExitStack() as both:
+            both.callback(self.close)
+            self.revert_all()
+
+
+class Driver(ABC, Generic[OptionsT]):
+    """A testbed: a place where scenarios run. Made without arguments; importing its module must be quick.
+
+    So what is heavy (a simulator, Docker) is imported by the methods.
+    """
+
+    name: ClassVar[str]
+    """The name of its entry point, as in `--testbed NAME`."""
+    summary: ClassVar[str] = ""
+    """What it is, in some words."""
+    options: type[OptionsT]
+    """Its options."""
+    levers: ClassVar[Collection[str]]
+    """Names of the levers and acts that can be pulled there."""
+    is_repeatable: ClassVar[bool] = False
+    """Whether the same scenario, seed and options give the same bytes, so that a recording is reused."""
+    is_shared: ClassVar[bool] = True
+    """Whether several sessions may be open at once, in this process and in others."""
+
+    def check(self, scenario: LoadedScenario, options: OptionsT) -> list[Problem]:
+        """All that keeps a scenario from working there, or its faults from showing; nothing is started.
+
+        Levers that the driver lacks are found by their names, without it.
+        """
+        return []
+
+    def requests(self, scenario: LoadedScenario, options: OptionsT) -> float:
+        """About how many requests a run sends: from this the size of its recording is estimated."""
+        return scenario.scenario.load.requests
+
+    def holding(self, scenarios: Sequence[LoadedScenario], options: OptionsT) -> AbstractContextManager[None]:
+        """Keeps what runs of these scenarios need (a stack that is up) over several `open`; by default nothing.
+
+        UserError where it cannot be had. A driver tells people on stderr of what takes long. `open` works without too.
+        """
+        return nullcontext()
+
+    @abstractmethod
+    def open(
+        self, scenario: LoadedScenario, seed: int, options: OptionsT, progress: Progress = silent
+    ) -> AbstractContextManager[Session]:
+        """A session at the start of its warm-up, to be entered once. Where entering fails, nothing is left behind.
+
+        `progress` is told of what takes long besides advancing.
+        """
+
+    def recover(self, options: OptionsT) -> list[Recovery]:
+        """Puts back what killed labs left changed there, and returns it; safe to repeat.
+
+        NotRevertedError with instructions where something cannot be put back. By default there is nothing: a testbed
+        that ends with its process leaves nothing.
+        """
+        return []

@@ -1,0 +1,121 @@
+"""The testbeds that are installed, and one that was chosen together with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from pydantic import ValidationError
+
+from lab.errors import Problem, UserError, nearest
+from lab.plugins import distribution, installed
+from lab.scenario import LoadedScenario
+from lab.scenario.plan import plan
+from lab.testbeds.driver import GROUP, Driver, DriverOptions
+
+DEFAULT = "sim"
+"""Where scenarios run unless somebody says otherwise: the testbed that needs nothing but the lab."""
+
+
+def entries() -> dict[str, EntryPoint]:
+    """The installed testbeds by name; nothing is imported. UserError naming both where two have one name."""
+    return installed(GROUP, "testbed")
+
+
+def load_driver(name: str) -> Driver[Any]:
+    """The driver of a testbed; UserError where there is none of this name, or where it cannot be loaded, and why."""
+    found = entries()
+    if name not in found:
+        raise UserError(Problem(f"testbed {name!r} is not installed", hint=nearest(name, found)))
+    driver = _loaded(found[name])
+    if isinstance(driver, Problem):
+        raise UserError(driver)
+    return driver
+
+
+def drivers() -> dict[str, Driver[Any] | Problem]:
+    """Every installed testbed by name: its driver, or why it cannot be loaded."""
+    return {name: _loaded(entry) for name, entry in entries().items()}
+
+
+@cache
+def _loaded(entry: EntryPoint) -> Driver[Any] | Problem:
+    try:
+        made = entry.load()
+        driver = made() if isinstance(made, type) else made
+    except Exception as error:  # whatever a stranger's module does when it is imported
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        return _unloadable(entry, why, "ask its author, or uninstall its distribution")
+    if not isinstance(driver, Driver):
+        return _unloadable(entry, f"{entry.value} is no driver", "name a subclass of lab.testbeds.driver.Driver")
+    if getattr(driver, "name", None) != entry.name:
+        why = f"its driver calls itself {getattr(driver, 'name', None)!r}"
+        return _unloadable(entry, why, "give the class and its entry point one name")
+    return _check_options(entry, driver) or driver
+
+
+def _check_options(entry: EntryPoint, driver: Driver[Any]) -> Problem | None:
+    options = getattr(driver, "options", None)
+    if not (isinstance(options, type) and issubclass(options, DriverOptions)):
+        return _unloadable(entry, "its `options` are no DriverOptions", "subclass lab.testbeds.driver.DriverOptions")
+    required = [name for name, info in options.model_fields.items() if info.is_required()]
+    if required:
+        return _unloadable(entry, f"its option {required[0]!r} has no default", "give every option a default")
+    return None
+
+
+def _unloadable(entry: EntryPoint, why: str, hint: str) -> Problem:
+    return Problem(f"testbed {entry.name!r} of {distribution(entry)} cannot be loaded: {why}", hint=hint)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A testbed and validated options for it; light, so that jobs can carry it to other processes."""
+
+    name: str
+    options: DriverOptions
+
+    @property
+    def driver(self) -> Driver[Any]:
+        return load_driver(self.name)
+
+    def problems(self, loaded: LoadedScenario) -> list[Problem]:
+        """All that keeps a scenario from working there, or its faults from showing; nothing is started."""
+        return [*_lacking(self, loaded), *self.driver.check(loaded, self.options)]
+
+    def recorded(self) -> dict[str, Any]:
+        """The options that a recording follows from, by name."""
+        return self.options.recorded()
+
+
+def choose(name: str = DEFAULT, given: Mapping[str, Any] | None = None) -> Chosen:
+    """A testbed with these options, all others at their defaults. UserError with each that cannot be."""
+    driver = load_driver(name)
+    try:
+        return Chosen(name, driver.options.model_validate(dict(given or {})))
+    except ValidationError as error:
+        raise UserError([_option_problem(name, driver, one) for one in error.errors()]) from None
+
+
+def _option_problem(name: str, driver: Driver[Any], error: Any) -> Problem:
+    option = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return Problem(f"testbed {name!r} has no option {option!r}", hint=nearest(option, driver.options.model_fields))
+    return Problem(f"option {option!r} of testbed {name!r}: {error['msg']}", seen=repr(error["input"]))
+
+
+def _lacking(chosen: Chosen, loaded: LoadedScenario) -> list[Problem]:
+    """Levers that the scenario pulls and the testbed lacks, each with the testbeds that have it."""
+    missing = {act.lever for act in plan(loaded).timeline} - set(chosen.driver.levers)
+    found = {name: driver for name, driver in drivers().items() if missing and isinstance(driver, Driver)}
+    problems = []
+    for lever in sorted(missing):
+        having = [name for name, driver in found.items() if lever in driver.levers]
+        hint = f"the testbeds that have it: {', '.join(having)}" if having else "no installed testbed has it"
+        problems.append(
+            Problem(f"lever {lever!r} cannot be pulled on the testbed {chosen.name!r}", str(loaded.path), hint=hint)
+        )
+    return problems
