@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import PositiveRatio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import ComponentLimit, Testbed
 
 
 @fault(
@@ -19,5 +19,5 @@ from lab.injection.levers import Testbed
 )
 def cpu_throttle(testbed: Testbed, component: str, *, cpu: PositiveRatio = 0.2) -> Iterator[None]:
     """The component's CPU quota is cut: `cpu` is the share of its normal CPU that is left (mild: 60%)."""
-    with testbed.component(component).limit(cpu=cpu):
+    with testbed.pull(component, ComponentLimit(cpu=cpu)):
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.injection.faults import decoy
-from lab.injection.levers import Testbed
+from lab.injection.levers import ModelDeploy, Testbed
 
 
 @decoy("deploy", target="model")
 def deploy(testbed: Testbed, model: str) -> Iterator[None]:
     """An equally good version, trained on the next window, goes live."""
-    with testbed.model(model).deploy("next-window"):
+    with testbed.pull(model, ModelDeploy(training="next-window")):
         yield

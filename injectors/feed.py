@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import Duration
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import FeedDelay, FeedFreeze, Testbed
 
 
 @fault(
@@ -22,6 +22,5 @@ def feed_stall(testbed: Testbed, job: str, *, delay: Duration | None = None) -> 
 
     With `delay` every run only starts that much later than it should (mild: 60s); without it no run happens.
     """
-    feed = testbed.feed(job)
-    with feed.freeze() if delay is None else feed.delay(delay):
+    with testbed.pull(job, FeedFreeze() if delay is None else FeedDelay(seconds=delay)):
         yield

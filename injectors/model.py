@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import ModelDeploy, Testbed
 
 
 @fault(
@@ -28,5 +28,5 @@ def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) ->
     shoppers: `corrupted` is the share of clicks on well-matching items whose label was lost (mild: 80%). The
     validation before it had all labels, so the version is published with good metrics.
     """
-    with testbed.model(model).deploy("corrupted-labels", corrupted=corrupted):
+    with testbed.pull(model, ModelDeploy(training="corrupted-labels", corrupted=corrupted)):
         yield

@@ -8,7 +8,7 @@ from typing import Literal
 from lab.contracts import Boundary
 from lab.files.units import Duration, Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import LinkCut, LinkDelay, Testbed
 
 
 @fault(
@@ -31,7 +31,7 @@ def network_partition(
     loses the requests; `response` lets requests arrive and loses the answers. `fraction` is the share of
     calls that are lost (mild: 30%); on the stack a lost call takes along those that share its connection.
     """
-    with testbed.link(link).cut(direction=direction, fraction=fraction):
+    with testbed.pull(link, LinkCut(direction=direction, fraction=fraction)):
         yield
 
 
@@ -49,5 +49,5 @@ def network_latency(
 
     `latency` is added to each request's passage, `jitter` is the standard deviation around it (mild: 15 ms).
     """
-    with testbed.link(link).delay(latency_s=latency, jitter_s=jitter):
+    with testbed.pull(link, LinkDelay(latency_s=latency, jitter_s=jitter)):
         yield

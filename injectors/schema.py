@@ -12,7 +12,7 @@ from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, nearest
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, decoy, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import Announce, TableColumn, Testbed
 
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Factor = Annotated[float, Field(gt=0, lt=1e6)]
@@ -55,16 +55,15 @@ def schema_corruption(
     `announced` writes the migration into the change log, worded like a harmless one.
     """
     _check_details(change, to, factor)
-    details: dict[str, object] = {"fraction": fraction}
-    if change == "rename":
-        details = {"to": to or f"{column}_v2"}
-    elif change == "retype":
-        details["to"] = to or "text"
-    elif change == "rescale":
-        details["factor"] = factor
+    altered = TableColumn(
+        change=change,
+        to={"rename": to or f"{column}_v2", "retype": to or "text"}.get(change),
+        factor=factor if change == "rescale" else None,
+        fraction=None if change == "rename" else fraction,
+    )
     if announced:
         announce_migration(testbed, database, table)
-    with testbed.table(database, table).change_column(column, change, **details):
+    with testbed.pull(f"{database}/{table}.{column}", altered):
         yield
     if announced:
         announce_migration(testbed, database, table)
@@ -76,7 +75,7 @@ def schema_migration(
 ) -> Iterator[None]:
     """A harmless migration: a column is added that nobody reads."""
     announce_migration(testbed, database, table)
-    with testbed.table(database, table).change_column(column, "add", type="integer"):
+    with testbed.pull(f"{database}/{table}.{column}", TableColumn(change="add", type="integer")):
         yield
     announce_migration(testbed, database, table)
 
@@ -99,4 +98,6 @@ def _refuse(parameter: str, what: str, seen: str, expected: str, hint: str = "")
 
 def announce_migration(testbed: Testbed, database: str, table: str) -> None:
     """One wording for harmless and harmful migrations alike."""
-    testbed.changes().announce(database, "schema-migration", f"Schema migration applied to table {table}")
+    testbed.act(
+        database, Announce(kind="schema-migration", summary=f"Schema migration applied to table {table}")
+    )

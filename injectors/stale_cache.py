@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import CacheFreeze, Testbed
 
 
 @fault(
@@ -26,5 +26,5 @@ def stale_cache(testbed: Testbed, cache: str, *, fraction: Ratio = 1.0) -> Itera
 
     `fraction` is the share of the keys concerned, as when one shard loses its refresher (mild: 40%).
     """
-    with testbed.cache(cache).freeze(fraction=fraction):
+    with testbed.pull(cache, CacheFreeze(fraction=fraction)):
         yield

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.files.units import PositiveRate
 from lab.injection.faults import decoy
-from lab.injection.levers import Testbed
+from lab.injection.levers import Announce, PopulationSurge, Testbed
 
 
 @decoy("traffic-surge", target="users")
@@ -17,6 +17,6 @@ def traffic_surge(
     testbed: Testbed, users: str, *, rate: Annotated[PositiveRate, Field(le=1000)] = 25.0
 ) -> Iterator[None]:
     """`rate` requests per second arrive on top of the scenario's load."""
-    testbed.changes().announce(users, "campaign", "Marketing campaign started")
-    with testbed.population(users).surge(rate_per_s=rate):
+    testbed.act(users, Announce(kind="campaign", summary="Marketing campaign started"))
+    with testbed.pull(users, PopulationSurge(rate_per_s=rate)):
         yield

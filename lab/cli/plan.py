@@ -94,7 +94,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str, model_server:
         "testbed": testbed,
         **({"model_server": model_server} if testbed == "stack" else {}),
         "duration_s": loaded.scenario.duration_s,
-        "timeline": [asdict(act) for act in planned.timeline],
+        "timeline": [act.to_json() for act in planned.timeline],
         "truth": planned.truth.to_json(),
         "witnesses": {fault: [asdict(w) for w in witnesses] for fault, witnesses in planned.witnesses.items()},
     }
@@ -150,11 +150,13 @@ def _can_be_seen(witnesses: Iterable[Witness], level: Observability) -> bool:
 
 def _surge_requests(planned: Plan) -> float:
     """Requests expected on top of the load, over all surges."""
+    from lab.injection.levers import PopulationSurge
+
     total, since = 0.0, dict[str, tuple[float, float]]()
     for act in planned.timeline:
-        if act.lever == "population.surge" and act.event == "pull" and isinstance(act.value, dict):
-            since[act.element] = (act.at_s, float(act.value["rate_per_s"]))
-        elif act.lever == "population.surge" and act.event == "revert":
+        if isinstance(act.value, PopulationSurge) and act.event == "pull":
+            since[act.element] = (act.at_s, act.value.rate_per_s)
+        elif act.lever == PopulationSurge.name and act.event == "revert":
             at_s, rate_per_s = since.pop(act.element)
             total += (act.at_s - at_s) * rate_per_s
     return total
@@ -162,7 +164,5 @@ def _surge_requests(planned: Plan) -> float:
 
 def _value(act: PlannedAct) -> str:
     if act.value is None:
-        return "neutral" if act.event == "revert" else ""
-    if isinstance(act.value, dict):
-        return ", ".join(f"{key}={value}" for key, value in act.value.items())
-    return str(act.value)
+        return "neutral"
+    return ", ".join(f"{key}={value}" for key, value in act.value.to_json().items())

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel
-
-from lab.errors import ParameterError, Problem, nearest
-from lab.injection.elements import check_element
-from lab.injection.faults import FaultType
-from lab.injection.levers import ACTS, LEVERS, Testbed, Undo, Value
-from lab.systems.offer import feature_columns, world_offer
+from lab.injection.faults import FaultType, Parameters
+from lab.injection.levers import ActValue, AnyLever, Json, LeverValue, Testbed, Undo
 from lab.systems.topology import System
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAct:
-    """One thing that would be done, at a time in scenario seconds: a lever pulled or reverted, or an act."""
+    """One thing that would be done, at a time in scenario seconds: a lever pulled or reverted, or an act.
+
+    `value` is what the lever is pulled with, what it goes back to (None: neutral), or the act.
+    """
 
     at_s: float
     lever: str
     element: str
-    value: Value
+    value: LeverValue | ActValue | None
     event: Literal["pull", "revert", "act"]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `lab plan --json` has it."""
+        value = self.value.to_json() if self.value is not None else None
+        return {
+            "at_s": self.at_s, "lever": self.lever, "element": self.element, "value": value, "event": self.event,
+        }  # fmt: skip
 
 
 class PlanTestbed(Testbed):
@@ -34,85 +38,33 @@ class PlanTestbed(Testbed):
         self.system = system
         self.now_s = 0.0
         self.acts: list[PlannedAct] = []
-        self._values: dict[tuple[str, str], Value] = {}
+        self._values: dict[tuple[str, str], LeverValue | None] = {}
 
-    def read(self, lever: str, element: str) -> Value:
+    def read(self, lever: type[AnyLever], element: str) -> AnyLever | None:
         """The value last written, else the neutral one."""
-        check_element(self.system, lever, element, LEVERS)
-        return self._values.get((lever, element), self._neutral(lever, element))
+        place = lever.place(self.system, element)
+        if (lever.name, element) not in self._values:
+            return lever.neutral(self.system, place)
+        return cast(AnyLever | None, self._values[lever.name, element])
 
-    def write(self, lever: str, element: str, value: Value) -> None:
+    def write(self, lever: type[AnyLever], element: str, value: AnyLever | None) -> None:
         """Remembers the value."""
-        check_element(self.system, lever, element, LEVERS)
-        if lever == "table.column" and value:
-            self._check_column(element, value)
-        if lever == "population.shift" and value:
-            self._check_feature(element.partition(".")[2])
-        self._values[lever, element] = value
+        lever.place(self.system, element)
+        self._values[lever.name, element] = value
 
-    def _check_column(self, element: str, change: Value) -> None:
-        """Only columns of the feature table can be altered, and only columns that are not there can be added."""
-        table, _, column = element.partition("/")[2].partition(".")
-        assert self.system.world is not None  # the element was checked
-        offer, columns = world_offer(self.system.world.name), feature_columns(self.system)
-        features = offer.feature_table if offer else ""
-        if features and table != features:
-            if change["change"] != "add":
-                what = f"columns of table {table!r} cannot be altered"
-                raise ParameterError("table", Problem(what, seen=table, expected=f"{features}, the feature table"))
-        elif change["change"] == "add":
-            if column in columns:
-                what = f"column {column!r} cannot be added: the feature table has it"
-                raise ParameterError("column", Problem(what, seen=column, expected="a name that no column has"))
-        elif columns and column not in columns:
-            what = f"the feature table has no column {column!r}"
-            raise ParameterError("column", Problem(what, hint=nearest(column, columns)))
-        elif change["change"] == "rename" and change["to"] in columns:
-            what = f"rename to {change['to']!r}, which is another column of the table"
-            raise ParameterError("to", Problem(what, seen=change["to"], expected="a name that no column has"))
-
-    def _check_feature(self, feature: str) -> None:
-        columns = feature_columns(self.system)
-        if columns and feature not in columns:
-            problem = Problem(f"users have no feature {feature!r}", hint=nearest(feature, columns))
-            raise ParameterError("feature", problem)
-
-    def act(self, act: str, element: str, value: Value) -> None:
+    def perform(self, element: str, act: ActValue) -> None:
         """Writes the act down."""
-        check_element(self.system, act, element, ACTS)
-        self.acts.append(PlannedAct(self.now_s, act, element, value, "act"))
+        self.acts.append(PlannedAct(self.now_s, act.name, element, act, "act"))
 
-    def journal(self, event: str, undo: Undo, value: Value) -> None:
+    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
         """Writes down pulls and reverts; an intent is followed by either."""
-        if event == "applied":
-            self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, value, "pull"))
-        elif event == "reverted":
-            self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, value, "revert"))
-
-    def _neutral(self, lever: str, element: str) -> Value:
-        if lever == "model.deploy":
-            return {"version": 1}
-        if lever == "config.set":
-            component, _, key = element.partition("/")
-            return {"value": _configured(self.system.components[component], key)}
-        return None
+        if event != "intent":
+            lever = self._values[undo.lever, undo.element]
+            kind: Literal["pull", "revert"] = "pull" if event == "applied" else "revert"
+            self.acts.append(PlannedAct(self.now_s, undo.lever, undo.element, lever, kind))
 
 
-def _configured(value: Any, key: str) -> Value:
-    """What a component's configuration says for a dotted key, `default` where it says nothing."""
-    for part in key.split("."):
-        if isinstance(value, BaseModel):
-            value = getattr(value, part, None)
-        elif isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, tuple):
-            value = next((item for item in value if getattr(item, "name", None) == part), None)
-        else:
-            value = None
-    return "default" if value is None else value
-
-
-def pulls(kind: FaultType, target: str, parameters: Mapping[str, Any], system: System) -> tuple[tuple[str, str], ...]:
+def pulls(kind: FaultType, target: str, parameters: Parameters, system: System) -> tuple[tuple[str, str], ...]:
     """The (lever, element) pairs that a fault or decoy pulls, in order; UserError where the system has none."""
     testbed = PlanTestbed(system)
     with kind.inject(testbed, target, parameters):

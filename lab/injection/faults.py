@@ -7,7 +7,7 @@ all it takes. The first parameter after `testbed` is the target element, keyword
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -39,6 +39,12 @@ class Witness:
     at_least: float
 
 
+class Parameters(BaseModel):
+    """What a scenario gives a fault under `with:`, validated, with defaults. Each fault has a subclass of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 @dataclass(frozen=True, slots=True)
 class FaultType:
     """A registered fault or decoy: name, truth, parameters and the function that pulls the levers.
@@ -51,7 +57,7 @@ class FaultType:
     target_kinds: frozenset[str]
     witnesses: tuple[Witness, ...]
     recovery_s: float
-    parameters: type[BaseModel]
+    parameters: type[Parameters]
     doc: str
     module: str
     function: FaultFunction
@@ -61,23 +67,22 @@ class FaultType:
     def is_decoy(self) -> bool:
         return self.boundary is None
 
-    def inject(self, testbed: Testbed, target: str, parameters: Mapping[str, Any]) -> AbstractContextManager[None]:
-        """A context: entering injects, leaving reverts. `parameters` are validated values."""
-        return contextmanager(self.function)(testbed, target, **parameters)
+    def inject(self, testbed: Testbed, target: str, parameters: Parameters) -> AbstractContextManager[None]:
+        """A context: entering injects, leaving reverts. `parameters` is an instance of this fault's own model."""
+        return contextmanager(self.function)(testbed, target, **dict(parameters))
 
 
 GROUP = "lab.injectors"
 _registered: dict[str, FaultType] = {}
 
 
-def _parameters_model(name: str, function: FaultFunction) -> type[BaseModel]:
+def _parameters_model(name: str, function: FaultFunction) -> type[Parameters]:
     signature = inspect.signature(function, eval_str=True)
     fields: dict[str, Any] = {}
     for parameter in list(signature.parameters.values())[2:]:
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (parameter.annotation, default)
-    config = ConfigDict(extra="forbid", frozen=True)
-    return create_model("".join(part.title() for part in name.split("-")), __config__=config, **fields)
+    return create_model("".join(part.title() for part in name.split("-")), __base__=Parameters, **fields)
 
 
 def _register(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -25,7 +24,7 @@ def true_fault(use: FaultUse, window: tuple[float, float], said: Sequence[Witnes
     kind = fault_type(use.type)
     assert kind.boundary is not None
     first = [w.first_s for w in said if w.first_s is not None]
-    parameters = json.loads(json.dumps(dict(use.parameters), default=str))
+    parameters = use.parameters.model_dump(mode="json")
     return TrueFault(
         use.id, use.type, use.target, str(kind.boundary), *window, min(first, default=None), parameters,
         tuple(_rounded(asdict(w)) for w in said),

@@ -6,16 +6,15 @@ things are wrong: all problems of a file come at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from lab.errors import ParameterError, UserError, nearest
 from lab.files.reading import Reading
 from lab.files.units import duration_s, format_duration, rate_per_s
 from lab.files.yamlmodel import check
 from lab.files.yamlsource import KeyPath
-from lab.injection.faults import FaultType, fault_types
+from lab.injection.dry_run import pulls
+from lab.injection.faults import FaultType, Parameters, fault_types
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.systems.topology import System
 
@@ -33,7 +32,7 @@ class _Use:
     end_s: float | None
     kind: FaultType | None = None
     target: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
 
 
 @dataclass(slots=True)
@@ -41,7 +40,7 @@ class CrossChecks(Reading):
     """Runs all checks on construction; `parameters` holds the validated `with:` by the path of the use."""
 
     system: System | None
-    parameters: dict[KeyPath, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: dict[KeyPath, Parameters] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         length_s = self._quantity(("duration",), duration_s)
@@ -68,7 +67,7 @@ class CrossChecks(Reading):
             parameters, problems = check(self.document, use.kind.parameters, (*path, "with"))
             self.problems += problems
             if parameters is not None:
-                use.parameters = self.parameters[path] = parameters.model_dump()
+                use.parameters = self.parameters[path] = parameters
         return use
 
     def _kind(self, path: KeyPath) -> FaultType | None:
@@ -160,12 +159,11 @@ class CrossChecks(Reading):
     def _pulls(self, use: _Use) -> tuple[tuple[str, str], ...]:
         if self.system is None or use.kind is None or use.target is None or use.parameters is None:
             return ()
-        from lab.injection.dry_run import pulls  # which plans scenarios, and so imports this package
-
         try:
             return pulls(use.kind, use.target, use.parameters, self.system)
         except UserError as error:
-            place = ("with", error.parameter) if isinstance(error, ParameterError) else ("type",)
+            parameter = error.parameter if isinstance(error, ParameterError) else ""
+            place = ("with", parameter) if parameter in use.kind.parameters.model_fields else ("type",)
             for problem in error.problems:
                 what = f"{use.kind.name!r} cannot be planned: {problem.what}"
                 self._report((*use.path, *place), what, problem.seen, problem.expected, problem.hint)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
 from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
+from lab.injection.faults import Parameters
 from lab.systems.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
 
 MIN_DURATION_S = 30.0
@@ -62,29 +63,40 @@ class Load(Strict):
         return sum(stage.rate_per_s * stage.for_s for stage in self.stages)
 
 
-class FaultUse(Strict):
-    """One fault injected into one element from `at` for the time `for`.
-
-    `parameters` are as written in the file until the scenario is loaded, and then validated values with defaults.
-    """
+class Use(Strict):
+    """One fault or decoy in a scenario file; `given` is what the file has under `with`."""
 
     id: Name
     type: str
     target: str
     at_s: Duration = Field(alias="at")
+    given: Annotated[
+        Mapping[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})
+    ] = Field(default={}, alias="with")
+    _parameters: Parameters = PrivateAttr(default_factory=Parameters)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The validated values of a loaded scenario, an instance of the fault's own model."""
+        return self._parameters
+
+    def with_parameters(self, parameters: Parameters) -> Self:
+        """A copy with these."""
+        copy = self.model_copy()
+        copy._parameters = parameters
+        return copy
+
+
+class FaultUse(Use):
+    """One fault injected into one element from `at` for the time `for`."""
+
     for_s: Duration = Field(alias="for")
-    parameters: Mapping[str, Any] = Field(default={}, alias="with")
 
 
-class DecoyUse(Strict):
+class DecoyUse(Use):
     """One benign event placed to mislead; without `for` it lasts until the end."""
 
-    id: Name
-    type: str
-    target: str
-    at_s: Duration = Field(alias="at")
     for_s: Duration | None = Field(default=None, alias="for")
-    parameters: Mapping[str, Any] = Field(default={}, alias="with")
 
 
 class Degraded(Strict):

@@ -51,7 +51,7 @@ def _truth(scenario: Scenario, system: System) -> Truth:
             injected_s=use.at_s,
             reverted_s=use.at_s + use.for_s,
             witnessed_s=None,
-            parameters=use.parameters,
+            parameters=use.parameters.model_dump(mode="json"),
         )
         for use in scenario.faults
     )
@@ -61,5 +61,5 @@ def _truth(scenario: Scenario, system: System) -> Truth:
 
 
 def _witnesses(use: FaultUse) -> tuple[Witness, ...]:
-    names = {**use.parameters, "target": use.target}
+    names = {**dict(use.parameters), "target": use.target}
     return tuple(replace(w, subject=w.subject.format(**names)) for w in fault_type(use.type).witnesses)

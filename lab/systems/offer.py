@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -16,10 +16,36 @@ WORLD_GROUP = "lab.worlds"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting that must be given: whether a value will do, and what is expected in words."""
+    """A number in a configuration: what it means, its unit (`s`; empty for a count) and its limits."""
 
-    fits: Callable[[Any], bool]
-    expected: str
+    doc: str
+    unit: str = ""
+    above: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    is_whole: bool = False
+
+    def fits(self, value: object) -> bool:
+        """Whether a value is such a number."""
+        if isinstance(value, bool) or not isinstance(value, int if self.is_whole else int | float):
+            return False
+        return (
+            (self.above is None or value > self.above)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+        )
+
+    @property
+    def limits(self) -> str:
+        """The limits in words, as `more than 0 and at most 10`."""
+        words = (("more than", self.above), ("at least", self.at_least), ("at most", self.at_most))
+        return " and ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
+
+    @property
+    def expected(self) -> str:
+        """What a value may be, in words."""
+        kind = "seconds" if self.unit == "s" else "a whole number" if self.is_whole else "a number"
+        return ", ".join(part for part in (kind, self.limits) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +73,17 @@ class Offer:
     fallbacks: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     feature_table: str = ""
+
+
+def component_settings(system: System, component: str) -> dict[str, Setting]:
+    """The settings that the system's world has for a component, from the operations that others call it for."""
+    offer = world_offer(system.world.name) if system.world else None
+    found: dict[str, Setting] = {}
+    for caller in system.components.values():
+        for step in caller.steps:
+            operation = offer.operations.get(step.operation or "") if offer and step.call == component else None
+            found |= operation.settings if operation else {}
+    return found
 
 
 def installed_worlds() -> dict[str, EntryPoint]:

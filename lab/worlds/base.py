@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lab.errors import UserError, nearest
+from lab.injection.levers import ActValue, AnyLever, Place
 from lab.streams import Streams
 from lab.systems.offer import installed_worlds
 from lab.systems.topology import System
@@ -43,13 +44,13 @@ class World(Protocol):
     def complete(self, source: Any, n: int, now_ns: int, status: int) -> None:
         """A root request ended."""
 
-    def read(self, lever: str, element: str, now_ns: int) -> Any:
-        """A content lever's value."""
+    def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
+        """The value of a lever of content, or of a configuration key under `settings.`."""
 
-    def write(self, lever: str, element: str, value: Any, now_ns: int) -> None:
-        """Sets a content lever."""
+    def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
+        """Sets such a lever; None is neutral."""
 
-    def act(self, act: str, element: str, value: Any, now_ns: int) -> None:
+    def act(self, place: Place, act: ActValue, now_ns: int) -> None:
         """Does something without an undo."""
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:

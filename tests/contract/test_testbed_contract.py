@@ -7,74 +7,52 @@ gets the next number) reads differently from before, and goes back all the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.errors import UserError
+from lab.errors import ParameterError, UserError
 from lab.injection.dry_run import PlanTestbed
 from lab.injection.faults import fault_type, fault_types
-from lab.injection.levers import LEVERS, Testbed, Undo, Value
+from lab.injection.levers import (
+    CacheFlush,
+    CacheFreeze,
+    ComponentLimit,
+    ComponentPause,
+    ConfigSet,
+    FeedFreeze,
+    Json,
+    LeverValue,
+    LinkCut,
+    LinkDelay,
+    LinkDrop,
+    ModelDeploy,
+    ModelUnload,
+    Place,
+    PopulationShift,
+    PopulationSurge,
+    TableColumn,
+    TableLock,
+    Testbed,
+    Undo,
+    lever_type,
+    lever_types,
+)
 from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import DECOYS, FAULTS, scenario
 
-Pull = Callable[[Testbed], AbstractContextManager[None]]
+each_lever = pytest.mark.parametrize("lever", lever_types().values(), ids=lambda lever: lever.name)
+SYSTEM = load_system("recommender")
 
-# By lever: an element, a pull through the facade, and how the lever reads while pulled (None: as the testbed decides).
-PULLS: dict[str, tuple[str, Pull, Value]] = {
-    "link.cut": (
-        "features->db",
-        lambda t: t.link("features->db").cut(direction="response", fraction=0.5),
-        {"direction": "response", "fraction": 0.5},
-    ),
-    "link.delay": (
-        "features->db",
-        lambda t: t.link("features->db").delay(0.1, 0.02),
-        {"latency_s": 0.1, "jitter_s": 0.02, "fraction": 1.0},
-    ),
-    "link.drop": ("feed->cache", lambda t: t.link("feed->cache").drop(0.5), {"fraction": 0.5}),
-    "link.reset": ("features->model", lambda t: t.link("features->model").reset(0.1), {"fraction": 0.1}),
-    "link.throttle": ("features->db", lambda t: t.link("features->db").throttle(5e4), {"bytes_per_s": 5e4}),
-    "component.stop": ("rules", lambda t: t.component("rules").stop(), True),
-    "component.pause": ("model", lambda t: t.component("model").pause(), True),
-    "component.slow": ("db", lambda t: t.component("db").slow(3.0), {"factor": 3.0}),
-    "component.limit": (
-        "features",
-        lambda t: t.component("features").limit(cpu=0.5, workers=2),
-        {"cpu": 0.5, "workers": 2},
-    ),
-    "table.column": (
-        "db/users.age_years",
-        lambda t: t.table("db", "users").change_column("age_years", "rename", to="age"),
-        {"change": "rename", "to": "age"},
-    ),
-    "table.slow": ("db/users", lambda t: t.table("db", "users").slow(0.05), {"seconds": 0.05}),
-    "table.lock": ("db/users", lambda t: t.table("db", "users").lock(), True),
-    "feed.freeze": ("feed", lambda t: t.feed("feed").freeze(), True),
-    "feed.delay": ("feed", lambda t: t.feed("feed").delay(30.0), {"seconds": 30.0}),
-    "cache.freeze": ("cache", lambda t: t.cache("cache").freeze(fraction=0.4), {"fraction": 0.4}),
-    "cache.mix-keys": ("cache", lambda t: t.cache("cache").mix_keys(0.2), {"fraction": 0.2}),
-    "model.deploy": ("model", lambda t: t.model("model").deploy("next-window"), None),
-    "model.unload": ("model", lambda t: t.model("model").unload(), True),
-    "config.set": (
-        "features/steps.db_get.timeout_s",
-        lambda t: t.config("features").set("steps.db_get.timeout_s", 0.5),
-        {"value": 0.5},
-    ),
-    "population.shift": (
-        "shoppers.age_years",
-        lambda t: t.population("shoppers").shift("age_years", 0.5),
-        {"factor": 0.5},
-    ),
-    "population.tastes": ("shoppers", lambda t: t.population("shoppers").change_tastes(0.5), {"fraction": 0.5}),
-    "population.surge": ("shoppers", lambda t: t.population("shoppers").surge(5.0), {"rate_per_s": 5.0}),
-    "population.bots": ("shoppers", lambda t: t.population("shoppers").bots(5.0), {"rate_per_s": 5.0}),
-}
+
+def example(lever: type[LeverValue], testbed: Testbed) -> tuple[str, LeverValue]:
+    """A place in the recommender where a lever is, and a value that changes something there."""
+    element = next(iter(lever.places(testbed.system)))
+    return element, lever.example(testbed.system, Place.parse(element))
 
 
 @pytest.fixture(params=["plan", "sim"])
@@ -93,11 +71,11 @@ class Spy:
         self.undos: list[Undo] = []
         write, journal = testbed.write, testbed.journal
 
-        def spied_write(lever: str, element: str, value: Value) -> None:
+        def spied_write(lever: Any, element: str, value: Any) -> None:
             self.events.append("write")
             write(lever, element, value)
 
-        def spied_journal(event: str, undo: Undo, value: Value) -> None:
+        def spied_journal(event: Any, undo: Undo, value: Json | None) -> None:
             self.events.append(event)
             if event == "intent":
                 self.undos.append(undo)
@@ -107,29 +85,25 @@ class Spy:
         monkeypatch.setattr(testbed, "journal", spied_journal)
 
 
-def test_every_lever_is_pulled_here() -> None:
-    assert set(PULLS) == set(LEVERS)
-
-
-@pytest.mark.parametrize("lever", PULLS)
-def test_a_lever_reads_as_pulled_and_goes_back(testbed: Testbed, lever: str) -> None:
-    element, pull, pulled = PULLS[lever]
+@each_lever
+def test_a_lever_reads_as_pulled_and_goes_back(testbed: Testbed, lever: type[LeverValue]) -> None:
+    element, value = example(lever, testbed)
     before = testbed.read(lever, element)
-    with pull(testbed):
+    with testbed.pull(element, value):
         during = testbed.read(lever, element)
         assert during != before
-        assert pulled is None or during == pulled
+        assert during == value or lever is ModelDeploy  # which reads as the version that was trained
     assert testbed.read(lever, element) == before
 
 
-@pytest.mark.parametrize("lever", PULLS)
+@each_lever
 def test_a_lever_goes_back_from_its_serialised_undo_as_often_as_wanted(
-    testbed: Testbed, lever: str, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, lever: type[LeverValue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    element, pull, _ = PULLS[lever]
+    element, value = example(lever, testbed)
     before = testbed.read(lever, element)
     spy = Spy(testbed, monkeypatch)
-    context = pull(testbed)
+    context = testbed.pull(element, value)
     context.__enter__()
     (undo,) = spy.undos
     kept = json.dumps(asdict(undo))
@@ -140,19 +114,31 @@ def test_a_lever_goes_back_from_its_serialised_undo_as_often_as_wanted(
     assert testbed.read(lever, element) == before
 
 
-@pytest.mark.parametrize("lever", PULLS)
-def test_the_journal_knows_before_the_world_does(testbed: Testbed, lever: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@each_lever
+def test_a_lever_goes_back_to_the_value_before_and_not_to_none(testbed: Testbed, lever: type[LeverValue]) -> None:
+    element, value = example(lever, testbed)
+    with testbed.pull(element, value):
+        outer = testbed.read(lever, element)
+        with testbed.pull(element, value):
+            pass
+        assert testbed.read(lever, element) == outer
+
+
+@each_lever
+def test_the_journal_knows_before_the_world_does(
+    testbed: Testbed, lever: type[LeverValue], monkeypatch: pytest.MonkeyPatch
+) -> None:
     spy = Spy(testbed, monkeypatch)
-    with PULLS[lever][1](testbed):
+    with testbed.pull(*example(lever, testbed)):
         assert spy.events == ["intent", "write", "applied"]
     assert spy.events == ["intent", "write", "applied", "write", "reverted"]
 
 
-@pytest.mark.parametrize("lever", PULLS)
-def test_an_exception_inside_reverts(testbed: Testbed, lever: str) -> None:
-    element, pull, _ = PULLS[lever]
+@each_lever
+def test_an_exception_inside_reverts(testbed: Testbed, lever: type[LeverValue]) -> None:
+    element, value = example(lever, testbed)
     before = testbed.read(lever, element)
-    with pytest.raises(ZeroDivisionError), pull(testbed):
+    with pytest.raises(ZeroDivisionError), testbed.pull(element, value):
         raise ZeroDivisionError
     assert testbed.read(lever, element) == before
 
@@ -160,81 +146,111 @@ def test_an_exception_inside_reverts(testbed: Testbed, lever: str) -> None:
 def test_a_write_that_fails_is_reverted_too(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     write = testbed.write
 
-    def breaks_after_writing(lever: str, element: str, value: Value) -> None:
+    def breaks_after_writing(lever: Any, element: str, value: Any) -> None:
         write(lever, element, value)
         if value is not None:
             raise OSError("half done")
 
     monkeypatch.setattr(testbed, "write", breaks_after_writing)
-    with pytest.raises(OSError, match="half done"), testbed.component("db").pause():
+    with pytest.raises(OSError, match="half done"), testbed.pull("db", ComponentPause()):
         pass
-    assert testbed.read("component.pause", "db") is None
+    assert testbed.read(ComponentPause, "db") is None
 
 
 def test_nested_pulls_of_one_lever_unwind_in_order(testbed: Testbed) -> None:
-    with testbed.link("features->db").drop(0.1):
-        with testbed.link("features->db").drop(0.2):
-            assert testbed.read("link.drop", "features->db") == {"fraction": 0.2}
-        assert testbed.read("link.drop", "features->db") == {"fraction": 0.1}
-    assert testbed.read("link.drop", "features->db") is None
+    few, many = LinkDrop(fraction=0.1), LinkDrop(fraction=0.2)
+    with testbed.pull("features->db", few):
+        with testbed.pull("features->db", many):
+            assert testbed.read(LinkDrop, "features->db") == many
+        assert testbed.read(LinkDrop, "features->db") == few
+    assert testbed.read(LinkDrop, "features->db") is None
 
 
 def test_a_lever_is_pulled_on_one_element_alone(testbed: Testbed) -> None:
-    with testbed.table("db", "users").lock(), testbed.component("db").pause():
-        assert testbed.read("table.lock", "db/items") is None
-        with testbed.table("db", "items").lock():
+    with testbed.pull("db/users", TableLock()), testbed.pull("db", ComponentPause()):
+        assert testbed.read(TableLock, "db/items") is None
+        with testbed.pull("db/items", TableLock()):
             pass
-        assert testbed.read("table.lock", "db/users") is True
-        assert testbed.read("component.pause", "model") is None
+        assert testbed.read(TableLock, "db/users") == TableLock()
+        assert testbed.read(ComponentPause, "model") is None
 
 
 @pytest.mark.parametrize(
-    ("lever", "element", "said"),
+    ("element", "value", "said"),
     [
-        ("link.cutt", "features->db", "unknown lever 'link.cutt'\n  hint:     did you mean 'link.cut'?"),
-        ("link.cut", "features->dbb", "did you mean 'features->db'?"),
-        ("component.pause", "featurs", "did you mean 'features'?"),
-        ("component.pause", "features->db", "is of kind link"),
-        ("table.column", "db/user.age_years", "did you mean 'users'?"),
-        ("cache.freeze", "db", "'db' is of kind database, not cache"),
-        ("model.deploy", "rules", "'rules' is of kind service, not model"),
-        ("feed.freeze", "features", "not job"),
-        ("population.surge", "features", "not users"),
-        ("config.set", "featurs/steps.db_get.timeout_s", "did you mean 'features'?"),
+        ("features->dbb", LinkCut(), "did you mean 'features->db'?"),
+        ("featurs", ComponentPause(), "did you mean 'features'?"),
+        ("features->db", ComponentPause(), "is of kind link"),
+        ("shoppers", ComponentPause(), "'shoppers' is of kind users, not cache or database or job or model or service"),
+        ("db/user.age_years", TableColumn(change="null"), "did you mean 'users'?"),
+        ("db/users.age_year", TableColumn(change="null"), "did you mean 'age_years'?"),
+        ("db", TableLock(), "for table.lock the place is written COMPONENT/TABLE"),
+        ("db/users", ComponentPause(), "for component.pause the place is written ELEMENT"),
+        ("db", CacheFreeze(), "'db' is of kind database, not cache"),
+        ("rules", ModelUnload(), "'rules' is of kind service, not model"),
+        ("features", FeedFreeze(), "not job"),
+        ("features", PopulationSurge(rate_per_s=5), "not users"),
+        ("shoppers/age_year", PopulationShift(factor=2), "did you mean 'age_years'?"),
+        ("featurs/steps.db_get.timeout_s", ConfigSet(value=1), "did you mean 'features'?"),
+        ("features/steps.db_gte.timeout_s", ConfigSet(value=1), "did you mean 'steps.db_get.timeout_s'?"),
+        ("features/steps.assemble.timeout_s", ConfigSet(value=1), "has no configuration key"),
+        ("cache/settings.ttl", ConfigSet(value=1), "did you mean 'settings.ttl_s'?"),
+        ("features/steps.db_get.retries", ConfigSet(value=1.5), "a whole number, at least 0 and at most 5"),
+        ("features/steps.db_get.retries", ConfigSet(value=6), "seen:     6"),
+        ("features/steps.db_get.timeout_s", ConfigSet(value=0), "seconds, more than 0"),
+    ],
+    ids=lambda value: "" if isinstance(value, LeverValue) else str(value),
+)
+def test_what_does_not_exist_or_fit_is_refused_before_anything_is_journalled(
+    testbed: Testbed, element: str, value: LeverValue, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = Spy(testbed, monkeypatch)
+    with pytest.raises(UserError) as pulling:
+        testbed.pull(element, value).__enter__()
+    assert said in str(pulling.value)
+    assert spy.events == []
+
+
+def test_an_undo_of_an_unknown_lever_is_refused_with_the_nearest_name(testbed: Testbed) -> None:
+    with pytest.raises(UserError, match=r"(?s)unknown lever 'link.cutt'.*did you mean 'link.cut'?"):
+        testbed.revert(Undo("link.cutt", "features->db", None))
+
+
+def test_an_act_on_what_does_not_have_it_is_refused(testbed: Testbed) -> None:
+    with pytest.raises(UserError, match="'db' is of kind database, not cache"):
+        testbed.act("db", CacheFlush())
+
+
+@pytest.mark.parametrize(
+    ("record", "values", "said"),
+    [
+        (LinkCut, {"fraction": 1.5}, "bad value for 'fraction' of link.cut"),
+        (LinkCut, {"fracton": 0.5}, "did you mean 'fraction'?"),
+        (LinkDelay, {}, "link.delay needs 'latency_s'"),
+        (LinkDelay, {"latency_s": "80ms"}, "seen:     '80ms'"),
+        (ComponentPause, {"for_s": 1}, "it takes no values"),
+        (ComponentLimit, {}, "expected cpu, workers or both"),
+        (TableColumn, {"change": "rename"}, "expected 'to' beside it"),
+        (ModelDeploy, {"training": "next-window", "version": 1}, "either training or version"),
     ],
 )
-def test_what_does_not_exist_is_refused_with_the_nearest_name(
-    testbed: Testbed, lever: str, element: str, said: str
+def test_a_value_that_does_not_fit_its_lever_is_refused_by_the_name_of_the_field(
+    record: type[LeverValue], values: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(UserError) as reading:
-        testbed.read(lever, element)
-    with pytest.raises(UserError) as writing:
-        testbed.write(lever, element, None)
-    assert said in str(reading.value)
-    assert said in str(writing.value)
-
-
-@pytest.mark.parametrize(
-    ("act", "element"), [("cache.flsh", "cache"), ("cache.flush", "db"), ("link.cut", "features->db")]
-)
-def test_an_act_that_does_not_exist_is_refused(testbed: Testbed, act: str, element: str) -> None:
-    with pytest.raises(UserError):
-        testbed.act(act, element, None)
-
-
-def test_a_column_that_does_not_exist_is_refused_on_the_simulator_and_changes_nothing(tmp_path: Path) -> None:
-    testbed = SimTestbed(scenario(tmp_path, duration_s=30, rate_per_s=5), 1)
-    with pytest.raises(UserError, match="did you mean 'age_years'"):
-        testbed.table("db", "users").change_column("age_year", "null", fraction=1.0).__enter__()
-    with pytest.raises(UserError, match="did you mean 'age_years'"):
-        testbed.population("shoppers").shift("age_year", 2.0).__enter__()
-    assert testbed.read("table.column", "db/users.age_years") is None
-    assert [entry["event"] for entry in testbed.journal_entries] == ["intent", "reverted"]
+    with pytest.raises(ParameterError) as caught:
+        record(**values)
+    assert said in str(caught.value)
 
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:
     used = {use["type"] for use in (*FAULTS.values(), *DECOYS.values())}
     assert used == set(fault_types())
+
+
+def now(testbed: Testbed, undo: Undo) -> Json | None:
+    """How a lever reads, as an undo has it."""
+    value = testbed.read(lever_type(undo.lever), undo.element)
+    return value.to_json() if value is not None else None
 
 
 @pytest.mark.parametrize("name", [*FAULTS, *DECOYS])
@@ -248,8 +264,8 @@ def test_a_fault_leaves_every_lever_as_it_was(
     spy = Spy(testbed, monkeypatch)
     with fault_type(validated.type).inject(testbed, validated.target, validated.parameters):
         assert spy.undos, "a fault pulls at least one lever"
-        assert all(testbed.read(undo.lever, undo.element) != undo.previous for undo in spy.undos)
-    assert all(testbed.read(undo.lever, undo.element) == undo.previous for undo in spy.undos)
+        assert all(now(testbed, undo) != undo.previous for undo in spy.undos)
+    assert all(now(testbed, undo) == undo.previous for undo in spy.undos)
     with suppress(RuntimeError), fault_type(validated.type).inject(testbed, validated.target, validated.parameters):
         raise RuntimeError("the run was aborted")
-    assert all(testbed.read(undo.lever, undo.element) == undo.previous for undo in spy.undos)
+    assert all(now(testbed, undo) == undo.previous for undo in spy.undos)

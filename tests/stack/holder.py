@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from lab import cli
-from lab.injection.levers import Undo
+from lab.injection.levers import Undo, lever_type
 from lab.systems.files import load_system
 from lab.testbeds.stack import testbed as stack_testbed
 from lab.testbeds.stack.session import Session
@@ -43,7 +43,7 @@ def hold(lever: str, element: str, value: Any, moments: tuple[str, ...]) -> int:
         if lever == "model.deploy":
             session.reset_versions()
         held.enter_context(session.testbed.leases())
-        held.enter_context(session.testbed.pull(lever, element, value))
+        held.enter_context(session.testbed.pull(element, lever_type(lever).from_json(value)))
         come_to("held")
     return 0
 
@@ -56,7 +56,7 @@ def _announce(testbed: Any, come_to: Any) -> None:
         if event == "intent":
             come_to("intent")
 
-    def write_and_say(lever: str, element: str, value: Any) -> None:
+    def write_and_say(lever: Any, element: str, value: Any) -> None:
         writes.append(value)
         is_revert = len(writes) > 1
         if is_revert:

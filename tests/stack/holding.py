@@ -12,19 +12,20 @@ from typing import Any
 
 import pytest
 
+from lab.injection.levers import lever_type
 from lab.systems.files import load_system
 from lab.testbeds.stack.session import Session
 from tests.stack.labs import Lab
 
 LEVERS: dict[str, tuple[str, Any]] = {
     "link.cut": ("features->db", {"direction": "both", "fraction": 1.0}),
-    "feed.freeze": ("feed", True),
+    "feed.freeze": ("feed", {}),
     "table.column": ("db/users.age_years", {"change": "rename", "to": "age"}),
     "cache.freeze": ("cache", {"fraction": 0.5}),
     "model.deploy": ("model", {"training": "next-window"}),
-    "component.limit": ("rules", {"cpu": 0.25, "workers": None}),
-    "component.pause": ("rules", True),
-    "component.stop": ("rules", True),
+    "component.limit": ("rules", {"cpu": 0.25}),
+    "component.pause": ("rules", {}),
+    "component.stop": ("rules", {}),
     "config.set": ("features/steps.db_get.timeout_s", {"value": 0.05}),
 }
 
@@ -58,4 +59,5 @@ def strike(process: Lab, *numbers: signal.Signals) -> None:
 
 def now(lever: str) -> Any:
     """What a process that knows nothing of the others reads."""
-    return Session(load_system("recommender")).testbed.read(lever, LEVERS[lever][0])
+    value = Session(load_system("recommender")).testbed.read(lever_type(lever), LEVERS[lever][0])
+    return value.to_json() if value is not None else None

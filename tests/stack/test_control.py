@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from lab.injection.levers import TableColumn
 from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT, LOAD_PORT
 from lab.testbeds.stack.http import AnswerError, call
-from lab.testbeds.stack.levers import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT, LOAD_PORT
 from lab.testbeds.stack.run import COLLECTOR_PORT
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
@@ -205,7 +206,7 @@ def test_a_changed_column_is_not_named_by_what_a_service_can_read(stack: Session
     password = stack.passwords["LAB_DB_FEATURES_PASSWORD"]
     host, port = stack.compose.address("db", 5432)
     with (
-        stack.testbed.table("db", "users").change_column("age_years", "rename", to="age"),
+        stack.testbed.pull("db/users.age_years", TableColumn(change="rename", to="age")),
         psycopg.connect(
             host=host, port=port, dbname="recommender", user="features", password=password, autocommit=True
         ) as connection,

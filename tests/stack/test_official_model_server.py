@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from lab.contracts import Outcome
+from lab.injection.levers import ModelDeploy
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
@@ -85,8 +86,8 @@ def test_versions_go_through_the_publisher_and_the_model_has_no_python(official:
     with official.lock.held():
         official.reset_versions()
         before = official.levers.versions.served()
-        recipe = {"training": "corrupted-labels", "corrupted": 0.9}
-        with official.testbed.pull("model.deploy", "model", recipe):
+        bad = ModelDeploy(training="corrupted-labels", corrupted=0.9)
+        with official.testbed.pull("model", bad):
             assert official.levers.versions.served() == before + 1
         assert official.levers.versions.served() == before
         assert official.journal.open_undos() == []

@@ -13,7 +13,7 @@ from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, UserError
 from lab.injection import faults
 from lab.injection.faults import Witness, fault, fault_types
-from lab.injection.levers import Testbed
+from lab.injection.levers import LinkCut, Testbed
 from tests.sim_runs import scenario
 
 SHOWS = (Witness("client_error_ratio", "{target}", 0.02),)
@@ -36,8 +36,7 @@ def declare(witnesses: tuple[Witness, ...] = SHOWS, *, papers: bool = False) -> 
             return
         if wrong == "parameter":
             raise ParameterError("wrong", Problem("no such thing", seen=wrong, expected="nothing"))
-        lever = "link.melt" if wrong == "lever" else "link.cut"
-        with testbed.pull(lever, link, {"direction": "both", "fraction": 1.0}):
+        with testbed.pull(link, LinkCut(fraction=2.0 if wrong == "value" else 1.0)):
             yield
 
 
@@ -66,12 +65,13 @@ def test_a_fault_that_fails_is_named_with_its_module(tmp_path: Path, wrong: str,
     assert found.hint == f"this is a defect of the module {__name__}"
 
 
-def test_a_fault_with_an_unknown_lever_is_told_the_nearest(tmp_path: Path) -> None:
+def test_a_fault_that_pulls_a_lever_with_a_bad_value_is_named_with_the_lever(tmp_path: Path) -> None:
     declare()
-    found = problem(tmp_path, "lever")
-    assert (found.what, found.hint) == (
-        "'strange' cannot be planned: unknown lever 'link.melt'",
-        "did you mean 'link.reset'?",
+    found = problem(tmp_path, "value")
+    assert (found.what, found.seen, found.expected) == (
+        "'strange' cannot be planned: bad value for 'fraction' of link.cut",
+        "2.0",
+        "less than or equal to 1",
     )
 
 

@@ -11,7 +11,28 @@ import pandas as pd
 import pytest
 
 from lab.clock import to_ns
-from lab.injection.levers import Testbed
+from lab.injection.levers import (
+    CacheFlush,
+    CacheMixKeys,
+    ComponentLimit,
+    ComponentPause,
+    ComponentSlow,
+    ComponentStop,
+    ConfigSet,
+    FeedDelay,
+    FeedFreeze,
+    LinkDelay,
+    LinkReset,
+    LinkThrottle,
+    ModelUnload,
+    PopulationBots,
+    PopulationShift,
+    PopulationSurge,
+    PopulationTastes,
+    TableLock,
+    TableSlow,
+    Testbed,
+)
 from lab.recording.observed import Observed
 from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.catalog import make_catalog
@@ -74,12 +95,12 @@ def statuses(frame: pd.DataFrame) -> set[str]:
 @pytest.mark.parametrize(
     ("peer", "pull", "status"),
     [
-        ("rules", lambda t: t.component("rules").stop(), {"refused"}),
-        ("rules", lambda t: t.component("rules").pause(), {"timeout"}),
-        ("db", lambda t: t.table("db", "users").lock(), {"timeout"}),
-        ("model", lambda t: t.model("model").unload(), {"unavailable"}),
-        ("db", lambda t: t.config("features").set("steps.db_get.timeout_s", 0.0005), {"timeout"}),
-        ("rules", lambda t: t.link("features->rules").reset(1.0), {"reset"}),
+        ("rules", lambda t: t.pull("rules", ComponentStop()), {"refused"}),
+        ("rules", lambda t: t.pull("rules", ComponentPause()), {"timeout"}),
+        ("db", lambda t: t.pull("db/users", TableLock()), {"timeout"}),
+        ("model", lambda t: t.pull("model", ModelUnload()), {"unavailable"}),
+        ("db", lambda t: t.pull("features/steps.db_get.timeout_s", ConfigSet(value=0.0005)), {"timeout"}),
+        ("rules", lambda t: t.pull("features->rules", LinkReset(fraction=1.0)), {"reset"}),
     ],
     ids=["stop", "pause", "lock", "unload", "config", "reset"],
 )
@@ -92,7 +113,7 @@ def test_calls_fail_in_the_levers_own_way_and_only_while_it_is_pulled(
 
 
 def test_what_was_held_while_paused_is_worked_off_afterwards(folder: Path) -> None:
-    run = pulled(folder, lambda t: t.component("rules").pause())
+    run = pulled(folder, lambda t: t.pull("rules", ComponentPause()))
     handled = calls(run, "rules", "server")
     assert len(handled[handled["time_s"].between(FROM_S + 0.1, UNTIL_S - 0.1)]) == 0
     at_once = handled[handled["time_s"].between(UNTIL_S - 0.01, UNTIL_S + 0.01)]
@@ -102,11 +123,11 @@ def test_what_was_held_while_paused_is_worked_off_afterwards(folder: Path) -> No
 @pytest.mark.parametrize(
     ("peer", "pull", "at_least_s"),
     [
-        ("db", lambda t: t.table("db", "users").slow(0.05), 0.05),
-        ("model", lambda t: t.component("model").slow(4.0), 0.015),
-        ("model", lambda t: t.component("model").limit(cpu=0.25), 0.015),
-        ("model", lambda t: t.link("features->model").delay(0.04), 0.038),
-        ("rules", lambda t: t.link("features->rules").throttle(150_000), 0.02),
+        ("db", lambda t: t.pull("db/users", TableSlow(seconds=0.05)), 0.05),
+        ("model", lambda t: t.pull("model", ComponentSlow(factor=4.0)), 0.015),
+        ("model", lambda t: t.pull("model", ComponentLimit(cpu=0.25)), 0.015),
+        ("model", lambda t: t.pull("features->model", LinkDelay(latency_s=0.04)), 0.038),
+        ("rules", lambda t: t.pull("features->rules", LinkThrottle(bytes_per_s=150_000)), 0.02),
     ],
     ids=["slow statements", "slow component", "less CPU", "delay", "throttle"],
 )
@@ -116,7 +137,7 @@ def test_calls_take_longer_and_only_while_it_is_pulled(folder: Path, peer: str, 
 
 
 def test_fewer_workers_are_busier(folder: Path, usual: Observed) -> None:
-    run = pulled(folder, lambda t: t.component("features").limit(workers=1))
+    run = pulled(folder, lambda t: t.pull("features", ComponentLimit(workers=1)))
     busy, before = (
         parts(m[(m["metric"] == "process.cpu.utilization") & (m["service.name"] == "features")])[0]["value"].mean()
         for m in (run.frame("metrics"), usual.frame("metrics"))
@@ -126,7 +147,7 @@ def test_fewer_workers_are_busier(folder: Path, usual: Observed) -> None:
 
 @pytest.mark.parametrize("cpu", [0.25, 0.6])
 def test_a_throttled_component_waits_for_its_quota_for_the_share_of_cpu_that_is_gone(folder: Path, cpu: float) -> None:
-    metrics = pulled(folder, lambda t: t.component("model").limit(cpu=cpu)).frame("metrics")
+    metrics = pulled(folder, lambda t: t.pull("model", ComponentLimit(cpu=cpu))).frame("metrics")
     throttled = metrics[(metrics["metric"] == "process.cpu.throttled.ratio") & (metrics["service.name"] == "model")]
     during, otherwise = parts(throttled)
     # The intervals that the lever is pulled and let go in are part of both.
@@ -135,7 +156,7 @@ def test_a_throttled_component_waits_for_its_quota_for_the_share_of_cpu_that_is_
 
 
 def test_mixed_up_keys_serve_other_peoples_rows(folder: Path) -> None:
-    served = pulled(folder, lambda t: t.cache("cache").mix_keys(1.0)).frame("features")
+    served = pulled(folder, lambda t: t.pull("cache", CacheMixKeys(fraction=1.0))).frame("features")
     own = make_catalog(SHOP_SEED).profile[served["user_id"], INDEX["account_age_days"]]
     strange = served.assign(strange=served["feature.account_age_days"] != own)
     during, otherwise = parts(strange[strange["source"] == "cache"])
@@ -148,7 +169,7 @@ def test_a_flushed_cache_misses_until_it_is_full_again(folder: Path, usual: Obse
 
     def flush() -> Any:
         yield testbed._env.timeout(to_ns(testbed.system.warmup_s + FROM_S))
-        testbed.cache("cache").flush()
+        testbed.act("cache", CacheFlush())
 
     testbed._env.process(flush())
     flushed = testbed.run().frame("features")
@@ -160,7 +181,7 @@ def test_a_flushed_cache_misses_until_it_is_full_again(folder: Path, usual: Obse
 
 
 def test_an_unloaded_model_leaves_pages_unscored(folder: Path) -> None:
-    shown = pulled(folder, lambda t: t.model("model").unload()).frame("predictions")
+    shown = pulled(folder, lambda t: t.pull("model", ModelUnload())).frame("predictions")
     during, otherwise = parts(shown)
     assert (during["model_version"] == 0).all()
     assert during["score"].isna().all()
@@ -168,27 +189,27 @@ def test_an_unloaded_model_leaves_pages_unscored(folder: Path) -> None:
 
 
 def test_a_shifted_population_has_other_features(folder: Path) -> None:
-    served = pulled(folder, lambda t: t.population("shoppers").shift("age_years", 0.5)).frame("features")
+    served = pulled(folder, lambda t: t.pull("shoppers/age_years", PopulationShift(factor=0.5))).frame("features")
     during, otherwise = parts(served[served["source"] == "db"])
     assert during["feature.age_years"].mean() == pytest.approx(otherwise["feature.age_years"].mean() / 2, rel=0.1)
 
 
 def test_changed_tastes_cost_clicks(folder: Path, usual: Observed) -> None:
-    changed = pulled(folder, lambda t: t.population("shoppers").change_tastes(1.0))
+    changed = pulled(folder, lambda t: t.pull("shoppers", PopulationTastes(fraction=1.0)))
     window = changed.frame("predictions")["time_s"].between(FROM_S, UNTIL_S - 5)
     before = usual.frame("predictions")["outcome"][window].mean()
     assert changed.frame("predictions")["outcome"][window].mean() < 0.93 * before
 
 
-@pytest.mark.parametrize("kind", ["surge", "bots"])
-def test_more_requests_come_and_only_people_click(folder: Path, usual: Observed, kind: str) -> None:
-    run = pulled(folder, lambda t: getattr(t.population("shoppers"), kind)(20.0))
+@pytest.mark.parametrize("kind", [PopulationSurge, PopulationBots])
+def test_more_requests_come_and_only_people_click(folder: Path, usual: Observed, kind: Any) -> None:
+    run = pulled(folder, lambda t: t.pull("shoppers", kind(rate_per_s=20.0)))
     seen = [parts(o.frame("predictions")) for o in (run, usual)]
     (during, otherwise), (during_usual, otherwise_usual) = seen
     assert len(during) / len(during_usual) == pytest.approx(2, rel=0.2)
     assert len(otherwise) == len(otherwise_usual)
     extra = during[~during["trace_id"].isin(during_usual["trace_id"])]
-    assert (extra["outcome"].sum() > 0) == (kind == "surge")
+    assert (extra["outcome"].sum() > 0) == (kind is PopulationSurge)
 
 
 def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usual: Observed) -> None:
@@ -197,10 +218,10 @@ def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usua
         return [round(t, 3) for t in spans["time_s"][spans["span.kind"] == "internal"]]
 
     assert runs(usual)[:4] == [0.0, 10.0, 20.0, 30.0]
-    frozen = runs(pulled(folder, lambda t: t.feed("feed").freeze()))
+    frozen = runs(pulled(folder, lambda t: t.pull("feed", FeedFreeze())))
     assert [t for t in frozen if FROM_S < t < UNTIL_S] == []
     assert [t for t in frozen if t > UNTIL_S] == [70.0, 80.0]
-    delayed = runs(pulled(folder, lambda t: t.feed("feed").delay(5.0)))
+    delayed = runs(pulled(folder, lambda t: t.pull("feed", FeedDelay(seconds=5.0))))
     assert [t for t in delayed if t >= FROM_S] == [35.0, 45.0, 55.0, 60.0, 70.0, 80.0]
-    behind = runs(pulled(folder, lambda t: t.feed("feed").delay(12.0)))
+    behind = runs(pulled(folder, lambda t: t.pull("feed", FeedDelay(seconds=12.0))))
     assert [t for t in behind if t >= FROM_S] == [42.0, 62.0, 70.0, 80.0]

@@ -12,7 +12,23 @@ import pytest
 from lab.errors import ParameterError, UserError
 from lab.injection.dry_run import PlannedAct, PlanTestbed, pulls
 from lab.injection.faults import Witness, fault_types
-from lab.injection.levers import LEVERS
+from lab.injection.levers import (
+    Announce,
+    CacheFlush,
+    ConfigSet,
+    LeverValue,
+    LinkCut,
+    ModelDeploy,
+    PopulationShift,
+    PopulationSurge,
+    PopulationTastes,
+    Record,
+    TableColumn,
+    TableLock,
+    act_types,
+    lever_type,
+    lever_types,
+)
 from lab.scenario import load_scenario
 from lab.scenario.plan import plan
 from lab.systems.files import load_system
@@ -50,17 +66,17 @@ def planned(tmp_path: Path) -> Any:
 
 
 def test_the_timeline_is_in_time_order_and_reverts_before_it_pulls(tmp_path: Path) -> None:
-    rescale = {"change": "rescale", "fraction": 1.0, "factor": 100.0}
-    summary = {"kind": "campaign", "summary": "Marketing campaign started"}
+    rescale = TableColumn(change="rescale", fraction=1.0, factor=100.0)
+    campaign = Announce(kind="campaign", summary="Marketing campaign started")
     assert planned(tmp_path).timeline == (
-        PlannedAct(120.0, "link.cut", "features->db", {"direction": "both", "fraction": 1.0}, "pull"),
+        PlannedAct(120.0, "link.cut", "features->db", LinkCut(), "pull"),
         PlannedAct(180.0, "link.cut", "features->db", None, "revert"),
-        PlannedAct(180.0, "link.cut", "features->db", {"direction": "both", "fraction": 0.3}, "pull"),
+        PlannedAct(180.0, "link.cut", "features->db", LinkCut(fraction=0.3), "pull"),
         PlannedAct(200.0, "table.column", "db/users.age_years", rescale, "pull"),
         PlannedAct(240.0, "link.cut", "features->db", None, "revert"),
         PlannedAct(250.0, "table.column", "db/users.age_years", None, "revert"),
-        PlannedAct(250.0, "changes.announce", "shoppers", summary, "act"),
-        PlannedAct(250.0, "population.surge", "shoppers", {"rate_per_s": 20.0}, "pull"),
+        PlannedAct(250.0, "changes.announce", "shoppers", campaign, "act"),
+        PlannedAct(250.0, "population.surge", "shoppers", PopulationSurge(rate_per_s=20.0), "pull"),
         PlannedAct(300.0, "population.surge", "shoppers", None, "revert"),
     )
 
@@ -92,9 +108,10 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed
     for kind in fault_types().values():
         target = next(name for name, k in system.elements().items() if k in kind.target_kinds)
         given = {name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required()}
-        parameters = kind.parameters.model_validate(given).model_dump()
+        parameters = kind.parameters(**given)
         assert pulls(kind, target, parameters, system), kind.name
-        before = {pair: testbed.read(*pair) for pair in pulls(kind, target, parameters, system)}
+        found = [(lever_type(lever), element) for lever, element in pulls(kind, target, parameters, system)]
+        before = {pair: testbed.read(*pair) for pair in found}
         with kind.inject(testbed, target, parameters):
             assert all(testbed.read(*pair) != value for pair, value in before.items()), kind.name
         assert {pair: testbed.read(*pair) for pair in before} == before, kind.name
@@ -103,61 +120,41 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed
 @pytest.mark.parametrize(
     ("lever", "element", "neutral"),
     [
-        ("link.cut", "features->db", None),
-        ("model.deploy", "model", {"version": 1}),
-        ("config.set", "cache/settings.ttl_s", {"value": 25}),
-        ("config.set", "features/steps.db_get.timeout_s", {"value": 0.12}),
-        ("config.set", "features/settings.no_such_key", {"value": "default"}),
-        ("table.column", "db/users.age_years", None),
-        ("population.shift", "shoppers.age_years", None),
+        (LinkCut, "features->db", None),
+        (ModelDeploy, "model", ModelDeploy(version=1)),
+        (ConfigSet, "cache/settings.ttl_s", ConfigSet(value=25)),
+        (ConfigSet, "features/steps.db_get.timeout_s", ConfigSet(value=0.12)),
+        (TableColumn, "db/users.age_years", None),
+        (PopulationShift, "shoppers/age_years", None),
     ],
 )
-def test_levers_have_neutral_values(testbed: PlanTestbed, lever: str, element: str, neutral: Any) -> None:
+def test_levers_have_neutral_values(
+    testbed: PlanTestbed, lever: type[LeverValue], element: str, neutral: LeverValue | None
+) -> None:
     assert testbed.read(lever, element) == neutral
 
 
 def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbed) -> None:
-    with testbed.model("model").deploy("next-window"):
-        assert testbed.read("model.deploy", "model") == {"training": "next-window"}
-    assert testbed.read("model.deploy", "model") == {"version": 1}
-
-
-@pytest.mark.parametrize(
-    ("lever", "element", "said"),
-    [
-        ("link.cutt", "features->db", "unknown lever 'link.cutt' | did you mean 'link.cut'?"),
-        ("link.cut", "features->dbb", "has no 'features->dbb' | did you mean 'features->db'?"),
-        ("link.cut", "db", "'db' is of kind database, not link"),
-        (
-            "component.pause",
-            "shoppers",
-            "'shoppers' is of kind users, not cache or database or job or model or service",
-        ),
-        ("table.column", "cache/users.age_years", "'cache' is of kind cache, not database"),
-        ("table.column", "db/user.age_years", "'db' has no table 'user' | did you mean 'users'?"),
-        ("feed.freeze", "db", "not job"),
-        ("model.deploy", "rules", "not model"),
-        ("population.surge", "features", "not users"),
-        ("config.set", "faetures/steps.x", "did you mean 'features'?"),
-    ],
-)
-def test_what_a_system_has_no_lever_for_is_refused(testbed: PlanTestbed, lever: str, element: str, said: str) -> None:
-    with pytest.raises(UserError) as caught:
-        testbed.write(lever, element, True)
-    (problem,) = caught.value.problems
-    assert said in f"{problem.what} | {problem.hint}"
+    good = ModelDeploy(training="next-window")
+    with testbed.pull("model", good):
+        assert testbed.read(ModelDeploy, "model") == good
+    assert testbed.read(ModelDeploy, "model") == ModelDeploy(version=1)
 
 
 @pytest.mark.parametrize(
     ("lever", "element"),
-    [("table.column", "db/orders.total"), ("population.shift", "people.age"), ("population.tastes", "people")],
+    [
+        (TableColumn, "db/orders.total"),
+        (PopulationShift, "people/age"),
+        (PopulationTastes, "people"),
+    ],
 )
-def test_content_levers_need_a_world(lever: str, element: str) -> None:
+def test_levers_of_content_need_a_world(lever: type[LeverValue], element: str) -> None:
     chain = PlanTestbed(load_system(str(Path(__file__).parents[1] / "systems" / "chain.system.yaml")))
     with pytest.raises(UserError, match="acts on content, and system 'chain' has no world"):
         chain.read(lever, element)
-    chain.write("population.surge", "people", {"rate_per_s": 5})
-    chain.write("table.lock", "db/orders", True)
+    with chain.pull("people", PopulationSurge(rate_per_s=5)), chain.pull("db/orders", TableLock()):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -165,7 +162,7 @@ def test_content_levers_need_a_world(lever: str, element: str) -> None:
     [
         ("db/items.price_eur", {"change": "null"}, "table", "columns of table 'items' cannot be altered"),
         ("db/users.age", {"change": "null"}, "column", "the feature table has no column 'age'"),
-        ("db/users.age_years", {"change": "add"}, "column", "column 'age_years' cannot be added"),
+        ("db/users.age_years", {"change": "add", "type": "integer"}, "column", "column 'age_years' cannot be added"),
         ("db/users.age_years", {"change": "rename", "to": "returns_ratio"}, "to", "which is another column"),
         ("db/user.age_years", {"change": "null"}, "table", "'db' has no table 'user'"),
     ],
@@ -174,40 +171,33 @@ def test_what_cannot_be_done_to_a_column_is_said_of_the_parameter(
     testbed: PlanTestbed, element: str, change: Mapping[str, Any], parameter: str, said: str
 ) -> None:
     with pytest.raises(ParameterError, match=said) as caught:
-        testbed.write("table.column", element, change)
+        testbed.pull(element, TableColumn(**change)).__enter__()
     assert caught.value.parameter == parameter
 
 
 def test_only_a_feature_that_users_have_can_shift(testbed: PlanTestbed) -> None:
     with pytest.raises(ParameterError, match=r"(?s)users have no feature 'age'.*did you mean 'age_years'") as caught:
-        testbed.population("shoppers").shift("age", 1.5).__enter__()
+        testbed.pull("shoppers/age", PopulationShift(factor=1.5)).__enter__()
     assert caught.value.parameter == "feature"
 
 
 def test_a_column_may_be_added_to_any_table(testbed: PlanTestbed) -> None:
-    testbed.write("table.column", "db/items.age_years", {"change": "add", "type": "integer"})
-    assert testbed.read("table.column", "db/items.age_years")
+    with testbed.pull("db/items.age_years", TableColumn(change="add", type="integer")):
+        assert testbed.read(TableColumn, "db/items.age_years")
 
 
 def test_acts_without_undo_are_checked_and_written_down(testbed: PlanTestbed) -> None:
-    testbed.cache("cache").flush()
-    assert testbed.acts == [PlannedAct(0.0, "cache.flush", "cache", None, "act")]
+    testbed.act("cache", CacheFlush())
+    assert testbed.acts == [PlannedAct(0.0, "cache.flush", "cache", CacheFlush(), "act")]
     with pytest.raises(UserError, match="not cache"):
-        testbed.cache("db").flush()
+        testbed.act("db", CacheFlush())
 
 
-def test_every_lever_of_the_catalogue_has_an_element_in_the_recommender(testbed: PlanTestbed) -> None:
-    suffix = {"table": "/users", "config": "/steps"}
-    for lever in LEVERS:
-        family = lever.split(".")[0]
-        accepted = []
-        for name in testbed.system.elements():
-            try:
-                testbed.read(lever, name + suffix.get(family, ""))
-            except UserError:
-                continue
-            accepted.append(name)
-        assert accepted, lever
+@pytest.mark.parametrize("record", [*lever_types().values(), *act_types().values()], ids=lambda record: record.name)
+def test_every_lever_and_act_has_a_place_in_the_recommender(testbed: PlanTestbed, record: type[Record]) -> None:
+    places = list(record.places(testbed.system))
+    assert places
+    assert all(str(record.place(testbed.system, place)) == place for place in places)
 
 
 def test_the_dry_run_counts_surges_and_warns_of_a_fault_with_nothing_before_it(

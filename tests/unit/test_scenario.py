@@ -65,9 +65,9 @@ def test_a_good_scenario_has_seconds_ratios_and_rates(tmp_path: Path) -> None:
 
 def test_parameters_of_a_loaded_scenario_are_validated_and_complete(tmp_path: Path) -> None:
     scenario = load_scenario(write(tmp_path)).scenario
-    assert scenario.faults[0].parameters == {"direction": "both", "fraction": 0.3}
-    assert scenario.faults[1].parameters == {"direction": "both", "fraction": 1.0}
-    assert scenario.decoys[0].parameters == {"rate": 25.0}
+    assert dict(scenario.faults[0].parameters) == {"direction": "both", "fraction": 0.3}
+    assert dict(scenario.faults[1].parameters) == {"direction": "both", "fraction": 1.0}
+    assert dict(scenario.decoys[0].parameters) == {"rate": 25.0}
 
 
 def test_a_scenario_without_faults_is_a_control(tmp_path: Path) -> None:

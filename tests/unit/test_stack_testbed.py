@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lab.errors import NotRevertedError
+from lab.injection.levers import ConfigSet, FeedFreeze, LeverValue, LinkCut, TableSlow
 from lab.systems.files import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
@@ -22,36 +23,35 @@ from lab.testbeds.stack.leases import LEASE_S, Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
 from tests.disks import disk, fill, make_read_only
 
-CUT = ("link.cut", "a->b")
+LINK = "features->db"
+FULL, HALF = LinkCut(), LinkCut(fraction=0.5)
+SLOW = TableSlow(seconds=1)
+TIMEOUT = "features/steps.db_get.timeout_s"
 
 
 class Levers:
-    """Levers in memory; `fails` counts the writes that are to fail."""
+    """Levers in memory, by name and element; `fails` counts the writes that are to fail."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], Any] = {}
         self.fails = 0
         self.failure: Exception = ZeroDivisionError("an error nobody thought of")
         self.ended: dict[tuple[str, str], str] = {}
-        self.versions = SimpleNamespace(served=lambda: 1)
 
-    def read(self, lever: str, element: str) -> Any:
-        return self.values.get((lever, element))
+    def read(self, lever: type[LeverValue], element: str) -> Any:
+        return self.values.get((lever.name, element))
 
-    def write(self, lever: str, element: str, value: Any) -> None:
+    def write(self, lever: type[LeverValue], element: str, value: Any) -> None:
         if self.fails:
             self.fails -= 1
             raise self.failure
-        self.values[lever, element] = value
+        self.values[lever.name, element] = value
 
-    def lost(self, lever: str, element: str) -> str:
-        return self.ended.get((lever, element), "")
+    def lost(self, lever: type[LeverValue], element: str) -> str:
+        return self.ended.get((lever.name, element), "")
 
-    def is_leased(self, lever: str) -> bool:
-        return lever.startswith("link.")
-
-    def renew(self, lever: str, element: str, value: Any) -> bool:
-        return self.values.get((lever, element)) is not None
+    def renew(self, lever: type[LeverValue], element: str, value: Any) -> bool:
+        return self.read(lever, element) is not None
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ class Renewals(list[Any]):
 
     alive = True
 
-    def __call__(self, lever: str, element: str, value: Any) -> bool:
+    def __call__(self, lever: type[LeverValue], element: str, value: Any) -> bool:
         self.append(value)
         return self.alive
 
@@ -78,8 +78,8 @@ class Renewals(list[Any]):
 def test_what_went_back_is_not_renewed_and_an_outer_value_is() -> None:
     renewed = Renewals()
     leases = Leases(renewed)
-    for value, renewals in (("outer", ["outer"]), ("inner", ["inner"]), ("outer", ["outer"]), (None, [])):
-        with leases.changing(*CUT, value):
+    for value, renewals in ((FULL, [FULL]), (HALF, [HALF]), (FULL, [FULL]), (None, [])):
+        with leases.changing(LinkCut, LINK, value):
             pass
         leases.renew_all()
         assert renewed == renewals
@@ -89,9 +89,9 @@ def test_what_went_back_is_not_renewed_and_an_outer_value_is() -> None:
 def test_a_lever_is_not_renewed_while_it_is_being_changed() -> None:
     renewed = Renewals()
     leases = Leases(renewed)
-    with leases.changing(*CUT, "on"):
+    with leases.changing(LinkCut, LINK, FULL):
         pass
-    with leases.changing(*CUT, None):
+    with leases.changing(LinkCut, LINK, None):
         other = threading.Thread(target=leases.renew_all)
         other.start()
         other.join()
@@ -110,13 +110,13 @@ def test_a_change_waits_for_a_renewal_under_way() -> None:
         return True
 
     leases = Leases(slow_renewal)
-    with leases.changing(*CUT, "on"):
+    with leases.changing(LinkCut, LINK, FULL):
         pass
     renewal = threading.Thread(target=leases.renew_all)
     renewal.start()
     assert begun.wait(5)
     threading.Timer(0.1, go_on.set).start()
-    with leases.changing(*CUT, None):
+    with leases.changing(LinkCut, LINK, None):
         events.append("reverted")
     renewal.join()
     assert events == ["renewed", "reverted"]
@@ -125,23 +125,23 @@ def test_a_change_waits_for_a_renewal_under_way() -> None:
 def test_a_slow_change_of_one_lever_does_not_keep_another_from_its_renewal() -> None:
     renewed = Renewals()
     leases = Leases(renewed)
-    with leases.changing(*CUT, "on"):
+    with leases.changing(LinkCut, LINK, FULL):
         pass
-    with leases.changing("feed.freeze", "feed", True):
+    with leases.changing(FeedFreeze, "feed", FeedFreeze()):
         leases.renew_all()
-    assert renewed == ["on"]
+    assert renewed == [FULL]
 
 
 def test_a_lease_that_lapsed_is_told_once_and_left_alone() -> None:
     renewed = Renewals()
     leases = Leases(renewed)
-    with leases.changing(*CUT, "on"):
+    with leases.changing(LinkCut, LINK, FULL):
         pass
     renewed.alive = False
     leases.renew_all()
     leases.renew_all()
-    assert leases.lapsed == ["link.cut of a->b"]
-    assert renewed == ["on"]
+    assert leases.lapsed == ["link.cut of features->db"]
+    assert renewed == [FULL]
 
 
 def test_a_lease_that_could_not_be_renewed_in_time_has_lapsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,13 +151,13 @@ def test_a_lease_that_could_not_be_renewed_in_time_has_lapsed(monkeypatch: pytes
     def unreachable(*_: Any) -> bool:
         raise OSError
 
-    for late_s, lapsed in ((LEASE_S - 1, []), (LEASE_S + 1, ["link.cut of a->b"])):
+    for late_s, lapsed in ((LEASE_S - 1, []), (LEASE_S + 1, ["link.cut of features->db"])):
         leases = Leases(unreachable)
-        with leases.changing(*CUT, "on"):
+        with leases.changing(LinkCut, LINK, FULL):
             pass
         clock.now_s += late_s
         leases.renew_all()
-        with leases.changing(*CUT, None):
+        with leases.changing(LinkCut, LINK, None):
             pass
         assert leases.lapsed == lapsed
 
@@ -174,55 +174,55 @@ def test_an_interrupt_right_after_the_intent_puts_the_lever_back(
         return entry
 
     monkeypatch.setattr(Journal, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt), testbed.pull("table.slow", "db/users", {"seconds": 1}):
+    with pytest.raises(KeyboardInterrupt), testbed.pull("db/users", SLOW):
         pytest.fail("the lever was not to be pulled")
-    assert levers.read("table.slow", "db/users") is None
+    assert levers.read(TableSlow, "db/users") is None
     assert Journal(tmp_path).open_undos() == []
 
 
 def test_a_lever_whose_block_was_never_reached_is_put_back_at_the_end_of_the_run(
     testbed: StackTestbed, levers: Levers, tmp_path: Path
 ) -> None:
-    abandoned = testbed.pull("table.slow", "db/users", {"seconds": 1})
+    abandoned = testbed.pull("db/users", SLOW)
 
     def run() -> None:
         with testbed.leases():
             abandoned.__enter__()
-            assert levers.read("table.slow", "db/users") == {"seconds": 1}
+            assert levers.read(TableSlow, "db/users") == SLOW
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run()
-    assert levers.read("table.slow", "db/users") is None
+    assert levers.read(TableSlow, "db/users") is None
     assert Journal(tmp_path).open_undos() == []
 
 
 def test_a_revert_is_tried_again_whatever_went_wrong(testbed: StackTestbed, levers: Levers) -> None:
-    with testbed.pull("table.slow", "db/users", {"seconds": 1}):
+    with testbed.pull("db/users", SLOW):
         levers.fails = testbed_module.REVERT_ATTEMPTS - 1
-    assert levers.read("table.slow", "db/users") is None
+    assert levers.read(TableSlow, "db/users") is None
 
 
 def test_what_ended_with_its_container_is_told_and_is_not_put_back(
     testbed: StackTestbed, levers: Levers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run() -> None:
-        with testbed.leases(), testbed.pull(*CUT, "outer"), testbed.pull(*CUT, "inner"):
-            levers.ended[CUT] = "it ended with the container of links, which is not there any more"
+        with testbed.leases(), testbed.pull(LINK, FULL), testbed.pull(LINK, HALF):
+            levers.ended["link.cut", LINK] = "it ended with the container of links, which is not there any more"
             levers.fails = 1_000
 
     run()
-    assert [undo.previous for undo in testbed.ended] == ["outer", None]
+    assert [undo.previous for undo in testbed.ended] == [FULL.to_json(), None]
     assert levers.fails == 1_000, "nothing was written"
     assert Journal(tmp_path).open_undos() == []
     said = capsys.readouterr().err
-    assert "nothing is left of link.cut of a->b: it ended with the container of links" in said
+    assert "nothing is left of link.cut of features->db: it ended with the container of links" in said
     assert testbed.lapsed == []
 
 
 def test_a_service_without_a_container_gets_none_by_waiting(testbed: StackTestbed, levers: Levers) -> None:
     def run() -> None:
-        with testbed.pull("table.slow", "db/users", {"seconds": 1}):
+        with testbed.pull("db/users", SLOW):
             levers.failure, levers.fails = NoContainerError("service 'db' has no container"), 1_000
 
     with pytest.raises(NotRevertedError, match="service 'db' has no container"):
@@ -233,18 +233,18 @@ def test_a_service_without_a_container_gets_none_by_waiting(testbed: StackTestbe
 def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(
     testbed: StackTestbed, levers: Levers, tmp_path: Path
 ) -> None:
-    levers.values["config.set", "features/retries"] = {"value": 2}
+    levers.values["config.set", TIMEOUT] = ConfigSet(value=0.12)
 
     def run() -> None:
-        slow = testbed.pull("table.slow", "db/users", {"seconds": 1})
-        with testbed.leases(), slow, testbed.pull("config.set", "features/retries", {"value": 5}):
+        slow = testbed.pull("db/users", SLOW)
+        with testbed.leases(), slow, testbed.pull(TIMEOUT, ConfigSet(value=0.05)):
             levers.fails = 1_000
 
     with pytest.raises(NotRevertedError) as raised:
         run()
     said = str(raised.value)
     assert "could not put back table.slow of db/users (value before: null): an error nobody thought of" in said
-    assert 'could not put back config.set of features/retries (value before: {"value": 2})' in said
+    assert f'could not put back config.set of {TIMEOUT} (value before: {{"value": 0.12}})' in said
     assert "lab recover" in said
     assert len(Journal(tmp_path).open_undos()) == 2
 
@@ -297,7 +297,7 @@ def test_what_could_not_be_journalled_is_not_pulled_and_that_is_what_is_said(
 ) -> None:
     with disk(tmp_path):
         fill(tmp_path)
-        with pytest.raises(JournalError) as raised, testbed.leases(), testbed.pull("table.slow", "db/users", True):
+        with pytest.raises(JournalError) as raised, testbed.leases(), testbed.pull("db/users", SLOW):
             pytest.fail("the lever was not to be pulled")
     assert "table.slow of db/users was not pulled" in str(raised.value)
     assert "could not put back" not in str(raised.value)
@@ -308,8 +308,8 @@ def test_a_disk_that_can_only_be_read_keeps_no_lever_from_going_back(
     testbed: StackTestbed, levers: Levers, tmp_path: Path
 ) -> None:
     def run() -> None:
-        slow = testbed.pull("table.slow", "db/users", {"seconds": 1})
-        with testbed.leases(), slow, testbed.pull("config.set", "features/retries", {"value": 5}):
+        slow = testbed.pull("db/users", SLOW)
+        with testbed.leases(), slow, testbed.pull(TIMEOUT, ConfigSet(value=0.05)):
             make_read_only(tmp_path)
 
     with disk(tmp_path):

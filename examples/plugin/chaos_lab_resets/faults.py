@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import Testbed
+from lab.injection.levers import LinkReset, Testbed
 
 
 @fault(
@@ -19,5 +19,5 @@ from lab.injection.levers import Testbed
 )
 def connection_resets(testbed: Testbed, link: str, *, fraction: Ratio = 0.5) -> Iterator[None]:
     """A share of the connections over one link is reset, as by a load balancer that loses its table."""
-    with testbed.link(link).reset(fraction):
+    with testbed.pull(link, LinkReset(fraction=fraction)):
         yield

@@ -32,9 +32,13 @@ def run_job(
 
     A run is numbered by when it is due, so that a delay shifts neither the schedule nor the draws of later runs.
     """
-    period_ns = to_ns(component.spec.period_s)
-    while (number := env.now // period_ns) < source.count:
-        yield env.timeout((number + 1) * period_ns - env.now)
+    declared_ns, number = component.period_ns, -1
+    while True:
+        # Later than the one before also where the period was made shorter than the system's file has it.
+        number = max(number + 1, env.now // declared_ns)
+        source.make_room(number)
+        period_ns = component.period_ns
+        yield env.timeout(period_ns - env.now % period_ns)
         late_ns = to_ns(levers.job_delay_s(component.name))
         if late_ns:
             yield env.timeout(late_ns)

@@ -150,20 +150,20 @@ class RequestEngine:
         link, visit, edge, path = call.edge.link, call.visit, call.edge, call.path
         draw = visit.source.uniform
         cut = link.cut
-        if cut and cut["direction"] != "response" and draw("cut", edge, path)[visit.n] < cut["fraction"]:
+        if cut and cut.direction != "response" and draw("cut", edge, path)[visit.n] < cut.fraction:
             return -1
-        if link.reset and draw("reset", edge, path)[visit.n] < link.reset["fraction"]:
+        if link.reset and draw("reset", edge, path)[visit.n] < link.reset.fraction:
             call.status = RESET
             self._push(self.now_ns + delay, self._reply, call)
             return -1
-        if link.delay and draw("delay", edge, path)[visit.n] < link.delay.get("fraction", 1.0):
-            jitter = visit.source.normal("jitter", edge, path)[visit.n] * link.delay["jitter_s"]
-            delay += to_ns(max(0.0, link.delay["latency_s"] + jitter))
-        if link.drop and draw("drop", edge, path)[visit.n] < link.drop["fraction"]:
+        if link.delay and draw("delay", edge, path)[visit.n] < link.delay.fraction:
+            jitter = visit.source.normal("jitter", edge, path)[visit.n] * link.delay.jitter_s
+            delay += to_ns(max(0.0, link.delay.latency_s + jitter))
+        if link.drop and draw("drop", edge, path)[visit.n] < link.drop.fraction:
             delay += RETRANSMISSION_TIMEOUT_NS
         if link.throttle:
             size = link.spec.request_bytes + link.spec.response_bytes
-            link.free_at_ns = max(link.free_at_ns, self.now_ns) + to_ns(size / link.throttle["bytes_per_s"])
+            link.free_at_ns = max(link.free_at_ns, self.now_ns) + to_ns(size / link.throttle.bytes_per_s)
             delay += link.free_at_ns - self.now_ns
         return delay
 
@@ -257,9 +257,9 @@ class RequestEngine:
         if call.done:
             return
         link = call.edge.link
-        if link.faulty and link.cut and link.cut["direction"] != "request":
+        if link.faulty and link.cut and link.cut.direction != "request":
             visit = call.visit
-            if visit.source.uniform("cut", call.edge, call.path)[visit.n] < link.cut["fraction"]:
+            if visit.source.uniform("cut", call.edge, call.path)[visit.n] < link.cut.fraction:
                 self._watch(call)
                 return
         self._settle(call, call.status)

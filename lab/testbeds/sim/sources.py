@@ -38,6 +38,13 @@ class Source:
         self.drawn: dict[tuple[int, int], Draws] = {}
         self._values: dict[tuple[str, int, int], list[float]] = {}
 
+    def make_room(self, n: int) -> None:
+        """Lets request n be drawn too: those before it are drawn as before, for generators go on where they were."""
+        if n >= self.count:
+            self.count = 2 * n
+            self.drawn.clear()
+            self._values.clear()
+
     def draw(self, edge: Edge, path: int) -> Draws:
         """Draws of one hop on one path, for every request of the stream; found under `drawn` from then on."""
         link, component = edge.link.spec, edge.callee.spec

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from lab.clock import to_ns
+from lab.injection.levers import (
+    ComponentLimit,
+    ComponentSlow,
+    LinkCut,
+    LinkDelay,
+    LinkDrop,
+    LinkReset,
+    LinkThrottle,
+)
 from lab.systems.topology import Component, Link, Step, System
 
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
@@ -23,18 +32,18 @@ class LinkState:
     def __init__(self, name: str, spec: Link) -> None:
         self.name = name
         self.spec = spec
-        self.cut: Mapping[str, Any] | None = None
-        self.delay: Mapping[str, Any] | None = None
-        self.drop: Mapping[str, Any] | None = None
-        self.reset: Mapping[str, Any] | None = None
-        self.throttle: Mapping[str, Any] | None = None
+        self.cut: LinkCut | None = None
+        self.delay: LinkDelay | None = None
+        self.drop: LinkDrop | None = None
+        self.reset: LinkReset | None = None
+        self.throttle: LinkThrottle | None = None
         self.free_at_ns = 0
         self.faulty = False
 
-    def set(self, fault: str, value: Mapping[str, Any] | None) -> None:
-        """Sets one fault (`cut`, `delay`, `drop`, `reset`, `throttle`) or clears it with None."""
-        setattr(self, fault, value)
-        self.faulty = any(getattr(self, name) is not None for name in ("cut", "delay", "drop", "reset", "throttle"))
+    def update(self) -> None:
+        """Recomputes `faulty`."""
+        faults = (self.cut, self.delay, self.drop, self.reset, self.throttle)
+        self.faulty = any(fault is not None for fault in faults)
 
 
 class ComponentState:
@@ -45,20 +54,21 @@ class ComponentState:
     """
 
     __slots__ = (
-        "busy_ns", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name", "slow", "spec", "steps",
-        "stopped", "stretch", "throttled_ns", "workers",
+        "busy_ns", "configured_workers", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name",
+        "period_ns", "slow", "spec", "steps", "stopped", "stretch", "throttled_ns", "workers",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, spec: Component) -> None:
         self.name = name
         self.index = index
         self.spec = spec
-        self.workers = spec.workers
+        self.workers = self.configured_workers = spec.workers
+        self.period_ns = to_ns(spec.period_s)
         self.free_ns = [0] * spec.workers
         self.max_wait_ns = to_ns(spec.max_wait_s)
         self.stretch = 1.0
-        self.slow: Mapping[str, Any] | None = None
-        self.limit: Mapping[str, Any] | None = None
+        self.slow: ComponentSlow | None = None
+        self.limit: ComponentLimit | None = None
         self.stopped = False
         self.holds: set[str] = set()
         self.held: list[Any] = []
@@ -67,12 +77,11 @@ class ComponentState:
         self.steps: list[Edge | RunStep] = []
 
     def update(self, now_ns: int) -> None:
-        """Recomputes stretch and workers from `slow` and `limit`."""
-        self.stretch = self.slow["factor"] if self.slow else 1.0
-        limit = self.limit or {}
-        if limit.get("cpu"):
-            self.stretch /= limit["cpu"]
-        workers = limit.get("workers") or self.spec.workers
+        """Recomputes stretch and workers from `slow`, `limit` and the configuration."""
+        self.stretch = self.slow.factor if self.slow else 1.0
+        if self.limit and self.limit.cpu:
+            self.stretch /= self.limit.cpu
+        workers = (self.limit.workers if self.limit else None) or self.configured_workers
         if workers != self.workers:
             busiest = sorted(self.free_ns, reverse=True)[:workers]
             self.free_ns = sorted(busiest + [now_ns] * (workers - len(busiest)))
@@ -81,7 +90,7 @@ class ComponentState:
     @property
     def cpu_share(self) -> float:
         """Share of its normal CPU the component may use."""
-        return float((self.limit or {}).get("cpu") or 1.0)
+        return (self.limit.cpu if self.limit else None) or 1.0
 
 
 @dataclass(slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Literal
 
 import simpy
 
 from lab.clock import NS, to_ns
-from lab.injection.elements import check_element
 from lab.injection.faults import fault_type
-from lab.injection.levers import ACTS, LEVERS, Testbed, Undo, Value
+from lab.injection.levers import ActValue, AnyLever, Json, PopulationBots, PopulationSurge, Testbed, Undo
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.scenario.model import Stage
@@ -63,27 +62,23 @@ class SimTestbed(Testbed):
         self._state = build(self.system, self._world.operations if self._world else {})
         complete = self._world.complete if self._world else None
         self._engine = RequestEngine(self._state, self._recorder, complete)
-        self._levers = SimLevers(self._state, self._world, self._engine.release, self._surge)
+        self._levers = SimLevers(
+            self._state, self._world, self._engine.release, self._surge, self._announce, lambda: int(self._env.now)
+        )
         self._telemetry = Telemetry(self._state, self._world)
 
     # The lever table.
 
-    def read(self, lever: str, element: str) -> Value:
-        check_element(self.system, lever, element, LEVERS)
-        return self._levers.read(lever, element, self._env.now)
+    def read(self, lever: type[AnyLever], element: str) -> AnyLever | None:
+        return self._levers.read(lever, element)
 
-    def write(self, lever: str, element: str, value: Value) -> None:
-        check_element(self.system, lever, element, LEVERS)
-        self._levers.write(lever, element, value, self._env.now)
+    def write(self, lever: type[AnyLever], element: str, value: AnyLever | None) -> None:
+        self._levers.write(lever, element, value)
 
-    def act(self, act: str, element: str, value: Value) -> None:
-        check_element(self.system, act, element, ACTS)
-        if act == "changes.announce":
-            self._announce(self._env.now, element, value["kind"], value["summary"])
-        else:
-            self._levers.act(act, element, value, self._env.now)
+    def perform(self, element: str, act: ActValue) -> None:
+        self._levers.perform(element, act)
 
-    def journal(self, event: str, undo: Undo, value: Value) -> None:
+    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
         self.journal_entries.append(
             {
                 "time_s": self.now_s, "event": event, "lever": undo.lever, "element": undo.element, "value": value,
@@ -189,14 +184,14 @@ class SimTestbed(Testbed):
         self._engine.open(source)
         return source
 
-    def _surge(self, kind: str, value: Mapping[str, Any] | None) -> None:
+    def _surge(self, kind: Literal["surge", "bots"], value: PopulationSurge | PopulationBots | None) -> None:
         """Opens a further arrival stream, or closes the open ones of this kind."""
         for source in self._sources:
             if source.name.startswith(f"{kind}/"):
                 source.active = False
         if value and self._env.now < self._end_ns:
             left_s = (self._end_ns - self._env.now) / NS
-            stage = Stage.model_construct(for_s=left_s, rate_per_s=value["rate_per_s"])
+            stage = Stage.model_construct(for_s=left_s, rate_per_s=value.rate_per_s)
             # Named by its start, so that another surge shifts none of its draws.
             name = f"{kind}/{self._env.now}"
             self._open_load(name, (stage,), self._env.now / NS, clicks=kind != "bots")

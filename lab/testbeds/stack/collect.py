@@ -22,8 +22,8 @@ from lab.recording.rundir import INCONCLUSIVE
 from lab.scenario import LoadedScenario
 from lab.signals import compute_signals
 from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.controls import LOAD_PORT
 from lab.testbeds.stack.http import call, download
-from lab.testbeds.stack.levers import LOAD_PORT
 from lab.testbeds.stack.samples import Sample
 from lab.testbeds.stack.session import Session
 

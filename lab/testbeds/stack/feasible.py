@@ -6,20 +6,15 @@ import json
 import math
 
 from lab.errors import Problem, UserError
+from lab.injection.levers import PopulationSurge
 from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
 from lab.scenario.plan import plan
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.stack.compose import checkout, declared_services
+from lab.testbeds.stack.levers import LEVERS
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
 
-SUPPORTED = frozenset(
-    {
-        "link.cut", "link.delay", "link.drop", "link.reset", "link.throttle", "component.pause", "component.stop",
-        "component.limit", "table.column", "table.slow", "feed.freeze", "feed.delay", "cache.freeze", "model.deploy",
-        "config.set", "population.surge", "population.bots", "changes.announce",
-    }
-)  # fmt: skip
 MAX_RATE_PER_S = 500.0
 """More requests a second than the feature service can serve: it is one Python process, and one takes it 2 to 6 ms."""
 MAX_TIME_SCALE = 60.0
@@ -62,18 +57,19 @@ def _system(loaded: LoadedScenario) -> list[Problem]:
 
 
 def _levers(loaded: LoadedScenario) -> list[Problem]:
-    asked = {act.lever for act in plan(loaded).timeline}
+    refused = {LEVERS.cannot(loaded.system, act.element, act.value): act for act in plan(loaded).timeline if act.value}
     return [
-        Problem(f"lever {lever!r} cannot be pulled on the stack", str(loaded.path), hint="the testbed sim has it")
-        for lever in sorted(asked - SUPPORTED)
+        Problem(f"{act.lever} of {act.element}: {reason}", str(loaded.path), hint="the testbed sim has it")
+        for reason, act in sorted(refused.items())
+        if reason
     ]
 
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:
     """More than the shop can serve saturates the shop, whatever the scenario is about."""
-    surges = [act.value for act in plan(loaded).timeline if act.lever == "population.surge" and act.event == "pull"]
+    pulled = [act.value for act in plan(loaded).timeline if act.event == "pull"]
     peak = max(stage.rate_per_s for stage in loaded.scenario.load.stages)
-    peak += sum(float(value["rate_per_s"]) for value in surges if isinstance(value, dict))
+    peak += sum(value.rate_per_s for value in pulled if isinstance(value, PopulationSurge))
     if peak <= MAX_RATE_PER_S:
         return []
     return [

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.errors import LabError
-from lab.injection.levers import Value
+from lab.injection.levers import LeverValue
 
 LEASE_S = 10.0
 RENEW_EVERY_S = LEASE_S / 4
@@ -17,7 +17,8 @@ RENEW_EVERY_S = LEASE_S / 4
 
 @dataclass
 class _Lease:
-    value: Value
+    lever: type[LeverValue]
+    value: LeverValue
     renewed_s: float
 
 
@@ -28,23 +29,23 @@ class Leases:
     that goes back is pulled again.
     """
 
-    def __init__(self, renew: Callable[[str, str, Value], bool]) -> None:
+    def __init__(self, renew: Callable[[type[LeverValue], str, LeverValue], bool]) -> None:
         self.lapsed: list[str] = []
         self._renew = renew
         self._leases: dict[tuple[str, str], _Lease] = {}
         self._locks: dict[tuple[str, str], threading.Lock] = {}
 
     @contextmanager
-    def changing(self, lever: str, element: str, value: Value) -> Iterator[None]:
+    def changing(self, lever: type[LeverValue], element: str, value: LeverValue | None) -> Iterator[None]:
         """Around the change of a lever to this value; where the change fails, it is not renewed any more."""
-        key = (lever, element)
+        key = (lever.name, element)
         with self._locks.setdefault(key, threading.Lock()):
             lease = self._leases.pop(key, None)
             if lease is not None and time.monotonic() - lease.renewed_s > LEASE_S:
                 self._lapse(key)
             yield
             if value is not None:
-                self._leases[key] = _Lease(value, time.monotonic())
+                self._leases[key] = _Lease(lever, value, time.monotonic())
 
     @contextmanager
     def renewing(self) -> Iterator[None]:
@@ -78,7 +79,7 @@ class Leases:
         if lease is None:
             return
         try:
-            alive = self._renew(*key, lease.value)
+            alive = self._renew(lease.lever, key[1], lease.value)
         except (LabError, OSError):
             return  # it may be reachable in time yet; if not, the lease is found lapsed later
         if alive:

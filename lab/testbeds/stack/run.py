@@ -13,6 +13,7 @@ from typing import Any
 from lab.contracts import TrueFault, Truth
 from lab.errors import NotRevertedError, RunAbortedError
 from lab.injection.faults import fault_type
+from lab.injection.levers import ModelDeploy
 from lab.judging.truth import true_decoys, true_degradation, true_fault
 from lab.judging.witness import judge_witnesses_alone
 from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes, temporary_directory
@@ -28,9 +29,9 @@ from lab.testbeds.stack.belongings import Belongings, belongings
 from lab.testbeds.stack.build import to_stderr
 from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, unsteady_by_the_machine
 from lab.testbeds.stack.compose import StackError
+from lab.testbeds.stack.controls import FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.levers import FEED_PORT, LOAD_PORT
 from lab.testbeds.stack.model_server import as_reported
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import Guard
@@ -147,8 +148,8 @@ class _Run:
         session, loaded = self._session, self._loaded
         session.lock.tell(phase="preparing", scenario=loaded.scenario.name, seed=self._seed)
         session.reset_versions()
-        deploys = [act.value for act in plan(loaded).timeline if act.lever == "model.deploy" and act.event == "pull"]
-        session.pretrain(deploys)
+        pulled = [act.value for act in plan(loaded).timeline if act.event == "pull"]
+        session.pretrain([value.recipe for value in pulled if isinstance(value, ModelDeploy)])
         ticker = Ticker()
         try:
             with ticker, self._watch:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from lab.errors import NotRevertedError
-from lab.injection.levers import Testbed, Undo, Value
+from lab.injection.levers import ActValue, AnyLever, Json, Testbed, Undo, lever_type
 from lab.systems.topology import System
 from lab.testbeds.stack.compose import NoContainerError
 from lab.testbeds.stack.journal import Journal, JournalError
@@ -33,7 +33,6 @@ class StackTestbed(Testbed):
 
     def __init__(self, system: System, levers: StackLevers, journal: Journal, now_s: Callable[[], float]) -> None:
         self.system = system
-        self.changes_log: list[dict[str, Any]] = []
         self.entries: list[dict[str, Any]] = []
         self.ended: list[Undo] = []
         """Levers that there was nothing to put back of: what they were pulled in is gone, and their state with it."""
@@ -48,26 +47,25 @@ class StackTestbed(Testbed):
         """Levers whose lease ran out while they were pulled."""
         return self._leases.lapsed
 
-    def read(self, lever: str, element: str) -> Value:
+    def read(self, lever: type[AnyLever], element: str) -> AnyLever | None:
         return self._levers.read(lever, element)
 
-    def write(self, lever: str, element: str, value: Value) -> None:
-        if self._levers.is_leased(lever):
+    def write(self, lever: type[AnyLever], element: str, value: AnyLever | None) -> None:
+        if lever.kept == "leased":
             with self._leases.changing(lever, element, value):
                 self._levers.write(lever, element, value)
         else:
             self._levers.write(lever, element, value)
-        if lever == "model.deploy":
-            version = self._levers.versions.served()
-            self._announce(element, "deploy", f"Model version {version} deployed")
 
-    def act(self, act: str, element: str, value: Value) -> None:
-        if act == "changes.announce":
-            self._announce(element, value["kind"], value["summary"])
-        else:
-            raise KeyError(act)
+    def perform(self, element: str, act: ActValue) -> None:
+        self._levers.perform(element, act)
 
-    def journal(self, event: str, undo: Undo, value: Value) -> None:
+    @property
+    def changes_log(self) -> list[dict[str, Any]]:
+        """What was announced."""
+        return self._levers.changes_log
+
+    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
         try:
             self.entries.append(self._journal.write(event, undo, value, round(self._now_s(), 3)))
         except JournalError:
@@ -85,14 +83,14 @@ class StackTestbed(Testbed):
             self._never_pulled.remove(undo)
             return
         with uninterrupted():
-            self._put_back(undo)
+            self._try_to_put_back(undo)
             self.journal("reverted", undo, undo.previous)
 
-    def _put_back(self, undo: Undo) -> None:
+    def _try_to_put_back(self, undo: Undo) -> None:
         for attempt in range(REVERT_ATTEMPTS):
             try:
                 if not self._is_lost(undo):
-                    self.write(undo.lever, undo.element, undo.previous)
+                    self.put_back(undo)
             except Exception as error:  # whatever it is: the lever is not back
                 if attempt == REVERT_ATTEMPTS - 1 or isinstance(error, NoContainerError):
                     raise NotRevertedError(instructions(undo, error)) from error
@@ -101,9 +99,10 @@ class StackTestbed(Testbed):
                 return
 
     def _is_lost(self, undo: Undo) -> bool:
-        lost = self._levers.lost(undo.lever, undo.element)
+        lever = lever_type(undo.lever)
+        lost = self._levers.lost(lever, undo.element)
         if lost:
-            with self._leases.changing(undo.lever, undo.element, None):
+            with self._leases.changing(lever, undo.element, None):
                 pass  # and is renewed no more
             self.ended.append(undo)
             print(f"nothing is left of {undo.lever} of {undo.element}: {lost}", file=sys.stderr, flush=True)
@@ -140,10 +139,6 @@ class StackTestbed(Testbed):
                 yield
             finally:
                 self.revert_open()
-
-    def _announce(self, component: str, kind: str, summary: str) -> None:
-        entry = {"time_s": round(self._now_s(), 3), "service.name": component, "kind": kind, "summary": summary}
-        self.changes_log.append(entry)
 
 
 def instructions(undo: Undo, error: BaseException | str) -> str:

@@ -16,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from lab.worlds.shop.world import ShopWorld
 
         return ShopWorld
+    if name == "LEVERS":
+        from lab.worlds.shop.levers import LEVERS
+
+        return LEVERS
     if name == "COLUMNS":
         from lab.worlds.shop.features import NAMES
 
@@ -23,4 +27,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-__all__ = ["COLUMNS", "OFFER", "ShopWorld"]
+__all__ = ["COLUMNS", "LEVERS", "OFFER", "ShopWorld"]

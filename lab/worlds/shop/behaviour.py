@@ -6,8 +6,7 @@ mission, only features aggregated from past events, which is why freshness is wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,9 @@ import numpy.typing as npt
 from lab.streams import Streams
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import CATEGORIES, INDEX, INTEREST
+
+if TYPE_CHECKING:
+    from lab.injection.levers import PopulationTastes
 
 Array = npt.NDArray[Any]
 
@@ -45,18 +47,18 @@ class Missions:
         picked = streams.generator("missions", "categories").random((count, n)).T
         self._category = (picked[:, :, None] > np.cumsum(catalog.taste, axis=1)[:, None, :-1]).sum(axis=2).ravel()
         self._turned = np.zeros(n, np.int64)
-        self.changed: Mapping[str, Any] | None = None
+        self.changed: PopulationTastes | None = None
 
     def at(self, users: Array, times_s: Array) -> Array:
         """Mission category of each (user, time)."""
         mission = self._category[np.searchsorted(self._keys, users * _FAR_S + times_s, side="right") - 1]
         return np.asarray((mission + self._turned[users]) % len(CATEGORIES))
 
-    def change(self, value: Mapping[str, Any] | None, streams: Streams) -> None:
+    def change(self, value: PopulationTastes | None, streams: Streams) -> None:
         """Turns a `fraction` of the users to other categories; None turns them back."""
         self.changed = value
         share = streams.generator("changed-tastes").random(len(self._turned))
-        self._turned = np.where(share < (value["fraction"] if value else 0.0), len(CATEGORIES) // 2, 0)
+        self._turned = np.where(share < (value.fraction if value else 0.0), len(CATEGORIES) // 2, 0)
 
 
 def true_interest(catalog: Catalog, missions: Missions, users: Array, times_s: Array) -> Array:

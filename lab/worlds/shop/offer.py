@@ -7,10 +7,7 @@ from lab.systems.offer import Offer, Operation, Setting
 
 FEATURE_TABLE = "users"
 
-_TTL = Setting(
-    lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_DURATION_S,
-    f"seconds, more than 0 and at most {MAX_DURATION_S:g}",
-)
+_TTL = Setting("how long an entry lives after it was written", "s", above=0, at_most=MAX_DURATION_S)
 
 OFFER = Offer(
     operations={

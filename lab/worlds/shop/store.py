@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.errors import UserError, nearest
 from lab.streams import Streams
 from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES, ContractViolationError, parse_value
+
+if TYPE_CHECKING:
+    from lab.injection.levers import CacheFreeze, CacheMixKeys, TableColumn
 
 Array = npt.NDArray[Any]
 
@@ -27,16 +28,14 @@ class FeatureTable:
         self.broken = np.zeros(len(rows), np.int16)
         self.violations: list[tuple[str, str]] = [("", "")]
         self.watermark_ns = 0
-        self.changes: dict[str, Mapping[str, Any]] = {}
+        self.changes: dict[str, TableColumn] = {}
         self._streams = streams
 
-    def change(self, column: str, value: Mapping[str, Any] | None) -> None:
+    def change(self, column: str, value: TableColumn | None) -> None:
         """Alters a column for its readers, or puts it back (None); what is written meanwhile is kept."""
         if value is None:
             self.changes.pop(column, None)
         else:
-            if value["change"] != "add" and column not in INDEX:
-                raise UserError(f"the feature table has no column {column!r}; {nearest(column, NAMES)}")
             self.changes[column] = value
         self.refresh()
 
@@ -47,12 +46,12 @@ class FeatureTable:
         self.violations = [("", "")]
         known: dict[str, int] = {}
         for column, change in self.changes.items():
-            if change["change"] == "add":
+            if change.change == "add":
                 continue
             position = INDEX[column]
             share = self._streams.generator("altered-rows", column).random(len(self.rows))
             integer = USER_FEATURES[position].type == "integer"
-            for user in np.flatnonzero(share < change.get("fraction", 1.0)).tolist():
+            for user in np.flatnonzero(share < change.share).tolist():
                 row = altered_row(column, float(self.rows[user, position]), integer, change)
                 try:
                     self.seen[user, position] = parse_value(row, column)
@@ -65,17 +64,16 @@ class FeatureTable:
                     self.seen[user, position] = np.nan  # nothing was read out of it
 
 
-def altered_row(column: str, value: float, integer: bool, change: Mapping[str, Any]) -> dict[str, Any]:
+def altered_row(column: str, value: float, integer: bool, change: TableColumn) -> dict[str, Any]:
     """The raw row a changed column yields, as the database driver would hand it over."""
     typed: Any = round(value) if integer else value
-    kind = change["change"]
-    if kind == "rename":
-        return {change["to"]: typed}
-    if kind == "null":
+    if change.change == "rename":
+        return {str(change.to): typed}
+    if change.change == "null":
         return {column: None}
-    if kind == "rescale":
-        return {column: typed * change["factor"]}
-    if change["to"] == "text":
+    if change.change == "rescale":
+        return {column: typed * change.factor}
+    if change.to == "text":
         return {column: str(typed).replace(".", ",")}
     return {column: int(value)}
 
@@ -94,8 +92,8 @@ class FeatureCache:
         self.ttl_ns = ttl_ns
         self._share = streams.generator("cache-keys").random(users_count)
         self._other = streams.generator("cache-mix").permutation(users_count).tolist()
-        self.frozen: Mapping[str, Any] | None = None
-        self.mixed: Mapping[str, Any] | None = None
+        self.frozen: CacheFreeze | None = None
+        self.mixed: CacheMixKeys | None = None
         self._is_frozen = np.zeros(users_count, bool).tolist()
         self._key_of: list[int] = list(range(users_count))
         self.hits_count = 0
@@ -103,23 +101,23 @@ class FeatureCache:
         self.expired_count = 0
         self._expired_until_ns = 0
 
-    def freeze(self, value: Mapping[str, Any] | None, now_ns: int) -> None:
+    def freeze(self, value: CacheFreeze | None, now_ns: int) -> None:
         """Stops refresh and expiry for a share of the keys; None lets both work again.
 
-        An entry that has expired is gone and stays so; one that is frozen no more has outlived its time.
+        An entry that has expired stays away; one whose freeze ends has outlived its time to live, and goes too.
         """
         held = set(self.live(now_ns))
-        frozen = (self._share < (value["fraction"] if value else 0.0)).tolist()
+        frozen = (self._share < (value.fraction if value else 0.0)).tolist()
         for user, (was, is_now) in enumerate(zip(self._is_frozen, frozen, strict=True)):
             if was != is_now and (was or user not in held):
                 self.entry_ns[user] = -1
         self.frozen = value
         self._is_frozen = frozen
 
-    def mix(self, value: Mapping[str, Any] | None) -> None:
+    def mix(self, value: CacheMixKeys | None) -> None:
         """Makes a share of the keys answer with another user's entry; None puts them right."""
         self.mixed = value
-        share = value["fraction"] if value else 0.0
+        share = value.fraction if value else 0.0
         chosen = (self._share < share).tolist()
         self._key_of = [self._other[u] if chosen[u] else u for u in range(len(chosen))]
 

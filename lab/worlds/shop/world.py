@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lab.clock import NS
-from lab.errors import UserError, nearest
+from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import WorldContext
 from lab.worlds.shop import reference
@@ -21,6 +21,7 @@ from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
+from lab.worlds.shop.levers import LEVERS
 from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
@@ -62,7 +63,8 @@ class ShopWorld:
         self.shown = ShownLog(self.catalog, self._streams, context.start_ns)
         self._touched = np.zeros(self.catalog.users_count, bool)
         self._aggregated_ns = 0
-        self._shifts: dict[str, Mapping[str, Any]] = {}
+        self.shifts: dict[str, PopulationShift | None] = {}
+        self.now_ns = 0
         self._counted = (0, 0, 0)
         self.operations = {
             "read_entry": self.read_entry,
@@ -199,72 +201,38 @@ class ShopWorld:
 
     # Levers on content.
 
-    def read(self, lever: str, element: str, now_ns: int) -> Any:
-        detail = element.rpartition(".")[2]
-        match lever:
-            case "table.column":
-                return self.table.changes.get(detail)
-            case "cache.freeze":
-                return self.cache.frozen
-            case "cache.mix-keys":
-                return self.cache.mixed
-            case "model.deploy":
-                return {"version": self.serving}
-            case "model.unload":
-                return None if self.loaded else True
-            case "population.shift":
-                _position(detail)
-                return self._shifts.get(detail)
-            case "population.tastes":
-                return self.missions.changed
-        raise KeyError(lever)
+    def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
+        return LEVERS.read(self, lever, str(place))
 
-    def write(self, lever: str, element: str, value: Any, now_ns: int) -> None:
+    def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
         self.settle()
-        detail = element.rpartition(".")[2]
-        match lever:
-            case "table.column":
-                self.table.change(detail, value)
-            case "cache.freeze":
-                self.cache.freeze(value, now_ns)
-            case "cache.mix-keys":
-                self.cache.mix(value)
-            case "model.deploy":
-                self._deploy(value, now_ns)
-            case "model.unload":
-                self.loaded = not value
-            case "population.shift":
-                self._shift(detail, value)
-            case "population.tastes":
-                self.missions.change(value, self._streams)
-            case _:
-                raise KeyError(lever)
+        self.now_ns = now_ns
+        LEVERS.write(self, lever, str(place), value)
 
-    def _deploy(self, value: Mapping[str, Any], now_ns: int) -> None:
-        if "version" in value:
-            version = int(value["version"])
-        else:
-            self.versions.append(self._train(value))
-            version = len(self.versions)
+    def act(self, place: Place, act: ActValue, now_ns: int) -> None:
+        LEVERS.do(self, str(place), act)
+
+    def deploy(self, value: ModelDeploy) -> None:
+        """Serves a version: one that there is, or the next one, trained by a recipe."""
+        if value.version is None:
+            self.versions.append(self._train(value.recipe))
+        version = value.version or len(self.versions)
         if version != self.serving:
             self.serving = version
-            self._context.announce(now_ns, self._model_name, "deploy", f"Model version {version} deployed")
-            self._context.log(now_ns, self._model_name, "INFO", "version_loaded", -1, version)
+            self._context.announce(self.now_ns, self._model_name, "deploy", f"Model version {version} deployed")
+            self._context.log(self.now_ns, self._model_name, "INFO", "version_loaded", -1, version)
 
-    def _shift(self, feature: str, value: Mapping[str, Any] | None) -> None:
-        position = _position(feature)
+    def shift(self, feature: str, value: PopulationShift | None) -> None:
+        """Multiplies a feature of all users by what they have at rest."""
+        position = INDEX[feature]
         base = self.catalog.profile[:, position]
-        self.table.rows[:, position] = base * (value["factor"] if value else 1.0)
-        if value:
-            self._shifts[feature] = value
-        else:
-            self._shifts.pop(feature, None)
+        self.table.rows[:, position] = base * (value.factor if value else 1.0)
+        self.shifts[feature] = value
         self.table.refresh()
 
-    def act(self, act: str, element: str, value: Any, now_ns: int) -> None:
-        if act != "cache.flush":
-            raise KeyError(act)
-        self.cache.flush()
+    def change_tastes(self, value: PopulationTastes | None) -> None:
+        """Turns a share of the users to other categories, or back."""
+        self.missions.change(value, self._streams)
 
     # Telemetry.
 
@@ -302,12 +270,6 @@ class ShopWorld:
 
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
-
-
-def _position(feature: str) -> int:
-    if feature not in INDEX:
-        raise UserError(f"users have no feature {feature!r}; {nearest(feature, INDEX)}")
-    return INDEX[feature]
 
 
 def _roles(context: WorldContext) -> dict[str, str]:

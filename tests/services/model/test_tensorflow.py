@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 from lab.files.finding import shipped_names
-from lab.injection.dry_run import PlanTestbed
+from lab.injection.dry_run import PlannedAct, PlanTestbed
 from lab.injection.faults import fault_types
+from lab.injection.levers import ModelDeploy
 from lab.scenario import load_scenario
 from lab.scenario.load import SUFFIX
 from lab.scenario.plan import plan
@@ -46,18 +47,18 @@ def recipes() -> list[Mapping[str, Any]]:
     system = load_system("recommender")
     found: list[Any] = []
     for path in shipped_names(SUFFIX).values():
-        found += [act.value for act in plan(load_scenario(path)).timeline if is_deploy(act)]
+        found += recipes_of(plan(load_scenario(path)).timeline)
     for kind in fault_types().values():
         if "model" in kind.target_kinds:
             testbed = PlanTestbed(system)
-            with kind.inject(testbed, "model", kind.parameters().model_dump()):
-                found += [act.value for act in testbed.acts if is_deploy(act)]
+            with kind.inject(testbed, "model", kind.parameters()):
+                found += recipes_of(testbed.acts)
     found += [{"training": "corrupted-labels", "corrupted": dose} for dose in DOSES]
     return [json.loads(text) for text in dict.fromkeys(json.dumps(recipe, sort_keys=True) for recipe in found)]
 
 
-def is_deploy(act: Any) -> bool:
-    return act.lever == "model.deploy" and act.event == "pull"
+def recipes_of(acts: Iterable[PlannedAct]) -> list[Mapping[str, Any]]:
+    return [act.value.recipe for act in acts if act.event == "pull" and isinstance(act.value, ModelDeploy)]
 
 
 @dataclass(frozen=True)

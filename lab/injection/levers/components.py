@@ -1,0 +1,38 @@
+"""Levers of a component's process: whether it lives, runs, how fast, and with what resources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from lab.injection.levers.record import PROCESSES, Factor, LeverValue
+
+__all__ = ["ComponentLimit", "ComponentPause", "ComponentSlow", "ComponentStop"]
+
+
+class ComponentStop(LeverValue, lever="component.stop", on=PROCESSES, kept="journalled"):
+    """Refuses connections: the process has ended."""
+
+
+class ComponentPause(LeverValue, lever="component.pause", on=PROCESSES, kept="journalled"):
+    """Accepts work and holds it until the process goes on."""
+
+
+class ComponentSlow(LeverValue, lever="component.slow", on=PROCESSES, kept="leased"):
+    """Multiplies the time that the component's own work takes."""
+
+    factor: Annotated[Factor, Field(examples=[3.0])]
+
+
+class ComponentLimit(LeverValue, lever="component.limit", on=PROCESSES, kept="journalled"):
+    """Leaves a share of the component's normal CPU, or so many workers."""
+
+    cpu: Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False, examples=[0.5])] = None
+    workers: Annotated[int | None, Field(ge=1, le=10_000)] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.cpu is None and self.workers is None:
+            raise ValueError("expected cpu, workers or both")
+        return self

@@ -1,0 +1,49 @@
+"""Levers of the people who use the system: who comes, how many, and what they like."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lab.errors import ParameterError, Problem, nearest
+from lab.injection.levers.record import Factor, LeverValue, PerSecond, Place, Share
+from lab.systems.offer import feature_columns
+from lab.systems.topology import System
+
+__all__ = ["PopulationBots", "PopulationShift", "PopulationSurge", "PopulationTastes"]
+
+Rate = Annotated[PerSecond, Field(examples=[5.0])]
+
+
+class PopulationShift(
+    LeverValue, lever="population.shift", on={"users"}, part="feature", content=True, kept="journalled"
+):
+    """Multiplies a feature of the people who come."""
+
+    factor: Annotated[Factor, Field(examples=[0.5])]
+
+    @classmethod
+    def check_part(cls, system: System, place: Place) -> None:
+        columns = feature_columns(system)
+        if columns and place.part not in columns:
+            what = f"users have no feature {place.part!r}"
+            raise ParameterError("feature", Problem(what, hint=nearest(place.part, columns)))
+
+
+class PopulationTastes(LeverValue, lever="population.tastes", on={"users"}, content=True, kept="leased"):
+    """Replaces what a share of the people like."""
+
+    fraction: Annotated[Share, Field(examples=[0.5])]
+
+
+class PopulationSurge(LeverValue, lever="population.surge", on={"users"}, kept="journalled"):
+    """Adds requests of people."""
+
+    rate_per_s: Rate
+
+
+class PopulationBots(LeverValue, lever="population.bots", on={"users"}, kept="journalled"):
+    """Adds requests of visitors that never click."""
+
+    rate_per_s: Rate
