@@ -48,6 +48,7 @@ FIGURES = ROOT / "docs" / "figures" / "stack-scenarios.json"
 PAGE = ROOT / "docs" / "stack-scenarios.md"
 KNOWN = ROOT / "docs" / "known-differences.yaml"
 SIGNS = {-1: "−", 0: "0", 1: "+"}
+TOO_LITTLE = "too little compared"
 NOT_RUN, NOT_SHOWN, VERDICT, PARITY = "not run", "not shown", "verdict", "parity"
 HEAD = ("scenario", "seed", "time scale", "right answer", "sim", "stack", "faults shown", "parity", "real s")
 STACK_CODE = ("lab/testbeds/stack", "services", "docker-compose.yml")
@@ -70,6 +71,9 @@ class Row:
     shown: str = ""
     agreeing: int = 0
     signals: int = 0
+    """Signals of the signature that were compared, and how many of them agree."""
+    not_compared: tuple[str, ...] = ()
+    """Signals of the signature that were not, each as `signal of subject (why)`."""
     differing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """Of `not run`, `not shown`, `verdict` and `parity`, what is not as it should be."""
@@ -162,6 +166,7 @@ def judged(row: Row, pair: Pair) -> Row:
     return _with(
         row, expected=expectation(stack.truth), sim=said(sim), stack=said(stack), shown=_shown(stack.truth),
         agreeing=sum(one.agrees for one in parity.rows), signals=len(parity.rows), differing=differing,
+        not_compared=tuple(f"{one.signal} of {one.subject} ({one.why})" for one in parity.not_compared),
         problems=tuple(wrong),
     )  # fmt: skip
 
@@ -190,10 +195,13 @@ def _shown(truth: Truth) -> str:
 def _difference(parity: Parity) -> Iterator[str]:
     for one in parity.rows:
         if not one.agrees:
-            yield f"{one.signal} of {one.subject}: {SIGNS[one.signs[0]]} / {SIGNS[one.signs[1]]}"
+            effects = (f"{SIGNS[each.sign]} ({each.change:+.3g} ± {each.uncertainty:.2g})" for each in one.effects)
+            yield f"{one.signal} of {one.subject}: {' / '.join(effects)}"
     named = [" ".join(filter(None, verdict)) for verdict in parity.verdicts]
     if parity.verdicts[0] != parity.verdicts[1]:
         yield f"verdict: {named[0]} / {named[1]}"
+    if parity.result == "inconclusive":
+        yield f"{TOO_LITTLE}: {parity.doubt}"
 
 
 def _with(row: Row, **changes: Any) -> Row:
@@ -208,7 +216,7 @@ def kept_rows() -> dict[str, Row]:
     """The rows that are published, by scenario."""
     if not FIGURES.is_file():
         return {}
-    tuples = ("differing", "problems")
+    tuples = ("differing", "not_compared", "problems")
     found = json.loads(FIGURES.read_text(encoding="utf-8"))["rows"]
     return {one["scenario"]: Row(**one | {name: tuple(one[name]) for name in tuples}) for one in found}
 
@@ -243,7 +251,7 @@ def _columns(row: Row) -> list[str]:
         return [name, str(row.seed), scale, "–", "–", "**inconclusive**" if row.disturbed else "**not run**", "–", "–",
                 f"{row.real_s:.0f}"]  # fmt: skip
     stack = f"**{row.stack}**" if {VERDICT, NOT_SHOWN} & set(row.problems) else row.stack
-    parity = f"{row.agreeing} of {row.signals}" if row.signals else "nothing moved"
+    parity = f"{row.agreeing} of {row.signals}" if row.signals else "nothing compared"
     parity = f"**{parity}**" if PARITY in row.problems else parity
     return [name, str(row.seed), scale, row.expected, row.sim, stack, row.shown, parity, f"{row.real_s:.0f}"]
 
@@ -257,6 +265,14 @@ def _explained(rows: Sequence[Row], known: Mapping[str, Known]) -> Iterator[str]
         why = entry.why if entry and entry.excuses(row) else "**Not explained.**"
         seen = row.reason or "; ".join(row.differing)
         yield f"\n* `{name}`: {', '.join(row.problems)}.{f' Seen: {seen}.' if seen else ''} {why}"
+    left_out: dict[str, list[str]] = {}
+    for row in rows:
+        for text in row.not_compared:
+            left_out.setdefault(text, []).append(f"`{row.scenario.removeprefix(f'{SUITE}/')}`")
+    if left_out:
+        yield "\nNot compared:"
+    for text, names in sorted(left_out.items()):
+        yield f"\n* {text}: {', '.join(names)}"
 
 
 def _cells(texts: Sequence[str]) -> str:

@@ -10,14 +10,23 @@ import click
 from lab.cli.console import GivenPath, json_option, option
 
 if TYPE_CHECKING:
-    from lab.runs.parity import Parity
+    from lab.runs.parity import Parity, Row
 
 _SIGNS = {-1: "−", 0: "0", 1: "+"}
+_RESULTS = {
+    "agree": "the recordings agree",
+    "disagree": "the recordings DISAGREE",
+    "inconclusive": "INCONCLUSIVE: too little was compared to call it an agreement",
+}
+LISTED_MAX = 20
+"""Rows that are all shown; of more, those that moved in either recording."""
 
 _EPILOG = """\b
 Examples:
   lab parity runs/partition-one-way/1-0a1b2c3d runs/partition-one-way/1-4e5f6071
   lab parity RUN_SIM RUN_STACK --json
+
+What is compared, and when an agreement counts: docs/compare.md
 """
 
 
@@ -29,8 +38,9 @@ Examples:
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     """Compare two recordings of one scenario, as from two testbeds.
 
-    Compared are the sign of every listed signal while the fault lasted, and an engine's verdict.
-    Ends with 1 where they disagree.
+    Compared are the declared symptoms of the scenario's faults and the SLIs, each while the fault lasted, and an
+    engine's verdict. Ends with 1 where they disagree, and with 4 where fewer than three signals could be compared or
+    a fault shows in neither recording.
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode
@@ -42,32 +52,49 @@ def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
         write_json(_json(parity))
     else:
         _print(parity)
-    return ExitCode.OK if parity.agrees else ExitCode.FAILED
+    codes = {"agree": ExitCode.OK, "disagree": ExitCode.FAILED, "inconclusive": ExitCode.INCONCLUSIVE}
+    return codes[parity.result]
 
 
 def _json(parity: Parity) -> dict[str, object]:
     rows = [
-        {"signal": r.signal, "subject": r.subject, "effects": r.effects, "signs": r.signs, "agrees": r.agrees}
-        for r in parity.rows
-    ]
+        {
+            "signal": row.signal, "subject": row.subject, "at_least": row.symptom.at_least,
+            "effects": [effect.change for effect in row.effects],
+            "uncertainties": [effect.uncertainty for effect in row.effects],
+            "signs": row.signs, "agrees": row.agrees,
+        }
+        for row in parity.rows
+    ]  # fmt: skip
+    absent = [{"signal": one.signal, "subject": one.subject, "why": one.why} for one in parity.not_compared]
     servers = [server or None for server in parity.model_servers]
     return {
-        "schema_version": 1, "agrees": parity.agrees, "signals": rows, "verdicts": parity.verdicts,
-        "model_servers": servers,
+        "schema_version": 1, "result": parity.result, "agrees": parity.agrees, "doubt": parity.doubt or None,
+        "signals": rows, "not_compared": absent, "verdicts": parity.verdicts, "model_servers": servers,
     }  # fmt: skip
 
 
 def _print(parity: Parity) -> None:
     if any(parity.model_servers):
         click.echo(f"model server: {' / '.join(server or 'simulated' for server in parity.model_servers)}")
-    for row in parity.rows:
-        mark = "✓" if row.agrees else "✗"
-        signs = " ".join(_SIGNS[sign] for sign in row.signs)
-        effects = f"{row.effects[0]:+.4g} / {row.effects[1]:+.4g}"
-        click.echo(f"{mark} {signs}  {row.signal} of {row.subject}  ({effects})")
-    if not parity.rows:
-        click.echo("no listed signal moved on either")
+    shown = [row for row in parity.rows if row.moved or len(parity.rows) <= LISTED_MAX]
+    for row in shown:
+        click.echo(_line(row))
+    if len(shown) < len(parity.rows):
+        click.echo(f"✓ {len(parity.rows) - len(shown)} other signals were compared and moved in neither recording")
+    for one in parity.not_compared:
+        click.echo(f"- not compared: {one.signal} of {one.subject} ({one.why})")
     same = parity.verdicts[0] == parity.verdicts[1]
-    said = " / ".join(" ".join(filter(None, verdict)) for verdict in parity.verdicts)
-    click.echo(f"{'✓' if same else '✗'} verdict: {said}")
-    click.echo("the recordings agree" if parity.agrees else "the recordings DISAGREE")
+    named = " / ".join(" ".join(filter(None, verdict)) for verdict in parity.verdicts)
+    click.echo(f"{'✓' if same else '✗'} verdict: {named}")
+    if parity.doubt:
+        click.echo(f"! {parity.doubt}")
+    click.echo(_RESULTS[parity.result])
+
+
+def _line(row: Row) -> str:
+    """`✓ + +  error_ratio of shoppers->features  (+0.9 ± 0.16 / +0.89 ± 0.17)`."""
+    signs = " ".join(_SIGNS[sign] for sign in row.signs)
+    effects = " / ".join(f"{effect.change:+.3g} ± {effect.uncertainty:.2g}" for effect in row.effects)
+    within = "  within their uncertainty" if row.agrees and len(set(row.signs)) > 1 else ""
+    return f"{'✓' if row.agrees else '✗'} {signs}  {row.signal} of {row.subject}  ({effects}){within}"

@@ -1,82 +1,130 @@
-"""Do two testbeds agree? Symptom signatures and verdicts of the same scenario, recorded twice.
+"""Do two testbeds agree? Symptoms and verdicts of the same scenario, recorded twice.
 
-A signature is one sign (−, 0, +) per listed signal and subject: the signal moved while the fault lasted, by the
-witness test and by at least its smallest relevant effect, or it did not.
+Compared is how each symptom of the signature (`lab.runs.signature`) moved while the fault lasted. What one of the two
+recordings does not have is no agreement and no difference: it is listed. Too little that was compared is no agreement
+either: the comparison is then inconclusive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from math import hypot
+from typing import Literal
 
 from lab.contracts import Diagnosis, EngineFailure
 from lab.errors import Problem, UserError
-from lab.judging.witness import SIGNIFICANCE, before_during_p
 from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
-from lab.signals import Series, SignalTable, load_signals
-from lab.signals.windows import levels
+from lab.runs.signature import (
+    Effect,
+    FaultKey,
+    Side,
+    Sides,
+    Symptom,
+    measured,
+    per_test,
+    series_of,
+    symptoms,
+    why_absent,
+    windows,
+)
+from lab.signals import Series
 
-SIGNATURE: Mapping[str, float] = {
-    "error_ratio": 0.02,
-    "click_through_ratio": 0.008,
-    "client_error_ratio": 0.05,
-    "client_timeout_ratio": 0.05,
-    "own_error_ratio": 0.03,
-    "fallback_ratio": 0.05,
-    "feature_violation_ratio": 0.02,
-    "contract_violation_ratio": 0.02,
-    "feature_out_of_range_ratio": 0.05,
-    "feature_null_ratio": 0.03,
-    "entry_age_p95_s": 12.0,
-    "row_age_mean_s": 10.0,
-    "job_last_success_age_s": 15.0,
-    "model_auc_deficit": 0.04,
-}
-"""Listed signals with the least absolute effect that counts as moved, in the signal's unit."""
-FROM_SERVER_SPANS = frozenset({"own_error_ratio"})
-"""Listed signals that a component has where it exports spans, and lacks where it reports sums only."""
-CLEAR = 2.0
-"""An effect this many times the least one is clear: then the other testbed must show it too."""
+LEAST_COMPARED = 3
+"""Signals that must be compared, at least, for an agreement."""
+SIDES = ("the first", "the second")
+
+Result = Literal["agree", "disagree", "inconclusive"]
+Verdict = tuple[str, str, str]
+"""Verdict, culprit and kind that an engine named first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One signal of one subject on both testbeds: effects, signs, and whether they agree."""
+    """One symptom on both testbeds: what it did there, and whether that agrees."""
 
-    signal: str
-    subject: str
-    effects: tuple[float, float]
-    signs: tuple[int, int]
+    symptom: Symptom
+    effects: tuple[Effect, Effect]
+
+    @property
+    def signal(self) -> str:
+        return self.symptom.signal
+
+    @property
+    def subject(self) -> str:
+        return self.symptom.subject
+
+    @property
+    def signs(self) -> tuple[int, int]:
+        return self.effects[0].sign, self.effects[1].sign
+
+    @property
+    def moved(self) -> bool:
+        """Whether it moved on either."""
+        return any(self.signs)
 
     @property
     def agrees(self) -> bool:
-        """Equal signs; or one of them 0 where the other's effect is not clear."""
+        """Equal signs; or effects that differ by no more than they are uncertain, or by less than matters."""
         if self.signs[0] == self.signs[1]:
             return True
-        if 0 in self.signs:
-            return max(abs(effect) for effect in self.effects) < CLEAR * SIGNATURE[self.signal]
-        return False
+        first, second = self.effects
+        difference = abs(first.change - second.change)
+        return difference <= hypot(first.uncertainty, second.uncertainty) or difference < self.symptom.at_least
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """A signal of the signature that could not be compared, and why."""
+
+    signal: str
+    subject: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The comparison: rows with a sign on either side, and both verdicts (verdict, culprit, kind)."""
+    """The comparison: a row for each signal compared, what could not be compared, and both verdicts."""
 
     rows: tuple[Row, ...]
-    verdicts: tuple[tuple[str, str, str], tuple[str, str, str]]
+    not_compared: tuple[NotCompared, ...]
+    verdicts: tuple[Verdict, Verdict]
+    faults: tuple[FaultKey, ...] = ()
     model_servers: tuple[str, str] = ("", "")
     """Who served the model in either; empty where a testbed has no choice of it."""
 
     @property
+    def differs(self) -> bool:
+        """Whether something that was compared disagrees."""
+        return self.verdicts[0] != self.verdicts[1] or not all(row.agrees for row in self.rows)
+
+    @property
+    def doubt(self) -> str:
+        """Why what was compared is too little for an agreement; empty where it is enough."""
+        if len(self.rows) < LEAST_COMPARED:
+            return f"signals compared: {len(self.rows)}; an agreement takes at least {LEAST_COMPARED}"
+        shown = {row.symptom.fault for row in self.rows if row.moved}
+        unseen = [fault for fault in self.faults if fault not in shown]
+        if unseen:
+            names = ", ".join(f"{identity} ({kind} of {culprit})" for identity, kind, culprit in unseen)
+            return f"no declared symptom moved in either recording of the fault {names}"
+        return ""
+
+    @property
+    def result(self) -> Result:
+        """A difference counts however little was compared; an agreement must have compared enough."""
+        if self.differs:
+            return "disagree"
+        return "inconclusive" if self.doubt else "agree"
+
+    @property
     def agrees(self) -> bool:
-        return all(row.agrees for row in self.rows) and self.verdicts[0] == self.verdicts[1]
+        return self.result == "agree"
 
 
 def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") -> Parity:
-    """Compares two recordings over the fault window of whichever has one.
+    """Compares two recordings over the fault windows of each; where one is of a control, over those of the other.
 
     UserError when they do not show the same of the same system, or when an engine was not asked.
     """
@@ -87,54 +135,50 @@ def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") ->
         what = f"{first.path} and {second.path} are of different observability"
         expected = "the same for both: what one has and the other lacks is no difference between testbeds"
         raise UserError(Problem(what, seen=f"{seen[0]} and {seen[1]}", expected=expected))
-    window = _window(first) or _window(second)
-    tables = load_signals(first.observed), load_signals(second.observed)
-    silent = _reporting_otherwise(first, second)
-    if window is None:
-        ends = [float(max(s.times_s[-1] for s in table)) for table in tables]
-        window = (min(ends) / 3, 2 * min(ends) / 3)
-    rows = tuple(_rows(tables, window, silent))
+    verdicts = _verdict(first, engine), _verdict(second, engine)
+    sides = Side.of(first), Side.of(second)
+    rows, absent = compared(sides)
     servers = str(first.meta.get("model_server", "")), str(second.meta.get("model_server", ""))
-    return Parity(rows, (_verdict(first, engine), _verdict(second, engine)), servers)
+    return Parity(rows, absent, verdicts, tuple({**sides[0].faults, **sides[1].faults}), servers)
 
 
-def _reporting_otherwise(*runs: RunDirectory) -> set[str]:
-    """Components that export spans in one recording only, as a model does unless TensorFlow Serving serves it."""
-    first, second = (load_observed(run.observed).system["components"] for run in runs)
-    return {name for name in first.keys() & second.keys() if first[name]["telemetry"] != second[name]["telemetry"]}
-
-
-def _window(run: RunDirectory) -> tuple[float, float] | None:
-    faults = run.truth().faults
-    return (min(f.injected_s for f in faults), max(f.reverted_s for f in faults)) if faults else None
-
-
-def _rows(tables: tuple[SignalTable, SignalTable], window: tuple[float, float], silent: Collection[str]) -> list[Row]:
-    listed = {(s.signal, s.subject) for table in tables for s in table if s.signal in SIGNATURE}
-    names = sorted(name for name in listed if not (name[0] in FROM_SERVER_SPANS and name[1] in silent))
-    level = SIGNIFICANCE / max(1, len(names))
+def compared(sides: Sides) -> tuple[tuple[Row, ...], tuple[NotCompared, ...]]:
+    """What the signature comes to in both recordings, and what of it one of them does not have."""
+    found: list[tuple[Symptom, tuple[Series, Series]]] = []
+    absent: list[NotCompared] = []
+    for symptom in symptoms(sides):
+        one, other = series_of(symptom, *sides), series_of(symptom, sides[1], sides[0])
+        if one is None or other is None:
+            absent.append(NotCompared(symptom.signal, symptom.subject, _why(symptom, sides, (one, other))))
+        else:
+            found.append((symptom, (one, other)))
+    level = per_test(len(found))
     rows = []
-    for signal, subject in names:
-        moved = [_moved(table.get(signal, subject), SIGNATURE[signal], window, level) for table in tables]
-        row = Row(signal, subject, (moved[0][0], moved[1][0]), (moved[0][1], moved[1][1]))
-        if any(row.signs):
-            rows.append(row)
-    return rows
+    for symptom, pair in found:
+        spans = windows(symptom, sides)
+        first, second = (measured(*each, symptom.at_least, level) for each in zip(pair, spans, strict=True))
+        if first is None or second is None:
+            why = "; ".join(_without_intervals((first, second)))
+            absent.append(NotCompared(symptom.signal, symptom.subject, why))
+        else:
+            rows.append(Row(symptom, (first, second)))
+    return tuple(rows), tuple(sorted(absent, key=lambda one: (one.signal, one.subject)))
 
 
-def _moved(series: Series | None, least: float, window: tuple[float, float], level: float) -> tuple[float, int]:
-    """(effect, sign): mean during minus mean before; no series, no effect."""
-    if series is None:
-        return 0.0, 0
-    means = levels(series.times_s, series.values, window)
-    if means is None:
-        return 0.0, 0
-    effect = means.change
-    shown = abs(effect) >= least and before_during_p(series.times_s, series.values, *window) < level
-    return effect, int(np.sign(effect)) if shown else 0
+def _why(symptom: Symptom, sides: Sides, pair: tuple[Series | None, Series | None]) -> str:
+    one, other = why_absent(symptom, *sides), why_absent(symptom, sides[1], sides[0])
+    if pair[0] is pair[1] is None:
+        return f"not in either recording: {one}" if one == other else f"not in either recording: {one}; {other}"
+    return f"not in {SIDES[0]}: {one}" if pair[0] is None else f"not in {SIDES[1]}: {other}"
 
 
-def _verdict(run: RunDirectory, engine: str) -> tuple[str, str, str]:
+def _without_intervals(effects: tuple[Effect | None, Effect | None]) -> Iterator[str]:
+    for side, effect in zip(SIDES, effects, strict=True):
+        if effect is None:
+            yield f"{side} has no interval before the fault, or none while it lasted"
+
+
+def _verdict(run: RunDirectory, engine: str) -> Verdict:
     answer = run.diagnosis(engine)
     if answer is None:
         raise UserError(f"{run.path}: engine {engine!r} was not asked; run: lab diagnose {run.path} --engine {engine}")
@@ -143,7 +187,7 @@ def _verdict(run: RunDirectory, engine: str) -> tuple[str, str, str]:
     return _leading(answer)
 
 
-def _leading(answer: Diagnosis) -> tuple[str, str, str]:
+def _leading(answer: Diagnosis) -> Verdict:
     if not answer.findings or str(answer.verdict) != "fault":
         return str(answer.verdict), "", ""
     return str(answer.verdict), answer.findings[0].culprit, answer.findings[0].kind

@@ -60,18 +60,30 @@ def levels(times_s: Array, values: Array, *windows: Window) -> Levels | None:
     return Levels(float(before.mean()), float(during.mean())) if len(before) and len(during) else None
 
 
-def standardised_change(times_s: Array, values: Array, *windows: Window) -> float:
-    """The change of the mean level in standard errors: signed, 0 where nothing can be compared, infinite without noise.
+def change_and_error(times_s: Array, values: Array, *windows: Window) -> tuple[float, float] | None:
+    """The change of the mean level and its standard error; None where there is no interval before, or none during.
 
     The noise of both means is that of the values before, whose neighbours resemble each other (lag-1 autocorrelation,
     as rolling signals have it); what the values during vary by comes on top, so that one odd interval is no level.
     """
     before, during = split(times_s, values, *windows)
     if not len(before) or not len(during):
-        return 0.0
+        return None
     change = float(during.mean() - before.mean())
     usual = _variance(before) * _autocorrelation_time(before) * (1 / len(before) + 1 / len(during))
-    error = float(np.sqrt(usual + _variance(during) / len(during)))
+    return change, float(np.sqrt(usual + _variance(during) / len(during)))
+
+
+def standardised_change(times_s: Array, values: Array, *windows: Window) -> float:
+    """The change of the mean level in standard errors: signed.
+
+    0 where nothing can be compared, infinite where there is no noise.
+    """
+    before, during = split(times_s, values, *windows)
+    found = change_and_error(times_s, values, *windows)
+    if found is None:
+        return 0.0
+    change, error = found
     if error <= 1e-9 * max(abs(before.mean()), abs(during.mean())):
         return float(np.sign(change)) * np.inf if abs(change) > 1e-9 * abs(before.mean()) else 0.0
     return change / error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lab.cli import main
@@ -16,10 +15,10 @@ from lab.errors import ExitCode, UserError
 from lab.judging.assess import assess
 from lab.recording.rundir import RunDirectory
 from lab.runs.identity import recording_key
-from lab.runs.parity import _rows, compare
+from lab.runs.parity import compare
 from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
-from lab.signals import Series, SignalTable, load_signals
+from lab.signals import load_signals
 from lab.testbeds.stack.model_server import as_reported
 
 SCENARIO = "recommender/partition-one-way"
@@ -84,11 +83,3 @@ def test_nobody_is_blamed_because_the_models_spans_are_missing(name: str, tmp_pa
     assert signals.get("arrival_ratio", "model") is not None
     parity = compare(runs["lab"], runs["tensorflow"])
     assert parity.agrees, parity
-
-
-def test_a_signal_that_one_recording_cannot_have_is_no_difference() -> None:
-    times_s = np.arange(1, 61) * 5.0
-    moved = Series("own_error_ratio", "model", times_s, np.where(times_s > 100, 0.5, 0.0))
-    tables = SignalTable([moved]), SignalTable([])
-    assert [row.agrees for row in _rows(tables, (100.0, 200.0), silent=set())] == [False]
-    assert _rows(tables, (100.0, 200.0), silent={"model"}) == []

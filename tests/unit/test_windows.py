@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from graders.evidence import flaw
-from lab import witness
 from lab.contracts import Evidence, Outcome
 from lab.engines.rules import RULES, diagnose
 from lab.engines.rules.inference import _humanise
 from lab.engines.rules.tree import load_tree
 from lab.injection.faults import Witness
+from lab.judging import witness
 from lab.judging.assess import assess
 from lab.report.format import quantity
 from lab.report.matrix import Entry
 from lab.report.model import view
 from lab.report.panels import series_levels
-from lab.runs.parity import _moved
 from lab.runs.runner import run_scenario
+from lab.runs.signature import measured
 from lab.signals import Series, SignalTable, load_signals
 from lab.signals.catalogue import CATALOGUE
 from lab.signals.windows import is_before, is_during, levels, split
@@ -65,7 +65,9 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
     assert pair == ((TIMES_S[:20] ** 2).mean(), (TIMES_S[20:30] ** 2).mean())
 
     assert series_levels(series, [WINDOW]) == pair
-    assert _moved(series, 0.0, WINDOW, 0.05) == (pair.change, 1)
+    effect = measured(series, WINDOW, 0.0, 0.05)
+    assert effect is not None
+    assert (effect.change, effect.sign) == (pair.change, 1)
     assert witness.judge_witnesses([Witness(SIGNAL, SUBJECT, 0.1)], table, nothing, *WINDOW)[
         0
     ].difference == pytest.approx(pair.during)
