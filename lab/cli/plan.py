@@ -59,7 +59,7 @@ def command(
     if model_server != LAB and testbed != "stack":
         raise UserError("--model-server goes with --testbed stack")
     if testbed == "stack":
-        _check_feasible(selection.scenarios, time_scale)
+        _check_feasible(selection.scenarios, time_scale, model_server)
     planned = [(loaded, plan(loaded)) for loaded in selection.scenarios]
     if as_json:
         documents = [_document(*one, testbed, model_server) for one in planned]
@@ -72,14 +72,14 @@ def command(
         _print(*one, testbed, model_server)
 
 
-def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float) -> None:
+def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float, model_server: str) -> None:
     """UserError with everything that the stack cannot do."""
     from lab.testbeds.stack.feasible import check_feasible
 
     problems: list[Problem] = []
     for loaded in scenarios:
         try:
-            check_feasible(loaded, time_scale)
+            check_feasible(loaded, time_scale, model_server)
         except UserError as error:
             problems += error.problems
     if problems:

@@ -114,7 +114,7 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path) ->
     needed_bytes = sum(recording_bytes(job.loaded.scenario.load.requests / stack.time_scale) for job in jobs)
     check_room(runs_dir, needed_bytes, "all of these runs" if len(jobs) > 1 else jobs[0].loaded.scenario.name)
     for job in jobs:
-        check_feasible(job.loaded, stack.time_scale)
+        check_feasible(job.loaded, stack.time_scale, stack.model_server)
     session = Session(jobs[0].loaded.system)
     # Tells first that Docker, or its Python package, is missing.
     tell_of_change(session, stack.model_server, stack.load_workers)

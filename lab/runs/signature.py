@@ -191,4 +191,3 @@ def _unseen(symptom: Symptom, side: Side) -> str:
 def per_test(count: int) -> float:
     """The level of each of so many tests, whose family has `SIGNIFICANCE` (Bonferroni)."""
     return SIGNIFICANCE / max(1, count)
-

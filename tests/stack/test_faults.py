@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE_S, eventually
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 USES: Mapping[str, Mapping[str, Any]] = {
-    "cpu-throttle": {"target": "model"},
+    "cpu-throttle": {"target": "model", "with": {"cpu": "4%"}},
     "deploy": {"target": "model"},
     "feed-stall": {"target": "feed"},
     "model-regression": {"target": "model"},

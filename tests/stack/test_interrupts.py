@@ -17,7 +17,8 @@ from tests.waiting import PATIENCE_S, eventually
 pytestmark = pytest.mark.stack
 
 INTERRUPTED = 130
-FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "for": "2800s"}
+FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "for": "2800s",
+         "with": {"cpu": "4%"}}  # fmt: skip
 
 
 def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack: Session, tmp_path: Path) -> None:

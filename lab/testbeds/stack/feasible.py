@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from lab.errors import Problem, UserError
 from lab.injection.levers import PopulationSurge
@@ -12,7 +14,11 @@ from lab.scenario import LoadedScenario
 from lab.scenario.plan import plan
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.stack.compose import checkout, declared_services
+from lab.testbeds.stack.cpu_use import known
+from lab.testbeds.stack.doses import too_weak
 from lab.testbeds.stack.levers import LEVERS
+from lab.testbeds.stack.lock import state_directory
+from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
 
 MAX_RATE_PER_S = 500.0
@@ -25,9 +31,19 @@ MIN_RATE_PER_SCENARIO_S = {"feature_drift_psi": 7.0, "model_auc_deficit": 6.0}
 """Content signals need so many rows per window (100 in 15 s for drift, 20 clicks in 30 s for re-scoring) to exist."""
 
 
-def check_feasible(loaded: LoadedScenario, time_scale: float) -> None:
-    """UserError with every reason why the stack cannot run this scenario at this time scale."""
-    problems = _system(loaded) or [*_levers(loaded), *_rate(loaded), *_scale(loaded, time_scale)]
+def problems_of(loaded: LoadedScenario, time_scale: float, model_server: str = LAB) -> list[Problem]:
+    """Every reason why the stack cannot run this scenario at this time scale, or could not show a fault of it."""
+    services = declared_services(checkout())
+    problems = _system(loaded, services)
+    if problems:
+        return problems
+    uses = known(state_directory(checkout()), model_server)
+    return [*_levers(loaded), *_rate(loaded), *_scale(loaded, time_scale), *too_weak(loaded, services, uses)]
+
+
+def check_feasible(loaded: LoadedScenario, time_scale: float, model_server: str = LAB) -> None:
+    """UserError with every reason why the stack cannot run this scenario."""
+    problems = problems_of(loaded, time_scale, model_server)
     if problems:
         raise UserError(problems)
 
@@ -42,9 +58,8 @@ def greatest_time_scale(loaded: LoadedScenario, at_most: float) -> float:
     return at_most
 
 
-def _system(loaded: LoadedScenario) -> list[Problem]:
+def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem]:
     """The stack is one system: the one whose links the fault proxy of the compose file carries."""
-    services = declared_services(checkout())
     carried = {entry["link"] for entry in json.loads(services["links"]["environment"]["LINKS_CONFIG"])}
     if carried == set(loaded.system.links):
         return []

@@ -24,7 +24,7 @@ from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
-from lab.testbeds.stack import live, recovery
+from lab.testbeds.stack import cpu_use, live, recovery
 from lab.testbeds.stack.belongings import Belongings, belongings
 from lab.testbeds.stack.build import to_stderr
 from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, unsteady_by_the_machine
@@ -62,7 +62,7 @@ def run_scenario(
     Raises UserError where the stack cannot do it, RunAbortedError where the steady state did not hold, and
     NotRevertedError where something could not be put back.
     """
-    check_feasible(loaded, options.time_scale)
+    check_feasible(loaded, options.time_scale, options.model_server)
     loaded = as_reported(loaded, options.model_server)
     check_room(root, recording_bytes(loaded.scenario.load.requests / options.time_scale), loaded.scenario.name)
     session = Session(loaded.system)
@@ -163,6 +163,7 @@ class _Run:
                 recovery.quieten(session)
             raise
         session.lock.tell(phase="collecting", clock=None, faults=None)
+        cpu_use.keep(session.state, self._options.model_server, loaded, sampler.samples)
         ran_s = time.time() - session.start_unix_s
         collected = collect(session, run, sampler.samples)
         observed = collected.observed
