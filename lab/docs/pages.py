@@ -9,7 +9,18 @@ from typing import Any
 from lab.docs.schemas import schemas
 from lab.files.fileio import write_file
 from lab.injection.faults import FaultType, fault_types
-from lab.recording.schema import LOG_EVENTS, METRIC_LIST, SCHEMA_VERSION, TABLES, TRACES_KEPT, LogEvent
+from lab.recording.schema import (
+    FILES,
+    LABEL_WINDOW_S,
+    LOG_EVENTS,
+    METRIC_LIST,
+    ROWS_VISIBLE,
+    SCHEMA_VERSION,
+    TABLES,
+    TRACES_KEPT,
+    Column,
+    LogEvent,
+)
 from lab.signals.catalogue import CATALOGUE
 from lab.systems.observability import LEVELS
 
@@ -54,8 +65,8 @@ def _recording() -> Iterator[str]:
     rows = ((f"`{level}`", f"{TRACES_KEPT[level]:.0%}", doc) for level, doc in LEVELS.items())
     yield from _table(("observability", "traces kept", "what operators have"), rows)
     for name, columns in TABLES.items():
-        yield from (f"## {name}.parquet", "")
-        cells = ((f"`{c.name}`", c.type, "yes" if c.null else "", c.level, c.doc) for c in columns)
+        yield from (f"## {name}.parquet", "", f"A row is visible {ROWS_VISIBLE[name].doc}.", "")
+        cells = ((f"`{c.name}`", c.type, "yes" if c.null else "", c.level, _column(c)) for c in columns)
         yield from _table(("column", "type", "may be null", "from", "meaning"), cells)
     yield from (
         "## Metrics",
@@ -68,6 +79,40 @@ def _recording() -> Iterator[str]:
     yield from ("## Log events", "", "Values of `event.name` above.", "")
     events = ((f"`{e.name}`", e.doc, _less(e)) for e in LOG_EVENTS)
     yield from _table(("event", "meaning", "with less observability"), events)
+    yield from _cutting()
+
+
+def _column(column: Column) -> str:
+    """A column's meaning, with when it becomes visible where that is not with its row."""
+    return column.doc if column.visible is None else f"{column.doc}; visible {column.visible.doc}"
+
+
+_CUTTING = f"""\
+## Cutting a recording
+
+`cut(observed, at_s)` of `lab.recording.cut` gives what could be seen at a time: the rows, entries and values that
+were visible at that time or before, with `duration_s` of `system.json` set to it. Nothing in it depends on what
+came after. `lab diagnose --at` and `--every` give engines such a cut. Where something does not say when it becomes
+visible, such as a column that is not listed here, the recording cannot be cut.
+
+* **Outcomes.** A prediction is visible when it was logged. Its `outcome` and `label_delay_s` are null until the
+  label window has closed, even where the click came earlier. The window is {LABEL_WINDOW_S:g} s, or
+  `label_window_s` of `contract.json` where a world has another.
+* **Model versions.** The registry holds no times. A version was published when it, or a later one, was first seen
+  at work: loaded (`version_loaded`), measured (`model.version`) or answering (`model_version`). Before any was
+  seen, what is seen first decides: a version that answers or is measured was there already, one that is loaded
+  was not. Where none is ever seen, all were there from the start.
+* **Ends.** A recording cut at its end is the recording itself. Cutting twice is cutting at the earlier time.
+* **Compressed time.** Where a run's time was compressed, durations are real seconds and times are scenario
+  seconds, so that a span can appear early, by its duration times the compression.
+"""
+
+
+def _cutting() -> Iterator[str]:
+    yield from ("## Other files", "")
+    rows = ((f"`{file.name}`", file.doc, file.visible.doc) for file in FILES)
+    yield from _table(("file", "content", "visible"), rows)
+    yield from _CUTTING.splitlines()
 
 
 def _less(event: LogEvent) -> str:

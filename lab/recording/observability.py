@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from lab.recording.observed import Observed
+from lab.recording.rows import dictionary_of, kept_rows
 from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column
 from lab.systems.observability import Observability, seen_at
 
@@ -53,20 +54,7 @@ def _texts(table: pa.Table, column: str) -> npt.NDArray[Any]:
 
 def _rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
     """The rows kept; texts that no row uses any more leave the dictionaries as well."""
-    return table if kept.all() else _fitted(table.filter(pa.array(kept)))
-
-
-def _fitted(table: pa.Table) -> pa.Table:
-    for i, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(i, field.name, _dictionary(table[field.name].cast(pa.string())))
-    return table
-
-
-def _dictionary(texts: pa.ChunkedArray) -> pa.Array:
-    plain = texts.combine_chunks()
-    values = pa.compute.unique(plain.drop_null()).sort()
-    return pa.DictionaryArray.from_arrays(pa.compute.index_in(plain, value_set=values), values)
+    return table if kept.all() else kept_rows(table, kept)
 
 
 def _sampled(spans: pa.Table, share: float) -> npt.NDArray[Any]:
@@ -88,6 +76,6 @@ def _log_lines(logs: pa.Table, level: Observability) -> pa.Table:
         if event.plain:
             for column, text in (("subject", None), ("body", event.plain)):
                 plain = pa.compute.if_else(pa.array(mine), pa.scalar(text, pa.string()), logs[column].cast(pa.string()))
-                changed = _dictionary(plain) if pa.types.is_dictionary(logs[column].type) else plain
+                changed = dictionary_of(plain) if pa.types.is_dictionary(logs[column].type) else plain
                 logs = logs.set_column(logs.column_names.index(column), column, changed)
     return _rows(logs, kept)

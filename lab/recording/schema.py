@@ -1,7 +1,8 @@
 """Tables of a recording: names, columns, types, units. The single source for writers, readers and `docs/recording.md`.
 
 Times are scenario seconds since load start, durations seconds, ratios 0 to 1. Names follow OpenTelemetry. Each column,
-metric and log event declares the least level of observability at which a system has it.
+metric and log event declares the least level of observability at which a system has it. Each table, column and file
+declares when it becomes visible, so that a recording can be cut at any time (`lab.recording.cut`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,35 @@ from lab.systems.observability import Observability
 
 SCHEMA_VERSION = 1
 
+LABEL_WINDOW_S = 30.0
+"""Label window where `reference/contract.json` has no `label_window_s`: how long after showing a click still counts."""
+
+
+class Visible(NamedTuple):
+    """When a row, an entry or a value can be seen: at the sum of these fields of it, in scenario seconds.
+
+    A label window is added where `ripens`. With `published` it is when the model version was published, which other
+    telemetry tells. Without any of them it is there from the start.
+    """
+
+    doc: str
+    fields: tuple[str, ...] = ()
+    ripens: bool = False
+    published: bool = False
+
+
+AT_ITS_TIME = Visible("at its `time_s`", ("time_s",))
+AT_ITS_END = Visible("at its end, `time_s` + `duration_s`", ("time_s", "duration_s"))
+RIPE = Visible("when its label window has closed, `time_s` + the label window; null before", ("time_s",), ripens=True)
+FROM_THE_START = Visible("from the start")
+PUBLISHED = Visible("each version when it was published", published=True)
+
 
 class Column(NamedTuple):
     """One column: `type` is float, int, string or `category` (a string with few values); null allowed where `null`.
 
     `level` is the least level of observability at which it exists; a table without any column does not exist.
+    `visible` is when its value can be seen, None where it can be seen with its row.
     """
 
     name: str
@@ -25,6 +50,7 @@ class Column(NamedTuple):
     doc: str
     null: bool = False
     level: Observability = "poor"
+    visible: Visible | None = None
 
 
 SPANS = (
@@ -83,11 +109,39 @@ PREDICTIONS = (
         "1 clicked, 0 not, null while the label window was open at the end",
         null=True,
         level="usual",
+        visible=RIPE,
     ),
-    Column("label_delay_s", "float", "time from showing to click", null=True, level="usual"),
+    Column("label_delay_s", "float", "time from showing to click", null=True, level="usual", visible=RIPE),
     Column("input.*", "float", "the model's inputs, logged for a sample of the requests", null=True, level="usual"),
 )
 TABLES = {"spans": SPANS, "metrics": METRICS, "logs": LOGS, "features": FEATURES, "predictions": PREDICTIONS}
+
+ROWS_VISIBLE: Mapping[str, Visible] = {
+    "spans": AT_ITS_END,
+    "metrics": AT_ITS_TIME,
+    "logs": AT_ITS_TIME,
+    "features": AT_ITS_TIME,
+    "predictions": AT_ITS_TIME,
+}
+"""When a row of each table can be seen."""
+
+
+class File(NamedTuple):
+    """One file of `observed/` that is no table of `TABLES`, and when it, or each entry in it, can be seen."""
+
+    name: str
+    doc: str
+    visible: Visible
+
+
+FILES = (
+    File("system.json", "the system: components, links, SLOs; `duration_s` is the recording's length", FROM_THE_START),
+    File("changes.jsonl", "the change log: each entry when it was announced", AT_ITS_TIME),
+    File("alerts.jsonl", "alerts of SLOs: each entry when the alert fired or resolved", AT_ITS_TIME),
+    File("reference/contract.json", "the schema contract of the features", FROM_THE_START),
+    File("reference/training_sample.parquet", "rows that the first model version was trained on", FROM_THE_START),
+    File("reference/registry.json", "the model registry: parameters and validation of each version", PUBLISHED),
+)
 
 
 class Metric(NamedTuple):
@@ -163,6 +217,9 @@ LOG_EVENTS = (
     LogEvent("job_run", "a run of a job ended"),
     LogEvent("version_loaded", "the model server serves another version"),
 )
+
+LOADED_VERSION = r"servable version (\d+)"
+"""What the line of `version_loaded` says of the version, as a regular expression."""
 
 TRACES_KEPT: Mapping[Observability, float] = {"poor": 0.05, "usual": 1.0, "rich": 1.0}
 """Share of the traces whose spans are kept, chosen by trace id as OpenTelemetry's ratio sampler does."""

@@ -153,6 +153,7 @@ class _Contract(_Open):
     component: str
     features: list[_Feature]
     inputs: list[str]
+    label_window_s: Positive | None = None
 
 
 class _Model(_Open):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lab.clock import NS
+from lab.recording.schema import LABEL_WINDOW_S
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
-from lab.worlds.shop.scoring import LABEL_WINDOW_S
 from services.common.run import Run
 
 Columns = dict[str, Any]

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.recording.schema import LABEL_WINDOW_S
 from lab.scenario.model import Stage
 from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
 from lab.worlds.shop.requests import Draws
-from lab.worlds.shop.scoring import LABEL_WINDOW_S
 from services.common.past import Shoppers
 from services.common.run import Run
 

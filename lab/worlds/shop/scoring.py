@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
 from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
@@ -19,7 +20,6 @@ from lab.worlds.shop.training import Model
 
 Array = npt.NDArray[Any]
 
-LABEL_WINDOW_S = 30.0
 INPUTS_LOGGED_ONE_IN = 4
 PAGE = len(POSITION_BIAS)
 

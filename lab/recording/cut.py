@@ -1,0 +1,127 @@
+"""Cutting a recording: what could be seen of it at an earlier time. The only function that cuts is `cut`.
+
+When something can be seen is declared in `lab.recording.schema`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.clock import NS
+from lab.errors import Problem, UserError, nearest
+from lab.recording.observed import Observed
+from lab.recording.rows import kept_rows
+from lab.recording.schema import FILES, LABEL_WINDOW_S, ROWS_VISIBLE, TABLES, Column, Visible
+from lab.recording.versions import published_by
+
+Array = npt.NDArray[Any]
+
+
+def cut(observed: Observed, at_s: float) -> Observed:
+    """What could be seen at `at_s` (scenario seconds), as if the recording ended then.
+
+    Whatever became visible at `at_s` or before is in it, and nothing in it depends on what came after. At the end of
+    the recording it is the recording itself. UserError for a time outside of the recording, and for a table, column or
+    file that declares no time.
+    """
+    at_s = checked_time(at_s, observed.end_s)
+    if at_s == observed.end_s:
+        return observed
+    by = _By(at_s, label_window_s(observed))
+    changes = [entry for entry in observed.changes if by.is_entry_visible("changes.jsonl", entry)]
+    alerts = [entry for entry in observed.alerts if by.is_entry_visible("alerts.jsonl", entry)]
+    tables = {name: by.table(name, table) for name, table in observed.tables.items()}
+    reference = {name: by.reference(name, content, observed) for name, content in observed.reference.items()}
+    return Observed({**observed.system, "duration_s": at_s}, tables, changes, alerts, reference)
+
+
+def checked_time(at_s: float, end_s: float) -> float:
+    """A time at which a recording of this length can be cut, to the nanosecond; UserError for any other."""
+    expected = f"a time after 0 s and up to the recording's end at {end_s:g} s"
+    if not math.isfinite(at_s):
+        raise UserError(Problem("a recording cannot be cut at this time", seen=f"{at_s:g}", expected=expected))
+    if round(at_s * NS) <= 0:
+        hint = "second 0 is the start of the load; the warm-up before it is not recorded"
+        raise UserError(Problem("before the recording begins", seen=f"{at_s:g} s", expected=expected, hint=hint))
+    if round(at_s * NS) > round(end_s * NS):
+        raise UserError(Problem("after the recording ends", seen=f"{at_s:g} s", expected=expected))
+    return end_s if round(at_s * NS) == round(end_s * NS) else round(at_s * NS) / NS
+
+
+def label_window_s(observed: Observed) -> float:
+    """How long after showing an outcome is settled, as the recording's contract says, else as the format says."""
+    return float(observed.reference.get("contract.json", {}).get("label_window_s", LABEL_WINDOW_S))
+
+
+class _By:
+    """What was visible by a time. Times are compared in whole nanoseconds, so that sums of them are exact."""
+
+    def __init__(self, at_s: float, window_s: float) -> None:
+        self._at_ns = _ns(at_s)
+        self._window_ns = _ns(window_s)
+        self._at_s = at_s
+
+    def is_entry_visible(self, file: str, entry: Mapping[str, Any]) -> bool:
+        """Whether an entry of a list can be seen."""
+        visible = _file_visible(file)
+        return bool(self._moment_ns(visible, {name: entry[name] for name in visible.fields}) <= self._at_ns)
+
+    def table(self, name: str, table: pa.Table) -> pa.Table:
+        """The rows that can be seen, with nulls for values that cannot be seen yet."""
+        columns = {column: _declared(name, column) for column in table.column_names}
+        rows = kept_rows(table, self._is_visible(ROWS_VISIBLE[name], table))
+        for column, declared in columns.items():
+            if declared.visible is not None:
+                shown = pa.array(self._is_visible(declared.visible, rows))
+                values = rows[column]
+                hidden = pc.if_else(shown, values, pa.scalar(None, values.type))
+                rows = rows.set_column(rows.column_names.index(column), column, hidden)
+        return rows.combine_chunks()
+
+    def reference(self, name: str, content: Any, observed: Observed) -> Any:
+        """A file of `reference/` as it was by then."""
+        if _file_visible(f"reference/{name}").published:
+            versions = published_by(observed, self._at_s, [entry["version"] for entry in content])
+            return [entry for entry in content if entry["version"] in versions]
+        return content
+
+    def _is_visible(self, visible: Visible, table: pa.Table) -> Array:
+        fields = {name: table[name].to_numpy() for name in visible.fields}
+        return np.broadcast_to(self._moment_ns(visible, fields) <= self._at_ns, table.num_rows)
+
+    def _moment_ns(self, visible: Visible, fields: Mapping[str, Any]) -> Any:
+        return sum((_ns(value) for value in fields.values()), self._window_ns if visible.ripens else 0.0)
+
+
+def _ns(seconds: Any) -> Any:
+    """Whole nanoseconds as floats, exact up to a hundred days; NaN stays NaN and is never visible."""
+    return np.rint(np.asarray(seconds, np.float64) * NS)
+
+
+def _declared(table: str, column: str) -> Column:
+    if table not in TABLES:
+        raise _undeclared(f"table {table!r}", nearest(table, TABLES))
+    found = next((spec for spec in TABLES[table] if fnmatchcase(column, spec.name)), None)
+    if found is None:
+        raise _undeclared(f"column {column!r} of {table!r}", nearest(column, [spec.name for spec in TABLES[table]]))
+    return found
+
+
+def _file_visible(name: str) -> Visible:
+    found = next((file.visible for file in FILES if file.name == name), None)
+    if found is None:
+        raise _undeclared(f"file {name!r}", nearest(name, [file.name for file in FILES]))
+    return found
+
+
+def _undeclared(what: str, hint: str) -> UserError:
+    why = f"this recording cannot be cut: nothing says when its {what} becomes visible"
+    return UserError(Problem(why, expected="what docs/recording.md lists", hint=hint))
