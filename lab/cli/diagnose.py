@@ -11,11 +11,16 @@ import click
 from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
+from lab.cli.over_time import Times, time_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
+    from lab.cli.over_time import OverTime
     from lab.contracts import Finding
+    from lab.errors import Problem
     from lab.judging.assess import Answer
     from lab.recording.rundir import RunDirectory
 
@@ -26,19 +31,31 @@ Examples:
   lab diagnose runs/deploy-stale-cache/11-3f2a9c01
   lab diagnose runs --engine loudest-anomaly
   lab diagnose runs --engine 'cmd:python my_engine.py' --json
+
+\b
+What would they have said then? When was the answer right for good?
+  lab diagnose --at 215s runs/deploy-stale-cache/11-3f2a9c01
+  lab diagnose --every 30s runs/deploy-stale-cache/11-3f2a9c01
+
+\b
+A time has a unit and counts from the start of the load; what became visible later is hidden from the engine.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="RUN...", nargs=-1, required=True, type=GivenPath())
+@time_options
 @engines_option
 @engine_limits_options
 @json_option
-def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: EngineLimits, as_json: bool) -> int:
+def command(
+    *, targets: tuple[Path, ...], times: Times, engines: tuple[str, ...], limits: EngineLimits, as_json: bool
+) -> int:  # fmt: skip
     """Ask engines what is wrong in recordings.
 
     RUN is a run directory, or a directory of them such as runs. The answer is kept with the recording; engines see
-    what could be observed and never the truth. Ends with 1 if an engine gave no answer.
+    what could be observed and never the truth. With --at or --every they see what was visible at that time, and
+    nothing is kept. Ends with 1 if an engine gave no answer.
     """
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
@@ -50,8 +67,11 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.errors import ExitCode, worst
     from lab.judging.assess import diagnose
 
+    times.check()
     asked = checked_engines(engines)
     runs, problems = open_runs(targets)
+    if times.given:
+        return _over_time(runs, problems, times, asked, limits, as_json)
     answers: list[tuple[RunDirectory, str, Answer]] = []
     options = limits.for_runs(runs)
     try_engines(asked if runs else (), options)
@@ -76,6 +96,44 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     return code
 
 
+def _over_time(
+    runs: list[RunDirectory], problems: list[Problem], times: Times, asked: tuple[str, ...], limits: EngineLimits,
+    as_json: bool,
+) -> int:  # fmt: skip
+    from lab.cli.console import show_problem, stdout, write_json
+    from lab.cli.over_time import ask, over_time_json, print_over_time
+    from lab.cli.progress import Progress
+    from lab.contracts import EngineFailure
+    from lab.engines.host import EngineHost
+    from lab.engines.trying import try_engines
+    from lab.errors import ExitCode, worst
+
+    options = limits.for_runs(runs)
+    try_engines(asked if runs else (), options)
+    with Progress(len(runs)) as progress, EngineHost(options) as host:
+        found, refused = ask(runs, asked, times, host, progress.tick)
+    problems = problems + refused
+    failed = any(isinstance(then.answer.content, EngineFailure) for one in found for then in one.answers)
+    code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
+    if as_json:
+        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        answers = [over_time_json(one) for one in found]
+        write_json({"schema_version": 1, "lab_version": __version__, "over_time": answers, **told})
+    elif times.every is None:
+        _print_then(stdout(), found)
+    else:
+        print_over_time(stdout(), found, times.every)
+    for problem in problems:
+        show_problem(problem)
+    return code
+
+
+def _print_then(console: Console, found: Iterable[OverTime]) -> None:
+    for one in found:
+        for then in one.answers:
+            _print(console, one.run, one.engine, then.answer, f"  at {then.at_s:g} s")
+
+
 def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
     from lab.cli.results import answer_json
 
@@ -89,12 +147,12 @@ def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _print(console: Console, run: RunDirectory, engine: str, answered: Answer) -> None:
+def _print(console: Console, run: RunDirectory, engine: str, answered: Answer, when: str = "") -> None:
     from lab.cli.texts import not_judged_texts
     from lab.contracts import EngineFailure, Verdict
 
     answer = answered.content
-    console.print(f"{run.path}  {engine}  (isolation: {answered.isolation.by})", style="bold", soft_wrap=True)
+    console.print(f"{run.path}  {engine}{when}  (isolation: {answered.isolation.by})", style="bold", soft_wrap=True)
     if isinstance(answer, EngineFailure):
         console.print(f"  no answer: {answer.reason}", soft_wrap=True)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Grade, Isolation, Outcome, Truth, Verdict
 from lab.engines.host import EngineHost
@@ -81,24 +82,19 @@ def _kept(run: RunDirectory, engine: str) -> Answer:
     return Answer(content, run.isolation(engine))
 
 
+def case_of(run: RunDirectory, truth: Truth, answer: Diagnosis | EngineFailure, observed: Path) -> Case:
+    """What graders look at: an answer to an `observed/` directory, the run's own or a cut of it, beside the truth."""
+    return Case(
+        truth, answer, run.grading, observed, run.neighbours, requests_seen(observed), alerts_fired(observed),
+        symptom_link(observed), column_holders(observed),
+    )  # fmt: skip
+
+
 def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> Assessment:
     """Grades an engine's kept answer, or asks it first when a host is given; keeps the grades under `grades/`."""
     answer = _kept(run, engine) if host is None else diagnose(run, engine, host)
     truth = run.truth()
-    observed = run.observed
-    grades = grade(
-        Case(
-            truth,
-            answer.content,
-            run.grading,
-            observed,
-            run.neighbours,
-            requests_seen(observed),
-            alerts_fired(observed),
-            symptom_link(observed),
-            column_holders(observed),
-        )
-    )
+    grades = grade(case_of(run, truth, answer.content, run.observed))
     return Assessment(
         run.scenario, run.seed, engine, answer.content, truth, tuple(grades), str(run.path), answer.isolation,
         run.observability, answer.took_s, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),

@@ -72,6 +72,11 @@ class RunDirectory:
         """How much was seen of the system: `rich`, `usual` or `poor`."""
         return str(self._read("observed/system.json").get("observability", "usual"))
 
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording in scenario seconds."""
+        return float(self._read("observed/system.json")["duration_s"])
+
     def truth(self) -> Truth:
         return Truth.from_json(self._read("truth/faults.json"))
 

@@ -29,6 +29,9 @@ DEGRADED_MISSED_RATIO = "degraded_missed_ratio"
 METRICS = (*METRIC_GRADERS, DEGRADED_MISSED_RATIO, UNANSWERED_RATIO, INCONCLUSIVE_RATIO)
 """What thresholds may be about: shares of the graded cases, 0 to 1. Plug-in graders add theirs, see `metric_names`."""
 
+TIME_TO_DIAGNOSIS = "time_to_diagnosis"
+_WHERE_INSTEAD = "`lab diagnose --every 30s RUN` shows it"
+
 _THRESHOLD = re.compile(
     r"\s*(?:(?P<engine>[a-z][a-z0-9-]*(?::\S+)?)\.)?(?P<metric>[A-Za-z0-9_]+)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[0-9.]+\s*%?)\s*"
 )
@@ -63,6 +66,8 @@ def metric_names() -> tuple[str, ...]:
 
 def parse_threshold(text: Any) -> Threshold:
     """`culprit_top1 >= 0.85`, `false_alarm_ratio <= 5%` or `rules.kind > 0.5`; ValueError otherwise."""
+    if isinstance(text, str) and TIME_TO_DIAGNOSIS in text:
+        raise ValueError(f"{TIME_TO_DIAGNOSIS} is no threshold: it would reward guessing early; {_WHERE_INSTEAD}")
     found = _THRESHOLD.fullmatch(text) if isinstance(text, str) and len(text) < 200 else None
     if not found:
         raise ValueError("expected a metric, one of >= <= > <, and a share: culprit_top1 >= 0.85")

@@ -1,0 +1,182 @@
+"""`lab diagnose --at` and `--every`: what engines would have said then, and when their answer became right for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab.cli.console import option
+from lab.cli.groups import group
+from lab.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.engines.host import EngineHost
+    from lab.judging.over_time import Then, TimeToDiagnosis
+    from lab.recording.rundir import RunDirectory
+
+
+class ScenarioTime(click.ParamType[float]):
+    """A time of a recording with its unit, such as `215s`; the value is in scenario seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from lab.files.units import duration_s
+
+        if not isinstance(value, str):
+            return value
+        if value.strip().startswith("-"):
+            self.fail(f"{value!r} lies in the warm-up, which is not recorded; a recording begins at second 0")
+        try:
+            seconds = duration_s(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not a time: {error}")
+        if seconds <= 0:
+            self.fail(f"{value!r} is not after second 0, where a recording begins; expected a time such as 215s")
+        return seconds
+
+
+@dataclass(frozen=True)
+class Times:
+    """When engines are to be asked: at some times, every so often, or (neither) about the whole recording."""
+
+    at: tuple[float, ...]
+    every: float | None
+
+    def check(self) -> None:
+        """UserError where both are given."""
+        if self.at and self.every is not None:
+            raise UserError("--at and --every contradict each other; give one of them")
+
+    @property
+    def given(self) -> bool:
+        return bool(self.at) or self.every is not None
+
+    def of(self, run: RunDirectory) -> list[float]:
+        """The times for one recording, in order; UserError naming it where it has no such time."""
+        from lab.judging.over_time import grid
+        from lab.recording.cut import checked_time
+
+        try:
+            if self.every is not None:
+                return grid(self.every, run.duration_s)
+            return sorted({checked_time(at_s, run.duration_s) for at_s in self.at})
+        except UserError as error:
+            raise UserError([replace(problem, file=str(run.path)) for problem in error.problems]) from error
+
+
+time_options = group(
+    "times",
+    Times,
+    option("--at", multiple=True, type=ScenarioTime(), metavar="TIME",
+           help="Ask what they would have said then, such as 215s; may be repeated. Nothing is kept."),
+    option("--every", type=ScenarioTime(), metavar="DURATION",
+           help="Ask so often, up to the end, and tell the time to diagnosis. Nothing is kept."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """One engine's answers about one recording; `figure` where they reach over all of it."""
+
+    run: RunDirectory
+    engine: str
+    answers: tuple[Then, ...]
+    figure: TimeToDiagnosis | None
+
+
+def ask(
+    runs: Sequence[RunDirectory], engines: Sequence[str], times: Times, host: EngineHost,
+    tick: Callable[[float, int], None],
+) -> tuple[list[OverTime], list[Problem]]:  # fmt: skip
+    """Asks every engine about every recording at its times; a recording without such a time is a problem.
+
+    `tick(share, finished)` is called as it goes on.
+    """
+    from lab.judging.over_time import diagnose_over_time, time_to_diagnosis
+
+    found: list[OverTime] = []
+    problems: list[Problem] = []
+    for number, run in enumerate(runs):
+
+        def ticked(share: float, number: int = number) -> None:
+            tick((number + share) / len(runs), number)
+
+        try:
+            answers = diagnose_over_time(run, engines, times.of(run), host, ticked)
+        except UserError as error:
+            problems += error.problems
+            continue
+        for engine in engines:
+            figure = time_to_diagnosis(run.truth(), answers[engine]) if times.every is not None else None
+            found.append(OverTime(run, engine, tuple(answers[engine]), figure))
+    return found, problems
+
+
+def over_time_json(one: OverTime) -> dict[str, Any]:
+    """One engine's answers about one recording as JSON."""
+    from lab.cli.results import answer_json
+
+    answers = [
+        {
+            "at_s": then.at_s,
+            "outcome": None if then.outcome is None else str(then.outcome),
+            **answer_json(then.answer.content, then.answer.isolation),
+        }
+        for then in one.answers
+    ]
+    return {
+        "path": str(one.run.path),
+        "scenario": one.run.scenario,
+        "seed": one.run.seed,
+        "engine": one.engine,
+        "observability": one.run.observability,
+        "answers": answers,
+        "time_to_diagnosis": None if one.figure is None else asdict(one.figure),
+    }
+
+
+def print_over_time(console: Console, found: Iterable[OverTime], every_s: float) -> None:
+    """A table for each engine and recording: the answers in order of time, then the figure."""
+    from rich.text import Text
+
+    from lab.cli.console import table
+    from lab.cli.texts import MARKS, STYLES, answer_text, truth_text
+    from lab.judging.over_time import truth_by
+
+    for one in found:
+        isolation = one.answers[-1].answer.isolation.by
+        console.print(f"{one.run.path}  {one.engine}  (isolation: {isolation})", style="bold", soft_wrap=True)
+        truth = one.run.truth()
+        console.print(f"truth: {truth_text(truth)}\n", soft_wrap=True)
+        shown = table("at", "", "answer")
+        shown.columns[0].justify = "right"
+        for then in one.answers:
+            mark = Text("") if then.outcome is None else Text(MARKS[then.outcome], STYLES[then.outcome])
+            shown.add_row(f"{then.at_s:g} s", mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
+        console.print(shown)
+        console.print()
+        if one.figure is not None:
+            for line in figure_texts(one.figure, every_s):
+                console.print(line, soft_wrap=True)
+        console.print()
+
+
+def figure_texts(figure: TimeToDiagnosis, every_s: float) -> list[str]:
+    """The time to diagnosis in words, a line each."""
+    lines = []
+    if figure.at_s is None:
+        lines.append(f"time to diagnosis: none, because {figure.because}")
+    else:
+        lines.append(
+            f"time to diagnosis: {figure.after_injection_s:g} s after the injection, {figure.after_effect_s:g} s after "
+            f"the first witnessed effect (right from {figure.at_s:g} s on, asked every {every_s:g} s)"
+        )
+    if figure.early:
+        lines.append(f"blamed something at {figure.early_alarms} of {figure.early} times with nothing injected yet")
+    return lines

@@ -1,0 +1,137 @@
+"""What engines would have said earlier: answers to cuts of a recording, and when an answer became right for good."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.clock import NS
+from lab.contracts import Diagnosis, Outcome, Truth, Verdict
+from lab.engines.host import EngineHost
+from lab.errors import Problem, UserError
+from lab.judging.assess import Answer, case_of
+from lab.judging.grading import grade, registered_graders
+from lab.recording.cut import cut
+from lab.recording.grades import DECIDING, verdict
+from lab.recording.observed import load_observed
+from lab.recording.rundir import COMPLETE, RunDirectory
+
+MAX_TIMES = 1000
+
+
+@dataclass(frozen=True)
+class Then:
+    """An engine's answer to what could be seen at `at_s` (scenario seconds).
+
+    `outcome` is what the deciding axes say of it, measured against what had been injected by then; None where the run
+    is not to be graded.
+    """
+
+    at_s: float
+    answer: Answer
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
+class TimeToDiagnosis:
+    """When an answer became right for good: the first time asked from which all later answers are right.
+
+    `at_s` is that time, None where there is none (`because` says why). The durations count from the injection and the
+    first witnessed effect of the fault that came last of those that showed. `early_alarms` of `early` answers from
+    before any injection blamed something. A figure to look at and no score: whoever guesses early has a short one.
+    """
+
+    at_s: float | None
+    after_injection_s: float | None = None
+    after_effect_s: float | None = None
+    because: str = ""
+    early_alarms: int = 0
+    early: int = 0
+
+
+def grid(every_s: float, end_s: float) -> list[float]:
+    """The multiples of `every_s` within a recording of this length, and its end. UserError for more than MAX_TIMES."""
+    every_ns, end_ns = round(every_s * NS), round(end_s * NS)
+    count = math.ceil(end_ns / every_ns)
+    if count > MAX_TIMES:
+        seen = f"every {every_s:g} s of {end_s:g} s are {count} times"
+        raise UserError(Problem("too many times to ask at", seen=seen, expected=f"at most {MAX_TIMES}"))
+    return [number * every_ns / NS for number in range(1, count)] + [end_s]
+
+
+def diagnose_over_time(
+    run: RunDirectory,
+    engines: Sequence[str],
+    times_s: Sequence[float],
+    host: EngineHost,
+    tick: Callable[[float], None] = lambda share: None,
+) -> dict[str, list[Then]]:
+    """Each engine's answers at these times, in order of time. Nothing is kept with the recording.
+
+    Earlier times come first: an engine that remembers what it saw has seen nothing of the future. `tick` is called with
+    the share of the times that is done.
+    """
+    truth, whole = run.truth(), load_observed(run.observed)
+    found: dict[str, list[Then]] = {engine: [] for engine in engines}
+    # Engines get a copy of their own with a neutral name; this one is only where it is written to.
+    with tempfile.TemporaryDirectory(prefix="lab-cut-") as folder:
+        directory = Path(folder) / "observed"
+        for done, at_s in enumerate(sorted(set(times_s))):
+            tick(done / len(times_s))
+            cut(whole, at_s).write(directory)
+            for engine in engines:
+                found[engine].append(_asked(run, engine, host, directory, truth_by(truth, at_s), at_s))
+            shutil.rmtree(directory)
+    return found
+
+
+def _asked(run: RunDirectory, engine: str, host: EngineHost, directory: Path, truth: Truth, at_s: float) -> Then:
+    began_s = time.perf_counter()
+    content = host.diagnose(engine, directory)
+    answer = Answer(content, host.isolation(engine), time.perf_counter() - began_s)
+    if run.status != COMPLETE:
+        return Then(at_s, answer, None)
+    deciding = {name: grader for name, grader in registered_graders().items() if name in DECIDING}
+    return Then(at_s, answer, verdict(grade(case_of(run, truth, content, directory), deciding)))
+
+
+def truth_by(truth: Truth, at_s: float) -> Truth:
+    """What was true at a time: the faults injected before it, none of which can show at once, and the benign events."""
+    faults = tuple(fault for fault in truth.faults if fault.injected_s < at_s)
+    return replace(truth, faults=faults, decoys=tuple(decoy for decoy in truth.decoys if decoy.at_s <= at_s))
+
+
+def time_to_diagnosis(truth: Truth, answers: Sequence[Then]) -> TimeToDiagnosis:
+    """The figure from an engine's answers in order of time; they should reach to the end of the recording."""
+    early = [then for then in answers if all(then.at_s <= fault.injected_s for fault in truth.faults)]
+    none = TimeToDiagnosis(None, early_alarms=sum(_blames(then) for then in early), early=len(early))
+    shown = [fault for fault in truth.faults if fault.witnessed]
+    if any(then.outcome is None for then in answers):
+        return replace(none, because="the run is not to be graded")
+    if not shown:
+        return replace(none, because="no fault was injected" if truth.is_control else "no injected fault showed")
+    last = max(shown, key=lambda fault: fault.injected_s)
+    since = None
+    for then in reversed(answers):
+        if then.outcome is not Outcome.PASS or then.at_s <= last.injected_s:
+            break
+        since = then.at_s
+    if since is None:
+        return replace(none, because="the last answer is not right")
+    assert last.witnessed_s is not None
+    injected, shown_s = _apart(since, last.injected_s), _apart(since, last.witnessed_s)
+    return replace(none, at_s=since, after_injection_s=injected, after_effect_s=shown_s)
+
+
+def _blames(then: Then) -> bool:
+    content = then.answer.content
+    return isinstance(content, Diagnosis) and content.verdict is Verdict.FAULT
+
+
+def _apart(later_s: float, earlier_s: float) -> float:
+    return round(later_s - earlier_s, 9)
