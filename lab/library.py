@@ -129,14 +129,23 @@ class Run:
         """The verdict on the first of `engines`, None where none was asked or the run stopped."""
         return next(iter(self.outcomes.values()), None)
 
-    def diagnose(self, engine: Engine = "rules") -> Diagnosis | EngineFailure:
+    def diagnose(self, engine: Engine = "rules", *, at_s: float | None = None) -> Diagnosis | EngineFailure:
         """Asks an engine, keeps its answer with the recording, grades it, and returns it.
 
         A function is called in this process, unconfined, with a copy of `observed/`; what it raises is an
-        EngineFailure, as for any engine.
+        EngineFailure, as for any engine. With `at_s` (scenario seconds) the engine sees what was visible at that time,
+        and nothing is kept; UserError for a time outside of the recording.
         """
         with _host(self.path.parents[1]) as host:
-            return self._ask(engine, host)
+            return self._ask(engine, host) if at_s is None else self._ask_then(engine, host, at_s)
+
+    def _ask_then(self, engine: Engine, host: EngineHost, at_s: float) -> Diagnosis | EngineFailure:
+        from lab.recording.cut import cut
+
+        with tempfile.TemporaryDirectory(prefix="lab-cut-") as folder:
+            observed = Path(folder) / "observed"
+            cut(self._observed, at_s).write(observed)
+            return host.diagnose(engine, observed) if isinstance(engine, str) else _called(engine, observed)
 
     def _ask(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
         from lab.judging.assess import assess, diagnose
@@ -147,7 +156,7 @@ class Run:
             said = diagnose(self._directory, engine, host)
             answer, problem = said.content, said.unkept
         else:
-            answer = _called(engine, self)
+            answer = _called(engine, self.path / "observed")
             problem = self._directory.write_diagnosis(name, answer)
         if problem is not None:
             raise UserError(problem)
@@ -201,10 +210,10 @@ def engine_name(engine: Engine) -> str:
     return str(getattr(engine, "__name__", type(engine).__name__))
 
 
-def _called(engine: Callable[[Path], Answer], run: Run) -> Diagnosis | EngineFailure:
+def _called(engine: Callable[[Path], Answer], observed: Path) -> Diagnosis | EngineFailure:
     """A function's answer on a neutrally named copy of what could be observed."""
     with tempfile.TemporaryDirectory(prefix="rca-call-") as folder:
-        copy = Path(shutil.copytree(run.path / "observed", Path(folder) / "observed", copy_function=shutil.copyfile))
+        copy = Path(shutil.copytree(observed, Path(folder) / "observed", copy_function=shutil.copyfile))
         try:
             answer = engine(copy)
             return Diagnosis.from_json(answer.to_json() if isinstance(answer, Diagnosis) else answer)

@@ -14,11 +14,8 @@ from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.over_time import Times, time_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rich.console import Console
 
-    from lab.cli.over_time import OverTime
     from lab.contracts import Finding
     from lab.errors import Problem
     from lab.judging.assess import Answer
@@ -55,7 +52,7 @@ def command(
 
     RUN is a run directory, or a directory of them such as runs. The answer is kept with the recording; engines see
     what could be observed and never the truth. With --at or --every they see what was visible at that time, and
-    nothing is kept. Ends with 1 if an engine gave no answer.
+    nothing is kept unless --keep asks for it. Ends with 1 if an engine gave no answer.
     """
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
@@ -101,7 +98,8 @@ def _over_time(
     as_json: bool,
 ) -> int:  # fmt: skip
     from lab.cli.console import show_problem, stdout, write_json
-    from lab.cli.over_time import ask, over_time_json, print_over_time
+    from lab.cli.outputs import warn_unkept
+    from lab.cli.over_time import ask, asked_json, keep, print_over_time
     from lab.cli.progress import Progress
     from lab.contracts import EngineFailure
     from lab.engines.host import EngineHost
@@ -117,21 +115,20 @@ def _over_time(
     code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
     if as_json:
         told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
-        answers = [over_time_json(one) for one in found]
+        answers = [asked_json(one) for one in found]
         write_json({"schema_version": 1, "lab_version": __version__, "over_time": answers, **told})
-    elif times.every is None:
-        _print_then(stdout(), found)
     else:
-        print_over_time(stdout(), found, times.every)
+        console = stdout()
+        for one in found:
+            if one.over_time is not None:
+                print_over_time(console, one)
+                continue
+            for then in one.answers:
+                _print(console, one.run, one.engine, then.answer, f"  at {then.at_s:g} s")
+    warn_unkept(keep(found) if times.keep else [])
     for problem in problems:
         show_problem(problem)
     return code
-
-
-def _print_then(console: Console, found: Iterable[OverTime]) -> None:
-    for one in found:
-        for then in one.answers:
-            _print(console, one.run, one.engine, then.answer, f"  at {then.at_s:g} s")
 
 
 def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.engines.host import EngineHost
-    from lab.judging.over_time import Then, TimeToDiagnosis
+    from lab.judging.over_time import OverTime, Then
     from lab.recording.rundir import RunDirectory
 
 
@@ -47,11 +47,14 @@ class Times:
 
     at: tuple[float, ...]
     every: float | None
+    keep: bool
 
     def check(self) -> None:
-        """UserError where both are given."""
+        """UserError for options that contradict each other."""
         if self.at and self.every is not None:
             raise UserError("--at and --every contradict each other; give one of them")
+        if self.keep and self.every is None:
+            raise UserError("--keep keeps the answers of --every; give that too, such as --every 30s")
 
     @property
     def given(self) -> bool:
@@ -76,31 +79,32 @@ time_options = group(
     option("--at", multiple=True, type=ScenarioTime(), metavar="TIME",
            help="Ask what they would have said then, such as 215s; may be repeated. Nothing is kept."),
     option("--every", type=ScenarioTime(), metavar="DURATION",
-           help="Ask so often, up to the end, and tell the time to diagnosis. Nothing is kept."),
+           help="Ask so often, up to the end, and tell the time to diagnosis. Nothing is kept without --keep."),
+    option("--keep", is_flag=True, help="With --every: keep the answers beside the others, for the run's page."),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class OverTime:
-    """One engine's answers about one recording; `figure` where they reach over all of it."""
+class Asked:
+    """One engine's answers about one recording; `over_time` where they reach over all of it."""
 
     run: RunDirectory
     engine: str
     answers: tuple[Then, ...]
-    figure: TimeToDiagnosis | None
+    over_time: OverTime | None
 
 
 def ask(
     runs: Sequence[RunDirectory], engines: Sequence[str], times: Times, host: EngineHost,
     tick: Callable[[float, int], None],
-) -> tuple[list[OverTime], list[Problem]]:  # fmt: skip
+) -> tuple[list[Asked], list[Problem]]:  # fmt: skip
     """Asks every engine about every recording at its times; a recording without such a time is a problem.
 
     `tick(share, finished)` is called as it goes on.
     """
-    from lab.judging.over_time import diagnose_over_time, time_to_diagnosis
+    from lab.judging.over_time import OverTime, diagnose_over_time, time_to_diagnosis
 
-    found: list[OverTime] = []
+    found: list[Asked] = []
     problems: list[Problem] = []
     for number, run in enumerate(runs):
 
@@ -113,12 +117,25 @@ def ask(
             problems += error.problems
             continue
         for engine in engines:
-            figure = time_to_diagnosis(run.truth(), answers[engine]) if times.every is not None else None
-            found.append(OverTime(run, engine, tuple(answers[engine]), figure))
+            then = tuple(answers[engine])
+            over_time = None
+            if times.every is not None:
+                over_time = OverTime(engine, times.every, then, time_to_diagnosis(run.truth(), then))
+            found.append(Asked(run, engine, then, over_time))
     return found, problems
 
 
-def over_time_json(one: OverTime) -> dict[str, Any]:
+def keep(found: Iterable[Asked]) -> list[Problem]:
+    """Keeps answers over time with their recordings and writes pages that are there anew; what could not be written."""
+    from lab.cli.reports import refresh_pages
+
+    asked = list(found)
+    kept = [one.run.write_over_time(one.engine, one.over_time.to_json()) for one in asked if one.over_time is not None]
+    refresh_pages([one.run for one in asked])
+    return [problem for problem in kept if problem is not None]
+
+
+def asked_json(one: Asked) -> dict[str, Any]:
     """One engine's answers about one recording as JSON."""
     from lab.cli.results import answer_json
 
@@ -137,46 +154,28 @@ def over_time_json(one: OverTime) -> dict[str, Any]:
         "engine": one.engine,
         "observability": one.run.observability,
         "answers": answers,
-        "time_to_diagnosis": None if one.figure is None else asdict(one.figure),
+        "time_to_diagnosis": None if one.over_time is None else asdict(one.over_time.figure),
     }
 
 
-def print_over_time(console: Console, found: Iterable[OverTime], every_s: float) -> None:
-    """A table for each engine and recording: the answers in order of time, then the figure."""
+def print_over_time(console: Console, one: Asked) -> None:
+    """The answers in order of time as a table, then the figure."""
     from rich.text import Text
 
     from lab.cli.console import table
     from lab.cli.texts import MARKS, STYLES, answer_text, truth_text
-    from lab.judging.over_time import truth_by
+    from lab.judging.over_time import figure_texts, truth_by
 
-    for one in found:
-        isolation = one.answers[-1].answer.isolation.by
-        console.print(f"{one.run.path}  {one.engine}  (isolation: {isolation})", style="bold", soft_wrap=True)
-        truth = one.run.truth()
-        console.print(f"truth: {truth_text(truth)}\n", soft_wrap=True)
-        shown = table("at", "", "answer")
-        shown.columns[0].justify = "right"
-        for then in one.answers:
-            mark = Text("") if then.outcome is None else Text(MARKS[then.outcome], STYLES[then.outcome])
-            shown.add_row(f"{then.at_s:g} s", mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
-        console.print(shown)
-        console.print()
-        if one.figure is not None:
-            for line in figure_texts(one.figure, every_s):
-                console.print(line, soft_wrap=True)
-        console.print()
-
-
-def figure_texts(figure: TimeToDiagnosis, every_s: float) -> list[str]:
-    """The time to diagnosis in words, a line each."""
-    lines = []
-    if figure.at_s is None:
-        lines.append(f"time to diagnosis: none, because {figure.because}")
-    else:
-        lines.append(
-            f"time to diagnosis: {figure.after_injection_s:g} s after the injection, {figure.after_effect_s:g} s after "
-            f"the first witnessed effect (right from {figure.at_s:g} s on, asked every {every_s:g} s)"
-        )
-    if figure.early:
-        lines.append(f"blamed something at {figure.early_alarms} of {figure.early} times with nothing injected yet")
-    return lines
+    isolation, truth = one.answers[-1].answer.isolation.by, one.run.truth()
+    console.print(f"{one.run.path}  {one.engine}  (isolation: {isolation})", style="bold", soft_wrap=True)
+    console.print(f"truth: {truth_text(truth)}\n", soft_wrap=True)
+    shown = table("at", "", "answer")
+    shown.columns[0].justify = "right"
+    for then in one.answers:
+        mark = Text("") if then.outcome is None else Text(MARKS[then.outcome], STYLES[then.outcome])
+        shown.add_row(f"{then.at_s:g} s", mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
+    console.print(shown)
+    console.print()
+    for line in figure_texts(one.over_time) if one.over_time is not None else ():
+        console.print(line, soft_wrap=True)
+    console.print()

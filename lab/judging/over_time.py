@@ -6,12 +6,13 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lab.clock import NS
-from lab.contracts import Diagnosis, Outcome, Truth, Verdict
+from lab.contracts import SCHEMA_VERSION, Diagnosis, EngineFailure, Isolation, Outcome, Truth, Verdict
 from lab.engines.host import EngineHost
 from lab.errors import Problem, UserError
 from lab.judging.assess import Answer, case_of
@@ -19,7 +20,7 @@ from lab.judging.grading import grade, registered_graders
 from lab.recording.cut import cut
 from lab.recording.grades import DECIDING, verdict
 from lab.recording.observed import load_observed
-from lab.recording.rundir import COMPLETE, RunDirectory
+from lab.recording.rundir import COMPLETE, RunDirectory, read_kept
 
 MAX_TIMES = 1000
 
@@ -52,6 +53,50 @@ class TimeToDiagnosis:
     because: str = ""
     early_alarms: int = 0
     early: int = 0
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """One engine's answers about one recording, in order of time, every `every_s` up to the end, and the figure."""
+
+    engine: str
+    every_s: float
+    answers: tuple[Then, ...]
+    figure: TimeToDiagnosis
+
+    def to_json(self) -> dict[str, Any]:
+        """The contents of `over-time/<engine>.json`."""
+        isolation = self.answers[-1].answer.isolation
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "engine": self.engine,
+            "isolation": isolation.by,
+            "engine_read": list(isolation.reads),
+            "every_s": self.every_s,
+            "answers": [_then_json(then) for then in self.answers],
+            "time_to_diagnosis": asdict(self.figure),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> OverTime:
+        """Reads what `to_json` wrote; UserError, KeyError, TypeError or ValueError where it is something else."""
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise UserError(f"schema_version is {data['schema_version']!r}, expected {SCHEMA_VERSION}")
+        isolation = Isolation(str(data["isolation"]), tuple(map(str, data["engine_read"])))
+        answers = tuple(_then(item, isolation) for item in data["answers"])
+        return cls(str(data["engine"]), float(data["every_s"]), answers, TimeToDiagnosis(**data["time_to_diagnosis"]))
+
+
+def _then_json(then: Then) -> dict[str, Any]:
+    content = then.answer.content
+    answer = {"failure": content.reason} if isinstance(content, EngineFailure) else content.to_json()
+    return {"at_s": then.at_s, "outcome": None if then.outcome is None else str(then.outcome), "answer": answer}
+
+
+def _then(item: Mapping[str, Any], isolation: Isolation) -> Then:
+    answer, outcome = item["answer"], item["outcome"]
+    content = EngineFailure(str(answer["failure"])) if "failure" in answer else Diagnosis.from_json(answer)
+    return Then(float(item["at_s"]), Answer(content, isolation), None if outcome is None else Outcome(outcome))
 
 
 def grid(every_s: float, end_s: float) -> list[float]:
@@ -88,6 +133,11 @@ def diagnose_over_time(
                 found[engine].append(_asked(run, engine, host, directory, truth_by(truth, at_s), at_s))
             shutil.rmtree(directory)
     return found
+
+
+def kept_over_time(run: RunDirectory) -> list[OverTime]:
+    """What `lab diagnose --every … --keep` kept with a recording, by engine; UserError where a file of it is broken."""
+    return [read_kept(file, OverTime.from_json) for file in run.over_time_files()]
 
 
 def _asked(run: RunDirectory, engine: str, host: EngineHost, directory: Path, truth: Truth, at_s: float) -> Then:
@@ -135,3 +185,18 @@ def _blames(then: Then) -> bool:
 
 def _apart(later_s: float, earlier_s: float) -> float:
     return round(later_s - earlier_s, 9)
+
+
+def figure_texts(over_time: OverTime) -> list[str]:
+    """The time to diagnosis in words, a line each."""
+    figure, lines = over_time.figure, []
+    if figure.at_s is None:
+        lines.append(f"time to diagnosis: none, because {figure.because}")
+    else:
+        lines.append(
+            f"time to diagnosis: {figure.after_injection_s:g} s after the injection, {figure.after_effect_s:g} s after "
+            f"the first witnessed effect (right from {figure.at_s:g} s on, asked every {over_time.every_s:g} s)"
+        )
+    if figure.early:
+        lines.append(f"blamed something at {figure.early_alarms} of {figure.early} times with nothing injected yet")
+    return lines

@@ -45,10 +45,10 @@ def cut(observed: Observed, at_s: float) -> Observed:
 
 def checked_time(at_s: float, end_s: float) -> float:
     """A time at which a recording of this length can be cut, to the nanosecond; UserError for any other."""
-    expected = f"a time after 0 s and up to the recording's end at {end_s:g} s"
+    expected = f"a time from 0 s up to the recording's end at {end_s:g} s"
     if not math.isfinite(at_s):
         raise UserError(Problem("a recording cannot be cut at this time", seen=f"{at_s:g}", expected=expected))
-    if round(at_s * NS) <= 0:
+    if round(at_s * NS) < 0:
         hint = "second 0 is the start of the load; the warm-up before it is not recorded"
         raise UserError(Problem("before the recording begins", seen=f"{at_s:g} s", expected=expected, hint=hint))
     if round(at_s * NS) > round(end_s * NS):

@@ -29,7 +29,7 @@ def dictionary_of(texts: pa.ChunkedArray) -> pa.Array:
 def _fitted(column: pa.ChunkedArray) -> pa.Array:
     """As `dictionary_of`, by way of the codes: there are far fewer texts than rows."""
     array = column.unify_dictionaries().combine_chunks()
-    codes = np.asarray(pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False), np.int64)
+    codes = np.asarray(pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False), np.int64)
     used = np.unique(codes[codes >= 0])
     texts = array.dictionary.take(pa.array(used))
     values = pc.unique(texts).sort()

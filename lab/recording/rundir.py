@@ -114,6 +114,14 @@ class RunDirectory:
         """Keeps grades, as `write_diagnosis` keeps an answer."""
         return self._keep(f"grades/{engine_slug(engine)}.json", {"engine": engine, **grades_to_json(grades)})
 
+    def write_over_time(self, engine: str, content: Mapping[str, Any]) -> Problem | None:
+        """Keeps what an engine answered over time, apart from its answer to the whole recording."""
+        return self._keep(f"over-time/{engine_slug(engine)}.json", content)
+
+    def over_time_files(self) -> list[Path]:
+        """The files of `write_over_time`, by name."""
+        return sorted((self.path / "over-time").glob("*.json"))
+
     def _keep(self, name: str, content: Any) -> Problem | None:
         try:
             write_json(self.path / name, content)

@@ -59,7 +59,8 @@ def run_digest(run: RunDirectory) -> str:
     """What a run's page follows from: the sealed recording, the answers, the grades and the version of the lab."""
     from lab import __version__
 
-    kept = sorted(file for folder in ("diagnosis", "grades") for file in (run.path / folder).glob("*.json"))
+    folders = [run.path / name for name in ("diagnosis", "grades", "over-time")]
+    kept = sorted(file for folder in folders for file in folder.glob("*.json"))
     parts = [__version__, str(sorted(run.meta["checksums"].items()))]
     parts += [f"{file.parent.name}/{file.name} {sha256(read_file(file)).hexdigest()}" for file in kept]
     return sha256("\n".join(parts).encode()).hexdigest()

@@ -19,6 +19,7 @@ from lab.report.format import quantity, seconds
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
+from lab.report.over_time import OverTimeView, over_time_views
 from lab.report.panels import Panel, drawn_panel, lines
 from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.traces import choose
@@ -60,6 +61,7 @@ class RunView:
     degraded: str
     decoys: tuple[str, ...]
     statements: tuple[Statement, ...]
+    over_time: tuple[OverTimeView, ...]
     graph: Graph
     key: tuple[KeyLine, ...]
     timeline: Markup
@@ -96,6 +98,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         degraded=_degraded(truth),
         decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in _in_time(truth.decoys)),
         statements=tuple(statement(entry, engine, signals) for engine in asked),
+        over_time=over_time_views(run),
         graph=drawn,
         key=key(entry, marked, drawn, truth),
         timeline=_timeline(entry, asked, truth, observed, signals),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lab.contracts import Diagnosis, Verdict
@@ -17,6 +17,7 @@ from lab.engines.loudest_anomaly import diagnose as loudest_anomaly
 from lab.engines.rules import RULES
 from lab.engines.rules.inference import infer
 from lab.engines.rules.tree import load_tree
+from lab.recording.cut import cut
 from lab.recording.observed import Observed, load_observed
 from lab.recording.schema import TABLES
 from tests.sim_runs import observe, scenario
@@ -28,9 +29,9 @@ METRICS = ["client.timeout.count", "server.request.count", "process.cpu.utilizat
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    cut = {"type": "network-partition", "target": "features->db", "at": "60s", "for": "40s"}
+    fault = {"type": "network-partition", "target": "features->db", "at": "60s", "for": "40s"}
     directory = tmp_path_factory.mktemp("recorded")
-    return observe(scenario(directory, duration_s=150, rate_per_s=8, faults=[cut]))
+    return observe(scenario(directory, duration_s=150, rate_per_s=8, faults=[fault]))
 
 
 @st.composite
@@ -93,6 +94,21 @@ def test_the_engine_answers_on_any_recording(recorded: Observed, tmp_path: Path,
     assert valid(said)
     if not any(len(table) for table in observed.tables.values()):
         assert said.verdict is not Verdict.FAULT
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edit=edits(), share=st.floats(1e-3, 0.999))
+def test_any_recording_can_be_cut(recorded: Observed, edit: dict[str, Any], share: float) -> None:
+    observed = edited(recorded, edit)
+    assume(observed.end_s > 0)
+    at_s = round(observed.end_s * share, 6)
+    shown, twice = cut(observed, at_s), cut(cut(observed, (at_s + observed.end_s) / 2), at_s)
+    assert [name for name, table in shown.tables.items() if not twice.tables[name].equals(table)] == []
+    assert shown.tables.keys() == observed.tables.keys()
+    for name, table in shown.tables.items():
+        assert table.schema.names == observed.tables[name].schema.names
+        assert all(time_s <= at_s for time_s in table["time_s"].to_pylist())
+    assert valid(infer(shown, TREE))
 
 
 def test_recordings_survive_being_written(recorded: Observed, tmp_path: Path) -> None:

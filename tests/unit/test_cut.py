@@ -181,12 +181,24 @@ def test_without_any_sight_of_a_version_all_were_there():
     assert versions(cut(recording([]), 10.0)) == [1, 2]
 
 
+def test_a_recording_cut_at_its_beginning_is_empty():
+    shown = cut(recording([(kind, 0.5, 0.0, 1) for kind in KINDS]), 0.0)
+    assert {len(table) for table in shown.tables.values()} == {0}
+    assert (shown.changes, shown.alerts, shown.end_s) == ([], [], 0.0)
+
+
+def test_times_are_compared_to_the_nanosecond():
+    whole = recording([("metrics", 0.1 + 0.2, 0.0, 1)])
+    assert len(cut(whole, 0.3).frame("metrics")) == 1
+    assert cut(whole, 99.9999999999) is whole
+
+
 @pytest.mark.parametrize(
     ("at_s", "said"),
     [
         (float("nan"), "cannot be cut at this time"), (float("inf"), "cannot be cut at this time"),
-        (-5.0, "warm-up before it is not recorded"), (0.0, "before the recording begins"),
-        (1e-10, "before the recording begins"), (100.5, "after the recording ends"),
+        (-5.0, "warm-up before it is not recorded"), (-1e-9, "before the recording begins"),
+        (100.5, "after the recording ends"), (100.000000001, "after the recording ends"),
     ],
 )  # fmt: skip
 def test_a_time_outside_of_the_recording_is_refused(at_s, said):

@@ -14,7 +14,16 @@ from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import UserError
 from lab.judging.assess import Answer
-from lab.judging.over_time import MAX_TIMES, Then, diagnose_over_time, grid, time_to_diagnosis, truth_by
+from lab.judging.over_time import (
+    MAX_TIMES,
+    OverTime,
+    Then,
+    diagnose_over_time,
+    grid,
+    kept_over_time,
+    time_to_diagnosis,
+    truth_by,
+)
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
 from lab.runs.suite import parse_threshold
@@ -219,3 +228,30 @@ def test_earlier_times_come_first_so_that_an_engine_remembers_no_future(made, tm
     calls: list[Any] = [then.answer.content for then in found]
     assert [answer.findings[0].culprit.split(" of ")[0] for answer in calls] == ["call 1", "call 2", "call 3"]
     assert [then.at_s for then in found] == [20, 50, 60]
+
+
+def test_answers_over_time_are_kept_when_asked_for_and_shown_on_the_page(made, capsys):
+    assert lab("report", made.path) == 0
+    page = made.path / "report.html"
+    assert "over time" not in page.read_text(encoding="utf-8")
+    before = digests(made.path / "diagnosis")
+    assert lab("diagnose", "--every", "10s", "--keep", made.path, "--engine", ENGINE) == 0
+    assert digests(made.path / "diagnosis") == before
+    (kept,) = kept_over_time(open_run(made.path))
+    assert (kept.engine, kept.every_s, kept.figure.at_s) == (ENGINE, 10.0, 50.0)
+    assert OverTime.from_json(json.loads(json.dumps(kept.to_json()))) == kept
+    text = page.read_text(encoding="utf-8")
+    assert "time to diagnosis: 20" in text.replace("\u00a0", " ")
+    assert text.count('network-partition of <span class="link">orders') == 2
+    assert "Answers of cmd:python3 looking.py over time" in text
+
+
+def test_a_broken_file_of_answers_over_time_is_named(made):
+    made.write_over_time(ENGINE, {"schema_version": 1, "engine": ENGINE})
+    with pytest.raises(UserError, match="broken file in a recording"):
+        kept_over_time(made)
+
+
+def test_keeping_needs_a_grid(made, capsys):
+    assert lab("diagnose", "--at", "10s", "--keep", made.path, "--engine", ENGINE) == 2
+    assert "--keep keeps the answers of --every" in capsys.readouterr().err
