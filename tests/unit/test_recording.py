@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lab import docs
+from lab.docs.pages import write_docs
 from lab.recording.observed import Observed, load_observed, requests_seen
 from lab.recording.rundir import RunDirectory
 from lab.recording.schema import METRIC_LIST, TABLES, Column
@@ -226,7 +226,7 @@ def test_a_system_without_content_has_empty_tables_of_the_documented_form(tmp_pa
 
 @pytest.mark.parametrize("name", ["recording.md", "signals.md", "faults.md"])
 def test_the_generated_pages_are_current(name: str, tmp_path: Path) -> None:
-    docs.write_docs(tmp_path)
+    write_docs(tmp_path)
     fresh = (tmp_path / name).read_text(encoding="utf-8")
     kept = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert kept == fresh, "run `python -m lab.docs docs`"
