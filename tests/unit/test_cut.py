@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lab.errors import UserError
@@ -102,17 +102,23 @@ event = st.tuples(st.sampled_from(KINDS), moment, st.sampled_from([0.0, 0.5, 7.5
 events = st.lists(event, max_size=25).map(lambda found: [e for e in found if e[0] != "spans" or e[1] + e[2] <= END_S])
 
 
+unhurried = settings(deadline=None, max_examples=60)
+"""A busy machine is no failure."""
+
+
 def visible(event: Event, at_s: float) -> bool:
     kind, time_s, duration_s, _ = event
     return time_s + (duration_s if kind == "spans" else 0.0) <= at_s
 
 
+@unhurried
 @given(events=events)
 def test_a_cut_at_the_end_changes_nothing(events):
     whole = recording(events)
     assert content(cut(whole, END_S)) == content(whole)
 
 
+@unhurried
 @given(events=events, first=moment, second=moment)
 def test_cutting_twice_is_cutting_at_the_earlier_time(events, first, second):
     earlier, later = sorted((first, second))
@@ -120,6 +126,7 @@ def test_cutting_twice_is_cutting_at_the_earlier_time(events, first, second):
     assert content(cut(cut(whole, later), earlier)) == content(cut(whole, earlier))
 
 
+@unhurried
 @given(past=events, future=events, other=events, at_s=moment)
 def test_nothing_in_a_cut_depends_on_what_came_after(past, future, other, at_s):
     assume(at_s < END_S)
@@ -128,6 +135,7 @@ def test_nothing_in_a_cut_depends_on_what_came_after(past, future, other, at_s):
     assert content(cut(recording(one), at_s)) == content(cut(recording(two, END_S + 50), at_s))
 
 
+@unhurried
 @given(events=events, at_s=moment)
 def test_a_cut_is_the_recording_of_what_was_visible(events, at_s):
     shown = cut(recording(events), at_s)
