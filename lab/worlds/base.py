@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.streams import Streams
 from lab.systems.offer import installed_worlds
-from lab.systems.topology import System
+from lab.systems.topology import Step, System
 
+Data = TypeVar("Data")
+Kept = TypeVar("Kept")
+Times: TypeAlias = npt.NDArray[np.int64]
+Counts: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Log = Callable[..., None]
 """log(time_ns, component, level, template, request, *arguments)"""
 
@@ -33,15 +40,69 @@ class WorldContext:
     announce: Callable[[int, str, str, str], None]
 
 
-class World(Protocol):
-    """The content behind a simulated system."""
+class Stream(Protocol[Data]):
+    """A stream of requests that numbers its own: request n came, or comes, at `times_ns[n]`.
 
-    operations: Mapping[str, Callable[[Any, int], int]]
+    `base + n` is its number across all streams, `position` the number of requests that have come. `data` is what the
+    world keeps for the stream.
+    """
 
-    def open(self, source: Any, *, clicks: bool = True) -> None:
+    data: Data
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def times_ns(self) -> list[int]: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def base(self) -> int: ...
+
+
+class PlannedStep(Protocol):
+    """One step of a component's call plan. `bit` stands for it in `Visit.failed`."""
+
+    @property
+    def spec(self) -> Step: ...
+    @property
+    def bit(self) -> int: ...
+
+
+class Handler(Protocol):
+    """A component that handles requests, with its call plan."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def steps(self) -> Sequence[PlannedStep]: ...
+
+
+class Visit(Protocol[Kept]):
+    """A component handling request `n` of a stream. `failed` has the bits of the steps that did not succeed."""
+
+    @property
+    def source(self) -> Stream[Kept]: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def component(self) -> Handler: ...
+
+
+Operation = Callable[[Visit[Kept], int], int]
+"""What a component does with a request besides spending time: (visit, now_ns) -> status code."""
+
+
+class World(Protocol[Data]):
+    """The content behind a simulated system. `Data` is what it keeps for a stream of requests; None for a job's."""
+
+    operations: Mapping[str, Operation[Data]]
+
+    def open(self, source: Stream[Data | None], *, clicks: bool = True) -> None:
         """Draws the content of a stream's requests and keeps it as `source.data`."""
 
-    def complete(self, source: Any, n: int, now_ns: int, status: int) -> None:
+    def complete(self, source: Stream[Data | None], n: int, now_ns: int, status: int) -> None:
         """A root request ended."""
 
     def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
@@ -59,7 +120,7 @@ class World(Protocol):
     def finish(self, now_ns: int) -> None:
         """Settles what is pending at the end of the run."""
 
-    def event_counts(self, edges_ns: Any) -> list[tuple[str, str, str, Any]]:
+    def event_counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
         """What users did by interval: (component, metric, attribute, count per interval between the edges)."""
 
     def tables(self, end_ns: int) -> dict[str, dict[str, Any]]:
@@ -69,7 +130,7 @@ class World(Protocol):
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
 
 
-def open_world(context: WorldContext) -> World | None:
+def open_world(context: WorldContext) -> World[object] | None:
     """The world of the system, None where it has none."""
     spec = context.system.world
     if spec is None:
@@ -77,5 +138,5 @@ def open_world(context: WorldContext) -> World | None:
     found = installed_worlds()
     if spec.name not in found:
         raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
-    world: World = found[spec.name].load()(context)
+    world: World[object] = found[spec.name].load()(context)
     return world

@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 class Telemetry:
     """Gauges sampled while the run goes on."""
 
-    def __init__(self, state: SystemState, world: World | None) -> None:
+    def __init__(self, state: SystemState, world: World[object] | None) -> None:
         self.state = state
         self.world = world
         self.samples: list[tuple[int, str, str, str, float]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import simpy
 
@@ -15,7 +14,7 @@ from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import ComponentState
 
-Process = Iterator[Any]
+Process = Iterator[simpy.Event]
 
 
 def follow(env: simpy.Environment, moments: Iterable[Moment], start_ns: int, act: Callable[[Moment], None]) -> Process:

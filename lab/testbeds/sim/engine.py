@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.clock import to_ns
 from lab.recording.status import DEPENDENCY, ERROR, MISS, OK, REFUSED, RESET, TIMEOUT
@@ -60,6 +60,9 @@ class Call:
         self.watched = False
 
 
+Subject = TypeVar("Subject", Source, Visit, Call)
+
+
 class RequestEngine:
     """Requests in flight. `on_complete(source, n, now_ns, status)` is told how each root request ended."""
 
@@ -68,7 +71,8 @@ class RequestEngine:
     ) -> None:
         self.state = state
         self.now_ns = 0
-        self._events: list[tuple[int, int, Callable[[Any], None], Any]] = []
+        # Each handler goes with its own subject, as `_push` sees to: a request stream, a visit or a call.
+        self._events: list[tuple[int, int, Callable[[Any], None], Source | Visit | Call]] = []
         self._order = 0
         self._span = recorder.span
         self._entry = state.entry_edge
@@ -101,7 +105,7 @@ class RequestEngine:
         for call in held:
             self._push(self.now_ns, self._arrive, call)
 
-    def _push(self, time_ns: int, handle: Callable[[Any], None], subject: Any) -> None:
+    def _push(self, time_ns: int, handle: Callable[[Subject], None], subject: Subject) -> None:
         self._order += 1
         heappush(self._events, (time_ns, self._order, handle, subject))
 

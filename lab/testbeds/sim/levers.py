@@ -49,7 +49,7 @@ class SimLevers:
     def __init__(
         self,
         state: SystemState,
-        world: World | None,
+        world: World[object] | None,
         release: Callable[[ComponentState], None],
         surge: Surge,
         announce: Callable[[int, str, str, str], None],
@@ -103,7 +103,7 @@ class SimLevers:
         """The state of a link."""
         return self._state.links[place.element]
 
-    def _content(self, record: type[Record]) -> World:
+    def _content(self, record: type[Record]) -> World[object]:
         if self._world is None:
             raise UserError(f"{record.name} acts on content, and this system has no world")
         return self._world

@@ -18,7 +18,7 @@ class Safety:
     """Checks each condition at every scrape; calls `stop` with the reason once one has held for its time."""
 
     def __init__(
-        self, conditions: tuple[StopWhen, ...], state: SystemState, world: World | None, recorder: Recorder,
+        self, conditions: tuple[StopWhen, ...], state: SystemState, world: World[object] | None, recorder: Recorder,
         start_ns: int, stop: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._conditions = conditions

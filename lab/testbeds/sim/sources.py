@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.clock import NS
 from lab.scenario.model import Stage
@@ -33,7 +33,7 @@ class Source:
         self.position = 0
         self.active = False
         self.records_root = False
-        self.data: Any = None
+        self.data: object = None
         self._streams = streams
         self.drawn: dict[tuple[int, int], Draws] = {}
         self._values: dict[tuple[str, int, int], list[float]] = {}
@@ -76,7 +76,7 @@ class Source:
         """Standard normal numbers for one purpose on one hop."""
         return self._value(what, edge, path, lambda rng: rng.standard_normal(self.count))
 
-    def _value(self, what: str, edge: Edge, path: int, draw: Callable[[np.random.Generator], Any]) -> list[float]:
+    def _value(self, what: str, edge: Edge, path: int, draw: Callable[[np.random.Generator], npt.NDArray[np.float64]]) -> list[float]:
         key = (what, edge.index, path)
         if key not in self._values:
             rng = self._streams.generator(self.name, what, _hop(edge), path)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lab.clock import to_ns
 from lab.injection.levers import (
@@ -17,11 +17,13 @@ from lab.injection.levers import (
     LinkThrottle,
 )
 from lab.systems.topology import Component, Link, Step, System
+from lab.worlds.base import Operation
+
+if TYPE_CHECKING:
+    from lab.testbeds.sim.engine import Call
 
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
 
-Operation = Callable[[Any, int], int]
-"""What a component does with a request besides spending time: (visit, now_ns) -> status code."""
 
 
 class LinkState:
@@ -71,7 +73,7 @@ class ComponentState:
         self.limit: ComponentLimit | None = None
         self.stopped = False
         self.holds: set[str] = set()
-        self.held: list[Any] = []
+        self.held: list[Call] = []
         self.busy_ns = 0
         self.throttled_ns = 0
         self.steps: list[Edge | RunStep] = []
@@ -98,7 +100,7 @@ class RunStep:
     """Own code in the middle of a call plan."""
 
     spec: Step
-    operation: Operation
+    operation: Operation[object]
     unless_mask: int
     after_mask: int
     bit: int
@@ -123,7 +125,7 @@ class Edge:
     unless_mask: int
     after_mask: int
     bit: int
-    operation: Operation | None = None
+    operation: Operation[object] | None = None
     extra_ns: int = 0
     mean_service_s: float = 0.0
     cv_service: float = 0.0
@@ -145,7 +147,7 @@ class SystemState:
         return [edge for edge in self.edges if edge.callee.name == component]
 
 
-def build(system: System, operations: Mapping[str, Operation]) -> SystemState:
+def build(system: System, operations: Mapping[str, Operation[object]]) -> SystemState:
     """The state of a topology at rest. Raises KeyError for an operation the world does not offer."""
     components = {name: ComponentState(name, i, spec) for i, (name, spec) in enumerate(system.components.items())}
     links = {name: LinkState(name, spec) for name, spec in system.links.items()}

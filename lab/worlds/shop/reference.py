@@ -10,12 +10,12 @@ import pyarrow as pa
 from lab.clock import NS
 from lab.worlds.base import WorldContext
 from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES, FeatureSpec
-from lab.worlds.shop.requests import FROM_CACHE, ShopRequests
+from lab.worlds.shop.requests import FROM_CACHE, ShopRequests, ShopStream
 from lab.worlds.shop.training import Model
 
 
 def served_features(
-    requests: list[tuple[Any, ShopRequests]], context: WorldContext, cache: str, table: str
+    requests: list[tuple[ShopStream, ShopRequests]], context: WorldContext, cache: str, table: str
 ) -> dict[str, Any]:
     """One row per request that got as far as feature assembly: vector, source, ages (seconds, NaN where unknown)."""
     parts: list[dict[str, Any]] = []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.streams import Streams
+from lab.worlds.base import Stream
 from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, POSITION_BIAS
 from lab.worlds.shop.catalog import STRATA, Catalog
 from lab.worlds.shop.features import NAMES
@@ -78,3 +79,7 @@ class ShopRequests:
         taken = np.array(self.pending, np.int64), np.array(self.pending_ns, np.int64)
         self.pending, self.pending_ns = [], []
         return taken
+
+
+ShopStream: TypeAlias = Stream[ShopRequests | None]
+"""A stream of requests, with what the shop keeps of it."""

@@ -14,7 +14,7 @@ from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INDEX, INPUT_NAMES, impute, model_inputs
-from lab.worlds.shop.requests import ShopRequests
+from lab.worlds.shop.requests import ShopRequests, ShopStream
 from lab.worlds.shop.rules import Thresholds, apply_rules_batch
 from lab.worlds.shop.training import Model
 
@@ -35,7 +35,7 @@ class ShownLog:
         self._clicks_ns = np.empty(0, np.int64)
         self._clicks = np.empty((0, 2), np.int64)
 
-    def settle(self, source: Any, data: ShopRequests, versions: list[Model], missions: Missions) -> None:
+    def settle(self, source: ShopStream, data: ShopRequests, versions: list[Model], missions: Missions) -> None:
         """Scores and shows the stream's answered requests."""
         n, shown_ns = data.take_pending()
         versions_used, ruled = np.array(data.version)[n], np.frombuffer(bytes(data.ruled), np.uint8)[n].astype(bool)
@@ -47,7 +47,7 @@ class ShownLog:
                     self._show(source, data, n[chosen], shown_ns[chosen], model, version, with_rules, missions)
 
     def _show(
-        self, source: Any, data: ShopRequests, n: Array, shown_ns: Array, model: Model | None, version: int,
+        self, source: ShopStream, data: ShopRequests, n: Array, shown_ns: Array, model: Model | None, version: int,
         with_rules: bool, missions: Missions,
     ) -> None:  # fmt: skip
         catalog = self._catalog

@@ -15,14 +15,14 @@ import numpy as np
 from lab.clock import NS
 from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
-from lab.worlds.base import WorldContext
+from lab.worlds.base import Counts, Operation, Times, Visit, WorldContext
 from lab.worlds.shop import reference
 from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
 from lab.worlds.shop.levers import LEVERS
-from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests
+from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests, ShopStream
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
 from lab.worlds.shop.training import Model, train
@@ -59,14 +59,14 @@ class ShopWorld:
             self.versions.append(self._train({}))
         self.serving = FIRST_VERSIONS
         self.loaded = True
-        self.requests: list[tuple[Any, ShopRequests]] = []
+        self.requests: list[tuple[ShopStream, ShopRequests]] = []
         self.shown = ShownLog(self.catalog, self._streams, context.start_ns)
         self._touched = np.zeros(self.catalog.users_count, bool)
         self._aggregated_ns = 0
         self.shifts: dict[str, PopulationShift | None] = {}
         self.now_ns = 0
         self._counted = (0, 0, 0)
-        self.operations = {
+        self.operations: Mapping[str, Operation[ShopRequests]] = {
             "read_entry": self.read_entry,
             "read_row": self.read_row,
             "write_entry": self.write_entry,
@@ -81,18 +81,18 @@ class ShopWorld:
         """The next version: each is trained on the window of history that follows the one before."""
         return train(self.catalog, self.seed, len(self.versions) + 1, recipe)
 
-    def open(self, source: Any, *, clicks: bool = True) -> None:
-        source.data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
-        self.requests.append((source, source.data))
+    def open(self, source: ShopStream, *, clicks: bool = True) -> None:
+        source.data = data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
+        self.requests.append((source, data))
 
-    def complete(self, source: Any, n: int, now_ns: int, status: int) -> None:
+    def complete(self, source: ShopStream, n: int, now_ns: int, status: int) -> None:
         if status == OK and source.data is not None:
             source.data.pending.append(n)
             source.data.pending_ns.append(now_ns)
 
     # Operations of the call plans: (visit, now_ns) -> status.
 
-    def read_entry(self, visit: Any, now_ns: int) -> int:
+    def read_entry(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         data, n = visit.source.data, visit.n
         cache = self.cache
         key = cache.key(data.users_list[n], now_ns)
@@ -108,7 +108,7 @@ class ShopWorld:
             data.broken[n] = broken
         return OK
 
-    def read_row(self, visit: Any, now_ns: int) -> int:
+    def read_row(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         data, n = visit.source.data, visit.n
         table = self.table
         user = data.users_list[n]
@@ -120,12 +120,12 @@ class ShopWorld:
             data.broken[n] = table.violations[table.broken[user]]
         return OK
 
-    def write_entry(self, visit: Any, now_ns: int) -> int:
+    def write_entry(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         data, n = visit.source.data, visit.n
         self.cache.put(data.users_list[n], data.vectors[n], data.broken.get(n), data.row_ns[n], now_ns)
         return OK
 
-    def assemble_features(self, visit: Any, now_ns: int) -> int:
+    def assemble_features(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         data, n = visit.source.data, visit.n
         if visit.failed and self._served_nothing(visit):
             data.source[n] = FROM_NOWHERE
@@ -145,22 +145,22 @@ class ShopWorld:
         return OK
 
     @staticmethod
-    def _served_nothing(visit: Any) -> bool:
+    def _served_nothing(visit: Visit[ShopRequests]) -> bool:
         """Whether no lookup of the plan succeeded: every step that could have brought a row failed or missed."""
         lookups = [s.bit for s in visit.component.steps if s.spec.operation in ("read_entry", "read_row")]
         return all(visit.failed & bit for bit in lookups)
 
-    def predict(self, visit: Any, now_ns: int) -> int:
+    def predict(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         if not self.loaded:
             return UNAVAILABLE
         visit.source.data.version[visit.n] = self.serving
         return OK
 
-    def apply_rules(self, visit: Any, now_ns: int) -> int:
+    def apply_rules(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         visit.source.data.ruled[visit.n] = 1
         return OK
 
-    def aggregate_events(self, visit: Any, now_ns: int) -> int:
+    def aggregate_events(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         self.settle()
         self.aggregate.decay((now_ns - self._aggregated_ns) / NS)
         self._aggregated_ns = now_ns
@@ -184,7 +184,7 @@ class ShopWorld:
         self.table.refresh()
         return OK
 
-    def refresh_entries(self, visit: Any, now_ns: int) -> int:
+    def refresh_entries(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         table, cache = self.table, self.cache
         for user in cache.live(now_ns):
             if self._touched[user]:
@@ -259,7 +259,7 @@ class ShopWorld:
             "predictions": self.shown.table(end_ns, self._model_name),
         }
 
-    def event_counts(self, edges_ns: Any) -> list[tuple[str, str, str, Any]]:
+    def event_counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
         self.settle()
         shown, clicked = self.shown.counts(edges_ns)
         entry = self._context.system.entry
