@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lab.injection.levers import LeverValue
 from lab.recording.status import NAMES
 from lab.streams import Streams
 from lab.systems.topology import System
@@ -76,8 +77,12 @@ def run(
     ]
 
 
-def link(fault: str, value: Mapping[str, Any] | None, name: str = "front->back") -> Act:
-    return lambda state, engine: state.links[name].set(fault, value)
+def link(fault: str, value: LeverValue | None, name: str = "front->back") -> Act:
+    def act(state: SystemState, engine: RequestEngine) -> None:
+        setattr(state.links[name], fault, value)
+        state.links[name].update()
+
+    return act
 
 
 def asking(**policy: Any) -> list[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lab.injection.faults import fault_type
+from lab.injection.levers import lever_type
 from lab.recording.observed import Observed
 from lab.recording.slis import sli_series
 from lab.testbeds.sim import SimTestbed
@@ -69,7 +70,8 @@ def test_after_its_recovery_time_a_fault_is_gone(
     }
     assert pulled
     for (lever, element), previous in pulled.items():
-        assert testbed.read(lever, element) == previous
+        value = testbed.read(lever_type(lever), element)
+        assert (value.to_json() if value else None) == previous
     events = [entry["event"] for entry in json.loads(json.dumps(testbed.journal_entries))]
     assert events.count("intent") == events.count("reverted") == events.count("applied")
 

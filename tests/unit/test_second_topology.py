@@ -119,7 +119,6 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "lab/report/traces.py": "the same table",
         "lab/engines/rules/inference.py": "a key of the feature contract",
     },
-    "feed": {"lab/injection/elements.py": "a family of levers", "lab/testbeds/sim/levers.py": "the same"},
 }
 # The shop is the recommender's content, and the stack testbed drives the recommender's own containers.
 OWN = ("lab/worlds/shop/", "lab/testbeds/stack/")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.injection.levers import CacheFreeze
 from lab.recording.observed import Observed
 from lab.streams import Streams
 from lab.testbeds.sim import SimTestbed
@@ -262,7 +263,7 @@ def test_freezing_brings_no_expired_entry_back_and_thawing_drops_what_was_frozen
     cache = FeatureCache(2, ttl_ns=100, streams=Streams(1))
     cache.put(0, np.zeros(len(NAMES)), None, row_ns=0, now_ns=0)
     cache.put(1, np.zeros(len(NAMES)), None, row_ns=0, now_ns=150)
-    cache.freeze({"fraction": 1.0}, 200)
+    cache.freeze(CacheFreeze(), 200)
     assert [cache.key(user, 900) for user in (0, 1)] == [-1, 1]
     cache.put(0, np.zeros(len(NAMES)), None, row_ns=900, now_ns=900)
     cache.freeze(None, 950)

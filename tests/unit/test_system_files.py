@@ -86,7 +86,7 @@ def test_the_shop_offers_what_it_does(tmp_path: Path) -> None:
 
 
 def test_checking_a_system_loads_nothing_heavy() -> None:
-    code = "import sys; from lab.files.finding import _read_system, _SYSTEMS;"
+    code = "import sys; from lab.systems.files import _read_system, _SYSTEMS;"
     code += "_read_system(_SYSTEMS / 'recommender.system.yaml'); import lab.worlds.shop as s; s.OFFER;"
     code += "print(*({'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy', 'lab.worlds.shop.world'} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

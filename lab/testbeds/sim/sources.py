@@ -76,7 +76,9 @@ class Source:
         """Standard normal numbers for one purpose on one hop."""
         return self._value(what, edge, path, lambda rng: rng.standard_normal(self.count))
 
-    def _value(self, what: str, edge: Edge, path: int, draw: Callable[[np.random.Generator], npt.NDArray[np.float64]]) -> list[float]:
+    def _value(
+        self, what: str, edge: Edge, path: int, draw: Callable[[np.random.Generator], npt.NDArray[np.float64]]
+    ) -> list[float]:
         key = (what, edge.index, path)
         if key not in self._values:
             rng = self._streams.generator(self.name, what, _hop(edge), path)
