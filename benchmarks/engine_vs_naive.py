@@ -26,7 +26,6 @@ import numpy as np
 import simpy
 
 from lab.clock import NS
-from lab.injection.levers import ComponentSlow
 from lab.recording.status import MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System

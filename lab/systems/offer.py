@@ -1,4 +1,4 @@
-"""What a world offers a topology: the names its steps may use, told without loading the world itself."""
+"""What a world offers a topology: the names its steps may use, known without loading the world itself."""
 
 from __future__ import annotations
 
@@ -91,21 +91,21 @@ def installed_worlds() -> dict[str, EntryPoint]:
     return installed(WORLD_GROUP, "world")
 
 
-def told(world: str, attribute: str) -> Any:
-    """What the package of a world tells of it, None where it is not installed or tells no such thing."""
+def world_attribute(world: str, attribute: str) -> Any:
+    """An attribute of a world's package; None where the world is not installed or its package has none of that name."""
     found = installed_worlds()
     return getattr(import_module(found[world].module), attribute, None) if world in found else None
 
 
 def world_offer(world: str) -> Offer | None:
     """The `OFFER` of a world; None where it makes none, and its names are then left to the run."""
-    offer: Offer | None = told(world, "OFFER")
+    offer: Offer | None = world_attribute(world, "OFFER")
     return offer
 
 
 def feature_columns(system: System) -> tuple[str, ...]:
     """Columns that the feature code of the system's world reads; none where it has no world or the world none.
 
-    Light: a world's package tells them (`COLUMNS`) without loading the world.
+    Light: they are in the world's package (`COLUMNS`), without loading the world.
     """
-    return tuple(told(system.world.name, "COLUMNS") or ()) if system.world else ()
+    return tuple(world_attribute(system.world.name, "COLUMNS") or ()) if system.world else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -53,8 +54,18 @@ class LeverTable(Generic[Owner]):
         """Enters an act."""
         self._acts[record.name] = do
 
-    def __contains__(self, record: type[Record]) -> bool:
-        return record.name in self._controls or record.name in self._acts
+    def limits(self, record: type[Record]) -> str:
+        """What the testbed cannot do with a lever it has, in words for people: the docstring of its `cannot`."""
+        control = self._controls.get(record.name)
+        return inspect.cleandoc(control.cannot.__doc__ or "") if control else ""
+
+    def __contains__(self, record: object) -> bool:
+        """Whether it has a lever or act, by its record or its name."""
+        name = record if isinstance(record, str) else getattr(record, "name", None)
+        return name in self._controls or name in self._acts
+
+    def __len__(self) -> int:
+        return len(self._controls) + len(self._acts)
 
     def __iter__(self) -> Iterator[str]:
         """The names of all levers and acts."""

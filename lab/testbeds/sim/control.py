@@ -41,7 +41,7 @@ def run_job(
         late_ns = to_ns(levers.job_delay_s(component.name))
         if late_ns:
             yield env.timeout(late_ns)
-        if not levers.job_frozen(component.name):
+        if not levers.job_frozen(component.name) and not component.stopped:
             engine.submit(source, number, env.now, component)
 
 
@@ -59,6 +59,12 @@ def pause_sometimes(
         component.holds.discard("runtime")
         if not component.holds:
             release(component)
+
+
+def later(env: simpy.Environment, seconds: float, do: Callable[[], None]) -> Process:
+    """Does something once, so many seconds from now."""
+    yield env.timeout(to_ns(seconds))
+    do()
 
 
 def scrape(env: simpy.Environment, interval_ns: int, sample: Callable[[int], None]) -> Process:

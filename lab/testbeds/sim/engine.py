@@ -7,7 +7,7 @@ it through one seam: `advance(until_ns)`, between two control events, while the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, TypeVar
 
 from lab.clock import to_ns
@@ -74,6 +74,7 @@ class RequestEngine:
         # Each handler goes with its own subject, as `_push` sees to: a request stream, a visit or a call.
         self._events: list[tuple[int, int, Callable[[Any], None], Source | Visit | Call]] = []
         self._order = 0
+        self._recorder = recorder
         self._span = recorder.span
         self._entry = state.entry_edge
         self._edges_count = len(state.edges)
@@ -104,6 +105,35 @@ class RequestEngine:
         held, component.held = component.held, []
         for call in held:
             self._push(self.now_ns, self._arrive, call)
+
+    def end_process(self, component: ComponentState) -> None:
+        """Breaks every connection of a component now, as where its process is killed.
+
+        Callers of what it was working on, or held, see a reset; what it had called comes to nothing. Answers that were
+        on their way arrive.
+        """
+        kept, broken, now = [], dict.fromkeys(component.held), self.now_ns
+        for event in self._events:
+            subject = event[3]
+            visit = subject.visit if isinstance(subject, Call) else subject
+            if isinstance(visit, Visit) and visit.component is component:
+                if visit.call is not None:
+                    broken[visit.call] = None
+                if isinstance(subject, Call):  # it may still arrive where it was going
+                    subject.done = True
+                    kept += [event] if event[2] == self._arrive else []
+            elif isinstance(subject, Call) and event[2] == self._reply and _is_due(subject, component, event[0] - now):
+                broken[subject] = None
+            else:
+                kept.append(event)
+        heapify(kept)
+        self._events[:] = kept
+        component.held = []
+        component.free_ns = [now] * component.workers
+        self._recorder.forget_unfinished([e.index for e in self.state.edges_into(component.name)], now)
+        for call in broken:
+            call.status = RESET
+            self._answer(call, now + call.draws[2][call.visit.n])
 
     def _push(self, time_ns: int, handle: Callable[[Subject], None], subject: Subject) -> None:
         self._order += 1
@@ -296,3 +326,8 @@ class RequestEngine:
 
     def _retry(self, call: Call) -> None:
         self._start(call.visit, call.edge, call.attempt + 1)
+
+
+def _is_due(call: Call, component: ComponentState, in_ns: int) -> bool:
+    """Whether a component still works on a call that is answered in this time; else the answer is on its way."""
+    return call.edge.callee is component and in_ns > call.draws[2][call.visit.n]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from struct import Struct
 from struct import error as PackError
 from typing import Any, NamedTuple
@@ -24,8 +25,8 @@ _DTYPE = np.dtype(
 _SIZE = _RECORD.size
 assert _DTYPE.itemsize == _SIZE
 
-CLIENT, CLIENT_FINAL, SERVER = 0, 1, 2
-"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view."""
+CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
+"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
 
 
 class LogRecord(NamedTuple):
@@ -48,6 +49,7 @@ class Recorder:
         self._buffer = bytearray(capacity * _RECORD.size)
         self._offset = 0
         self._pack_into = _RECORD.pack_into
+        self._has_forgotten = False
         self.logs: list[LogRecord] = []
 
     def span(self, request: int, start_ns: int, end_ns: int, path: int, edge: int, status: int, side: int) -> None:
@@ -64,6 +66,13 @@ class Recorder:
         """Adds a log line about a request (-1: about none)."""
         self.logs.append(LogRecord(time_ns, component, level, template, request, arguments))
 
+    def forget_unfinished(self, edges: Collection[int], now_ns: int) -> None:
+        """Forgets the server sides over these edges that would end later: their process did not live to report them."""
+        rows = np.frombuffer(self._buffer, _DTYPE, self.spans_count)
+        forgotten = (rows["side"] == SERVER) & np.isin(rows["edge"], list(edges)) & (rows["end_ns"] > now_ns)
+        rows["side"][forgotten] = FORGOTTEN
+        self._has_forgotten |= bool(forgotten.any())
+
     @property
     def buffer_bytes(self) -> int:
         """Memory held for span sides, the room kept for more included."""
@@ -76,7 +85,8 @@ class Recorder:
 
     def spans(self, first: int = 0) -> npt.NDArray[Any]:
         """Span sides from number `first` on as a structured array, in the order they were recorded."""
-        return np.frombuffer(self._buffer, _DTYPE, self.spans_count - first, first * _SIZE).copy()
+        rows = np.frombuffer(self._buffer, _DTYPE, self.spans_count - first, first * _SIZE).copy()
+        return rows[rows["side"] != FORGOTTEN] if self._has_forgotten else rows
 
 
 class NullRecorder(Recorder):

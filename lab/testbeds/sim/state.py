@@ -57,7 +57,7 @@ class ComponentState:
 
     __slots__ = (
         "busy_ns", "configured_workers", "free_ns", "held", "holds", "index", "limit", "max_wait_ns", "name",
-        "period_ns", "slow", "spec", "steps", "stopped", "stretch", "throttled_ns", "workers",
+        "period_ns", "slow", "spec", "steps", "stopped", "stopped_by", "stretch", "throttled_ns", "workers",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, spec: Component) -> None:
@@ -72,11 +72,17 @@ class ComponentState:
         self.slow: ComponentSlow | None = None
         self.limit: ComponentLimit | None = None
         self.stopped = False
+        self.stopped_by: set[str] = set()
         self.holds: set[str] = set()
         self.held: list[Call] = []
         self.busy_ns = 0
         self.throttled_ns = 0
         self.steps: list[Edge | RunStep] = []
+
+    def stop(self, reason: str, is_stopped: bool) -> None:
+        """Stops it, or lets it run where nothing else keeps it stopped."""
+        (self.stopped_by.add if is_stopped else self.stopped_by.discard)(reason)
+        self.stopped = bool(self.stopped_by)
 
     def update(self, now_ns: int) -> None:
         """Recomputes stretch and workers from `slow`, `limit` and the configuration."""

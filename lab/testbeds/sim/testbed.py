@@ -63,8 +63,9 @@ class SimTestbed(Testbed):
         complete = self._world.complete if self._world else None
         self._engine = RequestEngine(self._state, self._recorder, complete)
         self._levers = SimLevers(
-            self._state, self._world, self._engine.release, self._surge, self._announce, lambda: int(self._env.now)
-        )
+            self._state, self._world, self._engine.release, self._surge, self._announce, lambda: int(self._env.now),
+            self._engine.end_process, lambda seconds, do: self._env.process(control.later(self._env, seconds, do)),
+        )  # fmt: skip
         self._telemetry = Telemetry(self._state, self._world)
 
     # The lever table.

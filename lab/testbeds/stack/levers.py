@@ -73,14 +73,17 @@ def _link(record: type[AnyLever]) -> None:
 
 
 def _cannot_limit(system: System, place: Place, value: ComponentLimit) -> str:
-    return "it cannot change a component's workers, only its cpu" if value.workers else ""
+    """Only `cpu`: how many workers a component has is fixed when it starts."""
+    return "it cannot change a component's workers while it runs, only its cpu" if value.workers else ""
 
 
 def _cannot_change_table(system: System, place: Place, value: TableColumn | TableSlow) -> str:
+    """Only the table `users`, which the feature code reads."""
     return f"it can change the table users only, not {place.table!r}" if place.table != "users" else ""
 
 
 def _cannot_configure(system: System, place: Place, value: ConfigSet) -> str:
+    """Only what a component reads anew while it runs; see the keys below."""
     if place.element != "features" or not place.part.startswith("steps."):
         return f"{place.element!r} reads {place.part!r} when it starts"
     return ""

@@ -1,0 +1,96 @@
+"""The page of levers: what each changes, where it is written, and which testbed has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lab.docs.markdown import NOTE, default, table, values
+from lab.injection.levers import CacheFlush, ConfigSet, LeverValue, LinkCut, Place, Record, act_types, lever_types
+from lab.injection.levers.record import FORMS
+from lab.systems.configuration import configuration
+from lab.systems.files import load_system
+from lab.systems.topology import System
+from lab.testbeds.support import tables
+
+SYSTEM = "recommender"
+"""The system that examples are from."""
+_INTRO = """\
+A lever is one thing that a testbed lets you change and change back. A fault pulls levers and so runs on every testbed
+that has them:
+
+```python
+with testbed.pull("{link}", LinkCut(fraction=0.3)):
+    yield
+```
+
+`from lab.injection.levers import LinkCut` is the lever's record. What is not given has its default; a value out of its
+range, an element that the system lacks and a lever that the testbed lacks are errors of `lab plan`. An act
+(`testbed.act("{cache}", CacheFlush())`) has no undo.
+
+Leased levers end by themselves on a testbed that outlives the lab, unless the lab renews them; the others are put back
+from the journal, by `lab recover` where the lab was killed. Places are written:
+"""
+
+
+def levers_page() -> Iterator[str]:
+    """The page, as lines."""
+    system = load_system(SYSTEM)
+    link, cache = next(LinkCut.places(system)), next(CacheFlush.places(system))
+    yield from (NOTE, "# Levers", "", *_INTRO.format(link=link, cache=cache).splitlines(), "")
+    named = {record.part: f"`{next(record.places(system))}`" for record in lever_types().values()}
+    yield from table(("form", "such as"), [(f"`{form}`", named[part]) for part, form in FORMS.items()])
+    yield from _overview([*lever_types().values(), *act_types().values()])
+    for lever in lever_types().values():
+        yield from _record(lever, system)
+    yield from ("## Acts", "")
+    for act in act_types().values():
+        yield from _record(act, system)
+    yield from _keys(system)
+
+
+def _overview(records: list[type[Record]]) -> Iterator[str]:
+    rows = [
+        (f"`{record.name}`", *("yes" if record in has else "" for has in tables().values()), record.headline())
+        for record in records
+    ]
+    yield from table(("lever or act", *tables(), "what it does"), rows)
+
+
+def _record(record: type[Record], system: System) -> Iterator[str]:
+    yield from (f"### {record.name}: `{record.__name__}`", "", *record.doc().splitlines(), "")
+    place = next(record.places(system), "")
+    yield f"* Of: {', '.join(sorted(record.on))}; written `{FORMS[record.part]}`" + (f", as `{place}`" if place else "")
+    if issubclass(record, LeverValue):
+        neutral = record.neutral(system, Place.parse(place)) if place else None
+        rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {SYSTEM!r}, as its file has it"
+        yield f"* {record.kept.capitalize()}; at rest: {rest}"
+    for name, has in tables().items():
+        if has.limits(record):
+            yield f"* On {name}: {has.limits(record)}"
+    yield ""
+    schema = record.model_json_schema()
+    required = schema.get("required", [])
+    rows = [
+        (f"`{name}`", values(field), "required" if name in required else default(field.get("default")))
+        for name, field in schema.get("properties", {}).items()
+    ]
+    if rows:
+        yield from table(("field", "values", "default"), rows)
+
+
+def _keys(system: System) -> Iterator[str]:
+    """The configuration keys of the system's components, steps taken together."""
+    yield from ("## Configuration keys", "")
+    yield f"What `config.set` can change of `{SYSTEM}`, and on which testbed while it runs. `*` stands for a step."
+    yield ""
+    rows: dict[tuple[str, ...], None] = {}
+    for component in system.components:
+        for key in configuration(system, component).values():
+            place = f"{component}/{key.name}"
+            value = ConfigSet.example(system, Place.parse(place))
+            can = ("" if has.cannot(system, place, value) else "yes" for has in tables().values())
+            name = re.sub(r"^steps\.[^.]+", "steps.*", key.name)
+            limits = key.setting.limits + (", whole" if key.setting.is_whole else "")
+            rows[component, f"`{name}`", key.setting.unit or "1", limits, *can, key.setting.doc] = None
+    yield from table(("component", "key", "unit", "limits", *tables(), "meaning"), rows)
