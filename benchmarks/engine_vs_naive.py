@@ -26,6 +26,7 @@ import numpy as np
 import simpy
 
 from lab.clock import NS
+from lab.injection.levers import ComponentSlow
 from lab.recording.status import MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System
@@ -216,7 +217,7 @@ def run_engine(seed: int, recorder: Recorder) -> Outcome:
 
     def slow_down() -> Iterator[Any]:
         model = state.components["model"]
-        for at_s, slow in ((SLOW[0], {"factor": SLOW[2]}), (SLOW[1], None)):
+        for at_s, slow in ((SLOW[0], ComponentSlow(factor=SLOW[2])), (SLOW[1], None)):
             yield env.timeout(round(at_s * NS) - env.now)
             model.slow = slow
             model.update(env.now)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.injection.levers import ComponentLimit, ComponentSlow, LinkCut
 from lab.recording.status import ERROR, MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System
@@ -105,7 +106,7 @@ def test_without_backoff_the_next_attempt_starts_at_the_timeout() -> None:
 
 def test_an_attempt_that_is_answered_ends_the_trying() -> None:
     steps = asking(timeout="20ms", retries=2)
-    lost_once = {0: link("cut", {"direction": "both", "fraction": 1.0}), 10: link("cut", None)}
+    lost_once = {0: link("cut", LinkCut(direction="both", fraction=1.0)), 10: link("cut", None)}
     spans = run(system(steps), at=lost_once)
     assert [span[2:] for span in spans if span[1] == "front->back"] == [(3, 23, "timeout"), (23, 28, "ok")]
     assert spans[0] == (0, "users->front", 0, 29, "ok")
@@ -210,7 +211,7 @@ def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held() 
     ]
 
 
-@pytest.mark.parametrize("lever", [{"slow": {"factor": 4.0}}, {"limit": {"cpu": 0.25}}])
+@pytest.mark.parametrize("lever", [{"slow": ComponentSlow(factor=4.0)}, {"limit": ComponentLimit(cpu=0.25)}])
 def test_a_slowed_component_works_longer(lever: Mapping[str, Any]) -> None:
     def slow(state: SystemState, engine: RequestEngine) -> None:
         component = state.components["back"]
@@ -225,7 +226,7 @@ def test_fewer_workers_keep_the_work_that_was_accepted() -> None:
     def limit(workers: int | None) -> Act:
         def act(state: SystemState, engine: RequestEngine) -> None:
             component = state.components["front"]
-            component.limit = {"workers": workers} if workers else None
+            component.limit = ComponentLimit(workers=workers) if workers else None
             component.update(engine.now_ns)
 
         return act
