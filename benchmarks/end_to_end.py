@@ -45,7 +45,7 @@ from lab.scenario import load_scenario
 from lab.testbeds.sim import SimTestbed
 
 testbed = SimTestbed(load_scenario(Path("ten.scenario.yaml")), 1)
-testbed.run()
+testbed.advance(600)
 recorder = testbed._recorder
 print(recorder.buffer_bytes / recorder.spans_count)
 """

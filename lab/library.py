@@ -14,6 +14,7 @@ from lab.contracts import Diagnosis, EngineFailure, Grade, Outcome, Truth
 from lab.errors import Problem, UserError, nearest
 from lab.recording.grades import verdict
 from lab.recording.rundir import RunDirectory
+from lab.testbeds.driver import DEFAULT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,15 +239,19 @@ def run(
 def run(
     scenario: Scenario, *, seed: int | None = None, seeds: Iterable[int] | None = None,
     engines: Engine | Sequence[Engine] = ("rules",), runs_dir: str | Path = "runs", fresh: bool = False,
+    testbed: str = DEFAULT, options: Mapping[str, Any] | None = None,
 ) -> Run | Runs:  # fmt: skip
-    """Runs a scenario on the embedded testbed, asks engines, grades them, and keeps the recording under `runs_dir`.
+    """Runs a scenario, asks engines, grades them, and keeps the recording under `runs_dir`.
 
-    `seed` is the scenario's own unless given; with `seeds` the result is `Runs`, one for each. A recording that would
-    come out the same is reused unless `fresh`. UserError for a scenario or engine that cannot be, RunAbortedError for
-    a run that proves nothing.
+    It runs on the embedded simulator unless another `testbed` is named; `options` are those of the testbed
+    (`testbed="stack", options={"time_scale": 5}`). `seed` is the scenario's own unless given; with `seeds` the result
+    is `Runs`, one for each. A recording that would come out the same is reused unless `fresh`. UserError for a
+    scenario, engine or testbed that cannot be, RunAbortedError for a run that proves nothing.
     """
     from lab.engines import check_engine
     from lab.runs.campaign import Job, recorded
+    from lab.runs.preparing import prepared
+    from lab.testbeds.installed import choose
 
     if seed is not None and seeds is not None:
         raise UserError("seed and seeds contradict each other; give one of them")
@@ -257,10 +262,11 @@ def run(
             check_engine(engine)
     numbers = [loaded.scenario.seed if seed is None else seed] if seeds is None else list(seeds)
     _check_seeds(numbers)
-    made = []
-    with _host(Path(runs_dir), loaded) as host:
-        for number in numbers:
-            with recorded(Job(loaded, number, (), fresh=fresh), Path(runs_dir), None) as (directory, _):
+    chosen, made = choose(testbed, options), []
+    jobs = [Job(loaded, number, (), chosen, fresh) for number in numbers]
+    with _host(Path(runs_dir), loaded) as host, prepared(jobs, Path(runs_dir)):
+        for job in jobs:
+            with recorded(job, Path(runs_dir)) as (directory, _):
                 one = Run(directory)
                 for engine in asked:
                     one._ask(engine, host)

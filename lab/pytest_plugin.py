@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from lab.judging.assess import Assessment
     from lab.runs.campaign import JobResult
     from lab.scenario import LoadedScenario
+    from lab.testbeds.installed import Chosen
 
 SUFFIX = ".scenario.yaml"
 _HOST = pytest.StashKey["EngineHost"]()
 _ENGINES = pytest.StashKey[tuple[str, ...]]()
+_TESTBED = pytest.StashKey["Chosen"]()
+_HELD = pytest.StashKey["ExitStack"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,8 +40,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lab-seeds", metavar="COUNT|A-B", help="Number of seeds (3), or a range of them (5-9), instead of the file's."
     )
     group.addoption("--lab-runs-dir", metavar="DIR", help="Where recordings are kept (default: runs).")
+    group.addoption("--lab-testbed", metavar="NAME", help="Where scenarios run (default: the embedded simulator).")
+    group.addoption(
+        "--lab-testbed-option", action="append", default=[], metavar="NAME=VALUE",
+        help="An option of that testbed, such as time-scale=5; may be repeated.",
+    )  # fmt: skip
     parser.addini("lab_engines", "Engines to grade on *.scenario.yaml, one a line.", type="linelist", default=[])
     parser.addini("lab_seeds", "Number of seeds (3), or a range of them (5-9), instead of the file's.", default="")
+    parser.addini("lab_testbed", "Where scenarios run, instead of the embedded simulator.", default="")
+    options = "Options of that testbed, NAME=VALUE, one a line."
+    parser.addini("lab_testbed_options", options, type="linelist", default=[])
     parser.addini("lab_runs_dir", "Where recordings of scenarios are kept.", default="")
 
 
@@ -52,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     problems = [str(problem) for engine in config.stash[_ENGINES] for problem in engine_problems(engine)]
     try:
         _seeds(config)
+        config.stash[_TESTBED] = _testbed(config)
     except UserError as error:
         problems.append(str(error))
     if problems:
@@ -60,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if _HELD in config.stash:
+        config.stash[_HELD].close()
     host = config.stash.get(_HOST, None)
     if host is not None:
         host.__exit__(None, None, None)
@@ -111,7 +126,9 @@ class ScenarioItem(pytest.Item):
         config = self.config
         runs_dir = config.getoption("lab_runs_dir") or config.getini("lab_runs_dir") or "runs"
         root = Path(config.invocation_params.dir, runs_dir)
-        result = run_job(Job(self.loaded, self.seed, (self.engine,)), root, _host(self.session, root))
+        job = Job(self.loaded, self.seed, (self.engine,), config.stash[_TESTBED])
+        _hold(self.session)
+        result = run_job(job, root, _host(self.session, root))
         if result.problem:
             raise NotGradedError(result)
         [case] = result.assessments
@@ -125,6 +142,7 @@ class ScenarioItem(pytest.Item):
         import shlex
 
         from lab.cli.selection import name_of
+        from lab.cli.testbed_options import place_words
         from lab.cli.texts import columns
         from lab.cli.verdicts import case_text
 
@@ -136,6 +154,7 @@ class ScenarioItem(pytest.Item):
         else:
             return super().repr_failure(excinfo, style)
         words = ["lab", "run", name_of(self.loaded), "--seed", str(self.seed), "--engine", self.engine]
+        words += place_words(self.config.stash[_TESTBED])
         return "\n".join([str(error), told, columns([("replay", shlex.join(words))])])
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -175,6 +194,33 @@ def _seeds(config: pytest.Config) -> Any:
     given = config.getoption("lab_seeds")
     option = "--lab-seeds" if given else "lab_seeds"
     return parse_seeds(given or config.getini("lab_seeds") or None, option=option)
+
+
+def _testbed(config: pytest.Config) -> Chosen:
+    """The testbed that is asked for, with its options; UserError where it cannot be."""
+    from lab.errors import UserError
+    from lab.testbeds.driver import DEFAULT
+    from lab.testbeds.installed import choose
+
+    name = config.getoption("lab_testbed") or config.getini("lab_testbed") or DEFAULT
+    given = {}
+    for text in config.getoption("lab_testbed_option") or config.getini("lab_testbed_options"):
+        option, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--lab-testbed-option is {text!r}, expected NAME=VALUE")
+        given[option.strip().replace("-", "_")] = value.strip()
+    return choose(name, given)
+
+
+def _hold(session: pytest.Session) -> None:
+    """Keeps what the testbed needs over all scenarios of the session, from the first of them on."""
+    stash = session.config.stash
+    if _HELD not in stash:
+        chosen = stash[_TESTBED]
+        scenarios = [item.loaded for item in session.items if isinstance(item, ScenarioItem)]
+        held = ExitStack()
+        held.enter_context(chosen.driver.holding(scenarios, chosen.options))
+        stash[_HELD] = held
 
 
 def _host(session: pytest.Session, root: Path) -> EngineHost:

@@ -14,7 +14,7 @@ from lab.recording.rundir import RunDirectory
 from lab.runs.campaign import Job, JobResult, run_job
 from lab.runs.parity import Parity, compare
 from lab.scenario import LoadedScenario
-from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.installed import choose
 
 ENGINE = "rules"
 TIME_SCALE = 5.0
@@ -67,8 +67,8 @@ def on_sim(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost) -> J
 
 
 def _on_stack(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float) -> JobResult:
-    options = StackOptions(time_scale, keep=True, build=False)
-    made = run_job(Job(loaded, seed, (ENGINE,), options), root, host)
+    chosen = choose("stack", {"time_scale": time_scale, "keep": True, "build": False})
+    made = run_job(Job(loaded, seed, (ENGINE,), chosen), root, host)
     if made.code is ExitCode.NOT_REVERTED:
         raise NotRevertedError(made.problem)  # whatever ran next would run on a stack that is still broken
     return made

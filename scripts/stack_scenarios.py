@@ -120,7 +120,7 @@ def stack_digest(root: Path = ROOT) -> str:
 def made_before(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, scale: float) -> Pair | None:
     """The pair whose recording on the stack is there already, answered and graded anew; None where none is whole."""
     for tried in (scale, scale / SLOWER):
-        path = root / loaded.scenario.name / recording_name(loaded, seed, StackOptions(tried))
+        path = root / loaded.scenario.name / recording_name(loaded, seed, StackOptions(time_scale=tried))
         try:
             run = open_run(path)
             check_gradable(run)
@@ -313,7 +313,7 @@ def main(words: Sequence[str]) -> int:
     published, mine = kept_rows(), []
     session = Session(scenarios[0].system)
     print("bringing the stack up, with what has changed", flush=True)
-    with EngineHost() as host, held(session, StackOptions(TIME_SCALE), anew=True):
+    with EngineHost() as host, held(session, StackOptions(time_scale=TIME_SCALE), anew=True):
         for loaded in scenarios:
             row = run_one(loaded, ON_STACK / code, host, code, fresh=asked.fresh)
             mine.append(row)

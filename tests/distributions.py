@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -16,3 +19,28 @@ def write_distribution(folder: Path, name: str, entry_points: Mapping[str, Mappi
         for group, entries in entry_points.items()
     )
     (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+
+
+@contextmanager
+def installed_here(project: Path, site: Path) -> Iterator[None]:
+    """A project's distribution as good as installed in this process: its code, and its entry points under `site`."""
+    from lab.injection import faults
+
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    write_distribution(site, declared["name"], declared["entry-points"])
+    before = list(sys.path)
+    sys.path[:0] = [str(site), str(project)]
+    faults._load.cache_clear()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+        for name in [name for name, kind in faults._registered.items() if _comes_from(kind.module, project)]:
+            del faults._registered[name]
+        for name in [name for name in sys.modules if _comes_from(name, project)]:
+            del sys.modules[name]
+        faults._load.cache_clear()
+
+
+def _comes_from(module: str, project: Path) -> bool:
+    return (project / module.partition(".")[0]).is_dir()

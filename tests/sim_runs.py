@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lab.recording.observed import Observed
+from lab.runs.following import follow
 from lab.scenario import LoadedScenario, load_scenario
 from lab.systems.observability import Observability
-from lab.testbeds.sim import SimTestbed
+from lab.testbeds.driver import Recorded
+from lab.testbeds.sim.session import SimSession
 
 Use = Mapping[str, Any]
 """A fault or decoy as in a scenario file, without its id."""
@@ -97,9 +100,21 @@ def scenario(directory: Path, *, observability: Observability = "rich", **conten
     return load_scenario(path).seen_by(observability)
 
 
+def ran(loaded: LoadedScenario, seed: int = 1) -> tuple[SimSession, Recorded]:
+    """A session of a scenario after its run, for a look inside, and what was recorded."""
+    with SimSession(loaded, seed) as session:
+        follow(session, loaded)
+        return session, session.finish()
+
+
 def observe(loaded: LoadedScenario, seed: int = 1, *, without: str | None = None) -> Observed:
-    """Runs a scenario (or its twin) and returns what could be observed."""
-    return SimTestbed(loaded, seed, without={without} if without else ()).run()
+    """Runs a scenario (or the same without a fault or decoy) and returns what could be observed."""
+    left = {
+        section: tuple(use for use in getattr(loaded.scenario, section) if use.id != without)
+        for section in ("faults", "decoys")
+    }
+    _, recorded = ran(replace(loaded, scenario=loaded.scenario.model_copy(update=left)), seed)
+    return recorded.observed
 
 
 def digests(directory: Path) -> dict[str, str]:

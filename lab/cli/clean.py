@@ -78,7 +78,8 @@ def _made_of(path: Path) -> tuple[Any, ...] | None:
 
     try:
         meta = json.loads(read_file(path / "run.json"))
-        return path.parent, str(meta["seed"]), str(meta["testbed"]), str(meta.get("time_scale")), str(meta["system"])
+        options = meta.get("testbed_options", meta.get("time_scale"))
+        return path.parent, str(meta["seed"]), str(meta["testbed"]), str(options), str(meta["system"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -49,6 +49,13 @@ def engines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return _items([*installed(), *own, "cmd:", "http://"], incomplete)
 
 
+def testbeds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Installed testbeds."""
+    from lab.testbeds.installed import entries
+
+    return _items(entries(), incomplete)
+
+
 def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Faults and decoys, with what they are."""
     from click.shell_completion import CompletionItem

@@ -68,6 +68,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     yield Check("python", sys.version_info[:2] >= MIN_PYTHON, f"{version} (needs {wanted} or later)")
     yield from _packages()
     yield _plug_ins()
+    yield from _testbeds()
     yield _writable("model cache", _cache_dir())
     yield _writable("runs directory", runs_dir)
     left = leftovers(runs_dir)
@@ -103,6 +104,25 @@ def _plug_ins() -> Check:
     groups = ("testbeds", "injectors", "engines", "graders")
     counts = {group: len(entry_points(group=f"lab.{group}")) for group in groups}
     return Check("plug-ins", all(counts.values()), ", ".join(f"{n} {group}" for group, n in counts.items()))
+
+
+def _testbeds() -> Iterator[Check]:
+    """The installed testbeds, each with what it is, or why it cannot be loaded."""
+    from lab.errors import Problem, UserError
+    from lab.testbeds.driver import DEFAULT
+    from lab.testbeds.installed import drivers
+
+    try:
+        found = drivers()
+    except UserError as error:
+        yield Check("testbeds", False, " ".join(str(error).split()))
+        return
+    for name, driver in found.items():
+        if isinstance(driver, Problem):
+            # Only the one that runs when none is named decides whether the lab can work.
+            yield Check(f"testbed {name}", False if name == DEFAULT else None, driver.what)
+        else:
+            yield Check(f"testbed {name}", True if name == DEFAULT else None, driver.summary)
 
 
 def _cache_dir() -> Path:

@@ -16,6 +16,7 @@ from lab.cli import completing
 from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.filters import Filters, filter_options
+from lab.cli.testbed_options import TestbedCommand, testbed_option
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import UserError, worst
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lab.judging.assess import Assessment
     from lab.runs.campaign import Campaign, Job
     from lab.systems.observability import Observability
+    from lab.testbeds.installed import Chosen
 
 EVALUATION_SEEDS = range(1000, 1010)
 """Seeds kept for measuring. Never run them while developing an engine, a rule or a scenario."""
@@ -46,7 +48,7 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=TestbedCommand, epilog=_EPILOG)
 @click.argument("suite", default="recommender", shell_complete=completing.suites)
 @filter_options
 @option(
@@ -54,6 +56,7 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 )
 @option("--control-seeds", metavar="A-B", help=f"Seeds of controls. [default: as many as give {CONTROL_RUNS} runs]")
 @engines_option
+@testbed_option
 @observability_option
 @engine_limits_options
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
@@ -63,8 +66,8 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @json_option
 def command(
     *, suite: str, filters: Filters, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],
-    limits: EngineLimits, observability: Observability | None, workers: int | None, outputs: tuple[Path, ...],
-    verbosity: Verbosity, as_json: bool,
+    limits: EngineLimits, testbed: Chosen, observability: Observability | None, workers: int | None,
+    outputs: tuple[Path, ...], verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
 
@@ -82,15 +85,20 @@ def command(
     from lab.files.fileio import write_file
     from lab.runs.campaign import conclude
     from lab.runs.pool import default_workers, run_jobs
+    from lab.runs.preparing import prepared
 
     check_outputs(outputs, (".json", ".md"))
     if not is_suite(suite):
         raise UserError(f"{suite!r} is not a suite; expected a *.suite.yaml file or a shipped suite")
     asked = checked_engines(engines, ENGINES)
     selection = filters.applied(select([suite])).seen_by(observability)
-    jobs = make_jobs(selection, seeds, control_seeds, asked)
+    jobs = make_jobs(selection, seeds, control_seeds, asked, testbed)
     try_engines(asked, limits.for_scenarios(selection.scenarios, Path.cwd() / "runs"))
-    with tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch, Progress(len(jobs)) as progress:
+    with (
+        tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch,
+        prepared(jobs, Path(scratch)),
+        Progress(len(jobs)) as progress,
+    ):
         count = workers or default_workers()
         options = limits.for_scenarios(selection.scenarios, Path(scratch))
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
@@ -116,7 +124,7 @@ def command(
 
 
 def make_jobs(
-    selection: Selection, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...]
+    selection: Selection, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...], testbed: Chosen
 ) -> list[Job]:
     """A job for every scenario and seed; controls get their own seeds besides."""
     from lab.cli.selection import parse_seeds
@@ -132,7 +140,7 @@ def make_jobs(
         each = math.ceil(CONTROL_RUNS / controls) if controls else 0
         more = tuple(range(every[0], every[0] + each))
     return [
-        Job(loaded, seed, engines)
+        Job(loaded, seed, engines, testbed)
         for loaded in selection.scenarios
         for seed in (every if loaded.scenario.faults else dict.fromkeys((*every, *more)))
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,7 @@ import click
 from lab.cli import completing
 from lab.cli.console import json_option, observability_option
 from lab.cli.filters import Filters, filter_options
-from lab.cli.stack_options import model_server_option, testbed_option, time_scale_option
-from lab.errors import Problem, UserError
-from lab.testbeds.stack.options import LAB
+from lab.cli.testbed_options import TestbedCommand, option_words, testbed_option
 
 if TYPE_CHECKING:
     from lab.injection.dry_run import PlannedAct
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
     from lab.scenario.plan import Plan
     from lab.systems.observability import Observability
+    from lab.testbeds.installed import Chosen
 
 _EPILOG = """\b
 Examples:
@@ -32,67 +31,47 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=TestbedCommand, epilog=_EPILOG)
 @click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, required=True, shell_complete=completing.scenarios)
 @filter_options
 @testbed_option
-@time_scale_option
-@model_server_option
 @observability_option
 @json_option
 def command(
-    *, targets: tuple[str, ...], filters: Filters, testbed: str, time_scale: float, model_server: str,
-    observability: Observability | None, as_json: bool,
+    *, targets: tuple[str, ...], filters: Filters, testbed: Chosen, observability: Observability | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Say what scenarios would do, and do nothing.
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite, or the name of a shipped scenario or suite. Prints
-    which levers would be pulled and reverted and when, and the truth that engines would be graded against. For the
-    stack it refuses what cannot be done there, and a time scale at which the symptom would drown in noise.
+    which levers would be pulled and reverted and when, and the truth that engines would be graded against. It refuses
+    what the testbed cannot do, and what could not be seen there (a time scale at which a symptom drowns in noise).
     """
     from lab.cli.console import stdout, write_json
-    from lab.cli.selection import check_testbed, select
+    from lab.cli.selection import select
+    from lab.runs.preparing import check
     from lab.scenario.plan import plan
 
-    check_testbed(testbed)
     selection = filters.applied(select(targets)).seen_by(observability)
-    if model_server != LAB and testbed != "stack":
-        raise UserError("--model-server goes with --testbed stack")
-    if testbed == "stack":
-        _check_feasible(selection.scenarios, time_scale, model_server)
+    check(testbed, selection.scenarios)
     planned = [(loaded, plan(loaded)) for loaded in selection.scenarios]
     if as_json:
-        documents = [_document(*one, testbed, model_server) for one in planned]
+        documents = [_document(*one, testbed) for one in planned]
         single = len(targets) == 1 and selection.suite is None and not Path(targets[0]).is_dir()
         write_json(documents[0] if single else {"schema_version": 1, "plans": documents})
         return
     for number, one in enumerate(planned):
         if number:
             stdout().print()
-        _print(*one, testbed, model_server)
+        _print(*one, testbed)
 
 
-def _check_feasible(scenarios: Sequence[LoadedScenario], time_scale: float, model_server: str) -> None:
-    """UserError with everything that the stack cannot do."""
-    from lab.testbeds.stack.feasible import check_feasible
-
-    problems: list[Problem] = []
-    for loaded in scenarios:
-        try:
-            check_feasible(loaded, time_scale, model_server)
-        except UserError as error:
-            problems += error.problems
-    if problems:
-        raise UserError(problems)
-
-
-def _document(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: str) -> dict[str, Any]:
+def _document(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "scenario": loaded.scenario.name,
         "system": loaded.system.name,
-        "testbed": testbed,
-        **({"model_server": model_server} if testbed == "stack" else {}),
+        "testbed": testbed.name,
+        "testbed_options": testbed.recorded(),
         "duration_s": loaded.scenario.duration_s,
         "timeline": [act.to_json() for act in planned.timeline],
         "truth": planned.truth.to_json(),
@@ -100,7 +79,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: str, model_server:
     }
 
 
-def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: str) -> None:
+def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
     from lab.judging.witness import BEFORE_MIN_INTERVALS
@@ -108,7 +87,7 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: st
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.load.requests + _surge_requests(planned))
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
-    where = testbed if model_server == LAB else f"{testbed} with model server {model_server}"
+    where = " ".join([testbed.name, *option_words(testbed.recorded(), type(testbed.options)().recorded())])
     console.print(f"{loaded.system.name} on {where}, {scenario.duration_s:g} s, about {requests} requests\n")
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
@@ -127,7 +106,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: str, model_server: st
             seen = f"observability is {loaded.system.observability}, where none of these exists"
             rows.append(("note", f"{seen}: the case would be inconclusive"))
         if fault.injected_s < BEFORE_MIN_INTERVALS * loaded.system.scrape_interval_s:
-            decides = "only the twin can show its effect" if testbed == "sim" else "its effect cannot be shown"
+            has_twin = testbed.driver.is_repeatable
+            decides = "only the twin can show its effect" if has_twin else "its effect cannot be shown"
             rows.append(("note", f"it is injected too early to compare before and during; {decides}: inject it later"))
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:

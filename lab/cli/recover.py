@@ -1,41 +1,67 @@
-"""`lab recover`: puts back what a killed lab left changed on the stack."""
+"""`lab recover`: puts back what killed labs left changed."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
-from lab.cli.console import json_option
-from lab.errors import ExitCode
+from lab.cli import completing
+from lab.cli.console import json_option, option
+from lab.cli.testbed_options import EveryTestbedCommand, TestbedName
+from lab.errors import ExitCode, LabError, UserError
+
+if TYPE_CHECKING:
+    from lab.testbeds.driver import Recovery
+    from lab.testbeds.installed import Chosen
 
 _EPILOG = """\b
 Examples:
   lab recover
+  lab recover --testbed stack
   lab recover --json
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=EveryTestbedCommand, epilog=_EPILOG)
+@option("--testbed", type=TestbedName(), metavar="NAME", shell_complete=completing.testbeds,
+        help="Only there. [default: every installed testbed]")  # fmt: skip
 @json_option
-def command(as_json: bool) -> int:
-    """Put back what a killed lab left changed on the stack.
+def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
+    """Put back what a killed lab left changed, on every installed testbed or on one.
 
     Undoes, from the journal, every change that was not reverted; safe to repeat. Ends with 6 and instructions if
     something cannot be put back.
     """
-    from dataclasses import asdict
-
     from lab.cli.console import write_json
-    from lab.cli.stack import open_session
 
-    session = open_session()
-    with session.lock.held():
-        session.lock.tell(phase="putting back what earlier labs left")
-        undone = session.recover()
+    reverted: dict[str, list[Recovery]] = {}
+    failed: list[LabError] = []
+    for chosen in testbed:
+        try:
+            reverted[chosen.name] = chosen.driver.recover(chosen.options)
+        except LabError as error:  # what is left on the others is put back all the same
+            failed.append(error)
     if as_json:
-        write_json({"schema_version": 1, "reverted": [asdict(undo) for undo in undone]})
-    elif undone:
-        for undo in undone:
-            click.echo(f"reverted {undo.lever} of {undo.element} to {undo.previous!r}")
+        told = [{"testbed": name, **asdict(one)} for name, found in reverted.items() for one in found]
+        write_json({"schema_version": 1, "reverted": told})
     else:
-        click.echo("nothing was left to revert")
+        for name, found in reverted.items():
+            for one in found:
+                click.echo(f"reverted {one.lever} of {one.element} to {one.value!r} ({name})")
+        if not failed and not any(reverted.values()):
+            click.echo("nothing was left to revert")
+    if failed:
+        raise _joined(failed)
     return ExitCode.OK
+
+
+def _joined(failed: list[LabError]) -> LabError:
+    """One error for several: of the kind that weighs most, with what all of them say."""
+    if all(isinstance(error, UserError) for error in failed):
+        return UserError([problem for error in failed if isinstance(error, UserError) for problem in error.problems])
+    heaviest = next((e for e in failed if e.exit_code is ExitCode.NOT_REVERTED), failed[0])
+    joined = LabError("\n".join(map(str, failed)))
+    joined.exit_code = heaviest.exit_code
+    return joined

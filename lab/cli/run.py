@@ -10,12 +10,21 @@ import click
 
 from lab import __version__
 from lab.cli import completing
-from lab.cli.console import GivenPath, engines_option, json_option, json_text, option, runs_option, write_json
+from lab.cli.console import (
+    GivenPath,
+    engines_option,
+    json_option,
+    json_text,
+    observability_option,
+    option,
+    runs_option,
+    write_json,
+)
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.filters import Filters, filter_options
 from lab.cli.gate import Gate, comparison_json, gate_options, print_comparison
-from lab.cli.stack_options import TestbedChoice, testbed_options
 from lab.cli.stopping import Stopping, stopping_options
+from lab.cli.testbed_options import TestbedCommand, place_words, testbed_option
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.errors import NothingSelectedError, worst
 
@@ -25,7 +34,8 @@ if TYPE_CHECKING:
     from lab.cli.selection import Seeds, Selection
     from lab.engines.options import EngineOptions
     from lab.runs.campaign import Campaign, Job, JobResult
-    from lab.testbeds.stack.options import StackOptions
+    from lab.systems.observability import Observability
+    from lab.testbeds.installed import Chosen
 
 OUTPUTS = (".html", ".json", ".xml")
 FEWEST = 3
@@ -50,7 +60,7 @@ one that passed is lost.
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=TestbedCommand, epilog=_EPILOG)
 @click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, shell_complete=completing.scenarios)
 @filter_options
 @option("--last-failed", "--lf", is_flag=True, help="Only the cases that failed when run last, with their engines.")
@@ -58,7 +68,8 @@ one that passed is lost.
 @option("--seeds", metavar="COUNT|A-B", help="Number of seeds (3), or a range of them (5-9).")
 @engines_option
 @engine_limits_options
-@testbed_options
+@testbed_option
+@observability_option
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
@@ -71,9 +82,9 @@ one that passed is lost.
 @json_option
 def command(
     *, targets: tuple[str, ...], filters: Filters, last_failed: bool, seed: int | None, seeds: str | None,
-    engines: tuple[str, ...], limits: EngineLimits, where: TestbedChoice, outputs: tuple[Path, ...], runs_dir: Path,
-    workers: int | None, fresh: bool, no_report: bool, stopping: Stopping, gate: Gate, verbosity: Verbosity,
-    as_json: bool,
+    engines: tuple[str, ...], limits: EngineLimits, testbed: Chosen, observability: Observability | None,
+    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, stopping: Stopping,
+    gate: Gate, verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
@@ -90,21 +101,19 @@ def command(
 
     check_outputs(outputs, OUTPUTS)
     check_runs_dir(runs_dir)
-    stack = where.stack()
     chosen_seeds = parse_seeds(seeds, seed)
     memory = LastFailed(runs_dir)
     if not targets and not last_failed:
         raise click.UsageError("Missing argument 'FILE_OR_SUITE...'.")
-    selection = filters.applied(select(targets or memory.targets())).seen_by(where.observability)
+    selection = filters.applied(select(targets or memory.targets())).seen_by(observability)
     asked = checked_engines(engines, selection.suite.engines if selection.suite else DEFAULT_ENGINES)
-    jobs = make_jobs(selection, chosen_seeds, asked, stack, fresh=fresh, report=not no_report)
+    jobs = make_jobs(selection, chosen_seeds, asked, testbed, fresh=fresh, report=not no_report)
     if last_failed:
         jobs, asked = failed_last(jobs, memory)
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
     try_engines(asked, options)
-    count = 1 if stack else workers  # the stack is one, and time on it is real: one run at a time
-    results = _run(jobs, stack, runs_dir, count, options, stopping, verbosity, memory, as_json=as_json)
+    results = _run(jobs, runs_dir, workers, options, stopping, verbosity, memory, as_json=as_json)
     show_traces(results)
     complete = len(results) == len(jobs) and not selection.partial and not last_failed
     thresholds = selection.suite.thresholds if selection.suite and complete else ()
@@ -123,7 +132,7 @@ def command(
     else:
         if comparison:
             print_comparison(comparison)
-        _print_paths(campaign, selection, where.words(), reports)
+        _print_paths(campaign, selection, place_words(testbed, observability), reports)
     _write_outputs(outputs, campaign, document, writings)
     tell_github(campaign, selection.scenarios, document["suite"] or "lab run")
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
@@ -131,20 +140,20 @@ def command(
 
 
 def _run(
-    jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path, workers: int | None,
-    engines: EngineOptions, stopping: Stopping, verbosity: Verbosity, memory: LastFailed, *, as_json: bool,
+    jobs: Sequence[Job], runs_dir: Path, workers: int | None, engines: EngineOptions,
+    stopping: Stopping, verbosity: Verbosity, memory: LastFailed, *, as_json: bool,
 ) -> list[JobResult]:  # fmt: skip
     """Runs the jobs, tells each verdict when it is known, and remembers what failed, interrupted or not."""
     from lab.cli.progress import Progress
     from lab.cli.selection import lasting_name_of
-    from lab.cli.stack_options import stack_up
     from lab.cli.verdicts import Verdicts
     from lab.runs.pool import default_workers, run_jobs
+    from lab.runs.preparing import prepared
 
     references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
     asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
     failures = stopping.counter()
-    with stack_up(jobs, stack, runs_dir), Progress(len(jobs)) as progress:
+    with prepared(jobs, runs_dir), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
 
         def heard(result: JobResult) -> None:
@@ -194,7 +203,7 @@ def make_jobs(
     selection: Selection,
     seeds: Seeds,
     engines: tuple[str, ...],
-    stack: StackOptions | None = None,
+    testbed: Chosen,
     *,
     fresh: bool = False,
     report: bool = False,
@@ -204,7 +213,7 @@ def make_jobs(
 
     suite_seeds = selection.suite.seeds if selection.suite else ()
     jobs = [
-        Job(loaded, seed, engines, stack, fresh, report)
+        Job(loaded, seed, engines, testbed, fresh, report)
         for loaded in selection.scenarios
         for seed in seeds.of(suite_seeds or (loaded.scenario.seed,))
     ]

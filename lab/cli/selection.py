@@ -22,11 +22,6 @@ SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml"
 MAX_FOLDERS = 5_000
 """Folders looked through for scenarios: whoever names more has named the wrong directory."""
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")
-_STACK = Problem(
-    "the stack testbed is not installed",
-    expected="--testbed sim, or a checkout of the project with Docker",
-    hint="`git clone` the project, install it from there and run the command in the checkout",
-)
 
 
 @dataclass(frozen=True)
@@ -190,14 +185,6 @@ def checked_engines(engines: Sequence[str], default: Sequence[str] = DEFAULT_ENG
     if problems:
         raise UserError(problems)
     return chosen
-
-
-def check_testbed(name: str) -> None:
-    """UserError with what to do when a testbed is not installed."""
-    from importlib.metadata import entry_points
-
-    if name not in {entry.name for entry in entry_points(group="lab.testbeds")}:
-        raise UserError(_STACK if name == "stack" else f"testbed {name!r} is not installed")
 
 
 def open_runs(targets: Sequence[Path]) -> tuple[list[RunDirectory], list[Problem]]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.cli.console import json_option
-from lab.cli.stack_options import tell_of_change
 from lab.errors import ExitCode
+from lab.testbeds.stack.changes import tell_of_change
 from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -186,7 +186,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_run(
-    path: Path, observed: Observed, truth: Truth, effects: Mapping[str, Any], journal: list[dict[str, Any]],
+    path: Path, observed: Observed, truth: Truth, effects: Mapping[str, Any], journal: Sequence[Mapping[str, Any]],
     meta: Mapping[str, Any],
 ) -> RunDirectory:  # fmt: skip
     """Writes a run beside its place and moves it there, replacing an earlier run of the same scenario and seed."""

@@ -137,7 +137,8 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     number = len(truth.faults)
     level = observed.system.get("observability")
     seen = [f"observability {level}"] if level else []
-    served = [f"model server {meta['model_server']}"] if "model_server" in meta else []
+    options = meta.get("testbed_options", {})
+    served = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]
     what = "one fault" if number == 1 else f"{number} faults"
     if truth.is_control:
         what = "degraded control" if truth.degraded else "control, no fault"

@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,13 @@ from lab.runs.suite import (
     metric_names,
     with_default,
 )
+from lab.testbeds.driver import Progress, silent
+from lab.testbeds.installed import Chosen, choose
 
 if TYPE_CHECKING:
     from lab.engines.host import EngineHost
     from lab.recording.rundir import RunDirectory
-    from lab.runs.runner import Progress
     from lab.scenario import LoadedScenario
-    from lab.testbeds.stack.options import StackOptions
 
 Metrics = dict[str, dict[str, RateSummary]]
 """Summaries by engine and metric, engines in the order in which they were asked."""
@@ -47,7 +47,7 @@ class Job:
     loaded: LoadedScenario
     seed: int
     engines: tuple[str, ...]
-    stack: StackOptions | None = None
+    testbed: Chosen = field(default_factory=choose)
     fresh: bool = False
     report: bool = False
     """Whether the run keeps a page of its own."""
@@ -146,24 +146,18 @@ def check_gradable(run: RunDirectory) -> None:
 
 
 @contextmanager
-def recorded(job: Job, root: Path, progress: Progress | None) -> Iterator[tuple[RunDirectory, bool]]:
+def recorded(job: Job, root: Path, progress: Progress = silent) -> Iterator[tuple[RunDirectory, bool]]:
     """A job's recording and whether it was there already; nobody else replaces it meanwhile."""
-    if job.stack is not None:
-        from lab.testbeds.stack.run import run_scenario as run_on_stack
-
-        yield run_on_stack(job.loaded, job.seed, root, job.stack, progress), False
-        return
     from lab.recording.holding import held
     from lab.runs.runner import reusable, run_path, run_scenario
 
-    with held(run_path(job.loaded, job.seed, root)):
-        there = None if job.fresh else reusable(job.loaded, job.seed, root)
-        yield there or run_scenario(job.loaded, job.seed, root, progress), there is not None
+    run = (job.loaded, job.seed, root, job.testbed)
+    with held(run_path(*run)):
+        there = None if job.fresh else reusable(*run)
+        yield there or run_scenario(*run, progress), there is not None
 
 
-def run_job(
-    job: Job, root: Path, host: EngineHost, progress: Progress | None = None, *, keep: bool = True
-) -> JobResult:
+def run_job(job: Job, root: Path, host: EngineHost, progress: Progress = silent, *, keep: bool = True) -> JobResult:
     """Runs, asks and grades. Whatever goes wrong is this job's result, so that one case never costs the others.
 
     `keep=False` deletes the recording after grading.

@@ -16,34 +16,47 @@ from lab import __version__
 from lab.injection.faults import fault_type
 from lab.scenario import LoadedScenario
 from lab.systems.offer import installed_worlds
+from lab.testbeds.installed import Chosen
 
 OWN = ("lab", "injectors")
 """Our packages whose code recordings follow from."""
 NO_PART = frozenset(
     f"lab/{name}"
     for name in (
-        "assess.py", "baseline.py", "campaign.py", "cli", "diagnosis_schema.py", "docs.py", "engines", "grading.py",
-        "library.py", "parity.py", "pool.py", "pytest_plugin.py", "report", "schema.py", "shipped",
-        "statistics.py", "suite.py", "systems", "templates", "testbeds/stack",
+        "cli", "docs", "engines", "judging/assess.py", "judging/grading.py", "judging/ranking.py",
+        "judging/statistics.py", "library.py", "pytest_plugin.py", "report", "runs/baseline.py", "runs/campaign.py",
+        "runs/parity.py", "runs/pool.py", "runs/suite.py", "shipped", "templates",
     )
 )  # fmt: skip
-"""What no byte of a recording follows from: what asks, grades and prints. A system is in the key by its content."""
+"""What no byte of a recording follows from: what asks, grades and prints."""
+TESTBEDS = "lab/testbeds/"
+"""Folders below hold a testbed each; a recording follows from its own."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "scikit-learn", "scipy", "simpy")
 """Libraries whose results recordings hold."""
 
 
-def recording_key(
-    loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0, model_server: str = ""
-) -> str:
+def recording_key(loaded: LoadedScenario, seed: int, testbed: Chosen) -> str:
     """The digest of everything that the recording of a scenario and seed follows from, in hexadecimal.
 
-    The scenario's text, its system with every default, the seed, the testbed and who serves the model there, the code
-    of the lab, the libraries it computes with, and the distributions of plug-ins that the scenario uses.
+    The scenario's text, its system with every default, the seed, the testbed with its code and those of its options
+    that change a recording, the code of the lab, the libraries it computes with, and the distributions of plug-ins
+    that the scenario and the testbed come from.
     """
     system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
-    where = [testbed, f"{time_scale:g}", model_server]
-    parts = [loaded.text, system, str(seed), *where, __version__, code_digest(), *_plug_ins(loaded)]
+    where = [testbed.name, json.dumps(testbed.recorded(), sort_keys=True), _driver_code(testbed)]
+    parts = [loaded.text, system, str(seed), *where, __version__, code_digest(), *_plug_ins(loaded, testbed)]
     return _digest(part.encode() for part in parts)
+
+
+def _driver_code(testbed: Chosen) -> str:
+    """A digest of a driver's own package within the lab: what one testbed records follows from no other."""
+    package = type(testbed.driver).__module__.rpartition(".")[0]
+    return _package_digest(package) if package.split(".")[0] in OWN else ""
+
+
+@cache
+def _package_digest(package: str) -> str:
+    return _digest(_sources(package))
 
 
 @cache
@@ -84,11 +97,14 @@ def _sources(module: str) -> Iterator[bytes]:
 
 
 def _no_part(name: str) -> bool:
+    is_of_a_testbed = name.startswith(TESTBEDS) and "/" in name.removeprefix(TESTBEDS)
+    if is_of_a_testbed or name.endswith(".system.yaml"):  # a system is in the key by its content
+        return True
     return any(name == other or name.startswith(f"{other}/") for other in NO_PART)
 
 
-def _plug_ins(loaded: LoadedScenario) -> list[str]:
-    """A digest of each plug-in that a scenario uses, beside our own: its sources, and all that is installed here.
+def _plug_ins(loaded: LoadedScenario, testbed: Chosen) -> list[str]:
+    """A digest of each plug-in that a run uses, beside our own: its sources, and all that is installed here.
 
     What a plug-in imports from elsewhere is not known, so another version of anything installed counts.
     """
@@ -97,6 +113,7 @@ def _plug_ins(loaded: LoadedScenario) -> list[str]:
     world = loaded.system.world
     entry = installed_worlds().get(world.name) if world is not None else None
     modules |= {entry.module} if entry is not None else set()
+    modules.add(type(testbed.driver).__module__)
     foreign = sorted({module.split(".")[0] for module in modules} - set(OWN))
     return [*map(_plug_in, foreign), *([_everything_installed()] if foreign else [])]
 

@@ -60,8 +60,9 @@ def run_jobs(
 ) -> list[JobResult]:
     """The results in the order of the jobs, whichever finished first.
 
-    No further job is started once `stop()` is true; those under way are finished, and the others have no result.
-    RunAbortedError when a worker process dies under a job.
+    On a testbed that is not shared one job runs at a time, in this process. No further job is started once `stop()` is
+    true; those under way are finished, and the others have no result. RunAbortedError when a worker process dies under
+    a job.
     """
     # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -69,7 +70,8 @@ def run_jobs(
     for old in leftovers(root):
         if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
             shutil.rmtree(old, ignore_errors=True)
-    workers = min(workers, len(jobs))
+    alone = any(not job.testbed.driver.is_shared for job in jobs)
+    workers = 1 if alone else min(workers, len(jobs))
     watch = _Watch(tick, on_result, stop)
     settings = _Settings(root, keep, engines or EngineOptions(hidden=(root.resolve(),)))
     return _here(jobs, settings, watch) if workers <= 1 else _in_pool(jobs, settings, workers, watch)

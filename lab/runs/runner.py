@@ -1,32 +1,26 @@
-"""Runs one scenario with one seed on the embedded testbed and leaves a complete recording."""
+"""Runs one scenario with one seed on a testbed, whichever it is, and leaves a complete recording."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lab import __version__
-from lab.contracts import Truth
 from lab.errors import RunAbortedError, UserError
 from lab.files.finding import shipped_name
-from lab.judging.steady import check_steady_state
-from lab.judging.truth import true_decoys, true_degradation, true_fault
-from lab.judging.witness import effects, judge_witnesses
-from lab.recording.keeping import check_room, recording_bytes
-from lab.recording.observed import Observed
+from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes
 from lab.recording.opening import open_run
-from lab.recording.rundir import COMPLETE, RUN_FILE, RunDirectory, sealed, write_json, write_run
+from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RUN_FILE, RunDirectory, sealed, write_json, write_run
+from lab.runs.following import Followed, follow
 from lab.runs.identity import recording_key
+from lab.runs.judged import Judged, judge
 from lab.scenario import LoadedScenario
 from lab.scenario.load import SUFFIX
-from lab.scenario.plan import plan
-from lab.signals import compute_signals, remember_recorded
-from lab.testbeds.sim import SimTestbed
-
-Progress = Callable[[str, float], None]
-"""progress(what, share of this scenario's work done)"""
+from lab.signals import remember_recorded
+from lab.testbeds.driver import Progress, Recorded, silent
+from lab.testbeds.installed import Chosen, choose
 
 
 def scenario_reference(loaded: LoadedScenario) -> str:
@@ -34,26 +28,29 @@ def scenario_reference(loaded: LoadedScenario) -> str:
     return shipped_name(loaded.path, SUFFIX) or str(loaded.path)
 
 
-def run_directory_name(
-    loaded: LoadedScenario, seed: int, testbed: str, time_scale: float = 1.0, *, model_server: str = ""
-) -> str:
-    """`<seed>-<short digest>`: the digest covers everything the recording follows from."""
-    return f"{seed}-{recording_key(loaded, seed, testbed, time_scale, model_server)[:8]}"
+def run_path(loaded: LoadedScenario, seed: int, root: Path, testbed: Chosen | None = None) -> Path:
+    """Where the recording of a scenario and seed on a testbed lies under `root`, whether it is there or not.
+
+    `<scenario>/<seed>-<short digest>`: the digest covers everything that the recording follows from.
+    """
+    key = recording_key(loaded, seed, testbed or choose())
+    return root / loaded.scenario.name / f"{seed}-{key[:8]}"
 
 
-def run_path(loaded: LoadedScenario, seed: int, root: Path) -> Path:
-    """Where the recording of a scenario and seed on `sim` lies under `root`, whether it is there or not."""
-    return root / loaded.scenario.name / run_directory_name(loaded, seed, "sim")
+def reusable(loaded: LoadedScenario, seed: int, root: Path, testbed: Chosen | None = None) -> RunDirectory | None:
+    """The recording that running the scenario would only make again, None where there is none that is intact.
 
-
-def reusable(loaded: LoadedScenario, seed: int, root: Path) -> RunDirectory | None:
-    """The recording that running the scenario would only make again, None where there is none that is intact."""
-    path = run_path(loaded, seed, root)
+    A testbed whose runs differ from one another makes each anew.
+    """
+    chosen = testbed or choose()
+    path = run_path(loaded, seed, root, chosen)
+    if not chosen.driver.is_repeatable:
+        return None
     try:
         run = open_run(path) if path.is_dir() else None
     except UserError:
         return None
-    return _renamed(run, loaded) if run and run.meta.get("key") == recording_key(loaded, seed, "sim") else None
+    return _renamed(run, loaded) if run and run.meta.get("key") == recording_key(loaded, seed, chosen) else None
 
 
 def _renamed(run: RunDirectory, loaded: LoadedScenario) -> RunDirectory:
@@ -72,68 +69,86 @@ def _renamed(run: RunDirectory, loaded: LoadedScenario) -> RunDirectory:
     return replace(run, meta=content)
 
 
-def run_scenario(loaded: LoadedScenario, seed: int, root: Path, progress: Progress | None = None) -> RunDirectory:
-    """Runs the scenario and, for each fault, its twin without that fault; writes the run under `root`.
+def run_scenario(
+    loaded: LoadedScenario, seed: int, root: Path, testbed: Chosen | None = None, progress: Progress = silent
+) -> RunDirectory:
+    """Runs the scenario on a testbed, judges what its faults really did, and writes the recording under `root`.
 
-    Raises RunAbortedError when the steady state did not hold or a decoy broke an SLO: such a run proves nothing.
-    A run ended by its own stop conditions is recorded with a status that says so.
+    Raises UserError where the testbed cannot do it, RunAbortedError when the steady state did not hold or a decoy broke
+    an SLO (such a run proves nothing), and NotRevertedError where something could not be put back. A run ended by its
+    own stop conditions is recorded with a status that says so.
     """
-    scenario = loaded.scenario
-    check_room(root, recording_bytes(scenario.load.requests), scenario.name)
-    total = 1 + len(scenario.faults)
-
-    def part(number: int, what: str) -> Callable[[float], None] | None:
-        return None if progress is None else lambda share: progress(what, (number + share) / total)
-
-    testbed = SimTestbed(loaded, seed)
-    observed = testbed.run(part(0, "run"))
-    check_steady_state(loaded, observed)
-    signals = compute_signals(observed)
-    faults, true_effects = [], {}
-    control = observed
-    for number, use in enumerate(scenario.faults, 1):
-        twin = SimTestbed(loaded, seed, without={use.id}).run(part(number, f"twin without {use.id}"))
-        control = twin if len(scenario.faults) == 1 else control
-        at_s, until_s = testbed.windows.get(use.id, (use.at_s, use.at_s))
-        without = compute_signals(twin)
-        said = judge_witnesses(plan(loaded).witnesses[use.id], signals, without, at_s, until_s)
-        faults.append(true_fault(use, (at_s, until_s), said))
-        true_effects[use.id] = effects(signals, without, at_s, until_s)
-    if scenario.decoys:
-        if len(scenario.faults) > 1:
-            control = SimTestbed(loaded, seed, without={use.id for use in scenario.faults}).run()
-        plain = {fault.id for fault in scenario.faults} | {decoy.id for decoy in scenario.decoys}
-        _check_decoys(loaded, control, lambda: SimTestbed(loaded, seed, without=plain).run())
-    status = COMPLETE if not testbed.stopped_because else f"stopped: {testbed.stopped_because}"
-    content = {**meta(loaded, seed, status, "sim"), "key": recording_key(loaded, seed, "sim")}
-    path = run_path(loaded, seed, root)
-    degraded = None if testbed.stopped_because else true_degradation(loaded, observed, signals)
-    truth = Truth(tuple(faults), true_decoys(scenario), degraded)
-    run = write_run(path, observed, truth, true_effects, testbed.journal_entries, content)
-    remember_recorded(run.observed, observed, signals)  # who grades it next need not compute them again
+    chosen = testbed or choose()
+    driver = chosen.driver
+    if problems := chosen.problems(loaded):
+        raise UserError(problems)
+    check_room(root, recording_bytes(driver.requests(loaded, chosen.options)), loaded.scenario.name)
+    if as_a_whole := getattr(driver, "run_scenario", None):  # until every driver has sessions
+        whole: RunDirectory = as_a_whole(loaded, seed, root, chosen.options, progress)
+        return whole
+    parts = _Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
+    with driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
+        followed = follow(session, loaded, parts.of(0))
+        recorded = session.finish()
+    status = _status(recorded, followed, session.ended)
+    judged = judge(loaded, recorded, status == COMPLETE, parts.of)
+    key = {"key": recording_key(loaded, seed, chosen)} if driver.is_repeatable else {}
+    content = {**meta(loaded, seed, status, chosen), **recorded.meta, **key}
+    run = _kept(recorded, judged, run_path(loaded, seed, root, chosen), root, content)
+    remember_recorded(run.observed, recorded.observed, judged.signals)  # who grades it next need not compute them again
     return run
 
 
-def _check_decoys(loaded: LoadedScenario, control: Observed, run_plain: Callable[[], Observed]) -> None:
-    """Decoys alone may break no SLO that holds without them (`run_plain`): a harmful decoy is no decoy."""
-    first_s = min(decoy.at_s for decoy in loaded.scenario.decoys)
-    fired = [a for a in control.alerts if a["state"] == "firing" and a["time_s"] >= first_s]
-    anyway = {alert["slo"] for alert in run_plain().alerts if alert["state"] == "firing"} if fired else set()
-    for alert in fired:
-        if alert["slo"] not in anyway:
-            raise RunAbortedError(
-                f"{loaded.scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:g} s without any "
-                "fault, so it is not benign. Make it milder."
-            )
+class _Parts:
+    """Progress over the run and its twins, which take about as long each."""
+
+    def __init__(self, tell: Progress, count: int) -> None:
+        self._tell, self._count = tell, count
+
+    def of(self, number: int) -> Progress:
+        """Progress of one of them, the run itself being number 0."""
+        return lambda what, share: self._tell(what, (number + share) / self._count)
 
 
-def meta(loaded: LoadedScenario, seed: int, status: str, testbed: str) -> dict[str, Any]:
+def _status(recorded: Recorded, followed: Followed, ended: str) -> str:
+    """`complete`, or why the run is not graded; RunAbortedError where nobody but the scenario is to blame.
+
+    What the machine was short of may be why a run was not steady, or why it was stopped before anything was changed.
+    """
+    if recorded.flaw:
+        return recorded.flaw
+    if followed.unsteady:
+        if not recorded.machine:
+            raise RunAbortedError(followed.unsteady)
+        return f"{INCONCLUSIVE}{followed.unsteady} {recorded.machine}"
+    if ended:
+        is_excused = recorded.machine and not followed.is_changed
+        return f"{INCONCLUSIVE}{ended}. {recorded.machine}" if is_excused else f"stopped: {ended}"
+    return COMPLETE
+
+
+def _kept(recorded: Recorded, judged: Judged, path: Path, root: Path, content: Mapping[str, Any]) -> RunDirectory:
+    """Writes the recording; where there is no room for one that cannot be made again, in a spare place."""
+
+    def write(top: Path) -> RunDirectory:
+        place = top / path.relative_to(root)
+        return write_run(place, recorded.observed, judged.truth, judged.effects, recorded.events, content)
+
+    if not recorded.spare_places:
+        return write(root)
+    lost = f"the recording of {path.parent.name} seed {content['seed']} is lost"
+    run, refused = kept_where_there_is_room([root, *recorded.spare_places], write, lost)
+    return replace(run, elsewhere=refused[0][1] if refused else "")
+
+
+def meta(loaded: LoadedScenario, seed: int, status: str, testbed: Chosen) -> dict[str, Any]:
     """Contents of `run.json`, apart from the checksums."""
     scenario = loaded.scenario
     return {
         "schema_version": 1,
         "lab_version": __version__,
-        "testbed": testbed,
+        "testbed": testbed.name,
+        "testbed_options": testbed.recorded(),
         "seed": seed,
         "status": status,
         "scenario": {

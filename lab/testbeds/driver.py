@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lab.errors import Problem
-    from lab.injection.levers import Testbed
+    from lab.injection.levers import ActValue, LeverValue, Testbed
     from lab.recording.observed import Observed
     from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+    from lab.systems.topology import System
 
 GROUP = "lab.testbeds"
 """The entry-point group of drivers."""
+DEFAULT = "sim"
+"""Where scenarios run unless somebody says otherwise: the testbed that needs nothing but the lab."""
+
+STEPS = 50
+"""Steps of a run between which its progress is told."""
 
 Window = tuple[float, float]
 """When a fault or decoy was injected and when it was reverted, scenario seconds."""
@@ -95,6 +101,7 @@ class Recorded:
     `flaw`: why the run cannot be graded, empty where it can; a reason that is nobody's fault begins with
     `inconclusive: `. That it ended early (`Session.ended`) or was not steady is not said here: the runner knows.
     `machine`: what the machine was short of, if that may be why a run was unsteady or stopped; empty where nothing was.
+    `counts_waiting_as_busy`: whether a worker that waits for an answer counts into the CPU utilization it reports.
     `events`: the journal, entries with `time_s`. `meta`: what else `run.json` tells of the run.
     `spare_places`: directories for the recording where the one asked for has no room.
     """
@@ -104,6 +111,7 @@ class Recorded:
     twin: Twin | None = None
     flaw: str = ""
     machine: str = ""
+    counts_waiting_as_busy: bool = False
     events: Sequence[Mapping[str, Any]] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     spare_places: Sequence[Path] = ()
@@ -122,6 +130,8 @@ class Session(ABC):
     """Why the run ended before its time (a stop condition held, a process died); empty while it may go on."""
     settles_s: float = 0.0
     """How long before `now_s` what happened may still be missing from `observed` (telemetry under way)."""
+    judging_s: float = 0.0
+    """How long before the first fault or decoy the steady state is judged, so that judging does not delay it."""
 
     def __init__(self) -> None:
         self.windows: dict[str, Window] = {}
@@ -165,6 +175,13 @@ class Session(ABC):
 
     def active_changed(self) -> None:  # noqa: B027  # most tell nobody
         """Called after a fault or decoy was injected or reverted: for drivers that show what is in."""
+
+    def advance_telling(self, until_s: float, what: str, progress: Progress) -> None:
+        """Advances in small steps, and tells before each what the run does and how far it is."""
+        step_s = self.duration_s / STEPS
+        while not self.ended and self.now_s < until_s:
+            progress(what, max(0.0, self.now_s / self.duration_s))
+            self.advance(min(until_s, self.now_s + step_s))
 
     def inject(self, use: FaultUse | DecoyUse) -> None:
         """Injects a fault or decoy now, and notes since when it is in."""
@@ -216,17 +233,24 @@ class Driver(ABC, Generic[OptionsT]):
     """What it is, in some words."""
     options: type[OptionsT]
     """Its options."""
-    levers: ClassVar[Collection[str]]
-    """Names of the levers and acts that can be pulled there."""
     is_repeatable: ClassVar[bool] = False
     """Whether the same scenario, seed and options give the same bytes, so that a recording is reused."""
     is_shared: ClassVar[bool] = True
     """Whether several sessions may be open at once, in this process and in others."""
 
+    @property
+    @abstractmethod
+    def levers(self) -> Collection[str]:
+        """Names of the levers and acts that can be pulled there. A plain attribute of the class will do."""
+
+    def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
+        """Why this cannot be pulled or done there, in words; empty where it can. Element and value are checked."""
+        return "" if value.name in self.levers else f"the testbed {self.name} has no {value.word} {value.name}"
+
     def check(self, scenario: LoadedScenario, options: OptionsT) -> list[Problem]:
         """All that keeps a scenario from working there, or its faults from showing; nothing is started.
 
-        Levers that the driver lacks are found by their names, without it.
+        What `cannot` refuses need not be found here.
         """
         return []
 

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from lab.errors import Problem, UserError, nearest
 from lab.plugins import distribution, installed
-from lab.scenario import LoadedScenario
-from lab.scenario.plan import plan
-from lab.testbeds.driver import GROUP, Driver, DriverOptions
+from lab.testbeds.driver import DEFAULT, GROUP, Driver, DriverOptions
 
-DEFAULT = "sim"
-"""Where scenarios run unless somebody says otherwise: the testbed that needs nothing but the lab."""
+if TYPE_CHECKING:
+    from lab.scenario import LoadedScenario
 
 
 def entries() -> dict[str, EntryPoint]:
@@ -108,14 +106,16 @@ def _option_problem(name: str, driver: Driver[Any], error: Any) -> Problem:
 
 
 def _lacking(chosen: Chosen, loaded: LoadedScenario) -> list[Problem]:
-    """Levers that the scenario pulls and the testbed lacks, each with the testbeds that have it."""
-    missing = {act.lever for act in plan(loaded).timeline} - set(chosen.driver.levers)
-    found = {name: driver for name, driver in drivers().items() if missing and isinstance(driver, Driver)}
-    problems = []
-    for lever in sorted(missing):
-        having = [name for name, driver in found.items() if lever in driver.levers]
-        hint = f"the testbeds that have it: {', '.join(having)}" if having else "no installed testbed has it"
-        problems.append(
-            Problem(f"lever {lever!r} cannot be pulled on the testbed {chosen.name!r}", str(loaded.path), hint=hint)
-        )
-    return problems
+    """What the scenario pulls and the testbed cannot, each with the testbeds that can."""
+    from lab.scenario.plan import plan
+
+    problems: dict[Problem, None] = {}
+    for act in plan(loaded).timeline:
+        value = act.value if act.event != "revert" else None
+        reason = chosen.driver.cannot(loaded.system, act.element, value) if value is not None else ""
+        if value is not None and reason:
+            others = {name: one for name, one in drivers().items() if isinstance(one, Driver)}
+            able = [name for name, one in others.items() if not one.cannot(loaded.system, act.element, value)]
+            hint = f"the testbeds that can: {', '.join(able)}" if able else "no installed testbed can"
+            problems[Problem(f"{act.lever} of {act.element}: {reason}", str(loaded.path), hint=hint)] = None
+    return list(problems)

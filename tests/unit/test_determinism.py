@@ -15,7 +15,7 @@ import pytest
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.testbeds.sim import SimTestbed
-from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario, text
+from tests.sim_runs import DECOYS, FAULTS, digests, observe, ran, scenario, text
 
 BEGIN_S = 45.0
 WITHIN: Mapping[str, str] = {"at": "45s", "for": "30s"}
@@ -23,10 +23,9 @@ WRITE = """
 import sys
 from pathlib import Path
 from lab.scenario import load_scenario
-from lab.scenario import LoadedScenario
-from lab.testbeds.sim import SimTestbed
+from tests.sim_runs import observe
 
-SimTestbed(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).run().write(Path(sys.argv[3]))
+observe(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).write(Path(sys.argv[3]))
 """
 BUSY = {
     "faults": [
@@ -54,22 +53,22 @@ class Ran(NamedTuple):
         return next(source for source in self.testbed._sources if source.name == "load")
 
 
-def ran(loaded: LoadedScenario) -> Ran:
-    testbed = SimTestbed(loaded, 1)
-    return Ran(testbed, testbed.run())
+def run(loaded: LoadedScenario) -> Ran:
+    session, recorded = ran(loaded)
+    return Ran(session.levers, recorded.observed)
 
 
 @pytest.fixture(scope="module")
 def base(folder: Path) -> Ran:
     """A control."""
-    return ran(scenario(folder, name="base"))
+    return run(scenario(folder, name="base"))
 
 
 @pytest.fixture(scope="module", params=DECOYS)
 def with_decoy(folder: Path, request: pytest.FixtureRequest) -> Ran:
     """The same with one decoy."""
     decoy = {**DECOYS[request.param], "at": f"{BEGIN_S}s"}
-    return ran(scenario(folder, name=f"with-{request.param}", decoys=[decoy]))
+    return run(scenario(folder, name=f"with-{request.param}", decoys=[decoy]))
 
 
 def written(folder: Path, name: str, *, seed: int = 1, hash_seed: str, cache: Path | None = None) -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from lab.clock import to_ns
 from lab.injection.levers import (
     CacheFlush,
     CacheMixKeys,
@@ -57,16 +56,11 @@ def usual(folder: Path) -> Observed:
 def pulled(folder: Path, pull: Callable[[Testbed], AbstractContextManager[None]] | None) -> Observed:
     """A run in which this lever is pulled for half a minute."""
     testbed = SimTestbed(scenario(folder, duration_s=90), 1)
-    if pull is not None:
-        env, start_s = testbed._env, testbed.system.warmup_s
-
-        def hold() -> Iterator[Any]:
-            yield env.timeout(to_ns(start_s + FROM_S))
-            with pull(testbed):
-                yield env.timeout(to_ns(UNTIL_S - FROM_S))
-
-        env.process(hold())
-    return testbed.run()
+    testbed.advance(FROM_S)
+    with pull(testbed) if pull is not None else nullcontext():
+        testbed.advance(UNTIL_S)
+    testbed.advance(90)
+    return testbed.finish()
 
 
 def parts(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -166,13 +160,10 @@ def test_mixed_up_keys_serve_other_peoples_rows(folder: Path) -> None:
 
 def test_a_flushed_cache_misses_until_it_is_full_again(folder: Path, usual: Observed) -> None:
     testbed = SimTestbed(scenario(folder, duration_s=90), 1)
-
-    def flush() -> Any:
-        yield testbed._env.timeout(to_ns(testbed.system.warmup_s + FROM_S))
-        testbed.act("cache", CacheFlush())
-
-    testbed._env.process(flush())
-    flushed = testbed.run().frame("features")
+    testbed.advance(FROM_S)
+    testbed.act("cache", CacheFlush())
+    testbed.advance(90)
+    flushed = testbed.finish().frame("features")
     just_after = flushed["time_s"].between(FROM_S, FROM_S + 2)
     assert (flushed["source"][just_after] == "cache").mean() < 0.1
     assert (flushed["source"][flushed["time_s"] > 75] == "cache").mean() > 0.3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli import main
-from lab.cli.stack_options import TestbedChoice as Choice
+from lab.cli.testbed_options import place_words
 from lab.contracts import Outcome
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, UserError
@@ -19,6 +19,7 @@ from lab.runs.parity import compare
 from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import load_signals
+from lab.testbeds.installed import choose
 from lab.testbeds.stack.model_server import as_reported
 
 SCENARIO = "recommender/partition-one-way"
@@ -38,17 +39,14 @@ def test_the_official_server_reports_sums_and_no_spans() -> None:
 
 
 def test_the_command_line_carries_the_choice_and_says_it_again() -> None:
-    chosen = Choice("stack", 5.0, False, 1, "tensorflow")
-    options = chosen.stack()
-    assert options is not None
-    assert options.model_server == "tensorflow"
-    assert chosen.words()[-2:] == ["--model-server", "tensorflow"]
-    assert "--model-server" not in Choice("stack", 5.0, False, 1).words()
+    words = place_words(choose("stack", {"time_scale": 5, "keep": True, "model_server": "tensorflow"}))
+    assert words == ["--testbed", "stack", "--time-scale", "5", "--model-server", "tensorflow"]
+    assert "--model-server" not in place_words(choose("stack", {"time_scale": 5}))
 
 
 def test_the_simulator_has_no_choice_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match="--model-server go with --testbed stack"):
-        Choice("sim", 1.0, False, 1, "tensorflow").stack()
+    with pytest.raises(UserError, match="testbed 'sim' has no option 'model_server'"):
+        choose("sim", {"model_server": "tensorflow"})
     for command in ("run", "plan"):
         assert main([command, SCENARIO, "--model-server", "tensorflow"]) == ExitCode.INVALID
         assert "--testbed stack" in capsys.readouterr().err
@@ -57,14 +55,15 @@ def test_the_simulator_has_no_choice_of_it(capsys: pytest.CaptureFixture[str]) -
 def test_the_dry_run_says_which_server_there_will_be(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["plan", SCENARIO, "--testbed", "stack", "--time-scale", "5"]
     assert main([*words, "--model-server", "tensorflow"]) == 0
-    assert "on stack with model server tensorflow" in capsys.readouterr().out
+    assert "on stack --time-scale 5 --model-server tensorflow" in capsys.readouterr().out
     assert main([*words, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["model_server"] == "lab"
+    assert json.loads(capsys.readouterr().out)["testbed_options"]["model_server"] == "lab"
 
 
 def test_recordings_of_either_server_are_not_taken_for_each_other() -> None:
     loaded = load_scenario(SCENARIO)
-    assert len({recording_key(loaded, 1, "stack", 5.0, server) for server in ("", "lab", "tensorflow")}) == 3
+    chosen = [choose("stack", {"time_scale": 5, "model_server": server}) for server in ("lab", "tensorflow")]
+    assert len({recording_key(loaded, 1, one) for one in chosen}) == 2
 
 
 @pytest.mark.slow

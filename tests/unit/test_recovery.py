@@ -18,8 +18,7 @@ from lab.injection.faults import fault_type
 from lab.injection.levers import lever_type
 from lab.recording.observed import Observed
 from lab.recording.slis import sli_series
-from lab.testbeds.sim import SimTestbed
-from tests.sim_runs import FAULTS, observe, scenario
+from tests.sim_runs import FAULTS, observe, ran, scenario
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +57,8 @@ def test_after_its_recovery_time_a_fault_is_gone(
 ) -> None:
     use = FAULTS[name]
     fault = {**use, "at": f"{AT_S}s", "for": f"{FOR_S}s"}
-    testbed = SimTestbed(scenario(tmp_path, duration_s=DURATION_S, rate_per_s=RATE_PER_S, faults=[fault]), seed)
-    run = testbed.run()
+    session, recorded = ran(scenario(tmp_path, duration_s=DURATION_S, rate_per_s=RATE_PER_S, faults=[fault]), seed)
+    testbed, run = session.levers, recorded.observed
     recovered_s = AT_S + FOR_S + fault_type(str(use["type"])).recovery_s
     usual = [means(control, recovered_s) for control in controls]
     for sli, value in means(run, recovered_s).items():

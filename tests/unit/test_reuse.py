@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import identity
 from lab.errors import ExitCode
 from lab.recording.holding import held
 from lab.recording.opening import find_runs, open_run
+from lab.runs import identity
 from lab.runs.identity import NO_PART, OWN, recording_key
 from lab.scenario import load_scenario
+from lab.testbeds.installed import choose
 from tests.cli_cases import HEALTHY, lab, run, run_json
 from tests.distributions import write_distribution
 
@@ -35,7 +36,9 @@ def market_rumour(testbed, target):
 @pytest.fixture(autouse=True)
 def forget_digests() -> None:
     """Digests are taken once in a process; a test that changes what they are taken of must see the change."""
-    for cached in (identity.code_digest, identity._plug_in, identity._everything_installed):
+    for cached in (
+        identity.code_digest, identity._package_digest, identity._plug_in, identity._everything_installed,
+    ):
         cached.cache_clear()
 
 
@@ -135,14 +138,15 @@ def test_a_recording_is_known_by_its_whole_key_not_by_the_name_of_its_directory(
 
 def test_scenario_seed_system_and_code_are_in_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load_scenario("quiet.scenario.yaml")
-    keys = {recording_key(loaded, 1, "sim"), recording_key(loaded, 2, "sim"), recording_key(loaded, 1, "stack")}
+    sim, stack = choose("sim"), choose("stack")
+    keys = {recording_key(loaded, 1, sim), recording_key(loaded, 2, sim), recording_key(loaded, 1, stack)}
     text = Path("quiet.scenario.yaml").read_text(encoding="utf-8")
     Path("quiet.scenario.yaml").write_text(text.replace("rate: 8/s", "rate: 9/s"), encoding="utf-8")
-    keys.add(recording_key(load_scenario("quiet.scenario.yaml"), 1, "sim"))
+    keys.add(recording_key(load_scenario("quiet.scenario.yaml"), 1, sim))
     slower = loaded.system.model_copy(update={"scrape_interval_s": loaded.system.scrape_interval_s * 2})
-    keys.add(recording_key(type(loaded)(loaded.scenario, slower, loaded.path, loaded.text), 1, "sim"))
+    keys.add(recording_key(type(loaded)(loaded.scenario, slower, loaded.path, loaded.text), 1, sim))
     monkeypatch.setattr(identity, "code_digest", lambda: "other code")
-    keys.add(recording_key(loaded, 1, "sim"))
+    keys.add(recording_key(loaded, 1, sim))
     assert len(keys) == 6
 
 
@@ -150,19 +154,28 @@ def test_code_that_recordings_follow_from_is_in_the_digest_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "lab"
-    for name in ("witness.py", "testbeds/sim/engine.py", "engines/rules.py", "cli/run.py"):
+    files = ("cli/run.py", "engines/rules.py", "testbeds/stack/run.py", "witness.py", "testbeds/sim/engine.py")
+    for name in files:
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("x = 1\n")
-    (package / "__init__.py").touch()
+    for folder in (package, package / "testbeds", package / "testbeds" / "sim"):
+        (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lab")
-    digests = [identity.code_digest()]
-    for name in ("cli/run.py", "engines/rules.py", "witness.py", "testbeds/sim/engine.py"):
-        (package / name).write_text("x = 2\n")
+    for name in ("lab", "lab.testbeds", "lab.testbeds.sim"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def digests() -> tuple[str, str]:
         identity.code_digest.cache_clear()
-        digests.append(identity.code_digest())
-    assert digests[0] == digests[1] == digests[2]
-    assert len(set(digests)) == 3
+        identity._package_digest.cache_clear()
+        return identity.code_digest(), identity._package_digest("lab.testbeds.sim")
+
+    found = [digests()]
+    for name in files:
+        (package / name).write_text("x = 2\n")
+        found.append(digests())
+    assert found[0] == found[1] == found[2] == found[3], "no part of it"
+    assert len(set(found)) == 3
+    assert found[4][0] == found[5][0], "a testbed is in the key of its own recordings"
 
 
 def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) -> None:
@@ -174,7 +187,7 @@ def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) ->
         f"print([m.__file__ for n, m in sys.modules.items() if n.split('.')[0] in {OWN} and m.__file__])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    top = Path(identity.__file__).parents[1]
+    top = Path(identity.__file__).parents[2]
     used = {Path(file).relative_to(top).as_posix() for file in eval(said)}
     assert "lab/judging/witness.py" in used
     assert not {name for name in used if any(name == no or name.startswith(f"{no}/") for no in NO_PART)}
@@ -189,13 +202,14 @@ def test_a_plug_in_that_the_scenario_uses_is_in_the_key(tmp_path: Path, folder: 
     Path("rumour.scenario.yaml").write_text(Path("quiet.scenario.yaml").read_text().replace("quiet", "rumour") + used)
     code = (
         "from lab.runs.identity import recording_key; from lab.scenario import load_scenario;"
-        "print([recording_key(load_scenario(f'{n}.scenario.yaml'), 1, 'sim') for n in ('quiet', 'rumour')])"
+        "from lab.testbeds.installed import choose;"
+        "print([recording_key(load_scenario(f'{n}.scenario.yaml'), 1, choose()) for n in ('quiet', 'rumour')])"
     )
 
     def keys() -> list[str]:
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(plug_ins), str(Path(identity.__file__).parents[1])]),
+            "PYTHONPATH": os.pathsep.join([str(plug_ins), str(Path(identity.__file__).parents[2])]),
         }
         words = [sys.executable, "-c", code]
         said = subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout

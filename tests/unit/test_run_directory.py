@@ -16,8 +16,10 @@ from lab.recording import rundir
 from lab.recording.observed import Observed, load_observed
 from lab.recording.opening import find_runs, open_run
 from lab.recording.rundir import RunDirectory, sealed, write_run
-from lab.runs import runner
+from lab.runs import judged, runner
 from lab.runs.runner import run_scenario
+from lab.scenario import LoadedScenario
+from lab.testbeds.installed import choose
 from tests.sim_runs import FAULTS, digests, scenario
 
 
@@ -200,7 +202,7 @@ def test_a_process_killed_while_writing_leaves_nothing_that_is_found(run: RunDir
 
 
 def test_the_recording_of_a_scenario_that_fails_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "compute_signals", lambda _: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(judged, "compute_signals", lambda _: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
         run_scenario(scenario(tmp_path, duration_s=30, rate_per_s=5), 1, tmp_path / "runs")
     assert find_runs(tmp_path / "runs") == []
@@ -209,8 +211,11 @@ def test_the_recording_of_a_scenario_that_fails_is_not_there(tmp_path: Path, mon
 def test_run_directories_of_other_content_have_other_names(tmp_path: Path) -> None:
     one = scenario(tmp_path, duration_s=30)
     other = scenario(tmp_path, duration_s=31)
-    names = {runner.run_directory_name(one, 1, "sim"), runner.run_directory_name(other, 1, "sim"),
-             runner.run_directory_name(one, 2, "sim"), runner.run_directory_name(one, 1, "stack")}  # fmt: skip
+    names = {run_name(one, 1), run_name(other, 1), run_name(one, 2), run_name(one, 1, "stack")}
     assert len(names) == 4
     moved = dataclasses.replace(one, path=tmp_path / "elsewhere.scenario.yaml")
-    assert runner.run_directory_name(moved, 1, "sim") in names
+    assert run_name(moved, 1) in names
+
+
+def run_name(loaded: LoadedScenario, seed: int, testbed: str = "sim") -> str:
+    return runner.run_path(loaded, seed, Path(), choose(testbed)).name

@@ -8,52 +8,51 @@ from typing import Any
 
 import pytest
 
+from lab.injection.levers import LinkCut
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.runs.runner import run_scenario
-from lab.testbeds.sim import SimTestbed
-from tests.sim_runs import scenario
+from lab.testbeds.driver import Recorded
+from lab.testbeds.sim.session import SimSession
+from tests.sim_runs import ran, scenario
 
 CUT: Mapping[str, Any] = {"type": "network-partition", "target": "shoppers->features", "at": "40s", "for": "40s"}
 STOP: Mapping[str, Any] = {"stop_when": [{"sli": "error_ratio", "above": "50%", "for": "10s"}]}
 
 
-def cut(folder: Path, **more: Any) -> SimTestbed:
+def cut(folder: Path, **more: Any) -> tuple[SimSession, Recorded]:
     """A cut of the entry that has run to its end, whichever that was."""
-    testbed = SimTestbed(scenario(folder, duration_s=120, faults=[{**CUT, **more}], safety=STOP), 1)
-    testbed.observed = testbed.run()  # type: ignore[attr-defined]
-    return testbed
+    return ran(scenario(folder, duration_s=120, faults=[{**CUT, **more}], safety=STOP))
 
 
 def test_a_condition_that_holds_for_its_time_ends_the_run(tmp_path: Path) -> None:
-    testbed: Any = cut(tmp_path)
+    session, recorded = cut(tmp_path)
     # Requests sent just after 40 s time out a second later, in the interval that ends at 45 s.
-    assert testbed.stopped_because == "error_ratio was 1 for 10 s"
-    assert testbed.observed.end_s == 50.0
-    assert testbed.observed.frame("metrics")["time_s"].max() == 50.0
+    assert session.ended == "error_ratio was 1 for 10 s"
+    assert recorded.observed.end_s == 50.0
+    assert recorded.observed.frame("metrics")["time_s"].max() == 50.0
 
 
 def test_what_was_in_is_put_back_and_the_fault_ended_there(tmp_path: Path) -> None:
-    testbed = cut(tmp_path)
-    assert testbed.read("link.cut", "shoppers->features") is None
-    assert testbed.windows == {"f1": (40.0, 50.0)}
-    assert [entry["event"] for entry in testbed.journal_entries] == ["intent", "applied", "reverted"]
-    assert testbed.journal_entries[-1]["time_s"] == 50.0
+    session, recorded = cut(tmp_path)
+    assert session.levers.read(LinkCut, "shoppers->features") is None
+    assert recorded.windows == {"f1": (40.0, 50.0)}
+    assert [entry["event"] for entry in recorded.events] == ["intent", "applied", "reverted"]
+    assert recorded.events[-1]["time_s"] == 50.0
 
 
 def test_a_condition_that_does_not_hold_long_enough_ends_nothing(tmp_path: Path) -> None:
-    testbed: Any = cut(tmp_path, **{"for": "5s"})
-    assert testbed.stopped_because == ""
-    assert testbed.observed.end_s == 120.0
+    session, recorded = cut(tmp_path, **{"for": "5s"})
+    assert session.ended == ""
+    assert recorded.observed.end_s == 120.0
 
 
 @pytest.mark.parametrize(
     "bound", [{"sli": "latency_p95_s", "above": "1ms"}, {"sli": "click_through_ratio", "below": "99%"}]
 )
 def test_every_sli_can_stop_a_run(bound: Mapping[str, Any], tmp_path: Path) -> None:
-    testbed = SimTestbed(scenario(tmp_path, safety={"stop_when": [{**bound, "for": "5s"}]}), 1)
-    testbed.run()
-    assert str(bound["sli"]) in testbed.stopped_because
+    session, _ = ran(scenario(tmp_path, safety={"stop_when": [{**bound, "for": "5s"}]}))
+    assert str(bound["sli"]) in session.ended
 
 
 def test_a_stopped_run_is_recorded_beside_a_twin_that_went_on(tmp_path: Path) -> None:

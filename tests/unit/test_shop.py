@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from lab.injection.levers import CacheFreeze
 from lab.recording.observed import Observed
 from lab.streams import Streams
-from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.catalog import Catalog, make_catalog
 from lab.worlds.shop.features import (
     ITEM_FEATURES,
@@ -252,8 +251,8 @@ def test_shoppers_of_a_closed_surge_do_not_go_on_browsing(tmp_path: Path) -> Non
     surge = {"type": "traffic-surge", "target": "shoppers", "at": "20s", "for": "20s", "with": {"rate": "40/s"}}
     loaded = scenario(tmp_path, duration_s=140, rate_per_s=20, decoys=[surge])
     views = {}
-    for name, run in (("with", SimTestbed(loaded, 1)), ("without", SimTestbed(loaded, 1, without={"d1"}))):
-        frame = run.run().frame("features")
+    for name, run in (("with", observe(loaded)), ("without", observe(loaded, without="d1"))):
+        frame = run.frame("features")
         views[name] = frame[frame["time_s"] > 120]["feature.views_recent_count"].mean()
     # 80 s after the surge its visits are half forgotten; had they gone on, the count would have tripled.
     assert views["with"] < 1.6 * views["without"]

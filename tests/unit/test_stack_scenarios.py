@@ -133,8 +133,8 @@ def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
     asked: list[float | None] = []
 
     def run_job(job: Job, *_: object) -> JobResult:
-        asked.append(job.stack.time_scale if job.stack else None)
-        is_disturbed = job.stack is not None and len(asked) <= disturbed
+        asked.append(getattr(job.testbed.options, "time_scale", None))
+        is_disturbed = job.testbed.name == "stack" and len(asked) <= disturbed
         code = ExitCode.INCONCLUSIVE if is_disturbed else ExitCode.OK
         return JobResult(job.loaded.scenario.name, job.seed, problem="the machine stalled" * is_disturbed, code=code)
 
@@ -172,7 +172,7 @@ def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and
     with EngineHost() as host:
         assert published.made_before(loaded, 1, root, host, 5.0) is None
         made = run_scenario(loaded, 1, root)
-        made.path.rename(made.path.with_name(recording_name(loaded, 1, StackOptions(2.5))))
+        made.path.rename(made.path.with_name(recording_name(loaded, 1, StackOptions(time_scale=2.5))))
         pair = published.made_before(loaded, 1, root, host, 5.0)
     assert pair is not None
     assert (pair.time_scale, pair.stack.reused) == (2.5, True)

@@ -17,7 +17,7 @@ from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop import OFFER
 from tests.expected_problems import check_expected
-from tests.sim_runs import scenario
+from tests.sim_runs import observe, scenario
 
 ROOT = Path(__file__).parents[2]
 BAD = Path(__file__).parent / "bad_systems"
@@ -58,7 +58,7 @@ def test_calls_nest_as_deeply_as_their_numbers_allow(tmp_path: Path) -> None:
     assert (problem.line, problem.seen) == (4, f"{length} calls deep")
     path.write_text(chain_of(length - 1), encoding="utf-8")
     loaded = scenario(tmp_path, system=str(path), duration_s=30, rate_per_s=1)
-    spans = SimTestbed(loaded, 1).run().frame("spans")
+    spans = observe(loaded).frame("spans")
     assert set(spans["service.name"]) >= {"c0", f"c{length - 2}"}
 
 

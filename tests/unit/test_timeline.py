@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.injection.levers import LinkCut
 from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
-from lab.testbeds.sim import SimTestbed
-from tests.sim_runs import scenario
+from tests.sim_runs import ran, scenario
 
 TOUCHING = [("60s", "30s", "90s"), ("50.4s", "30.2s", "80.6s"), ("60.1s", "30.2s", "90.3s")]
 """(first begins, first lasts, second begins): the sums of the floats are not always equal."""
@@ -33,11 +33,10 @@ def test_the_second_of_two_touching_faults_acts_and_everything_is_back_at_the_en
     tmp_path: Path, at: str, length: str, then: str
 ) -> None:
     loaded = touching(tmp_path, at, length, then)
-    testbed = SimTestbed(loaded, 1)
-    testbed.run()
+    testbed = ran(loaded)[0].levers
     applied = [(e["event"], (e["value"] or {}).get("direction")) for e in testbed.journal_entries]
     assert [entry for entry in applied if entry[0] != "intent"] == [
         ("applied", "request"), ("reverted", None), ("applied", "response"), ("reverted", None),
     ]  # fmt: skip
-    assert testbed.read("link.cut", "features->rules") is None
+    assert testbed.read(LinkCut, "features->rules") is None
     assert [act.event for act in plan(loaded).timeline] == ["pull", "revert", "pull", "revert"]

@@ -1,13 +1,12 @@
-"""Control processes on SimPy's clock: faults and decoys, jobs, scrapes, pauses, safety stops."""
+"""Control processes on SimPy's clock: jobs, scrapes, pauses, safety stops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import simpy
 
 from lab.clock import to_ns
-from lab.scenario.timeline import Moment
 from lab.streams import Streams
 from lab.testbeds.sim.engine import RequestEngine
 from lab.testbeds.sim.levers import SimLevers
@@ -15,13 +14,6 @@ from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import ComponentState
 
 Process = Iterator[simpy.Event]
-
-
-def follow(env: simpy.Environment, moments: Iterable[Moment], start_ns: int, act: Callable[[Moment], None]) -> Process:
-    """Lets faults and decoys begin and end in the order of the moments; `start_ns` is scenario second 0."""
-    for moment in moments:
-        yield env.timeout(start_ns + moment.at_ns - env.now)
-        act(moment)
 
 
 def run_job(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import ExitStack
 from typing import Any, Literal
 
 import simpy
+from simpy.events import URGENT
 
 from lab.clock import NS, to_ns
-from lab.injection.faults import fault_type
 from lab.injection.levers import ActValue, AnyLever, Json, PopulationBots, PopulationSurge, Testbed, Undo
+from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.scenario.model import Stage
-from lab.scenario.timeline import Moment, moments
 from lab.streams import Streams
 from lab.testbeds.sim import control
 from lab.testbeds.sim.collect import Telemetry, collect
@@ -26,20 +24,16 @@ from lab.testbeds.sim.sources import Source, arrival_times_ns
 from lab.testbeds.sim.state import ComponentState, build
 from lab.worlds.base import WorldContext, open_world
 
-PROGRESS_EVERY_S = 10.0
-
 
 class SimTestbed(Testbed):
-    """One run of one scenario with one seed. `without` names faults that are left out: the counterfactual twin."""
+    """The simulated system of one scenario and seed, advanced by whoever has it: load, levers, telemetry."""
 
-    def __init__(self, loaded: LoadedScenario, seed: int, *, without: Collection[str] = ()) -> None:
+    def __init__(self, loaded: LoadedScenario, seed: int) -> None:
         self.scenario = loaded.scenario
         self.system = loaded.system
         self.journal_entries: list[dict[str, Any]] = []
-        self.windows: dict[str, tuple[float, float]] = {}
         self.stopped_because = ""
         self._ended = False
-        self._without = without
         self._streams = Streams(seed)
         self._start_ns = to_ns(self.system.warmup_s)
         self._end_ns = self._start_ns + to_ns(self.scenario.duration_s)
@@ -47,8 +41,6 @@ class SimTestbed(Testbed):
         self._recorder = Recorder()
         self._changes: list[dict[str, Any]] = []
         self._sources: list[Source] = []
-        self._contexts = ExitStack()
-        self._held: dict[str, ExitStack] = {}
         context = WorldContext(
             self.system,
             self._streams,
@@ -67,6 +59,7 @@ class SimTestbed(Testbed):
             self._engine.end_process, lambda seconds, do: self._env.process(control.later(self._env, seconds, do)),
         )  # fmt: skip
         self._telemetry = Telemetry(self._state, self._world)
+        self._schedule()
 
     # The lever table.
 
@@ -92,33 +85,42 @@ class SimTestbed(Testbed):
         """Scenario seconds; negative while warming up."""
         return float((self._env.now - self._start_ns) / NS)
 
-    def run(self, progress: Callable[[float], None] | None = None) -> Observed:
-        """Runs to the end and returns what could be observed. Every lever is back when this returns or raises."""
-        with self._contexts:
-            self._schedule()
-            try:
-                self._loop(progress)
-            finally:
-                self._revert_all()
+    def advance(self, until_s: float) -> None:
+        """Lets scenario time pass until `until_s`, at most to the end, or until a stop condition holds.
+
+        It stops before all control events of that time, and in whatever steps it is asked to.
+        """
+        env, until_ns = self._env, min(self._start_ns + to_ns(until_s), self._end_ns)
+        if until_ns <= env.now or self.stopped_because:
+            return
+        arrived = simpy.Event(env)
+        arrived._ok, arrived._value = True, None
+        env.schedule(arrived, URGENT, until_ns - env.now)
+        while not arrived.processed and not self.stopped_because:
+            # Requests advance from one control event to the next; the state stands still in between.
+            self._engine.advance(env.peek())
+            env.step()
+
+    def observed(self, until_s: float) -> Observed:
+        """What could be observed by `until_s`, at most now. Nothing changes."""
+        # A recording has one scrape interval at least; what has not happened yet is not in it.
+        least_ns = self._start_ns + to_ns(self.system.scrape_interval_s)
+        return cut(self._collect(max(self._env.now, least_ns)), min(until_s, self.now_s))
+
+    def finish(self) -> Observed:
+        """What could be observed of the run, which ends here."""
+        end_ns = self._env.now if self.stopped_because else self._end_ns
         if self._world is not None:
             self._world.finish(self._end_ns)
-        return collect(self._telemetry, self._recorder, self._sources, self._changes, self._span_ns(), self._streams)
+        return self._collect(end_ns)
 
-    def _span_ns(self) -> tuple[int, int]:
-        return self._start_ns, min(self._end_ns, self._env.now) if self.stopped_because else self._end_ns
+    def tidy_up(self) -> None:
+        """From now on what is put back shows in no recording: what the system says of it is no part of the scenario."""
+        self._ended = True
 
-    def _loop(self, progress: Callable[[float], None] | None) -> None:
-        """Advances requests from one control event to the next; the state stands still in between."""
-        env, engine, end = self._env, self._engine, self._end_ns
-        report_ns, next_report = to_ns(PROGRESS_EVERY_S), 0
-        while (at := env.peek()) < end and not self.stopped_because:
-            engine.advance(at)
-            env.step()
-            if progress is not None and at >= next_report:
-                next_report = at + report_ns
-                progress(at / end)
-        if not self.stopped_because:
-            engine.advance(end)
+    def _collect(self, end_ns: int) -> Observed:
+        span_ns = (self._start_ns, end_ns)
+        return collect(self._telemetry, self._recorder, self._sources, self._changes, span_ns, self._streams)
 
     def _schedule(self) -> None:
         env = self._env
@@ -138,28 +140,6 @@ class SimTestbed(Testbed):
         )
         self._open_load("warmup", warmup, 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
-        uses = [moment for moment in moments(self.scenario) if moment.use.id not in self._without]
-        env.process(control.follow(env, uses, self._start_ns, self._act))
-
-    def _act(self, moment: Moment) -> None:
-        """A fault or decoy begins or ends."""
-        use = moment.use
-        if moment.begins:
-            # Held in one stack too, so that an abort or an interrupt reverts what is still in.
-            held = self._held[use.id] = ExitStack()
-            self._contexts.callback(held.close)
-            self.windows[use.id] = (self.now_s, self.scenario.duration_s)
-            held.enter_context(fault_type(use.type).inject(self, use.target, use.parameters))
-        else:
-            self._held[use.id].close()
-            self.windows[use.id] = (self.windows[use.id][0], self.now_s)
-
-    def _revert_all(self) -> None:
-        # What the system says while the lab tidies up is no part of the scenario.
-        self._ended = True
-        self._contexts.close()
-        if self.stopped_because:
-            self.windows = {use: (began, min(ended, self.now_s)) for use, (began, ended) in self.windows.items()}
 
     def _log(self, *record: Any) -> None:
         if not self._ended:

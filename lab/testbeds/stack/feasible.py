@@ -16,7 +16,6 @@ from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import known
 from lab.testbeds.stack.doses import too_weak
-from lab.testbeds.stack.levers import LEVERS
 from lab.testbeds.stack.lock import state_directory
 from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
@@ -38,7 +37,7 @@ def problems_of(loaded: LoadedScenario, time_scale: float, model_server: str = L
     if problems:
         return problems
     uses = known(state_directory(checkout()), model_server)
-    return [*_levers(loaded), *_rate(loaded), *_scale(loaded, time_scale), *too_weak(loaded, services, uses)]
+    return [*_rate(loaded), *_scale(loaded, time_scale), *too_weak(loaded, services, uses)]
 
 
 def check_feasible(loaded: LoadedScenario, time_scale: float, model_server: str = LAB) -> None:
@@ -69,15 +68,6 @@ def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem
             expected=f"a system with the links {', '.join(sorted(carried))}", hint="the testbed sim runs any system",
         )
     ]  # fmt: skip
-
-
-def _levers(loaded: LoadedScenario) -> list[Problem]:
-    refused = {LEVERS.cannot(loaded.system, act.element, act.value): act for act in plan(loaded).timeline if act.value}
-    return [
-        Problem(f"{act.lever} of {act.element}: {reason}", str(loaded.path), hint="the testbed sim has it")
-        for reason, act in sorted(refused.items())
-        if reason
-    ]
 
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lab.testbeds.driver import DriverOptions, Unrecorded
 
 LAB, TENSORFLOW = MODEL_SERVERS = ("lab", "tensorflow")
 """Who serves the model: the lab's own server, or the official TensorFlow Serving."""
 
 
-@dataclass(frozen=True)
-class StackOptions:
-    """`time_scale`: scenario seconds per real second. `keep`: leave the stack up. `build`: build images first.
+class StackOptions(DriverOptions):
+    """The options of a run on the stack."""
 
-    `model_server`: one of MODEL_SERVERS.
-    """
-
-    time_scale: float = 1.0
-    keep: bool = False
-    build: bool = True
-    load_workers: int = 1
-    model_server: str = LAB
+    time_scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="Scenario seconds per real second.")
+    keep: Annotated[bool, Unrecorded()] = Field(False, description="Leave the stack up afterwards.")
+    build: Annotated[bool, Unrecorded()] = Field(True, description="Build images first where it is not up.")
+    load_workers: Annotated[int, Unrecorded()] = Field(1, ge=1, description="Worker processes of the load.")
+    model_server: Literal["lab", "tensorflow"] = Field(
+        "lab", description="The lab's own model server, or the official TensorFlow Serving."
+    )

@@ -19,11 +19,12 @@ from lab.judging.witness import judge_witnesses_alone
 from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes, temporary_directory
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RunDirectory, write_run
-from lab.runs.runner import meta, run_directory_name
+from lab.runs.runner import meta, run_path
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
 from lab.signals import compute_signals
+from lab.testbeds.installed import Chosen
 from lab.testbeds.stack import cpu_use, live, recovery
 from lab.testbeds.stack.belongings import Belongings, belongings
 from lab.testbeds.stack.build import to_stderr
@@ -114,8 +115,7 @@ def _go_back(session: Session, before: Belongings, had: dict[str, Any], *, faile
 
 def recording_name(loaded: LoadedScenario, seed: int, options: StackOptions) -> str:
     """The name of a recording's directory, `<seed>-<short digest>`."""
-    seen = as_reported(loaded, options.model_server)
-    return run_directory_name(seen, seed, "stack", options.time_scale, model_server=options.model_server)
+    return run_path(loaded, seed, Path(), Chosen("stack", options)).name
 
 
 def _silent(what: str, share: float) -> None:
@@ -175,7 +175,7 @@ class _Run:
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         name = recording_name(loaded, self._seed, self._options)
         disturbances = [found.to_json() for found in self._watch.found]
-        content = meta(loaded, self._seed, status, "stack") | {
+        content = meta(loaded, self._seed, status, Chosen("stack", self._options)) | {
             "time_scale": self._options.time_scale,
             "model_server": self._options.model_server,
             "late_sends_count": collected.late_sends_count,

@@ -1,0 +1,72 @@
+"""What a finished run really did: the truth of its faults beside their control, and whether its decoys were benign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.contracts import Truth
+from lab.errors import RunAbortedError
+from lab.judging.truth import true_decoys, true_degradation, true_fault
+from lab.judging.witness import effects, judge_witnesses, judge_witnesses_alone
+from lab.recording.observed import Observed
+from lab.scenario import LoadedScenario
+from lab.scenario.plan import plan
+from lab.signals import SignalTable, compute_signals
+from lab.testbeds.driver import Progress, Recorded, Twin
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The truth of a run, the true effects of each fault by its id, and the signals that both were judged by."""
+
+    truth: Truth
+    effects: dict[str, Any]
+    signals: SignalTable
+
+
+def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progress: Callable[[int], Progress]) -> Judged:
+    """The truth of a finished run. `progress(n)` is told of the n-th twin, from 1 on.
+
+    RunAbortedError where a decoy breaks an SLO, or where a control that is declared degraded is not.
+    """
+    signals = compute_signals(recorded.observed)
+    twin, scenario = recorded.twin, loaded.scenario
+    faults, true_effects = [], dict[str, Any]()
+    witnesses = plan(loaded).witnesses
+    control = recorded.observed
+    for number, use in enumerate(scenario.faults, 1):
+        at_s, until_s = recorded.windows.get(use.id, (use.at_s, use.at_s))
+        if twin is None:
+            shown = judge_witnesses_alone(witnesses[use.id], signals, at_s, until_s)
+        else:
+            other = twin({use.id}, progress(number))
+            control = other if len(scenario.faults) == 1 else control
+            without = compute_signals(other)
+            shown = judge_witnesses(witnesses[use.id], signals, without, at_s, until_s)
+            true_effects[use.id] = effects(signals, without, at_s, until_s)
+        faults.append(true_fault(use, (at_s, until_s), shown))
+    if scenario.decoys and twin is not None:
+        if len(scenario.faults) > 1:
+            control = twin({use.id for use in scenario.faults})
+        _check_decoys(loaded, control, twin)
+    busy = signals if recorded.counts_waiting_as_busy else None
+    degraded = true_degradation(loaded, recorded.observed, busy) if is_complete else None
+    return Judged(Truth(tuple(faults), true_decoys(scenario), degraded), true_effects, signals)
+
+
+def _check_decoys(loaded: LoadedScenario, control: Observed, twin: Twin) -> None:
+    """Decoys alone may break no SLO that holds without them: a harmful decoy is no decoy."""
+    scenario = loaded.scenario
+    first_s = min(decoy.at_s for decoy in scenario.decoys)
+    fired = [a for a in control.alerts if a["state"] == "firing" and a["time_s"] >= first_s]
+    every = {use.id for use in scenario.faults} | {use.id for use in scenario.decoys}
+    plain = twin(every).alerts if fired else []
+    anyway = {alert["slo"] for alert in plain if alert["state"] == "firing"}
+    for alert in fired:
+        if alert["slo"] not in anyway:
+            raise RunAbortedError(
+                f"{scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:g} s without any "
+                "fault, so it is not benign. Make it milder."
+            )

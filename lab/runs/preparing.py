@@ -1,0 +1,43 @@
+"""What comes before the first of several runs: can the testbed do them all, and is it up?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.errors import Problem, UserError
+from lab.recording.keeping import check_room, recording_bytes
+from lab.runs.campaign import Job
+from lab.scenario import LoadedScenario
+from lab.testbeds.installed import Chosen
+
+
+@contextmanager
+def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
+    """Keeps what jobs on one testbed need over all of them.
+
+    UserError, before anything is started, with everything that the testbed cannot do, and where recordings that cost
+    real time have no room under `root`.
+    """
+    if not jobs:
+        yield
+        return
+    testbed = jobs[0].testbed
+    scenarios = list({job.loaded.scenario.name: job.loaded for job in jobs}.values())
+    check(testbed, scenarios)
+    driver = testbed.driver
+    if not driver.is_repeatable:  # others are mostly there already, or quickly made again
+        needed_bytes = sum(recording_bytes(driver.requests(job.loaded, testbed.options)) for job in jobs)
+        check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].scenario.name)
+    with driver.holding(scenarios, testbed.options):
+        yield
+
+
+def check(testbed: Chosen, scenarios: Sequence[LoadedScenario]) -> None:
+    """UserError with everything that keeps the scenarios from working on a testbed."""
+    problems: dict[Problem, None] = {}
+    for loaded in scenarios:
+        problems |= dict.fromkeys(testbed.problems(loaded))
+    if problems:
+        raise UserError(problems)

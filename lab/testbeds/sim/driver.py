@@ -1,0 +1,39 @@
+"""The driver of the simulator: light, so that naming its options loads nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from lab.testbeds.driver import Driver, DriverOptions, Progress, silent
+
+if TYPE_CHECKING:
+    from lab.scenario import LoadedScenario
+    from lab.testbeds.sim.session import SimSession
+
+
+class SimOptions(DriverOptions):
+    """The simulator has no options: a scenario and a seed say all."""
+
+
+class SimDriver(Driver[SimOptions]):
+    """The embedded simulator: any system, no Docker, the same bytes for the same seed."""
+
+    name = "sim"
+    summary = "the embedded simulator: any system, no Docker, the same bytes for the same seed"
+    options = SimOptions
+    is_repeatable = True
+
+    @property
+    def levers(self) -> Collection[str]:
+        from lab.injection.levers import act_types, lever_types
+        from lab.testbeds.sim.levers import LEVERS
+
+        # Those of content are in the table of the system's world.
+        types = {**lever_types(), **act_types()}
+        return frozenset({*LEVERS, *(name for name, record in types.items() if record.is_content)})
+
+    def open(self, scenario: LoadedScenario, seed: int, options: SimOptions, progress: Progress = silent) -> SimSession:
+        from lab.testbeds.sim.session import SimSession
+
+        return SimSession(scenario, seed)

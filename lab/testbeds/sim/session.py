@@ -1,0 +1,64 @@
+"""A run on the simulator: it advances as it is asked to, and can be made again without some of its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from lab.recording.observed import Observed
+from lab.scenario import DecoyUse, FaultUse, LoadedScenario
+from lab.testbeds.driver import Progress, Recorded, Session, silent
+from lab.testbeds.sim.testbed import SimTestbed
+
+
+class SimSession(Session):
+    """One run of one scenario with one seed."""
+
+    levers: SimTestbed
+
+    def __init__(self, loaded: LoadedScenario, seed: int) -> None:
+        super().__init__()
+        self.levers = SimTestbed(loaded, seed)
+        self._loaded, self._seed = loaded, seed
+        self._done: list[tuple[float, FaultUse | DecoyUse, bool]] = []
+
+    @property
+    def now_s(self) -> float:
+        return self.levers.now_s
+
+    @property
+    def duration_s(self) -> float:
+        return self._loaded.scenario.duration_s
+
+    def advance(self, until_s: float) -> None:
+        self.levers.advance(until_s)
+        self.ended = self.levers.stopped_because
+
+    def observed(self, until_s: float) -> Observed:
+        return self.levers.observed(until_s)
+
+    def inject(self, use: FaultUse | DecoyUse) -> None:
+        self._done.append((self.now_s, use, True))
+        super().inject(use)
+
+    def revert(self, use: FaultUse | DecoyUse) -> None:
+        self._done.append((self.now_s, use, False))
+        super().revert(use)
+
+    def finish(self) -> Recorded:
+        self.levers.tidy_up()
+        self.revert_all()
+        observed = self.levers.finish()
+        return Recorded(
+            observed, dict(self.windows), self._twin, counts_waiting_as_busy=True, events=self.levers.journal_entries
+        )
+
+    def _twin(self, without: Collection[str], progress: Progress = silent, /) -> Observed:
+        """The same seed, with all that was done in this run but what is to be left out."""
+        what = f"twin without {', '.join(sorted(without))}"
+        with SimSession(self._loaded, self._seed) as twin:
+            for at_s, use, begins in self._done:
+                if use.id not in without:
+                    twin.advance_telling(at_s, what, progress)
+                    (twin.inject if begins else twin.revert)(use)
+            twin.advance_telling(self.duration_s, what, progress)
+            return twin.finish().observed

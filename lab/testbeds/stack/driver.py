@@ -1,0 +1,85 @@
+"""The driver of the real stack: light, so that naming its options loads nothing of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.errors import Problem
+from lab.testbeds.driver import Driver, Progress, Recovery, Session, silent
+from lab.testbeds.stack.options import StackOptions
+
+if TYPE_CHECKING:
+    from lab.injection.levers import ActValue, LeverValue
+    from lab.recording.rundir import RunDirectory
+    from lab.scenario import LoadedScenario
+    from lab.systems.topology import System
+
+SYSTEM = "recommender"
+"""The system that the stack serves."""
+
+
+class StackDriver(Driver[StackOptions]):
+    """The recommender as containers of docker compose, in real time."""
+
+    name = "stack"
+    summary = "the recommender as containers of docker compose, in real time"
+    options = StackOptions
+    is_shared = False
+
+    @property
+    def levers(self) -> Collection[str]:
+        from lab.testbeds.stack.levers import LEVERS
+
+        return frozenset(LEVERS)
+
+    def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
+        from lab.testbeds.stack.levers import LEVERS
+
+        return LEVERS.cannot(system, element, value)
+
+    def check(self, scenario: LoadedScenario, options: StackOptions) -> list[Problem]:
+        from lab.testbeds.stack.feasible import problems_of
+
+        return problems_of(scenario, options.time_scale, options.model_server)
+
+    def requests(self, scenario: LoadedScenario, options: StackOptions) -> float:
+        return scenario.scenario.load.requests / options.time_scale
+
+    @contextmanager
+    def holding(self, scenarios: Sequence[LoadedScenario], options: StackOptions) -> Iterator[None]:
+        from lab.testbeds.stack.changes import tell_of_change
+        from lab.testbeds.stack.run import held
+        from lab.testbeds.stack.session import Session as Stack
+
+        stack = Stack(scenarios[0].system)
+        # Tells first that Docker, or its Python package, is missing.
+        tell_of_change(stack, options.model_server, options.load_workers)
+        print("bringing the stack up (the first time builds its images)", file=sys.stderr, flush=True)
+        with held(stack, options):
+            yield
+
+    def open(
+        self, scenario: LoadedScenario, seed: int, options: StackOptions, progress: Progress = silent
+    ) -> AbstractContextManager[Session]:
+        raise NotImplementedError("the stack still runs scenarios as a whole")
+
+    def run_scenario(
+        self, loaded: LoadedScenario, seed: int, root: Path, options: StackOptions, progress: Progress
+    ) -> RunDirectory:
+        """Until the stack has a session: the whole run."""
+        from lab.testbeds.stack.run import run_scenario
+
+        return run_scenario(loaded, seed, root, options, progress)
+
+    def recover(self, options: StackOptions) -> list[Recovery]:
+        from lab.systems.files import load_system
+        from lab.testbeds.stack.session import Session as Stack
+
+        stack = Stack(load_system(SYSTEM))
+        with stack.lock.held():
+            stack.lock.tell(phase="putting back what earlier labs left")
+            return [Recovery(undo.lever, undo.element, undo.previous) for undo in stack.recover()]
