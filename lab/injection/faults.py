@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -43,6 +43,17 @@ class Parameters(BaseModel):
     """What a scenario gives a fault under `with:`, validated, with defaults. Each fault has a subclass of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fault: ClassVar[str] = ""
+    """The name of the fault that these are for."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the fault's name: no module holds the class, and jobs carry scenarios to other processes."""
+        return _parameters_of, (self.fault, dict(self))
+
+
+def _parameters_of(fault: str, values: dict[str, Any]) -> Parameters:
+    return fault_type(fault).parameters.model_construct(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,9 @@ def _parameters_model(name: str, function: FaultFunction) -> type[Parameters]:
     for parameter in list(signature.parameters.values())[2:]:
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (parameter.annotation, default)
-    return create_model("".join(part.title() for part in name.split("-")), __base__=Parameters, **fields)
+    model = create_model("".join(part.title() for part in name.split("-")), __base__=Parameters, **fields)
+    model.fault = name
+    return model
 
 
 def _register(

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 
 from chaos_lab_processes.component import HOST, Config, Step
 from lab.systems.topology import System
+
+SIGNALLED_WITHIN_S = 5.0
 
 
 class Processes:
@@ -75,6 +78,9 @@ class Processes:
             self._paused.append(component)
             self._keep()
         self.running[component].send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+        given_up_s = time.monotonic() + SIGNALLED_WITHIN_S
+        while self.is_paused(component) != paused and component not in self.dead() and time.monotonic() < given_up_s:
+            time.sleep(0.001)  # the kernel stops each thread when it gets to it
         if not paused and component in self._paused:
             self._paused.remove(component)
             self._keep()

@@ -51,7 +51,8 @@ def _spans(spans: pd.DataFrame) -> dict[str, Any]:
     return {
         "time_s": spans["time_s"].to_numpy(float), "duration_s": spans["duration_s"].to_numpy(float),
         "trace_id": spans["trace"].tolist(), "span_id": spans["span"].tolist(),
-        "parent_span_id": spans["parent"].tolist(), "service.name": spans["service"].tolist(),
+        "parent_span_id": [parent if isinstance(parent, str) else None for parent in spans["parent"]],
+        "service.name": spans["service"].tolist(),
         "peer.service": spans["peer"].tolist(), "span.kind": spans["kind"].tolist(),
         "span.name": spans["name"].tolist(), "status": spans["status"].tolist(),
         "attempt": spans["attempt"].to_numpy(int),

@@ -1,0 +1,18 @@
+"""Jobs go to other processes as they are: a scenario with the parameters of its faults, a testbed with its options."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from lab.files.finding import shipped_names
+from lab.runs.campaign import Job
+from lab.scenario import load_scenario
+from lab.testbeds.installed import choose
+
+
+@pytest.mark.parametrize("name", shipped_names(".scenario.yaml"))
+def test_a_job_is_the_same_in_another_process(name: str) -> None:
+    job = Job(load_scenario(name), 1, ("rules",), choose("stack", {"time_scale": 5}))
+    assert pickle.loads(pickle.dumps(job)) == job
