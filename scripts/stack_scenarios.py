@@ -31,11 +31,12 @@ from lab.judging.assess import Assessment, assess
 from lab.recording.opening import open_run
 from lab.runs.campaign import JobResult, check_gradable
 from lab.runs.parity import Parity
-from lab.runs.runner import scenario_reference
+from lab.runs.runner import run_path, scenario_reference
 from lab.scenario import LoadedScenario
+from lab.testbeds.installed import Chosen
 from lab.testbeds.stack.feasible import greatest_time_scale
+from lab.testbeds.stack.holding import held
 from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.run import held, recording_name
 from lab.testbeds.stack.session import Session
 from scripts.figures import ROOT, write
 from scripts.pairs import ENGINE, SLOWER, TIME_SCALE, Pair, on_sim, record_pair
@@ -120,7 +121,7 @@ def stack_digest(root: Path = ROOT) -> str:
 def made_before(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, scale: float) -> Pair | None:
     """The pair whose recording on the stack is there already, answered and graded anew; None where none is whole."""
     for tried in (scale, scale / SLOWER):
-        path = root / loaded.scenario.name / recording_name(loaded, seed, StackOptions(time_scale=tried))
+        path = run_path(loaded, seed, root, Chosen("stack", StackOptions(time_scale=tried)))
         try:
             run = open_run(path)
             check_gradable(run)

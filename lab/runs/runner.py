@@ -83,9 +83,6 @@ def run_scenario(
     if problems := chosen.problems(loaded):
         raise UserError(problems)
     check_room(root, recording_bytes(driver.requests(loaded, chosen.options)), loaded.scenario.name)
-    if as_a_whole := getattr(driver, "run_scenario", None):  # until every driver has sessions
-        whole: RunDirectory = as_a_whole(loaded, seed, root, chosen.options, progress)
-        return whole
     parts = _Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
     with driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
         followed = follow(session, loaded, parts.of(0))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from lab.injection.levers import TableColumn
+from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT, LOAD_PORT
 from lab.testbeds.stack.http import AnswerError, call
-from lab.testbeds.stack.run import COLLECTOR_PORT
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import at

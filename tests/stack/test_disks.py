@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import AnswerError, call
-from lab.testbeds.stack.run import COLLECTOR_PORT
 from lab.testbeds.stack.session import Session
 from services.common.run import Run
 from tests.disks import disk, fill, make_read_only

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.testbeds.stack.run import LEAD_S
+from lab.testbeds.stack.running import LEAD_S
 from lab.testbeds.stack.session import Session
 from tests.waiting import PATIENCE_S, eventually
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from lab.injection.levers import Undo
+from lab.testbeds.stack.holding import held
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.run import held
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import copy_checkout, run_lab
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now

@@ -14,11 +14,10 @@ import pytest
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, NotRevertedError
 from lab.runs.campaign import Job, JobResult
-from lab.runs.runner import run_scenario
+from lab.runs.runner import run_path, run_scenario
 from lab.runs.suite import load_suite
 from lab.scenario import load_scenario
-from lab.testbeds.stack.options import StackOptions
-from lab.testbeds.stack.run import recording_name
+from lab.testbeds.installed import choose
 from scripts import pairs
 from scripts import stack_scenarios as published
 from scripts.figures import between
@@ -172,7 +171,7 @@ def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and
     with EngineHost() as host:
         assert published.made_before(loaded, 1, root, host, 5.0) is None
         made = run_scenario(loaded, 1, root)
-        made.path.rename(made.path.with_name(recording_name(loaded, 1, StackOptions(time_scale=2.5))))
+        made.path.rename(run_path(loaded, 1, root, choose("stack", {"time_scale": 2.5})))
         pair = published.made_before(loaded, 1, root, host, 5.0)
     assert pair is not None
     assert (pair.time_scale, pair.stack.reused) == (2.5, True)

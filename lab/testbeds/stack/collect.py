@@ -14,12 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lab.errors import RunAbortedError
-from lab.judging.steady import check_steady_state
 from lab.recording.keeping import kept_where_there_is_room, temporary_directory
 from lab.recording.observed import Observed
-from lab.recording.rundir import INCONCLUSIVE
-from lab.scenario import LoadedScenario
 from lab.signals import compute_signals
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.controls import LOAD_PORT
@@ -47,12 +43,8 @@ class Collected:
     unwritten: str = ""
 
 
-def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
-    """Ends the load, waits until telemetry is in, and assembles the recording; of a dead collector, what it had."""
-    from services.collector.assemble import assemble
-    from services.collector.store import KINDS
-
-    token = session.token("collector")
+def end_load(session: Session) -> None:
+    """Waits until what is under way is in, and ends the load."""
     time.sleep(SETTLE_S)
     with suppress(StackError):  # a load that is gone sends nothing more either
         call(
@@ -62,6 +54,14 @@ def collect(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
             timeout_s=ANSWER_WITHIN_S,
             retries=1,
         )
+
+
+def fetch(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
+    """What the collector has of a run so far, assembled to a recording; of a dead collector, what it had written."""
+    from services.collector.assemble import assemble
+    from services.collector.store import KINDS
+
+    token = session.token("collector")
 
     def fetched(place: Path) -> Collected:
         place.mkdir(parents=True, exist_ok=True)
@@ -96,21 +96,6 @@ def _dig_out(compose: Compose, kinds: Iterable[str], directory: Path) -> None:
                 member = archive.extractfile(archive.getmembers()[0])
                 content = member.read() if member else b""
         (directory / f"{kind}.jsonl").write_bytes(content)
-
-
-def unsteady_by_the_machine(loaded: LoadedScenario, observed: Observed) -> str:
-    """The status of a run without a steady state on a busy machine; nothing where it was steady.
-
-    RunAbortedError where it was not, though the machine had CPU to spare: then the scenario asks too much.
-    """
-    try:
-        check_steady_state(loaded, observed)
-    except RunAbortedError as error:
-        busy = busy_machine(observed)
-        if not busy:
-            raise
-        return f"{INCONCLUSIVE}{error} {busy}"
-    return ""
 
 
 def busy_machine(observed: Observed) -> str:

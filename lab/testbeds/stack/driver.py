@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lab.errors import Problem
@@ -14,7 +13,6 @@ from lab.testbeds.stack.options import StackOptions
 
 if TYPE_CHECKING:
     from lab.injection.levers import ActValue, LeverValue
-    from lab.recording.rundir import RunDirectory
     from lab.scenario import LoadedScenario
     from lab.systems.topology import System
 
@@ -52,7 +50,7 @@ class StackDriver(Driver[StackOptions]):
     @contextmanager
     def holding(self, scenarios: Sequence[LoadedScenario], options: StackOptions) -> Iterator[None]:
         from lab.testbeds.stack.changes import tell_of_change
-        from lab.testbeds.stack.run import held
+        from lab.testbeds.stack.holding import held
         from lab.testbeds.stack.session import Session as Stack
 
         stack = Stack(scenarios[0].system)
@@ -62,18 +60,27 @@ class StackDriver(Driver[StackOptions]):
         with held(stack, options):
             yield
 
+    @contextmanager
     def open(
         self, scenario: LoadedScenario, seed: int, options: StackOptions, progress: Progress = silent
-    ) -> AbstractContextManager[Session]:
-        raise NotImplementedError("the stack still runs scenarios as a whole")
+    ) -> Iterator[Session]:
+        from lab.testbeds.stack import recovery
+        from lab.testbeds.stack.holding import held
+        from lab.testbeds.stack.model_server import as_reported
+        from lab.testbeds.stack.running import StackRun
+        from lab.testbeds.stack.session import Session as Stack
 
-    def run_scenario(
-        self, loaded: LoadedScenario, seed: int, root: Path, options: StackOptions, progress: Progress
-    ) -> RunDirectory:
-        """Until the stack has a session: the whole run."""
-        from lab.testbeds.stack.run import run_scenario
-
-        return run_scenario(loaded, seed, root, options, progress)
+        loaded = as_reported(scenario, options.model_server)
+        stack = Stack(loaded.system)
+        with held(stack, options, progress):
+            stack.recover()
+            try:
+                with StackRun(stack, loaded, seed, options) as run:
+                    yield run
+            except BaseException:
+                with suppress(Exception):  # of all that is to be said, this is the least
+                    recovery.quieten(stack)
+                raise
 
     def recover(self, options: StackOptions) -> list[Recovery]:
         from lab.systems.files import load_system

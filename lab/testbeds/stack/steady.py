@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from lab.judging.steady import first_change_s, unsteady
+from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
-from lab.testbeds.stack.http import call
 
 MIN_INTERVALS = 3
 """Scrape intervals before the first fault or decoy that it takes to call a state steady."""
@@ -29,21 +28,6 @@ def judged_until_s(loaded: LoadedScenario, time_scale: float) -> float:
 def earliest_change_s(loaded: LoadedScenario, time_scale: float) -> float:
     """The first scenario second at which a fault or decoy may begin, so that the steady state can be judged."""
     return MIN_INTERVALS * loaded.system.scrape_interval_s + TELEMETRY_REAL_S * time_scale
-
-
-def unsteady_so_far(loaded: LoadedScenario, time_scale: float, collector: str, token: str) -> str:
-    """Which SLIs are out of bounds so far, or that there is nothing to judge by; nothing where all is steady.
-
-    `collector`: the collector's address; `token`: what it wants to see.
-    """
-    until_s = judged_until_s(loaded, time_scale)
-    rows = call("GET", f"{collector}/intervals?until_s={until_s}", token=token)["intervals"]
-    if len(rows) >= MIN_INTERVALS and not sum(row["requests"] for row in rows):
-        return (
-            f"{loaded.scenario.name}: steady state does not hold: no request ended before {until_s:g} s "
-            f"({len(rows)} scrape intervals). Is the load running? `lab stack logs load` shows."
-        )
-    return unsteady(loaded, metrics_of(rows, loaded.system.users, loaded.system.entry), until_s)
 
 
 def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFrame:
