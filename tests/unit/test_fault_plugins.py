@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from lab.cli import main
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, UserError
+from lab.files.finding import shipped_names
 from lab.injection import faults
 from lab.injection.faults import Witness, fault, fault_types
 from lab.injection.levers import LinkCut, Testbed
+from lab.scenario import load_scenario
 from tests.sim_runs import scenario
 
 SHOWS = (Witness("client_error_ratio", "{target}", 0.02),)
@@ -112,3 +115,12 @@ def test_a_fault_says_whether_what_is_announced_reveals_it(
     declare(papers=papers)
     assert main(["faults", "strange"]) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", shipped_names(".scenario.yaml"))
+def test_a_scenario_reaches_another_process_with_the_parameters_of_its_faults(name):
+    loaded = load_scenario(name)
+    again = pickle.loads(pickle.dumps(loaded))
+    assert again == loaded
+    for use, same in zip(loaded.scenario.faults, again.scenario.faults, strict=True):
+        assert type(same.parameters) is type(use.parameters)
