@@ -66,6 +66,8 @@ class _Component(_Open):
 class _Slo(_Open):
     name: str
     sli: str
+    above: Number | None = None
+    below: Number | None = None
 
 
 class _System(_Open):

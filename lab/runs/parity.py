@@ -26,6 +26,7 @@ from lab.runs.signature import (
     per_test,
     series_of,
     symptoms,
+    unknown_kinds,
     why_absent,
     windows,
 )
@@ -145,7 +146,10 @@ def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") ->
 def compared(sides: Sides) -> tuple[tuple[Row, ...], tuple[NotCompared, ...]]:
     """What the signature comes to in both recordings, and what of it one of them does not have."""
     found: list[tuple[Symptom, tuple[Series, Series]]] = []
-    absent: list[NotCompared] = []
+    absent = [
+        NotCompared("its witnesses", fault.culprit, f"no fault {fault.kind!r} is installed here")
+        for fault in unknown_kinds(sides)
+    ]
     for symptom in symptoms(sides):
         one, other = series_of(symptom, *sides), series_of(symptom, sides[1], sides[0])
         if one is None or other is None:

@@ -78,7 +78,7 @@ class Side:
     def reports_spans(self, subject: str) -> str | None:
         """How the component, or the callee of the link, reports (`spans` or `metrics`); None of anything else."""
         found = self.system["components"].get(subject.rpartition("->")[2].partition(".")[0])
-        return None if found is None else str(found["telemetry"])
+        return None if found is None else str(found.get("telemetry", ""))
 
 
 Sides = tuple[Side, Side]
@@ -98,8 +98,8 @@ def symptoms(sides: Sides) -> list[Symptom]:
 def _slis(sides: Sides) -> Iterator[Symptom]:
     for side in sides:
         for slo in side.system["slos"]:
-            limit = slo["above"] if slo["above"] is not None else slo["below"]
-            for subject in _subjects(sides, slo["sli"]):
+            limit = slo.get("below") if slo.get("above") is None else slo["above"]
+            for subject in _subjects(sides, slo["sli"]) if limit is not None else ():
                 yield Symptom(slo["sli"], subject, SLI_SHARE * abs(limit))
 
 
@@ -131,6 +131,12 @@ def _named(witness: Witness, fault: TrueFault, sides: Sides) -> list[str]:
 
 def _subjects(sides: Sides, signal: str) -> list[str]:
     return sorted({subject for side in sides for subject in side.signals.subjects(signal)})
+
+
+def unknown_kinds(sides: Sides) -> list[TrueFault]:
+    """Faults of a kind that is not installed here: nobody knows what they declare."""
+    types = fault_types()
+    return [fault for fault in {**sides[0].faults, **sides[1].faults}.values() if fault.kind not in types]
 
 
 def windows(symptom: Symptom, sides: Sides) -> tuple[Window, Window]:

@@ -203,6 +203,13 @@ def test_a_signal_without_an_interval_before_is_not_compared() -> None:
     assert found.result == "inconclusive"
 
 
+def test_a_fault_that_is_not_installed_here_is_named() -> None:
+    strange = TrueFault("f1", "moon-phase", "db", "external", AT_S, UNTIL_S, None)
+    found = parity(side(faults=(strange,)), side(faults=(strange,)))
+    assert absent(found) == {"its witnesses": "no fault 'moon-phase' is installed here"}
+    assert found.result == "inconclusive"
+
+
 def corrupted(*series: Series) -> Side:
     parameters = {"column": "age_years", "change": "rename"}
     fault = TrueFault("f1", "schema-corruption", "db", "data", AT_S, UNTIL_S, None, parameters)
