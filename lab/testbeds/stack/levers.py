@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -54,10 +55,19 @@ class StackTable(LeverTable[StackControls]):
     def __init__(self) -> None:
         super().__init__("stack")
         self.keepers: dict[str, Keeper] = {}
+        self._actions: dict[str, frozenset[str]] = {}
 
     def keep(self, keeper: Keeper, *records: type[LeverValue]) -> None:
         """Says what keeps the state of levers."""
         self.keepers |= {record.name: keeper for record in records}
+
+    def does(self, actions: Iterable[str], record: type[LeverValue]) -> None:
+        """Says which of Docker's events of a container come of a lever."""
+        self._actions[record.name] = frozenset(actions)
+
+    def doing(self, action: str) -> list[str]:
+        """The levers that such an event may come of."""
+        return [lever for lever, actions in self._actions.items() if action in actions]
 
 
 LEVERS = StackTable()
@@ -95,6 +105,8 @@ LEVERS.lever(ComponentPause, StackControls.read_pause, StackControls.write_pause
 LEVERS.lever(ComponentStop, StackControls.read_stop, StackControls.write_stop)
 LEVERS.lever(ComponentLimit, StackControls.read_limit, StackControls.write_limit, _cannot_limit)
 LEVERS.keep(Keeper(), ComponentPause, ComponentStop, ComponentLimit)
+LEVERS.does(("pause", "unpause"), ComponentPause)
+LEVERS.does(("kill", "die", "start"), ComponentStop)
 LEVERS.lever(TableColumn, StackControls.read_column, StackControls.write_column, _cannot_change_table)
 LEVERS.lever(TableSlow, StackControls.read_slow_table, StackControls.write_slow_table, _cannot_change_table)
 LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow)

@@ -15,13 +15,9 @@ from types import TracebackType
 from typing import Any
 
 from lab.testbeds.stack.compose import SERVICE, Compose, state_in_words
+from lab.testbeds.stack.levers import LEVERS
 
-LEVER_OF = {
-    "pause": "component.pause", "unpause": "component.pause",
-    "kill": "component.stop", "die": "component.stop", "start": "component.stop",
-}  # fmt: skip
-"""The lever that does to a container what an event of Docker tells of it."""
-ACTIONS = (*LEVER_OF, "oom", "create", "destroy")
+ACTIONS = ("pause", "unpause", "kill", "die", "start", "oom", "create", "destroy")
 KILLED, TERMINATED = 137, 143
 RECONNECT_S = 0.5
 END_WITHIN_S = 5.0
@@ -62,7 +58,7 @@ class Disturbances:
         if action not in ACTIONS or key in self._seen:
             return None
         self._seen.add(key)
-        if self.by_a_lever(service, LEVER_OF.get(action, ""), time_s):
+        if self.by_a_lever(service, action, time_s):
             return None
         if action == "kill":  # says how it is to end, not that it did
             self._signals.setdefault(service, int(attributes.get("signal", 0)))
@@ -74,8 +70,11 @@ class Disturbances:
         self.found.append(Disturbance(time_s, service, what))
         return self.found[-1]
 
-    def by_a_lever(self, service: str, lever: str, time_s: float) -> bool:
-        """Whether the lever held the service, or was on its way there or back, at this time."""
+    def by_a_lever(self, service: str, action: str, time_s: float) -> bool:
+        """Whether a lever that does this to a container held the service, or was on its way there or back, then."""
+        return any(self._held(lever, service, time_s) for lever in LEVERS.doing(action))
+
+    def _held(self, lever: str, service: str, time_s: float) -> bool:
         is_held = False
         for entry in self._entries:
             if (entry["lever"], entry["element"]) != (lever, service) or entry["event"] == "applied":
@@ -88,7 +87,7 @@ class Disturbances:
 
     def knows(self, service: str) -> bool:
         """Whether something was noticed of a service, or a lever was to stop or pause it."""
-        levers = set(LEVER_OF.values())
+        levers = {lever for action in ACTIONS for lever in LEVERS.doing(action)}
         pulled = {entry["element"] for entry in self._entries if entry["lever"] in levers}
         return service in pulled or any(found.service == service for found in self.found)
 
