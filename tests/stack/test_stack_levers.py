@@ -17,6 +17,7 @@ from lab.injection.levers import (
     CacheFreeze,
     ComponentLimit,
     ComponentPause,
+    ComponentRestart,
     ComponentStop,
     ConfigSet,
     FeedDelay,
@@ -228,6 +229,7 @@ PULLS = [
     Pull(SHOP, LinkThrottle(bytes_per_s=BYTES_PER_S), is_throttled),
     Pull("model", ComponentPause(), is_model_silent),
     Pull("model", ComponentStop(), is_model_silent),
+    Pull("model", ComponentRestart(away_s=600.0), is_model_silent, reads=lambda stack: ComponentRestart()),
     Pull("rules", ComponentLimit(cpu=0.1), is_held_back),
     Pull("table.column", f"{USERS}.age_years", {"change": "rename", "to": "age"}, is_renamed, "rename"),
     Pull("table.column", f"{USERS}.avg_order_value_eur", {"change": "retype", "to": "text"}, is_text, "retype"),
@@ -323,6 +325,33 @@ def test_rows_written_while_a_column_is_changed_are_changed_too_and_kept(quiet: 
         assert rows(quiet, "SELECT age_years FROM users WHERE user_id = 1") == [(77,)]
     finally:
         rows(quiet, f"UPDATE users_base SET age_years = {age} WHERE user_id = 1")
+
+
+def test_a_restarted_cache_breaks_its_connections_forgets_its_entries_and_comes_back_by_itself(quiet: Session) -> None:
+    import redis
+
+    host, port = quiet.compose.address("cache", 6379)
+    password = quiet.passwords[CACHE_PASSWORD]
+    with redis.Redis(host, port, password=password) as client, client.monitor() as listening:
+        client.fcall("put_entry", 1, "user:999998", b"entry")
+        with quiet.testbed.pull("cache", ComponentRestart(away_s=1.0)):
+            with pytest.raises(redis.ConnectionError):
+                list(listening.listen())  # what is asked of the cache, until the connection breaks
+            eventually(lambda: quiet.testbed.read(ComponentRestart, "cache") is None)
+            assert quiet.compose.container("cache").status == "running"
+    again = quiet.compose.address("cache", 6379)
+    with redis.Redis(*again, password=password) as client:
+        eventually(lambda: answers(client))
+        assert not client.exists("user:999998")
+
+
+def answers(client: Any) -> bool:
+    import redis
+
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 def test_entries_frozen_in_the_cache_end_with_the_freeze(quiet: Session) -> None:

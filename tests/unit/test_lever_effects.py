@@ -15,6 +15,7 @@ from lab.injection.levers import (
     CacheMixKeys,
     ComponentLimit,
     ComponentPause,
+    ComponentRestart,
     ComponentSlow,
     ComponentStop,
     ConfigSet,
@@ -216,3 +217,64 @@ def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usua
     assert [t for t in delayed if t >= FROM_S] == [35.0, 45.0, 55.0, 60.0, 70.0, 80.0]
     behind = runs(pulled(folder, lambda t: t.pull("feed", FeedDelay(seconds=12.0))))
     assert [t for t in behind if t >= FROM_S] == [42.0, 62.0, 70.0, 80.0]
+
+
+def test_a_restarted_component_is_away_and_comes_back_by_itself(folder: Path) -> None:
+    run = pulled(folder, lambda t: t.pull("rules", ComponentRestart(away_s=5.0)))
+    calls_made = calls(run, "rules")
+    away = calls_made[calls_made["time_s"].between(FROM_S + 0.1, FROM_S + 4.9)]
+    back = calls_made[calls_made["time_s"].between(FROM_S + 5.1, UNTIL_S)]
+    assert statuses(away) == {"refused"}
+    assert statuses(back) == {"ok"}
+    handled = calls(run, "rules", "server")
+    ends_s = handled["time_s"] + handled["duration_s"]
+    assert not ends_s.between(FROM_S + 1e-6, FROM_S + 5.0).any(), "a killed process reported work"
+
+
+def restarted_while_busy(folder: Path, component: str) -> Observed:
+    """The rules are so slow that requests always wait for them, and 5 s later a component is restarted."""
+    testbed, patient = SimTestbed(scenario(folder, duration_s=90), 1), ConfigSet(value=5.0)
+    testbed.advance(FROM_S)
+    slow = testbed.pull("rules", ComponentSlow(factor=400.0))
+    with slow, testbed.pull("features/steps.apply_rules.timeout_s", patient):
+        testbed.advance(FROM_S + 5.0)
+        with testbed.pull(component, ComponentRestart()):
+            testbed.advance(FROM_S + 10.0)
+    testbed.advance(90)
+    return testbed.finish()
+
+
+def test_whoever_waits_for_a_restarted_component_sees_its_connection_break(folder: Path) -> None:
+    made = calls(restarted_while_busy(folder, "rules"), "rules")
+    broken = made[made["status"] == "reset"]
+    assert len(broken) >= 4, "as many as it has workers"
+    assert (broken["time_s"] < FROM_S + 5.0).all()
+    assert (broken["time_s"] + broken["duration_s"]).between(FROM_S + 5.0, FROM_S + 5.01).all()
+
+
+@pytest.mark.parametrize("component", ["rules", "features"])
+def test_a_killed_process_reports_nothing_of_what_it_was_doing(folder: Path, component: str) -> None:
+    spans = restarted_while_busy(folder, component).frame("spans")
+    own = spans[spans["service.name"] == component]
+    assert not (own["time_s"] + own["duration_s"]).between(FROM_S + 5.0 + 1e-6, FROM_S + 6.99).any()
+    assert own["time_s"].between(FROM_S, FROM_S + 5.0).any()
+    assert own["time_s"].between(FROM_S + 7.0, FROM_S + 9.0).any()
+
+
+def test_a_restarted_cache_has_forgotten_every_entry(folder: Path) -> None:
+    served = pulled(folder, lambda t: t.pull("cache", ComponentRestart(away_s=0.0))).frame("features")
+    hits = served.assign(hit=served["source"] == "cache").groupby((served["time_s"] // 2).astype(int))["hit"].mean()
+    assert hits[FROM_S / 2] < 0.1
+    assert hits[FROM_S / 2 - 1] > 0.3
+    assert hits[UNTIL_S / 2] > 0.3
+
+
+def test_a_restarted_component_reads_its_configuration_anew(folder: Path) -> None:
+    testbed = SimTestbed(scenario(folder, duration_s=90), 1)
+    key = "features/steps.db_get.timeout_s"
+    declared = testbed.read(ConfigSet, key)
+    with testbed.pull(key, ConfigSet(value=0.5)):
+        with testbed.pull("model", ComponentRestart()):
+            assert testbed.read(ConfigSet, key) == ConfigSet(value=0.5)
+        with testbed.pull("features", ComponentRestart()):
+            assert testbed.read(ConfigSet, key) == declared

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from lab.injection.levers.record import PROCESSES, Factor, LeverValue
+from lab.injection.levers.record import PROCESSES, Factor, LeverValue, Seconds
 
-__all__ = ["ComponentLimit", "ComponentPause", "ComponentSlow", "ComponentStop"]
+__all__ = ["ComponentLimit", "ComponentPause", "ComponentRestart", "ComponentSlow", "ComponentStop"]
 
 
 class ComponentStop(LeverValue, lever="component.stop", on=PROCESSES, kept="journalled"):
@@ -17,6 +17,16 @@ class ComponentStop(LeverValue, lever="component.stop", on=PROCESSES, kept="jour
 
 class ComponentPause(LeverValue, lever="component.pause", on=PROCESSES, kept="journalled"):
     """Accepts work and holds it until the process goes on."""
+
+
+class ComponentRestart(LeverValue, lever="component.restart", on=PROCESSES, kept="journalled"):
+    """Ends the process and starts it again: connections break, and what it kept in memory is lost.
+
+    It comes back by itself after `away_s` scenario seconds, in which it refuses connections; a revert before that
+    brings it back at once. Nothing can bring back what it kept in memory.
+    """
+
+    away_s: Seconds = 2.0
 
 
 class ComponentSlow(LeverValue, lever="component.slow", on=PROCESSES, kept="leased"):

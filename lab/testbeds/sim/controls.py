@@ -11,6 +11,7 @@ from lab.injection.levers import (
     Announce,
     CacheFlush,
     ComponentLimit,
+    ComponentRestart,
     ComponentSlow,
     ComponentStop,
     ConfigSet,
@@ -55,6 +56,7 @@ class SimControls:
         self.now_ns = now_ns
         self._end_process = end_process
         self._after = after
+        self._restarts: dict[str, ComponentRestart | None] = {}
         self._frozen: dict[str, FeedFreeze | None] = {}
         self._delays: dict[str, FeedDelay | None] = {}
         self._slow_tables: dict[Place, TableSlow | None] = {}
@@ -98,6 +100,22 @@ class SimControls:
 
     def write_stop(self, place: Place, value: ComponentStop | None) -> None:
         self.component(place).stop(ComponentStop.name, value is not None)
+
+    def read_restart(self, place: Place) -> ComponentRestart | None:
+        return self._restarts.get(place.element)
+
+    def write_restart(self, place: Place, value: ComponentRestart | None) -> None:
+        component = self.component(place)
+        self._restarts[place.element] = value
+        component.stop(ComponentRestart.name, value is not None)
+        if value is not None:
+            self._end_process(component)
+            self.lose_memory(place)
+            self._after(value.away_s, lambda: self._is_back(place, value))
+
+    def _is_back(self, place: Place, restart: ComponentRestart) -> None:
+        if self._restarts[place.element] is restart:  # no other one has begun since
+            self.write_restart(place, None)
 
     def read_slow(self, place: Place) -> ComponentSlow | None:
         return self.component(place).slow

@@ -11,6 +11,7 @@ from lab.injection.levers import (
     AnyLever,
     ComponentLimit,
     ComponentPause,
+    ComponentRestart,
     ComponentSlow,
     ComponentStop,
     ConfigSet,
@@ -96,6 +97,7 @@ _link(LinkThrottle, "throttle")
 _holding(ComponentPause)
 _holding(TableLock)
 LEVERS.lever(ComponentStop, SimControls.read_stop, SimControls.write_stop)
+LEVERS.lever(ComponentRestart, SimControls.read_restart, SimControls.write_restart)
 LEVERS.lever(ComponentSlow, SimControls.read_slow, SimControls.write_slow)
 LEVERS.lever(ComponentLimit, SimControls.read_limit, SimControls.write_limit)
 LEVERS.lever(TableSlow, SimControls.read_slow_table, SimControls.write_slow_table)

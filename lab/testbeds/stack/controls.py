@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
+from lab.errors import LabError
 from lab.injection.levers import (
     Announce,
     AnyLever,
     CacheFreeze,
     ComponentLimit,
     ComponentPause,
+    ComponentRestart,
     ComponentStop,
     ConfigSet,
     FeedDelay,
@@ -54,6 +58,7 @@ class StackControls:
         self._train = train
         self._now_s = now_s
         self._ttl_s = ttl_s
+        self._restarts: dict[str, ComponentRestart | None] = {}
         self._extra: dict[tuple[str, str], PopulationSurge | PopulationBots | None] = {}
         self.renewals: dict[str, str] = {}
         self.changes_log: list[dict[str, Any]] = []
@@ -106,6 +111,29 @@ class StackControls:
             container.stop(timeout=2)
         else:
             container.start()
+
+    def read_restart(self, place: Place) -> ComponentRestart | None:
+        return ComponentRestart() if self.compose.container(place.element).status == "exited" else None
+
+    def write_restart(self, place: Place, value: ComponentRestart | None) -> None:
+        self._restarts[place.element] = value
+        container = self.compose.container(place.element)
+        if value is not None:
+            if container.status == "running":
+                container.kill()  # without a goodbye: its connections break
+            threading.Thread(target=self._bring_back, args=(place, value, self._now_s()), daemon=True).start()
+        elif container.status == "exited":
+            container.start()
+
+    def _bring_back(self, place: Place, restart: ComponentRestart, since_s: float) -> None:
+        """Starts what was ended, when its time away is over; where that fails, the revert does it."""
+        while self._now_s() < since_s + restart.away_s:
+            time.sleep(0.05)
+        from docker.errors import DockerException
+
+        if self._restarts[place.element] is restart:  # it is not back, and no other one has begun since
+            with suppress(LabError, DockerException):
+                self.write_restart(place, None)
 
     def _declared_quota(self, component: str) -> int:
         return int(self.compose.services[component]["cpu_quota"])

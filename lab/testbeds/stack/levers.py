@@ -13,6 +13,7 @@ from lab.injection.levers import (
     CacheFreeze,
     ComponentLimit,
     ComponentPause,
+    ComponentRestart,
     ComponentStop,
     ConfigSet,
     FeedDelay,
@@ -103,10 +104,13 @@ for _record in (LinkCut, LinkDelay, LinkDrop, LinkReset, LinkThrottle):
     _link(_record)
 LEVERS.lever(ComponentPause, StackControls.read_pause, StackControls.write_pause)
 LEVERS.lever(ComponentStop, StackControls.read_stop, StackControls.write_stop)
+LEVERS.lever(ComponentRestart, StackControls.read_restart, StackControls.write_restart)
 LEVERS.lever(ComponentLimit, StackControls.read_limit, StackControls.write_limit, _cannot_limit)
 LEVERS.keep(Keeper(), ComponentPause, ComponentStop, ComponentLimit)
 LEVERS.does(("pause", "unpause"), ComponentPause)
 LEVERS.does(("kill", "die", "start"), ComponentStop)
+LEVERS.keep(Keeper(), ComponentRestart)
+LEVERS.does(("kill", "die", "start"), ComponentRestart)
 LEVERS.lever(TableColumn, StackControls.read_column, StackControls.write_column, _cannot_change_table)
 LEVERS.lever(TableSlow, StackControls.read_slow_table, StackControls.write_slow_table, _cannot_change_table)
 LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow)
