@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from lab.docs.markdown import NOTE, default, table, values
-from lab.injection.levers import CacheFlush, ConfigSet, LeverValue, LinkCut, Place, Record, act_types, lever_types
+from lab.injection.levers import (
+    CacheFlush,
+    ConfigSet,
+    LeverTable,
+    LeverValue,
+    LinkCut,
+    Place,
+    Record,
+    act_types,
+    lever_types,
+)
 from lab.injection.levers.record import FORMS
 from lab.systems.configuration import configuration
 from lab.systems.files import load_system
 from lab.systems.topology import System
-from lab.testbeds.support import tables
+from lab.testbeds.driver import Driver
+from lab.testbeds.installed import drivers
 
 SYSTEM = "recommender"
 """The system that examples are from."""
@@ -49,12 +61,16 @@ def levers_page() -> Iterator[str]:
     yield from _keys(system)
 
 
+def _drivers() -> list[Driver[Any]]:
+    return [one for one in drivers().values() if isinstance(one, Driver)]
+
+
 def _overview(records: list[type[Record]]) -> Iterator[str]:
     rows = [
-        (f"`{record.name}`", *("yes" if record in has else "" for has in tables().values()), record.headline())
+        (f"`{record.name}`", *("yes" if record.name in one.levers else "" for one in _drivers()), record.headline())
         for record in records
     ]
-    yield from table(("lever or act", *tables(), "what it does"), rows)
+    yield from table(("lever or act", *(one.name for one in _drivers()), "what it does"), rows)
 
 
 def _record(record: type[Record], system: System) -> Iterator[str]:
@@ -65,9 +81,10 @@ def _record(record: type[Record], system: System) -> Iterator[str]:
         neutral = record.neutral(system, Place.parse(place)) if place else None
         rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {SYSTEM!r}, as its file has it"
         yield f"* {record.kept.capitalize()}; at rest: {rest}"
-    for name, has in tables().items():
-        if has.limits(record):
-            yield f"* On {name}: {has.limits(record)}"
+    for one in _drivers():
+        limits = one.levers.limits(record) if isinstance(one.levers, LeverTable) else ""
+        if limits:
+            yield f"* On {one.name}: {limits}"
     yield ""
     schema = record.model_json_schema()
     required = schema.get("required", [])
@@ -89,8 +106,8 @@ def _keys(system: System) -> Iterator[str]:
         for key in configuration(system, component).values():
             place = f"{component}/{key.name}"
             value = ConfigSet.example(system, Place.parse(place))
-            can = ("" if has.cannot(system, place, value) else "yes" for has in tables().values())
+            can = ("" if one.cannot(system, place, value) else "yes" for one in _drivers())
             name = re.sub(r"^steps\.[^.]+", "steps.*", key.name)
             limits = key.setting.limits + (", whole" if key.setting.is_whole else "")
             rows[component, f"`{name}`", key.setting.unit or "1", limits, *can, key.setting.doc] = None
-    yield from table(("component", "key", "unit", "limits", *tables(), "meaning"), rows)
+    yield from table(("component", "key", "unit", "limits", *(one.name for one in _drivers()), "meaning"), rows)

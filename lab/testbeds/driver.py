@@ -241,10 +241,17 @@ class Driver(ABC, Generic[OptionsT]):
     @property
     @abstractmethod
     def levers(self) -> Collection[str]:
-        """Names of the levers and acts that can be pulled there. A plain attribute of the class will do."""
+        """Names of the levers and acts that can be pulled there, or the testbed's `LeverTable`, which has them.
+
+        A plain attribute of the class will do.
+        """
 
     def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
         """Why this cannot be pulled or done there, in words; empty where it can. Element and value are checked."""
+        from lab.injection.levers import LeverTable
+
+        if isinstance(self.levers, LeverTable):
+            return self.levers.cannot(system, element, value)
         return "" if value.name in self.levers else f"the testbed {self.name} has no {value.word} {value.name}"
 
     def check(self, scenario: LoadedScenario, options: OptionsT) -> list[Problem]:

@@ -26,12 +26,9 @@ class SimDriver(Driver[SimOptions]):
 
     @property
     def levers(self) -> Collection[str]:
-        from lab.injection.levers import act_types, lever_types
         from lab.testbeds.sim.levers import LEVERS
 
-        # Those of content are in the table of the system's world.
-        types = {**lever_types(), **act_types()}
-        return frozenset({*LEVERS, *(name for name, record in types.items() if record.is_content)})
+        return LEVERS
 
     def open(self, scenario: LoadedScenario, seed: int, options: SimOptions, progress: Progress = silent) -> SimSession:
         from lab.testbeds.sim.session import SimSession

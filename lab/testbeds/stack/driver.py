@@ -12,9 +12,7 @@ from lab.testbeds.driver import Driver, Progress, Recovery, Session, silent
 from lab.testbeds.stack.options import StackOptions
 
 if TYPE_CHECKING:
-    from lab.injection.levers import ActValue, LeverValue
     from lab.scenario import LoadedScenario
-    from lab.systems.topology import System
 
 SYSTEM = "recommender"
 """The system that the stack serves."""
@@ -32,12 +30,7 @@ class StackDriver(Driver[StackOptions]):
     def levers(self) -> Collection[str]:
         from lab.testbeds.stack.levers import LEVERS
 
-        return frozenset(LEVERS)
-
-    def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
-        from lab.testbeds.stack.levers import LEVERS
-
-        return LEVERS.cannot(system, element, value)
+        return LEVERS
 
     def check(self, scenario: LoadedScenario, options: StackOptions) -> list[Problem]:
         from lab.testbeds.stack.feasible import problems_of
