@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,42 @@ def test_a_restarted_cache_has_forgotten_every_entry(folder: Path) -> None:
     assert hits[FROM_S / 2] < 0.1
     assert hits[FROM_S / 2 - 1] > 0.3
     assert hits[UNTIL_S / 2] > 0.3
+
+
+def test_entries_with_a_shorter_time_to_live_expire_sooner(folder: Path, usual: Observed) -> None:
+    short = pulled(folder, lambda t: t.pull("cache/settings.ttl_s", ConfigSet(value=5)))
+    for metric in ("cache.expired.count", "cache.miss.count"):
+        during, during_usual = (
+            parts(run.frame("metrics").query("metric == @metric"))[0]["value"].sum() for run in (short, usual)
+        )
+        assert during > 1.2 * during_usual, metric
+
+
+def test_a_shorter_period_makes_a_job_run_more_often_and_only_while_it_is_set(folder: Path, usual: Observed) -> None:
+    spans = pulled(folder, lambda t: t.pull("feed/period_s", ConfigSet(value=2.5))).frame("spans")
+    runs = spans[spans["span.kind"] == "internal"]
+    during, otherwise = parts(runs)
+    before = parts(usual.frame("spans").query("`span.kind` == 'internal'"))[1]
+    assert len(during) >= 8
+    assert runs["trace_id"].is_unique
+    kept = otherwise["time_s"] < FROM_S
+    assert otherwise["time_s"][kept].round(6).tolist() == before["time_s"][before["time_s"] < FROM_S].round(6).tolist()
+    assert otherwise["time_s"][~kept].round(3).tolist() == [70.0, 80.0]
+
+
+@pytest.mark.parametrize(("key", "value"), [("workers", 1), ("max_wait_s", 0)])
+def test_a_component_with_less_room_refuses_what_it_cannot_take(folder: Path, key: str, value: int) -> None:
+    def crowded(testbed: Testbed) -> AbstractContextManager[None]:
+        held = ExitStack()
+        held.enter_context(testbed.pull("model", ComponentSlow(factor=12.0)))
+        held.enter_context(testbed.pull(f"model/{key}", ConfigSet(value=value)))
+        if key == "workers":
+            held.enter_context(testbed.pull("model/max_wait_s", ConfigSet(value=0.01)))
+        return held  # type: ignore[return-value]
+
+    during, otherwise = parts(calls(pulled(folder, crowded), "model"))
+    assert "refused" in statuses(during)
+    assert statuses(otherwise) == {"ok"}
 
 
 def test_a_restarted_component_reads_its_configuration_anew(folder: Path) -> None:

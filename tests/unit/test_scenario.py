@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,13 @@ def test_parameters_of_a_loaded_scenario_are_validated_and_complete(tmp_path: Pa
     assert dict(scenario.faults[0].parameters) == {"direction": "both", "fraction": 0.3}
     assert dict(scenario.faults[1].parameters) == {"direction": "both", "fraction": 1.0}
     assert dict(scenario.decoys[0].parameters) == {"rate": 25.0}
+
+
+def test_a_loaded_scenario_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    loaded = load_scenario(write(tmp_path))
+    sent = pickle.loads(pickle.dumps(loaded))
+    assert sent == loaded
+    assert type(sent.scenario.faults[0].parameters) is type(loaded.scenario.faults[0].parameters)
 
 
 def test_a_scenario_without_faults_is_a_control(tmp_path: Path) -> None:

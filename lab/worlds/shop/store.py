@@ -81,7 +81,8 @@ def altered_row(column: str, value: float, integer: bool, change: TableColumn) -
 class FeatureCache:
     """Cached rows by user, as they were read when the entry was written.
 
-    row_ns: the row's own time (-1 where there is no entry); entry_ns: when the entry was written.
+    row_ns: the row's own time (-1 where there is no entry); entry_ns: when the entry was written; ends_ns: when its
+    time to live ends. `ttl_ns` is the time to live of entries that are written from now on.
     """
 
     def __init__(self, users_count: int, ttl_ns: int, streams: Streams) -> None:
@@ -89,6 +90,7 @@ class FeatureCache:
         self.broken: list[tuple[str, str] | None] = [None] * users_count
         self.row_ns = [-1] * users_count
         self.entry_ns = [-1] * users_count
+        self.ends_ns = [0] * users_count
         self.ttl_ns = ttl_ns
         self._share = streams.generator("cache-keys").random(users_count)
         self._other = streams.generator("cache-mix").permutation(users_count).tolist()
@@ -104,7 +106,7 @@ class FeatureCache:
     def freeze(self, value: CacheFreeze | None, now_ns: int) -> None:
         """Stops refresh and expiry for a share of the keys; None lets both work again.
 
-        An entry that has expired stays away; one whose freeze ends has outlived its time to live, and goes too.
+        An entry that has expired stays away; one whose freeze ends has outlived its time to live and goes too.
         """
         held = set(self.live(now_ns))
         frozen = (self._share < (value.fraction if value else 0.0)).tolist()
@@ -125,7 +127,7 @@ class FeatureCache:
         """The entry that answers for a user, -1 for a miss."""
         key = self._key_of[user]
         written = self.entry_ns[key]
-        if written < 0 or (now_ns - written > self.ttl_ns and not self._is_frozen[key]):
+        if written < 0 or (now_ns > self.ends_ns[key] and not self._is_frozen[key]):
             self.misses_count += 1
             return -1
         self.hits_count += 1
@@ -136,12 +138,13 @@ class FeatureCache:
         written = self.entry_ns[user]
         if self._is_frozen[user] and written >= 0:
             return
-        if written >= 0 and self._expired_until_ns < written + self.ttl_ns <= now_ns:
+        if written >= 0 and self._expired_until_ns < self.ends_ns[user] <= now_ns:
             self.expired_count += 1  # overwritten before the next sample came to count it
         self.rows[user] = row
         self.broken[user] = broken
         self.row_ns[user] = row_ns
         self.entry_ns[user] = now_ns
+        self.ends_ns[user] = now_ns + self.ttl_ns
 
     def flush(self) -> None:
         """Drops every entry."""
@@ -149,7 +152,7 @@ class FeatureCache:
 
     def count_expired(self, now_ns: int) -> int:
         """Entries whose time to live has ended so far, each counted once; frozen ones have no end."""
-        ends = np.array(self.entry_ns) + self.ttl_ns
+        ends = np.array(self.ends_ns)
         counted = (ends > self._expired_until_ns) & (ends <= now_ns) & (np.array(self.entry_ns) >= 0)
         self.expired_count += int((counted & ~np.array(self._is_frozen)).sum())
         self._expired_until_ns = now_ns
@@ -157,5 +160,5 @@ class FeatureCache:
 
     def live(self, now_ns: int) -> list[int]:
         """Users with an entry that has not expired."""
-        ttl = self.ttl_ns
-        return [u for u, t in enumerate(self.entry_ns) if t >= 0 and (now_ns - t <= ttl or self._is_frozen[u])]
+        ends, frozen = self.ends_ns, self._is_frozen
+        return [u for u, t in enumerate(self.entry_ns) if t >= 0 and (now_ns <= ends[u] or frozen[u])]
