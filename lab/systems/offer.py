@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -27,7 +28,9 @@ class Setting:
 
     def fits(self, value: object) -> bool:
         """Whether a value is such a number."""
-        if isinstance(value, bool) or not isinstance(value, int if self.is_whole else int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        if self.is_whole and not float(value).is_integer():
             return False
         return (
             (self.above is None or value > self.above)

@@ -8,7 +8,7 @@ reads or changes what it depends on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopR
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
 from lab.worlds.shop.training import Model, train
+
+if TYPE_CHECKING:
+    from lab.worlds.base import World
 
 PAST_S = 300.0
 FIRST_VERSIONS = 2
@@ -280,3 +283,7 @@ def _roles(context: WorldContext) -> dict[str, str]:
         for step in component.steps
         if step.operation
     }
+
+
+if TYPE_CHECKING:
+    _KEEPS_TO: type[World[ShopRequests]] = ShopWorld

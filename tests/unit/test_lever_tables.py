@@ -1,0 +1,134 @@
+"""Each testbed's table of levers, without a stack: complete, and honest about what it cannot do before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.contracts import Boundary
+from lab.errors import UserError
+from lab.injection.faults import Witness, fault
+from lab.injection.levers import (
+    ComponentLimit,
+    ConfigSet,
+    LeverTable,
+    LeverValue,
+    Place,
+    TableSlow,
+    Testbed,
+    act_types,
+    lever_types,
+)
+from lab.systems.configuration import configuration
+from lab.systems.files import load_system
+from lab.testbeds.driver import Driver
+from lab.testbeds.installed import drivers
+from lab.testbeds.stack.levers import LEVERS as STACK
+from tests.cli_cases import lab
+from tests.sim_runs import text
+
+SYSTEM = load_system("recommender")
+RECORDS = {**lever_types(), **act_types()}
+SHIPPED = {name: one for name, one in drivers().items() if isinstance(one, Driver) and name in ("sim", "stack")}
+each_testbed = pytest.mark.parametrize("driver", SHIPPED.values(), ids=SHIPPED)
+
+
+@fault(
+    "misconfiguration",
+    boundary=Boundary.INTEGRATION,
+    target="service|job|cache|model|database",
+    witnesses=(Witness("client_timeout_ratio", "*", 0.02),),
+    recovery_s=1,
+)
+def misconfiguration(testbed: Testbed, component: str, *, key: str, value: float) -> Iterator[None]:
+    """A key of a component's configuration is set."""
+    with testbed.pull(f"{component}/{key}", ConfigSet(value=value)):
+        yield
+
+
+@each_testbed
+def test_a_table_has_records_only(driver: Driver[Any]) -> None:
+    assert isinstance(driver.levers, LeverTable)
+    assert set(driver.levers) <= RECORDS.keys()
+    assert len(driver.levers) == len(list(driver.levers)) == len(set(driver.levers))
+
+
+def test_the_simulator_has_every_lever_and_act() -> None:
+    assert set(SHIPPED["sim"].levers) == RECORDS.keys()
+
+
+def test_what_keeps_its_state_is_known_of_each_lever_of_the_stack() -> None:
+    assert STACK.keepers.keys() == {name for name in STACK if name in lever_types()}
+
+
+@pytest.mark.parametrize(
+    ("element", "value", "reason"),
+    [
+        ("rules", ComponentLimit(workers=2), "it cannot change a component's workers"),
+        ("rules", ComponentLimit(cpu=0.5), ""),
+        ("db/items", TableSlow(seconds=1), "it can change the table users only, not 'items'"),
+        ("db/users", TableSlow(seconds=1), ""),
+        ("features/steps.db_get.timeout_s", ConfigSet(value=1), ""),
+        ("rules/workers", ConfigSet(value=1), "'rules'"),
+        ("shoppers/steps.recommend.timeout_s", ConfigSet(value=1), "'shoppers'"),
+    ],
+)
+def test_the_stack_says_what_it_cannot_do_and_the_simulator_can(element: str, value: LeverValue, reason: str) -> None:
+    said = SHIPPED["stack"].cannot(SYSTEM, element, value)
+    assert said.startswith(reason) if reason else said == ""
+    assert SHIPPED["sim"].cannot(SYSTEM, element, value) == ""
+
+
+@pytest.mark.parametrize("component", SYSTEM.components)
+def test_every_key_of_every_component_has_a_value_that_fits_a_meaning_and_limits(component: str) -> None:
+    keys = configuration(SYSTEM, component)
+    assert keys
+    for name, key in keys.items():
+        assert key.setting.fits(key.value), name
+        assert key.setting.doc
+        assert key.setting.limits
+        example = ConfigSet.example(SYSTEM, Place(component, name))
+        assert example.value != key.value
+        example.check(SYSTEM, Place(component, name))
+
+
+def test_own_code_has_no_timeout_and_only_a_job_has_a_period() -> None:
+    assert "steps.assemble.timeout_s" not in configuration(SYSTEM, "features")
+    assert [name for name in SYSTEM.components if "period_s" in configuration(SYSTEM, name)] == ["feed"]
+    assert "workers" not in configuration(SYSTEM, "feed")
+    assert [name for name in SYSTEM.components if "settings.ttl_s" in configuration(SYSTEM, name)] == ["cache"]
+
+
+@pytest.mark.parametrize(
+    ("target", "parameters", "testbed", "said"),
+    [
+        ("features", {"key": "steps.db_gte.timeout_s", "value": 1.0}, "sim", "did you mean 'steps.db_get.timeout_s'?"),
+        ("features", {"key": "steps.db_get.retries", "value": 1.5}, "sim", "a whole number, at least 0 and at most 5"),
+        ("features", {"key": "steps.db_get.timeout_s", "value": 0.0}, "sim", "seconds, more than 0"),
+        ("features", {"key": "steps.db_get.timeout_s", "value": "fast"}, "sim", "expected: a"),
+        ("cache", {"key": "settings.ttl_s", "value": 5.0}, "sim", ""),
+        ("rules", {"key": "workers", "value": 2.0}, "stack", "config.set of rules/workers: 'rules'"),
+    ],
+    ids=str,
+)
+def test_the_dry_run_refuses_a_key_that_is_none_a_value_that_does_not_fit_and_what_the_testbed_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, parameters: dict[str, Any], testbed: str, said: str
+) -> None:
+    use = {"type": "misconfiguration", "target": target, "at": "120s", "for": "60s", "with": parameters}
+    path = tmp_path / "one.scenario.yaml"
+    path.write_text(text(duration_s=300, rate_per_s=20, faults=[use]), encoding="utf-8")
+    assert lab("plan", path, "--testbed", testbed) == (2 if said else 0)
+    printed = capsys.readouterr()
+    assert said in printed.err
+    if said and testbed == "sim":
+        assert f"{path}:" in printed.err, "the place in the file"
+
+
+def test_a_lever_of_two_distributions_is_an_error_that_names_both() -> None:
+    with pytest.raises(UserError, match=r"(?s)two levers are called 'link.cut'.*lab.injection.levers.links"):
+
+        class LinkCut(LeverValue, lever="link.cut", on={"link"}, kept="leased"):
+            """Somebody else's."""
