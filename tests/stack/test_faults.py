@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from lab.injection.faults import fault_types
+from lab.injection.levers import lever_type
 from lab.testbeds.stack.session import Session
+from lab.testbeds.stack.testbed import StackTestbed
 from tests.stack.recovering import lab_recover
 from tests.waiting import PATIENCE_S, eventually
 
@@ -56,6 +58,12 @@ def pulled(session: Session) -> list[tuple[str, str, Any]]:
     return [(e["lever"], e["element"], e["previous"]) for e in entries if e["event"] == "applied"]
 
 
+def reads(testbed: StackTestbed, lever: str, element: str) -> Any:
+    """A lever's present value, as the journal has it."""
+    value = testbed.read(lever_type(lever), element)
+    return None if value is None else value.to_json()
+
+
 def test_every_registered_fault_and_decoy_is_here() -> None:
     assert set(USES) == set(fault_types())
 
@@ -81,10 +89,10 @@ def test_a_run_killed_in_the_middle_of_a_fault_leaves_nothing_behind(
     if number == signal.SIGKILL:
         leased = [(lever, element, before) for lever, element, before in levers if lever.startswith(LEASED)]
         for lever, element, before in leased:
-            eventually(lambda at=(lever, element), was=before: reader.read(*at) == was)
+            eventually(lambda at=(lever, element), was=before: reads(reader, *at) == was)
         assert {undo[:2] for undo in lab_recover()} == {lever[:2] for lever in levers}
     else:
         assert code == 130
     assert stack.journal.open_undos() == []
-    assert [reader.read(lever, element) for lever, element, _ in levers] == [before for *_, before in levers]
+    assert [reads(reader, lever, element) for lever, element, _ in levers] == [before for *_, before in levers]
     assert not list((tmp_path / "runs").glob("*/*/run.json")), "an interrupted run left a recording that looks whole"

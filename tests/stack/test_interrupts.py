@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.injection.levers import ComponentLimit
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.session import Session
 from tests.stack.running import write_scenario
@@ -22,14 +23,14 @@ FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "fo
 
 
 def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack: Session, tmp_path: Path) -> None:
-    there, quota = belongings(stack.compose), stack.testbed.read("component.limit", "model")
+    there, quota = belongings(stack.compose), stack.testbed.read(ComponentLimit, "model")
     path = write_scenario(tmp_path, faults=[FAULT])
     command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", "10"]
     command += ["--runs-dir", str(tmp_path / "runs"), "--no-report"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as lab:
         try:
             eventually(
-                lambda: stack.testbed.read("component.limit", "model") != quota or lab.poll() is not None,
+                lambda: stack.testbed.read(ComponentLimit, "model") != quota or lab.poll() is not None,
                 within_s=2 * PATIENCE_S,
             )
             assert lab.poll() is None, lab.communicate()
@@ -39,7 +40,7 @@ def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack:
             lab.kill()
     assert lab.returncode == INTERRUPTED, told
     assert "interrupted" in told
-    assert stack.testbed.read("component.limit", "model") == quota
+    assert stack.testbed.read(ComponentLimit, "model") == quota
     assert stack.journal.open_undos() == []
     assert belongings(stack.compose) == there
     assert stack.lock.look().holder is None

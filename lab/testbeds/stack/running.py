@@ -172,6 +172,7 @@ class StackRun(DriverSession):
 
     def finish(self) -> Recorded:
         session, loaded = self._session, self._loaded
+        end_s = self.now_s
         self.revert_all()
         self._watching.close()
         session.lock.tell(phase="collecting", clock=None, faults=None)
@@ -184,10 +185,14 @@ class StackRun(DriverSession):
         flaw = self._flaw(collected, stalls, ran_s, machine)
         if not flaw:
             cpu_use.keep(session.state, self._options.model_server, loaded, self._sampler.samples)
+        # A run that ended early has a recording that ends with it, unless there is not one scrape interval of it.
+        is_cut = loaded.system.scrape_interval_s <= end_s < self.duration_s
+        ended_by_s = end_s if is_cut else self.duration_s
+        windows = {use: (began_s, min(until_s, ended_by_s)) for use, (began_s, until_s) in self.windows.items()}
         disturbances = [found.to_json() for found in self._watch.found]
         events = session.testbed.entries + [{"event": "container", **found} for found in disturbances]
         return Recorded(
-            collected.observed, dict(self.windows), flaw=flaw, machine=machine,
+            cut(collected.observed, end_s) if is_cut else collected.observed, windows, flaw=flaw, machine=machine,
             events=sorted(events, key=itemgetter("time_s")),
             meta={
                 "time_scale": self._options.time_scale, "model_server": self._options.model_server,
