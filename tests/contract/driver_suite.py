@@ -88,7 +88,8 @@ def made(case: Case) -> Made:
         session.advance(fault.at_s + fault.for_s / 2)
         session.advance(fault.at_s)  # not back
         note()
-        look_s = session.now_s - session.settles_s - 2 * case.loaded.system.scrape_interval_s
+        # Before the fault: where time is compressed, spans that a fault draws out end later than their lengths say.
+        look_s = fault.at_s - session.settles_s - case.loaded.system.scrape_interval_s
         made.seen[look_s] = session.observed(look_s)
         session.advance(fault.at_s + fault.for_s)
         session.revert(fault)
