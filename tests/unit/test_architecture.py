@@ -108,10 +108,30 @@ def test_every_room_has_its_place_in_the_order():
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_before_it(room):
     allowed = {*SHARED, *ROOMS[: ROOMS.index(room) + 1]}
-    # Until testbeds are drivers: the run of the stack asks the runner what to write.
-    allowed |= {"runs"} if room == "testbeds" else set()
     bad = {f"{source.name}: {other}" for source in sources(f"lab/{room}") for other in rooms_imported(source) - allowed}
     assert bad == set()
+
+
+NAMING_ONE = {
+    "lab/testbeds/driver.py": {"sim"},  # the one that runs where none is named
+    "lab/cli/__init__.py": {"stack"},  # the command `lab stack`
+    "lab/worlds/shop/levers.py": {"sim"},  # whose table the content levers are entered in
+}
+
+
+def test_nothing_above_the_drivers_knows_one_by_name():
+    names = {path.parent.name for path in (ROOT / "lab" / "testbeds").glob("*/driver.py")}
+    assert {"sim", "stack"} <= names
+    found = {}
+    for source in sources("lab"):
+        place = source.relative_to(ROOT).as_posix()
+        if place.startswith(tuple(f"lab/testbeds/{name}/" for name in names)):
+            continue
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        if known := (names & texts) - NAMING_ONE.get(place, set()):
+            found[place] = known
+    assert found == {}
 
 
 @pytest.mark.parametrize("name", SHARED)

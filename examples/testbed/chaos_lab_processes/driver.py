@@ -13,7 +13,9 @@ from lab.errors import Problem
 from lab.testbeds.driver import Driver, DriverOptions, Progress, Recovery, Unrecorded, silent
 
 if TYPE_CHECKING:
+    from chaos_lab_processes.processes import Processes
     from chaos_lab_processes.session import ProcessesSession
+    from lab.injection.levers import LeverTable
     from lab.scenario import LoadedScenario
 
 RATE_MAX_PER_S = 100.0
@@ -37,7 +39,12 @@ class ProcessesDriver(Driver[ProcessesOptions]):
     name = "processes"
     summary = "systems without a world as processes of this machine, in real time"
     options = ProcessesOptions
-    levers = frozenset({"component.pause"})
+
+    @property
+    def levers(self) -> LeverTable[Processes]:
+        from chaos_lab_processes.levers import LEVERS
+
+        return LEVERS
 
     def check(self, scenario: LoadedScenario, options: ProcessesOptions) -> list[Problem]:
         system, file = scenario.system, str(scenario.path)

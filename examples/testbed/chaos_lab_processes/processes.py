@@ -123,6 +123,9 @@ def end_left_behind(processes: dict[str, Any]) -> None:
         if _is_alive(process):
             with suppress(ProcessLookupError):
                 os.kill(process[0], signal.SIGKILL)
+    given_up_s = time.monotonic() + SIGNALLED_WITHIN_S
+    while any(map(_is_alive, processes.values())) and time.monotonic() < given_up_s:
+        time.sleep(0.01)
 
 
 def identity(pid: int) -> list[int]:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from chaos_lab_processes.driver import ProcessesOptions
+from chaos_lab_processes.levers import LEVERS
 from chaos_lab_processes.load import Load
 from chaos_lab_processes.processes import Processes
 from chaos_lab_processes.telemetry import observed
-from lab.injection.levers import ActValue, AnyLever, ComponentPause, Json, LeverTable, Testbed, Undo
+from lab.injection.levers import ActValue, AnyLever, Json, Testbed, Undo
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario, Stage
@@ -23,14 +24,6 @@ from lab.testbeds.driver import Recorded, Session
 LEAD_S = 1.0
 """Real seconds for processes to come up before the warm-up."""
 POLL_S = 0.02
-
-
-LEVERS = LeverTable[Processes]("processes")
-LEVERS.lever(
-    ComponentPause,
-    lambda processes, place: ComponentPause() if processes.is_paused(place.element) else None,
-    lambda processes, place, value: processes.pause(place.element, paused=value is not None),
-)
 
 
 class ProcessLevers(Testbed):

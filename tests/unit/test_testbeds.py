@@ -1,0 +1,162 @@
+"""Testbeds are found by entry point; what is wrong with one is said, and keeps no other from working."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.cli import main
+from lab.errors import ExitCode, Problem, UserError
+from lab.testbeds.installed import choose, drivers, load_driver
+from tests.distributions import write_distribution
+
+SCENARIO = "recommender/partition-one-way"
+DRIVER = """
+from pydantic import Field
+from lab.injection.levers import LeverTable
+from lab.testbeds.driver import Driver, DriverOptions
+
+class Options(DriverOptions):
+    {field}
+
+class Strange(Driver):
+    name = "strange"
+    summary = "a stranger's"
+    options = Options
+
+    @property
+    def levers(self):
+        return LeverTable("strange")
+
+    def open(self, scenario, seed, options, progress=None):
+        raise NotImplementedError
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a testbed `strange` whose module has this text."""
+
+    def installed(text: str, target: str = "Strange", distribution: str = "strange", name: str = "strange") -> None:
+        module = f"strange_{distribution.replace('-', '_')}_{tmp_path.name.replace('-', '_')}"
+        folder = tmp_path / distribution
+        folder.mkdir()
+        (folder / f"{module}.py").write_text(text, encoding="utf-8")
+        write_distribution(folder, distribution, {"lab.testbeds": {name: f"{module}:{target}"}})
+        monkeypatch.syspath_prepend(str(folder))
+        for command in ("run", "plan", "evaluate", "recover"):  # made with the options of what was installed before
+            monkeypatch.delitem(sys.modules, f"lab.cli.{command}", raising=False)
+
+    return installed
+
+
+def driver(field: str = "speed: int = Field(3, ge=1, description='How fast.')") -> str:
+    return DRIVER.format(field=field)
+
+
+def lab(*words: str) -> int:
+    return main(list(words))
+
+
+def test_the_lab_brings_testbeds_of_its_own() -> None:
+    assert {"sim", "stack"} <= set(drivers())
+    assert load_driver("sim").is_repeatable
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "said"),
+    [
+        ("import nothing_of_the_kind", "Strange", "ModuleNotFoundError: No module named 'nothing_of_the_kind'"),
+        (driver(), "Missing", "AttributeError"),
+        ("Strange = 5", "Strange", "is no driver"),
+        (driver().replace('"strange"\n', '"odd"\n'), "Strange", "its driver calls itself 'odd'"),
+        (driver("speed: int"), "Strange", "its option 'speed' has no default"),
+        (driver().replace("def open", "def opened"), "Strange", "abstract"),
+    ],
+    ids=["import", "no such class", "no driver", "other name", "no default", "unfinished"],
+)
+def test_one_that_cannot_be_loaded_is_named_with_the_reason(
+    install: Install, capsys: pytest.CaptureFixture[str], text: str, target: str, said: str
+) -> None:
+    install(text, target)
+    found = drivers()["strange"]
+    assert isinstance(found, Problem)
+    assert "testbed 'strange' of strange cannot be loaded" in found.what
+    assert said in found.what
+    assert lab("plan", SCENARIO) == ExitCode.OK, "the others work"
+    assert lab("plan", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
+    assert "cannot be loaded" in capsys.readouterr().err
+    lab("doctor", "--json")
+    checks = {check["name"]: check["detail"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert said in checks["testbed strange"]
+
+
+def test_two_of_one_name_are_an_error_that_names_both(install: Install) -> None:
+    install(driver(), distribution="one")
+    install(driver(), distribution="another")
+    with pytest.raises(UserError) as raised:
+        drivers()
+    assert "two testbeds are called 'strange'" in str(raised.value)
+    assert "of one" in str(raised.value)
+    assert "of another" in str(raised.value)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("plan", SCENARIO, "--testbed", "sym") == ExitCode.INVALID
+    assert "did you mean 'sim'?" in capsys.readouterr().err
+
+
+def test_its_options_are_checked_where_it_is_chosen(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(driver())
+    assert choose("strange", {"speed": "4"}).recorded() == {"speed": 4}
+    for name in ("run", "plan", "evaluate", "recover"):
+        assert lab(name, "--help") == ExitCode.OK
+        own = capsys.readouterr().out.partition("Options with --testbed strange")[2]
+        assert "--speed" in own
+        assert "How fast." in own
+    assert lab("plan", SCENARIO, "--testbed", "strange", "--speed", "0") == ExitCode.INVALID
+    assert "'--speed': 0 is not in the range x>=1" in capsys.readouterr().err
+    assert lab("plan", SCENARIO, "--speed", "2") == ExitCode.INVALID
+    assert "--speed goes with --testbed strange" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field", ["seed: int = 3", "fresh: bool = False", "keyword: str = ''"])
+def test_an_option_that_the_command_has_already_keeps_it_from_that_command(
+    install: Install, capsys: pytest.CaptureFixture[str], field: str
+) -> None:
+    install(driver(field))
+    assert lab("run", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
+    assert "the command has an option" in capsys.readouterr().err
+
+
+def test_one_option_of_two_testbeds_goes_with_both(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(driver("time_scale: float = Field(2.0, gt=0, le=4, description='Mine.')"))
+    assert lab("plan", "--help") == ExitCode.OK
+    assert capsys.readouterr().out.count("--time-scale FLOAT") == 2
+    assert lab("plan", SCENARIO, "--testbed", "strange", "--time-scale", "9") == ExitCode.INVALID
+    assert "less than or equal to 4" in capsys.readouterr().err
+
+
+def test_a_flag_and_a_value_cannot_be_one_option(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(driver("time_scale: bool = False"))
+    assert lab("plan", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
+    assert "another form" in capsys.readouterr().err
+
+
+def test_a_file_may_hold_defaults_for_a_testbed_that_is_not_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chaos-lab.toml").write_text("[plan]\ntime-scale = 2.5\n", encoding="utf-8")
+    assert lab("plan", SCENARIO) == ExitCode.OK
+    assert lab("plan", SCENARIO, "--testbed", "stack", "--json") == ExitCode.OK
+    planned = capsys.readouterr().out.partition("\n{")[2]
+    assert json.loads("{" + planned)["testbed_options"]["time_scale"] == 2.5
+    monkeypatch.setenv("LAB_PLAN_TIME_SCALE", "3")
+    assert lab("plan", SCENARIO, "--testbed", "stack", "--json") == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["testbed_options"]["time_scale"] == 3
