@@ -33,6 +33,7 @@ Examples:
 What would they have said then? When was the answer right for good?
   lab diagnose --at 215s runs/deploy-stale-cache/11-3f2a9c01
   lab diagnose --every 30s runs/deploy-stale-cache/11-3f2a9c01
+  lab diagnose --every 30s --keep runs --engine rules --engine loudest-anomaly
 
 \b
 A time has a unit and counts from the start of the load; what became visible later is hidden from the engine.
