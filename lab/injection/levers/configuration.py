@@ -50,4 +50,5 @@ class ConfigSet(LeverValue, lever="config.set", on=PROCESSES | {"users"}, part="
     @classmethod
     def example(cls, system: System, place: Place) -> Self:
         key = cls.key(system, place)
-        return cls(value=next(value for value in (key.value * 2, key.value + 1, 1) if key.setting.fits(value)))
+        others = (value for value in (key.value * 2, key.value + 1, key.value - 1) if value != key.value)
+        return cls(value=next(value for value in others if key.setting.fits(value)))

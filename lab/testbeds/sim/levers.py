@@ -49,7 +49,7 @@ class SimTable(LeverTable[SimControls]):
         yield from dict.fromkeys([*own, *(name for table in _tables_of_worlds() for name in table)])
 
     def __len__(self) -> int:
-        return len(list(self))
+        return sum(1 for _ in self)
 
     def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
         is_setting = isinstance(value, ConfigSet) and Place.parse(element).part.startswith("settings.")
