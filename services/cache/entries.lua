@@ -1,14 +1,31 @@
 #!lua name=entries
--- The cache's write policy. Entries live for TTL_MS; FROZEN_SHARE of the keys are neither refreshed nor expired.
+-- The cache's policy (services/cache/policy.py). Entries live for TTL_S scenario seconds, of which TIME_SCALE pass in a real
+-- one. FROZEN_SHARE of the keys are neither refreshed nor expired; MIXED_SHARE answer with the entry of another of the
+-- users 0 to USERS_COUNT, always the same one.
 -- Only get_entry looks keys up by GET, so the server's hit and miss counts are those of the look-ups.
-local TTL_MS, FROZEN_SHARE = @TTL_MS@, @FROZEN_SHARE@
+local TTL_S, TIME_SCALE, FROZEN_SHARE, MIXED_SHARE, USERS_COUNT = @POLICY@
+local TTL_MS = math.max(1, math.floor(TTL_S / TIME_SCALE * 1000 + 0.5))
+
+-- Where a key lies among all, from 0 to 1: a share of the keys is those below it.
+local function place(key)
+    return tonumber(string.sub(redis.sha1hex(key), 1, 6), 16) / 0x1000000
+end
 
 local function frozen(key)
-    return FROZEN_SHARE > 0 and tonumber(string.sub(redis.sha1hex(key), 1, 6), 16) / 0x1000000 < FROZEN_SHARE
+    return FROZEN_SHARE > 0 and place(key) < FROZEN_SHARE
+end
+
+-- The key whose entry answers for this one: its own, or that of the user half of all users further on.
+local function answering(key)
+    if MIXED_SHARE > 0 and place(key) < MIXED_SHARE then
+        local user = tonumber(string.match(key, '^user:(%d+)$'))
+        return user and 'user:' .. string.format('%d', (user + math.ceil(USERS_COUNT / 2)) % USERS_COUNT) or key
+    end
+    return key
 end
 
 local function get_entry(keys)
-    return redis.call('GET', keys[1])
+    return redis.call('GET', answering(keys[1]))
 end
 
 local function put_entry(keys, args)
@@ -29,7 +46,7 @@ local function refresh_entries(keys, args)
     return count
 end
 
--- Brings the entries held in line with a policy just loaded; what was frozen and is not any more has outlived its time.
+-- Brings the entries held in line with a policy just loaded. An entry that was frozen and no longer is expires at once.
 local function apply_policy()
     for _, key in ipairs(redis.call('KEYS', 'user:*')) do
         if frozen(key) then

@@ -1,17 +1,17 @@
 #!/bin/sh
 # Runs Redis in memory only, with the entries library loaded before it is reported healthy.
 # Environment: REDIS_PASSWORD (the lab's), REDIS_FEATURES_PASSWORD, REDIS_FEED_PASSWORD, REDIS_COLLECTOR_PASSWORD
-# (needed), CACHE_TTL_MS, REDIS_PORT.
+# (needed), CACHE_TTL_S, REDIS_PORT.
 set -eu
 : "${REDIS_PASSWORD:?set REDIS_PASSWORD}" "${REDIS_FEATURES_PASSWORD:?set REDIS_FEATURES_PASSWORD}"
 : "${REDIS_FEED_PASSWORD:?set REDIS_FEED_PASSWORD}" "${REDIS_COLLECTOR_PASSWORD:?set REDIS_COLLECTOR_PASSWORD}"
-: "${CACHE_TTL_MS:=25000}" "${REDIS_PORT:=6379}"
+: "${CACHE_TTL_S:=25}" "${REDIS_PORT:=6379}"
 # Its parent ends at once, so that the init reaps it: Redis waits for no children but its own.
 (
     (
         export REDISCLI_AUTH="$REDIS_PASSWORD"
         until redis-cli -p "$REDIS_PORT" ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
-        sed -e "s/@TTL_MS@/$CACHE_TTL_MS/" -e "s/@FROZEN_SHARE@/0/" "$(dirname "$0")/entries.lua" |
+        sed -e "s/@POLICY@/$CACHE_TTL_S, 1, 0, 0, 2000/" "$(dirname "$0")/entries.lua" |
             redis-cli -p "$REDIS_PORT" -x function load replace >/dev/null
     ) &
 )

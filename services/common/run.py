@@ -65,6 +65,11 @@ class Run:
 
 def active_catalog(catalog: Catalog, time_scale: float) -> Catalog:
     """The shop with only as many shoppers visiting as keep up their own pace at this time scale."""
-    count = max(1, round(catalog.users_count / time_scale))
-    activity = np.where(np.arange(catalog.users_count) < count, catalog.activity, 0.0)
+    is_active = np.arange(catalog.users_count) < active_count(catalog, time_scale)
+    activity = np.where(is_active, catalog.activity, 0.0)
     return replace(catalog, activity=activity / activity.sum())
+
+
+def active_count(catalog: Catalog, time_scale: float) -> int:
+    """How many shoppers visit at this time scale: the first ones of the catalog."""
+    return max(1, round(catalog.users_count / time_scale))

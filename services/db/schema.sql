@@ -68,3 +68,9 @@ END $$;
 -- The lab's own, out of the services' sight: what the view is changed to.
 CREATE SCHEMA IF NOT EXISTS levers;
 CREATE TABLE IF NOT EXISTS levers.users_view (state jsonb NOT NULL);
+-- What features were multiplied by in the rows of `users_base`, and which file held them then: filled anew they have another.
+CREATE TABLE IF NOT EXISTS levers.shifts (
+    feature text PRIMARY KEY,
+    factor double precision NOT NULL,
+    filenode oid NOT NULL
+);

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.calls import Policy
+from services.common.configuration import NoSettingError, change_step, describe_steps
 from services.common.control import AsgiGuard, Guard
 from services.common.metrics import CONTENT_TYPE, Registry
 from services.common.telemetry import Span, Telemetry
@@ -21,7 +22,6 @@ from services.features.plan import Plan, StepFailedError
 from services.features.visit import CANDIDATES_MAX, Visit
 
 HTTP_STATUS = {"ok": 200, "error": 500, "dependency_failed": 502}
-LIMITS = {"timeout_s": (0.001, 60.0), "retries": (0, 5), "backoff_s": (0.0, 10.0)}
 
 
 class RecommendRequest(BaseModel):
@@ -117,26 +117,22 @@ def config_app(policy_of: Mapping[str, Policy], guard: Guard) -> FastAPI:
     app = FastAPI(title="features configuration", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(AsgiGuard, guard=guard)
 
-    def describe() -> dict[str, Any]:
-        keys = tuple(LIMITS)
-        return {"steps": {step: {key: getattr(policy, key) for key in keys} for step, policy in policy_of.items()}}
-
     @app.get("/healthz")
     async def health() -> Response:
         return JSONResponse({"status": "ok"})
 
     @app.get("/config")
     async def show() -> Response:
-        return JSONResponse(describe())
+        return JSONResponse({"steps": describe_steps(policy_of)})
 
     @app.put("/config/steps/{step}/{key}")
     async def change(step: str, key: str, body: Value) -> Response:
-        if step not in policy_of or key not in LIMITS:
-            return JSONResponse({"error": f"no setting {key!r} of a step {step!r}"}, 404)
-        low, high = LIMITS[key]
-        if not low <= body.value <= high or (key == "retries" and body.value != int(body.value)):
-            return JSONResponse({"error": f"{key}: expected {low} to {high}, got {body.value}"}, 400)
-        setattr(policy_of[step], key, int(body.value) if key == "retries" else body.value)
-        return JSONResponse(describe())
+        try:
+            change_step(policy_of, step, key, body.value)
+        except NoSettingError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"steps": describe_steps(policy_of)})
 
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 import time
 from datetime import UTC, datetime
@@ -13,9 +14,11 @@ import psycopg
 import redis.asyncio as redis
 from aiohttp import web
 
-from lab.systems.topology import System
+from lab.files.units import MAX_DURATION_S
+from lab.systems.topology import MIN_PERIOD_S, System
 from lab.worlds.shop.catalog import make_catalog
 from services.common.calls import Caller, CallFailedError, policies
+from services.common.configuration import NoSettingError, change_step, checked, describe_steps
 from services.common.control import Guard, middleware
 from services.common.log import Log
 from services.common.metrics import CONTENT_TYPE, Registry
@@ -45,7 +48,9 @@ class FeedService:
         self._registry = Registry()
         self._last_success_s = time.time()
         self._declare()
-        self._caller = Caller(telemetry, self._log, policies(self._spec.steps), self._observe)
+        self._policies = policies(self._spec.steps)
+        self._caller = Caller(telemetry, self._log, self._policies, self._observe)
+        self._period_s = self._spec.period_s
         self._control = Control()
         self._run: Run | None = None
         self._restarted = asyncio.Event()
@@ -80,6 +85,9 @@ class FeedService:
                 web.get("/control", self._get_control),
                 web.put("/control/freeze", self._freeze),
                 web.put("/control/delay", self._delay),
+                web.get("/config", self._get_config),
+                web.put("/config/period_s", self._change_period),
+                web.put("/config/steps/{step}/{key}", self._change_step),
                 web.post("/runs", self._start_run),
             ]
         )
@@ -88,17 +96,27 @@ class FeedService:
     def _scale(self) -> float:
         return self._run.time_scale if self._run else 1.0
 
+    @property
+    def _real_period_s(self) -> float:
+        return self._period_s / self._scale()
+
     async def _schedule(self) -> None:
-        """A run every period; a delayed one starts later, and skips while behind; a frozen one does not start."""
+        """A run every period; a delayed one starts later, and skips while behind; a frozen one does not start.
+
+        A new period holds from the next run on.
+        """
         await self._seed_first()
         while True:
             self._restarted.clear()
             started_s = self._run.unix_s(-self._run.warmup_s) if self._run else time.time()
-            n = 0
+            n, period_s = 0, self._real_period_s
             while not self._restarted.is_set():
+                if period_s != self._real_period_s:  # a new one counts from the same beginning
+                    period_s = self._real_period_s
+                    n = max(0, math.floor((time.time() - started_s) / period_s))
                 n += 1
-                due_s = started_s + n * self._spec.period_s / self._scale()
-                if due_s < time.time() - self._spec.period_s / self._scale():
+                due_s = started_s + n * period_s
+                if due_s < time.time() - period_s:
                     continue
                 if await self._restarts_within(due_s - time.time()):
                     break
@@ -170,6 +188,27 @@ class FeedService:
         except (ValueError, KeyError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(self._control.describe())
+
+    async def _get_config(self, _: web.Request) -> web.Response:
+        return web.json_response({"period_s": self._period_s, "steps": describe_steps(self._policies)})
+
+    async def _change_period(self, request: web.Request) -> web.Response:
+        try:
+            value = json.loads(await request.read())["value"]
+            self._period_s = checked("period_s", value, MIN_PERIOD_S, MAX_DURATION_S)
+        except (ValueError, KeyError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self._get_config(request)
+
+    async def _change_step(self, request: web.Request) -> web.Response:
+        step, key = request.match_info["step"], request.match_info["key"]
+        try:
+            change_step(self._policies, step, key, json.loads(await request.read())["value"])
+        except NoSettingError as error:
+            return web.json_response({"error": str(error)}, status=404)
+        except (ValueError, KeyError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self._get_config(request)
 
     async def _start_run(self, request: web.Request) -> web.Response:
         """Takes over a run: database and cache are filled anew, the schedule starts with its warm-up."""

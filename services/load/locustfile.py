@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import gevent
 from flask import jsonify, request
+from gevent.lock import Semaphore
 from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -21,6 +23,7 @@ from services.common.settings import conninfo, system, variable
 from services.common.telemetry import Telemetry
 from services.load.events import EventWriter
 from services.load.replay import Line, Replay
+from services.load.settings import CHANGED_WITHIN_S, Setting, keep
 from services.load.shoppers import Crowd
 
 SYSTEM = system()
@@ -38,29 +41,37 @@ class Worker:
         self.client: Any = None
         self.share = (0, 1)
         self.replay: Replay | None = None
+        self._changing = Semaphore()
         gevent.spawn(self.events.run)
 
     def begin(self, document: dict[str, Any]) -> None:
         """Replays a run from now on, in place of any other."""
-        self.end()
-        while self.client is None:
-            gevent.sleep(0.05)
-        run = Run.from_json(document)
-        assert SYSTEM.world is not None
-        crowd = Crowd(shoppers_of(run, SYSTEM.world.seed), run, SYSTEM.load_wobble_ratio)
-        line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry, STEP.timeout_s)
-        self.replay = Replay(crowd, line, *self.share)
-        self.replay.start()
+        with self._changing:
+            self.end()
+            while self.client is None:
+                gevent.sleep(0.05)
+            run = Run.from_json(document)
+            assert SYSTEM.world is not None
+            crowd = Crowd(shoppers_of(run, SYSTEM.world.seed), run, SYSTEM.load_wobble_ratio)
+            line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry, STEP.timeout_s)
+            self.replay = Replay(crowd, line, *self.share)
+            self.replay.start()
 
     def end(self) -> None:
         """Stops the replay."""
         if self.replay:
             self.replay.stop()
+        self.replay = None
 
-    def surge(self, document: dict[str, Any]) -> None:
-        """Changes the arrivals on top of the load."""
-        if self.replay:
-            self.replay.surge(document["kind"], document["rate_per_s"], document["at_s"])
+    def surge(self, kind: str, document: dict[str, Any]) -> float | None:
+        """Changes the arrivals of a kind on top of the load, and returns their rate."""
+        with self._changing:  # of the run that is just beginning, not of the one before
+            return self.replay.surge(kind, document["rate_per_s"], document["at_s"]) if self.replay else None
+
+    def change_tastes(self, fraction: float | None) -> float | None:
+        """Changes what a share of the shoppers are after, or changes it back (None); the share that is so now."""
+        with self._changing:
+            return self.replay.change_tastes(fraction) if self.replay else None
 
 
 class Shoppers(FastHttpUser):
@@ -94,14 +105,27 @@ def prepare(environment: Environment, **_: Any) -> None:
 
         runner.register_message("run", begin, concurrent=True)
         runner.register_message("end", lambda environment, msg, **_: worker.end())
-        runner.register_message("surge", lambda environment, msg, **_: worker.surge(msg.data))
+        keep(runner, "tastes", worker.change_tastes)
+        for kind in KINDS:
+            keep(runner, kind, partial(worker.surge, kind))
     if environment.web_ui:
         _add_routes(environment)
 
 
 def _add_routes(environment: Environment) -> None:
-    """GET /healthz, POST and DELETE /runs, POST /surges. Without the token only health is answered, of locust's too."""
+    """GET /healthz, POST and DELETE /runs, GET and POST /surges, GET and PUT /tastes.
+
+    Without the token only health is answered, of locust's own pages too.
+    """
     app, runner = environment.web_ui.app, environment.runner
+    tastes, surges = Setting(runner, "tastes"), {kind: Setting(runner, kind) for kind in KINDS}
+
+    def forget() -> None:
+        for setting in (tastes, *surges.values()):
+            setting.forget()
+
+    def unanswered() -> Any:
+        return jsonify(error=f"not every worker answered within {CHANGED_WITHIN_S:g} s"), 503
 
     @app.before_request
     def admit() -> Any:
@@ -124,12 +148,14 @@ def _add_routes(environment: Environment) -> None:
             return jsonify(error="no worker is connected"), 503
         if runner.user_count != workers:
             gevent.spawn(runner.start, workers, workers)
+        forget()
         runner.send_message("run", {"run": run.to_json(), "workers_count": workers})
         logging.info("run started: seed %s, %s workers", run.seed, workers)
         return jsonify(workers_count=workers)
 
     @app.delete("/runs")
     def end_run() -> Any:
+        forget()
         runner.send_message("end", {})
         return jsonify(status="ok")
 
@@ -137,14 +163,41 @@ def _add_routes(environment: Environment) -> None:
     def surge() -> Any:
         body = request.get_json()
         try:
-            rate = body["rate_per_s"]
-            message = {"kind": body["kind"], "rate_per_s": rate and float(rate), "at_s": float(body["at_s"])}
+            kind, rate = body["kind"], body["rate_per_s"]
+            message = {"rate_per_s": rate and float(rate), "at_s": float(body["at_s"])}
         except (KeyError, TypeError, ValueError) as error:
             return jsonify(error=f"expected kind, rate_per_s and at_s: {error}"), 400
-        if message["kind"] not in KINDS:
+        if kind not in KINDS:
             return jsonify(error=f"kind: expected one of {', '.join(KINDS)}"), 400
-        runner.send_message("surge", message)
-        return jsonify(message)
+        return show_surges() if surges[kind].change(message) else unanswered()
+
+    @app.get("/surges")
+    def show_surges() -> Any:
+        return jsonify({kind: setting.value for kind, setting in surges.items()})
+
+    @app.get("/tastes")
+    def show_tastes() -> Any:
+        return jsonify(fraction=tastes.value)
+
+    @app.put("/tastes")
+    def change_tastes() -> Any:
+        try:
+            fraction, lease_s = taste_change(request.get_json())
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return show_tastes() if tastes.change(fraction, lease_s) else unanswered()
+
+
+def taste_change(body: Any) -> tuple[float | None, float | None]:
+    """(share, lease) of a request: `{"fraction": 0.3, "lease_s": 10}`, or null. ValueError for anything else."""
+    if not isinstance(body, dict) or "fraction" not in body:
+        raise ValueError("expected a JSON object with fraction")
+    fraction, lease_s = body["fraction"], body.get("lease_s")
+    if fraction is not None and not (isinstance(fraction, int | float) and 0 <= fraction <= 1):
+        raise ValueError(f"fraction: expected null, or 0 to 1, got {fraction!r}")
+    if lease_s is not None and not (isinstance(lease_s, int | float) and lease_s > 0):
+        raise ValueError(f"lease_s: expected more than 0, got {lease_s!r}")
+    return fraction, lease_s
 
 
 @events.quitting.add_listener

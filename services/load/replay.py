@@ -57,13 +57,19 @@ class Replay:
         for stream in self._crowd.base():
             self._open(stream)
 
-    def surge(self, kind: str, rate_per_s: float | None, at_s: float) -> None:
-        """Opens further arrivals of a kind from `at_s` on; None ends those that are open."""
+    def surge(self, kind: str, rate_per_s: float | None, at_s: float) -> float | None:
+        """Opens further arrivals of a kind from `at_s` on; None ends those that are open. Returns their rate."""
         for stream in self._streams.values():
             if stream.name.startswith(f"{kind}/"):
                 stream.is_active = False
-        if rate_per_s and at_s < self._crowd.run.duration_s:
-            self._open(self._crowd.further(kind, rate_per_s, at_s))
+        if not rate_per_s or at_s >= self._crowd.run.duration_s:
+            return None
+        self._open(self._crowd.further(kind, rate_per_s, at_s))
+        return rate_per_s
+
+    def change_tastes(self, fraction: float | None) -> float | None:
+        """Changes what a share of the shoppers are after, or changes it back (None); the share that is so now."""
+        return self._crowd.change_tastes(fraction)
 
     def counts(self) -> dict[str, int]:
         """Requests of this worker so far: due, sent, finished, failed; overdue: sent longer ago than shoppers wait."""

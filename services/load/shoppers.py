@@ -56,6 +56,15 @@ class Crowd:
         # Candidates follow the popularity of the minute, which one log per run draws.
         self._offers = Candidates(shoppers.catalog, shoppers.streams, round(run.warmup_s * NS))
 
+    def change_tastes(self, fraction: float | None) -> float | None:
+        """Turns a share of the shoppers, the same as in the simulator, to other categories; None turns them back.
+
+        Returns the share that is turned now.
+        """
+        missions = self.shoppers.missions
+        missions.change(None if fraction is None else {"fraction": fraction}, self.shoppers.streams)
+        return missions.changed["fraction"] if missions.changed else None
+
     def candidates(self, draws: Array, times_ns: Array) -> Array:
         """Items offered to requests, (n, candidates)."""
         return self._offers.of(draws, times_ns)

@@ -7,6 +7,7 @@ CI (then they fail instead).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -14,11 +15,14 @@ import pytest
 
 from lab.errors import UserError
 from lab.systems.files import load_system
+from lab.testbeds.stack.http import call
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.session import Session
 from tests.waiting import eventually
 
 IS_REQUIRED = os.environ.get("LAB_REQUIRE_STACK") == "1"
 IS_ASKED = IS_REQUIRED or os.environ.get("LAB_STACK") == "1"
+LONG_S = 1800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,6 +65,30 @@ def stack() -> Iterator[Session]:
         _held.clear()
         if brought_up:
             session.down(volumes=True)
+
+
+@pytest.fixture(scope="module")
+def first_versions(stack: Session) -> Session:
+    """The stack with its first model versions."""
+    stack.reset_versions()
+    return stack
+
+
+@pytest.fixture
+def quiet(first_versions: Session) -> Iterator[Session]:
+    """The stack during a run in which hardly anyone comes; `lab recover` ends what load it finds."""
+    from services.common.run import Run
+
+    stack = first_versions
+    # From now on, and for long enough on a slow machine: who comes after the end of a run is not let in.
+    stack.start_unix_s = time.time()
+    run = Run(
+        seed=1, start_unix_s=stack.start_unix_s, duration_s=LONG_S, warmup_s=0, stages=((LONG_S, 0.01),)
+    )  # fmt: skip
+    load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
+    call("POST", load, run.to_json(), stack.token("load"))
+    yield stack
+    call("DELETE", load, token=stack.token("load"))
 
 
 def give_up(reason: str) -> NoReturn:

@@ -23,17 +23,26 @@ LEVERS: dict[str, tuple[str, Any]] = {
     "table.column": ("db/users.age_years", {"change": "rename", "to": "age"}),
     "cache.freeze": ("cache", {"fraction": 0.5}),
     "model.deploy": ("model", {"training": "next-window"}),
+    "component.slow": ("rules", {"factor": 5.0}),
+    "table.lock": ("db/users", {}),
     "component.limit": ("rules", {"cpu": 0.25}),
     "component.pause": ("rules", {}),
     "component.stop": ("rules", {}),
     "config.set": ("features/steps.db_get.timeout_s", {"value": 0.05}),
 }
+EACH_ONCE: dict[str, tuple[str, Any]] = {
+    "cache.mix-keys": ("cache", {"fraction": 0.5}),
+    "model.unload": ("model", {}),
+    "population.shift": ("shoppers/avg_order_value_eur", {"factor": 2.0}),
+    "population.tastes": ("shoppers", {"fraction": 0.5}),
+}
+"""Kept as others are that are killed at every moment."""
 
 
 @contextmanager
 def lab_holding(lever: str, *moments: str, **environment: str) -> Iterator[Lab]:
     """A lab that pulls this lever and stays at these moments."""
-    element, value = LEVERS[lever]
+    element, value = (LEVERS | EACH_ONCE)[lever]
     process = Lab(["hold", lever, element, json.dumps(value), *moments], environment)
     try:
         yield process
@@ -59,5 +68,5 @@ def strike(process: Lab, *numbers: signal.Signals) -> None:
 
 def now(lever: str) -> Any:
     """What a process that knows nothing of the others reads."""
-    value = Session(load_system("recommender")).testbed.read(lever_type(lever), LEVERS[lever][0])
+    value = Session(load_system("recommender")).testbed.read(lever_type(lever), (LEVERS | EACH_ONCE)[lever][0])
     return value.to_json() if value is not None else None

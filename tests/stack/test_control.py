@@ -16,8 +16,9 @@ import pytest
 from lab.injection.levers import TableColumn
 from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.compose import Compose, StackError
-from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT, LOAD_PORT
+from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT
 from lab.testbeds.stack.http import AnswerError, call
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import at
@@ -42,10 +43,15 @@ CONTROLS: list[tuple[str, str, str, Any]] = [
     ("feed", "GET", "/control", None),
     ("feed", "PUT", "/control/freeze", {"frozen": True, "lease_s": 60}),
     ("feed", "PUT", "/control/delay", {"seconds": 60, "lease_s": 60}),
+    ("feed", "GET", "/config", None),
+    ("feed", "PUT", "/config/period_s", {"value": 1}),
+    ("feed", "PUT", "/config/steps/refresh/timeout_s", {"value": 0.001}),
     ("feed", "POST", "/runs", RUN),
     ("load", "POST", "/runs", RUN),
     ("load", "DELETE", "/runs", None),
     ("load", "POST", "/surges", {"kind": "surge", "rate_per_s": 20, "at_s": 0}),
+    ("load", "GET", "/tastes", None),
+    ("load", "PUT", "/tastes", {"fraction": 0.5}),
     ("load", "POST", "/swarm", None),
     ("load", "GET", "/stop", None),
     ("load", "GET", "/stats/requests", None),
@@ -63,6 +69,9 @@ def controls(stack: Session) -> dict[str, Any]:
     return {
         "faults": {link["link"]: link["faults"] for link in links},
         "feed": call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control", token=stack.token("feed")),
+        "feed's configuration": call(
+            "GET", f"{stack.compose.url('feed', FEED_PORT)}/config", token=stack.token("feed")
+        ),
         "features": call(
             "GET", f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config", token=stack.token("features")
         ),

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
-LEASED = {"link.cut", "feed.freeze"}
+LEASED = {"link.cut", "feed.freeze", "component.slow", "table.lock"}
 MOMENTS = ("intent", "held", "reverting")
 CASES = [
     *((number, moment) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL) for moment in MOMENTS),

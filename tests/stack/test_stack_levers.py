@@ -6,7 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +15,11 @@ import pytest
 from lab.injection.levers import (
     Announce,
     CacheFreeze,
+    CacheMixKeys,
     ComponentLimit,
     ComponentPause,
     ComponentRestart,
+    ComponentSlow,
     ComponentStop,
     ConfigSet,
     FeedDelay,
@@ -29,19 +31,25 @@ from lab.injection.levers import (
     LinkReset,
     LinkThrottle,
     ModelDeploy,
+    ModelUnload,
     PopulationBots,
+    PopulationShift,
     PopulationSurge,
+    PopulationTastes,
     TableColumn,
+    TableLock,
     TableSlow,
     Undo,
 )
 from lab.systems.files import load_system
 from lab.testbeds.stack import controls, leases
-from lab.testbeds.stack.controls import CACHE_PASSWORD, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import LEVERS
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.versions import REST_PORT
+from tests.stack.asking import answer_of_rules_s, predicted, profile, redis_of, rows
 from tests.stack.recovering import lab_recover
 from tests.waiting import PATIENCE_S, eventually
 
@@ -53,6 +61,8 @@ UNANSWERED_S = 0.5
 """No answer within this is none: where one is expected, several are asked for."""
 DELAY_S = 0.15
 SLOW_S = 0.4
+SLOW_SLICES_S = 0.02
+"""A slice is 2 ms: at a factor of 40 a call waits 38 ms on average, where nothing else is in its way."""
 BYTES_PER_S = 2000.0
 SHORT_LEASE_S = 4.0
 """Renewed sixteen times as often: only a machine that stands still for seconds would let one run out."""
@@ -64,12 +74,6 @@ def ask_shop(stack: Session, path: str = "/healthz", timeout_s: float = UNANSWER
     with urllib.request.urlopen(stack.compose.url("links", SHOP_PORT) + path, timeout=timeout_s) as answer:
         size = len(answer.read())
     return time.monotonic() - began_s, size
-
-
-def rows(stack: Session, statement: str) -> list[Any]:
-    with stack.levers.database.connect() as connection:
-        cursor = connection.execute(statement)
-        return cursor.fetchall() if cursor.description else []
 
 
 def column_type(stack: Session, column: str) -> str:
@@ -165,12 +169,63 @@ def is_feed_delayed(stack: Session) -> bool:
 
 def keeps_entries(stack: Session) -> bool:
     """Whether an entry written now never expires."""
-    import redis
-
-    host, port = stack.compose.address("cache", 6379)
-    with redis.Redis(host, port, password=stack.passwords[CACHE_PASSWORD]) as client:
+    with redis_of(stack) as client:
         client.fcall("put_entry", 1, "user:999999", b"entry")
         return bool(client.ttl("user:999999") == -1)
+
+
+def is_slowed(stack: Session) -> bool:
+    return answer_of_rules_s(stack) > SLOW_SLICES_S
+
+
+def is_locked(stack: Session) -> bool:
+    import psycopg
+
+    with stack.levers.database.connect() as connection:
+        connection.execute("SET lock_timeout = '200ms'")
+        try:
+            connection.execute("SELECT age_years FROM users WHERE user_id = 1")
+        except psycopg.errors.LockNotAvailable:
+            return True
+    return False
+
+
+def answers_for_another(stack: Session) -> bool:
+    with redis_of(stack) as client:
+        client.fcall("put_entry", 1, "user:1", b"own")
+        return bool(client.fcall_ro("get_entry", 1, "user:1") != b"own")
+
+
+def keeps_entries_three_seconds(stack: Session) -> bool:
+    with redis_of(stack) as client:
+        client.fcall("put_entry", 1, "user:999999", b"entry")
+        return bool(0 < client.pttl("user:999999") <= 3000)
+
+
+def is_unserved(stack: Session) -> bool:
+    return predicted(stack)[0] == 404
+
+
+def spends_more(stack: Session) -> bool:
+    [(spent,)] = rows(stack, "SELECT sum(avg_order_value_eur) FROM users")
+    return bool(spent == pytest.approx(3 * profile("avg_order_value_eur").sum()))
+
+
+def has_other_tastes(stack: Session) -> bool:
+    url = f"{stack.compose.url('load', LOAD_PORT)}/tastes"
+    return bool(call("GET", url, token=stack.token("load"))["fraction"] == 0.5)
+
+
+def feed_config(stack: Session) -> Any:
+    return call("GET", f"{stack.compose.url('feed', FEED_PORT)}/config", token=stack.token("feed"))
+
+
+def works_more_often(stack: Session) -> bool:
+    return bool(feed_config(stack)["period_s"] == 4.0)
+
+
+def gives_up_at_once(stack: Session) -> bool:
+    return bool(feed_config(stack)["steps"]["refresh"]["retries"] == 0)
 
 
 def serves_a_new_version(stack: Session) -> bool:
@@ -192,9 +247,6 @@ def has_more_visitors(stack: Session) -> bool:
     before = count()
     time.sleep(0.5)
     return count() - before > 5
-
-
-LONG_S = 1800
 
 
 @dataclass(frozen=True)
@@ -230,47 +282,32 @@ PULLS = [
     Pull("model", ComponentPause(), is_model_silent),
     Pull("model", ComponentStop(), is_model_silent),
     Pull("model", ComponentRestart(away_s=600.0), is_model_silent, reads=lambda stack: ComponentRestart()),
+    Pull("rules", ComponentSlow(factor=40.0), is_slowed),
     Pull("rules", ComponentLimit(cpu=0.1), is_held_back),
-    Pull("table.column", f"{USERS}.age_years", {"change": "rename", "to": "age"}, is_renamed, "rename"),
-    Pull("table.column", f"{USERS}.avg_order_value_eur", {"change": "retype", "to": "text"}, is_text, "retype"),
-    Pull("table.column", f"{USERS}.recent_price_eur", {"change": "rescale", "factor": 100.0}, is_in_cents, "rescale"),
-    Pull("table.column", f"{USERS}.returns_ratio", {"change": "null", "fraction": 0.5}, is_half_null, "null"),
-    Pull("table.column", f"{USERS}.loyalty", {"change": "add", "type": "integer"}, has_new_column, "add"),
+    Pull(f"{USERS}.age_years", TableColumn(change="rename", to="age"), is_renamed, "rename"),
+    Pull(f"{USERS}.avg_order_value_eur", TableColumn(change="retype", to="text"), is_text, "retype"),
+    Pull(f"{USERS}.recent_price_eur", TableColumn(change="rescale", factor=100.0), is_in_cents, "rescale"),
+    Pull(f"{USERS}.returns_ratio", TableColumn(change="null", fraction=0.5), is_half_null, "null"),
+    Pull(f"{USERS}.loyalty", TableColumn(change="add", type="integer"), has_new_column, "add"),
     Pull(USERS, TableSlow(seconds=SLOW_S), is_slow),
+    Pull(USERS, TableLock(), is_locked),
     Pull("feed", FeedFreeze(), is_feed_frozen),
     Pull("feed", FeedDelay(seconds=7.0), is_feed_delayed),
     Pull("cache", CacheFreeze(fraction=1.0), keeps_entries),
+    Pull("cache", CacheMixKeys(fraction=1.0), answers_for_another),
+    Pull("model", ModelUnload(), is_unserved),
     Pull("model", ModelDeploy(training="next-window"), serves_a_new_version,
          reads=lambda stack: ModelDeploy(version=len(stack.versions))),
     Pull("features/steps.db_get.timeout_s", ConfigSet(value=0.033), has_short_timeout),
+    Pull("feed/period_s", ConfigSet(value=4.0), works_more_often, "period"),
+    Pull("feed/steps.refresh.retries", ConfigSet(value=0), gives_up_at_once, "feed"),
+    Pull("cache/settings.ttl_s", ConfigSet(value=3.0), keeps_entries_three_seconds, "cache"),
+    Pull("shoppers/avg_order_value_eur", PopulationShift(factor=3.0), spends_more),
+    Pull("shoppers", PopulationTastes(fraction=0.5), has_other_tastes),
     Pull("shoppers", PopulationSurge(rate_per_s=40.0), has_more_visitors),
     Pull("shoppers", PopulationBots(rate_per_s=40.0), has_more_visitors),
 ]  # fmt: skip
 each_pull = pytest.mark.parametrize("pull", PULLS, ids=str)
-
-
-@pytest.fixture(scope="module")
-def first_versions(stack: Session) -> Session:
-    """The stack with its first model versions."""
-    stack.reset_versions()
-    return stack
-
-
-@pytest.fixture
-def quiet(first_versions: Session) -> Iterator[Session]:
-    """The stack during a run in which hardly anyone comes; `lab recover` ends what load it finds."""
-    from services.common.run import Run
-
-    stack = first_versions
-    # From now on, and for long enough on a slow machine: who comes after the end of a run is not let in.
-    stack.start_unix_s = time.time()
-    run = Run(
-        seed=1, start_unix_s=stack.start_unix_s, duration_s=LONG_S, warmup_s=0, stages=((LONG_S, 0.01),)
-    )  # fmt: skip
-    load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
-    call("POST", load, run.to_json(), stack.token("load"))
-    yield stack
-    call("DELETE", load, token=stack.token("load"))
 
 
 def test_every_lever_that_the_stack_claims_to_have_is_pulled_here() -> None:
@@ -355,10 +392,7 @@ def answers(client: Any) -> bool:
 
 
 def test_entries_frozen_in_the_cache_end_with_the_freeze(quiet: Session) -> None:
-    import redis
-
-    host, port = quiet.compose.address("cache", 6379)
-    with redis.Redis(host, port, password=quiet.passwords[CACHE_PASSWORD]) as client:
+    with redis_of(quiet) as client:
         client.fcall("put_entry", 1, "user:999998", b"entry")
         assert client.pttl("user:999998") > 0
         with quiet.testbed.pull("cache", CacheFreeze()):
@@ -410,7 +444,7 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEW_EVERY_S", SHORT_LEASE_S / 16)
 
 
-@pytest.mark.parametrize("lever", ["link.cut", "feed.freeze"])
+@pytest.mark.parametrize("lever", ["link.cut", "feed.freeze", "component.slow", "table.lock", "population.tastes"])
 @pytest.mark.usefixtures("short_leases")
 def test_a_lease_lasts_as_long_as_the_lab_renews_it_and_no_longer(quiet: Session, lever: str) -> None:
     pull = next(p for p in PULLS if p.value.name == lever)

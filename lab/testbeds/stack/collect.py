@@ -18,8 +18,8 @@ from lab.recording.keeping import kept_where_there_is_room, temporary_directory
 from lab.recording.observed import Observed
 from lab.signals import compute_signals
 from lab.testbeds.stack.compose import Compose, StackError
-from lab.testbeds.stack.controls import LOAD_PORT
 from lab.testbeds.stack.http import call, download
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.samples import Sample
 from lab.testbeds.stack.session import Session
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from lab.injection.levers import (
     Announce,
     AnyLever,
     CacheFreeze,
+    CacheMixKeys,
     ComponentLimit,
     ComponentPause,
     ComponentRestart,
@@ -24,23 +24,31 @@ from lab.injection.levers import (
     FeedFreeze,
     LeverValue,
     ModelDeploy,
+    ModelUnload,
     Place,
-    PopulationBots,
-    PopulationSurge,
     TableColumn,
     TableSlow,
 )
-from lab.testbeds.stack.compose import Compose, StackError
+from lab.systems.topology import System
+from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
+from lab.testbeds.stack.cache import Cache
+from lab.testbeds.stack.compose import Compose
 from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
 from lab.testbeds.stack.database import Database
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.leases import LEASE_S
+from lab.testbeds.stack.load import Load
+from lab.testbeds.stack.locking import TableLocks
 from lab.testbeds.stack.secrets import token_name
+from lab.testbeds.stack.shifts import Shifts
+from lab.testbeds.stack.slowing import Slowing
 from lab.testbeds.stack.versions import ModelVersions
 
-LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT, LOAD_PORT = 8474, 8081, 8082, 8089
-_POLICY = re.compile(r"local TTL_MS, FROZEN_SHARE = (\d+), ([0-9.]+)")
-CACHE_PASSWORD = "LAB_CACHE_ADMIN_PASSWORD"
+LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT = 8474, 8081, 8082
+CONFIG_PORTS = {"features": FEATURES_CONFIG_PORT, "feed": FEED_PORT}
+"""Services that change their configuration while they run, and where."""
+CONFIGURABLE = {"features": ("steps.",), "feed": ("steps.", "period_s"), "cache": ("settings.ttl_s",)}
+"""What keys of a component begin with that can be changed while it runs."""
 
 
 class StackControls:
@@ -51,19 +59,23 @@ class StackControls:
 
     def __init__(
         self, compose: Compose, passwords: Mapping[str, str], train: Callable[[Mapping[str, Any]], dict[str, Any]],
-        now_s: Callable[[], float], ttl_s: float,
+        now_s: Callable[[], float], system: System,
     ) -> None:  # fmt: skip
         self.compose = compose
         self._passwords = passwords
         self._train = train
         self._now_s = now_s
-        self._ttl_s = ttl_s
+        self._system = system
         self._restarts: dict[str, ComponentRestart | None] = {}
-        self._extra: dict[tuple[str, str], PopulationSurge | PopulationBots | None] = {}
         self.renewals: dict[str, str] = {}
         self.changes_log: list[dict[str, Any]] = []
         self.versions = ModelVersions(compose)
         self.database = Database(compose, passwords[DATABASE_PASSWORD])
+        self.locks = TableLocks(self.database)
+        self.shifts = Shifts(self.database, system)
+        self.slowing = Slowing(compose)
+        self.cache = Cache(compose, passwords[CACHE_PASSWORD])
+        self.load = Load(compose, passwords[token_name("load")], now_s)
 
     def token(self, service: str) -> str:
         """What the control endpoints of a service want."""
@@ -187,51 +199,37 @@ class StackControls:
     def write_delay(self, place: Place, value: FeedDelay | None) -> None:
         self._feed("PUT", "/control/delay", {"seconds": value.seconds if value else 0.0, "lease_s": LEASE_S})
 
-    # The cache's write policy: a function library in Redis, whose text says what is in force.
-
-    @contextmanager
-    def _redis(self) -> Iterator[Any]:
-        import redis
-
-        host, port = self.compose.address("cache", 6379)
-        try:
-            with redis.Redis(host, port, password=self._passwords[CACHE_PASSWORD], socket_timeout=5) as client:
-                yield client
-        except redis.RedisError as error:
-            raise StackError(f"the cache: {error}") from error
-
-    def _policy(self, client: Any) -> tuple[float, float]:
-        """(TTL in real seconds, frozen share) as loaded."""
-        for library in client.execute_command("FUNCTION", "LIST", "LIBRARYNAME", "entries", "WITHCODE"):
-            found = _POLICY.search(" ".join(_texts(library)))
-            if found:
-                return int(found[1]) / 1000, float(found[2])
-        raise StackError("the cache holds no write policy; has the feature service started?")
+    # The cache's policy.
 
     def set_time_to_live(self, time_scale: float) -> None:
-        """Loads the write policy with the topology's time to live, compressed by the time scale."""
-        from services.cache.policy import library
+        """Loads the policy of a run: the topology's time to live, and as many users as visit at this time scale."""
+        from lab.worlds.shop.catalog import make_catalog
+        from services.cache.policy import CachePolicy
+        from services.common.run import active_count
 
-        with self._redis() as client:
-            client.execute_command("FUNCTION", "LOAD", "REPLACE", library(self._ttl_s / time_scale))
+        assert self._system.world is not None
+        settings = self._system.components["cache"].settings
+        users = active_count(make_catalog(self._system.world.seed), time_scale)
+        self.cache.load(CachePolicy(float(settings["ttl_s"]), time_scale, users_count=users))
 
-    def read_policy(self, place: Place) -> CacheFreeze | None:
-        with self._redis() as client:
-            share = self._policy(client)[1]
+    def read_freeze_of_cache(self, place: Place) -> CacheFreeze | None:
+        share = self.cache.policy().frozen_share
         return CacheFreeze(fraction=share) if share else None
 
-    def write_policy(self, place: Place, value: CacheFreeze | None) -> None:
-        from services.cache.policy import library
+    def write_freeze_of_cache(self, place: Place, value: CacheFreeze | None) -> None:
+        self.cache.change(frozen_share=value.fraction if value else 0.0)
 
-        with self._redis() as client:
-            ttl_s, _ = self._policy(client)
-            client.execute_command("FUNCTION", "LOAD", "REPLACE", library(ttl_s, value.fraction if value else 0.0))
-            client.execute_command("FCALL", "apply_policy", 0)
+    def read_mix(self, place: Place) -> CacheMixKeys | None:
+        share = self.cache.policy().mixed_share
+        return CacheMixKeys(fraction=share) if share else None
+
+    def write_mix(self, place: Place, value: CacheMixKeys | None) -> None:
+        self.cache.change(mixed_share=value.fraction if value else 0.0)
 
     # The model's version directory.
 
     def read_version(self, place: Place) -> ModelDeploy:
-        return ModelDeploy(version=self.versions.served())
+        return ModelDeploy(version=self.versions.served() or self.versions.latest())
 
     def write_version(self, place: Place, value: ModelDeploy | None) -> None:
         value = value or ModelDeploy(version=1)
@@ -242,9 +240,18 @@ class StackControls:
             entry = self._train(value.recipe)
             wanted = int(entry["version"])
             self.versions.push(entry)
-        self.versions.await_served(wanted)
-        summary = f"Model version {self.versions.served()} deployed"
-        self.announce(place, Announce(kind="deploy", summary=summary))
+        if not self.versions.is_unloaded():
+            self.versions.await_served(wanted)
+        self.announce(place, Announce(kind="deploy", summary=f"Model version {wanted} deployed"))
+
+    def read_unloaded(self, place: Place) -> ModelUnload | None:
+        return ModelUnload() if self.versions.is_unloaded() else None
+
+    def write_unloaded(self, place: Place, value: ModelUnload | None) -> None:
+        if value is not None:
+            self.versions.unload()
+        else:
+            self.versions.load()
 
     # The change log.
 
@@ -256,50 +263,26 @@ class StackControls:
             }
         )  # fmt: skip
 
-    # Configuration of the feature service; arrivals of the load.
+    # Configuration: what the services change while they run.
 
     def read_config(self, place: Place) -> ConfigSet:
-        _, step, key = place.part.split(".")
-        url = f"{self.compose.url('features', FEATURES_CONFIG_PORT)}/config"
-        steps = call("GET", url, token=self.token("features"))["steps"]
-        return ConfigSet(value=steps[step][key])
+        if place.element == "cache":
+            return ConfigSet(value=self.cache.policy().ttl_s)
+        value = call("GET", f"{self._config_url(place)}/config", token=self.token(place.element))
+        for part in place.part.split("."):
+            value = value[part]
+        return ConfigSet(value=value)
 
     def write_config(self, place: Place, value: ConfigSet | None) -> None:
         assert value is not None  # a key always has a value
-        _, step, key = place.part.split(".")
-        url = f"{self.compose.url('features', FEATURES_CONFIG_PORT)}/config/steps/{step}/{key}"
-        call("PUT", url, {"value": value.value}, self.token("features"))
+        if place.element == "cache":
+            self.cache.change(ttl_s=value.value)
+            return
+        url = f"{self._config_url(place)}/config/{place.part.replace('.', '/')}"
+        call("PUT", url, {"value": value.value}, self.token(place.element))
 
-    def read_surge(self, place: Place) -> PopulationSurge | None:
-        value = self._extra.get(("surge", place.element))
-        return value if isinstance(value, PopulationSurge) else None
-
-    def read_bots(self, place: Place) -> PopulationBots | None:
-        value = self._extra.get(("bots", place.element))
-        return value if isinstance(value, PopulationBots) else None
-
-    def write_surge(self, place: Place, value: PopulationSurge | None) -> None:
-        self._arrivals("surge", place, value)
-
-    def write_bots(self, place: Place, value: PopulationBots | None) -> None:
-        self._arrivals("bots", place, value)
-
-    def _arrivals(self, kind: str, place: Place, value: PopulationSurge | PopulationBots | None) -> None:
-        rate = value.rate_per_s if value else None
-        body = {"kind": kind, "rate_per_s": rate, "at_s": max(0.0, self._now_s())}
-        call("POST", f"{self.compose.url('load', LOAD_PORT)}/surges", body, self.token("load"))
-        self._extra[kind, place.element] = value
-
-
-def _texts(value: Any) -> list[str]:
-    """All text in a nested Redis answer."""
-    if isinstance(value, bytes):
-        return [value.decode(errors="replace")]
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _texts(item)]
-    if isinstance(value, dict):
-        return [text for pair in value.items() for text in _texts(list(pair))]
-    return [str(value)]
+    def _config_url(self, place: Place) -> str:
+        return self.compose.url(place.element, CONFIG_PORTS[place.element])
 
 
 def link_fault(lever: type[LeverValue]) -> str:

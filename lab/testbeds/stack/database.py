@@ -6,16 +6,20 @@ The state of the view is kept in a schema of the lab's own: no service reads it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
 
 NAME, ROLE = "recommender", "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
 PORT = 5432
-_LOCK_RETRIES = 40
+LOCK_RETRIES = 40
+LOCK_TIMEOUT = "500ms"
+"""Whoever waits for a lock holds up others: it is given up after this long, and tried again."""
+
+Result = TypeVar("Result")
 
 
 class Database:
@@ -25,23 +29,31 @@ class Database:
         self._compose = compose
         self._password = password
 
+    def open_session(self) -> Any:
+        """A connection that the caller closes; StackError where there is none to be had."""
+        import psycopg
+
+        host, port = self._compose.address("db", PORT)
+        try:
+            return psycopg.connect(
+                host=host, port=port, dbname=NAME, user=ROLE, password=self._password, connect_timeout=5,
+                autocommit=True,
+            )  # fmt: skip
+        except psycopg.Error as error:
+            raise failed(error) from error
+
     @contextmanager
     def connect(self) -> Iterator[Any]:
         """A connection whose failures are the stack's, except for a lock not had in time: that is tried again."""
         import psycopg
 
-        host, port = self._compose.address("db", PORT)
         try:
-            with psycopg.connect(
-                host=host, port=port, dbname=NAME, user=ROLE, password=self._password, connect_timeout=5,
-                autocommit=True,
-            ) as connection:  # fmt: skip
+            with self.open_session() as connection:
                 yield connection
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise
         except psycopg.Error as error:
-            said = " ".join(str(error).split())
-            raise StackError(f"the database: {said}{room_hint(said)}") from error
+            raise failed(error) from error
 
     def view_state(self) -> dict[str, Any]:
         """What the view is changed to: `columns` by name, as the lever has them, and `slow_s`."""
@@ -52,18 +64,32 @@ class Database:
 
     def set_view(self, state: Mapping[str, Any]) -> None:
         """Changes the view, and what is known of it, at once; StackError where readers never let go of it."""
-        import psycopg
         from psycopg.types.json import Jsonb
 
         from services.db.views import users_view_sql
 
-        for attempt in range(_LOCK_RETRIES):
-            try:
-                with self.connect() as connection, connection.transaction():
-                    connection.execute(users_view_sql(state["columns"], state["slow_s"]))
-                    connection.execute("DELETE FROM levers.users_view")
-                    connection.execute("INSERT INTO levers.users_view VALUES (%s)", (Jsonb(dict(state)),))
-                return
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                time.sleep(0.1 + 0.02 * attempt)
-        raise StackError("the users view stayed locked by readers; nothing was changed")
+        def change() -> None:
+            with self.connect() as connection, connection.transaction():
+                connection.execute(users_view_sql(state["columns"], state["slow_s"]))
+                connection.execute("DELETE FROM levers.users_view")
+                connection.execute("INSERT INTO levers.users_view VALUES (%s)", (Jsonb(dict(state)),))
+
+        with_locks(change, "the users view stayed locked by readers; nothing was changed")
+
+
+def with_locks(attempt: Callable[[], Result], otherwise: str) -> Result:
+    """What the attempt gives once it has the locks that it needs; StackError with the words where it never has them."""
+    import psycopg
+
+    for number in range(LOCK_RETRIES):
+        try:
+            return attempt()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            time.sleep(0.1 + 0.02 * number)
+    raise StackError(otherwise)
+
+
+def failed(error: Exception) -> StackError:
+    """A failure of the database as one of the stack."""
+    said = " ".join(str(error).split())
+    return StackError(f"the database: {said}{room_hint(said)}")

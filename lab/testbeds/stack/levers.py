@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 from lab.injection.levers import (
@@ -11,9 +12,11 @@ from lab.injection.levers import (
     Announce,
     AnyLever,
     CacheFreeze,
+    CacheMixKeys,
     ComponentLimit,
     ComponentPause,
     ComponentRestart,
+    ComponentSlow,
     ComponentStop,
     ConfigSet,
     FeedDelay,
@@ -26,17 +29,22 @@ from lab.injection.levers import (
     LinkReset,
     LinkThrottle,
     ModelDeploy,
+    ModelUnload,
     Place,
     PopulationBots,
+    PopulationShift,
     PopulationSurge,
+    PopulationTastes,
     TableColumn,
+    TableLock,
     TableSlow,
 )
 from lab.systems.topology import System
 from lab.testbeds.stack.belongings import belongings
-from lab.testbeds.stack.controls import StackControls, link_fault
+from lab.testbeds.stack.controls import CONFIGURABLE, StackControls, link_fault
 from lab.testbeds.stack.http import call
 
+Value = TypeVar("Value", bound=LeverValue)
 _ENDED = {"created", "exited", "dead"}
 
 
@@ -83,6 +91,27 @@ def _link(record: type[AnyLever]) -> None:
     LEVERS.keep(Keeper(service="links", in_memory=True), record)
 
 
+class _Part(Protocol[Value]):
+    """What reads and writes one lever."""
+
+    def read(self, place: Place) -> Value | None: ...
+
+    def write(self, place: Place, value: Value | None) -> None: ...
+
+
+def _part(
+    record: type[Value], part: Callable[[StackControls], _Part[Value]],
+    cannot: Callable[[System, Place, Value], str] = lambda system, place, value: "",
+) -> None:  # fmt: skip
+    """Enters a lever that a part of the controls reads and writes."""
+    LEVERS.lever(
+        record,
+        lambda levers, place: part(levers).read(place),
+        lambda levers, place, value: part(levers).write(place, value),
+        cannot,
+    )
+
+
 def _cannot_limit(system: System, place: Place, value: ComponentLimit) -> str:
     """Only `cpu`: how many workers a component has is fixed when it starts."""
     return "it cannot change a component's workers while it runs, only its cpu" if value.workers else ""
@@ -93,10 +122,15 @@ def _cannot_change_table(system: System, place: Place, value: TableColumn | Tabl
     return f"it can change the table users only, not {place.table!r}" if place.table != "users" else ""
 
 
+def _cannot_slow(system: System, place: Place, value: ComponentSlow) -> str:
+    """Factors from 1 on: nothing runs faster than it can."""
+    return "it can make no component faster" if value.factor < 1.0 else ""
+
+
 def _cannot_configure(system: System, place: Place, value: ConfigSet) -> str:
     """Only what a component reads anew while it runs; see the keys below."""
-    if place.element != "features" or not place.part.startswith("steps."):
-        return f"{place.element!r} reads {place.part!r} when it starts"
+    if not place.part.startswith(CONFIGURABLE.get(place.element, ())):
+        return f"{place.element!r} cannot change {place.part!r} while it runs"
     return ""
 
 
@@ -111,19 +145,26 @@ LEVERS.does(("pause", "unpause"), ComponentPause)
 LEVERS.does(("kill", "die", "start"), ComponentStop)
 LEVERS.keep(Keeper(), ComponentRestart)
 LEVERS.does(("kill", "die", "start"), ComponentRestart)
+_part(ComponentSlow, lambda levers: levers.slowing, _cannot_slow)
+LEVERS.keep(Keeper(in_memory=True), ComponentSlow)
 LEVERS.lever(TableColumn, StackControls.read_column, StackControls.write_column, _cannot_change_table)
 LEVERS.lever(TableSlow, StackControls.read_slow_table, StackControls.write_slow_table, _cannot_change_table)
-LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow)
+_part(PopulationShift, lambda levers: levers.shifts)
+LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow, PopulationShift)
+_part(TableLock, lambda levers: levers.locks)
 LEVERS.lever(FeedFreeze, StackControls.read_freeze, StackControls.write_freeze)
 LEVERS.lever(FeedDelay, StackControls.read_delay, StackControls.write_delay)
-LEVERS.lever(CacheFreeze, StackControls.read_policy, StackControls.write_policy)
+LEVERS.lever(CacheFreeze, StackControls.read_freeze_of_cache, StackControls.write_freeze_of_cache)
+LEVERS.lever(CacheMixKeys, StackControls.read_mix, StackControls.write_mix)
 LEVERS.lever(ConfigSet, StackControls.read_config, StackControls.write_config, _cannot_configure)
-LEVERS.keep(Keeper(in_memory=True), FeedFreeze, FeedDelay, CacheFreeze, ConfigSet)
+LEVERS.keep(Keeper(in_memory=True), TableLock, FeedFreeze, FeedDelay, CacheFreeze, CacheMixKeys, ConfigSet)
 LEVERS.lever(ModelDeploy, StackControls.read_version, StackControls.write_version)
-LEVERS.keep(Keeper(volume="models"), ModelDeploy)
-LEVERS.lever(PopulationSurge, StackControls.read_surge, StackControls.write_surge)
-LEVERS.lever(PopulationBots, StackControls.read_bots, StackControls.write_bots)
-LEVERS.keep(Keeper(service="load", in_memory=True), PopulationSurge, PopulationBots)
+LEVERS.lever(ModelUnload, StackControls.read_unloaded, StackControls.write_unloaded)
+LEVERS.keep(Keeper(volume="models"), ModelDeploy, ModelUnload)
+LEVERS.lever(PopulationTastes, lambda c, place: c.load.read_tastes(place), lambda c, p, v: c.load.write_tastes(p, v))
+LEVERS.lever(PopulationSurge, lambda c, place: c.load.read_surge(place), lambda c, p, v: c.load.write_surge(p, v))
+LEVERS.lever(PopulationBots, lambda c, place: c.load.read_bots(place), lambda c, p, v: c.load.write_bots(p, v))
+LEVERS.keep(Keeper(service="load", in_memory=True), PopulationTastes, PopulationSurge, PopulationBots)
 LEVERS.act(Announce, StackControls.announce)
 
 
@@ -172,6 +213,10 @@ class StackLevers(StackControls):
                 return False
             call("POST", f"{base}/leases/renew", {"link": element, "kind": name}, token)
             return True
+        if lever is ComponentSlow:
+            return self.slowing.renew(Place.parse(element))
+        if lever is TableLock:
+            return self.locks.renew(Place.parse(element))
         if self.read(lever, element) is None:
             return False
         self.write(lever, element, value)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from lab.errors import LabError, NotRevertedError, UserError
 from lab.injection.levers import Undo
 from lab.testbeds.stack.belongings import belongings
-from lab.testbeds.stack.controls import LINKS_PORT, LOAD_PORT
+from lab.testbeds.stack.controls import LINKS_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.journal import Journal, JournalError, is_gone
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
 

@@ -23,8 +23,9 @@ from lab.testbeds.driver import Recorded
 from lab.testbeds.driver import Session as DriverSession
 from lab.testbeds.stack import cpu_use, live
 from lab.testbeds.stack.collect import COLLECTOR_PORT, Collected, busy_machine, end_load, fetch
-from lab.testbeds.stack.controls import FEED_PORT, LOAD_PORT
+from lab.testbeds.stack.controls import FEED_PORT
 from lab.testbeds.stack.http import call
+from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import Guard
 from lab.testbeds.stack.samples import ContainerSampler

@@ -44,7 +44,7 @@ class Session:
         self.start_unix_s = time.time()
         self.time_scale = 1.0
         self.versions: list[Any] = []
-        self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, _ttl_s(system))
+        self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, system)
         self.testbed = StackTestbed(system, self.levers, self.journal, lambda: self.now_s)
 
     @property
@@ -220,6 +220,7 @@ class Session:
         from lab.worlds.shop.world import FIRST_VERSIONS
 
         self.versions = []
+        self.levers.versions.bring_back()
         latest = self.levers.versions.keep_up_to(FIRST_VERSIONS)
         for version in range(1, FIRST_VERSIONS + 1):
             entry = self.train({})
@@ -229,9 +230,3 @@ class Session:
     def recover(self) -> list[Undo]:
         """Puts back whatever earlier processes left; returns it. NotRevertedError naming what could not be."""
         return recovery.recover(self)
-
-
-def _ttl_s(system: System) -> float:
-    """The cache's time to live, from the topology."""
-    settings = [c.settings for c in system.components.values() if c.kind == "cache"]
-    return float(next((s["ttl_s"] for s in settings if "ttl_s" in s), 60.0))

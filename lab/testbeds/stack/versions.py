@@ -17,10 +17,18 @@ ANSWERS_WITHIN_S = 120.0
 NOT_FOUND = 404
 # Who is killed while pushing leaves a writer at work in the container: whoever comes next waits for it.
 _ALONE = ("flock", "/models/.publishing")
-_PUSH = f'printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel /models {MODEL_NAME} "$VERSION"'
+_ASIDE = "/models/.unloaded"
+"""Where versions lie while none is to be served: on the same volume, so that they move at once."""
+# While none is to be served, versions come and go there.
+_CHOOSE_TOP = f"top=/models; [ ! -d {_ASIDE} ] || top={_ASIDE}"
+_PUSH = f"""
+{_CHOOSE_TOP}
+printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel "$top" {MODEL_NAME} "$VERSION"
+"""
 _KEEP_UP_TO = f"""
-mkdir -p /models/{MODEL_NAME}
-cd /models/{MODEL_NAME}
+{_CHOOSE_TOP}
+mkdir -p "$top/{MODEL_NAME}"
+cd "$top/{MODEL_NAME}"
 for entry in *; do
     case $entry in
         *.tmp) rm -rf "$entry" ;;
@@ -29,6 +37,18 @@ for entry in *; do
     esac
 done
 ls
+"""
+_UNLOAD = f"""
+mkdir -p {_ASIDE}/{MODEL_NAME}
+cd /models/{MODEL_NAME}
+for version in $(ls | grep -x '[0-9]*' | sort -n); do mv "$version" {_ASIDE}/{MODEL_NAME}/; done
+"""
+# The latest first: the server, which may look at any moment, serves no other in between.
+_LOAD = f"""
+[ -d {_ASIDE} ] || exit 0
+cd {_ASIDE}/{MODEL_NAME}
+for version in $(ls | grep -x '[0-9]*' | sort -nr); do mv "$version" /models/{MODEL_NAME}/; done
+rm -rf {_ASIDE}
 """
 
 
@@ -53,6 +73,33 @@ class ModelVersions:
         publisher = self._compose.publisher()
         left = self._compose.execute(publisher, [*_ALONE, "sh", "-ec", _KEEP_UP_TO], environment).split()
         return max((int(name) for name in left if name.isdecimal()), default=0)
+
+    def is_unloaded(self) -> bool:
+        """Whether the versions there are were put aside, so that none is served."""
+        return bool(self._execute(f"[ ! -d {_ASIDE} ] || echo aside"))
+
+    def unload(self) -> None:
+        """Puts all versions aside, and waits until the server has unloaded the last; safe to repeat."""
+        self._execute(_UNLOAD)
+        self.await_served(0)
+
+    def load(self) -> None:
+        """Puts versions that lie aside back, and waits until the latest is served; safe to repeat."""
+        if self.is_unloaded():
+            self.bring_back()
+            self.await_served(self.latest())
+
+    def bring_back(self) -> None:
+        """Puts versions that lie aside back, whether they are served or not."""
+        self._execute(_LOAD)
+
+    def latest(self) -> int:
+        """The version that is served, or would be if any were; 0 where there is none."""
+        script = f"{_CHOOSE_TOP}; mkdir -p $top/{MODEL_NAME}; ls $top/{MODEL_NAME}"
+        return max((int(name) for name in self._execute(script).split() if name.isdecimal()), default=0)
+
+    def _execute(self, script: str) -> str:
+        return self._compose.execute(self._compose.publisher(), [*_ALONE, "sh", "-ec", script])
 
     def on_disk(self) -> list[int]:
         """The versions that are there to be served; the official server answers nothing while there is none."""

@@ -195,7 +195,7 @@ def wait_until(ready: Callable[[], Any], process: Process) -> None:
 def cache() -> Iterator[int]:
     """Redis by the image's own entrypoint; its port."""
     port = free_port()
-    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_MS": "25000"}
+    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25"}
     environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in CACHE_USERS}
     process = Process([str(ROOT / "services" / "cache" / "entrypoint.sh")], environment)
     try:

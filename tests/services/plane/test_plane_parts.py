@@ -14,7 +14,7 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
-from services.cache.policy import library
+from services.cache.policy import CachePolicy
 from services.collector import otlp
 from services.collector.samples import cache_samples
 from services.collector.statements import StatementLog, parse_line
@@ -157,7 +157,7 @@ def test_a_view_cannot_be_given_sql() -> None:
     with pytest.raises(ValueError, match="no column"):
         users_view_sql({"height": {"change": "null"}})
     with pytest.raises(ValueError, match="share"):
-        library(25, frozen_share=2)
+        CachePolicy(25, frozen_share=2)
 
 
 def test_cache_samples_weigh_reads_and_writes() -> None:
@@ -188,6 +188,30 @@ def test_the_load_arrives_as_in_the_simulator() -> None:
     assert sorted(visit.time_s for share in shares for visit in share) == list(load.times_s)
     offered = shares[0][0].candidates()
     assert len(offered) == len(set(offered)) == 20
+
+
+def test_tastes_change_for_the_shoppers_of_the_simulator_and_back() -> None:
+    run = run_of()
+    crowd = Crowd(shoppers_of(run, 11), run, 0.08)
+    users, times_s = np.arange(2000), np.full(2000, 50.0)
+    before = crowd.shoppers.missions.at(users, times_s)
+    assert crowd.change_tastes(0.3) == 0.3
+    simulated = shoppers_of(run, 11).missions
+    simulated.change({"fraction": 0.3}, Streams(run.seed))
+    changed = crowd.shoppers.missions.at(users, times_s)
+    np.testing.assert_array_equal(changed, simulated.at(users, times_s))
+    assert 0.25 < (changed != before).mean() < 0.35
+    assert crowd.change_tastes(None) is None
+    np.testing.assert_array_equal(crowd.shoppers.missions.at(users, times_s), before)
+
+
+def test_a_policy_is_read_back_from_its_library() -> None:
+    policy = CachePolicy(25, 5.0, frozen_share=0.4, mixed_share=0.25, users_count=400)
+    assert CachePolicy.of(policy.library()) == policy
+    assert CachePolicy.of("#!lua name=other") is None
+    for bad in ({"ttl_s": 0}, {"ttl_s": 1, "time_scale": 0}, {"ttl_s": 1, "mixed_share": 1.1}):
+        with pytest.raises(ValueError, match="expected"):
+            CachePolicy(**bad)
 
 
 def test_compressed_time_keeps_the_pace_of_each_shopper() -> None:

@@ -14,7 +14,7 @@ from lab.signals import compute_signals
 from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
-from services.cache.policy import library
+from services.cache.policy import CachePolicy
 from services.collector.assemble import assemble
 from services.common.run import Run
 from tests.services.plane import bench, servers
@@ -30,7 +30,7 @@ def observed(stack: bench.Stack) -> Observed:
 
     bench.start_load(stack)
     with redis.Redis(port=stack.cache_port, password=servers.PASSWORD) as client:
-        client.function_load(library(25 / SCALE), replace=True)
+        client.function_load(CachePolicy(25, SCALE).library(), replace=True)
     run = Run(
         seed=7, start_unix_s=time.time() + 3.5, duration_s=DURATION_S, warmup_s=30.0, stages=((DURATION_S, 40.0),),
         time_scale=SCALE,

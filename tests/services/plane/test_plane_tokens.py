@@ -22,6 +22,9 @@ CONTROLS = [
     ("feed", "GET", "/control", None),
     ("feed", "PUT", "/control/freeze", {"frozen": True, "lease_s": 600}),
     ("feed", "PUT", "/control/delay", {"seconds": 60}),
+    ("feed", "GET", "/config", None),
+    ("feed", "PUT", "/config/period_s", {"value": 1}),
+    ("feed", "PUT", "/config/steps/refresh/retries", {"value": 5}),
     ("feed", "POST", "/runs", RUN),
     ("feed", "GET", "/nothing", None),
     ("collector", "POST", "/runs", RUN),
@@ -33,6 +36,8 @@ CONTROLS = [
     ("load", "POST", "/runs", RUN),
     ("load", "DELETE", "/runs", None),
     ("load", "POST", "/surges", {"kind": "surge", "rate_per_s": 20, "at_s": 0}),
+    ("load", "GET", "/tastes", None),
+    ("load", "PUT", "/tastes", {"fraction": 0.5}),
     # Locust's own: they start, stop, show and describe the load.
     ("load", "GET", "/", None),
     ("load", "POST", "/swarm", {"user_count": 1, "spawn_rate": 1}),
