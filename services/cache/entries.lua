@@ -4,7 +4,10 @@
 -- users 0 to USERS_COUNT, always the same one.
 -- Only get_entry looks keys up by GET, so the server's hit and miss counts are those of the look-ups.
 local TTL_S, TIME_SCALE, FROZEN_SHARE, MIXED_SHARE, USERS_COUNT = @POLICY@
-local TTL_MS = math.max(1, math.floor(TTL_S / TIME_SCALE * 1000 + 0.5))
+
+local function ttl_ms()
+    return math.max(1, math.floor(TTL_S / TIME_SCALE * 1000 + 0.5))
+end
 
 -- Where a key lies among all, from 0 to 1: a share of the keys is those below it.
 local function place(key)
@@ -32,14 +35,14 @@ local function put_entry(keys, args)
     if frozen(keys[1]) then
         return redis.call('SET', keys[1], args[1], 'NX')
     end
-    return redis.call('SET', keys[1], args[1], 'PX', TTL_MS)
+    return redis.call('SET', keys[1], args[1], 'PX', ttl_ms())
 end
 
 -- Writes those entries that exist; returns how many.
 local function refresh_entries(keys, args)
     local count = 0
     for i, key in ipairs(keys) do
-        if not frozen(key) and redis.call('SET', key, args[i], 'XX', 'PX', TTL_MS) then
+        if not frozen(key) and redis.call('SET', key, args[i], 'XX', 'PX', ttl_ms()) then
             count = count + 1
         end
     end
