@@ -14,8 +14,8 @@ import psycopg
 import redis.asyncio as redis
 from aiohttp import web
 
-from lab.files.units import MAX_DURATION_S
-from lab.systems.topology import MIN_PERIOD_S, System
+from lab.systems.configuration import JOB_KEYS
+from lab.systems.topology import System
 from lab.worlds.shop.catalog import make_catalog
 from services.common.calls import Caller, CallFailedError, policies
 from services.common.configuration import NoSettingError, change_step, checked, describe_steps
@@ -195,7 +195,7 @@ class FeedService:
     async def _change_period(self, request: web.Request) -> web.Response:
         try:
             value = json.loads(await request.read())["value"]
-            self._period_s = checked("period_s", value, MIN_PERIOD_S, MAX_DURATION_S)
+            self._period_s = checked("period_s", JOB_KEYS["period_s"], value)
         except (ValueError, KeyError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return await self._get_config(request)

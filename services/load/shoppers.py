@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.injection.levers import PopulationTastes
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.scenario.model import Stage
 from lab.testbeds.sim.sources import arrival_times_ns
@@ -62,8 +63,8 @@ class Crowd:
         Returns the share that is turned now.
         """
         missions = self.shoppers.missions
-        missions.change(None if fraction is None else {"fraction": fraction}, self.shoppers.streams)
-        return missions.changed["fraction"] if missions.changed else None
+        missions.change(None if fraction is None else PopulationTastes(fraction=fraction), self.shoppers.streams)
+        return missions.changed.fraction if missions.changed else None
 
     def candidates(self, draws: Array, times_ns: Array) -> Array:
         """Items offered to requests, (n, candidates)."""

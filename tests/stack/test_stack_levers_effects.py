@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.injection.levers import (
+    CacheFlush,
     CacheFreeze,
     CacheMixKeys,
     ComponentSlow,
@@ -124,6 +125,13 @@ def test_a_version_deployed_while_none_is_served_is_served_once_they_are_back(qu
     assert versions.served() == 3
     quiet.testbed.revert(Undo("model.deploy", "model", {"version": 2}))
     assert versions.served() == 2
+
+
+def test_a_flushed_cache_has_no_entry(quiet: Session) -> None:
+    with redis_of(quiet) as client:
+        client.fcall("put_entry", 1, "user:1", b"entry")
+        quiet.testbed.act("cache", CacheFlush())
+        assert client.dbsize() == 0
 
 
 def test_frozen_and_mixed_keys_are_kept_apart(quiet: Session) -> None:

@@ -38,6 +38,11 @@ class Cache:
         with self._redis() as client:
             _load(client, replace(_loaded(client), **values))
 
+    def flush(self) -> None:
+        """Drops every entry."""
+        with self._redis() as client:
+            client.flushdb()
+
     @contextmanager
     def _redis(self) -> Iterator[Any]:
         import redis

@@ -11,6 +11,7 @@ from lab.injection.levers import (
     ActValue,
     Announce,
     AnyLever,
+    CacheFlush,
     CacheFreeze,
     CacheMixKeys,
     ComponentLimit,
@@ -101,14 +102,14 @@ class _Part(Protocol[Value]):
 
 def _part(
     record: type[Value], part: Callable[[StackControls], _Part[Value]],
-    cannot: Callable[[System, Place, Value], str] = lambda system, place, value: "",
+    *cannot: Callable[[System, Place, Value], str],
 ) -> None:  # fmt: skip
-    """Enters a lever that a part of the controls reads and writes."""
+    """Enters a lever that a part of the controls reads and writes; `cannot`, where given, as the table has it."""
     LEVERS.lever(
         record,
         lambda levers, place: part(levers).read(place),
         lambda levers, place, value: part(levers).write(place, value),
-        cannot,
+        *cannot,
     )
 
 
@@ -165,6 +166,7 @@ LEVERS.lever(PopulationTastes, lambda c, place: c.load.read_tastes(place), lambd
 LEVERS.lever(PopulationSurge, lambda c, place: c.load.read_surge(place), lambda c, p, v: c.load.write_surge(p, v))
 LEVERS.lever(PopulationBots, lambda c, place: c.load.read_bots(place), lambda c, p, v: c.load.write_bots(p, v))
 LEVERS.keep(Keeper(service="load", in_memory=True), PopulationTastes, PopulationSurge, PopulationBots)
+LEVERS.act(CacheFlush, lambda levers, place, act: levers.cache.flush())
 LEVERS.act(Announce, StackControls.announce)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.injection.levers import PopulationTastes
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.systems.files import load_system
@@ -197,7 +198,7 @@ def test_tastes_change_for_the_shoppers_of_the_simulator_and_back() -> None:
     before = crowd.shoppers.missions.at(users, times_s)
     assert crowd.change_tastes(0.3) == 0.3
     simulated = shoppers_of(run, 11).missions
-    simulated.change({"fraction": 0.3}, Streams(run.seed))
+    simulated.change(PopulationTastes(fraction=0.3), Streams(run.seed))
     changed = crowd.shoppers.missions.at(users, times_s)
     np.testing.assert_array_equal(changed, simulated.at(users, times_s))
     assert 0.25 < (changed != before).mean() < 0.35
