@@ -44,6 +44,7 @@ from lab.injection.levers import (
 )
 from lab.systems.files import load_system
 from lab.testbeds.stack import controls, leases
+from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
 from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import LEVERS
