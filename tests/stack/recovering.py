@@ -19,4 +19,4 @@ def lab_recover() -> list[tuple[str, str, Any]]:
     """What `lab recover` put back: (lever, element, value)."""
     done = run_recover("--json")
     assert done.returncode == 0, done.stderr
-    return [(undo["lever"], undo["element"], undo["previous"]) for undo in json.loads(done.stdout)["reverted"]]
+    return [(undo["lever"], undo["element"], undo["value"]) for undo in json.loads(done.stdout)["reverted"]]
