@@ -27,11 +27,11 @@ import simpy
 
 from lab.clock import NS
 from lab.injection.levers import ComponentSlow
+from lab.recording.recorder import SERVER, NullRecorder, Recorder
 from lab.recording.status import MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System
 from lab.testbeds.sim.engine import RequestEngine
-from lab.testbeds.sim.recorder import SERVER, NullRecorder, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import build
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lab.injection.levers import LeverValue
+from lab.recording.recorder import SERVER, Recorder
 from lab.recording.status import NAMES
 from lab.streams import Streams
 from lab.systems.topology import System
 from lab.testbeds.sim.engine import RequestEngine
-from lab.testbeds.sim.recorder import SERVER, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState, build
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,6 +12,8 @@ from lab.files.fileio import read_file, reason
 from lab.recording.checking import content_problems, read_json
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
 
+SCHEMA_VERSION = 1
+"""The form of recordings that this lab writes and reads."""
 CLOSED = ("observed", "truth")
 """Folders that hold what was written at first and nothing else; answers, grades and reports come later, beside them."""
 REQUIRED = (
@@ -33,8 +35,8 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         raise UserError(
             Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
         ) from error
-    if version != 1:
-        raise UserError(Problem("recording of another version", str(run_file), seen=str(version), expected="1"))
+    if version != SCHEMA_VERSION:
+        raise UserError(_other_version(run_file, meta))
     if verify:
         problem = next(_changes(path, meta, sums), None)
         if problem is not None:
@@ -43,6 +45,18 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
         if problems:
             raise UserError(problems)
     return RunDirectory(path, meta)
+
+
+def _other_version(run_file: Path, meta: Mapping[str, Any]) -> Problem:
+    """What to do with a recording whose form this lab does not read."""
+    made_by, scenario = meta.get("lab_version"), meta.get("scenario")
+    name = scenario.get("name") if isinstance(scenario, Mapping) else None
+    again = f"lab run {name or 'SCENARIO'} --seed {meta.get('seed', 'SEED')}"
+    with_older = f", or read it with the lab that made it, version {made_by}" if made_by else ""
+    return Problem(
+        "recording of another schema version", str(run_file), seen=f"schema_version {meta['schema_version']!r}",
+        expected=f"schema_version {SCHEMA_VERSION}", hint=f"record it again with this lab ({again}){with_older}",
+    )  # fmt: skip
 
 
 def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator[Problem]:

@@ -107,8 +107,8 @@ class RunDirectory:
         A recording that cannot be written to, as in an archive, is a problem and no error.
         """
         content = {"failure": answer.reason} if isinstance(answer, EngineFailure) else answer.to_json()
-        told = {"engine": engine, **_told(isolation or Isolation()), **content}
-        return self._keep(f"diagnosis/{engine_slug(engine)}.json", told)
+        answered = {"engine": engine, **_isolation_json(isolation or Isolation()), **content}
+        return self._keep(f"diagnosis/{engine_slug(engine)}.json", answered)
 
     def write_grades(self, engine: str, grades: list[Grade]) -> Problem | None:
         """Keeps grades, as `write_diagnosis` keeps an answer."""
@@ -156,7 +156,7 @@ def read_kept(path: Path, read: Callable[[Any], Kept]) -> Kept:
         raise UserError(Problem("broken file in a recording", str(path), seen=seen, hint=hint)) from error
 
 
-def _told(isolation: Isolation) -> dict[str, Any]:
+def _isolation_json(isolation: Isolation) -> dict[str, Any]:
     return {"isolation": isolation.by, "engine_read": list(isolation.reads)}
 
 

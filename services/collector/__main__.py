@@ -8,6 +8,8 @@ from pathlib import Path
 import redis.asyncio as redis
 import uvloop
 
+from lab.agreed import ports
+from lab.agreed.telemetry import DATA_DIRECTORY
 from services.collector.host import HostSampler
 from services.collector.service import OPEN_PATHS, Collector, Sources
 from services.collector.serving_metrics import ServingMetrics
@@ -37,11 +39,11 @@ async def serve() -> None:
         host=HostSampler(),
         model_metrics=ServingMetrics(kinds["model"], variable("MODEL_METRICS_URL", "")),
     )
-    store = Store(Path(variable("DATA_DIRECTORY", "/data")))
+    store = Store(Path(variable("DATA_DIRECTORY", DATA_DIRECTORY)))
     collector = Collector(
         store, sources, topology.scrape_interval_s, topology.users, guard, variable("FORWARD_TRACES_URL", "")
     )
-    await collector.serve(Listen.of("COLLECTOR_PORT", "4318"))
+    await collector.serve(Listen.of("COLLECTOR_PORT", ports.COLLECTOR))
 
 
 if __name__ == "__main__":

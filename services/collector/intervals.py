@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.agreed.run import Run
 from lab.clock import NS
 from lab.recording.status import MISS, NAMES
-from services.common.run import Run
 
 ANSWERED = frozenset(NAMES[: MISS + 1])
 

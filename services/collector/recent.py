@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from lab.clock import NS
 from services.collector.intervals import ANSWERED
 
 KEEP_S = 120.0
@@ -38,14 +39,14 @@ class Recent:
         for span in records:
             if span["service"] == self._users and span["kind"] == "client":
                 failed = span["attributes"].get("lab.status", "ok") not in ANSWERED
-                seconds = (span["end_ns"] - span["start_ns"]) / 1e9
-                self._requests.append((span["end_ns"] / 1e9, seconds, failed))
+                seconds = (span["end_ns"] - span["start_ns"]) / NS
+                self._requests.append((span["end_ns"] / NS, seconds, failed))
         self._forget(self._requests)
 
     def add_logs(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Takes in log events; pages shown, items clicked and the load's own counts do."""
         for event in records:
-            at_s, attributes = event["time_ns"] / 1e9, event["attributes"]
+            at_s, attributes = event["time_ns"] / NS, event["attributes"]
             if event["event"] == "page_shown":
                 self._shown.append((at_s, len(attributes.get("item_ids") or ())))
             elif event["event"] == "item_clicked":

@@ -15,6 +15,9 @@ import aiohttp
 import redis.asyncio as redis
 from aiohttp import web
 
+from lab.agreed.run import Run
+from lab.agreed.telemetry import KINDS
+from lab.recording import texts
 from services.collector import otlp, samples
 from services.collector.forward import Forwarder
 from services.collector.host import HostSampler
@@ -22,9 +25,8 @@ from services.collector.intervals import Intervals
 from services.collector.recent import Recent
 from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
-from services.collector.store import KINDS, Store
+from services.collector.store import Store
 from services.common.control import Guard, middleware
-from services.common.run import Run
 from services.common.settings import Listen
 
 POLL_S = 0.5
@@ -242,7 +244,7 @@ class Collector:
 
     def _log_version(self, version: int) -> None:
         """A model server of any make says so on its status page, not in a log we could read."""
-        body = f"successfully loaded servable version {version}"
+        body = texts.version_loaded(version)
         self._store.add(
             "logs",
             [

@@ -10,7 +10,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
-KINDS = ("spans", "logs", "metrics", "statements")
+from lab.agreed.telemetry import KINDS
 
 
 class Store:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import psycopg
 import redis
 
+from lab.clock import NS
+from lab.recording import texts
 from lab.systems.topology import Step
 from services.common.log import Log
 from services.common.telemetry import Span, Telemetry
@@ -104,15 +106,12 @@ class Caller:
         self, step: Step, span: TraceContext, start_ns: int, status: str, *, attempt: int, is_last: bool
     ) -> None:
         end_ns, callee = time.time_ns(), str(step.call)
-        seconds = (end_ns - start_ns) / 1e9
+        seconds = (end_ns - start_ns) / NS
         attributes = {"peer.service": callee, "lab.status": status, "lab.attempt": attempt}
         self._telemetry.span(Span(span, step.name, "client", start_ns, end_ns, attributes))
         self._observe(callee, status, seconds)
         if status not in ("ok", "miss"):
-            then = "retrying"
-            if is_last:
-                then = f"falling back to {step.fallback}" if step.fallback else "giving up"
-            body = f"{step.name}: call to {callee} failed: {status} (attempt {attempt + 1}); {then}"
+            body = texts.call_failed(step.name, callee, status, attempt, is_last=is_last, fallback=step.fallback)
             self._log.write("WARN", "call_failed", body, span, subject=callee, duration_s=seconds)
 
 

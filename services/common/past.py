@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.agreed.run import Run
 from lab.streams import Streams
 from lab.worlds.shop.behaviour import InterestAggregate, Missions
 from lab.worlds.shop.browsing import Browsing
-from lab.worlds.shop.catalog import Catalog, make_catalog
-from services.common.run import Run, active_catalog
+from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from lab.agreed import ports
 from lab.systems.files import load_system
 from lab.systems.topology import System
 
@@ -27,7 +28,7 @@ def conninfo() -> str:
     """The database of DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD."""
     parts = {
         "host": variable("DB_HOST", "db"),
-        "port": variable("DB_PORT", "5432"),
+        "port": variable("DB_PORT", str(ports.DATABASE)),
         "dbname": variable("DB_NAME", "recommender"),
         "user": variable("DB_USER"),
         "password": variable("DB_PASSWORD"),
@@ -38,7 +39,7 @@ def conninfo() -> str:
 def cache_url() -> str:
     """The cache of REDIS_HOST, REDIS_PORT, REDIS_USER, REDIS_PASSWORD."""
     user, password = quote(variable("REDIS_USER"), safe=""), quote(variable("REDIS_PASSWORD"), safe="")
-    return f"redis://{user}:{password}@{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', '6379')}/0"
+    return f"redis://{user}:{password}@{variable('REDIS_HOST', 'cache')}:{variable('REDIS_PORT', str(ports.CACHE))}/0"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,6 @@ class Listen:
     port: int
 
     @classmethod
-    def of(cls, name: str, default: str) -> Listen:
+    def of(cls, name: str, default: int) -> Listen:
         """From the environment; port 0 is any free one."""
-        return cls(variable("HOST", "127.0.0.1"), int(variable(name, default)))
+        return cls(variable("HOST", "127.0.0.1"), int(variable(name, str(default))))

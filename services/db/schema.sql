@@ -1,5 +1,5 @@
 -- The shop's tables. Feature code reads `users`, a view, so that a column can change for its readers and back
--- without losing what is written meanwhile (services/db/views.py). Applied at every start.
+-- without losing what is written meanwhile (lab/worlds/shop/view.py). Applied at every start.
 CREATE TABLE IF NOT EXISTS users_base (
     user_id integer PRIMARY KEY,
     age_years integer,

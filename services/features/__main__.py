@@ -6,6 +6,7 @@ import asyncio
 
 import uvloop
 
+from lab.agreed import ports
 from services.common.control import Guard
 from services.common.settings import Listen, cache_url, conninfo, system, variable
 from services.common.telemetry import Telemetry
@@ -25,7 +26,9 @@ async def run() -> None:
     )
     try:
         service = FeatureService(system(), telemetry, addresses, guard)
-        await serve(service, Listen.of("FEATURES_PORT", "8080"), Listen.of("CONFIG_PORT", "8081"))
+        await serve(
+            service, Listen.of("FEATURES_PORT", ports.FEATURES), Listen.of("CONFIG_PORT", ports.FEATURES_CONFIG)
+        )
     finally:
         telemetry.close()
 

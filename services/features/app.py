@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from lab.clock import NS
 from services.common.calls import Policy
 from services.common.configuration import NoSettingError, change_step, describe_steps
 from services.common.control import AsgiGuard, Guard
@@ -109,7 +110,7 @@ class _Observer:
         end_ns = time.time_ns()
         span = Span(visit.span, self._step_name, "server", start_ns, end_ns, {"lab.status": status})
         self._telemetry.span(span)
-        self._registry.observe("http_server_request_duration_seconds", (end_ns - start_ns) / 1e9, status=status)
+        self._registry.observe("http_server_request_duration_seconds", (end_ns - start_ns) / NS, status=status)
 
 
 def config_app(policy_of: Mapping[str, Policy], guard: Guard) -> FastAPI:

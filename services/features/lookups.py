@@ -12,7 +12,7 @@ import psycopg
 import redis.asyncio as redis
 from psycopg.rows import dict_row
 
-from services.cache.policy import key
+from lab.agreed.cache import key
 from services.common.calls import CallFailedError, MissError, abandon, database_status, redis_status
 from services.common.entries import decode_entry, encode_entry, from_database
 from services.common.trace import TraceContext, sql_comment

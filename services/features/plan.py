@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.clock import NS
+from lab.recording import texts
 from lab.systems.topology import Component, Step
-from lab.worlds.shop.features import NAMES, ContractViolationError, impute, model_inputs, parse_value
+from lab.worlds.shop.fallbacks import popular_scores
+from lab.worlds.shop.features import (
+    INPUTS_LOGGED_ONE_IN,
+    NAMES,
+    ContractViolationError,
+    impute,
+    model_inputs,
+    parse_value,
+)
 from services.common.calls import Caller, CallFailedError, MissError
 from services.common.log import Log
 from services.common.metrics import Registry
@@ -19,7 +29,6 @@ from services.features.ruling import unfiltered
 from services.features.visit import Visit
 
 CallOperation = Callable[[Visit, TraceContext], Awaitable[None]]
-INPUTS_LOGGED_ONE_IN = 4
 
 
 class StepFailedError(Exception):
@@ -97,7 +106,7 @@ class Plan:
                     violation = violation or error
         self._log_row(visit, values)
         if violation:
-            body = f"feature row violates its contract: {violation}"
+            body = texts.contract_violation(str(violation))
             self._log.write("ERROR", "feature_contract_violation", body, visit.span, subject=violation.column)
             raise StepFailedError("error", str(violation)) from violation
         vector = impute(np.array([[np.nan if value is None else value for value in values]], float))
@@ -105,7 +114,7 @@ class Plan:
         visit.inputs = model_inputs(vector, self.items, visit.candidates[None, :])[0]
 
     def _log_row(self, visit: Visit, values: list[float | None]) -> None:
-        entry, read_s = visit.entry, visit.read_ns / 1e9
+        entry, read_s = visit.entry, visit.read_ns / NS
         self._log.record(
             "feature_row_served", visit.span, time_ns=visit.read_ns, user_id=visit.user_id, source=visit.source,
             row_age_s=None if entry is None else read_s - entry.row_time_s,
@@ -134,7 +143,7 @@ class Plan:
 
     def _popular_items(self, visit: Visit) -> None:
         visit.version = 0
-        visit.scores = np.round(self.items["popularity_ratio"][visit.candidates], 6)
+        visit.scores = popular_scores(self.items["popularity_ratio"], visit.candidates)
 
     def _unfiltered_items(self, visit: Visit) -> None:
         assert visit.scores is not None

@@ -9,10 +9,12 @@ import aiohttp
 import numpy as np
 import numpy.typing as npt
 
+from lab.worlds.shop.behaviour import PAGE
+from lab.worlds.shop.fallbacks import unfiltered_positions
 from lab.worlds.shop.features import INDEX
 from services.common.calls import CallFailedError, connection_status
 from services.common.trace import TraceContext
-from services.features.visit import PAGE, Visit
+from services.features.visit import Visit
 
 
 class Rules:
@@ -62,6 +64,5 @@ class Rules:
 
 def unfiltered(candidates: npt.NDArray[np.int64], scores: npt.NDArray[Any]) -> list[int]:
     """The page without rules: best scores first."""
-    order = np.lexsort((candidates, -scores))[:PAGE]
-    picked: list[int] = candidates[order].tolist()
+    picked: list[int] = candidates[unfiltered_positions(candidates, scores)].tolist()
     return picked

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from services.common.entries import Entry
 from services.common.trace import TraceContext
 
-PAGE = 5
 CANDIDATES_MAX = 200
 
 

@@ -9,6 +9,7 @@ import uvloop
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from lab.agreed import ports
 from services.common.control import Guard
 from services.common.settings import Listen, cache_url, conninfo, system, variable
 from services.common.telemetry import Telemetry
@@ -21,7 +22,7 @@ async def serve() -> None:
     telemetry = Telemetry(variable("OTEL_SERVICE_NAME", "feed"), variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
     cache = redis.from_url(cache_url(), retry=Retry(NoBackoff(), 0))
     try:
-        await FeedService(topology, telemetry, conninfo(), cache, guard).serve(Listen.of("FEED_PORT", "8082"))
+        await FeedService(topology, telemetry, conninfo(), cache, guard).serve(Listen.of("FEED_PORT", ports.FEED))
     finally:
         telemetry.close()
 

@@ -13,10 +13,10 @@ import numpy as np
 import psycopg
 import redis.asyncio as redis
 
+from lab.agreed.cache import key
 from lab.systems.topology import Step
 from lab.worlds.shop.behaviour import CLICK_WEIGHT
 from lab.worlds.shop.catalog import Catalog
-from services.cache.policy import key
 from services.common.calls import Caller, CallFailedError, abandon, database_status, redis_status
 from services.common.entries import encode_entry, from_database
 from services.common.trace import TraceContext, sql_comment
@@ -101,8 +101,3 @@ class Job:
             await self._cache.fcall("refresh_entries", len(keys), *keys, *values)
         except (redis.RedisError, OSError) as error:
             raise CallFailedError(redis_status(error)) from error
-
-
-def run_line(status: str) -> str:
-    """What the log says of a run."""
-    return "run finished" if status == "ok" else f"run failed: {status}"

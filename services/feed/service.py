@@ -14,6 +14,9 @@ import psycopg
 import redis.asyncio as redis
 from aiohttp import web
 
+from lab.agreed.run import Run
+from lab.clock import NS
+from lab.recording import texts
 from lab.systems.configuration import JOB_KEYS
 from lab.systems.topology import System
 from lab.worlds.shop.catalog import make_catalog
@@ -23,13 +26,12 @@ from services.common.control import Guard, middleware
 from services.common.log import Log
 from services.common.metrics import CONTENT_TYPE, Registry
 from services.common.past import lived_through, shoppers_of
-from services.common.run import Run
 from services.common.settings import Listen
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import root_span
 from services.feed import tables
 from services.feed.control import Control
-from services.feed.job import Job, run_line
+from services.feed.job import Job
 from services.feed.seed import is_seeded, seed
 
 
@@ -143,11 +145,11 @@ class FeedService:
         except CallFailedError as error:
             status = error.status
         end_ns = time.time_ns()
-        seconds = (end_ns - start_ns) / 1e9
+        seconds = (end_ns - start_ns) / NS
         self._telemetry.span(Span(root, "run", "internal", start_ns, end_ns, {"lab.status": status}))
         self._registry.add("job_runs_total", status=status)
         severity = "INFO" if status == "ok" else "ERROR"
-        self._log.write(severity, "job_run", run_line(status), root, duration_s=seconds)
+        self._log.write(severity, "job_run", texts.job_run(status), root, duration_s=seconds)
         return status
 
     def _observe(self, callee: str, status: str, seconds: float) -> None:

@@ -20,6 +20,8 @@ from typing import Any
 
 import uvloop
 
+from lab.agreed import ports
+
 from .api import Api, error_response
 from .http_server import serve
 from .proxy import ConfigError, LinkConfig, Proxy, parse_links
@@ -70,7 +72,7 @@ def main() -> int:
         return 2
     host = os.environ.get("LINKS_HOST", "127.0.0.1")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(links, host, os.environ.get("LINKS_API", "127.0.0.1:8474"), token))
+        runner.run(run(links, host, os.environ.get("LINKS_API", f"127.0.0.1:{ports.LINKS}"), token))
     return 0
 
 

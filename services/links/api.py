@@ -20,9 +20,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+from lab.agreed.leases import LEASE_MAX_S
+
 from .faults import FAULTS, FaultError, number, parse_fault, values
 from .http_server import HttpError, Request, Response
-from .leases import LEASE_MAX_S
 from .link import Link
 from .metrics import render_metrics
 from .proxy import Proxy

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 from .faults import Fault
 
-LEASE_MAX_S = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -16,9 +16,9 @@ from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from lab.agreed.run import Run
 from services.common.control import REFUSED_HEADERS, REFUSED_STATUS, Guard
 from services.common.past import shoppers_of
-from services.common.run import Run
 from services.common.settings import conninfo, system, variable
 from services.common.telemetry import Telemetry
 from services.load.events import EventWriter

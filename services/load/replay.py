@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 from locust.contrib.fasthttp import FastHttpSession, FastResponse
 
+from lab.agreed.telemetry import LATE_SEND
 from lab.clock import NS
 from services.common.calls import connection_status
 from services.common.telemetry import Span, Telemetry
@@ -113,7 +114,7 @@ class Replay:
         """One shopper: browses, asks for a page, looks, clicks."""
         root = root_span()
         if late_s > LATE_S:
-            self._line.telemetry.event("late_send", context=root, late_s=late_s)
+            self._line.telemetry.event(LATE_SEND, context=root, late_s=late_s)
         self._line.events.put(visit.views())
         shown = self._ask({"user_id": visit.user_id, "candidates": visit.candidates()}, root)
         if not shown:
@@ -146,7 +147,7 @@ class Replay:
             text = f"{self._line.step}: call to {self._line.entry} failed: {status} (attempt 1); giving up"
             self._line.telemetry.event(
                 "call_failed", text, severity="WARN", context=root, subject=self._line.entry,
-                duration_s=(end_ns - start_ns) / 1e9,
+                duration_s=(end_ns - start_ns) / NS,
             )  # fmt: skip
         return shown
 

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lab.agreed.run import Run
 from lab.clock import NS
 from lab.injection.levers import PopulationTastes
 from lab.recording.schema import LABEL_WINDOW_S
+from lab.scenario.arrivals import arrival_times_ns
 from lab.scenario.model import Stage
-from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
 from lab.worlds.shop.requests import Draws
 from services.common.past import Shoppers
-from services.common.run import Run
 
 Array = npt.NDArray[Any]
 AHEAD = 500

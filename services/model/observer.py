@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lab.clock import NS
+
 from .errors import ServingError
 from .metrics import Metrics
 from .tracing import Span, SpanExporter, TraceContext
@@ -60,7 +62,7 @@ class Observer:
             version = {} if call.version is None else {"model.version": call.version}
             # What the client got wrong is no error of this server; a version that is not there is one.
             error_text = "" if status in ("OK", "INVALID_ARGUMENT") else str(failure)
-            end_ns = start_ns + int(duration_s * 1e9)
+            end_ns = start_ns + int(duration_s * NS)
             attributes = {**attributes, "model.name": model_name, **version}
             self._exporter.export(Span(context, name, start_ns, end_ns, attributes, error_text))
             self._log(

@@ -77,7 +77,7 @@ def first_versions(stack: Session) -> Session:
 @pytest.fixture
 def quiet(first_versions: Session) -> Iterator[Session]:
     """The stack during a run in which hardly anyone comes; `lab recover` ends what load it finds."""
-    from services.common.run import Run
+    from lab.agreed.run import Run
 
     stack = first_versions
     # From now on, and for long enough on a slow machine: who comes after the end of a run is not let in.

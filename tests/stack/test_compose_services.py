@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.files.finding import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.secrets import CONTROLLED, token_name
 from tests.stack.compose_files import FILES, SERVICES, dockerfile_of
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.agreed.run import Run
 from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import AnswerError, call
 from lab.testbeds.stack.session import Session
-from services.common.run import Run
 from tests.disks import disk, fill, make_read_only
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now, strike
 from tests.waiting import PATIENCE_S

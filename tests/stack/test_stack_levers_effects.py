@@ -157,7 +157,7 @@ def test_a_shift_rounds_whole_numbers_and_is_put_back_to_the_digit(quiet: Sessio
 
 
 def test_a_run_filled_anew_has_no_shift_left(quiet: Session) -> None:
-    from services.common.run import Run
+    from lab.agreed.run import Run
 
     run = Run(seed=2, start_unix_s=time.time(), duration_s=60, warmup_s=0, stages=((60, 0.01),))
     discounts = "shoppers/discount_share_ratio"

@@ -29,8 +29,8 @@ MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.injection.faults"}}
 SHARED = ("errors", "plugins", "clock", "streams", "contracts")
 """Modules beside the rooms that every room may import."""
 ROOMS = (
-    "files", "systems", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging", "testbeds",
-    "report", "runs", "docs", "cli",
+    "files", "systems", "agreed", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging",
+    "testbeds", "report", "runs", "docs", "cli",
 )  # fmt: skip
 """Rooms of the lab, each of which may import from those before it and from none after it."""
 FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin")
@@ -132,6 +132,47 @@ def test_nothing_above_the_drivers_knows_one_by_name():
         if known := (names & texts) - NAMING_ONE.get(place, set()):
             found[place] = known
     assert found == {}
+
+
+def test_the_lab_imports_nothing_of_its_services():
+    """The wheel holds no services; what both sides agree on is in the lab."""
+    bad = {f"{source}: {name}" for source in sources("lab") for name in imported(source) if within(name, "services")}
+    assert bad == set()
+
+
+def test_services_know_no_testbed():
+    """Nor what steers or judges one: a container is the same whoever runs it."""
+    rooms = {"testbeds", "judging", "engines", "runs", "report", "docs", "cli"}
+    bad = {f"{source}: {room}" for source in sources("services") for room in rooms_imported(source) & rooms}
+    assert bad == set()
+
+
+def test_no_testbed_knows_another_one():
+    names = {path.parent.name for path in (ROOT / "lab" / "testbeds").glob("*/__init__.py")}
+    assert {"sim", "stack"} <= names
+    bad = {
+        f"{source}: {name}"
+        for own in names
+        for source in sources(f"lab/testbeds/{own}")
+        for name in imported(source)
+        if any(within(name, f"lab.testbeds.{other}") for other in names - {own})
+    }
+    assert bad == set()
+
+
+def test_containers_hold_every_module_that_their_services_import():
+    """What an image copies: the lab and the services; what it leaves out, no service may import."""
+    copied = {line.split()[1] for line in (ROOT / "services" / "Dockerfile").read_text().splitlines()
+              if line.startswith("COPY") and not line.endswith("\\")}  # fmt: skip
+    assert {"lab", "services"} <= copied
+    ours = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
+    bad = {
+        f"{source}: {name}"
+        for source in sources("services")
+        for name in imported(source)
+        if name.split(".")[0] in ours - copied
+    }
+    assert bad == set()
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.clock import NS
 from lab.engines.host import EngineHost
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.schema import METRIC_LIST
@@ -101,10 +102,10 @@ def test_the_hosts_metrics_are_signals_of_the_host_and_no_engine_takes_it_for_an
             assert {finding.culprit for finding in answer.findings} <= elements, engine  # type: ignore[union-attr]
 
 
-def test_samples_of_a_run_become_rows_with_what_they_are_split_by() -> None:
+def test_samples_of_a_run_keep_what_they_are_split_by() -> None:
+    from lab.agreed.run import Run
     from lab.systems.files import load_system
-    from services.collector.assemble import _sampled
-    from services.common.run import Run
+    from lab.testbeds.stack.assemble import _sampled
 
     run = Run(seed=1, start_unix_s=1000.0, duration_s=60.0, warmup_s=10.0, stages=((60.0, 5.0),))
     kinds = [(PRESSURE, "cpu.some"), (PRESSURE, "io.some"), (STEAL, "")]
@@ -112,12 +113,10 @@ def test_samples_of_a_run_become_rows_with_what_they_are_split_by() -> None:
         {"time_s": 10.0, "unix_s": 1010.0, "component": HOST, "metric": metric, "value": n / 10, "attribute": attribute}
         for n, (metric, attribute) in enumerate(kinds)
     ]
-    frame = _sampled(records, [(10.0, "db", "process.cpu.utilization", 0.5)], run, load_system("recommender"))
-    frame["attribute"] = frame["attribute"].fillna("")
-    rows = list(frame[["service.name", "metric", "attribute", "value"]].itertuples(index=False, name=None))
+    rows = _sampled(records, [(10.0, "db", "process.cpu.utilization", 0.5)], run, load_system("recommender"))
     assert rows == [
-        (HOST, PRESSURE, "cpu.some", 0.0),
-        (HOST, PRESSURE, "io.some", 0.1),
-        (HOST, STEAL, "", 0.2),
-        ("db", "process.cpu.utilization", "", 0.5),
+        (10 * NS, HOST, PRESSURE, "cpu.some", 0.0),
+        (10 * NS, HOST, PRESSURE, "io.some", 0.1),
+        (10 * NS, HOST, STEAL, "", 0.2),
+        (10 * NS, "db", "process.cpu.utilization", "", 0.5),
     ]

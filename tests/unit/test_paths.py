@@ -6,10 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.recording import paths
+from lab.recording.ids import Ids, request_number
 from lab.streams import Streams
-from lab.testbeds.sim import paths
-from lab.testbeds.sim.ids import Ids
-from lab.testbeds.sim.sources import Source
 
 EDGES = 9
 DEPTH = 4
@@ -45,7 +44,7 @@ def test_two_calls_of_a_request_never_share_a_path_and_an_edge(
 
 @given(st.lists(CHAINS, min_size=2, max_size=30, unique_by=str))
 def test_span_ids_differ_by_path_edge_and_side(chains: list[list[tuple[int, int]]]) -> None:
-    ids = Ids([Source("load", 0, [], Streams(1))], Streams(1))
+    ids = Ids(["load"], Streams(1))
     found = np.array([path_of(chain) for chain in chains])
     requests = np.zeros(len(found), np.int64)
     keys = [ids.span_key(requests, found[:, 0], found[:, 1], side) for side in (0, 2)]
@@ -54,17 +53,17 @@ def test_span_ids_differ_by_path_edge_and_side(chains: list[list[tuple[int, int]
 
 def test_ids_follow_from_the_streams_name_and_not_from_the_order_of_opening() -> None:
     streams = Streams(1)
-    alone = Ids([Source("load", 0, [], streams)], streams)
-    second = Ids([Source("surge/5", 0, [], streams), Source("load", 1, [], streams)], streams)
+    alone = Ids(["load"], streams)
+    second = Ids(["surge/5", "load"], streams)
     number = 12
     assert (
         alone.trace_array(np.array([number])).to_pylist()
-        == second.trace_array(np.array([(1 << 40) + number])).to_pylist()
+        == second.trace_array(np.array([request_number(1, number)])).to_pylist()
     )
 
 
 def test_a_line_about_no_request_has_no_trace() -> None:
-    ids = Ids([Source("load", 0, [], Streams(1))], Streams(1))
+    ids = Ids(["load"], Streams(1))
     none, some = ids.trace_array(np.array([-1, 3])).to_pylist()
     assert none is None
     assert len(some) == 32

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.injection.levers import ComponentLimit, ComponentSlow, LinkCut
+from lab.recording import paths
+from lab.recording.recorder import SERVER, Recorder
 from lab.recording.status import ERROR, MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System
-from lab.testbeds.sim import paths
 from lab.testbeds.sim.engine import RequestEngine
-from lab.testbeds.sim.recorder import SERVER, Recorder
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState, build
 from tests.timelines import MS, WELL, Act, asking, link, run, system

@@ -85,7 +85,7 @@ def test_a_broken_run_file_is_a_located_error(copy: Path, content: str) -> None:
 def test_another_version_is_refused(copy: Path) -> None:
     text = (copy / "run.json").read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 2')
     (copy / "run.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match="another version"):
+    with pytest.raises(UserError, match="another schema version"):
         open_run(copy)
 
 

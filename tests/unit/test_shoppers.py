@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from lab.agreed.run import Run
 from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.requests import Draws, ShopRequests
 from services.common.past import shoppers_of
-from services.common.run import Run
 from services.load.shoppers import AHEAD, Crowd
 
 SEED = 11

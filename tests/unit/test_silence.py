@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lab.scenario import StopWhen
+from lab.scenario.stopping import StopWatch
 from lab.testbeds.stack import safety
-from lab.testbeds.stack.safety import SCRAPE_MIN_REAL_S, SCRAPES_MAX, Guard, Silence, StopWatch
+from lab.testbeds.stack.safety import SCRAPE_MIN_REAL_S, SCRAPES_MAX, Guard, Silence
 from tests import sim_runs
 from tests.waiting import eventually
 
@@ -96,7 +97,21 @@ def test_a_guard_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert not guard.is_silence
 
 
+def test_where_a_missing_sli_means_that_nothing_happened_the_condition_ends() -> None:
+    condition = StopWhen.model_validate({"sli": "error_ratio", "above": "50%", "for": "10s"})
+    watch = StopWatch((condition,), missing_ends=True)
+    assert watch.reason({"error_ratio": 0.9}, 100.0) == ""
+    assert watch.reason({"error_ratio": None}, 105.0) == ""
+    assert watch.reason({"error_ratio": 0.9}, 110.0) == ""
+
+
+def test_a_condition_holds_from_where_its_measurement_began_and_the_first_of_the_file_is_named() -> None:
+    bounds = ({"sli": "latency_p95_s", "above": "1s", "for": "5s"}, {"sli": "error_ratio", "above": "50%", "for": "5s"})
+    watch = StopWatch(tuple(StopWhen.model_validate(bound) for bound in bounds))
+    assert watch.reason({"error_ratio": 0.9, "latency_p95_s": 2.0}, 45.0, 40.0) == "latency_p95_s was 2 for 5 s"
+
+
 def test_a_condition_that_ends_starts_anew() -> None:
     watch = StopWatch((StopWhen.model_validate({"sli": "error_ratio", "above": "50%", "for": "10s"}),))
-    said = [watch.reason({"error_ratio": ratio}, at_s) for at_s, ratio in ((0, 0.9), (5, 0.1), (10, 0.9), (19, 0.9))]
-    assert said == [""] * 4
+    ratios = ((0, 0.9), (5, 0.1), (10, 0.9), (19, 0.9))
+    assert [watch.reason({"error_ratio": ratio}, at_s) for at_s, ratio in ratios] == [""] * 4

@@ -11,9 +11,9 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, TypeVar
 
 from lab.clock import to_ns
+from lab.recording.paths import ATTEMPTS_MAX
+from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
 from lab.recording.status import DEPENDENCY, ERROR, MISS, OK, REFUSED, RESET, TIMEOUT
-from lab.testbeds.sim.paths import ATTEMPTS_MAX
-from lab.testbeds.sim.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
 from lab.testbeds.sim.sources import Draws, Source
 from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Edge, SystemState
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from lab.clock import NS
+from lab.recording.recorder import SERVER, Recorder
 from lab.recording.status import MISS
 from lab.scenario.model import StopWhen
-from lab.testbeds.sim.recorder import SERVER, Recorder
+from lab.scenario.stopping import StopWatch
 from lab.testbeds.sim.state import SystemState
 from lab.worlds.base import World
 
@@ -21,13 +22,13 @@ class Safety:
         self, conditions: tuple[StopWhen, ...], state: SystemState, world: World[object] | None, recorder: Recorder,
         start_ns: int, stop: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._conditions = conditions
+        self._watch = StopWatch(conditions, missing_ends=True)
+        self._slis = tuple(dict.fromkeys(condition.sli for condition in conditions))
         self._entry = state.entry_edge.index
         self._world = world
         self._recorder = recorder
         self._start_ns = start_ns
         self._stop = stop
-        self._since_ns: dict[StopWhen, int | None] = dict.fromkeys(conditions)
         self._last_ns = start_ns
         self._seen = 0
 
@@ -37,15 +38,10 @@ class Safety:
             return
         sides = self._recorder.spans(self._seen)
         self._seen = self._recorder.spans_count
-        for condition in self._conditions:
-            value = self._sli(condition.sli, sides, now_ns)
-            if value is None or not condition.holds(value):
-                self._since_ns[condition] = None
-                continue
-            since = self._since_ns[condition]
-            since = self._since_ns[condition] = self._last_ns if since is None else since
-            if (now_ns - since) / NS >= condition.for_s:
-                self._stop(f"{condition.sli} was {value:.3g} for {(now_ns - since) / NS:.0f} s")
+        slis: dict[str, float | None] = {name: self._sli(name, sides, now_ns) for name in self._slis}
+        began_s, now_s = (self._last_ns - self._start_ns) / NS, (now_ns - self._start_ns) / NS
+        if reason := self._watch.reason(slis, now_s, began_s):
+            self._stop(reason)
         self._last_ns = now_ns
 
     def _sli(self, name: str, sides: np.ndarray, now_ns: int) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
-from lab.scenario.model import Stage
+from lab.recording.ids import request_number
 from lab.streams import Streams, lognormal_parameters
 from lab.testbeds.sim.state import Edge
 
@@ -29,7 +29,7 @@ class Source:
         self.name = name
         self.times_ns = times_ns
         self.count = len(times_ns) if count is None else count
-        self.base = index << 40
+        self.base = request_number(index, 0)
         self.position = 0
         self.active = False
         self.records_root = False
@@ -89,23 +89,3 @@ class Source:
 def _hop(edge: Edge) -> str:
     """Names a hop in streams by what it is, so that adding another hop shifts nothing."""
     return f"{edge.link.name}:{edge.name}"
-
-
-def arrival_times_ns(stages: tuple[Stage, ...], start_s: float, wobble: float, rng: np.random.Generator) -> list[int]:
-    """Poisson arrivals of a wobbling load: the stage's rate times a slow random factor around 1.
-
-    The wobble is a sum of three sines with random phases and periods of 40 to 200 s, so that its relative
-    standard deviation is `wobble`. A longer load begins with the same arrivals as a shorter one.
-    """
-    within_second = np.random.Generator(np.random.Philox(key=int(rng.integers(1 << 62))))
-    end_s = start_s + sum(stage.for_s for stage in stages)
-    edges = np.arange(start_s, end_s, 1.0)
-    stage = np.searchsorted(np.cumsum([s.for_s for s in stages]), edges - start_s, side="right")
-    rates = np.array([s.rate_per_s for s in stages])[np.minimum(stage, len(stages) - 1)]
-    periods, phases = rng.uniform(40, 200, 3), rng.uniform(0, 2 * np.pi, 3)
-    waves = np.sin(2 * np.pi * edges[:, None] / periods + phases).sum(axis=1)
-    intensity = rates * np.clip(1 + wobble * waves * np.sqrt(2 / 3), 0.1, None)
-    counts = rng.poisson(intensity)
-    times = np.sort(np.repeat(edges, counts) + within_second.random(int(counts.sum())))
-    arrivals_ns: list[int] = np.rint(times[times < end_s] * NS).astype(np.int64).tolist()
-    return arrivals_ns

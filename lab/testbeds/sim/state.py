@@ -16,6 +16,7 @@ from lab.injection.levers import (
     LinkReset,
     LinkThrottle,
 )
+from lab.systems.calls import CallGraph
 from lab.systems.topology import Component, Link, Step, System
 from lab.worlds.base import Operation
 
@@ -157,7 +158,7 @@ def build(system: System, operations: Mapping[str, Operation[object]]) -> System
     """The state of a topology at rest. Raises KeyError for an operation the world does not offer."""
     components = {name: ComponentState(name, i, spec) for i, (name, spec) in enumerate(system.components.items())}
     links = {name: LinkState(name, spec) for name, spec in system.links.items()}
-    state = SystemState(system, components, links)
+    state, graph = SystemState(system, components, links), CallGraph(system)
     for component in components.values():
         bits = {step.name: 1 << i for i, step in enumerate(component.spec.steps)}
         for step in component.spec.steps:
@@ -167,14 +168,15 @@ def build(system: System, operations: Mapping[str, Operation[object]]) -> System
             if step.run is not None:
                 component.steps.append(RunStep(step, operations[step.run], unless, after, bits[step.name], goes_on))
                 continue
-            callee = components[str(step.call)]
+            call = graph.edges[len(state.edges)]
+            callee = components[call.callee]
             service = step.service_time or callee.spec.service_time
             edge = Edge(
-                index=len(state.edges),
-                name=step.name,
+                index=call.index,
+                name=call.name,
                 caller=component,
                 callee=callee,
-                link=links[f"{component.name}->{callee.name}"],
+                link=links[call.link],
                 spec=step,
                 timeout_ns=to_ns(step.timeout_s),
                 retries=step.retries,

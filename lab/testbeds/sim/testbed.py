@@ -11,16 +11,17 @@ from lab.clock import NS, to_ns
 from lab.injection.levers import ActValue, AnyLever, Json, PopulationBots, PopulationSurge, Testbed, Undo
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
+from lab.recording.recorder import Recorder
 from lab.scenario import LoadedScenario
+from lab.scenario.arrivals import arrival_times_ns
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.testbeds.sim import control
 from lab.testbeds.sim.collect import Telemetry, collect
 from lab.testbeds.sim.engine import RequestEngine
 from lab.testbeds.sim.levers import SimLevers
-from lab.testbeds.sim.recorder import Recorder
 from lab.testbeds.sim.safety import Safety
-from lab.testbeds.sim.sources import Source, arrival_times_ns
+from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import ComponentState, build
 from lab.worlds.base import WorldContext, open_world
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.agreed import ports
+from lab.agreed.cache import CachePolicy
 from lab.testbeds.stack.compose import Compose, StackError
 
-if TYPE_CHECKING:
-    from services.cache.policy import CachePolicy
-
-PORT = 6379
 PASSWORD = "LAB_CACHE_ADMIN_PASSWORD"
 
 
@@ -47,7 +45,7 @@ class Cache:
     def _redis(self) -> Iterator[Any]:
         import redis
 
-        host, port = self._compose.address("cache", PORT)
+        host, port = self._compose.address("cache", ports.CACHE)
         try:
             with redis.Redis(host, port, password=self._password, socket_timeout=5) as client:
                 yield client
@@ -61,8 +59,6 @@ def _load(client: Any, policy: CachePolicy) -> None:
 
 
 def _loaded(client: Any) -> CachePolicy:
-    from services.cache.policy import CachePolicy
-
     for library in client.execute_command("FUNCTION", "LIST", "LIBRARYNAME", "entries", "WITHCODE"):
         found = CachePolicy.of(" ".join(_texts(library)))
         if found:

@@ -10,21 +10,23 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from lab.agreed import ports
+from lab.agreed.run import Run
+from lab.agreed.telemetry import DATA_DIRECTORY, KINDS, LATE_SEND
 from lab.recording.keeping import kept_where_there_is_room, temporary_directory
 from lab.recording.observed import Observed
 from lab.signals import compute_signals
+from lab.testbeds.stack.assemble import assemble
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call, download
 from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.samples import Sample
 from lab.testbeds.stack.session import Session
 
-COLLECTOR_PORT = 4318
-DATA_DIRECTORY = "/data"
+COLLECTOR_PORT = ports.COLLECTOR
 SETTLE_S = 3.0
 ANSWER_WITHIN_S = 10.0
 BUSY_RATIO = 0.3
@@ -56,11 +58,8 @@ def end_load(session: Session) -> None:
         )
 
 
-def fetch(session: Session, run: Any, samples: Iterable[Sample]) -> Collected:
+def fetch(session: Session, run: Run, samples: Iterable[Sample]) -> Collected:
     """What the collector has of a run so far, assembled to a recording; of a dead collector, what it had written."""
-    from services.collector.assemble import assemble
-    from services.collector.store import KINDS
-
     token = session.token("collector")
 
     def fetched(place: Path) -> Collected:
@@ -110,4 +109,4 @@ def busy_machine(observed: Observed) -> str:
 def _count_late(logs: Path) -> int:
     """Requests that the load sent later than they were due."""
     with logs.open(encoding="utf-8") as lines:
-        return sum('"event":"late_send"' in line for line in lines)
+        return sum(f'"event":"{LATE_SEND}"' in line for line in lines)

@@ -9,6 +9,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from lab.agreed import ports
+from lab.agreed.cache import CachePolicy
+from lab.agreed.leases import LEASE_S
 from lab.errors import LabError
 from lab.injection.levers import (
     Announce,
@@ -36,15 +39,15 @@ from lab.testbeds.stack.compose import Compose
 from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
 from lab.testbeds.stack.database import Database
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.leases import LEASE_S
 from lab.testbeds.stack.load import Load
 from lab.testbeds.stack.locking import TableLocks
 from lab.testbeds.stack.secrets import token_name
 from lab.testbeds.stack.shifts import Shifts
 from lab.testbeds.stack.slowing import Slowing
 from lab.testbeds.stack.versions import ModelVersions
+from lab.worlds.shop.catalog import active_count, make_catalog
 
-LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT = 8474, 8081, 8082
+LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT = ports.LINKS, ports.FEATURES_CONFIG, ports.FEED
 CONFIG_PORTS = {"features": FEATURES_CONFIG_PORT, "feed": FEED_PORT}
 """Services that change their configuration while they run, and where."""
 CONFIGURABLE = {"features": ("steps.",), "feed": ("steps.", "period_s"), "cache": ("settings.ttl_s",)}
@@ -203,9 +206,6 @@ class StackControls:
 
     def set_time_to_live(self, time_scale: float) -> None:
         """Loads the policy of a run: the topology's time to live, and as many users as visit at this time scale."""
-        from lab.worlds.shop.catalog import make_catalog
-        from services.cache.policy import CachePolicy
-        from services.common.run import active_count
 
         assert self._system.world is not None
         settings = self._system.components["cache"].settings

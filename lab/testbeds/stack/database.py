@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from lab.agreed import ports
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
+from lab.worlds.shop.view import users_view_sql
 
 NAME, ROLE = "recommender", "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
-PORT = 5432
 LOCK_RETRIES = 40
 LOCK_TIMEOUT = "500ms"
 """Whoever waits for a lock holds up others: it is given up after this long, and tried again."""
@@ -33,7 +34,7 @@ class Database:
         """A connection that the caller closes; StackError where there is none to be had."""
         import psycopg
 
-        host, port = self._compose.address("db", PORT)
+        host, port = self._compose.address("db", ports.DATABASE)
         try:
             return psycopg.connect(
                 host=host, port=port, dbname=NAME, user=ROLE, password=self._password, connect_timeout=5,
@@ -65,8 +66,6 @@ class Database:
     def set_view(self, state: Mapping[str, Any]) -> None:
         """Changes the view, and what is known of it, at once; StackError where readers never let go of it."""
         from psycopg.types.json import Jsonb
-
-        from services.db.views import users_view_sql
 
         def change() -> None:
             with self.connect() as connection, connection.transaction():

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lab.agreed.leases import LEASE_S
 from lab.errors import LabError
 from lab.injection.levers import LeverValue
 
-LEASE_S = 10.0
 RENEW_EVERY_S = LEASE_S / 4
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lab.agreed import ports
 from lab.injection.levers import Place, PopulationBots, PopulationSurge, PopulationTastes
 from lab.testbeds.stack import leases
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
 
-PORT = 8089
+PORT = ports.LOAD
 
 
 class Load:

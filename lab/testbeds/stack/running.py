@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lab.agreed.run import Run
 from lab.errors import NotRevertedError
 from lab.injection.levers import ModelDeploy
 from lab.recording.cut import cut
@@ -101,10 +102,8 @@ class StackRun(DriverSession):
             raise
         self._watching.__exit__(kind, error, at)
 
-    def _start(self) -> Any:
+    def _start(self) -> Run:
         """Tells feed, collector and load of the run; scenario second 0 comes after the warm-up."""
-        from services.common.run import Run
-
         session, scenario, scale = self._session, self._loaded.scenario, self._options.time_scale
         # What was put back of an earlier run is no part of this one.
         session.testbed.changes_log.clear()

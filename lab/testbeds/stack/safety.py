@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from lab.files.units import format_duration
-from lab.scenario import Scenario, StopWhen
+from lab.scenario import Scenario
+from lab.scenario.stopping import StopWatch
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.http import call
 
@@ -23,28 +24,6 @@ JOIN_WITHIN_S = 2 * ANSWER_WITHIN_S
 
 Answer = Mapping[str, Any]
 """What the collector's `/slis` says."""
-
-
-class StopWatch:
-    """Says why to stop, once a condition of the scenario has held for its scenario seconds."""
-
-    def __init__(self, conditions: tuple[StopWhen, ...]) -> None:
-        self._conditions = conditions
-        self._since_s: dict[StopWhen, float] = {}
-
-    def reason(self, slis: Answer, now_s: float) -> str:
-        """Why the run must stop at this scenario time, or nothing. An SLI that nobody can tell holds what it did."""
-        for condition in self._conditions:
-            value = slis.get(condition.sli)
-            if value is None:
-                continue
-            if not condition.holds(value):
-                self._since_s.pop(condition, None)
-                continue
-            since_s = self._since_s.setdefault(condition, now_s)
-            if now_s - since_s >= condition.for_s:
-                return f"{condition.sli} was {value:.3g} for {now_s - since_s:.0f} s"
-        return ""
 
 
 class Silence:

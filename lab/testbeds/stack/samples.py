@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from lab.clock import NS
 from lab.systems.topology import System
 from lab.testbeds.stack.compose import Compose
 
@@ -85,4 +86,4 @@ def _unix_ns(text: str) -> int:
 
     whole, _, fraction = text.rstrip("Z").partition(".")
     seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())
-    return seconds * 1_000_000_000 + int((fraction + "000000000")[:9])
+    return seconds * NS + int((fraction + "000000000")[:9])

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from lab.agreed import ports
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import AnswerError, call
 
-REST_PORT = 8501
 MODEL_NAME = "model"
 SERVED_WITHIN_S = 20.0
 ANSWERS_WITHIN_S = 120.0
@@ -131,7 +131,7 @@ class ModelVersions:
                 return
 
     def _status(self) -> list[dict[str, Any]]:
-        url = f"{self._compose.url('model', REST_PORT)}/v1/models/{MODEL_NAME}"
+        url = f"{self._compose.url('model', ports.MODEL_REST)}/v1/models/{MODEL_NAME}"
         try:
             return list(call("GET", url)["model_version_status"])
         except AnswerError as error:

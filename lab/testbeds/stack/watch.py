@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from lab.clock import NS
 from lab.testbeds.stack.compose import SERVICE, Compose, state_in_words
 from lab.testbeds.stack.levers import LEVERS
 
@@ -180,7 +181,7 @@ class ContainerWatch:
         for event in stream:
             if self._stop.is_set():  # it was opened too late to be closed
                 return
-            at_s = event["timeNano"] / 1e9
+            at_s = event["timeNano"] / NS
             self._since_s = max(self._since_s, at_s)
             if self._is_part(event["Actor"]["Attributes"].get(SERVICE, "")):
                 noticed = self.disturbances.add(event, self._scenario_s(at_s))

@@ -27,6 +27,8 @@ MEMORY_S = 100.0
 CLICK_WEIGHT = 2.0
 PRIOR_WEIGHT = 1.0
 POSITION_BIAS = np.array([1.0, 0.82, 0.7, 0.6, 0.53])
+PAGE = len(POSITION_BIAS)
+"""Items on a page."""
 _FAR_S = 1e6
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,3 +87,15 @@ def _users(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array, Array
     activity = rng.gamma(1.5, 1.0, n) + 0.05
     assert profile.shape[1] == len(NAMES)
     return profile, taste, 3.9 + wealth, activity / activity.sum()
+
+
+def active_catalog(catalog: Catalog, time_scale: float) -> Catalog:
+    """The shop with only as many shoppers visiting as keep up their own pace at this time scale."""
+    is_active = np.arange(catalog.users_count) < active_count(catalog, time_scale)
+    activity = np.where(is_active, catalog.activity, 0.0)
+    return replace(catalog, activity=activity / activity.sum())
+
+
+def active_count(catalog: Catalog, time_scale: float) -> int:
+    """How many shoppers visit at this time scale: the first ones of the catalog."""
+    return max(1, round(catalog.users_count / time_scale))

@@ -84,6 +84,10 @@ INPUT_NAMES = (
 )
 
 
+INPUTS_LOGGED_ONE_IN = 4
+"""The prediction log has the model's inputs of one in so many requests."""
+
+
 class ContractViolationError(ValueError):
     """A row does not have the form the feature code relies on."""
 

@@ -10,18 +10,16 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
-from lab.worlds.shop.behaviour import POSITION_BIAS, Missions, click_probability, true_interest
+from lab.worlds.shop.behaviour import PAGE, POSITION_BIAS, Missions, click_probability, true_interest
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.features import INDEX, INPUT_NAMES, impute, model_inputs
+from lab.worlds.shop.fallbacks import popular_scores, unfiltered_positions
+from lab.worlds.shop.features import INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN, impute, model_inputs
 from lab.worlds.shop.requests import ShopRequests, ShopStream
 from lab.worlds.shop.rules import Thresholds, apply_rules_batch
 from lab.worlds.shop.training import Model
 
 Array = npt.NDArray[Any]
-
-INPUTS_LOGGED_ONE_IN = 4
-PAGE = len(POSITION_BIAS)
 
 
 class ShownLog:
@@ -54,8 +52,7 @@ class ShownLog:
         users, vectors = data.users[n], impute(data.vectors[n])
         candidates = self._candidates.of(data.candidate_draws[n], data.times_ns[n])
         inputs = model_inputs(vectors, catalog.items, candidates)
-        # Without a model the page falls back to what is popular.
-        score = model.score(inputs) if model else np.round(catalog.popularity[candidates], 6)
+        score = model.score(inputs) if model else popular_scores(catalog.popularity, candidates)
         if with_rules:
             items = catalog.items
             positions = apply_rules_batch(
@@ -66,7 +63,7 @@ class ShownLog:
             # A page shorter than PAGE cannot come out of 20 candidates of which some 4 % are filtered, but might.
             positions = np.where(positions < 0, 0, positions)
         else:
-            positions = np.lexsort((candidates, -score), axis=-1)[:, :PAGE]
+            positions = unfiltered_positions(candidates, score)
         shown = np.take_along_axis(candidates, positions, axis=1)
         interest = true_interest(catalog, missions, users, (data.times_ns[n] - self._start_ns) / NS)
         chance = click_probability(catalog, users, interest, shown) * POSITION_BIAS

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.common.run import Run
+from lab.agreed.run import Run
 from tests.services.plane import bench
 
 RUN = Run(seed=1, start_unix_s=1e9, duration_s=1, warmup_s=0, stages=((1, 1),))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.cache.policy import CachePolicy
-from services.common.run import Run
+from lab.agreed.cache import CachePolicy
+from lab.agreed.run import Run
 from tests.waiting import eventually
 
 WORLD_SEED = 11  # of the recommender
@@ -86,7 +86,7 @@ def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, cal
 
 
 def test_a_renamed_column_does_not_stop_the_feed(stack: Any, run: Run, call: Any) -> None:
-    from services.db.views import users_view_sql
+    from lab.worlds.shop.view import users_view_sql
 
     stack.db.run(users_view_sql({"interest_beauty_ratio": {"change": "rename", "to": "beauty"}}))
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.common.run import Run
+from lab.agreed.run import Run
 from tests.services.plane import bench
 from tests.waiting import eventually
 

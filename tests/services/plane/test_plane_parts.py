@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.agreed.cache import CachePolicy
+from lab.agreed.run import Run
 from lab.injection.levers import PopulationTastes
+from lab.scenario.arrivals import arrival_times_ns
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.systems.files import load_system
-from lab.testbeds.sim.sources import arrival_times_ns
 from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
-from services.cache.policy import CachePolicy
+from lab.worlds.shop.view import users_view_sql
 from services.collector import otlp
 from services.collector.samples import cache_samples
 from services.collector.statements import StatementLog, parse_line
 from services.common.otlp import encode_logs, encode_spans
 from services.common.past import lived_through, shoppers_of
-from services.common.run import Run
 from services.common.telemetry import LogEvent, Span
 from services.common.trace import TraceContext, server_span, sql_comment
-from services.db.views import users_view_sql
 from services.features.plan import Plan
 from services.feed.control import Control
 from services.load.shoppers import Crowd

@@ -97,7 +97,7 @@ def test_what_a_service_needs_is_granted(run_as: Callable[[str, str], Any], role
 def test_a_changed_view_can_be_read_and_says_nothing_of_the_change(
     stack: bench.Stack, run_as: Callable[[str, str], Any]
 ) -> None:
-    from services.db.views import users_view_sql
+    from lab.worlds.shop.view import users_view_sql
 
     stack.db.run(users_view_sql({"age_years": {"change": "rename", "to": "age"}}))
     try:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.agreed.cache import CachePolicy
+from lab.agreed.run import Run
 from lab.recording.observed import Observed
 from lab.recording.schema import METRIC_LIST, TABLES
 from lab.signals import compute_signals
 from lab.systems.files import load_system
+from lab.testbeds.stack.assemble import assemble
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
-from services.cache.policy import CachePolicy
-from services.collector.assemble import assemble
-from services.common.run import Run
 from tests.services.plane import bench, servers
 
 pytestmark = pytest.mark.slow

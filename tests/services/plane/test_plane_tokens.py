@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lab.agreed.run import Run
 from services.common.control import Guard
-from services.common.run import Run
 from tests.services.plane import bench, servers
 from tests.waiting import PATIENCE_S
 

@@ -1,18 +1,14 @@
-"""One run of a scenario as the services are told of it: the seed, the clock, the load. Times are scenario seconds.
+"""The run record: what the lab sends to the services about a run (seed, clock, load). Times are scenario seconds.
 
 Scenario second 0 is `start_unix_s`; `time_scale` scenario seconds pass per real second. Rates are real: compressed
-time would thin the visits of each shopper, so the same rate is shared among fewer of them (`active_catalog`).
+time would thin the visits of each user, so a world shares the same rate among fewer of them.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
-
-from lab.worlds.shop.catalog import Catalog
 
 PAST_S = 300.0
 
@@ -59,17 +55,5 @@ class Run:
 
     @property
     def first_s(self) -> float:
-        """Where the shoppers' past begins."""
+        """Where the users' past begins."""
         return -self.warmup_s - PAST_S
-
-
-def active_catalog(catalog: Catalog, time_scale: float) -> Catalog:
-    """The shop with only as many shoppers visiting as keep up their own pace at this time scale."""
-    is_active = np.arange(catalog.users_count) < active_count(catalog, time_scale)
-    activity = np.where(is_active, catalog.activity, 0.0)
-    return replace(catalog, activity=activity / activity.sum())
-
-
-def active_count(catalog: Catalog, time_scale: float) -> int:
-    """How many shoppers visit at this time scale: the first ones of the catalog."""
-    return max(1, round(catalog.users_count / time_scale))

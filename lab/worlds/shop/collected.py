@@ -1,32 +1,20 @@
-"""Tables of the content: features served, predictions with their outcomes, log lines; from log events."""
+"""The shop's tables from log events of its services: features served, and predictions with their outcomes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from lab.clock import NS
+from lab.agreed.run import Run
+from lab.recording.collected import Columns, Events
+from lab.recording.metrics import Counts
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
-from services.common.run import Run
 
-Columns = dict[str, Any]
-Events = dict[str, list[dict[str, Any]]]
-LOGGED = ("call_failed", "feature_contract_violation", "job_run", "version_loaded")
-
-
-def by_event(records: list[dict[str, Any]], run: Run) -> Events:
-    """Log events by name, within the run, in order of time; `time_s` is added to each."""
-    events: Events = {}
-    for record in records:
-        time_s = run.scenario_s(record["time_ns"] / NS)
-        if 0 <= time_s <= run.duration_s:
-            events.setdefault(record["event"], []).append(record | {"time_s": time_s})
-    for found in events.values():
-        found.sort(key=lambda record: record["time_ns"])
-    return events
+Array = npt.NDArray[Any]
 
 
 def features(events: Events, run: Run) -> Columns:
@@ -51,7 +39,7 @@ def features(events: Events, run: Run) -> Columns:
 
 
 def predictions(events: Events, run: Run, component: str) -> Columns:
-    """The prediction log: items as shoppers saw them, what the service says of them, and what became of them."""
+    """The prediction log: items as shoppers saw them, the service's scores, and which were clicked."""
     made = {event["trace_id"]: event["attributes"] for event in events.get("prediction_shown", [])}
     clicked = {
         (event["trace_id"], event["attributes"]["item_id"]): event["attributes"]["delay_s"]
@@ -83,23 +71,11 @@ def predictions(events: Events, run: Run, component: str) -> Columns:
     }
 
 
-def logs(events: Events, statements: pd.DataFrame, run: Run, database: str) -> Columns:
-    """The log table in time order: what components wrote, and the database's statements."""
-    lines: list[tuple[Any, ...]] = []
-    for name in LOGGED:
-        for event in events.get(name, []):
-            facts = event["attributes"]
-            about = (event["trace_id"] or None, facts.get("subject"), facts.get("duration_s", np.nan), event["body"])
-            lines.append((event["time_s"], event["service"], event["severity"], name, *about))
-    for row in statements.itertuples():
-        time_s, seconds = run.scenario_s(row.end_ns / NS), (row.end_ns - row.start_ns) / NS
-        if 0 <= time_s <= run.duration_s:
-            body = f"duration: {seconds * 1e3:.3f} ms  statement: {row.operation}"
-            lines.append((time_s, database, "INFO", "statement", row.trace_id, row.application, seconds, body))
-    lines.sort(key=lambda line: (line[0], line[4] or "", line[1], line[3]))
-    names = ("time_s", "service.name", "severity_text", "event.name", "trace_id", "subject", "duration_s", "body")
-    columns = list(zip(*lines, strict=True)) if lines else [()] * len(names)
-    return {name: list(values) for name, values in zip(names, columns, strict=True)} | {
-        "time_s": np.array(columns[0], float),
-        "duration_s": np.array(columns[6], float),
-    }
+def counts(events: Events, entry: str, edges_s: Array) -> list[Counts]:
+    """Items shown and clicked, by scrape interval; `edges_s`: where the intervals begin and end."""
+    shown_s = [page["time_s"] for page in events.get("page_shown", []) for _ in page["attributes"]["item_ids"]]
+    clicked_s = [click["time_s"] for click in events.get("item_clicked", [])]
+    return [
+        (entry, f"recommendation.{name}.count", "", np.histogram(times_s, edges_s)[0].astype(float))
+        for name, times_s in (("impression", shown_s), ("click", clicked_s))
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute
 
 from lab.streams import Streams
-from lab.testbeds.sim.sources import Source
 
 Array = npt.NDArray[Any]
 _HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint8).reshape(256, 2)
@@ -24,17 +24,29 @@ def _mix(values: Array) -> Array:
     return z ^ (z >> np.uint64(31))
 
 
-class Ids:
-    """Ids of one run, by stream name and request number (never by the order streams were opened in)."""
+STREAM_SHIFT = 40
+"""Bits of a request's number within its stream; the bits above are the stream's number."""
 
-    def __init__(self, sources: list[Source], streams: Streams) -> None:
-        keys = [streams.key("trace-ids", source.name) for source in sources]
+
+def request_number(stream: int, n: int) -> int:
+    """The number, across all streams, of request n of a stream."""
+    return (stream << STREAM_SHIFT) + n
+
+
+class Ids:
+    """Ids of one run, by stream name and request number (never by the order streams were opened in).
+
+    `names`: the arrival streams. Request n of stream i has the number `request_number(i, n)` across all of them.
+    """
+
+    def __init__(self, names: Sequence[str], streams: Streams) -> None:
+        keys = [streams.key("trace-ids", name) for name in names]
         mask = (1 << 64) - 1
         self._low = np.array([key & mask for key in keys], np.uint64)
         self._high = np.array([key >> 64 for key in keys], np.uint64)
 
     def _halves(self, requests: Array) -> tuple[Array, Array]:
-        source, number = requests >> 40, (requests & ((1 << 40) - 1)).astype(np.uint64)
+        source, number = requests >> STREAM_SHIFT, (requests & ((1 << STREAM_SHIFT) - 1)).astype(np.uint64)
         golden = np.uint64(0x9E3779B97F4A7C15)
         return _mix(self._high[source] + number * golden), _mix(self._low[source] + number * golden)
 

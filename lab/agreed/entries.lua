@@ -1,5 +1,5 @@
 #!lua name=entries
--- The cache's policy (services/cache/policy.py). Entries live for TTL_S scenario seconds, of which TIME_SCALE pass in a real
+-- The cache's policy (lab/agreed/cache.py). Entries live for TTL_S scenario seconds, of which TIME_SCALE pass in a real
 -- one. FROZEN_SHARE of the keys are neither refreshed nor expired; MIXED_SHARE answer with the entry of another of the
 -- users 0 to USERS_COUNT, always the same one.
 -- Only get_entry looks keys up by GET, so the server's hit and miss counts are those of the look-ups.

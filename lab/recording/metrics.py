@@ -1,46 +1,53 @@
-"""Metrics of a run: counts and durations by interval from the span sides, gauges from the scrapes."""
+"""Definitions of the metrics, the same for every testbed: counts and durations from span sides, gauges from samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS, to_ns
+from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER
 from lab.recording.status import MISS, OK, TIMEOUT
 from lab.streams import Streams
-from lab.testbeds.sim.recorder import CLIENT, CLIENT_FINAL, SERVER
-from lab.testbeds.sim.state import SystemState
+from lab.systems.calls import CallGraph
+from lab.systems.topology import System
 
 Array = npt.NDArray[Any]
+Sample = tuple[int, str, str, str, float]
+"""(time_ns, component, metric, attribute, value): a gauge or a sum, for the scrape interval that ends at that time"""
+Counts = tuple[str, str, str, Array]
+"""(component, metric, attribute, count per scrape interval)"""
 Series = tuple[str, str, str, str, Array]
 """(component, metric, peer, attribute, value per interval; NaN for no value)"""
 
 
-def edges_ns(state: SystemState, span_ns: tuple[int, int]) -> Array:
-    """Edges of the scrape intervals that lie in the scenario, in testbed ns."""
-    start_ns, end_ns = span_ns
-    interval = to_ns(state.system.scrape_interval_s)
-    return np.arange(start_ns, end_ns + 1, interval)
+def interval_edges_ns(system: System, start_ns: int, end_ns: int) -> Array:
+    """Where the scrape intervals of a run begin and end, in testbed ns; a last one cut short is left out."""
+    return np.arange(start_ns, end_ns + 1, to_ns(system.scrape_interval_s))
 
 
 def columns(
-    sides: Array, samples: list[tuple[int, str, str, str, float]], clicks: list[tuple[str, str, str, Array]],
-    state: SystemState, span_ns: tuple[int, int], streams: Streams,
+    graph: CallGraph, edges: Array, sides: Array, samples: Sequence[Sample], counts: Sequence[Counts], *,
+    sampled_servers: Collection[str] = (), lost_scrapes: Streams | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The metrics table as columns, without the scrapes that went missing."""
-    edges = edges_ns(state, span_ns)
+    """The metrics table as columns. `edges`: of the scrape intervals, as `interval_edges_ns` gives them.
+
+    `sampled_servers`: components whose server metrics are among the samples, and are not counted from sides.
+    `lost_scrapes`: streams that decide which scrapes fail, for testbeds whose scrapes never fail by themselves.
+    """
     count = len(edges) - 1
     interval = edges[1] - edges[0]
     bins = ((sides["end_ns"] - edges[0]) // interval).astype(np.int64)
     sides, bins = sides[bins < count], bins[bins < count]
-    series: list[Series] = [*_client(sides, bins, count, state), *_server(sides, bins, count, state)]
-    series += [*_jobs(sides, bins, edges, state)]
-    series += [(component, metric, "", attribute, values) for component, metric, attribute, values in clicks]
+    counted = [name for name in graph.servers if name not in sampled_servers]
+    series: list[Series] = [*_client(sides, bins, count, graph), *_server(sides, bins, count, graph, counted)]
+    series += [*_jobs(sides, bins, edges, graph)]
+    series += [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
     series += _gauges(samples, edges)
-    missing = _missing(state, streams, count)
+    lost = _lost(graph.system, lost_scrapes, count) if lost_scrapes is not None else {}
     parts: dict[str, list[Any]] = {
         "time_s": [],
         "service.name": [],
@@ -51,7 +58,9 @@ def columns(
     }
     ends_s = (edges[1:] - edges[0]) / NS
     for component, metric, peer, attribute, values in series:
-        kept = ~np.isnan(values) & ~missing[component]
+        kept = ~np.isnan(values)
+        if component in lost:
+            kept &= ~lost[component]
         size = int(kept.sum())
         parts["time_s"].append(ends_s[kept])
         parts["value"].append(values[kept])
@@ -65,10 +74,10 @@ def columns(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _missing(state: SystemState, streams: Streams, count: int) -> dict[str, Array]:
+def _lost(system: System, streams: Streams, count: int) -> dict[str, Array]:
     """Scrapes that failed, by component."""
-    ratio = state.system.missing_sample_ratio
-    return {name: streams.generator("missing-scrapes", name).random(count) < ratio for name in state.components}
+    ratio = system.missing_sample_ratio
+    return {name: streams.generator("missing-scrapes", name).random(count) < ratio for name in system.components}
 
 
 def _durations(keys: Array, durations_s: Array, count: int) -> tuple[Array, Array, Array]:
@@ -87,10 +96,10 @@ def _durations(keys: Array, durations_s: Array, count: int) -> tuple[Array, Arra
     return mean, percentile(0.5), percentile(0.95)
 
 
-def _client(sides: Array, bins: Array, count: int, state: SystemState) -> Iterator[Series]:
+def _client(sides: Array, bins: Array, count: int, graph: CallGraph) -> Iterator[Series]:
     """Client metrics by link, fallbacks by name."""
-    links = list(state.links)
-    link_of = np.array([links.index(e.link.name) for e in state.edges])
+    links = list(graph.system.links)
+    link_of = np.array([links.index(edge.link) for edge in graph.edges])
     mine = sides["side"] != SERVER
     sides, bins = sides[mine], bins[mine]
     keys = link_of[sides["edge"]] * count + bins
@@ -112,17 +121,17 @@ def _client(sides: Array, bins: Array, count: int, state: SystemState) -> Iterat
         caller, peer = link.split("->")
         for metric, values in tables.items():
             yield caller, metric, peer, "", values[i * count : (i + 1) * count].astype(float)
-    for edge in state.edges:
-        if edge.spec.fallback:
+    for edge in graph.edges:
+        if edge.step.fallback:
             fell = (sides["edge"] == edge.index) & (sides["side"] == CLIENT_FINAL) & (status > MISS)
             values = np.bincount(bins[fell], minlength=count).astype(float)
-            yield edge.caller.name, "fallback.count", "", edge.spec.fallback, values
+            yield edge.caller, "fallback.count", "", edge.step.fallback, values
 
 
-def _server(sides: Array, bins: Array, count: int, state: SystemState) -> Iterator[Series]:
-    """Server metrics by component, from its own point of view."""
-    names = list(state.components)
-    callee = np.array([names.index(e.callee.name) for e in state.edges])
+def _server(sides: Array, bins: Array, count: int, graph: CallGraph, counted: Collection[str]) -> Iterator[Series]:
+    """Server metrics of the components counted, each from its own point of view."""
+    names = graph.components
+    callee = np.array([names.index(edge.callee) for edge in graph.edges])
     mine = (sides["side"] == SERVER) & (sides["edge"] >= 0)
     sides, bins = sides[mine], bins[mine]
     keys = callee[sides["edge"]] * count + bins
@@ -135,34 +144,26 @@ def _server(sides: Array, bins: Array, count: int, state: SystemState) -> Iterat
         "server.request.duration.p50": p50,
         "server.request.duration.p95": p95,
     }
-    for i, (name, component) in enumerate(state.components.items()):
-        if component.spec.kind not in ("users", "job"):
+    for i, name in enumerate(names):
+        if name in counted:
             for metric, values in tables.items():
                 yield name, metric, "", "", values[i * count : (i + 1) * count].astype(float)
 
 
-def _jobs(sides: Array, bins: Array, edges: Array, state: SystemState) -> Iterator[Series]:
+def _jobs(sides: Array, bins: Array, edges: Array, graph: CallGraph) -> Iterator[Series]:
     """Job runs, and how long ago the last good one ended (from the scenario's start before any)."""
-    for component in state.components.values():
-        if component.spec.kind != "job":
-            continue
-        mine = sides["edge"] == -1 - component.index
+    for job in graph.jobs:
+        mine = sides["edge"] == graph.job_run(job)
         good = mine & (sides["status"] == OK)
         count = len(edges) - 1
-        yield component.name, "job.run.count", "", "", np.bincount(bins[mine], minlength=count).astype(float)
-        yield (
-            component.name,
-            "job.failure.count",
-            "",
-            "",
-            np.bincount(bins[mine & ~good], minlength=count).astype(float),
-        )
+        yield job, "job.run.count", "", "", np.bincount(bins[mine], minlength=count).astype(float)
+        yield job, "job.failure.count", "", "", np.bincount(bins[mine & ~good], minlength=count).astype(float)
         ends = np.concatenate([[edges[0]], np.sort(sides["end_ns"][good])])
         last = ends[np.searchsorted(ends, edges[1:], side="right") - 1]
-        yield component.name, "job.last_success.age", "", "", (edges[1:] - last) / NS
+        yield job, "job.last_success.age", "", "", (edges[1:] - last) / NS
 
 
-def _gauges(samples: list[tuple[int, str, str, str, float]], edges: Array) -> list[Series]:
+def _gauges(samples: Sequence[Sample], edges: Array) -> list[Series]:
     count = len(edges) - 1
     interval = edges[1] - edges[0]
     found: dict[tuple[str, str, str], Array] = {}

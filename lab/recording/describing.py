@@ -1,0 +1,34 @@
+"""What operators know of their system before any telemetry: `system.json`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab.systems.topology import System
+
+
+def describe(system: System, duration_s: float) -> dict[str, Any]:
+    """`system.json` of a recording of this length. JSON-clean, no scenario in it."""
+    components = {
+        name: {
+            "kind": c.kind, "runtime": c.runtime, "telemetry": c.telemetry, "workers": c.workers,
+            "period_s": c.period_s, "tables": list(c.tables), "settings": dict(c.settings),
+            "steps": [s.model_dump(exclude={"service_time"}) for s in c.steps],
+        }
+        for name, c in system.components.items()
+    }  # fmt: skip
+    described = {
+        "schema_version": 1,
+        "name": system.name,
+        "duration_s": duration_s,
+        "scrape_interval_s": system.scrape_interval_s,
+        "observability": system.observability,
+        "users": system.users,
+        "entry": system.entry,
+        "components": components,
+        "links": {name: {} for name in system.links},
+        "slos": [slo.model_dump() for slo in system.slos],
+    }
+    cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
+    return cleaned

@@ -1,1 +1,0 @@
-"""The online feature cache: Redis with its write policy as a function library."""
