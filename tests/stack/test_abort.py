@@ -35,7 +35,7 @@ duration: 600s
 load:
   stages: [{{for: 600s, rate: 20/s}}]
 faults:
-  - {{id: f1, type: network-partition, target: features->db, at: 60s, for: 480s, with: {{direction: both}}}}
+  - {{id: f1, type: network-partition, target: features->db, at: 40s, for: 480s, with: {{direction: both}}}}
 steady_state:
   - {{sli: error_ratio, below: 90%}}
 """
@@ -100,10 +100,10 @@ def test_without_a_live_lab_there_is_nothing_to_end(stack: Session) -> None:
 
 @contextmanager
 def campaign(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """`lab run` of two scenarios, the first of which lasts for two minutes."""
+    """`lab run` of two scenarios, the first of which lasts for a minute."""
     for name in ("first", "second"):
         (directory / f"{name}.scenario.yaml").write_text(PLAN.format(name=name), encoding="utf-8")
-    command = [sys.executable, "-m", "lab", "run", str(directory), "--testbed", "stack", "--time-scale", "5", "--keep",
+    command = [sys.executable, "-m", "lab", "run", str(directory), "--testbed", "stack", "--time-scale", "10", "--keep",
                "--runs-dir", str(directory / "runs"), "--no-report"]  # fmt: skip
     environment = os.environ | {"NO_COLOR": "1"}
     with subprocess.Popen(
