@@ -90,7 +90,7 @@ def test_a_lever_left_behind_goes_back_in_another_process_and_again_in_this_one(
     quiet.testbed.revert(Undo(**json.loads(json.dumps(asdict(undo)))))
     assert quiet.testbed.read(pull.lever, pull.element) == undo.previous
     eventually(lambda: not pull.effect(quiet))
-    assert lab_recover() == []
+    assert quiet.journal.open_undos() == []
 
 
 def test_a_lever_pulled_twice_goes_back_step_by_step(quiet: Session) -> None:
