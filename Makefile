@@ -20,10 +20,10 @@ run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender $(ARGS)
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
-	@$(BIN)/python -m pytest -n 2 -m "not slow and not long"
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not long" $(ARGS)
 
 test-slow: $(VENV)/.installed-test ## run the slow tests only
-	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10
+	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10 $(ARGS)
 
 test-long: $(VENV)/.installed-test ## run those that are long and rarely break, before a release
 	@$(BIN)/python -m pytest -n 2 -m long --durations=10
@@ -75,7 +75,7 @@ fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each t
 
 # Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 tests/services
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \
