@@ -75,7 +75,7 @@ fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each t
 
 # Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 tests/services
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \
