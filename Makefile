@@ -73,9 +73,11 @@ stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), hea
 fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each time; FUZZ=examples of each kind
 	@LAB_FUZZ_EXAMPLES=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/fuzz -n 2
 
-# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
+# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. The plane's
+# recording is made in real time, which a busy second process would disturb.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services --ignore=tests/services/plane
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services/plane
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \
