@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def metrics_recorded(path: Path) -> Any:
 def to_all_processes(container: Any, number: signal.Signals) -> None:
     """Sends a signal to every process of a container, past Docker, which would tell of it."""
     for process in container.top()["Processes"]:
-        os.kill(int(process[1]), number)
+        with suppress(ProcessLookupError):  # a health check that has ended since
+            os.kill(int(process[1]), number)
 
 
 @pytest.mark.parametrize("service", ["load", pytest.param("collector", marks=pytest.mark.slow)])
