@@ -11,7 +11,7 @@ import pytest
 from lab.levers import Undo
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.session import Session
-from tests.stack.checkouts import copy_checkout, run_lab
+from tests.stack.checkouts import copy_checkout, run_lab, state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now, strike
 from tests.stack.recovering import lab_recover, run_recover
 from tests.waiting import PATIENCE_S, eventually
@@ -114,7 +114,7 @@ def test_without_a_stack_only_what_is_open_is_an_error(
         monkeypatch.setenv("DOCKER_HOST", engine)
     nothing = run_lab(other, "recover", "--json")
     assert (nothing.returncode, json.loads(nothing.stdout)["reverted"]) == (0, [])
-    Journal(state).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
+    Journal(state_below(state, other)).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
     recovered = run_lab(other, "recover")
     assert recovered.returncode == NOT_REVERTED
     assert "could not put back table.slow of db/users (value before: null)" in recovered.stderr

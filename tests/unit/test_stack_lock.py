@@ -23,7 +23,7 @@ from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
-from lab.testbeds.stack.lock import AbortedError, StackLock
+from lab.testbeds.stack.lock import AbortedError, StackLock, state_directory
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
 from lab.testbeds.stack.recovery import open_everywhere, unknown
@@ -82,6 +82,22 @@ def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path)
             assert word in said
     with lock_in(tmp_path).held():
         pass
+
+
+def test_each_checkout_has_a_state_of_its_own_below_one_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for checkout in (one, two):
+        checkout.mkdir()
+    assert state_directory(one) == one / ".lab"
+    monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path / "state"))
+    found = [state_directory(checkout) for checkout in (one, two, one)]
+    assert {directory.parent for directory in found} == {tmp_path / "state"}
+    assert found[0] == found[2] != found[1]
+    monkeypatch.setenv("LAB_STATE_DIR", str(one / ".lab"))
+    assert state_directory(one) == one / ".lab"
+    assert state_directory(two).parent == one / ".lab"
 
 
 def test_who_only_looks_takes_the_lock_from_nobody(tmp_path: Path) -> None:

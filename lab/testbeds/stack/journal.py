@@ -91,7 +91,8 @@ class Journal:
 
     def _problem(self, what: str, error: OSError) -> Problem:
         try:
-            free = f", {shutil.disk_usage(self.path.parent).free} bytes free"
+            there = next(place for place in self.path.parents if place.exists())
+            free = f", {shutil.disk_usage(there).free} bytes free"
         except OSError:
             free = ""
         whose = f"; it is {_owner(self.path)}'s" if isinstance(error, PermissionError) else ""

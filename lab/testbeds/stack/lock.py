@@ -23,6 +23,7 @@ from lab.fileio import reason
 from lab.testbeds.stack.compose import checkout
 from lab.testbeds.stack.holder import SIZE_BYTES, Content, Holder, read, write
 from lab.testbeds.stack.journal import open_undos
+from lab.testbeds.stack.secrets import CHECKOUT_ID, FILE, SHORT, ensure_env
 
 STATE_DIRECTORY = ".lab"
 LOCK = "stack.lock"
@@ -185,8 +186,11 @@ def stack_lock() -> StackLock:
 
 
 def state_directory(top: Path) -> Path:
-    """Where this lab keeps its journal."""
-    return Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
+    """Where this lab keeps its journal: below LAB_STATE_DIR each checkout has a directory of its own."""
+    own, named = top / STATE_DIRECTORY, os.environ.get("LAB_STATE_DIR")
+    if not named or Path(named).resolve() == own.resolve():
+        return own
+    return Path(named) / f"checkout-{ensure_env(top / FILE)[CHECKOUT_ID][:SHORT]}"
 
 
 class _Mine:

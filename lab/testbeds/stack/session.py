@@ -158,12 +158,12 @@ class Session:
         """Takes down what `up` made beyond what was there before, and stops what it started.
 
         `model_server` and `load_workers` are those that were there: where others took their place, their containers
-        have to come up anew. Empty and 0 where there were none.
+        have to come up anew. Empty and 0 where there were none. What is gone was removed by somebody, and stays so.
         """
         services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
         try:
-            is_another = model_server not in ("", self.compose.running_model_server())
-            if is_another or load_workers not in (0, self.load_workers()):
+            is_another = bool(model_server) and self.compose.running_model_server() not in ("", model_server)
+            if is_another or (load_workers and self.load_workers() not in (0, load_workers)):
                 self.up(build=False, model_server=model_server, load_workers=load_workers or 1)
         finally:
             self._take_down(before, services)
