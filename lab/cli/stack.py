@@ -10,7 +10,7 @@ import click
 
 from lab.cli.console import json_option
 from lab.cli.stack_options import tell_of_change
-from lab.errors import ExitCode
+from lab.errors import ExitCode, nearest
 from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:
@@ -199,6 +199,10 @@ def logs(services: tuple[str, ...], tail: int) -> int:
 
     session = open_session()
     session.compose.model_server = session.compose.running_model_server() or LAB
+    known = {*session.compose.services, *session.compose.containers()}
+    for name in services:
+        if name not in known:
+            raise click.UsageError(f"unknown service {name!r}; {nearest(name, known)}")
     refuse_strangers(session.compose)
     session.compose.run("logs", "--no-color", f"--tail={tail}", *services, quiet=False)
     return ExitCode.OK

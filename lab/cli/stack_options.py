@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -56,12 +57,22 @@ class TestbedChoice:
         return [*seen, *(stack if self.testbed == "stack" else [])]
 
 
+class _TimeScale(click.FloatRange):
+    """A positive number; `nan` is within every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number of scenario seconds.", param, ctx)
+        return number
+
+
 testbed_option = option(
     "--testbed", type=click.Choice(["sim", "stack"]), default="sim", show_default=True, help="Where to run."
 )
 time_scale_option = option(
     "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_TimeScale(min=0, min_open=True),
     default=1.0,
     show_default=True,
     help="On the stack: scenario seconds per real second.",
@@ -111,10 +122,10 @@ def stack_up(jobs: Sequence[Job], stack: StackOptions | None, runs_dir: Path) ->
     from lab.testbeds.stack.run import held
     from lab.testbeds.stack.session import Session
 
-    needed_bytes = sum(recording_bytes(job.loaded.scenario, stack.time_scale) for job in jobs)
-    check_room(runs_dir, needed_bytes, "all of these runs" if len(jobs) > 1 else jobs[0].loaded.scenario.name)
     for job in jobs:
         check_feasible(job.loaded, stack.time_scale)
+    needed_bytes = sum(recording_bytes(job.loaded.scenario, stack.time_scale) for job in jobs)
+    check_room(runs_dir, needed_bytes, "all of these runs" if len(jobs) > 1 else jobs[0].loaded.scenario.name)
     session = Session(jobs[0].loaded.system)
     # Tells first that Docker, or its Python package, is missing.
     tell_of_change(session, stack.model_server, stack.load_workers)

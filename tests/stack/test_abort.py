@@ -25,7 +25,7 @@ from tests.waiting import PATIENCE_S, eventually, least_s
 pytestmark = pytest.mark.stack
 
 REVERTED_WITHIN_S = 5.0
-INTERRUPTED, INCONCLUSIVE = 130, 4
+INTERRUPTED, INCONCLUSIVE, NOT_REVERTED = 130, 4, 6
 PLAN = """
 schema_version: 1
 name: {name}
@@ -89,6 +89,25 @@ def test_a_lab_that_hangs_in_a_revert_is_killed_and_put_back(stack: Session) -> 
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["killed"], [undo["lever"] for undo in said["reverted"]]) == (True, ["config.set"])
+    assert now("config.set") == {"value": 0.12}
+
+
+def test_what_a_paused_container_holds_is_named_at_once_with_what_to_do(stack: Session) -> None:
+    features = stack.compose.container("features")
+    with lab_holding("config.set", "held") as one:
+        await_moment(one, "held")
+        features.pause()
+        try:
+            done = abort()
+            one.wait(timeout=PATIENCE_S)
+        finally:
+            features.unpause()
+    assert done.returncode == NOT_REVERTED, done.stderr
+    for word in ("could not put back config.set", f"docker unpause {features.name}", "lab recover"):
+        assert word in done.stderr
+    assert [undo.lever for undo in stack.journal.open_undos()] == ["config.set"]
+    with stack.lock.held():
+        stack.recover()
     assert now("config.set") == {"value": 0.12}
 
 

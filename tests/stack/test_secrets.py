@@ -120,3 +120,11 @@ def test_an_env_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def checkout(directory: Path) -> Path:
     directory.mkdir()
     return directory
+
+
+def test_a_file_that_is_no_text_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"# mine\nLAB_DB_PORT=5433\nNAME=M\xfcller\n")
+    with pytest.raises(UserError, match=r"(?s)\.env:3:.*no UTF-8 text.*0xfc"):
+        ensure_env(path)
+    assert path.read_bytes().endswith(b"M\xfcller\n")

@@ -25,7 +25,7 @@ from tests.stack.running import (
     recorded,
     write_scenario,
 )
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
 
@@ -85,6 +85,27 @@ def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, 
         assert first["element"] == service
         assert first["time_s"] < LASTS_S / 2
         assert first in [{k: v for k, v in event.items() if k != "event"} for event in journal_of(path)]
+    finally:
+        mend(stack)
+
+
+def test_a_collector_that_goes_before_its_data_is_in_leaves_no_complete_recording(
+    stack: Session, tmp_path: Path
+) -> None:
+    path = write_scenario(tmp_path, duration_s=60)
+
+    def is_collecting() -> bool:
+        holder = stack.lock.look().holder
+        return holder is not None and holder.activity.get("phase") == "collecting"
+
+    try:
+        with lab_running(path) as lab:
+            eventually(lambda: is_collecting() or lab.poll() is not None, within_s=2 * PATIENCE_S, every_s=0.01)
+            stack.compose.container("collector").remove(force=True)
+            ended = outcome(lab)
+        assert ended.code == INCONCLUSIVE, ended.told
+        assert "inconclusive: disturbed: container collector" in ended.reason
+        assert "collector" in [found["element"] for found in recorded(path)["disturbances"]]
     finally:
         mend(stack)
 

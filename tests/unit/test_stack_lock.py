@@ -23,7 +23,7 @@ from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
-from lab.testbeds.stack.lock import AbortedError, StackLock, state_directory
+from lab.testbeds.stack.lock import AbortedError, Look, StackLock, state_directory
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
 from lab.testbeds.stack.recovery import open_everywhere, unknown
@@ -457,3 +457,14 @@ def test_what_takes_the_place_of_something_is_told(
     )
     tell_of_change(session, *asked)
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "content", ['{"journals": 5}', '{"journals": [5, null]}', '{"holder": 3}', "[]", '"x"', "\0\xff"]
+)
+def test_a_lock_file_that_says_nothing_sensible_is_as_one_that_says_nothing(tmp_path: Path, content: str) -> None:
+    lock = StackLock(tmp_path, tmp_path / "state")
+    lock.path.write_bytes(content.encode("latin-1"))
+    assert lock.look() == Look(False, None, ())
+    with lock.held():
+        assert lock.look().is_held

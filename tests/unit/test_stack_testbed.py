@@ -16,7 +16,7 @@ from lab.errors import NotRevertedError
 from lab.scenario import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
-from lab.testbeds.stack.compose import NoContainerError
+from lab.testbeds.stack.compose import NoContainerError, PausedError
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import LEASE_S, Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
@@ -220,14 +220,23 @@ def test_what_ended_with_its_container_is_told_and_is_not_put_back(
     assert testbed.lapsed == []
 
 
-def test_a_service_without_a_container_gets_none_by_waiting(testbed: StackTestbed, levers: Levers) -> None:
+@pytest.mark.parametrize(
+    ("failure", "attempts"),
+    [
+        (NoContainerError("service 'db' has no container"), testbed_module.ATTEMPTS_WITHOUT_CONTAINER),
+        (PausedError("the container of db is paused"), 1),
+    ],
+)
+def test_what_waiting_does_not_mend_is_not_waited_for(
+    testbed: StackTestbed, levers: Levers, failure: Exception, attempts: int
+) -> None:
     def run() -> None:
         with testbed.pull("table.slow", "db/users", {"seconds": 1}):
-            levers.failure, levers.fails = NoContainerError("service 'db' has no container"), 1_000
+            levers.failure, levers.fails = failure, 1_000
 
-    with pytest.raises(NotRevertedError, match="service 'db' has no container"):
+    with pytest.raises(NotRevertedError, match=str(failure)):
         run()
-    assert levers.fails == 1_000 - testbed_module.ATTEMPTS_WITHOUT_CONTAINER
+    assert levers.fails == 1_000 - attempts
 
 
 def test_what_is_taken_down_by_hand_meanwhile_is_no_errand(

@@ -29,6 +29,8 @@ _IN_MEMORY = {"link", "feed", "cache", "config", "population"}
 """Levers of these families change what a process has in memory; it starts anew as it was at first."""
 _SERVICES = {"link": "links", "population": "load"}
 """Where they are pulled, if not in the component that their element names."""
+RENEWED_WITHIN_S = 3.0
+"""What puts a lever back waits for its renewal; the next renewal comes soon."""
 _ENDED = {"created", "exited", "dead"}
 
 
@@ -99,10 +101,10 @@ class StackLevers:
         if family == "link":
             # Where the proxy was when the fault was set: the Docker API need not answer in time for a renewal.
             base = self._renewals[element]
-            token = self._token("links")
-            if name not in call("GET", f"{base}/links/{quote(element, safe='')}", token=token)["faults"]:
+            soon = partial(call, token=self._token("links"), timeout_s=RENEWED_WITHIN_S, retries=0)
+            if name not in soon("GET", f"{base}/links/{quote(element, safe='')}")["faults"]:
                 return False
-            call("POST", f"{base}/leases/renew", {"link": element, "kind": name}, token)
+            soon("POST", f"{base}/leases/renew", {"link": element, "kind": name})
             return True
         if self.read(lever, element) is None:
             return False

@@ -24,7 +24,7 @@ from lab.testbeds.plan import plan
 from lab.testbeds.stack import live, recovery
 from lab.testbeds.stack.belongings import Belongings, belongings
 from lab.testbeds.stack.build import to_stderr
-from lab.testbeds.stack.collect import COLLECTOR_PORT, busy_machine, collect, unsteady_by_the_machine
+from lab.testbeds.stack.collect import COLLECTOR_PORT, Collected, busy_machine, collect, unsteady_by_the_machine
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.http import call
@@ -102,11 +102,11 @@ def held(
 
 
 def _go_back(session: Session, before: Belongings, had: dict[str, Any], *, failed: bool) -> None:
-    """Goes back to what was there. Where something `failed` already, that counts, and this is said beside it."""
+    """Goes back to what was there. What `failed` before, or is not put back, counts more: this is said beside it."""
     try:
         session.go_back_to(before, **had)
     except StackError as error:
-        if not failed:
+        if not failed and not session.journal.left():
             raise
         to_stderr(f"what was brought up could not be taken down: {error}")
 
@@ -151,24 +151,23 @@ class _Run:
         session.pretrain(deploys)
         ticker = Ticker()
         try:
-            with ticker, self._watch:
-                run = self._start()
-                sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
-                session.lock.tell(phase="running", clock=live.clock(session, loaded.scenario.duration_s))
-                with sampler, self._guard, session.testbed.leases(), ExitStack() as held, self._ending():
-                    self._drive(held)
+            with self._watch:  # until the data is in
+                with ticker:
+                    run = self._start()
+                    sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
+                    session.lock.tell(phase="running", clock=live.clock(session, loaded.scenario.duration_s))
+                    with sampler, self._guard, session.testbed.leases(), ExitStack() as held, self._ending():
+                        self._drive(held)
+                session.lock.tell(phase="collecting", clock=None, faults=None)
+                ran_s = time.time() - session.start_unix_s
+                collected = collect(session, run, sampler.samples)
         except BaseException:
             with suppress(Exception):  # of all that is to be said, this is the least
                 recovery.quieten(session)
             raise
-        session.lock.tell(phase="collecting", clock=None, faults=None)
-        ran_s = time.time() - session.start_unix_s
-        collected = collect(session, run, sampler.samples)
         observed = collected.observed
         stalls = ticker.stalls.since(session.start_unix_s) if ticker.stalls is not None else None
-        status = self._status(observed, stalls, ran_s, collected.late_sends_count)
-        if collected.unwritten and status == COMPLETE:
-            status = f"incomplete: {collected.unwritten}"
+        status = self._status(collected, stalls, ran_s)
         degraded = true_degradation(loaded, observed) if status == COMPLETE else None
         truth = Truth(tuple(self._true_faults(observed)), true_decoys(loaded.scenario), degraded)
         name = recording_name(loaded, self._seed, self._options)
@@ -289,14 +288,15 @@ class _Run:
             window = self._windows.get(use.id, (use.at_s, use.at_s))
             yield true_fault(use, window, judge_witnesses_alone(witnesses[use.id], signals, *window))
 
-    def _status(self, observed: Observed, stalls: Stalls | None, ran_s: float, late_sends_count: int) -> str:
+    def _status(self, collected: Collected, stalls: Stalls | None, ran_s: float) -> str:
         """`complete`, or why the run is not graded; a machine that stalled may have brought the rest about.
 
         RunAbortedError where the steady state did not hold, though the machine had CPU to spare.
         """
+        observed = collected.observed
         if self._watch.found:
             return f"{INCONCLUSIVE}disturbed: {'; '.join(map(str, self._watch.found))}"
-        if why := self._stalled(stalls, ran_s, late_sends_count):
+        if why := self._stalled(stalls, ran_s, collected.late_sends_count):
             return INCONCLUSIVE + why
         if self._unsteady:
             if busy := busy_machine(observed):
@@ -308,6 +308,8 @@ class _Run:
             return f"{INCONCLUSIVE}{self._stopped}. {busy}" if busy else f"stopped: {self._stopped}"
         if self._session.testbed.lapsed:
             return f"fault ended by itself: {'; '.join(sorted(set(self._session.testbed.lapsed)))}"
+        if collected.unwritten:
+            return f"incomplete: {collected.unwritten}"
         return COMPLETE if self._is_judged else unsteady_by_the_machine(self._loaded, observed) or COMPLETE
 
     def _stalled(self, stalls: Stalls | None, ran_s: float, late_sends_count: int) -> str:

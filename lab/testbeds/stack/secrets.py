@@ -62,6 +62,12 @@ def ensure_env(path: Path) -> dict[str, str]:
     except OSError as error:
         why = error.strerror or str(error)
         raise UserError(Problem("the checkout's own variables cannot be kept", str(path), seen=why)) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(
+            Problem("the file is no UTF-8 text", str(path), line, 1, seen=f"byte 0x{error.object[error.start]:02x}",
+                    hint="Compose does not read it either: save it as UTF-8")
+        ) from None  # fmt: skip
     if not _PROJECT.fullmatch(variables[PROJECT]):
         raise UserError(
             Problem(
@@ -114,7 +120,7 @@ def is_held_by(checkout_id: str, other: Path, here: Path) -> bool:
         lines = (other / FILE).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # there, but not for these eyes: rather a copy than two owners
+    except (OSError, UnicodeDecodeError):  # there, but not for these eyes: rather a copy than two owners
         return True
     return dict(_pairs(lines)).get(CHECKOUT_ID) == checkout_id
 

@@ -14,7 +14,7 @@ from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.build import Say, build_images, to_stderr
 from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, check_directory
 from lab.testbeds.stack.levers import StackLevers
 from lab.testbeds.stack.lock import stack_lock, state_directory
 from lab.testbeds.stack.options import LAB, TENSORFLOW
@@ -37,6 +37,7 @@ class Session:
         top = checkout()
         self.system = system
         self.state = state_directory(top)
+        check_directory(self.state)
         self.lock = stack_lock()
         self.passwords = ensure_env(top / ENV_FILE)
         self.compose = Compose(top, self.passwords)

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.errors import NotRevertedError
 from lab.levers import Testbed, Undo, Value
-from lab.testbeds.stack.compose import NoContainerError
+from lab.testbeds.stack.compose import NoContainerError, PausedError
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.levers import StackLevers
@@ -97,7 +97,7 @@ class StackTestbed(Testbed):
                     self.write(undo.lever, undo.element, undo.previous)
             except Exception as error:  # whatever it is: the lever is not back
                 attempts = ATTEMPTS_WITHOUT_CONTAINER if isinstance(error, NoContainerError) else REVERT_ATTEMPTS
-                if attempt >= attempts - 1:
+                if attempt >= attempts - 1 or isinstance(error, PausedError):
                     raise NotRevertedError(instructions(undo, error)) from error
                 time.sleep(REVERT_PAUSE_S * (attempt + 1))
             else:
