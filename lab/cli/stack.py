@@ -143,12 +143,12 @@ def abort(as_json: bool) -> int:
     from lab.cli.console import write_json
     from lab.testbeds.stack import live
     from lab.testbeds.stack.abort import end_live
-    from lab.testbeds.stack.lock import stack_lock
+    from lab.testbeds.stack.lock import lock_to_look_at
 
     def tell(said: str) -> None:
         click.echo(said, err=True)
 
-    lock = stack_lock()
+    lock = lock_to_look_at()
     ended = end_live(lock, tell, meanwhile=_load_session)
     if ended is not None and (ended.killed or ended.left):
         _put_back(ended.before, tell)

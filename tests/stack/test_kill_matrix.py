@@ -56,7 +56,7 @@ def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
         await_moment(process, "held")
         process.send_signal(signal.SIGINT)  # no line on stdin: it would end the next stay
         await_moment(process, "reverting")
-        strike(process, *(signal.SIGINT, signal.SIGTERM) * 5)
+        strike(process, *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) * 4)
         assert process.wait(timeout=PATIENCE_S) == INTERRUPTED
     assert now("table.column") is None
     assert stack.journal.open_undos() == []

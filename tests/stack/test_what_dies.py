@@ -65,6 +65,15 @@ def test_whatever_happens_to_containers_is_noticed_and_status_says_how_they_are(
         mend(stack)
 
 
+def test_a_one_off_beside_a_service_disturbs_no_run(stack: Session) -> None:
+    with ContainerWatch(stack.compose, [], lambda unix_s: unix_s) as watch:
+        stack.compose.run("run", "--rm", "--no-deps", "rules", "true")
+        stack.compose.container("rules").pause()
+        stack.compose.container("rules").unpause()
+        eventually(lambda: len(watch.found) == 2)
+    assert [found.what for found in watch.found] == ["was paused", "was unpaused"]
+
+
 @pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
 def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, tmp_path: Path, case: str) -> None:
     service, disturb, said = CASES[case]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, Look, StackLock, state_directory
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
-from lab.testbeds.stack.recovery import open_everywhere, unknown
+from lab.testbeds.stack.recovery import journals, open_everywhere, unknown
 from tests.disks import disk, fill, make_read_only
 from tests.waiting import PATIENCE_S, eventually
 
@@ -98,6 +99,19 @@ def test_each_checkout_has_a_state_of_its_own_below_one_directory(
     monkeypatch.setenv("LAB_STATE_DIR", str(one / ".lab"))
     assert state_directory(one) == one / ".lab"
     assert state_directory(two).parent == one / ".lab"
+
+
+def test_a_copied_lock_file_leads_to_no_journal_of_the_original(tmp_path: Path) -> None:
+    """A checkout was copied, or moved, with its `.lab`: what the original has open is the original's to put back."""
+    original, copy = tmp_path / "original" / ".lab", tmp_path / "copy" / ".lab"
+    below = [tmp_path / "state" / name for name in ("checkout-aaaaaaaa", "checkout-bbbbbbbb")]
+    for state in (original, *below):
+        with StackLock(original, state).held():
+            Journal(state).write("intent", CUT, True, 0.0)
+    assert set(StackLock(original, original).look().journals) == {original, *below}
+    shutil.copytree(original.parent, copy.parent)
+    lock = StackLock(copy, copy, "checkout-bbbbbbbb")
+    assert [one.path.parent for one in journals(lock, copy)] == [copy, below[1]]
 
 
 def test_who_only_looks_takes_the_lock_from_nobody(tmp_path: Path) -> None:
