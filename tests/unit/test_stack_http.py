@@ -68,6 +68,20 @@ def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -
     assert asked == []
 
 
+def test_a_token_that_is_another_one_than_the_services_is_an_error_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(AnswerError, match=r"(?s)401.*lab stack up") as raised:
+            call("DELETE", f"http://127.0.0.1:{server.getsockname()[1]}/faults", token="secret", retries=0)
+    assert "secret" not in str(raised.value)
+
+
 def test_who_was_silent_for_the_whole_time_is_not_asked_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE_S)

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 
@@ -15,6 +16,9 @@ from lab.testbeds.stack.compose import StackError
 TIMEOUT_S = 30.0
 RETRIES = 4
 BACKOFF_S = 0.25
+WRONG_TOKEN = (
+    "\n  hint:    .env has changed since the container was made; lab stack up makes it anew, with what .env says"
+)
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks the services themselves: a proxy of the shell's can reach none of them, and is to learn no token."""
 
@@ -45,7 +49,8 @@ def call(
                 content = answer.read()
                 return json.loads(content) if content else None
         except urllib.error.HTTPError as error:
-            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}", error.code) from None
+            hint = WRONG_TOKEN if error.code == HTTPStatus.UNAUTHORIZED else ""
+            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}{hint}", error.code) from None
         except (OSError, ValueError, HTTPException) as error:
             if attempt == retries or _is_silence(error):
                 raise StackError(f"{method} {url}: {error}") from None
