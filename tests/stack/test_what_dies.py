@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.watch import ContainerWatch
 from tests.stack.running import (
@@ -65,6 +66,28 @@ def test_whatever_happens_to_containers_is_noticed_and_status_says_how_they_are(
         mend(stack)
 
 
+@pytest.mark.slow
+def test_a_stack_taken_down_by_hand_with_faults_in_stays_down_and_nothing_is_left_to_do(
+    stack: Session, tmp_path: Path
+) -> None:
+    cache = {"id": "f1", "type": "stale-cache", "target": "cache", "at": "30s", "for": "2800s"}
+    schema = {"id": "f2", "type": "schema-corruption", "target": "db", "at": "30s", "for": "2800s"}
+    schema |= {"with": {"column": "age_years", "change": "null"}}
+    path = write_scenario(tmp_path, faults=[cache, schema])
+    try:
+        with lab_running(path, time_scale=2.5, keep=False) as lab:
+            eventually(lambda: len(stack.journal.open_undos()) == 2 or lab.poll() is not None, within_s=2 * PATIENCE_S)
+            with stack.compose.start("down", "--volumes", "-t", "1") as by_hand:
+                assert by_hand.wait(timeout=PATIENCE_S) == 0
+            ended = outcome(lab)
+        assert (ended.code, "inconclusive: disturbed: " in ended.reason) == (INCONCLUSIVE, True), ended
+        assert "could not put back" not in ended.told
+        assert not belongings(stack.compose)
+        assert stack.journal.open_undos() == []
+    finally:
+        mend(stack)
+
+
 def test_a_one_off_beside_a_service_disturbs_no_run(stack: Session) -> None:
     with ContainerWatch(stack.compose, [], lambda unix_s: unix_s) as watch:
         stack.compose.run("run", "--rm", "--no-deps", "rules", "true")
@@ -94,27 +117,6 @@ def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, 
         assert first["element"] == service
         assert first["time_s"] < LASTS_S / 2
         assert first in [{k: v for k, v in event.items() if k != "event"} for event in journal_of(path)]
-    finally:
-        mend(stack)
-
-
-def test_a_collector_that_goes_before_its_data_is_in_leaves_no_complete_recording(
-    stack: Session, tmp_path: Path
-) -> None:
-    path = write_scenario(tmp_path, duration_s=60)
-
-    def is_collecting() -> bool:
-        holder = stack.lock.look().holder
-        return holder is not None and holder.activity.get("phase") == "collecting"
-
-    try:
-        with lab_running(path) as lab:
-            eventually(lambda: is_collecting() or lab.poll() is not None, within_s=2 * PATIENCE_S, every_s=0.01)
-            stack.compose.container("collector").remove(force=True)
-            ended = outcome(lab)
-        assert ended.code == INCONCLUSIVE, ended.told
-        assert "inconclusive: disturbed: container collector" in ended.reason
-        assert "collector" in [found["element"] for found in recorded(path)["disturbances"]]
     finally:
         mend(stack)
 
