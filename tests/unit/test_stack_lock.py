@@ -88,6 +88,7 @@ def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path)
 def test_each_checkout_has_a_state_of_its_own_below_one_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("LAB_STATE_DIR", raising=False)
     one, two = tmp_path / "one", tmp_path / "two"
     for checkout in (one, two):
         checkout.mkdir()
