@@ -22,12 +22,12 @@ from typing import Any
 from lab.errors import LabError, Problem, UserError
 from lab.fileio import read_file, reason
 from lab.levers import Undo
+from lab.recording.keeping import is_no_room
 
 FILE = "journal.jsonl"
 AHEAD_BYTES = 16 << 10
 """Room kept for what follows an intent: the few hundred bytes of `applied` and `reverted`, of every lever pulled."""
 EVENTS = {"intent", "applied", "reverted"}
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 HINT = "name another directory: LAB_STATE_DIR"
 
 
@@ -95,7 +95,7 @@ class Journal:
         seen, hint = reason(error), HINT
         if isinstance(error, PermissionError):
             seen += f"; it is {_owner(self.path)}'s"
-        if error.errno in NO_ROOM:
+        if is_no_room(error):
             hint = f"free space there, or {HINT}"
             with suppress(OSError):
                 there = next(place for place in self.path.parents if place.exists())
