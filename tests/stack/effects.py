@@ -73,7 +73,7 @@ def is_throttled(stack: Session) -> bool:
 
 def is_model_silent(stack: Session) -> bool:
     containers = stack.compose.containers()
-    if containers["model"].status == "exited":
+    if containers["model"].status in ("exited", "paused"):
         return True
     try:
         url = f"{stack.compose.url('model', REST_PORT)}/v1/models/model"
