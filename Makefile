@@ -20,10 +20,10 @@ run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 	@$(BIN)/lab run recommender $(ARGS)
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
-	@$(BIN)/python -m pytest -n 2 -m "not slow and not long"
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not long" $(ARGS)
 
 test-slow: $(VENV)/.installed-test ## run the slow tests only
-	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10
+	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10 $(ARGS)
 
 test-long: $(VENV)/.installed-test ## run those that are long and rarely break, before a release
 	@$(BIN)/python -m pytest -n 2 -m long --durations=10
@@ -76,9 +76,11 @@ stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), hea
 fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each time; FUZZ=examples of each kind
 	@LAB_FUZZ_EXAMPLES=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/fuzz -n 2
 
-# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason.
+# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. The plane's
+# recording is made in real time, which a busy second process would disturb.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services --ignore=tests/services/plane
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services/plane
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \

@@ -98,6 +98,4 @@ def _refuse(parameter: str, what: str, seen: str, expected: str, hint: str = "")
 
 def announce_migration(testbed: Testbed, database: str, table: str) -> None:
     """One wording for harmless and harmful migrations alike."""
-    testbed.act(
-        database, Announce(kind="schema-migration", summary=f"Schema migration applied to table {table}")
-    )
+    testbed.act(database, Announce(kind="schema-migration", summary=f"Schema migration applied to table {table}"))

@@ -326,7 +326,8 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is in is put back, and the stack goes down
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # what is in is put back, and the stack goes down
     try:
         sys.exit(main(sys.argv[1:]))
     except LabError as error:

@@ -72,6 +72,10 @@ _REFUSALS = {
 """What the system refuses because of a file somebody named or of where it lies: the user's to mend, not the lab's."""
 
 
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end the lab in order: Ctrl-C, `kill`, and a terminal that was closed."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on use."""
 
@@ -114,11 +118,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The console script: runs one command and returns the exit code of the process."""
     outlast_readers()
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in ENDING:
+            if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, _interrupt)
     try:
-        code = _run(arguments)
+        try:
+            code = _run(arguments)
+        finally:
+            if arguments is None:
+                _hear_no_more()
     except KeyboardInterrupt:  # a further one, while the first was being told
         code = ExitCode.INTERRUPTED
+        if arguments is None:
+            _hear_no_more()
     sys.stdout.flush()
     if failures:
         why = (failures.pop().strerror or "it failed").lower()
@@ -156,6 +168,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _hear_no_more() -> None:
+    """All is done but leaving: a further signal must not turn the exit code into a death by it."""
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _show(error: LabError) -> None:

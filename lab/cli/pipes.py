@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -14,11 +15,13 @@ failures: list[OSError] = []
 class _Lasting(io.FileIO):
     """A file descriptor that becomes the null device when it cannot be written to any more."""
 
+    is_terminal = False
+
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            if not isinstance(error, BrokenPipeError):
+            if not isinstance(error, BrokenPipeError) and not (self.is_terminal and error.errno == errno.EIO):
                 failures.append(error)
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self.fileno())
@@ -41,6 +44,7 @@ def _lasting(stream: TextIO | None) -> TextIO:
         raw = _Lasting(stream.fileno(), "wb", closefd=False)
     except (OSError, ValueError):  # nothing a process can write to
         return stream
+    raw.is_terminal = stream.isatty()  # one that was closed says no
     stream.flush()
     by_line = stream.isatty() or stream is sys.__stderr__
     # A terminal without ✓ gets a question mark, not a traceback.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.cli.console import json_option
-from lab.errors import ExitCode
+from lab.errors import ExitCode, nearest
 from lab.testbeds.stack.changes import tell_of_change
 from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
@@ -143,12 +143,12 @@ def abort(as_json: bool) -> int:
     from lab.cli.console import write_json
     from lab.testbeds.stack import live
     from lab.testbeds.stack.abort import end_live
-    from lab.testbeds.stack.lock import stack_lock
+    from lab.testbeds.stack.lock import lock_to_look_at
 
     def tell(said: str) -> None:
         click.echo(said, err=True)
 
-    lock = stack_lock()
+    lock = lock_to_look_at()
     ended = end_live(lock, tell, meanwhile=_load_session)
     if ended is not None and (ended.killed or ended.left):
         _put_back(ended.before, tell)
@@ -199,6 +199,10 @@ def logs(services: tuple[str, ...], tail: int) -> int:
 
     session = open_session()
     session.compose.model_server = session.compose.running_model_server() or LAB
+    known = {*session.compose.services, *session.compose.containers()}
+    for name in services:
+        if name not in known:
+            raise click.UsageError(f"unknown service {name!r}; {nearest(name, known)}")
     refuse_strangers(session.compose)
     session.compose.run("logs", "--no-color", f"--tail={tail}", *services, quiet=False)
     return ExitCode.OK

@@ -70,9 +70,7 @@ def span_frame(records: list[dict[str, Any]], system: System) -> pd.DataFrame:
     return frame[frame["name"].notna()].reset_index(drop=True)
 
 
-def call_sides(
-    spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd.DataFrame | None = None
-) -> Array:
+def call_sides(spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd.DataFrame | None = None) -> Array:
     """All sides that ended within the run, for `lab.recording.assembly.Measured`.
 
     `spans`: as `span_frame` gives them. `statements`: as `statement_frame` does, where a database logs its work.

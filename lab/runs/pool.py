@@ -1,12 +1,13 @@
 """Runs a campaign's jobs, in this process or in several, so that an interrupt leaves no process and no half recording.
 
-Worker processes do not see Ctrl-C: this process does, and stops them with SIGTERM, which each answers by leaving its
-job through every `finally`.
+Worker processes do not see Ctrl-C or a closed terminal: this process does, and stops them with SIGTERM, which each
+answers by leaving its job through every `finally`.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import shutil
 import signal
@@ -118,6 +119,8 @@ def _here(jobs: Sequence[Job], settings: _Settings, watch: _Watch) -> list[JobRe
 
 def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Watch) -> list[JobResult]:
     context = multiprocessing.get_context("spawn")
+    with _deaf_children():
+        multiprocessing.resource_tracker.ensure_running()  # it goes last, after those whose resources it tracks
     shares = context.RawArray("d", len(jobs))
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
     waiting = deque(enumerate(jobs))
@@ -149,8 +152,8 @@ def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Wat
 
 @contextmanager
 def _deaf_children() -> Iterator[None]:
-    """Processes started inside inherit a blocked SIGINT; one that arrives meanwhile is delivered here afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes started inside inherit these signals blocked; one that comes meanwhile is delivered here afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

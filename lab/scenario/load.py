@@ -61,8 +61,7 @@ def _load(document: Document, path: Path) -> LoadedScenario:
         raise UserError(in_file_order(problems))
     uses = {
         section: tuple(
-            use.with_parameters(checks.parameters[section, i])
-            for i, use in enumerate(getattr(scenario, section))
+            use.with_parameters(checks.parameters[section, i]) for i, use in enumerate(getattr(scenario, section))
         )
         for section in ("faults", "decoys")
     }

@@ -70,9 +70,9 @@ class Use(Strict):
     type: str
     target: str
     at_s: Duration = Field(alias="at")
-    given: Annotated[
-        Mapping[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})
-    ] = Field(default={}, alias="with")
+    given: Annotated[Mapping[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})] = Field(
+        default={}, alias="with"
+    )
     _parameters: Parameters = PrivateAttr(default_factory=Parameters)
 
     @property

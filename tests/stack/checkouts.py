@@ -31,6 +31,11 @@ def at(directory: Path) -> Compose:
     return Compose(directory, ensure_env(directory / ".env"))
 
 
+def state_below(named: Path, directory: Path = ROOT) -> Path:
+    """Where the lab of a checkout keeps its state with this LAB_STATE_DIR."""
+    return named / f"checkout-{ensure_env(directory / '.env')['LAB_CHECKOUT_ID'][:8]}"
+
+
 def run_lab(checkout: Path, *arguments: str, within_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """The lab of that checkout: its package comes first where it is the working directory."""
     command = [sys.executable, "-m", "lab", *arguments]

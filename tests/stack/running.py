@@ -49,10 +49,20 @@ class Outcome:
 
 
 @contextmanager
-def lab_running(path: Path, *options: str, time_scale: float = TIME_SCALE) -> Iterator[subprocess.Popen[str]]:
+def lab_running(
+    path: Path, *options: str, time_scale: float = TIME_SCALE, keep: bool = True
+) -> Iterator[subprocess.Popen[str]]:
     """The lab, running a scenario; its recordings lie in `runs` beside the scenario."""
     command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", f"{time_scale:g}"]
-    command += ["--keep", "--runs-dir", str(path.parent / "runs"), "--no-report", "--json", "--engine", "constant"]
+    command += [
+        *(["--keep"] if keep else []),
+        "--runs-dir",
+        str(path.parent / "runs"),
+        "--no-report",
+        "--json",
+        "--engine",
+        "constant",
+    ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*command, *options], **pipes, text=True) as lab:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests.waiting import PATIENCE_S, eventually, least_s
 pytestmark = pytest.mark.stack
 
 REVERTED_WITHIN_S = 5.0
-INTERRUPTED, INCONCLUSIVE = 130, 4
+INTERRUPTED, INCONCLUSIVE, NOT_REVERTED = 130, 4, 6
 PLAN = """
 schema_version: 1
 name: {name}
@@ -35,7 +36,7 @@ duration: 600s
 load:
   stages: [{{for: 600s, rate: 20/s}}]
 faults:
-  - {{id: f1, type: network-partition, target: features->db, at: 60s, for: 480s, with: {{direction: both}}}}
+  - {{id: f1, type: network-partition, target: features->db, at: 40s, for: 480s, with: {{direction: both}}}}
 steady_state:
   - {{sli: error_ratio, below: 90%}}
 """
@@ -91,6 +92,25 @@ def test_a_lab_that_hangs_in_a_revert_is_killed_and_put_back(stack: Session) -> 
     assert now("config.set") == {"value": 0.12}
 
 
+def test_what_a_paused_container_holds_is_named_at_once_with_what_to_do(stack: Session) -> None:
+    features = stack.compose.container("features")
+    with lab_holding("config.set", "held") as one:
+        await_moment(one, "held")
+        features.pause()
+        try:
+            done = abort()
+            one.wait(timeout=PATIENCE_S)
+        finally:
+            features.unpause()
+    assert done.returncode == NOT_REVERTED, done.stderr
+    for word in ("could not put back config.set", f"docker unpause {features.name}", "lab recover"):
+        assert word in done.stderr
+    assert [undo.lever for undo in stack.journal.open_undos()] == ["config.set"]
+    with stack.lock.held():
+        stack.recover()
+    assert now("config.set") == {"value": 0.12}
+
+
 def test_without_a_live_lab_there_is_nothing_to_end(stack: Session) -> None:
     done = abort()
     assert (done.returncode, "no lab holds the stack" in done.stdout) == (0, True)
@@ -100,10 +120,10 @@ def test_without_a_live_lab_there_is_nothing_to_end(stack: Session) -> None:
 
 @contextmanager
 def campaign(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """`lab run` of two scenarios, the first of which lasts for two minutes."""
+    """`lab run` of two scenarios, the first of which lasts for a minute."""
     for name in ("first", "second"):
         (directory / f"{name}.scenario.yaml").write_text(PLAN.format(name=name), encoding="utf-8")
-    command = [sys.executable, "-m", "lab", "run", str(directory), "--testbed", "stack", "--time-scale", "5", "--keep",
+    command = [sys.executable, "-m", "lab", "run", str(directory), "--testbed", "stack", "--time-scale", "10", "--keep",
                "--runs-dir", str(directory / "runs"), "--no-report"]  # fmt: skip
     environment = os.environ | {"NO_COLOR": "1"}
     with subprocess.Popen(
@@ -144,8 +164,10 @@ def test_a_run_ends_as_a_whole_at_any_moment_and_says_so(stack: Session, tmp_pat
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert process.returncode == INTERRUPTED, errors
-    assert "aborted by lab stack abort during first seed" in errors
+    # On a busy machine the first may have ended as inconclusive.
+    ended = re.search(r"aborted by lab stack abort during (first|second) seed", errors)
+    assert ended is not None, errors
     assert "everything was put back" in errors
     assert stack.journal.open_undos() == []
-    assert not list((tmp_path / "runs").rglob("run.json"))
+    assert not list((tmp_path / "runs" / ended[1]).rglob("run.json"))
     assert belongings(stack.compose).containers == there.containers

@@ -20,14 +20,16 @@ PROJECT = "COMPOSE_PROJECT_NAME"
 
 @pytest.fixture
 def project(stack: Session, tmp_path: Path) -> Iterator[Compose]:
-    """A project of one image, which is built on one of the stack's."""
-    name = f"{stack.compose.project}-build"
+    """A project of one image, which is built on one of the stack's; its steps have the project's name in them."""
+    name = f"{stack.compose.project}-build-{uuid.uuid4().hex[:8]}"
     (tmp_path / "docker-compose.yml").write_text(f"services: {{one: {{image: {name}, build: .}}}}\n")
     base = stack.compose.container("cache").attrs["Config"]["Image"]
-    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN echo {uuid.uuid4()}\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN echo {name}\n")
     yield Compose(tmp_path, dict.fromkeys(OWN, "x") | {PROJECT: name})
-    for image in stack.compose.client.images.list(name=name):
-        stack.compose.client.images.remove(image.id, force=True)
+    images = stack.compose.client.images
+    unnamed = [image for image in images.list(filters={"dangling": True}) if name in str(image.attrs)]
+    for image in [*images.list(name=name), *unnamed]:
+        images.remove(image.id, force=True)
 
 
 def told(project: Compose) -> list[str]:
@@ -43,11 +45,13 @@ def test_steps_are_told_when_they_are_done_and_never_again(project: Compose) -> 
     assert told(project) == []
 
 
-def test_a_step_that_fails_is_told_with_its_output(project: Compose) -> None:
+def test_a_step_that_fails_is_told_with_its_output_and_leaves_no_container(project: Compose) -> None:
     with (project.directory / "Dockerfile").open("a") as file:
-        file.write("RUN echo it is broken; exit 3\n")
-    with pytest.raises(StackError, match=r"it is broken[\s\S]*build\.log"):
+        file.write(f"RUN echo {project.project} is broken; exit 3\n")
+    with pytest.raises(StackError, match=r"is broken[\s\S]*build\.log"):
         told(project)
+    every = project.client.containers.list(all=True, ignore_removed=True)
+    assert not [container.name for container in every if project.project in str(container.attrs["Config"]["Cmd"])]
 
 
 def test_the_first_versions_are_published_once(stack: Session, monkeypatch: pytest.MonkeyPatch) -> None:

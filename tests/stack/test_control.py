@@ -105,14 +105,19 @@ def test_a_refusal_names_its_scheme_and_health_needs_no_token(stack: Session, se
 
 CONNECT = """
 import json, socket, sys
-found = []
-for host, port in json.load(sys.stdin):
+from concurrent.futures import ThreadPoolExecutor
+
+def is_reached(address):
     try:
-        socket.create_connection((host, port), timeout=1.0).close()
-        found.append([host, port])
+        socket.create_connection(tuple(address), timeout=1.0).close()
     except OSError:
-        pass
-print(json.dumps(found))
+        return False
+    return True
+
+addresses = json.load(sys.stdin)
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(is_reached, addresses))
+print(json.dumps([address for address, reached in zip(addresses, found) if reached]))
 """
 
 

@@ -16,6 +16,7 @@ from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import AnswerError, call
 from lab.testbeds.stack.session import Session
 from tests.disks import disk, fill, make_read_only
+from tests.stack.checkouts import state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now, strike
 from tests.waiting import PATIENCE_S
 
@@ -42,7 +43,7 @@ def test_without_a_journal_no_run_begins(stack: Session, tmp_path: Path, read_on
             fill(state)
         done = lab(*RUN, "--runs-dir", str(tmp_path / "runs"), LAB_STATE_DIR=str(state))
     assert done.returncode == 2, done.stderr
-    assert str(state / "journal.jsonl") in done.stderr
+    assert str(state_below(state) / "journal.jsonl") in done.stderr
     assert ("read-only" if read_only else "0 bytes free") in done.stderr
     assert "could not put back" not in done.stderr
 
@@ -73,7 +74,7 @@ def test_a_journal_that_fails_in_the_middle_keeps_no_lever_in(stack: Session, tm
         fill(state)
         done = lab("recover", LAB_STATE_DIR=str(state))
         assert (done.returncode, LEVER in done.stdout) == (0, True), done.stderr
-        assert not (state / "journal.jsonl").exists()
+        assert not (state_below(state) / "journal.jsonl").exists()
     assert now(LEVER) == FOUND
 
 

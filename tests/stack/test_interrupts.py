@@ -22,7 +22,11 @@ FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "fo
          "with": {"cpu": "4%"}}  # fmt: skip
 
 
-def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack: Session, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
+def test_a_run_that_is_ended_in_the_middle_of_a_fault_leaves_nothing(
+    stack: Session, tmp_path: Path, number: signal.Signals
+) -> None:
+    """SIGHUP comes as from a terminal that was closed: nobody reads any more."""
     there, quota = belongings(stack.compose), stack.testbed.read(ComponentLimit, "model")
     path = write_scenario(tmp_path, faults=[FAULT])
     command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", "10"]
@@ -34,12 +38,17 @@ def test_a_run_that_is_terminated_in_the_middle_of_a_fault_leaves_nothing(stack:
                 within_s=2 * PATIENCE_S,
             )
             assert lab.poll() is None, lab.communicate()
-            lab.send_signal(signal.SIGTERM)
-            _, told = lab.communicate(timeout=PATIENCE_S)
+            if number == signal.SIGHUP:
+                for stream in (lab.stdout, lab.stderr):
+                    assert stream is not None
+                    stream.close()
+            lab.send_signal(number)
+            lab.wait(timeout=PATIENCE_S)
+            told = "" if number == signal.SIGHUP else lab.communicate()[1]
         finally:
             lab.kill()
     assert lab.returncode == INTERRUPTED, told
-    assert "interrupted" in told
+    assert number == signal.SIGHUP or "interrupted" in told
     assert stack.testbed.read(ComponentLimit, "model") == quota
     assert stack.journal.open_undos() == []
     assert belongings(stack.compose) == there

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.errors import ExitCode
 from lab.injection.levers import Undo
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.session import Session
-from tests.stack.checkouts import copy_checkout, run_lab
+from tests.stack.checkouts import copy_checkout, run_lab, state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now, strike
 from tests.stack.recovering import lab_recover, run_recover
 from tests.waiting import PATIENCE_S, eventually
@@ -44,7 +45,6 @@ def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: 
         elif moment in ("held", "reverting"):
             assert now(lever) != previous
         assert lab_recover() == [(lever, LEVERS[lever][0], previous)]
-        assert lab_recover() == []
         assert not stack.journal.path.exists()
     else:
         assert code == INTERRUPTED
@@ -57,7 +57,7 @@ def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
         await_moment(process, "held")
         process.send_signal(signal.SIGINT)  # no line on stdin: it would end the next stay
         await_moment(process, "reverting")
-        strike(process, *(signal.SIGINT, signal.SIGTERM) * 5)
+        strike(process, *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) * 4)
         assert process.wait(timeout=PATIENCE_S) == INTERRUPTED
     assert now("table.column") is None
     assert stack.journal.open_undos() == []
@@ -106,16 +106,17 @@ def test_a_changed_table_outlives_its_database_container_and_is_put_back_after(s
 
 
 @pytest.mark.parametrize("engine", ["", "tcp://127.0.0.1:1"], ids=["stack is down", "engine is down"])
-def test_without_a_stack_only_what_is_open_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
+def test_without_a_stack_what_is_open_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     other, state = copy_checkout(tmp_path / "checkout"), tmp_path / "state"
     monkeypatch.setenv("LAB_STATE_DIR", str(state))
     if engine:
         monkeypatch.setenv("DOCKER_HOST", engine)
     nothing = run_lab(other, "recover", "--json")
-    assert (nothing.returncode, json.loads(nothing.stdout)["reverted"]) == (0, [])
-    Journal(state).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
+    if engine:  # nobody knows what it keeps
+        assert (nothing.returncode, nothing.stdout) == (ExitCode.INVALID, "")
+    else:
+        assert (nothing.returncode, json.loads(nothing.stdout)["reverted"]) == (ExitCode.OK, [])
+    Journal(state_below(state, other)).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
     recovered = run_lab(other, "recover")
     assert recovered.returncode == NOT_REVERTED
     assert "could not put back table.slow of db/users (value before: null)" in recovered.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from lab.injection.levers import Undo
 from lab.testbeds.stack.session import Session
+from tests.stack.checkouts import state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now
 from tests.waiting import PATIENCE_S
 
@@ -85,7 +86,7 @@ def test_what_a_lab_with_another_state_directory_left_is_shown_and_put_back(stac
     code, said = status()
     assert code == 1
     assert said["not_reverted"] == [
-        {"lever": LEVER, "element": ELEMENT, "previous": FOUND, "journal": str(tmp_path / "journal.jsonl")}
+        {"lever": LEVER, "element": ELEMENT, "previous": FOUND, "journal": str(state_below(tmp_path) / "journal.jsonl")}
     ]
     with stack.lock.held():
         assert stack.recover() == [Undo(LEVER, ELEMENT, FOUND)]
@@ -101,9 +102,9 @@ def test_what_a_lab_knew_whose_state_directory_is_gone_is_said_to_be_unknown(sta
         process.wait(timeout=PATIENCE_S)
     aside = gone.rename(tmp_path / "aside")
     code, said = status()
-    assert (code, said["unknown"]) == (1, [str(gone)])
+    assert (code, said["unknown"]) == (1, [str(state_below(gone))])
     recovered = lab("recover")
     assert recovered.returncode == 6
-    assert f"its state directory is gone: {gone}" in recovered.stderr
+    assert f"its state directory is gone: {state_below(gone)}" in recovered.stderr
     aside.rename(gone)
     assert lab("recover").returncode == 0

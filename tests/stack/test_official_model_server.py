@@ -23,13 +23,13 @@ from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
 from lab.signals import load_signals
-from lab.testbeds.stack.session import MADE_BASE_IMAGE, SERVING_IMAGE, Session
+from lab.testbeds.stack.session import SERVING_IMAGE, Session
+from tests.stack import stand_ins
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).resolve().parents[2]
-STAND_IN = Path(__file__).with_name("stand_in")
 TIME_SCALE = "6"
 
 
@@ -47,18 +47,15 @@ def status() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def stand_in(stack: Session) -> Iterator[str]:
-    """The stand-in's image, built on the image of the service `model`, and named to the overlay."""
-    client, name = stack.compose.client, f"{stack.compose.project}-stand-in"
-    bases = [os.environ.get("LAB_BASE_IMAGE"), MADE_BASE_IMAGE if client.images.list(name=MADE_BASE_IMAGE) else ""]
-    base = next(filter(None, bases), "debian:bookworm-slim")
-    arguments = {"MODEL_IMAGE": stack.compose.container("model").attrs["Config"]["Image"], "BASE_IMAGE": base}
-    client.images.build(path=str(STAND_IN), tag=name, buildargs=arguments, rm=True)
+    """The stand-in's image, named to the overlay."""
+    name = stand_ins.build(stack.compose)
     before = os.environ.get(SERVING_IMAGE)
     os.environ[SERVING_IMAGE] = name
     yield name
     os.environ.pop(SERVING_IMAGE)
     if before is not None:
         os.environ[SERVING_IMAGE] = before
+    stand_ins.remove(stack.compose)
 
 
 @pytest.fixture(scope="module")

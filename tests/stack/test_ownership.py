@@ -234,13 +234,16 @@ def test_by_hand_acts_on_the_same_project_as_the_lab(small: Compose) -> None:
 def test_down_takes_all_of_the_checkouts_and_keeps_the_data_unless_told(small: Compose) -> None:
     by_hand(small, "--profile", "observability", "up", "-d")
     by_hand(small, "run", "-d", "load")
-    by_hand(small, "-p", f"{small.project}-else", "up", "-d", "load")
+    elsewhere = f"{small.project}-else"
+    by_hand(small, "-p", elsewhere, "up", "-d", "load")
     small.container("db").pause()
     write(small.container("db"), "precious", b"data")
     had = belongings(small)
     assert (len(had.containers), len(had.networks)) == (5, 2)
     take_down(small, Belongings({}, frozenset(), had.volumes))
-    assert belongings(small) == Belongings({}, frozenset(), had.volumes)
+    assert had.volumes == {f"{small.project}_db-data", f"{elsewhere}_db-data"}
+    assert belongings(small) == Belongings({}, frozenset(), frozenset({f"{small.project}_db-data"}))
+    by_hand(small, "-p", elsewhere, "down", "--volumes")  # without containers nobody knows whose that data is
     small.run("up", "-d")
     assert read(small.container("db")) == b"data"
 
@@ -309,6 +312,28 @@ class TestCheckout:
             assert small.containers() == {}
             with pytest.raises(UserError, match=str(copy.directory)):
                 refuse_strangers(small)
+        finally:
+            by_hand(copy, "down", "--volumes")
+
+    def test_a_copys_network_and_data_under_another_project_are_not_the_originals(
+        self, small: Compose, tmp_path: Path, client: Any
+    ) -> None:
+        """The copy's `.env` got another project by hand, and kept the id."""
+        shutil.copytree(small.directory, tmp_path / "copy")
+        copy = Compose(tmp_path / "copy", small.variables | {"COMPOSE_PROJECT_NAME": f"{small.project}-copy"})
+        (copy.directory / ".env").write_text(
+            "".join(f"{name}={value}\n" for name, value in copy.variables.items()), encoding="utf-8"
+        )
+        by_hand(copy, "up", "-d", "db")
+        write(client.containers.get(by_hand(copy, "ps", "-q", "db").strip()), "precious", b"data")
+        try:
+            by_hand(copy, "stop", "-t", "1")
+            take_down(small, NOTHING)
+            assert client.networks.list(names=[f"{copy.project}_callers"]), "its containers still want it"
+            by_hand(copy, "down")
+            take_down(small, NOTHING)
+            assert client.volumes.get(f"{copy.project}_db-data")
+            assert not belongings(small)
         finally:
             by_hand(copy, "down", "--volumes")
 

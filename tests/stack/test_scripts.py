@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, eventually
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 ENGINE = """#!/bin/bash
@@ -71,6 +72,16 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def working_in(directory: Path) -> list[str]:
+    """The pids of the processes that have this working directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == directory:
+                found.append(process.name)
+    return found
 
 
 @pytest.mark.skipif(shutil.which("setsid") is None, reason="needs Linux's setsid")
@@ -145,7 +156,7 @@ class TestContinuousIntegration:
 
         def run(*_: str, **variables: str) -> subprocess.CompletedProcess[str]:
             environment = {**os.environ, "PATH": f"{top / 'bin'}:{os.environ['PATH']}", "CALLS": str(calls)}
-            environment |= {"HANGS": "nothing", "FAILS": "nothing", "LAB_CI_MINUTE_S": "3", **variables}
+            environment |= {"HANGS": "nothing", "FAILS": "nothing", "LAB_CI_MINUTE_S": "1", **variables}
             return subprocess.run(
                 [top / ".ci" / "run"], check=False, capture_output=True, text=True, env=environment,
                 stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
@@ -170,13 +181,20 @@ class TestContinuousIntegration:
         ]  # fmt: skip
 
     def test_a_part_that_fails_is_named_and_the_last(self, ci: Script, tmp_path: Path) -> None:
-        done = ci(FAILS="make test-slow")
+        done = ci(FAILS="make test-slow ARGS=--ignore=tests/services")
         assert done.returncode == 7
         assert "== failed: make test-slow" in done.stdout
         calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
-        assert "make test" in calls
+        assert "make test ARGS=--ignore=tests/services" in calls
         assert "make run ARGS=--fresh" not in calls
         assert "ci-docker.sh stop" in calls
+
+    def test_what_goes_on_beside_a_part_that_fails_ends_with_it(self, ci: Script, tmp_path: Path) -> None:
+        done = ci(HANGS="apt-get -qq update", FAILS="make .venv/.installed-services")
+        assert done.returncode == 7
+        assert "== failed: set up" in done.stdout
+        assert "ci-docker.sh start" not in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+        eventually(lambda: not working_in(tmp_path / "checkout"))
 
     def test_images_that_cannot_be_built_fail_with_the_end_of_the_log(self, ci: Script, tmp_path: Path) -> None:
         done = ci(FAILS="docker compose build")
@@ -189,7 +207,7 @@ class TestContinuousIntegration:
         done = ci(HANGS="python benchmarks/proxy_vs_haproxy.py")
         assert done.returncode == 124
         assert "what it said last" in done.stdout
-        assert "== the fault proxy beside haproxy did not end within 12 s and was interrupted" in done.stdout
+        assert "== the fault proxy beside haproxy did not end within 4 s and was interrupted" in done.stdout
         assert "== failed: the fault proxy beside haproxy" in done.stdout
 
 

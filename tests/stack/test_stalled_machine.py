@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S, eventually
 pytestmark = pytest.mark.stack
 
 TIME_SCALE = 10.0
-DURATION_S = 150.0
+DURATION_S = 60.0
 STALLED_S = 3.0
 
 
@@ -48,7 +48,7 @@ def test_a_run_during_which_the_machine_stalled_is_inconclusive(stack: Session, 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lab:
         try:
             ticker = eventually(lambda: ticker_of(lab))
-            time.sleep(LEAD_S + (stack.system.warmup_s + DURATION_S / 3) / TIME_SCALE)
+            time.sleep(LEAD_S + (stack.system.warmup_s + DURATION_S / 6) / TIME_SCALE)
             # To the process that watches, a machine that stands still is one that does not let it run.
             os.kill(ticker, signal.SIGSTOP)
             time.sleep(STALLED_S)

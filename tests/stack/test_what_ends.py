@@ -17,7 +17,7 @@ from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.session import Session
-from tests.stack.checkouts import copy_checkout, run_lab
+from tests.stack.checkouts import copy_checkout, run_lab, state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now
 from tests.stack.recovering import lab_recover, run_recover
 from tests.stack.running import mend
@@ -106,7 +106,7 @@ def test_what_ended_with_volumes_removed_by_hand_is_forgotten_with_the_stack(
     """As after `docker compose down --volumes` by hand, when a lab was killed, and the state of another one is lost."""
     other, state, lost = copy_checkout(tmp_path / "checkout"), tmp_path / "state", tmp_path / "lost"
     monkeypatch.setenv("LAB_STATE_DIR", str(state))
-    for directory in (state, lost):
+    for directory in (state_below(state, other), lost):
         with StackLock(other / ".lab", directory).held():
             Journal(directory).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
     shutil.rmtree(lost)
@@ -124,6 +124,23 @@ def test_what_ended_with_volumes_removed_by_hand_is_forgotten_with_the_stack(
     assert str(lost) in done.stderr
     assert told() == (0, 0)
     assert run_lab(other, "recover").returncode == 0
+
+
+def test_what_is_open_in_another_checkout_is_none_of_this_ones_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both labs have one LAB_STATE_DIR, as from a shell's start-up file."""
+    theirs, mine = (copy_checkout(tmp_path / name) for name in ("theirs", "mine"))
+    monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path / "state"))
+    assert run_lab(theirs, "recover").returncode == 0
+    journal = Journal(state_below(tmp_path / "state", theirs))
+    journal.write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
+    before = journal.path.read_bytes()
+    for command in (("recover",), ("stack", "down", "--volumes")):
+        done = run_lab(mine, *command)
+        assert (done.returncode, "table.slow" in done.stdout + done.stderr) == (0, False), done
+        assert journal.path.read_bytes() == before
+    assert run_lab(theirs, "recover").returncode == NOT_REVERTED, "their stack is down, and that is theirs to tell"
 
 
 def test_a_run_with_more_workers_leaves_as_many_as_it_found(stack: Session) -> None:

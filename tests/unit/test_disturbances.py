@@ -57,6 +57,12 @@ def test_what_happens_is_told(events: list[dict[str, Any]], said: list[str]) -> 
     assert told(*events) == [f"container rules {what} at 212 s" for what in said]
 
 
+def test_what_somebody_runs_once_beside_a_service_is_no_event_of_it() -> None:
+    one_off = {"com.docker.compose.oneoff": "True"}
+    assert told(*(event(action, **one_off) for action in ("create", "start", "die", "destroy"))) == []
+    assert told(event("create", **{"com.docker.compose.oneoff": "False"})) != []
+
+
 def test_an_event_told_twice_happened_once() -> None:
     died = event("die", exitCode=1)
     assert len(told(died, died)) == 1

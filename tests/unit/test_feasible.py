@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from lab.cli import cli
 from lab.errors import UserError
 from lab.scenario import load_scenario
 from lab.testbeds.stack.feasible import check_feasible, greatest_time_scale
@@ -27,3 +29,22 @@ def test_a_load_that_saturates_the_shop_before_anything_else_is_refused_at_every
     for at_most in (1.0, 5.0):
         with pytest.raises(UserError, match="800 requests a second is more than the stack serves"):
             greatest_time_scale(sale, at_most)
+
+
+@pytest.mark.parametrize("time_scale", [1e-3, 1e-300, 5e-324])
+def test_a_time_scale_at_which_a_run_would_not_end_in_a_day_is_refused_with_one_that_is_possible(
+    time_scale: float,
+) -> None:
+    quiet = load_scenario("recommender/control-quiet")
+    with pytest.raises(UserError, match="the run would last") as refused:
+        check_feasible(quiet, time_scale)
+    [problem] = refused.value.problems
+    check_feasible(quiet, float(problem.hint.split()[1]))
+
+
+def test_what_is_no_number_is_a_mistake_of_usage() -> None:
+    for command in (["run"], ["plan"]):
+        done = CliRunner().invoke(
+            cli, [*command, "recommender/control-quiet", "--testbed", "stack", "--time-scale", "nan"]
+        )
+        assert (done.exit_code, "'nan' is not a number" in done.output) == (2, True), done.output

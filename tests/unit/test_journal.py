@@ -11,7 +11,7 @@ import pytest
 
 from lab.errors import UserError
 from lab.injection.levers import Undo
-from lab.testbeds.stack.journal import Journal, JournalError
+from lab.testbeds.stack.journal import Journal, JournalError, check_directory
 from tests.disks import disk, fill, make_read_only
 
 CUT = Undo("link.cut", "a->b", None)
@@ -155,3 +155,23 @@ def test_a_journal_on_a_disk_that_is_only_read_now_says_what_is_left_to_do(tmp_p
         assert (journal.left(), journal.open_undos()) == ([], [CUT])
         with pytest.raises(JournalError, match="nothing is left to do of what this journal says"):
             journal.clear()
+
+
+def test_lines_that_are_no_entries_are_passed_over(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    with journal.path.open("w") as file:
+        file.write('[]\n5\nnull\n{"event": "intent"}\n{"event": [], "lever": "a", "element": "b"}\n')
+    journal.write("intent", CUT, True, 1.0)
+    assert Journal(tmp_path).open_undos() == [CUT]
+
+
+@pytest.mark.parametrize("below", ["", "some/where"])
+def test_a_file_is_no_state_directory(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UserError, match="this is no directory") as refused:
+        check_directory(file / below)
+    assert "LAB_STATE_DIR" in str(refused.value)
+    assert "free" not in str(refused.value)
+    check_directory(tmp_path)
+    check_directory(tmp_path / "new" / "deep")

@@ -37,7 +37,10 @@ def market_rumour(testbed, target):
 def forget_digests() -> None:
     """Digests are taken once in a process; a test that changes what they are taken of must see the change."""
     for cached in (
-        identity.code_digest, identity._package_digest, identity._plug_in, identity._everything_installed,
+        identity.code_digest,
+        identity._package_digest,
+        identity._plug_in,
+        identity._everything_installed,
     ):
         cached.cache_clear()
 

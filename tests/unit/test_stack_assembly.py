@@ -111,9 +111,7 @@ def test_times_are_the_scenario_s_and_durations_are_real(observed: Observed) -> 
     spans = observed.frame("spans").set_index("span_id")
     assert spans.loc["b1", "time_s"] == pytest.approx(12.0, abs=1e-5)
     assert spans.loc["b1", "duration_s"] == pytest.approx(0.2)
-    assert set(spans.index) == {"a1", "b1", "c1", "c2", "d1"}, (
-        "no server span without its caller"
-    )
+    assert set(spans.index) == {"a1", "b1", "c1", "c2", "d1"}, "no server span without its caller"
 
 
 def test_calls_are_counted_in_the_interval_in_which_they_ended(observed: Observed) -> None:

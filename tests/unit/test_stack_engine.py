@@ -15,7 +15,7 @@ import pytest
 
 from lab.errors import ExitCode, UserError
 from lab.testbeds.stack.belongings import NOTHING, take_down
-from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.compose import Compose, PausedError, StackError
 from lab.testbeds.stack.secrets import CHECKOUT_ID, PROJECT
 from tests.stack.checkouts import copy_checkout, run_lab
 
@@ -165,3 +165,36 @@ def test_what_could_not_be_taken_down_is_named_with_what_the_engine_said(
         take_down(compose, NOTHING)
     assert "p_rules_1: device busy" in str(raised.value)
     assert "p_rules_1: Docker did not answer" in str(raised.value)
+
+
+def test_an_address_that_can_be_none_is_a_mistake_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:99999")
+    with pytest.raises(UserError, match=r"(?s)no Docker engine answers.*out of range"):
+        Compose(tmp_path, {PROJECT: "p", CHECKOUT_ID: "1"}).containers()
+
+
+def test_where_no_engine_answers_nobody_knows_whether_something_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = copy_checkout(tmp_path / "checkout")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    done = run_lab(other, "recover")
+    assert (done.returncode, done.stdout) == (ExitCode.INVALID, "")
+    assert "no Docker engine answers" in done.stderr
+
+
+def test_services_that_there_are_not_have_no_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = copy_checkout(tmp_path / "checkout")
+    with engine(tmp_path, monkeypatch):
+        done = run_lab(other, "stack", "logs", "feature")
+    assert done.returncode == ExitCode.INVALID
+    assert "unknown service 'feature'; did you mean 'features'?" in done.stderr
+
+
+def test_who_is_paused_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused = {**INSPECTED, "State": {"Status": "paused"}}
+    monkeypatch.setitem(ANSWERS, f"/containers/{ID}/json", paused)
+    with engine(tmp_path, monkeypatch) as compose:
+        for call in (lambda: compose.url("rules", 80), lambda: compose.execute("rules", ["true"])):
+            with pytest.raises(PausedError, match="docker unpause p_rules_1"):
+                call()

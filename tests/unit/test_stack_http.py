@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from lab.testbeds.stack.http import AnswerError, call
+from lab.testbeds.stack.compose import StackError
+from lab.testbeds.stack.http import AnswerError, call, download
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(params=["cut short", "reset"])
@@ -33,3 +36,58 @@ def test_an_error_whose_words_are_cut_short_is_still_the_services_answer(address
     with pytest.raises(AnswerError, match="503 Service Unavailable") as raised:
         call("GET", f"{address}/links", retries=0)
     assert raised.value.status == 503
+
+
+def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says: the services are on this machine, and no proxy reaches them."""
+    asked: list[bytes] = []
+
+    def answer(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                asked.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=answer, args=(proxy,), daemon=True).start()
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("urllib.request._opener", None)
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(StackError, match="refused"):
+            call("GET", f"{closed}/links", token="secret", retries=0)
+        with pytest.raises(StackError, match="refused"):
+            download(f"{closed}/files/logs.jsonl", os.devnull, "secret")
+    assert asked == []
+
+
+def test_a_token_that_is_another_one_than_the_services_is_an_error_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(AnswerError, match=r"(?s)401.*lab stack up") as raised:
+            call("DELETE", f"http://127.0.0.1:{server.getsockname()[1]}/faults", token="secret", retries=0)
+    assert "secret" not in str(raised.value)
+
+
+def test_who_was_silent_for_the_whole_time_is_not_asked_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
+        with pytest.raises(StackError, match="timed out"):
+            call("GET", f"http://127.0.0.1:{server.getsockname()[1]}/links", timeout_s=0.2)
+        server.accept()[0].close()
+        server.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            server.accept()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from lab.cli.stack_options import tell_of_change
+
 from lab.errors import NotRevertedError, UserError
 from lab.injection.levers import Undo
 from lab.testbeds.stack import abort, live, run
@@ -23,10 +24,10 @@ from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
-from lab.testbeds.stack.lock import AbortedError, StackLock
+from lab.testbeds.stack.lock import AbortedError, Look, StackLock, state_directory
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.processes import born, send
-from lab.testbeds.stack.recovery import open_everywhere, unknown
+from lab.testbeds.stack.recovery import journals, open_everywhere, unknown
 from tests.disks import disk, fill, make_read_only
 from tests.waiting import PATIENCE_S, eventually
 
@@ -82,6 +83,36 @@ def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path)
             assert word in said
     with lock_in(tmp_path).held():
         pass
+
+
+def test_each_checkout_has_a_state_of_its_own_below_one_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAB_STATE_DIR", raising=False)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for checkout in (one, two):
+        checkout.mkdir()
+    assert state_directory(one) == one / ".lab"
+    monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path / "state"))
+    found = [state_directory(checkout) for checkout in (one, two, one)]
+    assert {directory.parent for directory in found} == {tmp_path / "state"}
+    assert found[0] == found[2] != found[1]
+    monkeypatch.setenv("LAB_STATE_DIR", str(one / ".lab"))
+    assert state_directory(one) == one / ".lab"
+    assert state_directory(two).parent == one / ".lab"
+
+
+def test_a_copied_lock_file_leads_to_no_journal_of_the_original(tmp_path: Path) -> None:
+    """A checkout was copied, or moved, with its `.lab`: what the original has open is the original's to put back."""
+    original, copy = tmp_path / "original" / ".lab", tmp_path / "copy" / ".lab"
+    below = [tmp_path / "state" / name for name in ("checkout-aaaaaaaa", "checkout-bbbbbbbb")]
+    for state in (original, *below):
+        with StackLock(original, state).held():
+            Journal(state).write("intent", CUT, True, 0.0)
+    assert set(StackLock(original, original).look().journals) == {original, *below}
+    shutil.copytree(original.parent, copy.parent)
+    lock = StackLock(copy, copy, "checkout-bbbbbbbb")
+    assert [one.path.parent for one in journals(lock, copy)] == [copy, below[1]]
 
 
 def test_who_only_looks_takes_the_lock_from_nobody(tmp_path: Path) -> None:
@@ -441,3 +472,14 @@ def test_what_takes_the_place_of_something_is_told(
     )
     tell_of_change(session, *asked)
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "content", ['{"journals": 5}', '{"journals": [5, null]}', '{"holder": 3}', "[]", '"x"', "\0\xff"]
+)
+def test_a_lock_file_that_says_nothing_sensible_is_as_one_that_says_nothing(tmp_path: Path, content: str) -> None:
+    lock = StackLock(tmp_path, tmp_path / "state")
+    lock.path.write_bytes(content.encode("latin-1"))
+    assert lock.look() == Look(False, None, ())
+    with lock.held():
+        assert lock.look().is_held

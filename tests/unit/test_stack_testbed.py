@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
+from lab.agreed.leases import LEASE_S
 from lab.errors import NotRevertedError
 from lab.injection.levers import ConfigSet, FeedFreeze, LeverValue, LinkCut, TableSlow
 from lab.systems.files import load_system
 from lab.testbeds.stack import leases as leases_module
 from lab.testbeds.stack import testbed as testbed_module
-from lab.testbeds.stack.compose import NoContainerError
+from lab.testbeds.stack.compose import NoContainerError, PausedError
 from lab.testbeds.stack.journal import Journal, JournalError
-from lab.testbeds.stack.leases import LEASE_S, Leases
+from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
 from tests.disks import disk, fill, make_read_only
 
@@ -220,14 +221,38 @@ def test_what_ended_with_its_container_is_told_and_is_not_put_back(
     assert testbed.lapsed == []
 
 
-def test_a_service_without_a_container_gets_none_by_waiting(testbed: StackTestbed, levers: Levers) -> None:
+@pytest.mark.parametrize(
+    ("failure", "attempts"),
+    [
+        (NoContainerError("service 'db' has no container"), testbed_module.ATTEMPTS_WITHOUT_CONTAINER),
+        (PausedError("the container of db is paused"), 1),
+    ],
+)
+def test_what_waiting_does_not_mend_is_not_waited_for(
+    testbed: StackTestbed, levers: Levers, failure: Exception, attempts: int
+) -> None:
     def run() -> None:
         with testbed.pull("db/users", SLOW):
-            levers.failure, levers.fails = NoContainerError("service 'db' has no container"), 1_000
+            levers.failure, levers.fails = failure, 1_000
 
-    with pytest.raises(NotRevertedError, match="service 'db' has no container"):
+    with pytest.raises(NotRevertedError, match=str(failure)):
         run()
-    assert levers.fails == 999
+    assert levers.fails == 1_000 - attempts
+
+
+def test_what_is_taken_down_by_hand_meanwhile_is_no_errand(
+    testbed: StackTestbed, levers: Levers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose removes containers first, and volumes last."""
+    slow = ("table.slow", "db/users")
+
+    def then_the_volume_goes(_: float) -> None:
+        levers.ended[slow] = "it ended with the volume db-data, which is not there any more"
+
+    monkeypatch.setattr(testbed_module.time, "sleep", then_the_volume_goes)
+    with testbed.pull("db/users", SLOW):
+        levers.failure, levers.fails = NoContainerError("service 'db' has no container"), 1_000
+    assert Journal(tmp_path).open_undos() == []
 
 
 def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(
@@ -252,7 +277,7 @@ def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(
 @pytest.fixture
 def handlers() -> Iterator[dict[int, Any]]:
     """Signals raise KeyboardInterrupt, as in the command line."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -264,7 +289,7 @@ def handlers() -> Iterator[dict[int, Any]]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_waits_for_the_end_of_a_revert(handlers: dict[int, Any], number: signal.Signals) -> None:
     done = []
 
@@ -279,6 +304,20 @@ def test_a_signal_waits_for_the_end_of_a_revert(handlers: dict[int, Any], number
         run()
     assert done == ["reverted"]
     assert {n: signal.getsignal(n) for n in handlers} == handlers
+
+
+def test_a_signal_that_was_ignored_before_hides_no_other(handlers: dict[int, Any]) -> None:
+    """As under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def run() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def test_what_cannot_be_put_back_outranks_a_signal(handlers: dict[int, Any]) -> None:

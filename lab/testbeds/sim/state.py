@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
 
 
-
 class LinkState:
     """A link with its active faults. `faulty` is false while every one of them is neutral."""
 

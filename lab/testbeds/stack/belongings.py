@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import NEXT_LINE, Problem, UserError
-from lab.testbeds.stack.compose import ONE_OFF, SERVICE, Compose, StackError, name_of
+from lab.testbeds.stack.compose import ONE_OFF, PROJECT_LABEL, SERVICE, Compose, StackError, name_of
 
 RUNNING = frozenset({"running", "paused", "restarting"})
 _AT_ONCE = 8
@@ -42,11 +42,12 @@ NOTHING = Belongings({}, frozenset(), frozenset())
 
 
 def belongings(compose: Compose) -> Belongings:
-    """What this checkout has on the engine now, in whatever project it was made."""
+    """What this checkout has on the engine now."""
+    containers = compose.own_containers()
     return Belongings(
-        {name_of(container): container["State"] for container in compose.own_containers()},
-        frozenset(network["Name"] for network in _own_networks(compose)),
-        frozenset(volume["Name"] for volume in _own_volumes(compose)),
+        {name_of(container): container["State"] for container in containers},
+        frozenset(network["Name"] for network in _own_networks(compose, containers)),
+        frozenset(volume["Name"] for volume in _own_volumes(compose, containers)),
     )
 
 
@@ -56,7 +57,8 @@ def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()
     With `services`, only their containers, none that a person ran once; then networks and volumes in use stay.
     Else UserError names what others use. StackError names what the engine could not stop or remove.
     """
-    containers = [c for c in compose.own_containers() if not services or _is_one_of(c, services)]
+    own = compose.own_containers()
+    containers = [c for c in own if not services or _is_one_of(c, services)]
     names = {c["Id"]: name_of(c) for c in containers}
     running = [c["Id"] for c in containers if c["State"] in RUNNING]
     to_stop = [identifier for identifier in running if left.containers.get(names[identifier]) not in RUNNING]
@@ -64,8 +66,8 @@ def take_down(compose: Compose, left: Belongings, services: Collection[str] = ()
     api = compose.client.api
     failed = _each(to_stop, api.stop, names)
     failed += _each(to_remove, lambda identifier: api.remove_container(identifier, v=True, force=True), names)
-    networks = {n["Id"]: n["Name"] for n in _own_networks(compose) if n["Name"] not in left.networks}
-    volumes = {v["Name"]: v["Name"] for v in _own_volumes(compose) if v["Name"] not in left.volumes}
+    networks = {n["Id"]: n["Name"] for n in _own_networks(compose, own) if n["Name"] not in left.networks}
+    volumes = {v["Name"]: v["Name"] for v in _own_volumes(compose, own) if v["Name"] not in left.volumes}
     in_use = [_with_users(compose, line, "network") for line in _each(networks, api.remove_network, networks)]
     in_use += [_with_users(compose, line, "volume") for line in _each(volumes, api.remove_volume, volumes)]
     if failed:
@@ -87,12 +89,24 @@ def _with_users(compose: Compose, line: str, kind: str) -> str:
     return f"{kind} {name}: used by {', '.join(users)}" if users else f"{kind} {line}"
 
 
-def _own_networks(compose: Compose) -> list[dict[str, Any]]:
-    return list(compose.client.api.networks(filters={"label": compose.owner}))
+def _own_networks(compose: Compose, containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return _of_projects(compose, containers, compose.client.api.networks(filters={"label": compose.owner}))
 
 
-def _own_volumes(compose: Compose) -> list[dict[str, Any]]:
-    return compose.client.api.volumes(filters={"label": compose.owner})["Volumes"] or []
+def _own_volumes(compose: Compose, containers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = compose.client.api.volumes(filters={"label": compose.owner})["Volumes"] or []
+    return _of_projects(compose, containers, found)
+
+
+def _of_projects(
+    compose: Compose, containers: Iterable[Mapping[str, Any]], parts: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of this checkout's project, and of others in which it has containers.
+
+    A copied env file gives another directory the same id, and nothing but the project tells whose these parts are.
+    """
+    projects = {compose.project, "", *(container["Labels"].get(PROJECT_LABEL, "") for container in containers)}
+    return [part for part in parts if (part["Labels"] or {}).get(PROJECT_LABEL, "") in projects]
 
 
 def _each(identifiers: Iterable[str], act: Callable[[str], object], names: Mapping[str, str]) -> list[str]:

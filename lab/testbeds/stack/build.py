@@ -97,7 +97,8 @@ def build_images(compose: Compose, log: Path, say: Say) -> None:
     with (
         _kept(log) as whole,
         compose.start(
-            "build", environment={"BUILDKIT_PROGRESS": "plain"}, errors="replace",
+            "build", "--force-rm",  # the container of a step that failed, too
+            environment={"BUILDKIT_PROGRESS": "plain"}, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process,
     ):  # fmt: skip

@@ -31,7 +31,7 @@ class Cache:
         with self._redis() as client:
             _load(client, policy)
 
-    def change(self, **values: float) -> None:
+    def change(self, **values: Any) -> None:
         """Changes some of the policy in force, and brings the entries in line with it."""
         with self._redis() as client:
             _load(client, replace(_loaded(client), **values))

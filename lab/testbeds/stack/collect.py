@@ -28,7 +28,7 @@ from lab.testbeds.stack.session import Session
 
 COLLECTOR_PORT = ports.COLLECTOR
 SETTLE_S = 3.0
-ANSWER_WITHIN_S = 10.0
+ANSWER_WITHIN_S = 20.0
 BUSY_RATIO = 0.3
 """Share of the time in which something on the host waits for a CPU, from which on the machine may be to blame."""
 
@@ -37,7 +37,7 @@ BUSY_RATIO = 0.3
 class Collected:
     """What was observed of a run, and how many requests were sent later than they were due.
 
-    `unwritten`: what the collector lost because it could not write, empty where it lost nothing.
+    `unwritten`: what is missing of it, because the collector could not write or did not answer; empty where nothing is.
     """
 
     observed: Observed
@@ -72,8 +72,9 @@ def fetch(session: Session, run: Run, samples: Iterable[Sample]) -> Collected:
                 unwritten = flushed.get("unwritten", "")
                 for kind in KINDS:
                     download(f"{collector}/files/{kind}.jsonl", directory / f"{kind}.jsonl", token)
-            except StackError:
+            except StackError as error:
                 _dig_out(session.compose, KINDS, directory)
+                unwritten = f"the collector did not answer at the end, and what it had not written is lost: {error}"
             observed = assemble(
                 directory, run, session.system, versions=session.versions, changes=session.testbed.changes_log,
                 samples=samples,

@@ -47,6 +47,10 @@ class NoContainerError(StackError):
     """A service has no container, and gets none by waiting."""
 
 
+class PausedError(StackError):
+    """A service's container is paused: it takes every call and answers none, and waiting does not help."""
+
+
 def checkout() -> Path:
     """The directory of the compose file; UserError outside of a checkout, as in an installed wheel."""
     top = Path(__file__).resolve().parents[3]
@@ -105,7 +109,7 @@ class Compose:
         try:
             client = Engine.from_env()
             client.ping()
-        except DockerException as error:
+        except (DockerException, ValueError) as error:  # a port out of range, say
             said = [getattr(one, "explanation", None) for one in (error, error.__cause__)]
             seen = next(filter(None, said), str(error))[:200]
             raise UserError(
@@ -205,9 +209,17 @@ class Compose:
             raise NoContainerError(f"service {service!r} has no container; run: lab stack up")
         return containers[service]
 
+    def _unpaused(self, service: str) -> Any:
+        container = self.container(service)
+        if container.status == "paused":
+            raise PausedError(
+                f"the container of {service} is paused, and answers nobody; first: docker unpause {container.name}"
+            )
+        return container
+
     def address(self, service: str, port: int) -> tuple[str, int]:
-        """(host, port) under which the host reaches a container's port."""
-        bindings = self.container(service).attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
+        """(host, port) under which the host reaches a container's port; PausedError where nobody would answer."""
+        bindings = self._unpaused(service).attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
         if not bindings:
             raise StackError(f"{service} does not publish port {port}; is it running? `lab stack status` shows")
         return bindings[0]["HostIp"], int(bindings[0]["HostPort"])
@@ -265,7 +277,7 @@ class Compose:
 
     def execute(self, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
         """Runs a command in a container and returns its output; StackError where it fails."""
-        code, output = self.container(service).exec_run(list(command), environment=dict(environment or {}))
+        code, output = self._unpaused(service).exec_run(list(command), environment=dict(environment or {}))
         text = str(output.decode(errors="replace"))
         if code:
             raise StackError(f"{' '.join(command)} in {service} ended with {code}: {text[-500:]}{room_hint(text)}")

@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from lab.agreed import ports
+from lab.agreed import leases, ports
 from lab.agreed.cache import CachePolicy
-from lab.agreed.leases import LEASE_S
 from lab.errors import LabError
 from lab.injection.levers import (
     Announce,
@@ -103,7 +102,7 @@ class StackControls:
         if value is None:
             call("DELETE", url, token=token)
         else:
-            call("PUT", url, {**value.to_json(), "lease_s": LEASE_S}, token)
+            call("PUT", url, {**value.to_json(), "lease_s": leases.LEASE_S}, token)
 
     # Components: the Docker API.
 
@@ -193,14 +192,14 @@ class StackControls:
         return FeedFreeze() if self._feed("GET", "/control")["frozen"] else None
 
     def write_freeze(self, place: Place, value: FeedFreeze | None) -> None:
-        self._feed("PUT", "/control/freeze", {"frozen": value is not None, "lease_s": LEASE_S})
+        self._feed("PUT", "/control/freeze", {"frozen": value is not None, "lease_s": leases.LEASE_S})
 
     def read_delay(self, place: Place) -> FeedDelay | None:
         seconds = self._feed("GET", "/control")["delay_s"]
         return FeedDelay(seconds=seconds) if seconds else None
 
     def write_delay(self, place: Place, value: FeedDelay | None) -> None:
-        self._feed("PUT", "/control/delay", {"seconds": value.seconds if value else 0.0, "lease_s": LEASE_S})
+        self._feed("PUT", "/control/delay", {"seconds": value.seconds if value else 0.0, "lease_s": leases.LEASE_S})
 
     # The cache's policy.
 

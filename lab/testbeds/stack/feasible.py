@@ -23,6 +23,8 @@ from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_
 MAX_RATE_PER_S = 500.0
 """More requests a second than the feature service can serve: it is one Python process, and one takes it 2 to 6 ms."""
 MAX_TIME_SCALE = 60.0
+LONGEST_REAL_S = 24 * 3600.0
+"""A run takes a day at most: the engine, the machine and its disk have to be well for all of that time."""
 MIN_INTERVAL_REAL_S = 0.5
 LEAST_INTERVALS_OF_A_FAULT = 6
 SIGMAS = 4.0
@@ -90,6 +92,15 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
     """A declared symptom must stand out of counting noise in the real time that is left for it."""
     if not 0 < time_scale <= MAX_TIME_SCALE:
         return [Problem(f"time scale {time_scale:g}", expected=f"more than 0 and at most {MAX_TIME_SCALE:g}")]
+    lasts_s = loaded.scenario.duration_s / time_scale
+    if lasts_s > LONGEST_REAL_S:
+        least = math.ceil(loaded.scenario.duration_s / LONGEST_REAL_S * 1e4) / 1e4
+        return [
+            Problem(
+                f"the time scale is too low: the run would last {lasts_s / 3600:.3g} hours", str(loaded.path),
+                expected=f"at most {LONGEST_REAL_S / 3600:g} hours", hint=f"--time-scale {least:g} is possible",
+            )
+        ]  # fmt: skip
     problems = _too_early(loaded, time_scale)
     witnesses = plan(loaded).witnesses
     interval_s = loaded.system.scrape_interval_s

@@ -83,7 +83,9 @@ def read(handle: int) -> Content:
             continue
         if not isinstance(found, dict):
             break
-        return Content(_holder(found.get("holder")), tuple(Path(one) for one in found.get("journals", ())))
+        journals = found.get("journals")
+        named = journals if isinstance(journals, list) else []
+        return Content(_holder(found.get("holder")), tuple(Path(one) for one in named if isinstance(one, str)))
     return Content()
 
 

@@ -44,10 +44,10 @@ def held(session: Session, options: StackOptions, progress: Progress = silent, *
 
 
 def _go_back(session: Session, before: Belongings, had: dict[str, Any], *, failed: bool) -> None:
-    """Goes back to what was there. Where something `failed` already, that counts, and this is said beside it."""
+    """Goes back to what was there. What `failed` before, or is not put back, counts more: this is said beside it."""
     try:
         session.go_back_to(before, **had)
     except StackError as error:
-        if not failed:
+        if not failed and not session.journal.left():
             raise
         to_stderr(f"what was brought up could not be taken down: {error}")

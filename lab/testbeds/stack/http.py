@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 
@@ -15,6 +16,11 @@ from lab.testbeds.stack.compose import StackError
 TIMEOUT_S = 30.0
 RETRIES = 4
 BACKOFF_S = 0.25
+WRONG_TOKEN = (
+    "\n  hint:    .env has changed since the container was made; lab stack up makes it anew, with what .env says"
+)
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks the services themselves: a proxy of the shell's can reach none of them, and is to learn no token."""
 
 
 class AnswerError(StackError):
@@ -28,7 +34,7 @@ class AnswerError(StackError):
 def call(
     method: str, url: str, body: Any = None, token: str = "", *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES
 ) -> Any:
-    """The decoded answer. All admin calls are idempotent, so connection failures are retried.
+    """The decoded answer. All admin calls are idempotent, so connection failures are retried; silence is not.
 
     `token`: that of the service, which its control endpoints want; it is in no message.
 
@@ -39,16 +45,22 @@ def call(
     for attempt in range(retries + 1):
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            with _OPENER.open(request, timeout=timeout_s) as answer:
                 content = answer.read()
                 return json.loads(content) if content else None
         except urllib.error.HTTPError as error:
-            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}", error.code) from None
+            hint = WRONG_TOKEN if error.code == HTTPStatus.UNAUTHORIZED else ""
+            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}{hint}", error.code) from None
         except (OSError, ValueError, HTTPException) as error:
-            if attempt == retries:
+            if attempt == retries or _is_silence(error):
                 raise StackError(f"{method} {url}: {error}") from None
             time.sleep(BACKOFF_S * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether nothing came for the whole time: who is silent for that long is silent again."""
+    return isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
 
 
 def _words(error: urllib.error.HTTPError) -> str:
@@ -69,7 +81,7 @@ def download(url: str, path: Any, token: str = "") -> None:
 def _chunks(url: str, token: str) -> Iterator[bytes]:
     try:
         request = urllib.request.Request(url, headers=_authorization(token))
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
             while chunk := answer.read(1 << 20):
                 yield chunk
     except (OSError, HTTPException) as error:

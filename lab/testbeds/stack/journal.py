@@ -22,11 +22,13 @@ from typing import Any
 from lab.errors import LabError, Problem, UserError
 from lab.files.fileio import read_file, reason
 from lab.injection.levers import Undo
+from lab.recording.keeping import is_no_room
 
 FILE = "journal.jsonl"
 AHEAD_BYTES = 16 << 10
 """Room kept for what follows an intent: the few hundred bytes of `applied` and `reverted`, of every lever pulled."""
-HINT = "free space there, or name another directory: LAB_STATE_DIR"
+EVENTS = {"intent", "applied", "reverted"}
+HINT = "name another directory: LAB_STATE_DIR"
 
 
 class JournalError(LabError):
@@ -90,12 +92,15 @@ class Journal:
         return JournalError(str(self._problem(what, error)))
 
     def _problem(self, what: str, error: OSError) -> Problem:
-        try:
-            free = f", {shutil.disk_usage(self.path.parent).free} bytes free"
-        except OSError:
-            free = ""
-        whose = f"; it is {_owner(self.path)}'s" if isinstance(error, PermissionError) else ""
-        return Problem(what, str(self.path), seen=reason(error) + whose + free, hint=HINT)
+        seen, hint = reason(error), HINT
+        if isinstance(error, PermissionError):
+            seen += f"; it is {_owner(self.path)}'s"
+        if is_no_room(error):
+            hint = f"free space there, or {HINT}"
+            with suppress(OSError):
+                there = next(place for place in self.path.parents if place.exists())
+                seen += f", {shutil.disk_usage(there).free} bytes free"
+        return Problem(what, str(self.path), seen=seen, hint=hint)
 
     def open_undos(self) -> list[Undo]:
         """Levers that were to be changed and not put back, the last one first."""
@@ -143,7 +148,7 @@ def open_undos(directory: Path) -> list[Undo]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    """All whole lines: a line cut off by a crash was never acted upon, because acting waits for the fsync."""
+    """All whole entries: a line cut off by a crash was never acted upon, because acting waits for the fsync."""
     try:
         lines = read_file(path).split(b"\n")[:-1]
     except (FileNotFoundError, NotADirectoryError):
@@ -152,11 +157,32 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         raise UserError(_not_ours(path)) from None
     entries = []
     for line in lines:
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            entry = json.loads(line)
+            if _is_entry(entry):
+                entries.append(entry)
     return entries
+
+
+def _is_entry(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and all(isinstance(content.get(name), str) for name in ("event", "lever", "element"))
+        and content["event"] in EVENTS
+        and (content["event"] != "intent" or "previous" in content)
+    )
+
+
+def check_directory(directory: Path) -> None:
+    """UserError where a state directory, which need not be there yet, cannot be: a file is in its place."""
+    for place in (directory, *directory.parents):
+        if os.path.lexists(place):
+            if not place.is_dir():
+                raise UserError(
+                    Problem("this is no directory, and a lab keeps there what it has changed", str(place),
+                            expected="a directory, or nothing yet", hint=HINT)
+                )  # fmt: skip
+            return
 
 
 def is_gone(directory: Path) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab.agreed.leases import LEASE_S
+from lab.agreed import leases
 from lab.errors import LabError
 from lab.injection.levers import LeverValue
 
-RENEW_EVERY_S = LEASE_S / 4
+RENEW_EVERY_S = leases.LEASE_S / 4
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Leases:
         key = (lever.name, element)
         with self._locks.setdefault(key, threading.Lock()):
             lease = self._leases.pop(key, None)
-            if lease is not None and time.monotonic() - lease.renewed_s > LEASE_S:
+            if lease is not None and time.monotonic() - lease.renewed_s > leases.LEASE_S:
                 self._lapse(key)
             yield
             if value is not None:

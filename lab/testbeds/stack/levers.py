@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
@@ -46,6 +47,8 @@ from lab.testbeds.stack.controls import CONFIGURABLE, StackControls, link_fault
 from lab.testbeds.stack.http import call
 
 Value = TypeVar("Value", bound=LeverValue)
+RENEWED_WITHIN_S = 3.0
+"""What puts a lever back waits for its renewal; the next renewal comes soon."""
 _ENDED = {"created", "exited", "dead"}
 
 
@@ -210,10 +213,10 @@ class StackLevers(StackControls):
         if lever.on == {"link"}:
             # Where the proxy was when the fault was set: the Docker API need not answer in time for a renewal.
             base, name = self.renewals[element], link_fault(lever)
-            token = self.token("links")
-            if name not in call("GET", f"{base}/links/{quote(element, safe='')}", token=token)["faults"]:
+            soon = partial(call, token=self.token("links"), timeout_s=RENEWED_WITHIN_S, retries=0)
+            if name not in soon("GET", f"{base}/links/{quote(element, safe='')}")["faults"]:
                 return False
-            call("POST", f"{base}/leases/renew", {"link": element, "kind": name}, token)
+            soon("POST", f"{base}/leases/renew", {"link": element, "kind": name})
             return True
         if lever is ComponentSlow:
             return self.slowing.renew(Place.parse(element))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.agreed import ports
+from lab.agreed import leases, ports
 from lab.injection.levers import Place, PopulationBots, PopulationSurge, PopulationTastes
-from lab.testbeds.stack import leases
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
 

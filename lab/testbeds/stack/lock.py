@@ -23,9 +23,12 @@ from lab.files.fileio import reason
 from lab.testbeds.stack.compose import checkout
 from lab.testbeds.stack.holder import SIZE_BYTES, Content, Holder, read, write
 from lab.testbeds.stack.journal import open_undos
+from lab.testbeds.stack.secrets import CHECKOUT_ID, FILE, SHORT, ensure_env
 
 STATE_DIRECTORY = ".lab"
 LOCK = "stack.lock"
+BELOW = "checkout-"
+"""Begins the names of checkouts' directories below LAB_STATE_DIR."""
 ABORT = signal.SIGUSR1
 """What `lab stack abort` sends."""
 TAKE_WITHIN_S = 1.0
@@ -50,11 +53,15 @@ class Look:
 
 
 class StackLock:
-    """The lock in a checkout's directory, for a lab with this state directory."""
+    """The lock in a checkout's directory, for a lab with this state directory.
 
-    def __init__(self, directory: Path, state: Path) -> None:
+    `named`: what this checkout's directory below LAB_STATE_DIR is called.
+    """
+
+    def __init__(self, directory: Path, state: Path, named: str = "") -> None:
         self.path = directory / LOCK
         self._state = state.resolve()
+        self._named = named
 
     @property
     def is_mine(self) -> bool:
@@ -134,7 +141,14 @@ class StackLock:
             raise self._refused(error) from None
         finally:
             os.close(handle)
-        return Look(is_held, content.holder, content.journals)
+        mine = tuple(state for state in content.journals if not self._is_anothers(state))
+        return Look(is_held, content.holder, mine)
+
+    def _is_anothers(self, state: Path) -> bool:
+        """Whether a state directory is that of another checkout, of which this one is a copy, lock file and all."""
+        if state.name == STATE_DIRECTORY:
+            return state != self.path.parent.resolve()
+        return bool(self._named) and state.name.startswith(BELOW) and state.name != self._named
 
     def _take(self) -> int:
         try:
@@ -181,12 +195,25 @@ class StackLock:
 def stack_lock() -> StackLock:
     """The lock of this checkout's stack, for a lab with the state directory of the environment."""
     top = checkout()
-    return StackLock(top / STATE_DIRECTORY, state_directory(top))
+    return StackLock(top / STATE_DIRECTORY, state_directory(top), _named(top))
+
+
+def lock_to_look_at() -> StackLock:
+    """The lock of this checkout's stack for who may not even read the checkout's env file, as another user."""
+    directory = checkout() / STATE_DIRECTORY
+    return StackLock(directory, directory)
 
 
 def state_directory(top: Path) -> Path:
-    """Where this lab keeps its journal."""
-    return Path(os.environ.get("LAB_STATE_DIR") or top / STATE_DIRECTORY)
+    """Where this lab keeps its journal: below LAB_STATE_DIR each checkout has a directory of its own."""
+    own, named = top / STATE_DIRECTORY, os.environ.get("LAB_STATE_DIR")
+    if not named or Path(named).resolve() == own.resolve():
+        return own
+    return Path(named) / _named(top)
+
+
+def _named(top: Path) -> str:
+    return BELOW + ensure_env(top / FILE)[CHECKOUT_ID][:SHORT]
 
 
 class _Mine:

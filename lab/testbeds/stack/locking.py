@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 from typing import Any
 
+from lab.agreed import leases
 from lab.injection.levers import Place, TableLock
-from lab.testbeds.stack import leases
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.database import LOCK_TIMEOUT, ROLE, Database, failed, with_locks
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, NotRevertedError, UserError
+from lab.errors import LabError, NotRevertedError
 from lab.injection.levers import Undo
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.controls import LINKS_PORT
@@ -85,14 +85,16 @@ def forget(session: Session) -> None:
 
 
 def quieten(session: Session) -> None:
-    """Ends every fault at the proxy, known or not, and the load of a run that nobody watches. Without a stack: none."""
-    with suppress(UserError):
-        containers = session.compose.containers()
-        if _runs(containers.get("links")):
-            call("DELETE", f"{session.compose.url('links', LINKS_PORT)}/faults", token=session.token("links"))
-        if _runs(containers.get("load")):
-            with suppress(LabError):  # it ends by itself
-                call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"))
+    """Ends every fault at the proxy, known or not, and the load of a run that nobody watches. Without a stack: none.
+
+    UserError where no engine answers: then nobody knows.
+    """
+    containers = session.compose.containers()
+    if _runs(containers.get("links")):
+        call("DELETE", f"{session.compose.url('links', LINKS_PORT)}/faults", token=session.token("links"))
+    if _runs(containers.get("load")):
+        with suppress(LabError):  # it ends by itself
+            call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"))
 
 
 def _runs(container: object) -> bool:

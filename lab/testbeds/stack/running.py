@@ -68,6 +68,7 @@ class StackRun(DriverSession):
         self._watch = ContainerWatch(session.compose, session.testbed.entries, session.scenario_s)
         self._sampler = ContainerSampler(session.compose, loaded.system, lambda: session.now_s)
         self._ticker = Ticker()
+        self._driving = ExitStack()
         self._watching = ExitStack()
 
     @property
@@ -85,12 +86,13 @@ class StackRun(DriverSession):
         pulled = [act.value for act in plan(self._loaded).timeline if act.event == "pull"]
         session.pretrain([value.recipe for value in pulled if isinstance(value, ModelDeploy)])
         with ExitStack() as watching:
-            watching.enter_context(self._ticker)
-            watching.enter_context(self._watch)
+            watching.enter_context(self._watch)  # until the data is in
+            watching.enter_context(self._driving)
+            self._driving.enter_context(self._ticker)
             self._run = self._start()
             session.lock.tell(phase="running", clock=live.clock(session, self.duration_s))
             for part in (self._sampler, self._guard, session.testbed.leases()):
-                watching.enter_context(part)
+                self._driving.enter_context(part)
             self._watching = watching.pop_all()
         return self
 
@@ -174,11 +176,12 @@ class StackRun(DriverSession):
         session, loaded = self._session, self._loaded
         end_s = self.now_s
         self.revert_all()
-        self._watching.close()
+        self._driving.close()
         session.lock.tell(phase="collecting", clock=None, faults=None)
         ran_s = time.time() - session.start_unix_s
         end_load(session)
         collected = fetch(session, self._run, self._sampler.samples)
+        self._watching.close()
         session.lock.tell(phase="asking engines and grading")
         stalls = self._ticker.stalls.since(session.start_unix_s) if self._ticker.stalls is not None else None
         machine = busy_machine(collected.observed)

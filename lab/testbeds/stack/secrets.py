@@ -39,7 +39,16 @@ FILE = ".env"
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BYTES = 24
 _ID_BYTES = 16
-_SHORT = 8
+SHORT = 8
+"""So many digits of the id are shown, and tell checkouts apart."""
+_LINE = re.compile(
+    r"""
+    \s* (?:export\s+)? (?P<name> [^\s=\#]+ ) \s* = \s*
+    (?: '(?P<single>[^']*)' | "(?P<double>[^"]*)" | (?P<bare> .*? ) ) (?: \s+\#.* )? \s*
+""",
+    re.VERBOSE,
+)
+"""A line as Compose reads it: `export` changes nothing, and a comment may follow."""
 
 
 def ensure_env(path: Path) -> dict[str, str]:
@@ -53,6 +62,12 @@ def ensure_env(path: Path) -> dict[str, str]:
     except OSError as error:
         why = error.strerror or str(error)
         raise UserError(Problem("the checkout's own variables cannot be kept", str(path), seen=why)) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(
+            Problem("the file is no UTF-8 text", str(path), line, 1, seen=f"byte 0x{error.object[error.start]:02x}",
+                    hint="Compose does not read it either: save it as UTF-8")
+        ) from None  # fmt: skip
     if not _PROJECT.fullmatch(variables[PROJECT]):
         raise UserError(
             Problem(
@@ -69,21 +84,30 @@ def _ensure(path: Path) -> dict[str, str]:
         found = dict(_pairs(lines))
         here = str(path.parent.resolve())
         if found.get(DIRECTORY, here) != here:
-            known = found.pop(DIRECTORY)
-            if is_held_by(found.get(CHECKOUT_ID, ""), Path(known), path.parent):
+            known = Path(found.pop(DIRECTORY))
+            if is_held_by(found.get(CHECKOUT_ID, ""), known, path.parent):
+                if is_same_directory(str(known / FILE), path):
+                    raise UserError(_shared(path, known))
                 found = {name: value for name, value in found.items() if name not in (CHECKOUT_ID, PROJECT)}
         checkout_id = found.get(CHECKOUT_ID) or secrets.token_hex(_ID_BYTES)
-        fresh = {PROJECT: f"chaos-lab-{checkout_id[:_SHORT]}", CHECKOUT_ID: checkout_id, DIRECTORY: here}
+        fresh = {PROJECT: f"chaos-lab-{checkout_id[:SHORT]}", CHECKOUT_ID: checkout_id, DIRECTORY: here}
         fresh |= {name: secrets.token_hex(_BYTES) for name in NAMES}
         set_variables(path, {name: value for name, value in fresh.items() if not found.get(name)})
         return fresh | {name: value for name, value in found.items() if value}
+
+
+def _shared(path: Path, other: Path) -> Problem:
+    return Problem(
+        "two checkouts have one env file between them", str(path), seen=f"the same file as {other / FILE}",
+        expected="a file for each: it says whose the stack is", hint=f"remove the link {path}; a file is made anew",
+    )  # fmt: skip
 
 
 def set_variables(path: Path, variables: Mapping[str, str]) -> None:
     """Sets variables of an env file, and leaves its other lines as they are; only its owner may read it."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     if variables:
-        kept = [line for line in lines if line.partition("=")[0].strip() not in variables]
+        kept = [line for line in lines if dict(_pairs([line])).keys().isdisjoint(variables)]
         _write(path, "\n".join([*kept, *(f"{name}={value}" for name, value in variables.items())]) + "\n")
     path.chmod(0o600)
 
@@ -96,7 +120,7 @@ def is_held_by(checkout_id: str, other: Path, here: Path) -> bool:
         lines = (other / FILE).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # there, but not for these eyes: rather a copy than two owners
+    except (OSError, UnicodeDecodeError):  # there, but not for these eyes: rather a copy than two owners
         return True
     return dict(_pairs(lines)).get(CHECKOUT_ID) == checkout_id
 
@@ -121,12 +145,13 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _pairs(lines: list[str]) -> list[tuple[str, str]]:
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return [(name.strip(), value.strip().strip("'\"")) for name, _, value in pairs]
+    found = filter(None, map(_LINE.fullmatch, lines))
+    return [(line["name"], line["single"] or line["double"] or line["bare"] or "") for line in found]
 
 
 def _write(path: Path, text: str) -> None:
-    """Replaces the file at once; it never exists readable to others, nor half written."""
+    """Replaces the file at once; it never exists readable to others, nor half written. A link stays one."""
+    path = path.resolve()
     staged = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -15,7 +15,7 @@ from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.build import Say, build_images, to_stderr
 from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
-from lab.testbeds.stack.journal import Journal
+from lab.testbeds.stack.journal import Journal, check_directory
 from lab.testbeds.stack.levers import StackLevers
 from lab.testbeds.stack.lock import stack_lock, state_directory
 from lab.testbeds.stack.options import LAB, TENSORFLOW
@@ -37,6 +37,7 @@ class Session:
         top = checkout()
         self.system = system
         self.state = state_directory(top)
+        check_directory(self.state)
         self.lock = stack_lock()
         self.passwords = ensure_env(top / ENV_FILE)
         self.compose = Compose(top, self.passwords)
@@ -158,12 +159,12 @@ class Session:
         """Takes down what `up` made beyond what was there before, and stops what it started.
 
         `model_server` and `load_workers` are those that were there: where others took their place, their containers
-        have to come up anew. Empty and 0 where there were none.
+        have to come up anew. Empty and 0 where there were none. What is gone was removed by somebody, and stays so.
         """
         services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
         try:
-            is_another = model_server not in ("", self.compose.running_model_server())
-            if is_another or load_workers not in (0, self.load_workers()):
+            is_another = bool(model_server) and self.compose.running_model_server() not in ("", model_server)
+            if is_another or (load_workers and self.load_workers() not in (0, load_workers)):
                 self.up(build=False, model_server=model_server, load_workers=load_workers or 1)
         finally:
             self._take_down(before, services)

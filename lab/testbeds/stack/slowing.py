@@ -11,8 +11,8 @@ import socket
 import time
 from typing import Any
 
+from lab.agreed import leases
 from lab.injection.levers import ComponentSlow, Place
-from lab.testbeds.stack import leases
 from lab.testbeds.stack.compose import Compose, StackError
 
 SLICE_S = 0.002

@@ -14,7 +14,7 @@ from typing import Any
 from lab.errors import NotRevertedError
 from lab.injection.levers import ActValue, AnyLever, Json, Testbed, Undo, lever_type
 from lab.systems.topology import System
-from lab.testbeds.stack.compose import NoContainerError
+from lab.testbeds.stack.compose import NoContainerError, PausedError
 from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.levers import StackLevers
@@ -22,6 +22,8 @@ from lab.testbeds.stack.lock import ABORT, acknowledge
 
 REVERT_ATTEMPTS = 5
 REVERT_PAUSE_S = 1.0
+ATTEMPTS_WITHOUT_CONTAINER = 3
+"""By then who takes the stack down by hand has come to its volumes; no waiting brings a container back."""
 WHAT_TO_DO = """\
   what to do: bring the stack up (lab stack up), or where it is up make what failed reachable (lab stack status,
               lab stack logs), then run: lab recover
@@ -92,7 +94,8 @@ class StackTestbed(Testbed):
                 if not self._is_lost(undo):
                     self.put_back(undo)
             except Exception as error:  # whatever it is: the lever is not back
-                if attempt == REVERT_ATTEMPTS - 1 or isinstance(error, NoContainerError):
+                attempts = ATTEMPTS_WITHOUT_CONTAINER if isinstance(error, NoContainerError) else REVERT_ATTEMPTS
+                if attempt >= attempts - 1 or isinstance(error, PausedError):
                     raise NotRevertedError(instructions(undo, error)) from error
                 time.sleep(REVERT_PAUSE_S * (attempt + 1))
             else:
@@ -113,8 +116,9 @@ class StackTestbed(Testbed):
 
         Where all is back and the journal cannot say so, JournalError says it.
         """
-        undos, failed, unsaid = self._journal.left(), [], []
+        failed, unsaid = [], []
         with uninterrupted():
+            undos = self._journal.left()
             for undo in undos:
                 try:
                     self.revert(undo)
@@ -146,7 +150,7 @@ def instructions(undo: Undo, error: BaseException | str) -> str:
     return f"could not put back {undo.lever} of {undo.element} (value before: {json.dumps(undo.previous)}): {error}"
 
 
-HELD_BACK = (signal.SIGINT, signal.SIGTERM, ABORT)
+HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, ABORT)
 
 
 @contextmanager
@@ -166,9 +170,10 @@ def uninterrupted() -> Iterator[None]:
             acknowledge()
 
     with ExitStack() as restored:  # every handler, although one that is back may raise
-        for number in HELD_BACK:
+        heard = [number for number in HELD_BACK if signal.getsignal(number) != signal.SIG_IGN]
+        for number in heard:
             restored.callback(signal.signal, number, signal.getsignal(number))
-        for number in HELD_BACK:
+        for number in heard:
             signal.signal(number, hold)
         yield
     if held:

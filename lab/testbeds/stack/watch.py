@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from lab.clock import NS
-from lab.testbeds.stack.compose import SERVICE, Compose, state_in_words
+from lab.testbeds.stack.compose import ONE_OFF, SERVICE, Compose, state_in_words
 from lab.testbeds.stack.levers import LEVERS
 
 ACTIONS = ("pause", "unpause", "kill", "die", "start", "oom", "create", "destroy")
@@ -56,7 +56,8 @@ class Disturbances:
         """Takes in one of Docker's events of a container, at this scenario time; the disturbance that it is, if any."""
         action, attributes = str(event.get("Action", "")), event["Actor"]["Attributes"]
         service, key = attributes.get(SERVICE, ""), (event.get("timeNano"), event["Actor"].get("ID"), action)
-        if action not in ACTIONS or key in self._seen:
+        is_one_off = attributes.get(ONE_OFF) == "True"  # somebody's own beside the service's container
+        if action not in ACTIONS or key in self._seen or is_one_off:
             return None
         self._seen.add(key)
         if self.by_a_lever(service, action, time_s):
