@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from lab.agreed import ports
 from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
 from lab.testbeds.stack.session import Session
-from lab.testbeds.stack.versions import REST_PORT
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
 from tests.waiting import PATIENCE_S
@@ -60,7 +60,7 @@ def predicted(stack: Session) -> tuple[int, Any]:
     """(HTTP status, answer) of the model server for one row of its inputs."""
     from lab.worlds.shop.features import INPUT_NAMES
 
-    url = f"{stack.compose.url('model', REST_PORT)}/v1/models/model:predict"
+    url = f"{stack.compose.url('model', ports.MODEL_REST)}/v1/models/model:predict"
     body = json.dumps({"inputs": [[0.0] * len(INPUT_NAMES)]}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:

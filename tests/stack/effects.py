@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.agreed import ports
 from lab.injection.levers import (
     CacheFreeze,
     CacheMixKeys,
@@ -42,7 +43,6 @@ from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.session import Session
-from lab.testbeds.stack.versions import REST_PORT
 from tests.stack.asking import answer_of_rules_s, predicted, profile, redis_of, rows
 from tests.waiting import PATIENCE_S
 
@@ -103,7 +103,7 @@ def is_model_silent(stack: Session) -> bool:
     if containers["model"].status in ("exited", "paused"):
         return True
     try:
-        url = f"{stack.compose.url('model', REST_PORT)}/v1/models/model"
+        url = f"{stack.compose.url('model', ports.MODEL_REST)}/v1/models/model"
         urllib.request.urlopen(url, timeout=UNANSWERED_S).close()
     except OSError:
         return True

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack.compose import Compose
 from lab.testbeds.stack.session import MADE_BASE_IMAGE, Session
 

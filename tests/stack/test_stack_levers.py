@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.agreed import leases
+from lab.agreed import leases, ports
 from lab.injection.levers import (
     Announce,
     CacheFlush,
@@ -26,7 +26,6 @@ from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.levers import LEVERS
 from lab.testbeds.stack.session import Session
-from lab.testbeds.stack.versions import REST_PORT
 from tests.stack.asking import redis_of, rows
 from tests.stack.effects import DELAY_S, PULLS, SHOP, Pull, is_late_by
 from tests.stack.holder import SHORT_LEASE_S
@@ -140,7 +139,7 @@ def test_a_good_version_is_served_and_rolled_back(quiet: Session) -> None:
 
 def test_a_corrupt_version_is_not_served_and_the_old_one_stays(quiet: Session) -> None:
     quiet.reset_versions()
-    url = f"{quiet.compose.url('model', REST_PORT)}/v1/models/model"
+    url = f"{quiet.compose.url('model', ports.MODEL_REST)}/v1/models/model"
     quiet.compose.execute(
         "model", ["sh", "-c", "cd /models/model && mkdir 9.tmp && echo x >9.tmp/saved_model.pb && mv 9.tmp 9"]
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import fileio
+from lab.files import fileio
 from lab.files.fileio import place_problem, read_file, write_file
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ pytest.importorskip("google.protobuf")
 
 from services.common.run import Run
 
-from lab.scenario import load_system
+from lab.systems.files import load_system
 from lab.testbeds.stack import collect as collect_module
 from lab.testbeds.stack.collect import collect
 from lab.testbeds.stack.compose import NoContainerError

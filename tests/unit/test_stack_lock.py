@@ -15,13 +15,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab.cli.stack_options import tell_of_change
 
 from lab.errors import NotRevertedError, UserError
 from lab.injection.levers import Undo
-from lab.testbeds.stack import abort, live, run
+from lab.testbeds.stack import abort, holding, live
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
+from lab.testbeds.stack.changes import tell_of_change
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, Look, StackLock, state_directory
@@ -187,9 +187,9 @@ def test_a_disk_that_fills_up_later_takes_no_word_away(tmp_path: Path) -> None:
         with lock.held():
             fill(tmp_path / "checkout")
             lock.tell(phase="collecting")
-            holding = lock.look().holder
-            assert holding is not None
-            assert holding.activity["phase"] == "collecting"
+            held = lock.look().holder
+            assert held is not None
+            assert held.activity["phase"] == "collecting"
         assert lock.look().holder is None
 
 
@@ -335,7 +335,7 @@ def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path)
 
 def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of one run of several waits for nothing, or the abort would be heard and the next run begin."""
-    monkeypatch.setattr(run, "belongings", lambda _: NOTHING)
+    monkeypatch.setattr(holding, "belongings", lambda _: NOTHING)
     compose = SimpleNamespace(running_model_server=lambda: "")
     went_back: list[object] = []
 
@@ -349,8 +349,8 @@ def test_an_abort_between_two_runs_ends_the_campaign(tmp_path: Path, monkeypatch
     )  # fmt: skip
 
     def campaign() -> None:
-        with run.held(session, StackOptions()):
-            with run.held(session, StackOptions()):
+        with holding.held(session, StackOptions()):
+            with holding.held(session, StackOptions()):
                 pass
             pytest.fail("the next run begins")
 
@@ -367,13 +367,13 @@ def test_what_was_there_is_noted_before_anything_is_brought_up(tmp_path: Path, m
         done.append("noted")
         return NOTHING
 
-    monkeypatch.setattr(run, "belongings", noted)
+    monkeypatch.setattr(holding, "belongings", noted)
     session: Any = SimpleNamespace(
         lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 4,
         compose=SimpleNamespace(running_model_server=lambda: "lab"), up=lambda **how: done.append(("up", how["anew"])),
         go_back_to=lambda before, **had: done.append((before, had)),
     )  # fmt: skip
-    with run.held(session, StackOptions(), anew=True):
+    with holding.held(session, StackOptions(), anew=True):
         found = session.lock.look().holder
         assert found.activity["before"]["load_workers"] == 4, "who ends a killed lab goes back to it too"
     assert done == ["noted", ("up", True), (NOTHING, {"model_server": "lab", "load_workers": 4})]
@@ -383,7 +383,7 @@ def test_what_could_not_be_put_back_is_not_hidden_by_what_could_not_be_taken_dow
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As where the engine went away in the middle of a fault: exit code 6 and its instructions outrank 3."""
-    monkeypatch.setattr(run, "belongings", lambda _: NOTHING)
+    monkeypatch.setattr(holding, "belongings", lambda _: NOTHING)
 
     def go_back_to(*_: object, **__: object) -> None:
         raise StackError("Docker did not answer")
@@ -392,10 +392,10 @@ def test_what_could_not_be_put_back_is_not_hidden_by_what_could_not_be_taken_dow
         lock=lock_in(tmp_path), journal=Journal(tmp_path / "mine"), load_workers=lambda: 0, up=lambda **_: True,
         compose=SimpleNamespace(running_model_server=lambda: ""), go_back_to=go_back_to,
     )  # fmt: skip
-    with pytest.raises(NotRevertedError, match="instructions"), run.held(session, StackOptions()):
+    with pytest.raises(NotRevertedError, match="instructions"), holding.held(session, StackOptions()):
         raise NotRevertedError("instructions")
     assert "could not be taken down: Docker did not answer" in capsys.readouterr().err
-    with pytest.raises(StackError), run.held(session, StackOptions()):
+    with pytest.raises(StackError), holding.held(session, StackOptions()):
         pass
 
 
@@ -451,8 +451,8 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
         lock.tell(faults=[])
         assert told(1050.0) == ("after the faults", 250.0)
         Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
-        holding = eventually(lambda: lock.look().holder)
-        assert live.described(holding)["levers"] == [{"lever": "link.cut", "element": "a->b", "previous": None}]
+        held = eventually(lambda: lock.look().holder)
+        assert live.described(held)["levers"] == [{"lever": "link.cut", "element": "a->b", "previous": None}]
 
 
 @pytest.mark.parametrize(

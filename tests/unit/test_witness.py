@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab import witness
 from lab.contracts import Truth
 from lab.injection.faults import Witness
+from lab.judging import witness
 from lab.judging.witness import before_during_p, effects
 from lab.recording.rundir import RunDirectory
 from lab.runs.runner import run_scenario
