@@ -35,7 +35,7 @@ COMMANDS = {
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",
     "stack": "Bring the docker-compose stack up or down, look at it, end what runs on it.",
-    "recover": "Put back what a killed lab left changed on the stack.",
+    "recover": "Put back what a killed lab left changed.",
     "clean": "Remove recordings that newer ones have superseded.",
     "config": "Show which options are set, to what, and where.",
     "doctor": "Check that the lab can work here.",

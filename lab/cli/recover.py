@@ -29,7 +29,9 @@ Examples:
         help="Only there. [default: every installed testbed]")  # fmt: skip
 @json_option
 def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
-    """Put back what a killed lab left changed, on every installed testbed or on one.
+    """Put back what a killed lab left changed.
+
+    Looks on every installed testbed, or on one.
 
     Undoes, from the journal, every change that was not reverted; safe to repeat. Ends with 6 and instructions if
     something cannot be put back.

@@ -143,7 +143,8 @@ def test_an_evaluation_of_one_run_tells_of_one_and_of_no_controls(
 def test_an_evaluation_has_a_hundred_control_runs_by_itself(folder: Path) -> None:
     from lab.cli.evaluate import EVALUATION_SEEDS, make_jobs
     from lab.cli.selection import select
+    from lab.testbeds.installed import choose
 
-    jobs = make_jobs(select(["."]), None, None, ("constant",))
+    jobs = make_jobs(select(["."]), None, None, ("constant",), choose("sim"))
     assert [job.seed for job in jobs if job.loaded.scenario.faults] == list(EVALUATION_SEEDS)
     assert [job.seed for job in jobs if not job.loaded.scenario.faults] == list(range(1000, 1100))

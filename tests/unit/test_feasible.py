@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner
 
-from lab.cli import cli
-from lab.errors import UserError
+from lab.errors import ExitCode, UserError
 from lab.scenario import load_scenario
 from lab.testbeds.stack.feasible import check_feasible, greatest_time_scale
+from tests.cli_cases import lab
 
 
 def test_the_greatest_time_scale_is_allowed_and_a_tenth_more_is_not() -> None:
@@ -42,9 +41,7 @@ def test_a_time_scale_at_which_a_run_would_not_end_in_a_day_is_refused_with_one_
     check_feasible(quiet, float(problem.hint.split()[1]))
 
 
-def test_what_is_no_number_is_a_mistake_of_usage() -> None:
-    for command in (["run"], ["plan"]):
-        done = CliRunner().invoke(
-            cli, [*command, "recommender/control-quiet", "--testbed", "stack", "--time-scale", "nan"]
-        )
-        assert (done.exit_code, "'nan' is not a number" in done.output) == (2, True), done.output
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_what_is_no_number_is_a_mistake_of_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab(command, "recommender/control-quiet", "--testbed", "stack", "--time-scale", "nan") == ExitCode.INVALID
+    assert "seen:     'nan'" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 from lab.contracts import Boundary
 from lab.errors import UserError
-from lab.injection.faults import Witness, fault
+from lab.injection import faults
 from lab.injection.levers import (
     ComponentLimit,
     ConfigSet,
@@ -36,17 +36,23 @@ SHIPPED = {name: one for name, one in drivers().items() if isinstance(one, Drive
 each_testbed = pytest.mark.parametrize("driver", SHIPPED.values(), ids=SHIPPED)
 
 
-@fault(
-    "misconfiguration",
-    boundary=Boundary.INTEGRATION,
-    target="service|job|cache|model|database",
-    witnesses=(Witness("client_timeout_ratio", "*", 0.02),),
-    recovery_s=1,
-)
-def misconfiguration(testbed: Testbed, component: str, *, key: str, value: float) -> Iterator[None]:
+def set_a_key(testbed: Testbed, component: str, *, key: str, value: float) -> Iterator[None]:
     """A key of a component's configuration is set."""
     with testbed.pull(f"{component}/{key}", ConfigSet(value=value)):
         yield
+
+
+@pytest.fixture
+def misconfiguration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of that name, for one test."""
+    monkeypatch.setattr(faults, "_registered", dict(faults.fault_types()))
+    faults.fault(
+        "misconfiguration",
+        boundary=Boundary.INTEGRATION,
+        target="service|job|cache|model|database",
+        witnesses=(faults.Witness("client_timeout_ratio", "*", 0.02),),
+        recovery_s=1,
+    )(set_a_key)
 
 
 @each_testbed
@@ -114,6 +120,7 @@ def test_own_code_has_no_timeout_and_only_a_job_has_a_period() -> None:
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("misconfiguration")
 def test_the_dry_run_refuses_a_key_that_is_none_a_value_that_does_not_fit_and_what_the_testbed_cannot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, parameters: dict[str, Any], testbed: str, said: str
 ) -> None:
