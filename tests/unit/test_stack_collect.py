@@ -6,15 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
-pytest.importorskip("google.protobuf")
-
-from services.common.run import Run
-
+from lab.agreed.run import Run
 from lab.systems.files import load_system
-from lab.testbeds.stack import collect as collect_module
-from lab.testbeds.stack.collect import collect
+from lab.testbeds.stack.collect import fetch
 from lab.testbeds.stack.compose import NoContainerError
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
@@ -22,11 +16,10 @@ from lab.worlds.shop.training import train
 RUN = Run(seed=1, start_unix_s=0.0, duration_s=10.0, warmup_s=0.0, stages=((10.0, 1.0),), time_scale=1.0)
 
 
-def test_what_could_not_be_fetched_is_named_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_fetched_is_named_as_missing(tmp_path: Path) -> None:
     def gone(service: str, *_: Any) -> Any:
         raise NoContainerError(f"service {service!r} has no container")
 
-    monkeypatch.setattr(collect_module, "SETTLE_S", 0.0)
     system = load_system("recommender")
     assert system.world is not None
     seed = system.world.seed
@@ -34,6 +27,6 @@ def test_what_could_not_be_fetched_is_named_as_missing(tmp_path: Path, monkeypat
         token=str, state=tmp_path, system=system, versions=[train(make_catalog(seed), seed, 1, {})],
         compose=SimpleNamespace(url=gone, container=gone), testbed=SimpleNamespace(changes_log=[]),
     )  # fmt: skip
-    collected = collect(session, RUN, [])
+    collected = fetch(session, RUN, [])
     assert "the collector did not answer" in collected.unwritten
     assert "service 'collector' has no container" in collected.unwritten
