@@ -11,7 +11,7 @@ DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -76,6 +76,9 @@ stack: $(VENV)/.installed-stack ## bring the real stack up (docker compose), hea
 fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each time; FUZZ=examples of each kind
 	@LAB_FUZZ_EXAMPLES=$(or $(FUZZ),1000) $(BIN)/python -m pytest tests/fuzz -n 2
 
+mutate: $(VENV)/.installed-mutation ## change the code that judges, a little at a time: which changes does no test notice? (ARGS=witness)
+	@$(BIN)/python -m scripts.mutate $(ARGS)
+
 # Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. The plane's
 # recording is made in real time, which a busy second process would disturb.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
@@ -101,7 +104,7 @@ test-stack-faults: $(VENV)/.installed-services ## every fault killed in the midd
 	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m slow --durations=10 $(ARGS)
 
 clean: ## remove the environment, recordings and what tools left
-	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist runs mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -114,6 +117,10 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml $(LOCK) | $(BIN)/python
 	@$(PIP_INSTALL) -e .
 	@touch $@
+
+$(VENV)/.installed-mutation: pyproject.toml $(LOCK) | $(BIN)/python
+	@$(PIP_INSTALL) -e '.[mutation]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
 $(VENV)/.installed-stack: pyproject.toml $(LOCK) | $(BIN)/python
 	@$(PIP_INSTALL) -e '.[stack-client]'
