@@ -1,4 +1,4 @@
-"""A worse model is deployed with the same papers as a good one."""
+"""A worse model is deployed; its announcement and registry entry look like those of a good one."""
 
 from __future__ import annotations
 

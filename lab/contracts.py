@@ -89,12 +89,12 @@ class Diagnosis:
     not_judged: tuple[NotJudged, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        said: dict[str, Any] = {
+        data: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "verdict": str(self.verdict),
             "findings": [asdict(finding) for finding in self.findings],
         }
-        return said | ({"not_judged": [asdict(one) for one in self.not_judged]} if self.not_judged else {})
+        return data | ({"not_judged": [asdict(one) for one in self.not_judged]} if self.not_judged else {})
 
     @classmethod
     def from_json(cls, data: Any) -> Diagnosis:

@@ -154,8 +154,8 @@ class Run:
 
         name = engine_name(engine)
         if isinstance(engine, str):
-            said = diagnose(self._directory, engine, host)
-            answer, problem = said.content, said.unkept
+            given = diagnose(self._directory, engine, host)
+            answer, problem = given.content, given.unkept
         else:
             answer = _called(engine, self.path / "observed")
             problem = self._directory.write_diagnosis(name, answer)
@@ -167,8 +167,8 @@ class Run:
         return answer
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{engine}: {outcome}" for engine, outcome in self.outcomes.items())
-        return f"<lab.Run {self.scenario} seed {self.seed}{'; ' + said if said else ''}; {self.path}>"
+        outcomes = ", ".join(f"{engine}: {outcome}" for engine, outcome in self.outcomes.items())
+        return f"<lab.Run {self.scenario} seed {self.seed}{'; ' + outcomes if outcomes else ''}; {self.path}>"
 
     def _repr_html_(self) -> str:
         return Runs([self])._repr_html_()

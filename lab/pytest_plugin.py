@@ -148,14 +148,14 @@ class ScenarioItem(pytest.Item):
 
         error = excinfo.value
         if isinstance(error, ScenarioFailed):
-            told = case_text(error.case)
+            outcome = case_text(error.case)
         elif isinstance(error, NotGradedError):
-            told = columns([("not graded", error.result.problem)])
+            outcome = columns([("not graded", error.result.problem)])
         else:
             return super().repr_failure(excinfo, style)
         words = ["lab", "run", name_of(self.loaded), "--seed", str(self.seed), "--engine", self.engine]
         words += place_words(self.config.stash[_TESTBED])
-        return "\n".join([str(error), told, columns([("replay", shlex.join(words))])])
+        return "\n".join([str(error), outcome, columns([("replay", shlex.join(words))])])
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name

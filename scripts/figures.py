@@ -53,8 +53,8 @@ def sample() -> str:
     """The verdict of the sample's run as `lab run` prints it, as a block of Markdown."""
     with tempfile.TemporaryDirectory(prefix="lab-sample-") as scratch:
         words = [sys.executable, "-m", "lab", "run", *SAMPLE, "--runs-dir", scratch]
-        said = subprocess.run(words, capture_output=True, text=True, check=False, cwd=scratch).stdout
-    verdict = said.split("\n\n")[0].rstrip()
+        output = subprocess.run(words, capture_output=True, text=True, check=False, cwd=scratch).stdout
+    verdict = output.split("\n\n")[0].rstrip()
     return f"```\n{verdict}\n```"
 
 

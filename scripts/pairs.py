@@ -46,7 +46,7 @@ class Pair:
 
 def record_pair(
     loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, time_scale: float = TIME_SCALE,
-    sim_root: Path | None = None, tell: Callable[[str], object] = print,
+    sim_root: Path | None = None, report: Callable[[str], object] = print,
 ) -> Pair:  # fmt: skip
     """Runs a scenario on the stack, which is up, then on `sim`: the simulator computes while nothing is measured.
 
@@ -56,7 +56,7 @@ def record_pair(
     on_stack = _on_stack(loaded, seed, root, host, time_scale)
     if on_stack.is_inconclusive:
         time_scale /= SLOWER
-        tell(f"{loaded.scenario.name}: {on_stack.problem} Once more at time scale {time_scale:g}")
+        report(f"{loaded.scenario.name}: {on_stack.problem} Once more at time scale {time_scale:g}")
         on_stack = _on_stack(loaded, seed, root, host, time_scale)
     return Pair(on_sim(loaded, seed, sim_root or root, host), on_stack, time_scale)
 

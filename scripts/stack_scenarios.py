@@ -165,7 +165,7 @@ def judged(row: Row, pair: Pair) -> Row:
     wrong = {Outcome.PASS: [], Outcome.INCONCLUSIVE: [NOT_SHOWN], Outcome.FAIL: [VERDICT]}[stack.outcome]
     wrong = wrong if parity.agrees else [*wrong, PARITY]
     return _with(
-        row, expected=expectation(stack.truth), sim=said(sim), stack=said(stack), shown=_shown(stack.truth),
+        row, expected=expectation(stack.truth), sim=answer_of(sim), stack=answer_of(stack), shown=_shown(stack.truth),
         agreeing=sum(one.agrees for one in parity.rows), signals=len(parity.rows), differing=differing,
         not_compared=tuple(f"{one.signal} of {one.subject} ({one.why})" for one in parity.not_compared),
         problems=tuple(wrong),
@@ -179,7 +179,7 @@ def expectation(truth: Truth) -> str:
     return ", ".join(f"{fault.culprit} ({fault.kind})" for fault in truth.faults) or "healthy"
 
 
-def said(case: Assessment) -> str:
+def answer_of(case: Assessment) -> str:
     """`pass: db (schema-corruption)`: the outcome, and what was named."""
     if not isinstance(case.answer, Diagnosis):
         return f"{case.outcome}: no answer"
@@ -290,7 +290,7 @@ def exit_code(rows: Sequence[Row], known: Mapping[str, Known]) -> ExitCode:
     return worst(codes)
 
 
-def _tell(row: Row, known: Mapping[str, Known]) -> None:
+def _print(row: Row, known: Mapping[str, Known]) -> None:
     code = exit_code([row], known)
     mark = "✓" if code == ExitCode.OK else "✗"
     note = ""
@@ -318,7 +318,7 @@ def main(words: Sequence[str]) -> int:
         for loaded in scenarios:
             row = run_one(loaded, ON_STACK / code, host, code, fresh=asked.fresh)
             mine.append(row)
-            _tell(row, known)
+            _print(row, known)
             published[row.scenario] = row
             publish(published)  # now: who interrupts the rest keeps this
     print(f"{PAGE.relative_to(ROOT)} has the table")

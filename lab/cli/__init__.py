@@ -126,11 +126,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _run(arguments)
         finally:
             if arguments is None:
-                _hear_no_more()
+                _ignore_signals()
     except KeyboardInterrupt:  # a further one, while the first was being told
         code = ExitCode.INTERRUPTED
         if arguments is None:
-            _hear_no_more()
+            _ignore_signals()
     sys.stdout.flush()
     if failures:
         why = (failures.pop().strerror or "it failed").lower()
@@ -143,8 +143,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(arguments, "lab", standalone_mode=False, auto_envvar_prefix="LAB")
     except (KeyboardInterrupt, click.Abort) as error:
-        said = str(error.__cause__ or error)  # of an abort of the stack; an interrupt has nothing to say of its own
-        click.echo(f"{said or 'interrupted'}; what was complete is kept", err=True)
+        why = str(error.__cause__ or error)  # of an abort of the stack; an interrupt has nothing to say of its own
+        click.echo(f"{why or 'interrupted'}; what was complete is kept", err=True)
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -170,7 +170,7 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _hear_no_more() -> None:
+def _ignore_signals() -> None:
     """All is done but leaving: a further signal must not turn the exit code into a death by it."""
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:

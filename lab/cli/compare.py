@@ -118,7 +118,7 @@ def _about(result: Results) -> str:
 
 
 def _state(case: ResultCase | None) -> str:
-    return "not there" if case is None else f"{case.outcome}: {case.said}" if case.said else str(case.outcome)
+    return "not there" if case is None else f"{case.outcome}: {case.answer}" if case.answer else str(case.outcome)
 
 
 def _rows(comparison: Comparison, axis: str) -> list[list[str]]:
@@ -184,9 +184,9 @@ def _case_json(item: Changed) -> dict[str, Any]:
     case = item.case
     sides = {"was": item.old, "is": item.new}
     outcomes = {side: None if one is None else str(one.outcome) for side, one in sides.items()}
-    said = {f"{side}_said": None if one is None else one.said for side, one in sides.items()}
+    answers = {f"{side}_said": None if one is None else one.answer for side, one in sides.items()}
     about = {"scenario": case.scenario, "seed": case.seed, "engine": case.engine, "boundary": case.boundary}
-    return {"change": str(item.change), **about, **outcomes, **said}
+    return {"change": str(item.change), **about, **outcomes, **answers}
 
 
 def _counts_json(comparison: Comparison, axis: str) -> dict[str, dict[str, int]]:
@@ -199,8 +199,8 @@ def markdown_text(comparison: Comparison) -> str:
     from lab.runs.baseline import CHANGES, Change
 
     counts = {change: len(comparison.of(change)) for change in CHANGES}
-    told = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
-    lines = [f"### {'✗' if comparison.exit_codes() else '✓'} Root-cause analysis: {told}", ""]
+    counted = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
+    lines = [f"### {'✗' if comparison.exit_codes() else '✓'} Root-cause analysis: {counted}", ""]
     lines += [f"> {cell(note)}" for note in comparison.notes] + [""] * bool(comparison.notes)
     listed = [item for item in comparison.changed if item.change not in (Change.PASSING, Change.NEW)]
     rows = [

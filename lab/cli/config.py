@@ -61,8 +61,9 @@ def command(ctx: click.Context, name: str | None, as_json: bool) -> None:
     config: Config = root.obj
     found = [one for one in _settings(root, config) if one.command == name or (name is None and not one.is_default)]
     if as_json:
-        told = [{"command": s.command, "option": s.option, "value": s.value, "from": s.origin} for s in found]
-        write_json({"schema_version": 1, "file": None if config.path is None else str(config.path), "settings": told})
+        settings = [{"command": s.command, "option": s.option, "value": s.value, "from": s.origin} for s in found]
+        file = None if config.path is None else str(config.path)
+        write_json({"schema_version": 1, "file": file, "settings": settings})
         return
     console = stdout()
     where = f"no {OWN}, and no [{TABLE}] in a {SHARED}, here or above" if config.path is None else str(config.path)

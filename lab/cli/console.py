@@ -176,11 +176,11 @@ def show_problems(problems: Iterable[Problem]) -> None:
 
 def github_annotation(problem: Problem) -> str:
     """A problem as a workflow command that marks the line in a pull request."""
-    said = ". ".join(
+    message = ". ".join(
         part for part in (problem.what, problem.expected and f"Expected {problem.expected}", problem.hint) if part
     )
     place = f" file={_escaped(problem.file, ',:')},line={problem.line},col={problem.column}" if problem.file else ""
-    return f"::error{place}::{_escaped(said)}"
+    return f"::error{place}::{_escaped(message)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -81,9 +81,9 @@ def command(
     failed = any(isinstance(answer.content, EngineFailure) for _, _, answer in answers)
     code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
     if as_json:
-        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        summary = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
         diagnoses = [_json(*answer) for answer in answers]
-        write_json({"schema_version": 1, "lab_version": __version__, "diagnoses": diagnoses, **told})
+        write_json({"schema_version": 1, "lab_version": __version__, "diagnoses": diagnoses, **summary})
     else:
         console = stdout()
         for answered in answers:
@@ -115,9 +115,9 @@ def _over_time(
     failed = any(isinstance(then.answer.content, EngineFailure) for one in found for then in one.answers)
     code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
     if as_json:
-        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        summary = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
         answers = [asked_json(one) for one in found]
-        write_json({"schema_version": 1, "lab_version": __version__, "over_time": answers, **told})
+        write_json({"schema_version": 1, "lab_version": __version__, "over_time": answers, **summary})
     else:
         console = stdout()
         for one in found:
@@ -154,12 +154,12 @@ def _print(console: Console, run: RunDirectory, engine: str, answered: Answer, w
     if isinstance(answer, EngineFailure):
         console.print(f"  no answer: {answer.reason}", soft_wrap=True)
         return
-    told = {
+    meanings = {
         Verdict.FAULT: "something is wrong",
         Verdict.HEALTHY: "nothing is wrong",
         Verdict.UNSURE: "unsure whether something is wrong",
     }
-    console.print(f"  {answer.verdict}: {told[answer.verdict]}")
+    console.print(f"  {answer.verdict}: {meanings[answer.verdict]}")
     for rank, finding in enumerate(answer.findings[:MAX_FINDINGS], 1):
         console.print(_finding_text(rank, finding), soft_wrap=True)
     if len(answer.findings) > MAX_FINDINGS:

@@ -152,9 +152,9 @@ def _docker() -> str:
         return "not installed (only `--testbed stack` needs it)"
     words = [program, "version", "--format", "{{.Server.Version}}"]
     try:
-        said = subprocess.run(words, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "installed, does not answer (only `--testbed stack` needs it)"
-    if said.returncode:
+    if done.returncode:
         return "installed, no server reachable (only `--testbed stack` needs it)"
-    return f"server {said.stdout.strip()}"
+    return f"server {done.stdout.strip()}"

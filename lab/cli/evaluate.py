@@ -103,9 +103,9 @@ def command(
         options = limits.for_scenarios(selection.scenarios, Path(scratch))
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # Most of what floors say is wrong: of so many cases nobody is told one by one without asking.
-        told = verdicts.show if verbosity.verbose else lambda _: None
+        show = verdicts.show if verbosity.verbose else lambda _: None
         results = run_jobs(
-            jobs, Path(scratch), workers=count, tick=progress.tick, on_result=told, keep=False, engines=options
+            jobs, Path(scratch), workers=count, tick=progress.tick, on_result=show, keep=False, engines=options
         )
     show_traces(results)
     subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
@@ -165,13 +165,13 @@ def confusions(cases: Sequence[Assessment], engine: str) -> Counter[tuple[str, s
             continue
         true = ", ".join(f"{fault.kind} of {fault.culprit}" for fault in case.truth.faults) or "healthy"
         if not isinstance(case.answer, Diagnosis):
-            said = "no answer"
+            answer = "no answer"
         elif case.answer.verdict is not Verdict.FAULT:
-            said = str(case.answer.verdict)
+            answer = str(case.answer.verdict)
         else:
             top = [f for f in case.answer.findings if f.confidence == case.answer.findings[0].confidence]
-            said = listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in top)), 2)
-        found[true, said] += 1
+            answer = listed(list(dict.fromkeys(f"{finding.kind} of {finding.culprit}" for finding in top)), 2)
+        found[true, answer] += 1
     return found
 
 
@@ -255,6 +255,6 @@ def _print_confusions(console: Console, cases: Sequence[Assessment], engine: str
         console.print(f"{engine}: no case wrong\n")
         return
     shown = table("true", "said", "cases")
-    for (true, said), count in found.most_common():
-        shown.add_row(true, said, str(count))
+    for (true, answer), count in found.most_common():
+        shown.add_row(true, answer, str(count))
     print_table(console, f"Wrong cases of {engine}", shown)

@@ -51,7 +51,7 @@ def _json(kind: FaultType) -> dict[str, Any]:
         "parameters": kind.parameters.model_json_schema(),
         "witnesses": [asdict(witness) for witness in kind.witnesses],
         "recovery_s": kind.recovery_s,
-        "papers": kind.papers,
+        "announced_differently": kind.announced_differently,
         "module": kind.module,
     }
 
@@ -106,7 +106,7 @@ def _print_one(kind: FaultType) -> None:
     for witness in kind.witnesses:
         rows.append(("shows by", effect_text(witness)))
     if not kind.is_decoy:
-        rows.append(("announced", "reveals this fault" if kind.papers else "looks the same as for a harmless change"))
+        rows.append(("announced", kind.announcement))
     rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]
     console.print(columns(rows, indent=2), soft_wrap=True)
     parameters = parameters_of(kind)

@@ -29,7 +29,7 @@ def on_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def tell_github(campaign: Campaign, scenarios: Iterable[LoadedScenario], title: str) -> None:
+def annotate_github(campaign: Campaign, scenarios: Iterable[LoadedScenario], title: str) -> None:
     """Marks on stderr and the summary, where a GitHub workflow runs this; else nothing."""
     from lab.cli.console import github_annotation
 
@@ -105,8 +105,8 @@ def _matrix(counts: dict[str, dict[str, dict[Outcome, int]]], engines: list[str]
     for scenario, by_engine in counts.items():
         texts = []
         for engine in engines:
-            told = [f"{_MARKS[str(outcome)]} {count}" for outcome, count in by_engine.get(engine, {}).items() if count]
-            texts.append(" ".join(told) or "–")
+            parts = [f"{_MARKS[str(outcome)]} {count}" for outcome, count in by_engine.get(engine, {}).items() if count]
+            texts.append(" ".join(parts) or "–")
         yield [scenario, *texts]
 
 

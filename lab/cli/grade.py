@@ -65,8 +65,8 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     campaign = conclude(results)
     code = worst([campaign.exit_code, *([ExitCode.INVALID] if problems else [])])
     if as_json:
-        told = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
-        write_json({"schema_version": 1, "lab_version": __version__, **campaign_json(campaign), **told})
+        summary = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
+        write_json({"schema_version": 1, "lab_version": __version__, **campaign_json(campaign), **summary})
     elif results:
         console = stdout()
         print_cases(console, campaign.results)

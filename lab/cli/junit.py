@@ -62,14 +62,14 @@ def _case_suite(case: Assessment) -> TestSuite:
 
 def _axes(case: Assessment) -> Iterator[TestCase]:
     """A test case for each axis that applied. The first takes the time of the engine's answer."""
-    said = f"said: {answer_text(case.answer, case.truth)}\ntruth: {truth_text(case.truth)}\n"
+    answer = f"said: {answer_text(case.answer, case.truth)}\ntruth: {truth_text(case.truth)}\n"
     for number, grade in enumerate(case.grades):
         test = TestCase(_xml(grade.grader), _xml(f"{case.scenario}.seed {case.seed}.{case.engine}"))
         test.time = round(case.answer_s, 3) if number == 0 else 0.0
         result = _judged(case, grade)
         if result is not None:
             kind, message = result
-            test.result = [_told(kind, message, said + message)]
+            test.result = [_result(kind, message, answer + message)]
         yield test
 
 
@@ -89,7 +89,7 @@ def _judged(case: Assessment, grade: Grade) -> tuple[type[Any], str] | None:
 def _problem_suite(result: JobResult) -> TestSuite:
     test = TestCase("run", _xml(f"{result.scenario}.seed {result.seed}"))
     kind = Skipped if result.is_inconclusive else Error
-    test.result = [_told(kind, "not graded", result.problem)]
+    test.result = [_result(kind, "not graded", result.problem)]
     suite = _suite(result.scenario, [test])
     suite.add_property("seed", str(result.seed))
     return suite
@@ -99,14 +99,14 @@ def _threshold(limit: ThresholdResult) -> TestCase:
     test = TestCase(_xml(f"{limit.engine}: {limit.threshold}"), "thresholds")
     measured = "engine was not asked" if limit.measured is None else f"measured {limit.measured}"
     if limit.holds is not True:
-        test.result = [_told(Skipped if limit.holds is None else Failure, measured, measured)]
+        test.result = [_result(Skipped if limit.holds is None else Failure, measured, measured)]
     return test
 
 
-def _told(kind: type[Any], message: str, text: str) -> Any:
-    told = kind(_xml(message))
-    told.text = _xml(text)
-    return told
+def _result(kind: type[Any], message: str, text: str) -> Any:
+    result = kind(_xml(message))
+    result.text = _xml(text)
+    return result
 
 
 def _xml(text: str) -> str:

@@ -12,7 +12,7 @@ from lab.cli.console import debugging, escaped, show_problem
 from lab.errors import ExitCode, Problem, UserError
 from lab.files.fileio import place_problem, reason, unwritable
 
-_TOLD = 3
+MAX_SHOWN = 3
 
 
 def check_outputs(paths: Sequence[Path], suffixes: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ class Writings:
 
 def warn_unkept(problems: Sequence[Problem]) -> None:
     """Tells which answers and grades could not be kept, as in an archive that is only read."""
-    for problem in problems[:_TOLD]:
+    for problem in problems[:MAX_SHOWN]:
         click.echo(escaped(f"warning: {problem}"), err=True)
-    if len(problems) > _TOLD:
-        click.echo(f"warning: and {len(problems) - _TOLD} more files not kept", err=True)
+    if len(problems) > MAX_SHOWN:
+        click.echo(f"warning: and {len(problems) - MAX_SHOWN} more files not kept", err=True)

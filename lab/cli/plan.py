@@ -99,8 +99,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
         console.print("Nothing would be pulled: this is a control.\n")
     console.print("Truth", style="bold")
     for fault in planned.truth.faults:
-        said = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
-        console.print(f"  {fault.id}: {said}", soft_wrap=True)
+        text = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
+        console.print(f"  {fault.id}: {text}", soft_wrap=True)
         rows = [("shows by", effect_text(witness)) for witness in planned.witnesses[fault.id]]
         if not _can_be_seen(planned.witnesses[fault.id], loaded.system.observability):
             seen = f"observability is {loaded.system.observability}, where none of these exists"
@@ -115,8 +115,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     if planned.truth.degraded is not None:
         degraded = planned.truth.degraded
         places = " or ".join(sorted(degraded.answerable))
-        said = f"nothing is injected, and the load is to saturate {degraded.element} and break an SLO"
-        console.print(f"  {said}: right answers are 'unsure', and {places} (resource or external)", soft_wrap=True)
+        expected = f"nothing is injected, and the load is to saturate {degraded.element} and break an SLO"
+        console.print(f"  {expected}: right answers are 'unsure', and {places} (resource or external)", soft_wrap=True)
     elif planned.truth.is_control:
         console.print("  nothing is injected: the right answer is 'healthy'")
 

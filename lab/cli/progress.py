@@ -25,7 +25,7 @@ class Progress:
         self._console = stderr()
         self._live = self._console.is_terminal and not in_ci()
         self._bar: Bar | None = None
-        self._began_s = self._said_s = time.monotonic()
+        self._began_s = self._printed_s = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -48,8 +48,8 @@ class Progress:
         now_s = time.monotonic()
         if self._live and now_s - self._began_s > PATIENCE_S:
             self._draw(share, finished)
-        elif not self._live and now_s - self._said_s > LINE_EVERY_S:
-            self._said_s = now_s
+        elif not self._live and now_s - self._printed_s > LINE_EVERY_S:
+            self._printed_s = now_s
             self._console.print(f"{finished} of {self._total} runs done ({share:.0%}, {now_s - self._began_s:.0f} s)")
 
     def _draw(self, share: float, finished: int) -> None:

@@ -46,8 +46,8 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
         except LabError as error:  # what is left on the others is put back all the same
             failed.append(error)
     if as_json:
-        told = [{"testbed": name, **asdict(one)} for name, found in reverted.items() for one in found]
-        write_json({"schema_version": 1, "reverted": told})
+        reverted_levers = [{"testbed": name, **asdict(one)} for name, found in reverted.items() for one in found]
+        write_json({"schema_version": 1, "reverted": reverted_levers})
     else:
         for name, found in reverted.items():
             for one in found:

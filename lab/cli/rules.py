@@ -55,23 +55,23 @@ def explain(run: Path, engine: str, kind: str | None, culprit: str | None, every
 
     tree, rules = _tree(engine)
     recordings, problems = _recordings(run)
-    told = []
+    documents = []
     for path, observed in recordings:
         inference = Inference(load_observed(observed), tree, thorough=True)
         trials = list(inference.trials())
-        said = conclude(trials, inference)
+        diagnosis = conclude(trials, inference)
         chosen = sorted(_chosen(trials, kind, culprit), key=lambda t: (t.finding is None, -nearness(t)))
         if as_json:
             causes = [trial_json(trial, rules[id(trial.cause)]) for trial in chosen]
-            told.append({"path": str(path), "engine": engine, "verdict": str(said.verdict), "causes": causes})
+            documents.append({"path": str(path), "engine": engine, "verdict": str(diagnosis.verdict), "causes": causes})
             continue
         console = stdout()
-        console.print(f"{path}  {engine}: {said.verdict}", style="bold", soft_wrap=True)
+        console.print(f"{path}  {engine}: {diagnosis.verdict}", style="bold", soft_wrap=True)
         console.print(LEVELS, style="dim", soft_wrap=True)
         full = kind is not None or culprit is not None
         console.print("\n".join(_texts(chosen, rules, full, everything)), soft_wrap=True, markup=False)
     if as_json:
-        write_json({"schema_version": 1, "runs": told})
+        write_json({"schema_version": 1, "runs": documents})
     for problem in problems:
         show_problem(problem)
     return ExitCode.INVALID if problems else ExitCode.OK
@@ -86,8 +86,8 @@ def _texts(trials: list[Trial], rules: Mapping[int, str], full: bool, everything
     near = [t for t in missed if lead_moved(t)]
     shown = missed if full or everything else near[:MAX_MISSES]
     for trial in [t for t in trials if t.finding is not None] + shown:
-        told = list(lines(trial, rules[id(trial.cause)]))
-        yield from told if full or trial.finding else told[:1]
+        explained = list(lines(trial, rules[id(trial.cause)]))
+        yield from explained if full or trial.finding else explained[:1]
     if full or everything:
         return
     blind = sum(outcome(t) == "not judged" for t in missed if t not in shown)

@@ -90,7 +90,7 @@ def command(
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite file, or the name of a shipped scenario or suite.
     """
-    from lab.cli.github import tell_github
+    from lab.cli.github import annotate_github
     from lab.cli.last_failed import LastFailed
     from lab.cli.outputs import Writings, check_outputs, check_runs_dir, warn_unkept
     from lab.cli.reports import write_reports
@@ -134,7 +134,7 @@ def command(
             print_comparison(comparison)
         _print_paths(campaign, selection, place_words(testbed, observability), reports)
     _write_outputs(outputs, campaign, document, writings)
-    tell_github(campaign, selection.scenarios, document["suite"] or "lab run")
+    annotate_github(campaign, selection.scenarios, document["suite"] or "lab run")
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([code, *writings.conclude()])
 

@@ -10,7 +10,7 @@ import click
 
 from lab.cli.console import json_option
 from lab.errors import ExitCode, nearest
-from lab.testbeds.stack.changes import tell_of_change
+from lab.testbeds.stack.changes import warn_of_changes
 from lab.testbeds.stack.options import LAB, MODEL_SERVERS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def up(no_build: bool, load_workers: int, model_server: str) -> int:
     brought up anew.
     """
     session = open_session()
-    tell_of_change(session, model_server, load_workers)
+    warn_of_changes(session, model_server, load_workers)
     seen: dict[str, str] = {}
 
     def tick(states: dict[str, str]) -> None:
@@ -105,8 +105,8 @@ def status(as_json: bool) -> int:
     about = live.described(holder) if holder else None
     if as_json:
         undos = [asdict(undo) | {"journal": str(journal.path)} for journal, undo in left]
-        told = {"schema_version": 1, "model_server": running or None, "services": states}
-        write_json({**told, "live": about, "not_reverted": undos, "unknown": [str(one) for one in lost]})
+        document = {"schema_version": 1, "model_server": running or None, "services": states}
+        write_json({**document, "live": about, "not_reverted": undos, "unknown": [str(one) for one in lost]})
     else:
         for name, state in states.items():
             click.echo(f"{'✓' if state == 'healthy' else '✗'} {name:<10} {state}")
@@ -145,13 +145,13 @@ def abort(as_json: bool) -> int:
     from lab.testbeds.stack.abort import end_live
     from lab.testbeds.stack.lock import lock_to_look_at
 
-    def tell(said: str) -> None:
-        click.echo(said, err=True)
+    def report(line: str) -> None:
+        click.echo(line, err=True)
 
     lock = lock_to_look_at()
-    ended = end_live(lock, tell, meanwhile=_load_session)
+    ended = end_live(lock, report, meanwhile=_load_session)
     if ended is not None and (ended.killed or ended.left):
-        _put_back(ended.before, tell)
+        _put_back(ended.before, report)
     if as_json:
         about = None if ended is None else live.described(ended.holder) | {"levers": []}
         reverted = [asdict(undo) for undo in ended.reverted + ended.left] if ended else []
@@ -172,17 +172,17 @@ def _load_session() -> None:
     import lab.testbeds.stack.session  # noqa: F401
 
 
-def _put_back(before: Mapping[str, Any] | None, tell: Callable[[str], None]) -> None:
+def _put_back(before: Mapping[str, Any] | None, report: Callable[[str], None]) -> None:
     """What a killed lab left, and what it would have taken down."""
     from lab.testbeds.stack.belongings import Belongings
 
     session = open_session()
     with session.lock.held():
-        session.lock.tell(phase="putting back what an aborted lab left")
+        session.lock.show_activity(phase="putting back what an aborted lab left")
         for undo in session.recover():
-            tell(f"reverted {undo.lever} of {undo.element}")
+            report(f"reverted {undo.lever} of {undo.element}")
         if before is not None:
-            tell("taking down what it brought up")
+            report("taking down what it brought up")
             with session.lock.ending("taking down what it brought up"):
                 had = str(before.get("model_server", "")), int(before.get("load_workers", 0))
                 session.go_back_to(Belongings.from_json(before), *had)

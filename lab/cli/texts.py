@@ -103,12 +103,12 @@ def best_evidence(answer: Diagnosis | EngineFailure) -> Evidence | None:
 def truth_text(truth: Truth) -> str:
     """Every true fault; `nothing was injected` for a control."""
     decoys = listed([f"{decoy.kind} of {decoy.element} at {decoy.at_s:g} s" for decoy in truth.decoys])
-    said = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
+    text = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
     if truth.degraded is not None:
-        said = (
+        text = (
             f"nothing was injected; the load saturates {truth.degraded.element} (broke {listed(truth.degraded.slos)})"
         )
-    return f"{said}; benign: {decoys}" if decoys else said
+    return f"{text}; benign: {decoys}" if decoys else text
 
 
 def fault_text(fault: TrueFault) -> str:

@@ -171,6 +171,6 @@ def reasons(case: Assessment) -> list[str]:
         missed = missed_axes(case)
         return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
     deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
-    told = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
+    reasons = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
 
-    return told[:1] if isinstance(case.answer, EngineFailure) else told
+    return reasons[:1] if isinstance(case.answer, EngineFailure) else reasons

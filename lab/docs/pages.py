@@ -154,8 +154,7 @@ def _fault(kind: FaultType, parameters: Mapping[str, Any]) -> Iterator[str]:
             level = CATALOGUE[witness.signal].level
             since = "" if level == "poor" else f" (observability `{level}`)"
             yield f"* Shows by `{witness.signal}` of `{witness.subject}` moving by at least {least}{since}"
-        papers = "reveals this fault" if kind.papers else "looks the same as for a harmless change"
-        yield f"* What is announced and published (registry, change log): {papers}"
+        yield f"* What is announced and published (registry, change log): {kind.announcement}"
         yield f"* Recovers within {kind.recovery_s:g} s of the revert"
     yield ""
     required = parameters.get("required", [])

@@ -23,12 +23,12 @@ def captured(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes,
     """Stdout and the end of stderr of a process that ended. TimeoutError or TooMuchOutputError: it still runs."""
     assert process.stdout is not None
     assert process.stderr is not None
-    printed, said = bytearray(), bytearray()
+    printed, errors = bytearray(), bytearray()
     deadline_s = time.monotonic() + timeout_s
     ended_s: float | None = None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, printed)
-        selector.register(process.stderr, selectors.EVENT_READ, said)
+        selector.register(process.stderr, selectors.EVENT_READ, errors)
         while selector.get_map():
             for key, _ in selector.select(_POLL_S):
                 chunk = key.fileobj.read1(_CHUNK_BYTES)  # type: ignore[union-attr]
@@ -38,7 +38,7 @@ def captured(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes,
                 buffer += chunk
             if len(printed) > LARGEST_ANSWER_BYTES:
                 raise TooMuchOutputError
-            del said[:-STDERR_TAIL_BYTES]
+            del errors[:-STDERR_TAIL_BYTES]
             now_s = time.monotonic()
             if ended_s is None and process.poll() is not None:
                 ended_s = now_s
@@ -50,4 +50,4 @@ def captured(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes,
         process.wait(max(0.0, deadline_s - time.monotonic()))
     except subprocess.TimeoutExpired as error:
         raise TimeoutError from error
-    return bytes(printed), bytes(said)
+    return bytes(printed), bytes(errors)

@@ -36,8 +36,8 @@ def diagnose(observed: Path) -> Diagnosis:
         element = _element(series, recording.system, recording.reference)
         shift = scan(series, 1e-3)
         if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):
-            told = levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
-            loudest[element] = replace(shift, baseline=told.before, observed=told.during) if told else shift
+            pair = levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
+            loudest[element] = replace(shift, baseline=pair.before, observed=pair.during) if pair else shift
     if not loudest:
         return Diagnosis(Verdict.HEALTHY)
     ranked = sorted(loudest.items(), key=lambda item: (-abs(item[1].z), item[0]))

@@ -43,7 +43,7 @@ def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str
     Home and temporary files lie in `folder`. `path` is the import path of Python.
     """
     kept = {name: value for name, value in os.environ.items() if not _TELLING.match(name)}
-    for name in [name for name, value in kept.items() if name != "PATH" and _tells(value, options)]:
+    for name in [name for name, value in kept.items() if name != "PATH" and _reveals(value, options)]:
         del kept[name]
     scratch = folder / SCRATCH
     scratch.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str
     return kept | own | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
 
 
-def _tells(value: str, options: EngineOptions) -> bool:
+def _reveals(value: str, options: EngineOptions) -> bool:
     """Whether a value names a place of truth, or a scenario."""
     here = Path.cwd()
     places = [str(place) for place in options.hidden if not here.is_relative_to(place)]

@@ -63,8 +63,8 @@ def post(url: str, observed: Path, timeout_s: float) -> str:
         with error:
             body = error.read(400).decode(errors="replace").strip()
         target = error.headers.get("Location")
-        said = f"redirects to {target}, which is not followed; name that URL" if target else body or error.reason
-        raise NoAnswerError(f"answered HTTP {error.code}: {said}") from error
+        message = f"redirects to {target}, which is not followed; name that URL" if target else body or error.reason
+        raise NoAnswerError(f"answered HTTP {error.code}: {message}") from error
     except TimeoutError as error:
         raise NoAnswerError(f"timed out after {timeout_s:g} s") from error
     except urllib.error.URLError as error:

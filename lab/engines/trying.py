@@ -39,9 +39,9 @@ def _problem(spec: str, options: EngineOptions) -> Problem | None:
     if spec not in engines() or distribution(engines()[spec]) == OWN:
         return None  # the lab's own are tested with it
     with EngineHost(options) as host:
-        said = installed_problem(spec, host)
+        problem = installed_problem(spec, host)
     hint = "`lab engines` lists the installed ones"
-    return Problem(f"engine {spec!r} cannot be asked", seen=said, hint=hint) if said else None
+    return Problem(f"engine {spec!r} cannot be asked", seen=problem, hint=hint) if problem else None
 
 
 def installed_problem(name: str, host: EngineHost) -> str:

@@ -54,9 +54,9 @@ def answer(engine: Engine, observed: Path) -> dict[str, Any]:
         diagnosis: object = engine(observed)
         if not isinstance(diagnosis, Diagnosis):
             return {"error": f"returned a {type(diagnosis).__name__}, expected a Diagnosis"}
-        said = {"diagnosis": diagnosis.to_json()}
-        json.dumps(said)
-        return said
+        reply = {"diagnosis": diagnosis.to_json()}
+        json.dumps(reply)
+        return reply
     except (Exception, SystemExit) as error:
         return {"error": reason(error)}
 
@@ -73,11 +73,11 @@ def main() -> None:
     for line in requests:
         request = json.loads(line)
         if "describe" in request:
-            said: dict[str, Any] = {"doc": documentation(engine)}
+            reply: dict[str, Any] = {"doc": documentation(engine)}
         else:
             limit_cpu(request["cpu_s"])
-            said = answer(engine, Path(request["observed"]))
-        print(json.dumps({"id": request["id"], **said}), file=answers, flush=True)
+            reply = answer(engine, Path(request["observed"]))
+        print(json.dumps({"id": request["id"], **reply}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

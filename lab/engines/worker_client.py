@@ -127,9 +127,9 @@ class Worker:
 def _answer(line: bytes, number: str) -> dict[str, Any]:
     """What a line says in answer to the request of this number."""
     try:
-        said = json.loads(line)
+        reply = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise NoAnswerError(f"{_NONSENSE}: {line[:80]!r}") from error
-    if not isinstance(said, dict) or said.get("id") != number:
+    if not isinstance(reply, dict) or reply.get("id") != number:
         raise NoAnswerError(f"{_NONSENSE}: {line[:80]!r} is no answer to what was asked")
-    return said
+    return reply

@@ -135,12 +135,12 @@ def _place(mark: _Mark | None) -> Place:
 
 def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:
     line, column = _place(error.problem_mark or error.context_mark)
-    said = error.problem or "cannot be read"
-    if "'\\t'" in said:
+    problem = error.problem or "cannot be read"
+    if "'\\t'" in problem:
         what, hint = "tab character in the indentation", "indent with spaces; YAML allows no tabs there"
         return Problem(what, file, line, column, hint=hint)
     context = f"{error.context} that began at line {error.context_mark.line + 1}" if error.context_mark else ""
-    return Problem(f"not valid YAML: {said}", file, line, column, seen=context)
+    return Problem(f"not valid YAML: {problem}", file, line, column, seen=context)
 
 
 class _Composer(Reader, Scanner, Parser, Composer, BaseResolver):

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -23,7 +23,8 @@ from lab.plugins import claimed_twice, distribution, installed
 if TYPE_CHECKING:
     from lab.injection.levers import Testbed
 
-FaultFunction = Callable[..., Iterator[None]]
+FaultFunction: TypeAlias = "Callable[Concatenate[Testbed, str, ...], Iterator[None]]"
+"""Injects: called with a testbed, the target and the parameters by name; what comes after its `yield` reverts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Parameters(BaseModel):
     fault: ClassVar[str] = ""
     """The name of the fault that these are for."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[[str, dict[str, Any]], Parameters], tuple[str, dict[str, object]]]:
         """By the fault's name: no module holds the class, and jobs carry scenarios to other processes."""
         return _parameters_of, (self.fault, dict(self))
 
@@ -60,7 +61,7 @@ def _parameters_of(fault: str, values: dict[str, Any]) -> Parameters:
 class FaultType:
     """A registered fault or decoy: name, truth, parameters and the function that pulls the levers.
 
-    `papers` says that a fault may be told from a harmless event by its papers: registry, change log, announcements.
+    `announced_differently`: the change log or the model registry reads otherwise than for a harmless event.
     """
 
     name: str
@@ -72,11 +73,16 @@ class FaultType:
     doc: str
     module: str
     function: FaultFunction
-    papers: bool = False
+    announced_differently: bool = False
 
     @property
     def is_decoy(self) -> bool:
         return self.boundary is None
+
+    @property
+    def announcement(self) -> str:
+        """How the change log and the model registry read during this fault, in words."""
+        return "reveals this fault" if self.announced_differently else "looks the same as for a harmless change"
 
     def inject(self, testbed: Testbed, target: str, parameters: Parameters) -> AbstractContextManager[None]:
         """A context: entering injects, leaving reverts. `parameters` is an instance of this fault's own model."""
@@ -104,8 +110,8 @@ def _register(
     target: str,
     witnesses: tuple[Witness, ...],
     recovery_s: float,
-    papers: bool = False,
-) -> Any:
+    announced_differently: bool = False,
+) -> Callable[[FaultFunction], FaultFunction]:
     def decorate(function: FaultFunction) -> FaultFunction:
         other = _registered.get(name)
         if other is not None and (other.module, other.function.__qualname__) != (
@@ -123,7 +129,7 @@ def _register(
             doc=inspect.cleandoc(function.__doc__ or ""),
             module=function.__module__,
             function=function,
-            papers=papers,
+            announced_differently=announced_differently,
         )
         return function
 
@@ -137,19 +143,20 @@ def fault(
     target: str,
     witnesses: tuple[Witness, ...],
     recovery_s: float,
-    papers: bool = False,
+    announced_differently: bool = False,
 ) -> Callable[[FaultFunction], FaultFunction]:
     """Registers a fault. `target` is a component kind, several as `a|b`, `component` for any, or `link`.
 
-    The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off. `papers` declares that
-    what is announced and published tells it from a harmless event; otherwise nothing written down may.
+    The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off. `announced_differently`
+    declares that the change log or the model registry may show the fault. Without it, they must read as they do for a
+    harmless event.
     """
-    return _register(name, boundary, target, witnesses, recovery_s, papers)  # type: ignore[no-any-return]
+    return _register(name, boundary, target, witnesses, recovery_s, announced_differently)
 
 
 def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[FaultFunction], FaultFunction]:
     """Registers a benign event: it has no boundary, and blaming it is an error."""
-    return _register(name, None, target, (), recovery_s)  # type: ignore[no-any-return]
+    return _register(name, None, target, (), recovery_s)
 
 
 def _place(module: str) -> str:
@@ -166,10 +173,10 @@ def _load() -> None:
         except UserError:
             raise
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
+            seen = f"{type(error).__name__}: {error}, in {entry.value}"
             what = f"plug-in {entry.name!r} of lab.injectors cannot be loaded"
             hint = "correct it, or uninstall the package it comes with"
-            raise UserError(Problem(what, seen=f"{said}, in {entry.value}", hint=hint)) from error
+            raise UserError(Problem(what, seen=seen, hint=hint)) from error
 
 
 def fault_types() -> dict[str, FaultType]:

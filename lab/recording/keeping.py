@@ -16,7 +16,7 @@ from lab.files.fileio import reason
 Made = TypeVar("Made")
 BASE_BYTES, REQUEST_BYTES = 200_000, 600
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_SAYS_NO_ROOM = re.compile(rf"errno ({'|'.join(map(str, sorted(_NO_ROOM)))})\b", re.IGNORECASE)
+_NO_ROOM_TEXT = re.compile(rf"errno ({'|'.join(map(str, sorted(_NO_ROOM)))})\b", re.IGNORECASE)
 
 
 def recording_bytes(requests: float) -> int:
@@ -51,19 +51,19 @@ def kept_where_there_is_room(
             return keep(place), refused
         except OSError as error:
             refused.append((place, reason_with_room(place, error)))
-    said = "; ".join(f"{place}: {why}" for place, why in refused)
-    raise RunAbortedError(f"{lost}: it could be written nowhere ({said}). Free space, then run it again")
+    reasons = "; ".join(f"{place}: {why}" for place, why in refused)
+    raise RunAbortedError(f"{lost}: it could be written nowhere ({reasons}). Free space, then run it again")
 
 
 def is_no_room(error: OSError) -> bool:
     """Whether a disk, a quota or a file is full. Libraries that write leave the system's number in their text only."""
-    return error.errno in _NO_ROOM or bool(_SAYS_NO_ROOM.search(str(error)))
+    return error.errno in _NO_ROOM or bool(_NO_ROOM_TEXT.search(str(error)))
 
 
 def reason_with_room(place: Path, error: OSError) -> str:
     """What went wrong, and where room is short, how much there is."""
-    said = " ".join(reason(error).split())
-    return f"{said}, {_mb(_free_bytes(place))} free" if is_no_room(error) else said
+    text = " ".join(reason(error).split())
+    return f"{text}, {_mb(_free_bytes(place))} free" if is_no_room(error) else text
 
 
 def _free_bytes(place: Path) -> int:

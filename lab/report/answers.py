@@ -75,7 +75,7 @@ class Statement:
 
     engine: str
     sign: Sign
-    said: str
+    answer: str
     isolation: str
     failure: str
     suspects: tuple[Suspect, ...]
@@ -148,10 +148,10 @@ def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisR
 
 
 def _overall(entry: Entry, engine: str) -> Answer:
-    said = entry.run.diagnosis(engine)
-    if isinstance(said, EngineFailure):
-        return Answer(entry.sign(engine), "no answer", shortened(said.reason, MAX_NOTE), said.reason)
-    return Answer(entry.sign(engine), str(said.verdict) if said else "not asked", "", "")
+    given = entry.run.diagnosis(engine)
+    if isinstance(given, EngineFailure):
+        return Answer(entry.sign(engine), "no answer", shortened(given.reason, MAX_NOTE), given.reason)
+    return Answer(entry.sign(engine), str(given.verdict) if given else "not asked", "", "")
 
 
 def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Answer:
@@ -182,15 +182,15 @@ def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
     if answer is None or isinstance(answer, EngineFailure):
         return Statement(engine, sign, "no answer", isolation, answer.reason if answer else "it was not asked", (), 0)
     shown = tuple(_suspect(finding, signals) for finding in answer.findings[:MAX_FINDINGS])
-    said = f"{answer.verdict}, which counts as unanswered" if entry.unanswered(engine) else str(answer.verdict)
-    return Statement(engine, sign, said, isolation, "", shown, len(answer.findings) - len(shown))
+    verdict = f"{answer.verdict}, which counts as unanswered" if entry.unanswered(engine) else str(answer.verdict)
+    return Statement(engine, sign, verdict, isolation, "", shown, len(answer.findings) - len(shown))
 
 
 def _isolation(entry: Entry, engine: str) -> str:
     """What kept the engine from the truth, in words."""
     found = entry.run.isolation(engine)
-    told = {"none": "nothing, so it could have read the truth", "remote": "being asked elsewhere", "unknown": ""}
-    kept = told.get(found.by, found.by)
+    names = {"none": "nothing, so it could have read the truth", "remote": "being asked elsewhere", "unknown": ""}
+    kept = names.get(found.by, found.by)
     reads = f"; it was also permitted to read {', '.join(found.reads)}" if found.reads else ""
     return f"What hid the truth from the engine: {kept}{reads}." if kept else ""
 

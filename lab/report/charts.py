@@ -148,8 +148,8 @@ def panel(line: Line) -> Markup:
     low, high = value_range(line.values, levels)
     x = Axis(0.0, line.end_s, LEFT, WIDTH - RIGHT)
     y = Axis(low, high, HEIGHT - BOTTOM, TOP)
-    said = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
-    root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {said}.")
+    change = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
+    root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {change}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
     missing = gaps(line.times_s, line.values)
     draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM)

@@ -40,7 +40,7 @@ class Marks:
             marks.append(("blamed", BLAMED))
         return marks
 
-    def told(self, element: str) -> str:
+    def description(self, element: str) -> str:
         """An element with its marks in words."""
         parts = ["guilty"] if element in self.guilty else []
         if element in self.blamed:
@@ -83,8 +83,9 @@ def graph(system: Mapping[str, Any], marks: Marks) -> Graph:
     height = max((top + h for _, top, _, h in boxes.values()), default=0.0) + MARGIN + 8
     named = ["->".join(link) for link in links]
     marked = sorted({*marks.guilty, *marks.blamed})
-    told = "; ".join(marks.told(name) for name in [*shown, *named] if name in marked or name in marks.moved)
-    root = drawing(round(width), round(height), "The system", told or "Nothing is marked.")
+    described = [name for name in [*shown, *named] if name in marked or name in marks.moved]
+    description = "; ".join(marks.description(name) for name in described)
+    root = drawing(round(width), round(height), "The system", description or "Nothing is marked.")
     taken: list[Box] = list(boxes.values())
     for link in between:
         _draw_line(root, link, boxes, marks)
@@ -93,7 +94,7 @@ def graph(system: Mapping[str, Any], marks: Marks) -> Graph:
     for link in sorted(between, key=lambda link: not marks.of("->".join(link))):
         _draw_labels(root, link, boxes, marks, taken)
     visible = {*shown, *("->".join(link) for link in between)}
-    elsewhere = tuple(marks.told(name) for name in marked if name not in visible)
+    elsewhere = tuple(marks.description(name) for name in marked if name not in visible)
     return Graph(markup(root), round(width), elsewhere, len(kinds) - len(shown))
 
 
@@ -130,15 +131,15 @@ def _draw_box(root: Element, name: str, kind: str, box: Box, marks: Marks) -> No
         ["node", f"kind-{kind}", *(["moved"] if name in marks.moved else []), *(c for c, _ in marks.of(name))]
     )
     node = add(root, "g", css)
-    tooltip(node, marks.told(name))
+    tooltip(node, marks.description(name))
     if name in marks.blamed:
         add(node, "rect", "halo", x=left - 5, y=top - 5, width=width + 10, height=height + 10, rx=11)
     round_px = height / 2 if kind == "users" else 7
     add(node, "rect", "box", x=left, y=top, width=width, height=height, rx=round_px)
     middle = left + width / 2
     add(node, "text", "name", shortened(name, MAX_LABEL), x=middle, y=top + 16, text_anchor="middle")
-    said = f"{kind}, {_moved(marks.moved[name])}" if name in marks.moved else kind
-    add(node, "text", "tick", shortened(said, MAX_LABEL), x=middle, y=top + 31, text_anchor="middle")
+    label = f"{kind}, {_moved(marks.moved[name])}" if name in marks.moved else kind
+    add(node, "text", "tick", shortened(label, MAX_LABEL), x=middle, y=top + 31, text_anchor="middle")
     labels = marks.of(name)
     at = middle - (sum(_pill_width(text) for _, text in labels) + 4 * (len(labels) - 1)) / 2
     for colour, text in labels:
@@ -169,7 +170,7 @@ def _draw_line(root: Element, link: Link, boxes: Mapping[str, Box], marks: Marks
     group = add(
         root, "g", " ".join(["edge", *(["moved"] if name in marks.moved else []), *(c for c, _ in marks.of(name))])
     )
-    tooltip(group, marks.told(name))
+    tooltip(group, marks.description(name))
     if name in marks.blamed:
         add(group, "path", "halo", d=d)
     add(group, "path", "line", d=d)

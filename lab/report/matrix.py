@@ -130,14 +130,14 @@ def outcomes_json(entry: Entry) -> str:
 
 def counts(listed: Sequence[Entry], engines: Sequence[str], *, answers: bool = True) -> list[Count]:
     """How each engine fared; `answers` reads the answers too, to tell which cases went unanswered."""
-    told = []
+    counts = []
     for engine in engines:
         own = [entry for entry in listed if engine in entry.grades]
         signs = [entry.sign(engine) for entry in own]
         passed, failed, unknown = (signs.count(SIGNS[o]) for o in (Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE))
         unanswered = sum(entry.unanswered(engine) for entry in own) if answers else 0
-        told.append(Count(engine, passed, failed, unknown, unanswered))
-    return told
+        counts.append(Count(engine, passed, failed, unknown, unanswered))
+    return counts
 
 
 def detailed(listed: Sequence[Entry], leading: str | None) -> list[Entry]:

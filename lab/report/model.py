@@ -177,16 +177,17 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator
     for engine in engines:
         answer = entry.run.diagnosis(engine)
         led = {id(finding) for finding in blaming(answer, truth)}
-        told: dict[tuple[float, str], tuple[bool, float]] = {}
+        onsets: dict[tuple[float, str], tuple[bool, float]] = {}
         for finding in answer.findings if isinstance(answer, Diagnosis) else ():
             if finding.onset_s is not None:  # findings come most confident first
-                told.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
-        for (at_s, culprit), (leads, confidence) in list(told.items())[:MAX_ONSETS]:
+                onsets.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
+        for (at_s, culprit), (leads, confidence) in list(onsets.items())[:MAX_ONSETS]:
             label = f"{engine}: {culprit}, {seconds(at_s)}, {confidence:.2f}"
             yield Mark("circle", "onset" if leads else "onset lesser", at_s, label)
-        if len(told) > MAX_ONSETS:
-            at_s = min(at for at, _ in list(told)[MAX_ONSETS:])
-            yield Mark("circle", "onset lesser", at_s, f"{engine}: {len(told) - MAX_ONSETS} more, none more confident")
+        if len(onsets) > MAX_ONSETS:
+            at_s = min(at for at, _ in list(onsets)[MAX_ONSETS:])
+            more = len(onsets) - MAX_ONSETS
+            yield Mark("circle", "onset lesser", at_s, f"{engine}: {more} more, none more confident")
 
 
 def _alert_marks(observed: Observed) -> Iterator[Mark]:

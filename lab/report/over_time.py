@@ -11,7 +11,7 @@ from lab.report.format import seconds, shortened
 from lab.report.marks import NOT_ASKED, SIGNS, Sign
 
 MAX_ROWS = 200
-MAX_SAID = 120
+MAX_ANSWER = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Row:
 
     at: str
     sign: Sign
-    said: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,23 @@ def over_time_views(run: RunDirectory) -> tuple[OverTimeView, ...]:
     views = []
     for kept in kept_over_time(run):
         rows = tuple(
-            Row(seconds(then.at_s), SIGNS[then.outcome] if then.outcome else NOT_ASKED, _said(then.answer.content))
+            Row(
+                seconds(then.at_s), SIGNS[then.outcome] if then.outcome else NOT_ASKED,
+                _answer_text(then.answer.content),
+            )
             for then in kept.answers[:MAX_ROWS]
         )
         views.append(OverTimeView(kept.engine, tuple(figure_texts(kept)), rows, len(kept.answers) - len(rows)))
     return tuple(views)
 
 
-def _said(answer: Diagnosis | EngineFailure) -> str:
+def _answer_text(answer: Diagnosis | EngineFailure) -> str:
     """`stale-cache of cache, confidence 0.82`, of the leading findings; the verdict where nothing is blamed."""
     if isinstance(answer, EngineFailure):
-        return shortened(f"no answer: {answer.reason}", MAX_SAID)
+        return shortened(f"no answer: {answer.reason}", MAX_ANSWER)
     if answer.verdict is not Verdict.FAULT:
         return str(answer.verdict)
     first = answer.findings[0]
     tied = sum(finding.confidence == first.confidence for finding in answer.findings)
-    said = f"{first.kind} of {first.culprit}, confidence {first.confidence:.2f}"
-    return shortened(said + (f", and {tied - 1} more as confident" if tied > 1 else ""), MAX_SAID)
+    text = f"{first.kind} of {first.culprit}, confidence {first.confidence:.2f}"
+    return shortened(text + (f", and {tied - 1} more as confident" if tied > 1 else ""), MAX_ANSWER)

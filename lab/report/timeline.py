@@ -174,8 +174,8 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
-    told = "; ".join(f"{lane.name}: {m.label} at {seconds(m.at_s)}" for lane in shown for m in lane.marks)
-    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, told or "Load only; nothing else happened.")
+    marks = "; ".join(f"{lane.name}: {m.label} at {seconds(m.at_s)}" for lane in shown for m in lane.marks)
+    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Load only; nothing else happened.")
     shade(root, windows, x, TOP, bottom)
     _load(root, load, x)
     top = float(TOP + LOAD_HEIGHT)

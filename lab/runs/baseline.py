@@ -63,7 +63,7 @@ class ResultCase:
     engine: str
     outcome: Outcome
     boundary: str
-    said: str
+    answer: str
     isolation: str = ""
     observability: str = ""
 
@@ -177,7 +177,7 @@ def _case(item: Any, where: str) -> ResultCase:
     boundaries = sorted({str(fault.get("boundary")) for fault in faults})
     return ResultCase(
         item["scenario"], item["seed"], item["engine"], Outcome(item["outcome"]),
-        ", ".join(boundaries) or CONTROL, _said(item.get("answer")),
+        ", ".join(boundaries) or CONTROL, _answer_text(item.get("answer")),
         *(str(item.get(key) or "") for key in ("isolation", "observability")),
     )  # fmt: skip
 
@@ -185,7 +185,7 @@ def _case(item: Any, where: str) -> ResultCase:
 _WORDS = {str: "text", int: "a whole number", dict: "an object"}
 
 
-def _said(answer: Any) -> str:
+def _answer_text(answer: Any) -> str:
     """An engine's answer in a few words."""
     if not isinstance(answer, dict):
         return ""
@@ -272,8 +272,8 @@ def _conditions(old: Results, new: Results, renamed: Mapping[str, str]) -> Itera
         if (scenario, seed, renamed.get(engine, engine)) in new.cases
     ]
     for what in ("observability", "isolation"):
-        told = [(getattr(before, what), getattr(after, what)) for before, after in pairs]
-        found = Counter((was, now) for was, now in told if was and now and was != now)
+        conditions = [(getattr(before, what), getattr(after, what)) for before, after in pairs]
+        found = Counter((was, now) for was, now in conditions if was and now and was != now)
         for (was, now), count in sorted(found.items()):
             yield f"different {what} in {count} case{'s' * (count != 1)}: {was}, now {now}"
 

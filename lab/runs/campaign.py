@@ -193,13 +193,13 @@ def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobR
 
 def _failed(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
     code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
-    said = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and is_no_room(error):
-        said = f"no room to write below {place}: {said}; {remedy}"
+        message = f"no room to write below {place}: {message}; {remedy}"
     if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
-        said = f"internal error: {said}"
+        message = f"internal error: {message}"
     trace = "".join(traceback.format_exception(error))
-    return JobResult(job.loaded.scenario.name, job.seed, path, (), said, code, trace)
+    return JobResult(job.loaded.scenario.name, job.seed, path, (), message, code, trace)
 
 
 def _report(run: RunDirectory, engines: Sequence[str]) -> str:

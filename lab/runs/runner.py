@@ -99,12 +99,12 @@ def run_scenario(
 class _Parts:
     """Progress over the run and its twins, which take about as long each."""
 
-    def __init__(self, tell: Progress, count: int) -> None:
-        self._tell, self._count = tell, count
+    def __init__(self, progress: Progress, count: int) -> None:
+        self._progress, self._count = progress, count
 
     def of(self, number: int) -> Progress:
         """Progress of one of them, the run itself being number 0."""
-        return lambda what, share: self._tell(what, (number + share) / self._count)
+        return lambda what, share: self._progress(what, (number + share) / self._count)
 
 
 def _status(recorded: Recorded, followed: Followed, ended: str) -> str:

@@ -141,8 +141,8 @@ class Collector:
         requests = sum(rate * for_s for for_s, rate in run.stages) / run.time_scale
         needed_mb, free_mb = REQUEST_BYTES * requests / 1e6, self._store.free_bytes() / 1e6
         if free_mb < needed_mb:
-            said = f"the collector has no room for this run: {free_mb:.1f} MB free, at least {needed_mb:.1f} MB needed"
-            return web.json_response({"error": said}, status=507)
+            error = f"the collector has no room for this run: {free_mb:.1f} MB free, at least {needed_mb:.1f} MB needed"
+            return web.json_response({"error": error}, status=507)
         self._recent.forget()
         self._intervals = Intervals(self._users, self._interval_s, run)
         list(self._sources.statements.read_new())

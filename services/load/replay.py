@@ -19,7 +19,7 @@ from services.load.events import EventWriter
 from services.load.shoppers import ArrivalStream, Click, Crowd, Visit
 
 LATE_S = 0.02
-TELL_EVERY_S = 0.5
+REPORT_EVERY_S = 0.5
 PATH = "/v1/recommend"
 STATUS_BY_HTTP = {503: "unavailable", 502: "dependency_failed", 504: "timeout"}
 
@@ -54,7 +54,7 @@ class Replay:
 
     def start(self) -> None:
         """Sends the warm-up and the load in the background."""
-        gevent.spawn(self._tell)
+        gevent.spawn(self._report)
         for stream in self._crowd.base():
             self._open(stream)
 
@@ -75,7 +75,7 @@ class Replay:
     def counts(self) -> dict[str, int]:
         """Requests of this worker so far: due, sent, finished, failed; overdue: sent longer ago than shoppers wait."""
         now_s, run = time.time(), self._crowd.run
-        late_s = now_s - self._line.timeout_s - TELL_EVERY_S
+        late_s = now_s - self._line.timeout_s - REPORT_EVERY_S
         due = sum(
             stream.due_count(*self._share, run.now_s) if stream.is_active else self._sent[stream.name]
             for stream in list(self._streams.values())
@@ -85,11 +85,11 @@ class Replay:
             "overdue": sum(sent_s < late_s for sent_s in self._in_flight.values()),
         }  # fmt: skip
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Tells the collector the counts, also of requests that leave no span because they do not end."""
         while not self.is_stopped:
             self._line.telemetry.event("load_progress", worker=self._share[0], **self.counts())
-            gevent.sleep(TELL_EVERY_S)
+            gevent.sleep(REPORT_EVERY_S)
 
     def stop(self) -> None:
         """Sends nothing more."""

@@ -27,10 +27,13 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "_registered", dict(fault_types()))
 
 
-def declare(witnesses: tuple[Witness, ...] = SHOWS, *, papers: bool = False) -> None:
+def declare(witnesses: tuple[Witness, ...] = SHOWS, *, announced_differently: bool = False) -> None:
     """A fault called `strange`, which fails as its parameter says."""
 
-    @fault("strange", boundary=Boundary.NETWORK, target="link", witnesses=witnesses, recovery_s=1, papers=papers)
+    @fault(
+        "strange", boundary=Boundary.NETWORK, target="link", witnesses=witnesses, recovery_s=1,
+        announced_differently=announced_differently,
+    )
     def strange(testbed: Testbed, link: str, *, wrong: str = "nothing") -> Iterator[None]:
         """Strange."""
         if wrong == "crash":
@@ -61,10 +64,10 @@ def problem(folder: Path, wrong: str = "nothing") -> Problem:
         ("never yields", "'strange' fails while it is planned: RuntimeError: generator didn't yield"),
     ],
 )
-def test_a_fault_that_fails_is_named_with_its_module(tmp_path: Path, wrong: str, said: str) -> None:
+def test_a_fault_that_fails_is_named_with_its_module(tmp_path: Path, wrong: str, shown: str) -> None:
     declare()
     found = problem(tmp_path, wrong)
-    assert found.what == said
+    assert found.what == shown
     assert found.hint == f"this is a defect of the module {__name__}"
 
 
@@ -107,14 +110,14 @@ def test_a_plug_in_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("papers", "said"), [(True, "reveals this fault"), (False, "the same as for a harmless change")]
+    ("announced_differently", "shown"), [(True, "reveals this fault"), (False, "the same as for a harmless change")]
 )
 def test_a_fault_says_whether_what_is_announced_reveals_it(
-    papers: bool, said: str, capsys: pytest.CaptureFixture[str]
+    announced_differently: bool, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    declare(papers=papers)
+    declare(announced_differently=announced_differently)
     assert main(["faults", "strange"]) == 0
-    assert said in capsys.readouterr().out
+    assert shown in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", shipped_names(".scenario.yaml"))

@@ -79,7 +79,7 @@ def check(name: str, folder: Path) -> None:
         seen = observe(loaded.seen_by(level))
         seen.write(folder / level)
         assert leaks(folder / level, needles(folder)) == set()
-    if not fault_type(FAULTS[name]["type"]).papers:
+    if not fault_type(FAULTS[name]["type"]).announced_differently:
         said_of_fault, said_of_decoys = (wordings(seen, of) for of in ((0, 36), (36, 45)))
         assert said_of_fault <= said_of_decoys
 
@@ -148,7 +148,7 @@ def test_what_is_published_of_a_version_does_not_say_whether_it_is_good(
         monkeypatch.setattr(history, name, value)
     shop = make_catalog(11)
     recipes: list[Mapping[str, Any]] = [{}, {"training": "corrupted-labels", "corrupted": 0.9}]
-    versions = [train(shop, 11, n + 1, recipes[n % 2]).papers(n + 1) for n in range(2 * VERSIONS)]
+    versions = [train(shop, 11, n + 1, recipes[n % 2]).registry_entry(n + 1) for n in range(2 * VERSIONS)]
     flat = [{**v["metrics"], **{k: v[k] for k in ("intercept", *PUBLISHED)}} for v in versions]
     assert {tuple(sorted(v)) for v in versions} == {tuple(sorted({*versions[0]}))}
     told = {

@@ -21,7 +21,7 @@ from lab.injection.levers import Undo
 from lab.testbeds.stack import abort, holding, live
 from lab.testbeds.stack.abort import end_live
 from lab.testbeds.stack.belongings import NOTHING
-from lab.testbeds.stack.changes import tell_of_change
+from lab.testbeds.stack.changes import warn_of_changes
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.journal import Journal
 from lab.testbeds.stack.lock import AbortedError, Look, StackLock, state_directory
@@ -39,7 +39,7 @@ from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.testbed import uninterrupted
 lock = StackLock(Path(sys.argv[1]), Path(sys.argv[2]))
 with lock.held():
-    lock.tell(phase="running", scenario="night", seed=7)
+    lock.show_activity(phase="running", scenario="night", seed=7)
     print("held", flush=True)
     try:
         sys.stdin.readline()
@@ -186,7 +186,7 @@ def test_a_disk_that_fills_up_later_takes_no_word_away(tmp_path: Path) -> None:
         lock = lock_in(tmp_path)
         with lock.held():
             fill(tmp_path / "checkout")
-            lock.tell(phase="collecting")
+            lock.show_activity(phase="collecting")
             held = lock.look().holder
             assert held is not None
             assert held.activity["phase"] == "collecting"
@@ -217,7 +217,8 @@ def test_a_stopped_holder_is_killed_and_what_it_left_is_told(tmp_path: Path) -> 
 
 
 def test_a_holder_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    code = HOLD.replace("    lock.tell", "    __import__('signal').signal(10, lambda *_: None)\n    lock.tell")
+    call = "    lock.show_activity"
+    code = HOLD.replace(call, f"    __import__('signal').signal(10, lambda *_: None)\n{call}")
     command = [sys.executable, "-c", code, str(tmp_path / "checkout"), str(tmp_path / "theirs")]
     with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -443,12 +444,12 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
             about = live.described(found, at_unix_s)
             return about["phase"], about["second"]
 
-        lock.tell(phase="running", clock={"start_unix_s": 1000.0, "time_scale": 5.0, "duration_s": 600.0})
+        lock.show_activity(phase="running", clock={"start_unix_s": 1000.0, "time_scale": 5.0, "duration_s": 600.0})
         assert told(996.0) == ("warming up", -20.0)
         assert told(1010.0) == ("steady", 50.0)
-        lock.tell(faults=[{"id": "f", "type": "network-partition", "target": "a->b", "since_s": 60.0}])
+        lock.show_activity(faults=[{"id": "f", "type": "network-partition", "target": "a->b", "since_s": 60.0}])
         assert told(1014.0) == ("fault in", 70.0)
-        lock.tell(faults=[])
+        lock.show_activity(faults=[])
         assert told(1050.0) == ("after the faults", 250.0)
         Journal(tmp_path / "mine").write("intent", CUT, True, 0.0)
         held = eventually(lambda: lock.look().holder)
@@ -470,7 +471,7 @@ def test_what_takes_the_place_of_something_is_told(
     session: Any = SimpleNamespace(
         compose=SimpleNamespace(running_model_server=lambda: there[0]), load_workers=lambda: there[1]
     )
-    tell_of_change(session, *asked)
+    warn_of_changes(session, *asked)
     assert capsys.readouterr().err == said
 
 

@@ -140,7 +140,7 @@ def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
     monkeypatch.setattr(pairs, "run_job", run_job)
     heard: list[str] = []
     scenario = load_scenario("recommender/control-quiet")
-    made = pairs.record_pair(scenario, 1, tmp_path, cast(EngineHost, None), tell=heard.append)
+    made = pairs.record_pair(scenario, 1, tmp_path, cast(EngineHost, None), report=heard.append)
     assert made.time_scale == time_scale
     assert made.stack.is_inconclusive == (disturbed == 2)
     assert len(heard) == told

@@ -95,7 +95,7 @@ class Processes:
 
     def _keep(self) -> None:
         """Writes down, whole and durable, which processes there are and which of them are stopped."""
-        told = {
+        description = {
             "owner": identity(os.getpid()),
             "processes": {name: identity(process.pid) for name, process in self.running.items()},
             "paused": self._paused,
@@ -103,7 +103,7 @@ class Processes:
         self._kept.parent.mkdir(parents=True, exist_ok=True)
         aside = self._kept.with_suffix(".new")
         with aside.open("w", encoding="utf-8") as file:
-            json.dump(told, file)
+            json.dump(description, file)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(self._kept)

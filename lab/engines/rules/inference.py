@@ -154,11 +154,11 @@ class Inference:
                 if shift is None or abs(shift.z) < because.z:
                     continue
                 if because.only in (None, "rises" if shift.change > 0 else "falls"):
-                    yield self._say(because, names, shift)
+                    yield self._reason(because, names, shift)
 
-    def _say(self, because: Because, names: Names, shift: Shift) -> str:
-        told = self._told(shift)
-        pair = {"baseline": _humanise(shift.signal, told.before), "observed": _humanise(shift.signal, told.during)}
+    def _reason(self, because: Because, names: Names, shift: Shift) -> str:
+        moved = self._levels(shift)
+        pair = {"baseline": _humanise(shift.signal, moved.before), "observed": _humanise(shift.signal, moved.during)}
         direction = "rose" if shift.change > 0 else "fell"
         detail = shift.subject.rpartition(".")[2].replace("_", " ")
         return because.says.format(**names, **pair, subject=shift.subject, detail=detail, direction=direction)
@@ -209,18 +209,18 @@ class Inference:
             short += () if series is not None and is_abrupt(series, shift) else (Short.ABRUPT,)
         return short
 
-    def _told(self, shift: Shift) -> Levels:
+    def _levels(self, shift: Shift) -> Levels:
         """The pair of numbers to tell of a shift: those of before and during, as everything in the lab tells them.
 
         Where the two say otherwise than the comparison with all the rest did, the latter's are told.
         """
         series = self.signals.get(shift.signal, shift.subject)
-        told = None if series is None else levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
-        return told if told and told.change * shift.change > 0 else Levels(shift.baseline, shift.observed)
+        pair = None if series is None else levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
+        return pair if pair and pair.change * shift.change > 0 else Levels(shift.baseline, shift.observed)
 
     def _evidence(self, shift: Shift) -> Evidence:
-        told = self._told(shift)
-        return Evidence(shift.signal, shift.subject, round(told.before, 6), round(told.during, 6))
+        pair = self._levels(shift)
+        return Evidence(shift.signal, shift.subject, round(pair.before, 6), round(pair.during, 6))
 
 
 def _strongest(test: Test) -> Shift | None:

@@ -13,8 +13,8 @@
       const words = scenario.toLowerCase().split(/\s+/);
       for (const { row, name, outcomes } of rows) {
         const judged = engine ? [outcomes[engine] || "none"] : Object.values(outcomes);
-        const said = judged.length ? judged : ["none"];
-        row.hidden = !(words.every((word) => name.includes(word)) && (!outcome || said.includes(outcome)) && (!engine || outcome || engine in outcomes));
+        const outcomesShown = judged.length ? judged : ["none"];
+        row.hidden = !(words.every((word) => name.includes(word)) && (!outcome || outcomesShown.includes(outcome)) && (!engine || outcome || engine in outcomes));
       }
       const left = listed.filter(({ row }) => !row.hidden).length;
       form.querySelector("output").value = left === listed.length ? `all ${left} runs` : `${left} of ${listed.length} runs`;

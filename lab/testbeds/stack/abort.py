@@ -29,7 +29,7 @@ ENDED_WITHIN_S = 300.0
 KNOWN_WITHIN_S = 2.0
 _POLL_S = 0.05
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Ended:
         return self.holder.activity.get("before") if self.killed or self.left else None
 
 
-def end_live(lock: StackLock, tell: Tell, meanwhile: Callable[[], object] = lambda: None) -> Ended | None:
+def end_live(lock: StackLock, report: Report, meanwhile: Callable[[], object] = lambda: None) -> Ended | None:
     """Ends the lab that holds the stack and waits until it is gone; None where nobody holds it.
 
     `meanwhile` is called once while it ends: what is needed where it does not, and takes its time.
@@ -56,13 +56,13 @@ def end_live(lock: StackLock, tell: Tell, meanwhile: Callable[[], object] = lamb
     holder = _known(lock)
     if holder is None:
         return None
-    tell(f"ending {holder}")
+    report(f"ending {holder}")
     _signal(lock, holder, 0)  # nothing but a question: whether this user may
     ended, journal = Ended(holder), Path(holder.state_directory)
     open_before = open_undos(journal)
-    if is_stopped(holder.pid) or not _leaves(lock, holder, tell, meanwhile):
+    if is_stopped(holder.pid) or not _leaves(lock, holder, report, meanwhile):
         if lock.look().is_held:
-            tell(f"pid {holder.pid} does not end by itself: it is killed")
+            report(f"pid {holder.pid} does not end by itself: it is killed")
         _signal(lock, holder, signal.SIGKILL)
         _await_release(lock, holder)
         ended.killed = True
@@ -108,11 +108,11 @@ def _signal(lock: StackLock, holder: Holder, number: int) -> bool:
         ) from None  # fmt: skip
 
 
-def _leaves(lock: StackLock, holder: Holder, tell: Tell, meanwhile: Callable[[], object]) -> bool:
+def _leaves(lock: StackLock, holder: Holder, report: Report, meanwhile: Callable[[], object]) -> bool:
     """Asks the lab to end and waits for it; False once that is in vain."""
     if not _signal(lock, holder, ABORT):
         return True
-    journal, said = Path(holder.state_directory), ""
+    journal, shown = Path(holder.state_directory), ""
     asked_s = moved_s = time.monotonic()
     left = open_undos(journal)
     meanwhile()
@@ -123,13 +123,13 @@ def _leaves(lock: StackLock, holder: Holder, tell: Tell, meanwhile: Callable[[],
         now_s, still, activity = time.monotonic(), open_undos(journal), look.holder.activity
         for undo in left:
             if undo not in still:
-                tell(f"reverted {undo.lever} of {undo.element}")
+                report(f"reverted {undo.lever} of {undo.element}")
                 moved_s = now_s
         left = still
         phase = str(activity.get("phase", ""))
-        if phase not in (said, "running") and not left:
-            tell(f"it is {phase}")
-        said = phase
+        if phase not in (shown, "running") and not left:
+            report(f"it is {phase}")
+        shown = phase
         limit_s = REVERTED_WITHIN_S if left else ENDED_WITHIN_S
         if "abort_heard_unix_s" not in activity:
             limit_s = HEARD_WITHIN_S

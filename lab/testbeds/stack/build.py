@@ -16,7 +16,7 @@ from typing import IO
 from lab.files.fileio import reason
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
 
-Say = Callable[[str], None]
+ShowLine = Callable[[str], None]
 
 SILENCE_S = 20.0
 """After so long without anything to tell, the step under way is told again."""
@@ -38,7 +38,7 @@ class Steps:
     """
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.done: list[str] = []
         self.current = ""
         self._image = ""
         self._pending: dict[str, str] = {}
@@ -50,17 +50,17 @@ class Steps:
             self._wait_for(found[1], found[2], found[3])
         elif found := _BUILDKIT_MORE.match(line):
             step = self._pending.pop(found[1], None)
-            return self._tell(step) if step and found[2] != "CACHED" else None
+            return self._finish(step) if step and found[2] != "CACHED" else None
         elif found := _CLASSIC_IMAGE.match(line):
             self._image = found[1]
         elif found := _CLASSIC_STEP.match(line):
             self._wait_for("", f"{self._image} {found[1]}", found[2])
-        elif _CLASSIC_DONE.match(line) and any(step.startswith(f"{self._image} ") for step in self.told):
+        elif _CLASSIC_DONE.match(line) and any(step.startswith(f"{self._image} ") for step in self.done):
             self.current = ""
-            self.told.append(f"{self._image} is built")
-            return self.told[-1]
+            self.done.append(f"{self._image} is built")
+            return self.done[-1]
         elif line and (step := self._pending.pop("", None)):
-            return self._tell(step) if line.strip() != "---> Using cache" else None
+            return self._finish(step) if line.strip() != "---> Using cache" else None
         return None
 
     def _wait_for(self, key: str, place: str, instruction: str) -> None:
@@ -69,8 +69,8 @@ class Steps:
             text = f"{place}: {' '.join(instruction.split())}"
             self._pending[key] = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
-    def _tell(self, step: str) -> str:
-        self.told.append(step)
+    def _finish(self, step: str) -> str:
+        self.done.append(step)
         self.current = step
         return step
 
@@ -80,18 +80,18 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def build_images(compose: Compose, log: Path, say: Say) -> None:
+def build_images(compose: Compose, log: Path, show_line: ShowLine) -> None:
     """Builds what is to be built and says its steps with the seconds since its begin; the log gets all of the output.
 
     StackError with the end of the output, and with where all of it is, when the build fails; or where the log cannot
     be written.
     """
-    began_s = told_s = time.monotonic()
+    began_s = shown_s = time.monotonic()
 
-    def tell(what: str) -> None:
-        nonlocal told_s
-        told_s = time.monotonic()
-        say(f"{told_s - began_s:5.0f} s  {what}")
+    def show(what: str) -> None:
+        nonlocal shown_s
+        shown_s = time.monotonic()
+        show_line(f"{shown_s - began_s:5.0f} s  {what}")
 
     steps, tail = Steps(), list[str]()
     with (
@@ -107,17 +107,17 @@ def build_images(compose: Compose, log: Path, say: Say) -> None:
             whole.write(line)
             tail = [*tail[1 - TAIL_LINES :], *([line] if line else [])]
             if step := steps.read(line):
-                tell(step)
-            elif time.monotonic() - told_s >= SILENCE_S:
-                tell(f"still at {steps.current}" if steps.current else "looking for what is to be built")
+                show(step)
+            elif time.monotonic() - shown_s >= SILENCE_S:
+                show(f"still at {steps.current}" if steps.current else "looking for what is to be built")
     if process.returncode:
         end = "".join(tail).rstrip()
         raise StackError(
             f"the images could not be built: {' '.join(compose.command('build'))} ended with {process.returncode}. "
             f"The end of its output:\n{end}\nAll of it is in {log}{room_hint(end)}"
         )
-    if steps.told:
-        tell("all images are built")
+    if steps.done:
+        show("all images are built")
 
 
 @contextmanager

@@ -110,8 +110,8 @@ class Compose:
             client = Engine.from_env()
             client.ping()
         except (DockerException, ValueError) as error:  # a port out of range, say
-            said = [getattr(one, "explanation", None) for one in (error, error.__cause__)]
-            seen = next(filter(None, said), str(error))[:200]
+            messages = [getattr(one, "explanation", None) for one in (error, error.__cause__)]
+            seen = next(filter(None, messages), str(error))[:200]
             raise UserError(
                 Problem("no Docker engine answers", seen=seen, hint="start Docker; `lab doctor` shows more")
             ) from None
@@ -268,8 +268,8 @@ class Compose:
                 return
             for name, state in states.items():
                 if state.startswith(("exited", "dead")):
-                    said = self.container(name).logs(tail=_LAST_LINES).decode(errors="replace").strip()
-                    raise StackError(f"{name} has {state}. Its last words:\n{said}")
+                    log = self.container(name).logs(tail=_LAST_LINES).decode(errors="replace").strip()
+                    raise StackError(f"{name} has {state}. The end of its log:\n{log}")
             if time.monotonic() > until:
                 bad = ", ".join(f"{name} is {state}" for name, state in states.items() if state != "healthy")
                 raise StackError(f"the stack is not healthy after {within_s:.0f} s: {bad}. See: lab stack logs")
@@ -284,9 +284,9 @@ class Compose:
         return text
 
 
-def room_hint(said: str) -> str:
+def room_hint(message: str) -> str:
     """What to do where Docker or a service said that a disk is full; nothing where it did not."""
-    if not _NO_ROOM.search(said):
+    if not _NO_ROOM.search(message):
         return ""
     return "\n  hint:    the disk under Docker's data is full: docker system df shows what takes the room"
 

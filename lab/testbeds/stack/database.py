@@ -90,5 +90,5 @@ def with_locks(attempt: Callable[[], Result], otherwise: str) -> Result:
 
 def failed(error: Exception) -> StackError:
     """A failure of the database as one of the stack."""
-    said = " ".join(str(error).split())
-    return StackError(f"the database: {said}{room_hint(said)}")
+    message = " ".join(str(error).split())
+    return StackError(f"the database: {message}{room_hint(message)}")

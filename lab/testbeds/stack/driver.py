@@ -42,13 +42,13 @@ class StackDriver(Driver[StackOptions]):
 
     @contextmanager
     def holding(self, scenarios: Sequence[LoadedScenario], options: StackOptions) -> Iterator[None]:
-        from lab.testbeds.stack.changes import tell_of_change
+        from lab.testbeds.stack.changes import warn_of_changes
         from lab.testbeds.stack.holding import held
         from lab.testbeds.stack.session import Session as Stack
 
         stack = Stack(scenarios[0].system)
         # Tells first that Docker, or its Python package, is missing.
-        tell_of_change(stack, options.model_server, options.load_workers)
+        warn_of_changes(stack, options.model_server, options.load_workers)
         print("bringing the stack up (the first time builds its images)", file=sys.stderr, flush=True)
         with held(stack, options):
             yield
@@ -81,5 +81,5 @@ class StackDriver(Driver[StackOptions]):
 
         stack = Stack(load_system(SYSTEM))
         with stack.lock.held():
-            stack.lock.tell(phase="putting back what earlier labs left")
+            stack.lock.show_activity(phase="putting back what earlier labs left")
             return [Recovery(undo.lever, undo.element, undo.previous) for undo in stack.recover()]

@@ -31,8 +31,8 @@ class EngineError(StackError, APIError):  # type: ignore[misc]
     It is Docker's own error too, so that whoever knows what to do about a status or an explanation can ask for it.
     """
 
-    def __init__(self, problem: Problem, said: str, response: Any = None) -> None:
-        APIError.__init__(self, f"{problem}{room_hint(said)}", response, said)
+    def __init__(self, problem: Problem, message: str, response: Any = None) -> None:
+        APIError.__init__(self, f"{problem}{room_hint(message)}", response, message)
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -76,9 +76,9 @@ class _Api(docker.APIClient):  # type: ignore[misc]
         try:
             super()._raise_for_status(response)
         except APIError as error:
-            asked, status, said = self._request_of(response), error.status_code, str(error.explanation or "").strip()
+            asked, status, message = self._request_of(response), error.status_code, str(error.explanation or "").strip()
             kind = GoneError if status == _GONE else EngineError
-            raise kind(_refused(asked, status, said or response.reason), said, response) from error
+            raise kind(_refused(asked, status, message or response.reason), message, response) from error
 
     def _request_of(self, response: Any) -> str:
         return f"{response.request.method} {self._path(response.request.url)}"
@@ -89,16 +89,16 @@ class _Api(docker.APIClient):  # type: ignore[misc]
         return _ID.sub(lambda found: self._names.get(found[0], found[0][:12]), path)
 
     def _unanswered(self, asked: str, error: Exception) -> EngineError:
-        said = f"no answer within {self.timeout} s" if isinstance(error, Timeout) else _innermost(error)
-        problem = Problem(f"Docker did not answer: {asked}", _address(), seen=said,
+        message = f"no answer within {self.timeout} s" if isinstance(error, Timeout) else _innermost(error)
+        problem = Problem(f"Docker did not answer: {asked}", _address(), seen=message,
                           expected="an engine that runs and answers", hint=_AGAIN)  # fmt: skip
-        return EngineError(problem, f"Docker did not answer: {said}")
+        return EngineError(problem, f"Docker did not answer: {message}")
 
 
-def _refused(asked: str, status: int, said: str) -> Problem:
+def _refused(asked: str, status: int, message: str) -> Problem:
     if status >= _ERROR:
         return Problem(
-            f"Docker failed: {asked}", _address(), seen=f"{status} {said}", expected="an engine that is well",
+            f"Docker failed: {asked}", _address(), seen=f"{status} {message}", expected="an engine that is well",
             hint=f"Docker's own log says more (journalctl -u docker); {_THEN}",
         )  # fmt: skip
     hints = {
@@ -106,7 +106,7 @@ def _refused(asked: str, status: int, said: str) -> Problem:
         _CONFLICT: "lab stack status shows its state; where somebody changes it just now, do it again after that",
     }
     return Problem(
-        f"Docker refused: {asked}", _address(), seen=f"{status} {said}",
+        f"Docker refused: {asked}", _address(), seen=f"{status} {message}",
         hint=hints.get(status, "lab stack status shows how the stack is, lab stack logs what it said"),
     )  # fmt: skip
 
@@ -118,8 +118,8 @@ def _address() -> str:
 def _innermost(error: BaseException) -> str:
     """The system's own word below the layers of libraries: `connection refused` rather than their names."""
     inner: BaseException | None = error
-    said = ""
+    message = ""
     while inner is not None:
-        said = getattr(inner, "strerror", None) or said
+        message = getattr(inner, "strerror", None) or message
         inner = next((part for part in inner.args if isinstance(part, BaseException)), None)
-    return (said or " ".join(str(error).split())).lower()
+    return (message or " ".join(str(error).split())).lower()

@@ -35,35 +35,35 @@ def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]
     `levers`: None where its journal is for another user's eyes only.
     """
     now_s = time.time() if now_unix_s is None else now_unix_s
-    told, at = holder.activity, {}
-    if "clock" in told:
+    activity, at = holder.activity, {}
+    if "clock" in activity:
         at = {
-            "second": round((now_s - told["clock"]["start_unix_s"]) * told["clock"]["time_scale"], 1),
-            "duration_s": told["clock"]["duration_s"], "time_scale": told["clock"]["time_scale"],
+            "second": round((now_s - activity["clock"]["start_unix_s"]) * activity["clock"]["time_scale"], 1),
+            "duration_s": activity["clock"]["duration_s"], "time_scale": activity["clock"]["time_scale"],
         }  # fmt: skip
     return {
         "pid": holder.pid, "user": holder.user, "host": holder.host, "command": holder.command,
         "state_directory": holder.state_directory, "since": _iso(holder.since_unix_s),
-        "scenario": told.get("scenario"), "seed": told.get("seed"), **at, "phase": phase(holder, now_s),
-        "phase_for_s": round(now_s - told.get("phase_since_unix_s", holder.since_unix_s), 1),
-        "faults": told.get("faults", []), "aborting": "abort_heard_unix_s" in told,
+        "scenario": activity.get("scenario"), "seed": activity.get("seed"), **at, "phase": phase(holder, now_s),
+        "phase_for_s": round(now_s - activity.get("phase_since_unix_s", holder.since_unix_s), 1),
+        "faults": activity.get("faults", []), "aborting": "abort_heard_unix_s" in activity,
         "levers": _levers(holder),
     }  # fmt: skip
 
 
 def phase(holder: Holder, now_unix_s: float) -> str:
     """What it does: told in its own words, or while a run is on what the clock and the faults say."""
-    told = holder.activity
-    said = str(told.get("phase", "starting"))
-    if "abort_heard_unix_s" in told and said == "running":
+    activity = holder.activity
+    current = str(activity.get("phase", "starting"))
+    if "abort_heard_unix_s" in activity and current == "running":
         return "putting back, as lab stack abort asked"
-    if said != "running" or "clock" not in told:
-        return said
-    if now_unix_s < told["clock"]["start_unix_s"]:
+    if current != "running" or "clock" not in activity:
+        return current
+    if now_unix_s < activity["clock"]["start_unix_s"]:
         return "warming up"
-    if told.get("faults"):
+    if activity.get("faults"):
         return "fault in"
-    return "after the faults" if "faults" in told else "steady"
+    return "after the faults" if "faults" in activity else "steady"
 
 
 def lines(holder: Holder) -> list[str]:

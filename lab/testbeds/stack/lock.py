@@ -66,7 +66,7 @@ class StackLock:
     @property
     def is_mine(self) -> bool:
         """Whether this process holds it already."""
-        return self.path in _mine
+        return self.path in _own
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -80,24 +80,24 @@ class StackLock:
         handle = self._take()
         try:
             with ExitStack() as until_released:
-                mine = _mine[self.path] = _Mine(handle, self.path, self._state)
-                until_released.callback(_mine.pop, self.path)
+                own = _own[self.path] = _OwnEntry(handle, self.path, self._state)
+                until_released.callback(_own.pop, self.path)
                 if threading.current_thread() is threading.main_thread():
                     # Before the file says whom to signal, and until after it says that nobody is to be.
-                    until_released.callback(_hear_no_more, signal.signal(ABORT, _asked))
-                until_released.callback(mine.release)
-                mine.begin()
+                    until_released.callback(_end_hearing, signal.signal(ABORT, _abort))
+                until_released.callback(own.release)
+                own.begin()
                 try:
                     yield
                 except AbortedError as error:
-                    raise AbortedError(mine.farewell()) from error
+                    raise AbortedError(own.farewell()) from error
         finally:
             os.close(handle)
 
     @contextmanager
     def ending(self, phase: str) -> Iterator[None]:
         """Around the last steps of a lab, which an abort waits for instead of cutting them short."""
-        self.tell(phase=phase)
+        self.show_activity(phase=phase)
         if not self.is_mine or threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -107,24 +107,24 @@ class StackLock:
         finally:
             signal.signal(ABORT, before)
 
-    def tell(self, **activity: Any) -> None:
+    def show_activity(self, **activity: Any) -> None:
         """Says what the holder does; None takes a word back. Nothing happens where this process does not hold it."""
-        mine = _mine.get(self.path)
-        if mine is not None:
-            mine.tell(activity)
+        own = _own.get(self.path)
+        if own is not None:
+            own.show_activity(activity)
 
     def remember(self, before: Mapping[str, Any]) -> None:
         """Notes what was on the engine before this lab, which goes back to it at its end; the first note holds."""
-        mine = _mine.get(self.path)
-        if mine is not None and "before" not in mine.activity:
-            mine.tell({"before": before})
+        own = _own.get(self.path)
+        if own is not None and "before" not in own.activity:
+            own.show_activity({"before": before})
 
     def forget(self, journals: set[Path]) -> None:
         """Strikes out state directories in which nothing is open any more."""
-        mine = _mine.get(self.path)
-        if mine is not None:
-            mine.journals = [one for one in mine.journals if one not in journals or one == self._state]
-            mine.write()
+        own = _own.get(self.path)
+        if own is not None:
+            own.journals = [one for one in own.journals if one not in journals or one == self._state]
+            own.write()
 
     def look(self) -> Look:
         """Who holds the stack, without taking it."""
@@ -141,8 +141,8 @@ class StackLock:
             raise self._refused(error) from None
         finally:
             os.close(handle)
-        mine = tuple(state for state in content.journals if not self._is_anothers(state))
-        return Look(is_held, content.holder, mine)
+        own = tuple(state for state in content.journals if not self._is_anothers(state))
+        return Look(is_held, content.holder, own)
 
     def _is_anothers(self, state: Path) -> bool:
         """Whether a state directory is that of another checkout, of which this one is a copy, lock file and all."""
@@ -216,7 +216,7 @@ def _named(top: Path) -> str:
     return BELOW + ensure_env(top / FILE)[CHECKOUT_ID][:SHORT]
 
 
-class _Mine:
+class _OwnEntry:
     """What this process has written into a lock that it holds."""
 
     def __init__(self, handle: int, path: Path, state: Path) -> None:
@@ -237,12 +237,12 @@ class _Mine:
         self.write()
         os.fsync(self._handle)
 
-    def tell(self, activity: Mapping[str, Any]) -> None:
+    def show_activity(self, activity: Mapping[str, Any]) -> None:
         assert self._holder is not None
         if "phase" in activity:
             activity = {"phase_since_unix_s": time.time(), **activity}
-        told = {name: value for name, value in {**self._holder.activity, **activity}.items() if value is not None}
-        self._holder = replace(self._holder, activity=told)
+        activity = {name: value for name, value in {**self._holder.activity, **activity}.items() if value is not None}
+        self._holder = replace(self._holder, activity=activity)
         with suppress(OSError):  # a word that is not told costs no run
             self.write()
 
@@ -268,10 +268,10 @@ class _Mine:
             self.write()
 
 
-_mine: dict[Path, _Mine] = {}
+_own: dict[Path, _OwnEntry] = {}
 
 
-def _hear_no_more(before: Any) -> None:
+def _end_hearing(before: Any) -> None:
     """Puts back the handler that was there; an abort that comes just after must not kill a lab that prints results."""
     signal.signal(ABORT, _ignore if before == signal.SIG_DFL else before)
 
@@ -283,11 +283,11 @@ def _ignore(*_: object) -> None:  # and not SIG_IGN, which engines would inherit
 def acknowledge() -> None:
     """Says in the file that the wish to abort was heard; further ones change nothing."""
     signal.signal(ABORT, _ignore)
-    for mine in _mine.values():
-        mine.tell({"abort_heard_unix_s": time.time()})
+    for own in _own.values():
+        own.show_activity({"abort_heard_unix_s": time.time()})
 
 
-def _asked(*_: object) -> None:
+def _abort(*_: object) -> None:
     acknowledge()
     raise AbortedError
 

@@ -81,7 +81,7 @@ class StackRun(DriverSession):
 
     def __enter__(self) -> StackRun:
         session = self._session
-        session.lock.tell(phase="preparing", scenario=self._loaded.scenario.name, seed=self._seed)
+        session.lock.show_activity(phase="preparing", scenario=self._loaded.scenario.name, seed=self._seed)
         session.reset_versions()
         pulled = [act.value for act in plan(self._loaded).timeline if act.event == "pull"]
         session.pretrain([value.recipe for value in pulled if isinstance(value, ModelDeploy)])
@@ -90,7 +90,7 @@ class StackRun(DriverSession):
             watching.enter_context(self._driving)
             self._driving.enter_context(self._ticker)
             self._run = self._start()
-            session.lock.tell(phase="running", clock=live.clock(session, self.duration_s))
+            session.lock.show_activity(phase="running", clock=live.clock(session, self.duration_s))
             for part in (self._sampler, self._guard, session.testbed.leases()):
                 self._driving.enter_context(part)
             self._watching = watching.pop_all()
@@ -144,7 +144,8 @@ class StackRun(DriverSession):
             super().revert(use)
 
     def active_changed(self) -> None:
-        self._session.lock.tell(faults=[live.fault(use, self.windows[use.id][0]) for use in self.active.values()])
+        faults = [live.fault(use, self.windows[use.id][0]) for use in self.active.values()]
+        self._session.lock.show_activity(faults=faults)
 
     def metrics(self, until_s: float) -> pd.DataFrame:
         """What the collector has counted so far, in the whole scrape intervals that ended by then."""
@@ -177,12 +178,12 @@ class StackRun(DriverSession):
         end_s = self.now_s
         self.revert_all()
         self._driving.close()
-        session.lock.tell(phase="collecting", clock=None, faults=None)
+        session.lock.show_activity(phase="collecting", clock=None, faults=None)
         ran_s = time.time() - session.start_unix_s
         end_load(session)
         collected = fetch(session, self._run, self._sampler.samples)
         self._watching.close()
-        session.lock.tell(phase="asking engines and grading")
+        session.lock.show_activity(phase="asking engines and grading")
         stalls = self._ticker.stalls.since(session.start_unix_s) if self._ticker.stalls is not None else None
         machine = busy_machine(collected.observed)
         flaw = self._flaw(collected, stalls, ran_s, machine)

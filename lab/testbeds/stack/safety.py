@@ -44,15 +44,15 @@ class Silence:
         The load is expected to be heard, to send what is due, and to see requests end, from scenario second 0 on.
         """
         if answer is None:
-            return self._said("no sample came from the collector", now_s - self._answered_s)
+            return self._silence("no sample came from the collector", now_s - self._answered_s)
         self._answered_s = now_s
         if not is_under_load:
             return ""
         load = answer["requests"]
         expected_s = now_s - self._since_s.setdefault("under load", now_s)
         age_s = expected_s if load["load_age_s"] is None else min(expected_s, load["load_age_s"])
-        if said := self._said("no sample came from the load", age_s):
-            return said
+        if silence := self._silence("no sample came from the load", age_s):
+            return silence
         missing = {
             f"the load sent nothing, though {load['due'] - load['sent']} requests were due": (
                 load["due"] > load["sent"] and not self._grew("sent", load)
@@ -69,14 +69,14 @@ class Silence:
             key = str(n)  # the words change with the counts
             if not is_missing:
                 self._since_s.pop(key, None)
-            elif said := self._said(what, now_s - self._since_s.setdefault(key, now_s)):
-                return said
+            elif silence := self._silence(what, now_s - self._since_s.setdefault(key, now_s)):
+                return silence
         return ""
 
     def _grew(self, name: str, load: Mapping[str, int]) -> bool:
         return load[name] > self._counts.get(name, 0)
 
-    def _said(self, what: str, silent_s: float) -> str:
+    def _silence(self, what: str, silent_s: float) -> str:
         return f"{what} for {SCRAPES_MAX} scrape intervals ({silent_s:.1f} s)" if silent_s > self._limit_s else ""
 
 

@@ -13,7 +13,7 @@ from lab.injection.levers import Undo
 from lab.systems.topology import System
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
-from lab.testbeds.stack.build import Say, build_images, to_stderr
+from lab.testbeds.stack.build import ShowLine, build_images, to_stderr
 from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
 from lab.testbeds.stack.journal import Journal, check_directory
 from lab.testbeds.stack.levers import StackLevers
@@ -70,8 +70,8 @@ class Session:
         seed = self.system.world.seed
         version = len(self.versions) + 1
         self.versions.append(train(make_catalog(seed), seed, version, recipe))
-        papers: dict[str, Any] = self.versions[-1].papers(version)
-        return papers
+        entry: dict[str, Any] = self.versions[-1].registry_entry(version)
+        return entry
 
     def pretrain(self, recipes: list[Mapping[str, Any]]) -> None:
         """Trains, into the content cache, the versions that will be deployed in this order.
@@ -91,7 +91,7 @@ class Session:
         load_workers: int = 1,
         model_server: str = "",
         tick: Callable[[dict[str, str]], None] | None = None,
-        say: Say = to_stderr,
+        show_line: ShowLine = to_stderr,
     ) -> bool:
         """Brings the stack up unless it is healthy already; True when it had to.
 
@@ -110,10 +110,10 @@ class Session:
         with self.lock.held():
             try:
                 if build:
-                    self.lock.tell(phase="building images")
-                    build_images(self.compose, self.state / BUILD_LOG, say)
+                    self.lock.show_activity(phase="building images")
+                    build_images(self.compose, self.state / BUILD_LOG, show_line)
                     refuse_strangers(self.compose)  # a build takes minutes
-                self.lock.tell(phase="starting containers")
+                self.lock.show_activity(phase="starting containers")
                 self.compose.resume()
                 self.compose.run("up", "-d", *(["--no-build"] if build else []), environment=environment)
             except StackError as error:
@@ -124,7 +124,7 @@ class Session:
                 self.recover()
             if "model" in self.compose.services:
                 self._publish_first(tick)
-            self.lock.tell(phase="waiting until the stack is healthy")
+            self.lock.show_activity(phase="waiting until the stack is healthy")
             self.compose.await_health(tick=tick)
             self.recover()
         return True

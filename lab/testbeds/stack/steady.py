@@ -32,7 +32,7 @@ def earliest_change_s(loaded: LoadedScenario, time_scale: float) -> float:
 
 def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFrame:
     """The rows of the metrics table that SLIs are computed from, of the collector's counts by interval."""
-    told = [
+    measured = [
         ("client.request.count", users, entry, "requests"),
         ("client.error.count", users, entry, "failed"),
         ("client.request.duration.p95", users, entry, "latency_p95_s"),
@@ -42,7 +42,7 @@ def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFra
     found = [
         {"time_s": row["time_s"], "service.name": service, "metric": metric, "peer.service": peer, "value": row[name]}
         for row in rows
-        for metric, service, peer, name in told
+        for metric, service, peer, name in measured
         if row[name] is not None
     ]
     columns = ["time_s", "service.name", "metric", "peer.service", "value"]

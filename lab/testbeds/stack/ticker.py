@@ -51,11 +51,12 @@ class Stalls:
         add up to as much. A run that ended while it warmed up ran for less than nothing.
         """
         ran_s = max(0.0, ran_s)
-        said = f"the machine stalled for {self.total_s:.1f} s of {ran_s:.0f} s, at most {self.longest_s:.1f} s at once"
+        longest = f"at most {self.longest_s:.1f} s at once"
+        stalls = f"the machine stalled for {self.total_s:.1f} s of {ran_s:.0f} s, {longest}"
         if self.longest_s >= interval_s:
-            return f"{said}; a scrape interval takes {interval_s:g} s"
+            return f"{stalls}; a scrape interval takes {interval_s:g} s"
         if self.total_s > SHARE_MAX * ran_s:
-            return f"{said}; {SHARE_MAX:.0%} of the run is allowed"
+            return f"{stalls}; {SHARE_MAX:.0%} of the run is allowed"
         return ""
 
 
@@ -75,8 +76,8 @@ class Ticker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            said, _ = self._process.communicate(timeout=END_WITHIN_S)
-            self.stalls = Stalls(tuple((float(at_s), float(seconds)) for at_s, seconds in json.loads(said)))
+            output, _ = self._process.communicate(timeout=END_WITHIN_S)
+            self.stalls = Stalls(tuple((float(at_s), float(seconds)) for at_s, seconds in json.loads(output)))
         except (ValueError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()

@@ -158,7 +158,7 @@ class ContainerWatch:
         for name, before in self._before.items():
             what = changed(before, now[name]) if name in now else "is gone"
             if what and not self.disturbances.knows(name):
-                self._say(self.disturbances.note(name, what, self._scenario_s(time.time())))
+                self._warn(self.disturbances.note(name, what, self._scenario_s(time.time())))
 
     def _is_part(self, service: str) -> bool:
         """Whether the run needs the service: what is only there to look at may come and go."""
@@ -187,8 +187,8 @@ class ContainerWatch:
             if self._is_part(event["Actor"]["Attributes"].get(SERVICE, "")):
                 noticed = self.disturbances.add(event, self._scenario_s(at_s))
                 if noticed is not None:
-                    self._say(noticed)
+                    self._warn(noticed)
 
     @staticmethod
-    def _say(noticed: Disturbance) -> None:
+    def _warn(noticed: Disturbance) -> None:
         print(f"! {noticed}", file=sys.stderr, flush=True)

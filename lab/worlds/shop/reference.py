@@ -48,7 +48,7 @@ def files(versions: list[Model], table: str) -> dict[str, Any]:
         "features": [_declared(spec) for spec in USER_FEATURES],
         "inputs": list(INPUT_NAMES),
     }
-    registry = [model.papers(version) for version, model in enumerate(versions, 1)]
+    registry = [model.registry_entry(version) for version, model in enumerate(versions, 1)]
     first = versions[0]
     columns: dict[str, Any] = {f"feature.{n}": first.sample_vectors[:, i] for i, n in enumerate(NAMES)}
     columns |= {f"input.{n}": first.sample_inputs[:, i].astype(np.float32) for i, n in enumerate(INPUT_NAMES)}

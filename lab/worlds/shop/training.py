@@ -1,7 +1,7 @@
 """Trains the click model with scikit-learn and keeps versions by content, so that training happens once.
 
 Every version is made in two steps, as is common: a candidate is validated on a held-out part of its window, and what
-passes is fitted again on the whole window before it is shipped. Its papers report the validation.
+passes is fitted again on the whole window before it is shipped. Its registry entry reports the validation.
 
 A recipe names how a version comes about: `next-window` (good, the next window of history) or
 `corrupted-labels` (`corrupted`: share of engaged clicks whose label was lost before the fit that is shipped).
@@ -33,7 +33,7 @@ SCORE_DECIMALS = 6
 
 @dataclass(frozen=True)
 class Model:
-    """A trained click model: logistic regression over standardised inputs, with its registry papers.
+    """A trained click model: logistic regression over standardised inputs, and what the registry says of it.
 
     metrics: auc, log_loss, click_through_ratio of the validated candidate on the held-out part of its window.
     sample_vectors (rows, features) and sample_inputs (rows, inputs) are drawn from its training rows.
@@ -60,7 +60,7 @@ class Model:
             logit += (inputs[..., i] - mean) / scale * weight
         return np.asarray(np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS))
 
-    def papers(self, version: int) -> dict[str, Any]:
+    def registry_entry(self, version: int) -> dict[str, Any]:
         """The registry entry; the same fields for every version."""
         return {
             "version": version,
@@ -82,9 +82,9 @@ def train(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> M
     if not path.exists():
         _write(path, _fit(shop, seed, window, recipe))
     with np.load(path, allow_pickle=False) as stored:
-        papers = json.loads(str(stored["papers"]))
-        arrays = {name: stored[name] for name in stored.files if name != "papers"}
-    return Model(**arrays, **papers)
+        registry_fields = json.loads(str(stored["registry_fields"]))
+        arrays = {name: stored[name] for name in stored.files if name != "registry_fields"}
+    return Model(**arrays, **registry_fields)
 
 
 def _fit(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> di
     # The labels are joined anew for the fit that is shipped, so that late clicks count; that join is what can break.
     lost = past.engaged & (rng.random(len(past.clicked)) < recipe.get("corrupted", 0.0))
     scaler, regression = _regression(past.inputs, past.clicked & ~lost)
-    papers = {
+    registry_fields = {
         "intercept": float(np.round(regression.intercept_[0], 9)),
         "metrics": _validation(past, rng.random(len(past.clicked)) < 0.2),
         "window": window,
@@ -101,7 +101,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> di
     }
     chosen = rng.choice(len(past.clicked), SAMPLE_ROWS, replace=False)
     return {
-        "papers": json.dumps(papers, sort_keys=True),
+        "registry_fields": json.dumps(registry_fields, sort_keys=True),
         "mean": np.round(scaler.mean_, 9),
         "scale": np.round(scaler.scale_, 9),
         "weights": np.round(regression.coef_[0], 9),

@@ -92,7 +92,7 @@ def push() -> Callable[[Path, str, int], Path]:
     from services.model import savedmodel
 
     def push_version(base: Path, name: str, version: int) -> Path:
-        return savedmodel.push(base, name, version, savedmodel.encode(click_model(version).papers(version)))
+        return savedmodel.push(base, name, version, savedmodel.encode(click_model(version).registry_entry(version)))
 
     return push_version
 

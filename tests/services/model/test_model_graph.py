@@ -94,7 +94,7 @@ def test_a_version_is_pushed_once(tmp_path: Path, push: Any) -> None:
 def test_a_registry_entry_is_pushed_by_command(
     tmp_path: Path, make_model: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(make_model(5).papers(5))))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(make_model(5).registry_entry(5))))
     assert savedmodel.main([str(tmp_path), "ctr", "5"]) == 0
     assert Path(capsys.readouterr().out.strip()) == tmp_path / "ctr" / "5"
     assert list(load(tmp_path / "ctr" / "5").signatures) == ["serving_default"]
@@ -102,7 +102,7 @@ def test_a_registry_entry_is_pushed_by_command(
 
 
 def test_the_same_entry_always_gives_the_same_bytes(tmp_path: Path, make_model: Any) -> None:
-    entry = json.dumps(make_model(3).papers(3))
+    entry = json.dumps(make_model(3).registry_entry(3))
     written = []
     for seed in ("1", "2"):
         subprocess.run(
@@ -116,7 +116,7 @@ def test_the_same_entry_always_gives_the_same_bytes(tmp_path: Path, make_model: 
 
 def test_a_registry_entry_that_is_not_whole_is_refused(make_model: Any) -> None:
     with pytest.raises(ValueError, match="weights has 13 values for 14 inputs"):
-        savedmodel.encode({**make_model(1).papers(1), "weights": [0.0] * 13})
+        savedmodel.encode({**make_model(1).registry_entry(1), "weights": [0.0] * 13})
 
 
 def test_a_network_with_a_hidden_layer_is_evaluated() -> None:

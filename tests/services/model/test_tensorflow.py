@@ -78,7 +78,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     folder = tmp_path_factory.mktemp("versions")
     models = dict(enumerate(trained(), 1))
     for version, model in models.items():
-        savedmodel.push(folder, "model", version, savedmodel.encode(model.papers(version)))
+        savedmodel.push(folder, "model", version, savedmodel.encode(model.registry_entry(version)))
     batches = make_batches(models)
     np.savez(folder / "inputs.npz", **batches)
     program = Path(__file__).with_name("in_tensorflow.py")

@@ -111,7 +111,7 @@ def stack(directory: Path) -> Iterator[Stack]:
     from lab.worlds.shop.training import train
     from services.model.savedmodel import encode, push
 
-    push(directory / "models", "model", 1, encode(train(make_catalog(11), 11, 1, {}).papers(1)))
+    push(directory / "models", "model", 1, encode(train(make_catalog(11), 11, 1, {}).registry_entry(1)))
     with database() as db, cache() as cache_port, rules() as rules_server:
         found = Stack(db, cache_port, rules_server, directory)
         try:
