@@ -19,7 +19,7 @@ def check_expected(path: Path, problems: Sequence[Problem]) -> None:
 
 def _as_one_line(problem: Problem, directory: Path) -> str:
     extras = (("seen", problem.seen), ("expected", problem.expected), ("hint", problem.hint))
-    said = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
+    text = " | ".join([problem.what, *(f"{label}: {value}" for label, value in extras if value)])
     for place, written in ((directory, "."), (directory.parents[1], "../..")):
-        said = said.replace(str(place), written)
-    return f"{problem.line}:{problem.column}: {said}"
+        text = text.replace(str(place), written)
+    return f"{problem.line}:{problem.column}: {text}"

@@ -46,13 +46,13 @@ def run_lab(*words: object) -> tuple[int, str]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-    said = err.getvalue()
-    assert code in ENDS, f"lab {words} ended with {code}:\n{said}"
-    assert "Traceback" not in said, said
-    assert "internal error" not in said, said
+    errors = err.getvalue()
+    assert code in ENDS, f"lab {words} ended with {code}:\n{errors}"
+    assert "Traceback" not in errors, errors
+    assert "internal error" not in errors, errors
     if code == 2:
-        assert said.strip(), f"lab {words} ended with 2 and said nothing"
-    return code, out.getvalue() + said
+        assert errors.strip(), f"lab {words} ended with 2 and said nothing"
+    return code, out.getvalue() + errors
 
 
 def _hung(*_: object) -> NoReturn:

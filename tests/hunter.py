@@ -110,8 +110,8 @@ def from_files(observed: Path) -> dict[str, Any] | None:
                         return {"culprit": scenario["faults"][0]["target"]}
                 if path.endswith(("run.json", "results.json")) and os.path.getsize(path) < LIMIT_BYTES:
                     text = Path(path).read_text()
-                    told = re.search(r'"target\\?": \\?"([^"\\]+)', text) or re.search(r'"culprit": "([^"]+)"', text)
-                    guess = guess or ({"culprit": told[1]} if told else None)
+                    named = re.search(r'"target\\?": \\?"([^"\\]+)', text) or re.search(r'"culprit": "([^"]+)"', text)
+                    guess = guess or ({"culprit": named[1]} if named else None)
     return guess
 
 

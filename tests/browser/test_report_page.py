@@ -48,15 +48,15 @@ def opened(browser: Any, path: Path, **context: Any) -> Any:
 def test_runs_are_filtered_by_scenario_engine_and_outcome(browser: Any, pages: tuple[Path, Path]) -> None:
     for path in pages:
         page = opened(browser, path)
-        told = page.locator("form.filter output")
-        assert told.inner_text() == "all 3 runs"
+        counted = page.locator("form.filter output")
+        assert counted.inner_text() == "all 3 runs"
         page.select_option("select[name=outcome]", "fail")
-        assert told.inner_text() == "1 of 3 runs"
+        assert counted.inner_text() == "1 of 3 runs"
         page.select_option("select[name=engine]", HEALTHY)
         page.fill("input[name=scenario]", "quiet")
-        assert told.inner_text() == "0 of 3 runs"
+        assert counted.inner_text() == "0 of 3 runs"
         page.click("button[type=reset]")
-        playwright.expect(told).to_have_text("all 3 runs")
+        playwright.expect(counted).to_have_text("all 3 runs")
 
 
 def test_a_link_of_the_matrix_unfolds_its_run_and_paper_shows_all(browser: Any, pages: tuple[Path, Path]) -> None:

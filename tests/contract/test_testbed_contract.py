@@ -176,7 +176,7 @@ def test_a_lever_is_pulled_on_one_element_alone(testbed: Testbed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("element", "value", "said"),
+    ("element", "value", "message"),
     [
         ("features->dbb", LinkCut(), "did you mean 'features->db'?"),
         ("featurs", ComponentPause(), "did you mean 'features'?"),
@@ -202,12 +202,12 @@ def test_a_lever_is_pulled_on_one_element_alone(testbed: Testbed) -> None:
     ids=lambda value: "" if isinstance(value, LeverValue) else str(value),
 )
 def test_what_does_not_exist_or_fit_is_refused_before_anything_is_journalled(
-    testbed: Testbed, element: str, value: LeverValue, said: str, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, element: str, value: LeverValue, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Spy(testbed, monkeypatch)
     with pytest.raises(UserError) as pulling:
         testbed.pull(element, value).__enter__()
-    assert said in str(pulling.value)
+    assert message in str(pulling.value)
     assert spy.events == []
 
 
@@ -222,7 +222,7 @@ def test_an_act_on_what_does_not_have_it_is_refused(testbed: Testbed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "values", "said"),
+    ("record", "values", "message"),
     [
         (LinkCut, {"fraction": 1.5}, "bad value for 'fraction' of link.cut"),
         (LinkCut, {"fracton": 0.5}, "did you mean 'fraction'?"),
@@ -235,11 +235,11 @@ def test_an_act_on_what_does_not_have_it_is_refused(testbed: Testbed) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_its_lever_is_refused_by_the_name_of_the_field(
-    record: type[LeverValue], values: dict[str, Any], said: str
+    record: type[LeverValue], values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ParameterError) as caught:
         record(**values)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:

@@ -40,8 +40,8 @@ def commands() -> list[Command]:
             found[-1].shown = tuple(line.strip() for line in block[2].splitlines())
         lines = iter(block[2].splitlines() if block[1] == "sh" else [])
         for line in lines:
-            said = EXIT.search(line)
-            command = Command(EXIT.sub("", line), int(said[1]) if said else 0)
+            exit_code = EXIT.search(line)
+            command = Command(EXIT.sub("", line), int(exit_code[1]) if exit_code else 0)
             if heredoc := HEREDOC.search(line):
                 for more in lines:
                     command.text += f"\n{more}"

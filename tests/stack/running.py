@@ -35,10 +35,10 @@ def write_scenario(directory: Path, *, duration_s: float = LASTS_S, rate_per_s: 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: exit code, what it told on stderr, its `--json` document."""
+    """How a run ended: exit code, what it printed on stderr, its `--json` document."""
 
     code: int
-    told: str
+    errors: str
     document: dict[str, Any]
 
     @property
@@ -73,8 +73,8 @@ def lab_running(
 
 def outcome(lab: subprocess.Popen[str], within_s: float = PATIENCE_S) -> Outcome:
     """Waits for the end of a run."""
-    said, told = lab.communicate(timeout=within_s)
-    return Outcome(lab.returncode, told, json.loads(said))
+    output, errors = lab.communicate(timeout=within_s)
+    return Outcome(lab.returncode, errors, json.loads(output))
 
 
 def recorded(path: Path) -> dict[str, Any]:

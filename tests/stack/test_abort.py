@@ -87,8 +87,8 @@ def test_a_lab_that_hangs_in_a_revert_is_killed_and_put_back(stack: Session) -> 
         done = abort("--json")
         assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert (said["killed"], [undo["lever"] for undo in said["reverted"]]) == (True, ["config.set"])
+    output = json.loads(done.stdout)
+    assert (output["killed"], [undo["lever"] for undo in output["reverted"]]) == (True, ["config.set"])
     assert now("config.set") == {"value": 0.12}
 
 
@@ -149,10 +149,10 @@ def await_phase(stack: Session, process: subprocess.Popen[str], phase: str) -> N
 
     eventually(lambda: is_there() or process.poll() is not None)
     if process.poll() is not None:
-        said = " ".join(process.communicate())
+        output = " ".join(process.communicate())
         if process.returncode == INCONCLUSIVE:
-            pytest.skip(f"the run ended before it was {phase}: {said[:500]}")
-        pytest.fail(said)
+            pytest.skip(f"the run ended before it was {phase}: {output[:500]}")
+        pytest.fail(output)
 
 
 @pytest.mark.parametrize("phase", ["preparing", "warming up", "fault in"])

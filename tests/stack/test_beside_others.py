@@ -43,8 +43,8 @@ def test_a_run_on_a_stopped_stack_stops_it_again_and_keeps_its_data(stack: Sessi
             if ends == "by SIGINT":
                 eventually(lambda: stack.compose.health()["db"] in {"starting", "healthy"}, within_s=3 * PATIENCE_S)
                 lab.send_signal(signal.SIGINT)
-            _, said = lab.communicate(timeout=5 * PATIENCE_S)
-        assert (lab.returncode == ExitCode.INTERRUPTED) == (ends == "by SIGINT"), said
+            _, errors = lab.communicate(timeout=5 * PATIENCE_S)
+        assert (lab.returncode == ExitCode.INTERRUPTED) == (ends == "by SIGINT"), errors
         assert belongings(stack.compose) == before
     finally:
         stack.up(build=False)

@@ -32,24 +32,24 @@ def project(stack: Session, tmp_path: Path) -> Iterator[Compose]:
         images.remove(image.id, force=True)
 
 
-def told(project: Compose) -> list[str]:
-    said: list[str] = []
-    build_images(project, project.directory / "build.log", said.append)
-    return [line.partition(" s  ")[2] for line in said]
+def steps_of(project: Compose) -> list[str]:
+    lines: list[str] = []
+    build_images(project, project.directory / "build.log", lines.append)
+    return [line.partition(" s  ")[2] for line in lines]
 
 
 def test_steps_are_told_when_they_are_done_and_never_again(project: Compose) -> None:
-    first = told(project)
+    first = steps_of(project)
     assert sum("RUN echo" in step for step in first) == 1, first
     assert first[-1] == "all images are built"
-    assert told(project) == []
+    assert steps_of(project) == []
 
 
 def test_a_step_that_fails_is_told_with_its_output_and_leaves_no_container(project: Compose) -> None:
     with (project.directory / "Dockerfile").open("a") as file:
         file.write(f"RUN echo {project.project} is broken; exit 3\n")
     with pytest.raises(StackError, match=r"is broken[\s\S]*build\.log"):
-        told(project)
+        steps_of(project)
     every = project.client.containers.list(all=True, ignore_removed=True)
     assert not [container.name for container in every if project.project in str(container.attrs["Config"]["Cmd"])]
 

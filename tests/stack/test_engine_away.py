@@ -77,10 +77,10 @@ def test_what_is_in_when_the_engine_goes_is_named_with_what_to_do(stack: Session
         proxy.cut()
         strike(lab)
         assert lab.wait(timeout=PATIENCE_S) == NOT_REVERTED
-        said = lab.stderr.read()
+        output = lab.stderr.read()
     for word in ("could not put back component.limit of rules (value before: null)", "Docker did not answer",
                  "lab recover", "lab stack down --volumes"):  # fmt: skip
-        assert word in said
+        assert word in output
     with stack.lock.held():
         assert [undo.lever for undo in stack.recover()] == ["component.limit"]
     assert now("component.limit") is None
@@ -101,9 +101,9 @@ def test_a_run_without_an_engine_at_its_end_says_what_is_in(stack: Session, tmp_
             eventually(lambda: stack.journal.open_undos() or lab.poll() is not None, within_s=2 * PATIENCE_S)
             proxy.cut()
             lab.send_signal(2)
-            said, told = lab.communicate(timeout=2 * PATIENCE_S)
-    assert lab.returncode == NOT_REVERTED, told
-    [case] = json.loads(said)["not_graded"]
+            output, errors = lab.communicate(timeout=2 * PATIENCE_S)
+    assert lab.returncode == NOT_REVERTED, errors
+    [case] = json.loads(output)["not_graded"]
     for word in ("could not put back", "Docker did not answer", "lab recover"):
         assert word in case["reason"]
     with stack.lock.held():

@@ -44,11 +44,11 @@ def test_a_run_that_is_ended_in_the_middle_of_a_fault_leaves_nothing(
                     stream.close()
             lab.send_signal(number)
             lab.wait(timeout=PATIENCE_S)
-            told = "" if number == signal.SIGHUP else lab.communicate()[1]
+            errors = "" if number == signal.SIGHUP else lab.communicate()[1]
         finally:
             lab.kill()
-    assert lab.returncode == INTERRUPTED, told
-    assert number == signal.SIGHUP or "interrupted" in told
+    assert lab.returncode == INTERRUPTED, errors
+    assert number == signal.SIGHUP or "interrupted" in errors
     assert stack.testbed.read(ComponentLimit, "model") == quota
     assert stack.journal.open_undos() == []
     assert belongings(stack.compose) == there

@@ -65,7 +65,7 @@ def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
 
 def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(stack: Session) -> None:
     before = now("model.deploy")
-    said = f"could not put back model.deploy of model (value before: {json.dumps(before)})"
+    message = f"could not put back model.deploy of model (value before: {json.dumps(before)})"
     model = stack.compose.container("model")
     try:
         with lab_holding("model.deploy", "held") as process:
@@ -74,11 +74,11 @@ def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(sta
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=PATIENCE_S) == NOT_REVERTED
             errors = process.stderr.read()
-            assert said in errors
+            assert message in errors
             assert "lab recover" in errors
         recovered = run_recover()
         assert recovered.returncode == NOT_REVERTED
-        assert said in recovered.stderr
+        assert message in recovered.stderr
     finally:
         model.start()
     eventually(lambda: stack.compose.health()["model"] == "healthy")

@@ -60,19 +60,19 @@ def test_a_second_lab_is_refused_with_any_command_and_any_state_directory(
 def test_what_a_live_lab_has_pulled_is_shown_as_its_own_and_is_no_failure(stack: Session) -> None:
     with lab_holding(LEVER, "held") as process:
         await_moment(process, "held")
-        code, said = status()
-        assert (code, said["not_reverted"]) == (0, [])
-        assert said["live"]["pid"] == process.pid
-        assert said["live"]["levers"] == [{"lever": LEVER, "element": ELEMENT, "previous": FOUND}]
+        code, document = status()
+        assert (code, document["not_reverted"]) == (0, [])
+        assert document["live"]["pid"] == process.pid
+        assert document["live"]["levers"] == [{"lever": LEVER, "element": ELEMENT, "previous": FOUND}]
         shown = lab("stack", "status").stdout
         assert f"live: lab hold (pid {process.pid}" in shown
         assert f"pulled by it: {LEVER} of {ELEMENT}" in shown
         assert "not reverted" not in shown
         process.kill()
         process.wait(timeout=PATIENCE_S)
-        code, said = status()
-        assert (code, said["live"]) == (1, None)
-        assert [undo["element"] for undo in said["not_reverted"]] == [ELEMENT]
+        code, document = status()
+        assert (code, document["live"]) == (1, None)
+        assert [undo["element"] for undo in document["not_reverted"]] == [ELEMENT]
     assert lab("recover").returncode == 0
     assert status()[0] == 0
 
@@ -83,9 +83,9 @@ def test_what_a_lab_with_another_state_directory_left_is_shown_and_put_back(stac
         process.kill()
         process.wait(timeout=PATIENCE_S)
     assert now(LEVER) == PULLED
-    code, said = status()
+    code, document = status()
     assert code == 1
-    assert said["not_reverted"] == [
+    assert document["not_reverted"] == [
         {"lever": LEVER, "element": ELEMENT, "previous": FOUND, "journal": str(state_below(tmp_path) / "journal.jsonl")}
     ]
     with stack.lock.held():
@@ -101,8 +101,8 @@ def test_what_a_lab_knew_whose_state_directory_is_gone_is_said_to_be_unknown(sta
         process.kill()
         process.wait(timeout=PATIENCE_S)
     aside = gone.rename(tmp_path / "aside")
-    code, said = status()
-    assert (code, said["unknown"]) == (1, [str(state_below(gone))])
+    code, document = status()
+    assert (code, document["unknown"]) == (1, [str(state_below(gone))])
     recovered = lab("recover")
     assert recovered.returncode == 6
     assert f"its state directory is gone: {state_below(gone)}" in recovered.stderr

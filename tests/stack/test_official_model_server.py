@@ -71,9 +71,9 @@ def official(stack: Session, stand_in: str) -> Iterator[Session]:
 
 
 def test_versions_go_through_the_publisher_and_the_model_has_no_python(official: Session) -> None:
-    said = status()
-    assert said["model_server"] == "tensorflow"
-    assert said["services"]["publisher"] == "healthy"
+    document = status()
+    assert document["model_server"] == "tensorflow"
+    assert document["services"]["publisher"] == "healthy"
     model = official.compose.container("model")
     for name in ("python", "python3", "/usr/bin/python3", "/opt/venv/bin/python"):
         code, output = model.exec_run([name, "-c", "0"])
@@ -107,8 +107,8 @@ def test_the_collector_reads_the_servers_own_metrics(official: Session) -> None:
         "        print(json.dumps(await metrics.sample(session, 2)))\n"
         "asyncio.run(main())\n"
     )
-    said = json.loads(official.compose.execute("collector", ["python", "-c", program]))
-    found = {metric: value for _, metric, value in said}
+    document = json.loads(official.compose.execute("collector", ["python", "-c", program]))
+    found = {metric: value for _, metric, value in document}
     assert found["server.request.count"] == 4
     assert found["server.error.count"] == 1
     assert 0 < found["server.request.duration.p50"] <= found["server.request.duration.p95"] < 1
@@ -120,9 +120,9 @@ def test_the_labs_own_server_comes_back_with_the_same_versions(official: Session
     came_up = lab("stack", "up", "--no-build")
     assert came_up.returncode == 0, came_up.stderr
     assert "the model server is tensorflow; lab takes its place" in came_up.stderr
-    said = status()
-    assert said["model_server"] == "lab"
-    assert "publisher" not in said["services"]
+    document = status()
+    assert document["model_server"] == "lab"
+    assert "publisher" not in document["services"]
     assert "publisher" not in stack.compose.containers()
     assert stack.compose.publisher() == "model"
     assert stack.levers.versions.served() == served

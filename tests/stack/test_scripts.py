@@ -169,9 +169,9 @@ class TestContinuousIntegration:
     ) -> None:
         done = ci()
         assert done.returncode == 0, done.stdout + done.stderr
-        told = done.stdout.split("== what each part took\n")[1].splitlines()
-        assert [line.split(" s  ")[1] for line in told][:2] == ["set up", "a Docker engine"]
-        assert [line.split(" s  ")[1] for line in told][-3:] == ["the stack", "cleaning up", "in all"]
+        parts = done.stdout.split("== what each part took\n")[1].splitlines()
+        assert [line.split(" s  ")[1] for line in parts][:2] == ["set up", "a Docker engine"]
+        assert [line.split(" s  ")[1] for line in parts][-3:] == ["the stack", "cleaning up", "in all"]
         calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
         assert "docker compose build" in calls
         assert calls[-5:] == [

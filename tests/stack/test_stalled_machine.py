@@ -53,11 +53,11 @@ def test_a_run_during_which_the_machine_stalled_is_inconclusive(stack: Session, 
             os.kill(ticker, signal.SIGSTOP)
             time.sleep(STALLED_S)
             os.kill(ticker, signal.SIGCONT)
-            said, _ = lab.communicate(timeout=3 * PATIENCE_S)
+            output, _ = lab.communicate(timeout=3 * PATIENCE_S)
         finally:
             lab.kill()
     assert lab.returncode == 4
-    results = json.loads(said)
+    results = json.loads(output)
     assert results["cases"] == []
     [told] = results["not_graded"]
     assert told["outcome"] == "inconclusive"

@@ -53,8 +53,8 @@ def test_a_total_outage_is_an_outage_and_was_judged_live_as_it_is_recorded(stack
         ended = outcome(lab)
     assert ended.code in (ABORTED, INCONCLUSIVE)
     run = recorded(path)
-    said = run["status"].removeprefix("stopped: ").removeprefix("inconclusive: ")
-    assert said.startswith("error_ratio was ")
+    reason = run["status"].removeprefix("stopped: ").removeprefix("inconclusive: ")
+    assert reason.startswith("error_ratio was ")
     metrics = metrics_recorded(path)
     users = metrics[metrics["service.name"] == "shoppers"].pivot_table(index="time_s", columns="metric", values="value")
     failed = users["client.error.count"] / users["client.request.count"]

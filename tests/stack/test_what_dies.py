@@ -48,16 +48,16 @@ QUICK = ("collector killed",)
 def test_whatever_happens_to_containers_is_noticed_and_status_says_how_they_are(stack: Session) -> None:
     try:
         with ContainerWatch(stack.compose, [], lambda unix_s: unix_s) as watch:
-            for service, disturb, said in CASES.values():
+            for service, disturb, message in CASES.values():
                 began_s = time.time()
                 disturb(stack.compose.container(service))
                 noticed = eventually(lambda service=service: [f for f in watch.found if f.service == service])
-                assert noticed[0].what.startswith(said)
+                assert noticed[0].what.startswith(message)
                 assert began_s - CLOCKS_DIFFER_S < noticed[0].time_s < time.time() + CLOCKS_DIFFER_S
         command = [sys.executable, "-m", "lab", "stack", "status", "--json"]
-        told = subprocess.run(command, check=False, capture_output=True, text=True)
-        assert told.returncode == 1
-        services = json.loads(told.stdout)["services"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 1
+        services = json.loads(done.stdout)["services"]
         assert services["load"] == services["collector"] == "exited (exit 137)"
         assert services["features"].startswith("exited (exit ")
         assert services["rules"] == "paused"
@@ -81,7 +81,7 @@ def test_a_stack_taken_down_by_hand_with_faults_in_stays_down_and_nothing_is_lef
                 assert by_hand.wait(timeout=PATIENCE_S) == 0
             ended = outcome(lab)
         assert (ended.code, "inconclusive: disturbed: " in ended.reason) == (INCONCLUSIVE, True), ended
-        assert "could not put back" not in ended.told
+        assert "could not put back" not in ended.done
         assert not belongings(stack.compose)
         assert stack.journal.open_undos() == []
     finally:
@@ -99,16 +99,16 @@ def test_a_one_off_beside_a_service_disturbs_no_run(stack: Session) -> None:
 
 @pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
 def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, tmp_path: Path, case: str) -> None:
-    service, disturb, said = CASES[case]
+    service, disturb, message = CASES[case]
     path = write_scenario(tmp_path)
     try:
         with lab_running(path) as lab:
             await_load(stack, lab)
             disturb(stack.compose.container(service))
             ended = outcome(lab)
-        what = f"container {service} {said}"
+        what = f"container {service} {message}"
         assert ended.code == INCONCLUSIVE
-        assert f"! {what}" in ended.told
+        assert f"! {what}" in ended.done
         assert ended.reason.count("inconclusive: disturbed: ") == 1
         assert what in ended.reason
         assert ended.document["cases"] == []
@@ -145,7 +145,7 @@ def test_the_next_run_mends_whatever_died(stack: Session, tmp_path: Path) -> Non
     path = write_scenario(tmp_path, duration_s=100)
     with lab_running(path, "--seed", "3") as lab:
         ended = outcome(lab, within_s=600)
-    assert ended.code in (0, INCONCLUSIVE), ended.told  # a machine that was busy meanwhile
+    assert ended.code in (0, INCONCLUSIVE), ended.done  # a machine that was busy meanwhile
     run = recorded(path)
     assert run["disturbances"] == []
     assert run["time_scale"] == TIME_SCALE

@@ -111,18 +111,18 @@ def test_what_ended_with_volumes_removed_by_hand_is_forgotten_with_the_stack(
             Journal(directory).write("intent", Undo("table.slow", "db/users", None), {"seconds": 1}, 0.0)
     shutil.rmtree(lost)
 
-    def told() -> tuple[int, int]:
-        said = json.loads(run_lab(other, "stack", "status", "--json").stdout)
-        return len(said["not_reverted"]), len(said["unknown"])
+    def counts() -> tuple[int, int]:
+        document = json.loads(run_lab(other, "stack", "status", "--json").stdout)
+        return len(document["not_reverted"]), len(document["unknown"])
 
-    assert told() == (1, 1)
+    assert counts() == (1, 1)
     kept = run_lab(other, "stack", "down")
-    assert (kept.returncode, told()) == (0, (1, 1)), "nobody said that the data is to go"
+    assert (kept.returncode, counts()) == (0, (1, 1)), "nobody said that the data is to go"
     done = run_lab(other, "stack", "down", "--volumes")
     assert done.returncode == 0, done.stderr
     assert "forgotten, for it ended with the stack's containers and volumes: table.slow of db/users" in done.stderr
     assert str(lost) in done.stderr
-    assert told() == (0, 0)
+    assert counts() == (0, 0)
     assert run_lab(other, "recover").returncode == 0
 
 

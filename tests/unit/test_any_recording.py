@@ -81,19 +81,19 @@ def edited_table(name: str, whole: pa.Table, edit: dict[str, Any]) -> pa.Table:
     return pa.table(columns, schema=pa.schema(kept))
 
 
-def valid(said: Diagnosis) -> bool:
+def valid(answer: Diagnosis) -> bool:
     """Whether an answer survives being written and read."""
-    return Diagnosis.from_json(json.loads(json.dumps(said.to_json(), allow_nan=False))) == said
+    return Diagnosis.from_json(json.loads(json.dumps(answer.to_json(), allow_nan=False))) == answer
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=edits())
 def test_the_engine_answers_on_any_recording(recorded: Observed, tmp_path: Path, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
-    said = infer(observed, TREE)
-    assert valid(said)
+    answer = infer(observed, TREE)
+    assert valid(answer)
     if not any(len(table) for table in observed.tables.values()):
-        assert said.verdict is not Verdict.FAULT
+        assert answer.verdict is not Verdict.FAULT
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -125,6 +125,6 @@ def test_recordings_survive_being_written(recorded: Observed, tmp_path: Path) ->
 
 def test_nothing_recorded_is_not_called_healthy(recorded: Observed) -> None:
     empty = replace(recorded, tables={}, alerts=[], reference={}, _frames={})
-    said = infer(empty, TREE)
-    assert said.verdict is Verdict.UNSURE
-    assert ("network-partition", "features->db") in {(one.kind, one.culprit) for one in said.not_judged}
+    answer = infer(empty, TREE)
+    assert answer.verdict is Verdict.UNSURE
+    assert ("network-partition", "features->db") in {(one.kind, one.culprit) for one in answer.not_judged}

@@ -100,8 +100,8 @@ def test_a_recording_that_cannot_be_written_to_is_graded_all_the_same(
     assert main(["grade", str(runs[0])]) == ExitCode.FAILED
     printed = capsys.readouterr()
     assert "✗ FAIL  quiet  seed 1" in printed.out
-    said = f"warning: {runs[0]}/grades/constant.json: not kept with the recording: permission denied\n"
-    assert printed.err == said
+    warning = f"warning: {runs[0]}/grades/constant.json: not kept with the recording: permission denied\n"
+    assert printed.err == warning
     assert main(["diagnose", "runs", "--engine", "constant", "--engine", "chance"]) == ExitCode.OK
     printed = capsys.readouterr()
     assert printed.out.count("something is wrong") == 6

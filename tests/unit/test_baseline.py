@@ -12,7 +12,7 @@ import pytest
 from lab.cli import main
 from lab.cli.compare import markdown_text, paired_lines
 from lab.errors import ExitCode, UserError
-from lab.runs.baseline import Change, _said, compare_results, results_of
+from lab.runs.baseline import Change, _answer_text, compare_results, results_of
 from tests.unit.test_outputs import QUIET
 
 FAULT = {"boundary": "data", "kind": "feed-stall", "culprit": "feed"}
@@ -115,7 +115,7 @@ def test_order_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('{"cases": [', "x.json:1:12: not JSON"),
         ("", "not JSON"),
@@ -132,7 +132,7 @@ def test_order_does_not_matter() -> None:
     ],
 )
 def test_a_broken_or_foreign_file_is_refused_with_what_is_wrong(
-    tmp_path: Path, content: str, said: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, content: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, good = tmp_path / "x.json", tmp_path / "good.json"
     file.write_text(content, encoding="latin-1")
@@ -140,7 +140,7 @@ def test_a_broken_or_foreign_file_is_refused_with_what_is_wrong(
     for pair in ((file, good), (good, file)):
         assert main(["compare", *map(str, pair)]) == ExitCode.INVALID
         printed = capsys.readouterr()
-        assert said in printed.err
+        assert message in printed.err
         assert "x.json" in printed.err
 
 
@@ -188,28 +188,28 @@ def test_a_run_is_held_against_a_baseline(folder: Path, capsys: pytest.CaptureFi
     better["cases"][0]["outcome"] = "pass"
     Path("before.json").write_text(json.dumps(better), encoding="utf-8")
     assert main([*run, "--engine", "constant", *gate, "--json"]) == ExitCode.FAILED
-    told = json.loads(capsys.readouterr().out)
-    assert (told["exit_code"], told["comparison"]["counts"]["newly broken"]) == (ExitCode.FAILED, 1)
+    output = json.loads(capsys.readouterr().out)
+    assert (output["exit_code"], output["comparison"]["counts"]["newly broken"]) == (ExitCode.FAILED, 1)
 
 
 def test_a_baseline_is_read_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["run", "quiet.scenario.yaml", "--jobs", "1"]
     Path("other.json").write_text(json.dumps(document(case("other", "pass"))), encoding="utf-8")
-    for words, said in (
+    for words, message in (
         (["--baseline", "nowhere.json"], "cannot be read"),
         (["--baseline", "quiet.scenario.yaml"], "not JSON"),
         (["--baseline", "other.json"], "has none of the cases"),
         (["--fail-on", "regression"], "--fail-on needs results"),
     ):
         assert main([*run, *words]) == ExitCode.INVALID
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
 def test_findings_beside_unsure_are_not_told_as_blame() -> None:
     unsure = {"verdict": "unsure", "findings": [{"kind": "stale-cache", "culprit": "cache"}]}
-    assert _said(unsure) == "unsure"
-    assert _said({**unsure, "verdict": "fault"}) == "stale-cache of cache"
+    assert _answer_text(unsure) == "unsure"
+    assert _answer_text({**unsure, "verdict": "fault"}) == "stale-cache of cache"
 
 
 def test_where_no_case_was_judged_in_both_there_is_nothing_to_compare() -> None:

@@ -151,7 +151,7 @@ JOB = Job(replace(QUIETLY, scenario=QUIETLY.scenario.model_copy(update={"name": 
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "code"),
+    ("error", "message", "code"),
     [
         (RunAbortedError("a decoy breaks the SLO"), "a decoy breaks the SLO", ExitCode.INTERNAL),
         (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error", ExitCode.INTERNAL),
@@ -159,14 +159,14 @@ JOB = Job(replace(QUIETLY, scenario=QUIETLY.scenario.model_copy(update={"name": 
     ],
 )
 def test_a_job_that_goes_wrong_says_why_and_stops_no_other(
-    error: Exception, said: str, code: ExitCode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    error: Exception, message: str, code: ExitCode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def aborts(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(runner, "run_scenario", aborts)
     done = run_job(JOB, tmp_path, None)  # type: ignore[arg-type]
-    assert (done.scenario, done.seed, done.problem, done.code) == ("cut", 7, said, code)
+    assert (done.scenario, done.seed, done.problem, done.code) == ("cut", 7, message, code)
     assert type(error).__name__ in done.trace
 
 

@@ -29,17 +29,17 @@ def test_junit_has_a_test_for_each_case_and_each_threshold(folder: Path, capsys:
         "both", "6", "2", "0", "2",
     ]  # fmt: skip
     assert (quiet.get("name"), empty.get("name"), limits.get("name")) == ("quiet", "empty", "both thresholds")
-    told = {p.get("name"): p.get("value") for p in quiet.iter("property")}
-    assert (told["seed"], told["engine"]) == ("3", "constant")
-    assert told["isolation"].startswith("landlock-abi" if landlock_abi() else "none")
+    properties = {p.get("name"): p.get("value") for p in quiet.iter("property")}
+    assert (properties["seed"], properties["engine"]) == ("3", "constant")
+    assert properties["isolation"].startswith("landlock-abi" if landlock_abi() else "none")
     [test] = quiet.iter("testcase")
     assert (test.get("classname"), test.get("name")) == ("quiet.seed 3.constant", "false-alarm")
     assert float(test.get("time", "")) > 0
     [failure] = test
     assert failure.get("message", "").startswith("said fault: front, expected healthy")
     assert "truth: nothing was injected" in str(failure.text)
-    assert [told.tag for test in empty.iter("testcase") for told in test] == ["skipped"]
-    assert [[told.tag for told in limit] for limit in limits] == [["failure"], [], ["skipped"], []]
+    assert [result.tag for test in empty.iter("testcase") for result in test] == ["skipped"]
+    assert [[result.tag for result in limit] for limit in limits] == [["failure"], [], ["skipped"], []]
 
 
 def test_in_junit_a_crash_is_an_error_and_an_axis_that_decides_nothing_fails_no_build(folder: Path) -> None:
@@ -47,7 +47,7 @@ def test_in_junit_a_crash_is_an_error_and_an_axis_that_decides_nothing_fails_no_
     assert main([*words, "-o", "r.xml", "--jobs", "1"]) == ExitCode.FAILED
     crashed, constant, chance = ElementTree.parse("r.xml").getroot()
     of = {
-        suite: {test.get("name"): [told.tag for told in test] for test in suite.iter("testcase")}
+        suite: {test.get("name"): [result.tag for result in test] for test in suite.iter("testcase")}
         for suite in (crashed, constant, chance)
     }
     assert of[crashed]["culprit"] == ["error"]

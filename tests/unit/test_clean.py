@@ -27,9 +27,9 @@ def make_two_versions() -> tuple[Path, Path]:
 def test_of_each_scenario_and_seed_the_latest_stays(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = make_two_versions()
     capsys.readouterr()
-    _, told = run_json(capsys, "clean", "--dry-run")
-    assert told["removed"] == [str(old)]
-    assert told["bytes"] > 1000
+    _, document = run_json(capsys, "clean", "--dry-run")
+    assert document["removed"] == [str(old)]
+    assert document["bytes"] > 1000
     assert old.is_dir()
     assert lab("clean") == ExitCode.OK
     assert not old.exists()

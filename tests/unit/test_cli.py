@@ -21,8 +21,8 @@ from tests.cli_cases import CHAIN, CUT, lab, run_json, write, write_suite
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     heavy = "{'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy', 'simpy'}"
     code = f"import sys; from lab.cli import main; code = main({words}); print(code, {heavy} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.splitlines()[-1] == "0 set()"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "0 set()"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -83,11 +83,11 @@ def test_validate_checks_every_known_file_of_a_directory(folder: Path, capsys: p
         Path(name).write_text("schema_version: 1\nnosuch: 1\n")
     Path("notes.yaml").write_text("nothing: of the lab\n")
     assert lab("validate", ".") == ExitCode.INVALID
-    told = capsys.readouterr()
-    assert told.out.split() == ["OK", "cut.scenario.yaml", "OK", "quiet.scenario.yaml", "OK", "small.suite.yaml"]
+    printed = capsys.readouterr()
+    assert printed.out.split() == ["OK", "cut.scenario.yaml", "OK", "quiet.scenario.yaml", "OK", "small.suite.yaml"]
     for name in ("bad.rules.yaml", "bad.suite.yaml", "below/bad.system.yaml"):
-        assert f"{name}:" in told.err
-    assert "in 3 of 6 files" in told.err
+        assert f"{name}:" in printed.err
+    assert "in 3 of 6 files" in printed.err
     Path("other.scenario.yaml").write_text(Path("quiet.scenario.yaml").read_text())
     for name in ("bad.rules.yaml", "bad.suite.yaml", "below/bad.system.yaml"):
         Path(name).unlink()
@@ -115,12 +115,12 @@ def test_of_very_many_problems_of_one_file_the_first_are_shown(
 
 def test_validate_plan_and_run_agree(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write("mild", CUT.replace("for: 25s", "for: 25s, with: {fraction: 950%}"))
-    said = []
+    output = []
     for command in ("validate", "plan", "run"):
         assert lab(command, "mild.scenario.yaml") == ExitCode.INVALID
-        said.append(capsys.readouterr().err.splitlines()[:3])
-    assert said[0] == said[1] == said[2]
-    assert "bad value for 'fraction'" in said[0][0]
+        output.append(capsys.readouterr().err.splitlines()[:3])
+    assert output[0] == output[1] == output[2]
+    assert "bad value for 'fraction'" in output[0][0]
 
 
 def test_on_github_a_located_problem_marks_the_line(

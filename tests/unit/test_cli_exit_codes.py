@@ -25,7 +25,7 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["rum"], "did you mean 'run'?"),
         (["run"], "Missing argument"),
@@ -51,13 +51,13 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
     ],
 )
 def test_2_and_a_helpful_message_for_wrong_usage(
-    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_suite("culprit_top1 >= 0.5")
     before = sorted(folder.rglob("*"))
     assert lab(*words) == ExitCode.INVALID
     printed = capsys.readouterr()
-    assert said in printed.err
+    assert message in printed.err
     assert "Traceback" not in printed.err
     assert printed.out == ""
     assert sorted(folder.rglob("*")) == before
@@ -82,10 +82,10 @@ def test_3_and_one_line_for_an_internal_error_with_a_way_to_see_more(
 
     monkeypatch.setattr("lab.injection.faults.fault_types", fails)
     assert lab("faults") == ExitCode.INTERNAL
-    said = capsys.readouterr().err
-    assert "internal error: ZeroDivisionError: oh" in said
-    assert "LAB_DEBUG=1" in said
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: oh" in message
+    assert "LAB_DEBUG=1" in message
+    assert "Traceback" not in message
     assert lab("--debug", "faults") == ExitCode.INTERNAL
     assert "Traceback" in capsys.readouterr().err
 

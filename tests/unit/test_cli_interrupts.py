@@ -105,9 +105,9 @@ def test_a_signal_ends_the_lab_in_order_also_where_nobody_reads_any_more(
         process.stdout.close()
         process.send_signal(number)
         assert process.wait(timeout=PATIENCE_S) == ExitCode.INTERRUPTED
-    said = (tmp_path / "err").read_text(encoding="utf-8")
-    assert said.startswith("put back")
-    assert said.splitlines()[1:] == ["interrupted; what was complete is kept"]
+    errors = (tmp_path / "err").read_text(encoding="utf-8")
+    assert errors.startswith("put back")
+    assert errors.splitlines()[1:] == ["interrupted; what was complete is kept"]
 
 
 def test_signals_without_end_do_not_kill_a_lab_that_leaves() -> None:

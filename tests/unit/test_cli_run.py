@@ -38,16 +38,16 @@ def test_few_cases_have_no_tables_and_what_passed_has_no_replay(
 ) -> None:
     words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--engine", HEALTHY)
     lab(*words)
-    told = capsys.readouterr().out
-    assert "✓ pass  quiet" in told
-    assert not any(word in told for word in ("Metrics", "Scenarios", "Replay"))
+    output = capsys.readouterr().out
+    assert "✓ pass  quiet" in output
+    assert not any(word in output for word in ("Metrics", "Scenarios", "Replay"))
     lab(*words, "-v")
     assert "Metrics: value" in capsys.readouterr().out
     lab("run", "cut.scenario.yaml", "quiet.scenario.yaml", *words[2:], "--seeds", 2, "-q")
-    told = capsys.readouterr().out
-    assert "Metrics: value" in told
-    assert "Replay  lab run cut.scenario.yaml --seed 3" in told
-    assert "quiet" not in told
+    output = capsys.readouterr().out
+    assert "Metrics: value" in output
+    assert "Replay  lab run cut.scenario.yaml --seed 3" in output
+    assert "quiet" not in output
 
 
 def test_json_is_one_document_on_stdout_and_the_same_in_a_file(
@@ -135,9 +135,9 @@ def test_an_evaluation_of_one_run_tells_of_one_and_of_no_controls(
 ) -> None:
     Path("one.suite.yaml").write_text("schema_version: 1\nname: one\nscenarios: [cut.scenario.yaml]\n")
     lab("evaluate", "one.suite.yaml", "--seeds", "20-20", "--engine", HEALTHY, "--jobs", 1)
-    told = capsys.readouterr().out
-    assert "1 run with faults, seed 20\n" in told
-    assert "controls" not in told
+    output = capsys.readouterr().out
+    assert "1 run with faults, seed 20\n" in output
+    assert "controls" not in output
 
 
 def test_an_evaluation_has_a_hundred_control_runs_by_itself(folder: Path) -> None:

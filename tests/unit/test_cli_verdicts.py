@@ -143,13 +143,13 @@ def test_as_many_findings_are_told_as_there_are_faults() -> None:
 def test_with_json_the_verdicts_are_progress(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--json")
     lab(*words)
-    told = capsys.readouterr()
-    assert json.loads(told.out)["exit_code"] == 0
-    assert "✓ pass  quiet  seed 3  rules  healthy" in told.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exit_code"] == 0
+    assert "✓ pass  quiet  seed 3  rules  healthy" in printed.err
     lab(*words, "--quiet")
-    told = capsys.readouterr()
-    assert json.loads(told.out)["exit_code"] == 0
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exit_code"] == 0
+    assert printed.err == ""
 
 
 def test_quiet_and_verbose_contradict_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,10 +23,10 @@ def offered(*words: str, cwd: Path = ROOT) -> set[str]:
         "PYTHONPATH": str(ROOT),
     }
     code = "from lab.cli import cli; cli.main(prog_name='lab')"
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=cwd, capture_output=True, text=True, check=True
     ).stdout
-    lines = [line.split("\t")[0].split(",", 1) for line in said.splitlines()]
+    lines = [line.split("\t")[0].split(",", 1) for line in done.splitlines()]
     return {value for kind, value in lines if kind == "plain"}
 
 
@@ -77,7 +77,7 @@ _lab_completion lab
 printf '%s\\n' "${COMPREPLY[@]}"
 """
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(
+    done = subprocess.run(
         ["bash", "--norc", "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    assert said.stdout.split() == ["recommender/two-faults"], said.stderr
+    assert done.stdout.split() == ["recommender/two-faults"], done.stderr

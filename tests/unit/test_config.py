@@ -17,8 +17,8 @@ from tests.cli_cases import lab
 def settings(capsys: pytest.CaptureFixture[str], *words: str) -> dict[tuple[str, str], tuple[Any, str]]:
     capsys.readouterr()
     assert lab("config", *words, "--json") == ExitCode.OK
-    told = json.loads(capsys.readouterr().out)["settings"]
-    return {(one["command"], one["option"]): (one["value"], one["from"]) for one in told}
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    return {(one["command"], one["option"]): (one["value"], one["from"]) for one in settings}
 
 
 def test_without_a_file_nothing_is_set(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +83,7 @@ def test_the_own_file_comes_first_and_a_project_without_the_table_is_passed_over
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('runsdir = "x"', "chaos-lab.toml:1:1: unknown key 'runsdir'\n  hint:     did you mean 'runs-dir'?"),
         ("\n[rnu]\njobs = 1", "chaos-lab.toml:2:2: unknown key 'rnu'\n  hint:     did you mean 'run'?"),
@@ -112,18 +112,18 @@ def test_the_own_file_comes_first_and_a_project_without_the_table_is_passed_over
     ],
 )
 def test_a_mistake_is_told_with_its_place(
-    text: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    text: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("chaos-lab.toml").write_text(text + "\n")
     assert lab("run", "quiet.scenario.yaml") == ExitCode.INVALID
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_every_problem_is_told_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("chaos-lab.toml").write_text('a = 1\n[run]\nb = 2\njobs = "many"\n')
     assert lab("config") == ExitCode.INVALID
-    told = capsys.readouterr().err
-    assert all(f"chaos-lab.toml:{line}:1" in told for line in (1, 3, 4))
+    output = capsys.readouterr().err
+    assert all(f"chaos-lab.toml:{line}:1" in output for line in (1, 3, 4))
 
 
 def test_help_shows_the_default_that_holds_here(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,5 +136,5 @@ def test_a_config_file_costs_nothing_heavy(folder: Path) -> None:
     Path("chaos-lab.toml").write_text('runs-dir = "elsewhere"\n')
     heavy = "{'numpy', 'pandas', 'simpy', 'docker', 'pyarrow'}"  # options of testbeds are pydantic models
     code = f"import sys; from lab.cli import main; main(['list', '--help']); print({heavy} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.splitlines()[-1] == "set()"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "set()"

@@ -21,7 +21,7 @@ def journalled(kind: str, lever: str, time_s: float, element: str = "rules") -> 
     return {"event": kind, "lever": lever, "element": element, "time_s": time_s}
 
 
-def told(*events: dict[str, Any], entries: list[dict[str, Any]] | None = None, at_s: float = 212.3) -> list[str]:
+def lines_of(*events: dict[str, Any], entries: list[dict[str, Any]] | None = None, at_s: float = 212.3) -> list[str]:
     """What is said of Docker's events, all at one time."""
     disturbances = Disturbances(entries or [])
     for one in events:
@@ -30,7 +30,7 @@ def told(*events: dict[str, Any], entries: list[dict[str, Any]] | None = None, a
 
 
 @pytest.mark.parametrize(
-    ("events", "said"),
+    ("events", "expected"),
     [
         ([event("kill", signal=9), event("die", exitCode=137)], ["was killed (exit 137)"]),
         ([event("die", exitCode=137)], ["was killed (exit 137)"]),
@@ -53,19 +53,19 @@ def told(*events: dict[str, Any], entries: list[dict[str, Any]] | None = None, a
     ],
     ids=["killed", "killed from outside", "crashed", "stopped", "stopped hard", "restarted", "oom", "paused", "alive"],
 )
-def test_what_happens_is_told(events: list[dict[str, Any]], said: list[str]) -> None:
-    assert told(*events) == [f"container rules {what} at 212 s" for what in said]
+def test_each_event_is_described_by_a_line(events: list[dict[str, Any]], expected: list[str]) -> None:
+    assert lines_of(*events) == [f"container rules {what} at 212 s" for what in expected]
 
 
 def test_what_somebody_runs_once_beside_a_service_is_no_event_of_it() -> None:
     one_off = {"com.docker.compose.oneoff": "True"}
-    assert told(*(event(action, **one_off) for action in ("create", "start", "die", "destroy"))) == []
-    assert told(event("create", **{"com.docker.compose.oneoff": "False"})) != []
+    assert lines_of(*(event(action, **one_off) for action in ("create", "start", "die", "destroy"))) == []
+    assert lines_of(event("create", **{"com.docker.compose.oneoff": "False"})) != []
 
 
 def test_an_event_told_twice_happened_once() -> None:
     died = event("die", exitCode=1)
-    assert len(told(died, died)) == 1
+    assert len(lines_of(died, died)) == 1
 
 
 STOPPED = [event("kill", signal=15), event("die", exitCode=0), event("start")]
@@ -86,7 +86,7 @@ STOP, PAUSE = "component.stop", "component.pause"
     ids=["on its way", "held", "on its way back", "again"],
 )
 def test_what_a_lever_does_is_no_disturbance(entries: list[dict[str, Any]], at_s: float) -> None:
-    assert told(*STOPPED, entries=entries, at_s=at_s) == []
+    assert lines_of(*STOPPED, entries=entries, at_s=at_s) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_a_lever_does_is_no_disturbance(entries: list[dict[str, Any]], at_s
     ids=["before it", "after it", "of another", "a pause stops nothing", "a limit stops nothing"],
 )
 def test_what_no_lever_does_is_one(entries: list[dict[str, Any]], at_s: float) -> None:
-    assert len(told(*STOPPED, entries=entries, at_s=at_s)) == 2
+    assert len(lines_of(*STOPPED, entries=entries, at_s=at_s)) == 2
 
 
 def inspected(identity: str = "a", started: str = "t1", status: str = "running", **state: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def inspected(identity: str = "a", started: str = "t1", status: str = "running",
 
 
 @pytest.mark.parametrize(
-    ("now", "said"),
+    ("now", "expected"),
     [
         (inspected(), ""),
         (inspected(identity="b"), "was replaced by another"),
@@ -119,8 +119,8 @@ def inspected(identity: str = "a", started: str = "t1", status: str = "running",
         (inspected(OOMKilled=True), "ran out of memory"),
     ],
 )
-def test_what_events_missed_shows_in_the_state(now: dict[str, Any], said: str) -> None:
-    assert changed(inspected(), now) == said
+def test_what_events_missed_shows_in_the_state(now: dict[str, Any], expected: str) -> None:
+    assert changed(inspected(), now) == expected
 
 
 @pytest.mark.parametrize(

@@ -186,10 +186,10 @@ def test_the_python_program_of_the_document_fits_where_something_changed_and_no_
     (tmp_path / "alerts.jsonl").write_text("", encoding="utf-8")
     change = {"time_s": 5.0, "kind": "deploy", "service.name": "model", "summary": "version 2"}
     (tmp_path / "changes.jsonl").write_text(json.dumps(change) + "\n", encoding="utf-8")
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, tmp_path / "naive.py", tmp_path], capture_output=True, check=True, timeout=PATIENCE_S
     ).stdout
-    assert Diagnosis.from_json(json.loads(said)) == Diagnosis(Verdict.HEALTHY)
+    assert Diagnosis.from_json(json.loads(done)) == Diagnosis(Verdict.HEALTHY)
 
 
 TOO_MUCH: dict[str, tuple[tuple[Any, ...], Any]] = {
@@ -226,5 +226,5 @@ def test_more_than_anybody_reads_is_refused_by_reader_and_schema_alike_and_a_lit
 
 
 def test_the_document_tells_the_bounds_of_an_answer():
-    for told in ("10,000 findings", "300 characters", "100 lines of 2,000 characters", "100 pieces of evidence"):
-        assert told in TEXT
+    for limit in ("10,000 findings", "300 characters", "100 lines of 2,000 characters", "100 pieces of evidence"):
+        assert limit in TEXT

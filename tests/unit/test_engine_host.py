@@ -24,8 +24,8 @@ from tests.engine_plugins import ANSWER, SYSTEM
 from tests.waiting import PATIENCE_S, eventually
 
 
-def said(answer: Diagnosis | EngineFailure) -> Any:
-    """What an engine told in the reasoning of its first finding, which holds more than a name."""
+def content(answer: Diagnosis | EngineFailure) -> Any:
+    """What an engine wrote in the reasoning of its first finding, which holds more than a name."""
     assert isinstance(answer, Diagnosis), answer
     return json.loads("".join(answer.findings[0].why))
 
@@ -53,23 +53,23 @@ def test_an_engine_learns_nothing_of_the_scenario_from_where_it_runs(host, obser
     monkeypatch.setenv("LAB_SCENARIO", SCENARIO)
     monkeypatch.setenv("PWD", str(observed))
     monkeypatch.setenv("ENGINE_API_KEY", "kept")
-    told = said(host.diagnose("tells", observed))
-    assert told["argv"][1:] == ["tells"]
-    assert told["env"]["ENGINE_API_KEY"] == "kept"
-    assert SCENARIO not in json.dumps(told)
-    assert str(observed.parent) not in json.dumps(told)
+    found = content(host.diagnose("tells", observed))
+    assert found["argv"][1:] == ["tells"]
+    assert found["env"]["ENGINE_API_KEY"] == "kept"
+    assert SCENARIO not in json.dumps(found)
+    assert str(observed.parent) not in json.dumps(found)
 
 
 def test_an_engine_gets_a_whole_copy_of_observed_and_no_truth_beside_it(host, observed):
     os.utime(observed / "system.json", (1000.0, 1000.0))
-    told = said(host.diagnose("lists", observed))
-    assert told["seen"] == [
+    found = content(host.diagnose("lists", observed))
+    assert found["seen"] == [
         "observed",
         "observed/reference",
         "observed/reference/schema.json",
         "observed/system.json",
     ]
-    assert told["mtime_s"] > 1000.0
+    assert found["mtime_s"] > 1000.0
 
 
 def test_what_an_engine_prints_does_not_reach_the_protocol(host, observed):
@@ -181,7 +181,7 @@ def test_a_command_gets_the_directory_last_and_prints_the_diagnosis(host, observ
         "answer['findings'][0]['why'] = [json.dumps([sys.argv[1:], os.getcwd(), os.listdir(sys.argv[-1])])]\n"
         "print(json.dumps(answer))"
     )
-    arguments, cwd, files = said(host.diagnose(command(tmp_path, body), observed))
+    arguments, cwd, files = content(host.diagnose(command(tmp_path, body), observed))
     assert arguments == ["--fast", f"{cwd}/observed"]
     assert sorted(files) == ["reference", "system.json"]
     assert SCENARIO not in cwd

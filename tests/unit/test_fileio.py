@@ -113,9 +113,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "socket.json"))
-        for name, said in (("folder.json", "this is a directory"), ("socket.json", "this is a socket")):
-            assert place_problem(tmp_path / name) == said
-            with pytest.raises(OSError, match=said):
+        for name, problem in (("folder.json", "this is a directory"), ("socket.json", "this is a socket")):
+            assert place_problem(tmp_path / name) == problem
+            with pytest.raises(OSError, match=problem):
                 write_file(tmp_path / name, "anything")
     assert names(tmp_path) == ["folder.json", "socket.json"]
     assert (tmp_path / "socket.json").is_socket()

@@ -14,8 +14,8 @@ from tests.cli_cases import lab, run, run_json
 
 def test_the_first_scenario_validates_is_planned_and_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lab("init", "scenario") == ExitCode.OK
-    told = capsys.readouterr().out
-    assert told.startswith("wrote my-scenario.scenario.yaml\nnext:\n  lab validate my-scenario.scenario.yaml ")
+    output = capsys.readouterr().out
+    assert output.startswith("wrote my-scenario.scenario.yaml\nnext:\n  lab validate my-scenario.scenario.yaml ")
     assert lab("validate", "my-scenario.scenario.yaml") == ExitCode.OK
     assert lab("plan", "my-scenario.scenario.yaml") == ExitCode.OK
     assert run("my-scenario.scenario.yaml", "--engine", "rules") == ExitCode.OK

@@ -85,6 +85,6 @@ def test_a_recording_that_is_kept_elsewhere_is_named_and_costs_the_exit_code(
     writings = Writings()
     write_reports(Campaign((kept,), {}), (), tmp_path, Selection(()), (), writings, index=False)
     assert writings.conclude() == [ExitCode.INVALID]
-    said = capsys.readouterr().err
+    errors = capsys.readouterr().err
     for word in (str(tmp_path / "cut"), "no space left on device", "is kept: /state/recordings/cut/7-abc"):
-        assert word in said
+        assert word in errors

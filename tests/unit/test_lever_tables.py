@@ -83,8 +83,8 @@ def test_what_keeps_its_state_is_known_of_each_lever_of_the_stack() -> None:
     ],
 )
 def test_the_stack_says_what_it_cannot_do_and_the_simulator_can(element: str, value: LeverValue, reason: str) -> None:
-    said = SHIPPED["stack"].cannot(SYSTEM, element, value)
-    assert said.startswith(reason) if reason else said == ""
+    problem = SHIPPED["stack"].cannot(SYSTEM, element, value)
+    assert problem.startswith(reason) if reason else problem == ""
     assert SHIPPED["sim"].cannot(SYSTEM, element, value) == ""
 
 
@@ -109,7 +109,7 @@ def test_own_code_has_no_timeout_and_only_a_job_has_a_period() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "parameters", "testbed", "said"),
+    ("target", "parameters", "testbed", "reason"),
     [
         ("features", {"key": "steps.db_gte.timeout_s", "value": 1.0}, "sim", "did you mean 'steps.db_get.timeout_s'?"),
         ("features", {"key": "steps.db_get.retries", "value": 1.5}, "sim", "a whole number, at least 0 and at most 5"),
@@ -122,15 +122,16 @@ def test_own_code_has_no_timeout_and_only_a_job_has_a_period() -> None:
 )
 @pytest.mark.usefixtures("misconfiguration")
 def test_the_dry_run_refuses_a_key_that_is_none_a_value_that_does_not_fit_and_what_the_testbed_cannot(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, parameters: dict[str, Any], testbed: str, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, parameters: dict[str, Any], testbed: str,
+    reason: str,
 ) -> None:
     use = {"type": "misconfiguration", "target": target, "at": "120s", "for": "60s", "with": parameters}
     path = tmp_path / "one.scenario.yaml"
     path.write_text(text(duration_s=300, rate_per_s=20, faults=[use]), encoding="utf-8")
-    assert lab("plan", path, "--testbed", testbed) == (2 if said else 0)
+    assert lab("plan", path, "--testbed", testbed) == (2 if reason else 0)
     printed = capsys.readouterr()
-    assert said in printed.err
-    if said and testbed == "sim":
+    assert reason in printed.err
+    if reason and testbed == "sim":
         assert f"{path}:" in printed.err, "the place in the file"
 
 

@@ -150,13 +150,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_resealed_recording_of_wrong_content_is_refused(run: Path, damage: str) -> None:
-    change, file, said = DAMAGES[damage]
+    change, file, message = DAMAGES[damage]
     change(run)
     reseal(run)
     with pytest.raises(UserError) as caught:
         open_run(run)
     assert f"{file}: " in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ["parity", "."]])

@@ -32,9 +32,9 @@ def official(name: str = SCENARIO) -> LoadedScenario:
 def test_the_official_server_reports_sums_and_no_spans() -> None:
     loaded = load_scenario(SCENARIO)
     assert as_reported(loaded, "lab") is loaded
-    told = {name: component.telemetry for name, component in official().system.components.items()}
+    telemetry = {name: component.telemetry for name, component in official().system.components.items()}
     before = {name: component.telemetry for name, component in loaded.system.components.items()}
-    assert told == before | {"model": "metrics"}
+    assert telemetry == before | {"model": "metrics"}
     assert official().system.links == loaded.system.links
 
 

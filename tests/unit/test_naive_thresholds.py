@@ -17,7 +17,7 @@ from tests.sim_runs import DECOYS, FAULTS, observe, scenario
 AT_S = 65
 
 
-def said(folder: Path, *faults: str) -> Diagnosis:
+def answer(folder: Path, *faults: str) -> Diagnosis:
     uses = [{**FAULTS[name], "at": f"{AT_S}s", "for": "40s"} for name in faults]
     decoys = [{**DECOYS["deploy"], "at": "20s"}]
     loaded = scenario(folder, observability="usual", duration_s=130, rate_per_s=30, faults=uses, decoys=decoys)
@@ -30,7 +30,7 @@ def said(folder: Path, *faults: str) -> Diagnosis:
     [("network-partition", "features->db"), ("schema-corruption renames", "db"), ("cpu-throttle", "model")],
 )
 def test_it_blames_the_broken_limit_and_says_when(tmp_path: Path, fault: str, culprit: str) -> None:
-    first = said(tmp_path, fault).findings[0]
+    first = answer(tmp_path, fault).findings[0]
     assert (first.culprit, first.kind) == (culprit, FAULTS[fault]["type"])
     assert first.onset_s == pytest.approx(AT_S, abs=15)
     [evidence] = first.evidence
@@ -39,11 +39,11 @@ def test_it_blames_the_broken_limit_and_says_when(tmp_path: Path, fault: str, cu
 
 
 def test_it_is_quiet_when_nothing_is_wrong(tmp_path: Path) -> None:
-    assert said(tmp_path) == Diagnosis(Verdict.HEALTHY)
+    assert answer(tmp_path) == Diagnosis(Verdict.HEALTHY)
 
 
 def test_the_one_higher_up_in_the_list_is_blamed_first(tmp_path: Path) -> None:
-    findings = said(tmp_path, "network-partition", "schema-corruption nulls, mild").findings
+    findings = answer(tmp_path, "network-partition", "schema-corruption nulls, mild").findings
     assert [f.kind for f in findings[:2]] == ["schema-corruption", "network-partition"]
     assert findings[0].confidence > findings[1].confidence
 

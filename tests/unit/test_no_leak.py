@@ -151,14 +151,14 @@ def test_what_is_published_of_a_version_does_not_say_whether_it_is_good(
     versions = [train(shop, 11, n + 1, recipes[n % 2]).registry_entry(n + 1) for n in range(2 * VERSIONS)]
     flat = [{**v["metrics"], **{k: v[k] for k in ("intercept", *PUBLISHED)}} for v in versions]
     assert {tuple(sorted(v)) for v in versions} == {tuple(sorted({*versions[0]}))}
-    told = {
+    published = {
         field: auc_interval([v[field] for v in flat[0::2]], [v[field] for v in flat[1::2]]) for field in sorted(flat[0])
     }
-    for field, (low, high) in told.items():
+    for field, (low, high) in published.items():
         if field != "intercept":
             assert low <= 0.5 <= high, (field, low, high)
     # The weights are content: there the two kinds differ, and this very measure sees it.
-    assert told["intercept"][1] < 0.1 or told["intercept"][0] > 0.9
+    assert published["intercept"][1] < 0.1 or published["intercept"][0] > 0.9
 
 
 PUBLISHED = ("training_window", "training_rows_count")

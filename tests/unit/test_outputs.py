@@ -42,7 +42,7 @@ def run(*words: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["-o", "nowhere/x.json"], "there is no directory nowhere"),
         (["-o", "folder.json"], "is a directory"),
@@ -53,11 +53,11 @@ def run(*words: object) -> int:
     ],
 )
 def test_a_place_nothing_can_be_written_to_is_refused_before_anything_runs(
-    folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("folder.json").mkdir()
     assert run(*words) == ExitCode.INVALID
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
@@ -82,9 +82,9 @@ def test_an_output_that_cannot_be_written_in_the_end_costs_neither_the_verdict_n
 
 def test_every_impossible_engine_is_told_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--engine", "http://[::1", "--engine", "rulez") == ExitCode.INVALID
-    said = capsys.readouterr().err
-    assert "engine 'http://[::1' is not a URL" in said
-    assert "unknown engine 'rulez'" in said
+    message = capsys.readouterr().err
+    assert "engine 'http://[::1' is not a URL" in message
+    assert "unknown engine 'rulez'" in message
     assert not Path("runs").exists()
 
 
@@ -156,7 +156,7 @@ def test_a_variable_names_an_engine_on_each_line(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["run", ""], "an empty name is not a scenario"),
         (["run", "/"], "too much to look through"),
@@ -177,12 +177,12 @@ def test_a_variable_names_an_engine_on_each_line(
     ],
 )
 def test_a_name_that_leads_nowhere_is_the_users_to_mend(
-    folder: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo("fifo.scenario.yaml")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket.json")
         assert main(words) == ExitCode.INVALID
     printed = capsys.readouterr()
-    assert said in printed.err.lower()
+    assert message in printed.err.lower()
     assert "internal error" not in printed.err

@@ -136,9 +136,9 @@ ENGINE = "cmd:python3 looking.py"
 def test_answers_over_time_and_the_figure_as_json(made, capsys):
     capsys.readouterr()
     before = digests(made.path)
-    code, told = run_json(capsys, "diagnose", "--every", "10s", made.path, "--engine", ENGINE)
-    (one,) = told["over_time"]
-    assert (code, told["exit_code"], told["problems"]) == (0, 0, [])
+    code, document = run_json(capsys, "diagnose", "--every", "10s", made.path, "--engine", ENGINE)
+    (one,) = document["over_time"]
+    assert (code, document["exit_code"], document["problems"]) == (0, 0, [])
     assert [(a["at_s"], a["outcome"]) for a in one["answers"]] == [
         (10, "inconclusive"), (20, "pass"), (30, "pass"), (40, "fail"), (50, "pass"), (60, "pass"),
     ]  # fmt: skip
@@ -150,14 +150,14 @@ def test_answers_over_time_and_the_figure_as_json(made, capsys):
 
 def test_an_engine_sees_the_cut_under_a_neutral_name(made, capsys):
     capsys.readouterr()
-    _, told = run_json(capsys, "diagnose", "--at", "50s", "--at", "44.5s", made.path, "--engine", ENGINE)
-    found = told["over_time"][0]["answers"]
+    _, document = run_json(capsys, "diagnose", "--at", "50s", "--at", "44.5s", made.path, "--engine", ENGINE)
+    found = document["over_time"][0]["answers"]
     seen = [json.loads(a["answer"]["findings"][0]["why"][0]) for a in found]
     assert [duration_s for duration_s, _ in seen] == [44.5, 50.0]
     for _, path in seen:
         assert Path(path).name == "observed"
         assert not {"cut", "44.5", "50"} & set(path.split(os.sep))
-    assert told["over_time"][0]["time_to_diagnosis"] is None
+    assert document["over_time"][0]["time_to_diagnosis"] is None
 
 
 def test_answers_at_a_time_are_printed_as_any_answer(made, capsys):
@@ -183,9 +183,9 @@ def test_the_table_ends_with_the_figure(made, capsys):
 def test_an_engine_that_gives_no_answer_at_some_time_ends_with_1(made, capsys):
     capsys.readouterr()
     failing = "cmd:sh -c 'grep -q 40.0 \"$0/system.json\" && exit 7; cat /dev/null; exit 3'"
-    code, told = run_json(capsys, "diagnose", "--at", "40s", made.path, "--engine", failing)
-    assert code == told["exit_code"] == 1
-    assert "7" in told["over_time"][0]["answers"][0]["answer"]["failure"]
+    code, document = run_json(capsys, "diagnose", "--at", "40s", made.path, "--engine", failing)
+    assert code == document["exit_code"] == 1
+    assert "7" in document["over_time"][0]["answers"][0]["answer"]["failure"]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +214,10 @@ def test_a_recording_without_that_time_is_named_and_the_others_are_asked(made, c
     write("long", duration=90)
     run("long.scenario.yaml", "--engine", "constant")
     capsys.readouterr()
-    code, told = run_json(capsys, "diagnose", "--at", "80s", "runs", "--engine", ENGINE)
+    code, document = run_json(capsys, "diagnose", "--at", "80s", "runs", "--engine", ENGINE)
     assert code == 2
-    assert [one["scenario"] for one in told["over_time"]] == ["long"]
-    assert [Path(problem["file"]).parent.name for problem in told["problems"]] == ["cut", "quiet"]
+    assert [one["scenario"] for one in document["over_time"]] == ["long"]
+    assert [Path(problem["file"]).parent.name for problem in document["problems"]] == ["cut", "quiet"]
 
 
 def test_earlier_times_come_first_so_that_an_engine_remembers_no_future(made, tmp_path, monkeypatch):

@@ -158,7 +158,7 @@ def test_levers_of_content_need_a_world(lever: type[LeverValue], element: str) -
 
 
 @pytest.mark.parametrize(
-    ("element", "change", "parameter", "said"),
+    ("element", "change", "parameter", "message"),
     [
         ("db/items.price_eur", {"change": "null"}, "table", "columns of table 'items' cannot be altered"),
         ("db/users.age", {"change": "null"}, "column", "the feature table has no column 'age'"),
@@ -168,9 +168,9 @@ def test_levers_of_content_need_a_world(lever: type[LeverValue], element: str) -
     ],
 )
 def test_what_cannot_be_done_to_a_column_is_said_of_the_parameter(
-    testbed: PlanTestbed, element: str, change: Mapping[str, Any], parameter: str, said: str
+    testbed: PlanTestbed, element: str, change: Mapping[str, Any], parameter: str, message: str
 ) -> None:
-    with pytest.raises(ParameterError, match=said) as caught:
+    with pytest.raises(ParameterError, match=message) as caught:
         testbed.pull(element, TableColumn(**change)).__enter__()
     assert caught.value.parameter == parameter
 

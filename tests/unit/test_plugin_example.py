@@ -33,9 +33,9 @@ def lab(environment: dict[str, str], *words: object) -> subprocess.CompletedProc
 
 
 def test_it_is_listed_and_documented(environment: dict[str, str]) -> None:
-    said = lab(environment, "faults", "connection-resets").stdout
-    assert "A share of the connections over one link is reset" in said
-    assert "client_error_ratio of {target} moving by at least 2 points" in said
+    output = lab(environment, "faults", "connection-resets").stdout
+    assert "A share of the connections over one link is reset" in output
+    assert "client_error_ratio of {target} moving by at least 2 points" in output
     assert "most-errors" in lab(environment, "engines").stdout
 
 

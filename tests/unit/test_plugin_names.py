@@ -88,9 +88,9 @@ def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_said(fo
         specs = ["fine", *names, "cmd:no-such-program-here", "cmd:./gone", "cmd:./plain.txt", "cmd:sh gone.sh x", url]
         words = [word for spec in specs for word in ("--engine", spec)]
         assert main(["run", "quiet.scenario.yaml", *words]) == ExitCode.INVALID
-    said = capsys.readouterr().err
-    assert "engine 'fine'" not in said
-    for told in (
+    errors = capsys.readouterr().err
+    assert "engine 'fine'" not in errors
+    for expected in (
         "engine 'silent' cannot be asked\n  seen:     it has no docstring",
         "engine 'number' is a int, expected a function",
         "No module named 'no_such_module'",
@@ -100,7 +100,7 @@ def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_said(fo
         "gone.sh: engine 'cmd:sh gone.sh x': no such script",
         f"engine {url!r} cannot be reached",
     ):
-        assert told in said, told
+        assert expected in errors, expected
     assert not Path("runs").exists()
 
 

@@ -92,13 +92,13 @@ def test_mistakes_are_told_with_their_place(folder: Path) -> None:
     ended = pytest_in(folder, "--lab-engine", "constant")
     assert "bad.scenario.yaml:5:1: unknown key 'dururation'" in ended.stdout
     assert "Traceback" not in ended.stdout
-    for words, said in (
+    for words, expected in (
         (["--lab-engine", "rulez"], "did you mean 'rules'"),
         (["--lab-seeds", "x"], "--lab-seeds is 'x'"),
     ):
         ended = pytest_in(folder, "--lab-engine", "constant", *words)
         assert ended.returncode == pytest.ExitCode.USAGE_ERROR
-        assert said in ended.stderr
+        assert expected in ended.stderr
 
 
 def test_our_own_tests_collect_no_scenario() -> None:

@@ -98,7 +98,7 @@ def test_a_scenario_may_be_a_dict_or_a_path(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "more", "said"),
+    ("scenario", "more", "message"),
     [
         (QUIET.replace("quiet", "Quiet"), {}, "<scenario>:2:7"),
         ({"name": {1, 2}}, {}, "not plain data"),
@@ -109,8 +109,8 @@ def test_a_scenario_may_be_a_dict_or_a_path(here: Path) -> None:
         (QUIET, {"seed": 1, "seeds": [1]}, "contradict"),
     ],
 )
-def test_mistakes_are_user_errors_before_anything_runs(here: Path, scenario: Any, more: Any, said: str) -> None:
-    with pytest.raises(lab.UserError, match=re.escape(said)):
+def test_mistakes_are_user_errors_before_anything_runs(here: Path, scenario: Any, more: Any, message: str) -> None:
+    with pytest.raises(lab.UserError, match=re.escape(message)):
         lab.run(scenario, **more)
     assert not Path("runs").exists()
 

@@ -46,8 +46,8 @@ DEPLOY = {"type": "deploy", "target": "model", "at": "60s"}
 )
 @pytest.mark.parametrize("seed", [1, 2])
 def test_traffic_is_no_fault(tmp_path: Path, seed: int, rate_per_s: int, decoys: list[Use]) -> None:
-    said = diagnosis(tmp_path, seed=seed, duration_s=360, rate_per_s=rate_per_s, decoys=decoys)
-    assert said.verdict is Verdict.HEALTHY, said
+    answer = diagnosis(tmp_path, seed=seed, duration_s=360, rate_per_s=rate_per_s, decoys=decoys)
+    assert answer.verdict is Verdict.HEALTHY, answer
 
 
 @pytest.mark.slow
@@ -61,8 +61,8 @@ def test_a_rescaled_column_is_found_by_the_values_training_never_saw(tmp_path: P
 @pytest.mark.slow
 def test_a_surge_excuses_counted_columns_only(tmp_path: Path) -> None:
     fault = corruption(130, column="account_age_days", change="rescale", factor=0.1)
-    said = diagnosis(tmp_path, duration_s=360, rate_per_s=40, faults=[fault], decoys=[surge(40)])
-    assert [(f.culprit, f.kind) for f in said.findings] == [("db", "schema-corruption")]
+    answer = diagnosis(tmp_path, duration_s=360, rate_per_s=40, faults=[fault], decoys=[surge(40)])
+    assert [(f.culprit, f.kind) for f in answer.findings] == [("db", "schema-corruption")]
 
 
 @pytest.mark.slow
@@ -80,17 +80,17 @@ def test_a_version_whose_probabilities_are_wrong_is_worse_even_if_it_ranks_well(
 def test_a_good_version_is_not_blamed_for_inputs_that_no_version_has_seen(tmp_path: Path) -> None:
     fault = corruption(140, column="avg_order_value_eur", change="rescale")
     deploy = {"type": "deploy", "target": "model", "at": "130s"}
-    said = diagnosis(tmp_path, duration_s=300, rate_per_s=40, faults=[fault], decoys=[deploy])
-    assert said.findings[0].culprit == "db"
-    assert all(finding.confidence < said.findings[0].confidence for finding in said.findings[1:])
+    answer = diagnosis(tmp_path, duration_s=300, rate_per_s=40, faults=[fault], decoys=[deploy])
+    assert answer.findings[0].culprit == "db"
+    assert all(finding.confidence < answer.findings[0].confidence for finding in answer.findings[1:])
 
 
 def test_the_same_fault_twice_is_found_twice(tmp_path: Path) -> None:
     cut = {"type": "network-partition", "target": "features->rules", "for": "60s"}
     faults = [{**cut, "at": "100s"}, {**cut, "at": "260s"}]
-    said = diagnosis(tmp_path, duration_s=420, rate_per_s=20, faults=faults)
-    assert [finding.culprit for finding in said.findings] == ["features->rules"] * 2
-    assert sorted(f.onset_s or 0 for f in said.findings) == pytest.approx([100, 260], abs=15)
+    answer = diagnosis(tmp_path, duration_s=420, rate_per_s=20, faults=faults)
+    assert [finding.culprit for finding in answer.findings] == ["features->rules"] * 2
+    assert sorted(f.onset_s or 0 for f in answer.findings) == pytest.approx([100, 260], abs=15)
 
 
 @pytest.mark.slow
@@ -99,14 +99,14 @@ def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:
         corruption(100, column="returns_ratio", change="rescale"),
         corruption(280, column="age_years", change="null"),
     ]
-    said = diagnosis(tmp_path, duration_s=420, rate_per_s=40, faults=faults)
-    assert sorted(f.onset_s or 0 for f in said.findings) == pytest.approx([100, 280], abs=20)
+    answer = diagnosis(tmp_path, duration_s=420, rate_per_s=40, faults=faults)
+    assert sorted(f.onset_s or 0 for f in answer.findings) == pytest.approx([100, 280], abs=20)
 
 
 def test_no_improvement_is_told_as_a_symptom(tmp_path: Path) -> None:
     cut = {"type": "network-partition", "target": "features->model", "at": "120s", "for": "90s"}
-    said = diagnosis(tmp_path, duration_s=300, rate_per_s=20, faults=[cut])
-    [first, *_] = said.findings[0].why
+    answer = diagnosis(tmp_path, duration_s=300, rate_per_s=20, faults=[cut])
+    [first, *_] = answer.findings[0].why
     assert "fell" not in first or first.startswith("Click-through")
 
 
@@ -147,8 +147,8 @@ def test_a_rescaled_column_is_seen_at_a_few_requests_a_second(tmp_path: Path, co
 
 def test_a_cut_that_leaves_nothing_to_compare_is_no_crash(tmp_path: Path) -> None:
     cut = {"type": "network-partition", "target": "features->rules", "at": "30s", "for": "160s"}
-    said = diagnosis(tmp_path, seed=3, duration_s=200, rate_per_s=50, faults=[cut])
-    assert said.findings[0].culprit == "features->rules"
+    answer = diagnosis(tmp_path, seed=3, duration_s=200, rate_per_s=50, faults=[cut])
+    assert answer.findings[0].culprit == "features->rules"
 
 
 def test_evidence_and_reasons_tell_before_and_during(tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_evidence_and_reasons_tell_before_and_during(tmp_path: Path) -> None:
     [cited] = [e for e in first.evidence if e.signal == "client_timeout_ratio"]
     series = compute_signals(observed).get(cited.signal, cited.subject)
     assert series is not None
-    told = levels(series.times_s, series.values, (120.0, 210.0))
-    assert told is not None
-    assert (cited.baseline, cited.observed) == pytest.approx(tuple(told), abs=0.05)
+    pair = levels(series.times_s, series.values, (120.0, 210.0))
+    assert pair is not None
+    assert (cited.baseline, cited.observed) == pytest.approx(tuple(pair), abs=0.05)
     assert any(f"{cited.observed * 100:.1f} %" in sentence for sentence in first.why)
 
 

@@ -41,12 +41,12 @@ class Remote(BaseHTTPRequestHandler):
             self.wfile.write(whole)
             return
         with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            told = {
+            received = {
                 "type": self.headers["Content-Type"],
                 "names": sorted(archive.getnames()),
                 "mtimes": sorted({entry.mtime for entry in archive}),
             }
-        finding = {**ANSWER["findings"][0], "culprit": json.dumps(told)}
+        finding = {**ANSWER["findings"][0], "culprit": json.dumps(received)}
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"<html>" if self.path == "/page" else json.dumps({**ANSWER, "findings": [finding]}).encode())
@@ -68,11 +68,11 @@ def remote(monkeypatch):
 
 
 def test_an_http_engine_gets_observed_as_an_archive(host, observed, remote):
-    told = json.loads(culprit(host.diagnose(f"{remote}/diagnose", observed)))
-    assert told["type"] == "application/gzip"
-    assert told["names"][0] == "observed"
-    assert "observed/system.json" in told["names"]
-    assert told["mtimes"] == [0]
+    received = json.loads(culprit(host.diagnose(f"{remote}/diagnose", observed)))
+    assert received["type"] == "application/gzip"
+    assert received["names"][0] == "observed"
+    assert "observed/system.json" in received["names"]
+    assert received["mtimes"] == [0]
 
 
 def test_an_http_engine_that_breaks_says_why(observed, remote):

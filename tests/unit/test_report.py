@@ -161,14 +161,14 @@ def test_the_same_runs_give_the_same_bytes(runs: list[RunDirectory], tmp_path: P
 
 def test_truth_answers_and_reasons_are_told(page: str) -> None:
     text = Reader(page).text
-    for said in (
+    for expected in (
         "No packet passes.",
         "30\N{NO-BREAK SPACE}s to 60\N{NO-BREAK SPACE}s",
         "≈ near",
         "✓ hit",
         "not in the recording",
     ):
-        assert said in text, said
+        assert expected in text, expected
     assert "Nothing was broken" in text
     assert "culprit_top1 >= 0.85" in text
     assert "--seed 3" in text
@@ -225,8 +225,8 @@ def test_a_run_that_the_machine_disturbed_is_shown_as_inconclusive(runs: list[Ru
     stalled = copied(runs[0], tmp_path / "run", status="inconclusive: the machine stalled for 9 s at 40 s")
     reader = Reader(render_report([stalled, runs[1]], engines=["careful"]))
     assert "no engine is graded by it: the machine stalled for 9 s at 40 s. Run it again." in reader.text
-    told = [attrs["data-outcomes"] for tag, attrs in reader.tags if tag == "details" and "data-outcomes" in attrs]
-    assert sorted(json.loads(outcomes or "")["careful"] for outcomes in told) == ["inconclusive", "pass"]
+    shown = [attrs["data-outcomes"] for tag, attrs in reader.tags if tag == "details" and "data-outcomes" in attrs]
+    assert sorted(json.loads(outcomes or "")["careful"] for outcomes in shown) == ["inconclusive", "pass"]
 
 
 def test_a_degraded_control_says_what_passes_too(runs: list[RunDirectory], tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_an_answer_as_long_as_it_may_be_is_cut_and_says_so(runs: list[RunDirecto
     run = copied(runs[0], tmp_path / "run")
     cited = tuple(Evidence("s" * 150, f"t{n}", -1e300, 1e-300) for n in range(100))
     long = Finding("x" * 300, "service", "k" * 300, 30.0, 0.9, cited, ("w" * 2000,) * 100)
-    said = [long, *[replace(long, evidence=(), why=())] * 499]
+    findings = [long, *[replace(long, evidence=(), why=())] * 499]
     engine = "cmd:" + "long " * 200
-    answered(run, engine, Diagnosis(Verdict.FAULT, tuple(said)))
+    answered(run, engine, Diagnosis(Verdict.FAULT, tuple(findings)))
     page = render_report([run], engines=[engine])
     assert "and 92 more." in page
     assert "and 497 more findings" in page
@@ -264,8 +264,8 @@ def test_an_answer_as_long_as_it_may_be_is_cut_and_says_so(runs: list[RunDirecto
 
 def test_every_onset_is_on_the_timeline_and_many_are_counted(runs: list[RunDirectory], tmp_path: Path) -> None:
     run = copied(runs[0], tmp_path / "run")
-    said = [Finding(f"c{n}", "service", "k", 30.0 + n, 0.9 - n / 100) for n in range(40)]
-    answered(run, "talkative", Diagnosis(Verdict.FAULT, tuple(said)))
+    findings = [Finding(f"c{n}", "service", "k", 30.0 + n, 0.9 - n / 100) for n in range(40)]
+    answered(run, "talkative", Diagnosis(Verdict.FAULT, tuple(findings)))
     text = Reader(render_report([run], engines=["talkative"])).text
     assert "talkative: c0, 30\N{NO-BREAK SPACE}s, 0.90" in text
     assert "talkative: c7, 37\N{NO-BREAK SPACE}s, 0.83" in text

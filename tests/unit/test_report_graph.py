@@ -79,11 +79,11 @@ def test_no_two_boxes_overlap_and_all_lie_inside() -> None:
 def test_marks_are_words_and_not_colours_alone() -> None:
     marks = Marks(frozenset({"b->c"}), {"c": ("rules", "other")}, {"c": 3, "b->d": 1})
     root = drawn(system("a>b b>c b>d"), marks)
-    said = words(root)
-    assert said.count("✗ guilty") == 1
-    assert said.count("◎ blamed") == 1
-    assert "service, 3 moved" in said
-    assert "1 moved" in said
+    text = words(root)
+    assert text.count("✗ guilty") == 1
+    assert text.count("◎ blamed") == 1
+    assert "service, 3 moved" in text
+    assert "1 moved" in text
     titles = [title.text for title in root.iter("title")]
     assert "b->c: guilty" in titles
     assert "c: blamed by engine rules, other; 3 signals moved" in titles
@@ -96,16 +96,16 @@ def test_the_description_says_what_is_marked() -> None:
 
 
 def test_who_is_blamed_and_not_part_of_the_system_is_told_beside_the_picture() -> None:
-    said = graph(system("a>b"), Marks(frozenset(), {"<nobody>": ("e",)}, {}))
-    assert said.elsewhere == ("<nobody>: blamed by engine e",)
+    drawing = graph(system("a>b"), Marks(frozenset(), {"<nobody>": ("e",)}, {}))
+    assert drawing.elsewhere == ("<nobody>: blamed by engine e",)
 
 
 def test_of_a_large_system_the_marked_are_drawn_and_the_rest_is_counted() -> None:
     links = " ".join(f"a>n{i}" for i in range(200))
-    said = graph(system(links), Marks(frozenset({"n150"}), {"a->n170": ("e",)}, {}))
-    assert {"n150", "n170", "a"} <= set(words(ElementTree.fromstring(said.svg)))
-    assert said.left_out == 201 - MAX_DRAWN
-    assert said.elsewhere == ()
+    drawing = graph(system(links), Marks(frozenset({"n150"}), {"a->n170": ("e",)}, {}))
+    assert {"n150", "n170", "a"} <= set(words(ElementTree.fromstring(drawing.svg)))
+    assert drawing.left_out == 201 - MAX_DRAWN
+    assert drawing.elsewhere == ()
 
 
 def test_names_as_long_as_names_may_be_stay_in_their_boxes() -> None:

@@ -83,8 +83,8 @@ def test_what_did_not_pass_comes_first_and_what_cannot_be_read_is_said() -> None
     text = Path("runs/index.html").read_text(encoding="utf-8")
     rows = [attrs["data-outcomes"] for tag, attrs in Reader(text).tags if tag == "tr" and "data-outcomes" in attrs]
     verdicts = [json.loads(row or "") for row in rows]
-    assert [said[HEALTHY] for said in verdicts] == ["fail", "pass", "pass", "pass"]
-    assert [said.get("constant") for said in verdicts] == [None, None, "fail", None]
+    assert [row[HEALTHY] for row in verdicts] == ["fail", "pass", "pass", "pass"]
+    assert [row.get("constant") for row in verdicts] == [None, None, "fail", None]
     assert "no page yet" in text
     assert "quiet/77-broken" in text
 

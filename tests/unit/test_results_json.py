@@ -28,12 +28,12 @@ def asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_commands_tell_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = asked(folder, capsys)
-    for name, document in told.items():
+    documents = asked(folder, capsys)
+    for name, document in documents.items():
         assert set(document) >= HEAD, name
-    [diagnosis] = told["diagnose"]["diagnoses"]
+    [diagnosis] = documents["diagnose"]["diagnoses"]
     assert set(diagnosis) == ANSWERED
-    cases = {name: told[name]["cases"][0] for name in ("run", "grade", "evaluate")}
+    cases = {name: documents[name]["cases"][0] for name in ("run", "grade", "evaluate")}
     assert {frozenset(case) for case in cases.values()} == {
         frozenset({*ANSWERED, "outcome", "unanswered", "truth", "grades", "reused"})
     }
@@ -41,4 +41,4 @@ def test_commands_tell_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFi
         for key in ANSWERED - {"path", "isolation"}:
             assert case[key] == diagnosis[key], (name, key)
         assert case["observability"] == "usual"
-        assert told[name]["observability"] == ["usual"]
+        assert documents[name]["observability"] == ["usual"]

@@ -62,8 +62,8 @@ def test_the_same_run_again_reuses_its_recording_and_asks_anew(
     assert stamps() == before
     # Another engine is asked about the recording that is there.
     run("quiet.scenario.yaml", "--engine", "constant")
-    told = capsys.readouterr().out
-    assert "✗ FAIL  quiet  seed 3  constant  (recording reused)" in told
+    printed = capsys.readouterr().out
+    assert "✗ FAIL  quiet  seed 3  constant  (recording reused)" in printed
 
 
 def test_results_say_which_recordings_were_reused_and_are_the_same_otherwise(
@@ -189,9 +189,9 @@ def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) ->
         "run_scenario(load_scenario('recommender/deploy-stale-cache'), 1, Path('runs'));"
         f"print([m.__file__ for n, m in sys.modules.items() if n.split('.')[0] in {OWN} and m.__file__])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     top = Path(identity.__file__).parents[2]
-    used = {Path(file).relative_to(top).as_posix() for file in eval(said)}
+    used = {Path(file).relative_to(top).as_posix() for file in eval(output)}
     assert "lab/judging/witness.py" in used
     assert not {name for name in used if any(name == no or name.startswith(f"{no}/") for no in NO_PART)}
 
@@ -215,8 +215,8 @@ def test_a_plug_in_that_the_scenario_uses_is_in_the_key(tmp_path: Path, folder: 
             "PYTHONPATH": os.pathsep.join([str(plug_ins), str(Path(identity.__file__).parents[2])]),
         }
         words = [sys.executable, "-c", code]
-        said = subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
-        return list(eval(said))
+        output = subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
+        return list(eval(output))
 
     before = keys()
     assert keys() == before
@@ -250,8 +250,8 @@ def test_two_labs_that_make_the_same_recordings_at_once_both_succeed(folder: Pat
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    told = [one.communicate(timeout=TIMEOUT_S * 5) for one in labs]
-    documents = [json.loads(out) for out, _ in told]
+    printed = [one.communicate(timeout=TIMEOUT_S * 5) for one in labs]
+    documents = [json.loads(out) for out, _ in printed]
     assert documents[0] == documents[1] == documents[2]
     assert documents[0]["not_graded"] == []
     assert len(documents[0]["cases"]) == 6

@@ -89,9 +89,9 @@ def test_a_rules_file_of_ones_own_answers_in_a_process_of_its_own(
 ) -> None:
     recorded.write(tmp_path / "observed")
     with EngineHost() as host:
-        said = host.diagnose(f"rules:{own}", tmp_path / "observed")
+        answer = host.diagnose(f"rules:{own}", tmp_path / "observed")
         shipped = host.diagnose("rules", tmp_path / "observed")
-    [finding] = said.findings  # type: ignore[union-attr]
+    [finding] = answer.findings  # type: ignore[union-attr]
     assert (finding.culprit, finding.kind) == ("features->model", "my-outage")
     assert finding.why[0].startswith("calls from features fail: 0.0 %")
     assert shipped.findings[0].kind == "network-partition"  # type: ignore[union-attr]
@@ -101,9 +101,9 @@ def test_every_problem_of_a_rules_file_is_told_with_its_place(tmp_path: Path) ->
     path = tmp_path / "my.rules.yaml"
     path.write_text(BROKEN, encoding="utf-8")
     problems = engine_problems(f"rules:{path}")
-    told = {(problem.line, problem.column): f"{problem.what} {problem.expected} {problem.hint}" for problem in problems}
-    assert {line for line, _ in told} == {2, 5, 7, 8, 10, 11, 12, 14, 15}
-    text = "\n".join(told.values())
+    texts = {(one.line, one.column): f"{one.what} {one.expected} {one.hint}" for one in problems}
+    assert {line for line, _ in texts} == {2, 5, 7, 8, 10, 11, 12, 14, 15}
+    text = "\n".join(texts.values())
     assert "did you mean 'client_error_ratio'?" in text
     assert "did you mean 'network'?" in text
     assert "did you mean 'link'?" in text
@@ -170,8 +170,8 @@ def test_two_rules_files_are_told_apart_in_a_campaign(
         "--no-report", "--runs-dir", "runs",
     )  # fmt: skip
     cases = json.loads(result.stdout)["cases"]
-    said = {case["engine"]: case["answer"]["findings"][0]["kind"] for case in cases}
-    assert said == {"rules:my.rules.yaml": "my-outage", "rules:other/my.rules.yaml": "another-name"}
+    answers = {case["engine"]: case["answer"]["findings"][0]["kind"] for case in cases}
+    assert answers == {"rules:my.rules.yaml": "my-outage", "rules:other/my.rules.yaml": "another-name"}
     assert len(list(Path("runs").rglob("diagnosis/*.json"))) == 2
 
 
@@ -209,9 +209,9 @@ def test_the_explanation_and_the_answer_come_from_one_evaluation(recorded: Obser
     named = [trial for trial in trials if trial.finding]
     assert {trial.finding for trial in named} >= set(infer(recorded, tree).findings)
     for trial in trials:
-        told = as_json(trial)
-        json.dumps(told, allow_nan=False)
-        assert (told["outcome"] == "named") == (trial.finding is not None)
+        document = as_json(trial)
+        json.dumps(document, allow_nan=False)
+        assert (document["outcome"] == "named") == (trial.finding is not None)
         assert next(iter(lines(trial))).startswith(f"{trial.cause.kind} of {trial.culprit}")
 
 
@@ -222,8 +222,8 @@ def test_a_cause_that_was_not_named_says_why_with_the_numbers(tmp_path: Path) ->
     text = run(*asked).stdout
     assert "not named, a condition failed: client_timeout_ratio of features->cache" in text
     assert "rests on one interval alone" in text
-    [told, *_] = json.loads(run(*asked, "--json").stdout)["runs"][0]["causes"]
-    first = told["when"][0]
+    [cause, *_] = json.loads(run(*asked, "--json").stdout)["runs"][0]["causes"]
+    first = cause["when"][0]
     assert (first["signal"], first["state"], first["needs"]) == (
         "client_timeout_ratio",
         "failed",
@@ -269,10 +269,10 @@ def test_what_lab_rules_show_prints_is_a_rules_file() -> None:
 def test_an_absent_signal_is_never_evidence(recorded: Observed) -> None:
     """`steady` does not hold of what is not recorded, and the cause is said not to be judged."""
     rules = OWN.replace("    because:", '      - {steady: entry_age_p95_s, of: "{callee}"}\n    because:')
-    said = infer(recorded, parse_tree(rules, "x"))
-    assert not said.findings
+    answer = infer(recorded, parse_tree(rules, "x"))
+    assert not answer.findings
     assert ("my-outage", "features->model", ("entry_age_p95_s",)) in [
-        (one.kind, one.culprit, one.missing_signals) for one in said.not_judged
+        (one.kind, one.culprit, one.missing_signals) for one in answer.not_judged
     ]
 
 
@@ -283,12 +283,12 @@ def test_an_engine_with_a_rules_file_can_be_loaded_by_its_spec(own: Path, record
 
 def test_nearest_misses_come_first_and_the_rest_is_a_count(recorded: Observed, tmp_path: Path) -> None:
     recorded.write(tmp_path / "observed")
-    told = run("rules", "explain", tmp_path / "observed").stdout
-    assert re.search(r"and more pairs of cause and element: .*\d+ whose leading signal did not move", told)
-    assert "did not move" not in told.partition("and more pairs")[0].partition(": not named")[2].partition("\n")[0]
+    output = run("rules", "explain", tmp_path / "observed").stdout
+    assert re.search(r"and more pairs of cause and element: .*\d+ whose leading signal did not move", output)
+    assert "did not move" not in output.partition("and more pairs")[0].partition(": not named")[2].partition("\n")[0]
     whole = run("rules", "explain", tmp_path / "observed", "--all").stdout
     assert "more pairs" not in whole
-    assert whole.count(": not named") > 3 * told.count(": not named")
+    assert whole.count(": not named") > 3 * output.count(": not named")
     [answer] = json.loads(run("rules", "explain", tmp_path / "observed", "--json").stdout)["runs"]
     missed = [cause["nearness"] for cause in answer["causes"] if cause["outcome"] != "named"]
     assert missed == sorted(missed, reverse=True)
@@ -296,8 +296,8 @@ def test_nearest_misses_come_first_and_the_rest_is_a_count(recorded: Observed, t
 
 def test_a_cause_is_told_with_its_line_and_an_exception_in_words(own: Path, recorded: Observed, tmp_path: Path) -> None:
     recorded.write(tmp_path / "observed")
-    told = run("rules", "explain", tmp_path / "observed", "--engine", f"rules:{own}").stdout
-    assert f"[{own.name}:{OWN[: OWN.index('- kind')].count(chr(10)) + 1}]" in told
+    output = run("rules", "explain", tmp_path / "observed", "--engine", f"rules:{own}").stdout
+    assert f"[{own.name}:{OWN[: OWN.index('- kind')].count(chr(10)) + 1}]" in output
     whole = run("rules", "explain", tmp_path / "observed", "--kind", "network-partition").stdout
     assert "exception: no: " in whole
     assert "unless ✗" not in whole
@@ -308,8 +308,8 @@ def test_explain_takes_a_directory_of_runs_as_diagnose_does(tmp_path: Path) -> N
     loaded = scenario(tmp_path, duration_s=60, rate_per_s=5)
     for seed in (1, 2):
         run_scenario(loaded, seed, tmp_path / "runs")
-    told = run("rules", "explain", tmp_path / "runs", "--json").stdout
-    assert len(json.loads(told)["runs"]) == 2
+    output = run("rules", "explain", tmp_path / "runs", "--json").stdout
+    assert len(json.loads(output)["runs"]) == 2
 
 
 def test_a_failed_case_of_a_rules_engine_names_the_command_that_explains_it(
@@ -318,8 +318,8 @@ def test_a_failed_case_of_a_rules_engine_names_the_command_that_explains_it(
     own.write_text(OWN.replace("by: 0.1", "by: 1.0"), encoding="utf-8")
     loaded = scenario(tmp_path, duration_s=150, rate_per_s=10, faults=[CUT])
     monkeypatch.chdir(tmp_path)
-    told = run("run", loaded.path.name, "--engine", "rules:my.rules.yaml", "--no-report", "--runs-dir", "runs").stdout
-    [command] = re.findall(r"explain +lab (.*)", told)
+    output = run("run", loaded.path.name, "--engine", "rules:my.rules.yaml", "--no-report", "--runs-dir", "runs").stdout
+    [command] = re.findall(r"explain +lab (.*)", output)
     explained = run(*shlex.split(command))
     assert explained.return_value == 0
     assert "my-outage of features->model" in explained.stdout

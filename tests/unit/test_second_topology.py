@@ -83,9 +83,9 @@ def test_a_healthy_run_is_called_healthy(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_culprit_is_found(tmp_path: Path, name: str) -> None:
-    said = answer(tmp_path, FAULTS[name])
-    assert said.verdict == Verdict.FAULT
-    first = said.findings[0]
+    diagnosis = answer(tmp_path, FAULTS[name])
+    assert diagnosis.verdict == Verdict.FAULT
+    first = diagnosis.findings[0]
     assert (first.culprit, first.kind) == (FAULTS[name]["target"], FAULTS[name]["type"])
     assert abs(float(first.onset_s or 0) - 80) <= 15
 

@@ -53,7 +53,7 @@ def test_an_expression_matches_parts_of_words(expression: str, words: list[str],
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "message"),
     [
         ("", "column 1: expected a word, 'not' or '(', seen the end"),
         ("a and", "column 6: expected a word, 'not' or '(', seen the end"),
@@ -66,8 +66,8 @@ def test_an_expression_matches_parts_of_words(expression: str, words: list[str],
         ("not " * 60 + "a", "column 201: expected at most 50 levels of '(' and 'not'"),
     ],
 )
-def test_what_is_no_expression_says_where(expression: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_what_is_no_expression_says_where(expression: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse_expression(expression)
 
 
@@ -89,10 +89,10 @@ def test_an_expression_means_what_it_means_in_python(expression: str, words: set
 @given(st.text(alphabet="ab ()notandr", max_size=1100))
 def test_any_text_is_an_expression_or_says_why_not(text: str) -> None:
     try:
-        said = str(parse_expression(text)(["ab"]))
+        message = str(parse_expression(text)(["ab"]))
     except ValueError as error:
-        said = str(error)
-    assert said in ("True", "False") or said.startswith("column ")
+        message = str(error)
+    assert message in ("True", "False") or message.startswith("column ")
 
 
 # Tags.
@@ -130,16 +130,16 @@ def test_filters_choose_what_is_run_and_a_part_of_a_suite_is_held_against_no_thr
     assert run("both.suite.yaml") == ExitCode.OK  # the thresholds hold whatever is said
     assert "Thresholds are not held" not in capsys.readouterr().out
     code = run("both.suite.yaml", "--tag", "loud")
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert code == ExitCode.FAILED  # by the case
-    assert "Thresholds are not held" in told
-    assert "quiet" not in told
+    assert "Thresholds are not held" in output
+    assert "quiet" not in output
     run("both.suite.yaml", "-k", "not network")
     assert "loud" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["-k", "nosuch"], ExitCode.NOTHING_SELECTED, "no scenario fits -k 'nosuch'"),
         (["--tag", "netwrk"], ExitCode.NOTHING_SELECTED, "did you mean 'network'?"),
@@ -147,11 +147,11 @@ def test_filters_choose_what_is_run_and_a_part_of_a_suite_is_held_against_no_thr
     ],
 )
 def test_a_filter_that_chooses_nothing_is_an_error(
-    words: list[str], code: ExitCode, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], code: ExitCode, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in ("run", "plan", "list"):
         assert lab(command, "recommender", *words) == code
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
 # What failed last.
@@ -217,16 +217,16 @@ def test_a_renamed_scenario_is_run_again_and_a_file_that_is_gone_is_forgotten(
     assert "✗ FAIL  calm  seed 3  constant" in capsys.readouterr().out
     path.unlink()
     assert run("--lf") == ExitCode.NOTHING_SELECTED
-    told = capsys.readouterr().err
-    assert "is gone" in told
-    assert "--last-failed" not in told
+    output = capsys.readouterr().err
+    assert "is gone" in output
+    assert "--last-failed" not in output
 
 
 def test_where_nothing_of_it_failed_all_of_it_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("quiet.scenario.yaml", "--lf") == ExitCode.OK
-    told = capsys.readouterr()
-    assert "nothing of this failed last time" in told.err
-    assert "✓ pass  quiet" in told.out
+    output = capsys.readouterr()
+    assert "nothing of this failed last time" in output.err
+    assert "✓ pass  quiet" in output.out
 
 
 def test_what_failed_is_found_from_another_directory(
@@ -286,10 +286,10 @@ def test_stopping_keeps_what_is_known_of_what_did_not_run(folder: Path, capsys: 
 def test_the_list_tells_what_there_is_here_and_shipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tagged("mine", "network", CUT + "title: My own cut\n")
     assert lab("list", "-k", "mine or two-faults") == ExitCode.OK
-    told = capsys.readouterr().out
-    assert "mine.scenario.yaml  My own cut\n    chain · 60 s · network-partition of orders->db · network\n" in told
-    assert "recommender/two-faults  A stale cache and a throttled rules API at once" in told
-    assert "quiet" not in told
+    output = capsys.readouterr().out
+    assert "mine.scenario.yaml  My own cut\n    chain · 60 s · network-partition of orders->db · network\n" in output
+    assert "recommender/two-faults  A stale cache and a throttled rules API at once" in output
+    assert "quiet" not in output
     _, document = run_json(capsys, "list", ".", "--system", "chain")
     assert [one["name"] for one in document["scenarios"]] == ["cut", "mine", "quiet"]
     assert document["scenarios"][1]["tags"] == ["network"]
@@ -299,16 +299,16 @@ def test_the_list_tells_what_there_is_here_and_shipped(folder: Path, capsys: pyt
 def test_a_broken_file_is_told_of_and_the_others_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.scenario.yaml").write_text("schema_version: 1\nnme: broken\n")
     assert lab("list", "-k", "quiet") == ExitCode.INVALID
-    told = capsys.readouterr()
-    assert "quiet.scenario.yaml" in told.out
-    assert "broken.scenario.yaml:2:1" in told.err
+    output = capsys.readouterr()
+    assert "quiet.scenario.yaml" in output.out
+    assert "broken.scenario.yaml:2:1" in output.err
 
 
 def test_a_suite_and_a_directory_can_be_planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lab("plan", "recommender", "-k", "partition-mild or control-quiet") == ExitCode.OK
-    told = capsys.readouterr().out
-    assert "partition-mild: A third of the connections to the model are lost" in told
-    assert "control-quiet: Nothing is wrong" in told
+    output = capsys.readouterr().out
+    assert "partition-mild: A third of the connections to the model are lost" in output
+    assert "control-quiet: Nothing is wrong" in output
     _, document = run_json(capsys, "plan", ".")
     assert [plan["scenario"] for plan in document["plans"]] == ["cut", "quiet"]
     _, single = run_json(capsys, "plan", "cut.scenario.yaml")
@@ -319,6 +319,6 @@ def test_an_unknown_scenario_is_told_the_nearest_names_and_where_all_are(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("zzzz") == ExitCode.INVALID
-    told = capsys.readouterr().err
-    assert "`lab list`" in told
-    assert told.count("recommender/") <= 3
+    output = capsys.readouterr().err
+    assert "`lab list`" in output
+    assert output.count("recommender/") <= 3

@@ -107,7 +107,7 @@ def test_a_score_does_not_depend_on_its_batch(inputs: Any, versions: tuple[Model
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ({"age": 34}, "KeyError: 'age_years'"),
         ({"age_years": "34,5"}, "ValueError: could not convert string to float: '34,5'"),
@@ -115,11 +115,11 @@ def test_a_score_does_not_depend_on_its_batch(inputs: Any, versions: tuple[Model
         ({"age_years": [34]}, "ValueError: float()"),
     ],
 )
-def test_a_column_that_is_gone_or_no_number_breaks_the_contract(row: Mapping[str, Any], said: str) -> None:
+def test_a_column_that_is_gone_or_no_number_breaks_the_contract(row: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ContractViolationError) as caught:
         parse_value(row, "age_years")
     assert caught.value.column == "age_years"
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_a_null_is_no_violation_and_gets_the_default() -> None:

@@ -40,7 +40,7 @@ def test_a_run_that_is_told_of_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "expected"),
     [
         (lambda now_s: None, "no sample came from the collector"),
         (lambda now_s: answer(now_s, load_age_s=None), "no sample came from the load"),
@@ -51,9 +51,9 @@ def test_a_run_that_is_told_of_goes_on() -> None:
     ],
     ids=["collector", "load unheard", "load fell silent", "nothing sent", "nothing ends", "nothing collected"],
 )
-def test_three_scrapes_without_a_sample_end_the_run(missing: Any, said: str) -> None:
+def test_three_scrapes_without_a_sample_end_the_run(missing: Any, expected: str) -> None:
     at_s, reason = stopped_at(missing)
-    assert said in reason
+    assert expected in reason
     assert "for 3 scrape intervals" in reason
     assert LIMIT_S < at_s <= LIMIT_S + SCRAPE_S + 2
 

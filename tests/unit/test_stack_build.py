@@ -63,24 +63,24 @@ exit 7
 """
 
 
-def told(output: str) -> list[str]:
+def steps_of(output: str) -> list[str]:
     steps = Steps()
     return [step for line in output.splitlines() if (step := steps.read(line))]
 
 
 def test_the_classic_builders_steps_are_told_but_for_those_in_the_cache() -> None:
-    assert told(CLASSIC) == ["db 4/5: COPY schema.sql /app/", "db 5/5: RUN one && two", "db is built"]
+    assert steps_of(CLASSIC) == ["db 4/5: COPY schema.sql /app/", "db 5/5: RUN one && two", "db is built"]
 
 
 def test_buildkits_steps_are_told_but_for_those_in_the_cache() -> None:
-    assert told(BUILDKIT) == [
+    assert steps_of(BUILDKIT) == [
         "db 2/3: RUN apt-get update && apt-get install -y postgresql",
         "db 3/3: COPY schema.sql /app/",
     ]
 
 
 def test_a_long_step_is_cut() -> None:
-    (step,) = told(f"Building db\nStep 1/1 : RUN {'x' * 500}\n ---> Running in 1\n")
+    (step,) = steps_of(f"Building db\nStep 1/1 : RUN {'x' * 500}\n ---> Running in 1\n")
     assert len(step) < 120
     assert step.endswith("…")
 
@@ -97,10 +97,10 @@ def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compose:
 
 
 def test_a_build_that_fails_says_its_end_and_where_the_whole_is(compose: Compose, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(StackError) as failure:
-        build_images(compose, tmp_path / "state" / "build.log", said.append)
-    assert [line.partition(" s  ")[2] for line in said] == ["db 1/1: RUN apt-get install x"]
+        build_images(compose, tmp_path / "state" / "build.log", lines.append)
+    assert [line.partition(" s  ")[2] for line in lines] == ["db 1/1: RUN apt-get install x"]
     assert "ended with 7" in str(failure.value)
     assert "E: line 40" in str(failure.value)
     assert "E: line 1\n" not in str(failure.value)
@@ -122,7 +122,7 @@ def test_a_long_step_is_told_again(
     script = FAKE.replace("for i", f"{meanwhile}\nfor i", 1).replace("exit 7", "exit 0")
     (tmp_path / "bin" / "docker-compose").write_text(script, encoding="utf-8")
     monkeypatch.setattr(build, "SILENCE_S", 0.1)
-    said: list[str] = []
-    build_images(compose, tmp_path / "build.log", said.append)
-    words = [line.partition(" s  ")[2] for line in said]
+    lines: list[str] = []
+    build_images(compose, tmp_path / "build.log", lines.append)
+    words = [line.partition(" s  ")[2] for line in lines]
     assert words[-2:] == ["still at db 1/1: RUN apt-get install x", "all images are built"]

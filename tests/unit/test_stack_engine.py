@@ -52,12 +52,12 @@ class Engine(BaseHTTPRequestHandler):
                 misbehave(self)
                 return
         content = ANSWERS[path]
-        said(self, 200, content)
+        reply(self, 200, content)
 
     do_GET = do_POST = do_DELETE = answer
 
 
-def said(engine: BaseHTTPRequestHandler, status: int, content: Any) -> None:
+def reply(engine: BaseHTTPRequestHandler, status: int, content: Any) -> None:
     body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
     engine.send_response(status)
     engine.send_header("Content-Type", "application/json")
@@ -71,7 +71,7 @@ def hang_up(engine: BaseHTTPRequestHandler) -> None:
 
 
 def refuse(status: int, message: str) -> Misbehave:
-    return lambda engine: said(engine, status, {"message": message})
+    return lambda engine: reply(engine, status, {"message": message})
 
 
 @contextmanager

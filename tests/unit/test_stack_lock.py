@@ -78,9 +78,9 @@ def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path)
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
         with pytest.raises(UserError) as refused, lock_in(tmp_path).held():
             pass
-        said = str(refused.value)
+        output = str(refused.value)
         for word in ("stack.lock", str(process.pid), "night", str(tmp_path / "theirs"), "lab stack abort", "wait"):
-            assert word in said
+            assert word in output
     with lock_in(tmp_path).held():
         pass
 
@@ -195,15 +195,15 @@ def test_a_disk_that_fills_up_later_takes_no_word_away(tmp_path: Path) -> None:
 
 def test_an_abort_is_heard_and_the_holder_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(abort, "HEARD_WITHIN_S", PATIENCE_S)  # on a machine however busy
-    lock, said = lock_in(tmp_path), []
+    lock, output = lock_in(tmp_path), []
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
-        ended = end_live(lock, said.append)
+        ended = end_live(lock, output.append)
         assert process.wait(timeout=PATIENCE_S) != 0
         _, errors = process.communicate()
     assert "AbortedError: aborted by lab stack abort during night seed 7: everything was put back" in errors
     assert ended is not None
     assert (ended.killed, ended.holder.pid) == (False, process.pid)
-    assert end_live(lock, said.append) is None
+    assert end_live(lock, output.append) is None
 
 
 def test_a_stopped_holder_is_killed_and_what_it_left_is_told(tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def as_nobody(code: str, directory: Path) -> str:
 def test_another_users_lab_is_an_error_that_names_them(tmp_path: Path, is_private: bool) -> None:
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
         (tmp_path / "theirs").mkdir(mode=0o700 if is_private else 0o755)
-        said = as_nobody("end_live(lock, print)", tmp_path)
-        assert "the lab that holds the stack is another user's" in said
-        assert "root" in said
+        output = as_nobody("end_live(lock, print)", tmp_path)
+        assert "the lab that holds the stack is another user's" in output
+        assert "root" in output
         assert process.poll() is None
 
 
@@ -289,9 +289,9 @@ def test_state_that_only_another_user_may_read_is_an_error_that_names_them(tmp_p
     private = tmp_path / "private"
     leave_open_and_die(tmp_path, private / "theirs")
     private.chmod(0o700)
-    said = as_nobody(code, tmp_path)
+    output = as_nobody(code, tmp_path)
     for word in ("UserError", "a lab of root", str(private / "theirs"), "permission denied", "ask root"):
-        assert word in said
+        assert word in output
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
@@ -306,18 +306,18 @@ def test_a_live_lab_of_another_user_is_shown_though_its_journal_may_not_be_read(
     with holder(tmp_path / "checkout", private / "theirs") as process:
         Journal(private / "theirs").write("intent", CUT, True, 0.0)
         private.chmod(0o700)
-        said = as_nobody(code, tmp_path)
-    assert said.splitlines()[0] == "[] []"
-    assert f"(pid {process.pid} of root): night seed 7" in said
-    assert f"what it has pulled, only root may read: {private / 'theirs'}" in said
+        output = as_nobody(code, tmp_path)
+    assert output.splitlines()[0] == "[] []"
+    assert f"(pid {process.pid} of root): night seed 7" in output
+    assert f"what it has pulled, only root may read: {private / 'theirs'}" in output
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
 def test_a_state_directory_of_another_user_is_an_error_that_names_them(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir(mode=0o700)
-    said = as_nobody("from lab.testbeds.stack.journal import Journal\nJournal(here / 'theirs').prepare()", tmp_path)
+    output = as_nobody("from lab.testbeds.stack.journal import Journal\nJournal(here / 'theirs').prepare()", tmp_path)
     for word in ("UserError", "nothing is changed without", "permission denied; it is root's", "LAB_STATE_DIR"):
-        assert word in said
+        assert word in output
 
 
 def test_an_abort_waits_for_the_end_of_what_may_not_be_cut_short(tmp_path: Path) -> None:
@@ -457,7 +457,7 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("there", "asked", "said"),
+    ("there", "asked", "output"),
     [
         (("lab", 1), ("lab", 1), ""),
         (("", 0), ("tensorflow", 4), ""),
@@ -466,13 +466,13 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
     ],
 )
 def test_what_takes_the_place_of_something_is_told(
-    capsys: pytest.CaptureFixture[str], there: tuple[str, int], asked: tuple[str, int], said: str
+    capsys: pytest.CaptureFixture[str], there: tuple[str, int], asked: tuple[str, int], output: str
 ) -> None:
     session: Any = SimpleNamespace(
         compose=SimpleNamespace(running_model_server=lambda: there[0]), load_workers=lambda: there[1]
     )
     warn_of_changes(session, *asked)
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == output
 
 
 @pytest.mark.parametrize(

@@ -124,10 +124,10 @@ def test_recordings_of_other_code_are_not_taken_for_those_of_this(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("disturbed", "time_scale", "told"), [(0, 5.0, 0), (1, 2.5, 1), (2, 2.5, 1)], ids=["never", "once", "twice"]
+    ("disturbed", "time_scale", "lines"), [(0, 5.0, 0), (1, 2.5, 1), (2, 2.5, 1)], ids=["never", "once", "twice"]
 )
 def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disturbed: int, time_scale: float, told: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disturbed: int, time_scale: float, lines: int
 ) -> None:
     asked: list[float | None] = []
 
@@ -143,7 +143,7 @@ def test_a_run_that_the_machine_disturbed_is_made_once_more_and_slower(
     made = pairs.record_pair(scenario, 1, tmp_path, cast(EngineHost, None), report=heard.append)
     assert made.time_scale == time_scale
     assert made.stack.is_inconclusive == (disturbed == 2)
-    assert len(heard) == told
+    assert len(heard) == lines
     assert asked == [5.0, *([2.5] if disturbed else []), None]
 
 

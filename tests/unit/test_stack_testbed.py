@@ -216,8 +216,8 @@ def test_what_ended_with_its_container_is_told_and_is_not_put_back(
     assert [undo.previous for undo in testbed.ended] == [FULL.to_json(), None]
     assert levers.fails == 1_000, "nothing was written"
     assert Journal(tmp_path).open_undos() == []
-    said = capsys.readouterr().err
-    assert "nothing is left of link.cut of features->db: it ended with the container of links" in said
+    message = capsys.readouterr().err
+    assert "nothing is left of link.cut of features->db: it ended with the container of links" in message
     assert testbed.lapsed == []
 
 
@@ -267,10 +267,10 @@ def test_all_that_cannot_be_put_back_is_named_with_the_value_to_put_there(
 
     with pytest.raises(NotRevertedError) as raised:
         run()
-    said = str(raised.value)
-    assert "could not put back table.slow of db/users (value before: null): an error nobody thought of" in said
-    assert f'could not put back config.set of {TIMEOUT} (value before: {{"value": 0.12}})' in said
-    assert "lab recover" in said
+    message = str(raised.value)
+    assert "could not put back table.slow of db/users (value before: null): an error nobody thought of" in message
+    assert f'could not put back config.set of {TIMEOUT} (value before: {{"value": 0.12}})' in message
+    assert "lab recover" in message
     assert len(Journal(tmp_path).open_undos()) == 2
 
 

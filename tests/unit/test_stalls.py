@@ -48,7 +48,7 @@ def test_a_ticker_that_did_not_survive_knows_of_no_stalls_rather_than_of_none() 
 
 
 @pytest.mark.parametrize(
-    ("lengths_s", "said"),
+    ("lengths_s", "expected"),
     [
         ((), ""),
         ((0.9, 0.9), ""),
@@ -58,9 +58,9 @@ def test_a_ticker_that_did_not_survive_knows_of_no_stalls_rather_than_of_none() 
     ids=["none", "short ones", "one as long as an interval", "many"],
 )
 def test_a_run_may_stall_for_less_than_an_interval_at_once_and_for_little_in_all(
-    lengths_s: tuple[float, ...], said: str
+    lengths_s: tuple[float, ...], expected: str
 ) -> None:
-    assert stalls(*lengths_s).too_much(RAN_S, INTERVAL_S) == said
+    assert stalls(*lengths_s).too_much(RAN_S, INTERVAL_S) == expected
 
 
 def test_a_run_that_ended_before_it_began_was_not_stalled() -> None:

@@ -41,18 +41,18 @@ def test_bounds_that_hold_say_nothing(loaded: LoadedScenario) -> None:
 
 
 def test_what_does_not_hold_is_said_with_value_limit_window_and_requests(loaded: LoadedScenario) -> None:
-    said = judged(loaded, counted(failed=40))
-    assert "error_ratio was 0.4, expected below 0.01" in said
-    assert "before 30s: 6 scrape intervals, 600 requests" in said
-    assert "latency_p95_s" not in said
+    problem = judged(loaded, counted(failed=40))
+    assert "error_ratio was 0.4, expected below 0.01" in problem
+    assert "before 30s: 6 scrape intervals, 600 requests" in problem
+    assert "latency_p95_s" not in problem
 
 
 def test_what_nobody_measured_is_not_steady(loaded: LoadedScenario) -> None:
     silent = counted(requests=0, latency_p95_s=None, shown=0, clicked=0)
     for rows in ([], silent):
-        said = judged(loaded, rows)
+        problem = judged(loaded, rows)
         for sli in ("error_ratio", "latency_p95_s", "click_through_ratio"):
-            assert f"{sli} could not be measured" in said
+            assert f"{sli} could not be measured" in problem
 
 
 def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenario) -> None:
@@ -71,9 +71,9 @@ def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenari
         {"time_s": float(time_s), **{name: None if pd.isna(row[m]) else row[m] for name, m in of.items()}}
         for time_s, row in wide.iterrows()
     ]
-    told = steady_levels(loaded, metrics_of(rows, "shoppers", "features"), 60.0)
-    assert told == pytest.approx(steady_levels(loaded, metrics, 60.0))
-    assert None not in told.values()
+    measured = steady_levels(loaded, metrics_of(rows, "shoppers", "features"), 60.0)
+    assert measured == pytest.approx(steady_levels(loaded, metrics, 60.0))
+    assert None not in measured.values()
 
 
 @pytest.mark.parametrize(("at_s", "scale", "until_s"), [(60, 1, 55), (60, 5, 50), (62, 5, 50), (63, 5, 55)])

@@ -82,7 +82,7 @@ def test_every_metric_can_have_a_threshold(metric: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("culprit_top1 => 0.85", "expected a metric, one of >= <= > <"),
         ("culprit_top1 >= 85", "expected a share"),
@@ -92,8 +92,8 @@ def test_every_metric_can_have_a_threshold(metric: str) -> None:
         (0.85, "expected a metric"),
     ],
 )
-def test_bad_thresholds_are_refused(text: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said.replace("?", r"\?")):
+def test_bad_thresholds_are_refused(text: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         parse_threshold(text)
 
 
@@ -154,10 +154,10 @@ def test_impossible_engines_are_problems_of_the_suite_beside_its_others(director
     engines = '[rulez, "cmd:", "http://", "ftp://x", "cmd:\'open", "http://[::1", rules, "cmd:true"]'
     with pytest.raises(UserError) as caught:
         load_suite(write(directory, SUITE.replace("[rules, chance]", engines).replace("0.85", "85")))
-    told = [(problem.line, problem.column, problem.what) for problem in caught.value.problems]
-    assert [(line, column) for line, column, _ in told] == [
+    found = [(problem.line, problem.column, problem.what) for problem in caught.value.problems]
+    assert [(line, column) for line, column, _ in found] == [
         (5, 11), (5, 18), (5, 26), (5, 37), (5, 48), (5, 61), (6, 14),
     ]  # fmt: skip
-    assert told[0][2] == "unknown engine 'rulez'"
+    assert found[0][2] == "unknown engine 'rulez'"
     assert caught.value.problems[0].hint == "did you mean 'rules'?"
-    assert "bad entry in 'thresholds'" in told[-1][2]
+    assert "bad entry in 'thresholds'" in found[-1][2]

@@ -45,8 +45,8 @@ def lives(pid: int) -> bool:
 
 
 def test_its_options_are_in_the_help_and_go_with_it_alone(environment: dict[str, str]) -> None:
-    said = lab(environment, "run", "--help").stdout
-    own = said.partition("Options with --testbed processes")[2]
+    output = lab(environment, "run", "--help").stdout
+    own = output.partition("Options with --testbed processes")[2]
     assert "--time-scale" in own
     assert "--state-dir" in own
     refused = lab(environment, "plan", SCENARIO, "--state-dir", "here")
@@ -55,11 +55,11 @@ def test_its_options_are_in_the_help_and_go_with_it_alone(environment: dict[str,
 
 
 def test_what_it_cannot_do_is_said_by_the_dry_run(environment: dict[str, str]) -> None:
-    said = lab(environment, "plan", "recommender/partition-one-way", *FAST)
-    assert said.returncode == 2
-    assert "the testbed processes has no link.cut" in said.stderr.replace("lever ", "")
-    assert "the testbeds that can: sim" in said.stderr
-    assert "has no content" in said.stderr
+    done = lab(environment, "plan", "recommender/partition-one-way", *FAST)
+    assert done.returncode == 2
+    assert "the testbed processes has no link.cut" in done.stderr.replace("lever ", "")
+    assert "the testbeds that can: sim" in done.stderr
+    assert "has no content" in done.stderr
     too_fast = lab(environment, "plan", SCENARIO, "--testbed", "processes", "--time-scale", 20)
     assert "--time-scale 12.5 is possible" in too_fast.stderr
 
@@ -75,9 +75,9 @@ def test_a_killed_lab_leaves_processes_that_recover_ends(environment: dict[str, 
         killed.send_signal(signal.SIGKILL)
     assert left["paused"] == ["orders"]
     assert all(lives(pid) for pid, _ in left["processes"].values())
-    said = lab(environment, "recover", "--testbed", "processes", "--json")
-    assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["reverted"] == [
+    done = lab(environment, "recover", "--testbed", "processes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["reverted"] == [
         {"testbed": "processes", "lever": "component.pause", "element": "orders", "value": None}
     ]
     assert not any(lives(pid) for pid, _ in left["processes"].values())

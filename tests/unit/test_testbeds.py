@@ -69,7 +69,7 @@ def test_the_lab_brings_testbeds_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "said"),
+    ("text", "target", "message"),
     [
         ("import nothing_of_the_kind", "Strange", "ModuleNotFoundError: No module named 'nothing_of_the_kind'"),
         (driver(), "Missing", "AttributeError"),
@@ -81,19 +81,19 @@ def test_the_lab_brings_testbeds_of_its_own() -> None:
     ids=["import", "no such class", "no driver", "other name", "no default", "unfinished"],
 )
 def test_one_that_cannot_be_loaded_is_named_with_the_reason(
-    install: Install, capsys: pytest.CaptureFixture[str], text: str, target: str, said: str
+    install: Install, capsys: pytest.CaptureFixture[str], text: str, target: str, message: str
 ) -> None:
     install(text, target)
     found = drivers()["strange"]
     assert isinstance(found, Problem)
     assert "testbed 'strange' of strange cannot be loaded" in found.what
-    assert said in found.what
+    assert message in found.what
     assert lab("plan", SCENARIO) == ExitCode.OK, "the others work"
     assert lab("plan", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
     assert "cannot be loaded" in capsys.readouterr().err
     lab("doctor", "--json")
     checks = {check["name"]: check["detail"] for check in json.loads(capsys.readouterr().out)["checks"]}
-    assert said in checks["testbed strange"]
+    assert message in checks["testbed strange"]
 
 
 def test_two_of_one_name_are_an_error_that_names_both(install: Install) -> None:

@@ -84,9 +84,9 @@ def test_a_hunter_scores_at_chance_in_run_diagnose_and_grade(project, capsys, fo
     # Now a recording of the same scenario and seed lies there, with its truth, the results, and others' answers.
     again = asked(capsys, "run", "needle.scenario.yaml", "--engine", "constant", *engine)
     check_chance(again["cases"][1])
-    [said] = asked(capsys, "diagnose", "runs", *engine)["diagnoses"]
-    assert len(culprits(said["answer"])) > 5
-    assert said["isolation"].startswith("landlock-abi")
+    [case] = asked(capsys, "diagnose", "runs", *engine)["diagnoses"]
+    assert len(culprits(case["answer"])) > 5
+    assert case["isolation"].startswith("landlock-abi")
     shutil.rmtree(next(Path("runs").glob("*/*/diagnosis")))
     [graded] = asked(capsys, "grade", "runs", *engine)["cases"]
     check_chance(graded)
@@ -180,11 +180,11 @@ def test_a_path_that_is_permitted_by_hand_is_kept_with_the_answer_and_a_refused_
     answer = "__import__('json').dumps({'schema_version': 1, 'verdict': 'healthy'})"
     Path("needy.py").write_text(f"{body}print({answer})", encoding="utf-8")
     words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} needy.py"]
-    [said] = asked(capsys, *words)["diagnoses"]
-    assert f"--engine-read {weights})" in said["answer"]["failure"]
-    [said] = asked(capsys, *words, "--engine-read", str(weights))["diagnoses"]
-    assert said["answer"]["verdict"] == "healthy"
-    assert said["engine_read"] == [str(weights)]
+    [case] = asked(capsys, *words)["diagnoses"]
+    assert f"--engine-read {weights})" in case["answer"]["failure"]
+    [case] = asked(capsys, *words, "--engine-read", str(weights))["diagnoses"]
+    assert case["answer"]["verdict"] == "healthy"
+    assert case["engine_read"] == [str(weights)]
     assert main([*words, "--engine-read", str(recording.parents[1])]) == ExitCode.INVALID
     assert "where truth is kept" in capsys.readouterr().err
 
@@ -193,10 +193,10 @@ def test_a_path_that_is_permitted_by_hand_is_kept_with_the_answer_and_a_refused_
 def test_an_engine_that_takes_too_much_memory_is_a_failed_case_with_the_reason(recording, capsys):
     Path("greedy.py").write_text("held = bytearray(2**30)", encoding="utf-8")
     words = ["diagnose", str(recording), "--engine", f"cmd:{sys.executable} greedy.py", "--engine-memory"]
-    [said] = asked(capsys, *words, "256MiB")["diagnoses"]
-    assert said["answer"]["failure"].endswith("(a process may hold 0.25 GiB of data; allow more with --engine-memory)")
-    [said] = asked(capsys, *words, "4GiB")["diagnoses"]
-    assert "memory" not in said["answer"]["failure"].lower()
+    [case] = asked(capsys, *words, "256MiB")["diagnoses"]
+    assert case["answer"]["failure"].endswith("(a process may hold 0.25 GiB of data; allow more with --engine-memory)")
+    [case] = asked(capsys, *words, "4GiB")["diagnoses"]
+    assert "memory" not in case["answer"]["failure"].lower()
 
 
 def test_an_engine_that_takes_too_long_is_killed_at_the_time_that_was_given(recording, capsys):
@@ -226,16 +226,18 @@ def test_a_service_behind_a_socket_with_a_path_cannot_be_asked_to_read_for_the_e
         service.bind(str(tmp_path / "s"))
         service.listen()
         spec = f"cmd:{sys.executable} call.py {tmp_path / 's'}"
-        said = {}
+        answers = {}
         for name, options in (
             ("open", EngineOptions(confine=False)),
             ("confined", EngineOptions()),
             ("permitted", EngineOptions(reads=(tmp_path / "s",))),
         ):
             with EngineHost(options) as host:
-                said[name] = host.diagnose(spec, recording / "observed")
-    told = {name: answer.reason.split()[-1] for name, answer in said.items() if isinstance(answer, EngineFailure)}
-    assert told == {"open": "connected", "confined": "refused", "permitted": "connected"}
+                answers[name] = host.diagnose(spec, recording / "observed")
+    failures = {name: answer for name, answer in answers.items() if isinstance(answer, EngineFailure)}
+    assert {name: failure.reason.split()[-1] for name, failure in failures.items()} == {
+        "open": "connected", "confined": "refused", "permitted": "connected",
+    }
 
 
 def mounts_can_be_changed(recording: Path) -> bool:

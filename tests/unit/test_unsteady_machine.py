@@ -65,9 +65,9 @@ def test_where_nobody_measured_the_host_it_is_the_scenario(unsteady: LoadedScena
 
 
 def test_on_a_busy_machine_the_run_is_inconclusive(unsteady: LoadedScenario, observed: Observed) -> None:
-    said = status(unsteady, on_a_host(observed, 0.6))
-    assert said.startswith("inconclusive: ")
-    assert "waited for a CPU for 60% of the time" in said
+    problem = status(unsteady, on_a_host(observed, 0.6))
+    assert problem.startswith("inconclusive: ")
+    assert "waited for a CPU for 60% of the time" in problem
 
 
 def test_a_steady_run_is_left_alone_however_busy_the_machine(tmp_path: Path, observed: Observed) -> None:

@@ -17,7 +17,7 @@ import tensorflow as tf
 KEY = "serving_default"
 
 
-def said(spec: Any) -> list[Any]:
+def signature_of(spec: Any) -> list[Any]:
     """A tensor's shape and type."""
     return [spec.shape.as_list(), spec.dtype.name]
 
@@ -32,8 +32,8 @@ def main(base: Path, inputs: Path, out: Path) -> None:
         run = loaded.signatures[KEY]
         signatures[folder.name] = {
             "keys": sorted(loaded.signatures),
-            "inputs": {name: said(spec) for name, spec in run.structured_input_signature[1].items()},
-            "outputs": {name: said(spec) for name, spec in run.structured_outputs.items()},
+            "inputs": {name: signature_of(spec) for name, spec in run.structured_input_signature[1].items()},
+            "outputs": {name: signature_of(spec) for name, spec in run.structured_outputs.items()},
         }
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             meta_graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))

@@ -78,9 +78,9 @@ def test_the_descriptors_are_found_in_the_packages_again(modules: Path, tmp_path
 @pytest.mark.skipif(not TENSORFLOW_PYTHON, reason="TensorFlow is not installed: make test-tensorflow")
 def test_the_descriptors_are_those_of_tensorflow_itself(tmp_path: Path) -> None:
     """Of TensorFlow Serving's own files, whose package is not there, scripts/vendor_protos.py --check says it."""
-    said = compare(TENSORFLOW_PYTHON, tmp_path, XLA, "tensorflow_serving/")
-    assert said == [line for line in all_same() if not line.startswith("tensorflow_serving/")]
-    assert len(said) > 30
+    lines = compare(TENSORFLOW_PYTHON, tmp_path, XLA, "tensorflow_serving/")
+    assert lines == [line for line in all_same() if not line.startswith("tensorflow_serving/")]
+    assert len(lines) > 30
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,8 +94,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
         for version, graph in graphs.items()
         for name, batch in batches.items()
     }
-    said = json.loads((folder / "out.json").read_text(encoding="utf-8"))
-    return Scored(models, lab, dict(np.load(folder / "out.npz")), said["versions"], said["tensorflow"])
+    output = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return Scored(models, lab, dict(np.load(folder / "out.npz")), output["versions"], output["tensorflow"])
 
 
 def trained() -> Iterator[Model]:
@@ -169,8 +169,8 @@ def test_versions_differ_so_that_equal_scores_prove_something(scored: Scored) ->
 
 
 def test_signatures_are_what_clients_ask_for(scored: Scored) -> None:
-    for said in scored.signatures.values():
-        assert said == {
+    for output in scored.signatures.values():
+        assert output == {
             "keys": ["serving_default"],
             "inputs": {"inputs": [[None, WIDTH], "float64"]},
             "outputs": {"scores": [[None], "float64"]},

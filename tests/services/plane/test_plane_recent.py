@@ -51,8 +51,8 @@ def test_what_is_old_is_forgotten(recent: Recent) -> None:
 
 
 def progress(at_s: float, worker: int, **counts: int) -> dict[str, Any]:
-    told = {"due": 0, "sent": 0, "finished": 0, "failed": 0, "overdue": 0, **counts}
-    return event(at_s, "load_progress", worker=worker, **told)
+    report = {"due": 0, "sent": 0, "finished": 0, "failed": 0, "overdue": 0, **counts}
+    return event(at_s, "load_progress", worker=worker, **report)
 
 
 def test_a_request_that_does_not_end_has_failed(recent: Recent) -> None:
@@ -69,7 +69,7 @@ def test_an_outage_of_everything_is_one(recent: Recent) -> None:
 def test_the_loads_own_counts_are_those_of_all_its_workers(recent: Recent) -> None:
     recent.add_logs([progress(990, 0, sent=1), progress(999, 0, due=8, sent=7, finished=5, failed=1)])
     recent.add_logs([progress(997, 1, due=3, sent=3, finished=3)])
-    told = {"due": 11, "sent": 10, "finished": 8, "failed": 1, "overdue": 0, "unfinished": 2, "load_age_s": 3.0}
-    assert recent.load() == told
+    report = {"due": 11, "sent": 10, "finished": 8, "failed": 1, "overdue": 0, "unfinished": 2, "load_age_s": 3.0}
+    assert recent.load() == report
     recent.forget()
     assert recent.load()["load_age_s"] is None
