@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from lab.injection.faults import FaultType, Parameters
-from lab.injection.levers import ActValue, AnyLever, Json, LeverValue, Testbed, Undo
+from lab.injection.levers import ActValue, AnyLever, Event, Json, LeverValue, Testbed, Undo
 from lab.systems.topology import System
 
 
@@ -56,7 +56,7 @@ class PlanTestbed(Testbed):
         """Writes the act down."""
         self.acts.append(PlannedAct(self.now_s, act.name, element, act, "act"))
 
-    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
+    def journal(self, event: Event, undo: Undo, value: Json | None) -> None:
         """Writes down pulls and reverts; an intent is followed by either."""
         if event != "intent":
             lever = self._values[undo.lever, undo.element]

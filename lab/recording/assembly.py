@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.recording import logs, metrics, span_table
 from lab.recording.describing import describe
+from lab.recording.entries import ChangeEntry
 from lab.recording.ids import Ids
 from lab.recording.metrics import Counts, Sample
 from lab.recording.observability import reduce
@@ -49,7 +50,7 @@ class Measured:
     samples: Sequence[Sample] = ()
     counts: Sequence[Counts] = ()
     tables: Mapping[str, Columns] = field(default_factory=dict)
-    changes: Sequence[Mapping[str, Any]] = ()
+    changes: Sequence[ChangeEntry] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
     sampled_servers: frozenset[str] = frozenset()
     lost_scrapes: Streams | None = None
@@ -122,7 +123,7 @@ def assemble(measured: Measured, traces: Traces) -> Observed:
     for name, content in measured.tables.items():
         if content:
             tables[name] = arrow_table(name, traces.with_trace_ids(content))
-    within = [dict(change) for change in measured.changes if 0 <= change["time_s"] <= measured.duration_s]
+    within = [change.copy() for change in measured.changes if 0 <= change["time_s"] <= measured.duration_s]
     described = describe(system, measured.duration_s)
     observed = reduce(Observed(described, tables, within, [], measured.reference))
     observed.alerts = alerts(observed.frame("metrics"), system)

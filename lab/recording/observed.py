@@ -16,6 +16,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from lab.errors import Problem, UserError
+from lab.recording.entries import AlertEntry, ChangeEntry
 from lab.recording.schema import TABLES
 
 _ARROW = {"float": pa.float64(), "int": pa.int64(), "string": pa.string()}
@@ -27,8 +28,8 @@ class Observed:
 
     system: Mapping[str, Any]
     tables: dict[str, pa.Table]
-    changes: list[dict[str, Any]]
-    alerts: list[dict[str, Any]]
+    changes: list[ChangeEntry]
+    alerts: list[AlertEntry]
     reference: Mapping[str, Any] = field(default_factory=dict)
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
@@ -168,5 +169,5 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_bytes().splitlines()] if path.is_file() else []

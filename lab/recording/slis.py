@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from lab.recording.entries import AlertEntry
 from lab.systems.topology import Slo, System
 
 CLICK_WINDOW_S = 30.0
@@ -46,7 +47,7 @@ def _clicks(metrics: pd.DataFrame) -> pd.DataFrame | None:
     return pd.DataFrame({"shown": impressions.where(impressions > 0), "clicked": rolling["recommendation.click.count"]})
 
 
-def alerts(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
+def alerts(metrics: pd.DataFrame, system: System) -> list[AlertEntry]:
     """Alert transitions in time order: an SLO fires once its condition held for `for`, and resolves when it ends.
 
     Click-through must miss its limit by a standard error of the share (binomial), so that nights do not page.
@@ -57,7 +58,7 @@ def alerts(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
     if counts is not None:
         share = (counts["clicked"] / counts["shown"]).clip(0, 1)  # a scrape may be missing of one of the two
         margin["click_through_ratio"] = np.sqrt(share * (1 - share) / counts["shown"])
-    found: list[dict[str, Any]] = []
+    found: list[AlertEntry] = []
     for slo in system.slos:
         if slo.sli not in slis:
             continue
@@ -103,5 +104,5 @@ def reached(metrics: pd.DataFrame, system: System) -> list[Reached]:
     return found
 
 
-def _alert(time_s: float, slo: str, entry: str, state: str, value: float) -> dict[str, Any]:
+def _alert(time_s: float, slo: str, entry: str, state: Literal["firing", "resolved"], value: float) -> AlertEntry:
     return {"time_s": time_s, "slo": slo, "service.name": entry, "state": state, "value": round(float(value), 6)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from lab.contracts import Truth
 from lab.errors import RunAbortedError
 from lab.judging.truth import true_decoys, true_degradation, true_fault
 from lab.judging.witness import effects, judge_witnesses, judge_witnesses_alone
+from lab.recording.entries import Effect
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.scenario.plan import plan
@@ -22,7 +23,7 @@ class Judged:
     """The truth of a run, the true effects of each fault by its id, and the signals that both were judged by."""
 
     truth: Truth
-    effects: dict[str, Any]
+    effects: dict[str, list[Effect]]
     signals: SignalTable
 
 
@@ -33,7 +34,7 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
     """
     signals = compute_signals(recorded.observed)
     twin, scenario = recorded.twin, loaded.scenario
-    faults, true_effects = [], dict[str, Any]()
+    faults, true_effects = [], dict[str, list[Effect]]()
     witnesses = plan(loaded).witnesses
     control = recorded.observed
     for number, use in enumerate(scenario.faults, 1):
@@ -45,7 +46,7 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
             control = other if len(scenario.faults) == 1 else control
             without = compute_signals(other)
             shown = judge_witnesses(witnesses[use.id], signals, without, at_s, until_s)
-            true_effects[use.id] = effects(signals, without, at_s, until_s)
+            true_effects[use.id] = cast(list[Effect], effects(signals, without, at_s, until_s))
         faults.append(true_fault(use, (at_s, until_s), shown))
     if scenario.decoys and twin is not None:
         if len(scenario.faults) > 1:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lab.errors import Problem
-    from lab.injection.levers import ActValue, LeverValue, Testbed
+    from lab.injection.levers import ActValue, Json, LeverValue, Testbed
     from lab.recording.observed import Observed
     from lab.scenario import DecoyUse, FaultUse, LoadedScenario
     from lab.systems.topology import System
@@ -84,7 +84,7 @@ class Recovery:
 
     lever: str
     element: str
-    value: Any
+    value: Json | None
 
 
 class Twin(Protocol):

@@ -202,17 +202,17 @@ def test_times_are_compared_to_the_nanosecond():
 
 
 @pytest.mark.parametrize(
-    ("at_s", "said"),
+    ("at_s", "message"),
     [
         (float("nan"), "cannot be cut at this time"), (float("inf"), "cannot be cut at this time"),
         (-5.0, "warm-up before it is not recorded"), (-1e-9, "before the recording begins"),
         (100.5, "after the recording ends"), (100.000000001, "after the recording ends"),
     ],
 )  # fmt: skip
-def test_a_time_outside_of_the_recording_is_refused(at_s, said):
+def test_a_time_outside_of_the_recording_is_refused(at_s, message):
     with pytest.raises(UserError) as refused:
         cut(recording([]), at_s)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "up to the recording's end at 100 s" in str(refused.value)
 
 

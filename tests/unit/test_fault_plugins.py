@@ -58,7 +58,7 @@ def problem(folder: Path, wrong: str = "nothing") -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "shown"),
     [
         ("crash", "'strange' fails while it is planned: ZeroDivisionError: a stranger's mistake"),
         ("never yields", "'strange' fails while it is planned: RuntimeError: generator didn't yield"),

@@ -189,7 +189,7 @@ def test_an_engine_that_gives_no_answer_at_some_time_ends_with_1(made, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--at", "215"], "expected a duration with its unit"),
         (["--at", "nan"], "'nan' is not a time"),
@@ -202,10 +202,10 @@ def test_an_engine_that_gives_no_answer_at_some_time_ends_with_1(made, capsys):
         (["--every", "1ms"], "too many times to ask at"),
     ],
 )
-def test_times_that_cannot_be_are_refused_with_what_was_expected(made, capsys, words, said):
+def test_times_that_cannot_be_are_refused_with_what_was_expected(made, capsys, words, message):
     capsys.readouterr()
     assert lab("diagnose", *words, made.path, "--engine", ENGINE) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_recording_without_that_time_is_named_and_the_others_are_asked(made, capsys):

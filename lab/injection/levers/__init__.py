@@ -23,5 +23,7 @@ from lab.injection.levers.record import lever_types as lever_types
 from lab.injection.levers.table import LeverTable as LeverTable
 from lab.injection.levers.tables import *  # noqa: F403
 from lab.injection.levers.testbed import AnyLever as AnyLever
+from lab.injection.levers.testbed import Event as Event
+from lab.injection.levers.testbed import JournalEntry as JournalEntry
 from lab.injection.levers.testbed import Testbed as Testbed
 from lab.injection.levers.testbed import Undo as Undo

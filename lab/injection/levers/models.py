@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict
 
 from pydantic import Field, model_validator
 
 from lab.injection.levers.record import LeverValue, Place, Share
 from lab.systems.topology import System
 
-__all__ = ["ModelDeploy", "ModelUnload"]
+__all__ = ["ModelDeploy", "ModelUnload", "Recipe"]
+
+
+class Recipe(TypedDict, total=False):
+    """How a model version is trained. `corrupted`: the share of engaged clicks whose label is lost (0 to 1)."""
+
+    training: str
+    corrupted: float
 
 
 class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, kept="journalled"):
@@ -30,10 +37,14 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
         return self
 
     @property
-    def recipe(self) -> dict[str, str | float]:
+    def recipe(self) -> Recipe:
         """How the new version is trained, as training is given it."""
-        given = {"training": self.training, "corrupted": self.corrupted}
-        return {key: value for key, value in given.items() if value is not None}
+        recipe = Recipe()
+        if self.training is not None:
+            recipe["training"] = self.training
+        if self.corrupted is not None:
+            recipe["corrupted"] = self.corrupted
+        return recipe
 
     @classmethod
     def neutral(cls, system: System, place: Place) -> Self:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from lab.injection.levers.record import ActValue, Json, LeverValue, lever_type
 from lab.systems.topology import System
@@ -25,6 +25,17 @@ class Undo:
 
     lever: str
     element: str
+    previous: Json | None
+
+
+class JournalEntry(TypedDict):
+    """One event of a lever, as journals have it. `value` is what the lever has then; None where it is neutral."""
+
+    time_s: float
+    event: Event
+    lever: str
+    element: str
+    value: Json | None
     previous: Json | None
 
 

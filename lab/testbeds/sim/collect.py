@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.recording.assembly import FromSides, Measured, assemble
+from lab.recording.entries import ChangeEntry
 from lab.recording.ids import Ids
 from lab.recording.metrics import Sample, interval_edges_ns
 from lab.recording.observed import Observed
@@ -43,7 +42,7 @@ class Telemetry:
 
 
 def collect(
-    telemetry: Telemetry, recorder: Recorder, sources: list[Source], changes: list[dict[str, Any]],
+    telemetry: Telemetry, recorder: Recorder, sources: list[Source], changes: list[ChangeEntry],
     span_ns: tuple[int, int], streams: Streams,
 ) -> Observed:  # fmt: skip
     """What operators of a system of this observability see between the start and the end of the scenario."""

@@ -8,8 +8,19 @@ import simpy
 from simpy.events import URGENT
 
 from lab.clock import NS, to_ns
-from lab.injection.levers import ActValue, AnyLever, Json, PopulationBots, PopulationSurge, Testbed, Undo
+from lab.injection.levers import (
+    ActValue,
+    AnyLever,
+    Event,
+    JournalEntry,
+    Json,
+    PopulationBots,
+    PopulationSurge,
+    Testbed,
+    Undo,
+)
 from lab.recording.cut import cut
+from lab.recording.entries import ChangeEntry
 from lab.recording.observed import Observed
 from lab.recording.recorder import Recorder
 from lab.scenario import LoadedScenario
@@ -32,7 +43,7 @@ class SimTestbed(Testbed):
     def __init__(self, loaded: LoadedScenario, seed: int) -> None:
         self.scenario = loaded.scenario
         self.system = loaded.system
-        self.journal_entries: list[dict[str, Any]] = []
+        self.journal_entries: list[JournalEntry] = []
         self.stopped_because = ""
         self._ended = False
         self._streams = Streams(seed)
@@ -40,7 +51,7 @@ class SimTestbed(Testbed):
         self._end_ns = self._start_ns + to_ns(self.scenario.duration_s)
         self._env = simpy.Environment()
         self._recorder = Recorder()
-        self._changes: list[dict[str, Any]] = []
+        self._changes: list[ChangeEntry] = []
         self._sources: list[Source] = []
         context = WorldContext(
             self.system,
@@ -73,7 +84,7 @@ class SimTestbed(Testbed):
     def perform(self, element: str, act: ActValue) -> None:
         self._levers.perform(element, act)
 
-    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
+    def journal(self, event: Event, undo: Undo, value: Json | None) -> None:
         self.journal_entries.append(
             {
                 "time_s": self.now_s, "event": event, "lever": undo.lever, "element": undo.element, "value": value,

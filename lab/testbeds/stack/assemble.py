@@ -11,6 +11,7 @@ from lab.clock import NS
 from lab.recording import collected
 from lab.recording.assembly import AsCollected, Measured
 from lab.recording.assembly import assemble as assemble_recording
+from lab.recording.entries import ChangeEntry
 from lab.recording.metrics import Sample as Measurement
 from lab.recording.metrics import interval_edges_ns
 from lab.recording.observed import Observed
@@ -32,7 +33,7 @@ def assemble(
     system: System,
     *,
     versions: list[Model],
-    changes: list[dict[str, Any]],
+    changes: list[ChangeEntry],
     samples: Iterable[Sample] = (),
 ) -> Observed:
     """What was observed of a run.

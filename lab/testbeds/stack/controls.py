@@ -28,9 +28,11 @@ from lab.injection.levers import (
     ModelDeploy,
     ModelUnload,
     Place,
+    Recipe,
     TableColumn,
     TableSlow,
 )
+from lab.recording.entries import ChangeEntry
 from lab.systems.topology import System
 from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
 from lab.testbeds.stack.cache import Cache
@@ -60,7 +62,7 @@ class StackControls:
     """
 
     def __init__(
-        self, compose: Compose, passwords: Mapping[str, str], train: Callable[[Mapping[str, Any]], dict[str, Any]],
+        self, compose: Compose, passwords: Mapping[str, str], train: Callable[[Recipe], dict[str, Any]],
         now_s: Callable[[], float], system: System,
     ) -> None:  # fmt: skip
         self.compose = compose
@@ -70,7 +72,7 @@ class StackControls:
         self._system = system
         self._restarts: dict[str, ComponentRestart | None] = {}
         self.renewals: dict[str, str] = {}
-        self.changes_log: list[dict[str, Any]] = []
+        self.changes_log: list[ChangeEntry] = []
         self.versions = ModelVersions(compose)
         self.database = Database(compose, passwords[DATABASE_PASSWORD])
         self.locks = TableLocks(self.database)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from lab.testbeds.stack.processes import born
 
@@ -22,11 +22,44 @@ _MAX_BYTES = 1 << 20
 _READ_ATTEMPTS, _READ_PAUSE_S = 5, 0.01
 
 
+class Clock(TypedDict):
+    """From what anybody can work out the scenario time of a run: Unix time of second 0, scenario per real seconds."""
+
+    start_unix_s: float
+    time_scale: float
+    duration_s: float
+
+
+class ActiveFault(TypedDict):
+    """A fault or decoy that is in, since a scenario second."""
+
+    id: str
+    type: str
+    target: str
+    since_s: float
+
+
+class Activity(TypedDict, total=False):
+    """What the lab that holds a stack does. All but `phase` is there only where it applies.
+
+    `before`: what was on the engine before this lab came, as `belongings` has it.
+    """
+
+    phase: str
+    phase_since_unix_s: float
+    scenario: str
+    seed: int
+    clock: Clock | None
+    faults: list[ActiveFault] | None
+    before: Mapping[str, Any]
+    abort_heard_unix_s: float
+
+
 @dataclass(frozen=True)
 class Holder:
     """The lab that holds a stack, or held it last. `born`: its process's start time, as `processes.born` has it.
 
-    `activity`: `phase`, `phase_since_unix_s` and, of a run, what it is (see `lab.testbeds.stack.live`).
+    `activity`: what it does; `lab.testbeds.stack.live` puts it into words.
     """
 
     pid: int
@@ -36,7 +69,7 @@ class Holder:
     command: str
     state_directory: str
     since_unix_s: float
-    activity: Mapping[str, Any] = field(default_factory=dict)
+    activity: Activity = field(default_factory=Activity)
 
     @staticmethod
     def this_process(state: Path) -> Holder:

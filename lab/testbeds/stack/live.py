@@ -1,4 +1,4 @@
-"""What a live lab does, in words and numbers: what it tells through the stack's lock, read by others."""
+"""The activity of a live lab in words and numbers, as other processes read it from the stack's lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import UserError
-from lab.testbeds.stack.holder import Holder
+from lab.testbeds.stack.holder import ActiveFault, Clock, Holder
 from lab.testbeds.stack.journal import open_undos
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from lab.testbeds.stack.session import Session
 
 
-def clock(session: Session, duration_s: float) -> dict[str, float]:
-    """From what anybody can tell the scenario time of a run."""
+def clock(session: Session, duration_s: float) -> Clock:
+    """The clock of a run, by which other processes know its scenario time."""
     return {
         "start_unix_s": session.start_unix_s, "time_scale": session.time_scale, "duration_s": float(duration_s),
     }  # fmt: skip
 
 
-def fault(use: FaultUse | DecoyUse, since_s: float) -> dict[str, Any]:
+def fault(use: FaultUse | DecoyUse, since_s: float) -> ActiveFault:
     """A fault or decoy that is in, since this scenario second."""
     return {"id": use.id, "type": use.type, "target": use.target, "since_s": since_s}
 
@@ -36,11 +36,9 @@ def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]
     """
     now_s = time.time() if now_unix_s is None else now_unix_s
     activity, at = holder.activity, {}
-    if "clock" in activity:
-        at = {
-            "second": round((now_s - activity["clock"]["start_unix_s"]) * activity["clock"]["time_scale"], 1),
-            "duration_s": activity["clock"]["duration_s"], "time_scale": activity["clock"]["time_scale"],
-        }  # fmt: skip
+    if clock := activity.get("clock"):
+        second = round((now_s - clock["start_unix_s"]) * clock["time_scale"], 1)
+        at = {"second": second, "duration_s": clock["duration_s"], "time_scale": clock["time_scale"]}
     return {
         "pid": holder.pid, "user": holder.user, "host": holder.host, "command": holder.command,
         "state_directory": holder.state_directory, "since": _iso(holder.since_unix_s),
@@ -52,14 +50,15 @@ def described(holder: Holder, now_unix_s: float | None = None) -> dict[str, Any]
 
 
 def phase(holder: Holder, now_unix_s: float) -> str:
-    """What it does: told in its own words, or while a run is on what the clock and the faults say."""
+    """What the lab does, in a few words: the phase that it named; during a run, what follows from clock and faults."""
     activity = holder.activity
     current = str(activity.get("phase", "starting"))
     if "abort_heard_unix_s" in activity and current == "running":
         return "putting back, as lab stack abort asked"
-    if current != "running" or "clock" not in activity:
+    clock = activity.get("clock")
+    if current != "running" or clock is None:
         return current
-    if now_unix_s < activity["clock"]["start_unix_s"]:
+    if now_unix_s < clock["start_unix_s"]:
         return "warming up"
     if activity.get("faults"):
         return "fault in"

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from lab.errors import Problem, UserError
 from lab.files.fileio import reason
 from lab.testbeds.stack.compose import checkout
-from lab.testbeds.stack.holder import SIZE_BYTES, Content, Holder, read, write
+from lab.testbeds.stack.holder import SIZE_BYTES, Activity, Content, Holder, read, write
 from lab.testbeds.stack.journal import open_undos
 from lab.testbeds.stack.secrets import CHECKOUT_ID, FILE, SHORT, ensure_env
 
@@ -107,8 +107,8 @@ class StackLock:
         finally:
             signal.signal(ABORT, before)
 
-    def show_activity(self, **activity: Any) -> None:
-        """Says what the holder does; None takes a word back. Nothing happens where this process does not hold it."""
+    def show_activity(self, **activity: Unpack[Activity]) -> None:
+        """Writes into the lock what its holder does; None removes a part. Only the holder's process does this."""
         own = _own.get(self.path)
         if own is not None:
             own.show_activity(activity)
@@ -229,21 +229,26 @@ class _OwnEntry:
         self._holder: Holder | None = Holder.this_process(state)
 
     @property
-    def activity(self) -> Mapping[str, Any]:
-        return self._holder.activity if self._holder else {}
+    def activity(self) -> Activity:
+        return self._holder.activity if self._holder else Activity()
 
     def begin(self) -> None:
         """Says on disk who holds the lock, before anything is changed."""
         self.write()
         os.fsync(self._handle)
 
-    def show_activity(self, activity: Mapping[str, Any]) -> None:
+    def show_activity(self, changed: Activity) -> None:
+        """Writes what the lab does now; None removes a part."""
         assert self._holder is not None
-        if "phase" in activity:
-            activity = {"phase_since_unix_s": time.time(), **activity}
-        activity = {name: value for name, value in {**self._holder.activity, **activity}.items() if value is not None}
+        activity: Activity = {**self._holder.activity, **changed}
+        if "phase" in changed:
+            activity["phase_since_unix_s"] = changed.get("phase_since_unix_s", time.time())
+        if activity.get("clock", ...) is None:
+            activity.pop("clock")
+        if activity.get("faults", ...) is None:
+            activity.pop("faults")
         self._holder = replace(self._holder, activity=activity)
-        with suppress(OSError):  # a word that is not told costs no run
+        with suppress(OSError):  # that others do not see it ends no run
             self.write()
 
     def write(self) -> None:

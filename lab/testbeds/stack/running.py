@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
@@ -194,7 +194,8 @@ class StackRun(DriverSession):
         ended_by_s = end_s if is_cut else self.duration_s
         windows = {use: (began_s, min(until_s, ended_by_s)) for use, (began_s, until_s) in self.windows.items()}
         disturbances = [found.to_json() for found in self._watch.found]
-        events = session.testbed.entries + [{"event": "container", **found} for found in disturbances]
+        containers = [{"event": "container", **found} for found in disturbances]
+        events: list[Mapping[str, Any]] = [*session.testbed.entries, *containers]
         return Recorded(
             cut(collected.observed, end_s) if is_cut else collected.observed, windows, flaw=flaw, machine=machine,
             events=sorted(events, key=itemgetter("time_s")),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, NotRevertedError
-from lab.injection.levers import Undo
+from lab.injection.levers import Recipe, Undo
 from lab.systems.topology import System
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
@@ -23,6 +23,9 @@ from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
+
+if TYPE_CHECKING:
+    from lab.worlds.shop.training import Model
 
 BASE_IMAGE = "LAB_BASE_IMAGE"
 SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"
@@ -44,7 +47,7 @@ class Session:
         self.journal = Journal(self.state)
         self.start_unix_s = time.time()
         self.time_scale = 1.0
-        self.versions: list[Any] = []
+        self.versions: list[Model] = []
         self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, system)
         self.testbed = StackTestbed(system, self.levers, self.journal, lambda: self.now_s)
 
@@ -61,7 +64,7 @@ class Session:
         """What the control endpoints of a service want."""
         return self.passwords[token_name(service)]
 
-    def train(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    def train(self, recipe: Recipe) -> dict[str, Any]:
         """Trains the next version by a recipe and returns its registry entry."""
         from lab.worlds.shop.catalog import make_catalog
         from lab.worlds.shop.training import train
@@ -70,10 +73,9 @@ class Session:
         seed = self.system.world.seed
         version = len(self.versions) + 1
         self.versions.append(train(make_catalog(seed), seed, version, recipe))
-        entry: dict[str, Any] = self.versions[-1].registry_entry(version)
-        return entry
+        return self.versions[-1].registry_entry(version)
 
-    def pretrain(self, recipes: list[Mapping[str, Any]]) -> None:
+    def pretrain(self, recipes: list[Recipe]) -> None:
         """Trains, into the content cache, the versions that will be deployed in this order.
 
         Training in the middle of a run would take CPU from the very system that is watched.

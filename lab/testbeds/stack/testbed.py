@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import cast
 
 from lab.errors import NotRevertedError
-from lab.injection.levers import ActValue, AnyLever, Json, Testbed, Undo, lever_type
+from lab.injection.levers import ActValue, AnyLever, Event, JournalEntry, Json, Testbed, Undo, lever_type
+from lab.recording.entries import ChangeEntry
 from lab.systems.topology import System
 from lab.testbeds.stack.compose import NoContainerError, PausedError
 from lab.testbeds.stack.journal import Journal, JournalError
@@ -35,7 +36,7 @@ class StackTestbed(Testbed):
 
     def __init__(self, system: System, levers: StackLevers, journal: Journal, now_s: Callable[[], float]) -> None:
         self.system = system
-        self.entries: list[dict[str, Any]] = []
+        self.entries: list[JournalEntry] = []
         self.ended: list[Undo] = []
         """Levers that there was nothing to put back of: what they were pulled in is gone, and their state with it."""
         self._levers = levers
@@ -63,13 +64,14 @@ class StackTestbed(Testbed):
         self._levers.perform(element, act)
 
     @property
-    def changes_log(self) -> list[dict[str, Any]]:
+    def changes_log(self) -> list[ChangeEntry]:
         """What was announced."""
         return self._levers.changes_log
 
-    def journal(self, event: str, undo: Undo, value: Json | None) -> None:
+    def journal(self, event: Event, undo: Undo, value: Json | None) -> None:
         try:
-            self.entries.append(self._journal.write(event, undo, value, round(self._now_s(), 3)))
+            written = self._journal.write(event, undo, value, round(self._now_s(), 3))
+            self.entries.append(cast(JournalEntry, written))
         except JournalError:
             if event == "intent":
                 self._never_pulled.append(undo)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from lab.clock import NS
+from lab.injection.levers import JournalEntry
 from lab.testbeds.stack.compose import ONE_OFF, SERVICE, Compose, state_in_words
 from lab.testbeds.stack.levers import LEVERS
 
@@ -46,7 +47,7 @@ class Disturbances:
     `entries`: the journal's entries of this run, in scenario seconds, as they are written.
     """
 
-    def __init__(self, entries: list[dict[str, Any]]) -> None:
+    def __init__(self, entries: list[JournalEntry]) -> None:
         self.found: list[Disturbance] = []
         self._entries = entries
         self._signals: dict[str, int] = {}
@@ -122,7 +123,7 @@ class ContainerWatch:
     `scenario_s(unix_s)` tells scenario time. What is noticed is said on stderr while it happens.
     """
 
-    def __init__(self, compose: Compose, entries: list[dict[str, Any]], scenario_s: Callable[[float], float]) -> None:
+    def __init__(self, compose: Compose, entries: list[JournalEntry], scenario_s: Callable[[float], float]) -> None:
         self.disturbances = Disturbances(entries)
         self._compose = compose
         self._scenario_s = scenario_s

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.files.fileio import write_file
+from lab.injection.levers import Recipe
 from lab.worlds.shop import behaviour, catalog, features, history
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
@@ -76,7 +77,7 @@ class Model:
         }
 
 
-def train(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> Model:
+def train(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
     """The model of this recipe: from the cache if the very same one was trained before, else trained now."""
     path = _cache_dir() / f"{_content_key(seed, window, recipe)}.npz"
     if not path.exists():
@@ -87,7 +88,7 @@ def train(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> M
     return Model(**arrays, **registry_fields)
 
 
-def _fit(shop: Catalog, seed: int, window: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any]:
     past = history.generate_history(shop, seed, window)
     rng = np.random.Generator(np.random.Philox(key=window))
     # The labels are joined anew for the fit that is shipped, so that late clicks count; that join is what can break.
@@ -136,7 +137,7 @@ def _validation(past: history.History, held_out: Array) -> dict[str, float]:
     }
 
 
-def _content_key(seed: int, window: int, recipe: Mapping[str, Any]) -> str:
+def _content_key(seed: int, window: int, recipe: Recipe) -> str:
     """Names a model by everything it follows from: code, library version, seed, window and recipe."""
     from importlib.metadata import version
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.clock import NS
-from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes
+from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes, Recipe
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import Counts, Operation, Times, Visit, WorldContext
 from lab.worlds.shop import reference
@@ -80,7 +80,7 @@ class ShopWorld:
             "refresh_entries": self.refresh_entries,
         }
 
-    def _train(self, recipe: Mapping[str, Any]) -> Model:
+    def _train(self, recipe: Recipe) -> Model:
         """The next version: each is trained on the window of history that follows the one before."""
         return train(self.catalog, self.seed, len(self.versions) + 1, recipe)
 
