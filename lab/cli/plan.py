@@ -83,9 +83,10 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
     from lab.judging.witness import BEFORE_MIN_INTERVALS
+    from lab.scenario.plan import extra_load
 
     scenario, console = loaded.scenario, stdout()
-    requests = round(scenario.load.requests + _surge_requests(planned))
+    requests = round(scenario.load.requests + sum(one.requests for one in extra_load(planned.timeline)))
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
     where = " ".join([testbed.name, *option_words(testbed.recorded(), type(testbed.options)().recorded())])
     console.print(f"{loaded.system.name} on {where}, {scenario.duration_s:g} s, about {requests} requests\n")
@@ -126,20 +127,6 @@ def _can_be_seen(witnesses: Iterable[Witness], level: Observability) -> bool:
     from lab.systems.observability import seen_at
 
     return any(seen_at(level, CATALOGUE[witness.signal].level) for witness in witnesses)
-
-
-def _surge_requests(planned: Plan) -> float:
-    """Requests expected on top of the load, over all surges."""
-    from lab.injection.levers import PopulationSurge
-
-    total, since = 0.0, dict[str, tuple[float, float]]()
-    for act in planned.timeline:
-        if isinstance(act.value, PopulationSurge) and act.event == "pull":
-            since[act.element] = (act.at_s, act.value.rate_per_s)
-        elif act.lever == PopulationSurge.name and act.event == "revert":
-            at_s, rate_per_s = since.pop(act.element)
-            total += (act.at_s - at_s) * rate_per_s
-    return total
 
 
 def _value(act: PlannedAct) -> str:

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSche
 
 from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 from lab.injection.faults import Parameters
+from lab.injection.levers.people import MAX_RATE_PER_S
 from lab.systems.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
 
 MIN_DURATION_S = 30.0
-MAX_RATE_PER_S = 10_000.0
 MAX_REQUESTS = 5_000_000
 MAX_STAGES = 100
 MAX_USES = 100

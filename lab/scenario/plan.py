@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from lab.contracts import TrueDecoy, TrueDegradation, TrueFault, Truth
 from lab.injection.dry_run import PlannedAct, PlanTestbed
 from lab.injection.faults import Witness, fault_type
+from lab.injection.levers import PopulationBots, PopulationSurge
 from lab.scenario.load import LoadedScenario
 from lab.scenario.model import FaultUse, Scenario
 from lab.scenario.timeline import moments
@@ -39,6 +42,42 @@ def plan(loaded: LoadedScenario) -> Plan:
             held[use.id].close()
     witnesses = {use.id: _witnesses(use) for use in scenario.faults}
     return Plan(tuple(testbed.acts), _truth(scenario, loaded.system), witnesses)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Requests at one rate: a stage of the load, or people or bots that come beside it."""
+
+    from_s: float
+    until_s: float
+    rate_per_s: float
+
+    @property
+    def requests(self) -> float:
+        return (self.until_s - self.from_s) * self.rate_per_s
+
+
+def extra_load(timeline: Iterable[PlannedAct]) -> list[Arrivals]:
+    """What a plan lets arrive beside the scenario's load, each with its time."""
+    found, begun = [], defaultdict[tuple[str, str], list[PlannedAct]](list)
+    for act in timeline:
+        if act.event == "pull":
+            begun[act.lever, act.element].append(act)
+        elif act.event == "revert":
+            pulled = begun[act.lever, act.element].pop()
+            if isinstance(pulled.value, PopulationSurge | PopulationBots):
+                found.append(Arrivals(pulled.at_s, act.at_s, pulled.value.rate_per_s))
+    return found
+
+
+def greatest_rate(loaded: LoadedScenario, from_s: float = 0.0, until_s: float = math.inf) -> float:
+    """The most requests a second that arrive at any moment between two times, by the load and beside it."""
+    begun_s, arriving = 0.0, extra_load(plan(loaded).timeline)
+    for stage in loaded.scenario.load.stages:
+        arriving.append(Arrivals(begun_s, begun_s + stage.for_s, stage.rate_per_s))
+        begun_s += stage.for_s
+    changes_s = {from_s, *(one.from_s for one in arriving if from_s < one.from_s < until_s)}
+    return max(sum(one.rate_per_s for one in arriving if one.from_s <= at_s < one.until_s) for at_s in changes_s)
 
 
 def _truth(scenario: Scenario, system: System) -> Truth:

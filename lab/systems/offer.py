@@ -68,7 +68,8 @@ class Operation:
 class Offer:
     """`operations` are for `operation:`, `own_code` for `run:`, `fallbacks` for `fallback:`.
 
-    `settings` are the world's own; `feature_table` is the only one whose columns can be changed.
+    `settings` are the world's own; `feature_table` is the only one whose columns can be changed. Model versions 1 to
+    `model_versions` are there from the start, the last of them serves; `trainings` are the ways to train another.
     """
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Offer:
     fallbacks: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     feature_table: str = ""
+    model_versions: int = 1
+    trainings: tuple[str, ...] = ()
 
 
 def component_settings(system: System, component: str) -> dict[str, Setting]:

@@ -7,6 +7,8 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from random import Random
 from typing import Any, ClassVar, Literal
 
+from lab.agreed.links import MAX_BYTES_PER_S, MAX_DELAY_S, MIN_BYTES_PER_S
+
 Direction = Literal["request", "response"]
 DIRECTIONS: tuple[Direction, ...] = ("request", "response")
 
@@ -41,8 +43,8 @@ class Delay:
     """
 
     kind: ClassVar[str] = "delay"
-    latency_s: float = _between(0, 60)
-    jitter_s: float = _between(0, 60, 0.0)
+    latency_s: float = _between(0, MAX_DELAY_S)
+    jitter_s: float = _between(0, MAX_DELAY_S, 0.0)
     fraction: float = _between(0, 1, 1.0)
     direction: str = "request"
 
@@ -76,7 +78,7 @@ class Throttle:
     """Limits the link: all its connections share the rate in turns, and so do the two directions."""
 
     kind: ClassVar[str] = "throttle"
-    bytes_per_s: float = _between(1, 1e10)
+    bytes_per_s: float = _between(MIN_BYTES_PER_S, MAX_BYTES_PER_S)
     direction: str = "both"
 
 

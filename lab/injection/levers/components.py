@@ -38,7 +38,7 @@ class ComponentSlow(LeverValue, lever="component.slow", on=PROCESSES, kept="leas
 class ComponentLimit(LeverValue, lever="component.limit", on=PROCESSES, kept="journalled"):
     """Leaves a share of the component's normal CPU, or so many workers."""
 
-    cpu: Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False, examples=[0.5])] = None
+    cpu: Annotated[float | None, Field(ge=0.001, le=1, allow_inf_nan=False, examples=[0.5])] = None
     workers: Annotated[int | None, Field(ge=1, le=10_000)] = None
 
     @model_validator(mode="after")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.injection.levers.record import LeverValue, PerSecond, Seconds, Share
+from lab.agreed.links import MAX_BYTES_PER_S, MIN_BYTES_PER_S
+from lab.injection.levers.record import LeverValue, Seconds, Share
 
 __all__ = ["LinkCut", "LinkDelay", "LinkDrop", "LinkReset", "LinkThrottle"]
 
@@ -47,4 +48,6 @@ class LinkReset(LeverValue, lever="link.reset", on={"link"}, kept="leased"):
 class LinkThrottle(LeverValue, lever="link.throttle", on={"link"}, kept="leased"):
     """Lets so many bytes per second through."""
 
-    bytes_per_s: Annotated[PerSecond, Field(examples=[50_000.0])]
+    bytes_per_s: Annotated[
+        float, Field(ge=MIN_BYTES_PER_S, le=MAX_BYTES_PER_S, allow_inf_nan=False, examples=[50_000.0])
+    ]

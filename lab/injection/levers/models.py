@@ -6,7 +6,9 @@ from typing import Annotated, Self, TypedDict
 
 from pydantic import Field, model_validator
 
+from lab.errors import ParameterError, Problem, nearest
 from lab.injection.levers.record import LeverValue, Place, Share
+from lab.systems.offer import Offer, world_offer
 from lab.systems.topology import System
 
 __all__ = ["ModelDeploy", "ModelUnload", "Recipe"]
@@ -23,7 +25,8 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
     """Trains and serves the next version, or serves an earlier one again.
 
     `training` names how the new version is trained, `corrupted` the share of engaged clicks whose label is lost; its
-    number follows deploy order. `version` is the number of one that there is: how the lever reads, and goes back.
+    number follows deploy order. `version` is one of those that are there from the start: how the lever reads, and
+    goes back.
     """
 
     training: Annotated[str | None, Field(pattern=r"^[a-z][a-z-]{0,39}$", examples=["next-window"])] = None
@@ -34,6 +37,8 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
     def _one_way(self) -> Self:
         if (self.training is None) == (self.version is None):
             raise ValueError("expected either training or version")
+        if self.version is not None and self.corrupted is not None:
+            raise ValueError("'corrupted' goes with 'training' only: a version that is there was trained before")
         return self
 
     @property
@@ -46,10 +51,28 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
             recipe["corrupted"] = self.corrupted
         return recipe
 
+    def check(self, system: System, place: Place) -> None:
+        """Only ways of training that the world has, and versions that are there before anything is deployed."""
+        offer = _offer(system)
+        if offer is None:
+            return
+        if self.training is not None and self.training not in offer.trainings:
+            what, hint = f"no model can be trained by {self.training!r}", nearest(self.training, offer.trainings)
+            raise ParameterError("training", Problem(what, hint=hint))
+        if self.version is not None and self.version > offer.model_versions:
+            what, expected = "there is no such model version", f"at most {offer.model_versions}"
+            raise ParameterError("version", Problem(what, seen=str(self.version), expected=expected))
+
     @classmethod
     def neutral(cls, system: System, place: Place) -> Self:
-        return cls(version=1)
+        """The last of the versions that are there from the start."""
+        offer = _offer(system)
+        return cls(version=offer.model_versions if offer else 1)
 
 
 class ModelUnload(LeverValue, lever="model.unload", on={"model"}, content=True, kept="journalled"):
     """Serves no version."""
+
+
+def _offer(system: System) -> Offer | None:
+    return world_offer(system.world.name) if system.world else None

@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.errors import ParameterError, Problem, nearest
-from lab.injection.levers.record import Factor, LeverValue, PerSecond, Place, Share
+from lab.injection.levers.record import Factor, LeverValue, Place, Share
 from lab.systems.offer import feature_columns
 from lab.systems.topology import System
 
 __all__ = ["PopulationBots", "PopulationShift", "PopulationSurge", "PopulationTastes"]
 
-Rate = Annotated[PerSecond, Field(examples=[5.0])]
+MAX_RATE_PER_S = 10_000.0
+"""The most requests a second of one stream of arrivals."""
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE_PER_S, allow_inf_nan=False, examples=[5.0])]
 
 
 class PopulationShift(

@@ -14,17 +14,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from lab.errors import ParameterError, Problem, UserError, nearest
+from lab.files.units import MAX_DURATION_S
 from lab.plugins import claimed_twice
 from lab.systems.offer import feature_columns
 from lab.systems.topology import System
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share of one, 0 to 1."""
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""What something is multiplied by, more than 0."""
-PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""Events or bytes per second, more than none."""
+Seconds = Annotated[float, Field(ge=0, le=MAX_DURATION_S, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
+"""What something is multiplied by: a millionth to a million."""
 
 Json: TypeAlias = Mapping[str, JsonValue]
 Part = Literal["", "table", "column", "feature", "key"]

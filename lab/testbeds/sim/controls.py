@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,7 +10,6 @@ from lab.clock import NS, to_ns
 from lab.errors import UserError
 from lab.injection.levers import (
     Announce,
-    CacheFlush,
     ComponentLimit,
     ComponentRestart,
     ComponentSlow,
@@ -30,7 +30,7 @@ from lab.worlds.base import World
 Surge = Callable[[Literal["surge", "bots"], PopulationSurge | PopulationBots | None], None]
 
 
-class SimControls:
+class SimControls(ABC):
     """The levers of a simulated system. `surge(kind, value)` opens or closes extra arrivals.
 
     `announce(time_ns, component, kind, summary)` writes to the change log, `release` lets go what a component held,
@@ -85,13 +85,9 @@ class SimControls:
             raise UserError(f"{record.name} acts on content, and this system has no world")
         return self._world
 
+    @abstractmethod
     def lose_memory(self, place: Place) -> None:
-        """Forgets what a process keeps in memory alone: a cache its entries, any what it was configured to since."""
-        system = self._state.system
-        if self.component(place).spec.kind == "cache" and self._world is not None:
-            self._world.act(place, CacheFlush(), self.now_ns())
-        for key in ConfigSet.parts(system, place.element):
-            self.write_config(Place(place.element, key), None)
+        """Forgets what a process keeps in memory alone."""
 
     # Components.
 

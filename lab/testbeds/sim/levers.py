@@ -9,6 +9,9 @@ from lab.injection.levers import (
     ActValue,
     Announce,
     AnyLever,
+    CacheFlush,
+    CacheFreeze,
+    CacheMixKeys,
     ComponentLimit,
     ComponentPause,
     ComponentRestart,
@@ -55,10 +58,10 @@ class SimTable(LeverTable[SimControls]):
         is_setting = isinstance(value, ConfigSet) and Place.parse(element).part.startswith("settings.")
         if system.world is None or not (value.is_content or is_setting):
             return super().cannot(system, element, value)
-        table: LeverTable[object] | None = world_attribute(system.world.name, "LEVERS")
-        if table is None or type(value) in table:
-            return ""
-        return f"the world {system.world.name} has no {value.word} {value.name}"
+        table = _table_of(system)
+        if table is not None and type(value) not in table:
+            return f"the world {system.world.name} has no {value.word} {value.name}"
+        return table.cannot(system, element, value) if table is not None else ""
 
 
 def _tables_of_worlds() -> list[LeverTable[object]]:
@@ -66,7 +69,17 @@ def _tables_of_worlds() -> list[LeverTable[object]]:
     return [table for table in found if table is not None]
 
 
+def _table_of(system: System) -> LeverTable[object] | None:
+    """The content levers of the system's world; None where it has no world, or one without a table."""
+    table: LeverTable[object] | None = world_attribute(system.world.name, "LEVERS") if system.world else None
+    return table
+
+
 LEVERS = SimTable("sim")
+IN_MEMORY: tuple[type[LeverValue], ...] = (
+    CacheFreeze, CacheMixKeys, ComponentSlow, ConfigSet, FeedDelay, FeedFreeze, TableLock,
+)  # fmt: skip
+"""Levers whose state a component's process keeps, or what watches it: they end when it starts anew."""
 
 
 def _link(record: type[AnyLink], fault: str) -> None:
@@ -124,6 +137,17 @@ class SimLevers(SimControls):
             self.content(lever).write(lever, Place.parse(element), value, self.now_ns())
         else:
             LEVERS.write(self, lever, element, value)
+
+    def lose_memory(self, place: Place) -> None:
+        """A cache its entries, any process what was set in it since it started."""
+        system, content = self._state.system, _table_of(self._state.system)
+        if content is not None and CacheFlush in content and self.component(place).spec.kind in CacheFlush.on:
+            self.perform(place.element, CacheFlush())
+        for lever in IN_MEMORY:
+            if not lever.is_content or (content is not None and lever in content):
+                for element in lever.places(system):
+                    if Place.parse(element).element == place.element:
+                        self.write(lever, element, None)
 
     def perform(self, element: str, act: ActValue) -> None:
         """Does what has no undo."""

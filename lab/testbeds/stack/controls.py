@@ -233,7 +233,7 @@ class StackControls:
         return ModelDeploy(version=self.versions.served() or self.versions.latest())
 
     def write_version(self, place: Place, value: ModelDeploy | None) -> None:
-        value = value or ModelDeploy(version=1)
+        assert value is not None  # a model server always has a version to serve
         if value.version is not None:
             wanted = value.version
             self.versions.keep_up_to(wanted)

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.injection.levers import PopulationSurge
 from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
-from lab.scenario.plan import plan
+from lab.scenario.plan import greatest_rate, plan
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import known
@@ -74,9 +73,7 @@ def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:
     """More than the shop can serve saturates the shop, whatever the scenario is about."""
-    pulled = [act.value for act in plan(loaded).timeline if act.event == "pull"]
-    peak = max(stage.rate_per_s for stage in loaded.scenario.load.stages)
-    peak += sum(value.rate_per_s for value in pulled if isinstance(value, PopulationSurge))
+    peak = greatest_rate(loaded)
     if peak <= MAX_RATE_PER_S:
         return []
     return [

@@ -23,6 +23,7 @@ from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
+from lab.worlds.shop.offer import FIRST_VERSIONS
 
 if TYPE_CHECKING:
     from lab.worlds.shop.training import Model
@@ -214,14 +215,10 @@ class Session:
         self._await_first_versions()
 
     def _await_first_versions(self) -> None:
-        from lab.worlds.shop.world import FIRST_VERSIONS
-
         self.levers.versions.await_served(FIRST_VERSIONS)
 
     def publish_first_versions(self) -> None:
         """Leaves the first versions on disk, whether they are served or not."""
-        from lab.worlds.shop.world import FIRST_VERSIONS
-
         self.versions = []
         self.levers.versions.bring_back()
         latest = self.levers.versions.keep_up_to(FIRST_VERSIONS)

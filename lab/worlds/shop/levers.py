@@ -68,7 +68,8 @@ def _read_version(shop: ShopWorld, place: Place) -> ModelDeploy:
 
 
 def _write_version(shop: ShopWorld, place: Place, value: ModelDeploy | None) -> None:
-    shop.deploy(value or ModelDeploy(version=1))
+    assert value is not None  # a model server always has a version to serve
+    shop.deploy(value)
 
 
 def _read_unloaded(shop: ShopWorld, place: Place) -> ModelUnload | None:

@@ -6,8 +6,10 @@ from lab.files.units import MAX_DURATION_S
 from lab.systems.offer import Offer, Operation, Setting
 
 FEATURE_TABLE = "users"
+FIRST_VERSIONS = 2
+"""Model versions that are there before anything happens, so that one can be rolled back."""
 
-_TTL = Setting("how long an entry lives after it was written", "s", above=0, at_most=MAX_DURATION_S)
+_TTL = Setting("how long an entry lives after it was written", "s", at_least=0.001, at_most=MAX_DURATION_S)
 
 OFFER = Offer(
     operations={
@@ -22,4 +24,6 @@ OFFER = Offer(
     own_code=("assemble_features",),
     fallbacks=("default_features", "popular_items", "unfiltered_items"),
     feature_table=FEATURE_TABLE,
+    model_versions=FIRST_VERSIONS,
+    trainings=("next-window", "corrupted-labels"),
 )

@@ -59,7 +59,8 @@ class Model:
         logit = np.full(inputs.shape[:-1], self.intercept)
         for i, (mean, scale, weight) in enumerate(zip(self.mean, self.scale, self.weights, strict=True)):
             logit += (inputs[..., i] - mean) / scale * weight
-        return np.asarray(np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS))
+        with np.errstate(over="ignore"):  # of inputs far outside of what was learnt: a score of 0
+            return np.asarray(np.round(1 / (1 + np.exp(-logit)), SCORE_DECIMALS))
 
     def registry_entry(self, version: int) -> dict[str, Any]:
         """The registry entry; the same fields for every version."""

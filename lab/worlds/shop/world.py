@@ -22,6 +22,7 @@ from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
 from lab.worlds.shop.levers import LEVERS
+from lab.worlds.shop.offer import FIRST_VERSIONS
 from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests, ShopStream
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from lab.worlds.base import World
 
 PAST_S = 300.0
-FIRST_VERSIONS = 2
 
 
 class ShopWorld:
