@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -70,14 +69,15 @@ def extra_load(timeline: Iterable[PlannedAct]) -> list[Arrivals]:
     return found
 
 
-def greatest_rate(loaded: LoadedScenario, from_s: float = 0.0, until_s: float = math.inf) -> float:
-    """The most requests a second that arrive at any moment between two times, by the load and beside it."""
+def peak_rate(loaded: LoadedScenario) -> float:
+    """The most requests a second that arrive at any moment, by the load and beside it."""
     begun_s, arriving = 0.0, extra_load(plan(loaded).timeline)
     for stage in loaded.scenario.load.stages:
         arriving.append(Arrivals(begun_s, begun_s + stage.for_s, stage.rate_per_s))
         begun_s += stage.for_s
-    changes_s = {from_s, *(one.from_s for one in arriving if from_s < one.from_s < until_s)}
-    return max(sum(one.rate_per_s for one in arriving if one.from_s <= at_s < one.until_s) for at_s in changes_s)
+    return max(
+        sum(one.rate_per_s for one in arriving if one.from_s <= begins.from_s < one.until_s) for begins in arriving
+    )
 
 
 def _truth(scenario: Scenario, system: System) -> Truth:

@@ -10,12 +10,12 @@ import pytest
 from lab.cli import main
 from lab.errors import Problem
 from lab.scenario import LoadedScenario, load_scenario
-from lab.scenario.plan import greatest_rate
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import (
     CALIBRATED_CPU_S,
     FILE,
     CpuUse,
+    greatest_rate,
     keep,
     known,
     measure,
@@ -131,22 +131,13 @@ def test_a_file_that_is_not_whole_knows_nothing(tmp_path: Path, content: str) ->
     assert known(tmp_path, "lab") != known(tmp_path / "nowhere", "lab")
 
 
-def test_the_rate_is_that_of_the_stage() -> None:
-    loaded = load_scenario("recommender/control-flash-sale")
-    sale = loaded.scenario
+def test_the_rate_is_that_of_the_stage(tmp_path: Path) -> None:
+    sale = load_scenario("recommender/control-flash-sale").scenario
     rates = [stage.rate_per_s for stage in sale.load.stages]
     first_s = sale.load.stages[0].for_s
     assert (rate_at(sale, first_s - 1), rate_at(sale, first_s + 1)) == (rates[0], rates[1])
-    assert greatest_rate(loaded, 0.0, first_s) == rates[0]
-    assert greatest_rate(loaded) == max(rates)
-
-
-def test_what_comes_beside_the_load_counts_while_it_comes(tmp_path: Path) -> None:
-    """A throttled component uses more CPU while more people come: that dose may show."""
-    surge = {"type": "traffic-surge", "target": "shoppers", "at": "150s", "for": "50s", "with": {"rate": "25/s"}}
-    loaded = scenario(tmp_path, duration_s=300, rate_per_s=20, decoys=[surge])
-    assert greatest_rate(loaded) == greatest_rate(loaded, 100, 151) == greatest_rate(loaded, 180, 190) == 45
-    assert greatest_rate(loaded, 0, 150) == greatest_rate(loaded, 200, 300) == 20
+    assert greatest_rate(sale, 0.0, first_s) == rates[0]
+    assert greatest_rate(sale, 0.0, sale.duration_s) == max(rates)
 
 
 def test_the_documentation_has_the_calibration(tmp_path: Path) -> None:

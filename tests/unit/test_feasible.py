@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from lab.errors import ExitCode, UserError
-from lab.scenario import load_scenario
+from lab.injection import faults
+from lab.injection.levers import PopulationBots, PopulationSurge, Testbed
+from lab.scenario import LoadedScenario, load_scenario
+from lab.scenario.plan import peak_rate
 from lab.testbeds.stack.feasible import check_feasible, greatest_time_scale
 from tests.cli_cases import lab
+from tests.sim_runs import scenario
 
 
 def test_the_greatest_time_scale_is_allowed_and_a_tenth_more_is_not() -> None:
@@ -21,6 +28,32 @@ def test_the_greatest_time_scale_is_allowed_and_a_tenth_more_is_not() -> None:
 
 def test_no_time_scale_is_greater_than_the_one_that_is_asked_for() -> None:
     assert greatest_time_scale(load_scenario("recommender/control-quiet"), at_most=5.0) == 5.0
+
+
+@pytest.mark.parametrize("lever", [PopulationSurge, PopulationBots])
+def test_what_comes_beside_the_load_counts_while_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lever: type[PopulationSurge | PopulationBots]
+) -> None:
+    monkeypatch.setattr(faults, "_registered", dict(faults.fault_types()))
+
+    @faults.decoy("rush", target="users")
+    def rush(testbed: Testbed, users: str, *, rate: float) -> Iterator[None]:
+        """More come."""
+        with testbed.pull(users, lever(rate_per_s=rate)):
+            yield
+
+    def rushes(*rates: float) -> LoadedScenario:
+        """One after the other, so that no two are at once."""
+        each = [
+            {"type": "rush", "target": "shoppers", "at": f"{100 + 50 * i}s", "for": "50s", "with": {"rate": rate}}
+            for i, rate in enumerate(rates)
+        ]
+        return scenario(tmp_path, duration_s=300, rate_per_s=100, decoys=each)
+
+    assert peak_rate(rushes(300, 350)) == 450
+    check_feasible(rushes(300, 350), 1)
+    with pytest.raises(UserError, match="a load of 600 requests a second is more than the stack serves"):
+        check_feasible(rushes(100, 500), 1)
 
 
 def test_a_load_that_saturates_the_shop_before_anything_else_is_refused_at_every_time_scale() -> None:

@@ -21,10 +21,12 @@ from lab.injection.levers import (
     ConfigSet,
     FeedDelay,
     FeedFreeze,
+    LeverValue,
     LinkDelay,
     LinkReset,
     LinkThrottle,
     ModelUnload,
+    Place,
     PopulationBots,
     PopulationShift,
     PopulationSurge,
@@ -32,9 +34,11 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
     Testbed,
+    lever_type,
 )
 from lab.recording.observed import Observed
 from lab.testbeds.sim import SimTestbed
+from lab.testbeds.stack.levers import LEVERS as STACK
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INDEX
 from tests.sim_runs import scenario
@@ -313,3 +317,22 @@ def test_a_restarted_component_reads_its_configuration_anew(folder: Path) -> Non
             assert testbed.read(ConfigSet, key) == ConfigSet(value=0.5)
         with testbed.pull("features", ComponentRestart()):
             assert testbed.read(ConfigSet, key) == declared
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [lever_type(name) for name, keeper in STACK.keepers.items() if keeper.in_memory and not keeper.service],
+    ids=lambda lever: lever.name,
+)
+def test_what_a_process_keeps_in_memory_ends_when_it_starts_anew(folder: Path, lever: type[LeverValue]) -> None:
+    """As on the stack, whose table says what keeps each lever's state."""
+    testbed = SimTestbed(scenario(folder, duration_s=30, rate_per_s=5), 1)
+    for place in lever.places(testbed.system):
+        element = Place.parse(place).element
+        if element == testbed.system.users:
+            continue
+        at_rest = testbed.read(lever, place)
+        value = lever.example(testbed.system, Place.parse(place))
+        with testbed.pull(place, value), testbed.pull(element, ComponentRestart(away_s=1.0)):
+            assert testbed.read(lever, place) == at_rest
+        assert testbed.read(lever, place) == at_rest

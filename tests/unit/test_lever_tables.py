@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from lab.injection.levers import (
     ConfigSet,
     LeverTable,
     LeverValue,
+    LinkCut,
+    LinkDelay,
+    LinkDrop,
+    LinkReset,
+    LinkThrottle,
+    ModelDeploy,
     Place,
     TableSlow,
     Testbed,
@@ -27,8 +34,9 @@ from lab.systems.files import load_system
 from lab.testbeds.driver import Driver
 from lab.testbeds.installed import drivers
 from lab.testbeds.stack.levers import LEVERS as STACK
+from services.links.faults import FAULTS
 from tests.cli_cases import lab
-from tests.sim_runs import text
+from tests.sim_runs import scenario, text
 
 SYSTEM = load_system("recommender")
 RECORDS = {**lever_types(), **act_types()}
@@ -68,6 +76,38 @@ def test_the_simulator_has_every_lever_and_act() -> None:
 
 def test_what_keeps_its_state_is_known_of_each_lever_of_the_stack() -> None:
     assert STACK.keepers.keys() == {name for name in STACK if name in lever_types()}
+
+
+@pytest.mark.parametrize("lever", [ModelDeploy(version=3), ModelDeploy(training="next-windw")], ids=str)
+def test_a_model_is_deployed_that_there_is_or_by_a_training_that_there_is(lever: LeverValue) -> None:
+    with pytest.raises(UserError, match=r"no such model version|no model can be trained"):
+        lever.check(SYSTEM, Place("model"))
+
+
+def test_a_surge_of_more_requests_than_the_simulator_can_draw_is_refused_before_it_begins(tmp_path: Path) -> None:
+    surge = {"type": "traffic-surge", "target": "shoppers", "at": "60s", "for": "60s", "with": {"rate": "1000/s"}}
+    few, many = (scenario(tmp_path, duration_s=length_s, rate_per_s=5, decoys=[surge]) for length_s in (600, 7200))
+    assert SHIPPED["sim"].check(few, SHIPPED["sim"].options()) == []
+    (problem,) = SHIPPED["sim"].check(many, SHIPPED["sim"].options())
+    assert "too many requests for the simulator" in problem.what
+
+
+def test_what_a_world_cannot_do_with_a_lever_that_it_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    content: LeverTable[object] = LeverTable("sim")
+    content.lever(
+        ConfigSet, lambda shop, place: None, lambda shop, place, value: None, lambda *_: "its entries live for ever"
+    )
+    monkeypatch.setattr("lab.testbeds.sim.levers.world_attribute", lambda world, attribute: content)
+    assert SHIPPED["sim"].cannot(SYSTEM, "cache/settings.ttl_s", ConfigSet(value=5)) == "its entries live for ever"
+
+
+@pytest.mark.parametrize("record", [LinkCut, LinkDelay, LinkDrop, LinkReset, LinkThrottle])
+def test_the_fault_proxy_takes_exactly_what_a_link_s_lever_takes(record: type[LeverValue]) -> None:
+    """So that no run on the stack is refused what its plan accepted."""
+    limits: Any = {field.name: dict(field.metadata) for field in fields(FAULTS[record.name.partition(".")[2]])}
+    for name, field in record.model_json_schema()["properties"].items():
+        if "minimum" in field:
+            assert (field["minimum"], field["maximum"]) == (limits[name]["low"], limits[name]["high"]), name
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls(testbed
     ("lever", "element", "neutral"),
     [
         (LinkCut, "features->db", None),
-        (ModelDeploy, "model", ModelDeploy(version=1)),
+        (ModelDeploy, "model", ModelDeploy(version=2)),
         (ConfigSet, "cache/settings.ttl_s", ConfigSet(value=25)),
         (ConfigSet, "features/steps.db_get.timeout_s", ConfigSet(value=0.12)),
         (TableColumn, "db/users.age_years", None),
@@ -138,7 +138,7 @@ def test_a_lever_reads_what_was_written_until_it_is_reverted(testbed: PlanTestbe
     good = ModelDeploy(training="next-window")
     with testbed.pull("model", good):
         assert testbed.read(ModelDeploy, "model") == good
-    assert testbed.read(ModelDeploy, "model") == ModelDeploy(version=1)
+    assert testbed.read(ModelDeploy, "model") == ModelDeploy(version=2)
 
 
 @pytest.mark.parametrize(

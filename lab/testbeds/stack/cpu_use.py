@@ -98,6 +98,16 @@ def rate_at(scenario: Scenario, at_s: float) -> float:
     return scenario.load.stages[-1].rate_per_s
 
 
+def greatest_rate(scenario: Scenario, from_s: float, until_s: float) -> float:
+    """The greatest rate of the load's stages between two times."""
+    begun_s, rates = 0.0, []
+    for stage in scenario.load.stages:
+        if begun_s < until_s and begun_s + stage.for_s > from_s:
+            rates.append(stage.rate_per_s)
+        begun_s += stage.for_s
+    return max(rates, default=0.0)
+
+
 def _read(state: Path) -> _Kept:
     """The file; one that is not there, or not whole, knows nothing."""
     try:

@@ -9,8 +9,8 @@ from typing import Any
 from lab.errors import Problem
 from lab.injection.levers import ComponentLimit
 from lab.scenario import FaultUse, LoadedScenario
-from lab.scenario.plan import greatest_rate, plan
-from lab.testbeds.stack.cpu_use import CpuUse
+from lab.scenario.plan import plan
+from lab.testbeds.stack.cpu_use import CpuUse, greatest_rate
 
 CPU_PERIOD_US = 100_000
 LEAST_QUOTA_US = 1_000
@@ -35,7 +35,7 @@ def too_weak(loaded: LoadedScenario, services: Mapping[str, Any], uses: Mapping[
 
 def _unfelt(loaded: LoadedScenario, use: FaultUse, share: float, quota: float, known: CpuUse) -> Iterator[Problem]:
     """`share`: of the component's normal `quota` (CPUs) that is left."""
-    rate_per_s = greatest_rate(loaded, use.at_s, use.at_s + use.for_s)
+    rate_per_s = greatest_rate(loaded.scenario, use.at_s, use.at_s + use.for_s)
     used = known.per_request_s * rate_per_s
     if used >= FELT_FROM * share * quota:
         return

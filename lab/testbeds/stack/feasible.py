@@ -10,7 +10,7 @@ from typing import Any
 from lab.errors import Problem, UserError
 from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
-from lab.scenario.plan import greatest_rate, plan
+from lab.scenario.plan import peak_rate, plan
 from lab.signals.catalogue import CATALOGUE
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import known
@@ -73,7 +73,7 @@ def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:
     """More than the shop can serve saturates the shop, whatever the scenario is about."""
-    peak = greatest_rate(loaded)
+    peak = peak_rate(loaded)
     if peak <= MAX_RATE_PER_S:
         return []
     return [
