@@ -91,6 +91,7 @@ class FeedService:
                 web.put("/config/period_s", self._change_period),
                 web.put("/config/steps/{step}/{key}", self._change_step),
                 web.post("/runs", self._start_run),
+                web.put("/runs", self._carry_on),
             ]
         )
         return app
@@ -227,6 +228,15 @@ class FeedService:
         self._last_success_s = time.time()
         self._restarted.set()
         return web.json_response({"seeded_at": datetime.now(UTC).isoformat()})
+
+    async def _carry_on(self, request: web.Request) -> web.Response:
+        """Takes a run over from a process that has ended: database and cache stay, the schedule goes on."""
+        try:
+            self._run = Run.from_json(json.loads(await request.read()))
+        except (ValueError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        self._restarted.set()
+        return web.json_response(self._run.to_json())
 
     async def _seed(self, run: Run, *, anew: bool) -> None:
         """Fills the database and empties the cache; without `anew` only where there is no shop yet."""

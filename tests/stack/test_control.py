@@ -47,6 +47,7 @@ CONTROLS: list[tuple[str, str, str, Any]] = [
     ("feed", "PUT", "/config/period_s", {"value": 1}),
     ("feed", "PUT", "/config/steps/refresh/timeout_s", {"value": 0.001}),
     ("feed", "POST", "/runs", RUN),
+    ("feed", "PUT", "/runs", RUN),
     ("load", "POST", "/runs", RUN),
     ("load", "DELETE", "/runs", None),
     ("load", "POST", "/surges", {"kind": "surge", "rate_per_s": 20, "at_s": 0}),

@@ -36,7 +36,7 @@ from lab.recording.entries import ChangeEntry
 from lab.systems.topology import System
 from lab.testbeds.stack.cache import PASSWORD as CACHE_PASSWORD
 from lab.testbeds.stack.cache import Cache
-from lab.testbeds.stack.compose import Compose
+from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.database import PASSWORD as DATABASE_PASSWORD
 from lab.testbeds.stack.database import Database
 from lab.testbeds.stack.http import call
@@ -53,6 +53,8 @@ CONFIG_PORTS = {"features": FEATURES_CONFIG_PORT, "feed": FEED_PORT}
 """Services that change their configuration while they run, and where."""
 CONFIGURABLE = {"features": ("steps.",), "feed": ("steps.", "period_s"), "cache": ("settings.ttl_s",)}
 """What keys of a component begin with that can be changed while it runs."""
+
+STARTED_WITHIN_S = 30.0
 
 
 class StackControls:
@@ -71,6 +73,8 @@ class StackControls:
         self._now_s = now_s
         self._system = system
         self._restarts: dict[str, ComponentRestart | None] = {}
+        self.given: dict[str, Callable[[], object]] = {}
+        """By component: gives its process what the run under way gave to the one before, which kept it in memory."""
         self.renewals: dict[str, str] = {}
         self.changes_log: list[ChangeEntry] = []
         self.versions = ModelVersions(compose)
@@ -126,7 +130,7 @@ class StackControls:
         if value is not None:
             container.stop(timeout=2)
         else:
-            container.start()
+            self._start(place.element)
 
     def read_restart(self, place: Place) -> ComponentRestart | None:
         return ComponentRestart() if self.compose.container(place.element).status == "exited" else None
@@ -139,7 +143,7 @@ class StackControls:
                 container.kill()  # without a goodbye: its connections break
             threading.Thread(target=self._bring_back, args=(place, value, self._now_s()), daemon=True).start()
         elif container.status == "exited":
-            container.start()
+            self._start(place.element)
 
     def _bring_back(self, place: Place, restart: ComponentRestart, since_s: float) -> None:
         """Starts what was ended, when its time away is over; where that fails, the revert does it."""
@@ -150,6 +154,20 @@ class StackControls:
         if self._restarts[place.element] is restart:  # it is not back, and no other one has begun since
             with suppress(LabError, DockerException):
                 self.write_restart(place, None)
+
+    def _start(self, component: str) -> None:
+        """Starts a component that has ended, with what the run under way wants of it."""
+        self.compose.container(component).start()
+        give, until_s = self.given.get(component), time.monotonic() + STARTED_WITHIN_S
+        while give is not None:
+            try:
+                give()
+            except StackError:  # it does not listen yet
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def _declared_quota(self, component: str) -> int:
         return int(self.compose.services[component]["cpu_quota"])
@@ -205,13 +223,12 @@ class StackControls:
 
     # The cache's policy.
 
-    def set_time_to_live(self, time_scale: float) -> None:
-        """Loads the policy of a run: the topology's time to live, and as many users as visit at this time scale."""
-
+    def policy_of_run(self, time_scale: float) -> CachePolicy:
+        """The policy of a run: the topology's time to live, and as many users as visit at this time scale."""
         assert self._system.world is not None
         settings = self._system.components["cache"].settings
         users = active_count(make_catalog(self._system.world.seed), time_scale)
-        self.cache.load(CachePolicy(float(settings["ttl_s"]), time_scale, users_count=users))
+        return CachePolicy(float(settings["ttl_s"]), time_scale, users_count=users)
 
     def read_freeze_of_cache(self, place: Place) -> CacheFreeze | None:
         share = self.cache.policy().frozen_share

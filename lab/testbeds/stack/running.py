@@ -117,10 +117,19 @@ class StackRun(DriverSession):
             seed=self._seed, start_unix_s=session.start_unix_s, duration_s=scenario.duration_s, warmup_s=warmup_s,
             stages=tuple((s.for_s, s.rate_per_s) for s in scenario.load.stages), time_scale=scale,
         )  # fmt: skip
-        session.levers.set_time_to_live(scale)
+        policy = session.levers.policy_of_run(scale)
+        session.levers.cache.load(policy)
         job = next(name for name, c in self._loaded.system.components.items() if c.kind == "job")
+
+        def tell(method: str, service: str, port: int) -> None:
+            call(method, f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
+
         for service, port in ((job, FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
-            call("POST", f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
+            tell("POST", service, port)
+        session.levers.given = {
+            "cache": lambda: session.levers.cache.load(policy),
+            job: lambda: tell("PUT", job, FEED_PORT),
+        }
         return run
 
     def advance(self, until_s: float) -> None:
