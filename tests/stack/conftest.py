@@ -87,6 +87,7 @@ def quiet(first_versions: Session) -> Iterator[Session]:
     )  # fmt: skip
     load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
     call("POST", load, run.to_json(), stack.token("load"))
+    stack.levers.cache.load(stack.levers.policy_of_run(run.time_scale))  # that of an earlier run may be in force
     yield stack
     call("DELETE", load, token=stack.token("load"))
 

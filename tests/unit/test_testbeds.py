@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Installs a testbed `strange` whose module has this text."""
 
     def installed(text: str, target: str = "Strange", distribution: str = "strange", name: str = "strange") -> None:
@@ -49,10 +49,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (folder / f"{module}.py").write_text(text, encoding="utf-8")
         write_distribution(folder, distribution, {"lab.testbeds": {name: f"{module}:{target}"}})
         monkeypatch.syspath_prepend(str(folder))
-        for command in ("run", "plan", "evaluate", "recover"):  # made with the options of what was installed before
-            monkeypatch.delitem(sys.modules, f"lab.cli.{command}", raising=False)
+        make_anew()
 
-    return installed
+    def make_anew() -> None:
+        """Commands are made with the options of what is installed when they are imported."""
+        for command in ("run", "plan", "evaluate", "recover"):
+            sys.modules.pop(f"lab.cli.{command}", None)
+
+    yield installed
+    make_anew()
 
 
 def driver(field: str = "speed: int = Field(3, ge=1, description='How fast.')") -> str:
