@@ -30,7 +30,7 @@ Scenario: TypeAlias = str | Path | Mapping[str, Any]
 
 
 class Run:
-    """One recording: what could be observed, what engines said, and how that was graded."""
+    """One recording: what could be observed, what engines answered, and how that was graded."""
 
     def __init__(self, directory: RunDirectory, engines: Iterable[str] = ()) -> None:
         self._directory = directory
@@ -100,13 +100,13 @@ class Run:
 
     @property
     def diagnoses(self) -> dict[str, Diagnosis | EngineFailure]:
-        """What each engine said, or why it gave no answer."""
+        """Each engine's answer, or why it gave none."""
         found = {engine: self._directory.diagnosis(engine) for engine in self.engines}
         return {engine: answer for engine, answer in found.items() if answer is not None}
 
     @property
     def diagnosis(self) -> Diagnosis | EngineFailure | None:
-        """What the first of `engines` said, None where none was asked."""
+        """The answer of the first of `engines`; None if no engine was asked."""
         return next(iter(self.diagnoses.values()), None)
 
     @property
@@ -198,7 +198,7 @@ class Runs(tuple[Run, ...]):
         return f"<lab.Runs of {len(self)}: {', '.join(map(repr, self[:3]))}{', …' if len(self) > 3 else ''}>"
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{name}</th>" for name in ("scenario", "seed", "engine", "verdict", "said", "truth"))
+        heads = "".join(f"<th>{name}</th>" for name in ("scenario", "seed", "engine", "verdict", "answer", "truth"))
         rows = [row for run in self for row in run._rows()]
         body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
         return f"<table><tr>{heads}</tr>{body}</table>"

@@ -138,7 +138,7 @@ class ScenarioItem(pytest.Item):
             raise ScenarioFailed(case)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What was said, the truth, why it failed and what runs it again; the traceback tells nothing about that."""
+        """The answer, the truth, why it failed and the command that repeats it; a traceback would show none of it."""
         import shlex
 
         from lab.cli.selection import name_of

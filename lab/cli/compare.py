@@ -184,7 +184,7 @@ def _case_json(item: Changed) -> dict[str, Any]:
     case = item.case
     sides = {"was": item.old, "is": item.new}
     outcomes = {side: None if one is None else str(one.outcome) for side, one in sides.items()}
-    answers = {f"{side}_said": None if one is None else one.answer for side, one in sides.items()}
+    answers = {f"{side}_answer": None if one is None else one.answer for side, one in sides.items()}
     about = {"scenario": case.scenario, "seed": case.seed, "engine": case.engine, "boundary": case.boundary}
     return {"change": str(item.change), **about, **outcomes, **answers}
 

@@ -30,7 +30,7 @@ Examples:
   lab diagnose runs --engine 'cmd:python my_engine.py' --json
 
 \b
-What would they have said then? When was the answer right for good?
+What would they have answered at that time? From when on was the answer always right?
   lab diagnose --at 215s runs/deploy-stale-cache/11-3f2a9c01
   lab diagnose --every 30s runs/deploy-stale-cache/11-3f2a9c01
   lab diagnose --every 30s --keep runs --engine rules --engine loudest-anomaly

@@ -155,7 +155,7 @@ def seeds_text(seeds: Sequence[int]) -> str:
 
 
 def confusions(cases: Sequence[Assessment], engine: str) -> Counter[tuple[str, str]]:
-    """(true culprit and kind, what was said instead) of the cases that an engine got wrong, counted."""
+    """(true culprit and kind, the wrong answer) of the cases that an engine got wrong, counted."""
     from lab.cli.texts import listed
     from lab.contracts import Diagnosis, Outcome, Verdict
 
@@ -210,7 +210,7 @@ def _document(suite: str, jobs: Sequence[Job], campaign: Campaign) -> dict[str, 
         **campaign_json(campaign),
         "comparisons": _comparisons(cases, [engine for engine in engines if engine not in FLOORS]),
         "confusions": {
-            engine: [{"true": t, "said": s, "cases": n} for (t, s), n in confusions(cases, engine).most_common()]
+            engine: [{"true": t, "answer": s, "cases": n} for (t, s), n in confusions(cases, engine).most_common()]
             for engine in engines
         },
     }
@@ -254,7 +254,7 @@ def _print_confusions(console: Console, cases: Sequence[Assessment], engine: str
     if not found:
         console.print(f"{engine}: no case wrong\n")
         return
-    shown = table("true", "said", "cases")
+    shown = table("true", "answer", "cases")
     for (true, answer), count in found.most_common():
         shown.add_row(true, answer, str(count))
     print_table(console, f"Wrong cases of {engine}", shown)

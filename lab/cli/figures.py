@@ -56,14 +56,14 @@ def comparisons_table(document: Document) -> str:
 
 
 def confusions_table(document: Document) -> str:
-    """What was said instead of the truth, for each engine that is no floor."""
+    """The wrong answers of each engine that is not a floor."""
     engines = dict.fromkeys(c["engine"] for c in document["comparisons"])
     rows = [
-        [f"`{engine}`", found["true"], found["said"], str(found["cases"])]
+        [f"`{engine}`", found["true"], found["answer"], str(found["cases"])]
         for engine in engines or document["confusions"]
         for found in document["confusions"][engine]
     ]
-    return "\n".join(_table(["engine", "true", "said instead", "cases"], rows)) if rows else "No case was wrong."
+    return "\n".join(_table(["engine", "true", "answer", "cases"], rows)) if rows else "No case was wrong."
 
 
 def _heading(document: Document) -> str:

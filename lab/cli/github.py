@@ -55,7 +55,7 @@ def failures(campaign: Campaign, paths: dict[str, Path]) -> Iterator[Problem]:
 
     for case in campaign.cases:
         if case.outcome is Outcome.FAIL:
-            what = f"{case.scenario} seed {case.seed}: {case.engine} said {answer_text(case.answer, case.truth)}"
+            what = f"{case.scenario} seed {case.seed}: {case.engine} answered {answer_text(case.answer, case.truth)}"
             yield _at_name(paths[case.scenario], what, truth_text(case.truth))
     for result in campaign.results:
         if result.problem:
@@ -94,7 +94,7 @@ def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     rows = [[_name(case), case.engine, answer_text(case.answer, case.truth), truth_text(case.truth)] for case in failed]
     rows += [[f"{r.scenario} seed {r.seed}", "", f"not graded: {r.problem}", ""] for r in campaign.results if r.problem]
     if rows:
-        yield from markdown_table(["failed", "engine", "said", "truth"], rows)
+        yield from markdown_table(["failed", "engine", "answer", "truth"], rows)
     words = {True: "✓ met", False: "✗ missed", None: "? unknown"}
     limits = [[str(t.threshold), t.engine, str(t.measured or "–"), words[t.holds]] for t in campaign.thresholds]
     if limits:

@@ -105,7 +105,7 @@ def _print_axes(console: Console, case: Assessment) -> None:
     from lab.cli.console import table
     from lab.cli.texts import MARKS, STYLES
 
-    shown = table("axis", "", "value", "said", "expected", "why")
+    shown = table("axis", "", "value", "answer", "expected", "why")
     for grade in case.grades:
         value = "–" if grade.value is None else f"{grade.value:.2f}"
         mark = Text(MARKS[grade.outcome], STYLES[grade.outcome])

@@ -62,7 +62,7 @@ def _case_suite(case: Assessment) -> TestSuite:
 
 def _axes(case: Assessment) -> Iterator[TestCase]:
     """A test case for each axis that applied. The first takes the time of the engine's answer."""
-    answer = f"said: {answer_text(case.answer, case.truth)}\ntruth: {truth_text(case.truth)}\n"
+    answer = f"answer: {answer_text(case.answer, case.truth)}\ntruth: {truth_text(case.truth)}\n"
     for number, grade in enumerate(case.grades):
         test = TestCase(_xml(grade.grader), _xml(f"{case.scenario}.seed {case.seed}.{case.engine}"))
         test.time = round(case.answer_s, 3) if number == 0 else 0.0
@@ -80,7 +80,7 @@ def _judged(case: Assessment, grade: Grade) -> tuple[type[Any], str] | None:
     decides = grade.grader in DECIDING
     if isinstance(case.answer, EngineFailure):
         return (Error if decides else Skipped), f"no answer: {case.answer.reason}"
-    why = f"said {grade.answer}, expected {grade.expected}; {grade.explanation}"
+    why = f"answered {grade.answer}, expected {grade.expected}; {grade.explanation}"
     if grade.outcome is Outcome.INCONCLUSIVE:
         return Skipped, f"inconclusive: {why}"
     return (Failure, why) if decides else (Skipped, f"wrong, on an axis that does not decide a case: {why}")

@@ -1,4 +1,4 @@
-"""`lab diagnose --at` and `--every`: what engines would have said then, and when their answer became right for good."""
+"""`lab diagnose --at` and `--every`: engines asked about earlier times, and the time to diagnosis."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ time_options = group(
     "times",
     Times,
     option("--at", multiple=True, type=ScenarioTime(), metavar="TIME",
-           help="Ask what they would have said then, such as 215s; may be repeated. Nothing is kept."),
+           help="Ask about the recording as it was at this time, such as 215s; may be repeated. Answers are not kept."),
     option("--every", type=ScenarioTime(), metavar="DURATION",
-           help="Ask so often, up to the end, and tell the time to diagnosis. Nothing is kept without --keep."),
+           help="Ask at each such step, and show the time to diagnosis. Answers are kept only with --keep."),
     option("--keep", is_flag=True, help="With --every: keep the answers beside the others, for the run's page."),
 )  # fmt: skip
 

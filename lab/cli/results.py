@@ -115,7 +115,7 @@ def case_json(case: Assessment) -> dict[str, Any]:
 
 
 def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
-    """What an engine said and what kept it from the truth; no times, so that equal campaigns give equal results."""
+    """An engine's answer and its isolation; without times, so that equal campaigns give equal results."""
     failure = answer.reason if isinstance(answer, EngineFailure) else None
     return {
         "engine_failed": failure is not None,

@@ -47,7 +47,7 @@ def finding_text(finding: Finding) -> str:
 
 
 def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
-    """What an engine said: as many findings as there are true faults (all are graded), and what ties with them."""
+    """An engine's answer: as many findings as there are true faults (all are graded), and those tied with them."""
     if isinstance(answer, EngineFailure):
         return f"no answer: {answer.reason}"
     if answer.verdict is not Verdict.FAULT or not answer.findings:
@@ -69,7 +69,7 @@ def _graded(truth: Truth | None) -> int:
 
 
 def answer_brief(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
-    """What an engine said in a few words: `stale-cache of cache`, `healthy`."""
+    """An engine's answer in a few words: `stale-cache of cache`, `healthy`."""
     if isinstance(answer, EngineFailure) or answer.verdict is not Verdict.FAULT or not answer.findings:
         return answer_text(answer)
     least = answer.findings[: _graded(truth)][-1].confidence

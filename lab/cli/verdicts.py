@@ -39,7 +39,7 @@ verbosity_options = group(
     Verbosity,
     option("-q", "--quiet", is_flag=True, help="Print only the cases that did not pass, and the figures."),
     option(
-        "-v", "--verbose", is_flag=True, help="Print for every case what the engine said, the truth and the evidence."
+        "-v", "--verbose", is_flag=True, help="Print for every case the engine's answer, the truth and the evidence."
     ),
 )
 
@@ -68,7 +68,7 @@ class Verdicts:
 
 
 def print_cases(console: Console, results: Iterable[JobResult]) -> None:
-    """One block for each case: what the engine said, the truth, the evidence, and why it failed."""
+    """One block for each case: the engine's answer, the truth, the evidence, and why it failed."""
     for result in results:
         print_result(console, result, Verbosity(quiet=False, verbose=True))
     console.print()
@@ -131,13 +131,13 @@ def missed_axes(case: Assessment) -> list[str]:
 
 
 def case_text(case: Assessment) -> str:
-    """What was said of a case, the truth, the evidence, and why it failed."""
+    """The answer to a case, the truth, the evidence, and why it failed."""
     from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, not_judged_texts, truth_text
     from lab.contracts import Diagnosis, Verdict
 
     evidence = best_evidence(case.answer)
     rows = [
-        ("said", answer_text(case.answer, case.truth)),
+        ("answer", answer_text(case.answer, case.truth)),
         ("truth", truth_text(case.truth)),
         ("evidence", evidence_text(evidence) if evidence else ""),
     ]
@@ -171,6 +171,6 @@ def reasons(case: Assessment) -> list[str]:
         missed = missed_axes(case)
         return [f"passed, though wrong on: {', '.join(missed)}"] if missed else []
     deciding = [g for g in case.grades if g.grader in DECIDING and g.outcome is case.outcome]
-    reasons = [f"{g.grader}: said {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
+    reasons = [f"{g.grader}: answered {g.answer}, expected {g.expected}; {g.explanation}" for g in deciding]
 
     return reasons[:1] if isinstance(case.answer, EngineFailure) else reasons

@@ -10,7 +10,7 @@ HOST = "host"
 
 Observability = Literal["poor", "usual", "rich"]
 LEVELS: Mapping[Observability, str] = {
-    "poor": "metrics, logs and a few traces; nothing is kept of what models were fed and said",
+    "poor": "metrics, logs and a few traces; inputs and predictions of models are not kept",
     "usual": "what most teams have: traces, a log of served features and predictions, inputs for a sample of them",
     "rich": "what a team has that prepared for this: also the age of cache entries, and logs that name the column",
 }

@@ -36,7 +36,7 @@ def test_junit_has_a_test_for_each_case_and_each_threshold(folder: Path, capsys:
     assert (test.get("classname"), test.get("name")) == ("quiet.seed 3.constant", "false-alarm")
     assert float(test.get("time", "")) > 0
     [failure] = test
-    assert failure.get("message", "").startswith("said fault: front, expected healthy")
+    assert failure.get("message", "").startswith("answered fault: front, expected healthy")
     assert "truth: nothing was injected" in str(failure.text)
     assert [result.tag for test in empty.iter("testcase") for result in test] == ["skipped"]
     assert [[result.tag for result in limit] for limit in limits] == [["failure"], [], ["skipped"], []]

@@ -19,8 +19,8 @@ def test_text_comes_in_order_verdicts_numbers_report_replay(folder: Path, capsys
         text.index(part)
         for part in (
             "✗ FAIL  cut  seed 3  constant",
-            "truth  network-partition of orders->db (network) 30–55 s",
-            "why    culprit: said front",
+            "truth   network-partition of orders->db (network) 30–55 s",
+            "why     culprit: answered front",
             "✗ FAIL  quiet  seed 4",
             "culprit_top1",
             "0 of 2  ✗ 2",
@@ -123,7 +123,7 @@ def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsy
     assert document["seeds"] == {"faults": [20, 21], "controls": [20, 21, 22, 23]}
     assert document["metrics"][HEALTHY]["false_alarm_ratio"]["n"] == 4
     assert document["confusions"][HEALTHY] == [
-        {"true": "network-partition of orders->db", "said": "healthy", "cases": 2}
+        {"true": "network-partition of orders->db", "answer": "healthy", "cases": 2}
     ]
     [against] = document["comparisons"]
     assert (against["engine"], against["floor"], against["better"], against["worse"]) == (HEALTHY, "constant", 4, 0)

@@ -118,11 +118,11 @@ def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"✓ pass  quiet  seed 3  {healthy}  healthy"
     assert lines[1] == "✗ FAIL  quiet  seed 3  constant"
-    assert lines[2].startswith("    said   model-")
+    assert lines[2].startswith("    answer  model-")
     lab(*words, "--verbose")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"✓ pass  quiet  seed 3  {healthy}"
-    assert lines[1:3] == ["    said   healthy", "    truth  nothing was injected"]
+    assert lines[1:3] == ["    answer  healthy", "    truth   nothing was injected"]
     lab(*words, "--quiet")
     assert capsys.readouterr().out.startswith("✗ FAIL  quiet  seed 3  constant\n")
 

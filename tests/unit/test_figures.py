@@ -40,7 +40,7 @@ def test_a_table_says_what_was_measured() -> None:
         "comparisons": [
             {"engine": "mine", "floor": "chance", "better": 1, "worse": 0, "n": 2, "clustered_p_value": 0.5}
         ],
-        "confusions": {"mine": [{"true": "a of b", "said": "healthy", "cases": 1}], "chance": []},
+        "confusions": {"mine": [{"true": "a of b", "answer": "healthy", "cases": 1}], "chance": []},
     }
     assert metrics_table(document).splitlines() == [
         "| 2 fault cases, 0 controls, seeds 7–8, observability `poor` | `mine` | `chance` |",

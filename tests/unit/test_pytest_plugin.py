@@ -54,8 +54,8 @@ def test_each_scenario_seed_and_engine_is_a_test_that_tells_why_it_failed(folder
     ended = pytest_in(folder, *words)
     assert counts(ended) == {"failed": 2, "passed": 3}
     assert "quiet.scenario.yaml::quiet:3:constant" in ended.stdout
-    assert "said   model-regression of front (model)" in ended.stdout
-    assert "truth  nothing was injected" in ended.stdout
+    assert "answer  model-regression of front (model)" in ended.stdout
+    assert "truth   nothing was injected" in ended.stdout
     assert "replay  lab run scenarios/quiet.scenario.yaml --seed 4 --engine constant" in ended.stdout
     assert "Traceback" not in ended.stdout
     assert (folder / "runs" / "quiet").is_dir()

@@ -71,7 +71,7 @@ class Condition(Strict):
 
 
 class Because(Strict):
-    """A link of the why-chain: said when its signal moved over the window (`only` one way), or always without one."""
+    """A sentence of the why-chain, used if its signal moved over the window (`only` one way), or if it has none."""
 
     moved: Signal | None = None
     only: Literal["rises", "falls"] | None = None
