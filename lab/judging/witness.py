@@ -75,11 +75,10 @@ def _judge_witnesses(
 
 
 def _before(series: Series, at_s: float) -> Series:
-    """A series that stays at its mean before the fault, and is the observed one until then."""
+    """A series that stays at the mean that this one has before the fault; at 0 where there is nothing before it."""
     known, _ = split(series.times_s, series.values, (at_s, at_s))
     level = float(known.mean()) if len(known) else 0.0
-    values = np.where(is_before(series.times_s, at_s), series.values, level)
-    return Series(series.signal, series.subject, series.times_s, values)
+    return Series(series.signal, series.subject, series.times_s, np.full(len(series.values), level))
 
 
 def _ask(

@@ -96,7 +96,7 @@ def test_what_moved_the_other_way_is_no_evidence() -> None:
     assert "not from 0.6 to 0.1" in result.explanation
 
 
-@pytest.mark.parametrize(("share", "holds"), [(0.8, True), (1.5, False), (9.0, False)])
+@pytest.mark.parametrize(("share", "holds"), [(0.8, True), (1.2, False), (9.0, False)])
 def test_a_claimed_level_may_lie_a_twentieth_of_the_range_outside_of_it_and_no_further(
     share: float, holds: bool
 ) -> None:
@@ -105,6 +105,20 @@ def test_a_claimed_level_may_lie_a_twentieth_of_the_range_outside_of_it_and_no_f
         result = graded(evidence(case(says(citing(LINK, low=float(low), high=float(high))), fault())))
         assert (result.outcome is Outcome.PASS) is holds
         assert holds or "never was" in result.explanation
+
+
+def test_the_edge_of_that_room_is_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = FakeSeries(TIMES_S, np.where(DURING, 1.0, 0.0))
+    use_signals(monkeypatch, FakeTable({(signal_of(LINK), LINK): step}))
+    for low, high in ((-0.05, 1.0), (0.0, 1.05)):
+        assert graded(evidence(case(says(citing(LINK, low=low, high=high)), fault()))).outcome is Outcome.PASS
+
+
+def test_a_level_that_is_what_it_was_before_went_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    spikes = np.where((TIMES_S % 60) == 0, 1.0, 0.0)
+    use_signals(monkeypatch, FakeTable({(signal_of(LINK), LINK): FakeSeries(TIMES_S, spikes)}))
+    result = graded(evidence(case(says(citing(LINK, low=0.0, high=1.0)), fault())))
+    assert result.explanation.endswith("went from 0.0833333 to 0.0833333, not from 0 to 1")
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +112,32 @@ def test_cases_only_one_engine_was_judged_on_are_left_out_and_counted():
 def test_a_case_judged_in_one_repeat_and_not_in_another_is_one_judged_case():
     summary = summarise([Score("a", 1, None), Score("a", 1, 1.0), Score("b", 1, None)])
     assert (summary.n, summary.inconclusive) == (1, 1)
+
+
+PAIRS = st.lists(st.tuples(st.sampled_from([True, False, None]), st.sampled_from([True, False, None])), max_size=9)
+
+
+@given(PAIRS)
+def test_with_one_case_a_scenario_both_tests_are_mcnemars_of_the_cases_that_only_one_passed(pairs):
+    verdicts = {(f"s{i}", 1): pair for i, pair in enumerate(pairs)}
+    comparison = compare({case: ours for case, (ours, _) in verdicts.items()},
+                         {case: theirs for case, (_, theirs) in verdicts.items()})  # fmt: skip
+    assert comparison.better == pairs.count((True, False))
+    assert comparison.worse == pairs.count((False, True))
+    assert comparison.n == sum(None not in pair for pair in pairs)
+    assert comparison.unpaired == len(pairs) - comparison.n
+    assert comparison.p_value == mcnemar_exact(comparison.better, comparison.worse)
+    assert comparison.clustered_p_value == pytest.approx(comparison.p_value)
+
+
+@given(st.lists(st.integers(-3, 3), max_size=7))
+def test_the_clustered_test_counts_the_ways_in_which_scenarios_could_have_swapped_sides(nets):
+    engine, baseline = {}, {}
+    for number, net in enumerate(nets):
+        for seed in range(abs(net)):
+            engine[f"s{number}", seed], baseline[f"s{number}", seed] = net > 0, net < 0
+        engine[f"s{number}", 9] = baseline[f"s{number}", 9] = True
+    swapped = [abs(sum(sign * net for sign, net in zip(signs, nets, strict=True)))
+               for signs in product([1, -1], repeat=len(nets))]  # fmt: skip
+    extreme = sum(total >= abs(sum(nets)) for total in swapped)
+    assert compare(engine, baseline).clustered_p_value == pytest.approx(extreme / len(swapped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from lab.contracts import TrueDecoy, TrueDegradation, TrueFault
 from lab.errors import RunAbortedError
+from lab.injection.faults import Parameters
 from lab.judging.truth import true_decoys, true_degradation, true_fault
 from lab.judging.witness import Witnessed
 from lab.recording.observed import Observed
@@ -57,6 +59,20 @@ def test_every_witness_is_kept_with_six_significant_digits(tmp_path: Path) -> No
         "p_value": 0.000333333, "first_s": 45.0, "shown": True,
     }  # fmt: skip
     assert (silent["first_s"], silent["shown"]) == (None, False)
+
+
+class Plugin(Parameters):
+    """What a fault of another distribution may take."""
+
+    columns: tuple[str, ...] = ("a", "b")
+    since: date = date(2026, 1, 31)
+
+
+def test_the_parameters_of_a_plug_ins_fault_are_written_as_json_has_them(tmp_path: Path) -> None:
+    slow = {"type": "network-latency", "target": "features->db", "at": "40s", "for": "20s"}
+    (use,) = scenario(tmp_path, faults=[slow]).scenario.faults
+    fault = true_fault(use.with_parameters(Plugin()), (40.0, 60.0), [])
+    assert fault.parameters == {"columns": ["a", "b"], "since": "2026-01-31"}
 
 
 def test_decoys_are_written_as_the_scenario_has_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,66 @@ def test_what_happens_after_the_revert_is_no_effect_of_the_fault() -> None:
     assert last.difference == pytest.approx(0.5 / DURING.sum()), "the interval that ends at the revert counts"
     after = asked(twin + 0.5 * (TIMES_S == UNTIL_S + 5), twin, at_least=0.02)
     assert after.difference == pytest.approx(0.0)
+
+
+def test_where_nothing_is_before_the_fault_a_difference_is_one_from_zero_and_shows_nothing() -> None:
+    values = 0.4 + noise(1)
+    (said,) = witness.judge_witnesses_alone([Witness(SIGNAL, SUBJECT, 0.02)], table(values), 2.0, 52.0)
+    assert said.difference == pytest.approx(values[:10].mean())
+    assert not said.shown
+
+
+# Effects in units of noise.
+
+
+def constant(without: float, with_fault: float, at_s: float = AT_S) -> list[dict[str, Any]]:
+    """The effects on a signal without noise."""
+    twin = np.full(len(TIMES_S), without)
+    during = (at_s < TIMES_S) & (at_s + 50 >= TIMES_S)
+    return effects(table(np.where(during, with_fault, twin)), table(twin), at_s, at_s + 50)
+
+
+@pytest.mark.parametrize(("without", "with_fault"), [(1.0, 3.0), (3.0, 1.0), (0.0, 0.01), (2.0, -2.0)])
+@pytest.mark.parametrize("at_s", [AT_S, 0.0], ids=["later", "from the beginning"])
+def test_a_signal_without_noise_is_not_known_better_than_to_a_hundredth_of_its_larger_level(
+    without: float, with_fault: float, at_s: float
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (moved,) = constant(without, with_fault, at_s)
+    assert (moved["without"], moved["with"]) == (without, with_fault)
+    larger = max(abs(without), abs(with_fault))
+    assert moved["size"] == pytest.approx(abs(with_fault - without) / (0.01 * larger))
+
+
+def test_what_rounding_leaves_is_no_effect() -> None:
+    assert constant(0.0, 1e-13) == []
+    assert constant(1.0, 1.0 + 1e-13) == []
+
+
+def test_effects_are_rounded_to_nine_decimals() -> None:
+    (moved,) = constant(1 / 3, 2 / 3)
+    assert (moved["without"], moved["with"]) == (0.333333333, 0.666666667)
+
+
+def test_what_differs_from_the_twin_before_the_fault_as_well_is_no_effect() -> None:
+    twin = np.full(len(TIMES_S), 0.1)
+    restless = twin + np.where(TIMES_S <= AT_S, np.resize([1.0, -1.0], len(TIMES_S)), 0.3)
+    restless[2] = np.nan
+    assert effects(table(restless), table(twin), AT_S, UNTIL_S) == []
+    restless[TIMES_S <= AT_S] = 0.1
+    assert len(effects(table(restless), table(twin), AT_S, UNTIL_S)) == 1
+
+
+def test_a_signal_that_is_missing_throughout_is_no_effect_no_witness_and_no_warning() -> None:
+    missing = np.full(len(TIMES_S), np.nan)
+    twin = noise(1)
+    run = SignalTable([Series(SIGNAL, "gone", TIMES_S, missing), Series(SIGNAL, SUBJECT, TIMES_S, twin + 0.5 * DURING)])
+    control = SignalTable([Series(SIGNAL, "gone", TIMES_S, missing), Series(SIGNAL, SUBJECT, TIMES_S, twin)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [entry["subject"] for entry in effects(run, control, AT_S, UNTIL_S)] == [SUBJECT]
+        for at_s in (AT_S, 10.0):
+            moved, gone = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], run, control, at_s, UNTIL_S)
+            assert (moved.subject, moved.shown) == (SUBJECT, at_s == AT_S)
+            assert (gone.subject, gone.difference, gone.shown) == ("gone", 0.0, False)
