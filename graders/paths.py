@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 
@@ -31,11 +32,11 @@ def elements_between(culprit: str, case: Case) -> frozenset[str]:
     if culprit not in neighbours:
         return frozenset()
     called_over = {link for link in neighbours[culprit] if link.endswith(f"->{culprit}")}
-    ends = set(culprit.split("->")) if "->" in culprit else set()
     near, far = _distances(culprit, neighbours), _distances(case.symptom, neighbours)
     length = near.get(case.symptom)
-    between = {e for e, steps in near.items() if length is not None and steps + far.get(e, length + 1) == length}
-    return frozenset({culprit, case.symptom, *case.symptom.split("->"), *called_over, *ends, *between})
+    between = {e for e, steps in near.items() if steps + far.get(e, math.inf) == length}
+    ends = {*culprit.split("->"), *case.symptom.split("->")}
+    return frozenset({culprit, case.symptom, *ends, *called_over, *between})
 
 
 def lies_on_the_way(evidence: Evidence, culprit: str, case: Case) -> bool:
@@ -45,8 +46,7 @@ def lies_on_the_way(evidence: Evidence, culprit: str, case: Case) -> bool:
     about the people whom it describes; where nobody is known to hand them out, it is let pass. The host under all
     components speaks of none of them.
     """
-    subject, between = evidence.subject, elements_between(culprit, case)
-    owner = subject if subject in case.neighbours else subject.partition(".")[0]
+    owner, between = evidence.subject.partition(".")[0], elements_between(culprit, case)
     if owner in case.neighbours:
         return owner in between
     spec = CATALOGUE.get(evidence.signal)
