@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from graders.axis import considered, failed, leading, listed, unanswered, witnessed
 from lab.contracts import Case, Diagnosis, Finding, Grade, Outcome, TrueFault, Verdict
+from lab.judging.ranking import cut
 
 Claim = tuple[str, str, float | None]
 """What a finding says of one incident: culprit, kind, onset. Saying it twice says nothing more."""
@@ -64,14 +65,14 @@ def _candidates(findings: Sequence[Finding], faults: Sequence[TrueFault]) -> dic
 def worst_share(case: Case, findings: Sequence[Finding]) -> float:
     """Share of the faults whose onset is met by the first n claims (n faults), in the worst order of the ties.
 
+    Where a tie goes beyond the n-th place, its claims are held against what the surer ones are not held against.
     The expected value, as on the other axes, would let an engine buy tolerance: of many onsets some are near any time.
     """
     faults = sorted(witnessed(case), key=lambda f: (f.injected_s, f.id))
-    ranked = _candidates(findings, faults)
     n = len(faults)
-    threshold = sorted(ranked.values(), reverse=True)[n - 1] if len(ranked) > n else -math.inf
-    sure = [claim for claim, confidence in ranked.items() if confidence > threshold]
-    tied = [claim for claim, confidence in ranked.items() if confidence == threshold]
+    sure, tied, places = cut(list(_candidates(findings, faults).items()), n)
+    if places == len(tied):  # nobody is left out: there is one order
+        sure, tied, places = [*sure, *tied], [], 0
 
     def met(claim: Claim, fault: TrueFault | None) -> bool:
         return fault is not None and abs(distance_s(claim[2], fault)) <= case.options.onset_within_s
@@ -83,7 +84,7 @@ def worst_share(case: Case, findings: Sequence[Finding]) -> float:
     missing = sum(not met(claim, fault) for claim, fault in alone.items())
     # The worst order: first those that miss, then those that meet one and the same fault.
     groups = Counter(fault.id for claim, fault in alone.items() if fault is not None and met(claim, fault))
-    places = n - len(sure) - missing if tied else 0
+    places -= missing
     by_luck = 0
     for _, size in groups.most_common():
         by_luck += places > 0

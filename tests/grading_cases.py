@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import lab.signals
 from lab.contracts import (
     Case,
     Diagnosis,
@@ -123,4 +122,4 @@ def cut_link_table() -> FakeTable:
 
 def use_signals(monkeypatch: pytest.MonkeyPatch, table: FakeTable) -> None:
     """Makes every recording's signals these."""
-    monkeypatch.setitem(sys.modules, "lab.signals", SimpleNamespace(load_signals=lambda observed: table))
+    monkeypatch.setattr(lab.signals, "load_signals", lambda observed: table)

@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from fractions import Fraction
 from math import comb
+from typing import TypeVar
 
+Label = TypeVar("Label", bound=Hashable)
 Item = tuple[Hashable, float]
 """A label and its confidence. The order of a list of items carries no meaning."""
 
 
-def _cut(items: Sequence[Item], k: int) -> tuple[list[Hashable], list[Hashable], int]:
-    """Labels surely among the first k, labels of the tie that k cuts through, and how many of those get in."""
+def cut(items: Sequence[tuple[Label, float]], k: int) -> tuple[list[Label], list[Label], int]:
+    """Labels surely among the first k, labels tied for the last of these places, and how many of those get in.
+
+    All of the tied ones may get in. ValueError where k is below 1.
+    """
     if k < 1:
         raise ValueError(f"k is {k}, expected at least 1")
     if len(items) <= k:
@@ -29,7 +34,7 @@ def _cut(items: Sequence[Item], k: int) -> tuple[list[Hashable], list[Hashable],
 
 def expected_hit(items: Sequence[Item], wanted: Collection[Hashable], k: int) -> Fraction:
     """Probability, over tie orders, that at least one wanted label is among the first k."""
-    sure, tied, places = _cut(items, k)
+    sure, tied, places = cut(items, k)
     if any(label in wanted for label in sure):
         return Fraction(1)
     others = sum(label not in wanted for label in tied)
@@ -45,7 +50,7 @@ def expected_recall(items: Sequence[Item], wanted: Mapping[Hashable, int], k: in
     total = sum(wanted.values())
     if total < 1:
         raise ValueError("nothing is wanted, so recall is undefined")
-    sure, tied, places = _cut(items, k)
+    sure, tied, places = cut(items, k)
     orders = comb(len(tied), places)
     found = Fraction(0)
     for label, times in wanted.items():

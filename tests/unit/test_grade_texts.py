@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,12 @@ def test_more_than_four_equally_confident_elements_are_counted_and_not_listed() 
     assert answer == "cache (0.50), db (0.50), features (0.50), model (0.50) and 1 more"
     answer, _ = texts(culprit(case(says(*(finding(element, 0.5) for element in four)), fault())))
     assert answer == "cache (0.50), db (0.50), features (0.50), model (0.50)"
+
+
+def test_equally_confident_findings_of_one_element_are_told_by_onset_those_without_first() -> None:
+    findings = [finding(onset_s=onset_s) for onset_s in (300.0, None, 0.5, 200.0)]
+    for order in (findings, findings[::-1]):
+        assert graded(onset(case(says(*order), fault()))).answer == "none, 0.5 s, 200 s, 300 s"
 
 
 def test_every_guilty_element_that_an_answer_touches_is_told() -> None:
@@ -299,6 +306,15 @@ def flaw_of(cited: Evidence, onset_s: float | None = 240.0, culprit: str = LINK)
 )  # fmt: skip
 def test_evidence_that_does_not_hold_says_why(cited: Evidence, onset_s: float, flaw: str) -> None:
     assert flaw_of(cited, onset_s) == f"wrong; {flaw}"
+
+
+def test_evidence_is_looked_for_in_the_recording_of_the_case_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    table = cut_link_table()
+    monkeypatch.setattr("lab.signals.load_signals", lambda observed: (read.append(observed), table)[1])
+    answer = says(finding(), finding("db", 0.8, evidence=(CITED, replace(CITED, observed=5.0))))
+    evidence(case(answer, fault(), observed=Path("runs/x/observed")))
+    assert read == [Path("runs/x/observed")]
 
 
 def test_evidence_beside_the_way_says_where_it_should_lie() -> None:

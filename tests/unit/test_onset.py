@@ -26,7 +26,7 @@ HITS = st.tuples(st.one_of(st.none(), st.integers(0, 2)), st.sampled_from([0.3, 
 
 
 @given(st.integers(1, 3), st.lists(HITS, max_size=6))
-def test_of_all_orders_of_equally_confident_findings_the_worst_counts(
+def test_of_all_orders_of_equally_confident_findings_none_is_worth_less(
     n: int, claims: list[tuple[int | None, float]]
 ) -> None:
     faults = [at(1000.0 * number, number, culprit=f"guilty-{number}") for number in range(1, n + 1)]
@@ -40,7 +40,19 @@ def test_of_all_orders_of_equally_confident_findings_the_worst_counts(
     for order in permutations(claims):
         if [c for _, c in order] == sorted((c for _, c in claims), reverse=True):
             met.append(len({hit for hit, _ in order[:n] if hit is not None}))
-    assert value(findings, *faults) == pytest.approx(min(met) / n)
+    confidences = sorted((confidence for _, confidence in claims), reverse=True)
+    found = value(findings, *faults)
+    assert found is not None
+    assert found <= min(met) / n + 1e-12
+    if len(claims) <= n or confidences[n - 1] > confidences[n] or len(set(confidences)) == 1:
+        assert found == pytest.approx(min(met) / n)
+
+
+def test_a_finding_behind_the_first_n_changes_nothing() -> None:
+    first = [finding("model", 0.9, onset_s=9000.0), finding("cache", 0.6, onset_s=2000.0)]
+    faults = at(1000.0, 1), at(2000.0, 2)
+    assert value(first, *faults) == 0.5
+    assert value([*first, finding("db", 0.3, onset_s=500.0)], *faults) == 0.5
 
 
 def test_only_as_many_findings_as_there_are_faults_are_looked_at() -> None:
