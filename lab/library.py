@@ -225,14 +225,14 @@ def _called(engine: Callable[[Path], Answer], observed: Path) -> Diagnosis | Eng
 @overload
 def run(
     scenario: Scenario, *, seed: int | None = None, seeds: None = None, engines: Engine | Sequence[Engine] = ...,
-    runs_dir: str | Path = ..., fresh: bool = ...,
+    runs_dir: str | Path = ..., fresh: bool = ..., testbed: str = ..., options: Mapping[str, Any] | None = ...,
 ) -> Run: ...  # fmt: skip
 
 
 @overload
 def run(
     scenario: Scenario, *, seed: None = None, seeds: Iterable[int], engines: Engine | Sequence[Engine] = ...,
-    runs_dir: str | Path = ..., fresh: bool = ...,
+    runs_dir: str | Path = ..., fresh: bool = ..., testbed: str = ..., options: Mapping[str, Any] | None = ...,
 ) -> Runs: ...  # fmt: skip
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
     from lab.testbeds.installed import Chosen
 
+pytest.register_assert_rewrite("lab.driver_suite")  # its failures say what was compared
+
 SUFFIX = ".scenario.yaml"
 _HOST = pytest.StashKey["EngineHost"]()
 _ENGINES = pytest.StashKey[tuple[str, ...]]()

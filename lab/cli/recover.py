@@ -42,7 +42,8 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
     failed: list[LabError] = []
     for chosen in testbed:
         try:
-            reverted[chosen.name] = chosen.driver.recover(chosen.options)
+            with chosen.named("putting back what was left"):
+                reverted[chosen.name] = list(chosen.driver.recover(chosen.options))
         except LabError as error:  # what is left on the others is put back all the same
             failed.append(error)
     if as_json:

@@ -56,6 +56,15 @@ def checked_time(at_s: float, end_s: float) -> float:
     return end_s if round(at_s * NS) == round(end_s * NS) else round(at_s * NS) / NS
 
 
+def check_declared(observed: Observed) -> None:
+    """UserError for a table, column or file of a recording that does not declare when it becomes visible."""
+    for name, table in observed.tables.items():
+        for column in table.column_names:
+            _declared(name, column)
+    for name in observed.reference:
+        _file_visible(f"reference/{name}")
+
+
 def label_window_s(observed: Observed) -> float:
     """How long after showing an outcome is settled, as the recording's contract says, else as the format says."""
     return float(observed.reference.get("contract.json", {}).get("label_window_s", LABEL_WINDOW_S))

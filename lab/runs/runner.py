@@ -13,6 +13,7 @@ from lab.files.finding import shipped_name
 from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RUN_FILE, RunDirectory, sealed, write_json, write_run
+from lab.runs.delivered import finished
 from lab.runs.following import Followed, follow
 from lab.runs.identity import recording_key
 from lab.runs.judged import Judged, judge
@@ -84,9 +85,9 @@ def run_scenario(
         raise UserError(problems)
     check_room(root, recording_bytes(driver.requests(loaded, chosen.options)), loaded.scenario.name)
     parts = _Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
-    with driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
+    with chosen.named("making a run"), driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
         followed = follow(session, loaded, parts.of(0))
-        recorded = session.finish()
+        recorded = finished(session, chosen)
     status = _status(recorded, followed, session.ended)
     judged = judge(loaded, recorded, status == COMPLETE, parts.of)
     key = {"key": recording_key(loaded, seed, chosen)} if driver.is_repeatable else {}

@@ -127,7 +127,10 @@ class Session(ABC):
     levers: Testbed
     """What faults pull. Anybody else may pull them too, at the time to which the session was advanced."""
     ended: str = ""
-    """Why the run ended before its time (a stop condition held, a process died); empty while it may go on."""
+    """Why the run ended before its time (a stop condition held, a process died); empty while it may go on.
+
+    A driver looks after the scenario's stop conditions itself, as it advances: `lab.scenario.stopping.StopWatch`.
+    """
     settles_s: float = 0.0
     """How long before `now_s` what happened may still be missing from `observed` (telemetry under way)."""
     judging_s: float = 0.0
@@ -164,7 +167,11 @@ class Session(ABC):
 
     @abstractmethod
     def finish(self) -> Recorded:
-        """Reverts what is still in (`revert_all`), collects what was observed, and ends the run."""
+        """Reverts what is still in (`revert_all`), collects what was observed, and ends the run.
+
+        The recording ends now, also where the run has not come to the scenario's end; it has one scrape interval at
+        least.
+        """
 
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """Ends what the run started. Called once, on leaving, after every lever is back; also where `finish` failed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from lab.errors import Problem, UserError, nearest
+from lab.errors import LabError, Problem, UserError, nearest
 from lab.plugins import distribution, installed
 from lab.testbeds.driver import DEFAULT, GROUP, Driver, DriverOptions
 
@@ -82,7 +83,28 @@ class Chosen:
 
     def problems(self, loaded: LoadedScenario) -> list[Problem]:
         """All that keeps a scenario from working there, or its faults from showing; nothing is started."""
-        return [*_lacking(self, loaded), *self.driver.check(loaded, self.options)]
+        with self.named("checking a scenario"):
+            return [*_lacking(self, loaded), *self.driver.check(loaded, self.options)]
+
+    @contextmanager
+    def named(self, doing: str) -> Iterator[None]:
+        """Names the testbed in whatever its driver raises that is no error of the lab: LabError, exit code 3."""
+        try:
+            yield
+        except LabError:
+            raise
+        except Exception as error:
+            from lab.recording.keeping import is_no_room
+
+            if isinstance(error, OSError) and is_no_room(error):  # which is nobody's mistake
+                raise
+            hint = "\n  hint:     `lab --debug …` or LAB_DEBUG=1 shows where"
+            raise LabError(f"{self.place} failed while {doing}: {type(error).__name__}: {error}{hint}") from error
+
+    @property
+    def place(self) -> str:
+        """The testbed and the distribution that it comes with, for messages."""
+        return f"testbed {self.name!r} of {distribution(entries()[self.name])}"
 
     def recorded(self) -> dict[str, Any]:
         """The options that a recording follows from, by name."""

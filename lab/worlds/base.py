@@ -78,7 +78,11 @@ class Handler(Protocol):
 
 
 class Visit(Protocol[Kept]):
-    """A component handling request `n` of a stream. `failed` has the bits of the steps that did not succeed."""
+    """A component handling request `n` of a stream. `failed` has the bits of the steps that did not succeed.
+
+    `is_waiting`: whether it waits for the call whose operation is performed. What comes of a call that it has given up
+    is served to nobody.
+    """
 
     @property
     def source(self) -> Stream[Kept]: ...
@@ -86,6 +90,8 @@ class Visit(Protocol[Kept]):
     def n(self) -> int: ...
     @property
     def failed(self) -> int: ...
+    @property
+    def is_waiting(self) -> bool: ...
     @property
     def component(self) -> Handler: ...
 

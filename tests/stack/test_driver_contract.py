@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.driver_suite import *  # noqa: F403
+from lab.driver_suite import Case
 from lab.injection.levers import LinkCut
 from lab.testbeds.installed import choose
 from lab.testbeds.stack.session import Session
-from tests.contract.driver_suite import *  # noqa: F403
-from tests.contract.driver_suite import Case
 from tests.sim_runs import scenario
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]

@@ -19,6 +19,7 @@ from lab.injection.levers import ActValue, AnyLever, Json, Testbed, Undo
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario, Stage
+from lab.scenario.stopping import StopWatch
 from lab.testbeds.driver import Recorded, Session
 
 LEAD_S = 1.0
@@ -66,7 +67,7 @@ class ProcessesSession(Session):
         self._start_unix_s = 0.0
         self._load: Load | None = None
         self._checked_s = 0.0
-        self._bad_since_s: dict[Any, float] = {}
+        self._stop_when = StopWatch(loaded.scenario.safety.stop_when)
 
     def __enter__(self) -> ProcessesSession:
         try:
@@ -109,15 +110,8 @@ class ProcessesSession(Session):
         if now_s - self._checked_s < interval_s:
             return
         self._checked_s = now_s
-        slis = self._slis(now_s - interval_s)
-        for condition in self.loaded.scenario.safety.stop_when:
-            value = slis.get(condition.sli)
-            if value is None or not condition.holds(value):
-                self._bad_since_s.pop(condition, None)
-                continue
-            since_s = self._bad_since_s.setdefault(condition, now_s - interval_s)
-            if now_s - since_s >= condition.for_s:
-                self.ended = f"{condition.sli} was {value:.3g} for {now_s - since_s:.0f} s"
+        since_s = now_s - interval_s
+        self.ended = self.ended or self._stop_when.reason(self._slis(since_s), now_s, since_s)
 
     def _slis(self, since_s: float) -> Mapping[str, float]:
         """What users got since a scenario second."""
@@ -134,7 +128,7 @@ class ProcessesSession(Session):
         return cut(self._collect(now_s), min(until_s, now_s))
 
     def finish(self) -> Recorded:
-        end_s = self.now_s if self.ended else self.duration_s
+        end_s = max(self.now_s, self.loaded.system.scrape_interval_s)
         self.revert_all()
         if self._load is not None:
             self._load.end()

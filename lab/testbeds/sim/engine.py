@@ -21,10 +21,11 @@ from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Ed
 class Visit:
     """A component handling one request: where it is in its call plan and which steps did not succeed.
 
-    `base` is the path prefix of the calls it makes (see `paths`).
+    `base` is the path prefix of the calls it makes (see `paths`). `is_waiting`: whether it waits for the call whose
+    operation is performed; not where it has given that up.
     """
 
-    __slots__ = ("base", "call", "component", "failed", "n", "source", "start_ns", "step")
+    __slots__ = ("base", "call", "component", "failed", "is_waiting", "n", "source", "start_ns", "step")
 
     def __init__(
         self, source: Source, n: int, component: ComponentState, call: Call | None, base: int, start_ns: int
@@ -37,6 +38,7 @@ class Visit:
         self.start_ns = start_ns
         self.step = 0
         self.failed = 0
+        self.is_waiting = True
 
 
 class Call:
@@ -242,6 +244,7 @@ class RequestEngine:
         if n in noise:
             status = ERROR
         elif edge.operation is not None:
+            visit.is_waiting = not call.done
             status = edge.operation(visit, now)
         self._span(visit.source.base + n, now, end, call.path, edge.index, status, SERVER)
         call.status = status

@@ -102,7 +102,7 @@ class SimTestbed(Testbed):
 
         It stops before all control events of that time, and in whatever steps it is asked to.
         """
-        env, until_ns = self._env, min(self._start_ns + to_ns(until_s), self._end_ns)
+        env, until_ns = self._env, self._start_ns + to_ns(min(until_s, self.scenario.duration_s))
         if until_ns <= env.now or self.stopped_because:
             return
         arrived = simpy.Event(env)
@@ -115,16 +115,18 @@ class SimTestbed(Testbed):
 
     def observed(self, until_s: float) -> Observed:
         """What could be observed by `until_s`, at most now. Nothing changes."""
-        # A recording has one scrape interval at least; what has not happened yet is not in it.
-        least_ns = self._start_ns + to_ns(self.system.scrape_interval_s)
-        return cut(self._collect(max(self._env.now, least_ns)), min(until_s, self.now_s))
+        return cut(self._collect(self._until_now_ns()), min(until_s, self.now_s))
 
     def finish(self) -> Observed:
-        """What could be observed of the run, which ends here."""
-        end_ns = self._env.now if self.stopped_because else self._end_ns
+        """What could be observed of the run, which ends here, whether it came to its end or not."""
         if self._world is not None:
             self._world.finish(self._end_ns)
-        return self._collect(end_ns)
+        return self._collect(self._until_now_ns())
+
+    def _until_now_ns(self) -> int:
+        """Now; a recording has one scrape interval at least, and what has not happened yet is not in it."""
+        least_ns = self._start_ns + to_ns(self.system.scrape_interval_s)
+        return min(max(int(self._env.now), least_ns), self._end_ns)
 
     def tidy_up(self) -> None:
         """From now on what is put back shows in no recording: what the system says of it is no part of the scenario."""

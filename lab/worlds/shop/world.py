@@ -101,6 +101,8 @@ class ShopWorld:
         key = cache.key(data.users_list[n], now_ns)
         if key < 0:
             return MISS
+        if not visit.is_waiting:
+            return OK
         data.vectors[n] = cache.rows[key]
         data.source[n] = FROM_CACHE
         data.read_ns[n] = now_ns
@@ -112,6 +114,8 @@ class ShopWorld:
         return OK
 
     def read_row(self, visit: Visit[ShopRequests], now_ns: int) -> int:
+        if not visit.is_waiting:
+            return OK
         data, n = visit.source.data, visit.n
         table = self.table
         user = data.users_list[n]
@@ -156,11 +160,13 @@ class ShopWorld:
     def predict(self, visit: Visit[ShopRequests], now_ns: int) -> int:
         if not self.loaded:
             return UNAVAILABLE
-        visit.source.data.version[visit.n] = self.serving
+        if visit.is_waiting:
+            visit.source.data.version[visit.n] = self.serving
         return OK
 
     def apply_rules(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        visit.source.data.ruled[visit.n] = 1
+        if visit.is_waiting:
+            visit.source.data.ruled[visit.n] = 1
         return OK
 
     def aggregate_events(self, visit: Visit[ShopRequests], now_ns: int) -> int:

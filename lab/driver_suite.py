@@ -1,13 +1,21 @@
-"""What every driver promises: tests for modules that name the drivers by a fixture `case`.
+"""What every driver promises, as tests. A test module runs them against a driver that it names by a fixture `case`:
 
-`made` is one run of the case's scenario, looked at on its way: real testbeds take real time.
+    from lab.driver_suite import *
+    from lab.driver_suite import Case
+
+    @pytest.fixture(scope="module")
+    def case() -> Case:
+        return Case(choose("mine"), load_scenario(...), lambda testbed: testbed.read(LinkCut, "a->b") is not None)
+
+`made` is one run of the case's scenario, looked at on its way: real testbeds take real time. docs/plugins.md says more.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +23,8 @@ from typing import Any
 import pytest
 
 from lab.errors import Problem
-from lab.injection.levers import Testbed
+from lab.injection.levers import Json, Testbed, Undo
+from lab.injection.levers.testbed import Event
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.recording.opening import open_run
@@ -35,7 +44,7 @@ class Case:
     chosen: Chosen
     loaded: LoadedScenario
     is_in: Callable[[Testbed], bool]
-    other: LoadedScenario | None
+    other: LoadedScenario | None = None
     """A scenario with a lever that the driver lacks, or a system that it does not run; None where it can do all."""
 
     @property
@@ -51,7 +60,7 @@ class Case:
         """Scenario seconds by which what is asked for may be late."""
         return SLACK_S * float(getattr(self.chosen.options, "time_scale", 0.0))
 
-    def open(self, seed: int = 1) -> Any:
+    def open(self, seed: int = 1) -> AbstractContextManager[Session]:
         return self.driver.open(self.loaded, seed, self.chosen.options)
 
 
@@ -188,9 +197,9 @@ class Journal:
         self.events: list[str] = []
         journal = testbed.journal
 
-        def noted(event: str, *more: Any) -> None:
+        def noted(event: Event, undo: Undo, value: Json | None) -> None:
             self.events.append(event)
-            journal(event, *more)
+            journal(event, undo, value)
 
         testbed.journal = noted  # type: ignore[method-assign]
 
@@ -211,6 +220,40 @@ def test_a_stop_condition_ends_the_run_early(case: Case) -> None:
         assert session.now_s < scenario.duration_s
         recorded = session.finish()
     assert recorded.observed.end_s < scenario.duration_s
+
+
+def test_a_run_that_is_finished_early_has_a_recording_that_ends_then(case: Case) -> None:
+    early_s = 2 * case.loaded.system.scrape_interval_s
+    with case.open() as session:
+        session.advance(early_s)
+        recorded = session.finish()
+    assert early_s <= recorded.observed.end_s <= early_s + case.slack_s
+    assert recorded.windows == {}
+
+
+def test_how_time_is_cut_into_steps_and_looked_at_changes_no_byte(case: Case, tmp_path: Path) -> None:
+    """Of testbeds whose runs can be made again; others have the time before as control."""
+    if not case.driver.is_repeatable:
+        return
+    fault, duration_s = case.fault, case.loaded.scenario.duration_s
+    steps = random.Random(4)
+    for name in ("whole", "in steps"):
+        with case.open() as session:
+            for until_s, then in ((fault.at_s, session.inject), (fault.at_s + fault.for_s, session.revert)):
+                while name == "in steps" and session.now_s < until_s - 1:
+                    session.advance(min(until_s, session.now_s + steps.choice([0.001, 0.7, 5.0, 13.37])))
+                    if session.now_s > 10:
+                        session.observed(session.now_s - steps.choice([0.0, 5.0]))
+                session.advance(until_s)
+                then(fault)
+            session.advance(duration_s)
+            session.finish().observed.write(tmp_path / name)
+    assert _bytes(tmp_path / "whole") == _bytes(tmp_path / "in steps")
+
+
+def _bytes(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
 def test_the_runner_leaves_a_whole_recording_of_it(case: Case, tmp_path: Path) -> None:
