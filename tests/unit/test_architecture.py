@@ -350,9 +350,10 @@ def test_every_name_that_is_imported_from_the_lab_is_there():
                 if node.module not in files:
                     missing.add(f"{source.relative_to(ROOT)}: {node.module}")
                     continue
-                for alias in node.names:
-                    is_there = alias.name == "*" or {alias.name, "*"} & names[node.module] or f"{node.module}.{alias.name}" in files
-                    missing |= set() if is_there else {f"{source.relative_to(ROOT)}: {node.module}.{alias.name}"}
+                there = names[node.module]
+                for name in {alias.name for alias in node.names} - there - {"*"}:
+                    if "*" not in there and f"{node.module}.{name}" not in files:
+                        missing.add(f"{source.relative_to(ROOT)}: {node.module}.{name}")
     assert missing == set()
 
 
