@@ -3,8 +3,9 @@
 python -m scripts.same_recordings COMMIT [--seeds COUNT] [SCENARIO_OR_SUITE...]   (`make same-recordings BEFORE=COMMIT`)
 
 Runs the commit's code and the code of this checkout on `sim`, each with its own entry points, for each scenario and
-its first seeds. Ends with 0 where all bytes are equal, with 1 and a list of the files that differ otherwise. What is
-changed on purpose is named, each with its reason, in docs/decisions.
+its first seeds; `--observability rich` compares what only rich telemetry has too. Ends with 0 where all bytes are
+equal, with 1 and a list of the files that differ or that only one of both made, with 2 where one of both cannot
+record. What is changed on purpose is named, each with its reason, in docs/decisions.
 """
 
 from __future__ import annotations
@@ -25,16 +26,20 @@ ENGINE = "chance"
 """Some engine has to be asked; this one reads nothing."""
 
 
-def record(tree: Path, targets: Sequence[str], seeds: int, place: Path) -> Path:
-    """Runs scenarios with the code of a source tree; the directory of its recordings, by scenario and seed."""
+def record(tree: Path, options: Sequence[str], place: Path) -> Path:
+    """Runs scenarios with the code of a source tree; the directory of its recordings, by scenario and seed.
+
+    `options`: what to run, as `lab run` takes it.
+    """
     installed, runs = place / "installed", place / "runs"
     _write_entry_points(tree, installed)
-    command = [sys.executable, "-m", "lab", "run", *targets, "--seeds", str(seeds), "--runs-dir", str(runs)]
+    command = [sys.executable, "-m", "lab", "run", *options, "--runs-dir", str(runs)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(tree)])}
     command += ["--engine", ENGINE, "--no-report", "--quiet"]
     done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL, check=False)
     if done.returncode not in (0, 1, 4):  # an engine that guesses fails
-        raise SystemExit(f"the code of {tree} ended with {done.returncode}")
+        print(f"nothing is compared: `lab run` of {tree} ended with {done.returncode}", file=sys.stderr)
+        raise SystemExit(2)
     return runs
 
 
@@ -78,16 +83,23 @@ def main() -> int:
     parser.add_argument("commit", help="the commit to compare this checkout with")
     parser.add_argument("targets", nargs="*", default=[SUITE], metavar="SCENARIO_OR_SUITE")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds of each scenario [default: {SEEDS}]")
+    parser.add_argument("--observability", default="", help="of all systems [default: that of their files]")
     given = parser.parse_args()
+    options = [*given.targets, "--seeds", str(given.seeds)]
+    options += ["--observability", given.observability] if given.observability else []
     with tempfile.TemporaryDirectory(prefix="same-recordings-") as name:
         place = Path(name)
         tree = place / "before" / "tree"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree, given.commit], cwd=ROOT, check=True)
+        added = subprocess.run(
+            ["git", "worktree", "add", "--quiet", "--detach", tree, given.commit], cwd=ROOT, check=False
+        )
+        if added.returncode:  # git has said why
+            return 2
         try:
-            before = record(tree, given.targets, given.seeds, place / "before")
+            before = record(tree, options, place / "before")
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
-        after = record(ROOT, given.targets, given.seeds, place / "after")
+        after = record(ROOT, options, place / "after")
         recordings = len({file.rpartition("/observed/")[0] for file in _files(after)})
         found = list(differences(before, after))
     for line in found:

@@ -10,13 +10,14 @@ import click
 from lab.cli.console import GivenPath, json_option, option
 
 if TYPE_CHECKING:
+    from lab.recording.rundir import RunDirectory
     from lab.runs.parity import Parity, Row
 
 _SIGNS = {-1: "−", 0: "0", 1: "+"}
 _RESULTS = {
     "agree": "the recordings agree",
     "disagree": "the recordings DISAGREE",
-    "inconclusive": "INCONCLUSIVE: too little was compared to call it an agreement",
+    "inconclusive": "INCONCLUSIVE: nothing differs, and that is not enough to call it an agreement",
 }
 LISTED_MAX = 20
 """Rows that are all shown; of more, those that moved in either recording."""
@@ -47,10 +48,12 @@ def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     from lab.recording.opening import open_run
     from lab.runs.parity import compare
 
-    parity = compare(open_run(first), open_run(second), engine)
+    runs = open_run(first), open_run(second)
+    parity = compare(*runs, engine)
     if as_json:
-        write_json(_json(parity))
+        write_json({**_json(parity), "recordings": [_recording(run) for run in runs]})
     else:
+        _print_recordings(runs)
         _print(parity)
     codes = {"agree": ExitCode.OK, "disagree": ExitCode.FAILED, "inconclusive": ExitCode.INCONCLUSIVE}
     return codes[parity.result]
@@ -72,6 +75,21 @@ def _json(parity: Parity) -> dict[str, object]:
         "schema_version": 1, "result": parity.result, "agrees": parity.agrees, "doubt": parity.doubt or None,
         "signals": rows, "not_compared": absent, "verdicts": parity.verdicts, "model_servers": servers,
     }  # fmt: skip
+
+
+def _recording(run: RunDirectory) -> dict[str, object]:
+    """What a recording is of, as --json has it."""
+    meta = run.meta
+    return {"path": str(run.path), "scenario": run.scenario, "seed": run.seed, "testbed": meta["testbed"]}
+
+
+def _print_recordings(runs: tuple[RunDirectory, RunDirectory]) -> None:
+    for word, run in zip(("first", "second"), runs, strict=True):
+        click.echo(f"{word:6}  {run.scenario}, seed {run.seed}, on {run.meta['testbed']}  ({run.path})")
+    if runs[0].path.resolve() == runs[1].path.resolve():
+        click.echo("! both are one recording, which agrees with itself")
+    elif runs[0].scenario != runs[1].scenario:
+        click.echo(f"! they are of different scenarios, {runs[0].scenario} and {runs[1].scenario}")
 
 
 def _print(parity: Parity) -> None:

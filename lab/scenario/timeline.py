@@ -34,4 +34,4 @@ def moments(scenario: Scenario) -> list[Moment]:
 
 def end_s(use: FaultUse | DecoyUse, scenario: Scenario) -> float:
     """Scenario second at which a use ends."""
-    return scenario.duration_s if use.for_s is None else use.at_s + use.for_s
+    return scenario.duration_s if use.for_s is None else min(use.at_s + use.for_s, scenario.duration_s)

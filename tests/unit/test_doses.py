@@ -143,6 +143,6 @@ def test_the_rate_is_that_of_the_stage(tmp_path: Path) -> None:
 def test_the_documentation_has_the_calibration(tmp_path: Path) -> None:
     text = (checkout() / "docs" / "stack.md").read_text(encoding="utf-8")
     lines = text.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("| CPU per request of users |"))
+    head = next(number for number, line in enumerate(lines) if line.startswith("| CPU per request of a user |"))
     names, figures = ([cell.strip() for cell in lines[at].strip("|").split("|")][1:] for at in (head, head + 2))
     assert {name: float(ms) / 1e3 for name, ms in zip(names, figures, strict=True)} == pytest.approx(CALIBRATED_CPU_S)

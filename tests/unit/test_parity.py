@@ -266,12 +266,15 @@ def test_the_command_ends_with_what_the_comparison_came_to(
     words = ["parity", str(recordings[first].path), str(recordings[second].path), "--engine", "asked"]
     assert main(words) == code
     text = capsys.readouterr().out
+    assert text.startswith(f"first   {first}, seed 3, on sim  (")
+    assert ("different scenarios" in text) == (first != second)
     assert "±" in text
     assert "not compared" not in text
     assert main([*words, "--json"]) == code
     found = json.loads(capsys.readouterr().out)
     assert found["result"] == {0: "agree", 1: "disagree", 4: "inconclusive"}[code]
     assert (found["doubt"] is not None) == (code == 4)
+    assert [one["scenario"] for one in found["recordings"]] == [first, second]
     assert {one["signal"] for one in found["signals"]} == {"client_error_ratio", "client_timeout_ratio", *SLI_SUBJECTS}
     assert all(len(one["uncertainties"]) == 2 for one in found["signals"])
 
