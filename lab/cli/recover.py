@@ -46,6 +46,8 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
                 reverted[chosen.name] = list(chosen.driver.recover(chosen.options))
         except LabError as error:  # what is left on the others is put back all the same
             failed.append(error)
+    if failed and not any(reverted.values()):
+        raise _joined(failed)  # a document without a lever would look as if nothing had been left
     if as_json:
         reverted_levers = [{"testbed": name, **asdict(one)} for name, found in reverted.items() for one in found]
         write_json({"schema_version": 1, "reverted": reverted_levers})
@@ -53,7 +55,7 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
         for name, found in reverted.items():
             for one in found:
                 click.echo(f"reverted {one.lever} of {one.element} to {one.value!r} ({name})")
-        if not failed and not any(reverted.values()):
+        if not any(reverted.values()):
             click.echo("nothing was left to revert")
     if failed:
         raise _joined(failed)

@@ -25,6 +25,8 @@ from tests.waiting import PATIENCE_S, eventually, least_s
 pytestmark = pytest.mark.stack
 
 REVERTED_WITHIN_S = 5.0
+QUICK = ("link.cut", "table.column", "model.deploy", "component.slow")
+"""Of each way in which a lever is kept, one."""
 INTERRUPTED, INCONCLUSIVE, NOT_REVERTED = 130, 4, 6
 PLAN = """
 schema_version: 1
@@ -69,7 +71,7 @@ def time_of_abort(stack: Session, lever: str, *, stop: bool) -> float:
     return took_s
 
 
-@pytest.mark.parametrize("lever", LEVERS)
+@pytest.mark.parametrize("lever", [x if x in QUICK else pytest.param(x, marks=pytest.mark.slow) for x in LEVERS])
 def test_everything_is_put_back_within_seconds(stack: Session, lever: str) -> None:
     least_s(lambda: time_of_abort(stack, lever, stop=False), REVERTED_WITHIN_S)
 
