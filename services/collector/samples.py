@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import redis.asyncio as redis
 
+from services.collector.pages import samples_of
+
 TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 SCRAPED = ("process_cpu_seconds_total", "telemetry_dropped_total", "otlp_spans_dropped")
-_SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([-+0-9.eE]+)$", re.MULTILINE)
 Sample = tuple[str, str, float]
 """(component, metric, value)"""
 
@@ -64,10 +64,10 @@ async def scrape(session: aiohttp.ClientSession, targets: Mapping[str, str]) -> 
     async def one(component: str, url: str) -> list[Sample]:
         try:
             async with session.get(url, timeout=TIMEOUT) as response:
-                text = await response.text()
-        except (aiohttp.ClientError, TimeoutError):
+                found = list(samples_of(await response.text(), *SCRAPED))
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             return []
-        return [(component, metric, float(value)) for metric, value in _SAMPLE.findall(text) if metric in SCRAPED]
+        return [(component, sample.name, float(sample.value)) for sample in found if sample.name in SCRAPED]
 
     found = await asyncio.gather(*(one(component, url) for component, url in targets.items()))
     return [sample for samples in found for sample in samples]

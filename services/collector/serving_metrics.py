@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
 
+from services.collector.pages import samples_of
 from services.collector.samples import TIMEOUT, Sample
 
 COUNT = ":tensorflow:serving:request_count"
 LATENCY = ":tensorflow:serving:request_latency"
-_LINE = re.compile(r"^([\w:]+)(?:\{([^}]*)\})? (\S+)(?: \d+)?$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 US = 1e-6
 
 
@@ -44,16 +42,15 @@ def read(text: str) -> Sums:
     requests: defaultdict[str, float] = defaultdict(float)
     buckets: defaultdict[float, float] = defaultdict(float)
     count = total_us = 0.0
-    for name, labels, value in _LINE.findall(text):
-        known = dict(_LABEL.findall(labels))
-        if name == COUNT:
-            requests[known["status"]] += float(value)
-        elif name == f"{LATENCY}_bucket":
-            buckets[float(known["le"].replace("+Inf", "inf")) * US] += float(value)
-        elif name == f"{LATENCY}_count":
-            count += float(value)
-        elif name == f"{LATENCY}_sum":
-            total_us += float(value)
+    for sample in samples_of(text, COUNT, LATENCY):
+        if sample.name == COUNT:
+            requests[sample.labels["status"]] += sample.value
+        elif sample.name == f"{LATENCY}_bucket":
+            buckets[float(sample.labels["le"]) * US] += sample.value
+        elif sample.name == f"{LATENCY}_count":
+            count += sample.value
+        elif sample.name == f"{LATENCY}_sum":
+            total_us += sample.value
     return Sums(dict(requests), count, total_us * US, dict(sorted(buckets.items())))
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import redis
+from prometheus_client import Histogram
 
 from lab.clock import NS
 from lab.recording import texts
@@ -53,19 +54,19 @@ def policies(steps: Iterable[Step]) -> dict[str, Policy]:
 
 
 class Caller:
-    """Makes the calls of one component. `observe(callee, status, seconds)` is told of each attempt."""
+    """Makes the calls of one component. `durations` takes each attempt, by callee and status."""
 
     def __init__(
         self,
         telemetry: Telemetry,
         log: Log,
         policy_of: Mapping[str, Policy],
-        observe: Callable[[str, str, float], None],
+        durations: Histogram,
     ) -> None:
         self._telemetry = telemetry
         self._log = log
         self._policy_of = policy_of
-        self._observe = observe
+        self._durations = durations
 
     async def call(
         self, step: Step, parent: TraceContext, operation: Callable[[TraceContext], Awaitable[Result]]
@@ -109,7 +110,7 @@ class Caller:
         seconds = (end_ns - start_ns) / NS
         attributes = {"peer.service": callee, "lab.status": status, "lab.attempt": attempt}
         self._telemetry.span(Span(span, step.name, "client", start_ns, end_ns, attributes))
-        self._observe(callee, status, seconds)
+        self._durations.labels(callee, status).observe(seconds)
         if status not in ("ok", "miss"):
             body = texts.call_failed(step.name, callee, status, attempt, is_last=is_last, fallback=step.fallback)
             self._log.write("WARN", "call_failed", body, span, subject=callee, duration_s=seconds)

@@ -10,13 +10,14 @@ import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.clock import NS
 from services.common.calls import Policy
 from services.common.configuration import NoSettingError, change_step, describe_steps
 from services.common.control import AsgiGuard, Guard
-from services.common.metrics import CONTENT_TYPE, Registry
+from services.common.metrics import CONTENT_TYPE, ReadCounter, durations, page
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import server_span
 from services.features.plan import Plan, StepFailedError
@@ -40,7 +41,7 @@ class Value(BaseModel):
     value: float
 
 
-def recommend_app(plan: Plan, step_name: str, telemetry: Telemetry, registry: Registry) -> FastAPI:
+def recommend_app(plan: Plan, step_name: str, telemetry: Telemetry, registry: CollectorRegistry) -> FastAPI:
     """POST /v1/recommend, GET /healthz, GET /metrics. `step_name`: the callers' name for a request, for spans."""
     app = FastAPI(title="features", docs_url=None, redoc_url=None, openapi_url=None)
     observer = _Observer(step_name, telemetry, registry)
@@ -75,7 +76,7 @@ def recommend_app(plan: Plan, step_name: str, telemetry: Telemetry, registry: Re
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(registry.render(), headers={"Content-Type": CONTENT_TYPE})
+        return Response(page(registry), headers={"Content-Type": CONTENT_TYPE})
 
     return app
 
@@ -95,22 +96,18 @@ async def _answer(plan: Plan, visit: Visit) -> dict[str, Any]:
 class _Observer:
     """What each request leaves behind: a server span, counts."""
 
-    def __init__(self, step_name: str, telemetry: Telemetry, registry: Registry) -> None:
+    def __init__(self, step_name: str, telemetry: Telemetry, registry: CollectorRegistry) -> None:
         self._step_name = step_name
         self._telemetry = telemetry
-        self._registry = registry
-        registry.declare("http_server_request_duration_seconds", "histogram", "Time from request to answer.")
-        registry.declare("client_request_duration_seconds", "histogram", "Attempts to call others.")
-        registry.declare("fallbacks_total", "counter", "Times a fallback was used.")
-        dropped = "Spans and log events that could not be queued."
-        registry.declare("telemetry_dropped_total", "counter", dropped, lambda: telemetry.dropped_count)
-        registry.declare("process_cpu_seconds_total", "counter", "CPU time used.", time.process_time)
+        text = "Time from request to answer."
+        self._durations = durations("http_server_request_duration_seconds", text, ("status",), registry)
+        ReadCounter("process_cpu_seconds_total", "CPU time used.", time.process_time, registry)
 
     def record(self, visit: Visit, start_ns: int, status: str) -> None:
         end_ns = time.time_ns()
         span = Span(visit.span, self._step_name, "server", start_ns, end_ns, {"lab.status": status})
         self._telemetry.span(span)
-        self._registry.observe("http_server_request_duration_seconds", (end_ns - start_ns) / NS, status=status)
+        self._durations.labels(status).observe((end_ns - start_ns) / NS)
 
 
 def config_app(policy_of: Mapping[str, Policy], guard: Guard) -> FastAPI:

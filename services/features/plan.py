@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from prometheus_client import Counter
 
 from lab.clock import NS
 from lab.recording import texts
@@ -23,7 +24,6 @@ from lab.worlds.shop.features import (
 )
 from services.common.calls import Caller, CallFailedError, MissError
 from services.common.log import Log
-from services.common.metrics import Registry
 from services.common.trace import TraceContext
 from services.features.ruling import unfiltered
 from services.features.visit import Visit
@@ -48,13 +48,13 @@ class Plan:
         operations: Mapping[str, CallOperation],
         caller: Caller,
         log: Log,
-        registry: Registry,
+        fallbacks: Counter,
     ) -> None:
         self._steps = component.steps
         self._operations = operations
         self._caller = caller
         self._log = log
-        self._registry = registry
+        self._fallback_counter = fallbacks
         self.items: Mapping[str, npt.NDArray[Any]] = {}
         self._own = {"assemble_features": self._assemble}
         self._fallbacks = {
@@ -90,7 +90,7 @@ class Plan:
             if step.on_failure == "fail":
                 raise StepFailedError("dependency_failed", f"{step.name}: {error.status}") from None
             if step.fallback:
-                self._registry.add("fallbacks_total", fallback=step.fallback)
+                self._fallback_counter.labels(step.fallback).inc()
                 self._fallbacks[step.fallback](visit)
 
     def _assemble(self, visit: Visit) -> None:

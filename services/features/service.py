@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import redis.asyncio as redis
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Counter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -18,7 +19,7 @@ from lab.systems.topology import System
 from services.common.calls import Caller, CallFailedError, policies
 from services.common.control import Guard
 from services.common.log import Log
-from services.common.metrics import Registry
+from services.common.metrics import attempt_durations, count_dropped
 from services.common.settings import Listen
 from services.common.telemetry import Telemetry
 from services.features.app import config_app, recommend_app
@@ -48,13 +49,11 @@ class FeatureService:
     def __init__(self, system: System, telemetry: Telemetry, addresses: Addresses, guard: Guard) -> None:
         component = system.components[telemetry.service]
         callee = {step.operation: str(step.call) for step in component.steps if step.call}
-        registry, log = Registry(), Log(telemetry)
+        registry, log = CollectorRegistry(), Log(telemetry)
         self.policies = policies(component.steps)
-
-        def observe(peer: str, status: str, seconds: float) -> None:
-            registry.observe("client_request_duration_seconds", seconds, peer=peer, status=status)
-
-        caller = Caller(telemetry, log, self.policies, observe)
+        caller = Caller(telemetry, log, self.policies, attempt_durations(registry))
+        fallbacks = Counter("fallbacks_total", "Times a fallback was used.", ["fallback"], registry=registry)
+        count_dropped(telemetry, registry)
         # One attempt is one attempt: the plan retries, and its deadlines are not the client's.
         client = redis.from_url(addresses.cache_url, retry=Retry(NoBackoff(), 0), max_connections=256)
         self._cache = client
@@ -69,7 +68,7 @@ class FeatureService:
             "predict": self._model.predict,
             "apply_rules": self._rules.apply_rules,
         }
-        self._plan = Plan(component, operations, caller, log, registry)
+        self._plan = Plan(component, operations, caller, log, fallbacks)
         self.log = log
         self.app = recommend_app(self._plan, system.components[system.users].steps[0].name, telemetry, registry)
         self.config = config_app(self.policies, guard)

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import redis.asyncio as redis
 from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from lab.agreed.run import Run
 from lab.clock import NS
@@ -24,7 +25,7 @@ from services.common.calls import Caller, CallFailedError, policies
 from services.common.configuration import NoSettingError, change_step, checked, describe_steps
 from services.common.control import Guard, middleware
 from services.common.log import Log
-from services.common.metrics import CONTENT_TYPE, Registry
+from services.common.metrics import CONTENT_TYPE, attempt_durations, count_dropped, page
 from services.common.past import lived_through, shoppers_of
 from services.common.settings import Listen
 from services.common.telemetry import Span, Telemetry
@@ -47,11 +48,15 @@ class FeedService:
         self._cache = cache
         self._guard = guard
         self._log = Log(telemetry)
-        self._registry = Registry()
         self._last_success_s = time.time()
-        self._declare()
+        self._registry = registry = CollectorRegistry()
+        text = "Runs finished, by how they ended."
+        self._runs = Counter("job_runs_total", text, ["status"], registry=registry)
+        age = Gauge("job_last_success_age_seconds", "Time since a run last succeeded.", registry=registry)
+        age.set_function(lambda: time.time() - self._last_success_s)
+        count_dropped(telemetry, registry)
         self._policies = policies(self._spec.steps)
-        self._caller = Caller(telemetry, self._log, self._policies, self._observe)
+        self._caller = Caller(telemetry, self._log, self._policies, attempt_durations(registry))
         self._period_s = self._spec.period_s
         self._control = Control()
         self._run: Run | None = None
@@ -148,21 +153,10 @@ class FeedService:
         end_ns = time.time_ns()
         seconds = (end_ns - start_ns) / NS
         self._telemetry.span(Span(root, "run", "internal", start_ns, end_ns, {"lab.status": status}))
-        self._registry.add("job_runs_total", status=status)
+        self._runs.labels(status).inc()
         severity = "INFO" if status == "ok" else "ERROR"
         self._log.write(severity, "job_run", texts.job_run(status), root, duration_s=seconds)
         return status
-
-    def _observe(self, callee: str, status: str, seconds: float) -> None:
-        self._registry.observe("client_request_duration_seconds", seconds, peer=callee, status=status)
-
-    def _declare(self) -> None:
-        self._registry.declare("job_runs_total", "counter", "Runs finished, by how they ended.")
-        age = "Time since a run last succeeded."
-        self._registry.declare("job_last_success_age_seconds", "gauge", age, lambda: time.time() - self._last_success_s)
-        self._registry.declare("client_request_duration_seconds", "histogram", "Attempts to call others.")
-        dropped = "Spans and log events that could not be queued."
-        self._registry.declare("telemetry_dropped_total", "counter", dropped, lambda: self._telemetry.dropped_count)
 
     # Endpoints.
 
@@ -170,7 +164,7 @@ class FeedService:
         return web.json_response({"status": "ok"})
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._registry.render().encode(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=page(self._registry), headers={"Content-Type": CONTENT_TYPE})
 
     async def _get_control(self, _: web.Request) -> web.Response:
         return web.json_response(self._control.describe())

@@ -21,11 +21,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from lab.agreed.leases import LEASE_MAX_S
+from services.common import metrics
 
 from .faults import FAULTS, FaultError, number, parse_fault, values
 from .http_server import HttpError, Request, Response
 from .link import Link
-from .metrics import render_metrics
+from .metrics import ProxyMetrics
 from .proxy import Proxy
 
 LEASE_MIN_S = 0.05
@@ -64,7 +65,7 @@ class Api:
         """Answers one request."""
         path = [unquote(part) for part in request.path.strip("/").split("/")]
         if (request.method, path) == ("GET", ["metrics"]):
-            return Response(200, render_metrics(self._proxy).encode(), "text/plain; version=0.0.4; charset=utf-8")
+            return Response(200, metrics.page(ProxyMetrics(self._proxy)), metrics.CONTENT_TYPE)
         return json_response(200, self._route(request, path))
 
     def _route(self, request: Request, path: list[str]) -> dict[str, Any]:

@@ -201,12 +201,12 @@ def test_metrics_count_connections_bytes_and_faults(links: Any) -> None:
     assert answers(links)
     links.put("cut")
     after = metrics()
-    request_bytes = f'links_bytes_total{{link="{ECHO}",direction="request"}}'
+    request_bytes = f'links_bytes_total{{direction="request",link="{ECHO}"}}'
     assert after[request_bytes] - before[request_bytes] == 4
     connections = f'links_connections_total{{link="{ECHO}"}}'
     assert after[connections] - before[connections] == 1
-    assert after[f'links_fault_active{{link="{ECHO}",fault="cut"}}'] == 1
-    assert before[f'links_fault_active{{link="{ECHO}",fault="cut"}}'] == 0
+    assert after[f'links_fault_active{{fault="cut",link="{ECHO}"}}'] == 1
+    assert before[f'links_fault_active{{fault="cut",link="{ECHO}"}}'] == 0
 
 
 @pytest.mark.parametrize(
