@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 import redis
 from prometheus_client import Histogram
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from lab.clock import NS
 from lab.recording import texts
@@ -39,6 +40,9 @@ class MissError(Exception):
     """The answer is that there is nothing: no failure."""
 
 
+_AFTER_FAILURE = retry_if_exception_type(CallFailedError)
+
+
 @dataclass(slots=True)
 class Policy:
     """How one step is called; changed at run time through the configuration."""
@@ -46,6 +50,15 @@ class Policy:
     timeout_s: float
     retries: int
     backoff_s: float
+
+    def stops(self, state: RetryCallState) -> bool:
+        """Whether the attempt that failed was the last one."""
+        return state.attempt_number > self.retries
+
+    def pause_s(self, state: RetryCallState) -> float:
+        """The time before the next attempt: doubled each time."""
+        pause_s: float = self.backoff_s * 2 ** (state.attempt_number - 1)
+        return pause_s
 
 
 def policies(steps: Iterable[Step]) -> dict[str, Policy]:
@@ -72,16 +85,13 @@ class Caller:
         self, step: Step, parent: TraceContext, operation: Callable[[TraceContext], Awaitable[Result]]
     ) -> Result:
         """The operation's result. MissError as it comes; CallFailedError of the last attempt when all have failed."""
-        attempt = 0
-        while True:
-            policy = self._policy_of[step.name]
-            try:
-                return await self._attempt(step, parent, operation, policy, attempt)
-            except CallFailedError:
-                if attempt >= policy.retries:
-                    raise
-            await asyncio.sleep(policy.backoff_s * 2**attempt)
-            attempt += 1
+        policy = self._policy_of[step.name]
+        async for attempt in AsyncRetrying(
+            stop=policy.stops, wait=policy.pause_s, retry=_AFTER_FAILURE, reraise=True
+        ):
+            with attempt:
+                return await self._attempt(step, parent, operation, policy, attempt.retry_state.attempt_number - 1)
+        raise AssertionError("unreachable")
 
     async def _attempt(
         self, step: Step, parent: TraceContext, operation: Callable[[TraceContext], Awaitable[Result]],

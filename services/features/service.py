@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 
 from lab.systems.topology import System
 from services.common.calls import Caller, CallFailedError, policies
@@ -75,12 +76,10 @@ class FeatureService:
 
     async def load_items(self) -> None:
         """Reads the catalogue; tries until it succeeds. Until then the service is not healthy."""
-        while True:
-            try:
+        retry = retry_if_exception_type((CallFailedError, TimeoutError))
+        async for attempt in AsyncRetrying(wait=wait_fixed(ITEMS_RETRY_S), retry=retry):
+            with attempt:
                 items = await asyncio.wait_for(self._rows.read_items(), ITEMS_RETRY_S * 10)
-                break
-            except (CallFailedError, TimeoutError):
-                await asyncio.sleep(ITEMS_RETRY_S)
         self._rules.items = self._plan.items = items
         self.log.write("INFO", "catalogue_loaded", f"{len(items['item_id'])} items")
 

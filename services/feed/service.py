@@ -14,6 +14,7 @@ import psycopg
 import redis.asyncio as redis
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed
 
 from lab.agreed.run import Run
 from lab.clock import NS
@@ -34,6 +35,8 @@ from services.feed import tables
 from services.feed.control import Control
 from services.feed.job import Job
 from services.feed.seed import is_seeded, seed
+
+SEED_RETRY_S = 1.0
 
 
 class FeedService:
@@ -249,10 +252,12 @@ class FeedService:
     async def _seed_first(self) -> None:
         """Sees to it that there is a shop before the first run; tries until it succeeds."""
         some_run = Run(seed=0, start_unix_s=time.time(), duration_s=1.0, warmup_s=0.0, stages=((1.0, 1.0),))
-        while True:
-            try:
-                await self._seed(some_run, anew=False)
-                break
-            except (psycopg.Error, redis.RedisError, OSError) as error:
-                self._log.write("WARN", "seed_failed", str(error).strip())
-                await asyncio.sleep(1.0)
+
+        def say(state: RetryCallState) -> None:
+            assert state.outcome is not None
+            self._log.write("WARN", "seed_failed", str(state.outcome.exception()).strip())
+
+        retry = retry_if_exception_type((psycopg.Error, redis.RedisError, OSError))
+        await AsyncRetrying(wait=wait_fixed(SEED_RETRY_S), retry=retry, before_sleep=say)(
+            self._seed, some_run, anew=False
+        )

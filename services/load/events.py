@@ -6,6 +6,7 @@ from collections import deque
 
 import gevent
 import psycopg
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
 
 from services.load.shoppers import Event
 
@@ -28,23 +29,28 @@ class EventWriter:
 
     def run(self) -> None:
         """Writes for ever."""
+        retrying = Retrying(
+            sleep=gevent.sleep,
+            wait=wait_fixed(RETRY_S),
+            retry=retry_if_exception_type((psycopg.Error, OSError)),
+            before_sleep=self._disconnect,
+        )
         while True:
             gevent.sleep(INTERVAL_S)
             while self._queue:
-                batch = list(self._queue)
-                try:
-                    self._write(batch)
-                except (psycopg.Error, OSError):
-                    self._connection = None
-                    gevent.sleep(RETRY_S)
-                else:
-                    for _ in batch:
-                        self._queue.popleft()
+                for _ in range(retrying(self._write)):
+                    self._queue.popleft()
 
-    def _write(self, batch: list[Event]) -> None:
+    def _disconnect(self, _: RetryCallState) -> None:
+        self._connection = None
+
+    def _write(self) -> int:
+        """Writes all that wait, and returns how many those are."""
+        batch = list(self._queue)
         if self._connection is None:
             self._connection = psycopg.connect(self._conninfo, connect_timeout=3, prepare_threshold=None)
         statement = "COPY events (user_id, kind, category, log_price_eur, occurred_at) FROM STDIN"
         with self._connection.transaction(), self._connection.cursor().copy(statement) as copy:
             for event in batch:
                 copy.write_row(event)
+        return len(batch)

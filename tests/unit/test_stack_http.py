@@ -91,3 +91,47 @@ def test_who_was_silent_for_the_whole_time_is_not_asked_again() -> None:
         server.settimeout(1.0)
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_a_connection_that_breaks_is_tried_again_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.testbeds.stack.http.BACKOFF_S", 0.001)
+    asked: list[bytes] = []
+
+    def answer(server: socket.socket) -> None:
+        for breaks in (True, True, False):
+            with server.accept()[0] as connection:
+                request = b""
+                while not request.endswith(b'{"a": 1}'):  # head and body may come apart
+                    request += connection.recv(65536)
+                asked.append(request)
+                if not breaks:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n[1, 2] ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/links"
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        assert call("PUT", url, {"a": 1}, retries=2) == [1, 2]
+    assert len(asked) == 3
+    assert len(set(asked)) == 1, "another attempt is the same request"
+    with pytest.raises(StackError, match="refused"):
+        call("GET", url, retries=2)
+
+
+def test_an_answer_is_not_asked_for_again_whatever_its_status() -> None:
+    asked: list[bytes] = []
+
+    def answer(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                asked.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        with pytest.raises(AnswerError, match="503 busy"):
+            call("GET", f"http://127.0.0.1:{server.getsockname()[1]}/links")
+    assert len(asked) == 1

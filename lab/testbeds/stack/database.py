@@ -5,7 +5,6 @@ The state of the view is kept in a schema of the lab's own: no service reads it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from lab.worlds.shop.view import users_view_sql
 
 NAME, ROLE = "recommender", "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
-LOCK_RETRIES = 40
+LOCK_ATTEMPTS, LOCK_PAUSE_S, LOCK_PAUSE_LONGER_BY_S = 40, 0.1, 0.02
 LOCK_TIMEOUT = "500ms"
 """Whoever waits for a lock holds up others: it is given up after this long, and tried again."""
 
@@ -78,14 +77,18 @@ class Database:
 
 def with_locks(attempt: Callable[[], Result], otherwise: str) -> Result:
     """What the attempt gives once it has the locks that it needs; StackError with the words where it never has them."""
-    import psycopg
+    from psycopg.errors import DeadlockDetected, LockNotAvailable
+    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
 
-    for number in range(LOCK_RETRIES):
-        try:
-            return attempt()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            time.sleep(0.1 + 0.02 * number)
-    raise StackError(otherwise)
+    retrying = Retrying(
+        stop=stop_after_attempt(LOCK_ATTEMPTS),
+        wait=wait_incrementing(LOCK_PAUSE_S, LOCK_PAUSE_LONGER_BY_S),
+        retry=retry_if_exception_type((LockNotAvailable, DeadlockDetected)),
+    )
+    try:
+        return retrying(attempt)
+    except RetryError:
+        raise StackError(otherwise) from None
 
 
 def failed(error: Exception) -> StackError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from lab.testbeds.stack.compose import StackError
 TIMEOUT_S = 30.0
 RETRIES = 4
 BACKOFF_S = 0.25
+_FAILURES = (OSError, ValueError, HTTPException)
 WRONG_TOKEN = (
     "\n  hint:    .env has changed since the container was made; lab stack up makes it anew, with what .env says"
 )
@@ -40,27 +40,35 @@ def call(
 
     Raises StackError for an error status (with the service's own words) and when it stays unreachable.
     """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **_authorization(token)}
-    for attempt in range(retries + 1):
-        request = urllib.request.Request(url, data, headers, method=method)
-        try:
-            with _OPENER.open(request, timeout=timeout_s) as answer:
-                content = answer.read()
-                return json.loads(content) if content else None
-        except urllib.error.HTTPError as error:
-            hint = WRONG_TOKEN if error.code == HTTPStatus.UNAUTHORIZED else ""
-            raise AnswerError(f"{method} {url}: {error.code} {_words(error)}{hint}", error.code) from None
-        except (OSError, ValueError, HTTPException) as error:
-            if attempt == retries or _is_silence(error):
-                raise StackError(f"{method} {url}: {error}") from None
-            time.sleep(BACKOFF_S * 2**attempt)
-    raise AssertionError("unreachable")
+    retrying = Retrying(
+        stop=stop_after_attempt(retries + 1),
+        wait=wait_exponential(BACKOFF_S),
+        retry=retry_if_exception(_may_pass),
+        reraise=True,
+    )
+    try:
+        return retrying(_ask, urllib.request.Request(url, data, headers, method=method), timeout_s)
+    except urllib.error.HTTPError as error:
+        hint = WRONG_TOKEN if error.code == HTTPStatus.UNAUTHORIZED else ""
+        raise AnswerError(f"{method} {url}: {error.code} {_words(error)}{hint}", error.code) from None
+    except _FAILURES as error:
+        raise StackError(f"{method} {url}: {error}") from None
 
 
-def _is_silence(error: Exception) -> bool:
-    """Whether nothing came for the whole time: who is silent for that long is silent again."""
-    return isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
+def _ask(request: urllib.request.Request, timeout_s: float) -> Any:
+    with _OPENER.open(request, timeout=timeout_s) as answer:
+        content = answer.read()
+        return json.loads(content) if content else None
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may help: after an answer it does not, and who was silent for the whole time still is."""
+    is_silence = isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
+    return isinstance(error, _FAILURES) and not isinstance(error, urllib.error.HTTPError) and not is_silence
 
 
 def _words(error: urllib.error.HTTPError) -> str:

@@ -119,16 +119,18 @@ class ModelVersions:
 
     def await_answer(self) -> None:
         """Waits until the server answers at all: the official one opens its ports once it has a version."""
-        until = time.monotonic() + ANSWERS_WITHIN_S
-        while True:
-            try:
-                self._status()
-            except StackError as error:
-                if time.monotonic() > until:
-                    raise StackError(f"the model server does not answer; see: lab stack logs model ({error})") from None
-                time.sleep(0.5)
-            else:
-                return
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+        retrying = Retrying(
+            stop=stop_after_delay(ANSWERS_WITHIN_S),
+            wait=wait_fixed(0.5),
+            retry=retry_if_exception_type(StackError),
+            reraise=True,
+        )
+        try:
+            retrying(self._status)
+        except StackError as error:
+            raise StackError(f"the model server does not answer; see: lab stack logs model ({error})") from None
 
     def _status(self) -> list[dict[str, Any]]:
         url = f"{self._compose.url('model', ports.MODEL_REST)}/v1/models/{MODEL_NAME}"
