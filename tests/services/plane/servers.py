@@ -197,7 +197,10 @@ def cache() -> Iterator[int]:
     port = free_port()
     environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25"}
     environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in CACHE_USERS}
-    process = Process([str(ROOT / "services" / "cache" / "entrypoint.sh")], environment)
+    folder = Path(tempfile.mkdtemp(prefix="lab-cache-"))
+    for source in ("services/cache/entrypoint.sh", "lab/agreed/entries.lua"):  # as the image has them
+        shutil.copy(ROOT / source, folder)
+    process = Process([str(folder / "entrypoint.sh")], environment)
     try:
         import redis
 
@@ -207,6 +210,7 @@ def cache() -> Iterator[int]:
         yield port
     finally:
         process.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class RulesHandler(BaseHTTPRequestHandler):
