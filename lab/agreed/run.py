@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PAST_S = 300.0
+"""How long people lived in a world before its warm-up begins."""
 
 
 @dataclass(frozen=True)

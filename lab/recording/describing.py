@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab.recording.schema import SCHEMA_VERSION
 from lab.systems.topology import System
 
 
@@ -19,7 +20,7 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         for name, c in system.components.items()
     }  # fmt: skip
     described = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": system.name,
         "duration_s": duration_s,
         "scrape_interval_s": system.scrape_interval_s,

@@ -11,9 +11,8 @@ from lab.errors import Problem, UserError
 from lab.files.fileio import read_file, reason
 from lab.recording.checking import content_problems, read_json
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
+from lab.recording.schema import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
-"""The form of recordings that this lab writes and reads."""
 CLOSED = ("observed", "truth")
 """Folders that hold what was written at first and nothing else; answers, grades and reports come later, beside them."""
 REQUIRED = (

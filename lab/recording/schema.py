@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lab.systems.observability import Observability
 
 SCHEMA_VERSION = 1
-
+"""The form of recordings that this lab writes and reads."""
 LABEL_WINDOW_S = 30.0
 """Label window where `reference/contract.json` has no `label_window_s`: how long after showing a click still counts."""
 

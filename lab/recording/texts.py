@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lab.recording.status import ANSWERED
+
 
 def call_failed(step: str, callee: str, status: str, attempt: int, *, is_last: bool, fallback: str | None) -> str:
     """A caller's line about a failed attempt. `attempt`: from 0; `is_last`: no further one follows."""
@@ -18,7 +20,7 @@ def statement(operation: str, duration_s: float) -> str:
 
 def job_run(status: str) -> str:
     """A job's line about a run; `status` as in `lab.recording.status`."""
-    return "run finished" if status in ("ok", "miss") else f"run failed: {status}"
+    return "run finished" if status in ANSWERED else f"run failed: {status}"
 
 
 def contract_violation(reason: str) -> str:

@@ -13,6 +13,7 @@ from lab.files.finding import shipped_name
 from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RUN_FILE, RunDirectory, sealed, write_json, write_run
+from lab.recording.schema import SCHEMA_VERSION
 from lab.runs.delivered import finished
 from lab.runs.following import Followed, follow
 from lab.runs.identity import recording_key
@@ -143,7 +144,7 @@ def meta(loaded: LoadedScenario, seed: int, status: str, testbed: Chosen) -> dic
     """Contents of `run.json`, apart from the checksums."""
     scenario = loaded.scenario
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "lab_version": __version__,
         "testbed": testbed.name,
         "testbed_options": testbed.recorded(),

@@ -14,9 +14,7 @@ from typing import Any
 
 from lab.agreed.run import Run
 from lab.clock import NS
-from lab.recording.status import MISS, NAMES
-
-ANSWERED = frozenset(NAMES[: MISS + 1])
+from lab.recording.status import ANSWERED
 
 
 @dataclass

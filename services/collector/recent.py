@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lab.clock import NS
-from services.collector.intervals import ANSWERED
+from lab.recording.status import ANSWERED
 
 KEEP_S = 120.0
 PROGRESS = "load_progress"

@@ -10,9 +10,8 @@ import aiohttp
 
 from services.collector.pages import samples_of
 from services.collector.samples import TIMEOUT, Sample
+from services.common.serving import REQUEST_COUNT, REQUEST_LATENCY
 
-COUNT = ":tensorflow:serving:request_count"
-LATENCY = ":tensorflow:serving:request_latency"
 US = 1e-6
 
 
@@ -42,14 +41,14 @@ def read(text: str) -> Sums:
     requests: defaultdict[str, float] = defaultdict(float)
     buckets: defaultdict[float, float] = defaultdict(float)
     count = total_us = 0.0
-    for sample in samples_of(text, COUNT, LATENCY):
-        if sample.name == COUNT:
+    for sample in samples_of(text, REQUEST_COUNT, REQUEST_LATENCY):
+        if sample.name == REQUEST_COUNT:
             requests[sample.labels["status"]] += sample.value
-        elif sample.name == f"{LATENCY}_bucket":
+        elif sample.name == f"{REQUEST_LATENCY}_bucket":
             buckets[float(sample.labels["le"]) * US] += sample.value
-        elif sample.name == f"{LATENCY}_count":
+        elif sample.name == f"{REQUEST_LATENCY}_count":
             count += sample.value
-        elif sample.name == f"{LATENCY}_sum":
+        elif sample.name == f"{REQUEST_LATENCY}_sum":
             total_us += sample.value
     return Sums(dict(requests), count, total_us * US, dict(sorted(buckets.items())))
 

@@ -13,10 +13,10 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from lab.worlds.shop.training import SCORE_DECIMALS
 from services.common.calls import CallFailedError, connection_status
+from services.common.serving import INPUT, OUTPUT
 from services.common.trace import TraceContext
 from services.features.visit import Visit
 
-INPUT, OUTPUT = "inputs", "scores"
 RENEW_EVERY_S = 1.0
 _OPTIONS = (
     # Else a channel that could not connect waits up to two minutes before it tries again.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.samples import Sample
 
+from services.common.serving import REQUEST_COUNT, REQUEST_LATENCY
+
 PATH = "/monitoring/prometheus/metrics"
-COUNT = ":tensorflow:serving:request_count"
-LATENCY = ":tensorflow:serving:request_latency"
 # TF Serving's buckets: 33 bounds from 10 µs, each 1.8 times the one before, up to about 25 minutes.
 BOUNDS_US = tuple(10 * 1.8**i for i in range(33))
 
@@ -23,9 +23,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(COUNT, "", ("model_name", "status"), registry=self._registry)
+        self._requests = Counter(REQUEST_COUNT, "", ("model_name", "status"), registry=self._registry)
         labels = ("model_name", "API", "entrypoint")
-        self._latencies = Histogram(LATENCY, "", labels, buckets=BOUNDS_US, registry=self._registry)
+        self._latencies = Histogram(REQUEST_LATENCY, "", labels, buckets=BOUNDS_US, registry=self._registry)
 
     def record(self, model_name: str, api: str, entrypoint: str, status: str, latency_us: float) -> None:
         """One request that ended. As in TF Serving, only those that went well enter the latencies."""

@@ -20,10 +20,11 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.types_pb2 import DT_DOUBLE
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from services.common.serving import INPUT, OUTPUT
+
 from .graph import FILE_NAME, PREDICT_METHOD, SERVE_TAG
 from .tensors import tensor_of
 
-INPUT, OUTPUT = "inputs", "scores"
 # What a TensorFlow of this version writes; GraphDef producers and consumers are TensorFlow's own count.
 _TENSORFLOW_VERSION, _PRODUCER, _MIN_CONSUMER = "2.21.0", 1882, 12
 

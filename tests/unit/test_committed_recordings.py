@@ -15,8 +15,8 @@ import pytest
 from lab.contracts import Diagnosis, Outcome
 from lab.errors import UserError
 from lab.library import load_run
-from lab.recording.opening import SCHEMA_VERSION, open_run
-from lab.recording.schema import TABLES
+from lab.recording.opening import open_run
+from lab.recording.schema import SCHEMA_VERSION, TABLES
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
 SAMPLES = {

@@ -128,10 +128,10 @@ def test_an_answer_is_not_asked_for_again_whatever_its_status() -> None:
                 return
             with connection:
                 asked.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy")
+                connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfull")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, args=(server,), daemon=True).start()
-        with pytest.raises(AnswerError, match="503 busy"):
+        with pytest.raises(AnswerError, match="503 full"):
             call("GET", f"http://127.0.0.1:{server.getsockname()[1]}/links")
     assert len(asked) == 1

@@ -16,8 +16,6 @@ from lab.worlds.shop.view import users_view_sql
 NAME, ROLE = "recommender", "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
 LOCK_ATTEMPTS, LOCK_PAUSE_S, LOCK_PAUSE_LONGER_BY_S = 40, 0.1, 0.02
-LOCK_TIMEOUT = "500ms"
-"""Whoever waits for a lock holds up others: it is given up after this long, and tried again."""
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,8 @@ from typing import Any
 from lab.agreed import leases
 from lab.injection.levers import Place, TableLock
 from lab.testbeds.stack.compose import StackError
-from lab.testbeds.stack.database import LOCK_TIMEOUT, ROLE, Database, failed, with_locks
+from lab.testbeds.stack.database import ROLE, Database, failed, with_locks
+from lab.worlds.shop.view import LOCK_TIMEOUT
 
 RELATIONS = {"users": "users_base"}
 """The relation behind a table of the topology that is a view: there its readers are blocked, and the feed too."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from lab.injection.levers import Place, PopulationShift
 from lab.systems.topology import System
-from lab.testbeds.stack.database import LOCK_TIMEOUT, Database, with_locks
+from lab.testbeds.stack.database import Database, with_locks
+from lab.worlds.shop.view import LOCK_TIMEOUT
 
 _AGGREGATED = {"views_recent_count": "s.views_recent_count", "recent_price_eur": "s.recent_price_eur"}
 # The seeding of a run replaces the table's file, and with it all that was shifted in it.

@@ -12,6 +12,7 @@ from typing import Any
 from lab.worlds.shop.features import USER_FEATURES
 
 LOCK_TIMEOUT = "500ms"
+"""Whoever waits for a lock holds up others: it is given up after this long, and tried again."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SHARES = 10_000
 

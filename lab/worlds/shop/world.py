@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lab.agreed.run import PAST_S
 from lab.clock import NS
 from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes, Recipe
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
@@ -30,8 +31,6 @@ from lab.worlds.shop.training import Model, train
 
 if TYPE_CHECKING:
     from lab.worlds.base import World
-
-PAST_S = 300.0
 
 
 class ShopWorld:
