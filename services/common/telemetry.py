@@ -1,19 +1,18 @@
 """Spans and log events of one service, sent to the collector in the background (OTLP over HTTP, protobuf).
 
-Callers never wait: what does not fit into the queue is dropped and counted.
+Callers never wait: what does not fit into the queue is dropped and counted. What the collector does not take stays in
+the queue and is sent again.
 """
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from services.common import otlp
+from services.common.otlp import Exporter
 from services.common.trace import TraceContext
 
 QUEUE_MAX = 50_000
@@ -23,7 +22,10 @@ TIMEOUT_S = 3.0
 
 
 class Span(NamedTuple):
-    """One finished span; times in Unix ns, `kind` is internal, server or client."""
+    """One finished span; times in Unix ns, `kind` is internal, server or client.
+
+    `error`: why it failed, where its attribute `lab.status` does not say that it did.
+    """
 
     context: TraceContext
     name: str
@@ -31,6 +33,7 @@ class Span(NamedTuple):
     start_ns: int
     end_ns: int
     attributes: Mapping[str, Any]
+    error: str = ""
 
 
 class LogEvent(NamedTuple):
@@ -50,17 +53,18 @@ class Telemetry:
     def __init__(self, service: str, endpoint: str) -> None:
         self.service = service
         self.dropped_count = 0
-        self._url = urlsplit(endpoint) if endpoint else None
+        self._exporter = Exporter(service, endpoint, TIMEOUT_S) if endpoint else None
         self._spans: deque[Span] = deque()
         self._logs: deque[LogEvent] = deque()
         self._stop = threading.Event()
         self._worker = threading.Thread(target=self._run, name="telemetry", daemon=True)
-        if self._url:
+        if self._exporter:
             self._worker.start()
 
     def span(self, span: Span) -> None:
-        """Queues a finished span."""
-        self._put(self._spans, span)
+        """Queues a finished span of a trace that is recorded."""
+        if span.context.is_sampled:
+            self._put(self._spans, span)
 
     def event(
         self, event: str, body: str = "", *, severity: str = "INFO", context: TraceContext | None = None,
@@ -72,11 +76,11 @@ class Telemetry:
     def close(self) -> None:
         """Sends what is left, for a few seconds at most."""
         self._stop.set()
-        if self._url:
+        if self._exporter:
             self._worker.join(2 * TIMEOUT_S)
 
     def _put(self, queue: deque[Any], item: Any) -> None:
-        if self._url is None:
+        if self._exporter is None:
             return
         if len(queue) < QUEUE_MAX:
             queue.append(item)
@@ -84,27 +88,17 @@ class Telemetry:
             self.dropped_count += 1
 
     def _run(self) -> None:
+        assert self._exporter is not None
         last = False
         while not last:
             last = self._stop.wait(INTERVAL_S)
-            for queue, path, encode in (
-                (self._spans, "/v1/traces", otlp.encode_spans),
-                (self._logs, "/v1/logs", otlp.encode_logs),
-            ):
-                while queue:
-                    batch = [queue.popleft() for _ in range(min(len(queue), BATCH_MAX))]
-                    if not self._post(path, encode(self.service, batch)):
-                        # Tried again with the next batch; the bound on the queue holds meanwhile.
-                        queue.extendleft(reversed(batch))
-                        break
+            self._send_all(self._spans, self._exporter.send_spans)
+            self._send_all(self._logs, self._exporter.send_logs)
 
-    def _post(self, path: str, body: bytes) -> bool:
-        assert self._url is not None
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port or 80, timeout=TIMEOUT_S)
-        try:
-            connection.request("POST", path, body, {"Content-Type": "application/x-protobuf"})
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+    def _send_all(self, queue: deque[Any], send: Callable[[list[Any]], bool]) -> None:
+        while queue:
+            batch = [queue.popleft() for _ in range(min(len(queue), BATCH_MAX))]
+            if not send(batch):
+                # Tried again with the next batch; the bound on the queue holds meanwhile.
+                queue.extendleft(reversed(batch))
+                return

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import NamedTuple
 
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class TraceContext(NamedTuple):
-    """A span's place in its trace: 32 and 16 hex digits. `parent_span_id` is empty where the trace starts."""
+    """A span's place in its trace: 32 and 16 hex digits. `parent_span_id` is empty where the trace starts.
+
+    `is_sampled`: whether the trace is recorded, as its first caller has decided.
+    """
 
     trace_id: str
     span_id: str
     parent_span_id: str = ""
+    is_sampled: bool = True
 
     def child(self) -> TraceContext:
         """A new span below this one."""
-        return TraceContext(self.trace_id, secrets.token_hex(8), self.span_id)
+        return TraceContext(self.trace_id, secrets.token_hex(8), self.span_id, self.is_sampled)
 
     @property
     def traceparent(self) -> str:
         """This span as the header that names it to others."""
-        return f"00-{self.trace_id}-{self.span_id}-01"
+        return f"00-{self.trace_id}-{self.span_id}-{self.is_sampled:02x}"
 
 
 def root_span() -> TraceContext:
@@ -33,10 +39,12 @@ def root_span() -> TraceContext:
 
 def server_span(traceparent: str | None) -> TraceContext:
     """A new span below the caller's; a new trace where the header is missing or not valid."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    if not found or found[1] == "ff" or not found[2].strip("0") or not found[3].strip("0"):
+    context = _PROPAGATOR.extract({"traceparent": traceparent or ""})
+    caller = trace.get_current_span(context).get_span_context()
+    if not caller.is_valid:
         return root_span()
-    return TraceContext(found[2], secrets.token_hex(8), found[3])
+    trace_id, span_id = trace.format_trace_id(caller.trace_id), trace.format_span_id(caller.span_id)
+    return TraceContext(trace_id, secrets.token_hex(8), span_id, caller.trace_flags.sampled)
 
 
 def sql_comment(span: TraceContext, application: str, action: str) -> str:

@@ -16,13 +16,14 @@ import sys
 import threading
 from pathlib import Path
 
+from services.common.telemetry import Telemetry
+
 from .config import ModelConfig, read_config_file
 from .errors import ServingError
 from .logs import COMPONENT, log
 from .observer import Observer
 from .rest import Api, RestServer
 from .rpc import serve
-from .tracing import SpanExporter
 from .versions import Options, VersionManager
 
 
@@ -54,8 +55,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     service_name = os.environ.get("OTEL_SERVICE_NAME", COMPONENT)
-    exporter = SpanExporter(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""), service_name, log)
-    observer = Observer(log, exporter)
+    telemetry = Telemetry(service_name, os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+    observer = Observer(log, telemetry)
     options = Options(
         poll_s=arguments.file_system_poll_wait_seconds,
         load_retries_max=arguments.max_num_load_retries,
@@ -79,7 +80,7 @@ def main() -> int:
     grpc_server.stop(grace=1.0).wait()
     rest.shutdown()
     manager.stop()
-    exporter.close()
+    telemetry.close()
     return 0
 
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.clock import NS
+from services.common.telemetry import Span, Telemetry
+from services.common.trace import server_span
 
 from .errors import ServingError
 from .metrics import Metrics
-from .tracing import Span, SpanExporter, TraceContext
 
 
 @dataclass(slots=True)
@@ -24,10 +25,10 @@ class Call:
 class Observer:
     """Watches predictions; `metrics` holds their counts."""
 
-    def __init__(self, log: Callable[..., None], exporter: SpanExporter) -> None:
+    def __init__(self, log: Callable[..., None], telemetry: Telemetry) -> None:
         self.metrics = Metrics()
         self._log = log
-        self._exporter = exporter
+        self._telemetry = telemetry
 
     @contextmanager
     def predict(
@@ -42,7 +43,7 @@ class Observer:
         entrypoint: GRPC or REST. headers: by lower-case name, for traceparent and x-request-id. describe: the span's
         name and the protocol's attributes for a status code.
         """
-        context = TraceContext.of(headers.get("traceparent"))
+        context = server_span(headers.get("traceparent"))
         call = Call()
         start_ns, started_s = time.time_ns(), time.perf_counter()
         failure: ServingError | None = None
@@ -64,7 +65,7 @@ class Observer:
             error_text = "" if status in ("OK", "INVALID_ARGUMENT") else str(failure)
             end_ns = start_ns + int(duration_s * NS)
             attributes = {**attributes, "model.name": model_name, **version}
-            self._exporter.export(Span(context, name, start_ns, end_ns, attributes, error_text))
+            self._telemetry.span(Span(context, name, "server", start_ns, end_ns, attributes, error_text))
             self._log(
                 "predict",
                 level="ERROR" if failure else "INFO",

@@ -31,7 +31,7 @@ PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 sys.path[:0] = [PROTO_DIR] if PROTO_DIR else []
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
-NEEDED = ("grpc", "google.protobuf", "tensorflow", "tensorflow_serving")
+NEEDED = ("grpc", "google.protobuf", "opentelemetry.exporter", "tensorflow", "tensorflow_serving")
 
 
 def missing_modules() -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tests.waiting import PATIENCE_S, eventually
@@ -88,7 +92,8 @@ class Collector(HTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), CollectorHandler)
-        self.spans: list[dict[str, Any]] = []
+        self.status, self.refused_count = 200, 0
+        self.spans: list[OtlpSpan] = []
         self.services: set[str] = set()
 
 
@@ -98,12 +103,15 @@ class CollectorHandler(BaseHTTPRequestHandler):
     server: Collector
 
     def do_POST(self) -> None:
-        assert (self.path, self.headers["Content-Type"]) == ("/v1/traces", "application/json")
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        for resource in document["resourceSpans"]:
-            self.server.services |= {entry["value"]["stringValue"] for entry in resource["resource"]["attributes"]}
-            self.server.spans += [span for scope in resource["scopeSpans"] for span in scope["spans"]]
-        self.send_response(200)
+        assert (self.path, self.headers["Content-Type"]) == ("/v1/traces", "application/x-protobuf")
+        request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+        status = self.server.status
+        if status != 200:
+            self.server.refused_count += 1
+        for resource in request.resource_spans if status == 200 else ():
+            self.server.services |= {entry.value.string_value for entry in resource.resource.attributes}
+            self.server.spans += [span for scope in resource.scope_spans for span in scope.spans]
+        self.send_response(status)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -112,7 +120,12 @@ class CollectorHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    server = Collector()
+    with serving(Collector()) as server:
+        yield server
+
+
+@contextmanager
+def serving(server: Collector) -> Iterator[Collector]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -128,8 +141,9 @@ def traced(collector: Collector, tmp_path_factory: Any, push: Any, start_server:
     return start_server(base, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}")
 
 
-def attributes(span: dict[str, Any]) -> dict[str, Any]:
-    return {entry["key"]: next(iter(entry["value"].values())) for entry in span["attributes"]}
+def attributes(span: OtlpSpan) -> dict[str, str | int]:
+    values = {entry.key: entry.value for entry in span.attributes}
+    return {key: getattr(value, str(value.WhichOneof("value"))) for key, value in values.items()}
 
 
 def test_a_call_is_one_span_of_the_callers_trace(traced: Any, collector: Collector) -> None:
@@ -141,25 +155,25 @@ def test_a_call_is_one_span_of_the_callers_trace(traced: Any, collector: Collect
         with pytest.raises(grpc.RpcError):
             stub.Predict(request, 5, metadata=metadata)
     traced.call("/v1/models/ctr:predict", BODY, {"traceparent": TRACEPARENT})
-    eventually(lambda: len([span for span in collector.spans if span["traceId"] == TRACE_ID]) == 2)
-    rpc, rest = (span for span in collector.spans if span["traceId"] == TRACE_ID)
+    eventually(lambda: len([span for span in collector.spans if span.trace_id.hex() == TRACE_ID]) == 2)
+    rpc, rest = (span for span in collector.spans if span.trace_id.hex() == TRACE_ID)
     assert collector.services == {"model"}
-    assert rpc["name"] == "tensorflow.serving.PredictionService/Predict"
-    assert (rpc["parentSpanId"], rpc["kind"]) == (PARENT_ID, 2)
-    assert int(rpc["startTimeUnixNano"]) < int(rpc["endTimeUnixNano"])
-    assert rpc["status"] == {"code": 2, "message": "Servable not found for request: Latest(nope)"}
+    assert rpc.name == "tensorflow.serving.PredictionService/Predict"
+    assert (rpc.parent_span_id.hex(), rpc.kind) == (PARENT_ID, OtlpSpan.SPAN_KIND_SERVER)
+    assert rpc.start_time_unix_nano < rpc.end_time_unix_nano
+    assert rpc.status == Status(code=Status.STATUS_CODE_ERROR, message="Servable not found for request: Latest(nope)")
     assert attributes(rpc) == {
         "rpc.system": "grpc",
         "rpc.service": "tensorflow.serving.PredictionService",
         "rpc.method": "Predict",
-        "rpc.grpc.status_code": "5",
+        "rpc.grpc.status_code": 5,
         "model.name": "nope",
     }
-    assert rest["status"] == {"code": 0}
-    assert attributes(rest)["model.version"] == "1"
-    assert attributes(rest)["http.response.status_code"] == "200"
+    assert rest.status == Status()
+    assert attributes(rest)["model.version"] == 1
+    assert attributes(rest)["http.response.status_code"] == 200
 
-    logged = eventually(lambda: [line for line in traced.lines if line.get("span_id") == rpc["spanId"]])[0]
+    logged = eventually(lambda: [line for line in traced.lines if line.get("span_id") == rpc.span_id.hex()])[0]
     assert {key: logged[key] for key in ("component", "level", "event", "trace_id", "request_id", "status")} == {
         "component": "model",
         "level": "ERROR",
@@ -178,18 +192,25 @@ def test_a_trace_starts_here_without_a_valid_parent_and_ends_here_if_not_sampled
     traced.call("/v1/models/ctr:predict", BODY, {"traceparent": "00-zz-zz-01"})
     eventually(lambda: len(collector.spans) > before)
     (span,) = collector.spans[before:]
-    assert "parentSpanId" not in span
-    assert span["traceId"] != TRACE_ID
+    assert span.parent_span_id == b""
+    assert span.trace_id.hex() != TRACE_ID
 
 
-def test_a_collector_that_is_away_delays_nothing(tmp_path: Path, push: Any, start_server: Any) -> None:
+@pytest.mark.parametrize("status", [503, 400])
+def test_a_collector_that_takes_nothing_delays_nothing_and_has_each_span_once_it_does(
+    status: int, tmp_path: Path, push: Any, start_server: Any
+) -> None:
     push(tmp_path, "ctr", 1)
-    server = start_server(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
-    for _ in range(20):
+    with serving(Collector()) as busy:
+        busy.status = status
+        server = start_server(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{busy.server_port}")
+        for _ in range(20):
+            assert server.call("/v1/models/ctr:predict", BODY)[0] == 200
+        eventually(lambda: busy.refused_count)
         assert server.call("/v1/models/ctr:predict", BODY)[0] == 200
-    dropped = eventually(lambda: [line for line in server.lines if line["event"] == "spans_dropped"])
-    assert dropped[0]["dropped_count"] >= 1
-    assert server.call("/v1/models/ctr:predict", BODY)[0] == 200
+        busy.status = 200
+        eventually(lambda: len(busy.spans) >= 21)
+    assert len({span.span_id for span in busy.spans}) == len(busy.spans) == 21
 
 
 def test_metrics_have_tf_servings_names(tmp_path: Path, push: Any, start_server: Any) -> None:

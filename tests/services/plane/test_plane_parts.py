@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
 from lab.agreed.cache import CachePolicy
 from lab.agreed.run import Run
@@ -21,7 +24,7 @@ from lab.worlds.shop.view import users_view_sql
 from services.collector import otlp
 from services.collector.samples import cache_samples
 from services.collector.statements import StatementLog, parse_line
-from services.common.otlp import encode_logs, encode_spans
+from services.common.otlp import readable_log, readable_span
 from services.common.past import lived_through, shoppers_of
 from services.common.telemetry import LogEvent, Span
 from services.common.trace import TraceContext, server_span, sql_comment
@@ -73,7 +76,8 @@ def test_spans_are_the_same_from_protobuf_and_json() -> None:
             }
         ]
     }  # fmt: skip
-    from_proto = otlp.read_spans(encode_spans("features", [span]), is_json=False)
+    request = encode_spans([readable_span(span, Resource({SERVICE_NAME: "features"}))])
+    from_proto = otlp.read_spans(request.SerializeToString(), is_json=False)
     assert from_proto == otlp.read_spans(json.dumps(as_json).encode(), is_json=True)
     assert from_proto[0]["is_error"]
     assert from_proto[0]["trace_id"] == CONTEXT.trace_id
@@ -82,9 +86,13 @@ def test_spans_are_the_same_from_protobuf_and_json() -> None:
 def test_log_events_keep_nulls_lists_and_numbers() -> None:
     facts = {"user_id": 7, "row_age_s": None, "values": [1.5, None], "item_ids": [3, 4], "inputs": []}
     event = LogEvent(10**18, "INFO", "feature_row_served", "", CONTEXT, facts)
-    [record] = otlp.read_logs(encode_logs("features", [event]), is_json=False)
-    assert record["attributes"] == facts
-    assert (record["event"], record["trace_id"]) == ("feature_row_served", CONTEXT.trace_id)
+    request = encode_logs([readable_log(event, Resource({SERVICE_NAME: "features"}))])
+    assert otlp.read_logs(request.SerializeToString(), is_json=False) == [
+        {
+            "service": "features", "time_ns": 10**18, "severity": "INFO", "event": "feature_row_served", "body": "",
+            "trace_id": CONTEXT.trace_id, "span_id": CONTEXT.span_id, "attributes": facts,
+        }
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "is_json"), [(b"\xff\xff", False), (b"{", True), (b'{"resourceSpans": [1]}', True)])
@@ -104,6 +112,15 @@ def test_a_traceparent_that_is_not_valid_starts_a_new_trace() -> None:
         f"00-{'0' * 32}-{'1' * 16}-01",
     ):
         assert server_span(header).parent_span_id == ""
+        assert server_span(header).is_sampled
+
+
+def test_who_began_a_trace_decides_for_all_of_it_whether_it_is_recorded() -> None:
+    left_out = server_span(CONTEXT.traceparent[:-1] + "0")
+    assert left_out.trace_id == CONTEXT.trace_id
+    assert not left_out.is_sampled
+    assert left_out.child().traceparent.endswith("-00")
+    assert server_span(CONTEXT.traceparent).child().traceparent.endswith("-01")
 
 
 def log_line(**fields: Any) -> bytes:
