@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 import annotated_types
 import click
@@ -13,8 +12,9 @@ from click.core import ParameterSource
 from lab.cli import completing
 from lab.cli.console import option, show_problem
 from lab.errors import Problem, UserError, nearest
+from lab.plugins import OWN, distribution
 from lab.testbeds.driver import DEFAULT, Driver
-from lab.testbeds.installed import Chosen, choose, drivers, entries
+from lab.testbeds.installed import Chosen, choose, drivers, entries, spellings, without_none
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -67,7 +67,7 @@ class DriverOption(click.Option):
         one = next(iter(by_driver.values()))
         defaults = [shown.default for shown in by_driver.values()]
         kind: dict[str, Any] = {"is_flag": True} if one.is_flag else {
-            "type": _AnyDriversValue(shown.type for shown in by_driver.values())
+            "type": _AnyDriversValue(shown.type for shown in by_driver.values()), "multiple": one.multiple,
         }  # fmt: skip
         super().__init__(
             [*one.opts, str(one.name)] if not one.secondary_opts else _declared(one),
@@ -97,7 +97,8 @@ class TestbedCommand(click.Command):
         self.unusable: dict[str, Problem] = {}
         own = {text for param in self.params for text in (*param.opts, param.name)}
         found: dict[str, dict[str, click.Option]] = {}
-        for testbed, driver in drivers().items():
+        # The lab's own first: what is installed beside them takes nothing away from them.
+        for testbed, driver in sorted(drivers().items(), key=lambda item: distribution(entries()[item[0]]) != OWN):
             if isinstance(driver, Problem):
                 self.unusable[testbed] = driver
                 continue
@@ -192,10 +193,15 @@ def _taken(
             what = f"testbed {testbed!r} cannot be used here: the command has an option {one.opts[0]} already"
             return Problem(what, hint="ask its author for another name")
         for other, theirs in found.get(str(one.name), {}).items():
-            if (one.is_flag, one.secondary_opts) != (theirs.is_flag, theirs.secondary_opts):
+            if _form(one) != _form(theirs):
                 what = f"testbed {testbed!r} cannot be used: its {one.opts[0]} has another form than that of {other!r}"
-                return Problem(what, expected="a flag in both, or a value in both", hint="uninstall one of the two")
+                expected = "in both a flag, in both a value, or in both a value that may be repeated"
+                return Problem(what, expected=expected, hint="uninstall one of the two")
     return None
+
+
+def _form(shown: click.Option) -> tuple[Any, ...]:
+    return shown.is_flag, shown.secondary_opts, shown.multiple
 
 
 def _shown(field: str, info: FieldInfo) -> click.Option:
@@ -207,19 +213,20 @@ def _shown(field: str, info: FieldInfo) -> click.Option:
             [field, names], is_flag=True, default=bool(info.default), show_default=bool(info.default), show_envvar=True,
             help=info.description,
         )  # fmt: skip
+    kind, default = info.annotation, info.get_default(call_default_factory=True)
+    is_list = get_origin(kind) in (list, tuple, set, frozenset)
     return click.Option(
-        [field, f"--{word}"], type=_type(info), default=info.get_default(call_default_factory=True), show_default=True,
-        show_envvar=True, help=info.description,
+        [field, f"--{word}"], type=click.STRING if is_list else _type(info), multiple=is_list,
+        default=tuple(default or ()) if is_list else default, show_default=True, show_envvar=True,
+        help=f"{info.description or ''} May be repeated.".strip() if is_list else info.description,
     )  # fmt: skip
 
 
 def _type(info: FieldInfo) -> click.ParamType[Any]:
     """The type of the command line for a field: its limits are shown; what it cannot say, pydantic checks."""
-    kind = info.annotation
-    if get_origin(kind) is Literal:
-        return click.Choice([str(value) for value in get_args(kind)])
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return click.Choice([str(one.value) for one in kind])
+    kind = without_none(info.annotation)
+    if names := spellings(kind):
+        return click.Choice(list(names))
     limits: dict[str, Any] = {}
     for mark in info.metadata:
         if isinstance(mark, annotated_types.Gt | annotated_types.Ge):
@@ -229,8 +236,10 @@ def _type(info: FieldInfo) -> click.ParamType[Any]:
             limits |= {"max": getattr(mark, "lt", None) or getattr(mark, "le", 0)}
             limits |= {"max_open": isinstance(mark, annotated_types.Lt)}
     if kind is int:
-        return click.IntRange(**limits)
-    return click.FloatRange(**limits) if kind is float else click.STRING
+        return click.IntRange(**limits) if limits else click.INT
+    if kind is float:
+        return click.FloatRange(**limits) if limits else click.FLOAT
+    return click.STRING
 
 
 testbed_option = option(
@@ -246,7 +255,9 @@ def option_words(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> lis
         word = name.replace("_", "-")
         if value == defaults.get(name):
             continue
-        if isinstance(value, bool):
+        if isinstance(value, list):
+            words += [part for one in value for part in (f"--{word}", str(one))]
+        elif isinstance(value, bool):
             words.append(f"--{word}" if value else f"--no-{word}")
         else:
             words += [f"--{word}", f"{value:g}" if isinstance(value, float) else str(value)]

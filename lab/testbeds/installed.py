@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -115,7 +117,7 @@ def choose(name: str = DEFAULT, given: Mapping[str, Any] | None = None) -> Chose
     """A testbed with these options, all others at their defaults. UserError with each that cannot be."""
     driver = load_driver(name)
     try:
-        return Chosen(name, driver.options.model_validate(dict(given or {})))
+        return Chosen(name, driver.options.model_validate(_meant(driver, given or {})))
     except ValidationError as error:
         raise UserError([_option_problem(name, driver, one) for one in error.errors()]) from None
 
@@ -124,7 +126,31 @@ def _option_problem(name: str, driver: Driver[Any], error: Any) -> Problem:
     option = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         return Problem(f"testbed {name!r} has no option {option!r}", hint=nearest(option, driver.options.model_fields))
-    return Problem(f"option {option!r} of testbed {name!r}: {error['msg']}", seen=repr(error["input"]))
+    expected = error["msg"].removeprefix("Input should be ").partition(", unable to parse")[0]
+    return Problem(f"bad value for option {option!r} of testbed {name!r}", seen=repr(error["input"]), expected=expected)
+
+
+def _meant(driver: Driver[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that were given, with choices in place of their names: a command line has only texts."""
+    fields = driver.options.model_fields
+    names = {name: spellings(without_none(info.annotation)) for name, info in fields.items()}
+    return {
+        name: names[name][value] if isinstance(value, str) and value in names.get(name, {}) else value
+        for name, value in given.items()
+    }
+
+
+def spellings(kind: Any) -> dict[str, Any]:
+    """The values of a choice (a `Literal`, an `Enum`) by how they are written; empty for other types."""
+    if get_origin(kind) is Literal:
+        return {str(value): value for value in get_args(kind)}
+    return {str(one.value): one for one in kind} if isinstance(kind, type) and issubclass(kind, Enum) else {}
+
+
+def without_none(kind: Any) -> Any:
+    """The type of a value that may be missing: `int` for `int | None`."""
+    rest = [one for one in get_args(kind) if one is not NoneType]
+    return rest[0] if get_origin(kind) in (Union, UnionType) and len(rest) == 1 else kind
 
 
 def _lacking(chosen: Chosen, loaded: LoadedScenario) -> list[Problem]:

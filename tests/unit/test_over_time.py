@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab.contracts import Diagnosis, Finding, Isolation, Outcome, TrueDecoy, TrueFault, Truth, Verdict
+from lab.engines import engines as installed_engines
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import UserError
@@ -27,7 +28,7 @@ from lab.judging.over_time import (
 from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory
 from lab.runs.suite import parse_threshold
-from tests.cli_cases import lab, run, run_json, write
+from tests.cli_cases import CUT, lab, run, run_json, write
 from tests.engine_plugins import install
 from tests.sim_runs import digests
 from tests.waiting import PATIENCE_S
@@ -158,6 +159,41 @@ def test_an_engine_sees_the_cut_under_a_neutral_name(made, capsys):
         assert Path(path).name == "observed"
         assert not {"cut", "44.5", "50"} & set(path.split(os.sep))
     assert document["over_time"][0]["time_to_diagnosis"] is None
+
+
+DIGESTING = """
+import hashlib, json, pathlib, sys
+observed = pathlib.Path(sys.argv[-1])
+files = sorted(path for path in observed.rglob("*") if path.is_file())
+seen = {path.relative_to(observed).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+finding = {"culprit": "db", "boundary": "data", "kind": "stale", "onset_s": None, "confidence": 1.0}
+answer = {"schema_version": 1, "verdict": "fault", "findings": [{**finding, "why": [json.dumps(seen)]}]}
+print(json.dumps(answer))
+"""
+
+
+@pytest.mark.slow
+def test_no_engine_s_answer_depends_on_what_came_later(folder, capsys):
+    """Two recordings with one past: in one of them a link is cut after the times asked, and the load grows."""
+    Path("digesting.py").write_text(DIGESTING, encoding="utf-8")
+    more = "\ndecoys: [{id: d1, type: traffic-surge, target: people, at: 42s, for: 10s, with: {rate: 9/s}}]\n"
+    write("cut", CUT.replace("at: 30s", "at: 41s").replace("for: 25s", "for: 15s") + more.lstrip())
+    for name in ("cut", "quiet"):
+        assert run(f"{name}.scenario.yaml", "--engine", "constant") in (0, 1)
+    runs = [next(Path("runs", name).iterdir()) for name in ("cut", "quiet")]
+    whole = [digests(path / "observed") for path in runs]
+    assert whole[0] != whole[1]
+    engines = [*installed_engines(), "cmd:python3 digesting.py"]
+    asked = [word for engine in engines for word in ("--engine", engine)]
+    capsys.readouterr()
+    _, told = run_json(capsys, "diagnose", "--at", "7.3s", "--at", "40s", "--at", "40.9s", *runs, *asked)
+    answers = {(one["scenario"], one["engine"]): [a["answer"] for a in one["answers"]] for one in told["over_time"]}
+    assert len(answers) == 2 * len(engines)
+    for engine in engines:
+        assert answers["cut", engine] == answers["quiet", engine], engine
+        assert len(answers["cut", engine]) == 3
+    ends = [json.loads(answer["findings"][0]["why"][0]) for answer in answers["cut", engines[-1]]]
+    assert len({json.dumps(end) for end in ends}) == 3
 
 
 def test_answers_at_a_time_are_printed_as_any_answer(made, capsys):

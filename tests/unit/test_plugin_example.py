@@ -64,5 +64,5 @@ def test_what_the_document_says_of_its_command_is_so(environment: dict[str, str]
     kinds = {case["engine"]: case["answer"]["findings"][0]["kind"] for case in json.loads(done.stdout)["cases"]}
     assert kinds == {"rules": "network-partition", "most-errors": "connection-resets"}
     text = (PLUGIN.parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
-    assert "The last ends with exit code 0" in text
+    assert "The last command ends with exit code 0" in text
     assert "`network-partition`" in text

@@ -147,6 +147,64 @@ def test_one_option_of_two_testbeds_goes_with_both(install: Install, capsys: pyt
     assert "less than or equal to 4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("field", "words", "meant"),
+    [
+        ("labels: list[str] = []", ["--labels", "a", "--labels", "b,c"], ["a", "b,c"]),
+        ("labels: list[str] = []", [], []),
+        ("limit: int | None = None", ["--limit", "5"], 5),
+        ("limit: int | None = None", [], None),
+        ("size: Literal[1, 2] = 1", ["--size", "2"], 2),
+        ("place: Path = Path('here')", ["--place", "there"], "there"),
+        ("calm: bool = True", ["--no-calm"], False),
+    ],
+)
+def test_values_of_every_kind_come_from_the_command_line(
+    install: Install, capsys: pytest.CaptureFixture[str], field: str, words: list[str], meant: object
+) -> None:
+    install("from pathlib import Path\nfrom typing import Literal\n" + driver(field))
+    assert lab("plan", "--help") == ExitCode.OK
+    assert f"--{field.partition(':')[0]}" in capsys.readouterr().out
+    assert choose("strange", {}).recorded().keys() == {field.partition(":")[0]}
+    lab("plan", SCENARIO, "--testbed", "strange", *words, "--json")
+    said = capsys.readouterr()
+    assert "has no lever" in said.err, "the testbed has none, but its options were understood"
+    command = sys.modules["lab.cli.plan"].command
+    with command.make_context("plan", [SCENARIO, "--testbed", "strange", *words]) as context:
+        given = command._given(context)
+    chosen = choose("strange", {str(option.name): value for option, (value, _) in given.items()})
+    assert list(chosen.recorded().values()) == [meant]
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "seen", "expected"),
+    [
+        ("limit: int | None = None", ["--limit", "x"], "'x'", "integer"),
+        ("size: Literal[1, 2] = 1", ["--size", "3"], "'3'", "'1', '2'"),
+        ("speed: float = Field(1, le=2)", ["--speed", "nan"], "'nan'", "expected: less than or equal to 2"),
+        ("labels: list[int] = []", ["--labels", "x"], "'x'", "expected: a valid integer"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_with_what_was_expected(
+    install: Install, capsys: pytest.CaptureFixture[str], field: str, words: list[str], seen: str, expected: str
+) -> None:
+    install("from typing import Literal\n" + driver(field))
+    assert lab("plan", SCENARIO, "--testbed", "strange", *words) == ExitCode.INVALID
+    said = capsys.readouterr().err
+    assert seen in said
+    assert expected in said
+
+
+def test_what_is_installed_takes_no_option_from_the_lab_s_own(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(driver("keep: int = 3").replace('"strange"', '"another"'), name="another")
+    assert lab("plan", "--help") == ExitCode.OK
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Options with --testbed stack" in said
+    assert "testbed 'another' cannot be used: its --keep has another form than that of 'stack'" in said
+
+
 def test_a_flag_and_a_value_cannot_be_one_option(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     install(driver("time_scale: bool = False"))
     assert lab("plan", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
