@@ -40,8 +40,8 @@ def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     """Compare two recordings of one scenario, as from two testbeds.
 
     Compared are the declared symptoms of the scenario's faults and the SLIs, each while the fault lasted, and an
-    engine's verdict. Ends with 1 where they disagree, and with 4 where fewer than three signals could be compared or
-    a fault shows in neither recording.
+    engine's verdict. Ends with 1 where they disagree, and with 4 where fewer than three signals could be compared, a
+    fault shows in neither recording, or a run did not complete.
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode

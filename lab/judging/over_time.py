@@ -19,7 +19,7 @@ from lab.judging.assess import Answer, case_of
 from lab.judging.grading import grade, registered_graders
 from lab.recording.cut import cut
 from lab.recording.grades import DECIDING, verdict
-from lab.recording.observed import load_observed
+from lab.recording.observed import Observed, load_observed
 from lab.recording.rundir import COMPLETE, RunDirectory, read_kept
 
 MAX_TIMES = 1000
@@ -128,11 +128,19 @@ def diagnose_over_time(
         directory = Path(folder) / "observed"
         for done, at_s in enumerate(sorted(set(times_s))):
             tick(done / len(times_s))
-            cut(whole, at_s).write(directory)
+            _cut(run, whole, at_s).write(directory)
             for engine in engines:
                 found[engine].append(_asked(run, engine, host, directory, truth_by(truth, at_s), at_s))
             shutil.rmtree(directory)
     return found
+
+
+def _cut(run: RunDirectory, whole: Observed, at_s: float) -> Observed:
+    """What of a recording was visible at a time; UserError, which names the recording, where it cannot be cut."""
+    try:
+        return cut(whole, at_s)
+    except UserError as error:
+        raise UserError([replace(one, file=one.file or str(run.observed)) for one in error.problems]) from None
 
 
 def kept_over_time(run: RunDirectory) -> list[OverTime]:

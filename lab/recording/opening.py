@@ -30,9 +30,13 @@ def open_run(path: Path, *, verify: bool = True) -> RunDirectory:
     try:
         meta = read_json(run_file)
         version, sums = meta["schema_version"], {str(name): str(digest) for name, digest in meta["checksums"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(Problem("unreadable recording", str(run_file), seen=reason(error))) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        seen = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        expected = "a JSON object with 'schema_version' and 'checksums'"
         raise UserError(
-            Problem("unreadable recording", str(run_file), seen=f"{type(error).__name__}: {error}")
+            Problem("unreadable recording", str(run_file), seen=seen, expected=expected, hint=_AGAIN)
         ) from error
     if version != SCHEMA_VERSION:
         raise UserError(_other_version(run_file, meta))

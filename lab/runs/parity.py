@@ -15,7 +15,7 @@ from typing import Literal
 from lab.contracts import Diagnosis, EngineFailure
 from lab.errors import Problem, UserError
 from lab.recording.observed import load_observed
-from lab.recording.rundir import RunDirectory
+from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.runs.signature import (
     Effect,
     FaultKey,
@@ -94,6 +94,8 @@ class Parity:
     faults: tuple[FaultKey, ...] = ()
     model_servers: tuple[str, str] = ("", "")
     """Who served the model in either; empty where a testbed has no choice of it."""
+    incomplete: tuple[str, ...] = ()
+    """Which of the two recordings is of a run that is not graded, and why, in words."""
 
     @property
     def differs(self) -> bool:
@@ -103,6 +105,8 @@ class Parity:
     @property
     def doubt(self) -> str:
         """Why what was compared is too little for an agreement; empty where it is enough."""
+        if self.incomplete:
+            return "; ".join(self.incomplete)
         if len(self.rows) < LEAST_COMPARED:
             return f"signals compared: {len(self.rows)}; an agreement takes at least {LEAST_COMPARED}"
         shown = {row.symptom.fault for row in self.rows if row.moved}
@@ -140,7 +144,12 @@ def compare(first: RunDirectory, second: RunDirectory, engine: str = "rules") ->
     sides = Side.of(first), Side.of(second)
     rows, absent = compared(sides)
     servers = str(first.meta.get("model_server", "")), str(second.meta.get("model_server", ""))
-    return Parity(rows, absent, verdicts, tuple({**sides[0].faults, **sides[1].faults}), servers)
+    incomplete = tuple(
+        f"{side} recording is of a run that is not graded ({run.status})"
+        for side, run in zip(SIDES, (first, second), strict=True)
+        if run.status != COMPLETE
+    )
+    return Parity(rows, absent, verdicts, tuple({**sides[0].faults, **sides[1].faults}), servers, incomplete)
 
 
 def compared(sides: Sides) -> tuple[tuple[Row, ...], tuple[NotCompared, ...]]:

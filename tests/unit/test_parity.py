@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -277,6 +278,14 @@ def test_the_command_ends_with_what_the_comparison_came_to(
     assert [one["scenario"] for one in found["recordings"]] == [first, second]
     assert {one["signal"] for one in found["signals"]} == {"client_error_ratio", "client_timeout_ratio", *SLI_SUBJECTS}
     assert all(len(one["uncertainties"]) == 2 for one in found["signals"])
+
+
+def test_a_run_that_is_not_graded_is_no_ground_for_an_agreement(recordings: dict[str, RunDirectory]) -> None:
+    shown = recordings["shown"]
+    stopped = replace(shown, meta={**shown.meta, "status": "stopped: error_ratio was 1 for 5 s"})
+    found = compare(shown, stopped, "asked")
+    assert (found.result, found.agrees) == ("inconclusive", False)
+    assert found.doubt == "the second recording is of a run that is not graded (stopped: error_ratio was 1 for 5 s)"
 
 
 def test_recordings_of_the_same_run_agree_in_every_number(recordings: dict[str, RunDirectory]) -> None:

@@ -78,8 +78,13 @@ def test_a_truncated_directory_is_noticed(copy: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}', "null"])
 def test_a_broken_run_file_is_a_located_error(copy: Path, content: str) -> None:
     (copy / "run.json").write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=r"unreadable recording|run\.json"):
+    with pytest.raises(UserError, match="unreadable recording") as caught:
         open_run(copy)
+    (problem,) = caught.value.problems
+    assert problem.file == str(copy / "run.json")
+    assert problem.seen
+    assert "Error" not in problem.seen, "what is wrong, and not what Python calls it"
+    assert problem.hint.startswith("run the scenario again")
 
 
 def test_another_version_is_refused(copy: Path) -> None:
