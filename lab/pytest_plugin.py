@@ -202,15 +202,18 @@ def _testbed(config: pytest.Config) -> Chosen:
     """The testbed that is asked for, with its options; UserError where it cannot be."""
     from lab.errors import UserError
     from lab.testbeds.driver import DEFAULT
-    from lab.testbeds.installed import choose
+    from lab.testbeds.installed import choose, is_list, load_driver
 
     name = config.getoption("lab_testbed") or config.getini("lab_testbed") or DEFAULT
-    given = {}
+    fields = load_driver(name).options.model_fields
+    given: dict[str, Any] = {}
     for text in config.getoption("lab_testbed_option") or config.getini("lab_testbed_options"):
         option, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--lab-testbed-option is {text!r}, expected NAME=VALUE")
-        given[option.strip().replace("-", "_")] = value.strip()
+        field = option.strip().replace("-", "_")
+        several = field in fields and is_list(fields[field].annotation)
+        given[field] = [*given.get(field, []), value.strip()] if several else value.strip()
     return choose(name, given)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +13,6 @@ from lab.cli.console import json_option, runs_option
 from lab.errors import ExitCode
 
 MIN_PYTHON = (3, 11)
-DOCKER_TIMEOUT_S = 5.0
 _MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}
 
 _EPILOG = """\b
@@ -40,7 +37,7 @@ class Check:
 def command(runs_dir: Path, as_json: bool) -> int:
     """Check that the lab can work here.
 
-    Ends with 0 if scenarios can run on the embedded testbed, else with 3. Docker is not needed for that.
+    Ends with 0 if scenarios can run on the embedded testbed, else with 3. No other testbed is needed for that.
     """
     from lab.cli.console import stdout, write_json
 
@@ -75,7 +72,6 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     detail = ", ".join(str(path) for path in left[:3]) or "none"
     yield Check("half recordings", None, f"{detail}{' (old ones are removed by the next run)' if left else ''}")
     yield Check("cpus", None, f"{default_workers()} usable: as many runs at a time")
-    yield Check("docker", None, _docker())
 
 
 def _packages() -> Iterator[Check]:
@@ -122,7 +118,12 @@ def _testbeds() -> Iterator[Check]:
             # Only the one that runs when none is named decides whether the lab can work.
             yield Check(f"testbed {name}", False if name == DEFAULT else None, driver.what)
         else:
-            yield Check(f"testbed {name}", True if name == DEFAULT else None, driver.summary)
+            try:
+                needs = driver.needs()
+            except Exception as error:  # whatever a stranger's driver does
+                needs = f"what it needs could not be found out: {type(error).__name__}: {error}"
+            detail = "; ".join(filter(None, (driver.summary, " ".join(needs.split()))))
+            yield Check(f"testbed {name}", True if name == DEFAULT else None, detail)
 
 
 def _cache_dir() -> Path:
@@ -140,21 +141,3 @@ def _writable(name: str, directory: Path) -> Check:
     if why:
         return Check(name, False, f"{directory}: not writable ({why})")
     return Check(name, True, f"{directory}{'' if directory.exists() else ' (will be made)'}")
-
-
-def _docker() -> str:
-    from importlib.util import find_spec
-
-    if find_spec("docker") is None:
-        return "its Python package is missing: pip install 'chaos-lab[stack-client]' (only `--testbed stack` needs it)"
-    program = shutil.which("docker")
-    if program is None:
-        return "not installed (only `--testbed stack` needs it)"
-    words = [program, "version", "--format", "{{.Server.Version}}"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=DOCKER_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return "installed, does not answer (only `--testbed stack` needs it)"
-    if done.returncode:
-        return "installed, no server reachable (only `--testbed stack` needs it)"
-    return f"server {done.stdout.strip()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any
 
 import annotated_types
 import click
@@ -14,7 +14,7 @@ from lab.cli.console import option, show_problem
 from lab.errors import Problem, UserError, nearest
 from lab.plugins import OWN, distribution
 from lab.testbeds.driver import DEFAULT, Driver
-from lab.testbeds.installed import Chosen, choose, drivers, entries, spellings, without_none
+from lab.testbeds.installed import Chosen, choose, drivers, entries, is_list, spellings, without_none
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -214,11 +214,11 @@ def _shown(field: str, info: FieldInfo) -> click.Option:
             help=info.description,
         )  # fmt: skip
     kind, default = info.annotation, info.get_default(call_default_factory=True)
-    is_list = get_origin(kind) in (list, tuple, set, frozenset)
+    is_repeated = is_list(kind)
     return click.Option(
-        [field, f"--{word}"], type=click.STRING if is_list else _type(info), multiple=is_list,
-        default=tuple(default or ()) if is_list else default, show_default=True, show_envvar=True,
-        help=f"{info.description or ''} May be repeated.".strip() if is_list else info.description,
+        [field, f"--{word}"], type=click.STRING if is_repeated else _type(info), multiple=is_repeated,
+        default=tuple(default or ()) if is_repeated else default, show_default=True, show_envvar=True,
+        help=f"{info.description or ''} May be repeated.".strip() if is_repeated else info.description,
     )  # fmt: skip
 
 

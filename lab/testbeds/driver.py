@@ -268,6 +268,10 @@ class Driver(ABC, Generic[OptionsT]):
         """
         return []
 
+    def needs(self) -> str:
+        """What it needs besides the lab, and whether that is here, in words for `lab doctor`; empty for nothing."""
+        return ""
+
     def requests(self, scenario: LoadedScenario, options: OptionsT) -> float:
         """About how many requests a run sends: from this the size of its recording is estimated."""
         return scenario.scenario.load.requests

@@ -140,6 +140,11 @@ def _meant(driver: Driver[Any], given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_list(kind: Any) -> bool:
+    """Whether a value of this type is several: its option may be repeated."""
+    return get_origin(kind) in (list, tuple, set, frozenset)
+
+
 def spellings(kind: Any) -> dict[str, Any]:
     """The values of a choice (a `Literal`, an `Enum`) by how they are written; empty for other types."""
     if get_origin(kind) is Literal:

@@ -180,7 +180,8 @@ def test_doctor_finds_the_lab_able_and_leaves_nothing(folder: Path, capsys: pyte
     checks = {check["name"]: check for check in document["checks"]}
     assert (code, document["ok"]) == (ExitCode.OK, True)
     assert "runs/cut/.3-abc.x.tmp" in checks["half recordings"]["detail"]
-    assert checks["docker"]["ok"] is None
+    assert checks["testbed stack"]["ok"] is None
+    assert "Docker" in checks["testbed stack"]["detail"]
     assert sorted(folder.rglob("*")) == before
 
 

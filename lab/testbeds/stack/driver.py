@@ -37,6 +37,11 @@ class StackDriver(Driver[StackOptions]):
 
         return problems_of(scenario, options.time_scale, options.model_server)
 
+    def needs(self) -> str:
+        from lab.testbeds.stack.needs import docker
+
+        return docker()
+
     def requests(self, scenario: LoadedScenario, options: StackOptions) -> float:
         return scenario.scenario.load.requests / options.time_scale
 
