@@ -39,7 +39,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(lever, number, moment, marks=marks, id=f"{lever}-{number.name}-{moment}")
 
 
-@pytest.mark.parametrize(("lever", "number", "moment"), cases())
+@pytest.mark.parametrize(("lever", "number", "moment"), list(cases()))
 def test_a_killed_lab_leaves_nothing_behind(stack: Session, lever: str, number: signal.Signals, moment: str) -> None:
     previous = now(lever)
     with lab_holding(lever, moment) as process:
