@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.agreed.cache import CachePolicy
 from lab.contracts import Boundary
 from lab.errors import UserError
 from lab.injection import faults
@@ -29,11 +30,13 @@ from lab.injection.levers import (
     act_types,
     lever_types,
 )
-from lab.systems.configuration import configuration
+from lab.systems.configuration import JOB_KEYS, configuration
 from lab.systems.files import load_system
 from lab.testbeds.driver import Driver
 from lab.testbeds.installed import drivers
 from lab.testbeds.stack.levers import LEVERS as STACK
+from services.common.calls import policies
+from services.common.configuration import change_step, checked, describe_steps
 from services.links.faults import FAULTS
 from tests.cli_cases import lab
 from tests.sim_runs import scenario, text
@@ -146,6 +149,40 @@ def test_own_code_has_no_timeout_and_only_a_job_has_a_period() -> None:
     assert [name for name in SYSTEM.components if "period_s" in configuration(SYSTEM, name)] == ["feed"]
     assert "workers" not in configuration(SYSTEM, "feed")
     assert [name for name in SYSTEM.components if "settings.ttl_s" in configuration(SYSTEM, name)] == ["cache"]
+
+
+VALUES = (-1, 0, 1e-10, 0.0004, 0.001, 0.09, 0.1, 0.5, 1, 2.0, 2.5, 5, 6, 25, 10_000, 86_400, 86_401, 1e300)
+
+
+def reads_as_set(component: str, key: str, value: float) -> bool:
+    """Whether what configures the component on the stack takes the value, and keeps it: the code of its container."""
+    family, _, last = key.rpartition(".")
+    if component == "cache":
+        changed = replace(CachePolicy(25.0, time_scale=5.0), ttl_s=value)
+        return CachePolicy.of(changed.library()) == changed
+    if not family:
+        return checked(last, JOB_KEYS[last], value) == value
+    step, there = family.removeprefix("steps."), policies(SYSTEM.components[component].steps)
+    change_step(there, step, last, value)
+    return bool(describe_steps(there)[step][last] == value)
+
+
+@pytest.mark.parametrize("component", SYSTEM.components)
+def test_what_a_plan_for_the_stack_accepts_of_a_key_its_container_takes(component: str) -> None:
+    """And refuses what its container refuses; the cache's own limits are wider."""
+    for key in configuration(SYSTEM, component):
+        place = Place(component, key)
+        for value in (ConfigSet(value=number) for number in VALUES):
+            if SHIPPED["stack"].cannot(SYSTEM, str(place), value):
+                continue
+            try:
+                value.check(SYSTEM, place)
+            except UserError:
+                if component != "cache":
+                    with pytest.raises(ValueError, match=r"expected "):
+                        reads_as_set(component, key, value.value)
+            else:
+                assert reads_as_set(component, key, value.value), (place, value)
 
 
 @pytest.mark.parametrize(
