@@ -79,7 +79,7 @@ def _record(record: type[Record], system: System) -> Iterator[str]:
     yield f"* Of: {', '.join(sorted(record.on))}; written `{FORMS[record.part]}`" + (f", as `{place}`" if place else "")
     if issubclass(record, LeverValue):
         neutral = record.neutral(system, Place.parse(place)) if place else None
-        rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {SYSTEM!r}, as its file has it"
+        rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {SYSTEM!r}"
         yield f"* {record.kept.capitalize()}; at rest: {rest}"
     for one in _drivers():
         limits = one.levers.limits(record) if isinstance(one.levers, LeverTable) else ""
