@@ -33,6 +33,7 @@ test-all: test test-slow ## all tests that need no Docker, as CI runs them
 lint: $(VENV)/.installed-test ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@MYPYPATH=examples/testbed:examples/plugin $(BIN)/mypy -p chaos_lab_processes -p chaos_lab_resets
 
 evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs
 	@mkdir -p runs

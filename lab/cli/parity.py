@@ -25,15 +25,15 @@ LISTED_MAX = 20
 _EPILOG = """\b
 Examples:
   lab parity runs/partition-one-way/1-0a1b2c3d runs/partition-one-way/1-4e5f6071
-  lab parity RUN_SIM RUN_STACK --json
+  lab parity RUN_A RUN_B --json
 
 What is compared, and when an agreement counts: docs/compare.md
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("first", metavar="RUN_SIM", type=GivenPath())
-@click.argument("second", metavar="RUN_STACK", type=GivenPath())
+@click.argument("first", metavar="RUN_A", type=GivenPath())
+@click.argument("second", metavar="RUN_B", type=GivenPath())
 @option("--engine", default="rules", show_default=True, help="Whose verdicts to compare.")
 @json_option
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
