@@ -90,7 +90,7 @@ class Chosen:
 
     @contextmanager
     def named(self, doing: str) -> Iterator[None]:
-        """Names the testbed in whatever its driver raises that is no error of the lab: LabError, exit code 3."""
+        """Names the testbed in whatever its driver raises that is no error of the lab or of a file: LabError, code 3."""
         try:
             yield
         except LabError:
@@ -98,7 +98,8 @@ class Chosen:
         except Exception as error:
             from lab.recording.keeping import is_no_room
 
-            if isinstance(error, OSError) and is_no_room(error):  # which is nobody's mistake
+            # Neither a full disk nor a file that may not be read is the driver's mistake.
+            if isinstance(error, OSError) and (error.filename is not None or is_no_room(error)):
                 raise
             hint = "\n  hint:     `lab --debug …` or LAB_DEBUG=1 shows where"
             raise LabError(f"{self.place} failed while {doing}: {type(error).__name__}: {error}{hint}") from error
