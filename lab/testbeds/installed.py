@@ -90,7 +90,7 @@ class Chosen:
 
     @contextmanager
     def named(self, doing: str) -> Iterator[None]:
-        """Names the testbed in whatever its driver raises that is no error of the lab or of a file: LabError, code 3."""
+        """Names the testbed in whatever its driver raises that is no error of the lab or of a file: LabError."""
         try:
             yield
         except LabError:
