@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.errors import Problem, UserError
@@ -30,7 +30,9 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
     if not driver.is_repeatable:  # others are mostly there already, or quickly made again
         needed_bytes = sum(recording_bytes(driver.requests(job.loaded, testbed.options)) for job in jobs)
         check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].scenario.name)
-    with driver.holding(scenarios, testbed.options):
+    with ExitStack() as held:
+        with testbed.named("getting what several runs need"):
+            held.enter_context(driver.holding(scenarios, testbed.options))
         yield
 
 

@@ -143,7 +143,7 @@ def _meant(driver: Driver[Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_list(kind: Any) -> bool:
     """Whether a value of this type is several: its option may be repeated."""
-    return get_origin(kind) in (list, tuple, set, frozenset)
+    return get_origin(without_none(kind)) in (list, tuple, set, frozenset)
 
 
 def spellings(kind: Any) -> dict[str, Any]:

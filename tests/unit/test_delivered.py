@@ -112,6 +112,17 @@ def test_whatever_it_raises_names_it(install: Install, tmp_path: Path, more: str
     assert f"testbed 'strange' of strange-things failed while {doing}: KeyError: 'lost'" in str(raised.value)
 
 
+def test_what_is_held_over_several_runs_may_fail_too(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(driver="def holding(self, scenarios, options): raise KeyError('lost')")
+    scenario(tmp_path, system=CHAIN, duration_s=30, rate_per_s=5)
+    words = [str(next(tmp_path.glob("*.scenario.yaml"))), "--testbed", "strange", "--runs-dir", str(tmp_path / "runs")]
+    assert main(["run", *words]) == ExitCode.INTERNAL
+    said = capsys.readouterr().err
+    assert "testbed 'strange' of strange-things failed while getting what several runs need: KeyError: 'lost'" in said
+
+
 def test_what_it_says_to_the_user_stays_as_it_is(install: Install, tmp_path: Path) -> None:
     install(driver="def open(self, *_): raise UserError('the cluster is switched off')")
     with pytest.raises(UserError, match=r"^the cluster is switched off$"):
