@@ -73,7 +73,7 @@ def schema_corruption(
 def schema_migration(
     testbed: Testbed, database: str, *, column: Column = "loyalty_tier", table: Column = "users"
 ) -> Iterator[None]:
-    """A harmless migration: a column is added that nobody reads."""
+    """A harmless migration: a column is added that no service reads."""
     announce_migration(testbed, database, table)
     with testbed.pull(f"{database}/{table}.{column}", TableColumn(change="add", type="integer")):
         yield

@@ -1,4 +1,4 @@
-"""A cache that keeps answering with what it once knew."""
+"""A cache that keeps answering with old entries."""
 
 from __future__ import annotations
 

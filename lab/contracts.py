@@ -1,4 +1,4 @@
-"""The nouns that rooms exchange: boundaries, truth, diagnosis, grade. Plain data, JSON in and out, nothing heavy."""
+"""Data that all parts of the lab exchange: boundaries, truth, diagnosis, grade. Plain records, to and from JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 LARGEST_NUMBER = 1e300
 """A diagnosis holds no larger number, so that sums and squares of them stay finite."""
 MOST_FINDINGS = 10_000
-"""More would be read by nobody; a guess that blames all of a large system with every word fits."""
+"""Enough for a guess that blames every element of a large system with every kind."""
 MOST_EVIDENCE = 100
 """Signals that a finding may cite, or that a cause that was not judged may miss."""
 MOST_LINES = 100
@@ -318,7 +318,7 @@ class Case:
     """Everything a grader may look at. `observed` is the recording's `observed/` directory.
 
     `neighbours` maps every element to the elements it touches (a link to its two ends). `requests` is how many
-    requests the entry point was seen to handle, None where nobody counted. `alerts` are the SLOs whose alert fired.
+    requests the entry point was seen to handle; None where they were not counted. `alerts`: SLOs whose alert fired.
     `symptom` is the link on which users feel a fault, `column_holders` the components that hand out feature columns.
     """
 

@@ -1,4 +1,4 @@
-"""What can go wrong, said so that the reader can act: exit codes, located problems, user errors."""
+"""Errors of the lab: exit codes, problems with their places, user errors."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class UserError(LabError):
 
 
 class ParameterError(UserError):
-    """A fault cannot be injected because of one of its parameters, which is named so that it can be pointed at."""
+    """A fault cannot be injected because of one of its parameters; the error names it."""
 
     def __init__(self, parameter: str, problem: Problem):
         self.parameter = parameter
@@ -95,7 +95,7 @@ class ParameterError(UserError):
 
 
 class NothingSelectedError(UserError):
-    """A selection matched nothing, which is never taken for success; exit code 5."""
+    """A selection matched nothing. This is an error and not a success; exit code 5."""
 
     exit_code = ExitCode.NOTHING_SELECTED
 
@@ -105,13 +105,13 @@ class RunAbortedError(LabError):
 
 
 class InconclusiveRunError(LabError):
-    """A run proves nothing, through nobody's fault: the machine stalled while it was made; exit code 4."""
+    """A run that cannot be graded because the machine disturbed it; exit code 4."""
 
     exit_code = ExitCode.INCONCLUSIVE
 
 
 class NotRevertedError(LabError):
-    """A lever could not be put back; carries instructions for doing it by hand; exit code 6."""
+    """A lever could not be restored; the text has instructions for doing it by hand; exit code 6."""
 
     exit_code = ExitCode.NOT_REVERTED
 

@@ -1,4 +1,4 @@
-"""The lab in Python: run a scenario, open a recording, look at it in data frames, ask engines of one's own."""
+"""The Python API: run a scenario, open a recording, read it as data frames, ask your own engines."""
 
 from __future__ import annotations
 
@@ -138,9 +138,9 @@ class Run:
         and nothing is kept; UserError for a time outside of the recording.
         """
         with _host(self.path.parents[1]) as host:
-            return self._ask(engine, host) if at_s is None else self._ask_then(engine, host, at_s)
+            return self._diagnose(engine, host) if at_s is None else self._diagnose_at(engine, host, at_s)
 
-    def _ask_then(self, engine: Engine, host: EngineHost, at_s: float) -> Diagnosis | EngineFailure:
+    def _diagnose_at(self, engine: Engine, host: EngineHost, at_s: float) -> Diagnosis | EngineFailure:
         from lab.recording.cut import cut
 
         with tempfile.TemporaryDirectory(prefix="lab-cut-") as folder:
@@ -148,7 +148,7 @@ class Run:
             cut(self._observed, at_s).write(observed)
             return host.diagnose(engine, observed) if isinstance(engine, str) else _called(engine, observed)
 
-    def _ask(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
+    def _diagnose(self, engine: Engine, host: EngineHost) -> Diagnosis | EngineFailure:
         from lab.judging.assess import assess, diagnose
         from lab.recording.rundir import COMPLETE
 
@@ -269,7 +269,7 @@ def run(
             with recorded(job, Path(runs_dir)) as (directory, _):
                 one = Run(directory)
                 for engine in asked:
-                    one._ask(engine, host)
+                    one._diagnose(engine, host)
             made.append(one)
     return made[0] if seeds is None else Runs(made)
 

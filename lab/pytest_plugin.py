@@ -1,7 +1,7 @@
 """The pytest plugin: collects `*.scenario.yaml`, an item for each seed and engine, when engines are named.
 
 Without `--lab-engine` or the ini option `lab_engines` it does nothing at all. Whatever is heavy is imported when a
-scenario is collected, so that having the lab installed slows nobody's pytest.
+scenario is collected, so that an installed lab does not slow pytest.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def run_mutmut(names: Sequence[str], workers: int) -> int:
         assert process.stdout is not None
         for line in process.stdout:  # what mutmut writes over is a line each
             is_progress = line[:1] in SPINNER
-            shown = shown and line.strip() != "Mutant results"  # a line for each mutant: the survivors are told below
+            shown = shown and line.strip() != "Mutant results"  # a line for each mutant: the survivors are listed below
             if shown and line.strip() and (sys.stdout.isatty() or not is_progress):
                 print(line.rstrip(), end="\x1b[K\r" if is_progress else "\n", flush=True)
     return process.returncode

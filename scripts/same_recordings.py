@@ -44,7 +44,7 @@ def record(tree: Path, options: Sequence[str], place: Path) -> Path:
 
 
 def _write_entry_points(tree: Path, place: Path) -> None:
-    """What installing the tree would tell Python of its plug-ins; it takes the place of what is installed here."""
+    """Writes the entry points that installing the tree would write; they replace the installed ones."""
     project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     directory = place / f"{project['name'].replace('-', '_')}-0.dist-info"
     directory.mkdir(parents=True)
@@ -78,7 +78,7 @@ def _files(runs: Path) -> dict[str, Path]:
 
 
 def main() -> int:
-    """Records with both, compares, and tells."""
+    """Records with both, compares, and prints the differences."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit", help="the commit to compare this checkout with")
     parser.add_argument("targets", nargs="*", default=[SUITE], metavar="SCENARIO_OR_SUITE")

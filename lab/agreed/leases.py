@@ -1,4 +1,4 @@
-"""For how long a container keeps what the lab has pulled and no longer renews (real seconds)."""
+"""Leases: how long a container keeps a lever that the lab does not renew (real seconds)."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ COMMANDS = {
     "list": "List scenarios and suites.",
     "init": "Write a first scenario, engine or rules file.",
     "validate": "Check scenario, suite, system and rules files.",
-    "plan": "Say what scenarios would do, and do nothing.",
+    "plan": "Show what scenarios would do, without doing it.",
     "diagnose": "Ask engines what is wrong in recordings.",
-    "rules": "Explain what the reference engine's rules found, or check rules files.",
+    "rules": "Explain the answers of the rules engine, or check rules files.",
     "grade": "Grade the answers kept with recordings.",
     "report": "Write the HTML pages of recordings.",
     "compare": "Compare results with earlier ones, case by case.",
@@ -34,11 +34,11 @@ COMMANDS = {
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",
-    "stack": "Bring the docker-compose stack up or down, look at it, end what runs on it.",
-    "recover": "Put back what a killed lab left changed.",
-    "clean": "Remove recordings that newer ones have superseded.",
-    "config": "Show which options are set, to what, and where.",
-    "doctor": "Check that the lab can work here.",
+    "stack": "Start, inspect and stop the docker-compose stack, or abort a run on it.",
+    "recover": "Restore what a killed lab left changed.",
+    "clean": "Remove recordings that newer ones have replaced.",
+    "config": "Show the options that are set, their values, and where they are set.",
+    "doctor": "Check that the lab can run on this machine.",
     "completion": "Print the completion script of a shell.",
 }
 """Every command with its summary, in the order of use; the module of the same name holds it."""
@@ -50,16 +50,16 @@ _EPILOG = """\b
 Examples:
   lab run recommender                      the shipped suite
   lab run recommender/deploy-stale-cache   one shipped scenario
-  lab run recommender -k network -x        some of the suite, until the first failure
-  lab run --last-failed                    what failed last
+  lab run recommender -k network -x        a part of the suite, until the first failure
+  lab run --last-failed                    the cases that failed last
   lab run mine.scenario.yaml --seeds 5     your own, with five seeds
-  lab list --tag silent                    what there is
+  lab list --tag silent                    scenarios with this tag
   lab validate mine.scenario.yaml && lab plan mine.scenario.yaml
 
 \b
 Exit codes: 0 pass, 1 a case or threshold failed, 2 invalid input or usage, 3 internal error or aborted run,
   4 only inconclusive left, 5 nothing selected, 6 something could not be reverted, 130 interrupted.
-An option can be set by the environment variable shown beside it, or by its long name in chaos-lab.toml (see
+An option can also be set by the environment variable that its help names, or by its long name in chaos-lab.toml (see
   `lab config --help`).
 NO_COLOR is respected.
 """
@@ -69,7 +69,7 @@ _REFUSALS = {
     errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC,
     errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
-"""What the system refuses because of a file somebody named or of where it lies: the user's to mend, not the lab's."""
+"""Errors of the operating system that the user can correct: a wrong file name or place."""
 
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             if arguments is None:
                 _ignore_signals()
-    except KeyboardInterrupt:  # a further one, while the first was being told
+    except KeyboardInterrupt:  # a second one, while the first was being reported
         code = ExitCode.INTERRUPTED
         if arguments is None:
             _ignore_signals()

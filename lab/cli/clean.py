@@ -17,7 +17,7 @@ _NAME = re.compile(r"[0-9]+-[0-9a-f]{8}")
 
 _EPILOG = """\b
 Examples:
-  lab clean --dry-run                      what would go, and how much room it takes
+  lab clean --dry-run                      what would be removed, and its size
   lab clean
   lab clean --all --runs-dir old-runs
 """
@@ -25,14 +25,14 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @runs_option
-@option("--all", "everything", is_flag=True, help="Remove every recording, not only those superseded.")
-@option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@option("--all", "everything", is_flag=True, help="Remove every recording, not only the replaced ones.")
+@option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @json_option
 def command(*, runs_dir: Path, everything: bool, dry_run: bool, as_json: bool) -> None:
-    """Remove recordings that newer ones have superseded.
+    """Remove recordings that newer ones have replaced.
 
-    Of each scenario and seed on each testbed the latest recording stays. Nothing but recordings is removed, and what a
-    killed lab left of one that it was writing.
+    The latest recording of each scenario and seed on each testbed stays. Only recordings are removed, including
+    incomplete ones of a killed lab.
     """
     from lab.cli.console import stdout, write_json
     from lab.recording.holding import held
@@ -73,7 +73,7 @@ def _recordings(root: Path, everything: bool) -> Iterator[Path]:
 
 
 def _made_of(path: Path) -> tuple[Any, ...] | None:
-    """What tells recordings of different things apart; None for what is no recording."""
+    """The key that distinguishes recordings; None for what is no recording."""
     from lab.files.fileio import read_file
 
     try:

@@ -24,14 +24,14 @@ Examples:
   lab compare before.json after.json --fail-on regression --markdown >> "$GITHUB_STEP_SUMMARY"
 
 \b
-With --fail-on regression: 1 where a case is newly broken or a new one fails, 4 where one that passed is lost
+With --fail-on regression: 1 if a case is newly broken or a new one fails, 4 if one that passed is lost
 (inconclusive, not graded or missing now), else 0.
 """
 
 fail_on_option = option(
     "--fail-on",
     type=click.Choice(["regression"]),
-    help="End with 1 where a case is newly broken, with 4 where one that passed is lost.",
+    help="End with 1 if a case is newly broken, with 4 if a passed one is lost.",
 )
 
 
@@ -39,7 +39,7 @@ fail_on_option = option(
 @click.argument("old", metavar="OLD.json", type=GivenPath())
 @click.argument("new", metavar="NEW.json", type=GivenPath())
 @fail_on_option
-@option("--markdown", is_flag=True, help="Print Markdown, as for a pull request.")
+@option("--markdown", is_flag=True, help="Print Markdown, for example for a pull request.")
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write it; .json or .md by suffix; may be repeated.")  # fmt: skip
 @json_option

@@ -1,4 +1,4 @@
-"""What a shell offers when Tab is pressed: names of scenarios, suites, engines, faults and tags, and files."""
+"""Completion of words in a shell: names of scenarios, suites, engines, faults and tags, and files."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from lab.errors import UserError, nearest
 
 _EPILOG = """\b
 Examples:
-  lab config                               what is set by a file or the environment
+  lab config                               options set by a file or the environment
   lab config run                           every option of `lab run`
 
 \b
@@ -26,9 +26,9 @@ Defaults are read from chaos-lab.toml, or [tool.chaos-lab] of pyproject.toml, in
   [run]                                    for one command
   engine = ["rules", "rules:ours.rules.yaml"]
   jobs = 4
-Keys are long names of options, without dashes; -k and -x have no long name and are not set there. Paths are meant
-from the file's directory. What is not set keeps its own default: runs/ is then where one types the command, so set
-runs-dir to have one for all directories below. The command line outranks the environment, which outranks the file.
+Keys are long names of options, without dashes; -k and -x have no long name and cannot be set. Paths are relative to
+the file's directory. Other options keep their defaults: runs/ is in the current directory, so set runs-dir to share
+one. The command line takes precedence over the environment, and the environment over the file.
 """
 
 
@@ -48,9 +48,9 @@ class Setting:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str | None, as_json: bool) -> None:
-    """Show which options are set, to what, and where.
+    """Show the options that are set, their values, and where they are set.
 
-    Without COMMAND those that a file or the environment sets; with it every option of that command.
+    Without COMMAND: the options that a file or the environment sets. With COMMAND: every option of that command.
     """
     from lab.cli import COMMANDS
     from lab.cli.console import print_table, stdout, table, write_json

@@ -107,7 +107,7 @@ class _Reader:
 
     def _set(self, command: str, option: click.Option, key: str, value: Any, path: tuple[str, ...]) -> None:
         if path == (key,) and isinstance(self._table.get(command), dict) and key in self._table[command]:
-            return  # what is said of one command outranks what is said of all
+            return  # a setting of one command takes precedence over one of all
         expected = _expected(option, value)
         if not expected:
             given = [self._resolved(option, one) for one in value] if isinstance(value, list) else value

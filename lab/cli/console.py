@@ -1,4 +1,4 @@
-"""What commands share with the outside: options, the result on stdout, problems on stderr."""
+"""What all commands share: options, results on stdout, problems on stderr."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ engines_option = option(
 observability_option = option(
     "--observability",
     type=click.Choice(tuple(LEVELS)),
-    help="How much is seen of the systems. [default: as much as their files say]",
+    help="How much is recorded of the systems. [default: as in their files]",
 )
 
 

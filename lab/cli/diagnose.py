@@ -36,7 +36,7 @@ What would they have answered at that time? From when on was the answer always r
   lab diagnose --every 30s --keep runs --engine rules --engine loudest-anomaly
 
 \b
-A time has a unit and counts from the start of the load; what became visible later is hidden from the engine.
+A time has a unit and counts from the start of the load. The engine does not see what became visible later.
 """
 
 
@@ -100,7 +100,7 @@ def _over_time(
 ) -> int:  # fmt: skip
     from lab.cli.console import show_problem, stdout, write_json
     from lab.cli.outputs import warn_unkept
-    from lab.cli.over_time import ask, asked_json, keep, print_over_time
+    from lab.cli.over_time import diagnose_runs, keep, over_time_json, print_over_time
     from lab.cli.progress import Progress
     from lab.contracts import EngineFailure
     from lab.engines.host import EngineHost
@@ -110,13 +110,13 @@ def _over_time(
     options = limits.for_runs(runs)
     try_engines(asked if runs else (), options)
     with Progress(len(runs)) as progress, EngineHost(options) as host:
-        found, refused = ask(runs, asked, times, host, progress.tick)
+        found, refused = diagnose_runs(runs, asked, times, host, progress.tick)
     problems = problems + refused
     failed = any(isinstance(then.answer.content, EngineFailure) for one in found for then in one.answers)
     code = worst([ExitCode.FAILED] * failed + [ExitCode.INVALID] * bool(problems))
     if as_json:
         summary = {"problems": [asdict(problem) for problem in problems], "exit_code": int(code)}
-        answers = [asked_json(one) for one in found]
+        answers = [over_time_json(one) for one in found]
         write_json({"schema_version": 1, "lab_version": __version__, "over_time": answers, **summary})
     else:
         console = stdout()

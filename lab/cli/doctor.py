@@ -35,7 +35,7 @@ class Check:
 @runs_option
 @json_option
 def command(runs_dir: Path, as_json: bool) -> int:
-    """Check that the lab can work here.
+    """Check that the lab can run on this machine.
 
     Ends with 0 if scenarios can run on the embedded testbed, else with 3. No other testbed is needed for that.
     """

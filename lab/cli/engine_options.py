@@ -55,7 +55,7 @@ _SIZE = _Amount("size", dict(_BYTES), "4GiB", _LEAST_BYTES, math.inf)
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """What was said of engines' processes on the command line."""
+    """The options for engines' processes on the command line."""
 
     engine_timeout: float
     engine_memory: float
@@ -105,7 +105,7 @@ engine_limits_options = group(
     option("--engine-timeout", type=_DURATION, default="120s", show_default=True, metavar="DURATION",
            help="How long an engine may take for an answer."),
     option("--engine-memory", type=_SIZE, default="4GiB", show_default=True, metavar="SIZE",
-           help="Data that a process of an engine may hold."),
+           help="Memory for data of each engine process."),
     option("--engine-read", "engine_reads", type=click.Path(path_type=Path), multiple=True, metavar="PATH",
            help="Let engines read PATH too; kept with the result; may be repeated."),
 )  # fmt: skip

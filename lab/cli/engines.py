@@ -1,4 +1,4 @@
-"""`lab engines`: who can be asked."""
+"""`lab engines`: the installed engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab evaluate`: how good are engines, on seeds nobody developed against?"""
+"""`lab evaluate`: how good are engines on seeds that were not used in development?"""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def command(
 
     Runs every scenario of SUITE with every seed and its controls with more, and deletes each recording once it is
     graded. The exit code is that of the suite's thresholds; those that name no engine are not about the floors, and
-    a part of the suite, chosen by -k or --tag, is held against none. With -v each verdict is told when it is known.
+    thresholds are not applied to a part of the suite (-k, --tag). With -v each verdict is shown as it comes.
     """
     from lab.cli.console import json_text, write_json
     from lab.cli.figures import markdown
@@ -102,7 +102,7 @@ def command(
         count = workers or default_workers()
         options = limits.for_scenarios(selection.scenarios, Path(scratch))
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
-        # Most of what floors say is wrong: of so many cases nobody is told one by one without asking.
+        # Most answers of floors are wrong, so single cases are shown only on demand.
         show = verdicts.show if verbosity.verbose else lambda _: None
         results = run_jobs(
             jobs, Path(scratch), workers=count, tick=progress.tick, on_result=show, keep=False, engines=options

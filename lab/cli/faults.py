@@ -27,7 +27,7 @@ Examples:
 def command(name: str | None, as_json: bool) -> None:
     """List faults and decoys with their parameters.
 
-    With NAME everything about one of them.
+    With NAME, everything about that one.
     """
     from lab.cli.console import write_json
     from lab.injection.faults import fault_type, fault_types
@@ -92,7 +92,7 @@ def _print_list(kinds: list[FaultType]) -> None:
                 targets = ", ".join(sorted(kind.target_kinds))
                 shown.add_row(kind.name, str(kind.boundary or "–"), targets, names, first_sentence(kind.doc))
         print_table(console, title, shown)
-    console.print("lab faults NAME tells everything about one.")
+    console.print("lab faults NAME describes one of them.")
 
 
 def _print_one(kind: FaultType) -> None:

@@ -72,7 +72,7 @@ filter_options = group(
         "-k",
         "keyword",
         metavar="EXPRESSION",
-        help="Only scenarios whose name, tags or faults hold these words: 'network and not mild'.",
+        help="Only scenarios with these words in name, tags or faults: 'network and not mild'.",
     ),
     option(
         "--tag",
@@ -80,6 +80,6 @@ filter_options = group(
         metavar="TAG",
         multiple=True,
         shell_complete=completing.tags,
-        help="Only scenarios with this tag; repeated: with each.",
+        help="Only scenarios with this tag; may be repeated: with all these tags.",
     ),
 )

@@ -1,4 +1,4 @@
-"""`--baseline` and `--fail-on`: a run held against earlier results."""
+"""`--baseline` and `--fail-on`: compares a run with earlier results."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Gate:
         return own
 
     def compare(self, before: Results | None, document: Mapping[str, Any]) -> Comparison | None:
-        """This run against the baseline; None without one, or where they cannot be compared, which is told."""
+        """This run against the baseline; None without one, or where they cannot be compared, which is reported."""
         from lab.runs.baseline import compare_results, results_of
 
         if before is None:

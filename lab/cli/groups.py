@@ -1,4 +1,4 @@
-"""Options that belong together and that a command gets as one record, so that a module can own a group of them."""
+"""Groups of options, which a command gets as one record, so that one module can define them."""
 
 from __future__ import annotations
 

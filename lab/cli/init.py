@@ -52,7 +52,7 @@ KINDS = {
         (
             ("lab validate NAME.rules.yaml", "check it"),
             ("lab run recommender/partition-one-way --engine rules:NAME.rules.yaml", "one incident"),
-            ("lab run recommender --engine rules:NAME.rules.yaml", "what it cannot tell yet"),
+            ("lab run recommender --engine rules:NAME.rules.yaml", "what it cannot find yet"),
         ),
     ),
 }
@@ -71,8 +71,8 @@ Examples:
 def command(kind: str, name: str | None) -> None:
     """Write a first scenario, engine or rules file.
 
-    It is written into this directory, validates and runs as it is, and says in comments what to change. A file that is
-    there already is never replaced.
+    The file is written into this directory. It is valid and can be run at once; its comments explain what to change.
+    An existing file is never replaced.
     """
     from importlib.resources import files
 
@@ -84,7 +84,7 @@ def command(kind: str, name: str | None) -> None:
     path = Path(chosen.file.replace("NAME", name))
     text = files("lab").joinpath("templates", chosen.template).read_text(encoding="utf-8").replace("NAME", name)
     try:
-        with path.open("x", encoding="utf-8") as file:  # whoever made it meanwhile keeps it
+        with path.open("x", encoding="utf-8") as file:  # a file that was made meanwhile is kept
             file.write(text)
     except FileExistsError:
         hint = f"choose another name: lab init {kind} NAME"

@@ -41,8 +41,8 @@ Examples:
 def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], as_json: bool) -> int:
     """List scenarios and suites.
 
-    Without FILE_OR_SUITE those that come with the lab, and the files of this directory. A suite stands for its
-    scenarios. A file with problems is told of on stderr, and the others are listed.
+    Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite, its scenarios are
+    listed. Problems of files are shown on stderr; the other files are still listed.
     """
     from lab.cli.console import show_problems, write_json
     from lab.errors import ExitCode, NothingSelectedError, Problem

@@ -1,4 +1,4 @@
-"""Files that commands write: what can be checked is checked beforehand, what fails afterwards costs no verdict."""
+"""Output files of commands: checked before the run; a failure after it loses no verdict."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Writings:
         return False
 
     def failed(self, path: Path, why: str) -> None:
-        """Notes a file that somebody else could not write."""
+        """Notes a file that another part of the lab could not write."""
         internal = why.startswith("internal error")
         self._add(f"cannot be written: {why}", path, ExitCode.INTERNAL if internal else ExitCode.INVALID)
 

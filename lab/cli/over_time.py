@@ -80,7 +80,7 @@ time_options = group(
            help="Ask about the recording as it was at this time, such as 215s; may be repeated. Answers are not kept."),
     option("--every", type=ScenarioTime(), metavar="DURATION",
            help="Ask at each such step, and show the time to diagnosis. Answers are kept only with --keep."),
-    option("--keep", is_flag=True, help="With --every: keep the answers beside the others, for the run's page."),
+    option("--keep", is_flag=True, help="With --every: keep the answers, for the run's page."),
 )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ class Asked:
     over_time: OverTime | None
 
 
-def ask(
+def diagnose_runs(
     runs: Sequence[RunDirectory], engines: Sequence[str], times: Times, host: EngineHost,
     tick: Callable[[float, int], None],
 ) -> tuple[list[Asked], list[Problem]]:  # fmt: skip
@@ -135,7 +135,7 @@ def keep(found: Iterable[Asked]) -> list[Problem]:
     return [problem for problem in kept if problem is not None]
 
 
-def asked_json(one: Asked) -> dict[str, Any]:
+def over_time_json(one: Asked) -> dict[str, Any]:
     """One engine's answers about one recording as JSON."""
     from lab.cli.results import answer_json
 

@@ -1,4 +1,4 @@
-"""`lab parity`: do two recordings of one scenario, from two testbeds, tell the same story?"""
+"""`lab parity`: do two recordings of one scenario, from two testbeds, agree?"""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ What is compared, and when an agreement counts: docs/compare.md
 @click.command(epilog=_EPILOG)
 @click.argument("first", metavar="RUN_A", type=GivenPath())
 @click.argument("second", metavar="RUN_B", type=GivenPath())
-@option("--engine", default="rules", show_default=True, help="Whose verdicts to compare.")
+@option("--engine", default="rules", show_default=True, help="The engine whose verdicts are compared.")
 @json_option
 def command(first: Path, second: Path, engine: str, as_json: bool) -> int:
     """Compare two recordings of one scenario, as from two testbeds.
 
-    Compared are the declared symptoms of the scenario's faults and the SLIs, each while the fault lasted, and an
-    engine's verdict. Ends with 1 where they disagree, and with 4 where fewer than three signals could be compared, a
-    fault shows in neither recording, or a run did not complete.
+    It compares the declared symptoms of the scenario's faults and the SLIs, each while the fault lasted, and an
+    engine's verdict. Ends with 1 if they disagree, and with 4 if fewer than three signals could be compared, a fault
+    shows in neither recording, or a run did not complete.
     """
     from lab.cli.console import write_json
     from lab.errors import ExitCode

@@ -38,7 +38,7 @@ def outlast_readers() -> None:
 
 
 def _lasting(stream: TextIO | None) -> TextIO:
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # closed by the parent process
         return open(os.devnull, "w", encoding="utf-8")
     try:
         raw = _Lasting(stream.fileno(), "wb", closefd=False)

@@ -40,7 +40,7 @@ Examples:
 def command(
     *, targets: tuple[str, ...], filters: Filters, testbed: Chosen, observability: Observability | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Say what scenarios would do, and do nothing.
+    """Show what scenarios would do, without doing it.
 
     FILE_OR_SUITE is a scenario file, a directory of them, a suite, or the name of a shipped scenario or suite. Prints
     which levers would be pulled and reverted and when, and the truth that engines would be graded against. It refuses

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, now and then a line in a log, nothing for what is done at once."""
+"""Progress on stderr: a bar on a terminal, some lines in a log, nothing for quick work."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ Examples:
 
 @click.command(cls=EveryTestbedCommand, epilog=_EPILOG)
 @option("--testbed", type=TestbedName(), metavar="NAME", shell_complete=completing.testbeds,
-        help="Only there. [default: every installed testbed]")  # fmt: skip
+        help="Only this testbed. [default: every installed testbed]")  # fmt: skip
 @json_option
 def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
-    """Put back what a killed lab left changed.
+    """Restore what a killed lab left changed.
 
     Looks on every installed testbed, or on one.
 

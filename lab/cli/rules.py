@@ -1,4 +1,4 @@
-"""`lab rules`: what the reference engine's rules made of a recording, and whether a rules file is sound."""
+"""`lab rules`: explains the answers of the rules engine, and checks rules files."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ Examples:
 
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Explain what the reference engine's rules found, or check rules files."""
+    """Explain the answers of the rules engine, or check rules files."""
 
 
 @command.command(epilog=_EPILOG)
 @click.argument("run", metavar="RUN", type=GivenPath())
-@option("--engine", default="rules", help="rules, or rules:FILE for a rules file of your own. [default: rules]")
+@option("--engine", default="rules", help="rules, or rules:FILE for your own rules file. [default: rules]")
 @option("--kind", help="Only causes of this kind.")
 @option("--culprit", help="Only causes that would blame this element, or that were tried on it.")
-@option("--all", "everything", is_flag=True, help="Every cause and element, also those where nothing moved.")
+@option("--all", "everything", is_flag=True, help="Show every cause and element, also those where no signal moved.")
 @json_option
 def explain(run: Path, engine: str, kind: str | None, culprit: str | None, everything: bool, as_json: bool) -> int:
-    """Say for each cause and element which conditions held and which failed.
+    """Show for each cause and element which conditions held and which failed.
 
     RUN is a run directory, a directory of them, or an observed/ directory by itself. Causes that were named are shown
     in full, then the nearest misses in one line each; with --kind or --culprit all that are left are shown in full.
@@ -104,7 +104,7 @@ def _texts(trials: list[Trial], rules: Mapping[int, str], full: bool, everything
 @json_option
 @click.pass_context
 def check(context: click.Context, files: tuple[str, ...], as_json: bool) -> int:
-    """Check rules files: every problem, by line and column. The same as lab validate, whatever the file is called."""
+    """Check rules files: every problem, by line and column. The same as lab validate, for any file name."""
     from lab.cli.validate import show_files
     from lab.engines import RULES, engine_problems
     from lab.errors import ExitCode
@@ -133,7 +133,7 @@ def _doubtful_kinds(file: Path) -> Iterator[Problem]:
 
 @command.command(epilog=_EPILOG)
 def show() -> None:
-    """Print the shipped rules file, to start one of your own from."""
+    """Print the shipped rules file, as a start for your own."""
     from lab.engines.rules import RULES
 
     click.echo(RULES.read_text(encoding="utf-8"), nl=False)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = (".html", ".json", ".xml")
 FEWEST = 3
-"""Runs from which on tables of figures tell more than the verdicts above them."""
+"""Number of runs from which on tables of figures are printed."""
 
 _EPILOG = """\b
 Examples:
@@ -63,7 +63,7 @@ one that passed is lost.
 @click.command(cls=TestbedCommand, epilog=_EPILOG)
 @click.argument("targets", metavar="FILE_OR_SUITE...", nargs=-1, shell_complete=completing.scenarios)
 @filter_options
-@option("--last-failed", "--lf", is_flag=True, help="Only the cases that failed when run last, with their engines.")
+@option("--last-failed", "--lf", is_flag=True, help="Only the cases that failed in the last run, with their engines.")
 @option("--seed", type=click.IntRange(min=0), help="Run with this seed, or from this seed on.")
 @option("--seeds", metavar="COUNT|A-B", help="Number of seeds (3), or a range of them (5-9).")
 @engines_option
@@ -74,8 +74,8 @@ one that passed is lost.
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
-@option("--fresh", is_flag=True, help="Make every recording anew, also where the same one is there already.")
-@option("--no-report", is_flag=True, help="Write no pages beside the recordings.")
+@option("--fresh", is_flag=True, help="Make every recording again, even if an identical one exists.")
+@option("--no-report", is_flag=True, help="Write no HTML pages.")
 @stopping_options
 @gate_options
 @verbosity_options
@@ -143,7 +143,7 @@ def _run(
     jobs: Sequence[Job], runs_dir: Path, workers: int | None, engines: EngineOptions,
     stopping: Stopping, verbosity: Verbosity, memory: LastFailed, *, as_json: bool,
 ) -> list[JobResult]:  # fmt: skip
-    """Runs the jobs, tells each verdict when it is known, and remembers what failed, interrupted or not."""
+    """Runs the jobs, prints each verdict as it comes, and remembers the failed cases, even if interrupted."""
     from lab.cli.progress import Progress
     from lab.cli.selection import lasting_name_of
     from lab.cli.verdicts import Verdicts

@@ -14,7 +14,7 @@ Examples:
   lab schema --write docs/schema
 
 \b
-Editors find it by the first line of a file:
+Editors find the schema by the first line of a file:
   # yaml-language-server: $schema=scenario.v1.json
 """
 
@@ -22,11 +22,11 @@ Editors find it by the first line of a file:
 @click.command(epilog=_EPILOG)
 @click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system", "rules", "diagnosis"]))
 @option("--write", "directory", type=GivenPath(file_okay=False), metavar="DIR",
-        help="Write them all into a directory instead.")  # fmt: skip
+        help="Write all schemas into this directory instead.")  # fmt: skip
 def command(name: str | None, directory: Path | None) -> None:
     """Print or write the JSON Schemas of the lab's files.
 
-    Without a name all of them, as one object by name. Faults that are installed are part of the scenario's schema.
+    Without a name, all schemas as one object. The scenario's schema contains all installed faults.
     """
     from lab.docs.schemas import json_text, schemas, write_schemas
     from lab.errors import Problem, UserError

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_ENGINES = ("rules",)
 SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml", ".rules.yaml"
 MAX_FOLDERS = 5_000
-"""Folders looked through for scenarios: whoever names more has named the wrong directory."""
+"""Folders searched for scenarios; with more of them, the named directory is probably wrong."""
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")
 
 
@@ -148,7 +148,7 @@ def _files(target: str) -> list[str | Path]:
         if not found:
             raise NothingSelectedError(Problem("no scenarios in this directory", target, expected=f"*{SCENARIO} files"))
         return list(found)
-    hint = f"{nearest(target, [*names, *shipped_names(SUITE)])} `lab list` tells of all"
+    hint = f"{nearest(target, [*names, *shipped_names(SUITE)])} `lab list` shows all"
     raise UserError(
         Problem(f"unknown scenario or suite {target!r}", expected="a file, a directory or a shipped name", hint=hint)
     )
@@ -172,7 +172,7 @@ def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]
         other = by_name.setdefault(loaded.scenario.name, loaded)
         if other.path.resolve() != loaded.path.resolve():
             what = f"scenario {loaded.scenario.name!r} is also the name of {other.path}"
-            raise UserError(Problem(what, str(loaded.path), hint="runs are told apart by scenario name: rename one"))
+            raise UserError(Problem(what, str(loaded.path), hint="runs are distinguished by scenario name: rename one"))
     return tuple(by_name.values())
 
 

@@ -1,4 +1,4 @@
-"""`lab stack`: brings the real stack up and down, and says how it is."""
+"""`lab stack`: starts and stops the real stack, and shows its state."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Examples:
   lab stack up --model-server tensorflow
   lab stack status
   lab run recommender/partition-one-way --testbed stack --time-scale 5
-  lab stack abort                          end the run of another terminal, everything put back
+  lab stack abort                          abort the run of another terminal and restore everything
   lab stack down --volumes
 """
 
 
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Bring the docker-compose stack up or down, look at it, end what runs on it."""
+    """Start, inspect and stop the docker-compose stack, or abort a run on it."""
 
 
 @command.command()
-@click.option("--no-build", is_flag=True, show_envvar=True, help="Use the images that are there.")
+@click.option("--no-build", is_flag=True, show_envvar=True, help="Use the existing images.")
 @click.option("--load-workers", type=click.IntRange(min=1), default=1, show_default=True, show_envvar=True,
               help="Worker processes of the load.")  # fmt: skip
 @click.option("--model-server", type=click.Choice(MODEL_SERVERS), default=LAB, show_default=True, show_envvar=True,
@@ -82,9 +82,9 @@ def down(volumes: bool) -> int:
 @command.command()
 @json_option
 def status(as_json: bool) -> int:
-    """State of every service, who runs something on the stack, and what a killed lab left.
+    """Show the services, the running lab, and what a killed lab left.
 
-    Ends with 1 unless all are healthy and nothing is left; what a live lab has changed is no reason.
+    Ends with 1 unless all services are healthy and nothing is left. Changes of a running lab do not count.
     """
     from dataclasses import asdict
 
@@ -121,7 +121,7 @@ def status(as_json: bool) -> int:
             then = "after that, run" if holder else "run"
             click.echo(f"✗ not reverted: {undo.lever} of {undo.element} ({journal.path}); {then}: lab recover")
         for directory in lost:
-            click.echo(f"✗ nobody knows {LOST}: {directory}; the way out: lab stack down --volumes")
+            click.echo(f"✗ unknown {LOST}: {directory}; to solve it: lab stack down --volumes")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
         click.echo(str(problem), err=True)
     changed = {lever["element"] for lever in about["levers"] or ()} if about else set()
@@ -132,11 +132,11 @@ def status(as_json: bool) -> int:
 @command.command()
 @json_option
 def abort(as_json: bool) -> int:
-    """End the lab that holds the stack, with everything put back.
+    """Abort the run on the stack, and restore everything.
 
-    The lab in the other terminal puts back what it pulled, takes down what it brought up, and ends with 130. One that
-    is stopped or hangs is killed, and what it left is put back here. Nothing happens where no lab holds the stack.
-    Ends with 6 and instructions if something cannot be put back.
+    The lab in the other terminal restores its levers, removes what it started, and ends with 130. If it is stopped or
+    hangs, it is killed, and this command restores everything. Without a running lab, nothing happens. Ends with 6 and
+    instructions if something cannot be restored.
     """
     from dataclasses import asdict
 
@@ -211,9 +211,9 @@ def logs(services: tuple[str, ...], tail: int) -> int:
 @command.command()
 @json_option
 def size(as_json: bool) -> int:
-    """Size of the images, and of all their layers counted once.
+    """Show the size of the images, and of all their layers, each counted once.
 
-    Ends with 5 where none is built.
+    Ends with 5 if no image is built.
     """
     from dataclasses import asdict
 

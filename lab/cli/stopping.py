@@ -1,4 +1,4 @@
-"""Options that end a campaign early, once enough has failed."""
+"""Options that end a campaign early, after failed runs."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ class FailureCounter:
 stopping_options = group(
     "stopping",
     Stopping,
-    option("-x", "first", is_flag=True, help="Start no further run once one has failed."),
-    option("--max-fail", type=click.IntRange(min=1), metavar="COUNT", help="Start none once so many have failed."),
+    option("-x", "first", is_flag=True, help="Stop after the first failed run."),
+    option("--max-fail", type=click.IntRange(min=1), metavar="COUNT", help="Stop after this many failed runs."),
 )

@@ -1,4 +1,4 @@
-"""Where to run: `--testbed`, and the options that each installed testbed brings of its own."""
+"""`--testbed`, and the options of each installed testbed."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class TestbedCommand(click.Command):
     def _chosen(self, ctx: click.Context, name: str, given: Mapping[DriverOption, tuple[Any, bool]]) -> Any:
         """The testbed with the options given for it; UserError for options of others on the command line.
 
-        What a file or the environment says of another testbed is said for the runs on that one.
+        Settings of a file or of the environment for another testbed apply only to runs on that one.
         """
         refused = [
             _belongs_elsewhere(param, f"--testbed {name}")
@@ -244,7 +244,7 @@ def _type(info: FieldInfo) -> click.ParamType[Any]:
 
 testbed_option = option(
     "--testbed", TESTBED, type=TestbedName(), default=DEFAULT, show_default=True, metavar="NAME",
-    shell_complete=completing.testbeds, help="Where to run; see below for the options of each.",
+    shell_complete=completing.testbeds, help="Where to run; the options of each testbed are below.",
 )  # fmt: skip
 
 

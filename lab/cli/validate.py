@@ -29,8 +29,8 @@ def command(targets: tuple[str, ...], as_json: bool) -> int:
     """Check scenario, suite, system and rules files.
 
     The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml; any other YAML
-    file is taken for a scenario. Of a directory every file of these kinds is checked, also further down. Names of
-    shipped scenarios, suites and systems are accepted too.
+    file is treated as a scenario. In a directory, every file of these kinds is checked, including those in directories
+    below it. Names of shipped scenarios, suites and systems are accepted too.
     """
     found: dict[str, tuple[Problem, ...]] = {}
     for target in targets:

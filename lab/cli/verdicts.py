@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verbosity:
-    """How much is told of each case."""
+    """How much is printed of each case."""
 
     quiet: bool
     verbose: bool
@@ -47,7 +47,7 @@ verbosity_options = group(
 class Verdicts:
     """Prints each job's verdicts when they are known: on stdout, or on stderr where stdout is a JSON document.
 
-    A passed case is one line unless `verbose`, and none if `quiet`; whatever did not pass is a block with the reasons.
+    A passed case is one line unless `verbose`, and none if `quiet`; any other is a block with the reasons.
     """
 
     def __init__(self, progress: Progress, verbosity: Verbosity, *, as_json: bool) -> None:

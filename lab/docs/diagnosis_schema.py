@@ -30,7 +30,7 @@ def diagnosis_schema() -> dict[str, Any]:
             "schema_version": {"const": SCHEMA_VERSION},
             "verdict": {
                 "enum": [str(verdict) for verdict in Verdict],
-                "description": "fault: something is wrong, see findings; healthy: nothing is; unsure: cannot tell",
+                "description": "fault: something is wrong, see findings; healthy: nothing is; unsure: not known",
             },
             "findings": {
                 "type": "array",

@@ -1,4 +1,4 @@
-"""The floor of guessing: every element, boundary and kind in one tie, so that the graders' expected value is chance."""
+"""Floor: every element, boundary and kind in one tie, so that the expected grade is that of chance."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def cpu_limit_s(options: EngineOptions) -> int:
 class Confinement:
     """What the processes of one engine may do: `folder` is theirs to write to, `cases` holds what they are asked about.
 
-    `policy` is the file that tells the launcher.
+    `policy` is the file that the launcher reads.
     """
 
     def __init__(self, options: EngineOptions, folder: Path, policy: Path, cases: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The floor of prejudice: whatever happens, blame the model."""
+"""Floor: always blames the model."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ OWN_PROCESS = tuple(
     for name in ("auxv", "cgroup", "cmdline", "comm", "fd", "limits", "maps", "oom_score_adj", "smaps", "stat", "statm",
                  "status")
 )  # fmt: skip
-"""Permitted as it is written: it leads elsewhere in every process. The list of mounts would tell what is hidden."""
+"""Permitted as it is written: it leads elsewhere in every process. The list of mounts would show what is hidden."""
 _PROCESSES = Path("/proc")
-"""Never permitted whole: the command lines of others tell what is run."""
+"""Never permitted whole: the command lines of other processes show what is run."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _PREFIX_PARTS = (

@@ -1,6 +1,6 @@
-"""Runs engines on recordings so that they see `observed/` and nothing else, and so that no failure goes unnoticed.
+"""Runs engines on recordings: they see only `observed/`, and every failure is noticed.
 
-Every case is a copy of `observed/` in a neutrally named directory: no path, argument or environment variable tells
+Every case is a copy of `observed/` in a neutrally named directory: no path, argument or environment variable reveals
 the engine the scenario. Where the system allows it the engine's processes are confined (`lab.engines.confinement`).
 """
 
@@ -97,7 +97,7 @@ class EngineHost:
         if spec.startswith(REMOTE):
             self._isolation[spec] = Isolation("remote")
             return _parsed(post(spec, observed, self.options.timeout_s))
-        return _parsed(self._run(spec, observed)) if spec.startswith(COMMAND) else self._ask(spec, observed)
+        return _parsed(self._run(spec, observed)) if spec.startswith(COMMAND) else self._in_worker(spec, observed)
 
     def _confinement(self, folder: Path, cases: Path | None = None) -> Confinement | None:
         if not self.options.confine or not landlock_abi():
@@ -120,7 +120,7 @@ class EngineHost:
             self._isolation[spec] = confinement.isolation() if confinement else Isolation("none")
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _ask(self, name: str, observed: Path) -> Any:
+    def _in_worker(self, name: str, observed: Path) -> Any:
         worker, cases, confinement = self._worker(name)
         case = Path(tempfile.mkdtemp(dir=cases))
         try:
@@ -170,7 +170,7 @@ def _neutral_reasons(*folders: Path) -> Iterator[None]:
 
 
 def sweep() -> None:
-    """Removes the copies that killed labs left in the temporary directory: those of this user that nobody holds."""
+    """Removes the copies that killed labs left in the temporary directory: those of this user that no process holds."""
     for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             known = home.lstat()

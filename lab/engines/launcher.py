@@ -28,7 +28,7 @@ _LAST_CAPABILITY = 40
 def hide(directories: list[str], spared: list[str]) -> bool:
     """Covers directories and sockets in a mount namespace of this process. False where the system forbids that.
 
-    Landlock refuses to open a file, yet tells its size and times; an empty directory on top hides even those. Sockets
+    Landlock refuses to open a file, but shows its size and times; an empty directory on top hides even those. Sockets
     beneath `spared` stay reachable.
     """
     # Tried by a child first: a namespace that forbids mounts is no place to stay in.
@@ -62,7 +62,7 @@ def _covered(directories: list[str], spared: list[str]) -> bool:
 
 
 def sockets() -> set[str]:
-    """Sockets with a path that can be seen from here: behind one may be somebody who reads files for others."""
+    """Sockets with a path that can be seen from here: behind one may be a service that reads files for others."""
     try:
         with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
             named = {line.rstrip("\n").split(" ", 7)[-1].strip() for line in file}

@@ -1,4 +1,4 @@
-"""Floor: blames whatever moved most, as a dashboard sorted by z-score would. No causal reading at all."""
+"""Floor: blames the element that moved most, like a dashboard sorted by z-score; no causal reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may set about engines' processes, in one record that every command hands to the engine host."""
+"""The options for engines' processes, as one record for the engine host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EngineOptions:
 
     `timeout_s` bounds one answer, an engine's start included; `memory_bytes` the data of each of its processes.
     `reads` are paths that engines may read beside their own. `hidden` are directories that hold truth (recordings,
-    scenario files): no permission covers them. `names` are words that no environment variable may tell.
+    scenario files): no permission covers them. `names` are words that no environment variable may contain.
     `confine=False` leaves engines' processes unconfined, as on systems without Landlock.
     """
 

@@ -1,4 +1,4 @@
-"""Child processes of engines: what they may know, how they are stopped, what their last words were."""
+"""Child processes of engines: their environment, how they are stopped, and their last output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def import_path() -> list[str]:
 
 
 def neutral_environment(folder: Path, options: EngineOptions, path: Sequence[str] = ()) -> dict[str, str]:
-    """This process's environment without what tells which run is on. Keys and proxies that an engine needs stay.
+    """This process's environment without variables that reveal the run. Keys and proxies that an engine needs stay.
 
     Home and temporary files lie in `folder`. `path` is the import path of Python.
     """
@@ -97,7 +97,7 @@ def _processes() -> list[int]:
 def _environment_holds(pid: int, mark: bytes) -> bool:
     try:
         return mark in Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # gone, or somebody else's
+    except OSError:  # gone, or another user's
         return False
 
 

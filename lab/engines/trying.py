@@ -1,4 +1,4 @@
-"""Tries engines before anything is simulated: a program that is missing costs a minute less when it is said at once."""
+"""Checks engines before anything is simulated, so that a missing program is reported at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_DOCSTRING = "it has no docstring, which is what `lab engines` shows of it"
 
 
 def try_engines(specs: Iterable[str], options: EngineOptions) -> None:
-    """UserError with every engine that cannot be asked: no such program, nobody listens, it cannot be imported."""
+    """UserError with every engine that cannot be asked: no such program, no listener, import fails."""
     problems = [problem for spec in specs if (problem := _problem(spec, options))]
     if problems:
         raise UserError(problems)

@@ -1,7 +1,7 @@
-"""Files as the lab reads and writes them: nothing half written, nothing replaced but files, no waiting for a pipe.
+"""Reads and writes files safely: never half written, only regular files replaced, no waiting for pipes.
 
-Every file that a command writes goes through `write_file`, every file that somebody else may have put where one of the
-lab's is expected is read by `read_file`.
+Every file that a command writes goes through `write_file`. Every file that another program may have put in the place of
+one of the lab's is read by `read_file`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def kind_of(mode: int) -> str:
 def read_file(path: Path, limit: int | None = None) -> bytes:
     """The bytes of a regular file, at most `limit` of them. OSError where it is something else; never waits.
 
-    A FIFO nobody writes to would hold its reader for ever, a device may have no end.
+    A FIFO without a writer would block its reader for ever; a device may have no end.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = kind_of(os.fstat(handle).st_mode)
@@ -67,7 +67,7 @@ def write_file(path: Path, content: str | bytes) -> Path:
 
 
 def place_problem(path: Path) -> str:
-    """Why `write_file` could not write here, as far as can be told beforehand; empty where it could."""
+    """Why `write_file` could not write here, as far as can be known before; empty if it could."""
     try:
         target = Path(os.path.realpath(path))
         mode = _mode(target)
@@ -146,7 +146,7 @@ def _stream(target: Path, data: bytes) -> None:
 
 
 def _opened(target: Path) -> int:
-    """A device, or a FIFO once somebody reads it."""
+    """A device, or a FIFO once it has a reader."""
     deadline_s = time.monotonic() + READER_TIMEOUT_S
     while True:
         try:
@@ -155,5 +155,5 @@ def _opened(target: Path) -> int:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() > deadline_s:
-                raise OSError(errno.ENXIO, "nobody reads this FIFO", str(target)) from None
+                raise OSError(errno.ENXIO, "this FIFO has no reader", str(target)) from None
             time.sleep(_POLL_S)

@@ -23,7 +23,7 @@ def shipped_names(suffix: str) -> dict[str, Path]:
 
 
 def shipped_name(path: Path, suffix: str) -> str | None:
-    """The name under which a file is shipped, None for a file of somebody's own."""
+    """The name under which a file is shipped; None for other files."""
     real = path.resolve()
     return next((name for name, shipped in shipped_names(suffix).items() if shipped.resolve() == real), None)
 

@@ -1,4 +1,4 @@
-"""What can be taken from a file's plain data although other things in it may be wrong."""
+"""Reads what is valid in a file's plain data, even if other parts of it are wrong."""
 
 from __future__ import annotations
 

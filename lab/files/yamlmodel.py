@@ -1,4 +1,4 @@
-"""Plain data of a YAML file checked against a pydantic model, every complaint located and put in plain words."""
+"""Checks the data of a YAML file against a pydantic model; every problem has its place and a plain text."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _nearest_choice(value: Any, error: Mapping[str, Any]) -> str:
 
 
 def _annotation_at(annotation: Any, loc: KeyPath) -> Any:
-    """The annotation that a path of the data leads to, None where it cannot be told."""
+    """The annotation that a path of the data leads to, None where it is not known."""
     for step in loc:
         model = _model_in(annotation)
         if model is not None:

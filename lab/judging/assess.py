@@ -1,4 +1,4 @@
-"""From a recording to grades: ask engines, grade what they said. A pure function of the run directory."""
+"""From a recording to grades: asks engines and grades their answers. The result depends only on the run directory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Assessment:
 
     @property
     def blames(self) -> bool:
-        """Whether the engine said that something is at fault."""
+        """Whether the engine's verdict is that something is wrong."""
         return isinstance(self.answer, Diagnosis) and self.answer.verdict is Verdict.FAULT
 
     def axis(self, grader: str) -> Grade | None:

@@ -1,4 +1,4 @@
-"""What engines would have said earlier: answers to cuts of a recording, and when an answer became right for good."""
+"""Answers over time: engines asked about a recording cut at earlier times, and the time to diagnosis."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TimeToDiagnosis:
 
     `at_s` is that time, None where there is none (`because` says why). The durations count from the injection and the
     first witnessed effect of the fault that came last of those that showed. `early_alarms` of `early` answers from
-    before any injection blamed something. A figure to look at and no score: whoever guesses early has a short one.
+    before any injection blamed something. It is no score: an engine that guesses early has a short one.
     """
 
     at_s: float | None

@@ -1,4 +1,4 @@
-"""The steady state: what users get before anything is changed, held against the scenario's bounds.
+"""The steady state: what users get before anything is changed, compared with the scenario's bounds.
 
 One definition for every testbed, whether it is judged on a recording or while the run goes on.
 """
@@ -30,7 +30,7 @@ def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
 def unsteady(loaded: LoadedScenario, metrics: pd.DataFrame, until_s: float) -> str:
     """Which SLIs were out of bounds in the intervals that ended by `until_s`, and how far; nothing where none was.
 
-    An SLI is the mean of its values by scrape interval. One without any value is out of bounds: what nobody has seen
+    An SLI is the mean of its values by scrape interval. One without any value is out of bounds: what was not measured
     is not steady.
     """
     users, entry = loaded.system.users, loaded.system.entry

@@ -1,4 +1,4 @@
-"""Is what lies in a recording what the lab would have written? Checksums tell changes; this tells wrong content.
+"""Checks the content of a recording. Checksums show changes; this finds wrong content.
 
 A recording may come from another lab, from a script, or from somebody who sealed it again over something else. Whoever
 opens one relies on every file having its documented form, so that nothing after it meets a missing key or column.

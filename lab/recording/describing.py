@@ -1,4 +1,4 @@
-"""What operators know of their system before any telemetry: `system.json`."""
+"""`system.json`: what operators know of their system before any telemetry."""
 
 from __future__ import annotations
 

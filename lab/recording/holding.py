@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Waits until nobody else holds a recording's place, then holds it; a killed holder holds nothing.
+    """Waits until no other process holds a recording's place, then holds it. The hold ends with the process.
 
     On a file system without locks nothing is held.
     """

@@ -1,4 +1,4 @@
-"""Keeping a recording that cost minutes: somewhere else where its own place has no room, or named as lost."""
+"""Keeps a recording that took minutes to make: in another place if its own has no space, or reported as lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a recording: whole, of this version and unchanged since it was written, or a located error."""
+"""Opens a recording if it is complete, of this version and unchanged since it was written; else an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a table kept by a mask, so that nothing of the others is left, not even a text in a dictionary."""
+"""Selects rows of a table by a mask, and removes every trace of the others, including texts in dictionaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run directory: written aside and moved into place whole, so that half a recording never looks like one."""
+"""The run directory: written aside and moved into place whole, so that an incomplete recording is never used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUN_FILE = "run.json"
 COMPLETE = "complete"
 """The status of a run that may be graded."""
 INCONCLUSIVE = "inconclusive: "
-"""How the status of a run begins that proves nothing, through nobody's fault; the reason follows."""
+"""The beginning of the status of a run that the machine disturbed; the reason follows."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RunDirectory:
 
     @property
     def inconclusive_because(self) -> str:
-        """Why the run proves nothing, if that is nobody's fault; else nothing."""
+        """Why the run is inconclusive; empty if it is not."""
         return self.status.removeprefix(INCONCLUSIVE) if self.status.startswith(INCONCLUSIVE) else ""
 
     @property

@@ -1,4 +1,4 @@
-"""The answer beside the truth: what was done, what each engine said of it, and whether that was right."""
+"""Answers compared with the truth: what was injected, each engine's answer, and whether it was right."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """All that one engine said of a run; `failure` where it gave no answer."""
+    """One engine's whole answer to a run; `failure` where it gave none."""
 
     engine: str
     sign: Sign
@@ -125,7 +125,7 @@ def _plain(value: Any) -> str:
 def blaming(answer: Diagnosis | EngineFailure | None, truth: Truth) -> list[Finding]:
     """The findings that graders look at first: as many as there are guilty elements, and those that tie with them.
 
-    Only the verdict `fault` blames anybody.
+    Only the verdict `fault` blames an element.
     """
     if not isinstance(answer, Diagnosis) or answer.verdict is not Verdict.FAULT:
         return []
@@ -175,7 +175,7 @@ def _near(entry: Entry, engine: str, truth: Truth) -> bool:
 
 
 def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
-    """What an engine said, its reasons and its evidence."""
+    """An engine's answer with its reasons and evidence."""
     answer = entry.run.diagnosis(engine)
     sign = entry.sign(engine)
     isolation = _isolation(entry, engine)

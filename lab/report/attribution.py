@@ -20,7 +20,7 @@ KeyLine = tuple[str, str, str]
 def marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Marks:
     """The marks of a run: as many findings of an engine count as its blame as there are guilty elements.
 
-    An engine that blames more than `MAX_BLAMED` elements alike, as `chance` does, singles nobody out and marks nobody.
+    An engine that blames more than `MAX_BLAMED` elements alike, as `chance` does, marks nothing.
     """
     blamed: dict[str, tuple[str, ...]] = {}
     for engine in engines:
@@ -39,11 +39,11 @@ def _moved(entry: Entry) -> list[str | None]:
 
 
 def key(entry: Entry, marked: Marks, drawn: Graph, truth: Truth) -> tuple[KeyLine, ...]:
-    """The marks in words, so that nothing is told by a colour or a shape alone."""
+    """The marks in words, so that no information depends on a colour or a shape alone."""
     guilty = "; ".join(f"{fault.culprit} ({fault.kind})" for fault in truth.faults)
-    lines: list[KeyLine] = [("guilty", GUILTY, guilty or "nobody: nothing was broken")]
+    lines: list[KeyLine] = [("guilty", GUILTY, guilty or "nothing was broken")]
     blamed = [f"{culprit} (by engine {', '.join(engines)})" for culprit, engines in marked.blamed.items()]
-    lines.append(("blamed", BLAMED, _listed(blamed) or "nobody"))
+    lines.append(("blamed", BLAMED, _listed(blamed) or "nothing"))
     found = _moved(entry)
     if found:
         columns = found.count(None)

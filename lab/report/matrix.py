@@ -16,7 +16,7 @@ ALL_DETAILED = 16
 MAX_DETAILED = 60
 MAX_TIP = 160
 LEADING = ("rules",)
-"""Engines that lead where nobody said which."""
+"""The default engines to show first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def outcomes_json(entry: Entry) -> str:
 
 
 def counts(listed: Sequence[Entry], engines: Sequence[str], *, answers: bool = True) -> list[Count]:
-    """How each engine fared; `answers` reads the answers too, to tell which cases went unanswered."""
+    """How each engine fared; `answers` reads the answers too, to find unanswered cases."""
     counts = []
     for engine in engines:
         own = [entry for entry in listed if engine in entry.grades]

@@ -1,4 +1,4 @@
-"""What the page says of one run, collected from its directory."""
+"""The content of one run's page, collected from its directory."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def environment() -> Environment:
-    """The templates; whatever the data holds comes out escaped."""
+    """The templates; all data is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from lab.report.format import shortened, unbroken

@@ -128,7 +128,7 @@ def _slow(
 
 
 def _stale(observed: Observed, found: Candidates) -> tuple[Waterfall, ...]:
-    """A typical request that was served something unusually old, where the recording tells ages."""
+    """A typical request that was served something unusually old, where the recording has ages."""
     served = observed.frame("features")
     for column, what in AGES.items():
         if column not in served or "trace_id" not in served:

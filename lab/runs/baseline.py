@@ -1,4 +1,4 @@
-"""Results against earlier ones: what broke, what was fixed, what still fails, case by case.
+"""Comparison with earlier results, case by case: newly broken, fixed, still failing.
 
 Results are the JSON that `lab run -o results.json`, `lab evaluate` and `lab grade --json` write. Cases are paired by
 scenario, seed and engine; where both files know one engine and their names differ, those two are paired.
@@ -27,7 +27,7 @@ Key = tuple[str, int, str]
 
 
 class Change(StrEnum):
-    """What became of a case, in the order in which it is told."""
+    """How a case changed, in the order of the output."""
 
     BROKEN = "newly broken"
     LOST = "lost"
@@ -55,7 +55,7 @@ CHANGES: Mapping[Change, str] = {
 class ResultCase:
     """One graded case of a results file; `boundary` is that of its faults, or `control`.
 
-    `isolation` and `observability` are empty where the file does not tell them.
+    `isolation` and `observability` are empty where the file does not have them.
     """
 
     scenario: str

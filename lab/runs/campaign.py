@@ -1,4 +1,4 @@
-"""Campaigns: scenarios × seeds × engines as jobs, what their results are worth, and the exit code they end with."""
+"""Campaigns: scenarios × seeds × engines as jobs, their results, metrics and exit code."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class JobResult:
 
     @property
     def is_inconclusive(self) -> bool:
-        """Whether there is nothing to grade through nobody's fault, and a further run may give something."""
+        """Whether the run cannot be graded because of the machine, so that a further run may help."""
         return self.code is ExitCode.INCONCLUSIVE
 
 
@@ -135,9 +135,9 @@ def conclude(
 
 
 def check_gradable(run: RunDirectory) -> None:
-    """RunAbortedError for a run that its own stop conditions ended: nobody is graded on half an incident.
+    """RunAbortedError for a run that its own stop conditions ended: half an incident is not graded.
 
-    InconclusiveRunError for one that the machine disturbed: it proves nothing, for or against anybody.
+    InconclusiveRunError for one that the machine disturbed: it counts neither for nor against an engine.
     """
     if run.inconclusive_because:
         raise InconclusiveRunError(f"{run.path}: inconclusive: {run.inconclusive_because}. Run it again.")
@@ -147,7 +147,7 @@ def check_gradable(run: RunDirectory) -> None:
 
 @contextmanager
 def recorded(job: Job, root: Path, progress: Progress = silent) -> Iterator[tuple[RunDirectory, bool]]:
-    """A job's recording and whether it was there already; nobody else replaces it meanwhile."""
+    """A job's recording, and whether it existed already; no other lab replaces it meanwhile."""
     from lab.recording.holding import held
     from lab.runs.runner import reusable, run_path, run_scenario
 
@@ -223,7 +223,7 @@ def metrics(cases: Sequence[Assessment]) -> Metrics:
 
     A metric over faults is the mean of its grader's value over fault cases that showed; an engine that failed or was
     unsure is a case of value 0. False alarms are counted on controls, blamed decoys where there are any, and the
-    metric of a plug-in grader wherever it gave a grade. Unanswered cases are in every denominator, blame nobody, and
+    metric of a plug-in grader wherever it gave a grade. Unanswered cases are in every denominator, blame nothing, and
     have a metric of their own.
     """
     found: Metrics = {}

@@ -1,4 +1,4 @@
-"""A scenario followed on a session: the only place where a scenario's moments become acts, on any testbed."""
+"""Follows a scenario on a session: injects and reverts its faults and decoys at their times, on any testbed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def follow(session: Session, loaded: LoadedScenario, progress: Progress = silent
     for moment in moments(scenario):
         if moment.at_s >= scenario.duration_s:
             continue
-        session.advance_telling(moment.at_s, "run", progress)
+        session.advance_with_progress(moment.at_s, "run", progress)
         if _is_over(session):
             return Followed(is_changed=is_changed)
         (session.inject if moment.begins else session.revert)(moment.use)
         is_changed = True
-    session.advance_telling(scenario.duration_s, "run", progress)
+    session.advance_with_progress(scenario.duration_s, "run", progress)
     return Followed(is_changed=is_changed)
 
 
@@ -53,7 +53,7 @@ def _judged(session: Session, loaded: LoadedScenario, progress: Progress) -> str
     if not loaded.scenario.steady_state:
         return ""
     first_s = first_change_s(loaded.scenario)
-    session.advance_telling(first_s - session.judging_s, "run", progress)
+    session.advance_with_progress(first_s - session.judging_s, "run", progress)
     if session.ended:
         return ""
     until_s = max(0.0, first_s - max(session.judging_s, session.settles_s))

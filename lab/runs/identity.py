@@ -1,4 +1,4 @@
-"""What a recording follows from, as a digest: two recordings with the same key come out the same, byte for byte."""
+"""The key of a recording: a digest of everything that it depends on. Equal keys mean equal bytes."""
 
 from __future__ import annotations
 

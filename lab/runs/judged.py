@@ -1,4 +1,4 @@
-"""What a finished run really did: the truth of its faults beside their control, and whether its decoys were benign."""
+"""The truth of a finished run: the effects of its faults, and whether its decoys were benign."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Judged:
 
 
 def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progress: Callable[[int], Progress]) -> Judged:
-    """The truth of a finished run. `progress(n)` is told of the n-th twin, from 1 on.
+    """The truth of a finished run. `progress(n)` reports the progress of the n-th twin, from 1 on.
 
     RunAbortedError where a decoy breaks an SLO, or where a control that is declared degraded is not.
     """

@@ -89,7 +89,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Watch:
-    """Who is told what happens, and who says when to stop."""
+    """Callbacks of a campaign: for its events, and for stopping it."""
 
     tick: Tick
     on_result: OnResult

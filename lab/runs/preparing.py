@@ -1,4 +1,4 @@
-"""What comes before the first of several runs: can the testbed do them all, and is it up?"""
+"""Checks before the first of several runs: whether the testbed can do them all, and is ready."""
 
 from __future__ import annotations
 

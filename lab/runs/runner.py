@@ -110,7 +110,7 @@ class _Parts:
 
 
 def _status(recorded: Recorded, followed: Followed, ended: str) -> str:
-    """`complete`, or why the run is not graded; RunAbortedError where nobody but the scenario is to blame.
+    """`complete`, or why the run is not graded; RunAbortedError where the scenario is the reason.
 
     What the machine was short of may be why a run was not steady, or why it was stopped before anything was changed.
     """

@@ -134,7 +134,7 @@ def _subjects(sides: Sides, signal: str) -> list[str]:
 
 
 def unknown_kinds(sides: Sides) -> list[TrueFault]:
-    """Faults of a kind that is not installed here: nobody knows what they declare."""
+    """Faults of a kind that is not installed here: their declarations are unknown."""
     types = fault_types()
     return [fault for fault in {**sides[0].faults, **sides[1].faults}.values() if fault.kind not in types]
 

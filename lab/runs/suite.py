@@ -185,7 +185,7 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
             continue
         if found.scenario.name in loaded:
             what = f"scenario {found.scenario.name!r} is listed twice"
-            problems.append(document.problem(("scenarios", i), what, hint="runs are told apart by scenario name"))
+            problems.append(document.problem(("scenarios", i), what, hint="runs are distinguished by scenario name"))
         loaded.setdefault(found.scenario.name, found)
     return tuple(loaded.values()), problems
 

@@ -1,4 +1,4 @@
-"""What no single field can tell: whether faults, targets, windows, levers and load fit together and fit the system.
+"""Checks across fields of a scenario: do faults, targets, windows, levers and load fit each other and the system?
 
 The checks read the plain data and take what they can from it, so that they also run on a file in which other
 things are wrong: all problems of a file come at once.
@@ -24,7 +24,7 @@ _ROUNDING_S = 1e-6
 
 @dataclass(slots=True)
 class _Use:
-    """A fault or decoy as far as the file tells; None is what it does not tell."""
+    """A fault or decoy as far as the file defines it; None for what is missing."""
 
     path: KeyPath
     id: str | None
@@ -219,7 +219,7 @@ class CrossChecks(Reading):
         if self.system is None or not self.document.get(("steady_state",)):
             return
         interval_s = self.system.scrape_interval_s
-        if length_s < 2 * interval_s:  # which is told already
+        if length_s < 2 * interval_s:  # which is reported already
             return
         for use in uses:
             if use.at_s is not None and use.at_s < interval_s:
@@ -233,7 +233,7 @@ class CrossChecks(Reading):
             return
         if self.document.get(("faults",)):
             what, expected = "a scenario with faults is declared degraded", "a control: no faults"
-            hint = "`degraded` says that the load alone breaks an SLO; with a fault nobody could tell the two apart"
+            hint = "`degraded` declares that the load alone breaks an SLO; with a fault, both could be the cause"
             self._report(("degraded",), what, expected=expected, hint=hint, at_key=True)
         name = self._text(("degraded", "element"))
         if name is None or self.system is None:

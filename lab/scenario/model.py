@@ -113,7 +113,7 @@ class GradingModel(Strict):
 
 
 class Training(Strict):
-    """What a trainee is told: the brief at the start, hints one at a time."""
+    """Texts for trainees: the brief at the start, hints one at a time."""
 
     brief: str = ""
     hints: tuple[str, ...] = ()

@@ -57,10 +57,10 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     "pressure_stall_ratio": SignalSpec(
         "ratio",
         "`host.` and a resource",
-        "share of the time in which some task waited for the host's `cpu`, `memory` or `io`, where its kernel tells",
+        "share of the time in which some task waited for the host's `cpu`, `memory` or `io`, if its kernel reports it",
     ),
     "cpu_steal_ratio": SignalSpec(
-        "ratio", "host", "share of the host's CPU time that its hypervisor gave to others, where that is told"
+        "ratio", "host", "share of the host's CPU time that its hypervisor gave to others, where that is reported"
     ),
     "request_rate_per_s": SignalSpec("1/s", "component", "requests handled per second"),
     "fallback_ratio": SignalSpec(

@@ -44,7 +44,7 @@ def _ages(features: pd.DataFrame, grid: Grid) -> Iterator[Series]:
     bins = grid.bins(features["time_s"].to_numpy())
     source = pd.Categorical(features["source"])
     row_age = features["row_age_s"].to_numpy()
-    known = "entry_age_s" in features  # only where the cache's entries tell
+    known = "entry_age_s" in features  # only where the cache's entries have it
     entry_age = features["entry_age_s"].to_numpy() if known else np.full(len(features), np.nan)
     for code, name in enumerate(source.categories):
         aged = (source.codes == code) & ~np.isnan(row_age)
@@ -186,7 +186,7 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width
 
 
 def _auc(score: Array, outcome: Array) -> float:
-    """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few clicks to tell."""
+    """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few clicks."""
     positive = outcome > 0
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if n_positive < MIN_CLICKS or not n_negative:

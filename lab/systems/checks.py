@@ -1,4 +1,4 @@
-"""What no single field of a system tells: whether steps, links, jobs, SLOs and the world fit together.
+"""Checks across fields of a system: whether steps, links, jobs, SLOs and the world fit together.
 
 Like the checks of scenarios these read plain data, so that all problems of a file come at once.
 """
@@ -91,7 +91,7 @@ class SystemChecks(Reading):
                 self._report(place, what, seen=seen, expected="a component that serves requests", hint=hint)
         if self._all_calls_known() and "users" in self.kinds.values():
             for name in serving:
-                # What nobody calls shows nothing, whatever is done to it.
+                # A component without callers shows no symptoms.
                 if name not in called and self.kinds[name] is not None:
                     hint = "what works by itself is of kind 'job'"
                     what = f"no step calls {name!r}"

@@ -1,4 +1,4 @@
-"""How much a system lets its operators see: levels, from least to most."""
+"""Observability: how much a system lets its operators see, in levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a system asks of its world what that world has: operations, own code, fallbacks, settings, tables."""
+"""Checks that a system uses only what its world has: operations, own code, fallbacks, settings, tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.systems.offer import Offer, Setting, installed_worlds, world_offer
 
 @dataclass(slots=True)
 class StepRead:
-    """A step as far as the file tells. `callee` is the component it calls, if there is one of that name."""
+    """A step as far as the file defines it. `callee` is the component it calls, if there is one of that name."""
 
     path: KeyPath
     caller: str
@@ -100,7 +100,7 @@ class WorldChecks(Reading):
                 )
 
     def _misnamed(self, offer: Offer) -> set[str | None]:
-        """Components called with operations there are not: what they were meant to do cannot be told."""
+        """Components that are called with unknown operations."""
         return {step.callee for step in self.steps if step.operation and step.operation not in offer.operations}
 
     def _settings_by_component(self, offer: Offer) -> dict[str, dict[str, Setting]]:

@@ -1,8 +1,8 @@
-"""Drivers: what a testbed, a place where scenarios run, offers to all that is above it.
+"""Drivers: the interface of testbeds, the places where scenarios run.
 
-A distribution adds a testbed by an entry point of the group `lab.testbeds` that names a subclass of `Driver`. Nothing
-above the drivers knows which one it has. docs/plugins.md shows how to write one, and `tests/contract` what each keeps
-to. Times are scenario seconds: 0 is the start of the load that is recorded, a warm-up before it is negative.
+A distribution adds a testbed by an entry point of the group `lab.testbeds` that names a subclass of `Driver`. The rest
+of the lab works with any driver. docs/plugins.md shows how to write one; the tests in `tests/contract` hold for each.
+Times are scenario seconds: 0 is the start of the load that is recorded, a warm-up before it is negative.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 GROUP = "lab.testbeds"
 """The entry-point group of drivers."""
 DEFAULT = "sim"
-"""Where scenarios run unless somebody says otherwise: the testbed that needs nothing but the lab."""
+"""The default testbed; it needs nothing but the lab."""
 
 STEPS = 50
-"""Steps of a run between which its progress is told."""
+"""Steps of a run between which its progress is reported."""
 
 Window = tuple[float, float]
 """When a fault or decoy was injected and when it was reverted, scenario seconds."""
 
 
 class Progress(Protocol):
-    """What a run tells of its progress: what it does, and the share of it that is done (0 to 1)."""
+    """Reports the progress of a run: what it does, and the share that is done (0 to 1)."""
 
     def __call__(self, what: str, share: float, /) -> None: ...
 
 
 def silent(what: str, share: float, /) -> None:
-    """Progress that nobody is told of."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,13 @@ class Twin(Protocol):
 class Recorded:
     """A finished run: what was observed, when each fault and decoy was in, and what its control is.
 
-    `twin`: None where a run cannot be made again; then the time before a fault is its control.
-    `flaw`: why the run cannot be graded, empty where it can; a reason that is nobody's fault begins with
-    `inconclusive: `. That it ended early (`Session.ended`) or was not steady is not said here: the runner knows.
-    `machine`: what the machine was short of, if that may be why a run was unsteady or stopped; empty where nothing was.
-    `counts_waiting_as_busy`: whether a worker that waits for an answer counts into the CPU utilization it reports.
-    `events`: the journal, entries with `time_s`. `meta`: what else `run.json` tells of the run.
-    `spare_places`: directories for the recording where the one asked for has no room.
+    `twin`: makes the same run without a fault. None if a run cannot be repeated; then the time before a fault is its
+    control. `flaw`: why the run cannot be graded; empty if it can. It begins with `inconclusive: ` if neither engine
+    nor scenario is to blame. The runner itself knows of an early end (`Session.ended`) and an unsteady state.
+    `machine`: the resource that the machine lacked, if this may be why a run was unsteady or stopped; else empty.
+    `counts_waiting_as_busy`: whether a worker that waits for an answer counts as busy in the CPU utilization.
+    `events`: the journal, entries with `time_s`. `meta`: further entries of `run.json`.
+    `spare_places`: directories for the recording, used if the chosen one has no space.
     """
 
     observed: Observed
@@ -125,22 +125,22 @@ class Session(ABC):
     """
 
     levers: Testbed
-    """What faults pull. Anybody else may pull them too, at the time to which the session was advanced."""
+    """The levers, as faults see them. Others may pull them too, at the time to which the session was advanced."""
     ended: str = ""
     """Why the run ended before its time (a stop condition held, a process died); empty while it may go on.
 
     A driver looks after the scenario's stop conditions itself, as it advances: `lab.scenario.stopping.StopWatch`.
     """
     settles_s: float = 0.0
-    """How long before `now_s` what happened may still be missing from `observed` (telemetry under way)."""
+    """How long before `now_s` data may still be missing from `observed`, because telemetry is on its way."""
     judging_s: float = 0.0
     """How long before the first fault or decoy the steady state is judged, so that judging does not delay it."""
 
     def __init__(self) -> None:
         self.windows: dict[str, Window] = {}
-        """When each fault and decoy was injected and reverted; of one that is still in, the end is the scenario's."""
+        """When each fault and decoy was injected and reverted; for an active one, the end is that of the scenario."""
         self.active: dict[str, FaultUse | DecoyUse] = {}
-        """The faults and decoys that are in, by id."""
+        """The active faults and decoys, by id."""
         self._contexts: dict[str, ExitStack] = {}
 
     @property
@@ -155,10 +155,10 @@ class Session(ABC):
 
     @abstractmethod
     def advance(self, until_s: float) -> None:
-        """Lets scenario time pass until `until_s`, or until the run ended (`ended` says why). Never goes back.
+        """Lets scenario time pass until `until_s`, or until the run ended (`ended` has the reason). Never goes back.
 
-        Several calls do what one does: no cut in between changes what follows, where the testbed is repeatable not by a
-        byte. A lever that is pulled after `advance(t)` is pulled before all that happens at `t`.
+        Several calls have the same effect as one; on a repeatable testbed not one byte differs. A lever that is pulled
+        after `advance(t)` comes before all events at `t`.
         """
 
     @abstractmethod
@@ -167,31 +167,30 @@ class Session(ABC):
 
     @abstractmethod
     def finish(self) -> Recorded:
-        """Reverts what is still in (`revert_all`), collects what was observed, and ends the run.
+        """Reverts all active faults (`revert_all`), collects what was observed, and ends the run.
 
-        The recording ends now, also where the run has not come to the scenario's end; it has one scrape interval at
-        least.
+        The recording ends now, even before the scenario's end; it has at least one scrape interval.
         """
 
     def close(self) -> None:  # noqa: B027  # most have nothing to end
-        """Ends what the run started. Called once, on leaving, after every lever is back; also where `finish` failed."""
+        """Ends what the run started. Called once, on leaving, with all levers restored; also if `finish` failed."""
 
     def metrics(self, until_s: float) -> pd.DataFrame:
         """Rows of the table `metrics` by `until_s`, at least those of SLIs; to be overridden where it costs less."""
         return self.observed(until_s).frame("metrics")
 
-    def active_changed(self) -> None:  # noqa: B027  # most tell nobody
-        """Called after a fault or decoy was injected or reverted: for drivers that show what is in."""
+    def active_changed(self) -> None:  # noqa: B027  # most show nothing
+        """Called after a fault or decoy was injected or reverted, for drivers that show the active ones."""
 
-    def advance_telling(self, until_s: float, what: str, progress: Progress) -> None:
-        """Advances in small steps, and tells before each what the run does and how far it is."""
+    def advance_with_progress(self, until_s: float, what: str, progress: Progress) -> None:
+        """Advances in small steps, and reports the progress before each."""
         step_s = self.duration_s / STEPS
         while not self.ended and self.now_s < until_s:
             progress(what, max(0.0, self.now_s / self.duration_s))
             self.advance(min(until_s, self.now_s + step_s))
 
     def inject(self, use: FaultUse | DecoyUse) -> None:
-        """Injects a fault or decoy now, and notes since when it is in."""
+        """Injects a fault or decoy now, and notes the time."""
         from lab.injection.faults import fault_type
 
         context = self._contexts[use.id] = ExitStack()
@@ -202,14 +201,14 @@ class Session(ABC):
         self.active_changed()
 
     def revert(self, use: FaultUse | DecoyUse) -> None:
-        """Reverts a fault or decoy now; one that is not in changes nothing. NotRevertedError where it cannot be."""
+        """Reverts a fault or decoy now; does nothing if it is not active. NotRevertedError if it cannot be reverted."""
         context = self._contexts.pop(use.id, None)
         if context is not None:
             context.close()
             self.active_changed()
 
     def revert_all(self) -> None:
-        """Reverts all that is in, last first; what fails keeps none of the others from it."""
+        """Reverts all active faults and decoys, the last first; each is tried, even if another one fails."""
         with ExitStack() as held:
             for context in self._contexts.values():
                 held.callback(context.close)
@@ -229,15 +228,15 @@ class Session(ABC):
 
 
 class Driver(ABC, Generic[OptionsT]):
-    """A testbed: a place where scenarios run. Made without arguments; importing its module must be quick.
+    """A testbed: a place where scenarios run. It is created without arguments.
 
-    So what is heavy (a simulator, Docker) is imported by the methods.
+    Importing its module must be quick, so heavy modules (a simulator, Docker) are imported by the methods.
     """
 
     name: ClassVar[str]
     """The name of its entry point, as in `--testbed NAME`."""
     summary: ClassVar[str] = ""
-    """What it is, in some words."""
+    """A short description."""
     options: type[OptionsT]
     """Its options."""
     is_repeatable: ClassVar[bool] = False
@@ -254,7 +253,7 @@ class Driver(ABC, Generic[OptionsT]):
         """
 
     def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
-        """Why this cannot be pulled or done there, in words; empty where it can. Element and value are checked."""
+        """Why the testbed cannot do this, in words; empty if it can. Element and value are valid already."""
         from lab.injection.levers import LeverTable
 
         if isinstance(self.levers, LeverTable):
@@ -262,9 +261,9 @@ class Driver(ABC, Generic[OptionsT]):
         return "" if value.name in self.levers else f"the testbed {self.name} has no {value.word} {value.name}"
 
     def check(self, scenario: LoadedScenario, options: OptionsT) -> list[Problem]:
-        """All that keeps a scenario from working there, or its faults from showing; nothing is started.
+        """Problems that keep a scenario from working there, or its faults from showing. Nothing is started.
 
-        What `cannot` refuses need not be found here.
+        Need not repeat what `cannot` refuses.
         """
         return []
 
@@ -277,9 +276,9 @@ class Driver(ABC, Generic[OptionsT]):
         return scenario.scenario.load.requests
 
     def holding(self, scenarios: Sequence[LoadedScenario], options: OptionsT) -> AbstractContextManager[None]:
-        """Keeps what runs of these scenarios need (a stack that is up) over several `open`; by default nothing.
+        """Keeps what runs of these scenarios need, such as a running stack, over several `open`; by default nothing.
 
-        UserError where it cannot be had. A driver tells people on stderr of what takes long. `open` works without too.
+        UserError if it is not available. A driver reports slow steps on stderr. `open` also works without `holding`.
         """
         return nullcontext()
 
@@ -287,15 +286,15 @@ class Driver(ABC, Generic[OptionsT]):
     def open(
         self, scenario: LoadedScenario, seed: int, options: OptionsT, progress: Progress = silent
     ) -> AbstractContextManager[Session]:
-        """A session at the start of its warm-up, to be entered once. Where entering fails, nothing is left behind.
+        """A session at the start of its warm-up, to be entered once. If entering fails, everything is restored.
 
-        `progress` is told of what takes long besides advancing.
+        `progress` reports slow steps other than advancing.
         """
 
     def recover(self, options: OptionsT) -> list[Recovery]:
-        """Puts back what killed labs left changed there, and returns it; safe to repeat.
+        """Restores what killed labs left changed, and returns it; safe to repeat.
 
-        NotRevertedError with instructions where something cannot be put back. By default there is nothing: a testbed
+        NotRevertedError with instructions if something cannot be restored. By default there is nothing to do: a testbed
         that ends with its process leaves nothing.
         """
         return []

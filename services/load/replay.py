@@ -116,7 +116,7 @@ class Replay:
         if late_s > LATE_S:
             self._line.telemetry.event(LATE_SEND, context=root, late_s=late_s)
         self._line.events.put(visit.views())
-        shown = self._ask({"user_id": visit.user_id, "candidates": visit.candidates()}, root)
+        shown = self._request_page({"user_id": visit.user_id, "candidates": visit.candidates()}, root)
         if not shown:
             return
         self._line.telemetry.event("page_shown", context=root, user_id=visit.user_id, item_ids=shown)
@@ -130,7 +130,7 @@ class Replay:
         attributes = {"item_id": click.item_id, "position": click.position, "delay_s": click.delay_s}
         self._line.telemetry.event("item_clicked", context=root, **attributes)
 
-    def _ask(self, body: dict[str, Any], root: TraceContext) -> list[int]:
+    def _request_page(self, body: dict[str, Any], root: TraceContext) -> list[int]:
         """Sends a request; the items shown, none where it failed."""
         start_ns = time.time_ns()
         self._in_flight[id(root)] = start_ns / NS

@@ -105,7 +105,7 @@ def test_a_fifo_is_written_to_as_it_stands(tmp_path: Path) -> None:
 def test_a_fifo_that_nobody_reads_is_an_error_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fileio, "READER_TIMEOUT_S", 0.1)
     os.mkfifo(tmp_path / "fifo.json")
-    with pytest.raises(OSError, match="nobody reads this FIFO"):
+    with pytest.raises(OSError, match="this FIFO has no reader"):
         write_file(tmp_path / "fifo.json", "anything")
 
 

@@ -1,4 +1,4 @@
-"""Alerts that nothing explains: which of them say that something is wrong, and which came by chance.
+"""Alerts that no cause explains: which of them show a problem, and which fired by chance.
 
 A share of few items misses its limit now and then. An alert counts if its own indicator left its usual level the bad
 way, or if it fired for long: a limit missed all the time leaves no level to compare.

@@ -15,10 +15,10 @@ from lab.signals.catalogue import CATALOGUE
 _MARKS = {State.HELD: "✓", State.FAILED: "✗", State.UNKNOWN: "?"}
 _EXCEPTIONS = {State.HELD: "yes, so not named:", State.FAILED: "no:", State.UNKNOWN: "not recorded:"}
 FLAT_Z = 2.0
-"""Below so many standard errors a signal is said not to have moved, and its window is not told."""
+"""Below so many standard errors a signal is shown as not moved, without a window."""
 LEVELS = (
     "a → b: the level elsewhere in the recording, then inside the window, which is what rules compare. The evidence of "
-    "an answer tells the levels before and during instead, so its numbers may differ."
+    "an answer has the levels before and during instead, so its numbers may differ."
 )
 
 

@@ -210,9 +210,9 @@ class Inference:
         return short
 
     def _levels(self, shift: Shift) -> Levels:
-        """The pair of numbers to tell of a shift: those of before and during, as everything in the lab tells them.
+        """The pair of levels to show for a shift: before and during, as everywhere in the lab.
 
-        Where the two say otherwise than the comparison with all the rest did, the latter's are told.
+        If they move the other way than the comparison with all the rest, those of the comparison are shown.
         """
         series = self.signals.get(shift.signal, shift.subject)
         pair = None if series is None else levels(series.times_s, series.values, (shift.onset_s, shift.end_s))

@@ -1,4 +1,4 @@
-"""How near a cause came to being named: explanations tell the nearest misses first."""
+"""How near a cause came to being named: explanations list the nearest misses first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lab.engines.rules.tree import Condition
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE
 
 MOVED_NEARNESS = 0.5
-"""A leading signal that came less than half as far as its condition asks is said not to have moved."""
+"""A leading signal that moved less than half as far as its condition requires counts as not moved."""
 
 
 def nearness(trial: Trial) -> float:

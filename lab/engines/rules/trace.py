@@ -1,4 +1,4 @@
-"""What an evaluation found out about each cause and element: the answer is read from it, and so is the explanation."""
+"""The trace of an evaluation, for each cause and element; the answer and the explanation are made from it."""
 
 from __future__ import annotations
 

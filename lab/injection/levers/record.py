@@ -1,4 +1,4 @@
-"""What a lever is, said once: a pydantic model of its value, and what everything else derives from.
+"""The record of a lever: a pydantic model of its value, from which everything else derives.
 
 Names, elements, checks, the dry run, `docs/levers.md`, the support of each testbed and the contract tests come from
 these records. A lever is pulled with an instance of its record; journals hold the instance as JSON.
@@ -174,7 +174,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 class LeverValue(Record):
-    """A lever, and a value it is pulled with. Subclasses say `lever=` (its name), `on=` (kinds of elements) and more.
+    """A lever, and a value it is pulled with. Subclasses declare `lever=` (name), `on=` (kinds of elements) and more.
 
     The name is `family.verb`. The first paragraph of the docstring is the line of documentation.
     """
@@ -195,7 +195,7 @@ class LeverValue(Record):
 
 
 class ActValue(Record):
-    """Something a testbed does that has no undo. Subclasses say `act=` (its name) and `on=` (kinds of elements)."""
+    """Something a testbed does that has no undo. Subclasses declare `act=` (its name) and `on=` (kinds of elements)."""
 
     word: ClassVar[str] = "act"
 

@@ -1,4 +1,4 @@
-"""What the simulator measures, handed to the assembly of recordings: what a real stack could have exported, no more."""
+"""Collects what the simulator measured, for a recording: only what a real stack could have exported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver of the simulator: light, so that naming its options loads nothing of it."""
+"""The driver of the simulator. Quick to import: the simulator itself is loaded later."""
 
 from __future__ import annotations
 

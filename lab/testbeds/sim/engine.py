@@ -66,7 +66,7 @@ Subject = TypeVar("Subject", Source, Visit, Call)
 
 
 class RequestEngine:
-    """Requests in flight. `on_complete(source, n, now_ns, status)` is told how each root request ended."""
+    """Requests in flight. `on_complete(source, n, now_ns, status)` is called when a root request ends."""
 
     def __init__(
         self, state: SystemState, recorder: Recorder, on_complete: Callable[[Source, int, int, int], None] | None = None
@@ -163,7 +163,7 @@ class RequestEngine:
         if delay >= 0:
             self._order = order = self._order + 1
             heappush(self._events, (now + delay, order, self._arrive, call))
-        # A component that calls nobody knows on arrival when it will have answered; the others are waited for.
+        # A component that calls no other knows on arrival when it will have answered; the others are waited for.
         if not 0 <= delay < edge.timeout_ns or edge.callee.steps:
             self._watch(call)
 

@@ -126,7 +126,7 @@ class SimLevers(SimControls):
     """The levers of a simulated system, by their records."""
 
     def read(self, lever: type[AnyLever], element: str) -> AnyLever | None:
-        """The lever's present value, from the state it acts on wherever the state can tell."""
+        """The lever's present value, read from the state that it changes, where possible."""
         if lever.is_content:
             return self.content(lever).read(lever, Place.parse(element))
         return LEVERS.read(self, lever, element)

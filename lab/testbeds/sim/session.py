@@ -1,4 +1,4 @@
-"""A run on the simulator: it advances as it is asked to, and can be made again without some of its faults."""
+"""A run on the simulator; it can be repeated without some of its faults."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SimSession(Session):
         with SimSession(self._loaded, self._seed) as twin:
             for at_s, use, begins in self._done:
                 if use.id not in without:
-                    twin.advance_telling(at_s, what, progress)
+                    twin.advance_with_progress(at_s, what, progress)
                     (twin.inject if begins else twin.revert)(use)
-            twin.advance_telling(self.duration_s, what, progress)
+            twin.advance_with_progress(self.duration_s, what, progress)
             return twin.finish().observed

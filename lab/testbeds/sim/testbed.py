@@ -38,7 +38,7 @@ from lab.worlds.base import WorldContext, open_world
 
 
 class SimTestbed(Testbed):
-    """The simulated system of one scenario and seed, advanced by whoever has it: load, levers, telemetry."""
+    """The simulated system of one scenario and seed: load, levers, telemetry."""
 
     def __init__(self, loaded: LoadedScenario, seed: int) -> None:
         self.scenario = loaded.scenario
@@ -100,7 +100,7 @@ class SimTestbed(Testbed):
     def advance(self, until_s: float) -> None:
         """Lets scenario time pass until `until_s`, at most to the end, or until a stop condition holds.
 
-        It stops before all control events of that time, and in whatever steps it is asked to.
+        It stops before all control events of that time; the number of steps makes no difference.
         """
         env, until_ns = self._env, self._start_ns + to_ns(min(until_s, self.scenario.duration_s))
         if until_ns <= env.now or self.stopped_because:

@@ -48,10 +48,10 @@ class Ended:
 
 
 def end_live(lock: StackLock, report: Report, meanwhile: Callable[[], object] = lambda: None) -> Ended | None:
-    """Ends the lab that holds the stack and waits until it is gone; None where nobody holds it.
+    """Ends the lab that holds the stack and waits until it is gone; None if no lab holds it.
 
     `meanwhile` is called once while it ends: what is needed where it does not, and takes its time.
-    UserError where it is another user's, runs elsewhere, or cannot be told from another process.
+    UserError where it is another user's, runs elsewhere, or cannot be distinguished from another process.
     """
     holder = _known(lock)
     if holder is None:
@@ -72,7 +72,7 @@ def end_live(lock: StackLock, report: Report, meanwhile: Callable[[], object] = 
 
 
 def _known(lock: StackLock) -> Holder | None:
-    """Who holds the lock, verified; None where nobody does."""
+    """The lab that holds the lock, verified; None if there is none."""
     until_s = time.monotonic() + KNOWN_WITHIN_S
     while (look := lock.look()).is_held:
         if look.holder is not None and look.holder.is_here and born(look.holder.pid) == look.holder.born:
@@ -90,7 +90,7 @@ def _unknown(lock: StackLock, look: Look) -> Problem:
         return Problem("the lab that holds the stack runs on another machine", str(lock.path), seen=seen,
                        hint=f"run lab stack abort on {holder.host}")  # fmt: skip
     return Problem(
-        "the stack is held by a process that cannot be told from another one; none is signalled", str(lock.path),
+        "the process that holds the stack cannot be identified for certain; no process is signalled", str(lock.path),
         seen=seen, expected="a process of this number that started when the file says",
         hint=f"see who has the file open (fuser {lock.path}), and end that",
     )  # fmt: skip

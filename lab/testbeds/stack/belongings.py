@@ -1,4 +1,4 @@
-"""What a checkout has on the engine: its containers, networks and volumes, known by the checkout's id."""
+"""The parts of a checkout on the Docker engine: containers, networks and volumes with its id."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _of_projects(
 ) -> list[dict[str, Any]]:
     """Those of this checkout's project, and of others in which it has containers.
 
-    A copied env file gives another directory the same id, and nothing but the project tells whose these parts are.
+    A copied env file gives another directory the same id, and only the project name shows whose these parts are.
     """
     projects = {compose.project, "", *(container["Labels"].get(PROJECT_LABEL, "") for container in containers)}
     return [part for part in parts if (part["Labels"] or {}).get(PROJECT_LABEL, "") in projects]

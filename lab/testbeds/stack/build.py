@@ -1,4 +1,4 @@
-"""Builds the images of the stack and tells how far it is: a line for every step that is done, none where nothing is."""
+"""Builds the images of the stack, and prints a line for every finished step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.testbeds.stack.compose import Compose, StackError, room_hint
 ShowLine = Callable[[str], None]
 
 SILENCE_S = 20.0
-"""After so long without anything to tell, the step under way is told again."""
+"""After so long without a new line, the current step is shown again."""
 TAIL_LINES = 25
 _WIDTH = 90
 _CLASSIC_IMAGE = re.compile(r"^Building (\S+)$")
@@ -31,9 +31,9 @@ _WORK = ("RUN ", "COPY ", "ADD ")
 
 
 class Steps:
-    """What the lines of a build say: the steps that are really done, named, in the order in which they begin.
+    """Reads the output of a build: the steps that are really done, in the order in which they begin.
 
-    Understands the classic builder and the plain output of BuildKit. A step that is found in the cache is not told;
+    Understands the classic builder and the plain output of BuildKit. A step that is found in the cache is not shown;
     that is known one line after the step's own.
     """
 
@@ -44,7 +44,7 @@ class Steps:
         self._pending: dict[str, str] = {}
 
     def read(self, line: str) -> str | None:
-        """The step that is now known to be done, or an image that is finished; None where a line tells neither."""
+        """The step that is now known to be done, or an image that is finished; None if a line shows neither."""
         line = line.rstrip()
         if found := _BUILDKIT_STEP.match(line):
             self._wait_for(found[1], found[2], found[3])

@@ -1,4 +1,4 @@
-"""What a run changes of a stack that is up already, told before it does."""
+"""Warnings before a run changes a stack that is running already."""
 
 from __future__ import annotations
 

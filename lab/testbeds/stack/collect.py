@@ -1,4 +1,4 @@
-"""Fetches what a run left in the collector, dead or alive, and makes a recording of it; how busy the host was."""
+"""Fetches the telemetry of a run from the collector, even a dead one, and makes a recording of it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _dig_out(compose: Compose, kinds: Iterable[str], directory: Path) -> None:
     """Takes the raw files out of a collector that does not answer; what it had not written yet is lost."""
     for kind in kinds:
         content = b""
-        with suppress(Exception):  # whatever is wrong with it: there may be less to record, and nothing worse
+        with suppress(Exception):  # of a broken collector there is just less to record
             chunks, _ = compose.container("collector").get_archive(f"{DATA_DIRECTORY}/{kind}.jsonl")
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
                 member = archive.extractfile(archive.getmembers()[0])
@@ -99,7 +99,7 @@ def _dig_out(compose: Compose, kinds: Iterable[str], directory: Path) -> None:
 
 
 def busy_machine(observed: Observed) -> str:
-    """That the machine was too busy for what is missing to be anybody's fault; nothing where it had CPU to spare."""
+    """States that the machine was too busy, which explains missing data; empty if it had free CPU."""
     pressure = compute_signals(observed).get("pressure_stall_ratio", "host.cpu")
     waited = 0.0 if pressure is None else float(np.nanmean(pressure.values))
     if waited < BUSY_RATIO:

@@ -1,4 +1,4 @@
-"""The compose project of the checkout: up, down, where its containers and ports are, whether they are well."""
+"""The compose project of the checkout: starting, stopping, containers, ports, health."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NO_ROOM = re.compile(r"no space left on device|disk quota exceeded", re.IGNOREC
 
 
 class StackError(LabError):
-    """The stack did not do what it was told; exit code 3."""
+    """The stack failed to do what the lab asked for; exit code 3."""
 
 
 class NoContainerError(StackError):
@@ -213,12 +213,12 @@ class Compose:
         container = self.container(service)
         if container.status == "paused":
             raise PausedError(
-                f"the container of {service} is paused, and answers nobody; first: docker unpause {container.name}"
+                f"the container of {service} is paused and does not answer; first: docker unpause {container.name}"
             )
         return container
 
     def address(self, service: str, port: int) -> tuple[str, int]:
-        """(host, port) under which the host reaches a container's port; PausedError where nobody would answer."""
+        """(host, port) under which the host reaches a container's port; PausedError if the container is paused."""
         bindings = self._unpaused(service).attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
         if not bindings:
             raise StackError(f"{service} does not publish port {port}; is it running? `lab stack status` shows")
@@ -244,7 +244,7 @@ class Compose:
         return set(self.health().values()) <= {"healthy"}
 
     def resume(self) -> None:
-        """Lets containers go on that somebody paused: bringing the project up does not."""
+        """Unpauses containers, because starting the project does not."""
         for container in self.containers().values():
             if container.status == "paused":
                 container.unpause()

@@ -1,4 +1,4 @@
-"""CPU that the components of the stack use: measured by every run before anything is changed, and kept for checks."""
+"""CPU use of the stack's components: measured by every run before its first fault, and kept for checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doses: whether what a fault does is enough to be seen on the stack, and how much would be."""
+"""Doses: whether a fault is strong enough to be seen on the stack, and which dose would be."""
 
 from __future__ import annotations
 

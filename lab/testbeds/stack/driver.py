@@ -1,4 +1,4 @@
-"""The driver of the real stack: light, so that naming its options loads nothing of it."""
+"""The driver of the real stack. Quick to import: Docker's client is loaded later."""
 
 from __future__ import annotations
 

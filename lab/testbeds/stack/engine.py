@@ -1,4 +1,4 @@
-"""The Docker client, whose failures are the lab's errors: what was asked, where, what was seen, and what to do.
+"""The Docker client; its failures are errors of the lab with request, address, answer, and what to do.
 
 Whatever calls Docker goes through here, containers and images of the client included. An engine that is restarted in
 the middle, hangs, or refuses is no mistake of the lab.
@@ -28,7 +28,7 @@ _AGAIN = f"start Docker, or wait until it answers (lab doctor shows more); {_THE
 class EngineError(StackError, APIError):  # type: ignore[misc]
     """The Docker engine refused, failed, or did not answer; exit code 3.
 
-    It is Docker's own error too, so that whoever knows what to do about a status or an explanation can ask for it.
+    It is also Docker's own error, so that callers can use its status and explanation.
     """
 
     def __init__(self, problem: Problem, message: str, response: Any = None) -> None:
@@ -103,7 +103,7 @@ def _refused(asked: str, status: int, message: str) -> Problem:
         )  # fmt: skip
     hints = {
         _GONE: "it was removed meanwhile; lab stack up makes it anew",
-        _CONFLICT: "lab stack status shows its state; where somebody changes it just now, do it again after that",
+        _CONFLICT: "lab stack status shows its state; if it is being changed at the moment, try again afterwards",
     }
     return Problem(
         f"Docker refused: {asked}", _address(), seen=f"{status} {message}",

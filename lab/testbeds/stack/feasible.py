@@ -1,4 +1,4 @@
-"""What the stack can do of a scenario, said before anything starts; and how far time may be compressed."""
+"""Checks before a run whether the stack can do a scenario, and how far time may be compressed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem
 
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:
-    """More than the shop can serve saturates the shop, whatever the scenario is about."""
+    """A load above the shop's capacity saturates it, in any scenario."""
     peak = peak_rate(loaded)
     if peak <= MAX_RATE_PER_S:
         return []

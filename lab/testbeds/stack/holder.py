@@ -1,4 +1,4 @@
-"""Who holds a stack, as the file of its lock says it: JSON, padded with blanks, read and written by every lab."""
+"""The content of a stack's lock file: which lab holds it. JSON, padded with blanks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READ_ATTEMPTS, _READ_PAUSE_S = 5, 0.01
 
 
 class Clock(TypedDict):
-    """From what anybody can work out the scenario time of a run: Unix time of second 0, scenario per real seconds."""
+    """The clock of a run: Unix time of its second 0, scenario seconds per real second, and its length."""
 
     start_unix_s: float
     time_scale: float
@@ -84,7 +84,7 @@ class Holder:
         return self.host == socket.gethostname()
 
     def is_same(self, other: Holder | None) -> bool:
-        """Whether it is the same process, whatever it does meanwhile."""
+        """Whether it is the same process; its activity may differ."""
         return other is not None and (self.pid, self.born, self.host) == (other.pid, other.born, other.host)
 
     def __str__(self) -> str:
@@ -145,7 +145,7 @@ def _user() -> str:
 
 
 def _command() -> str:
-    """The command without its arguments: they may hold what is nobody's business."""
+    """The command without its arguments: they may hold secrets."""
     import click
 
     context = click.get_current_context(silent=True)

@@ -1,4 +1,4 @@
-"""Keeps the stack up for one lab over one run or several, and goes back to what was there before."""
+"""Keeps the stack running for one or several runs of a lab, and restores the earlier state afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What images cost on disk: each one's size, and what a set of them takes with every layer counted once."""
+"""Disk space of images: the size of each, and of a set of them with every layer counted once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.testbeds.stack.compose import Compose
 _PROJECT = re.compile(r"\$\{COMPOSE_PROJECT_NAME[^}]*\}")
 
 Layers = Mapping[str, int]
-"""Bytes of each layer by what tells it from all others: everything up to it."""
+"""Bytes of each layer by what identifies it: everything up to it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def layers(history: list[dict[str, Any]]) -> Layers:
     """An image's layers from its history, newest first as the engine gives it.
 
     Two images share a layer where their histories agree up to it. What a step changed is not compared: that it was
-    made at the same second by the same step on the same layers tells enough.
+    made at the same second by the same step on the same layers is enough.
     """
     steps: dict[str, int] = {}
     key = ""

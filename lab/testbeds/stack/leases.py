@@ -1,4 +1,4 @@
-"""Keeps the leases of what is pulled alive, from a thread of its own; what is not renewed goes back by itself."""
+"""Renews the leases of pulled levers, in its own thread; a lever whose lease ends reverts by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The people of the stack, as the load plays them: what its workers say of themselves, and how they are changed."""
+"""The users of the stack, simulated by the load: reads and changes their settings."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ class Load:
         self._token = token
         self._now_s = now_s
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
         return call(method, f"{self._compose.url('load', PORT)}{path}", body, self._token)
 
     def read_tastes(self, place: Place) -> PopulationTastes | None:
-        fraction = self._ask("GET", "/tastes")["fraction"]
+        fraction = self._call("GET", "/tastes")["fraction"]
         return None if fraction is None else PopulationTastes(fraction=float(fraction))
 
     def write_tastes(self, place: Place, value: PopulationTastes | None) -> None:
         """Sets them with a lease; StackError where there are no shoppers, for no run is under way."""
         wanted = value.fraction if value else None
-        if self._ask("PUT", "/tastes", {"fraction": wanted, "lease_s": leases.LEASE_S})["fraction"] != wanted:
+        if self._call("PUT", "/tastes", {"fraction": wanted, "lease_s": leases.LEASE_S})["fraction"] != wanted:
             raise StackError("tastes are those of shoppers, and the load has none: no run is under way")
 
     def read_surge(self, place: Place) -> PopulationSurge | None:
-        rate = self._ask("GET", "/surges")["surge"]
+        rate = self._call("GET", "/surges")["surge"]
         return None if rate is None else PopulationSurge(rate_per_s=float(rate))
 
     def write_surge(self, place: Place, value: PopulationSurge | None) -> None:
         self._arrive("surge", value.rate_per_s if value else None)
 
     def read_bots(self, place: Place) -> PopulationBots | None:
-        rate = self._ask("GET", "/surges")["bots"]
+        rate = self._call("GET", "/surges")["bots"]
         return None if rate is None else PopulationBots(rate_per_s=float(rate))
 
     def write_bots(self, place: Place, value: PopulationBots | None) -> None:
         self._arrive("bots", value.rate_per_s if value else None)
 
     def _arrive(self, kind: str, rate_per_s: float | None) -> None:
-        self._ask("POST", "/surges", {"kind": kind, "rate_per_s": rate_per_s, "at_s": max(0.0, self._now_s())})
+        self._call("POST", "/surges", {"kind": kind, "rate_per_s": rate_per_s, "at_s": max(0.0, self._now_s())})

@@ -1,7 +1,7 @@
 """The lock of a stack: one lab at a time, and a file that says who it is and what it does.
 
-The file lies in the checkout, as the stack belongs to the checkout, whatever the state directory. `flock` tells whether
-somebody holds it; it ends with the process. The content stays after the process: it says where the journal of a killed
+The file is in the checkout, because the stack belongs to the checkout, not to a state directory. `flock` shows whether
+a process holds it; it ends with the process. The content stays after the process: it says where the journal of a killed
 lab is.
 """
 
@@ -83,7 +83,7 @@ class StackLock:
                 own = _own[self.path] = _OwnEntry(handle, self.path, self._state)
                 until_released.callback(_own.pop, self.path)
                 if threading.current_thread() is threading.main_thread():
-                    # Before the file says whom to signal, and until after it says that nobody is to be.
+                    # Before the file names a process to signal, and until after it names none.
                     until_released.callback(_end_hearing, signal.signal(ABORT, _abort))
                 until_released.callback(own.release)
                 own.begin()
@@ -264,7 +264,7 @@ class _OwnEntry:
         return f"aborted by lab stack abort{run}: {became}"
 
     def release(self) -> None:
-        """Says that nobody holds the lock; the journal stays named while something is open in it."""
+        """Notes that no lab holds the lock; the journal stays named while it has open entries."""
         with suppress(OSError):
             if not open_undos(self._state):
                 self.journals.remove(self._state)

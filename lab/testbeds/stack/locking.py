@@ -1,4 +1,4 @@
-"""A table locked against all who read or write it: a session of the lab's holds the lock, and ends with its lease."""
+"""Locks a table against readers and writers: a database session of the lab holds the lock, until its lease ends."""
 
 from __future__ import annotations
 

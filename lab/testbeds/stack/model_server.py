@@ -1,4 +1,4 @@
-"""What the choice of the model server changes of what a run shows."""
+"""How the choice of the model server changes the telemetry of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes of this machine: which one a number means, a signal that hits no other, children that end with the lab."""
+"""Processes of this machine: identified by number and start time, signalled safely, children that end with the lab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATE, _STARTED = 0, 19
 
 
 def born(pid: int) -> str:
-    """What tells a process from a later one of the same number: its start time. Empty where there is none."""
+    """The start time of a process, which distinguishes it from a later one of its number; empty without one."""
     fields = _stat(pid)
     if fields:
         return f"{_boot()}/{fields[_STARTED]}"
@@ -34,7 +34,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def send(pid: int, known: str, number: int) -> bool:
-    """Signals the process that `born` told of as `known`; False where it is gone. PermissionError: another user's."""
+    """Signals the process whose start time is `known`; False if it has ended. PermissionError: another user's."""
     with _handle(pid) as handle:
         if born(pid) != known:
             return False
@@ -50,7 +50,7 @@ def send(pid: int, known: str, number: int) -> bool:
 
 @contextmanager
 def _handle(pid: int) -> Iterator[int | None]:
-    """A handle of the process that has the number now: whoever gets the number later is not meant by it."""
+    """A handle of the process that has the number now, not of a later one with the same number."""
     handle = None
     with suppress(OSError, AttributeError):  # gone, or a system without such handles
         handle = os.pidfd_open(pid)

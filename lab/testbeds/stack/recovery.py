@@ -1,4 +1,4 @@
-"""Putting back what earlier labs left changed, from every journal that the stack's lock names."""
+"""Restores what earlier labs left changed, from every journal that the stack's lock names."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def unknown(lock: StackLock, state: Path, but: Path | None = None) -> list[Path]
 
 
 def recover(session: Session) -> list[Undo]:
-    """Puts back whatever earlier labs left; returns it. NotRevertedError naming what could not be.
+    """Restores everything that earlier labs left, and returns it. NotRevertedError names what could not be restored.
 
-    What has ended with what kept it is not returned, but said on stderr.
+    A lever that ended together with its container or volume is not returned, but reported on stderr.
 
     The lock must be held: what a live lab has pulled is its own to put back.
     """
@@ -85,9 +85,9 @@ def forget(session: Session) -> None:
 
 
 def quieten(session: Session) -> None:
-    """Ends every fault at the proxy, known or not, and the load of a run that nobody watches. Without a stack: none.
+    """Ends every fault at the proxy, known or not, and the load of a run without a lab. Without a stack: none.
 
-    UserError where no engine answers: then nobody knows.
+    UserError if no Docker engine answers: then it is not known.
     """
     containers = session.compose.containers()
     if _runs(containers.get("links")):

@@ -1,4 +1,4 @@
-"""A run on the real stack, in real time: load and telemetry, what ends it, and what is left of it."""
+"""A run on the real stack, in real time: load, telemetry, its end, and its recording."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ class StackRun(DriverSession):
         if why := self._stalled(stalls, ran_s, collected.late_sends_count):
             return INCONCLUSIVE + why
         if self.ended:
-            # Silence may be the machine's doing, whatever was injected.
+            # Missing telemetry may be the machine's fault.
             return f"{INCONCLUSIVE}{self.ended}. {machine}" if machine and self._guard.is_silence else ""
         if self.levers.lapsed:
             return f"fault ended by itself: {'; '.join(sorted(set(self.levers.lapsed)))}"

@@ -1,4 +1,4 @@
-"""What ends a run on the stack: the scenario's stop conditions, and silence of those who would tell that they hold."""
+"""What ends a run on the stack: the scenario's stop conditions, and missing telemetry."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Guard:
     """Watches a run from a thread of its own while it is entered, so that no fault waits for an answer.
 
     `reason`: why the run must end, empty while it may go on; `is_silence`: samples are missing. `collector`: the
-    collector's address. `now_s()` tells scenario time.
+    collector's address. `now_s()` gives scenario time.
     """
 
     def __init__(
@@ -112,21 +112,21 @@ class Guard:
     def _follow(self) -> None:
         try:
             self._watch()
-        except Exception as error:  # whatever it is: nobody watches the run any more
+        except Exception as error:  # any failure: the run is not watched any more
             self.reason = f"the watch over the run failed: {type(error).__name__}: {error}"
 
     def _watch(self) -> None:
         silence = Silence(self._scrape_s, time.monotonic())
         every_s = min(1.0, max(0.5, self._scrape_s))
         while not self.reason and not self._stop.wait(every_s):
-            answer, now_s = self._ask(), self._now_s()
+            answer, now_s = self._fetch(), self._now_s()
             silent = silence.reason(answer, time.monotonic(), is_under_load=now_s > 0)
             self.is_silence = bool(silent)
             self.reason = silent or (answer or {}).get("unwritten", "") or self._over_its_time(now_s)
             if not self.reason and answer is not None and now_s > 0:
                 self.reason = self._conditions.reason(answer, now_s)
 
-    def _ask(self) -> Answer | None:
+    def _fetch(self) -> Answer | None:
         url = f"{self._collector}/slis?window_s={WINDOW_REAL_S}"
         try:
             answer: Answer = call("GET", url, timeout_s=ANSWER_WITHIN_S, retries=0)

@@ -34,13 +34,13 @@ CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
 DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
 OWN = (PROJECT, CHECKOUT_ID, *NAMES)
-"""What only the env file may say, whatever the shell has."""
+"""Variables that are read only from the env file, never from the shell."""
 FILE = ".env"
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BYTES = 24
 _ID_BYTES = 16
 SHORT = 8
-"""So many digits of the id are shown, and tell checkouts apart."""
+"""Digits of the id that are shown; enough to distinguish checkouts."""
 _LINE = re.compile(
     r"""
     \s* (?:export\s+)? (?P<name> [^\s=\#]+ ) \s* = \s*

@@ -1,4 +1,4 @@
-"""Everything a lab process needs of the stack: compose project, passwords, journal, levers, and the clock of a run."""
+"""A lab's session on the stack: compose project, passwords, journal, levers, and the clock of a run."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Session:
         """Takes down what `up` made beyond what was there before, and stops what it started.
 
         `model_server` and `load_workers` are those that were there: where others took their place, their containers
-        have to come up anew. Empty and 0 where there were none. What is gone was removed by somebody, and stays so.
+        have to come up anew. Empty and 0 where there were none. What is gone was removed on purpose, and stays removed.
         """
         services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
         try:
@@ -173,7 +173,7 @@ class Session:
             self._take_down(before, services)
 
     def _take_down(self, left: Belongings, services: Collection[str] = (), *, for_good: bool = False) -> None:
-        """`for_good`: somebody said that nothing is to stay, whether this finds anything or it went by hand."""
+        """`for_good`: everything is to be deleted, even if nothing is found any more."""
         had = for_good or belongings(self.compose)
         with uninterrupted():
             take_down(self.compose, left, services)
@@ -228,5 +228,5 @@ class Session:
                 self.levers.versions.push(entry)
 
     def recover(self) -> list[Undo]:
-        """Puts back whatever earlier processes left; returns it. NotRevertedError naming what could not be."""
+        """Restores what earlier processes left, and returns it. NotRevertedError names what could not be."""
         return recovery.recover(self)

@@ -41,7 +41,7 @@ class Shifts:
 
         def change() -> None:
             with self._database.connect() as connection, connection.transaction():
-                # The statement log is what the database tells of the services.
+                # The statement log is for statements of the services only.
                 connection.execute("SET LOCAL log_min_duration_statement = -1")
                 connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 connection.execute(_ALONE)

@@ -1,7 +1,7 @@
 """A component made slower: its processes run in small slices, and are stopped in between.
 
 A helper in the component's container stops and continues them all (SIGSTOP, SIGCONT), those that start meanwhile too.
-It ends when its lease does, when the lab that started it has ended, or when it is told to; then all run on.
+It ends with its lease, with the lab that started it, or on demand; then all processes run again.
 """
 
 from __future__ import annotations

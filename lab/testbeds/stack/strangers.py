@@ -1,4 +1,4 @@
-"""What is in the way of a checkout's stack on the engine, and not its own: named, never touched.
+"""Name conflicts: parts of others on the engine that are in the way of a checkout's stack; never changed.
 
 Compose would recreate a foreign container of its project, and adopt a foreign network or volume of the right name.
 """

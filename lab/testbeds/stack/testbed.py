@@ -95,7 +95,7 @@ class StackTestbed(Testbed):
             try:
                 if not self._is_lost(undo):
                     self.put_back(undo)
-            except Exception as error:  # whatever it is: the lever is not back
+            except Exception as error:  # any failure: the lever is not restored
                 attempts = ATTEMPTS_WITHOUT_CONTAINER if isinstance(error, NoContainerError) else REVERT_ATTEMPTS
                 if attempt >= attempts - 1 or isinstance(error, PausedError):
                     raise NotRevertedError(instructions(undo, error)) from error
@@ -108,7 +108,7 @@ class StackTestbed(Testbed):
         lost = self._levers.lost(lever, undo.element)
         if lost:
             with self._leases.changing(lever, undo.element, None):
-                pass  # and is renewed no more
+                pass  # and its lease is not renewed any more
             self.ended.append(undo)
             print(f"nothing is left of {undo.lever} of {undo.element}: {lost}", file=sys.stderr, flush=True)
         return bool(lost)

@@ -1,4 +1,4 @@
-"""How the machine stalls during a run: a process that should wake every few milliseconds notes how late it was.
+"""Stalls of the machine during a run: a process that should wake every few milliseconds records how late it was.
 
 It is a process of its own, started as a script that imports nothing else: what it notes is the machine's doing, and not
 the lab's.
@@ -86,7 +86,7 @@ class Ticker:
 def watch() -> list[tuple[float, float]]:
     """Ticks until stdin ends; each tick that came late as (when it was due, how late it was).
 
-    The clock is the wall's: scenario time is told by it, and a machine that was suspended has stalled.
+    It uses the wall clock, as scenario time does, so a suspended machine has stalled too.
     """
     stalls: list[tuple[float, float]] = []
     is_over = False

@@ -1,4 +1,4 @@
-"""The model's version directory, as TF Serving polls it: versions pushed, taken away, waited for."""
+"""The model's version directory, which TF Serving polls: pushes and removes versions, and waits for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL_NAME = "model"
 SERVED_WITHIN_S = 20.0
 ANSWERS_WITHIN_S = 120.0
 NOT_FOUND = 404
-# Who is killed while pushing leaves a writer at work in the container: whoever comes next waits for it.
+# A lab that is killed while it pushes leaves a writer in the container: the next one waits for it.
 _ALONE = ("flock", "/models/.publishing")
 _ASIDE = "/models/.unloaded"
 """Where versions lie while none is to be served: on the same volume, so that they move at once."""

@@ -1,6 +1,6 @@
-"""What happens to the containers during a run: whoever dies, stops, starts or stands still is noticed, with its time.
+"""Watches the containers during a run: notes when one dies, stops, starts or is paused.
 
-Docker's events tell it at once; what they missed is found by comparing the containers with what they were.
+Docker's events report it at once; what they missed is found by comparing the containers with their earlier state.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Disturbances:
         """Takes in one of Docker's events of a container, at this scenario time; the disturbance that it is, if any."""
         action, attributes = str(event.get("Action", "")), event["Actor"]["Attributes"]
         service, key = attributes.get(SERVICE, ""), (event.get("timeNano"), event["Actor"].get("ID"), action)
-        is_one_off = attributes.get(ONE_OFF) == "True"  # somebody's own beside the service's container
+        is_one_off = attributes.get(ONE_OFF) == "True"  # a one-off container beside the service's own
         if action not in ACTIONS or key in self._seen or is_one_off:
             return None
         self._seen.add(key)
@@ -120,7 +120,7 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 class ContainerWatch:
     """Watches the stack's containers while it is entered. `disturbances.found`: what was noticed.
 
-    `scenario_s(unix_s)` tells scenario time. What is noticed is said on stderr while it happens.
+    `scenario_s(unix_s)` gives scenario time. Disturbances are reported on stderr at once.
     """
 
     def __init__(self, compose: Compose, entries: list[JournalEntry], scenario_s: Callable[[float], float]) -> None:
@@ -154,7 +154,7 @@ class ContainerWatch:
             self.compare()
 
     def compare(self) -> None:
-        """Notes what the events did not tell."""
+        """Notes what the events did not report."""
         now = {name: container.attrs for name, container in self._compose.containers().items()}
         for name, before in self._before.items():
             what = changed(before, now[name]) if name in now else "is gone"

@@ -1,4 +1,4 @@
-"""What a topology with the shop behind it may say. Loads nothing: files are checked without running anything."""
+"""The names that a topology with the shop may use. It loads nothing, so that files are checked quickly."""
 
 from __future__ import annotations
 

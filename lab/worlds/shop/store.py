@@ -106,7 +106,7 @@ class FeatureCache:
     def freeze(self, value: CacheFreeze | None, now_ns: int) -> None:
         """Stops refresh and expiry for a share of the keys; None lets both work again.
 
-        An entry that has expired stays away; one whose freeze ends has outlived its time to live and goes too.
+        Expired entries do not come back. An entry that was frozen beyond its time to live expires when the freeze ends.
         """
         held = set(self.live(now_ns))
         frozen = (self._share < (value.fraction if value else 0.0)).tolist()

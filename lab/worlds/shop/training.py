@@ -158,7 +158,7 @@ def _cache_dir() -> Path:
 
 
 def _write(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Whole or not at all, whoever else trains the same model at this moment."""
+    """Writes the file completely or not at all, even if another process trains the same model."""
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
