@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from struct import Struct
 from struct import error as PackError
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ assert _DTYPE.itemsize == _SIZE
 CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
 """Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
 
+LogArgument: TypeAlias = str | int | float
+"""A value that the template of a log line takes."""
+
 
 class LogRecord(NamedTuple):
     """One log line before rendering: the template is known by name, the text is made when it is stored."""
@@ -37,7 +40,7 @@ class LogRecord(NamedTuple):
     level: str
     template: str
     request: int
-    arguments: tuple[Any, ...]
+    arguments: tuple[LogArgument, ...]
 
 
 class Recorder:
@@ -62,7 +65,9 @@ class Recorder:
             self._pack_into(self._buffer, offset, request, start_ns, end_ns, path, edge, status, side)
         self._offset = offset + _SIZE
 
-    def log(self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: Any) -> None:
+    def log(
+        self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
+    ) -> None:
         """Adds a log line about a request (-1: about none)."""
         self.logs.append(LogRecord(time_ns, component, level, template, request, arguments))
 
@@ -95,5 +100,7 @@ class NullRecorder(Recorder):
     def span(self, request: int, start_ns: int, end_ns: int, path: int, edge: int, status: int, side: int) -> None:
         pass
 
-    def log(self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: Any) -> None:
+    def log(
+        self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
+    ) -> None:
         pass

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
+from lab.recording.recorder import LogArgument
 from lab.streams import Streams
 from lab.systems.offer import installed_worlds
 from lab.systems.topology import Step, System
@@ -19,8 +20,14 @@ Data = TypeVar("Data")
 Kept = TypeVar("Kept")
 Times: TypeAlias = npt.NDArray[np.int64]
 Counts: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
-Log = Callable[..., None]
-"""log(time_ns, component, level, template, request, *arguments)"""
+
+
+class Log(Protocol):
+    """Writes a log line about a request (-1: about none); `template` names its text, which takes the arguments."""
+
+    def __call__(
+        self, time_ns: int, component: str, level: str, template: str, request: int, /, *arguments: LogArgument
+    ) -> None: ...
 
 
 @dataclass(frozen=True)

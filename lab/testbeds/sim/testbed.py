@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import simpy
 from simpy.events import URGENT
@@ -22,7 +22,7 @@ from lab.injection.levers import (
 from lab.recording.cut import cut
 from lab.recording.entries import ChangeEntry
 from lab.recording.observed import Observed
-from lab.recording.recorder import Recorder
+from lab.recording.recorder import LogArgument, Recorder
 from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import arrival_times_ns
 from lab.scenario.model import Stage
@@ -155,9 +155,11 @@ class SimTestbed(Testbed):
         self._open_load("warmup", warmup, 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
 
-    def _log(self, *record: Any) -> None:
+    def _log(
+        self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
+    ) -> None:
         if not self._ended:
-            self._recorder.log(*record)
+            self._recorder.log(time_ns, component, level, template, request, *arguments)
 
     def _schedule_job(self, component: ComponentState) -> None:
         count = int((self._end_ns / NS) / component.spec.period_s) + 1
