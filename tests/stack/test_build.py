@@ -38,14 +38,14 @@ def steps_of(project: Compose) -> list[str]:
     return [line.partition(" s  ")[2] for line in lines]
 
 
-def test_steps_are_told_when_they_are_done_and_never_again(project: Compose) -> None:
+def test_steps_are_reported_when_they_are_done_and_never_again(project: Compose) -> None:
     first = steps_of(project)
     assert sum("RUN echo" in step for step in first) == 1, first
     assert first[-1] == "all images are built"
     assert steps_of(project) == []
 
 
-def test_a_step_that_fails_is_told_with_its_output_and_leaves_no_container(project: Compose) -> None:
+def test_a_step_that_fails_is_reported_with_its_output_and_leaves_no_container(project: Compose) -> None:
     with (project.directory / "Dockerfile").open("a") as file:
         file.write(f"RUN echo {project.project} is broken; exit 3\n")
     with pytest.raises(StackError, match=r"is broken[\s\S]*build\.log"):

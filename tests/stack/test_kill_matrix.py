@@ -73,7 +73,7 @@ def test_impatience_does_not_stop_a_revert(stack: Session) -> None:
     assert stack.journal.open_undos() == []
 
 
-def test_what_cannot_be_put_back_is_said_exactly_and_is_put_back_once_it_can(stack: Session) -> None:
+def test_what_cannot_be_put_back_is_reported_exactly_and_is_put_back_once_it_can(stack: Session) -> None:
     before = now("model.deploy")
     message = f"could not put back model.deploy of model (value before: {json.dumps(before)})"
     model = stack.compose.container("model")

@@ -94,7 +94,7 @@ def test_what_a_lab_with_another_state_directory_left_is_shown_and_put_back(stac
     assert status()[0] == 0
 
 
-def test_what_a_lab_knew_whose_state_directory_is_gone_is_said_to_be_unknown(stack: Session, tmp_path: Path) -> None:
+def test_changes_of_a_lab_whose_state_directory_is_gone_are_unknown(stack: Session, tmp_path: Path) -> None:
     gone = tmp_path / "state"
     with lab_holding(LEVER, "intent", LAB_STATE_DIR=str(gone)) as process:
         await_moment(process, "intent")

@@ -231,7 +231,7 @@ def test_by_hand_acts_on_the_same_project_as_the_lab(small: Compose) -> None:
     assert not belongings(small)
 
 
-def test_down_takes_all_of_the_checkouts_and_keeps_the_data_unless_told(small: Compose) -> None:
+def test_down_takes_all_of_the_checkouts_and_keeps_the_data_unless_asked(small: Compose) -> None:
     by_hand(small, "--profile", "observability", "up", "-d")
     by_hand(small, "run", "-d", "load")
     elsewhere = f"{small.project}-else"

@@ -141,7 +141,7 @@ def test_a_probe_that_docker_gives_up_under_load_leaves_nothing_and_restarts_not
     assert server(stack) == before
 
 
-def test_every_service_stops_when_told_within_its_grace_period(stack: Session) -> None:
+def test_every_service_stops_on_demand_within_its_grace_period(stack: Session) -> None:
     """Docker kills what is late: that would be exit code 137."""
     containers = stack.compose.containers()
     try:

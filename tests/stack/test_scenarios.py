@@ -125,7 +125,7 @@ def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(p
 
 
 @pytest.mark.parametrize("name", SHORTER)
-def test_the_host_tells_of_its_pressure_in_every_interval(pairs: Pairs, name: str) -> None:
+def test_the_host_reports_its_pressure_in_every_interval(pairs: Pairs, name: str) -> None:
     run = pairs.on_stack(name)
     pressure = load_signals(run.observed).get("pressure_stall_ratio", "host.cpu")
     if not Path("/proc/pressure/cpu").exists():

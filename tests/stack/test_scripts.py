@@ -164,7 +164,7 @@ class TestContinuousIntegration:
 
         return run
 
-    def test_tells_what_each_part_took_and_leaves_no_container_image_or_engine_behind(
+    def test_shows_what_each_part_took_and_leaves_no_container_image_or_engine_behind(
         self, ci: Script, tmp_path: Path
     ) -> None:
         done = ci()
@@ -203,7 +203,7 @@ class TestContinuousIntegration:
         assert "== failed: the rest of the images" in done.stdout
         assert "make test-stack" not in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
 
-    def test_a_part_that_hangs_is_interrupted_and_what_it_said_is_shown(self, ci: Script) -> None:
+    def test_a_part_that_hangs_is_interrupted_and_what_it_printed_is_shown(self, ci: Script) -> None:
         done = ci(HANGS="python benchmarks/proxy_vs_haproxy.py")
         assert done.returncode == 124
         assert "what it said last" in done.stdout

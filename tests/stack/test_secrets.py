@@ -111,7 +111,7 @@ def test_a_project_that_compose_would_rename_is_refused(tmp_path: Path) -> None:
         ensure_env(tmp_path / ".env")
 
 
-def test_an_env_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_env_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(UserError, match=r"\.env"):
         ensure_env(tmp_path / ".env")

@@ -122,7 +122,7 @@ def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, 
 
 
 @pytest.mark.slow
-def test_what_is_recorded_of_a_disturbed_run_does_not_tell_engines(stack: Session, tmp_path: Path) -> None:
+def test_engines_cannot_see_that_a_run_was_disturbed(stack: Session, tmp_path: Path) -> None:
     path = write_scenario(tmp_path)
     try:
         with lab_running(path) as lab:

@@ -44,7 +44,7 @@ def break_run_file(run: Path) -> Path:
     return run / "run.json"
 
 
-def test_the_good_recordings_are_graded_and_every_problem_is_told(
+def test_the_good_recordings_are_graded_and_every_problem_is_reported(
     runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = [break_answer(runs[1]), break_run_file(runs[2])]
@@ -58,7 +58,7 @@ def test_the_good_recordings_are_graded_and_every_problem_is_told(
     assert "internal error" not in printed.err
 
 
-def test_the_good_recordings_are_reported_and_every_problem_is_told(
+def test_the_good_recordings_get_pages_and_every_problem_is_reported(
     runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = [break_answer(runs[1]), break_run_file(runs[2])]

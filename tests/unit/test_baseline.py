@@ -80,7 +80,7 @@ def test_counts_are_by_scenario_and_by_boundary() -> None:
     assert set(comparison.counts("boundary")) == {"data", "control"}
 
 
-def test_two_engines_of_other_names_are_paired_and_that_is_told() -> None:
+def test_two_engines_of_other_names_are_paired_and_that_is_reported() -> None:
     old, new = [case("a", "pass", engine="rules")], [case("a", "fail", engine="rules:my.rules.yaml")]
     comparison = compare_results(
         results_of(document(*old, lab_version="0.1.0"), "o"), results_of(document(*new, lab_version="0.2.0"), "n")
@@ -206,7 +206,7 @@ def test_a_baseline_is_read_before_anything_runs(folder: Path, capsys: pytest.Ca
     assert not Path("runs").exists()
 
 
-def test_findings_beside_unsure_are_not_told_as_blame() -> None:
+def test_findings_beside_unsure_are_not_shown_as_blame() -> None:
     unsure = {"verdict": "unsure", "findings": [{"kind": "stale-cache", "culprit": "cache"}]}
     assert _answer_text(unsure) == "unsure"
     assert _answer_text({**unsure, "verdict": "fault"}) == "stale-cache of cache"

@@ -133,7 +133,7 @@ def test_on_github_a_located_problem_marks_the_line(
     assert "::error file=a%2Cb.yaml,line=3,col=7::100%25 wrong. two%0Alines\n" in capsys.readouterr().err
 
 
-def test_plan_tells_levers_times_and_truth(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_shows_levers_times_and_truth(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lab("plan", "cut.scenario.yaml") == ExitCode.OK
     text = capsys.readouterr().out
     assert "f1: network-partition of orders->db (network) 30–55 s" in text

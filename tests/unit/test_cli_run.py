@@ -130,7 +130,7 @@ def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsy
     assert not any(Path(case["path"]).exists() for case in document["cases"])
 
 
-def test_an_evaluation_of_one_run_tells_of_one_and_of_no_controls(
+def test_an_evaluation_of_one_run_reports_one_and_of_no_controls(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("one.suite.yaml").write_text("schema_version: 1\nname: one\nscenarios: [cut.scenario.yaml]\n")

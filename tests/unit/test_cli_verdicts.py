@@ -110,7 +110,7 @@ def test_no_job_is_started_once_it_is_time_to_stop_and_what_was_done_is_kept(fol
         assert [result.seed for result in results] == sorted(result.seed for result in heard)
 
 
-def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pass_is_a_line_and_what_did_not_pass_shows_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     healthy = HEALTHY_COMMAND
     words = ("run", "quiet.scenario.yaml", "--jobs", 1, "--no-report", "--fresh")
     words = (*words, "--engine", healthy, "--engine", "constant")
@@ -127,7 +127,7 @@ def test_a_pass_is_a_line_and_what_did_not_pass_tells_why(folder: Path, capsys: 
     assert capsys.readouterr().out.startswith("✗ FAIL  quiet  seed 3  constant\n")
 
 
-def test_as_many_findings_are_told_as_there_are_faults() -> None:
+def test_as_many_findings_are_reported_as_there_are_faults() -> None:
     def finding(culprit: str, confidence: float) -> Finding:
         return Finding(culprit, "network", "network-partition", 30.0, confidence)
 

@@ -61,7 +61,7 @@ def test_the_command_line_outranks_the_environment_which_outranks_the_file(
     assert "quiet  seed 5  constant" in capsys.readouterr().out
 
 
-def test_what_is_said_of_one_command_outranks_what_is_said_of_all(
+def test_settings_of_one_command_take_precedence_over_those_of_all(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("chaos-lab.toml").write_text('engine = ["constant"]\n[run]\nengine = ["chance"]\n')
@@ -111,7 +111,7 @@ def test_the_own_file_comes_first_and_a_project_without_the_table_is_passed_over
         ("[run]\njobs = 1\n[run]\n", "chaos-lab.toml:3:"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(
+def test_a_mistake_is_reported_with_its_place(
     text: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("chaos-lab.toml").write_text(text + "\n")
@@ -119,7 +119,7 @@ def test_a_mistake_is_told_with_its_place(
     assert message in capsys.readouterr().err
 
 
-def test_every_problem_is_told_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_problem_is_reported_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("chaos-lab.toml").write_text('a = 1\n[run]\nb = 2\njobs = "many"\n')
     assert lab("config") == ExitCode.INVALID
     output = capsys.readouterr().err

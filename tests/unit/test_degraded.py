@@ -64,7 +64,7 @@ def test_a_decoy_is_not_blamed_by_unsure_and_the_saturated_element_is_no_decoy()
     assert decoy_blamed(degraded(UNSURE, TrueDecoy("d1", "traffic-surge", "shoppers", 40.0))) is None
 
 
-def test_the_metrics_tell_a_missed_degradation_from_a_false_alarm_and_from_no_answer() -> None:
+def test_the_metrics_distinguish_a_missed_degradation_a_false_alarm_and_no_answer() -> None:
     answers = [UNSURE, says(SATURATED), HEALTHY, says(finding("model")), CRASH]
     cases = []
     for seed, answer in enumerate(answers):

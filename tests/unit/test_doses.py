@@ -77,7 +77,7 @@ def test_what_uses_next_to_nothing_cannot_be_throttled_at_all(tmp_path: Path) ->
     assert "no smaller share can be set" in problem.hint
 
 
-def test_nothing_is_said_of_a_component_of_which_nothing_is_known(tmp_path: Path) -> None:
+def test_a_component_of_unknown_cpu_use_is_not_judged(tmp_path: Path) -> None:
     assert list(too_weak(throttled(tmp_path, "20%"), SERVICES, {})) == []
 
 

@@ -225,6 +225,6 @@ def test_more_than_anybody_reads_is_refused_by_reader_and_schema_alike_and_a_lit
         assert str(refused.value).startswith(problem)
 
 
-def test_the_document_tells_the_bounds_of_an_answer():
+def test_the_document_shows_the_bounds_of_an_answer():
     for limit in ("10,000 findings", "300 characters", "100 lines of 2,000 characters", "100 pieces of evidence"):
         assert limit in TEXT

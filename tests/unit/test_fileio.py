@@ -132,13 +132,13 @@ def test_a_block_device_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".json", "no/such/place.json", "nul\0.json"])
-def test_a_name_that_cannot_be_is_told_beforehand(tmp_path: Path, name: str) -> None:
+def test_an_impossible_name_is_reported_before_writing(tmp_path: Path, name: str) -> None:
     assert place_problem(tmp_path / name)
     with pytest.raises((OSError, ValueError)):
         write_file(tmp_path / name, "anything")
 
 
-def test_a_loop_of_links_is_told_beforehand(tmp_path: Path) -> None:
+def test_a_loop_of_links_is_reported_before_writing(tmp_path: Path) -> None:
     (tmp_path / "a.json").symlink_to("b.json")
     (tmp_path / "b.json").symlink_to("a.json")
     assert place_problem(tmp_path / "a.json")

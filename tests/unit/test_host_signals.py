@@ -55,7 +55,7 @@ def test_samples_are_shares_of_the_time_since_the_last_one(tmp_path: Path) -> No
     assert {value for _, metric, value, _ in sampler.sample() if metric == PRESSURE} == {0.0}
 
 
-def test_a_kernel_that_tells_nothing_gives_no_samples(tmp_path: Path) -> None:
+def test_a_kernel_that_shows_nothing_gives_no_samples(tmp_path: Path) -> None:
     sampler = HostSampler(tmp_path)
     assert [sampler.sample(), sampler.sample()] == [[], []]
 

@@ -80,7 +80,7 @@ def test_an_output_that_cannot_be_written_in_the_end_costs_neither_the_verdict_n
     assert Path("kept.html").is_file()
 
 
-def test_every_impossible_engine_is_told_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_impossible_engine_is_reported_before_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--engine", "http://[::1", "--engine", "rulez") == ExitCode.INVALID
     message = capsys.readouterr().err
     assert "engine 'http://[::1' is not a URL" in message

@@ -188,7 +188,7 @@ def test_what_cannot_be_compared_is_listed_with_the_reason() -> None:
     assert why == "not in the second: the component reports metrics here and spans there"
 
 
-def test_a_signal_beyond_what_the_system_lets_see_is_told_as_such() -> None:
+def test_a_signal_beyond_what_the_system_lets_see_is_reported_as_such() -> None:
     stale = TrueFault("f1", "stale-cache", "cache", "integration", AT_S, UNTIL_S, None, {"fraction": 1.0})
     one = side(of("row_age_mean_s", "cache", 60.0), faults=(stale,))
     why = absent(parity(one, one))["entry_age_p95_s"]

@@ -167,7 +167,7 @@ def test_levers_of_content_need_a_world(lever: type[LeverValue], element: str) -
         ("db/user.age_years", {"change": "null"}, "table", "'db' has no table 'user'"),
     ],
 )
-def test_what_cannot_be_done_to_a_column_is_said_of_the_parameter(
+def test_what_cannot_be_done_to_a_column_is_reported_of_the_parameter(
     testbed: PlanTestbed, element: str, change: Mapping[str, Any], parameter: str, message: str
 ) -> None:
     with pytest.raises(ParameterError, match=message) as caught:

@@ -77,7 +77,7 @@ def test_two_faults_of_one_name_are_an_error_naming_both(monkeypatch):
     assert f"{__name__} of unknown distribution" in str(caught.value)
 
 
-def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_said(folder, monkeypatch, capsys):
+def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_reported(folder, monkeypatch, capsys):
     names = {"silent": "strangers:silent", "number": "strangers:number", "lost": "no_such_module:diagnose"}
     install(folder / "site", monkeypatch, "strangers", "lab.engines", fine="strangers:documented", **names)
     Path("plain.txt").write_text("#!/bin/sh\n", encoding="utf-8")

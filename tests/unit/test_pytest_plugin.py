@@ -48,7 +48,7 @@ def test_a_strangers_tests_are_left_alone(folder: Path) -> None:
     assert "HEAVY\n" in printed.stdout
 
 
-def test_each_scenario_seed_and_engine_is_a_test_that_tells_why_it_failed(folder: Path) -> None:
+def test_each_scenario_seed_and_engine_is_a_test_that_shows_why_it_failed(folder: Path) -> None:
     healthy = f"cmd:{sys.executable} healthy.py"
     words = ["--lab-engine", "constant", "--lab-engine", healthy, "--lab-seeds", "2", "--junit-xml", "r.xml", "-rA"]
     ended = pytest_in(folder, *words)
@@ -87,7 +87,7 @@ def test_what_cannot_be_judged_is_skipped_with_the_reason(folder: Path) -> None:
     assert "inconclusive: " in ended.stdout
 
 
-def test_mistakes_are_told_with_their_place(folder: Path) -> None:
+def test_mistakes_are_reported_with_their_place(folder: Path) -> None:
     (folder / "scenarios/bad.scenario.yaml").write_text(QUIET.replace("duration", "dururation"), encoding="utf-8")
     ended = pytest_in(folder, "--lab-engine", "constant")
     assert "bad.scenario.yaml:5:1: unknown key 'dururation'" in ended.stdout

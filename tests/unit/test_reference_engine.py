@@ -103,7 +103,7 @@ def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:
     assert sorted(f.onset_s or 0 for f in answer.findings) == pytest.approx([100, 280], abs=20)
 
 
-def test_no_improvement_is_told_as_a_symptom(tmp_path: Path) -> None:
+def test_no_improvement_is_reported_as_a_symptom(tmp_path: Path) -> None:
     cut = {"type": "network-partition", "target": "features->model", "at": "120s", "for": "90s"}
     answer = diagnosis(tmp_path, duration_s=300, rate_per_s=20, faults=[cut])
     [first, *_] = answer.findings[0].why
@@ -151,7 +151,7 @@ def test_a_cut_that_leaves_nothing_to_compare_is_no_crash(tmp_path: Path) -> Non
     assert answer.findings[0].culprit == "features->rules"
 
 
-def test_evidence_and_reasons_tell_before_and_during(tmp_path: Path) -> None:
+def test_evidence_and_reasons_show_before_and_during(tmp_path: Path) -> None:
     """The same pair of numbers that witness, graders and report take from `lab.signals.windows`."""
     cut = {"type": "network-partition", "target": "features->model", "at": "120s", "for": "90s"}
     observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=20, faults=[cut]))

@@ -159,7 +159,7 @@ def test_the_same_runs_give_the_same_bytes(runs: list[RunDirectory], tmp_path: P
     assert len(first) < MAX_BYTES_A_RUN * len(runs)
 
 
-def test_truth_answers_and_reasons_are_told(page: str) -> None:
+def test_truth_answers_and_reasons_are_reported(page: str) -> None:
     text = Reader(page).text
     for expected in (
         "No packet passes.",
@@ -238,7 +238,7 @@ def test_a_degraded_control_says_what_passes_too(runs: list[RunDirectory], tmp_p
     assert "degraded control" in text
 
 
-def test_what_kept_an_engine_from_the_truth_is_told(runs: list[RunDirectory], tmp_path: Path) -> None:
+def test_what_kept_an_engine_from_the_truth_is_reported(runs: list[RunDirectory], tmp_path: Path) -> None:
     run = copied(runs[1], tmp_path / "run")
     run.write_diagnosis("careful", Diagnosis(Verdict.HEALTHY), Isolation("landlock-abi7", ("/opt/data",)))
     run.write_diagnosis("hasty", Diagnosis(Verdict.UNSURE), Isolation("none"))

@@ -95,7 +95,7 @@ def test_the_description_says_what_is_marked() -> None:
     assert drawn(system("a>b"), marks).findtext("desc") == "b: guilty; a->b: blamed by engine e"
 
 
-def test_who_is_blamed_and_not_part_of_the_system_is_told_beside_the_picture() -> None:
+def test_who_is_blamed_and_not_part_of_the_system_is_reported_beside_the_picture() -> None:
     drawing = graph(system("a>b"), Marks(frozenset(), {"<nobody>": ("e",)}, {}))
     assert drawing.elsewhere == ("<nobody>: blamed by engine e",)
 

@@ -72,7 +72,7 @@ def test_a_page_is_written_anew_only_when_it_would_say_something_else() -> None:
     assert HEALTHY in Reader(Path("runs/index.html").read_text(encoding="utf-8")).values("title")
 
 
-def test_what_did_not_pass_comes_first_and_what_cannot_be_read_is_said() -> None:
+def test_what_did_not_pass_comes_first_and_what_cannot_be_read_is_reported() -> None:
     lab("run", "quiet.scenario.yaml", "cut.scenario.yaml", "--engine", HEALTHY, "--jobs", "1")
     lab("run", "quiet.scenario.yaml", "--seed", "9", "--engine", HEALTHY, "--engine", "constant", "--jobs", "1")
     lab("run", "quiet.scenario.yaml", "--seed", "10", "--no-report", "--engine", HEALTHY, "--jobs", "1")

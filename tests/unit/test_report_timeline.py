@@ -49,7 +49,7 @@ def test_labels_of_one_lane_do_not_lie_on_each_other() -> None:
         assert one[2] != other[2] or one[1] <= other[0] or other[1] <= one[0]
 
 
-def test_missing_load_is_said_in_a_word() -> None:
+def test_missing_load_is_reported_in_a_word() -> None:
     rates = np.where(LOAD.times_s == 50.0, np.nan, 8.0)
     root = ElementTree.fromstring(timeline("t", Load(LOAD.times_s, rates, 100.0), [], []))
     assert [text.text for text in root.iter("text")].count("no sample") == 1

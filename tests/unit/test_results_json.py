@@ -27,7 +27,7 @@ def asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return {name: run_json(capsys, name, *words)[1] for name, words in commands.items()}
 
 
-def test_commands_tell_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_show_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     documents = asked(folder, capsys)
     for name, document in documents.items():
         assert set(document) >= HEAD, name

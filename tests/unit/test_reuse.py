@@ -181,7 +181,7 @@ def test_code_that_recordings_follow_from_is_in_the_digest_and_no_other(
     assert found[4][0] == found[5][0], "a testbed is in the key of its own recordings"
 
 
-def test_a_run_imports_nothing_that_is_said_to_be_no_part_of_it(folder: Path) -> None:
+def test_a_run_imports_nothing_that_is_declared_to_be_no_part_of_it(folder: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from lab.scenario import load_scenario;"
         "from lab.runs.runner import run_scenario;"

@@ -97,7 +97,7 @@ def test_a_rules_file_of_ones_own_answers_in_a_process_of_its_own(
     assert shipped.findings[0].kind == "network-partition"  # type: ignore[union-attr]
 
 
-def test_every_problem_of_a_rules_file_is_told_with_its_place(tmp_path: Path) -> None:
+def test_every_problem_of_a_rules_file_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "my.rules.yaml"
     path.write_text(BROKEN, encoding="utf-8")
     problems = engine_problems(f"rules:{path}")
@@ -118,7 +118,7 @@ def test_every_problem_of_a_rules_file_is_told_with_its_place(tmp_path: Path) ->
     ("spec", "says"),
     [("rules:", "names no file"), ("rules:nowhere.rules.yaml", "no such file"), ("rules:.", "this is a directory")],
 )
-def test_a_rules_file_that_is_not_there_is_told_beforehand(spec: str, says: str) -> None:
+def test_a_missing_rules_file_is_reported_before_the_run(spec: str, says: str) -> None:
     [problem] = engine_problems(spec)
     assert says in problem.what
 
@@ -158,7 +158,7 @@ def test_a_broken_rules_file_stops_a_run_before_anything_is_simulated(tmp_path: 
     assert not (tmp_path / "runs").exists()
 
 
-def test_two_rules_files_are_told_apart_in_a_campaign(
+def test_two_rules_files_are_distinguished_in_a_campaign(
     tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -234,7 +234,7 @@ def test_a_cause_that_was_not_named_says_why_with_the_numbers(tmp_path: Path) ->
     assert seen["in_window"] > 0.04
 
 
-def test_an_exception_that_holds_is_told(recorded: Observed, tmp_path: Path) -> None:
+def test_an_exception_that_holds_is_reported(recorded: Observed, tmp_path: Path) -> None:
     rules = OWN.replace(
         "    because:", '    unless:\n      - {rises: client_timeout_ratio, of: "{link}"}\n    because:'
     )
@@ -294,7 +294,9 @@ def test_nearest_misses_come_first_and_the_rest_is_a_count(recorded: Observed, t
     assert missed == sorted(missed, reverse=True)
 
 
-def test_a_cause_is_told_with_its_line_and_an_exception_in_words(own: Path, recorded: Observed, tmp_path: Path) -> None:
+def test_a_cause_is_reported_with_its_line_and_an_exception_in_words(
+    own: Path, recorded: Observed, tmp_path: Path
+) -> None:
     recorded.write(tmp_path / "observed")
     output = run("rules", "explain", tmp_path / "observed", "--engine", f"rules:{own}").stdout
     assert f"[{own.name}:{OWN[: OWN.index('- kind')].count(chr(10)) + 1}]" in output
@@ -339,7 +341,7 @@ def test_an_unknown_each_is_one_problem(own: Path) -> None:
     assert [problem.line for problem in engine_problems(f"rules:{own}")] == [6]
 
 
-def test_an_unsure_case_tells_what_could_not_be_judged() -> None:
+def test_an_unsure_case_shows_what_could_not_be_judged() -> None:
     lacking = tuple(NotJudged("stale-cache", culprit, ("row_age_mean_s",)) for culprit in ("cache", "db"))
     answer = Diagnosis(Verdict.UNSURE, (), lacking)
     case = Assessment("cut", 1, "rules", answer, Truth(), (), "runs/cut/1")

@@ -283,7 +283,7 @@ def test_stopping_keeps_what_is_known_of_what_did_not_run(folder: Path, capsys: 
 # Lists and plans.
 
 
-def test_the_list_tells_what_there_is_here_and_shipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_what_there_is_here_and_shipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tagged("mine", "network", CUT + "title: My own cut\n")
     assert lab("list", "-k", "mine or two-faults") == ExitCode.OK
     output = capsys.readouterr().out
@@ -296,7 +296,7 @@ def test_the_list_tells_what_there_is_here_and_shipped(folder: Path, capsys: pyt
     assert lab("list", "--system", "nosuch") == ExitCode.NOTHING_SELECTED
 
 
-def test_a_broken_file_is_told_of_and_the_others_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_file_is_reported_and_the_others_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.scenario.yaml").write_text("schema_version: 1\nnme: broken\n")
     assert lab("list", "-k", "quiet") == ExitCode.INVALID
     output = capsys.readouterr()
@@ -315,7 +315,7 @@ def test_a_suite_and_a_directory_can_be_planned(folder: Path, capsys: pytest.Cap
     assert single == document["plans"][0]
 
 
-def test_an_unknown_scenario_is_told_the_nearest_names_and_where_all_are(
+def test_an_unknown_scenario_is_an_error_with_the_nearest_names(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("zzzz") == ExitCode.INVALID

@@ -35,7 +35,7 @@ def stopped_at(answers: Any, *, is_under_load: bool = True, for_s: float = 60.0)
     return for_s, ""
 
 
-def test_a_run_that_is_told_of_goes_on() -> None:
+def test_a_run_with_telemetry_goes_on() -> None:
     assert stopped_at(answer) == (60.0, "")
 
 

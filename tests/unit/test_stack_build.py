@@ -68,11 +68,11 @@ def steps_of(output: str) -> list[str]:
     return [step for line in output.splitlines() if (step := steps.read(line))]
 
 
-def test_the_classic_builders_steps_are_told_but_for_those_in_the_cache() -> None:
+def test_the_classic_builders_steps_are_reported_but_for_those_in_the_cache() -> None:
     assert steps_of(CLASSIC) == ["db 4/5: COPY schema.sql /app/", "db 5/5: RUN one && two", "db is built"]
 
 
-def test_buildkits_steps_are_told_but_for_those_in_the_cache() -> None:
+def test_buildkits_steps_are_reported_but_for_those_in_the_cache() -> None:
     assert steps_of(BUILDKIT) == [
         "db 2/3: RUN apt-get update && apt-get install -y postgresql",
         "db 3/3: COPY schema.sql /app/",
@@ -116,7 +116,7 @@ def test_a_full_disk_under_the_log_is_an_error_that_names_it(compose: Compose, t
 
 
 @pytest.mark.parametrize("meanwhile", ["sleep 1", "for i in $(seq 10); do echo Get:$i; sleep 0.1; done"])
-def test_a_long_step_is_told_again(
+def test_a_long_step_is_shown_again(
     meanwhile: str, compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = FAKE.replace("for i", f"{meanwhile}\nfor i", 1).replace("exit 7", "exit 0")

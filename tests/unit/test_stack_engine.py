@@ -100,7 +100,7 @@ def engine(directory: Path, monkeypatch: pytest.MonkeyPatch, **bad: Misbehave) -
     ],
     ids=["hangs up", "500", "409", "404", "full disk"],
 )
-def test_what_an_engine_refuses_is_said_with_what_to_do(
+def test_what_an_engine_refuses_is_reported_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misbehave: Misbehave, words: tuple[str, ...]
 ) -> None:
     with engine(tmp_path, monkeypatch, stop=misbehave) as compose:
@@ -155,7 +155,7 @@ def test_a_container_that_goes_while_containers_are_listed_is_no_error(
         assert compose.containers() == {}
 
 
-def test_what_could_not_be_taken_down_is_named_with_what_the_engine_said(
+def test_what_could_not_be_taken_down_is_named_with_what_the_engine_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (

@@ -74,7 +74,7 @@ def lock_in(directory: Path, state: str = "mine") -> StackLock:
     return StackLock(directory / "checkout", directory / state)
 
 
-def test_a_second_lab_is_told_who_holds_the_stack_and_what_to_do(tmp_path: Path) -> None:
+def test_a_second_lab_learns_who_holds_the_stack_and_what_to_do(tmp_path: Path) -> None:
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
         with pytest.raises(UserError) as refused, lock_in(tmp_path).held():
             pass
@@ -206,7 +206,7 @@ def test_an_abort_is_heard_and_the_holder_ends_by_itself(tmp_path: Path, monkeyp
     assert end_live(lock, output.append) is None
 
 
-def test_a_stopped_holder_is_killed_and_what_it_left_is_told(tmp_path: Path) -> None:
+def test_a_stopped_holder_is_killed_and_what_it_left_is_reported(tmp_path: Path) -> None:
     with holder(tmp_path / "checkout", tmp_path / "theirs") as process:
         Journal(tmp_path / "theirs").write("intent", CUT, True, 0.0)
         process.send_signal(signal.SIGSTOP)
@@ -434,7 +434,7 @@ def test_a_second_abort_does_not_disturb_the_first(tmp_path: Path, handler_of_ab
     assert signal.getsignal(signal.SIGUSR1) == handler_of_abort
 
 
-def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path) -> None:
+def test_what_a_live_lab_does_is_reported_by_the_clock_and_its_faults(tmp_path: Path) -> None:
     lock = lock_in(tmp_path)
     with lock.held():
 
@@ -465,7 +465,7 @@ def test_what_a_live_lab_does_is_told_by_the_clock_and_its_faults(tmp_path: Path
         (("lab", 1), ("tensorflow", 1), "the model server is lab; tensorflow takes its place (--model-server)\n"),
     ],
 )
-def test_what_takes_the_place_of_something_is_told(
+def test_what_takes_the_place_of_something_is_reported(
     capsys: pytest.CaptureFixture[str], there: tuple[str, int], asked: tuple[str, int], output: str
 ) -> None:
     session: Any = SimpleNamespace(

@@ -133,7 +133,7 @@ def test_a_slow_change_of_one_lever_does_not_keep_another_from_its_renewal() -> 
     assert renewed == [FULL]
 
 
-def test_a_lease_that_lapsed_is_told_once_and_left_alone() -> None:
+def test_a_lease_that_lapsed_is_reported_once_and_left_alone() -> None:
     renewed = Renewals()
     leases = Leases(renewed)
     with leases.changing(LinkCut, LINK, FULL):
@@ -204,7 +204,7 @@ def test_a_revert_is_tried_again_whatever_went_wrong(testbed: StackTestbed, leve
     assert levers.read(TableSlow, "db/users") is None
 
 
-def test_what_ended_with_its_container_is_told_and_is_not_put_back(
+def test_what_ended_with_its_container_is_reported_and_is_not_put_back(
     testbed: StackTestbed, levers: Levers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run() -> None:
@@ -331,7 +331,7 @@ def test_what_cannot_be_put_back_outranks_a_signal(handlers: dict[int, Any]) -> 
     assert {n: signal.getsignal(n) for n in handlers} == handlers
 
 
-def test_what_could_not_be_journalled_is_not_pulled_and_that_is_what_is_said(
+def test_what_could_not_be_journalled_is_not_pulled_and_that_is_what_is_reported(
     testbed: StackTestbed, levers: Levers, tmp_path: Path
 ) -> None:
     with disk(tmp_path):

@@ -40,7 +40,7 @@ def test_bounds_that_hold_say_nothing(loaded: LoadedScenario) -> None:
     assert judged(loaded, counted()) == ""
 
 
-def test_what_does_not_hold_is_said_with_value_limit_window_and_requests(loaded: LoadedScenario) -> None:
+def test_what_does_not_hold_is_reported_with_value_limit_window_and_requests(loaded: LoadedScenario) -> None:
     problem = judged(loaded, counted(failed=40))
     assert "error_ratio was 0.4, expected below 0.01" in problem
     assert "before 30s: 6 scrape intervals, 600 requests" in problem

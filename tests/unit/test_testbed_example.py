@@ -54,7 +54,7 @@ def test_its_options_are_in_the_help_and_go_with_it_alone(environment: dict[str,
     assert "--state-dir goes with --testbed processes" in refused.stderr
 
 
-def test_what_it_cannot_do_is_said_by_the_dry_run(environment: dict[str, str]) -> None:
+def test_what_it_cannot_do_is_reported_by_the_dry_run(environment: dict[str, str]) -> None:
     done = lab(environment, "plan", "recommender/partition-one-way", *FAST)
     assert done.returncode == 2
     assert "the testbed processes has no link.cut" in done.stderr.replace("lever ", "")

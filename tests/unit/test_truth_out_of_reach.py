@@ -248,7 +248,7 @@ def mounts_can_be_changed(recording: Path) -> bool:
 
 @needs_landlock
 @pytest.mark.parametrize("form", FORMS)
-def test_where_mounts_may_be_changed_not_even_existence_is_told(recording, monkeypatch, form):
+def test_where_mounts_may_be_changed_not_even_existence_is_reported(recording, monkeypatch, form):
     monkeypatch.setenv("HUNT_ONLY", "2")
     monkeypatch.setenv("HUNTED", str(recording)[::-1])
     assert diagnose(form, recording, confine=False) == [f"can be seen to exist: ['{recording}']"]

@@ -78,7 +78,7 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
     assert [float(n) for n in re.findall(r"[\d.]+", contradicted)[:2]] == pytest.approx(list(pair), rel=1e-4)
 
 
-def test_one_signal_of_one_run_is_told_with_one_pair_of_numbers(tmp_path: Path) -> None:
+def test_one_signal_of_one_run_is_reported_with_one_pair_of_numbers(tmp_path: Path) -> None:
     """Evidence, the why-chain and the report's panel of a real run, and the axis that recomputes the evidence."""
     slow = {"type": "network-latency", "target": "features->db", "at": "60s", "for": "50s"}
     run = run_scenario(scenario(tmp_path, duration_s=150, rate_per_s=30, faults=[slow]), 3, tmp_path / "runs")
