@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(ROOT)
     status = run_mutmut(names, given.workers)
     if status:
-        print(f"mutmut ended with {status}: nothing can be said. Do the tests pass (make test)?", file=sys.stderr)
+        print(f"mutmut ended with {status}: there is no result. Do the tests pass (make test)?", file=sys.stderr)
         return 3
     found = list(results(names))
     print(as_text(table(found)))

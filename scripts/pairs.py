@@ -70,5 +70,5 @@ def _on_stack(loaded: LoadedScenario, seed: int, root: Path, host: EngineHost, t
     chosen = choose("stack", {"time_scale": time_scale, "keep": True, "build": False})
     made = run_job(Job(loaded, seed, (ENGINE,), chosen), root, host)
     if made.code is ExitCode.NOT_REVERTED:
-        raise NotRevertedError(made.problem)  # whatever ran next would run on a stack that is still broken
+        raise NotRevertedError(made.problem)  # the next run would use a stack that is still broken
     return made

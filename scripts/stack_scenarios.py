@@ -223,7 +223,7 @@ def kept_rows() -> dict[str, Row]:
 
 
 def publish(rows: Mapping[str, Row]) -> None:
-    """Writes the figures and the page; rows in the order of the suite, whatever was run of it."""
+    """Writes the figures and the page; rows in the order of the suite, even if only a part was run."""
     order = [scenario_reference(loaded) for loaded in select((SUITE,)).scenarios]
     ordered = [rows[name] for name in order if name in rows]
     FIGURES.parent.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ class LastFailed:
     """The cases that failed when they were run last: how to name the scenario, the seed, the engine.
 
     Cases that ran since replace what was known of them; what did not run stays as it was. A scenario is known by its
-    file, whatever it is called by now; if its file is gone, it is forgotten, and this is reported.
+    file, even if it was renamed; if its file is gone, it is forgotten, and this is reported.
     """
 
     def __init__(self, runs_dir: Path) -> None:

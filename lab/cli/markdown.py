@@ -1,4 +1,4 @@
-"""Tables in Markdown for GitHub, whatever the cells hold."""
+"""Tables in Markdown for GitHub, with escaped cells."""
 
 from __future__ import annotations
 

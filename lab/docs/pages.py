@@ -89,19 +89,19 @@ _CUTTING = f"""\
 
 `cut(observed, at_s)` of `lab.recording.cut` gives what could be seen at a time: the rows, entries and values that
 were visible at that time or before, with `duration_s` of `system.json` set to it. Nothing in it depends on what
-came after. `lab diagnose --at` and `--every` give engines such a cut. Where something does not say when it becomes
-visible, such as a column that is not listed here, the recording cannot be cut.
+came after. `lab diagnose --at` and `--every` give engines such a cut. If a recording has a column, table or file
+that is not listed here, it cannot be cut, because it is not known when that becomes visible.
 
 * **Outcomes.** A prediction is visible when it was logged. Its `outcome` and `label_delay_s` are null until the
-  label window has closed, even where the click came earlier. The window is {LABEL_WINDOW_S:g} s, or
-  `label_window_s` of `contract.json` where a world has another.
-* **Model versions.** The registry holds no times. A version was published when it, or a later one, was first seen
-  at work: loaded (`version_loaded`), measured (`model.version`) or answering (`model_version`). Before any was
-  seen, what is seen first decides: a version that answers or is measured was there already, one that is loaded
-  was not. Where none is ever seen, all were there from the start.
-* **Ends.** A recording cut at its end is the recording itself. Cutting twice is cutting at the earlier time.
-* **Compressed time.** Where a run's time was compressed, durations are real seconds and times are scenario
-  seconds, so that a span can appear early, by its duration times the compression.
+  label window has closed, even if the click came earlier. The window is {LABEL_WINDOW_S:g} s, or
+  `label_window_s` of `contract.json` if that is given.
+* **Model versions.** The registry has no times. A version counts as published when it, or a later one, was first
+  seen: loaded (`version_loaded`), measured (`model.version`) or answering (`model_version`). If a version is first
+  seen answering or measured, it was published before that; if it is first seen being loaded, it was not. If no
+  version is ever seen, all were published from the start.
+* **Ends.** A recording cut at its end is the whole recording. Cutting twice is the same as cutting at the earlier time.
+* **Compressed time.** If the time of a run was compressed, durations are real seconds and times are scenario
+  seconds. So a span can become visible too early, by its duration times the compression.
 """
 
 

@@ -103,7 +103,7 @@ class Confinement:
         return [sys.executable, "-I", "-S", str(_LAUNCHER), str(self._policy), *words]
 
     def isolation(self) -> Isolation:
-        """By what the process was confined, as it said itself once it was."""
+        """The kind of confinement, as the confined process reported it."""
         try:
             held = json.loads(self._policy.with_suffix(".held").read_text(encoding="utf-8"))
         except (OSError, ValueError):

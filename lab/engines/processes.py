@@ -154,7 +154,7 @@ def ending(returncode: int, stderr: bytes) -> str:
     how = f"was killed by signal {-returncode}" if returncode < 0 else f"exited with status {returncode}"
     words = last_words(stderr)
     if returncode == CANNOT_START and words.startswith(("cannot start ", "cannot be confined: ")):
-        return words  # said by the launcher, not by the engine
+        return words  # written by the launcher, not by the engine
     return f"{how}: {words}" if words else how
 
 

@@ -49,7 +49,7 @@ def limit_cpu(seconds: int) -> None:
 
 
 def answer(engine: Engine, observed: Path) -> dict[str, Any]:
-    """What the engine said. Whatever the engine raises, sys.exit included, is its answer."""
+    """The engine's answer. Everything that the engine raises, including sys.exit, is a failure of the engine."""
     try:
         diagnosis: object = engine(observed)
         if not isinstance(diagnosis, Diagnosis):

@@ -17,7 +17,7 @@ from lab.recording.rundir import RunDirectory
 
 @dataclass(frozen=True)
 class Answer:
-    """What an engine said of a recording, or why it said nothing."""
+    """An engine's answer to a recording, or why it gave none."""
 
     content: Diagnosis | EngineFailure
     isolation: Isolation

@@ -1,6 +1,6 @@
 """Checks the content of a recording. Checksums show changes; this finds wrong content.
 
-A recording may come from another lab, from a script, or from somebody who sealed it again over something else. Whoever
+A recording may come from another lab, from a script, or from a person who sealed it again after a change. Whoever
 opens one relies on every file having its documented form, so that nothing after it meets a missing key or column.
 """
 

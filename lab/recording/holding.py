@@ -23,7 +23,7 @@ def held(path: Path) -> Iterator[None]:
     finally:
         if handle is not None:
             with suppress(OSError):
-                lock.unlink()  # whoever waits for it sees that it has gone, and takes a new one
+                lock.unlink()  # a waiting process sees that it has gone, and takes a new one
             os.close(handle)
 
 

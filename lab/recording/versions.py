@@ -19,7 +19,7 @@ from lab.recording.schema import LOADED_VERSION
 
 
 class _Sight(NamedTuple):
-    """A version at work, and the last version that had been published `before`, as far as this tells."""
+    """A version at work, and the last version that had been published `before`, as far as this shows."""
 
     time_ns: float
     version: int

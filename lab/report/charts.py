@@ -113,7 +113,7 @@ def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
     levels = ticks(y.low * shown.factor, y.high * shown.factor, 4)
     for value in levels:
         at = y(value / shown.factor)
-        # The unit is said once, beside the highest number.
+        # The unit is shown once, beside the highest number.
         unit = shown.unit if value == levels[-1] else ""
         add(root, "path", "grid", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
         add(root, "text", "tick", f"{significant(value)} {unit}".strip(), x=LEFT - 6, y=at + 4, text_anchor="end")

@@ -29,7 +29,7 @@ def environment() -> Environment:
     made.filters["unbroken"] = unbroken
     made.filters["shortened"] = shortened
     made.globals["signs"] = SIGNS
-    # The page's own script is the only one that a browser runs in it, whatever a recording smuggled in.
+    # The browser runs only the page's own script, even if a recording contains another one.
     script = made.get_template("script.js").render()
     made.globals["script"] = script
     made.globals["script_hash"] = b64encode(sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""Inline SVG built as an XML tree, so that whatever the data holds comes out escaped and well-formed."""
+"""Inline SVG, built as an XML tree, so that all data is escaped and the result is well-formed."""
 
 from __future__ import annotations
 

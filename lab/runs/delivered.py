@@ -1,4 +1,4 @@
-"""Is what a driver hands over a recording? Checked before anything is judged or written, whoever wrote the driver."""
+"""Checks that the result of a driver is a valid recording, before anything is judged or written."""
 
 from __future__ import annotations
 

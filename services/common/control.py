@@ -1,4 +1,4 @@
-"""Who may use a service's control endpoints: whoever sends its token, `Authorization: Bearer TOKEN`."""
+"""Access to a service's control endpoints: requests need its token, `Authorization: Bearer TOKEN`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Connections to the database, kept for later requests: made a few at a time, and never in vain.
 
 A request gives up after its own timeout. Were its half-made connection given up with it, a service that lost all of its
-connections on a busy machine would never have one again: everybody starts, and nobody gets there in time.
+connections on a busy machine would never have one again: each one starts, and none is ready in time.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Connections(Generic[Link]):
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give(turn.result())  # it came just when nobody wanted it any more
+                self.give(turn.result())  # it was ready when no request waited any more
             raise
 
     def give(self, connection: Link) -> None:
-        """Takes back a connection that is well; whoever has waited for longest gets it."""
+        """Takes back a working connection; the request that has waited longest gets it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -73,7 +73,7 @@ class Connections(Generic[Link]):
                 self._making.add(asyncio.create_task(self._made(turn)))
 
     async def _made(self, turn: asyncio.Future[Link]) -> None:
-        """Makes a connection for somebody; the next one has it where they had another, or did not wait for it."""
+        """Makes a connection for a request; the next request gets it if the first one found another, or gave up."""
         try:
             async with asyncio.timeout(MAKE_WITHIN_S):
                 connection = await self._make()

@@ -39,7 +39,7 @@ class Cut:
 class Delay:
     """Adds latency, normally distributed with jitter as its deviation, on a share of the connections.
 
-    On the way there only, unless said otherwise: a call is late by the latency once, as in the simulator.
+    On the way there only by default: a call is late by the latency once, as in the simulator.
     """
 
     kind: ClassVar[str] = "delay"
@@ -53,7 +53,7 @@ class Delay:
 class Drop:
     """Makes a share of the chunks, and what follows them, wait a retransmission timeout; nothing is lost.
 
-    On the way there only, unless said otherwise, as `Delay`.
+    On the way there only by default, as `Delay`.
     """
 
     kind: ClassVar[str] = "drop"

@@ -10,7 +10,7 @@ from .faults import Fault
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An active fault; `expires_s` is on the clock of whoever calls."""
+    """An active fault; `expires_s` is on the caller's clock."""
 
     fault: Fault
     lease_s: float

@@ -45,5 +45,5 @@ class ProxyMetrics(Collector):
             for fault in FAULTS:
                 active.add_metric((link.name, fault), int(fault in link.faults))
         yield from (passed, active)
-        text = "Faults reverted because nobody renewed them."
+        text = "Faults reverted because they were not renewed."
         yield CounterMetricFamily("links_leases_expired_total", text, value=self._proxy.expired_count)

@@ -39,7 +39,7 @@ class Bandwidth:
             self._wait()
 
     def close(self) -> None:
-        """Lets nobody send any more."""
+        """Stops all sending."""
         self._line.clear()
         if self._timer:
             self._timer.cancel()

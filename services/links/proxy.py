@@ -1,4 +1,4 @@
-"""All links of the proxy with their faults, and the clock that ends the faults nobody renews."""
+"""All links of the proxy with their faults, and the clock that ends faults that are not renewed."""
 
 from __future__ import annotations
 

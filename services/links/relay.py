@@ -103,7 +103,7 @@ class Lane(asyncio.Protocol):
         link = self.connection.link
         self.plan = plan_lane(link.faults, self.connection.draws, self.direction)
         self.direct = False
-        self._in_line = False  # a new Bandwidth knows nobody
+        self._in_line = False  # a new Bandwidth has no queue
         if self.plan.passes_nothing and self._queue:
             self.lost = True
             self.discard()

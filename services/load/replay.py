@@ -1,4 +1,4 @@
-"""The replay of one run by one worker: a greenlet per arrival, sent when it is due whatever became of the others."""
+"""The replay of one run by one worker: a greenlet per arrival, sent when it is due, independent of the others."""
 
 from __future__ import annotations
 

@@ -22,5 +22,5 @@ class ServingError(Exception):
 
 
 def invalid_argument(message: str) -> ServingError:
-    """What was asked is wrong, whatever the state of the server."""
+    """The request is wrong, in any state of the server."""
     return ServingError("INVALID_ARGUMENT", message)

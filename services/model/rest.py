@@ -35,7 +35,7 @@ class Answer:
 
 
 class Api:
-    """Answers requests, whatever the transport."""
+    """Answers requests, independent of the transport."""
 
     def __init__(self, manager: VersionManager, observer: Observer) -> None:
         self._manager = manager

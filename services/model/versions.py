@@ -186,7 +186,7 @@ class VersionManager:
         version.tries_count += 1
         try:
             version.servable = Servable(version.model, version.number, load(version.folder))
-        except Exception as error:  # whatever is wrong with a version, the server stays up
+        except Exception as error:  # a broken version does not stop the server
             version.code = error.code if isinstance(error, ServingError) else "INTERNAL"
             version.message = str(error)
             version.retry_at_s = time.monotonic() + self._options.load_retry_s

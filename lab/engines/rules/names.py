@@ -37,7 +37,7 @@ def name_problems(document: Document) -> Iterator[Problem]:
             continue
         at, names = ("causes", i), bound_by(cause.get("each"))
         if not _is_known(cause.get("each")):
-            continue  # that is said already; what it binds is not known
+            continue  # reported already; what it binds is not known
         yield from _names(document, (*at, "culprit"), names)
         for part in ("when", "unless"):
             yield from _conditions(document, (*at, part), names)

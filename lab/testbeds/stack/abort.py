@@ -85,7 +85,7 @@ def _known(lock: StackLock) -> Holder | None:
 
 def _unknown(lock: StackLock, look: Look) -> Problem:
     holder = look.holder
-    seen = str(holder) if holder else "a process that has not said who it is"
+    seen = str(holder) if holder else "a process that has not written its name"
     if holder is not None and not holder.is_here:
         return Problem("the lab that holds the stack runs on another machine", str(lock.path), seen=seen,
                        hint=f"run lab stack abort on {holder.host}")  # fmt: skip

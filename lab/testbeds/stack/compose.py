@@ -285,7 +285,7 @@ class Compose:
 
 
 def room_hint(message: str) -> str:
-    """What to do where Docker or a service said that a disk is full; nothing where it did not."""
+    """What to do if the message reports a full disk; empty for other messages."""
     if not _NO_ROOM.search(message):
         return ""
     return "\n  hint:    the disk under Docker's data is full: docker system df shows what takes the room"

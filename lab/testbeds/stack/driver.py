@@ -76,7 +76,7 @@ class StackDriver(Driver[StackOptions]):
                 with StackRun(stack, loaded, seed, options) as run:
                     yield run
             except BaseException:
-                with suppress(Exception):  # of all that is to be said, this is the least
+                with suppress(Exception):  # a summary is not worth an error
                     recovery.quieten(stack)
                 raise
 

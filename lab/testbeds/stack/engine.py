@@ -107,7 +107,7 @@ def _refused(asked: str, status: int, message: str) -> Problem:
     }
     return Problem(
         f"Docker refused: {asked}", _address(), seen=f"{status} {message}",
-        hint=hints.get(status, "lab stack status shows how the stack is, lab stack logs what it said"),
+        hint=hints.get(status, "lab stack status shows the state of the stack, lab stack logs its output"),
     )  # fmt: skip
 
 

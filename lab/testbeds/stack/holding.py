@@ -44,7 +44,7 @@ def held(session: Session, options: StackOptions, progress: Progress = silent, *
 
 
 def _go_back(session: Session, before: Belongings, had: dict[str, Any], *, failed: bool) -> None:
-    """Goes back to what was there. What `failed` before, or is not put back, counts more: this is said beside it."""
+    """Restores the earlier state. If `failed`, or if a lever is not restored, a failure here is only reported."""
     try:
         session.go_back_to(before, **had)
     except StackError as error:

@@ -176,7 +176,7 @@ class StackLock:
         return Problem(
             "another lab holds the stack",
             str(self.path),
-            seen=str(holder) if holder else "a process that has not said who it is",
+            seen=str(holder) if holder else "a process that has not written its name",
             expected="one lab at a time at one stack",
             hint="wait for it to end (lab stack status shows how far it is), or end it: lab stack abort",
         )

@@ -121,14 +121,14 @@ class StackRun(DriverSession):
         session.levers.cache.load(policy)
         job = next(name for name, c in self._loaded.system.components.items() if c.kind == "job")
 
-        def tell(method: str, service: str, port: int) -> None:
+        def send_run(method: str, service: str, port: int) -> None:
             call(method, f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
 
         for service, port in ((job, FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
-            tell("POST", service, port)
+            send_run("POST", service, port)
         session.levers.given = {
             "cache": lambda: session.levers.cache.load(policy),
-            job: lambda: tell("PUT", job, FEED_PORT),
+            job: lambda: send_run("PUT", job, FEED_PORT),
         }
         return run
 
