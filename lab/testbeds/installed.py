@@ -90,7 +90,7 @@ class Chosen:
 
     @contextmanager
     def named(self, doing: str) -> Iterator[None]:
-        """Names the testbed in errors of its driver that are neither the lab's own nor a file's: LabError, exit code 3."""
+        """Names the testbed in errors of its driver that are neither the lab's nor a file's: LabError, exit code 3."""
         try:
             yield
         except LabError:
