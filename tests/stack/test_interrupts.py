@@ -19,7 +19,7 @@ pytestmark = pytest.mark.stack
 
 INTERRUPTED = 130
 FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "for": "2800s",
-         "with": {"cpu": "4%"}}  # fmt: skip
+         "with": {"cpu": "2%"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])

@@ -14,8 +14,10 @@ from lab.judging.steady import steady_levels
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.scenario import load_scenario
+from lab.testbeds.stack import cpu_use
 from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import call
+from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
 from tests.stack.running import TIME_SCALE, await_load, lab_running, mend, outcome, recorded, write_scenario
@@ -88,8 +90,8 @@ def to_all_processes(container: Any, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("service", ["load", pytest.param("collector", marks=pytest.mark.slow)])
 def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Path, service: str) -> None:
-    """All processes of the container stand still; to Docker it runs."""
-    container = stack.compose.container(service)
+    """All processes of the container stand still; to Docker it runs. Nobody takes that for what a load costs."""
+    container, known = stack.compose.container(service), cpu_use.known(stack.state, LAB)
     with lab_running(write_scenario(tmp_path)) as lab:
         try:
             await_load(stack, lab)
@@ -100,3 +102,4 @@ def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Pa
             mend(stack)
     assert ended.code in (ABORTED, INCONCLUSIVE)
     assert f"no sample came from the {service} for 3 scrape intervals" in ended.reason
+    assert cpu_use.known(stack.state, LAB) == known

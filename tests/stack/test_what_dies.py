@@ -81,7 +81,7 @@ def test_a_stack_taken_down_by_hand_with_faults_in_stays_down_and_nothing_is_lef
                 assert by_hand.wait(timeout=PATIENCE_S) == 0
             ended = outcome(lab)
         assert (ended.code, "inconclusive: disturbed: " in ended.reason) == (INCONCLUSIVE, True), ended
-        assert "could not put back" not in ended.done
+        assert "could not put back" not in ended.errors
         assert not belongings(stack.compose)
         assert stack.journal.open_undos() == []
     finally:
@@ -108,7 +108,7 @@ def test_a_container_that_dies_ends_the_run_which_is_not_graded(stack: Session, 
             ended = outcome(lab)
         what = f"container {service} {message}"
         assert ended.code == INCONCLUSIVE
-        assert f"! {what}" in ended.done
+        assert f"! {what}" in ended.errors
         assert ended.reason.count("inconclusive: disturbed: ") == 1
         assert what in ended.reason
         assert ended.document["cases"] == []
@@ -145,7 +145,7 @@ def test_the_next_run_mends_whatever_died(stack: Session, tmp_path: Path) -> Non
     path = write_scenario(tmp_path, duration_s=100)
     with lab_running(path, "--seed", "3") as lab:
         ended = outcome(lab, within_s=600)
-    assert ended.code in (0, INCONCLUSIVE), ended.done  # a machine that was busy meanwhile
+    assert ended.code in (0, INCONCLUSIVE), ended.errors  # a machine that was busy meanwhile
     run = recorded(path)
     assert run["disturbances"] == []
     assert run["time_scale"] == TIME_SCALE

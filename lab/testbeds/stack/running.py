@@ -196,7 +196,7 @@ class StackRun(DriverSession):
         stalls = self._ticker.stalls.since(session.start_unix_s) if self._ticker.stalls is not None else None
         machine = busy_machine(collected.observed)
         flaw = self._flaw(collected, stalls, ran_s, machine)
-        if not flaw:
+        if not flaw and not self.ended:  # what ended a run may have taken the load away before
             cpu_use.keep(session.state, self._options.model_server, loaded, self._sampler.samples)
         # A run that ended early has a recording that ends with it, unless there is not one scrape interval of it.
         is_cut = loaded.system.scrape_interval_s <= end_s < self.duration_s
