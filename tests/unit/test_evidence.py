@@ -10,7 +10,7 @@ import pytest
 from graders.evidence import evidence
 from graders.paths import elements_between
 from lab.contracts import Evidence, Finding, Outcome
-from lab.signals.windows import standardised_change
+from lab.signals.windows import change_and_error, standardised_change
 from tests.grading_cases import LINK, FakeSeries, FakeTable, case, fault, finding, graded, says, use_signals
 
 TIMES_S = np.arange(5.0, 601.0, 5.0)
@@ -112,6 +112,20 @@ def test_the_edge_of_that_room_is_within_it(monkeypatch: pytest.MonkeyPatch) -> 
     use_signals(monkeypatch, FakeTable({(signal_of(LINK), LINK): step}))
     for low, high in ((-0.05, 1.0), (0.0, 1.05)):
         assert graded(evidence(case(says(citing(LINK, low=low, high=high)), fault()))).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("errors", "outcome"), [(2.99, Outcome.FAIL), (3.01, Outcome.PASS)])
+def test_evidence_moved_from_three_standard_errors_on(
+    errors: float, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = (240.0, 420.0)
+    found = change_and_error(TIMES_S, NOISE, window)
+    assert found is not None
+    change, error = found
+    moved = NOISE + (errors * error - change) * DURING
+    use_signals(monkeypatch, FakeTable({(signal_of(LINK), LINK): FakeSeries(TIMES_S, moved)}))
+    claimed = citing(LINK, low=float(moved[TIMES_S <= 240].mean()), high=float(moved[DURING].mean()))
+    assert graded(evidence(case(says(claimed), fault()))).outcome is outcome
 
 
 def test_a_level_that_is_what_it_was_before_went_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,3 +141,39 @@ def test_the_clustered_test_counts_the_ways_in_which_scenarios_could_have_swappe
                for signs in product([1, -1], repeat=len(nets))]  # fmt: skip
     extreme = sum(total >= abs(sum(nets)) for total in swapped)
     assert compare(engine, baseline).clustered_p_value == pytest.approx(extreme / len(swapped))
+
+
+def test_a_score_is_printed_with_its_interval_and_what_was_left_out():
+    scores = [Score(f"s{i}", seed, 1.0) for i in range(8) for seed in range(10)]
+    assert str(summarise(scores)) == "1.000 [0.954, 1.000] (80 cases of 8 scenarios)"
+    unknown = [Score("s0", 99, None), Score("s9", 1, None), Score("s9", 1, None)]
+    assert str(summarise(scores + unknown)) == "1.000 [0.954, 1.000] (80 cases of 8 scenarios, 2 inconclusive)"
+    assert str(summarise([])) == "no case judged"
+    assert (summarise(unknown).n, summarise(unknown).scenarios, summarise(unknown).inconclusive) == (0, 0, 2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 10, 29, 80, 263, 999, 1234, 54321])
+def test_none_and_all_of_any_number_reach_exactly_zero_and_one(n):
+    for confidence in (0.5, 0.9, 0.95, 0.999):
+        assert wilson_interval(0, n, confidence)[0] == 0.0
+        assert wilson_interval(n, n, confidence)[1] == 1.0
+
+
+UNLIKE = [[i / 39] * 3 for i in range(40)]
+"""Forty scenarios, each with a share of its own: their mean has a standard error of 0.0468."""
+
+
+@pytest.mark.parametrize(("confidence", "errors"), [(0.95, 1.96), (0.5, 0.674)])
+def test_the_bootstrap_is_as_wide_as_the_normal_approximation_where_scenarios_are_many(confidence, errors):
+    low, high = clustered_bootstrap_interval(UNLIKE, confidence=confidence)
+    assert low == pytest.approx(0.5 - errors * 0.0468, abs=0.005)
+    assert high == pytest.approx(0.5 + errors * 0.0468, abs=0.005)
+
+
+def test_figures_are_drawn_2000_times_with_seed_0_unless_one_asks_for_others():
+    assert clustered_bootstrap_interval(UNLIKE) == clustered_bootstrap_interval(UNLIKE, seed=0, resamples=2000)
+    assert clustered_bootstrap_interval(UNLIKE, seed=1) != clustered_bootstrap_interval(UNLIKE)
+    assert clustered_bootstrap_interval(UNLIKE, resamples=2001) != clustered_bootstrap_interval(UNLIKE)
+    scores = [Score(f"s{i}", seed, value) for i, values in enumerate(UNLIKE) for seed, value in enumerate(values)]
+    assert summarise(scores) == summarise(scores, seed=0)
+    assert summarise(scores) != summarise(scores, seed=1)

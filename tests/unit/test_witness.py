@@ -294,3 +294,27 @@ def test_a_signal_that_is_missing_throughout_is_no_effect_no_witness_and_no_warn
             moved, gone = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], run, control, at_s, UNTIL_S)
             assert (moved.subject, moved.shown) == (SUBJECT, at_s == AT_S)
             assert (gone.subject, gone.difference, gone.shown) == ("gone", 0.0, False)
+
+
+@pytest.mark.parametrize(("errors", "moved"), [(3.99, False), (4.01, True)])
+def test_an_effect_is_one_from_four_standard_errors_of_its_noise_on(errors: float, moved: bool) -> None:
+    trembling = np.where(DURING, np.resize([1.0, -1.0], len(TIMES_S)), 0.0)
+    effect = errors / np.sqrt(DURING.sum())
+    found = effects(table(trembling + effect * DURING), table(np.zeros(len(TIMES_S))), AT_S, UNTIL_S)
+    assert bool(found) is moved
+
+
+@pytest.mark.parametrize(
+    ("raised", "shows_alone", "shows_beside_another"), [(7, False, False), (8, True, False), (9, True, True)]
+)
+def test_the_level_of_one_in_a_hundred_is_shared_by_the_signals_that_are_asked(
+    raised: int, shows_alone: bool, shows_beside_another: bool
+) -> None:
+    twin = np.linspace(0.2, 0.1, len(TIMES_S))  # p: 0.08, 0.009 and 0.0005
+    weak = twin.copy()
+    weak[np.flatnonzero(DURING)[:raised]] += 0.5
+    assert asked(weak, twin, at_least=0.02).shown is shows_alone
+    both = SignalTable([Series(SIGNAL, subject, TIMES_S, weak) for subject in ("a->b", "b->c")])
+    calm = SignalTable([Series(SIGNAL, subject, TIMES_S, twin) for subject in ("a->b", "b->c")])
+    said = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], both, calm, AT_S, UNTIL_S)
+    assert [single.shown for single in said] == [shows_beside_another] * 2
