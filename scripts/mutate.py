@@ -224,6 +224,9 @@ def page(found: Sequence[Result], reasons: Mapping[str, Mapping[Change, str]]) -
     """docs/mutation.md: the numbers, and every survivor with its reason."""
     head, *rows = ("| " + " | ".join(row) + " |" for row in table(found))
     parts = [PAGE_TEXT.format(least=LEAST_SHARE, table="\n".join([head, "|---" * len(HEAD) + "|", *rows]))]
+    missing = sorted(set(modules()) - {result.module for result in found})
+    if missing:
+        parts.append(f"Not mutated since this page exists: {', '.join(missing)}.\n")
     for result in found:
         if not result.survivors:
             continue

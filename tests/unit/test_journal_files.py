@@ -82,7 +82,8 @@ def test_behind_every_intent_there_is_room_for_what_follows(tmp_path: Path) -> N
         journal.write("intent", CUT, "x" * (37 * number), 1.0)
         content = journal.path.read_bytes()
         said_bytes = len(content.rstrip()) - before_bytes
-        assert len(content) - len(content.rstrip()) >= AHEAD_BYTES + 4 * said_bytes
+        room_bytes = len(content) - len(content.rstrip())
+        assert AHEAD_BYTES + 4 * said_bytes <= room_bytes <= 2 * (AHEAD_BYTES + 4 * said_bytes) + 10
 
 
 def test_what_follows_an_intent_takes_no_more_of_the_disk(tmp_path: Path) -> None:
@@ -94,6 +95,19 @@ def test_what_follows_an_intent_takes_no_more_of_the_disk(tmp_path: Path) -> Non
         journal.write("reverted", undo, True, 1.0)
     journal.write("intent", DEPLOY, True, 1.0)
     assert journal.path.stat().st_size == made_bytes, "room is made for more than one intent at once"
+
+
+def test_the_room_behind_an_intent_is_used_to_its_end(tmp_path: Path) -> None:
+    with disk(tmp_path / "state"):
+        journal = Journal(tmp_path / "state")
+        journal.write("intent", CUT, True, 1.0)
+        fill(tmp_path / "state")
+        for _ in range(AHEAD_BYTES // 150):
+            journal.write("applied", CUT, "x" * 100, 2.0)
+        journal.write("reverted", CUT, None, 3.0)
+        content = journal.path.read_bytes()
+        assert len(content) - len(content.rstrip()) < AHEAD_BYTES, "less than an intent wants, and enough for the rest"
+        assert journal.open_undos() == []
 
 
 def test_an_entry_without_room_behind_it_is_written_all_the_same(tmp_path: Path) -> None:

