@@ -237,7 +237,7 @@ def test_no_other_process_is_ever_signalled(tmp_path: Path) -> None:
         content = json.loads(lock.path.read_bytes())
         content["holder"]["pid"] = stranger.pid
         lock.path.write_bytes(json.dumps(content).encode().ljust(8192))
-        with pytest.raises(UserError, match="none is signalled"):
+        with pytest.raises(UserError, match="no process is signalled"):
             end_live(lock, lambda _: None)
         assert not send(stranger.pid, born(os.getpid()), signal.SIGKILL)
         assert (stranger.poll(), process.poll()) == (None, None)
