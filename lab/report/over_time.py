@@ -39,7 +39,8 @@ def over_time_views(run: RunDirectory) -> tuple[OverTimeView, ...]:
     for kept in kept_over_time(run):
         rows = tuple(
             Row(
-                seconds(then.at_s), SIGNS[then.outcome] if then.outcome else NOT_ASKED,
+                seconds(then.at_s),
+                SIGNS[then.outcome] if then.outcome else NOT_ASKED,
                 _answer_text(then.answer.content),
             )
             for then in kept.answers[:MAX_ROWS]

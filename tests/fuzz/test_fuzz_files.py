@@ -70,7 +70,7 @@ def small_enough(path: Path) -> bool:
     except UserError:
         return False
     scenario = loaded.scenario
-    surges = [d.parameters.get("rate", 0) for d in scenario.decoys]
+    surges = [getattr(d.parameters, "rate", 0) for d in scenario.decoys]
     rate = max(stage.rate_per_s for stage in scenario.load.stages) + sum(
         r for r in surges if isinstance(r, float | int)
     )

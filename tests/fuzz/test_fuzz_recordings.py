@@ -40,9 +40,9 @@ pytestmark = pytest.mark.slow
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A short recording of everything there is: a fault that shows, a deploy, an engine's answer and its grades."""
     folder = tmp_path_factory.mktemp("recorded")
-    fault = {**FAULTS["network-partition"], "at": "40s", "for": "15s"}
+    fault = {**FAULTS["network-partition"], "at": "40s", "for": "30s"}
     decoy = {"type": "deploy", "target": "model", "at": "20s"}
-    loaded = scenario(folder, name="busy", duration_s=70, rate_per_s=8, faults=[fault], decoys=[decoy])
+    loaded = scenario(folder, name="busy", duration_s=85, rate_per_s=8, faults=[fault], decoys=[decoy])
     run = run_scenario(loaded, 5, folder / "runs")
     evidence = Evidence("client_timeout_ratio", "features->db", 0.0, 1.0)
     finding = Finding("features->db", "network", "network-partition", 41.0, 0.9, (evidence,), ("it timed out",))

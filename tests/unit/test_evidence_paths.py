@@ -82,9 +82,7 @@ def test_a_signal_is_about_its_element_whatever_part_of_it_is_named(subject: str
     ],
     ids=["its holder", "beside", "far from it", "whom it describes", "not held", "no element", "no element, held"],
 )
-def test_a_column_is_about_who_hands_it_out_and_whom_it_describes(
-    culprit: str, holders: set[str], lies: bool
-) -> None:
+def test_a_column_is_about_who_hands_it_out_and_whom_it_describes(culprit: str, holders: set[str], lies: bool) -> None:
     column = cited("age_years", "feature_drift_psi")
     assert lies_on_the_way(column, culprit, shop(holders=frozenset(holders))) is lies
 

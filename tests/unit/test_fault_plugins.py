@@ -31,7 +31,11 @@ def declare(witnesses: tuple[Witness, ...] = SHOWS, *, announced_differently: bo
     """A fault called `strange`, which fails as its parameter says."""
 
     @fault(
-        "strange", boundary=Boundary.NETWORK, target="link", witnesses=witnesses, recovery_s=1,
+        "strange",
+        boundary=Boundary.NETWORK,
+        target="link",
+        witnesses=witnesses,
+        recovery_s=1,
         announced_differently=announced_differently,
     )
     def strange(testbed: Testbed, link: str, *, wrong: str = "nothing") -> Iterator[None]:

@@ -183,9 +183,7 @@ def test_evidence_that_does_not_hold_is_told_cited_and_finding_by_finding() -> N
     answer, explanation = texts(evidence(case(both, fault())))
     cited = "client_error_ratio of features->db 0 → 0.97; client_error_ratio of features->db 0 → 0"
     assert answer == f"none, {cited}"
-    assert explanation == (
-        "wrong; db: no evidence cited; client_error_ratio of features->db is cited as unchanged"
-    )
+    assert explanation == ("wrong; db: no evidence cited; client_error_ratio of features->db is cited as unchanged")
 
 
 # Controls.

@@ -199,7 +199,11 @@ def test_what_a_plan_for_the_stack_accepts_of_a_key_its_container_takes(componen
 )
 @pytest.mark.usefixtures("misconfiguration")
 def test_the_dry_run_refuses_a_key_that_is_none_a_value_that_does_not_fit_and_what_the_testbed_cannot(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, parameters: dict[str, Any], testbed: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    parameters: dict[str, Any],
+    testbed: str,
     reason: str,
 ) -> None:
     use = {"type": "misconfiguration", "target": target, "at": "120s", "for": "60s", "with": parameters}

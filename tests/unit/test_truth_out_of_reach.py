@@ -236,7 +236,9 @@ def test_a_service_behind_a_socket_with_a_path_cannot_be_asked_to_read_for_the_e
                 answers[name] = host.diagnose(spec, recording / "observed")
     failures = {name: answer for name, answer in answers.items() if isinstance(answer, EngineFailure)}
     assert {name: failure.reason.split()[-1] for name, failure in failures.items()} == {
-        "open": "connected", "confined": "refused", "permitted": "connected",
+        "open": "connected",
+        "confined": "refused",
+        "permitted": "connected",
     }
 
 
