@@ -64,14 +64,14 @@ def judge_witnesses_alone(
 def _judge_witnesses(
     witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, window: Window, *, counterfactual: bool
 ) -> list[Witnessed]:
-    asked = [
+    questions = [
         (witness, subject)
         for witness in witnesses
         for subject in (signals.subjects(witness.signal) if witness.subject == "*" else [witness.subject])
         if signals.get(witness.signal, subject) is not None
     ]
-    level = SIGNIFICANCE / max(1, len(asked))
-    return [_ask(w, subject, signals, twin, window, level, counterfactual) for w, subject in asked]
+    level = SIGNIFICANCE / max(1, len(questions))
+    return [_judge_one(w, subject, signals, twin, window, level, counterfactual) for w, subject in questions]
 
 
 def _before(series: Series, at_s: float) -> Series:
@@ -81,7 +81,7 @@ def _before(series: Series, at_s: float) -> Series:
     return Series(series.signal, series.subject, series.times_s, np.full(len(series.values), level))
 
 
-def _ask(
+def _judge_one(
     witness: Witness,
     subject: str,
     signals: SignalTable,
@@ -98,10 +98,10 @@ def _ask(
     effect = float(difference[during].mean()) if during.any() else 0.0
     p_value = before_during_p(series.times_s, series.values, *window)
     beyond = during & (np.abs(difference) >= witness.at_least) & (np.sign(difference) == np.sign(effect))
-    told_apart = p_value < level
+    is_distinct = p_value < level
     if counterfactual and len(split(series.times_s, series.values, window)[0]) < BEFORE_MIN_INTERVALS:
-        told_apart = abs(effect) > BLAST_SIGMAS * _noise_sd(other, difference, during) / np.sqrt(max(1, during.sum()))
-    shown = bool(abs(effect) >= witness.at_least and told_apart)
+        is_distinct = abs(effect) > BLAST_SIGMAS * _noise_sd(other, difference, during) / np.sqrt(max(1, during.sum()))
+    shown = bool(abs(effect) >= witness.at_least and is_distinct)
     first_s = float(series.times_s[beyond][0]) if shown and beyond.any() else None
     return Witnessed(witness.signal, subject, effect, witness.at_least, p_value, first_s, shown)
 

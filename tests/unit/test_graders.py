@@ -214,6 +214,11 @@ def test_on_a_control_only_healthy_passes(answer, outcome):
     assert false_alarm(case(answer, fault())) is None
 
 
+def test_on_a_control_the_leading_finding_is_what_was_blamed():
+    answer = says(finding("a", 0.9), finding("b", 0.3))
+    assert graded(false_alarm(case(answer))).explanation == "blamed a where nothing was injected"
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [(HEALTHY, Outcome.INCONCLUSIVE), (says(finding("model")), Outcome.INCONCLUSIVE), (CRASH, Outcome.FAIL)],

@@ -48,6 +48,22 @@ def test_of_all_orders_of_equally_confident_findings_none_is_worth_less(
         assert found == pytest.approx(min(met) / n)
 
 
+@pytest.mark.parametrize(
+    ("hits", "n", "least"),
+    [((0, 0, 1, 2), 3, 2), ((0, 1, 2, None, None), 4, 2)],
+    ids=["two meet one fault", "two meet none"],
+)
+def test_in_the_worst_order_first_come_those_that_miss_then_those_that_meet_one_and_the_same_fault(
+    hits: tuple[int | None, ...], n: int, least: int
+) -> None:
+    faults = [at(1000.0 * number, number, culprit=f"guilty-{number}") for number in range(1, n + 1)]
+    findings = [
+        finding(f"element-{i}", 0.5, onset_s=100_000.0 if hit is None else faults[hit].injected_s)
+        for i, hit in enumerate(hits)
+    ]
+    assert value(findings, *faults) == pytest.approx(least / n)
+
+
 def test_a_finding_behind_the_first_n_changes_nothing() -> None:
     first = [finding("model", 0.9, onset_s=9000.0), finding("cache", 0.6, onset_s=2000.0)]
     faults = at(1000.0, 1), at(2000.0, 2)

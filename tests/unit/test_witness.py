@@ -318,3 +318,35 @@ def test_the_level_of_one_in_a_hundred_is_shared_by_the_signals_that_are_asked(
     calm = SignalTable([Series(SIGNAL, subject, TIMES_S, twin) for subject in ("a->b", "b->c")])
     said = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], both, calm, AT_S, UNTIL_S)
     assert [single.shown for single in said] == [shows_beside_another] * 2
+
+
+def test_a_witness_says_of_what_and_against_what_it_was_judged() -> None:
+    twin = noise(1)
+    found = asked(twin + 0.5 * DURING, twin, at_least=0.02)
+    assert (found.signal, found.subject, found.at_least) == (SIGNAL, SUBJECT, 0.02)
+
+
+def test_an_effect_of_exactly_the_least_that_counts_counts() -> None:
+    found = asked(0.5 * DURING, np.zeros(len(TIMES_S)), at_least=0.5)
+    assert found.shown
+    assert found.first_s == 105.0
+
+
+def test_one_large_interval_of_what_is_not_shown_is_no_first_effect() -> None:
+    found = asked(np.where(TIMES_S == 120, 0.1, 0.0), np.zeros(len(TIMES_S)), at_least=0.02)
+    assert not found.shown
+    assert found.first_s is None
+
+
+def test_an_early_effect_of_one_interval_must_exceed_four_deviations_of_the_twin() -> None:
+    twin = noise(1)
+    for deviations, shown in ((3.5, False), (4.5, True)):
+        values = twin + deviations * twin.std() * (TIMES_S == 15)
+        question = [Witness(SIGNAL, SUBJECT, 0.001)]
+        (found,) = witness.judge_witnesses(question, table(values), table(twin), 10.0, 15.0)
+        assert found.shown is shown
+
+
+@pytest.mark.parametrize("window", [(0.0, 50.0), (300.0, 350.0)], ids=["nothing before", "nothing during"])
+def test_where_there_is_nothing_to_compare_the_p_value_is_one(window: tuple[float, float]) -> None:
+    assert before_during_p(TIMES_S, noise(1), *window) == 1.0
