@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.injection.faults import Witness
+from lab.recording.entries import Effect
 from lab.signals import Series, SignalTable
 from lab.signals.windows import Window, is_before, is_during, split
 
@@ -141,13 +142,13 @@ def before_during_p(times_s: Array, values: Array, at_s: float, until_s: float) 
     return float(mannwhitneyu(before, during, alternative="two-sided", method="asymptotic").pvalue)
 
 
-def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float) -> list[dict[str, Any]]:
+def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float) -> list[Effect]:
     """The fault's true effect on every signal it moved, the largest first: mean level with and without it.
 
     A signal counts as moved beyond `BLAST_SIGMAS` standard errors of its noise. `size` is the effect in standard
     deviations of that noise, by which signals of different units are compared. The subjects are the blast radius.
     """
-    moved = []
+    moved: list[Effect] = []
     for series in signals:
         other = _twin_values(twin, series.signal, series.subject, len(series.values))
         difference = series.values - other
@@ -159,7 +160,13 @@ def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
         least = LEAST_NOISE_SHARE * max(abs(level), abs(level + effect), 1e-9)
         noise = max(_noise_sd(other, difference, during), float(quiet.std()) if len(quiet) else 0.0, least)
         if abs(effect) > BLAST_SIGMAS * noise / np.sqrt(during.sum()):
-            levels = {"without": level, "with": level + effect, "size": abs(effect) / noise}
-            rounded = {name: round(value, 9) for name, value in levels.items()}
-            moved.append({"signal": series.signal, "subject": series.subject, **rounded})
+            moved.append(
+                {
+                    "signal": series.signal,
+                    "subject": series.subject,
+                    "without": round(level, 9),
+                    "with": round(level + effect, 9),
+                    "size": round(abs(effect) / noise, 9),
+                }
+            )
     return sorted(moved, key=lambda e: (-e["size"], e["signal"], e["subject"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from lab.contracts import Truth
 from lab.errors import RunAbortedError
@@ -46,7 +45,7 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
             control = other if len(scenario.faults) == 1 else control
             without = compute_signals(other)
             shown = judge_witnesses(witnesses[use.id], signals, without, at_s, until_s)
-            true_effects[use.id] = cast(list[Effect], effects(signals, without, at_s, until_s))
+            true_effects[use.id] = effects(signals, without, at_s, until_s)
         faults.append(true_fault(use, (at_s, until_s), shown))
     if scenario.decoys and twin is not None:
         if len(scenario.faults) > 1:

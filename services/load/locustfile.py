@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -113,19 +114,12 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 
 def _add_routes(environment: Environment) -> None:
-    """GET /healthz, POST and DELETE /runs, GET and POST /surges, GET and PUT /tastes.
+    """GET /healthz, POST and DELETE /runs, and those of `_add_settings`.
 
     Without the token only health is answered, of locust's own pages too.
     """
     app, runner = environment.web_ui.app, environment.runner
-    tastes, surges = Setting(runner, "tastes"), {kind: Setting(runner, kind) for kind in KINDS}
-
-    def forget() -> None:
-        for setting in (tastes, *surges.values()):
-            setting.forget()
-
-    def unanswered() -> Any:
-        return jsonify(error=f"not every worker answered within {CHANGED_WITHIN_S:g} s"), 503
+    forget = _add_settings(environment)
 
     @app.before_request
     def admit() -> Any:
@@ -159,6 +153,19 @@ def _add_routes(environment: Environment) -> None:
         runner.send_message("end", {})
         return jsonify(status="ok")
 
+
+def _add_settings(environment: Environment) -> Callable[[], None]:
+    """GET and POST /surges, GET and PUT /tastes. The result forgets what they were set to."""
+    app, runner = environment.web_ui.app, environment.runner
+    tastes, surges = Setting(runner, "tastes"), {kind: Setting(runner, kind) for kind in KINDS}
+
+    def forget() -> None:
+        for setting in (tastes, *surges.values()):
+            setting.forget()
+
+    def unanswered() -> Any:
+        return jsonify(error=f"not every worker answered within {CHANGED_WITHIN_S:g} s"), 503
+
     @app.post("/surges")
     def surge() -> Any:
         body = request.get_json()
@@ -186,6 +193,8 @@ def _add_routes(environment: Environment) -> None:
         except ValueError as error:
             return jsonify(error=str(error)), 400
         return show_tastes() if tastes.change(fraction, lease_s) else unanswered()
+
+    return forget
 
 
 def taste_change(body: Any) -> tuple[float | None, float | None]:

@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import pytest
 
+from lab.agreed import ports
 from lab.errors import UserError
 from lab.systems.files import load_system
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.session import Session
 from tests.waiting import eventually
 
@@ -85,7 +85,7 @@ def quiet(first_versions: Session) -> Iterator[Session]:
     run = Run(
         seed=1, start_unix_s=stack.start_unix_s, duration_s=LONG_S, warmup_s=0, stages=((LONG_S, 0.01),)
     )  # fmt: skip
-    load = f"{stack.compose.url('load', LOAD_PORT)}/runs"
+    load = f"{stack.compose.url('load', ports.LOAD)}/runs"
     call("POST", load, run.to_json(), stack.token("load"))
     stack.levers.cache.load(stack.levers.policy_of_run(run.time_scale))  # that of an earlier run may be in force
     yield stack

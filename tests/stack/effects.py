@@ -39,9 +39,7 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
 )
-from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.session import Session
 from tests.stack.asking import answer_of_rules_s, predicted, profile, redis_of, rows
 from tests.waiting import PATIENCE_S
@@ -145,7 +143,7 @@ def is_slow(stack: Session) -> bool:
 
 
 def feed_control(stack: Session) -> Any:
-    return call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control", token=stack.token("feed"))
+    return call("GET", f"{stack.compose.url('feed', ports.FEED)}/control", token=stack.token("feed"))
 
 
 def is_feed_frozen(stack: Session) -> bool:
@@ -201,12 +199,12 @@ def spends_more(stack: Session) -> bool:
 
 
 def has_other_tastes(stack: Session) -> bool:
-    url = f"{stack.compose.url('load', LOAD_PORT)}/tastes"
+    url = f"{stack.compose.url('load', ports.LOAD)}/tastes"
     return bool(call("GET", url, token=stack.token("load"))["fraction"] == 0.5)
 
 
 def feed_config(stack: Session) -> Any:
-    return call("GET", f"{stack.compose.url('feed', FEED_PORT)}/config", token=stack.token("feed"))
+    return call("GET", f"{stack.compose.url('feed', ports.FEED)}/config", token=stack.token("feed"))
 
 
 def works_more_often(stack: Session) -> bool:
@@ -222,7 +220,7 @@ def serves_a_new_version(stack: Session) -> bool:
 
 
 def has_short_timeout(stack: Session) -> bool:
-    url = f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config"
+    url = f"{stack.compose.url('features', ports.FEATURES_CONFIG)}/config"
     steps = call("GET", url, token=stack.token("features"))["steps"]
     return bool(steps["db_get"]["timeout_s"] == 0.033)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.agreed import ports
 from lab.errors import LabError
-from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.session import Session
 from tests.waiting import PATIENCE_S, eventually
@@ -99,7 +99,7 @@ def await_load(stack: Session, lab: subprocess.Popen[str], requests: int = 20) -
         if holder is None or holder.pid != lab.pid or holder.activity.get("phase") != "running":
             return False
         try:
-            slis = call("GET", f"{stack.compose.url('collector', COLLECTOR_PORT)}/slis", retries=0)
+            slis = call("GET", f"{stack.compose.url('collector', ports.COLLECTOR)}/slis", retries=0)
         except LabError:
             return False
         return bool(slis["requests"]["sent"] >= requests and slis["requests"]["load_age_s"] < 2)

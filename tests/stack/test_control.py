@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 
+from lab.agreed import ports
 from lab.injection.levers import TableColumn
-from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.compose import Compose, StackError
-from lab.testbeds.stack.controls import FEATURES_CONFIG_PORT, FEED_PORT, LINKS_PORT
 from lab.testbeds.stack.http import AnswerError, call
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import at
@@ -27,8 +25,8 @@ from tests.waiting import PATIENCE_S
 pytestmark = pytest.mark.stack
 
 PORTS = {
-    "links": LINKS_PORT, "feed": FEED_PORT, "load": LOAD_PORT, "features": FEATURES_CONFIG_PORT,
-    "collector": COLLECTOR_PORT,
+    "links": ports.LINKS, "feed": ports.FEED, "load": ports.LOAD, "features": ports.FEATURES_CONFIG,
+    "collector": ports.COLLECTOR,
 }  # fmt: skip
 WORKERS_PORT = 5557
 """Where locust's master listens for workers."""
@@ -66,15 +64,15 @@ CONTROLS: list[tuple[str, str, str, Any]] = [
 
 def controls(stack: Session) -> dict[str, Any]:
     """What the controls say of themselves, as far as it stays from one moment to the next."""
-    links = call("GET", f"{stack.compose.url('links', LINKS_PORT)}/links", token=stack.token("links"))["links"]
+    links = call("GET", f"{stack.compose.url('links', ports.LINKS)}/links", token=stack.token("links"))["links"]
     return {
         "faults": {link["link"]: link["faults"] for link in links},
-        "feed": call("GET", f"{stack.compose.url('feed', FEED_PORT)}/control", token=stack.token("feed")),
+        "feed": call("GET", f"{stack.compose.url('feed', ports.FEED)}/control", token=stack.token("feed")),
         "feed's configuration": call(
-            "GET", f"{stack.compose.url('feed', FEED_PORT)}/config", token=stack.token("feed")
+            "GET", f"{stack.compose.url('feed', ports.FEED)}/config", token=stack.token("feed")
         ),
         "features": call(
-            "GET", f"{stack.compose.url('features', FEATURES_CONFIG_PORT)}/config", token=stack.token("features")
+            "GET", f"{stack.compose.url('features', ports.FEATURES_CONFIG)}/config", token=stack.token("features")
         ),
     }
 
@@ -148,16 +146,18 @@ def addresses_of(compose: Compose, service: str, port: int) -> list[tuple[str, i
 def test_nothing_in_a_container_can_connect_to_the_proxys_control(stack: Session, caller: str) -> None:
     # The very same look finds the port that the caller does use.
     assert reached_from(stack.compose, caller, [("links", 28080)]) == [("links", 28080)]
-    assert reached_from(stack.compose, caller, addresses_of(stack.compose, "links", LINKS_PORT)) == []
+    assert reached_from(stack.compose, caller, addresses_of(stack.compose, "links", ports.LINKS)) == []
 
 
 def test_the_features_container_cannot_connect_to_the_control_of_the_load(stack: Session) -> None:
-    assert reached_from(stack.compose, "features", addresses_of(stack.compose, "load", LOAD_PORT)) == []
+    assert reached_from(stack.compose, "features", addresses_of(stack.compose, "load", ports.LOAD)) == []
 
 
 def test_nothing_in_a_container_can_join_the_load_as_a_worker(stack: Session) -> None:
     """locust asks workers for no token. The very same look finds the port that wants one."""
-    assert reached_from(stack.compose, "model", [("load", LOAD_PORT), ("load", WORKERS_PORT)]) == [("load", LOAD_PORT)]
+    assert reached_from(stack.compose, "model", [("load", ports.LOAD), ("load", WORKERS_PORT)]) == [
+        ("load", ports.LOAD)
+    ]
 
 
 def test_secrets_are_in_no_log_no_process_list_and_no_other_container(stack: Session) -> None:

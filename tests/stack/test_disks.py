@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.agreed import ports
 from lab.agreed.run import Run
-from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import AnswerError, call
 from lab.testbeds.stack.session import Session
 from tests.disks import disk, fill, make_read_only
@@ -97,7 +97,7 @@ def small_data(stack: Session) -> Iterator[None]:
 
 def announce(stack: Session, run: Run) -> None:
     """Tells the collector of a run."""
-    url = stack.compose.url("collector", COLLECTOR_PORT)
+    url = stack.compose.url("collector", ports.COLLECTOR)
     call("POST", f"{url}/runs", run.to_json(), stack.token("collector"))
 
 

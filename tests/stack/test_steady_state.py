@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from lab.agreed import ports
 from lab.judging.steady import steady_levels
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.scenario import load_scenario
 from lab.testbeds.stack import cpu_use
-from lab.testbeds.stack.collect import COLLECTOR_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.session import Session
@@ -68,7 +68,7 @@ def test_a_total_outage_is_an_outage_and_was_judged_live_as_it_is_recorded(stack
 def assert_judged_live_as_recorded(stack: Session, path: Path) -> None:
     loaded = load_scenario(path)
     assert judged_until_s(loaded, TIME_SCALE) == JUDGED_UNTIL_S
-    url, token = stack.compose.url("collector", COLLECTOR_PORT), stack.token("collector")
+    url, token = stack.compose.url("collector", ports.COLLECTOR), stack.token("collector")
     rows = call("GET", f"{url}/intervals?until_s={JUDGED_UNTIL_S}", token=token)["intervals"]
     live = steady_levels(loaded, metrics_of(rows, loaded.system.users, loaded.system.entry), JUDGED_UNTIL_S)
     assert live == pytest.approx(steady_levels(loaded, metrics_recorded(path), JUDGED_UNTIL_S))

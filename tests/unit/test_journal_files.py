@@ -301,14 +301,21 @@ def test_an_entry_that_is_written_in_two_parts_is_whole(tmp_path: Path, monkeypa
 # Forgetting it.
 
 
-def test_what_could_not_be_said_on_a_disk_is_forgotten_with_the_journal(tmp_path: Path) -> None:
-    with disk(tmp_path / "state"):
-        journal = Journal(tmp_path / "state")
+@contextmanager
+def journal_with_an_unwritten_revert(state: Path) -> Iterator[Journal]:
+    """A journal on a disk of its own, which could not be written when the lever was put back, and can be again."""
+    with disk(state):
+        journal = Journal(state)
         journal.write("intent", CUT, True, 1.0)
-        make_read_only(tmp_path / "state")
+        make_read_only(state)
         with pytest.raises(JournalError):
             journal.write("reverted", CUT, None, 2.0)
-        subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "state")], check=True)
+        subprocess.run(["mount", "-o", "remount,rw", str(state)], check=True)
+        yield journal
+
+
+def test_what_could_not_be_said_on_a_disk_is_forgotten_with_the_journal(tmp_path: Path) -> None:
+    with journal_with_an_unwritten_revert(tmp_path / "state") as journal:
         journal.clear()
         assert not journal.path.exists()
         assert journal.left() == []
@@ -317,13 +324,7 @@ def test_what_could_not_be_said_on_a_disk_is_forgotten_with_the_journal(tmp_path
 
 
 def test_what_another_process_has_forgotten_meanwhile_is_not_left(tmp_path: Path) -> None:
-    with disk(tmp_path / "state"):
-        journal = Journal(tmp_path / "state")
-        journal.write("intent", CUT, True, 1.0)
-        make_read_only(tmp_path / "state")
-        with pytest.raises(JournalError):
-            journal.write("reverted", CUT, None, 2.0)
-        subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "state")], check=True)
+    with journal_with_an_unwritten_revert(tmp_path / "state") as journal:
         Journal(tmp_path / "state").discard()
         assert journal.left() == []
 

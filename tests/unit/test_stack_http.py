@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -38,8 +39,9 @@ def test_an_error_whose_words_are_cut_short_is_still_the_services_answer(address
     assert raised.value.status == 503
 
 
-def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment says: the services are on this machine, and no proxy reaches them."""
+@contextmanager
+def answering(status: bytes, body: bytes = b"") -> Iterator[tuple[str, list[bytes]]]:
+    """The URL of a service that gives everybody this answer, and the requests that it was asked."""
     asked: list[bytes] = []
 
     def answer(server: socket.socket) -> None:
@@ -50,12 +52,19 @@ def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -
                 return
             with connection:
                 asked.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                head = b"HTTP/1.1 %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body))
+                connection.sendall(head + body)
 
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        threading.Thread(target=answer, args=(proxy,), daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+
+
+def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says: the services are on this machine, and no proxy reaches them."""
+    with answering(b"502 Bad Gateway") as (proxy, asked):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+            monkeypatch.setenv(name, proxy)
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("urllib.request._opener", None)
@@ -69,16 +78,11 @@ def test_a_proxy_of_the_shell_learns_no_token(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_token_that_is_another_one_than_the_services_is_an_error_with_what_to_do() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            with server.accept()[0] as connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-        threading.Thread(target=answer, daemon=True).start()
-        with pytest.raises(AnswerError, match=r"(?s)401.*lab stack up") as raised:
-            call("DELETE", f"http://127.0.0.1:{server.getsockname()[1]}/faults", token="secret", retries=0)
+    with (
+        answering(b"401 Unauthorized") as (url, _),
+        pytest.raises(AnswerError, match=r"(?s)401.*lab stack up") as raised,
+    ):
+        call("DELETE", f"{url}/faults", token="secret", retries=0)
     assert "secret" not in str(raised.value)
 
 
@@ -118,20 +122,6 @@ def test_a_connection_that_breaks_is_tried_again_a_few_times(monkeypatch: pytest
 
 
 def test_an_answer_is_not_asked_for_again_whatever_its_status() -> None:
-    asked: list[bytes] = []
-
-    def answer(server: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                asked.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfull")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=answer, args=(server,), daemon=True).start()
-        with pytest.raises(AnswerError, match="503 full"):
-            call("GET", f"http://127.0.0.1:{server.getsockname()[1]}/links")
+    with answering(b"503 Busy", b"full") as (url, asked), pytest.raises(AnswerError, match="503 full"):
+        call("GET", f"{url}/links")
     assert len(asked) == 1

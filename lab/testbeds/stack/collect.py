@@ -22,11 +22,9 @@ from lab.signals import compute_signals
 from lab.testbeds.stack.assemble import assemble
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call, download
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.samples import Sample
 from lab.testbeds.stack.session import Session
 
-COLLECTOR_PORT = ports.COLLECTOR
 SETTLE_S = 3.0
 ANSWER_WITHIN_S = 20.0
 BUSY_RATIO = 0.3
@@ -51,7 +49,7 @@ def end_load(session: Session) -> None:
     with suppress(StackError):  # a load that is gone sends nothing more either
         call(
             "DELETE",
-            f"{session.compose.url('load', LOAD_PORT)}/runs",
+            f"{session.compose.url('load', ports.LOAD)}/runs",
             token=session.token("load"),
             timeout_s=ANSWER_WITHIN_S,
             retries=1,
@@ -67,7 +65,7 @@ def fetch(session: Session, run: Run, samples: Iterable[Sample]) -> Collected:
         with tempfile.TemporaryDirectory(prefix="lab-stack-", dir=place) as name:
             directory, unwritten = Path(name), ""
             try:
-                collector = session.compose.url("collector", COLLECTOR_PORT)
+                collector = session.compose.url("collector", ports.COLLECTOR)
                 flushed = call("POST", f"{collector}/flush", token=token, timeout_s=ANSWER_WITHIN_S, retries=1)
                 unwritten = flushed.get("unwritten", "")
                 for kind in KINDS:

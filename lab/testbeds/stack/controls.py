@@ -48,8 +48,7 @@ from lab.testbeds.stack.slowing import Slowing
 from lab.testbeds.stack.versions import ModelVersions
 from lab.worlds.shop.catalog import active_count, make_catalog
 
-LINKS_PORT, FEATURES_CONFIG_PORT, FEED_PORT = ports.LINKS, ports.FEATURES_CONFIG, ports.FEED
-CONFIG_PORTS = {"features": FEATURES_CONFIG_PORT, "feed": FEED_PORT}
+CONFIG_PORTS = {"features": ports.FEATURES_CONFIG, "feed": ports.FEED}
 """Services that change their configuration while they run, and where."""
 CONFIGURABLE = {"features": ("steps.",), "feed": ("steps.", "period_s"), "cache": ("settings.ttl_s",)}
 """What keys of a component begin with that can be changed while it runs."""
@@ -92,7 +91,7 @@ class StackControls:
     # Links: the fault proxy.
 
     def _link(self, link: str) -> dict[str, Any]:
-        url = f"{self.compose.url('links', LINKS_PORT)}/links/{quote(link, safe='')}"
+        url = f"{self.compose.url('links', ports.LINKS)}/links/{quote(link, safe='')}"
         found: dict[str, Any] = call("GET", url, token=self.token("links"))
         return found
 
@@ -102,7 +101,7 @@ class StackControls:
 
     def write_link(self, lever: type[LeverValue], place: Place, value: LeverValue | None) -> None:
         link = place.element
-        self.renewals[link] = self.compose.url("links", LINKS_PORT)
+        self.renewals[link] = self.compose.url("links", ports.LINKS)
         url = f"{self.renewals[link]}/links/{quote(link, safe='')}/faults/{link_fault(lever)}"
         token = self.token("links")
         if value is None:
@@ -206,7 +205,7 @@ class StackControls:
     # The feed's own control, with a lease.
 
     def _feed(self, method: str, path: str, body: Any = None) -> Any:
-        return call(method, f"{self.compose.url('feed', FEED_PORT)}{path}", body, self.token("feed"))
+        return call(method, f"{self.compose.url('feed', ports.FEED)}{path}", body, self.token("feed"))
 
     def read_freeze(self, place: Place) -> FeedFreeze | None:
         return FeedFreeze() if self._feed("GET", "/control")["frozen"] else None

@@ -21,7 +21,7 @@ from typing import Any
 
 from lab.errors import LabError, Problem, UserError
 from lab.files.fileio import read_file, reason
-from lab.injection.levers import Undo
+from lab.injection.levers import Event, JournalEntry, Json, Undo
 from lab.recording.keeping import is_no_room
 
 FILE = "journal.jsonl"
@@ -50,9 +50,9 @@ class Journal:
             problem = self._problem("nothing is changed without a journal, and it cannot be written", error)
             raise UserError(problem) from error
 
-    def write(self, event: str, undo: Undo, value: Any, time_s: float) -> dict[str, Any]:
+    def write(self, event: Event, undo: Undo, value: Json | None, time_s: float) -> JournalEntry:
         """Appends one event and returns it; JournalError where that is impossible."""
-        entry = {
+        entry: JournalEntry = {
             "event": event, "lever": undo.lever, "element": undo.element, "previous": undo.previous, "value": value,
             "time_s": time_s,
         }  # fmt: skip

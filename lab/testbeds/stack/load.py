@@ -10,8 +10,6 @@ from lab.injection.levers import Place, PopulationBots, PopulationSurge, Populat
 from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import call
 
-PORT = ports.LOAD
-
 
 class Load:
     """The load of a stack. `now_s` gives scenario seconds; further arrivals are named by when they begin."""
@@ -22,7 +20,7 @@ class Load:
         self._now_s = now_s
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        return call(method, f"{self._compose.url('load', PORT)}{path}", body, self._token)
+        return call(method, f"{self._compose.url('load', ports.LOAD)}{path}", body, self._token)
 
     def read_tastes(self, place: Place) -> PopulationTastes | None:
         fraction = self._call("GET", "/tastes")["fraction"]

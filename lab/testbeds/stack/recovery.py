@@ -7,13 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.agreed import ports
 from lab.errors import LabError, NotRevertedError
 from lab.injection.levers import Undo
 from lab.testbeds.stack.belongings import belongings
-from lab.testbeds.stack.controls import LINKS_PORT
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.journal import Journal, JournalError, is_gone
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.lock import StackLock
 from lab.testbeds.stack.testbed import WHAT_TO_DO, StackTestbed, instructions
 
@@ -91,10 +90,10 @@ def quieten(session: Session) -> None:
     """
     containers = session.compose.containers()
     if _runs(containers.get("links")):
-        call("DELETE", f"{session.compose.url('links', LINKS_PORT)}/faults", token=session.token("links"))
+        call("DELETE", f"{session.compose.url('links', ports.LINKS)}/faults", token=session.token("links"))
     if _runs(containers.get("load")):
         with suppress(LabError):  # it ends by itself
-            call("DELETE", f"{session.compose.url('load', LOAD_PORT)}/runs", token=session.token("load"))
+            call("DELETE", f"{session.compose.url('load', ports.LOAD)}/runs", token=session.token("load"))
 
 
 def _runs(container: object) -> bool:

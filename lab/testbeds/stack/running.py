@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lab.agreed import ports
 from lab.agreed.run import Run
 from lab.errors import NotRevertedError
 from lab.injection.levers import ModelDeploy
@@ -23,10 +24,8 @@ from lab.scenario.plan import plan
 from lab.testbeds.driver import Recorded
 from lab.testbeds.driver import Session as DriverSession
 from lab.testbeds.stack import cpu_use, live
-from lab.testbeds.stack.collect import COLLECTOR_PORT, Collected, busy_machine, end_load, fetch
-from lab.testbeds.stack.controls import FEED_PORT
+from lab.testbeds.stack.collect import Collected, busy_machine, end_load, fetch
 from lab.testbeds.stack.http import call
-from lab.testbeds.stack.load import PORT as LOAD_PORT
 from lab.testbeds.stack.options import StackOptions
 from lab.testbeds.stack.safety import Guard
 from lab.testbeds.stack.samples import ContainerSampler
@@ -60,7 +59,7 @@ class StackRun(DriverSession):
         self._loaded = loaded
         self._seed = seed
         self._options = options
-        self._collector = session.compose.url("collector", COLLECTOR_PORT)
+        self._collector = session.compose.url("collector", ports.COLLECTOR)
         self._guard = Guard(
             loaded.scenario, loaded.system.scrape_interval_s, options.time_scale, self._collector,
             lambda: session.now_s,
@@ -124,11 +123,11 @@ class StackRun(DriverSession):
         def send_run(method: str, service: str, port: int) -> None:
             call(method, f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
 
-        for service, port in ((job, FEED_PORT), ("collector", COLLECTOR_PORT), ("load", LOAD_PORT)):
+        for service, port in ((job, ports.FEED), ("collector", ports.COLLECTOR), ("load", ports.LOAD)):
             send_run("POST", service, port)
         session.levers.given = {
             "cache": lambda: session.levers.cache.load(policy),
-            job: lambda: send_run("PUT", job, FEED_PORT),
+            job: lambda: send_run("PUT", job, ports.FEED),
         }
         return run
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import cast
 
 from lab.errors import NotRevertedError
 from lab.injection.levers import ActValue, AnyLever, Event, JournalEntry, Json, Testbed, Undo, lever_type
@@ -70,8 +69,7 @@ class StackTestbed(Testbed):
 
     def journal(self, event: Event, undo: Undo, value: Json | None) -> None:
         try:
-            written = self._journal.write(event, undo, value, round(self._now_s(), 3))
-            self.entries.append(cast(JournalEntry, written))
+            self.entries.append(self._journal.write(event, undo, value, round(self._now_s(), 3)))
         except JournalError:
             if event == "intent":
                 self._never_pulled.append(undo)
