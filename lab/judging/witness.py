@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.injection.faults import Witness
+from lab.judging.ranksum import rank_sum_p
 from lab.recording.entries import Effect
 from lab.signals import Series, SignalTable
 from lab.signals.windows import Window, is_before, is_during, split
@@ -134,12 +135,10 @@ def before_during_p(times_s: Array, values: Array, at_s: float, until_s: float) 
 
     A signal that never occurred before (all missing) is taken as zero then.
     """
-    from scipy.stats import mannwhitneyu
-
     before, during = split(times_s, values, (at_s, until_s))
     if not len(before) or not len(during) or (np.ptp(np.concatenate([before, during])) == 0):
         return 1.0
-    return float(mannwhitneyu(before, during, alternative="two-sided", method="asymptotic").pvalue)
+    return rank_sum_p(before, during)
 
 
 def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float) -> list[Effect]:
