@@ -1,0 +1,101 @@
+"""Span sides: what a testbed measures of calls, one row for each side of each attempt; everything else follows.
+
+A side is 48 bytes, six words of 64 bits, so that a compiled loop writes it as it is. Times are ns of the testbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.clock import NS
+
+Array: TypeAlias = npt.NDArray[Any]
+Sides: TypeAlias = npt.NDArray[np.void]
+"""Rows of SIDE"""
+
+SIDE = np.dtype(
+    {
+        "names": ["request", "start_ns", "end_ns", "key", "parent", "edge", "attempt", "status", "side"],
+        "formats": ["<i8", "<i8", "<i8", "<u8", "<u8", "<i2", "u1", "i1", "i1"],
+        "offsets": [0, 8, 16, 24, 32, 40, 42, 43, 44],
+        "itemsize": 48,
+    }
+)
+"""`request`: its number across all streams (`lab.recording.ids`). `key`: 64 bits that name the call among all calls of
+the run. `parent`: the key of the call that its caller was serving when it called; for calls made at the root, and for a
+job's own run, the request's key. `edge`: the number of the call step (`lab.systems.calls`), or of a job's own run (-1
+and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. `side`: one of the constants below."""
+
+CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
+"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
+
+WORDS = SIDE.itemsize // 8
+GRID_PER_S = 1 << 23
+"""Points of the grid of recorded span times in a second. A sum of two times on it is exact in 64-bit floats, and a time
+leaves half of its bits zero, which is what makes a span small on disk."""
+_NUMERATOR, _DENOMINATOR = 1 << 14, 5**9
+"""2^23 points a second over 10^9 ns a second, shortened so that products of times below a second fit 64 bits."""
+
+
+def word(edge: int, attempt: int, status: int, side: int) -> int:
+    """The last word of a side: everything of it that is no time and no name."""
+    return (edge & 0xFFFF) | attempt << 16 | status << 24 | side << 32
+
+
+def from_words(words: npt.NDArray[np.int64]) -> Sides:
+    """Sides over (n, 6) words of 64 bits, without a copy."""
+    return np.ascontiguousarray(words).view(SIDE).reshape(len(words))
+
+
+def make_sides(count: int, **columns: Any) -> Sides:
+    """Sides from columns; what is not given is 0. A single value goes to all rows."""
+    rows = np.zeros(count, SIDE)
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
+
+
+def joined(parts: Sequence[Sides]) -> Sides:
+    """The rows of several arrays as one."""
+    return np.concatenate(parts) if parts else np.empty(0, SIDE)
+
+
+def on_grid(sides: Sides, origin_ns: int) -> Sides:
+    """The sides with times on the grid of recordings, which begins at `origin_ns`: starts are rounded down, ends up.
+
+    So a span never ends before it does, and lies within its parent as before. Times stay whole ns: the ones next to the
+    points, which are 119 ns apart.
+    """
+    rows = sides.copy()
+    rows["start_ns"] = origin_ns + _to_ns(_points(sides["start_ns"] - origin_ns, up=False))
+    rows["end_ns"] = origin_ns + _to_ns(_points(sides["end_ns"] - origin_ns, up=True))
+    return rows
+
+
+def seconds(sides: Sides, origin_ns: int) -> tuple[Array, Array]:
+    """(start in seconds since `origin_ns`, duration in s) of sides on the grid: exact, and so are sums of both."""
+    start = _nearest_point(sides["start_ns"] - origin_ns)
+    end = _nearest_point(sides["end_ns"] - origin_ns)
+    return start / GRID_PER_S, (end - start) / GRID_PER_S
+
+
+def _points(times_ns: Array, *, up: bool) -> Array:
+    whole, rest_ns = np.divmod(times_ns, NS)
+    points: Array = whole * GRID_PER_S + (rest_ns * _NUMERATOR + (_DENOMINATOR - 1 if up else 0)) // _DENOMINATOR
+    return points
+
+
+def _nearest_point(times_ns: Array) -> Array:
+    whole, rest_ns = np.divmod(times_ns, NS)
+    points: Array = whole * GRID_PER_S + (rest_ns * _NUMERATOR + _DENOMINATOR // 2) // _DENOMINATOR
+    return points
+
+
+def _to_ns(points: Array) -> Array:
+    whole, rest = np.divmod(points, GRID_PER_S)
+    times_ns: Array = whole * NS + (rest * _DENOMINATOR + _NUMERATOR // 2) // _NUMERATOR
+    return times_ns
