@@ -1,0 +1,249 @@
+"""The request plane's tables: which word of which row means what.
+
+Every table is an array of int64 (names ending in `_f`, `quantile` and `sampler`: float64) with a row for each thing and
+a word for each of its properties. Times are ns of the testbed's clock. A share is a threshold: what comes is compared
+with a uniform number of 32 bits (`lab.draws.threshold`). Keys are 64 bits with a sign; -1 stands for none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+# head: the plane's own state.
+(
+    H_NOW, H_HEAP, H_ORDER,  # the time; events in the heap; pushes so far
+    H_SPANS, H_SERVED, H_DONE,  # rows in the blocks, which the driver takes out and sets to 0
+    H_FREE, H_FRAMES, H_LIVE,  # first free frame (-1: none); frames ever used; frames in use
+    H_ACTION, H_FRAME, H_EDGE, H_ATTEMPT, H_STATUS,  # where it stopped between two actions
+    H_EVENTS, H_ROOTS, H_FAILED,  # events so far; requests that ended; those of them that failed
+    H_WANTED_SOURCE,  # code 5: the source whose window must be filled
+    H_WANTED_OPERATION,  # code 6: the operation (row of `operation`) that the world has to do
+    H_OPERATION_STATUS,  # how that ended, which the driver writes; -1: not asked
+    H_RECORDS,  # whether span sides are written
+    H_ASKING,  # code 6: the frame whose operation it is
+) = range(22)  # fmt: skip
+HEAD_WORDS = 48
+
+# frame: one attempt over an edge, both sides of it; or a request at its root. A freed frame has flags -1.
+(
+    F_REQUEST, F_KEY, F_PARENT, F_EDGE,  # number over all streams; key; caller's frame; edge (-1 - component: a root)
+    F_ATTEMPT, F_START, F_DEADLINE, F_ARRIVED,  # of a root: its source, its start, -, its start
+    F_STEP, F_FAILED, F_FLAGS, F_STATUS,  # of the callee's plan: next step, bits of those not OK; FLAG_*; its answer
+    F_NEXT, F_LATER, F_EARLIER,  # next in a queue or among the free; neighbours in the ring of timeouts
+    F_PARENT_KEY,  # the caller's key, for its frame may be another's by then
+) = range(16)  # fmt: skip
+FLAG_CLIENT = 1
+"""The caller waits for the answer."""
+FLAG_SERVER = 2
+"""The callee has not answered yet."""
+FLAG_TIMEOUT = 4
+"""Its timeout is in the heap."""
+FLAG_RING = 8
+"""Its timeout is in its edge's ring."""
+FLAG_PAY = 16
+"""Its row of `pay` holds something."""
+FLAG_KEPT = FLAG_CLIENT | FLAG_SERVER | FLAG_TIMEOUT
+"""A frame with none of these is free."""
+
+# pay: what a request carries: a call takes along what its caller holds, an answer brings back what the callee holds.
+(
+    P_FLAGS, P_KEY, P_EPOCH, P_WRITTEN,  # PAY_*; whose row it is; its epoch; when its store entry was written (-1)
+    P_SUBJECT, P_ARRIVED,  # the request's own column (see A_SUBJECT); when the request started
+) = range(6)  # fmt: skip
+PAY_NOWHERE, PAY_STORE, PAY_TABLE = range(3)
+"""Bits 0 and 1 of P_FLAGS: where the row came from."""
+PAY_SOURCE = 3
+VIOLATION_SHIFT, VERSION_SHIFT, MARKS_SHIFT = 2, 18, 34
+"""Then 16 bits each: the row's violation (0: none), the version that was asked (0: none), marks."""
+PAY_CODE = 0xFFFF
+
+# component
+(
+    C_WORKERS, C_MAX_WAIT, C_FIRST_STEP, C_STEPS,
+    C_STOPPED, C_HELD, C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
+    C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
+    C_NOISE,  # share of what fails after its work for no particular reason
+    C_BUSY, C_THROTTLED, C_STRETCHED,  # ns worked; ns of that without the CPU; whether its work is stretched
+) = range(14)  # fmt: skip
+COMPONENT_WORDS = 20
+CF_STRETCH, CF_CPU_SHARE = range(2)
+
+# edge: one call step.
+(
+    E_CALLER, E_CALLEE, E_LINK, E_TIMEOUT, E_RETRIES, E_BACKOFF,
+    E_SAMPLER, E_OPERATION,  # of its own work (-1: always the mean); row of `operation` (-1: none), done by leaves
+    E_EXTRA,  # ns more of work, before any stretch
+    E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap
+    E_LEAF, E_KEY, E_BIT, E_GOES_ON,  # whether the callee calls nobody; key in draws; bit in F_FAILED; may fail
+) = range(16)  # fmt: skip
+EDGE_WORDS = 24
+EF_MEAN = 0
+"""edge_f: mean own work of the callee, ns."""
+
+# step: one step of a component's call plan.
+(
+    S_IS_CALL, S_INDEX,  # edge of a call; else row of `operation`
+    S_UNLESS, S_AFTER, S_BIT, S_GOES_ON,  # bits in F_FAILED: only where one of them is set; only where none is
+) = range(6)  # fmt: skip
+STEP_WORDS = 8
+
+# link
+(
+    L_SAMPLER, L_FAULTY, L_CUT_DIRECTION, L_CUT, L_RESET, L_DELAY, L_DELAY_NS, L_JITTER_NS,
+    L_DROP, L_DROP_NS, L_BYTE_NS, L_FREE_AT,  # BYTE_NS: what a whole message takes on a throttled link
+) = range(12)  # fmt: skip
+LINK_WORDS = 16
+LF_MEAN = 0
+"""link_f: mean passage one way, ns."""
+CUT_BOTH, CUT_REQUEST, CUT_RESPONSE = range(3)
+
+# operation: what own code does besides spending time.
+N_CODE, N_TARGET, N_ARGUMENT = range(3)
+OPERATION_WORDS = 4
+(
+    OP_NONE,
+    OP_STORE_GET,  # of the store TARGET: OK and the entry, else MISS
+    OP_STORE_PUT,  # what is carried, into the store TARGET
+    OP_STORE_REFRESH,  # entries of the store TARGET that live and are touched, from the table ARGUMENT
+    OP_TABLE_READ,  # the request's own row of the table TARGET
+    OP_GATE,  # UNAVAILABLE where the gate TARGET is shut, else the version that answers
+    OP_MARK,  # sets the mark ARGUMENT
+    OP_SERVE,  # what is carried is served: a row of `served`; ERROR where its row breaks the contract
+    OP_PREDICATE,  # MISS where the request's predicate ARGUMENT + variant is false; TARGET: how to know the variant
+    OP_ASK,  # the world does it (code 6)
+) = range(10)  # fmt: skip
+VARIANT_NONE, VARIANT_VERSION = range(2)
+"""Which of its predicates a request is asked for: the first; the one of the version that answered (from 1)."""
+
+# source: a stream of requests. Its window are the rows BEGIN to END of `arrival`, which are its requests from FIRST on.
+(
+    O_KEY, O_NUMBER, O_NEXT, O_COMPONENT, O_ACTIVE, O_RECORDS_ROOT,
+    O_BEGIN, O_END, O_FIRST, O_EXHAUSTED,  # EXHAUSTED: no arrivals follow those of the window
+) = range(10)  # fmt: skip
+SOURCE_WORDS = 12
+
+# arrival
+A_TIME, A_SUBJECT = range(2)
+SUBJECT_BITS = 32
+"""A_SUBJECT: the request's own key (a user) in these bits, 31 predicate bits above; -1: it has none."""
+
+# store: entries by key; `store_head`: one row a store, whose entries begin at OFFSET.
+(
+    K_WRITTEN, K_ENDS, K_EPOCH, K_VIOLATION,  # WRITTEN -1: no entry
+    K_FROZEN, K_ANSWERS, K_TOUCHED, K_KEY,  # ANSWERS: the key whose entry answers; KEY: whose row the entry holds
+) = range(8)  # fmt: skip
+(
+    SH_OFFSET, SH_KEYS, SH_TTL, SH_HITS, SH_MISSES, SH_EXPIRED, SH_EXPIRED_UNTIL,
+) = range(7)  # fmt: skip
+STORE_HEAD_WORDS = 8
+
+# table: violation by key (one array, no words); `table_head`: one row a table, whose keys begin at OFFSET.
+TH_OFFSET, TH_KEYS, TH_EPOCH, TH_WATERMARK = range(4)
+
+# gate: lets one of two versions answer.
+G_OPEN, G_VERSION_A, G_VERSION_B, G_SHARE_B = range(4)
+
+# span: the bytes of a `lab.recording.sides.SIDE`. The last word: edge 16 bits, attempt 8, status 8, side 8.
+B_REQUEST, B_START, B_END, B_KEY, B_PARENT_KEY, B_CODES = range(6)
+ATTEMPT_SHIFT, STATUS_SHIFT, SIDE_SHIFT = 16, 24, 32
+SIDE_CLIENT, SIDE_CLIENT_FINAL, SIDE_SERVER = range(3)
+
+# served: a row for every OP_SERVE; done: a row for every request that ended.
+(
+    V_REQUEST, V_TIME, V_KEY, V_FLAGS, V_EPOCH, V_WRITTEN, V_COMPONENT, V_ARRIVED,
+) = range(8)  # fmt: skip
+(
+    D_REQUEST, D_START, D_END, D_STATUS, D_FLAGS, D_KEY, D_EPOCH, D_WRITTEN,
+) = range(8)  # fmt: skip
+
+# sampler: parameters of a distribution with mean 1; quantile: its quantiles (see `samplers`).
+Q_KIND, Q_MU, Q_SIGMA = range(3)
+LOGNORMAL, EXPONENTIAL = range(2)
+CELLS = 1024
+
+# What `advance` returns: why it stopped.
+REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
+
+# Events: time; order of pushes (35 bits), kind (4), slot (24). Of equal times the first pushed comes first.
+(
+    EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL, EVENT_RETRY, EVENT_TIMEOUT,  # slot: a frame
+    EVENT_RING, EVENT_SOURCE,  # slot: an edge; a source
+) = range(8)  # fmt: skip
+SLOT_BITS, KIND_BITS = 24, 4
+SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
+ORDER_SHIFT = SLOT_BITS + KIND_BITS
+FRAMES_MAX = 1 << SLOT_BITS
+FAR = 1 << 62
+
+# Limits of what the tables can say.
+STEPS_MAX = 60
+EDGES_MAX = 32_000
+ATTEMPTS_MAX = 255
+KEYS_MAX = 1 << 31
+
+
+class Tables(NamedTuple):
+    """The plane's tables, in the order in which the compiled kernel takes them. See `WORDS` for widths."""
+
+    head: Array
+    heap: Array
+    frame: Array
+    pay: Array
+    component: Array
+    component_f: Array
+    edge: Array
+    edge_f: Array
+    step: Array
+    link: Array
+    link_f: Array
+    operation: Array
+    source: Array
+    arrival: Array
+    free: Array
+    sampler: Array
+    quantile: Array
+    store: Array
+    store_head: Array
+    table: Array
+    table_head: Array
+    gate: Array
+    span: Array
+    served: Array
+    done: Array
+
+
+WORDS = {
+    "heap": 2, "frame": 16, "pay": 6, "component": COMPONENT_WORDS, "component_f": 2, "edge": EDGE_WORDS, "edge_f": 1,
+    "step": STEP_WORDS, "link": LINK_WORDS, "link_f": 1, "operation": OPERATION_WORDS, "source": SOURCE_WORDS,
+    "arrival": 2, "sampler": 3, "quantile": CELLS + 1, "store": 8, "store_head": STORE_HEAD_WORDS, "table_head": 4,
+    "gate": 4, "span": 6, "served": 8, "done": 8,
+}  # fmt: skip
+"""Words a row of each table; the others have one dimension."""
+FLOATS = frozenset({"component_f", "edge_f", "link_f", "sampler", "quantile"})
+
+
+def empty(name: str, rows: int) -> Array:
+    """A table with this many rows of zeros; at least one, for a kernel cannot be given less."""
+    words, kind = WORDS.get(name, 0), np.float64 if name in FLOATS else np.int64
+    rows = max(rows, 1)
+    return np.zeros((rows, words) if words else rows, kind)
+
+
+def new_tables(**rows: int) -> Tables:
+    """Tables with these numbers of rows (1 where none is given), at rest: no frame, no event, no edge armed."""
+    tables = Tables._make(empty(name, rows.get(name, 1)) for name in Tables._fields)
+    tables = tables._replace(head=np.zeros(HEAD_WORDS, np.int64))
+    tables.head[[H_FREE, H_OPERATION_STATUS, H_WANTED_SOURCE, H_WANTED_OPERATION]] = -1
+    tables.head[H_RECORDS] = 1
+    tables.frame[:, F_FLAGS] = -1
+    tables.edge[:, [E_SAMPLER, E_OPERATION, E_RING_HEAD, E_RING_TAIL]] = -1
+    tables.link[:, L_SAMPLER] = -1
+    tables.component_f[:] = 1.0
+    tables.arrival[:, A_SUBJECT] = -1
+    tables.store[:, K_WRITTEN] = -1
+    return tables
