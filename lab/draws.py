@@ -80,7 +80,7 @@ def uniforms(stream: int, numbers: Integers, purpose: int, lanes: int) -> Floats
     first = words(request_keys(stream, numbers), purpose)
     steps = np.arange(lanes, dtype=np.uint64) * np.uint64(_LANE)
     bits = mixed(first[:, None] + steps)
-    return (bits >> np.uint64(11)).astype(np.int64) * _UNIT
+    return (bits >> np.uint64(11)).astype(np.float64) * np.float64(_UNIT)
 
 
 def exponentials(uniform: Floats, mean: float) -> Floats:
@@ -93,7 +93,8 @@ def normals(uniform: Floats) -> Floats:
     """Standard normals of pairs of uniform numbers (…, 2k), as many: Box and Muller (1958)."""
     radius = np.sqrt(-2.0 * np.log1p(-uniform[..., 0::2]))
     angle = 2.0 * np.pi * uniform[..., 1::2]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    drawn: Floats = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    return drawn
 
 
 def stream_key(streams: Streams, *name: str | int) -> int:
