@@ -133,7 +133,7 @@ def _over_time(
 
 
 def _json(run: RunDirectory, engine: str, answer: Answer) -> dict[str, Any]:
-    from lab.cli.results import answer_json
+    from lab.runs.cases import answer_json
 
     return {
         "path": str(run.path),

@@ -137,7 +137,7 @@ def keep(found: Iterable[Asked]) -> list[Problem]:
 
 def over_time_json(one: Asked) -> dict[str, Any]:
     """One engine's answers about one recording as JSON."""
-    from lab.cli.results import answer_json
+    from lab.runs.cases import answer_json
 
     answers = [
         {

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lab.cli.console import print_table, table
-from lab.contracts import Diagnosis, EngineFailure, Isolation, Outcome
-from lab.judging.assess import Assessment
+from lab.contracts import Outcome
 from lab.judging.statistics import RateSummary
-from lab.recording.grades import grades_to_json
 from lab.runs.campaign import Campaign, Metrics, ThresholdResult, engines_of, tally
+from lab.runs.cases import case_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,33 +97,6 @@ def scenario_names(scenarios: Iterable[LoadedScenario]) -> dict[str, str]:
     return {loaded.scenario.name: name_of(loaded) for loaded in scenarios}
 
 
-def case_json(case: Assessment) -> dict[str, Any]:
-    """One graded case with everything that led to its verdict."""
-    return {
-        "scenario": case.scenario,
-        "seed": case.seed,
-        "engine": case.engine,
-        "outcome": str(case.outcome),
-        "unanswered": case.unanswered,
-        "observability": case.observability,
-        **answer_json(case.answer, case.isolation),
-        "truth": case.truth.to_json(),
-        "grades": grades_to_json(case.grades)["grades"],
-        "path": case.path,
-    }
-
-
-def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
-    """An engine's answer and its isolation; without times, so that equal campaigns give equal results."""
-    failure = answer.reason if isinstance(answer, EngineFailure) else None
-    return {
-        "engine_failed": failure is not None,
-        "isolation": isolation.by,
-        "engine_read": list(isolation.reads),
-        "answer": answer.to_json() if isinstance(answer, Diagnosis) else {"failure": failure},
-    }
-
-
 def summary_json(summary: RateSummary | None) -> dict[str, Any] | None:
     """A metric with its interval; nulls where nothing could be judged."""
     if summary is None:
@@ -137,7 +109,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
     cases, results = campaign.cases, campaign.results
     return {
         "observability": sorted({case.observability for case in cases}),
-        "cases": [case_json(case) | {"reused": result.reused} for result in results for case in result.assessments],
+        "cases": [case_json(case) for case in cases],
         "not_graded": [
             {
                 "scenario": r.scenario,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +20,6 @@ class Answer:
 
     content: Diagnosis | EngineFailure
     isolation: Isolation
-    took_s: float = 0.0
-    """How long the engine took, 0 for an answer that was kept."""
     unkept: Problem | None = None
     """Why the answer could not be kept with the recording."""
 
@@ -40,8 +37,6 @@ class Assessment:
     path: str
     isolation: Isolation = field(default_factory=Isolation)
     observability: str = ""
-    answer_s: float = field(default=0.0, compare=False)
-    """How long the engine took, 0 for an answer that was kept."""
     unkept: tuple[Problem, ...] = ()
     """Files of the recording that could not be written: the verdict holds all the same."""
 
@@ -68,11 +63,9 @@ class Assessment:
 
 def diagnose(run: RunDirectory, engine: str, host: EngineHost) -> Answer:
     """Asks an engine and keeps its answer under `diagnosis/`."""
-    began_s = time.perf_counter()
     content = host.diagnose(engine, run.observed)
-    took_s = time.perf_counter() - began_s
     isolation = host.isolation(engine)
-    return Answer(content, isolation, took_s, run.write_diagnosis(engine, content, isolation))
+    return Answer(content, isolation, run.write_diagnosis(engine, content, isolation))
 
 
 def _kept(run: RunDirectory, engine: str) -> Answer:
@@ -97,5 +90,5 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     grades = grade(case_of(run, truth, answer.content, run.observed))
     return Assessment(
         run.scenario, run.seed, engine, answer.content, truth, tuple(grades), str(run.path), answer.isolation,
-        run.observability, answer.took_s, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),
+        run.observability, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),
     )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -149,9 +148,8 @@ def kept_over_time(run: RunDirectory) -> list[OverTime]:
 
 
 def _asked(run: RunDirectory, engine: str, host: EngineHost, directory: Path, truth: Truth, at_s: float) -> Then:
-    began_s = time.perf_counter()
     content = host.diagnose(engine, directory)
-    answer = Answer(content, host.isolation(engine), time.perf_counter() - began_s)
+    answer = Answer(content, host.isolation(engine))
     if run.status != COMPLETE:
         return Then(at_s, answer, None)
     deciding = {name: grader for name, grader in registered_graders().items() if name in DECIDING}

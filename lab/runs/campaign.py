@@ -162,6 +162,11 @@ def run_job(job: Job, root: Path, host: EngineHost, progress: Progress = silent,
 
     `keep=False` deletes the recording after grading.
     """
+    result = _run_job(job, root, host, progress, keep)
+    return result if keep else _unkept(result)
+
+
+def _run_job(job: Job, root: Path, host: EngineHost, progress: Progress, keep: bool) -> JobResult:
     from lab.signals import forget_recorded
 
     run: RunDirectory | None = None
@@ -180,6 +185,12 @@ def run_job(job: Job, root: Path, host: EngineHost, progress: Progress = silent,
         # A run is a web of cycles around large arrays, which the collector's counts of objects do not see.
         forget_recorded()
         gc.collect()
+
+
+def _unkept(result: JobResult) -> JobResult:
+    """The same without the path of its recording, which is deleted: it would tell of this machine only."""
+    cases = tuple(replace(case, path="") for case in result.assessments)
+    return replace(result, path="", assessments=cases, problem=result.problem.removeprefix(f"{result.path}: "))
 
 
 def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobResult:

@@ -26,6 +26,7 @@ from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import RunAbortedError
 from lab.runs.campaign import Job, JobResult, run_job
+from lab.runs.order import longest_first
 
 Tick = Callable[[float, int], None]
 """tick(share of all work done, jobs finished)"""
@@ -123,7 +124,7 @@ def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Wat
         multiprocessing.resource_tracker.ensure_running()  # it goes last, after those whose resources it tracks
     shares = context.RawArray("d", len(jobs))
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
-    waiting = deque(enumerate(jobs))
+    waiting = deque((number, jobs[number]) for number in longest_first(jobs))
     pending: dict[Future[JobResult], int] = {}
     results: dict[int, JobResult] = {}
     try:

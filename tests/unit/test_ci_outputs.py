@@ -34,7 +34,7 @@ def test_junit_has_a_test_for_each_case_and_each_threshold(folder: Path, capsys:
     assert properties["isolation"].startswith("landlock-abi" if landlock_abi() else "none")
     [test] = quiet.iter("testcase")
     assert (test.get("classname"), test.get("name")) == ("quiet.seed 3.constant", "false-alarm")
-    assert float(test.get("time", "")) > 0
+    assert test.get("time") is None
     [failure] = test
     assert failure.get("message", "").startswith("answered fault: front, expected healthy")
     assert "truth: nothing was injected" in str(failure.text)

@@ -35,7 +35,7 @@ def test_commands_show_the_same_of_a_case(folder: Path, capsys: pytest.CaptureFi
     assert set(diagnosis) == ANSWERED
     cases = {name: documents[name]["cases"][0] for name in ("run", "grade", "evaluate")}
     assert {frozenset(case) for case in cases.values()} == {
-        frozenset({*ANSWERED, "outcome", "unanswered", "truth", "grades", "reused"})
+        frozenset({*ANSWERED, "outcome", "unanswered", "truth", "grades"})
     }
     for name, case in cases.items():
         for key in ANSWERED - {"path", "isolation"}:
