@@ -103,11 +103,13 @@ def _table_problem(file: Path, columns: tuple[Column, ...] | None) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from lab.recording.arrow import read_table
+
     try:
         about = pq.read_metadata(file)
         if about.num_rows > MAX_ROWS or about.num_columns > MAX_COLUMNS:
             return f"{about.num_rows} rows, {about.num_columns} columns; at most {MAX_ROWS} and {MAX_COLUMNS} are read"
-        table = pq.read_table(file)
+        table = read_table(file)
         names = table.column_names
         if len(set(names)) < len(names):
             return "two columns have one name"

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from lab.clock import NS
 from lab.errors import Problem, UserError, nearest
+from lab.recording.arrow import mask_array, numbers
 from lab.recording.observed import Observed
 from lab.recording.rows import kept_rows
 from lab.recording.schema import FILES, LABEL_WINDOW_S, ROWS_VISIBLE, TABLES, Column, Visible
@@ -89,9 +90,9 @@ class _By:
         rows = kept_rows(table, self._is_visible(ROWS_VISIBLE[name], table))
         for column, declared in columns.items():
             if declared.visible is not None:
-                shown = pa.array(self._is_visible(declared.visible, rows))
+                shown = mask_array(self._is_visible(declared.visible, rows))
                 values = rows[column]
-                hidden = pc.if_else(shown, values, pa.scalar(None, values.type))
+                hidden = pc.if_else(shown, values, pa.nulls(1, values.type)[0])
                 rows = rows.set_column(rows.column_names.index(column), column, hidden)
         return rows.combine_chunks()
 
@@ -103,7 +104,7 @@ class _By:
         return content
 
     def _is_visible(self, visible: Visible, table: pa.Table) -> Array:
-        fields = {name: table[name].to_numpy() for name in visible.fields}
+        fields = {name: numbers(table[name]) for name in visible.fields}
         return np.broadcast_to(self._moment_ns(visible, fields) <= self._at_ns, table.num_rows)
 
     def _moment_ns(self, visible: Visible, fields: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from lab.recording.arrow import mask_array, numbers_array
 from lab.streams import Streams
 
 Array = npt.NDArray[Any]
@@ -56,7 +57,7 @@ class Ids:
         known = unique >= 0
         high, low = self._halves(np.where(known, unique, 0))
         text = _hex(np.stack([high, low], axis=1))
-        return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=~known[codes]), text)
+        return pa.DictionaryArray.from_arrays(numbers_array(codes.astype(np.int32), ~known[codes]), text)
 
     def span_key(self, requests: Array, path: Array, edge: Array, side: Any) -> Array:
         """64-bit span ids."""
@@ -69,7 +70,7 @@ class Ids:
     def hex_array(self, keys: Array, null: Array | None = None) -> pa.Array:
         """64-bit keys as strings of 16 hex digits."""
         text = _hex(keys[:, None])
-        return text if null is None else pa.compute.if_else(pa.array(null), pa.scalar(None, pa.string()), text)
+        return text if null is None else pa.compute.if_else(mask_array(null), pa.nulls(1, pa.string())[0], text)
 
 
 def _hex(words: Array) -> pa.Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from lab.recording.arrow import coded, mask_array, numbers, texts_array
 from lab.recording.observed import Observed
 from lab.recording.rows import dictionary_of, kept_rows
 from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column
@@ -30,8 +31,7 @@ def reduce(observed: Observed) -> Observed:
     tables = {name: table for name, table in tables.items() if table.num_columns}
     if "metrics" in tables:
         hidden = [metric.name for metric in METRIC_LIST if not seen_at(level, metric.level)]
-        named = _texts(tables["metrics"], "metric")
-        tables["metrics"] = _rows(tables["metrics"], ~np.isin(named, hidden))
+        tables["metrics"] = _rows(tables["metrics"], ~coded(tables["metrics"]["metric"]).is_any(hidden))
     if "logs" in tables:
         tables["logs"] = _log_lines(tables["logs"], level)
     if "spans" in tables and TRACES_KEPT[level] < 1:
@@ -48,34 +48,30 @@ def _declared(table: str, column: str) -> Column:
     return next(spec for spec in TABLES[table] if fnmatchcase(column, spec.name))
 
 
-def _texts(table: pa.Table, column: str) -> npt.NDArray[Any]:
-    return np.asarray(table[column].cast(pa.string()).to_numpy(zero_copy_only=False))
-
-
 def _rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
     """The rows kept; texts that no row uses any more leave the dictionaries as well."""
     return table if kept.all() else kept_rows(table, kept)
 
 
 def _sampled(spans: pa.Table, share: float) -> npt.NDArray[Any]:
-    codes = spans["trace_id"].to_pandas().cat
-    chosen = [int(trace[-_SAMPLER_DIGITS:], 16) < share * 16**_SAMPLER_DIGITS for trace in codes.categories]
-    kept: npt.NDArray[Any] = np.asarray(chosen, bool)[codes.codes.to_numpy()]
+    codes, traces = coded(spans["trace_id"])
+    chosen = [int(trace[-_SAMPLER_DIGITS:], 16) < share * 16**_SAMPLER_DIGITS for trace in traces]
+    kept: npt.NDArray[Any] = np.asarray(chosen, bool)[codes]
     return kept
 
 
 def _log_lines(logs: pa.Table, level: Observability) -> pa.Table:
-    events, duration_s = _texts(logs, "event.name"), logs["duration_s"].to_numpy()
+    events, duration_s = coded(logs["event.name"]), numbers(logs["duration_s"])
     kept = np.ones(logs.num_rows, bool)
     for event in LOG_EVENTS:
-        mine = events == event.name
+        mine = events.is_any([event.name])
         if seen_at(level, event.level) or not mine.any():
             continue
         if event.slow_s is not None:
             kept &= ~mine | (duration_s >= event.slow_s)
         if event.plain:
             for column, text in (("subject", None), ("body", event.plain)):
-                plain = pa.compute.if_else(pa.array(mine), pa.scalar(text, pa.string()), logs[column].cast(pa.string()))
+                plain = pa.compute.if_else(mask_array(mine), texts_array([text])[0], logs[column].cast(pa.string()))
                 changed = dictionary_of(plain) if pa.types.is_dictionary(logs[column].type) else plain
                 logs = logs.set_column(logs.column_names.index(column), column, changed)
     return _rows(logs, kept)

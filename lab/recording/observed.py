@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet as pq
 
 from lab.errors import Problem, UserError
 from lab.recording.entries import AlertEntry, ChangeEntry
 from lab.recording.schema import TABLES
 
-_ARROW = {"float": pa.float64(), "int": pa.int64(), "string": pa.string()}
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Observed:
     """What could be observed of one run. `reference` maps file names to JSON content or to a table."""
 
     system: Mapping[str, Any]
-    tables: dict[str, pa.Table]
+    tables: MutableMapping[str, pa.Table]
     changes: list[ChangeEntry]
     alerts: list[AlertEntry]
     reference: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +36,8 @@ class Observed:
 
         Columns that were not recorded are null throughout.
         """
+        import pandas as pd
+
         if name not in self._frames:
             table = self.tables.get(name)
             frame = pd.DataFrame() if table is None else table.to_pandas()
@@ -76,21 +76,53 @@ class Observed:
                 _write_table(path, content)
 
 
+class _Files(MutableMapping[str, Any]):
+    """Tables by name, each read from its file when it is first asked for: an engine needs few of them."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._unread = dict(files)
+        self._names = dict.fromkeys(files)
+        self._read: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._unread:
+            from lab.recording.arrow import read_table
+
+            self._read[name] = read_table(self._unread.pop(name))
+        return self._read[name]
+
+    def __setitem__(self, name: str, table: Any) -> None:
+        self._unread.pop(name, None)
+        self._names[name] = None
+        self._read[name] = table
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+        self._unread.pop(name, None)
+        self._read.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def load_observed(directory: Path) -> Observed:
-    """Reads `observed/`; UserError where it is not one."""
+    """Reads `observed/`, its tables when they are first asked for; UserError where it is not one."""
     if not (directory / "system.json").is_file():
         raise UserError(Problem("not a recording", str(directory), expected="a directory with system.json in it"))
     system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
-    tables = {
-        name: pq.read_table(directory / f"{name}.parquet")
-        for name in TABLES
-        if (directory / f"{name}.parquet").is_file()
-    }
-    reference: dict[str, Any] = {}
-    for path in sorted((directory / "reference").glob("*")):
-        reference[path.name] = (
-            json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else pq.read_table(path)
-        )
+    files = {name: directory / f"{name}.parquet" for name in TABLES}
+    tables = _Files({name: file for name, file in files.items() if file.is_file()})
+    beside = sorted((directory / "reference").glob("*"))
+    reference = _Files({file.name: file for file in beside if file.suffix != ".json"})
+    for file in beside:
+        if file.suffix == ".json":
+            reference[file.name] = json.loads(file.read_text(encoding="utf-8"))
     return Observed(
         system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference
     )
@@ -101,10 +133,12 @@ def requests_seen(directory: Path) -> int | None:
     file = directory / "metrics.parquet"
     if not file.is_file():
         return None
+    from lab.recording.arrow import coded, numbers, read_table
+
     entry = json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"]
-    wanted = [("metric", "==", "server.request.count"), ("service.name", "==", entry)]
-    counts = pq.read_table(file, columns=["value"], filters=wanted)["value"]
-    return round(pa.compute.sum(counts).as_py() or 0)
+    table = read_table(file, ["metric", "service.name", "value"])
+    mine = coded(table["metric"]).is_any(["server.request.count"]) & coded(table["service.name"]).is_any([entry])
+    return round(float(np.nansum(numbers(table["value"])[mine])))
 
 
 def alerts_fired(directory: Path) -> tuple[str, ...]:
@@ -132,6 +166,8 @@ def column_holders(directory: Path) -> frozenset[str]:
 
 def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     """An Arrow table of a documented form: types and order as in `schema`, NaN and None as null where allowed."""
+    import pyarrow as pa
+
     given = list(columns)
     arrays, names = [], []
     for spec in TABLES[name]:
@@ -144,21 +180,29 @@ def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table(arrays, names=names)
 
 
-def _array(values: Any, kind: str) -> pa.Array:
-    if isinstance(values, pa.Array):
+def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:
+    import pyarrow as pa
+
+    from lab.recording import arrow
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
     if kind == "category":
-        codes = pd.Categorical(values)
-        categories = pa.array([str(c) for c in codes.categories], pa.string())
-        indices = pa.array(codes.codes, pa.int32(), mask=codes.codes < 0)
-        return pa.DictionaryArray.from_arrays(indices, categories)
+        return arrow.encoded_array(values)
+    if kind == "string":
+        return arrow.texts_array(values)
     if kind == "float":
         narrow = getattr(values, "dtype", None) == "float32"
-        return pa.array(values, pa.float32() if narrow else pa.float64(), from_pandas=True)
-    return pa.array(values, _ARROW[kind])
+        return arrow.known_array(np.asarray(values, np.float32 if narrow else np.float64))
+    whole = np.asarray(values)
+    if not np.array_equal(whole, whole.astype(np.int64)):
+        raise ValueError(f"column of whole numbers holds {whole.dtype} values with a fraction")
+    return arrow.numbers_array(whole.astype(np.int64))
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
     # No metadata of pandas or of the writing library's schema: bytes must follow from content alone.
     pq.write_table(
         table.replace_schema_metadata(None), path, compression="zstd", compression_level=1, store_schema=True

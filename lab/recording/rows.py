@@ -9,10 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lab.recording.arrow import codes, mask_array, numbers, numbers_array
+
 
 def kept_rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
     """The rows where the mask is true; dictionaries hold only texts that they use, sorted."""
-    rows = table if kept.all() else table.filter(pa.array(kept))
+    rows = table if kept.all() else table.filter(mask_array(kept))
     for i, field in enumerate(rows.schema):
         if pa.types.is_dictionary(field.type):
             rows = rows.set_column(i, field.name, _fitted(rows[field.name]))
@@ -29,10 +31,12 @@ def dictionary_of(texts: pa.ChunkedArray) -> pa.Array:
 def _fitted(column: pa.ChunkedArray) -> pa.Array:
     """As `dictionary_of`, by way of the codes: there are far fewer texts than rows."""
     array = column.unify_dictionaries().combine_chunks()
-    codes = np.asarray(pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False), np.int64)
-    used = np.unique(codes[codes >= 0])
-    texts = array.dictionary.take(pa.array(used))
+    places = codes(array)
+    used = np.unique(places[places >= 0])
+    texts = array.dictionary.take(numbers_array(used))
     values = pc.unique(texts).sort()
-    renumbered = np.asarray(pc.index_in(texts, value_set=values).to_numpy(zero_copy_only=False), np.int32)
-    fresh = renumbered[np.searchsorted(used, codes.clip(0))] if len(used) else np.zeros(len(codes), np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(fresh, pa.int32(), mask=codes < 0), values)
+    fresh = np.full(len(array.dictionary) + 1, -1, np.int32)
+    fresh[used] = numbers(pc.index_in(texts, value_set=values))
+    missing = places < 0
+    indices = numbers_array(fresh[places], missing if missing.any() else None)
+    return pa.DictionaryArray.from_arrays(indices, values)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lab.clock import NS
 from lab.recording import paths
+from lab.recording.arrow import coded_array
 from lab.recording.ids import Ids
 from lab.recording.recorder import CLIENT, SERVER
 from lab.recording.status import NAMES
@@ -62,4 +63,4 @@ def columns(graph: CallGraph, sides: Array, ids: Ids, start_ns: int) -> dict[str
 
 
 def _named(codes: Array, names: list[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(names, pa.string()))
+    return coded_array(codes, names)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
 
 from lab.clock import NS
+from lab.recording.arrow import coded, mask_array, numbers
 from lab.recording.observed import Observed
 from lab.recording.schema import LOADED_VERSION
 
@@ -45,7 +45,7 @@ def _sources(observed: Observed) -> Iterator[Iterator[_Sight]]:
     yield _loads(observed)
     if "metrics" in observed.tables:
         metrics = observed.tables["metrics"]
-        gauges = metrics.filter(pc.equal(metrics["metric"], "model.version"))
+        gauges = metrics.filter(mask_array(coded(metrics["metric"]).is_any(["model.version"])))
         yield _firsts(gauges["time_s"], gauges["value"])
     predictions = observed.tables.get("predictions")
     if predictions is not None and {"time_s", "model_version"} <= set(predictions.column_names):
@@ -57,7 +57,7 @@ def _loads(observed: Observed) -> Iterator[_Sight]:
     if "logs" not in observed.tables:
         return
     logs = observed.tables["logs"]
-    lines = logs.filter(pc.equal(logs["event.name"], "version_loaded"))
+    lines = logs.filter(mask_array(coded(logs["event.name"]).is_any(["version_loaded"])))
     for time_s, body in zip(lines["time_s"].to_pylist(), lines["body"].to_pylist(), strict=True):
         found = re.search(LOADED_VERSION, body)
         if found:
@@ -66,6 +66,6 @@ def _loads(observed: Observed) -> Iterator[_Sight]:
 
 def _firsts(times_s: Any, versions: Any) -> Iterator[_Sight]:
     """The first time of each version that served."""
-    times_ns, served = np.rint(times_s.to_numpy() * NS), versions.to_numpy()
+    times_ns, served = np.rint(numbers(times_s) * NS), numbers(versions)
     for version in np.unique(served[served > 0]).tolist():
         yield _Sight(float(times_ns[served == version].min()), int(version), int(version))
