@@ -17,10 +17,15 @@ from lab.injection.levers import FeedDelay, FeedFreeze, Testbed
     witnesses=(Witness("job_last_success_age_s", "{target}", 15.0), Witness("row_age_mean_s", "*", 15.0)),
     recovery_s=60,
 )
-def feed_stall(testbed: Testbed, job: str, *, delay: Duration | None = None) -> Iterator[None]:
+def feed_stall(
+    testbed: Testbed, job: str, *, delay: Duration | None = None, growth: Duration | None = None
+) -> Iterator[None]:
     """Events are no longer turned into features: database rows and cache entries both grow old.
 
-    With `delay` every run only starts that much later than it should (mild: 60s); without it no run happens.
+    With `delay` every run only starts that much later than it should (mild: 60s). With `growth` it starts that much
+    later for each hour since the fault began (15s: unnoticed at first, ten minutes late after 40 hours). Without both
+    no run happens.
     """
-    with testbed.pull(job, FeedFreeze() if delay is None else FeedDelay(seconds=delay)):
+    is_late = delay is not None or growth is not None
+    with testbed.pull(job, FeedDelay(seconds=delay or 0.0, growth=growth or 0.0) if is_late else FeedFreeze()):
         yield

@@ -14,6 +14,9 @@ _RATIO = re.compile(_NUMBER + r"\s*%")
 _RATE = re.compile(_NUMBER + r"\s*/\s*(?P<unit>s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_DURATION_S = 24 * 3600.0
+"""Of what a part of a system waits or lasts."""
+MAX_SCENARIO_S = 60 * 24 * 3600.0
+"""Of a scenario, and of any time in it."""
 
 
 def _match(pattern: re.Pattern[str], value: Any, expected: str) -> re.Match[str]:
@@ -25,11 +28,20 @@ def _match(pattern: re.Pattern[str], value: Any, expected: str) -> re.Match[str]
 
 def duration_s(value: Any) -> float:
     """Seconds from `250ms`, `1.5s`, `5m` or `2h`; a bare number is refused because its unit would be a guess."""
+    return _seconds(value, MAX_DURATION_S)
+
+
+def scenario_time_s(value: Any) -> float:
+    """Seconds of a scenario, written like any duration: it may last for days."""
+    return _seconds(value, MAX_SCENARIO_S)
+
+
+def _seconds(value: Any, at_most_s: float) -> float:
     found = _match(_DURATION, value, "a duration with its unit: 250ms, 30s, 5m, 1h")
     # A short decimal times an exact unit: rounding at 1 ns keeps 250ms == 0.25 exactly.
     seconds = round(float(found["number"]) * _SECONDS[found["unit"]], 9)
-    if seconds > MAX_DURATION_S:
-        raise ValueError(f"expected a duration of at most {MAX_DURATION_S / 3600:.0f}h")
+    if seconds > at_most_s:
+        raise ValueError(f"expected a duration of at most {at_most_s / 3600:.0f}h")
     return seconds
 
 
@@ -74,6 +86,10 @@ Duration = Annotated[float, Field(ge=0), *_typed(duration_s, "^" + _DURATION_FOR
 """Seconds (float); written with a unit."""
 PositiveDuration = Annotated[float, Field(gt=0), *_typed(duration_s, _SOME + _DURATION_FORM, "30s")]
 """Seconds, more than none."""
+ScenarioTime = Annotated[float, Field(ge=0), *_typed(scenario_time_s, "^" + _DURATION_FORM, "48h")]
+"""Seconds of a scenario, at most 60 days; written with a unit."""
+PositiveScenarioTime = Annotated[float, Field(gt=0), *_typed(scenario_time_s, _SOME + _DURATION_FORM, "48h")]
+"""Seconds of a scenario, more than none."""
 Ratio = Annotated[float, *_typed(ratio, "^" + _RATIO_FORM, "30%", {"type": "number", "minimum": 0, "maximum": 1})]
 """A share of one, 0 to 1; written as a percentage or a number."""
 PositiveRatio = Annotated[

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lab.errors import ParameterError, UserError, nearest
 from lab.files.reading import Reading
-from lab.files.units import duration_s, format_duration, rate_per_s
+from lab.files.units import format_duration, rate_per_s, scenario_time_s
 from lab.files.yamlmodel import check
 from lab.files.yamlsource import KeyPath
 from lab.injection.dry_run import pulls
@@ -43,7 +43,7 @@ class CrossChecks(Reading):
     parameters: dict[KeyPath, Parameters] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        length_s = self._quantity(("duration",), duration_s)
+        length_s = self._quantity(("duration",), scenario_time_s)
         uses = [self._use(path, length_s) for path in self._mappings("faults", "decoys", limit=MAX_USES)]
         self._check_ids(uses)
         for use in uses:
@@ -56,7 +56,7 @@ class CrossChecks(Reading):
         self._check_degraded()
 
     def _use(self, path: KeyPath, length_s: float | None) -> _Use:
-        at_s, for_s = (self._quantity((*path, key), duration_s) for key in ("at", "for"))
+        at_s, for_s = (self._quantity((*path, key), scenario_time_s) for key in ("at", "for"))
         end_s = None if at_s is None or for_s is None else at_s + for_s
         if path[0] == "decoys" and (*path, "for") not in self.document.values:
             end_s = length_s
@@ -128,7 +128,7 @@ class CrossChecks(Reading):
             first.setdefault(use.id, use)
 
     def _check_window(self, use: _Use, length_s: float | None) -> None:
-        if self._quantity((*use.path, "for"), duration_s) == 0:
+        if self._quantity((*use.path, "for"), scenario_time_s) == 0:
             self._report((*use.path, "for"), "the window has no length", expected="a duration longer than 0s")
         if use.at_s is None or length_s is None:
             return
@@ -175,7 +175,7 @@ class CrossChecks(Reading):
     def _check_load(self, length_s: float | None) -> None:
         stages = self.document.get(("load", "stages"))
         count = len(stages) if isinstance(stages, list) else 0
-        lengths = [self._quantity(("load", "stages", i, "for"), duration_s) for i in range(count)]
+        lengths = [self._quantity(("load", "stages", i, "for"), scenario_time_s) for i in range(count)]
         rates = [self._quantity(("load", "stages", i, "rate"), rate_per_s) for i in range(count)]
         total_s, requests = 0.0, 0.0
         for stage_s, rate in zip(lengths, rates, strict=True):
@@ -189,7 +189,7 @@ class CrossChecks(Reading):
         if count and None not in lengths and abs(total_s - length_s) > _ROUNDING_S:
             seen, expected = f"{format_duration(total_s)} in all", f"{format_duration(length_s)}, the duration"
             self._report(("load", "stages"), "the stages do not add up to the duration", seen=seen, expected=expected)
-        limit_s = self._quantity(("safety", "max_duration"), duration_s)
+        limit_s = self._quantity(("safety", "max_duration"), scenario_time_s)
         if limit_s is not None and length_s > limit_s:
             expected = f"at most {format_duration(limit_s)}"
             what = "the duration is longer than safety.max_duration"

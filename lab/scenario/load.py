@@ -55,6 +55,8 @@ def parse_scenario(text: str, file: str = "<scenario>") -> LoadedScenario:
 def _load(document: Document, path: Path) -> LoadedScenario:
     scenario, problems = check(document, Scenario)
     system, system_problems = _system(document, path.parent)
+    if system is not None and scenario is not None:
+        system = system.model_copy(update={"observe": system.observe.with_given(scenario.observe)})
     checks = CrossChecks(document, system)
     problems += system_problems + checks.problems
     if scenario is None or system is None or problems:

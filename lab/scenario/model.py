@@ -8,13 +8,13 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
-from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
+from lab.files.units import MAX_SCENARIO_S, PositiveScenarioTime, Rate, ScenarioTime
 from lab.injection.faults import Parameters
 from lab.injection.levers.people import MAX_RATE_PER_S
-from lab.systems.topology import MAX_SEED, Name, SchemaVersion, SliBound, Strict
+from lab.systems.topology import MAX_SEED, Name, Observe, SchemaVersion, SliBound, Strict
 
 MIN_DURATION_S = 30.0
-MAX_REQUESTS = 5_000_000
+MAX_REQUESTS = 50_000_000
 MAX_STAGES = 100
 MAX_USES = 100
 MAX_TAGS = 20
@@ -43,7 +43,7 @@ def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
 class Stage(Strict):
     """A stretch of the load with one arrival rate of requests per second."""
 
-    for_s: PositiveDuration = Field(alias="for")
+    for_s: PositiveScenarioTime = Field(alias="for")
     rate_per_s: Annotated[Rate, Field(le=MAX_RATE_PER_S)] = Field(alias="rate")
 
 
@@ -69,7 +69,7 @@ class Use(Strict):
     id: Name
     type: str
     target: str
-    at_s: Duration = Field(alias="at")
+    at_s: ScenarioTime = Field(alias="at")
     given: Annotated[Mapping[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})] = Field(
         default={}, alias="with"
     )
@@ -90,13 +90,13 @@ class Use(Strict):
 class FaultUse(Use):
     """One fault injected into one element from `at` for the time `for`."""
 
-    for_s: Duration = Field(alias="for")
+    for_s: ScenarioTime = Field(alias="for")
 
 
 class DecoyUse(Use):
     """One benign event placed to mislead; without `for` it lasts until the end."""
 
-    for_s: Duration | None = Field(default=None, alias="for")
+    for_s: ScenarioTime | None = Field(default=None, alias="for")
 
 
 class Degraded(Strict):
@@ -109,7 +109,7 @@ class GradingModel(Strict):
     """How strictly to grade: rank depth, and tolerance around the true onset."""
 
     top_k: int = Field(default=3, ge=1, le=10)
-    onset_within_s: Duration = Field(default=60.0, alias="onset_within")
+    onset_within_s: ScenarioTime = Field(default=60.0, alias="onset_within")
 
 
 class Training(Strict):
@@ -122,20 +122,21 @@ class Training(Strict):
 class StopWhen(SliBound):
     """A condition that aborts a run once it has held for `for`."""
 
-    for_s: Duration = Field(alias="for")
+    for_s: ScenarioTime = Field(alias="for")
 
 
 class Safety(Strict):
     """What a run must never exceed."""
 
-    max_duration_s: Duration = Field(default=MAX_DURATION_S, alias="max_duration")
+    max_duration_s: ScenarioTime = Field(default=MAX_SCENARIO_S, alias="max_duration")
     stop_when: tuple[StopWhen, ...] = ()
 
 
 class Scenario(Strict):
     """One scenario file. No faults: the scenario is a control, `degraded` where its load alone breaks an SLO.
 
-    `tags` say what it is about; they select it (`lab list`, `--tag`, `-k`) and change nothing of the run.
+    `tags` say what it is about; they select it (`lab list`, `--tag`, `-k`) and change nothing of the run. What is given
+    under `observe` takes the place of what the system's own has.
     """
 
     schema_version: SchemaVersion
@@ -143,8 +144,9 @@ class Scenario(Strict):
     title: str = ""
     tags: Annotated[tuple[KebabName, ...], AfterValidator(_each_once)] = Field(default=(), max_length=MAX_TAGS)
     system: str
+    observe: Observe | None = None
     seed: int = Field(default=0, ge=0, lt=MAX_SEED)
-    duration_s: Annotated[Duration, Field(ge=MIN_DURATION_S)] = Field(alias="duration")
+    duration_s: Annotated[ScenarioTime, Field(ge=MIN_DURATION_S)] = Field(alias="duration")
     load: Load
     faults: tuple[FaultUse, ...] = Field(default=(), max_length=MAX_USES)
     decoys: tuple[DecoyUse, ...] = Field(default=(), max_length=MAX_USES)

@@ -17,7 +17,10 @@ WORLD_GROUP = "lab.worlds"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A number in a configuration: what it means, its unit (`s`; empty for a count) and its limits."""
+    """A number in a configuration: what it means, its unit (`s`; empty for a count) and its limits.
+
+    With a `default` it may be left out.
+    """
 
     doc: str
     unit: str = ""
@@ -25,6 +28,7 @@ class Setting:
     at_least: float | None = None
     at_most: float | None = None
     is_whole: bool = False
+    default: float | None = None
 
     def fits(self, value: object) -> bool:
         """Whether a value is such a number."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Ratio, duration_s, ratio
+from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, PositiveRatio, Ratio, duration_s, ratio
 from lab.systems.observability import Observability
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -153,6 +153,30 @@ class Link(Strict):
     response_bytes: int = Field(default=1500, ge=1)
 
 
+class Sampling(Strict):
+    """Which telemetry of single requests is kept; metrics are exact whatever is kept.
+
+    Of all traces the share `traces` is kept, drawn by their ids, and beside these each whose request failed or took
+    `slow` or longer. Log lines follow their trace; warnings and errors are kept. Features and predictions are kept for
+    the share `records` of requests, whatever became of them.
+    """
+
+    traces: PositiveRatio = 1.0
+    slow_s: PositiveDuration | None = Field(default=None, alias="slow")
+    records: PositiveRatio = 1.0
+
+
+class Observe(Strict):
+    """The settings of a deployment's telemetry: time between samples of metrics, and which requests are recorded."""
+
+    scrape_interval_s: Annotated[Duration, Field(ge=MIN_SCRAPE_S)] = Field(default=5.0, alias="scrape_interval")
+    sampling: Sampling = Field(default_factory=Sampling)
+
+    def with_given(self, other: Observe | None) -> Observe:
+        """A copy with what another was given; its defaults change nothing."""
+        return self.model_copy(update={name: getattr(other, name) for name in other.model_fields_set} if other else {})
+
+
 class World(Strict):
     """The content behind the requests: an entry point of `lab.worlds`, its seed and its settings."""
 
@@ -174,7 +198,7 @@ class System(Strict):
     title: str = ""
     world: World | None = None
     warmup_s: Annotated[Duration, Field(le=MAX_WARMUP_S)] = Field(default=60.0, alias="warmup")
-    scrape_interval_s: Annotated[Duration, Field(ge=MIN_SCRAPE_S)] = Field(default=5.0, alias="scrape_interval")
+    observe: Observe = Field(default_factory=Observe)
     missing_sample_ratio: Ratio = 0.01
     load_wobble_ratio: Ratio = 0.08
     observability: Annotated[
@@ -183,6 +207,11 @@ class System(Strict):
     components: dict[Name, Component] = Field(max_length=MAX_COMPONENTS)
     links: dict[LinkName, Link]
     slos: tuple[Slo, ...] = ()
+
+    @property
+    def scrape_interval_s(self) -> float:
+        """Seconds between samples of metrics."""
+        return self.observe.scrape_interval_s
 
     @property
     def users(self) -> str:

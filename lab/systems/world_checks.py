@@ -124,6 +124,8 @@ class WorldChecks(Reading):
                 hint = nearest(name, set(known) - set(given)) or "no setting is expected here"
                 self._report((*path, name), f"unknown setting {name!r} of {of}", hint=hint, at_key=True)
         for name, setting in known.items():
+            if name not in given and setting.default is not None:
+                continue
             if name not in given:
                 self._report(path, f"missing setting {name!r} of {of}", expected=setting.expected, at_key=True)
             elif not setting.fits(given[name]):

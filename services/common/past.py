@@ -8,7 +8,7 @@ from lab.agreed.run import Run
 from lab.streams import Streams
 from lab.worlds.shop.behaviour import InterestAggregate, Missions
 from lab.worlds.shop.browsing import Browsing
-from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
+from lab.worlds.shop.catalog import Catalog, active_catalog, active_count, make_catalog
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Shoppers:
 def shoppers_of(run: Run, world_seed: int) -> Shoppers:
     """Draws the shoppers of a run; the same draws as the simulator's."""
     streams = Streams(run.seed)
-    catalog = active_catalog(make_catalog(world_seed), run.time_scale)
+    everybody = make_catalog(world_seed)
+    catalog = active_catalog(everybody, active_count(everybody, run.time_scale))
     return Shoppers(catalog, Missions(catalog, streams, run.first_s, run.duration_s), streams)
 
 

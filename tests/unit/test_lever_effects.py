@@ -221,6 +221,8 @@ def test_a_delayed_job_runs_later_and_a_frozen_one_not_at_all(folder: Path, usua
     assert [t for t in delayed if t >= FROM_S] == [35.0, 45.0, 55.0, 60.0, 70.0, 80.0]
     behind = runs(pulled(folder, lambda t: t.pull("feed", FeedDelay(seconds=12.0))))
     assert [t for t in behind if t >= FROM_S] == [42.0, 62.0, 70.0, 80.0]
+    falling = runs(pulled(folder, lambda t: t.pull("feed", FeedDelay(seconds=1.0, growth=1800.0))))
+    assert [t for t in falling if t >= FROM_S] == [31.0, 46.0, 61.0, 70.0, 80.0]
 
 
 def test_a_restarted_component_is_away_and_comes_back_by_itself(folder: Path) -> None:

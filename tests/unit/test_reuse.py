@@ -18,6 +18,7 @@ from lab.recording.opening import find_runs, open_run
 from lab.runs import identity
 from lab.runs.identity import NO_PART, OWN, recording_key
 from lab.scenario import load_scenario
+from lab.systems.topology import Observe
 from lab.testbeds.installed import choose
 from tests.cli_cases import HEALTHY, lab, run, run_json
 from tests.distributions import write_distribution
@@ -144,7 +145,7 @@ def test_scenario_seed_system_and_code_are_in_the_key(folder: Path, monkeypatch:
     text = Path("quiet.scenario.yaml").read_text(encoding="utf-8")
     Path("quiet.scenario.yaml").write_text(text.replace("rate: 8/s", "rate: 9/s"), encoding="utf-8")
     keys.add(recording_key(load_scenario("quiet.scenario.yaml"), 1, sim))
-    slower = loaded.system.model_copy(update={"scrape_interval_s": loaded.system.scrape_interval_s * 2})
+    slower = loaded.system.model_copy(update={"observe": Observe(scrape_interval_s="10s")})
     keys.add(recording_key(type(loaded)(loaded.scenario, slower, loaded.path, loaded.text), 1, sim))
     monkeypatch.setattr(identity, "code_digest", lambda: "other code")
     keys.add(recording_key(loaded, 1, sim))

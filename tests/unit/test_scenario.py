@@ -13,6 +13,7 @@ from lab.files import finding as scenario_files
 from lab.files.finding import shipped_names
 from lab.scenario import load_scenario
 from lab.systems.files import load_system, system_names
+from lab.systems.topology import Sampling
 from tests.expected_problems import check_expected
 
 for family in ("cpu", "deploy", "network", "schema", "traffic"):
@@ -128,11 +129,34 @@ def test_a_directory_is_not_a_scenario(tmp_path: Path) -> None:
 
 
 def test_a_scenario_lasts_at_least_two_scrapes_of_its_system(tmp_path: Path) -> None:
-    rare = CHAIN.read_text(encoding="utf-8").replace("name: chain", "name: chain\nscrape_interval: 151s")
+    rare = CHAIN.read_text(encoding="utf-8").replace("name: chain", "name: chain\nobserve: {scrape_interval: 151s}")
     (tmp_path / "rare.system.yaml").write_text(rare, encoding="utf-8")
     (problem,) = problems(write(tmp_path, GOOD.replace(str(CHAIN), "rare.system.yaml")))
     assert problem.what == "the duration is shorter than two scrape intervals of system 'chain'"
     assert (problem.line, problem.seen, problem.expected) == (4, "5m", "at least 302s")
+
+
+def test_a_scenario_of_days_says_how_it_is_observed_where_it_differs_from_its_system(tmp_path: Path) -> None:
+    system = CHAIN.read_text(encoding="utf-8").replace(
+        "name: chain", "name: chain\nobserve: {scrape_interval: 10s, sampling: {traces: 50%, slow: 1s}}"
+    )
+    (tmp_path / "days.system.yaml").write_text(system, encoding="utf-8")
+    text = """\
+schema_version: 1
+name: two-days
+system: days.system.yaml
+duration: 48h
+observe: {sampling: {traces: 2%, records: 10%}}
+load: {stages: [{for: 48h, rate: 10/s}]}
+grading: {onset_within: 30h}
+"""
+    loaded = load_scenario(write(tmp_path, text))
+    assert loaded.scenario.duration_s == loaded.scenario.load.duration_s == 172_800
+    assert loaded.system.scrape_interval_s == 10
+    assert loaded.system.observe.sampling == Sampling(traces=0.02, records=0.1)
+    assert load_scenario(write(tmp_path, text.replace("observe", "# observe"))).system.observe.sampling == Sampling(
+        traces=0.5, slow="1s"
+    )
 
 
 def test_a_file_of_another_kind_is_called_what_it_is() -> None:

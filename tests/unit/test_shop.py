@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lab.injection.levers import CacheFreeze
 from lab.recording.observed import Observed
 from lab.streams import Streams
-from lab.worlds.shop.catalog import Catalog, make_catalog
+from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
 from lab.worlds.shop.features import (
     ITEM_FEATURES,
     NAMES,
@@ -60,6 +60,14 @@ def test_there_are_thousands_of_users_and_hundreds_of_items(catalog: Catalog) ->
     assert len(catalog.popularity) >= 500
     assert catalog.profile.shape == (catalog.users_count, len(USER_FEATURES))
     assert {len(values) for values in catalog.items.values()} == {len(catalog.popularity)}
+
+
+def test_the_first_shoppers_visit_where_not_all_do(catalog: Catalog) -> None:
+    some = active_catalog(catalog, 500)
+    assert (some.activity[:500] > 0).all()
+    assert not some.activity[500:].any()
+    assert some.activity.sum() == pytest.approx(1)
+    assert active_catalog(catalog, catalog.users_count) is catalog
 
 
 @pytest.mark.parametrize("specs", [USER_FEATURES, ITEM_FEATURES], ids=["users", "items"])

@@ -16,6 +16,7 @@ class FeedFreeze(LeverValue, lever="feed.freeze", on={"job"}, kept="leased"):
 
 
 class FeedDelay(LeverValue, lever="feed.delay", on={"job"}, kept="leased"):
-    """Makes each run start so many scenario seconds later."""
+    """Makes each run start so many scenario seconds later, and later still by `growth` for each hour it is held."""
 
     seconds: Annotated[Seconds, Field(examples=[30.0])]
+    growth: Seconds = 0.0

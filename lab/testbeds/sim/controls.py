@@ -59,6 +59,7 @@ class SimControls(ABC):
         self._restarts: dict[str, ComponentRestart | None] = {}
         self._frozen: dict[str, FeedFreeze | None] = {}
         self._delays: dict[str, FeedDelay | None] = {}
+        self._delayed_ns: dict[str, int] = {}
         self._slow_tables: dict[Place, TableSlow | None] = {}
         self._extra: dict[tuple[str, str], PopulationSurge | PopulationBots | None] = {}
 
@@ -67,9 +68,11 @@ class SimControls(ABC):
         return self._frozen.get(job) is not None
 
     def job_delay_s(self, job: str) -> float:
-        """How much later than scheduled a job's runs start."""
+        """How much later than scheduled a job's run that is due now starts."""
         value = self._delays.get(job)
-        return value.seconds if value else 0.0
+        if value is None:
+            return 0.0
+        return value.seconds + value.growth * (self.now_ns() - self._delayed_ns[job]) / NS / 3600
 
     def component(self, place: Place) -> ComponentState:
         """The state of the component that a place belongs to."""
@@ -166,6 +169,7 @@ class SimControls(ABC):
 
     def write_delay(self, place: Place, value: FeedDelay | None) -> None:
         self._delays[place.element] = value
+        self._delayed_ns[place.element] = self.now_ns()
 
     # People and what teams announce.
 

@@ -12,9 +12,11 @@ from lab.judging.steady import first_change_s
 from lab.scenario import LoadedScenario
 from lab.scenario.plan import peak_rate, plan
 from lab.signals.catalogue import CATALOGUE
+from lab.systems.files import load_system
 from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import known
 from lab.testbeds.stack.doses import too_weak
+from lab.testbeds.stack.driver import SYSTEM
 from lab.testbeds.stack.lock import state_directory
 from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
@@ -61,14 +63,17 @@ def greatest_time_scale(loaded: LoadedScenario, at_most: float) -> float:
 def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem]:
     """The stack is one system: the one whose links the fault proxy of the compose file carries."""
     carried = {entry["link"] for entry in json.loads(services["links"]["environment"]["LINKS_CONFIG"])}
-    if carried == set(loaded.system.links):
+    system, served, why = loaded.system, load_system(SYSTEM), ""
+    if carried != set(system.links):
+        why = f"a system with the links {', '.join(sorted(carried))}"
+    elif system.world != served.world:
+        why = f"the world that {SYSTEM!r} has, without other settings"
+    elif system.scrape_interval_s != served.scrape_interval_s:
+        why = f"a scrape interval of {served.scrape_interval_s:g} s, which its collector has"
+    if not why:
         return []
-    return [
-        Problem(
-            f"the stack does not serve the system {loaded.system.name!r}", str(loaded.path),
-            expected=f"a system with the links {', '.join(sorted(carried))}", hint="the testbed sim runs any system",
-        )
-    ]  # fmt: skip
+    what = f"the stack does not serve the system {system.name!r} as it is given"
+    return [Problem(what, str(loaded.path), expected=why, hint="the testbed sim runs any system")]
 
 
 def _rate(loaded: LoadedScenario) -> list[Problem]:

@@ -131,6 +131,11 @@ def _cannot_slow(system: System, place: Place, value: ComponentSlow) -> str:
     return "it can make no component faster" if value.factor < 1.0 else ""
 
 
+def _cannot_delay(system: System, place: Place, value: FeedDelay) -> str:
+    """Only a constant one: the feed counts no hours."""
+    return "its feed cannot fall behind more and more" if value.growth else ""
+
+
 def _cannot_configure(system: System, place: Place, value: ConfigSet) -> str:
     """Only what a component reads anew while it runs; see the keys below."""
     if not place.part.startswith(CONFIGURABLE.get(place.element, ())):
@@ -157,7 +162,7 @@ _part(PopulationShift, lambda levers: levers.shifts)
 LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow, PopulationShift)
 _part(TableLock, lambda levers: levers.locks)
 LEVERS.lever(FeedFreeze, StackControls.read_freeze, StackControls.write_freeze)
-LEVERS.lever(FeedDelay, StackControls.read_delay, StackControls.write_delay)
+LEVERS.lever(FeedDelay, StackControls.read_delay, StackControls.write_delay, _cannot_delay)
 LEVERS.lever(CacheFreeze, StackControls.read_freeze_of_cache, StackControls.write_freeze_of_cache)
 LEVERS.lever(CacheMixKeys, StackControls.read_mix, StackControls.write_mix)
 LEVERS.lever(ConfigSet, StackControls.read_config, StackControls.write_config, _cannot_configure)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lab.streams import Streams
 from lab.worlds.shop.features import CATEGORIES, DEFAULTS, INDEX, INTEREST, NAMES
+from lab.worlds.shop.offer import SHOPPERS
 
 Array = npt.NDArray[Any]
 STRATA = 20
@@ -36,7 +37,7 @@ class Catalog:
         return len(self.activity)
 
 
-def make_catalog(seed: int, users_count: int = 2000, items_count: int = 500) -> Catalog:
+def make_catalog(seed: int, users_count: int = SHOPPERS, items_count: int = 500) -> Catalog:
     """Draws the shop of this seed."""
     streams = Streams(seed)
     items, popularity = _items(streams.generator("items"), items_count)
@@ -89,13 +90,15 @@ def _users(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array, Array
     return profile, taste, 3.9 + wealth, activity / activity.sum()
 
 
-def active_catalog(catalog: Catalog, time_scale: float) -> Catalog:
-    """The shop with only as many shoppers visiting as keep up their own pace at this time scale."""
-    is_active = np.arange(catalog.users_count) < active_count(catalog, time_scale)
+def active_catalog(catalog: Catalog, visitors: int) -> Catalog:
+    """The shop with only so many shoppers visiting: the first ones of the catalog."""
+    if visitors >= catalog.users_count:
+        return catalog
+    is_active = np.arange(catalog.users_count) < visitors
     activity = np.where(is_active, catalog.activity, 0.0)
     return replace(catalog, activity=activity / activity.sum())
 
 
 def active_count(catalog: Catalog, time_scale: float) -> int:
-    """How many shoppers visit at this time scale: the first ones of the catalog."""
+    """How many shoppers may visit at this time scale and keep up their own pace."""
     return max(1, round(catalog.users_count / time_scale))

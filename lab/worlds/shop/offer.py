@@ -6,6 +6,7 @@ from lab.files.units import MAX_DURATION_S
 from lab.systems.offer import Offer, Operation, Setting
 
 FEATURE_TABLE = "users"
+SHOPPERS = 2000
 FIRST_VERSIONS = 2
 """Model versions that are there before anything happens, so that one can be rolled back."""
 
@@ -23,6 +24,11 @@ OFFER = Offer(
     },
     own_code=("assemble_features",),
     fallbacks=("default_features", "popular_items", "unfiltered_items"),
+    settings={
+        "visitors": Setting(
+            "how many of the shoppers visit", at_least=1, at_most=SHOPPERS, is_whole=True, default=SHOPPERS
+        )
+    },
     feature_table=FEATURE_TABLE,
     model_versions=FIRST_VERSIONS,
     trainings=("next-window", "corrupted-labels"),

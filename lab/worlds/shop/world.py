@@ -20,10 +20,10 @@ from lab.worlds.base import Counts, Operation, Times, Visit, WorldContext
 from lab.worlds.shop import reference
 from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
 from lab.worlds.shop.browsing import Browsing
-from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.catalog import active_catalog, make_catalog
 from lab.worlds.shop.features import INDEX
 from lab.worlds.shop.levers import LEVERS
-from lab.worlds.shop.offer import FIRST_VERSIONS
+from lab.worlds.shop.offer import FIRST_VERSIONS, SHOPPERS
 from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests, ShopStream
 from lab.worlds.shop.scoring import ShownLog
 from lab.worlds.shop.store import FeatureCache, FeatureTable
@@ -41,7 +41,8 @@ class ShopWorld:
         self._context = context
         self._streams = context.streams
         self.seed = context.system.world.seed
-        self.catalog = make_catalog(self.seed)
+        visitors = int(context.system.world.settings.get("visitors", SHOPPERS))
+        self.catalog = active_catalog(make_catalog(self.seed), visitors)
         end_s = (context.end_ns - context.start_ns) / NS
         warmup_s = context.start_ns / NS
         self._first_s = -warmup_s - PAST_S
