@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.recorder import LogArgument
 from lab.streams import Streams
-from lab.systems.offer import installed_worlds
+from lab.systems.offer import installed_worlds, world_attribute
 from lab.systems.topology import Step, System
 
 Data = TypeVar("Data")
@@ -152,4 +152,247 @@ def open_world(context: WorldContext) -> World[object] | None:
     if spec.name not in found:
         raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
     world: World[object] = found[spec.name].load()(context)
+    return world
+
+
+# By columns: what the request plane asks of a world. It calls the world for blocks of requests, never for one.
+
+
+class Op(NamedTuple):
+    """What a call's or a step's operation does: a code OP_*, what it works on, and an argument."""
+
+    code: int
+    target: int = 0
+    argument: int = 0
+
+
+(
+    OP_NONE,
+    OP_STORE_GET,  # of the store TARGET: OK and the entry, else MISS
+    OP_STORE_PUT,  # what is carried, into the store TARGET
+    OP_STORE_REFRESH,  # entries of the store TARGET that live and are touched, from the table ARGUMENT
+    OP_TABLE_READ,  # the request's own row of the table TARGET
+    OP_GATE,  # UNAVAILABLE where the gate TARGET is shut, else the version that answers
+    OP_MARK,  # sets the mark ARGUMENT
+    OP_SERVE,  # what is carried is served: a row of `Served`; ERROR where its row breaks the contract
+    OP_PREDICATE,  # MISS where the request's predicate ARGUMENT + variant is false; TARGET: how to know the variant
+    OP_ASK,  # the world does it: `operate`
+) = range(10)  # fmt: skip
+FROM_NOWHERE, FROM_STORE, FROM_TABLE = range(3)
+"""Where the row that a request carries came from."""
+
+
+class StoreSpec(NamedTuple):
+    """A store of entries by key, with the time to live of entries that are written from the start on."""
+
+    keys_count: int
+    ttl_ns: int
+
+
+class Layout(NamedTuple):
+    """What a world keeps in the plane's tables, and its operations by name.
+
+    Stores, tables and gates are numbered in this order. `tables`: how many keys each has.
+    """
+
+    operations: Mapping[str, Op]
+    stores: Mapping[str, StoreSpec] = {}
+    tables: Mapping[str, int] = {}
+    gates: tuple[str, ...] = ()
+
+
+class StoreState(Protocol):
+    """A store in the plane's tables: columns by key, which may be written between events.
+
+    written_ns: when the entry was written (-1: none), ends_ns: until when it lives, epoch and violation: of its row,
+    frozen: 1 where it neither expires nor is overwritten, answers: the key whose entry answers, touched: 1 where a
+    refresh writes it anew, row: whose row it holds. Counts are since the start.
+    """
+
+    ttl_ns: int
+    hits_count: int
+    misses_count: int
+    expired_count: int
+    expired_until_ns: int
+
+    @property
+    def written_ns(self) -> Times: ...
+    @property
+    def ends_ns(self) -> Times: ...
+    @property
+    def epoch(self) -> Times: ...
+    @property
+    def violation(self) -> Times: ...
+    @property
+    def frozen(self) -> Times: ...
+    @property
+    def answers(self) -> Times: ...
+    @property
+    def touched(self) -> Times: ...
+    @property
+    def row(self) -> Times: ...
+
+
+class TableState(Protocol):
+    """A table as its readers find it: the epoch of its rows, their time, and by key the violation (0: none)."""
+
+    epoch: int
+    watermark_ns: int
+
+    @property
+    def violation(self) -> Times: ...
+
+
+class GateState(Protocol):
+    """A gate: whether it is open, and which of two versions answers; `b` for this share of requests."""
+
+    is_open: bool
+    version_a: int
+    version_b: int
+    share_b: float
+
+
+class PlaneState(Protocol):
+    """The world's part of the plane's tables. Views are fetched when needed, never kept: tables may move."""
+
+    def store(self, name: str) -> StoreState: ...
+    def table(self, name: str) -> TableState: ...
+    def gate(self, name: str) -> GateState: ...
+    def carried_epochs(self) -> Times:
+        """Epochs that requests under way carry, in any order; some of them may be carried no more."""
+
+
+class RequestStream(Protocol):
+    """A stream of requests: `number << REQUEST_SHIFT | n` is the number of its request n over all streams.
+
+    `key` (64 bits, unsigned) names it in draws. `clicks`: whether its people click. `closed_ns`: since when none of its
+    requests come any more; None while it is open.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def key(self) -> int: ...
+    @property
+    def clicks(self) -> bool: ...
+    @property
+    def closed_ns(self) -> int | None: ...
+
+
+REQUEST_SHIFT = 40
+
+
+class Arrivals(NamedTuple):
+    """What the plane learns of requests that will come: the key (0 to 2^31 - 1) of each, and its predicate bits."""
+
+    keys: Times
+    bits: Times
+
+
+class Served(NamedTuple):
+    """Rows served to requests, one each: when, whose row, from where (FROM_*), as of which epoch.
+
+    violation: what of the row breaks the contract (0: nothing). written_ns: when its store entry was written (-1: it
+    comes from none). component: number of the component that serves it. arrived_ns: when the request started.
+    """
+
+    request: Times
+    time_ns: Times
+    row: Times
+    source: Times
+    violation: Times
+    epoch: Times
+    written_ns: Times
+    component: Times
+    arrived_ns: Times
+
+
+class Done(NamedTuple):
+    """Requests that ended: from when to when, how (status), and what they carried at the end, as in `Served`.
+
+    version: which answered at the gate (0: none). marks: a bit for each mark.
+    """
+
+    request: Times
+    start_ns: Times
+    end_ns: Times
+    status: Times
+    row: Times
+    source: Times
+    version: Times
+    marks: Times
+    epoch: Times
+
+
+Columns: TypeAlias = Mapping[str, Any]
+"""Columns of a recording's table: numpy arrays, Arrow arrays of texts; `request` in the place of a trace id."""
+
+
+class ColumnarWorld(Protocol):
+    """The content behind a simulated system, by columns.
+
+    Blocks of results may end anywhere: what the world makes of them does not depend on where. Levers (`write`, `act`)
+    and `operate` come after everything before them is settled.
+    """
+
+    @property
+    def layout(self) -> Layout: ...
+
+    def bind(self, state: PlaneState) -> None:
+        """Takes the tables that it writes from now on, and puts its start state there."""
+
+    def arrive(self, stream: RequestStream, first: int, times_ns: Times) -> Arrivals:
+        """Draws the requests `first`, `first` + 1, … of a stream, which will come at these times. In order, once."""
+
+    def settle(self, served: Served, done: Done, now_ns: int) -> None:
+        """Takes a block: all that was served and that ended since the last, up to now."""
+
+    def operate(self, operation: str, now_ns: int) -> int:
+        """Performs an operation of code OP_ASK; its status. It pulls no levers."""
+
+    def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
+        """The value of a lever of content, or of a configuration key under `settings.`."""
+
+    def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
+        """Sets such a lever; None is neutral."""
+
+    def act(self, place: Place, act: ActValue, now_ns: int) -> None:
+        """Does something without an undo."""
+
+    def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
+        """Gauges and counts since the last scrape: (component, metric, attribute, value)."""
+
+    def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
+        """What users did by interval, up to what is settled: (component, metric, attribute, count per interval).
+
+        The edges are those of scrape intervals from the start on, or of the last ones in any place.
+        """
+
+    def final_rows(self, until_ns: int) -> dict[str, Columns]:
+        """Rows of the recording's tables that became final before `until_ns` and were not given before.
+
+        Each table in order of time and request.
+        """
+
+    def pending_rows(self, until_ns: int) -> dict[str, Columns]:
+        """Rows from before `until_ns` that are not final, with what is not known of them left out. Changes nothing."""
+
+    def reference(self) -> dict[str, Any]:
+        """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
+
+    def branch(self, context: WorldContext, state: PlaneState) -> ColumnarWorld:
+        """A world of its own that goes on from here, on tables of its own that hold the same."""
+
+
+def open_columnar_world(context: WorldContext) -> ColumnarWorld | None:
+    """The world of the system, None where it has none."""
+    spec = context.system.world
+    if spec is None:
+        return None
+    made = world_attribute(spec.name, "COLUMNAR")
+    if made is None:
+        raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, installed_worlds())}")
+    world: ColumnarWorld = made(context)
     return world
