@@ -1,0 +1,171 @@
+"""The world's part of the plane's tables, by name: what a world reads and writes, and the blocks it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.draws import threshold
+from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.layout import Array, Tables
+from lab.worlds.base import Done, GateState, Layout, PlaneState, Served, StoreState, TableState
+
+
+def table_rows(layout: Layout) -> dict[str, int]:
+    """How many rows of which table a world's layout takes."""
+    return {
+        "operation": len(layout.operations),
+        "store": sum(spec.keys_count for spec in layout.stores.values()),
+        "store_head": len(layout.stores),
+        "table": sum(layout.tables.values()),
+        "table_head": len(layout.tables),
+        "gate": len(layout.gates),
+    }
+
+
+def operation_rows(layout: Layout) -> dict[str, int]:
+    """The row of `operation` of each operation."""
+    return {name: row for row, name in enumerate(layout.operations)}
+
+
+def put_layout(tables: Tables, layout: Layout) -> None:
+    """Writes operations, and stores, tables and gates at rest: no entry, every key answers for itself, gates open."""
+    for row, operation in enumerate(layout.operations.values()):
+        tables.operation[row, :3] = operation
+    offset = 0
+    for row, spec in enumerate(layout.stores.values()):
+        tables.store_head[row, [at.SH_OFFSET, at.SH_KEYS, at.SH_TTL]] = offset, spec.keys_count, spec.ttl_ns
+        entries = tables.store[offset : offset + spec.keys_count]
+        entries[:, at.K_WRITTEN] = -1
+        entries[:, at.K_ANSWERS] = entries[:, at.K_KEY] = np.arange(spec.keys_count)
+        offset += spec.keys_count
+    offset = 0
+    for row, keys_count in enumerate(layout.tables.values()):
+        tables.table_head[row, [at.TH_OFFSET, at.TH_KEYS]] = offset, keys_count
+        offset += keys_count
+    tables.gate[:, at.G_OPEN] = 1
+
+
+def served_of(rows: Array) -> Served:
+    """A block of `served`, taken out of the table."""
+    flags = rows[:, at.V_FLAGS]
+    return Served(
+        request=rows[:, at.V_REQUEST],
+        time_ns=rows[:, at.V_TIME],
+        row=rows[:, at.V_KEY],
+        source=flags & at.PAY_SOURCE,
+        violation=(flags >> at.VIOLATION_SHIFT) & at.PAY_CODE,
+        epoch=rows[:, at.V_EPOCH],
+        written_ns=rows[:, at.V_WRITTEN],
+        component=rows[:, at.V_COMPONENT],
+        arrived_ns=rows[:, at.V_ARRIVED],
+    )
+
+
+def done_of(rows: Array) -> Done:
+    """A block of `done`, taken out of the table."""
+    flags = rows[:, at.D_FLAGS]
+    return Done(
+        request=rows[:, at.D_REQUEST],
+        start_ns=rows[:, at.D_START],
+        end_ns=rows[:, at.D_END],
+        status=rows[:, at.D_STATUS],
+        row=rows[:, at.D_KEY],
+        source=flags & at.PAY_SOURCE,
+        version=(flags >> at.VERSION_SHIFT) & at.PAY_CODE,
+        marks=(flags >> at.MARKS_SHIFT) & at.PAY_CODE,
+        epoch=rows[:, at.D_EPOCH],
+    )
+
+
+class PlaneView:
+    """The tables of a plane as its world sees them; `tables` gives those of the moment, for they may be replaced."""
+
+    def __init__(self, tables: Callable[[], Tables], layout: Layout) -> None:
+        self._tables = tables
+        self._stores = {name: row for row, name in enumerate(layout.stores)}
+        self._table_rows = {name: row for row, name in enumerate(layout.tables)}
+        self._gates = {name: row for row, name in enumerate(layout.gates)}
+
+    def store(self, name: str) -> StoreState:
+        tables = self._tables()
+        return _Store(tables, tables.store_head[self._stores[name]])
+
+    def table(self, name: str) -> TableState:
+        tables = self._tables()
+        return _Table(tables, tables.table_head[self._table_rows[name]])
+
+    def gate(self, name: str) -> GateState:
+        return _Gate(self._tables().gate[self._gates[name]])
+
+    def carried_epochs(self) -> Array:
+        tables = self._tables()
+        is_used = tables.frame[:, at.F_FLAGS] >= 0
+        epochs: Array = tables.pay[: len(is_used)][is_used, at.P_EPOCH]
+        return epochs
+
+
+class _Word:
+    """A word of a row as an attribute of the object whose `row` it is."""
+
+    def __init__(self, word: int) -> None:
+        self._word = word
+
+    def __get__(self, owner: _Row, _: type) -> int:
+        return int(owner.words[self._word])
+
+    def __set__(self, owner: _Row, value: int) -> None:
+        owner.words[self._word] = value
+
+
+class _Row:
+    def __init__(self, words: Array) -> None:
+        self.words = words
+
+
+class _Store(_Row):
+    ttl_ns = _Word(at.SH_TTL)
+    hits_count, misses_count, expired_count = _Word(at.SH_HITS), _Word(at.SH_MISSES), _Word(at.SH_EXPIRED)
+    expired_until_ns = _Word(at.SH_EXPIRED_UNTIL)
+
+    def __init__(self, tables: Tables, words: Array) -> None:
+        super().__init__(words)
+        entries = tables.store[words[at.SH_OFFSET] : words[at.SH_OFFSET] + words[at.SH_KEYS]]
+        self.written_ns, self.ends_ns = entries[:, at.K_WRITTEN], entries[:, at.K_ENDS]
+        self.epoch, self.violation = entries[:, at.K_EPOCH], entries[:, at.K_VIOLATION]
+        self.frozen, self.answers = entries[:, at.K_FROZEN], entries[:, at.K_ANSWERS]
+        self.touched, self.row = entries[:, at.K_TOUCHED], entries[:, at.K_KEY]
+
+
+class _Table(_Row):
+    epoch, watermark_ns = _Word(at.TH_EPOCH), _Word(at.TH_WATERMARK)
+
+    def __init__(self, tables: Tables, words: Array) -> None:
+        super().__init__(words)
+        self.violation = tables.table[words[at.TH_OFFSET] : words[at.TH_OFFSET] + words[at.TH_KEYS]]
+
+
+class _Gate(_Row):
+    version_a, version_b = _Word(at.G_VERSION_A), _Word(at.G_VERSION_B)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.words[at.G_OPEN])
+
+    @is_open.setter
+    def is_open(self, value: bool) -> None:
+        self.words[at.G_OPEN] = value
+
+    @property
+    def share_b(self) -> float:
+        return float(self.words[at.G_SHARE_B]) / 2**32
+
+    @share_b.setter
+    def share_b(self, value: float) -> None:
+        self.words[at.G_SHARE_B] = threshold(value)
+
+
+if TYPE_CHECKING:
+    _KEEPS_TO: type[PlaneState] = PlaneView
