@@ -37,6 +37,7 @@ SETTLED_S = 30.0
 QUANTILES = (0.5, 0.95)
 Array = npt.NDArray[Any]
 Values = dict[str, float]
+Runs = dict[str, list[float]]
 
 
 def windows(loaded: LoadedScenario) -> dict[str, tuple[float, float]]:
@@ -89,7 +90,7 @@ def collect(out: Path, names: list[str], seeds: int) -> None:
                     print(f"{name} seed {seed}: {len(values)} values", file=sys.stderr)
 
 
-def read(path: Path) -> dict[str, list[float]]:
+def read(path: Path) -> Runs:
     """Values of all seeds by scenario and name; a status that a run never had counts as 0."""
     runs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     seeds: dict[str, int] = defaultdict(int)
@@ -98,11 +99,10 @@ def read(path: Path) -> dict[str, list[float]]:
         seeds[run["scenario"]] += 1
         for name, value in run["values"].items():
             found[f"{run['scenario']} {name}"].append(value)
-    for name, values in found.items():
-        missing = seeds[name.partition(" ")[0]] - len(values)
-        if "->" in name and missing:
-            values += [0.0] * missing
-    return found
+    return {
+        name: values + [0.0] * (seeds[name.partition(" ")[0]] - len(values) if "->" in name else 0)
+        for name, values in found.items()
+    }
 
 
 def interval(a: Array, b: Array, level: float) -> tuple[float, float]:
@@ -117,9 +117,7 @@ def interval(a: Array, b: Array, level: float) -> tuple[float, float]:
     return float(b.mean() - a.mean()), float(t.ppf(1 - level / 2, free) * error)
 
 
-def compared(
-    before: dict[str, list[float]], after: dict[str, list[float]], level: float
-) -> Iterator[tuple[float, str]]:
+def compared(before: Runs, after: Runs, level: float) -> Iterator[tuple[float, str]]:
     """How many half intervals each difference is wide, and a line about it."""
     both = [name for name in before if len(before[name]) > 2 and len(after.get(name, ())) > 2]
     each = level / max(len(both), 1)
@@ -152,9 +150,8 @@ def main() -> int:
     found = sorted(compared(before, after, given.level), reverse=True)
     apart = [line for wide, line in found if wide > 1]
     for name in sorted(before.keys() ^ after.keys()):
-        print(
-            f"only {'before' if name in before else 'after'}: {name} ({len(before.get(name, after.get(name, [])))} runs)"
-        )
+        side, runs = ("before", before) if name in before else ("after", after)
+        print(f"only {side}: {name} ({len(runs[name])} runs)")
     print("\n".join(apart))
     print(f"{len(found)} comparisons, {len(apart)} apart at {given.level:g} over all of them; the next:")
     print("\n".join(f"{wide:.2f} {line}" for wide, line in found[len(apart) : len(apart) + given.show]))

@@ -1,4 +1,4 @@
-"""Topologies and schedules of levers drawn by hypothesis: every mechanic of a call plan, with a shop behind it or without.
+"""Topologies and schedules of levers drawn by hypothesis: every mechanic of a call plan, with and without a shop.
 
 A drawn case is data, and its system goes through the checks of any system file.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+import lab.systems
 from lab.injection.levers import (
     ActValue,
     ComponentLimit,
@@ -34,10 +35,10 @@ from lab.injection.levers import (
 )
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario, load_scenario
-from lab.systems.files import _SYSTEMS
 from lab.systems.topology import System
 from lab.testbeds.sim import SimTestbed
 
+RECOMMENDER = Path(lab.systems.__file__).with_name("recommender.system.yaml")
 LENGTH_S = 30.0
 MOST_ATTEMPTS = 12
 """Of one call, over all levels of retries above it: a drawn system must not bury itself under retries."""
@@ -153,7 +154,7 @@ def plain_systems(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def shop_systems(draw: st.DrawFn) -> dict[str, Any]:
     """The recommender with other capacities and policies, fewer visitors, and services beside its own."""
-    system = yaml.safe_load((_SYSTEMS / "recommender.system.yaml").read_text(encoding="utf-8"))
+    system = yaml.safe_load(RECOMMENDER.read_text(encoding="utf-8"))
     parts, links = system["components"], system["links"]
     system["world"]["settings"] = {"visitors": draw(st.sampled_from([3, 40, 2000]))}
     parts["cache"]["settings"]["ttl_s"] = draw(st.sampled_from([0.5, 6, 25]))
