@@ -177,7 +177,8 @@ class Op(NamedTuple):
     OP_SERVE,  # what is carried is served: a row of `Served`; ERROR where its row breaks the contract
     OP_PREDICATE,  # MISS where the request's predicate ARGUMENT + variant is false; TARGET: how to know the variant
     OP_ASK,  # the world does it: `operate`
-) = range(10)  # fmt: skip
+    OP_CHANCE,  # MISS for a share of all (ARGUMENT, a threshold), drawn by the call's key
+) = range(11)  # fmt: skip
 FROM_NOWHERE, FROM_STORE, FROM_TABLE = range(3)
 """Where the row that a request carries came from."""
 

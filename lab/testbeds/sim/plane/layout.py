@@ -25,14 +25,14 @@ Array = npt.NDArray[Any]
     H_WANTED_OPERATION,  # code 6: the operation (row of `operation`) that the world has to do
     H_OPERATION_STATUS,  # how that ended, which the driver writes; -1: not asked
     H_RECORDS,  # whether span sides are written
-    H_ASKING,  # code 6: the frame whose operation it is
-) = range(22)  # fmt: skip
+) = range(21)  # fmt: skip
 HEAD_WORDS = 48
 
 # frame: one attempt over an edge, both sides of it; or a request at its root. A freed frame has flags -1.
 (
     F_REQUEST, F_KEY, F_PARENT, F_EDGE,  # number over all streams; key; caller's frame; edge (-1 - component: a root)
-    F_ATTEMPT, F_START, F_DEADLINE, F_ARRIVED,  # of a root: its source, its start, -, its start
+    F_ATTEMPT, F_START, F_DEADLINE,  # of a root: its source, its start, -
+    F_ARRIVED,  # when the callee took it; of a leaf that did, when its work ends
     F_STEP, F_FAILED, F_FLAGS, F_STATUS,  # of the callee's plan: next step, bits of those not OK; FLAG_*; its answer
     F_NEXT, F_LATER, F_EARLIER,  # next in a queue or among the free; neighbours in the ring of timeouts
     F_PARENT_KEY,  # the caller's key, for its frame may be another's by then
@@ -88,7 +88,7 @@ EF_MEAN = 0
 # step: one step of a component's call plan.
 (
     S_IS_CALL, S_INDEX,  # edge of a call; else row of `operation`
-    S_UNLESS, S_AFTER, S_BIT, S_GOES_ON,  # bits in F_FAILED: only where one of them is set; only where none is
+    S_UNLESS, S_AFTER, S_BIT, S_GOES_ON,  # bits in F_FAILED: only where one is set; only where none is; its own
 ) = range(6)  # fmt: skip
 STEP_WORDS = 8
 
@@ -116,7 +116,8 @@ OPERATION_WORDS = 4
     OP_SERVE,  # what is carried is served: a row of `served`; ERROR where its row breaks the contract
     OP_PREDICATE,  # MISS where the request's predicate ARGUMENT + variant is false; TARGET: how to know the variant
     OP_ASK,  # the world does it (code 6)
-) = range(10)  # fmt: skip
+    OP_CHANCE,  # MISS for a share of all (ARGUMENT, a threshold), drawn by the call's key
+) = range(11)  # fmt: skip
 VARIANT_NONE, VARIANT_VERSION = range(2)
 """Which of its predicates a request is asked for: the first; the one of the version that answered (from 1)."""
 
@@ -126,6 +127,9 @@ VARIANT_NONE, VARIANT_VERSION = range(2)
     O_BEGIN, O_END, O_FIRST, O_EXHAUSTED,  # EXHAUSTED: no arrivals follow those of the window
 ) = range(10)  # fmt: skip
 SOURCE_WORDS = 12
+
+REQUEST_BITS = 40
+"""F_REQUEST: a request's number within its source, and above it the source's O_NUMBER."""
 
 # arrival
 A_TIME, A_SUBJECT = range(2)
@@ -150,6 +154,7 @@ G_OPEN, G_VERSION_A, G_VERSION_B, G_SHARE_B = range(4)
 
 # span: the bytes of a `lab.recording.sides.SIDE`. The last word: edge 16 bits, attempt 8, status 8, side 8.
 B_REQUEST, B_START, B_END, B_KEY, B_PARENT_KEY, B_CODES = range(6)
+EDGE_MASK = 0xFFFF
 ATTEMPT_SHIFT, STATUS_SHIFT, SIDE_SHIFT = 16, 24, 32
 SIDE_CLIENT, SIDE_CLIENT_FINAL, SIDE_SERVER = range(3)
 
@@ -166,14 +171,23 @@ Q_KIND, Q_MU, Q_SIGMA = range(3)
 LOGNORMAL, EXPONENTIAL = range(2)
 CELLS = 1024
 
+# What is drawn for a call, by its key: work and noise, passage there and back, link faults, a gate's split, OP_CHANCE.
+U_WORK, U_PASSAGE, U_CUT, U_RESET, U_DELAY, U_DROP, U_GATE, U_CHANCE = range(8)
+
+# What `advance` does next.
+NEXT, START, ARRIVE, CONTINUE, OPERATE, FINISH, SETTLE = range(7)
+
 # What `advance` returns: why it stopped.
 REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
 
 # Events: time; order of pushes (35 bits), kind (4), slot (24). Of equal times the first pushed comes first.
 (
-    EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL, EVENT_RETRY, EVENT_TIMEOUT,  # slot: a frame
-    EVENT_RING, EVENT_SOURCE,  # slot: an edge; a source
+    EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL, EVENT_TIMEOUT,  # slot: a frame
+    EVENT_RING,  # slot: an edge
+    EVENT_RETRY, EVENT_SOURCE,  # slot: a frame; a source
 ) = range(8)  # fmt: skip
+OPERATES = 15
+"""In the place of an event: a leaf's operation is performed at once."""
 SLOT_BITS, KIND_BITS = 24, 4
 SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS

@@ -1,0 +1,195 @@
+"""Calls from their callees' side: they arrive, wait for a worker, are worked on, go through a call plan and end."""
+
+from __future__ import annotations
+
+from lab.compiled import high32, kernel, low32, unsigned
+from lab.draws import word
+from lab.recording.status import ERROR, MISS, OK, REFUSED
+from lab.testbeds.sim.plane.calls import side
+from lab.testbeds.sim.plane.layout import *
+from lab.testbeds.sim.plane.operations import perform
+from lab.testbeds.sim.plane.samplers import draw
+
+
+@kernel
+def hold(t: Tables, f: int, c: int) -> None:
+    """Keeps a call that has arrived at a component which handles none now."""
+    frame, component = t.frame, t.component
+    frame[f, F_NEXT] = -1
+    if component[c, C_QUEUE_LENGTH] > 0:
+        frame[component[c, C_QUEUE_TAIL], F_NEXT] = f
+    else:
+        component[c, C_QUEUE_HEAD] = f
+    component[c, C_QUEUE_TAIL] = f
+    component[c, C_QUEUE_LENGTH] += 1
+
+
+@kernel
+def own_work(t: Tables, e: int, c: int, uniform: int) -> int:
+    """The time (ns) that a component works on a call itself."""
+    mean = t.edge_f[e, EF_MEAN]
+    work = t.edge[e, E_EXTRA]
+    if mean > 0.0:
+        work += int(draw(t, t.edge[e, E_SAMPLER], uniform) * mean + 0.5)
+    if t.component[c, C_STRETCHED]:
+        work = int(work * t.component_f[c, CF_STRETCH])
+        t.component[c, C_THROTTLED] += int(work * (1.0 - t.component_f[c, CF_CPU_SHARE]))
+    return work
+
+
+@kernel
+def occupy(t: Tables, c: int, end: int) -> None:
+    """Gives a component's first free worker work until a time: the root of its heap (Kiefer and Wolfowitz 1955)."""
+    free = t.free
+    root = t.component[c, C_FIRST_FREE]
+    n = t.component[c, C_WORKERS]
+    i = 0
+    child = 1
+    while child < n:
+        if child + 1 < n and free[root + child + 1] < free[root + child]:
+            child += 1
+        if free[root + child] >= end:
+            break
+        free[root + i] = free[root + child]
+        i = child
+        child = 2 * i + 1
+    free[root + i] = end
+
+
+@kernel
+def arrive(t: Tables, f: int, now: int, n: int, records: int) -> tuple[int, int, int, int, int]:
+    """A call arrives. Returns the event that it leads to (EVENT_CONTINUE, EVENT_FAIL; -1: none) and its time,
+
+    when it is answered (-1: not known yet), whether its timeout is to be watched and the rows in the block of sides.
+    The event OPERATES stands for a leaf's operation, which is performed at once.
+    """
+    frame, component = t.frame, t.component
+    e = frame[f, F_EDGE]
+    c = t.edge[e, E_CALLEE]
+    frame[f, F_ARRIVED] = now
+    if component[c, C_STOPPED]:
+        frame[f, F_STATUS] = REFUSED
+        return -1, 0, now, 0, n
+    if component[c, C_HELD]:
+        hold(t, f, c)
+        return -1, 0, -1, 1, n
+    begin = t.free[component[c, C_FIRST_FREE]]
+    begin = max(begin, now)
+    if begin - now > component[c, C_MAX_WAIT]:
+        frame[f, F_STATUS] = REFUSED
+        return -1, 0, now, 0, n
+    bits = word(unsigned(frame[f, F_KEY]), U_WORK)
+    work = own_work(t, e, c, high32(bits))
+    fails = low32(bits) < component[c, C_NOISE]
+    end = begin + work
+    occupy(t, c, end)
+    component[c, C_BUSY] += work
+    if component[c, C_STEPS] > 0:
+        return EVENT_FAIL if fails else EVENT_CONTINUE, end, -1, 0, n
+    frame[f, F_ARRIVED] = end
+    if t.edge[e, E_OPERATION] >= 0 and not fails:
+        return OPERATES, end, -1, 0, n
+    return -1, 0, end, 0, end_leaf(t, f, ERROR if fails else OK, now, n, records)
+
+
+@kernel
+def end_leaf(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
+    """A component that calls no other took a call; it works until F_ARRIVED. Returns the rows in the block of sides."""
+    frame = t.frame
+    frame[f, F_STATUS] = status
+    if records:
+        return side(t, n, f, now, frame[f, F_ARRIVED], server_codes(t, f, status))
+    return n
+
+
+@kernel
+def server_codes(t: Tables, f: int, status: int) -> int:
+    """B_CODES of a call's server side."""
+    attempt = t.frame[f, F_ATTEMPT] << ATTEMPT_SHIFT
+    return t.frame[f, F_EDGE] | attempt | (status << STATUS_SHIFT) | (SIDE_SERVER << SIDE_SHIFT)
+
+
+@kernel
+def component_of(t: Tables, f: int) -> int:
+    """The component that handles the request of a frame."""
+    e = t.frame[f, F_EDGE]
+    return t.edge[e, E_CALLEE] if e >= 0 else -1 - e
+
+
+@kernel
+def proceed(t: Tables, f: int) -> tuple[int, int]:
+    """Goes on with a call plan. Returns the next action and, of START, the edge; of OPERATE, the operation's row."""
+    frame, component, step = t.frame, t.component, t.step
+    c = component_of(t, f)
+    failed = frame[f, F_FAILED]
+    i = frame[f, F_STEP]
+    n = component[c, C_STEPS]
+    s = component[c, C_FIRST_STEP] + i
+    while i < n:
+        unless = step[s, S_UNLESS]
+        if (unless == 0 or failed & unless) and failed & step[s, S_AFTER] == 0:
+            frame[f, F_STEP] = i
+            return START if step[s, S_IS_CALL] else OPERATE, step[s, S_INDEX]
+        i += 1
+        s += 1
+    return FINISH, 0
+
+
+@kernel
+def operate(t: Tables, f: int, row: int, now: int, n: int, records: int) -> tuple[int, int, int, int]:
+    """Performs an operation: a leaf's, or a step of own code.
+
+    Returns the next action, its status, when a leaf answers (-1: no leaf) and the rows in the block of sides.
+    """
+    frame = t.frame
+    c = component_of(t, f)
+    status = perform(t, row, f, c, now) if row >= 0 else OK
+    if t.component[c, C_STEPS] == 0:
+        return NEXT, status, frame[f, F_ARRIVED], end_leaf(t, f, status, now, n, records)
+    i = frame[f, F_STEP]
+    s = t.component[c, C_FIRST_STEP] + i
+    if status != OK:
+        frame[f, F_FAILED] |= t.step[s, S_BIT]
+        if status > MISS and t.step[s, S_GOES_ON] == 0:
+            return FINISH, status, -1, n
+    frame[f, F_STEP] = i + 1
+    return CONTINUE, status, -1, n
+
+
+@kernel
+def finish(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
+    """A component is through with a call, which it answers now. Returns the rows in the block of sides."""
+    frame = t.frame
+    frame[f, F_STATUS] = status
+    if records:
+        return side(t, n, f, frame[f, F_ARRIVED], now, server_codes(t, f, status))
+    return n
+
+
+@kernel
+def end_request(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
+    """A request ends at its root. Returns the rows in the block of sides."""
+    frame, pay, done, head = t.frame, t.pay, t.done, t.head
+    head[H_ROOTS] += 1
+    if status > MISS:
+        head[H_FAILED] += 1
+    row = head[H_DONE]
+    head[H_DONE] = row + 1
+    done[row, D_REQUEST] = frame[f, F_REQUEST]
+    done[row, D_START] = frame[f, F_START]
+    done[row, D_END] = now
+    done[row, D_STATUS] = status
+    if frame[f, F_FLAGS] & FLAG_PAY:
+        done[row, D_FLAGS] = pay[f, P_FLAGS]
+        done[row, D_KEY] = pay[f, P_KEY]
+        done[row, D_EPOCH] = pay[f, P_EPOCH]
+        done[row, D_WRITTEN] = pay[f, P_WRITTEN]
+    else:
+        done[row, D_FLAGS] = 0
+        done[row, D_KEY] = -1
+        done[row, D_EPOCH] = -1
+        done[row, D_WRITTEN] = -1
+    if records and t.source[frame[f, F_ATTEMPT], O_RECORDS_ROOT]:
+        codes = (frame[f, F_EDGE] & EDGE_MASK) | (status << STATUS_SHIFT) | (SIDE_SERVER << SIDE_SHIFT)
+        return side(t, n, f, frame[f, F_START], now, codes)
+    return n

@@ -1,0 +1,55 @@
+"""Requests as they come: each arrival of a source leads to the next."""
+
+from __future__ import annotations
+
+from lab.compiled import kernel, signed, unsigned
+from lab.draws import request_key
+from lab.testbeds.sim.plane.layout import *
+
+
+@kernel
+def has_arrivals(t: Tables, o: int) -> int:
+    """Whether the arrivals are there that the next event of a source needs: its request's and the one after."""
+    source = t.source
+    if source[o, O_ACTIVE] == 0 or source[o, O_EXHAUSTED]:
+        return 1
+    return 1 if row_of_next(t, o) + 1 < source[o, O_END] else 0
+
+
+@kernel
+def row_of_next(t: Tables, o: int) -> int:
+    """The row of `arrival` of a source's next request."""
+    return t.source[o, O_BEGIN] + t.source[o, O_NEXT] - t.source[o, O_FIRST]
+
+
+@kernel
+def come(t: Tables, o: int, f: int, now: int) -> int:
+    """A source's next request starts in frame f. Returns the time of the one after it; -1: there is none."""
+    frame, pay, source, arrival = t.frame, t.pay, t.source, t.arrival
+    row = row_of_next(t, o)
+    n = source[o, O_NEXT]
+    source[o, O_NEXT] = n + 1
+    key = signed(request_key(unsigned(source[o, O_KEY]), n))
+    frame[f, F_REQUEST] = (source[o, O_NUMBER] << REQUEST_BITS) + n
+    frame[f, F_KEY] = key
+    frame[f, F_PARENT] = -1
+    frame[f, F_EDGE] = -1 - source[o, O_COMPONENT]
+    frame[f, F_ATTEMPT] = o
+    frame[f, F_START] = now
+    frame[f, F_DEADLINE] = FAR
+    frame[f, F_ARRIVED] = now
+    frame[f, F_STEP] = 0
+    frame[f, F_FAILED] = 0
+    frame[f, F_STATUS] = 0
+    frame[f, F_PARENT_KEY] = key
+    frame[f, F_FLAGS] = FLAG_SERVER
+    subject = arrival[row, A_SUBJECT]
+    if subject >= 0:
+        frame[f, F_FLAGS] = FLAG_SERVER | FLAG_PAY
+        pay[f, P_FLAGS] = 0
+        pay[f, P_KEY] = -1
+        pay[f, P_EPOCH] = -1
+        pay[f, P_WRITTEN] = -1
+        pay[f, P_SUBJECT] = subject
+        pay[f, P_ARRIVED] = now
+    return arrival[row + 1, A_TIME] if row + 1 < source[o, O_END] else -1
