@@ -29,6 +29,7 @@ COMMANDS = {
     "rules": "Explain the answers of the rules engine, or check rules files.",
     "grade": "Grade the answers kept with recordings.",
     "report": "Write the HTML pages of recordings.",
+    "results": "List the campaigns that were run, and show their figures.",
     "compare": "Compare results with earlier ones, case by case.",
     "parity": "Compare two recordings of one scenario, as from two testbeds.",
     "faults": "List faults and decoys with their parameters.",
@@ -43,7 +44,7 @@ COMMANDS = {
 }
 """Every command with its summary, in the order of use; the module of the same name holds it."""
 
-MODULES = {"list": "listing"}
+MODULES = {"list": "listing", "results": "results_command"}
 """Commands whose module has another name: a submodule `list` would hide the built-in one here."""
 
 _EPILOG = """\b

@@ -49,6 +49,13 @@ def engines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return _items([*installed(), *own, "cmd:", "http://"], incomplete)
 
 
+def campaigns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Campaigns kept in the runs directory."""
+    from lab.runs.dataset import campaigns as kept
+
+    return _items(kept(Path(ctx.params.get("runs_dir") or "runs")), incomplete)
+
+
 def testbeds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Installed testbeds."""
     from lab.testbeds.installed import entries

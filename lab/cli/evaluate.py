@@ -13,6 +13,7 @@ import click
 
 from lab import __version__
 from lab.cli import completing
+from lab.cli.campaigning import Campaigning, Plan, campaigning_options, plan_name, run_campaign
 from lab.cli.console import GivenPath, engines_option, json_option, observability_option, option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.filters import Filters, filter_options
@@ -59,15 +60,17 @@ The default seeds, 1000 and up, are kept for measuring: never use them in develo
 @testbed_option
 @observability_option
 @engine_limits_options
-@option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
+@campaigning_options
+@option("--runs-dir", type=GivenPath(file_okay=False), default=Path("runs"), show_default=True, envvar="LAB_RUNS_DIR",
+        help="Where results are kept for `lab results` and --resume.")  # fmt: skip
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .json, or .md for a table; may be repeated.")  # fmt: skip
 @verbosity_options
 @json_option
 def command(
     *, suite: str, filters: Filters, seeds: str | None, control_seeds: str | None, engines: tuple[str, ...],
-    limits: EngineLimits, testbed: Chosen, observability: Observability | None, workers: int | None,
-    outputs: tuple[Path, ...], verbosity: Verbosity, as_json: bool,
+    limits: EngineLimits, testbed: Chosen, observability: Observability | None,
+    campaigning: Campaigning, runs_dir: Path, outputs: tuple[Path, ...], verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Measure engines over many seeds, with controls and floors.
 
@@ -84,7 +87,6 @@ def command(
     from lab.engines.trying import try_engines
     from lab.files.fileio import write_file
     from lab.runs.campaign import conclude
-    from lab.runs.pool import default_workers, run_jobs
     from lab.runs.preparing import prepared
 
     check_outputs(outputs, (".json", ".md"))
@@ -93,20 +95,20 @@ def command(
     asked = checked_engines(engines, ENGINES)
     selection = filters.applied(select([suite])).seen_by(observability)
     jobs = make_jobs(selection, seeds, control_seeds, asked, testbed)
-    try_engines(asked, limits.for_scenarios(selection.scenarios, Path.cwd() / "runs"))
+    try_engines(asked, limits.for_scenarios(selection.scenarios, runs_dir))
     with (
         tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch,
         prepared(jobs, Path(scratch)),
         Progress(len(jobs)) as progress,
     ):
-        count = workers or default_workers()
         options = limits.for_scenarios(selection.scenarios, Path(scratch))
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
         # Most answers of floors are wrong, so single cases are shown only on demand.
         show = verdicts.show if verbosity.verbose else lambda _: None
-        results = run_jobs(
-            jobs, Path(scratch), workers=count, tick=progress.tick, on_result=show, keep=False, engines=options
-        )
+        results = run_campaign(
+            Plan(jobs, plan_name(selection), "evaluate", keep=False), campaigning, options,
+            runs_dir=runs_dir, root=Path(scratch), progress=progress, heard=show, taken=show,
+        )  # fmt: skip
     show_traces(results)
     subjects = [engine for engine in asked if engine not in FLOORS] or list(asked)
     thresholds = selection.suite.thresholds if selection.suite and not selection.partial else ()

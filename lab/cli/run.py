@@ -10,6 +10,7 @@ import click
 
 from lab import __version__
 from lab.cli import completing
+from lab.cli.campaigning import Campaigning, Plan, campaigning_options, plan_name, run_campaign
 from lab.cli.console import (
     GivenPath,
     engines_option,
@@ -73,7 +74,7 @@ one that passed is lost.
 @option("-o", "--output", "outputs", type=GivenPath(dir_okay=False), multiple=True,
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
-@option("--jobs", "workers", type=click.IntRange(min=1), help="Runs at a time. [default: one per CPU]")
+@campaigning_options
 @option("--fresh", is_flag=True, help="Make every recording again, even if an identical one exists.")
 @option("--no-report", is_flag=True, help="Write no HTML pages.")
 @stopping_options
@@ -83,8 +84,8 @@ one that passed is lost.
 def command(
     *, targets: tuple[str, ...], filters: Filters, last_failed: bool, seed: int | None, seeds: str | None,
     engines: tuple[str, ...], limits: EngineLimits, testbed: Chosen, observability: Observability | None,
-    outputs: tuple[Path, ...], runs_dir: Path, workers: int | None, fresh: bool, no_report: bool, stopping: Stopping,
-    gate: Gate, verbosity: Verbosity, as_json: bool,
+    outputs: tuple[Path, ...], runs_dir: Path, campaigning: Campaigning, fresh: bool, no_report: bool,
+    stopping: Stopping, gate: Gate, verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
 
@@ -113,7 +114,8 @@ def command(
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
     try_engines(asked, options)
-    results = _run(jobs, runs_dir, workers, options, stopping, verbosity, memory, as_json=as_json)
+    plan = Plan(jobs, plan_name(selection), "run", keep=True)
+    results = _run(plan, runs_dir, campaigning, options, stopping, verbosity, memory, as_json=as_json)
     show_traces(results)
     complete = len(results) == len(jobs) and not selection.partial and not last_failed
     thresholds = selection.suite.thresholds if selection.suite and complete else ()
@@ -140,32 +142,34 @@ def command(
 
 
 def _run(
-    jobs: Sequence[Job], runs_dir: Path, workers: int | None, engines: EngineOptions,
+    plan: Plan, runs_dir: Path, campaigning: Campaigning, engines: EngineOptions,
     stopping: Stopping, verbosity: Verbosity, memory: LastFailed, *, as_json: bool,
 ) -> list[JobResult]:  # fmt: skip
     """Runs the jobs, prints each verdict as it comes, and remembers the failed cases, even if interrupted."""
     from lab.cli.progress import Progress
     from lab.cli.selection import lasting_name_of
     from lab.cli.verdicts import Verdicts
-    from lab.runs.pool import default_workers, run_jobs
     from lab.runs.preparing import prepared
 
+    jobs = plan.jobs
     references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
     asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
     failures = stopping.counter()
     with prepared(jobs, runs_dir), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
 
-        def heard(result: JobResult) -> None:
+        def taken(result: JobResult) -> None:
             verdicts.show(result)
-            failures.note(result)
             memory.note(result, references[result.scenario], asked[result.scenario, result.seed])
 
+        def heard(result: JobResult) -> None:
+            taken(result)
+            failures.note(result)
+
         try:
-            count = workers or default_workers()
-            return run_jobs(
-                jobs, runs_dir, workers=count, tick=progress.tick, on_result=heard, stop=failures.enough,
-                engines=engines,
+            return run_campaign(
+                plan, campaigning, engines, runs_dir=runs_dir, root=runs_dir, progress=progress, heard=heard,
+                taken=taken, stop=failures.enough,
             )  # fmt: skip
         finally:
             memory.save()

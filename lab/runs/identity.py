@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, distributions, packages_distributions, version
@@ -46,7 +46,7 @@ def recording_key(loaded: LoadedScenario, seed: int, testbed: Chosen) -> str:
     system = json.dumps(loaded.system.model_dump(mode="json"), sort_keys=True)
     where = [testbed.name, json.dumps(testbed.recorded(), sort_keys=True), _driver_code(testbed)]
     parts = [loaded.text, system, str(seed), *where, __version__, code_digest(), *_plug_ins(loaded, testbed)]
-    return _digest(part.encode() for part in parts)
+    return digest(part.encode() for part in parts)
 
 
 def _driver_code(testbed: Chosen) -> str:
@@ -57,21 +57,25 @@ def _driver_code(testbed: Chosen) -> str:
 
 @cache
 def _package_digest(package: str) -> str:
-    return _digest(_sources(package))
+    return digest(sources(package, _no_part))
 
 
 @cache
 def code_digest() -> str:
     """A digest of the lab's own code and of the libraries that it computes with, as they are installed here."""
-    return _digest(_code())
+    return digest(_code())
 
 
 def _code() -> Iterator[bytes]:
-    yield f"{platform.python_version()} {platform.machine()} {sys.byteorder}".encode()
-    for library in LIBRARIES:
-        yield f"{library} {_version(library)}".encode()
+    yield from (f"{name} {found}".encode() for name, found in platform_versions().items())
     for package in OWN:
-        yield from _sources(package)
+        yield from sources(package, _no_part)
+
+
+def platform_versions() -> dict[str, str]:
+    """The versions of what the lab computes with: Python, the kind of machine, the libraries."""
+    python = {"Python": f"{platform.python_version()} {platform.machine()} {sys.byteorder}"}
+    return python | {library: _version(library) for library in LIBRARIES}
 
 
 def _version(name: str) -> str:
@@ -81,15 +85,15 @@ def _version(name: str) -> str:
         return "?"
 
 
-def _sources(module: str) -> Iterator[bytes]:
-    """Names and contents of a module's file, or of all files of a package but those that are no part."""
+def sources(module: str, is_left_out: Callable[[str], bool] = lambda _: False) -> Iterator[bytes]:
+    """Names and contents of a module's file, or of all files of a package but those left out by their names."""
     spec = find_spec(module)
     if spec is None:
         return
     for folder in map(Path, spec.submodule_search_locations or ()):
         for path in sorted(folder.rglob("*")):
             name = f"{module}/{path.relative_to(folder).as_posix()}"
-            if path.is_file() and "__pycache__" not in path.parts and not _no_part(name):
+            if path.is_file() and "__pycache__" not in path.parts and not is_left_out(name):
                 yield name.encode()
                 yield path.read_bytes()
     if not spec.submodule_search_locations and spec.origin:
@@ -116,18 +120,18 @@ def _plug_ins(loaded: LoadedScenario, testbed: Chosen) -> list[str]:
     modules |= {entry.module} if entry is not None else set()
     modules.add(type(testbed.driver).__module__)
     foreign = sorted({module.split(".")[0] for module in modules} - set(OWN))
-    return [*map(_plug_in, foreign), *([_everything_installed()] if foreign else [])]
+    return [*map(plug_in_digest, foreign), *([everything_installed()] if foreign else [])]
 
 
 @cache
-def _plug_in(package: str) -> str:
+def plug_in_digest(package: str) -> str:
     """A digest of a plug-in's package and of the distributions that it comes with."""
     files = [
         path
         for name in sorted(set(packages_distributions().get(package, ())))
         for path in _files_of(Distribution.from_name(name))
     ]
-    return _digest([*_sources(package), *(path.read_bytes() for path in files)])
+    return digest([*sources(package, _no_part), *(path.read_bytes() for path in files)])
 
 
 def _files_of(distribution: Distribution) -> list[Path]:
@@ -136,14 +140,16 @@ def _files_of(distribution: Distribution) -> list[Path]:
 
 
 @cache
-def _everything_installed() -> str:
-    return _digest(sorted(f"{one.name} {one.version}".encode() for one in distributions()))
+def everything_installed() -> str:
+    """A digest of every installed distribution and its version."""
+    return digest(sorted(f"{one.name} {one.version}".encode() for one in distributions()))
 
 
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = sha256()
+def digest(parts: Iterable[bytes]) -> str:
+    """SHA-256 of some parts and their lengths, in hexadecimal."""
+    made = sha256()
     for part in parts:
         # With its length: what ends one part cannot be taken for the start of the next.
-        digest.update(f"{len(part)}:".encode())
-        digest.update(part)
-    return digest.hexdigest()
+        made.update(f"{len(part)}:".encode())
+        made.update(part)
+    return made.hexdigest()

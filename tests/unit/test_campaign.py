@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.contracts import Case, Diagnosis, EngineFailure, Outcome, TrueDecoy, TrueFault
+from lab.engines.host import EngineHost
 from lab.errors import ExitCode, RunAbortedError
 from lab.judging.assess import Assessment
 from lab.judging.grading import grade, registered_graders
@@ -197,3 +198,23 @@ def test_a_run_that_stopped_itself_is_not_graded_and_is_deleted_only_if_asked(
     assert "stopped: error_ratio above 50%" in done.problem
     assert done.code == ExitCode.INTERNAL
     assert run.path.exists() is keep
+
+
+def test_engines_share_one_run_and_one_twin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = runner.judge
+
+    def judged(loaded, recorded, *more):  # type: ignore[no-untyped-def]
+        def twin(*words: object) -> object:
+            made.append("twin")
+            return recorded.twin(*words)
+
+        made.append("run")
+        return real(loaded, replace(recorded, twin=twin), *more)
+
+    monkeypatch.setattr(runner, "judge", judged)
+    loaded = load_scenario("cut.scenario.yaml")
+    with EngineHost() as host:
+        done = run_job(Job(loaded, 7, ("constant", "chance", "loudest-anomaly")), folder / "runs", host)
+    assert len(done.assessments) == 3
+    assert made == ["run", "twin"]

@@ -40,8 +40,8 @@ def forget_digests() -> None:
     for cached in (
         identity.code_digest,
         identity._package_digest,
-        identity._plug_in,
-        identity._everything_installed,
+        identity.plug_in_digest,
+        identity.everything_installed,
     ):
         cached.cache_clear()
 

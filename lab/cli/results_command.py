@@ -1,0 +1,119 @@
+"""`lab results`: the campaigns that were run, and their figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab import __version__
+from lab.cli import completing
+from lab.cli.console import json_option, runs_option
+from lab.cli.verdicts import Verbosity, verbosity_options
+from lab.contracts import Outcome
+
+if TYPE_CHECKING:
+    from lab.runs.dataset import About, Part
+
+_EPILOG = """\b
+Examples:
+  lab results                              the campaigns kept here, the latest first
+  lab results recommender-3fa2bc01         the figures of one (3fa2 is enough)
+  lab results 3fa2 -v                      every case of it
+  lab results 3fa2 --json > before.json    for `lab compare` and programs
+
+\b
+All campaigns are one Parquet dataset under <runs-dir>/results, a row for each case:
+  pandas.read_parquet("runs/results")
+  SELECT * FROM read_parquet("runs/results/*/*.parquet", union_by_name = true)
+"""
+
+
+@click.command("results", epilog=_EPILOG)
+@click.argument("campaign", required=False, metavar="[ID]", shell_complete=completing.campaigns)
+@runs_option
+@verbosity_options
+@json_option
+def command(*, campaign: str | None, runs_dir: Path, verbosity: Verbosity, as_json: bool) -> None:
+    """List the campaigns that were run, and show their figures.
+
+    `lab run` and `lab evaluate` keep the verdicts of every campaign. A campaign of the same scenarios, seeds, engines
+    and code has the same ID. ID may be shortened.
+    """
+    from lab.runs.dataset import campaigns, chosen, nothing, read_about, read_parts
+    from lab.runs.dataset import place as place_of
+
+    if campaign is not None:
+        place = place_of(runs_dir, chosen(runs_dir, campaign))
+        _show(read_about(place), list(read_parts(place, runs_dir).values()), place, verbosity, as_json=as_json)
+        return
+    kept = []
+    for name in campaigns(runs_dir):
+        place = place_of(runs_dir, name)
+        kept.append((read_about(place), list(read_parts(place, runs_dir).values())))
+    if not kept:
+        raise nothing(runs_dir)
+    _list(kept, runs_dir, as_json=as_json)
+
+
+def _list(kept: list[tuple[About, list[Part]]], runs_dir: Path, *, as_json: bool) -> None:
+    from lab.cli.console import stdout, table, write_json
+    from lab.runs.dataset import FOLDER, figures
+
+    if as_json:
+        listed = [_about_json(about, parts) | {"outcomes": figures(parts)} for about, parts in kept]
+        write_json({"schema_version": 1, "dataset": str(runs_dir / FOLDER), "campaigns": listed})
+        return
+    shown = table("campaign", "begun (UTC)", "command", "runs", "cases passed", "engines")
+    shown.columns[0].no_wrap = True
+    for about, parts in kept:
+        runs = f"{len(parts)} of {about.jobs}"
+        cases = _tally_text(figures(parts))
+        shown.add_row(about.id, _minute(about.began), about.command, runs, cases, ", ".join(about.engines))
+    console = stdout()
+    console.print(shown)
+    console.print(f"\nDataset  {runs_dir / FOLDER}", soft_wrap=True)
+
+
+def _tally_text(counts: dict[str, int]) -> str:
+    """`4 of 8  ✗ 3  ? 1`: cases that passed, failed, are inconclusive, and runs that came to no verdict (`!`)."""
+    marks = {Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?", "error": "!"}
+    others = "".join(f"  {mark} {counts[name]}" for name, mark in marks.items() if counts[name])
+    return f"{counts[Outcome.PASS]} of {sum(counts.values())}{others}"
+
+
+def _show(about: About, parts: list[Part], place: Path, verbosity: Verbosity, *, as_json: bool) -> None:
+    from lab.cli.console import stdout, write_json
+    from lab.cli.results import campaign_json, print_numbers
+    from lab.cli.verdicts import print_result
+    from lab.runs.campaign import conclude
+
+    results = [part.result for part in parts]
+    campaign = conclude(results)
+    if as_json:
+        head = {"schema_version": 1, "lab_version": about.lab_version or __version__}
+        write_json({**head, "campaign": _about_json(about, parts), **campaign_json(campaign)})
+        return
+    console = stdout()
+    for result in results if verbosity.verbose else [one for one in results if one.problem]:
+        print_result(console, result, verbosity)
+    begun = f"begun {_minute(about.began)} by `lab {about.command}`"
+    console.print(f"{about.id}: {len(parts)} of {about.jobs} runs, {begun}\n", soft_wrap=True)
+    print_numbers(console, campaign, passed=not verbosity.quiet)
+    console.print(f"Dataset  {place}", soft_wrap=True)
+
+
+def _about_json(about: About, parts: list[Part]) -> dict[str, Any]:
+    return {
+        "id": about.id,
+        "command": about.command,
+        "begun": about.began,
+        "runs": {"finished": len(parts), "of": about.jobs},
+        "engines": list(about.engines),
+    }
+
+
+def _minute(began: str) -> str:
+    """A time as people read it: `2026-11-22 07:25`, in UTC."""
+    return began[:16].replace("T", " ")
