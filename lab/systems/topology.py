@@ -16,6 +16,8 @@ ComponentKind = Literal["users", "service", "database", "cache", "model", "job"]
 SliName = Literal["error_ratio", "latency_p95_s", "click_through_ratio"]
 MAX_SEED = 2**63
 MAX_COMPONENTS = 500
+MAX_STEPS = 60
+"""Steps of one component: the simulator keeps a bit for each, in one word."""
 MAX_WARMUP_S = 3600.0
 MIN_SCRAPE_S = 1.0
 MIN_PERIOD_S = 0.1
@@ -141,7 +143,7 @@ class Component(Strict):
     period_s: Duration = Field(default=0.0, alias="period")
     tables: tuple[Name, ...] = ()
     settings: Mapping[str, Any] = {}
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
 
 
 class Link(Strict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from lab.clock import NS, to_ns
 from lab.errors import UserError
@@ -25,7 +25,9 @@ from lab.injection.levers import (
     TableSlow,
 )
 from lab.testbeds.sim.state import ComponentState, Edge, LinkState, SystemState
-from lab.worlds.base import World
+from lab.worlds.base import ColumnarWorld, World
+
+Content: TypeAlias = World[object] | ColumnarWorld
 
 Surge = Callable[[Literal["surge", "bots"], PopulationSurge | PopulationBots | None], None]
 
@@ -34,19 +36,19 @@ class SimControls(ABC):
     """The levers of a simulated system. `surge(kind, value)` opens or closes extra arrivals.
 
     `announce(time_ns, component, kind, summary)` writes to the change log, `release` lets go what a component held,
-    `end_process` breaks its connections, `after(seconds, do)` does something later.
+    `end_process` breaks its connections, `restart_ends(seconds, place, restart)` calls `is_back` so much later.
     """
 
     def __init__(
         self,
         state: SystemState,
-        world: World[object] | None,
+        world: Content | None,
         release: Callable[[ComponentState], None],
         surge: Surge,
         announce: Callable[[int, str, str, str], None],
         now_ns: Callable[[], int],
         end_process: Callable[[ComponentState], None],
-        after: Callable[[float, Callable[[], None]], None],
+        restart_ends: Callable[[float, Place, ComponentRestart], None],
     ) -> None:
         self._state = state
         self._world = world
@@ -55,7 +57,7 @@ class SimControls(ABC):
         self._announce = announce
         self.now_ns = now_ns
         self._end_process = end_process
-        self._after = after
+        self._restart_ends = restart_ends
         self._restarts: dict[str, ComponentRestart | None] = {}
         self._frozen: dict[str, FeedFreeze | None] = {}
         self._delays: dict[str, FeedDelay | None] = {}
@@ -82,11 +84,18 @@ class SimControls(ABC):
         """The state of a link."""
         return self._state.links[place.element]
 
-    def content(self, record: type[Record]) -> World[object]:
+    def content(self, record: type[Record]) -> Content:
         """The world; UserError where there is none."""
         if self._world is None:
             raise UserError(f"{record.name} acts on content, and this system has no world")
         return self._world
+
+    def adopt(self, other: SimControls) -> None:
+        """Takes over what another one's levers are set to."""
+        self._state.adopt(other._state)
+        self._restarts, self._frozen = dict(other._restarts), dict(other._frozen)
+        self._delays, self._delayed_ns = dict(other._delays), dict(other._delayed_ns)
+        self._slow_tables, self._extra = dict(other._slow_tables), dict(other._extra)
 
     @abstractmethod
     def lose_memory(self, place: Place) -> None:
@@ -110,10 +119,11 @@ class SimControls(ABC):
         if value is not None:
             self._end_process(component)
             self.lose_memory(place)
-            self._after(value.away_s, lambda: self._is_back(place, value))
+            self._restart_ends(value.away_s, place, value)
 
-    def _is_back(self, place: Place, restart: ComponentRestart) -> None:
-        if self._restarts[place.element] is restart:  # no other one has begun since
+    def is_back(self, place: Place, restart: ComponentRestart) -> None:
+        """A process has started anew; nothing happens where another restart has begun since."""
+        if self._restarts[place.element] is restart:
             self.write_restart(place, None)
 
     def read_slow(self, place: Place) -> ComponentSlow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -46,6 +47,12 @@ class LinkState:
         """Recomputes `faulty`."""
         faults = (self.cut, self.delay, self.drop, self.reset, self.throttle)
         self.faulty = any(fault is not None for fault in faults)
+
+    def adopt(self, other: LinkState) -> None:
+        """Takes over another one's faults."""
+        self.cut, self.delay, self.drop = other.cut, other.delay, other.drop
+        self.reset, self.throttle = other.reset, other.throttle
+        self.update()
 
 
 class ComponentState:
@@ -94,6 +101,13 @@ class ComponentState:
             busiest = sorted(self.free_ns, reverse=True)[:workers]
             self.free_ns = sorted(busiest + [now_ns] * (workers - len(busiest)))
             self.workers = workers
+
+    def adopt(self, other: ComponentState) -> None:
+        """Takes over another one's condition."""
+        self.configured_workers, self.workers = other.configured_workers, other.workers
+        self.period_ns, self.max_wait_ns = other.period_ns, other.max_wait_ns
+        self.stretch, self.slow, self.limit = other.stretch, other.slow, other.limit
+        self.stopped, self.stopped_by, self.holds = other.stopped, set(other.stopped_by), set(other.holds)
 
     @property
     def cpu_share(self) -> float:
@@ -149,8 +163,27 @@ class SystemState:
     entry_edge: Edge = field(init=False)
     """The users' call into the system."""
 
+    def adopt(self, other: SystemState) -> None:
+        """Takes over the condition of everything of the same system."""
+        for name, component in self.components.items():
+            component.adopt(other.components[name])
+        for name, link in self.links.items():
+            link.adopt(other.links[name])
+        for mine, its in zip(self.edges, other.edges, strict=True):
+            mine.timeout_ns, mine.retries, mine.backoff_ns = its.timeout_ns, its.retries, its.backoff_ns
+            mine.extra_ns = its.extra_ns
+
     def edges_into(self, component: str) -> list[Edge]:
         return [edge for edge in self.edges if edge.callee.name == component]
+
+
+def at_rest(system: System) -> SystemState:
+    """The state of a topology at rest, for the request plane, which knows operations by itself."""
+    return build(system, defaultdict(lambda: _no_operation))
+
+
+def _no_operation(visit: object, now_ns: int) -> int:
+    return 0
 
 
 def build(system: System, operations: Mapping[str, Operation[object]]) -> SystemState:

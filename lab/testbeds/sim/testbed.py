@@ -11,9 +11,11 @@ from lab.clock import NS, to_ns
 from lab.injection.levers import (
     ActValue,
     AnyLever,
+    ComponentRestart,
     Event,
     JournalEntry,
     Json,
+    Place,
     PopulationBots,
     PopulationSurge,
     Testbed,
@@ -68,7 +70,7 @@ class SimTestbed(Testbed):
         self._engine = RequestEngine(self._state, self._recorder, complete)
         self._levers = SimLevers(
             self._state, self._world, self._engine.release, self._surge, self._announce, lambda: int(self._env.now),
-            self._engine.end_process, lambda seconds, do: self._env.process(control.later(self._env, seconds, do)),
+            self._engine.end_process, self._restart_ends,
         )  # fmt: skip
         self._telemetry = Telemetry(self._state, self._world)
         self._schedule()
@@ -192,6 +194,9 @@ class SimTestbed(Testbed):
             # Named by its start, so that another surge shifts none of its draws.
             name = f"{kind}/{self._env.now}"
             self._open_load(name, (stage,), self._env.now / NS, clicks=kind != "bots")
+
+    def _restart_ends(self, seconds: float, place: Place, restart: ComponentRestart) -> None:
+        self._env.process(control.later(self._env, seconds, lambda: self._levers.is_back(place, restart)))
 
     def _announce(self, time_ns: int, component: str, kind: str, summary: str) -> None:
         if self._ended:

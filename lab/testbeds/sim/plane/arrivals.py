@@ -1,0 +1,145 @@
+"""Streams of requests on the plane: windows of arrivals that are filled as they are wanted."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from lab.compiled import signed
+from lab.draws import stream_key
+from lab.recording.ids import request_number
+from lab.scenario.arrivals import Times
+from lab.streams import Streams
+from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.plane import Plane
+
+WINDOW = 4096
+"""Arrivals that a stream's window holds at most."""
+
+
+class Chunks(Protocol):
+    """Arrival times in order, by chunks: `lab.scenario.arrivals.Arrivals` is one."""
+
+    @property
+    def chunks_count(self) -> int: ...
+    def chunk(self, number: int, /) -> Times: ...
+
+
+@dataclass(slots=True)
+class Source:
+    """A stream of requests that numbers its own: the base load, one surge, a job's runs.
+
+    `base + n` is request n's number across all streams, `key` names the stream in draws. `clicks`: whether those who
+    come look at what they get. `closed_ns`: from when on nobody comes any more.
+    """
+
+    name: str
+    number: int
+    key: int
+    clicks: bool = True
+    closed_ns: int | None = None
+    arrivals: Chunks | None = None
+    taken: int = 0
+    """Requests whose arrival has been drawn."""
+    _chunk: int = 0
+    _rest: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def base(self) -> int:
+        """The number across all streams of its first request."""
+        return request_number(self.number, 0)
+
+    def take(self, count: int) -> Times:
+        """The following arrivals, at most so many; none at the end."""
+        arrivals = self.arrivals
+        while arrivals is not None and not len(self._rest) and self._chunk < arrivals.chunks_count:
+            self._rest = arrivals.chunk(self._chunk)
+            self._chunk += 1
+        found, self._rest = self._rest[:count], self._rest[count:]
+        self.taken += len(found)
+        return found
+
+
+class Subjects(Protocol):
+    """Whoever knows about whom a request is: (subject, or -1) with the predicate bits above."""
+
+    def __call__(self, source: Source, first: int, times_ns: Times, /) -> Times: ...
+
+
+class Sources:
+    """The streams of a run, in the order in which they were opened."""
+
+    def __init__(self, plane: Plane, streams: Streams, subjects: Subjects | None) -> None:
+        self.all: list[Source] = []
+        self._plane = plane
+        self._streams = streams
+        self._subjects = subjects
+        self._rows = 0
+
+    def open(self, name: str, component: int, arrivals: Chunks, *, clicks: bool = True) -> Source:
+        """Lets the requests of a load come to the users' component."""
+        source = self._add(name, component, WINDOW, arrivals, clicks=clicks)
+        self.refill(source.number)
+        row = self._plane.tables.source[source.number]
+        row[at.O_ACTIVE] = 1
+        if row[at.O_END] > row[at.O_BEGIN]:
+            first_ns = int(self._plane.tables.arrival[row[at.O_BEGIN], at.A_TIME])
+            self._plane.push(first_ns, at.EVENT_SOURCE, source.number)
+        return source
+
+    def open_job(self, name: str, component: int) -> Source:
+        """A stream of a job's runs, each of which is submitted by itself; they have a span of their own."""
+        source = self._add(name, component, 1, None)
+        row = self._plane.tables.source[source.number]
+        row[[at.O_ACTIVE, at.O_RECORDS_ROOT, at.O_EXHAUSTED]] = 1
+        return source
+
+    def submit(self, source: Source, n: int, now_ns: int) -> None:
+        """Starts run `n` of a job now."""
+        row = self._plane.tables.source[source.number]
+        begin = row[at.O_BEGIN]
+        row[[at.O_NEXT, at.O_FIRST, at.O_END]] = n, n, begin + 1
+        self._plane.tables.arrival[begin] = now_ns, -1
+        self._plane.push(now_ns, at.EVENT_SOURCE, source.number)
+
+    def close(self, source: Source, now_ns: int) -> None:
+        """From now on nobody comes any more."""
+        if source.closed_ns is None:
+            source.closed_ns = now_ns
+            self._plane.tables.source[source.number, at.O_ACTIVE] = 0
+
+    def refill(self, index: int) -> None:
+        """Puts the following arrivals of a stream into its window, behind those that have not come yet."""
+        source, row, arrival = self.all[index], self._plane.tables.source[index], self._plane.tables.arrival
+        begin, end = int(row[at.O_BEGIN]), int(row[at.O_END])
+        waiting = arrival[begin + row[at.O_NEXT] - row[at.O_FIRST] : end].copy()
+        first, times_ns = source.taken, source.take(WINDOW - len(waiting))
+        row[at.O_FIRST], row[at.O_EXHAUSTED] = row[at.O_NEXT], not len(times_ns)
+        row[at.O_END] = begin + len(waiting) + len(times_ns)
+        arrival[begin : begin + len(waiting)] = waiting
+        window = arrival[begin + len(waiting) : row[at.O_END]]
+        window[:, at.A_TIME] = times_ns
+        window[:, at.A_SUBJECT] = -1 if self._subjects is None else self._subjects(source, first, times_ns)
+
+    def branch(self, plane: Plane, subjects: Subjects | None) -> Sources:
+        """The same streams for another plane, whose tables are a copy of this one's."""
+        other = Sources(plane, self._streams, subjects)
+        other.all, other._rows = [copy.copy(source) for source in self.all], self._rows
+        return other
+
+    def _add(self, name: str, component: int, rows: int, arrivals: Chunks | None, *, clicks: bool = True) -> Source:
+        source = Source(name, len(self.all), stream_key(self._streams, name), clicks, None, arrivals)
+        self.all.append(source)
+        plane = self._plane
+        for table, needed in (("source", len(self.all)), ("arrival", self._rows + rows)):
+            if needed > len(getattr(plane.tables, table)):
+                plane.grow(table, max(needed, 2 * len(getattr(plane.tables, table))))
+        row = plane.tables.source[source.number]
+        row[at.O_KEY] = signed(source.key)
+        row[at.O_NUMBER], row[at.O_COMPONENT] = source.number, component
+        row[[at.O_BEGIN, at.O_END]] = self._rows
+        self._rows += rows
+        return source

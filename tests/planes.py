@@ -1,0 +1,123 @@
+"""A request plane by itself: requests come in at given times, and what is measured of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lab.compiled import load
+from lab.recording.sides import SERVER, from_words
+from lab.recording.status import NAMES, OK
+from lab.scenario.arrivals import Times
+from lab.streams import Streams
+from lab.systems.topology import System
+from lab.testbeds.sim.plane.arrivals import Sources
+from lab.testbeds.sim.plane.build import NO_CONTENT, build
+from lab.testbeds.sim.plane.loop import advance
+from lab.testbeds.sim.plane.plane import Plane
+from lab.testbeds.sim.plane.restart import end_process
+from lab.testbeds.sim.state import at_rest
+from lab.worlds.base import Layout
+
+MS = 1_000_000
+Span = tuple[int, str, float, float, str]
+"""(request, "caller->callee" for the caller's view or "callee" for its own, start, end, status), in ms"""
+
+
+class Given:
+    """Arrivals at these times (ns), in chunks of so many."""
+
+    def __init__(self, times_ns: Sequence[int], size: int = 1000) -> None:
+        self._chunks = [np.array(times_ns[i : i + size], np.int64) for i in range(0, len(times_ns), size)]
+        self.chunks_count = len(self._chunks)
+
+    def chunk(self, number: int) -> Times:
+        return self._chunks[number]
+
+
+class Bench:
+    """A plane, its state, and what its blocks held. `asked`: has the world's turn; its operations by name."""
+
+    def __init__(
+        self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, seed: int = 1
+    ) -> None:
+        self.state = at_rest(system)
+        self.plane = Plane(build(system, content), load(advance), self)
+        self.sources = Sources(self.plane, Streams(seed), self.subjects if content is not NO_CONTENT else None)
+        self.blocks: list[Any] = []
+        self.served: list[Any] = []
+        self.done: list[Any] = []
+        self.asked: list[tuple[str, float]] = []
+        self.sources.open("load", self.state.entry_edge.caller.index, Given([round(ms * MS) for ms in arrivals_ms]))
+
+    def take(self, sides: Any, served: Any, done: Any, now_ns: int) -> None:
+        self.blocks.append(sides)
+        self.served.append(served)
+        self.done.append(done)
+
+    def refill(self, source: int) -> None:
+        self.sources.refill(source)
+
+    def operate(self, operation: str, now_ns: int) -> int:
+        self.asked.append((operation, now_ns / MS))
+        return OK
+
+    def subjects(self, source: Any, first: int, times_ns: Times) -> Times:
+        return np.arange(first, first + len(times_ns))
+
+    def advance(self, until_ms: float) -> None:
+        self.plane.advance(round(until_ms * MS))
+
+    def sync(self) -> None:
+        self.plane.sync(self.state)
+
+    def restart(self, component: str) -> None:
+        """Ends a component's process now; it is back at once."""
+        self.plane.drain()
+        end_process(self.plane, self.state.components[component].index)
+        edges = [edge.index for edge in self.state.edges_into(component)]
+        for rows in (from_words(block) for block in self.blocks):
+            gone = (rows["side"] == SERVER) & np.isin(rows["edge"], edges) & (rows["end_ns"] > self.plane.now_ns)
+            rows["side"][gone] = 3
+
+    def sides(self) -> Any:
+        self.plane.drain()
+        rows = from_words(np.concatenate(self.blocks)) if self.blocks else from_words(np.zeros((0, 6), np.int64))
+        return rows[rows["side"] < 3]
+
+    def spans(self) -> list[Span]:
+        """Spans by request in order of start, callers first; `job` spans aside."""
+        order = ("request", "start_ns", "edge", "side")
+        return [
+            (
+                int(side["request"]),
+                self._who(int(side["edge"]), is_server=side["side"] == SERVER),
+                side["start_ns"] / MS,
+                side["end_ns"] / MS,
+                NAMES[side["status"]],
+            )
+            for side in sorted(self.sides(), key=lambda s: tuple(s[name] for name in order))
+        ]
+
+    def _who(self, edge: int, *, is_server: bool) -> str:
+        if edge < 0:
+            return list(self.state.components)[-1 - edge]
+        return self.state.edges[edge].callee.name if is_server else self.state.edges[edge].link.name
+
+
+def run(
+    system: System,
+    arrivals: Sequence[float] = (0,),
+    at: Mapping[float, Callable[[Bench], None]] | None = None,
+    until_ms: float = 10_000,
+) -> list[Span]:
+    """Spans after requests came in at these times and this was done."""
+    bench = Bench(system, arrivals)
+    for time, act in sorted((at or {}).items()):
+        bench.advance(time)
+        act(bench)
+        bench.sync()
+    bench.advance(until_ms)
+    return bench.spans()
