@@ -27,7 +27,8 @@ import simpy
 
 from lab.clock import NS
 from lab.injection.levers import ComponentSlow
-from lab.recording.recorder import SERVER, NullRecorder, Recorder
+from lab.recording.recorder import NullRecorder, Recorder
+from lab.recording.sides import SERVER
 from lab.recording.status import MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System

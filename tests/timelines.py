@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lab.injection.levers import LeverValue
-from lab.recording.recorder import SERVER, Recorder
+from lab.recording.recorder import Recorder
+from lab.recording.sides import SERVER
 from lab.recording.status import NAMES
 from lab.streams import Streams
 from lab.systems.topology import System

@@ -62,17 +62,18 @@ def mask_array(values: Array) -> pa.Array:
 def texts_array(values: Sequence[str | None]) -> pa.Array:
     """Texts as an Arrow array; None is null."""
     encoded = [b"" if value is None else value.encode() for value in values]
+    null = np.fromiter((value is None for value in values), bool, len(values))
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return packed_texts(lengths, b"".join(encoded), null if null.any() else None)
+
+
+def packed_texts(lengths: Array, octets: bytes | Array, null: Array | None = None) -> pa.Array:
+    """Texts as an Arrow array from their UTF-8, one after the other; a null takes none of it."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if offsets[-1] > _LONGEST:
         raise OverflowError(f"{offsets[-1]} bytes of text in one column, at most {_LONGEST}")
-    null = np.fromiter((value is None for value in values), bool, len(values))
-    content = [
-        _bits(null if null.any() else None),
-        pa.py_buffer(offsets.astype(np.int32)),
-        pa.py_buffer(b"".join(encoded)),
-    ]
-    return pa.Array.from_buffers(pa.string(), len(encoded), content)
+    content = [_bits(null), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(octets)]
+    return pa.Array.from_buffers(pa.string(), len(lengths), content)
 
 
 def coded_array(codes: Array, texts: Sequence[str]) -> pa.Array:

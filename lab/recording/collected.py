@@ -15,7 +15,7 @@ import pandas as pd
 
 from lab.clock import NS
 from lab.recording import texts
-from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
+from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, Sides, make_sides
 from lab.recording.status import ERROR, NAMES, OK
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
@@ -70,14 +70,14 @@ def span_frame(records: list[dict[str, Any]], system: System) -> pd.DataFrame:
     return frame[frame["name"].notna()].reset_index(drop=True)
 
 
-def call_sides(spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd.DataFrame | None = None) -> Array:
+def call_sides(spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd.DataFrame | None = None) -> Sides:
     """All sides that ended within the run, for `lab.recording.assembly.Measured`.
 
     `spans`: as `span_frame` gives them. `statements`: as `statement_frame` does, where a database logs its work.
     """
     code = {name: i for i, name in enumerate(NAMES)}
     followed = set(zip(spans["trace_id"], spans["parent_span_id"], spans["name"], spans["attempt"], strict=True))
-    recorder = Recorder()
+    rows: list[tuple[int, int, int, int, int]] = []
     for row in spans.itertuples():
         if row.kind == "internal":
             index: int | None = graph.job_run(row.service)
@@ -89,19 +89,21 @@ def call_sides(spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd
             following = (row.trace_id, row.parent_span_id, row.name, row.attempt + 1)
             side = CLIENT if following in followed else CLIENT_FINAL
         if index is not None:
-            _add(recorder, run, (row.start_ns, row.end_ns), index, status=code.get(row.status, ERROR), side=side)
+            rows.append((row.start_ns, row.end_ns, index, code.get(row.status, ERROR), side))
     for row in statements.itertuples() if statements is not None else ():
         if edge := graph.edge(row.application, row.step):
-            status = ERROR if row.is_error else OK
-            _add(recorder, run, (row.start_ns, row.end_ns), edge.index, status=status, side=SERVER)
-    return recorder.spans()
+            rows.append((row.start_ns, row.end_ns, edge.index, ERROR if row.is_error else OK, SERVER))
+    return _sides(rows, run)
 
 
-def _add(recorder: Recorder, run: Clock, unix_ns: tuple[int, int], edge: int, *, status: int, side: int) -> None:
-    start_ns, end_ns = unix_ns
-    end = round(run.scenario_s(end_ns / NS) * NS)
-    if 0 <= end <= round(run.duration_s * NS):
-        recorder.span(-1, end - (end_ns - start_ns), end, 0, edge, status, side)
+def _sides(rows: list[tuple[int, int, int, int, int]], run: Clock) -> Sides:
+    """Sides that end within the run, of (start and end in Unix ns, edge, status, side)."""
+    start_ns, end_ns, edge, status, side = np.array(rows, np.int64).reshape(-1, 5).T
+    ends = np.array([round(run.scenario_s(end / NS) * NS) for end in end_ns.tolist()], np.int64)
+    sides = make_sides(
+        len(rows), request=-1, start_ns=ends - (end_ns - start_ns), end_ns=ends, edge=edge, status=status, side=side
+    )
+    return sides[(ends >= 0) & (ends <= round(run.duration_s * NS))]
 
 
 def statement_frame(records: list[dict[str, Any]], spans: pd.DataFrame, system: System) -> pd.DataFrame:
@@ -132,7 +134,7 @@ def statement_frame(records: list[dict[str, Any]], spans: pd.DataFrame, system: 
 def span_columns(spans: pd.DataFrame, run: Clock) -> Columns:
     """The span table: spans that ended within the run, as they were sent; durations are real."""
     ends_s = np.array([run.scenario_s(end_ns / NS) for end_ns in spans["end_ns"]], float)
-    spans = spans[(ends_s >= 0) & (ends_s <= run.duration_s)].sort_values("start_ns", kind="stable")
+    spans = spans[(ends_s >= 0) & (ends_s <= run.duration_s)].sort_values("end_ns", kind="stable")
     start_ns, end_ns = spans["start_ns"].to_numpy(np.int64), spans["end_ns"].to_numpy(np.int64)
     return {
         "time_s": np.array([run.scenario_s(start / NS) for start in start_ns.tolist()], float),

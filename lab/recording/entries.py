@@ -1,11 +1,11 @@
-"""The types of entries that recordings keep as JSON: the change log, alerts, and true effects.
+"""The types of entries of recordings: the change log, alerts and true effects, kept as JSON, and lines of the log.
 
 A recording that is read from disk is checked against `lab.recording.shapes` first; it may hold more keys than these.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 ChangeEntry = TypedDict("ChangeEntry", {"time_s": float, "service.name": str, "kind": str, "summary": str})
 """An entry of the change log: when and where something was announced (`kind`: deploy, migration), and its text."""
@@ -19,3 +19,17 @@ AlertEntry = TypedDict(
 Effect = TypedDict("Effect", {"signal": str, "subject": str, "without": float, "with": float, "size": float})
 """A signal that a fault moved: its mean level `without` and `with` the fault, and the difference in standard deviations
 of its noise."""
+
+LogArgument: TypeAlias = str | int | float
+"""A value that the template of a log line takes."""
+
+
+class LogRecord(NamedTuple):
+    """One log line before rendering: the template is known by name, the text is made when it is stored."""
+
+    time_ns: int
+    component: str
+    level: str
+    template: str
+    request: int
+    arguments: tuple[LogArgument, ...]

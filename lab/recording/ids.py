@@ -8,25 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute
 
-from lab.recording.arrow import mask_array, numbers_array
-from lab.streams import Streams
+from lab.draws import GOLDEN, mixed
+from lab.recording.arrow import packed_texts
+from lab.recording.sides import SERVER, Sides
 
 Array = npt.NDArray[Any]
-_HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint8).reshape(256, 2)
-
-
-def _mix(values: Array) -> Array:
-    """splitmix64's finalizer (Steele, Lea, Flood 2014): a bijection of 64-bit numbers that looks random."""
-    z = values.astype(np.uint64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
+Words = npt.NDArray[np.uint64]
 
 STREAM_SHIFT = 40
 """Bits of a request's number within its stream; the bits above are the stream's number."""
+_TRACE_HIGH, _TRACE_LOW, _CLIENT, _SERVER = (
+    np.uint64(0x8EBC_6AF0_9C88_C6E3), np.uint64(0x5899_65CC_7537_4CC3), np.uint64(0xE703_7ED1_A0B4_28DB),
+    np.uint64(0x2F9B_E6CC_5F2E_9B17),
+)  # fmt: skip
+"""What sets the kinds of ids apart: any four numbers with about half of their bits set."""
 
 
 def request_number(stream: int, n: int) -> int:
@@ -35,49 +31,50 @@ def request_number(stream: int, n: int) -> int:
 
 
 class Ids:
-    """Ids of one run, by stream name and request number (never by the order streams were opened in).
+    """Ids of one run. `stream_keys`: the key of each stream (`lab.draws.stream_key`), by its number; it may grow.
 
-    `names`: the arrival streams. Request n of stream i has the number `request_number(i, n)` across all of them.
+    Request n of stream i has the number `request_number(i, n)` across all of them, and the key that its draws have too.
     """
 
-    def __init__(self, names: Sequence[str], streams: Streams) -> None:
-        keys = [streams.key("trace-ids", name) for name in names]
-        mask = (1 << 64) - 1
-        self._low = np.array([key & mask for key in keys], np.uint64)
-        self._high = np.array([key >> 64 for key in keys], np.uint64)
+    def __init__(self, stream_keys: Sequence[int]) -> None:
+        self._stream_keys = stream_keys
 
-    def _halves(self, requests: Array) -> tuple[Array, Array]:
-        source, number = requests >> STREAM_SHIFT, (requests & ((1 << STREAM_SHIFT) - 1)).astype(np.uint64)
-        golden = np.uint64(0x9E3779B97F4A7C15)
-        return _mix(self._high[source] + number * golden), _mix(self._low[source] + number * golden)
+    def request_keys(self, requests: Array) -> Words:
+        """Keys of requests by their numbers."""
+        numbers: Words = (requests & ((1 << STREAM_SHIFT) - 1)).astype(np.uint64)
+        streams: Words = np.array(self._stream_keys, np.uint64)[requests >> STREAM_SHIFT]
+        return mixed(streams + numbers * np.uint64(GOLDEN))
 
-    def trace_array(self, requests: Array) -> pa.Array:
-        """Trace ids of request numbers, as dictionary-encoded hex; null for request -1."""
-        unique, codes = np.unique(requests, return_inverse=True)
-        known = unique >= 0
-        high, low = self._halves(np.where(known, unique, 0))
-        text = _hex(np.stack([high, low], axis=1))
-        return pa.DictionaryArray.from_arrays(numbers_array(codes.astype(np.int32), ~known[codes]), text)
-
-    def span_key(self, requests: Array, path: Array, edge: Array, side: Any) -> Array:
-        """64-bit span ids."""
-        _, low = self._halves(requests)
-        word = (path.astype(np.uint64) << np.uint64(12)) ^ (
-            (edge.astype(np.int64) + 64).astype(np.uint64) << np.uint64(2)
-        )
-        return _mix(low ^ _mix(word ^ np.asarray(side).astype(np.uint64)))
-
-    def hex_array(self, keys: Array, null: Array | None = None) -> pa.Array:
-        """64-bit keys as strings of 16 hex digits."""
-        text = _hex(keys[:, None])
-        return text if null is None else pa.compute.if_else(mask_array(null), pa.nulls(1, pa.string())[0], text)
+    def trace_words(self, requests: Array) -> Words:
+        """The trace ids of requests: (n, 2) words of 64 bits, the last one is what samplers look at."""
+        keys = self.request_keys(requests)
+        return np.stack([mixed(keys ^ _TRACE_HIGH), mixed(keys ^ _TRACE_LOW)], axis=1)
 
 
-def _hex(words: Array) -> pa.Array:
-    """(n, k) 64-bit words as n strings of 16 k hex digits."""
-    count, width = words.shape
-    digits = np.ascontiguousarray(
-        _HEX[np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(count, width * 8)]
-    )
-    offsets = np.arange(count + 1, dtype=np.int32) * (16 * width)
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digits))
+def span_words(sides: Sides) -> Words:
+    """The id of each side's span: 64 bits."""
+    named: Any = sides["key"] ^ np.where(sides["side"] == SERVER, _SERVER, _CLIENT)
+    return mixed(named)
+
+
+def parent_words(sides: Sides) -> Words:
+    """The id of the span in which each one happened: a call's own client span for its server, else the caller's server.
+
+    What is made at a root has none, which these numbers do not show.
+    """
+    server = sides["side"] == SERVER
+    return mixed(np.where(server, sides["key"] ^ _CLIENT, sides["parent"] ^ _SERVER))
+
+
+_HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint16)
+
+
+def hex_array(words: Words, null: Array | None = None) -> pa.Array:
+    """(n,) or (n, k) words of 64 bits as an Arrow array of n texts of 16 k hex digits; null where the mask says so."""
+    count = len(words)
+    octets = np.ascontiguousarray(words.astype(">u8")).view(np.uint8)
+    digits = _HEX[octets].view(np.uint8).reshape(count, -1 if count else 16)
+    lengths = np.full(count, digits.shape[1])
+    if null is not None:
+        digits, lengths[null] = digits[~null], 0
+    return packed_texts(lengths, np.ascontiguousarray(digits), null)

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lab.clock import NS
-from lab.recording import paths, texts
-from lab.recording.ids import Ids
-from lab.recording.recorder import CLIENT_FINAL, SERVER, LogRecord
+from lab.recording import texts
+from lab.recording.arrow import coded_array, known_array, numbers_array, texts_array
+from lab.recording.entries import LogRecord
+from lab.recording.ids import Ids, hex_array
+from lab.recording.schema import LOG_EVENTS
+from lab.recording.sides import CLIENT_FINAL, SERVER, Sides
 from lab.recording.status import MISS, NAMES
 from lab.systems.calls import CallGraph
+from lab.systems.observability import seen_at
 
 Array = npt.NDArray[Any]
-Line = tuple[int, str, str, str, int, str | None, float, str]
-"""time_ns, component, severity, event, request, subject, duration_s, body"""
+Lines: TypeAlias = npt.NDArray[np.void]
+"""Rows of LINE"""
+
+LINE = np.dtype(
+    [
+        ("time_ns", "<i8"), ("request", "<i8"), ("duration_ns", "<i8"), ("component", "<i4"), ("severity", "<i4"),
+        ("event", "<i4"), ("subject", "<i4"), ("body", "<i4"), ("by_rate", "<i4"),
+    ]
+)  # fmt: skip
+"""A log line as numbers: texts are codes of a `LogBook`, -1 for none. `request`: -1 for none. `duration_ns`: -1 for
+none. `body`: for a statement, the operation only. `by_rate`: 1 where a sampler kept the line by its rate alone."""
+KEPT_ALWAYS = ("WARN", "ERROR")
+"""Severities that no sampling drops."""
 
 TEMPLATES: dict[str, Callable[..., str]] = {
     "feature_contract_violation": lambda _, reason: texts.contract_violation(reason),
@@ -25,68 +42,153 @@ TEMPLATES: dict[str, Callable[..., str]] = {
 }
 
 
-def columns(
-    graph: CallGraph, written: Sequence[LogRecord], sides: Array, ids: Ids, start_ns: int, end_ns: int
-) -> dict[str, Any]:
-    """The log table as columns, in time order."""
-    lines = [_line(record) for record in written if start_ns <= record.time_ns <= end_ns]
-    lines += [*_failed_calls(sides, graph), *_statements(sides, graph), *_job_runs(sides, graph)]
-    # Ties at one nanosecond are broken by content, never by the order of collection.
-    lines.sort(key=lambda line: (line[0], line[4], line[1], line[3], line[7]))
-    times, components, severities, events, requests, subjects, durations, bodies = (
-        zip(*lines, strict=True) if lines else [()] * 8
-    )
-    return {
-        "time_s": (np.array(times, np.int64) - start_ns) / NS,
-        "service.name": list(components),
-        "severity_text": list(severities),
-        "event.name": list(events),
-        "trace_id": ids.trace_array(np.array(requests, np.int64)).dictionary_decode(),
-        "subject": list(subjects),
-        "duration_s": np.array(durations, float),
-        "body": list(bodies),
-    }
+class LogBook:
+    """Log lines of a system as numbers and back. Texts are numbered as they come."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._texts: list[str] = []
+        self._codes: dict[str, int] = {}
+        statement = next(event for event in LOG_EVENTS if event.name == "statement")
+        shown = seen_at(graph.system.observability, statement.level)
+        self._statement_ns = 0 if shown or statement.slow_s is None else round(statement.slow_s * NS)
+
+    def branch(self) -> LogBook:
+        """A book that goes on from here by itself."""
+        book = LogBook(self._graph)
+        book._texts, book._codes = self._texts.copy(), self._codes.copy()
+        return book
+
+    def written(self, record: LogRecord) -> tuple[int, ...]:
+        """A line that a component wrote, as a row of LINE."""
+        body = TEMPLATES[record.template](*record.arguments)
+        subject = str(record.arguments[0]) if record.template == "feature_contract_violation" else None
+        code = self._code
+        about = (code(record.component), code(record.level), code(record.template), code(subject), code(body), 0)
+        return (record.time_ns, record.request, -1, *about)
+
+    def of_sides(self, sides: Sides) -> Lines:
+        """The lines that follow from calls: failed calls, statements of databases, runs of jobs."""
+        return np.concatenate([self._failed_calls(sides), *self._statements(sides), self._job_runs(sides)])
+
+    def in_order(self, lines: Lines) -> Lines:
+        """The lines in order of time; ties are broken by content, never by the order of collection."""
+        rank = np.zeros(len(self._texts) + 1, np.int64)
+        rank[np.argsort(np.array([*self._texts, ""]), kind="stable")] = np.arange(len(rank))
+        by_what = ("duration_ns", "subject", "body", "event", "component", "request")
+        keys = [rank[lines[name]] if lines.dtype[name].itemsize == 4 else lines[name] for name in by_what]
+        return lines[np.lexsort((*keys, lines["time_ns"]))]
+
+    def columns(self, lines: Lines, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
+        """The log table as columns, row by row."""
+        about_none, unmeasured = lines["request"] < 0, lines["duration_ns"] < 0
+        return {
+            "time_s": numbers_array((lines["time_ns"] - origin_ns) / NS),
+            "service.name": self._coded(lines["component"]),
+            "severity_text": self._coded(lines["severity"]),
+            "event.name": self._coded(lines["event"]),
+            "trace_id": hex_array(ids.trace_words(lines["request"].clip(0)), about_none),
+            "subject": self._coded(lines["subject"]),
+            "duration_s": known_array(np.where(unmeasured, np.nan, lines["duration_ns"] / NS)),
+            "body": self._bodies(lines),
+        }
+
+    def is_kept_always(self, lines: Lines) -> Array:
+        """Mask of the lines that no sampling drops: warnings, errors, and what is about no request."""
+        severe = np.isin(lines["severity"], [self._code(severity) for severity in KEPT_ALWAYS])
+        return np.asarray(severe | (lines["request"] < 0))
+
+    def _code(self, text: str | None) -> int:
+        if text is None:
+            return -1
+        code = self._codes.setdefault(text, len(self._texts))
+        if code == len(self._texts):
+            self._texts.append(text)
+        return code
+
+    def _coded(self, codes: Array) -> pa.Array:
+        """A dictionary array whose texts are those used, sorted."""
+        used = np.unique(codes[codes >= 0])
+        names = [self._texts[code] for code in used.tolist()]
+        place = np.full(len(self._texts) + 1, -1)
+        place[used[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)]] = np.arange(len(names))
+        return coded_array(place[codes], sorted(names))
+
+    def _bodies(self, lines: Lines) -> pa.Array:
+        is_statement = lines["event"] == self._codes.get("statement", -2)
+        bodies = self._coded(np.where(is_statement, -1, lines["body"])).dictionary_decode()
+        if not is_statement.any():
+            return bodies
+        rendered = statements(self._coded(lines["body"]).dictionary_decode(), lines["duration_ns"].clip(0))
+        return pc.coalesce(bodies, rendered)
+
+    def _failed_calls(self, sides: Sides) -> Lines:
+        failed = sides[(sides["side"] != SERVER) & (sides["status"] > MISS) & (sides["edge"] >= 0)]
+        last = failed["side"] == CLIENT_FINAL
+        what = (failed["edge"].astype(np.int64) * 256 + failed["attempt"]) * 16 + failed["status"] * 2 + last
+        kinds, kind = np.unique(what, return_inverse=True)
+        rows = np.zeros((len(kinds), 5), np.int32)
+        for i, one in enumerate(kinds.tolist()):
+            edge, attempt, status, is_last = self._graph.edges[one >> 12], one >> 4 & 255, one >> 1 & 7, bool(one & 1)
+            body = texts.call_failed(
+                edge.name, edge.callee, NAMES[status], attempt, is_last=is_last, fallback=edge.step.fallback
+            )
+            rows[i] = [self._code(text) for text in (edge.caller, "WARN", "call_failed", edge.callee, body)]
+        return _lines(failed, rows[kind])
+
+    def _statements(self, sides: Sides) -> Iterable[Lines]:
+        """A database reports no spans but logs statements, with the trace id from the SQL comment."""
+        server = sides["side"] == SERVER
+        for edge in self._graph.edges:
+            if self._graph.system.components[edge.callee].telemetry == "statement-log":
+                mine = sides[server & (sides["edge"] == edge.index)]
+                mine = mine[mine["end_ns"] - mine["start_ns"] >= self._statement_ns]
+                what = (edge.callee, "INFO", "statement", edge.caller, edge.step.operation or edge.name)
+                if len(mine):
+                    yield _lines(mine, np.array([[self._code(text) for text in what]], np.int32))
+
+    def _job_runs(self, sides: Sides) -> Lines:
+        runs = sides[sides["edge"] < 0]
+        rows = np.zeros((len(runs), 5), np.int32)
+        for i, (edge, status) in enumerate(zip(runs["edge"].tolist(), runs["status"].tolist(), strict=True)):
+            level, job = "INFO" if status <= MISS else "ERROR", self._graph.components[-1 - edge]
+            texts_of = (job, level, "job_run", None, texts.job_run(NAMES[status]))
+            rows[i] = [self._code(text) for text in texts_of]
+        return _lines(runs, rows)
 
 
-def _line(record: LogRecord) -> Line:
-    body = TEMPLATES[record.template](*record.arguments)
-    subject = str(record.arguments[0]) if record.template == "feature_contract_violation" else None
-    return record.time_ns, record.component, record.level, record.template, record.request, subject, np.nan, body
-
-
-def _failed_calls(sides: Array, graph: CallGraph) -> list[Line]:
-    failed = sides[(sides["side"] != SERVER) & (sides["status"] > MISS)]
-    lines: list[Line] = []
-    attempts = paths.attempt(failed["path"]).tolist()
-    for side, attempt in zip(failed.tolist(), attempts, strict=True):
-        request, start_ns, end_ns, _, edge_index, status, kind = side
-        edge, seconds = graph.edges[edge_index], (end_ns - start_ns) / NS
-        is_last = kind == CLIENT_FINAL
-        body = texts.call_failed(
-            edge.name, edge.callee, NAMES[status], attempt, is_last=is_last, fallback=edge.step.fallback
-        )
-        lines.append((end_ns, edge.caller, "WARN", "call_failed", request, edge.callee, seconds, body))
+def _lines(sides: Sides, codes: Array) -> Lines:
+    """Lines about calls, at their ends. `codes`: component, severity, event, subject, body by row, or one for all."""
+    lines = np.zeros(len(sides), LINE)
+    lines["time_ns"], lines["request"] = sides["end_ns"], sides["request"]
+    lines["duration_ns"] = sides["end_ns"] - sides["start_ns"]
+    for i, name in enumerate(("component", "severity", "event", "subject", "body")):
+        lines[name] = codes[:, i]
     return lines
 
 
-def _statements(sides: Array, graph: CallGraph) -> list[Line]:
-    """A database reports no spans but logs statements, with the trace id from the SQL comment."""
-    lines: list[Line] = []
-    for edge in graph.edges:
-        if graph.system.components[edge.callee].telemetry != "statement-log":
-            continue
-        mine = sides[(sides["side"] == SERVER) & (sides["edge"] == edge.index)]
-        for request, start_ns, end_ns, *_ in mine.tolist():
-            seconds = (end_ns - start_ns) / NS
-            body = texts.statement(edge.step.operation or edge.name, seconds)
-            lines.append((end_ns, edge.callee, "INFO", "statement", request, edge.caller, seconds, body))
-    return lines
+def rows_of(records: Sequence[tuple[int, ...]]) -> Lines:
+    """Rows of LINE from tuples."""
+    return np.array(records, LINE)
 
 
-def _job_runs(sides: Array, graph: CallGraph) -> list[Line]:
-    lines: list[Line] = []
-    for job in graph.jobs:
-        for request, start_ns, end_ns, _, _, status, _ in sides[sides["edge"] == graph.job_run(job)].tolist():
-            level, body = "INFO" if status <= MISS else "ERROR", texts.job_run(NAMES[status])
-            lines.append((end_ns, job, level, "job_run", request, None, (end_ns - start_ns) / NS, body))
-    return lines
+def statements(operations: pa.Array, durations_ns: Array) -> pa.Array:
+    """`lab.recording.texts.statement` of each: its duration in ms with three digits, rounded as Python does."""
+    ms = durations_ns / NS * 1e3
+    digits = np.rint(ms * 1e3)
+    near_tie = np.flatnonzero(abs(ms * 1e3 - np.floor(ms * 1e3) - 0.5) < 1e-3)
+    digits[near_tie] = [round(float(f"{value:.3f}") * 1e3) for value in ms[near_tie].tolist()]
+    whole, rest = np.divmod(digits.astype(np.int64), 1000)
+    count = len(durations_ns)
+    parts = [
+        _constant("duration: ", count), numbers_array(whole).cast(pa.string()), _constant(".", count),
+        pc.utf8_slice_codeunits(numbers_array(rest + 1000).cast(pa.string()), 1),
+        _constant(" ms  statement: ", count), operations,
+    ]  # fmt: skip
+    return pc.binary_join_element_wise(*parts, _constant("", count))
+
+
+def _constant(text: str, count: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(
+        numbers_array(np.zeros(count, np.int32)), texts_array([text])
+    ).dictionary_decode()

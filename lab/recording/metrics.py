@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from lab.clock import NS, to_ns
-from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER
+from lab.recording.arrow import coded_array, numbers_array
+from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, Sides
 from lab.recording.status import MISS, OK, TIMEOUT
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
 
 Array = npt.NDArray[Any]
-Sample = tuple[int, str, str, str, float]
+Sample: TypeAlias = tuple[int, str, str, str, float]
 """(time_ns, component, metric, attribute, value): a gauge or a sum, for the scrape interval that ends at that time"""
-Counts = tuple[str, str, str, Array]
+Counts: TypeAlias = tuple[str, str, str, Array]
 """(component, metric, attribute, count per scrape interval)"""
-Series = tuple[str, str, str, str, Array]
+Series: TypeAlias = tuple[str, str, str, str, Array]
 """(component, metric, peer, attribute, value per interval; NaN for no value)"""
+
+_DURATION_BITS = 44
+"""Bits of a duration in ns where durations are sorted within their series: longer ones than 4.8 hours count as that."""
+_KEYS_AT_ONCE = 1 << (63 - _DURATION_BITS)
 
 
 def interval_edges_ns(system: System, start_ns: int, end_ns: int) -> Array:
@@ -29,49 +35,178 @@ def interval_edges_ns(system: System, start_ns: int, end_ns: int) -> Array:
     return np.arange(start_ns, end_ns + 1, to_ns(system.scrape_interval_s))
 
 
-def columns(
-    graph: CallGraph, edges: Array, sides: Array, samples: Sequence[Sample], counts: Sequence[Counts], *,
-    sampled_servers: Collection[str] = (), lost_scrapes: Streams | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """The metrics table as columns. `edges`: of the scrape intervals, as `interval_edges_ns` gives them.
+class MetricsBuilder:
+    """The metrics of a run, counted as its span sides come.
 
-    `sampled_servers`: components whose server metrics are among the samples, and are not counted from sides.
-    `lost_scrapes`: streams that decide which scrapes fail, for testbeds whose scrapes never fail by themselves.
+    A side counts for the interval in which it ends, the beginning included. Sides may be added in parts, in any order,
+    but for one thing: those that end in one interval are added together. Nothing depends on the parts, for all sums are
+    of whole numbers. Memory: eight bytes for each series and interval.
+
+    `edges_ns`: as `interval_edges_ns` gives them. `sampled_servers`: components whose server metrics are among the
+    samples, and are not counted from sides.
     """
-    count = len(edges) - 1
-    interval = edges[1] - edges[0]
-    bins = ((sides["end_ns"] - edges[0]) // interval).astype(np.int64)
-    sides, bins = sides[bins < count], bins[bins < count]
-    counted = [name for name in graph.servers if name not in sampled_servers]
-    series: list[Series] = [*_client(sides, bins, count, graph), *_server(sides, bins, count, graph, counted)]
-    series += [*_jobs(sides, bins, edges, graph)]
-    series += [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
-    series += _gauges(samples, edges)
-    lost = _lost(graph.system, lost_scrapes, count) if lost_scrapes is not None else {}
-    parts: dict[str, list[Any]] = {
-        "time_s": [],
-        "service.name": [],
-        "metric": [],
-        "peer.service": [],
-        "attribute": [],
-        "value": [],
-    }
-    ends_s = (edges[1:] - edges[0]) / NS
-    for component, metric, peer, attribute, values in series:
-        kept = ~np.isnan(values)
-        if component in lost:
-            kept &= ~lost[component]
-        size = int(kept.sum())
-        parts["time_s"].append(ends_s[kept])
-        parts["value"].append(values[kept])
-        for name, text in (
-            ("service.name", component),
-            ("metric", metric),
-            ("peer.service", peer),
-            ("attribute", attribute),
-        ):
-            parts[name].append(np.full(size, text or None, dtype=object))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+
+    def __init__(self, graph: CallGraph, edges_ns: Array, sampled_servers: Collection[str] = ()) -> None:
+        self._graph, self._edges_ns, self._sampled = graph, edges_ns, frozenset(sampled_servers)
+        self._count = len(edges_ns) - 1
+        self._links = tuple(graph.system.links)
+        self._link_of = np.array([self._links.index(edge.link) for edge in graph.edges], np.int64)
+        self._callee_of = np.array([graph.components.index(edge.callee) for edge in graph.edges], np.int64)
+        self._fallbacks = [edge for edge in graph.edges if edge.step.fallback]
+        rows = len(self._links) + len(graph.components)
+        # A row for each link as its caller sees it, then one for each component as a server.
+        self._requests, self._errors, self._timeouts, self._retries, self._total_ns, self._p50_ns, self._p95_ns = (
+            np.zeros((rows, self._count), np.int64) for _ in range(7)
+        )
+        self._fell = np.zeros((len(graph.edges), self._count), np.int64)
+        self._runs, self._failed_runs = (np.zeros((len(graph.components), self._count), np.int64) for _ in range(2))
+        self._last_good_ns = np.full((len(graph.components), self._count), np.iinfo(np.int64).min)
+        self._gauges: dict[tuple[str, str, str], Array] = {}
+
+    def branch(self) -> MetricsBuilder:
+        """A builder that goes on from here by itself."""
+        other = MetricsBuilder.__new__(MetricsBuilder)
+        own = vars(self).items()
+        vars(other).update({name: value.copy() if isinstance(value, np.ndarray) else value for name, value in own})
+        other._gauges = {key: values.copy() for key, values in self._gauges.items()}
+        return other
+
+    def add(self, sides: Sides) -> None:
+        """Counts sides. What ended before the first interval or after the last is left out."""
+        interval = self._interval_of(sides["end_ns"])
+        within = (interval >= 0) & (interval < self._count)
+        if not within.all():
+            sides, interval = sides[within], interval[within]
+        if not len(sides):
+            return
+        at_once = max(1, _KEYS_AT_ONCE // len(self._requests))
+        first, last = int(interval.min()), int(interval.max())
+        for begin in range(first, last + 1, at_once):
+            end = min(begin + at_once, last + 1)
+            if begin == first and end == last + 1:
+                self._add(sides, interval - begin, begin, end)
+            else:
+                mine = (interval >= begin) & (interval < end)
+                self._add(sides[mine], interval[mine] - begin, begin, end)
+
+    def sample(self, samples: Iterable[Sample]) -> None:
+        """Adds samples; the last one of an interval counts."""
+        for time_ns, component, metric, attribute, value in samples:
+            at = (time_ns - int(self._edges_ns[0])) // self._length_ns - 1
+            if 0 <= at < self._count:
+                key = (component, metric, attribute)
+                self._gauges.setdefault(key, np.full(self._count, np.nan))[at] = value
+
+    def columns(
+        self, until_ns: int, counts: Sequence[Counts] = (), lost_scrapes: Streams | None = None
+    ) -> dict[str, pa.Array]:
+        """The metrics table as columns, of the intervals that end by `until_ns`.
+
+        `counts`: what users did. `lost_scrapes`: streams that decide which scrapes fail, for testbeds whose scrapes
+        never fail by themselves.
+        """
+        known = min(self._count, max(0, (until_ns - int(self._edges_ns[0])) // self._length_ns))
+        found = [*self._clients(), *self._servers(), *self._jobs()]
+        found += [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
+        found += [
+            (component, metric, "", attribute, values)
+            for (component, metric, attribute), values in self._gauges.items()
+        ]
+        lost = _lost(self._graph.system, lost_scrapes, known) if lost_scrapes is not None else {}
+        return _columns(found, known, (self._edges_ns[1:] - self._edges_ns[0]) / NS, lost)
+
+    @property
+    def _length_ns(self) -> int:
+        return to_ns(self._graph.system.scrape_interval_s)
+
+    def _interval_of(self, times_ns: Array) -> Array:
+        return np.asarray((times_ns - self._edges_ns[0]) // self._length_ns)
+
+    def _add(self, sides: Sides, interval: Array, begin: int, end: int) -> None:
+        """Counts sides that end in these intervals; `interval` counts from `begin`."""
+        edge, side, status = sides["edge"].astype(np.int64), sides["side"], sides["status"]
+        width, at = end - begin, np.s_[:, begin:end]
+        own = edge < 0
+        if own.any():
+            self._add_runs(-1 - edge[own], status[own], interval[own] + begin, sides["end_ns"][own])
+            sides, interval, edge, side, status = sides[~own], interval[~own], edge[~own], side[~own], status[~own]
+        server = side == SERVER
+        row = np.where(server, len(self._links) + self._callee_of[edge], self._link_of[edge])
+        key = row * width + interval
+        shape = (len(self._requests), width)
+
+        def count(mask: Array) -> Array:
+            return np.bincount(key[mask], minlength=shape[0] * width).reshape(shape)
+
+        self._errors[at] += count(status > MISS)
+        self._timeouts[at] += count((status == TIMEOUT) & ~server)
+        self._retries[at] += count(side == CLIENT)
+        fell = (side == CLIENT_FINAL) & (status > MISS)
+        np.add.at(self._fell, (edge[fell], interval[fell] + begin), 1)
+        self._add_durations(key, sides["end_ns"] - sides["start_ns"], at, shape)
+
+    def _add_durations(self, key: Array, durations_ns: Array, at: Any, shape: tuple[int, int]) -> None:
+        """Counts, sums and percentiles (the nearest rank from above) of durations by key."""
+        size = np.bincount(key, minlength=shape[0] * shape[1])
+        # Sums of whole numbers below 2^53 are exact in floats, so their order does not matter.
+        total = np.bincount(key, durations_ns, minlength=len(size)).astype(np.int64)
+        ordered = np.sort(key << _DURATION_BITS | durations_ns.clip(0, (1 << _DURATION_BITS) - 1))
+        firsts = np.cumsum(size) - size
+        self._requests[at] += size.reshape(shape)
+        self._total_ns[at] += total.reshape(shape)
+        present = size > 0
+        for share, kept in ((0.5, self._p50_ns), (0.95, self._p95_ns)):
+            rank = firsts[present] + np.ceil(share * size[present]).astype(np.int64) - 1
+            values = np.zeros(len(size), np.int64)
+            values[present] = ordered[rank] & ((1 << _DURATION_BITS) - 1)
+            kept[at] += values.reshape(shape)
+
+    def _add_runs(self, job: Array, status: Array, interval: Array, ends_ns: Array) -> None:
+        good = status == OK
+        np.add.at(self._runs, (job, interval), 1)
+        np.add.at(self._failed_runs, (job[~good], interval[~good]), 1)
+        np.maximum.at(self._last_good_ns, (job[good], interval[good]), ends_ns[good])
+
+    def _durations(self, row: int) -> Iterator[tuple[str, Array]]:
+        size = self._requests[row]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield "mean", self._total_ns[row] / size / NS
+        for name, values in (("p50", self._p50_ns), ("p95", self._p95_ns)):
+            yield name, np.where(size > 0, values[row] / NS, np.nan)
+
+    def _clients(self) -> Iterator[Series]:
+        """Client metrics by link, fallbacks by name."""
+        for row, link in enumerate(self._links):
+            caller, peer = link.split("->")
+            for name, values in (
+                ("client.request.count", self._requests), ("client.error.count", self._errors),
+                ("client.timeout.count", self._timeouts), ("client.retry.count", self._retries),
+            ):  # fmt: skip
+                yield caller, name, peer, "", values[row].astype(float)
+            for name, durations in self._durations(row):
+                yield caller, f"client.request.duration.{name}", peer, "", durations
+        for edge in self._fallbacks:
+            yield edge.caller, "fallback.count", "", str(edge.step.fallback), self._fell[edge.index].astype(float)
+
+    def _servers(self) -> Iterator[Series]:
+        """Server metrics of the components counted, each from its own point of view."""
+        for name in self._graph.servers:
+            if name in self._sampled:
+                continue
+            row = len(self._links) + self._graph.components.index(name)
+            yield name, "server.request.count", "", "", self._requests[row].astype(float)
+            yield name, "server.error.count", "", "", self._errors[row].astype(float)
+            for what, durations in self._durations(row):
+                yield name, f"server.request.duration.{what}", "", "", durations
+
+    def _jobs(self) -> Iterator[Series]:
+        """Job runs, and how long ago the last good one ended (from the scenario's start before any)."""
+        for job in self._graph.jobs:
+            row = self._graph.components.index(job)
+            yield job, "job.run.count", "", "", self._runs[row].astype(float)
+            yield job, "job.failure.count", "", "", self._failed_runs[row].astype(float)
+            last = np.maximum(np.maximum.accumulate(self._last_good_ns[row]), self._edges_ns[0])
+            yield job, "job.last_success.age", "", "", (self._edges_ns[1:] - last) / NS
 
 
 def _lost(system: System, streams: Streams, count: int) -> dict[str, Array]:
@@ -80,95 +215,22 @@ def _lost(system: System, streams: Streams, count: int) -> dict[str, Array]:
     return {name: streams.generator("missing-scrapes", name).random(count) < ratio for name in system.components}
 
 
-def _durations(keys: Array, durations_s: Array, count: int) -> tuple[Array, Array, Array]:
-    """(mean, p50, p95) per key 0..count-1; NaN where a key has none. Percentiles are the nearest rank from above."""
-    size = np.bincount(keys, minlength=count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(keys, durations_s, minlength=count) / size
-    order = np.lexsort((durations_s, keys))
-    firsts = np.concatenate([[0], np.cumsum(size)[:-1]])
-    ordered = durations_s[order]
-
-    def percentile(share: float) -> Array:
-        at = np.minimum(firsts + np.ceil(share * size).astype(np.int64) - 1, len(order) - 1)
-        return np.where(size > 0, ordered[at] if len(order) else np.nan, np.nan)
-
-    return mean, percentile(0.5), percentile(0.95)
-
-
-def _client(sides: Array, bins: Array, count: int, graph: CallGraph) -> Iterator[Series]:
-    """Client metrics by link, fallbacks by name."""
-    links = list(graph.system.links)
-    link_of = np.array([links.index(edge.link) for edge in graph.edges])
-    mine = sides["side"] != SERVER
-    sides, bins = sides[mine], bins[mine]
-    keys = link_of[sides["edge"]] * count + bins
-    status = sides["status"]
-    total = len(links) * count
-    durations_s = (sides["end_ns"] - sides["start_ns"]) / NS
-    mean, p50, p95 = _durations(keys, durations_s, total)
-    requests = np.bincount(keys, minlength=total).astype(float)
-    tables = {
-        "client.request.count": requests,
-        "client.error.count": np.bincount(keys[status > MISS], minlength=total),
-        "client.timeout.count": np.bincount(keys[status == TIMEOUT], minlength=total),
-        "client.retry.count": np.bincount(keys[sides["side"] == CLIENT], minlength=total),
-        "client.request.duration.mean": mean,
-        "client.request.duration.p50": p50,
-        "client.request.duration.p95": p95,
-    }
-    for i, link in enumerate(links):
-        caller, peer = link.split("->")
-        for metric, values in tables.items():
-            yield caller, metric, peer, "", values[i * count : (i + 1) * count].astype(float)
-    for edge in graph.edges:
-        if edge.step.fallback:
-            fell = (sides["edge"] == edge.index) & (sides["side"] == CLIENT_FINAL) & (status > MISS)
-            values = np.bincount(bins[fell], minlength=count).astype(float)
-            yield edge.caller, "fallback.count", "", edge.step.fallback, values
-
-
-def _server(sides: Array, bins: Array, count: int, graph: CallGraph, counted: Collection[str]) -> Iterator[Series]:
-    """Server metrics of the components counted, each from its own point of view."""
-    names = graph.components
-    callee = np.array([names.index(edge.callee) for edge in graph.edges])
-    mine = (sides["side"] == SERVER) & (sides["edge"] >= 0)
-    sides, bins = sides[mine], bins[mine]
-    keys = callee[sides["edge"]] * count + bins
-    total = len(names) * count
-    mean, p50, p95 = _durations(keys, (sides["end_ns"] - sides["start_ns"]) / NS, total)
-    tables = {
-        "server.request.count": np.bincount(keys, minlength=total),
-        "server.error.count": np.bincount(keys[sides["status"] > MISS], minlength=total),
-        "server.request.duration.mean": mean,
-        "server.request.duration.p50": p50,
-        "server.request.duration.p95": p95,
-    }
-    for i, name in enumerate(names):
-        if name in counted:
-            for metric, values in tables.items():
-                yield name, metric, "", "", values[i * count : (i + 1) * count].astype(float)
-
-
-def _jobs(sides: Array, bins: Array, edges: Array, graph: CallGraph) -> Iterator[Series]:
-    """Job runs, and how long ago the last good one ended (from the scenario's start before any)."""
-    for job in graph.jobs:
-        mine = sides["edge"] == graph.job_run(job)
-        good = mine & (sides["status"] == OK)
-        count = len(edges) - 1
-        yield job, "job.run.count", "", "", np.bincount(bins[mine], minlength=count).astype(float)
-        yield job, "job.failure.count", "", "", np.bincount(bins[mine & ~good], minlength=count).astype(float)
-        ends = np.concatenate([[edges[0]], np.sort(sides["end_ns"][good])])
-        last = ends[np.searchsorted(ends, edges[1:], side="right") - 1]
-        yield job, "job.last_success.age", "", "", (edges[1:] - last) / NS
-
-
-def _gauges(samples: Sequence[Sample], edges: Array) -> list[Series]:
-    count = len(edges) - 1
-    interval = edges[1] - edges[0]
-    found: dict[tuple[str, str, str], Array] = {}
-    for time_ns, component, metric, attribute, value in samples:
-        at = (time_ns - edges[0]) // interval - 1
-        if 0 <= at < count:
-            found.setdefault((component, metric, attribute), np.full(count, np.nan))[at] = value
-    return [(component, metric, "", attribute, values) for (component, metric, attribute), values in found.items()]
+def _columns(series: Sequence[Series], known: int, ends_s: Array, lost: dict[str, Array]) -> dict[str, pa.Array]:
+    """One row for each value there is in the first `known` intervals, series by series."""
+    times, values, sizes = [], [], []
+    for component, _, _, _, all_values in series:
+        found = np.asarray(all_values[:known], np.float64)
+        kept = ~np.isnan(found)
+        if component in lost:
+            kept &= ~lost[component][: len(kept)]
+        times.append(ends_s[: len(found)][kept])
+        values.append(found[kept])
+        sizes.append(int(kept.sum()))
+    empty = [np.empty(0)]
+    columns = {"time_s": numbers_array(np.concatenate(times or empty))}
+    for i, name in ((0, "service.name"), (1, "metric"), (2, "peer.service"), (3, "attribute")):
+        of_series = [str(one[i]) for one in series]
+        texts = sorted({text for text, size in zip(of_series, sizes, strict=True) if text and size})
+        codes = {text: code for code, text in enumerate(texts)}
+        columns[name] = coded_array(np.repeat([codes.get(text, -1) for text in of_series], sizes), texts)
+    return columns | {"value": numbers_array(np.concatenate(values or empty))}

@@ -11,32 +11,33 @@ import pyarrow as pa
 import pyarrow.compute
 
 from lab.recording.arrow import coded, mask_array, numbers, texts_array
-from lab.recording.observed import Observed
 from lab.recording.rows import dictionary_of, kept_rows
 from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column
 from lab.systems.observability import Observability, seen_at
-
-_SAMPLER_DIGITS = 14
-"""OpenTelemetry's ratio sampler compares the last 56 bits of the trace id with the ratio."""
+from lab.systems.topology import System
 
 
-def reduce(observed: Observed) -> Observed:
-    """The same run as a system of its own `observability` (in `system.json`) shows it; every testbed ends with this.
+def is_shown(table: str, level: Observability) -> bool:
+    """Whether a table exists at a level: one of its columns does."""
+    return any(seen_at(level, column.level) for column in TABLES[table])
 
-    Columns, metrics and log lines that exist from a higher level on are left out, and so are traces that are not
-    sampled. What is kept depends on nothing but the row itself, so that the twin keeps the same.
+
+def shown(name: str, table: pa.Table, level: Observability) -> pa.Table:
+    """A table as operators of a system of this observability see it; every testbed ends with this.
+
+    Columns, metrics and log lines that exist from a higher level on are left out. What is kept depends on nothing but
+    the row itself, so that the twin keeps the same.
     """
-    level: Observability = observed.system["observability"]
-    tables = {name: _columns(name, table, level) for name, table in observed.tables.items()}
-    tables = {name: table for name, table in tables.items() if table.num_columns}
-    if "metrics" in tables:
+    table = _columns(name, table, level)
+    if name == "metrics":
         hidden = [metric.name for metric in METRIC_LIST if not seen_at(level, metric.level)]
-        tables["metrics"] = _rows(tables["metrics"], ~coded(tables["metrics"]["metric"]).is_any(hidden))
-    if "logs" in tables:
-        tables["logs"] = _log_lines(tables["logs"], level)
-    if "spans" in tables and TRACES_KEPT[level] < 1:
-        tables["spans"] = _rows(tables["spans"], _sampled(tables["spans"], TRACES_KEPT[level]))
-    return Observed(observed.system, tables, observed.changes, observed.alerts, observed.reference)
+        return _rows(table, ~coded(table["metric"]).is_any(hidden))
+    return _log_lines(table, level) if name == "logs" else table
+
+
+def traces_kept(system: System) -> float:
+    """The share of traces that a system keeps for its observability, where its sampling does not say otherwise."""
+    return TRACES_KEPT[system.observability] if system.observe.sampling.traces >= 1 else 1.0
 
 
 def _columns(name: str, table: pa.Table, level: Observability) -> pa.Table:
@@ -51,13 +52,6 @@ def _declared(table: str, column: str) -> Column:
 def _rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
     """The rows kept; texts that no row uses any more leave the dictionaries as well."""
     return table if kept.all() else kept_rows(table, kept)
-
-
-def _sampled(spans: pa.Table, share: float) -> npt.NDArray[Any]:
-    codes, traces = coded(spans["trace_id"])
-    chosen = [int(trace[-_SAMPLER_DIGITS:], 16) < share * 16**_SAMPLER_DIGITS for trace in traces]
-    kept: npt.NDArray[Any] = np.asarray(chosen, bool)[codes]
-    return kept
 
 
 def _log_lines(logs: pa.Table, level: Observability) -> pa.Table:

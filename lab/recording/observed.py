@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from lab.recording.blocks import KeptSpans
+
 
 @dataclass
 class Observed:
@@ -29,6 +32,8 @@ class Observed:
     changes: list[ChangeEntry]
     alerts: list[AlertEntry]
     reference: Mapping[str, Any] = field(default_factory=dict)
+    spans: KeptSpans | None = field(default=None, repr=False, compare=False)
+    """The spans as the testbed measured them, where it still holds them: what is computed from them needs no ids."""
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -60,10 +65,12 @@ class Observed:
 
     def write(self, directory: Path) -> None:
         """Writes all files; the bytes depend on the content alone."""
+        from lab.recording.writing import write_table
+
         directory.mkdir(parents=True)
         _write_json(directory / "system.json", self.system)
-        for name, table in self.tables.items():
-            _write_table(directory / f"{name}.parquet", table)
+        for name in self.tables:
+            write_table(directory / f"{name}.parquet", name, _groups(self.tables, name))
         for name, entries in (("changes", self.changes), ("alerts", self.alerts)):
             lines = [json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n" for entry in entries]
             (directory / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -73,33 +80,46 @@ class Observed:
             if name.endswith(".json"):
                 _write_json(path, content)
             else:
-                _write_table(path, content)
+                write_table(path, name, [content])
 
 
-class _Files(MutableMapping[str, Any]):
-    """Tables by name, each read from its file when it is first asked for: an engine needs few of them."""
+class Deferred(MutableMapping[str, Any]):
+    """Tables by name, each made when it is first asked for: an engine needs few of them.
 
-    def __init__(self, files: Mapping[str, Path]) -> None:
-        self._unread = dict(files)
-        self._names = dict.fromkeys(files)
-        self._read: dict[str, Any] = {}
+    `groups`: for tables that are too large to be made whole only to be written, their row groups.
+    """
+
+    def __init__(
+        self,
+        makers: Mapping[str, Callable[[], Any]],
+        groups: Mapping[str, Callable[[], Iterator[pa.Table]]] | None = None,
+    ) -> None:
+        self._makers = dict(makers)
+        self._groups = dict(groups or {})
+        self._names = dict.fromkeys(makers)
+        self._made: dict[str, Any] = {}
+
+    def groups(self, name: str) -> Iterator[pa.Table]:
+        """The row groups of a table."""
+        return self._groups[name]() if name in self._groups else iter([self[name]])
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._unread:
-            from lab.recording.arrow import read_table
-
-            self._read[name] = read_table(self._unread.pop(name))
-        return self._read[name]
+        if name in self._makers:
+            self._made[name] = self._makers.pop(name)()
+        return self._made[name]
 
     def __setitem__(self, name: str, table: Any) -> None:
-        self._unread.pop(name, None)
+        self._forget(name)
         self._names[name] = None
-        self._read[name] = table
+        self._made[name] = table
 
     def __delitem__(self, name: str) -> None:
         del self._names[name]
-        self._unread.pop(name, None)
-        self._read.pop(name, None)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        for kept in (self._makers, self._groups, self._made):
+            kept.pop(name, None)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -111,21 +131,31 @@ class _Files(MutableMapping[str, Any]):
         return len(self._names)
 
 
+def _groups(tables: Mapping[str, pa.Table], name: str) -> Iterator[pa.Table]:
+    return tables.groups(name) if isinstance(tables, Deferred) else iter([tables[name]])
+
+
 def load_observed(directory: Path) -> Observed:
     """Reads `observed/`, its tables when they are first asked for; UserError where it is not one."""
     if not (directory / "system.json").is_file():
         raise UserError(Problem("not a recording", str(directory), expected="a directory with system.json in it"))
     system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
     files = {name: directory / f"{name}.parquet" for name in TABLES}
-    tables = _Files({name: file for name, file in files.items() if file.is_file()})
+    tables = Deferred({name: partial(_read_table, file) for name, file in files.items() if file.is_file()})
     beside = sorted((directory / "reference").glob("*"))
-    reference = _Files({file.name: file for file in beside if file.suffix != ".json"})
+    reference = Deferred({file.name: partial(_read_table, file) for file in beside if file.suffix != ".json"})
     for file in beside:
         if file.suffix == ".json":
             reference[file.name] = json.loads(file.read_text(encoding="utf-8"))
     return Observed(
         system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference
     )
+
+
+def _read_table(file: Path) -> pa.Table:
+    from lab.recording.arrow import read_table
+
+    return read_table(file)
 
 
 def requests_seen(directory: Path) -> int | None:
@@ -198,15 +228,6 @@ def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:
     if not np.array_equal(whole, whole.astype(np.int64)):
         raise ValueError(f"column of whole numbers holds {whole.dtype} values with a fraction")
     return arrow.numbers_array(whole.astype(np.int64))
-
-
-def _write_table(path: Path, table: pa.Table) -> None:
-    import pyarrow.parquet as pq
-
-    # No metadata of pandas or of the writing library's schema: bytes must follow from content alone.
-    pq.write_table(
-        table.replace_schema_metadata(None), path, compression="zstd", compression_level=1, store_schema=True
-    )
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from struct import Struct
 from struct import error as PackError
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from lab.draws import mixed
+from lab.recording import paths
+from lab.recording.entries import LogArgument, LogRecord
+from lab.recording.ids import Ids
+from lab.recording.sides import FORGOTTEN, SERVER, Sides, make_sides
 
 _RECORD = Struct("<qqqqhbb")
 _DTYPE = np.dtype(
@@ -24,23 +30,6 @@ _DTYPE = np.dtype(
 )
 _SIZE = _RECORD.size
 assert _DTYPE.itemsize == _SIZE
-
-CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
-"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
-
-LogArgument: TypeAlias = str | int | float
-"""A value that the template of a log line takes."""
-
-
-class LogRecord(NamedTuple):
-    """One log line before rendering: the template is known by name, the text is made when it is stored."""
-
-    time_ns: int
-    component: str
-    level: str
-    template: str
-    request: int
-    arguments: tuple[LogArgument, ...]
 
 
 class Recorder:
@@ -104,3 +93,21 @@ class NullRecorder(Recorder):
         self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
     ) -> None:
         pass
+
+
+def named(rows: npt.NDArray[Any], ids: Ids, edges_count: int) -> Sides:
+    """Packed records as span sides: paths become keys."""
+    roots = ids.request_keys(rows["request"])
+    above, above_edge = paths.parent(rows["path"], edges_count)
+    own = rows["edge"] < 0
+    return make_sides(
+        len(rows), request=rows["request"], start_ns=rows["start_ns"], end_ns=rows["end_ns"], edge=rows["edge"],
+        attempt=np.where(own, 0, paths.attempt(rows["path"])), status=rows["status"], side=rows["side"],
+        key=np.where(own, roots, _call_keys(roots, rows["path"], rows["edge"])),
+        parent=np.where(above_edge < 0, roots, _call_keys(roots, above, above_edge)),
+    )  # fmt: skip
+
+
+def _call_keys(roots: npt.NDArray[Any], path: npt.NDArray[Any], edge: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    word = (path.astype(np.uint64) << np.uint64(12)) ^ ((edge.astype(np.int64) + 64).astype(np.uint64) << np.uint64(2))
+    return mixed(roots ^ mixed(word))

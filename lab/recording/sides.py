@@ -19,16 +19,17 @@ Sides: TypeAlias = npt.NDArray[np.void]
 
 SIDE = np.dtype(
     {
-        "names": ["request", "start_ns", "end_ns", "key", "parent", "edge", "attempt", "status", "side"],
-        "formats": ["<i8", "<i8", "<i8", "<u8", "<u8", "<i2", "u1", "i1", "i1"],
-        "offsets": [0, 8, 16, 24, 32, 40, 42, 43, 44],
+        "names": ["request", "start_ns", "end_ns", "key", "parent", "edge", "attempt", "status", "side", "by_rate"],
+        "formats": ["<i8", "<i8", "<i8", "<u8", "<u8", "<i2", "u1", "i1", "i1", "u1"],
+        "offsets": [0, 8, 16, 24, 32, 40, 42, 43, 44, 45],
         "itemsize": 48,
     }
 )
 """`request`: its number across all streams (`lab.recording.ids`). `key`: 64 bits that name the call among all calls of
 the run. `parent`: the key of the call that its caller was serving when it called; for calls made at the root, and for a
 job's own run, the request's key. `edge`: the number of the call step (`lab.systems.calls`), or of a job's own run (-1
-and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. `side`: one of the constants below."""
+and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. `side`: one of the constants below.
+`by_rate`: 1 where a sampler kept it by its rate alone; whoever measures leaves 0."""
 
 CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
 """Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
@@ -76,8 +77,10 @@ def on_grid(sides: Sides, origin_ns: int) -> Sides:
     return rows
 
 
-def seconds(sides: Sides, origin_ns: int) -> tuple[Array, Array]:
-    """(start in seconds since `origin_ns`, duration in s) of sides on the grid: exact, and so are sums of both."""
+def seconds(sides: Sides, origin_ns: int, *, is_on_grid: bool = True) -> tuple[Array, Array]:
+    """(start in seconds since `origin_ns`, duration in s) of sides; on the grid exact, and so are sums of both."""
+    if not is_on_grid:
+        return (sides["start_ns"] - origin_ns) / NS, (sides["end_ns"] - sides["start_ns"]) / NS
     start = _nearest_point(sides["start_ns"] - origin_ns)
     end = _nearest_point(sides["end_ns"] - origin_ns)
     return start / GRID_PER_S, (end - start) / GRID_PER_S

@@ -2,65 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.clock import NS
-from lab.recording import paths
-from lab.recording.arrow import coded_array
-from lab.recording.ids import Ids
-from lab.recording.recorder import CLIENT, SERVER
+from lab.recording.arrow import coded_array, numbers_array
+from lab.recording.ids import Ids, hex_array, parent_words, span_words
+from lab.recording.sides import SERVER, Sides, seconds
 from lab.recording.status import NAMES
 from lab.systems.calls import CallGraph
 
 Array = npt.NDArray[Any]
+KINDS = ("client", "server", "internal")
 
 
-def columns(graph: CallGraph, sides: Array, ids: Ids, start_ns: int) -> dict[str, Any]:
-    """Span columns in order of start. A component without span telemetry has only its callers' client spans."""
+class Spans(NamedTuple):
+    """Spans of a system as numbers: their sides by what the call graph says of them. Codes count from 0, -1 is null.
+
+    `service`, `peer`: index in `graph.components`; `kind`: in KINDS; `step`: in `steps`; `status`: in
+    `lab.recording.status.NAMES`. `is_child`: whether the span has a parent. Times are scenario seconds.
+    """
+
+    time_s: Array
+    duration_s: Array
+    service: Array
+    peer: Array
+    kind: Array
+    step: Array
+    steps: tuple[str, ...]
+    status: Array
+    attempt: Array
+    is_child: Array
+
+
+def reported(graph: CallGraph, sides: Sides) -> Array:
+    """Mask of the sides that are spans: a component without span telemetry has only its callers' client spans."""
+    reports = np.array([graph.system.components[e.callee].telemetry == "spans" for e in graph.edges])
+    edge = sides["edge"]
+    return np.asarray((edge < 0) | (sides["side"] != SERVER) | reports[edge.clip(0)])
+
+
+def in_order(sides: Sides) -> Sides:
+    """The sides in the order of the table: by their end, which is when they are known; ties by what they are."""
+    if not len(sides):
+        return sides
+    by_what = ("side", "attempt", "edge", "key", "request", "start_ns")
+    order = np.argsort(sides["end_ns"], kind="stable")
+    ends = sides["end_ns"][order]
+    tied = np.zeros(len(sides), bool)
+    tied[1:] = ends[1:] == ends[:-1]
+    tied[:-1] |= tied[1:]
+    if tied.any():  # few: only these are compared by all that they are
+        some = order[tied]
+        order[tied] = some[np.lexsort((*(sides[name][some] for name in by_what), sides["end_ns"][some]))]
+    return sides[order]
+
+
+def spans(graph: CallGraph, sides: Sides, origin_ns: int, *, is_on_grid: bool = True) -> Spans:
+    """The spans of sides, row by row."""
     edges, components = graph.edges, list(graph.components)
-    reports = np.array([graph.system.components[e.callee].telemetry == "spans" for e in edges])
-    root = sides["edge"] < 0
-    server = sides["side"] == SERVER
-    sides = sides[root | ~server | reports[sides["edge"].clip(0)]]
-    order = np.lexsort((sides["side"], sides["edge"], sides["path"], sides["request"], sides["start_ns"]))
-    sides = sides[order]
-    root, server, edge, path = sides["edge"] < 0, sides["side"] == SERVER, sides["edge"], sides["path"]
-    caller = np.array([components.index(e.caller) for e in edges])[edge.clip(0)]
-    callee = np.array([components.index(e.callee) for e in edges])[edge.clip(0)]
-    service = np.where(root, -1 - edge, np.where(server, callee, caller))
-    peer = np.where(root, -1, np.where(server, caller, callee))
-    names = [*dict.fromkeys(e.name for e in edges), "run"]
-    step = np.where(root, len(names) - 1, np.array([names.index(e.name) for e in edges])[edge.clip(0)])
-    parent_path, parent_edge = paths.parent(path, len(edges))
-    users = components.index(graph.system.users)
-    # A server span's parent is its client span; a client span's parent is its caller's server (or job) span.
-    caller_is_users = ~server & (caller == users)
-    job_root = ~server & (parent_edge < 0) & ~caller_is_users
-    parent = np.where(
-        server,
-        ids.span_key(sides["request"], path, edge, CLIENT),
-        np.where(job_root, ids.span_key(sides["request"], 0 * path, -1 - caller, SERVER),
-                 ids.span_key(sides["request"], parent_path, parent_edge, SERVER)),
+    steps = (*dict.fromkeys(e.name for e in edges), "run")
+    edge, server = sides["edge"].astype(np.int64), sides["side"] == SERVER
+    own, known = edge < 0, edge.clip(0)
+    caller = np.array([components.index(e.caller) for e in edges])[known]
+    callee = np.array([components.index(e.callee) for e in edges])[known]
+    time_s, duration_s = seconds(sides, origin_ns, is_on_grid=is_on_grid)
+    return Spans(
+        time_s, duration_s,
+        service=np.where(own, -1 - edge, np.where(server, callee, caller)),
+        peer=np.where(own, -1, np.where(server, caller, callee)),
+        kind=np.where(own, 2, server.astype(np.int64)),
+        step=np.where(own, len(steps) - 1, np.array([steps.index(e.name) for e in edges])[known]),
+        steps=steps, status=sides["status"].astype(np.int64), attempt=sides["attempt"].astype(np.int64),
+        is_child=~own & (server | (caller != components.index(graph.system.users))),
     )  # fmt: skip
-    own = ids.span_key(sides["request"], path, edge, np.where(server, SERVER, CLIENT))
+
+
+def columns(
+    graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int, *, is_on_grid: bool = True
+) -> dict[str, pa.Array]:
+    """Span columns, row by row. Ids of traces are sorted by request in their dictionary."""
+    found = spans(graph, sides, origin_ns, is_on_grid=is_on_grid)
+    requests, codes = np.unique(sides["request"], return_inverse=True)
+    traces = pa.DictionaryArray.from_arrays(numbers_array(codes.astype(np.int32)), hex_array(ids.trace_words(requests)))
     return {
-        "time_s": (sides["start_ns"] - start_ns) / NS,
-        "duration_s": (sides["end_ns"] - sides["start_ns"]) / NS,
-        "trace_id": ids.trace_array(sides["request"]),
-        "span_id": ids.hex_array(own),
-        "parent_span_id": ids.hex_array(parent, null=root | caller_is_users),
-        "service.name": _named(service, components),
-        "peer.service": _named(peer, components),
-        "span.kind": _named(np.where(root, 2, np.where(server, 1, 0)), ["client", "server", "internal"]),
-        "span.name": _named(step, names),
-        "status": _named(sides["status"], list(NAMES)),
-        "attempt": np.where(root, 0, paths.attempt(path)),
+        "time_s": numbers_array(found.time_s),
+        "duration_s": numbers_array(found.duration_s),
+        "trace_id": traces,
+        "span_id": hex_array(span_words(sides)),
+        "parent_span_id": hex_array(parent_words(sides), null=~found.is_child),
+        "service.name": coded_array(found.service, graph.components),
+        "peer.service": coded_array(found.peer, graph.components),
+        "span.kind": coded_array(found.kind, KINDS),
+        "span.name": coded_array(found.step, found.steps),
+        "status": coded_array(found.status, NAMES),
+        "attempt": numbers_array(found.attempt),
     }
-
-
-def _named(codes: Array, names: list[str]) -> pa.Array:
-    return coded_array(codes, names)

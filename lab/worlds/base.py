@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
-from lab.recording.recorder import LogArgument
+from lab.recording.entries import LogArgument
 from lab.streams import Streams
 from lab.systems.offer import installed_worlds, world_attribute
 from lab.systems.topology import Step, System

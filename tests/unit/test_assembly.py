@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ import pandas as pd
 import pytest
 
 from lab.clock import NS
-from lab.recording.assembly import AsCollected, FromSides, Measured, assemble
+from lab.draws import stream_key
+from lab.recording.assembly import Measured, assemble
+from lab.recording.blocks import BlockRecorder
 from lab.recording.collected import call_sides, span_columns
+from lab.recording.entries import ChangeEntry
 from lab.recording.ids import Ids, request_number
 from lab.recording.observed import Observed
-from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
+from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, make_sides
 from lab.recording.status import OK, TIMEOUT
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.files import load_system
+from lab.systems.topology import System
 
 SYSTEM = load_system(str(Path(__file__).parents[1] / "systems" / "chain.system.yaml"))
 GRAPH = CallGraph(SYSTEM)
@@ -31,31 +36,53 @@ def edge(caller: str, step: str) -> int:
     return found.index
 
 
+def side(
+    request: int, start_ns: int, end_ns: int, edge: int, status: int, kind: int, key: int, **more: int
+) -> np.ndarray:
+    return make_sides(
+        1, request=request, start_ns=start_ns, end_ns=end_ns, edge=edge, status=status, side=kind, key=key, **more
+    )
+
+
 @pytest.fixture(scope="module")
 def sides() -> np.ndarray:
     """One request a second; that of second 30 loses its call to `orders` once, and tries again."""
-    recorder = Recorder()
+    visit, get = edge("people", "visit"), edge("front", "orders_get")
+    rows = []
     for second in range(DURATION_S - 1):
         request, start = request_number(0, second), second * NS
-        recorder.span(request, start, start + 40 * MS, 0, edge("people", "visit"), OK, CLIENT_FINAL)
-        recorder.span(request, start + 5 * MS, start + 35 * MS, 0, edge("people", "visit"), OK, SERVER)
-        path = edge("people", "visit") + 1  # the first call below the first attempt of `visit`
-        first, again = path * 6, path * 6 + 1
+        root, first, again = 10 * second + 1, 10 * second + 2, 10 * second + 3
+        rows += [
+            side(request, start, start + 40 * MS, visit, OK, CLIENT_FINAL, root),
+            side(request, start + 5 * MS, start + 35 * MS, visit, OK, SERVER, root),
+        ]
+        tried, attempt = first, 0
         if second == 30:
-            recorder.span(request, start + 6 * MS, start + 20 * MS, first, edge("front", "orders_get"), TIMEOUT, CLIENT)
-        tried = again if second == 30 else first
-        recorder.span(request, start + 22 * MS, start + 32 * MS, tried, edge("front", "orders_get"), OK, CLIENT_FINAL)
-        recorder.span(request, start + 24 * MS, start + 30 * MS, tried, edge("front", "orders_get"), OK, SERVER)
-    return recorder.spans()
+            rows.append(side(request, start + 6 * MS, start + 20 * MS, get, TIMEOUT, CLIENT, first, parent=root))
+            tried, attempt = again, 1
+        below = {"parent": root, "attempt": attempt}
+        rows += [
+            side(request, start + 22 * MS, start + 32 * MS, get, OK, CLIENT_FINAL, tried, **below),
+            side(request, start + 24 * MS, start + 30 * MS, get, OK, SERVER, tried, **below),
+        ]
+    return np.concatenate(rows)
+
+
+def recorder(system: System = SYSTEM, streams: Streams | None = None) -> BlockRecorder:
+    ids = Ids([stream_key(Streams(1), "load")])
+    return BlockRecorder(system, 0, DURATION_S * NS, ids, lost_scrapes=streams)
 
 
 @pytest.fixture(scope="module")
 def observed(sides: np.ndarray) -> Observed:
-    samples = [(n * 5 * NS, "front", "process.cpu.utilization", "", 0.25) for n in range(1, 13)]
-    changes = [{"time_s": 10.0, "service.name": "front", "kind": "deploy", "summary": "new release"},
-               {"time_s": 99.0, "service.name": "front", "kind": "deploy", "summary": "after the end"}]  # fmt: skip
-    measured = Measured(SYSTEM, 0, DURATION_S * NS, sides, samples=samples, changes=changes)
-    return assemble(measured, FromSides(Ids(["load"], Streams(1))))
+    made = recorder()
+    made.take(sides)
+    made.sample([(n * 5 * NS, "front", "process.cpu.utilization", "", 0.25) for n in range(1, 13)])
+    changes: list[ChangeEntry] = [
+        {"time_s": 10.0, "service.name": "front", "kind": "deploy", "summary": "new release"},
+        {"time_s": 99.0, "service.name": "front", "kind": "deploy", "summary": "after the end"},
+    ]
+    return made.observed(DURATION_S * NS, changes=changes)
 
 
 def metric(observed: Observed, component: str, name: str) -> pd.Series:
@@ -90,21 +117,13 @@ def test_only_changes_within_the_run_are_recorded(observed: Observed) -> None:
     assert [change["summary"] for change in observed.changes] == ["new release"]
 
 
-def test_servers_that_report_sums_are_not_counted_from_sides(sides: np.ndarray) -> None:
-    samples = [(5 * NS, "orders", "server.request.count", "", 77.0)]
-    measured = Measured(SYSTEM, 0, DURATION_S * NS, sides, samples=samples, sampled_servers=frozenset({"orders"}))
-    found = assemble(measured, FromSides(Ids(["load"], Streams(1))))
-    assert metric(found, "orders", "server.request.count").tolist() == [77.0]
-    assert metric(found, "front", "server.request.count").sum() == DURATION_S - 1
-
-
 def test_no_scrape_is_lost_unless_asked_for(sides: np.ndarray) -> None:
-    whole = Measured(SYSTEM, 0, DURATION_S * NS, sides)
-    ids = FromSides(Ids(["load"], Streams(1)))
     lossy = SYSTEM.model_copy(update={"missing_sample_ratio": 0.5})
-    some = Measured(lossy, 0, DURATION_S * NS, sides, lost_scrapes=Streams(1))
-    assert len(metric(assemble(whole, ids), "front", "server.request.count")) == 12
-    assert 0 < len(metric(assemble(some, ids), "front", "server.request.count")) < 12
+    whole, some = recorder(lossy), recorder(lossy, Streams(1))
+    for made in (whole, some):
+        made.take(sides)
+    assert len(metric(whole.observed(DURATION_S * NS), "front", "server.request.count")) == 12
+    assert 0 < len(metric(some.observed(DURATION_S * NS), "front", "server.request.count")) < 12
 
 
 class Clock:
@@ -131,8 +150,13 @@ def test_spans_of_real_telemetry_give_the_same_metrics(sides: np.ndarray, observ
         }
     )  # fmt: skip
     clock = Clock()
-    measured = Measured(SYSTEM, 0, DURATION_S * NS, call_sides(collected, GRAPH, clock))
     no_lines = {name: observed.frame("logs")[name][:0] for name in observed.tables["logs"].column_names}
-    again = assemble(measured, AsCollected(span_columns(collected, clock), no_lines))
+    called = call_sides(collected, GRAPH, clock)
+    measured = Measured(SYSTEM, 0, DURATION_S * NS, called, span_columns(collected, clock), no_lines)
+    again = assemble(measured)
     for name in ("client.request.count", "client.retry.count", "client.timeout.count", "server.request.count"):
         pd.testing.assert_series_equal(metric(again, "front", name), metric(observed, "front", name))
+    samples = [(5 * NS, "orders", "server.request.count", "", 77.0)]
+    reported = assemble(replace(measured, samples=samples, sampled_servers=frozenset({"orders"})))
+    assert metric(reported, "orders", "server.request.count").tolist() == [77.0], "servers that report sums themselves"
+    assert metric(reported, "front", "server.request.count").sum() == DURATION_S - 1

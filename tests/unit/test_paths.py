@@ -6,8 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.draws import stream_key
 from lab.recording import paths
-from lab.recording.ids import Ids, request_number
+from lab.recording.ids import Ids
+from lab.recording.recorder import Recorder, named
+from lab.recording.sides import SERVER
 from lab.streams import Streams
 
 EDGES = 9
@@ -43,28 +46,12 @@ def test_two_calls_of_a_request_never_share_a_path_and_an_edge(
 
 
 @given(st.lists(CHAINS, min_size=2, max_size=30, unique_by=str))
-def test_span_ids_differ_by_path_edge_and_side(chains: list[list[tuple[int, int]]]) -> None:
-    ids = Ids(["load"], Streams(1))
+def test_calls_of_a_request_have_keys_of_their_own_and_name_the_one_above(chains: list[list[tuple[int, int]]]) -> None:
     found = np.array([path_of(chain) for chain in chains])
-    requests = np.zeros(len(found), np.int64)
-    keys = [ids.span_key(requests, found[:, 0], found[:, 1], side) for side in (0, 2)]
-    assert len(set(np.concatenate(keys).tolist())) == 2 * len(chains)
-
-
-def test_ids_follow_from_the_streams_name_and_not_from_the_order_of_opening() -> None:
-    streams = Streams(1)
-    alone = Ids(["load"], streams)
-    second = Ids(["surge/5", "load"], streams)
-    number = 12
-    assert (
-        alone.trace_array(np.array([number])).to_pylist()
-        == second.trace_array(np.array([request_number(1, number)])).to_pylist()
-    )
-
-
-def test_a_line_about_no_request_has_no_trace() -> None:
-    ids = Ids(["load"], Streams(1))
-    none, some = ids.trace_array(np.array([-1, 3])).to_pylist()
-    assert none is None
-    assert len(some) == 32
-    assert set(some) <= set("0123456789abcdef")
+    rows = np.zeros(len(found), Recorder().spans().dtype)
+    rows["path"], rows["edge"], rows["side"] = found[:, 0], found[:, 1], SERVER
+    sides = named(rows, Ids([stream_key(Streams(1), "load")]), EDGES)
+    assert len(set(sides["key"].tolist())) == len(chains)
+    key_of = {str(chain): key for chain, key in zip(chains, sides["key"].tolist(), strict=True)}
+    for chain, parent in zip(chains, sides["parent"].tolist(), strict=True):
+        assert key_of.get(str(chain[:-1]), parent) == parent

@@ -7,7 +7,8 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.recording.recorder import SERVER, NullRecorder, Recorder
+from lab.recording.recorder import NullRecorder, Recorder
+from lab.recording.sides import SERVER
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 SIDES = st.tuples(INT64, INT64, INT64, INT64, st.integers(-(2**15), 2**15 - 1), st.integers(0, 7), st.integers(0, 2))

@@ -78,7 +78,10 @@ def test_only_what_may_be_null_is_null_and_nothing_is_nan(observed: Observed, ta
 def test_rows_are_in_order_of_time_within_the_scenario(observed: Observed, table: str) -> None:
     times = observed.frame(table)["time_s"]
     assert times.max() <= END_S
-    if table != "metrics":  # metrics are kept series by series
+    if table == "spans":  # which are known, and kept, in order of their ends
+        ends_ns = ((times + observed.frame(table)["duration_s"]) * 1e9).round()
+        assert ends_ns.is_monotonic_increasing
+    elif table != "metrics":  # metrics are kept series by series
         assert times.is_monotonic_increasing
     if table != "spans":  # a span may have begun while the system warmed up
         assert times.min() >= 0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lab.injection.levers import ComponentLimit, ComponentSlow, LinkCut
 from lab.recording import paths
-from lab.recording.recorder import SERVER, Recorder
+from lab.recording.recorder import Recorder
+from lab.recording.sides import SERVER
 from lab.recording.status import ERROR, MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from lab.clock import NS, to_ns
-from lab.recording.assembly import AsCollected, Measured, assemble
+from lab.recording.assembly import Measured, assemble
 from lab.recording.collected import call_sides, span_columns
 from lab.recording.observed import Observed
 from lab.systems.calls import CallGraph
@@ -47,8 +47,8 @@ def observed(files: Iterable[Path], system: System, start_unix_s: float, time_sc
     spans["parent_span_id"] = spans["parent_span_id"].fillna("")
     for name in ("start", "end"):
         spans[f"{name}_ns"] = (spans[name].astype(float) * NS).round().astype("int64")
-    measured = Measured(system, 0, to_ns(end_s), call_sides(spans, CallGraph(system), clock))
-    return assemble(measured, AsCollected(span_columns(spans, clock), _NO_LINES))
+    sides = call_sides(spans, CallGraph(system), clock)
+    return assemble(Measured(system, 0, to_ns(end_s), sides, span_columns(spans, clock), _NO_LINES))
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

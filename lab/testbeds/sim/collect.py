@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lab.recording.assembly import FromSides, Measured, assemble
+from lab.draws import stream_key
+from lab.recording.blocks import BlockRecorder
 from lab.recording.entries import ChangeEntry
 from lab.recording.ids import Ids
 from lab.recording.metrics import Sample, interval_edges_ns
 from lab.recording.observed import Observed
-from lab.recording.recorder import Recorder
+from lab.recording.recorder import Recorder, named
 from lab.streams import Streams
 from lab.testbeds.sim.sources import Source
 from lab.testbeds.sim.state import SystemState
@@ -47,14 +48,17 @@ def collect(
 ) -> Observed:  # fmt: skip
     """What operators of a system of this observability see between the start and the end of the scenario."""
     system, world, (start_ns, end_ns) = telemetry.state.system, telemetry.world, span_ns
-    edges_ns = interval_edges_ns(system, start_ns, end_ns)
-    measured = Measured(
-        system, start_ns, end_ns, recorder.spans(),
-        samples=telemetry.samples,
-        counts=world.event_counts(edges_ns) if world is not None else (),
-        tables=world.tables(end_ns) if world is not None else {},
+    ids = Ids([stream_key(streams, "requests", source.name) for source in sources])
+    made = BlockRecorder(system, start_ns, end_ns, ids, lost_scrapes=streams, is_on_grid=False)
+    made.take(named(recorder.spans(), ids, len(telemetry.state.edges)))
+    for record in recorder.logs:
+        made.log(*record[:5], *record.arguments)
+    made.sample(telemetry.samples)
+    made.commit(end_ns)
+    return made.observed(
+        end_ns,
+        rows=world.tables(end_ns) if world is not None else {},
+        counts=world.event_counts(interval_edges_ns(system, start_ns, end_ns)) if world is not None else (),
         changes=changes,
         reference=world.reference() if world is not None else {},
-        lost_scrapes=streams,
-    )  # fmt: skip
-    return assemble(measured, FromSides(Ids([source.name for source in sources], streams), recorder.logs))
+    )

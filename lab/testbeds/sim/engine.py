@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from lab.clock import to_ns
 from lab.recording.paths import ATTEMPTS_MAX
-from lab.recording.recorder import CLIENT, CLIENT_FINAL, SERVER, Recorder
+from lab.recording.recorder import Recorder
+from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER
 from lab.recording.status import DEPENDENCY, ERROR, MISS, OK, REFUSED, RESET, TIMEOUT
 from lab.testbeds.sim.sources import Draws, Source
 from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Edge, SystemState

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lab.clock import NS
-from lab.recording.recorder import SERVER, Recorder
+from lab.recording.recorder import Recorder
+from lab.recording.sides import SERVER
 from lab.recording.status import MISS
 from lab.scenario.model import StopWhen
 from lab.scenario.stopping import StopWatch

@@ -22,9 +22,9 @@ from lab.injection.levers import (
     Undo,
 )
 from lab.recording.cut import cut
-from lab.recording.entries import ChangeEntry
+from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.observed import Observed
-from lab.recording.recorder import LogArgument, Recorder
+from lab.recording.recorder import Recorder
 from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import arrival_times_ns
 from lab.scenario.model import Stage

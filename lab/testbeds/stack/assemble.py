@@ -9,7 +9,7 @@ from typing import Any
 from lab.agreed.run import Run
 from lab.clock import NS
 from lab.recording import collected
-from lab.recording.assembly import AsCollected, Measured
+from lab.recording.assembly import Measured
 from lab.recording.assembly import assemble as assemble_recording
 from lab.recording.entries import ChangeEntry
 from lab.recording.metrics import Sample as Measurement
@@ -48,6 +48,8 @@ def assemble(
     end_ns = round(run.duration_s * NS)
     measured = Measured(
         system, 0, end_ns, collected.call_sides(spans, CallGraph(system), run, statements),
+        spans=collected.span_columns(spans, run),
+        logs=collected.log_columns(events, statements, run, roles["read_row"]),
         samples=_sampled(collected.read_lines(directory / "metrics.jsonl"), list(samples), run, system),
         counts=content.counts(events, system.entry, interval_edges_ns(system, 0, end_ns) / NS),
         tables={
@@ -58,8 +60,7 @@ def assemble(
         reference=files(versions, roles["read_row"]),
         sampled_servers=frozenset(name for name, c in system.components.items() if c.telemetry == "metrics"),
     )  # fmt: skip
-    log_columns = collected.log_columns(events, statements, run, roles["read_row"])
-    return assemble_recording(measured, AsCollected(collected.span_columns(spans, run), log_columns))
+    return assemble_recording(measured)
 
 
 def _sampled(records: list[dict[str, Any]], samples: list[Sample], run: Run, system: System) -> list[Measurement]:

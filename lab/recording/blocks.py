@@ -1,0 +1,266 @@
+"""Records a simulated run block by block: what a minute left is brought into its final form once, and then left alone.
+
+Memory does not grow with the length of a run but by what the recording keeps of it, and that goes to temporary files
+where it is much. A recording does not depend on how often it was looked at, nor on how its sides were handed over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lab.clock import NS, to_ns
+from lab.recording import span_table
+from lab.recording.arrow import numbers_array
+from lab.recording.assembly import finished
+from lab.recording.entries import ChangeEntry, LogArgument, LogRecord
+from lab.recording.ids import Ids, hex_array
+from lab.recording.logs import Lines, LogBook, rows_of
+from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
+from lab.recording.observability import traces_kept
+from lab.recording.observed import Observed, arrow_table
+from lab.recording.rows import kept_rows
+from lab.recording.sampling import TraceSampler, is_chosen
+from lab.recording.sides import SERVER, Sides, joined, on_grid
+from lab.recording.spool import RowSpool, TableSpool
+from lab.recording.writing import GROUP_ROWS
+from lab.streams import Streams
+from lab.systems.calls import CallGraph
+from lab.systems.topology import System
+
+Array = npt.NDArray[Any]
+Columns = Mapping[str, Any]
+BLOCK_S = 60.0
+"""Least scenario seconds of a block: the next whole number of scrape intervals."""
+
+
+class KeptSpans(NamedTuple):
+    """The spans of a recording as sides, for who computes with them. `origin_ns`: testbed time of scenario second 0.
+
+    `parts`: sides by blocks, each in order of the table. `rate`: the share that a sampler kept of those `by_rate`.
+    """
+
+    graph: CallGraph
+    ids: Ids
+    origin_ns: int
+    parts: tuple[Sides, ...]
+    rate: float
+    is_on_grid: bool = True
+
+    def sides(self) -> Sides:
+        """All sides, in order of the table."""
+        return joined(self.parts)
+
+    def table(self) -> pa.Table:
+        """The span table."""
+        return self._table(self.sides())
+
+    def groups(self) -> Iterator[pa.Table]:
+        """The span table by row groups, which end with blocks."""
+        waiting: list[Sides] = []
+        for part in self.parts:
+            waiting.append(part)
+            if sum(map(len, waiting)) >= GROUP_ROWS:
+                yield self._table(joined(waiting))
+                waiting = []
+        if waiting or not self.parts:
+            yield self._table(joined(waiting))
+
+    def _table(self, sides: Sides) -> pa.Table:
+        columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns, is_on_grid=self.is_on_grid)
+        if self.rate < 1:
+            columns["sample_weight"] = weights(sides["by_rate"], self.rate)
+        return arrow_table("spans", columns)
+
+
+class BlockRecorder:
+    """Records a run. `start_ns` to `end_ns`: the scenario, in testbed time; what comes before is warm-up.
+
+    `lost_scrapes`: the streams that decide which scrapes fail. `is_on_grid`: whether times are put on the grid.
+    """
+
+    def __init__(
+        self, system: System, start_ns: int, end_ns: int, ids: Ids, *, lost_scrapes: Streams | None = None,
+        is_on_grid: bool = True,
+    ) -> None:  # fmt: skip
+        self._system, self._ids, self._graph = system, ids, CallGraph(system)
+        self._start_ns, self._end_ns = start_ns, end_ns
+        self._lost_scrapes, self._is_on_grid = lost_scrapes, is_on_grid
+        interval_ns = to_ns(system.scrape_interval_s)
+        self._block_ns = math.ceil(to_ns(BLOCK_S) / interval_ns) * interval_ns
+        self._committed_ns = start_ns - math.ceil(start_ns / self._block_ns) * self._block_ns  # 0 or less
+        self._metrics = MetricsBuilder(self._graph, interval_edges_ns(system, start_ns, end_ns))
+        self._book = LogBook(self._graph)
+        sampling = system.observe.sampling
+        self._sampler = TraceSampler(sampling, self._graph, ids, self._book) if sampling.traces < 1 else None
+        self._pending: list[Sides] = []
+        self._records: list[tuple[int, ...]] = []
+        self._sides: RowSpool = RowSpool()
+        self._lines: RowSpool = RowSpool()
+        self._rows: dict[str, TableSpool] = {}
+
+    def branch(self) -> BlockRecorder:
+        """A recorder that goes on from here by itself; what is committed is shared. `ids` stay the same."""
+        other = BlockRecorder.__new__(BlockRecorder)
+        vars(other).update(vars(self))
+        other._metrics, other._book = self._metrics.branch(), self._book.branch()
+        other._sampler = self._sampler.branch(other._book) if self._sampler else None
+        other._pending, other._records = self._pending.copy(), self._records.copy()
+        other._sides, other._lines = self._sides.branch(), self._lines.branch()
+        other._rows = {name: spool.branch() for name, spool in self._rows.items()}
+        return other
+
+    # What a testbed hands over.
+
+    def take(self, sides: Sides) -> None:
+        """Adds sides, in any order. Their ends may lie ahead; none before the last commit."""
+        if len(sides):
+            self._pending.append(on_grid(sides, self._start_ns) if self._is_on_grid else sides.copy())
+
+    def log(
+        self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
+    ) -> None:
+        """Adds a log line about a request (-1: about none)."""
+        record = LogRecord(time_ns, component, level, template, request, arguments)
+        self._records.append(self._book.written(record))
+
+    def sample(self, samples: Sequence[Sample]) -> None:
+        """Adds gauges of a scrape."""
+        self._metrics.sample(samples)
+
+    def rows(self, table: str, columns: Columns) -> None:
+        """Adds rows of a table of the content that will not change any more, with `request` numbers."""
+        made = self._content(table, columns)
+        if made.num_rows:
+            self._rows.setdefault(table, TableSpool()).append(made)
+
+    def forget_unfinished(self, edges: Collection[int], now_ns: int) -> None:
+        """Forgets the server sides over these edges that would end later: their process did not live to report them."""
+        pending = joined(self._pending)
+        lost = (pending["side"] == SERVER) & np.isin(pending["edge"], list(edges)) & (pending["end_ns"] > now_ns)
+        self._pending = [pending[~lost]]
+
+    def commit(self, until_ns: int) -> None:
+        """Brings into its final form what happened in the blocks that are over by now.
+
+        All that ended before `until_ns` has been taken. Where blocks end is a matter of the scenario's time, so it may
+        be called at any time, and at none.
+        """
+        last_ns = self._committed_ns + (until_ns - self._committed_ns) // self._block_ns * self._block_ns
+        if last_ns <= self._committed_ns:
+            return
+        pending, self._pending = joined(self._pending), []
+        records, self._records = rows_of(self._records), []
+        while self._committed_ns < last_ns:
+            self._committed_ns += self._block_ns
+            over, over_lines = pending["end_ns"] < self._committed_ns, records["time_ns"] < self._committed_ns
+            block, pending = pending[over], pending[~over]
+            lines, records = records[over_lines], records[~over_lines]
+            self._metrics.add(block)
+            sides, lines = self._finished(block, lines, self._sampler, self._committed_ns, is_end=False)
+            self._sides.append(sides)
+            self._lines.append(lines)
+        self._pending, self._records = [pending], list(map(tuple, records.tolist()))
+
+    # What is asked for.
+
+    def metrics(self, until_ns: int, counts: Sequence[Counts] = ()) -> pa.Table:
+        """The metrics table of what happened until now. Changes nothing."""
+        builder = self._metrics.branch()
+        builder.add(self._tail(until_ns))
+        return arrow_table("metrics", builder.columns(until_ns, counts, self._lost_scrapes))
+
+    def spans(self, until_ns: int) -> KeptSpans:
+        """The spans of what happened until now. Changes nothing."""
+        sides, _ = self._provisional(until_ns)
+        return self._kept(sides)
+
+    def observed(
+        self, until_ns: int, *, rows: Mapping[str, Columns] | None = None, counts: Sequence[Counts] = (),
+        changes: Sequence[ChangeEntry] = (), reference: Mapping[str, Any] | None = None,
+    ) -> Observed:  # fmt: skip
+        """What operators of a system of this observability see of a run until now. Changes nothing.
+
+        `rows`: those of the content that may change yet. `counts`: what users did, by scrape interval. Tables are made
+        when they are asked for.
+        """
+        sides, lines = self._provisional(until_ns)
+        spans, book = self._kept(sides), self._book.branch()
+        logged = partial(self._logs, book, (*self._lines, lines))
+        tables: dict[str, Callable[[], pa.Table]] = {
+            "spans": spans.table,
+            "metrics": partial(self.metrics, until_ns, counts),
+            "logs": logged,
+        }
+        for name in {**self._rows, **(rows or {})}:
+            parts = [*self._rows.get(name, ())]
+            parts += [self._content(name, rows[name])] if rows and rows.get(name) else []
+            if parts:
+                tables[name] = partial(pa.concat_tables, parts)
+        duration_s = (until_ns - self._start_ns) / NS
+        groups = {"spans": spans.groups}
+        found = finished(self._system, duration_s, tables, changes, reference or {}, groups)
+        found.spans = spans
+        return found
+
+    def _kept(self, tail: Sides) -> KeptSpans:
+        rate = self._system.observe.sampling.traces
+        return KeptSpans(self._graph, self._ids, self._start_ns, (*self._sides, tail), rate, self._is_on_grid)
+
+    def _tail(self, until_ns: int) -> Sides:
+        pending = joined(self._pending)
+        return pending[pending["end_ns"] <= until_ns]
+
+    def _provisional(self, until_ns: int) -> tuple[Sides, Lines]:
+        """What would be committed if the run ended now."""
+        records = rows_of(self._records)
+        sampler = self._sampler.branch(self._book) if self._sampler else None
+        now_lines = records[records["time_ns"] <= until_ns]
+        return self._finished(self._tail(until_ns), now_lines, sampler, until_ns, is_end=True)
+
+    def _finished(
+        self, sides: Sides, lines: Lines, sampler: TraceSampler | None, until_ns: int, *, is_end: bool
+    ) -> tuple[Sides, Lines]:
+        """Spans and log lines of sides and written lines: within the scenario, sampled, in order."""
+        lines = np.concatenate([lines, self._book.of_sides(sides)])
+        if sampler is not None:
+            sides, lines = sampler.sift(sides, lines, until_ns, is_end=is_end)
+        sides = sides[(sides["end_ns"] >= self._start_ns) & span_table.reported(self._graph, sides)]
+        share = traces_kept(self._system)
+        if share < 1:
+            sides = sides[is_chosen(self._ids, sides["request"], share)]
+        lines = lines[lines["time_ns"] >= self._start_ns]
+        return span_table.in_order(sides), self._book.in_order(lines)
+
+    def _logs(self, book: LogBook, parts: Sequence[Lines]) -> pa.Table:
+        lines = np.concatenate(parts)
+        columns = book.columns(lines, self._ids, self._start_ns)
+        if self._sampler is not None:
+            columns["sample_weight"] = weights(lines["by_rate"], self._system.observe.sampling.traces)
+        return arrow_table("logs", columns)
+
+    def _content(self, table: str, columns: Columns) -> pa.Table:
+        """Rows of the content with trace ids, and those only that are sampled."""
+        requests, share = np.asarray(columns["request"]), self._system.observe.sampling.records
+        rest = {name: values for name, values in columns.items() if name != "request"}
+        distinct, codes = np.unique(requests, return_inverse=True)
+        traces = pa.DictionaryArray.from_arrays(
+            numbers_array(codes.astype(np.int32)), hex_array(self._ids.trace_words(distinct))
+        )
+        made = arrow_table(table, {"trace_id": traces, **rest})
+        if share < 1:
+            made = kept_rows(made, is_chosen(self._ids, distinct, share)[codes])
+            weight = weights(np.ones(made.num_rows, np.uint8), share)
+            made = made.append_column("sample_weight", weight)
+        return made
+
+
+def weights(by_rate: Array, rate: float) -> pa.Array:
+    """`sample_weight` of rows: one over the chance that a row was kept."""
+    return numbers_array(np.where(by_rate > 0, 1.0 / rate, 1.0))

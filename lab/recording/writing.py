@@ -1,0 +1,44 @@
+"""Writes tables as Parquet: the bytes follow from the rows and how they are grouped, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+GROUP_ROWS = 131_072
+"""Rows of a row group, about: a reader that wants few of them reads little more."""
+
+
+def write_table(path: Path, name: str, groups: Iterable[pa.Table]) -> None:
+    """Writes a table of a recording, or of `reference/`, by its row groups; there is one at least."""
+    # No metadata of pandas or of the writing library's schema: bytes must follow from content alone.
+    writer: pq.ParquetWriter | None = None
+    try:
+        for rows in groups:
+            group = rows.replace_schema_metadata(None)
+            if writer is None:
+                dictionaries, encodings = _encodings(name, group.schema)
+                writer = pq.ParquetWriter(
+                    path, group.schema, compression="zstd", compression_level=1, store_schema=True,
+                    use_dictionary=dictionaries, column_encoding=encodings,
+                )  # fmt: skip
+            writer.write_table(group, row_group_size=GROUP_ROWS * 2)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _encodings(name: str, schema: pa.Schema) -> tuple[bool | list[str], dict[str, str] | None]:
+    """(columns with dictionaries, encodings of others). Spans are by far the most rows, so theirs are chosen.
+
+    The bytes of a float are kept apart, since times on the grid differ in few of them. Ids are random: they are kept as
+    they are, all lengths in one place; that of a parent comes more than once.
+    """
+    if name != "spans":
+        return True, None
+    chosen = {"time_s": "BYTE_STREAM_SPLIT", "duration_s": "BYTE_STREAM_SPLIT", "span_id": "DELTA_LENGTH_BYTE_ARRAY"}
+    encodings = {column: encoding for column, encoding in chosen.items() if column in schema.names}
+    return [column for column in schema.names if column not in encodings], encodings
