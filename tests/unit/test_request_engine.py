@@ -1,8 +1,8 @@
-"""The request engine on timelines worked out by hand (see `tests/timelines.py` for the system)."""
+"""Requests on timelines worked out by hand (see `tests/timelines.py` for the system)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.injection.levers import ComponentLimit, ComponentSlow, LinkCut
-from lab.recording import paths
-from lab.recording.recorder import Recorder
-from lab.recording.sides import SERVER
 from lab.recording.status import ERROR, MISS, OK
 from lab.streams import Streams
 from lab.systems.topology import System
-from lab.testbeds.sim.engine import RequestEngine
-from lab.testbeds.sim.sources import Source
-from lab.testbeds.sim.state import SystemState, build
-from tests.timelines import MS, WELL, Act, asking, link, run, system
+from tests.timelines import BENCHES, MS, WELL, Act, Bench, Runs, asking, link, system
 
 
-def stop(state: SystemState, engine: RequestEngine) -> None:
-    state.components["back"].stopped = True
+def stop(bench: Bench) -> None:
+    bench.state.components["back"].stopped = True
 
 
-def pause(state: SystemState, engine: RequestEngine) -> None:
-    state.components["back"].holds.add("paused")
+def pause(bench: Bench) -> None:
+    bench.state.components["back"].holds.add("paused")
 
 
-def resume(state: SystemState, engine: RequestEngine) -> None:
-    state.components["back"].holds.discard("paused")
-    engine.release(state.components["back"])
+def resume(bench: Bench) -> None:
+    bench.state.components["back"].holds.discard("paused")
+    bench.release(bench.state.components["back"])
 
 
-def test_a_call_chain() -> None:
+def kill(name: str) -> Act:
+    return lambda bench: bench.end_process(bench.state.components[name])
+
+
+def test_a_call_chain(run: Runs) -> None:
     assert run(system()) == WELL
 
 
-def test_two_calls_one_after_the_other() -> None:
+def test_two_calls_one_after_the_other(run: Runs) -> None:
     steps = [{"name": "one", "call": "a"}, {"name": "two", "call": "b"}]
     assert run(system(steps)) == [
         (0, "users->front", 0, 14, "ok"),
@@ -52,7 +50,7 @@ def test_two_calls_one_after_the_other() -> None:
     ]
 
 
-def test_one_worker_makes_requests_queue() -> None:
+def test_one_worker_makes_requests_queue(run: Runs) -> None:
     slow = {"workers": 1, "service_time": {"mean": "10ms", "cv": 0}}
     assert run(system([], **slow), arrivals=[0, 1, 2]) == [
         (0, "users->front", 0, 12, "ok"),
@@ -64,13 +62,13 @@ def test_one_worker_makes_requests_queue() -> None:
     ]
 
 
-def test_two_workers_halve_the_queue() -> None:
+def test_two_workers_halve_the_queue(run: Runs) -> None:
     slow = {"workers": 2, "service_time": {"mean": "10ms", "cv": 0}}
     ends = [end for _, who, _, end, _ in run(system([], **slow), arrivals=[0, 0, 0, 0]) if who == "front"]
     assert ends == [11, 11, 21, 21]
 
 
-def test_who_would_wait_too_long_is_refused_at_once() -> None:
+def test_who_would_wait_too_long_is_refused_at_once(run: Runs) -> None:
     bounded = {"workers": 1, "service_time": {"mean": "10ms", "cv": 0}, "max_wait": "15ms"}
     spans = run(system([], **bounded), arrivals=[0, 1, 2, 20])
     assert [span for span in spans if "->" in span[1]] == [
@@ -82,7 +80,7 @@ def test_who_would_wait_too_long_is_refused_at_once() -> None:
     assert [span[0] for span in spans if span[1] == "front"] == [0, 1, 3]
 
 
-def test_a_timeout_is_tried_again_after_the_backoff_and_the_late_work_is_done_all_the_same() -> None:
+def test_a_timeout_is_tried_again_after_the_backoff_and_the_late_work_is_done_all_the_same(run: Runs) -> None:
     assert run(system(asking(timeout="4ms", retries=1, backoff="10ms"))) == [
         (0, "users->front", 0, 22, "dependency_failed"),
         (0, "front", 1, 21, "dependency_failed"),
@@ -93,19 +91,19 @@ def test_a_timeout_is_tried_again_after_the_backoff_and_the_late_work_is_done_al
     ]
 
 
-def test_the_backoff_doubles() -> None:
+def test_the_backoff_doubles(run: Runs) -> None:
     spans = run(system(asking(timeout="4ms", retries=3, backoff="10ms")))
     assert [(start, end) for _, who, start, end, _ in spans if who == "front->back"] == [
         (3, 7), (17, 21), (41, 45), (85, 89),
     ]  # fmt: skip
 
 
-def test_without_backoff_the_next_attempt_starts_at_the_timeout() -> None:
+def test_without_backoff_the_next_attempt_starts_at_the_timeout(run: Runs) -> None:
     spans = run(system(asking(timeout="4ms", retries=1)))
     assert [(start, end) for _, who, start, end, _ in spans if who == "front->back"] == [(3, 7), (7, 11)]
 
 
-def test_an_attempt_that_is_answered_ends_the_trying() -> None:
+def test_an_attempt_that_is_answered_ends_the_trying(run: Runs) -> None:
     steps = asking(timeout="20ms", retries=2)
     lost_once = {0: link("cut", LinkCut(direction="both", fraction=1.0)), 10: link("cut", None)}
     spans = run(system(steps), at=lost_once)
@@ -113,7 +111,7 @@ def test_an_attempt_that_is_answered_ends_the_trying() -> None:
     assert spans[0] == (0, "users->front", 0, 29, "ok")
 
 
-def test_late_work_keeps_a_worker_from_others() -> None:
+def test_late_work_keeps_a_worker_from_others(run: Runs) -> None:
     one = {"back": {"workers": 1, "service_time": {"mean": "30ms", "cv": 0}}}
     spans = run(system(asking(timeout="5ms"), components=one), arrivals=[0, 1])
     assert [(who, start, end, status) for _, who, start, end, status in spans if who == "back"] == [
@@ -122,7 +120,7 @@ def test_late_work_keeps_a_worker_from_others() -> None:
     ]
 
 
-def test_a_failed_call_with_a_fallback_does_not_fail_the_request() -> None:
+def test_a_failed_call_with_a_fallback_does_not_fail_the_request(run: Runs) -> None:
     steps = [
         {"name": "ask", "call": "back", "timeout": "4ms", "on_failure": "continue", "fallback": "nothing"},
         {"name": "then", "call": "other"},
@@ -138,16 +136,16 @@ def test_a_failed_call_with_a_fallback_does_not_fail_the_request() -> None:
 
 
 CACHED = [
-    {"name": "get", "call": "cache", "operation": "look_up", "timeout": "50ms", "on_failure": "continue"},
+    {"name": "get", "call": "cache", "operation": "get", "timeout": "50ms", "on_failure": "continue"},
     {
         "name": "load",
         "call": "store",
-        "operation": "read",
+        "operation": "load",
         "unless": "get",
         "timeout": "50ms",
         "on_failure": "continue",
     },
-    {"name": "put", "call": "cache", "operation": "write", "unless": "get", "after": "load", "on_failure": "continue"},
+    {"name": "put", "call": "cache", "operation": "put", "unless": "get", "after": "load", "on_failure": "continue"},
 ]
 
 
@@ -161,33 +159,28 @@ CACHED = [
     ],
     ids=["a hit is all it takes", "a miss is loaded and put", "so is a failed look-up", "what did not load is not put"],
 )
-def test_unless_and_after_follow_what_came_before(looked_up: int, read: int, called: list[str]) -> None:
+def test_unless_and_after_follow_what_came_before(run: Runs, looked_up: int, read: int, called: list[str]) -> None:
     asked: list[str] = []
-
-    def answers(step: str, status: int) -> Callable[[Any, int], int]:
-        return lambda visit, now_ns: (asked.append(step), status)[1]
-
-    operations = {"look_up": answers("get", looked_up), "read": answers("load", read), "write": answers("put", OK)}
-    spans = run(system(CACHED), operations=operations)
+    spans = run(system(CACHED), statuses={"get": looked_up, "load": read, "put": OK}, asked=asked)
     assert asked == called
     assert spans[0][4] == "ok"
 
 
-def test_a_failing_step_of_own_code_fails_the_request_and_a_miss_does_not() -> None:
+def test_a_failing_step_of_own_code_fails_the_request_and_a_miss_does_not(run: Runs) -> None:
     steps = [{"name": "check", "run": "check"}, *asking()]
-    assert run(system(steps), operations={"check": lambda visit, now: MISS}) == WELL
-    assert run(system(steps), operations={"check": lambda visit, now: ERROR}) == [
+    assert run(system(steps), statuses={"check": MISS}) == WELL
+    assert run(system(steps), statuses={"check": ERROR}) == [
         (0, "users->front", 0, 4, "error"),
         (0, "front", 1, 3, "error"),
     ]
 
 
-def test_own_code_that_may_fail_is_passed_over() -> None:
+def test_own_code_that_may_fail_is_passed_over(run: Runs) -> None:
     steps = [{"name": "check", "run": "check", "on_failure": "continue"}, *asking()]
-    assert run(system(steps), operations={"check": lambda visit, now: ERROR}) == WELL
+    assert run(system(steps), statuses={"check": ERROR}) == WELL
 
 
-def test_a_stopped_component_refuses_at_once() -> None:
+def test_a_stopped_component_refuses_at_once(run: Runs) -> None:
     assert run(system(), at={0: stop}) == [
         (0, "users->front", 0, 6, "dependency_failed"),
         (0, "front", 1, 5, "dependency_failed"),
@@ -195,7 +188,7 @@ def test_a_stopped_component_refuses_at_once() -> None:
     ]
 
 
-def test_a_paused_component_holds_what_comes_until_it_is_released() -> None:
+def test_a_paused_component_holds_what_comes_until_it_is_released(run: Runs) -> None:
     assert run(system(), at={0: pause, 20: resume}) == [
         (0, "users->front", 0, 25, "ok"),
         (0, "front", 1, 24, "ok"),
@@ -204,7 +197,7 @@ def test_a_paused_component_holds_what_comes_until_it_is_released() -> None:
     ]
 
 
-def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held() -> None:
+def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held(run: Runs) -> None:
     spans = run(system(asking(timeout="10ms")), at={0: pause, 50: resume})
     assert [span[1:] for span in spans if "back" in span[1]] == [
         ("front->back", 3, 13, "timeout"),
@@ -213,22 +206,18 @@ def test_callers_of_a_paused_component_time_out_and_it_works_off_what_it_held() 
 
 
 @pytest.mark.parametrize("lever", [{"slow": ComponentSlow(factor=4.0)}, {"limit": ComponentLimit(cpu=0.25)}])
-def test_a_slowed_component_works_longer(lever: Mapping[str, Any]) -> None:
-    def slow(state: SystemState, engine: RequestEngine) -> None:
-        component = state.components["back"]
+def test_a_slowed_component_works_longer(run: Runs, lever: Mapping[str, Any]) -> None:
+    def slow(bench: Bench) -> None:
         for name, value in lever.items():
-            setattr(component, name, value)
-        component.update(engine.now_ns)
+            setattr(bench.state.components["back"], name, value)
 
     assert run(system(), at={0: slow})[3] == (0, "back", 4, 16, "ok")
 
 
-def test_fewer_workers_keep_the_work_that_was_accepted() -> None:
+def test_fewer_workers_keep_the_work_that_was_accepted(run: Runs) -> None:
     def limit(workers: int | None) -> Act:
-        def act(state: SystemState, engine: RequestEngine) -> None:
-            component = state.components["front"]
-            component.limit = ComponentLimit(workers=workers) if workers else None
-            component.update(engine.now_ns)
+        def act(bench: Bench) -> None:
+            bench.state.components["front"].limit = ComponentLimit(workers=workers) if workers else None
 
         return act
 
@@ -237,7 +226,7 @@ def test_fewer_workers_keep_the_work_that_was_accepted() -> None:
     assert [span[3] for span in spans if span[1] == "front"] == [11, 11, 21, 41, 41]
 
 
-def test_background_errors_come_after_the_work_and_before_further_calls() -> None:
+def test_background_errors_come_after_the_work_and_before_further_calls(run: Runs) -> None:
     assert run(system(components={"back": {"background_error_ratio": "100%"}}))[2:] == [
         (0, "front->back", 3, 8, "error"),
         (0, "back", 4, 7, "error"),
@@ -248,7 +237,7 @@ def test_background_errors_come_after_the_work_and_before_further_calls() -> Non
     ]
 
 
-def test_retries_at_two_levels_give_every_call_its_own_path() -> None:
+def test_retries_at_two_levels_give_every_call_its_own_path(run: Runs) -> None:
     deep = System.model_validate(
         {
             "schema_version": 1,
@@ -261,35 +250,49 @@ def test_retries_at_two_levels_give_every_call_its_own_path() -> None:
             "links": {"users->a": {"latency": "1ms", "cv": 0}, "a->b": {"latency": "1ms", "cv": 0}},
         }
     )
-    recorder = Recorder()
-    engine = RequestEngine(build(deep, {}), recorder)
-    engine.open(Source("load", 0, [0], Streams(1)))
-    engine.advance(1000 * MS)
-    sides = recorder.spans()
-    calls = sides[sides["side"] != SERVER]
-    assert sorted(paths.attempt(calls["path"][calls["edge"] == 1]).tolist()) == [0, 0, 1, 1]
-    assert len(set(zip(calls["path"].tolist(), calls["edge"].tolist(), strict=True))) == len(calls) == 6
+    calls = [(who, start, end) for _, who, start, end, _ in run(deep) if "->" in who]
+    assert calls == [
+        ("users->a", 0, 42), ("a->b", 1, 21), ("a->b", 21, 41),
+        ("users->a", 42, 84), ("a->b", 43, 63), ("a->b", 63, 83),
+    ]  # fmt: skip
 
 
-@given(st.lists(st.integers(0, 2_000 * MS), max_size=60))
-@settings(max_examples=25, deadline=None)
-def test_many_small_steps_are_one_big_step(stops: list[int]) -> None:
+def test_who_calls_what_was_killed_sees_a_reset_and_what_it_called_comes_to_nothing(run: Runs) -> None:
+    spans = run(system(asking(retries=1)), at={5: kill("back")})
+    assert [span[1:] for span in spans if "back" in span[1]] == [
+        ("front->back", 3, 6, "reset"),
+        ("front->back", 6, 11, "ok"),
+        ("back", 7, 10, "ok"),
+    ]
+    assert run(system(asking(retries=1)), at={5: kill("front")}) == [
+        (0, "users->front", 0, 6, "reset"),
+        (0, "back", 4, 7, "ok"),
+    ]
+
+
+def test_an_answer_that_had_left_before_the_kill_arrives(run: Runs) -> None:
+    assert run(system(), at={7.5: kill("back")}) == WELL
+
+
+@pytest.mark.parametrize("engine", BENCHES)
+@given(stops=st.lists(st.integers(0, 2_000 * MS), max_size=60))
+@settings(max_examples=15, deadline=None)
+def test_many_small_steps_are_one_big_step(engine: str, stops: list[int]) -> None:
     steps = asking(timeout="6ms", retries=1, backoff="1ms", on_failure="continue")
     varied = system(
         steps,
         components={"back": {"service_time": {"mean": "3ms", "cv": 1.0}, "workers": 1, "max_wait": "20ms"}},
         links={"front->back": {"latency": "0.5ms", "cv": 0.5}},
     )
-    times = np.sort(Streams(3).generator("t").integers(0, 1_500 * MS, 300)).tolist()
+    times_ms = np.sort(Streams(3).generator("t").integers(0, 1_500, 300)).tolist()
 
     def recorded(until: list[int]) -> bytes:
-        recorder = Recorder()
-        engine = RequestEngine(build(varied, {}), recorder)
-        engine.open(Source("load", 0, times, Streams(1)))
+        bench = BENCHES[engine](varied, {}, times_ms)
         for moment in until:
-            engine.advance(moment)
-        return recorder.spans().tobytes()
+            bench.advance(moment)
+        sides = bench.sides()
+        assert len(sides) > 300
+        return bytes(np.sort(sides, order=["request", "start_ns", "edge", "side", "end_ns"]).tobytes())
 
     whole = recorded([5_000 * MS])
-    assert len(whole) > 300 * Recorder.RECORD_BYTES
     assert recorded([*sorted(stops), 5_000 * MS]) == whole

@@ -1,0 +1,67 @@
+"""What benchmarks share: CPU of commands, figures with their spread and their goal, and how they are printed."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+LAB = [sys.executable, "-m", "lab"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured ratio: what of what, its rounds, and the goal that its median should keep below (or reach)."""
+
+    name: str
+    rounds: tuple[float, ...]
+    goal: float
+    at_least: bool = False
+    digits: int = 3
+    detail: str = ""
+
+    @property
+    def value(self) -> float:
+        return median(self.rounds)
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
+
+    def __str__(self) -> str:
+        word = "at least" if self.at_least else "at most"
+        text = f"{self.name}: {spread(self.rounds, self.digits)}, {word} {self.goal:g}"
+        return f"{text} ({self.detail})" if self.detail else text
+
+
+def spread(rounds: Sequence[float], digits: int = 2) -> str:
+    """The median of some rounds, and from where to where they lie."""
+    low, high = min(rounds), max(rounds)
+    return f"{median(rounds):.{digits}f} (of {len(rounds)} rounds {low:.{digits}f} to {high:.{digits}f})"
+
+
+def reported(figures: Sequence[Figure]) -> int:
+    """Prints figures; 1 where one misses its goal."""
+    for figure in figures:
+        print(figure if figure.is_met else f"{figure}: missed", flush=True)
+    return int(not all(figure.is_met for figure in figures))
+
+
+def cpu_s(command: Sequence[str], directory: str | Path | None = None, *, codes: tuple[int, ...] = (0,)) -> float:
+    """CPU seconds of a command with all its processes. CalledProcessError where it ends otherwise than by `codes`."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=directory, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in codes:
+        sys.stderr.write(done.stderr.decode(errors="replace")[-2000:])
+        raise subprocess.CalledProcessError(done.returncode, command)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def rounds_asked(default: int) -> int:
+    """How many rounds the command line asks for."""
+    return int(sys.argv[1]) if len(sys.argv) > 1 else default

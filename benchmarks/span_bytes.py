@@ -1,0 +1,31 @@
+"""Bytes on disk of a recorded span, random 8-byte ids included: `spans.parquet` of a shipped scenario, unsampled.
+
+    python benchmarks/span_bytes.py
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from measuring import LAB, Figure, cpu_s, reported
+
+SCENARIO = "recommender/feed-stall"
+GOAL = 28.0
+
+
+def measure() -> list[Figure]:
+    """The bytes of one recording: they are the same in each."""
+    with tempfile.TemporaryDirectory() as directory:
+        words = ["run", SCENARIO, "--engine", "chance", "--no-report", "--quiet", "--runs-dir", directory]
+        cpu_s([*LAB, *words], codes=(0, 1, 4))
+        (path,) = Path(directory).glob("*/*/observed/spans.parquet")
+        rows = pq.read_metadata(path).num_rows
+        found = path.stat().st_size / rows
+    return [Figure("bytes a span on disk", (found,), GOAL, digits=1, detail=f"{rows} spans of {SCENARIO}")]
+
+
+if __name__ == "__main__":
+    sys.exit(reported(measure()))

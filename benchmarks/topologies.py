@@ -1,0 +1,85 @@
+"""CPU of an event on the request plane in systems of 5 to 426 services: what a large topology costs.
+
+Each system is a tree of services, each of which calls up to five others one after the other; every size gets as
+many events. Spans are written. Rounds go through all sizes.
+
+    python benchmarks/topologies.py [rounds]
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from time import process_time
+from typing import Any
+
+from chain_on_plane import Turns
+from measuring import Figure, reported, rounds_asked
+
+from lab.clock import NS
+from lab.compiled import Kernel, load
+from lab.scenario.arrivals import Arrivals
+from lab.scenario.model import Stage
+from lab.streams import Streams
+from lab.systems.topology import System
+from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.arrivals import Sources
+from lab.testbeds.sim.plane.build import build
+from lab.testbeds.sim.plane.loop import advance
+from lab.testbeds.sim.plane.plane import Plane
+
+ROUNDS = 5
+GOAL = 1.6
+SIZES = (5, 26, 101, 426)
+HANDLINGS = 600_000
+"""Server sides a round, of every size alike."""
+
+
+def tree(services: int) -> System:
+    """The entry and below it the others, each with up to five it calls, in the order of their numbers."""
+    parts: dict[str, Any] = {"users": {"kind": "users", "steps": [{"name": "visit", "call": "s0", "timeout": "60s"}]}}
+    links = {"users->s0": {"latency": "0.3ms"}}
+    for i in range(services):
+        below = range(5 * i + 1, min(5 * i + 6, services))
+        # Not all alike: every other callee is tried again, some have a short timeout.
+        steps = [
+            {"name": f"ask{j}", "call": f"s{j}", "timeout": "20s" if j % 3 else "1s", "retries": j % 2} for j in below
+        ]
+        work = {"mean": "1ms", "cv": (0.3, 0.5, 0.8)[i % 3]}
+        parts[f"s{i}"] = {"kind": "service", "workers": 4, "service_time": work, "steps": steps}
+        links |= {f"s{i}->s{j}": {"latency": "0.3ms", "cv": (0.3, 0.5)[j % 2]} for j in below}
+    return System.model_validate({"schema_version": 1, "name": "tree", "components": parts, "links": links})
+
+
+def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
+    """CPU of one round for each event, building and taking out blocks included."""
+    system, turns = tree(services), Turns(take=lambda sides: None)
+    gc.collect()
+    began = process_time()
+    plane = Plane(build(system), kernel, turns)
+    streams = Streams(seed)
+    turns.sources = Sources(plane, streams, None)
+    for_s = HANDLINGS / services / 100
+    stage = Stage.model_construct(for_s=for_s, rate_per_s=100.0)
+    turns.sources.open("load", 0, Arrivals((stage,), 0.0, 0.0, streams, "load"))
+    plane.advance(round((for_s + 3600) * NS))
+    plane.drain()
+    return (process_time() - began) / int(plane.tables.head[at.H_EVENTS]) * 1e9
+
+
+def measure(rounds: int = ROUNDS) -> list[Figure]:
+    """The largest system beside the smallest."""
+    kernel = load(advance)
+    took: dict[int, list[float]] = {size: [] for size in SIZES}
+    for size in SIZES:
+        ns_an_event(size, 0, kernel)
+    for seed in range(1, rounds + 1):
+        for size in SIZES:
+            took[size].append(ns_an_event(size, seed, kernel))
+    each = ", ".join(f"{size} services {sorted(ns)[len(ns) // 2]:.0f} ns" for size, ns in took.items())
+    ratios = tuple(large / small for large, small in zip(took[SIZES[-1]], took[SIZES[0]], strict=True))
+    return [Figure("ns an event, 426 services / 5", ratios, GOAL, digits=2, detail=each)]
+
+
+if __name__ == "__main__":
+    sys.exit(reported(measure(rounds_asked(ROUNDS))))
