@@ -12,7 +12,16 @@ import numpy as np
 
 from lab.agreed.run import PAST_S
 from lab.clock import NS, to_ns
-from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes, Recipe
+from lab.injection.levers import (
+    ActValue,
+    AnyLever,
+    ModelDeploy,
+    Place,
+    PopulationShift,
+    PopulationTastes,
+    Recipe,
+    TableColumn,
+)
 from lab.recording.status import OK
 from lab.worlds.base import (
     FROM_NOWHERE,
@@ -125,9 +134,7 @@ class ColumnarShop:
         watermark_ns[came] = self.table.watermarks_ns(served.epoch[came])
         users = self._requests.users(served.request)
         self._served.add(
-            Rows(
-                served.request, served.time_ns, users, served.source, watermark_ns, served.written_ns, vectors
-            )
+            Rows(served.request, served.time_ns, users, served.source, watermark_ns, served.written_ns, vectors)
         )
         names = list(self._context.system.components)
         for i in np.flatnonzero(served.violation).tolist():
@@ -206,7 +213,7 @@ class ColumnarShop:
     def loaded(self, value: bool) -> None:
         self._state.gate(MODEL).is_open = value
 
-    def change_column(self, column: str, value: Any) -> None:
+    def change_column(self, column: str, value: TableColumn | None) -> None:
         """Alters a column of the table for its readers, or puts it back (None)."""
         self.table.change(column, value)
         self._renew(self.now_ns)

@@ -1,4 +1,4 @@
-"""What shoppers do: the requests they make and the clicks, until the feed takes them, and counts of them by interval."""
+"""What shoppers do: their requests and clicks until the feed takes them, and counts of them by interval."""
 
 from __future__ import annotations
 

@@ -122,9 +122,7 @@ class ShownLog:
         count = len(pages.request)
         closed = np.repeat(pages.shown_ns + _LABEL_WINDOW_NS <= until_ns, PAGE)
         clicked = pages.clicked.ravel()
-        inputs = np.full((count, PAGE, len(INPUT_NAMES)), np.nan, np.float32)
-        inputs[pages.logged] = pages.inputs
-        by_input = np.ascontiguousarray(inputs.reshape(-1, len(INPUT_NAMES)).T)
+        by_input = np.ascontiguousarray(pages.inputs.reshape(-1, len(INPUT_NAMES)).T)
         columns = {
             "request": np.repeat(pages.request, PAGE),
             "time_s": np.repeat((pages.shown_ns - self._start_ns) / NS, PAGE),

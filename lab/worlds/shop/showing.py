@@ -44,7 +44,7 @@ class Answers(NamedTuple):
 class Pages(NamedTuple):
     """Pages shown, one a request: items, scores (NaN where nothing scored them) and clicks by place (n, PAGE).
 
-    delay_s: until the click, if there is one. logged: which pages' inputs are, inputs (logged, PAGE, inputs).
+    delay_s: until the click, if there is one. inputs: the model's (n, PAGE, inputs), NaN where they are not logged.
     """
 
     request: Array
@@ -55,7 +55,6 @@ class Pages(NamedTuple):
     score: Array
     clicked: Array
     delay_s: Array
-    logged: Array
     inputs: Array
 
 
@@ -90,15 +89,17 @@ class Showing:
         candidates = self._candidates.of(candidate_draws(key, answers.numbers), answers.came_ns)
         inputs = model_inputs(vectors, catalog.items, candidates)
         score = model.score(inputs) if model else popular_scores(catalog.popularity, candidates)
-        positions = self._positions(vectors, candidates, score) if with_rules else unfiltered_positions(candidates, score)
+        positions = (
+            self._positions(vectors, candidates, score) if with_rules else unfiltered_positions(candidates, score)
+        )
         shown = np.take_along_axis(candidates, positions, axis=1)
         interest = (1 - MISSION_SHARE) * catalog.taste[users]
         interest[np.arange(len(users)), missions.at(users, (answers.came_ns - self._start_ns) / NS)] += MISSION_SHARE
         chance = click_probability(catalog, users, interest, shown) * POSITION_BIAS
         draws, delay_s = click_draws(key, answers.numbers)
         clicked = (draws < chance) & (delay_s < LABEL_WINDOW_S) & answers.stream.clicks
-        logged = np.flatnonzero(answers.numbers % INPUTS_LOGGED_ONE_IN == 0)
-        kept = np.take_along_axis(inputs[logged], positions[logged][:, :, None], axis=1)
+        is_logged = answers.numbers % INPUTS_LOGGED_ONE_IN == 0
+        kept = np.take_along_axis(inputs, positions[:, :, None], axis=1).astype(np.float32)
         return Pages(
             request=answers.requests,
             shown_ns=answers.shown_ns,
@@ -108,8 +109,7 @@ class Showing:
             score=np.take_along_axis(score, positions, axis=1) if model else np.full(shown.shape, np.nan),
             clicked=clicked,
             delay_s=delay_s,
-            logged=logged,
-            inputs=kept.astype(np.float32),
+            inputs=np.where(is_logged[:, None, None], kept, np.float32(np.nan)),
         )
 
     def _positions(self, vectors: Array, candidates: Array, score: Array) -> Array:
@@ -131,21 +131,10 @@ def click_times_ns(pages: Pages) -> tuple[Array, Array, Array]:
 
 def joined(pages: list[Pages]) -> Pages:
     """Pages as one block, in order of time and request."""
-    whole = Pages(*(np.concatenate(columns) for columns in zip(*(page[:8] for page in pages), strict=True)), *pages[0][8:])
-    counts = np.cumsum([0, *(len(page.request) for page in pages)])
-    logged = np.concatenate([page.logged + start for page, start in zip(pages, counts, strict=False)])
-    inputs = np.concatenate([page.inputs for page in pages])
-    order = np.lexsort((whole.request, whole.shown_ns))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    by_place = np.argsort(place[logged])
-    return Pages(*(column[order] for column in whole[:8]), place[logged][by_place], inputs[by_place])
+    whole = Pages(*map(np.concatenate, zip(*pages, strict=True)))
+    return chosen(whole, np.lexsort((whole.request, whole.shown_ns)))
 
 
-def chosen(pages: Pages, mask: Array) -> Pages:
-    """The pages that a mask selects."""
-    place = np.cumsum(mask) - 1
-    is_kept = mask[pages.logged]
-    return Pages(*(column[mask] for column in pages[:8]), place[pages.logged[is_kept]], pages.inputs[is_kept])
-
-
+def chosen(pages: Pages, which: Array) -> Pages:
+    """The pages that a mask or places select."""
+    return Pages(*(column[which] for column in pages))
