@@ -39,7 +39,7 @@ class Observed:
     def frame(self, name: str) -> pd.DataFrame:
         """A table as a data frame with every documented column: empty where the system has no such table.
 
-        Columns that were not recorded are null throughout.
+        Columns that were not recorded are null throughout; without sampling every row has the weight 1.
         """
         import pandas as pd
 
@@ -49,7 +49,8 @@ class Observed:
             for column in TABLES.get(name, ()):
                 if "*" not in column.name and column.name not in frame:
                     dtype = float if column.type in ("float", "int") else object
-                    frame[column.name] = pd.Series(np.nan, frame.index, dtype)
+                    missing = np.nan if column.otherwise is None else column.otherwise
+                    frame[column.name] = pd.Series(missing, frame.index, dtype)
             self._frames[name] = frame
         return self._frames[name]
 
