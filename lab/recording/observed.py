@@ -54,6 +54,11 @@ class Observed:
             self._frames[name] = frame
         return self._frames[name]
 
+    @property
+    def metrics(self) -> pa.Table:
+        """The metrics table; one without rows where nothing was measured."""
+        return self.tables["metrics"] if "metrics" in self.tables else no_metrics()
+
     def reference_frame(self, name: str) -> pd.DataFrame | None:
         """A reference table as a data frame, None where there is none."""
         table = self.reference.get(f"{name}.parquet")
@@ -209,6 +214,11 @@ def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     if given:
         raise KeyError(f"table {name!r} documents no column {given[0]!r}")
     return pa.table(arrays, names=names)
+
+
+def no_metrics() -> pa.Table:
+    """The metrics table of a run in which nothing was measured."""
+    return arrow_table("metrics", {column.name: [] for column in TABLES["metrics"]})
 
 
 def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:
