@@ -10,7 +10,7 @@ import numpy as np
 from engine_vs_naive import MISS_RATIO, RATE_PER_S, REQUESTS, SLOW, Outcome, chain
 
 from lab.clock import NS
-from lab.compiled import Kernel, load
+from lab.compiled import Kernel
 from lab.draws import uniforms
 from lab.injection.levers import ComponentSlow
 from lab.recording.sides import SIDE
@@ -22,7 +22,7 @@ from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Source, Sources
 from lab.testbeds.sim.plane.build import build
-from lab.testbeds.sim.plane.loop import advance
+from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.state import at_rest
 from lab.worlds.base import OP_PREDICATE, Layout, Op
@@ -80,7 +80,7 @@ def run_plane(seed: int, requests: int = REQUESTS, *, records: bool, take: Taker
     `take` is given the sides of calls. CPU is told for as many requests as were asked for: arrivals are drawn, so that
     there are some more or less.
     """
-    kernel = load(advance)
+    kernel = load_plane()
     system = chain()
     began = process_time()
     turns = Turns(take)

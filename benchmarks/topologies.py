@@ -17,7 +17,7 @@ from chain_on_plane import Turns
 from measuring import Figure, reported, rounds_asked
 
 from lab.clock import NS
-from lab.compiled import Kernel, load
+from lab.compiled import Kernel
 from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
 from lab.streams import Streams
@@ -25,7 +25,7 @@ from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Sources
 from lab.testbeds.sim.plane.build import build
-from lab.testbeds.sim.plane.loop import advance
+from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.plane import Plane
 
 ROUNDS = 5
@@ -69,7 +69,7 @@ def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
 
 def measure(rounds: int = ROUNDS) -> list[Figure]:
     """The largest system beside the smallest."""
-    kernel = load(advance)
+    kernel = load_plane()
     took: dict[int, list[float]] = {size: [] for size in SIZES}
     for size in SIZES:
         ns_an_event(size, 0, kernel)

@@ -8,8 +8,11 @@ source runs interpreted, on memoryviews, and compiled; both ways give the same b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from lab.errors import UserError
 
 BUILDING = os.environ.get("LAB_KERNEL_BUILD") == "1"
 """Whether this process is the one that compiles a kernel; no other imports numba."""
@@ -17,6 +20,8 @@ MASK = 0xFFFF_FFFF_FFFF_FFFF
 """All 64 bits: what arithmetic of unsigned numbers is cut to, which costs nothing where it is compiled."""
 
 Mode = Literal["compiled", "interpreted"]
+MODES = ("auto", "compiled", "interpreted")
+"""Values of LAB_KERNEL."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -38,7 +43,7 @@ if BUILDING:
     import numpy as np
 
     def kernel(function: Function) -> Function:
-        compiled: Function = numba.njit(forceinline=True, error_model="numpy")(function)
+        compiled: Function = numba.njit(forceinline=True, error_model="numpy", _nrt=False)(function)
         return compiled
 
     @kernel
@@ -80,13 +85,43 @@ else:
         return word & 0xFFFF_FFFF
 
 
-def load(entry: Entry) -> Kernel:
-    """The kernel of an entry, ready to be called with its tables (numpy arrays)."""
-    return Kernel(_interpreted(entry), "interpreted")
+def load(entry: Entry, kinds: Mapping[str, str], what: str) -> Kernel:
+    """The kernel of an entry, ready to be called with its tables (numpy arrays): compiled where that is possible.
+
+    `kinds`: of each table whether it holds whole numbers or floats and its dimensions: i1, i2, f1, f2. `what` names the
+    kernel to people. LAB_KERNEL: `interpreted`, `compiled` (else UserError), or `auto`, as where it is not set.
+    """
+    key = (entry, os.environ.get("LAB_KERNEL", "auto"))
+    if key not in _loaded:
+        _loaded[key] = _load(entry, kinds, what, key[1])
+    return _loaded[key]
 
 
-def _interpreted(entry: Entry) -> Entry:
-    """Calls an entry with memoryviews, whose elements are Python's own numbers and which check every index."""
+_loaded: dict[tuple[Entry, str], Kernel] = {}
+
+
+def _load(entry: Entry, kinds: Mapping[str, str], what: str, mode: str) -> Kernel:
+    if mode not in MODES:
+        raise UserError(f"LAB_KERNEL: {mode!r}; expected one of {', '.join(MODES)}")
+    if mode != "interpreted":
+        from lab.kernels import NotCompiledError, compiled
+
+        try:
+            return Kernel(compiled(entry, kinds, lambda: _say(f"compiling {what} (once, about 20 s)")), "compiled")
+        except NotCompiledError as error:
+            if mode == "compiled":
+                raise UserError(f"{what} cannot be compiled: {error}") from error
+            _say(f"{what} runs interpreted, about 150 times slower: {error}")
+            os.environ["LAB_KERNEL"] = "interpreted"  # child processes do the same and say nothing
+    return interpreted(entry)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def interpreted(entry: Entry) -> Kernel:
+    """An entry called with memoryviews, whose elements are Python's own numbers and which check every index."""
     known: list[Any] = [None, None]
 
     def call(tables: Any, until: int, /) -> int:
@@ -94,4 +129,4 @@ def _interpreted(entry: Entry) -> Entry:
             known[:] = tables, type(tables)._make(memoryview(array) for array in tables)
         return entry(known[1], until)
 
-    return call
+    return Kernel(call, "interpreted")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.compiled import load
+from lab.compiled import interpreted
 from lab.recording.sides import SERVER, from_words
 from lab.recording.status import NAMES, OK
 from lab.scenario.arrivals import Times
@@ -44,7 +44,7 @@ class Bench:
         self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, seed: int = 1
     ) -> None:
         self.state = at_rest(system)
-        self.plane = Plane(build(system, content), load(advance), self)
+        self.plane = Plane(build(system, content), interpreted(advance), self)
         self.sources = Sources(self.plane, Streams(seed), self.subjects if content is not NO_CONTENT else None)
         self.blocks: list[Any] = []
         self.served: list[Any] = []

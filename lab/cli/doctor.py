@@ -67,6 +67,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     yield _plug_ins()
     yield from _testbeds()
     yield _writable("model cache", _cache_dir())
+    yield _kernels()
     yield _writable("runs directory", runs_dir)
     left = leftovers(runs_dir)
     detail = ", ".join(str(path) for path in left[:3]) or "none"
@@ -124,6 +125,14 @@ def _testbeds() -> Iterator[Check]:
                 needs = f"what it needs could not be found out: {type(error).__name__}: {error}"
             detail = "; ".join(filter(None, (driver.summary, " ".join(needs.split()))))
             yield Check(f"testbed {name}", True if name == DEFAULT else None, detail)
+
+
+def _kernels() -> Check:
+    from lab.kernels import cache_directory, obstacle
+
+    if why := obstacle():
+        return Check("kernels", None, f"interpreted, about 150 times slower: {why}")
+    return Check("kernels", True, f"compiled once, about 20 s, and kept in {cache_directory()}")
 
 
 def _cache_dir() -> Path:

@@ -28,7 +28,7 @@ MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.injection.levers", "lab.inje
 MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.injection.faults"}}
 
 
-SHARED = ("errors", "plugins", "clock", "streams", "contracts", "compiled", "draws")
+SHARED = ("errors", "plugins", "clock", "streams", "contracts", "compiled", "kernels", "draws")
 """Modules beside the rooms that every room may import."""
 ROOMS = (
     "files", "systems", "agreed", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging",
@@ -196,6 +196,7 @@ IMPORTING_BY_NAME = {
     "lab/__init__.py": "the names of the Python API, from a table beside it",
     "lab/cli/__init__.py": "the module of a command",
     "lab/injection/faults.py": "modules of installed plug-ins",
+    "lab/kernels.py": "the module of a kernel, in the process that compiles it",
     "lab/systems/offer.py": "the package of an installed world",
 }
 

@@ -240,6 +240,9 @@ WORDS = {
 """Words a row of each table; the others have one dimension."""
 FLOATS = frozenset({"component_f", "edge_f", "link_f", "sampler", "quantile"})
 
+KINDS = {name: ("f" if name in FLOATS else "i") + ("2" if name in WORDS else "1") for name in Tables._fields}
+"""Of each table its numbers and dimensions, as `lab.compiled.load` takes them."""
+
 
 def empty(name: str, rows: int) -> Array:
     """A table with this many rows of zeros; at least one, for a kernel cannot be given less."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.compiled import kernel
+from lab.compiled import Kernel, kernel, load
 from lab.recording.status import ERROR, OK, TIMEOUT
 from lab.testbeds.sim.plane.calls import answered, replied, rung, settle, start, wait_for_retry, watch_timeout
 from lab.testbeds.sim.plane.frames import give, give_unless_kept, take
@@ -196,3 +196,8 @@ def advance(t: Tables, until: int) -> int:
     head[H_ACTION], head[H_FRAME], head[H_EDGE], head[H_ATTEMPT], head[H_STATUS] = action, f, e, attempt, status
     head[H_NOW] = now if code != REACHED else until
     return code
+
+
+def load_plane() -> Kernel:
+    """The request plane, compiled where that is possible."""
+    return load(advance, KINDS, "the request plane")

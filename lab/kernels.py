@@ -1,0 +1,306 @@
+"""Compiled kernels on disk: built once in a process of their own, kept in the user's cache, checked and loaded.
+
+The process that builds imports numba; the one that runs a kernel needs only llvmlite, which comes with it. What is kept
+is machine code for this processor. It is named by everything that it depends on and carries its own checksum, and it is
+loaded only from a file that belongs to this user and that nobody else may write.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module, metadata
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple, TypeAlias
+
+Entry: TypeAlias = Callable[[Any, int], int]
+Kinds: TypeAlias = Mapping[str, str]
+"""Of each table its numbers and dimensions: i1, i2, f1, f2."""
+
+BUILD_S = 300.0
+"""Seconds after which a build is given up."""
+_MAGIC = b"chaos-lab kernel 1"
+
+
+class NotCompiledError(Exception):
+    """Why a kernel cannot be compiled or loaded here."""
+
+
+class Built(NamedTuple):
+    """A compiled kernel: the name of its function and the object file that defines it."""
+
+    symbol: str
+    code: bytes
+
+
+def compiled(entry: Entry, kinds: Kinds, announce: Callable[[], None]) -> Callable[[Any, int], int]:
+    """The compiled form of an entry: from the cache, else built, which is announced. NotCompiledError."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError as error:
+        raise NotCompiledError(f"llvmlite is missing ({error})") from error
+    key = _key(entry, kinds, llvm)
+    built = _from_cache(entry, kinds, key, announce)
+    try:
+        return _callable(_address(built, llvm), kinds)
+    except (RuntimeError, OSError) as error:
+        raise NotCompiledError(f"the compiled code cannot be loaded ({error})") from error
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels are kept."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "kernels"
+
+
+def obstacle() -> str:
+    """Why no kernel can be compiled here, as far as can be known without trying; empty if that may succeed."""
+    if os.environ.get("LAB_KERNEL") == "interpreted":
+        return "LAB_KERNEL=interpreted"
+    try:
+        import llvmlite.binding  # noqa: F401
+
+        metadata.version("numba")
+    except (ImportError, metadata.PackageNotFoundError) as error:
+        return f"numba is not installed ({error})"
+    return ""
+
+
+# What a compiled kernel depends on.
+
+
+def _key(entry: Entry, kinds: Kinds, llvm: Any) -> str:
+    try:
+        numba = metadata.version("numba")
+    except metadata.PackageNotFoundError as error:
+        raise NotCompiledError("numba is not installed") from error
+    what = {
+        "sources": _sources(entry),
+        "kinds": dict(kinds),
+        "python": [sys.implementation.name, *sys.version_info[:3]],
+        "numba": numba,
+        "llvmlite": metadata.version("llvmlite"),
+        "cpu": [llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()],
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _sources(entry: Entry) -> list[str]:
+    """The source of every function that an entry calls, and the value of every constant that they use, by name."""
+    found: dict[str, str] = {}
+    waiting: list[Any] = [entry]
+    seen: set[int] = set()
+    texts: dict[str, bytes] = {__file__: Path(__file__).read_bytes()}
+    while waiting:
+        function = waiting.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        texts.setdefault(function.__code__.co_filename, Path(function.__code__.co_filename).read_bytes())
+        for name in _names(function.__code__):
+            value = function.__globals__.get(name)
+            if isinstance(value, FunctionType):
+                waiting.append(value)
+            elif isinstance(value, int | float):
+                found[f"{function.__module__}.{name}"] = repr(value)
+    digests = sorted(hashlib.sha256(text).hexdigest() for text in texts.values())
+    return [*digests, *(f"{name}={value}" for name, value in sorted(found.items()))]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+# Building.
+
+
+def _from_cache(entry: Entry, kinds: Kinds, key: str, announce: Callable[[], None]) -> Built:
+    name = f"{entry.__module__}.{getattr(entry, '__name__', 'kernel')}"
+    path = cache_directory() / f"{name}-{key[:32]}.o"
+    if (built := _read(path, key)) is not None:
+        return built
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _alone(path.with_suffix(".lock")):
+            if (built := _read(path, key)) is None:  # else another process was first
+                announce()
+                built = _build(entry, kinds)
+                _write(path, key, built)
+            return built
+    except OSError:  # no place to keep it: it is built for this process
+        announce()
+        return _build(entry, kinds)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Waits until no other process of this user builds this kernel."""
+    import fcntl
+
+    handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _build(entry: Entry, kinds: Kinds) -> Built:
+    """Compiles an entry in a process of its own. The entry is a function that a module has by its own name."""
+    with tempfile.TemporaryDirectory(prefix="lab-kernel-") as directory:
+        out = Path(directory) / "kernel.o"
+        name = f"{entry.__module__}:{getattr(entry, '__name__', '')}"
+        command = [sys.executable, "-P", "-m", "lab.kernels", name, json.dumps(dict(kinds)), str(out)]
+        env = {**os.environ, "LAB_KERNEL_BUILD": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        try:
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=BUILD_S)
+        except subprocess.TimeoutExpired as error:
+            raise NotCompiledError(f"compiling took longer than {BUILD_S:.0f} s") from error
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise NotCompiledError(f"compiling failed: {lines[-1]}")
+        return Built(done.stdout.strip().splitlines()[-1], out.read_bytes())
+
+
+def _main(name: str, kinds: str, out: str) -> None:
+    """Compiles the entry of this name into an object file and prints its symbol. Runs with LAB_KERNEL_BUILD=1."""
+    import numba
+
+    module, _, function = name.partition(":")
+    entry = getattr(import_module(module), function)
+    of: dict[str, str] = json.loads(kinds)
+    source = [
+        f"def call(shapes, until, {', '.join(f'p_{n}' for n in of)}):",
+        f"    s = carray(shapes, ({2 * len(of)},))",
+    ]
+    for i, (table, kind) in enumerate(of.items()):
+        shape = f"(s[{2 * i}],)" if kind.endswith("1") else f"(s[{2 * i}], s[{2 * i + 1}])"
+        source.append(f"    {table} = carray(p_{table}, {shape})")
+    source.append(f"    return entry(Tables({', '.join(of)}), until)")
+    jitted = numba.njit(error_model="numpy", _nrt=False)(entry)
+    names: dict[str, Any] = {"carray": numba.carray, "entry": jitted, "Tables": _tables_of(entry)}
+    exec("\n".join(source), names)
+    pointers = [numba.types.CPointer(numba.float64 if kind[0] == "f" else numba.int64) for kind in of.values()]
+    signature = numba.int64(numba.types.CPointer(numba.int64), numba.int64, *pointers)
+    function = numba.cfunc(signature)(names["call"])
+    library = function._library
+    _, _, (code, _) = library.serialize_using_object_code()
+    Path(out).write_bytes(code)
+    print(function._wrapper_name)
+
+
+def _tables_of(entry: Entry) -> type:
+    """The named tuple that an entry takes: the annotation of its first parameter."""
+    function: Any = entry
+    annotation = function.__annotations__[function.__code__.co_varnames[0]]
+    found: type = function.__globals__[annotation] if isinstance(annotation, str) else annotation
+    return found
+
+
+# Keeping.
+
+
+def _read(path: Path, key: str) -> Built | None:
+    """A kept kernel; None where there is none, or none that can be trusted."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+            return None
+        head, _, rest = file.read().partition(b"\n")
+    symbol, _, code = rest.partition(b"\n")
+    return Built(symbol.decode(), code) if head == _head(key, rest) else None
+
+
+def _write(path: Path, key: str, built: Built) -> None:
+    rest = built.symbol.encode() + b"\n" + built.code
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kernel-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_head(key, rest) + b"\n" + rest)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _head(key: str, rest: bytes) -> bytes:
+    return b" ".join([_MAGIC, key.encode(), hashlib.sha256(rest).hexdigest().encode()])
+
+
+# Loading.
+
+_engines: list[Any] = []
+"""Keeps machine code alive that functions were made from."""
+
+
+_UNREACHABLE = ctypes.CFUNCTYPE(None)(os.abort)
+"""Stands for the functions that only numba's own error paths call, which kernels do not have."""
+_STUBS = (
+    "NRT_Free", "NRT_MemInfo_call_dtor", "NRT_decref", "NRT_incref", "numba_do_raise", "numba_gil_ensure",
+    "numba_gil_release", "numba_runtime_build_excinfo_struct", "numba_unpickle",
+)  # fmt: skip
+
+
+def _address(built: Built, llvm: Any) -> int:
+    """Where a compiled kernel's function lies in memory, after its code was loaded."""
+    stub = ctypes.cast(_UNREACHABLE, ctypes.c_void_p).value
+    for name in _STUBS:
+        if llvm.address_of_symbol(name) is None:
+            llvm.add_symbol(name, stub)
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(built.code))
+    engine.finalize_object()
+    address: int = engine.get_function_address(built.symbol)
+    if not address:
+        raise RuntimeError(f"it has no function {built.symbol}")
+    _engines.append(engine)
+    return address
+
+
+def _callable(address: int, kinds: Kinds) -> Callable[[Any, int], int]:
+    """Calls compiled code with the addresses of tables, which are looked up anew where the tables are others."""
+    pointers = [ctypes.c_void_p] * len(kinds)
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, *pointers)(address)
+    types = [("float64" if kind[0] == "f" else "int64", int(kind[1])) for kind in kinds.values()]
+    known: tuple[Any, Any, int, list[int]] | None = None
+
+    def call(tables: Any, until: int) -> int:
+        nonlocal known
+        now = known
+        if now is None or now[0] is not tables:
+            for name, array, (dtype, dimensions) in zip(kinds, tables, types, strict=True):
+                if array.dtype != dtype or array.ndim != dimensions or not array.flags.c_contiguous:
+                    raise TypeError(f"table {name}: {array.dtype} in {array.ndim} dimensions; expected {dtype}, "
+                                    f"{dimensions}, contiguous")  # fmt: skip
+            shapes = (ctypes.c_int64 * (2 * len(types)))(*(n for array in tables for n in (*array.shape, 1)[:2]))
+            now = known = (tables, shapes, ctypes.addressof(shapes), [a.__array_interface__["data"][0] for a in tables])
+        result: int = function(now[2], until, *now[3])
+        return result
+
+    return call
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
