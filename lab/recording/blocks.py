@@ -105,12 +105,13 @@ class BlockRecorder:
         self._lines: RowSpool = RowSpool()
         self._rows: dict[str, TableSpool] = {}
 
-    def branch(self) -> BlockRecorder:
-        """A recorder that goes on from here by itself; what is committed is shared. `ids` stay the same."""
+    def branch(self, ids: Ids) -> BlockRecorder:
+        """A recorder that goes on from here by itself; what is committed is shared. `ids` begin with those here."""
         other = BlockRecorder.__new__(BlockRecorder)
         vars(other).update(vars(self))
+        other._ids = ids
         other._metrics, other._book = self._metrics.branch(), self._book.branch()
-        other._sampler = self._sampler.branch(other._book) if self._sampler else None
+        other._sampler = self._sampler.branch(other._book, ids) if self._sampler else None
         other._pending, other._records = self._pending.copy(), self._records.copy()
         other._sides, other._lines = self._sides.branch(), self._lines.branch()
         other._rows = {name: spool.branch() for name, spool in self._rows.items()}
@@ -220,7 +221,7 @@ class BlockRecorder:
     def _provisional(self, until_ns: int) -> tuple[Sides, Lines]:
         """What would be committed if the run ended now."""
         records = rows_of(self._records)
-        sampler = self._sampler.branch(self._book) if self._sampler else None
+        sampler = self._sampler.branch(self._book, self._ids) if self._sampler else None
         now_lines = records[records["time_ns"] <= until_ns]
         return self._finished(self._tail(until_ns), now_lines, sampler, until_ns, is_end=True)
 

@@ -51,11 +51,11 @@ class TraceSampler:
         self._sides = joined([])
         self._lines = book.of_sides(self._sides)
 
-    def branch(self, book: LogBook) -> TraceSampler:
+    def branch(self, book: LogBook, ids: Ids) -> TraceSampler:
         """A sampler that goes on from here by itself; `book` numbers the texts of its lines."""
         other = TraceSampler.__new__(TraceSampler)
         vars(other).update(vars(self))
-        other._book, other._ended = book, self._ended.branch()
+        other._book, other._ids, other._ended = book, ids, self._ended.branch()
         return other
 
     def sift(self, sides: Sides, lines: Lines, until_ns: int, *, is_end: bool = False) -> tuple[Sides, Lines]:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 
 from lab.recording.observed import Observed
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.testbeds.driver import Progress, Recorded, Session, silent
+from lab.testbeds.sim.branches import Branch, Done, latest
+from lab.testbeds.sim.planebed import PlaneTestbed
 from lab.testbeds.sim.testbed import SimTestbed
 
 
 class SimSession(Session):
-    """One run of one scenario with one seed."""
+    """One run of one scenario with one seed. `past`: a testbed on which it goes on, instead of from the start."""
 
-    levers: SimTestbed
+    levers: SimTestbed | PlaneTestbed
 
-    def __init__(self, loaded: LoadedScenario, seed: int) -> None:
+    def __init__(self, loaded: LoadedScenario, seed: int, *, past: PlaneTestbed | None = None) -> None:
         super().__init__()
-        self.levers = SimTestbed(loaded, seed)
+        if past is not None:
+            self.levers = past
+        elif os.environ.get("LAB_SIM_ENGINE", "heap") == "plane":
+            self.levers = PlaneTestbed(loaded, seed)
+        else:
+            self.levers = SimTestbed(loaded, seed)
         self._loaded, self._seed = loaded, seed
-        self._done: list[tuple[float, FaultUse | DecoyUse, bool]] = []
+        self._done: list[Done] = []
+        self._branches: list[Branch] = []
+        self._keeps_branches = isinstance(self.levers, PlaneTestbed)
 
     @property
     def now_s(self) -> float:
@@ -37,6 +47,8 @@ class SimSession(Session):
         return self.levers.observed(until_s)
 
     def inject(self, use: FaultUse | DecoyUse) -> None:
+        if self._keeps_branches and isinstance(self.levers, PlaneTestbed):
+            self._branches.append(Branch(len(self._done), frozenset(self.active), self.levers.branch()))
         self._done.append((self.now_s, use, True))
         super().inject(use)
 
@@ -53,10 +65,16 @@ class SimSession(Session):
         )
 
     def _twin(self, without: Collection[str], progress: Progress = silent, /) -> Observed:
-        """The same seed, with all that was done in this run but what is to be left out."""
+        """The same seed, with all that was done in this run but what is to be left out.
+
+        It shares this run's past as far as they are the same; a run of its own from the start gives the same bytes.
+        """
         what = f"twin without {', '.join(sorted(without))}"
-        with SimSession(self._loaded, self._seed) as twin:
-            for at_s, use, begins in self._done:
+        begin = latest(self._branches, self._done, without)
+        past, position = (begin.testbed.branch(), begin.position) if begin else (None, 0)
+        with SimSession(self._loaded, self._seed, past=past) as twin:
+            twin._keeps_branches = False
+            for at_s, use, begins in self._done[position:]:
                 if use.id not in without:
                     twin.advance_with_progress(at_s, what, progress)
                     (twin.inject if begins else twin.revert)(use)

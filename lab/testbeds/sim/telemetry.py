@@ -1,0 +1,108 @@
+"""What the simulator measures while a run goes on, and the recording of it: only what a real stack could export."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+
+from lab.clock import NS
+from lab.recording.blocks import BlockRecorder
+from lab.recording.entries import ChangeEntry, LogArgument
+from lab.recording.ids import Ids
+from lab.recording.metrics import Counts, Sample, interval_edges_ns
+from lab.recording.observed import Observed
+from lab.recording.sides import from_words
+from lab.streams import Streams
+from lab.systems.topology import System
+from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.plane import Plane
+from lab.testbeds.sim.plane.world_view import done_of, served_of
+from lab.testbeds.sim.watching import Safety
+from lab.worlds.base import ColumnarWorld
+
+
+class Telemetry:
+    """Takes what the plane's blocks hold, samples gauges, and gives what could be observed.
+
+    `keys`: the keys of the arrival streams, which grow as streams are opened. Times are testbed ns.
+    """
+
+    def __init__(self, system: System, streams: Streams, start_ns: int, end_ns: int, safety: Safety) -> None:
+        self.system = system
+        self.keys: list[int] = []
+        self.safety = safety
+        self.ended = False
+        self.changes: list[ChangeEntry] = []
+        self._start_ns, self._end_ns = start_ns, end_ns
+        self._streams = streams
+        self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys), lost_scrapes=streams)
+        self._busy = np.zeros((len(system.components), 2), np.int64)
+        self._last_ns = 0
+
+    def log(self, time_ns: int, component: str, level: str, template: str, request: int, *facts: LogArgument) -> None:
+        """Writes a log line (see `lab.worlds.base.Log`)."""
+        if not self.ended:
+            self.recorder.log(time_ns, component, level, template, request, *facts)
+
+    def announce(self, time_ns: int, component: str, kind: str, summary: str) -> None:
+        """Writes to the change log."""
+        if not self.ended:
+            time_s = (time_ns - self._start_ns) / NS
+            self.changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
+
+    def take(self, world: ColumnarWorld | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
+        """Takes blocks of the plane."""
+        rows = from_words(sides)
+        self.recorder.take(rows)
+        self.safety.take(rows)
+        if world is not None:
+            world.settle(served_of(served), done_of(done), now_ns)
+
+    def scrape(self, plane: Plane, world: ColumnarWorld | None, now_ns: int) -> None:
+        """Samples gauges and counts; what has ended is final."""
+        self.recorder.sample(self._gauges(plane, now_ns))
+        if world is not None:
+            self.recorder.sample([(now_ns, *sample) for sample in world.samples(now_ns)])
+            for table, columns in world.final_rows(now_ns).items():
+                self.recorder.rows(table, columns)
+        self.recorder.commit(now_ns)
+
+    def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
+        elapsed, self._last_ns = max(1, now_ns - self._last_ns), now_ns
+        before, self._busy = self._busy, plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]].copy()
+        workers = plane.tables.component[:, at.C_WORKERS].tolist()
+        found: list[Sample] = []
+        for i, (name, spec) in enumerate(self.system.components.items()):
+            if spec.kind in ("users", "job"):
+                continue
+            worked, throttled = (self._busy[i] - before[i]).tolist()
+            used, share = worked / (elapsed * workers[i]), throttled / worked if worked else 0.0
+            found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, used)))
+            found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, share)))
+        return found
+
+    def observed(self, world: ColumnarWorld | None, until_ns: int) -> Observed:
+        """What operators see of the run until now; commits nothing."""
+        return self.recorder.observed(
+            until_ns,
+            rows=world.pending_rows(until_ns) if world is not None else {},
+            counts=self.counts(world, until_ns),
+            changes=self.changes,
+            reference=world.reference() if world is not None else {},
+        )
+
+    def counts(self, world: ColumnarWorld | None, until_ns: int) -> Sequence[Counts]:
+        """What users did, by scrape interval."""
+        if world is None:
+            return ()
+        return world.counts(interval_edges_ns(self.system, self._start_ns, until_ns))
+
+    def branch(self) -> Telemetry:
+        """A copy that goes on by itself; committed blocks are shared."""
+        other = copy.copy(self)
+        other.keys, other.changes = list(self.keys), [change.copy() for change in self.changes]
+        other.safety = self.safety.branch()
+        other.recorder = self.recorder.branch(Ids(other.keys))
+        return other
