@@ -50,6 +50,8 @@ class Shift:
     end_s: float
     carried: float = 1.0
     covered: float = 1.0
+    step_s: float = 0.0
+    """How closely the recording was scanned for it."""
 
     @property
     def change(self) -> float:
@@ -160,7 +162,7 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     carried = _carried(values[start:end], baseline, level - baseline)
     start = _walk_back(values, start, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
-    return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried)
+    return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried, step_s=step_s)
 
 
 def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:

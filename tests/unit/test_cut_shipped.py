@@ -20,7 +20,9 @@ SUFFIX = ".scenario.yaml"
 QUICK = {"recommender/deploy-regression", "recommender/partition-one-way", "recommender/control-deploy-and-surge"}
 """One that publishes a version, one whose requests wait long, one with another load."""
 SCENARIOS = [
-    pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.long) for name in shipped_names(SUFFIX)
+    pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.long)
+    for name in shipped_names(SUFFIX)
+    if name != "recommender/slow-staleness"  # days
 ]
 
 

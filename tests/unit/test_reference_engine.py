@@ -94,6 +94,17 @@ def test_the_same_fault_twice_is_found_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_what_grows_for_days_is_one_finding_that_began_when_it_began_to_show(tmp_path: Path) -> None:
+    """A ramp stands out in several windows that touch."""
+    falls_behind = {"type": "feed-stall", "target": "feed", "at": "8h", "for": "40h", "with": {"growth": "15s"}}
+    found = diagnosis(tmp_path, system="recommender-days", duration_s=48 * 3600, rate_per_s=0.1, faults=[falls_behind])
+    (finding,) = [f for f in found.findings if f.kind == "feed-stall"]
+    assert finding.culprit == "feed"
+    assert finding.onset_s is not None
+    assert 8 * 3600 < finding.onset_s < 16 * 3600
+
+
 def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:
     faults = [
         corruption(100, column="returns_ratio", change="rescale"),

@@ -22,6 +22,7 @@ Windows = tuple[tuple[float, float], ...]
 
 REPEATS_MAX = 3
 APART_S = 30.0
+APART_STEPS = 2.0
 CLEAR_Z = 30.0
 LASTING_S = 60.0
 
@@ -233,7 +234,9 @@ def _strongest(test: Test) -> Shift | None:
 
 def _apart(one: Shift, other: Shift) -> bool:
     """Whether two windows leave time between them: the same cause at two times."""
-    return max(one.onset_s, other.onset_s) >= min(one.end_s, other.end_s) + APART_S
+    gap_s = max(one.onset_s, other.onset_s) - min(one.end_s, other.end_s)
+    # What grows for hours fills several windows, which touch as closely as a long recording is scanned.
+    return gap_s >= max(APART_S, APART_STEPS * one.step_s, APART_STEPS * other.step_s)
 
 
 def _strength(shift: Shift) -> float:
