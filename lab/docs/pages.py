@@ -11,6 +11,7 @@ from lab.docs.markdown import NOTE, default, table, values
 from lab.docs.schemas import schemas
 from lab.files.fileio import write_file
 from lab.injection.faults import FaultType, fault_types
+from lab.recording.blocks import BLOCK_S
 from lab.recording.schema import (
     FILES,
     LABEL_WINDOW_S,
@@ -23,6 +24,8 @@ from lab.recording.schema import (
     Column,
     LogEvent,
 )
+from lab.recording.sides import GRID_PER_S
+from lab.recording.writing import GROUP_ROWS
 from lab.signals.catalogue import CATALOGUE
 from lab.systems.observability import LEVELS
 
@@ -61,9 +64,10 @@ def _recording() -> Iterator[str]:
     yield ""
     rows = ((f"`{level}`", f"{TRACES_KEPT[level]:.0%}", doc) for level, doc in LEVELS.items())
     yield from table(("observability", "traces kept", "what operators have"), rows)
+    yield from _FORM.splitlines()
     for name, columns in TABLES.items():
         yield from (f"## {name}.parquet", "", f"A row is visible {ROWS_VISIBLE[name].doc}.", "")
-        cells = ((f"`{c.name}`", c.type, "yes" if c.null else "", c.level, _column(c)) for c in columns)
+        cells = ((f"`{c.name}`", c.type, _missing(c), c.level, _column(c)) for c in columns)
         yield from table(("column", "type", "may be null", "from", "meaning"), cells)
     yield from (
         "## Metrics",
@@ -79,10 +83,48 @@ def _recording() -> Iterator[str]:
     yield from _cutting()
 
 
+def _missing(column: Column) -> str:
+    """Whether a column may be null, or not be there."""
+    return "yes" if column.null else "" if column.otherwise is None else "or missing"
+
+
 def _column(column: Column) -> str:
     """A column's meaning, with when it becomes visible where that is not with its row."""
     return column.doc if column.visible is None else f"{column.doc}; visible {column.visible.doc}"
 
+
+_FORM = f"""\
+## Sampling
+
+A system file, or a scenario, says in `observe` how often metrics are sampled and which requests are recorded:
+
+```yaml
+observe:
+  scrape_interval: 60s
+  sampling: {{traces: 2%, slow: 300ms, records: 10%}}
+```
+
+* **Metrics are exact**, whatever is sampled.
+* **Traces.** The share `traces` of all is kept, chosen by the last 56 bits of the trace id, as OpenTelemetry's ratio
+  sampler does it. Beside these, each trace is kept whose request (or job run) failed or took `slow` or longer.
+* **Log lines** follow their trace. Warnings, errors and lines about no request are all kept.
+* **Features and predictions** are kept for the share `records` of all requests, whatever became of them.
+* **Weights.** Where a table is sampled it has a column `sample_weight`: one over the chance that the row was kept. So
+  the sum of weights estimates, without bias, how many rows there were; a row that was kept for what it is has 1.
+* `system.json` has the settings as `sampling` where less than all is kept. `traces` there takes the place of the share
+  of the observability level.
+
+A trace is decided when its request ends. A recording that is cut before that shows its first spans all the same, and
+their weight already tells whether the request is going to fail or be slow. An engine should not look at that.
+
+## Span times
+
+On `sim`, times of spans lie on a grid of 2^-{GRID_PER_S.bit_length() - 1} s (0.12 µs): starts are rounded down, ends
+up. Sums of them are exact in 64-bit floats. Spans lie in order of their end, which is when they are known. Where traces
+are sampled, they lie in blocks of scenario time ({BLOCK_S:g} s, or the next whole number of scrape intervals), and by
+end in each. A row group of a file ends with a block, once it has {GROUP_ROWS:,} rows.
+
+"""
 
 _CUTTING = f"""\
 ## Cutting a recording

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.signals.ranks import midranks
+
 Array = npt.NDArray[Any]
 
 
@@ -30,15 +32,3 @@ def rank_sum_p(one: Array, other: Array) -> float:
         return 1.0
     z = (max(wins, pairs - wins) - pairs / 2 - 0.5) / spread
     return min(1.0, math.erfc(z / math.sqrt(2)))
-
-
-def midranks(values: Array) -> tuple[Array, Array]:
-    """The rank of each value from 1 on, equal values sharing the mean of their ranks; and how many share each."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(values) else np.zeros(0, bool)
-    firsts = np.append(np.flatnonzero(is_first), len(values))
-    tied = np.diff(firsts).astype(np.float64)
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(firsts[:-1] + (tied + 1) / 2, np.diff(firsts))
-    return ranks, tied

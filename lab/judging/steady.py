@@ -5,13 +5,16 @@ One definition for every testbed, whether it is judged on a recording or while t
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lab.errors import RunAbortedError
 from lab.files.units import format_duration
 from lab.recording.observed import Observed
-from lab.recording.slis import sli_series
+from lab.recording.slis import requests_counted, sli_series
 from lab.scenario import LoadedScenario, Scenario
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def first_change_s(scenario: Scenario) -> float:
@@ -22,18 +25,17 @@ def first_change_s(scenario: Scenario) -> float:
 
 def check_steady_state(loaded: LoadedScenario, observed: Observed) -> None:
     """RunAbortedError where the SLIs of a recording before the first fault or decoy are not within the bounds."""
-    why = unsteady(loaded, observed.frame("metrics"), first_change_s(loaded.scenario))
+    why = unsteady(loaded, observed.metrics, first_change_s(loaded.scenario))
     if why:
         raise RunAbortedError(why)
 
 
-def unsteady(loaded: LoadedScenario, metrics: pd.DataFrame, until_s: float) -> str:
+def unsteady(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> str:
     """Which SLIs were out of bounds in the intervals that ended by `until_s`, and how far; nothing where none was.
 
     An SLI is the mean of its values by scrape interval. One without any value is out of bounds: what was not measured
     is not steady.
     """
-    users, entry = loaded.system.users, loaded.system.entry
     levels = steady_levels(loaded, metrics, until_s)
     out = []
     for bound in loaded.scenario.steady_state:
@@ -45,20 +47,19 @@ def unsteady(loaded: LoadedScenario, metrics: pd.DataFrame, until_s: float) -> s
             out.append(f"{bound.sli} was {value:.4g}, expected {wanted}")
     if not out:
         return ""
-    mine = metrics[(metrics["service.name"] == users) & (metrics["peer.service"] == entry)]
-    counts = mine[(mine["metric"] == "client.request.count") & (mine["time_s"] <= until_s)]
-    seen = f"{len(counts)} scrape intervals, {counts['value'].sum():.0f} requests"
+    counts = requests_counted(metrics, loaded.system.users, loaded.system.entry, until_s)
+    seen = f"{len(counts)} scrape intervals, {counts.sum():.0f} requests"
     return (
         f"{loaded.scenario.name}: steady state does not hold: {'; '.join(out)} (before {format_duration(until_s)}: "
         f"{seen}); no fault would show reliably. Lower the load or correct the bound."
     )
 
 
-def steady_levels(loaded: LoadedScenario, metrics: pd.DataFrame, until_s: float) -> dict[str, float | None]:
+def steady_levels(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> dict[str, float | None]:
     """The SLIs of the scenario's bounds in the intervals that ended by `until_s`; None for one without any value."""
     slis = sli_series(metrics, loaded.system.users, loaded.system.entry)
     levels: dict[str, float | None] = {}
     for bound in loaded.scenario.steady_state:
-        known = slis[bound.sli][slis.index <= until_s].dropna() if bound.sli in slis else pd.Series(dtype=float)
+        _, known = slis.known(bound.sli, until_s)
         levels[bound.sli] = float(known.mean()) if len(known) else None
     return levels

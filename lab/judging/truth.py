@@ -81,7 +81,7 @@ def _peak_busy(element: str, signals: SignalTable | None) -> float | None:
 def _levels_reached(loaded: LoadedScenario, observed: Observed, signals: SignalTable | None) -> str:
     """How near each SLO came to its alert, and how busy the declared component was: what to raise, and how far."""
     assert loaded.scenario.degraded is not None
-    told = [_reached_text(one) for one in reached(observed.frame("metrics"), loaded.system)]
+    told = [_reached_text(one) for one in reached(observed.metrics, loaded.system)]
     element = loaded.scenario.degraded.element
     peak = _peak_busy(element, signals)
     busy = "" if peak is None else f" The workers of {element!r} were busy {peak:.0%} at most."

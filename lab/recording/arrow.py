@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 Array = npt.NDArray[Any]
@@ -60,9 +59,9 @@ def mask_array(values: Array) -> pa.Array:
 
 
 def texts_array(values: Sequence[str | None]) -> pa.Array:
-    """Texts as an Arrow array; None is null."""
-    encoded = [b"" if value is None else value.encode() for value in values]
-    null = np.fromiter((value is None for value in values), bool, len(values))
+    """Texts as an Arrow array; None and NaN are null."""
+    encoded = [value.encode() if isinstance(value, str) else b"" for value in values]
+    null = np.fromiter((not isinstance(value, str) for value in values), bool, len(values))
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     return packed_texts(lengths, b"".join(encoded), null if null.any() else None)
 
@@ -100,6 +99,16 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def texts_of(table: pa.Table, name: str) -> Coded:
+    """A column of texts; null throughout where it was not recorded."""
+    return coded(table[name]) if name in table.column_names else Coded(np.full(len(table), -1), [])
+
+
+def numbers_of(table: pa.Table, name: str) -> Array:
+    """A column of numbers; NaN throughout where it was not recorded."""
+    return numbers(table[name]) if name in table.column_names else np.full(len(table), np.nan)
+
+
 def is_null(column: pa.ChunkedArray | pa.Array) -> Array:
     """Mask of the rows without a value."""
     parts = [_nulls(chunk) for chunk in _chunks(column)]
@@ -132,13 +141,52 @@ def texts(column: pa.ChunkedArray | pa.Array) -> Array:
     return np.array([*known, None], object)[places]
 
 
-def positions(of: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Array) -> Array:
-    """Where each text of one column is found first in another, -1 for null and for what is not there."""
-    among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
-    found = pc.index_in(of, value_set=among, skip_nulls=True)
-    places = np.concatenate([_values(chunk) for chunk in _chunks(found)] or [np.zeros(0, np.int32)]).astype(np.int64)
-    places[is_null(found)] = -1
-    return places
+def identities(*columns: pa.ChunkedArray) -> list[npt.NDArray[np.uint64]]:
+    """Columns of texts as numbers: two are equal where the texts are, in whichever column; 0 for null."""
+    words = [_hex_words(column) for column in columns]
+    known = [found for found in words if found is not None]
+    if len(known) == len(columns):
+        return known
+    every = pa.chunked_array([chunk for column in columns for chunk in _chunks(column.cast(pa.string()))], pa.string())
+    found = (coded(every).codes + 1).astype(np.uint64)
+    return np.split(found, np.cumsum([len(column) for column in columns])[:-1])
+
+
+def _hex_words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64] | None:
+    """Texts of 16 hex digits as numbers, 0 for null; None where one is something else, or all zeros."""
+    parts = [_chunk_words(chunk) for chunk in _chunks(column)]
+    if any(part is None for part in parts):
+        return None
+    return np.concatenate([part for part in parts if part is not None] or [np.zeros(0, np.uint64)])
+
+
+def _chunk_words(chunk: pa.Array) -> npt.NDArray[np.uint64] | None:
+    if not pa.types.is_string(chunk.type):
+        return None
+    null, (_, places, content) = _nulls(chunk), chunk.buffers()
+    found = np.zeros(len(chunk), np.uint64)
+    if null.all():
+        return found
+    offsets = np.frombuffer(places, np.int32, chunk.offset + len(chunk) + 1)[chunk.offset :]
+    if (np.diff(offsets) != np.where(null, 0, 16)).any():
+        return None
+    pairs = np.frombuffer(content, np.uint16, (offsets[-1] - offsets[0]) // 2, offsets[0])
+    octets = _OCTETS[pairs]
+    if octets.max() > 255:
+        return None
+    found[~null] = octets.astype(np.uint8).view(">u8")
+    return None if (found[~null] == 0).any() else found
+
+
+def _octets() -> npt.NDArray[np.uint16]:
+    """The octet that two hex digits stand for, by the two as one number in this machine's order; 256 for others."""
+    table = np.full(2**16, 256, np.uint16)
+    digits = np.frombuffer("".join(f"{octet:02x}" for octet in range(256)).encode(), np.uint16)
+    table[digits] = np.arange(256)
+    return table
+
+
+_OCTETS = _octets()
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -89,7 +89,7 @@ def finished(
     shown_makers = {name: partial(_shown, name, make, level) for name, make in makers.items() if is_shown(name, level)}
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
     observed = Observed(describe(system, duration_s), Deferred(shown_makers, groups), within, [], reference)
-    observed.alerts = alerts(observed.frame("metrics"), system)
+    observed.alerts = alerts(observed.metrics, system)
     return observed
 
 

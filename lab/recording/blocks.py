@@ -106,12 +106,11 @@ class BlockRecorder:
         self._rows: dict[str, TableSpool] = {}
 
     def branch(self, ids: Ids) -> BlockRecorder:
-        """A recorder that goes on from here by itself; what is committed is shared. `ids` begin with those here."""
+        """A recorder that goes on from here by itself; what is committed is shared. `ids`: those of its own run."""
         other = BlockRecorder.__new__(BlockRecorder)
         vars(other).update(vars(self))
-        other._ids = ids
         other._metrics, other._book = self._metrics.branch(), self._book.branch()
-        other._sampler = self._sampler.branch(other._book, ids) if self._sampler else None
+        other._ids, other._sampler = ids, self._sampler.branch(other._book, ids) if self._sampler else None
         other._pending, other._records = self._pending.copy(), self._records.copy()
         other._sides, other._lines = self._sides.branch(), self._lines.branch()
         other._rows = {name: spool.branch() for name, spool in self._rows.items()}

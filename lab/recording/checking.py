@@ -124,7 +124,7 @@ def _table_problem(file: Path, columns: tuple[Column, ...] | None) -> str:
     except (pa.ArrowException, OSError, ValueError, OverflowError, NotImplementedError) as error:
         return f"not a readable table: {' '.join(str(error).split())}"
     # What only some levels of observability have may be missing from a table that is there.
-    required = [c.name for c in columns or () if "*" not in c.name and c.level != "rich"]
+    required = [c.name for c in columns or () if "*" not in c.name and c.level != "rich" and c.otherwise is None]
     missing = [name for name in required if name not in names]
     return f"column {missing[0]!r} is missing" if missing else ""
 

@@ -72,7 +72,7 @@ def label_window_s(observed: Observed) -> float:
 
 
 class _By:
-    """What was visible by a time. Times are compared in whole nanoseconds, so that sums of them are exact."""
+    """What was visible by a time. Times are compared in whole nanoseconds, after they are summed."""
 
     def __init__(self, at_s: float, window_s: float) -> None:
         self._at_ns = _ns(at_s)
@@ -108,12 +108,17 @@ class _By:
         return np.broadcast_to(self._moment_ns(visible, fields) <= self._at_ns, table.num_rows)
 
     def _moment_ns(self, visible: Visible, fields: Mapping[str, Any]) -> Any:
-        return sum((_ns(value) for value in fields.values()), self._window_ns if visible.ripens else 0.0)
+        moment_s = sum((np.asarray(value, np.float64) for value in fields.values()), np.float64(0))
+        return _ns(moment_s) + (self._window_ns if visible.ripens else 0.0)
 
 
 def _ns(seconds: Any) -> Any:
-    """Whole nanoseconds as floats, exact up to a hundred days; NaN stays NaN and is never visible."""
-    return np.rint(np.asarray(seconds, np.float64) * NS)
+    """The nearest whole nanosecond (of two the later) as a float; NaN stays NaN and is never visible.
+
+    Seconds and their parts are taken apart, so that it is exact for times on the grid of recordings.
+    """
+    whole = np.floor(seconds)
+    return whole * NS + np.floor((seconds - whole) * NS + 0.5)
 
 
 def _declared(table: str, column: str) -> Column:

@@ -31,5 +31,8 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         "links": {name: {} for name in system.links},
         "slos": [slo.model_dump() for slo in system.slos],
     }
+    sampling = system.observe.sampling
+    if sampling.traces < 1 or sampling.records < 1:
+        described["sampling"] = sampling.model_dump()
     cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
     return cleaned

@@ -39,7 +39,7 @@ class Observed:
     def frame(self, name: str) -> pd.DataFrame:
         """A table as a data frame with every documented column: empty where the system has no such table.
 
-        Columns that were not recorded are null throughout.
+        Columns that were not recorded are null throughout; without sampling every row has the weight 1.
         """
         import pandas as pd
 
@@ -49,9 +49,15 @@ class Observed:
             for column in TABLES.get(name, ()):
                 if "*" not in column.name and column.name not in frame:
                     dtype = float if column.type in ("float", "int") else object
-                    frame[column.name] = pd.Series(np.nan, frame.index, dtype)
+                    missing = np.nan if column.otherwise is None else column.otherwise
+                    frame[column.name] = pd.Series(missing, frame.index, dtype)
             self._frames[name] = frame
         return self._frames[name]
+
+    @property
+    def metrics(self) -> pa.Table:
+        """The metrics table; one without rows where nothing was measured."""
+        return self.tables["metrics"] if "metrics" in self.tables else no_metrics()
 
     def reference_frame(self, name: str) -> pd.DataFrame | None:
         """A reference table as a data frame, None where there is none."""
@@ -208,6 +214,11 @@ def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     if given:
         raise KeyError(f"table {name!r} documents no column {given[0]!r}")
     return pa.table(arrays, names=names)
+
+
+def no_metrics() -> pa.Table:
+    """The metrics table of a run in which nothing was measured."""
+    return arrow_table("metrics", {column.name: [] for column in TABLES["metrics"]})
 
 
 def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:

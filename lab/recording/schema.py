@@ -42,7 +42,8 @@ class Column(NamedTuple):
     """One column: `type` is float, int, string or `category` (a string with few values); null allowed where `null`.
 
     `level` is the least level of observability at which it exists; a table without any column does not exist.
-    `visible` is when its value can be seen, None where it can be seen with its row.
+    `visible` is when its value can be seen, None where it can be seen with its row. `otherwise` is what all rows have
+    where a recording has no such column; None where every recording has it, as far as its level goes.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Column(NamedTuple):
     null: bool = False
     level: Observability = "poor"
     visible: Visible | None = None
+    otherwise: float | None = None
+
+
+def _weight(level: Observability) -> Column:
+    doc = "how many rows this one stands for, where rows are sampled: one over the chance that it was kept"
+    return Column("sample_weight", "float", doc, level=level, otherwise=1.0)
 
 
 SPANS = (
@@ -65,6 +72,7 @@ SPANS = (
     Column("span.name", "category", "step of the caller's call plan"),
     Column("status", "category", "ok, miss, error, timeout, refused, reset, unavailable, dependency_failed"),
     Column("attempt", "int", "0 for the first, counting retries"),
+    _weight("poor"),
 )
 METRICS = (
     Column("time_s", "float", "end of the interval the value is for"),
@@ -83,6 +91,7 @@ LOGS = (
     Column("subject", "category", "called component, column or job that the line names", null=True),
     Column("duration_s", "float", "measured time, for statements and job runs", null=True),
     Column("body", "string", "the line"),
+    _weight("poor"),
 )
 FEATURES = (
     Column("time_s", "float", "when the row was read", level="usual"),
@@ -94,6 +103,7 @@ FEATURES = (
     Column(
         "feature.*", "float", "value of each feature as read; null for SQL NULL or no row", null=True, level="usual"
     ),
+    _weight("usual"),
 )
 PREDICTIONS = (
     Column("time_s", "float", "when the item was shown", level="usual"),
@@ -113,6 +123,7 @@ PREDICTIONS = (
     ),
     Column("label_delay_s", "float", "time from showing to click", null=True, level="usual", visible=RIPE),
     Column("input.*", "float", "the model's inputs, logged for a sample of the requests", null=True, level="usual"),
+    _weight("usual"),
 )
 TABLES = {"spans": SPANS, "metrics": METRICS, "logs": LOGS, "features": FEATURES, "predictions": PREDICTIONS}
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from lab.judging.steady import first_change_s, unsteady
-from lab.recording.schema import TABLES
+from lab.recording.observed import no_metrics
 from lab.scenario import LoadedScenario
 from lab.scenario.timeline import moments
 from lab.testbeds.driver import Progress, Session, silent
@@ -57,5 +55,4 @@ def _judged(session: Session, loaded: LoadedScenario, progress: Progress) -> str
     if session.ended:
         return ""
     until_s = max(0.0, first_s - max(session.judging_s, session.settles_s))
-    nothing = pd.DataFrame(columns=[column.name for column in TABLES["metrics"]])
-    return unsteady(loaded, session.metrics(until_s) if until_s else nothing, until_s)
+    return unsteady(loaded, session.metrics(until_s) if until_s else no_metrics(), until_s)

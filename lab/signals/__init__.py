@@ -58,10 +58,16 @@ class SignalTable:
 
 def compute_signals(observed: Observed) -> SignalTable:
     """Every signal that the recording's telemetry allows."""
-    from lab.signals import content, telemetry
+    from lab.signals import content, spans, telemetry
+    from lab.signals.columns import Grid, Metrics
 
-    grid = telemetry.Grid(observed)
-    series = [*telemetry.series(observed, grid), *content.series(observed, grid)]
+    grid = Grid(observed)
+    metrics = Metrics(observed.metrics, grid)
+    series = [
+        *telemetry.series(observed, metrics, grid),
+        *spans.series(observed, metrics, grid),
+        *content.series(observed, grid),
+    ]
     unknown = {s.signal for s in series} - set(CATALOGUE)
     assert not unknown, unknown
     return SignalTable([s for s in series if not np.isnan(s.values).all()])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
+from lab.recording.arrow import coded, numbers, numbers_of, texts_of
 from lab.recording.observed import Observed
 from lab.signals import Series
-from lab.signals.telemetry import Grid, ratio
+from lab.signals.columns import Grid, Lines, ratio, rolling
+from lab.signals.ranks import Groups, midranks
 
 Array = npt.NDArray[Any]
 
@@ -26,84 +28,77 @@ MIN_CLICKS = 20
 
 def series(observed: Observed, grid: Grid) -> Iterator[Series]:
     """All signals of this module; nothing where the system serves no features and makes no predictions."""
-    if len(observed.frame("features")):
-        yield from _ages(observed.frame("features"), grid)
-        yield from _violations(observed, grid)
-        yield from _columns(observed, grid)
-    if len(observed.frame("predictions")):
-        yield from _predictions(observed, grid)
+    features, predictions = observed.tables.get("features"), observed.tables.get("predictions")
+    if features is not None and len(features):
+        yield from _ages(features, grid)
+        yield from _violations(observed, features, grid)
+        yield from _columns(features, observed.reference.get("training_sample.parquet"), grid)
+    if predictions is not None and len(predictions):
+        yield from _predictions(predictions, observed, grid)
 
 
-def _rolling(values: Array, width: int) -> Array:
-    """Sums over the last `width` intervals, along the first axis."""
-    total = np.cumsum(values, axis=0)
-    return np.concatenate([total[:width], total[width:] - total[:-width]])
-
-
-def _ages(features: pd.DataFrame, grid: Grid) -> Iterator[Series]:
-    bins = grid.bins(features["time_s"].to_numpy())
-    source = pd.Categorical(features["source"])
-    row_age = features["row_age_s"].to_numpy()
-    known = "entry_age_s" in features  # only where the cache's entries have it
-    entry_age = features["entry_age_s"].to_numpy() if known else np.full(len(features), np.nan)
-    for code, name in enumerate(source.categories):
-        aged = (source.codes == code) & ~np.isnan(row_age)
+def _ages(features: pa.Table, grid: Grid) -> Iterator[Series]:
+    bins, source = grid.bins(numbers(features["time_s"])), texts_of(features, "source")
+    row_age_s, entry_age_s = numbers_of(features, "row_age_s"), numbers_of(features, "entry_age_s")
+    for code, name in enumerate(source.texts):
+        aged = (source.codes == code) & ~np.isnan(row_age_s)
         if aged.any():
-            count = grid.sums(bins[aged])
-            yield grid.series("row_age_mean_s", name, ratio(grid.sums(bins[aged], row_age[aged]), count))
-        held = (source.codes == code) & ~np.isnan(entry_age)
+            total_s, count = grid.sums(bins[aged], row_age_s[aged]), grid.sums(bins[aged])
+            yield grid.series("row_age_mean_s", name, ratio(total_s, count))
+        held = (source.codes == code) & ~np.isnan(entry_age_s)
         if held.any():
-            p95 = np.full(grid.count, np.nan)
-            for bin_, ages in pd.Series(entry_age[held]).groupby(bins[held]):
-                if int(str(bin_)) < grid.count:
-                    p95[int(str(bin_))] = np.percentile(ages, 95)
-            yield grid.series("entry_age_p95_s", name, p95)
+            groups = Groups.of(bins[held], entry_age_s[held])
+            p95_s = np.full(grid.count + 1, np.nan)
+            p95_s[groups.keys] = groups.quantiles(0.95)
+            yield grid.series("entry_age_p95_s", name, p95_s[: grid.count])
 
 
-def _violations(observed: Observed, grid: Grid) -> Iterator[Series]:
+def _violations(observed: Observed, features: pa.Table, grid: Grid) -> Iterator[Series]:
     """Violations by column, where the log names it."""
-    logs = observed.frame("logs")
-    broken = logs[logs["event.name"] == "feature_contract_violation"]
-    rows = grid.sums(grid.bins(observed.frame("features")["time_s"].to_numpy()))
-    for column, lines in broken.groupby("subject", observed=True):
-        counted = grid.sums(grid.bins(lines["time_s"].to_numpy()))
-        yield grid.series("feature_violation_ratio", str(column), ratio(counted, rows))
+    broken = Lines.of(observed, "feature_contract_violation")
+    rows = grid.sums(grid.bins(numbers(features["time_s"])))
+    for code, column in enumerate(broken.subject.texts):
+        mine = broken.subject.codes == code
+        if mine.any():
+            counted = grid.sums(grid.bins(broken.time_s[mine]))
+            yield grid.series("feature_violation_ratio", column, ratio(counted, rows))
 
 
-def _columns(observed: Observed, grid: Grid) -> Iterator[Series]:
+def _columns(features: pa.Table, sample: pa.Table | None, grid: Grid) -> Iterator[Series]:
     """Per feature column: nulls, and drift against the training sample."""
-    features, sample = observed.frame("features"), observed.reference_frame("training_sample")
-    served = features["row_age_s"].notna().to_numpy()
-    bins = grid.bins(features["time_s"].to_numpy()[served])
+    served = ~np.isnan(numbers_of(features, "row_age_s"))
+    bins = grid.bins(numbers(features["time_s"])[served])
     width = _drift_width(bins, grid)
-    for name in (c for c in features.columns if c.startswith("feature.")):
+    for name in (name for name in features.column_names if name.startswith("feature.")):
         column = name.removeprefix("feature.")
-        values = features[name].to_numpy()[served]
+        values = numbers(features[name])[served]
         null = np.isnan(values)
         yield grid.series("feature_null_ratio", column, ratio(grid.sums(bins[null]), grid.sums(bins)))
-        if sample is None or name not in sample or not sample[name].notna().any():
-            continue
-        edges = np.unique(np.quantile(sample[name].dropna(), np.linspace(0, 1, BUCKETS + 1)[1:-1]))
-        expected = _shares(
-            np.bincount(np.searchsorted(edges, sample[name].dropna()), minlength=len(edges) + 1)[None, :]
-        )
-        buckets = np.searchsorted(edges, values[~null])
-        keys = bins[~null] * (len(edges) + 1) + buckets
-        counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)[
-            : grid.count
-        ]
-        counts = _rolling(counts, width)
-        enough = counts.sum(axis=1) >= MIN_DRIFT_ROWS
-        actual = _shares(counts)
-        psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
-        ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
-        low, high = float(sample[name].min()), float(sample[name].max())
-        known = values[~null]
-        beyond = (known < low - RANGE_MARGIN * abs(low)) | (known > high + RANGE_MARGIN * abs(high))
-        outside = bins[~null][beyond]
-        yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(outside), grid.sums(bins)))
-        yield grid.series("feature_drift_psi", column, np.where(enough, psi, np.nan))
-        yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
+        trained = np.zeros(0) if sample is None or name not in sample.column_names else numbers(sample[name])
+        trained = trained[~np.isnan(trained)]
+        if len(trained):
+            yield from _drift(column, values[~null], bins[~null], grid.sums(bins), trained, width, grid)
+
+
+def _drift(
+    column: str, known: Array, bins: Array, served: Array, trained: Array, width: int, grid: Grid
+) -> Iterator[Series]:
+    """How far the values of a column lie from those of the training sample."""
+    edges = np.unique(np.quantile(trained, np.linspace(0, 1, BUCKETS + 1)[1:-1]))
+    expected = _shares(np.bincount(np.searchsorted(edges, trained), minlength=len(edges) + 1)[None, :])
+    buckets = np.sum([known > edge for edge in edges], axis=0, dtype=np.int64)
+    keys = bins * (len(edges) + 1) + buckets
+    counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)
+    counts = rolling(counts[: grid.count], width)
+    actual = _shares(counts)
+    psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
+    ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
+    low, high = float(trained.min()), float(trained.max())
+    beyond = (known < low - RANGE_MARGIN * abs(low)) | (known > high + RANGE_MARGIN * abs(high))
+    enough = counts.sum(axis=1) >= MIN_DRIFT_ROWS
+    yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(bins[beyond]), served))
+    yield grid.series("feature_drift_psi", column, np.where(enough, psi, np.nan))
+    yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
 
 
 def _drift_width(bins: Array, grid: Grid) -> int:
@@ -120,69 +115,77 @@ def _shares(counts: Array) -> Array:
     return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True))
 
 
-def _predictions(observed: Observed, grid: Grid) -> Iterator[Series]:
-    frame = observed.frame("predictions")
-    component = str(frame["service.name"].iloc[0])
-    bins = grid.bins(frame["time_s"].to_numpy())
-    outcome, score = frame["outcome"].to_numpy(), frame["score"].to_numpy()
+def _predictions(table: pa.Table, observed: Observed, grid: Grid) -> Iterator[Series]:
+    names = coded(table["service.name"].slice(0, 1))
+    component = names.texts[names.codes[0]]
+    bins = grid.bins(numbers(table["time_s"]))
+    outcome, score = numbers_of(table, "outcome"), numbers_of(table, "score")
     closed = ~np.isnan(outcome)
     shown, clicked = grid.sums(bins[closed]), grid.sums(bins[closed], outcome[closed])
     yield grid.series("click_through_ratio", observed.system["entry"], ratio(clicked, shown))
     scored = ~np.isnan(score)
-    yield grid.series(
-        "prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
-    )
+    mean = ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
+    yield grid.series("prediction_mean", component, mean)
     both = closed & scored
     width = max(1, round(RESCORE_WINDOW_S / grid.interval_s))
-    observed_clicks = _rolling(grid.sums(bins[both], outcome[both]), width)
-    yield grid.series(
-        "calibration_ratio", component, ratio(observed_clicks, _rolling(grid.sums(bins[both], score[both]), width))
-    )
-    yield from _rescored(observed, grid, component, bins, width)
+    clicks, predicted = (rolling(grid.sums(bins[both], of[both]), width) for of in (outcome, score))
+    yield grid.series("calibration_ratio", component, ratio(clicks, predicted))
+    yield from _rescored(table, observed, grid, component, width)
 
 
-def score_with(model: Mapping[str, Any], inputs: Array) -> Array:
-    """Scores of a registry entry on logged inputs (rows, inputs)."""
-    scaled = (inputs - np.array(model["standardize_mean"])) / np.array(model["standardize_scale"])
-    return np.asarray(1 / (1 + np.exp(-(scaled @ np.array(model["weights"]) + model["intercept"]))))
+def score_with(model: Mapping[str, Any], inputs: Sequence[Array]) -> Array:
+    """Scores of a registry entry on logged inputs, a column for each."""
+    logit = np.full(len(inputs[0]), float(model["intercept"]))
+    for values, mean, scale, weight in zip(
+        inputs, model["standardize_mean"], model["standardize_scale"], model["weights"], strict=True
+    ):
+        logit += (values - mean) / scale * weight
+    return np.asarray(1 / (1 + np.exp(-logit)))
 
 
-def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width: int) -> Iterator[Series]:
+def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str, width: int) -> Iterator[Series]:
+    """The logged scores beside those of the registered models on the same inputs."""
     registry = {model["version"]: model for model in observed.reference.get("registry.json", [])}
-    frame = observed.frame("predictions")
-    version = frame["model_version"].to_numpy()
     names = [f"input.{name}" for name in observed.reference.get("contract.json", {}).get("inputs", [])]
-    if not registry or not names or not set(names) <= set(frame.columns):
+    if not registry or not names or not set(names) <= set(table.column_names):
         return
-    usable = frame[names[0]].notna().to_numpy() & (version > 0)
-    inputs, version, bins = frame.loc[usable, names].to_numpy(float), version[usable], bins[usable]
-    logged, outcome = frame["score"].to_numpy()[usable], frame["outcome"].to_numpy()[usable]
-    if not len(version):
+    usable = ~np.isnan(numbers(table[names[0]])) & (numbers(table["model_version"]) > 0)
+    if not usable.any():
         return
+    inputs = [numbers(table[name])[usable].astype(np.float64) for name in names]
+    version, bins = numbers(table["model_version"])[usable], grid.bins(numbers(table["time_s"])[usable])
+    logged, outcome = numbers_of(table, "score")[usable], numbers_of(table, "outcome")[usable]
     again = np.full(len(version), np.nan)
     for number in np.unique(version).tolist():
         if number in registry:
-            again[version == number] = score_with(registry[number], inputs[version == number])
+            again[version == number] = score_with(registry[number], [values[version == number] for values in inputs])
     known = ~np.isnan(again)
     error = grid.sums(bins[known], np.abs(again - logged)[known])
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
     incumbent = version[0]
-    first = score_with(registry[incumbent], inputs) if incumbent in registry else again
+    is_newer = version != incumbent
+    first = score_with(registry[incumbent], inputs) if incumbent in registry and is_newer.any() else again
     yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
-    deficit = np.full(grid.count, np.nan)
     closed = ~np.isnan(outcome)
-    starts = np.searchsorted(bins[closed], np.arange(grid.count + 1))
-    # Bins are in time order, because the prediction log is.
-    first, again, outcome, version = first[closed], logged[closed], outcome[closed], version[closed]
-    for end in range(grid.count):
-        rows = slice(starts[max(0, end + 1 - width)], starts[end + 1])
-        latest = slice(starts[end], starts[end + 1])
-        if latest.stop > latest.start and (version[latest] == incumbent).all():
-            deficit[end] = 0.0
-        else:
-            mine = version[rows] != incumbent
-            deficit[end] = _auc(first[rows][mine], outcome[rows][mine]) - _auc(again[rows][mine], outcome[rows][mine])
+    deficit = _deficit(first[closed], logged[closed], outcome[closed], is_newer[closed], bins[closed], width, grid)
     yield grid.series("model_auc_deficit", component, deficit)
+
+
+def _deficit(
+    first: Array, logged: Array, outcome: Array, is_newer: Array, bins: Array, width: int, grid: Grid
+) -> Array:
+    """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves."""
+    starts = np.searchsorted(bins, np.arange(grid.count + 1))  # the prediction log is in time order
+    newer = np.concatenate([[0], np.cumsum(is_newer)])
+    found = np.full(grid.count, np.nan)
+    found[(starts[1:] > starts[:-1]) & (newer[starts[1:]] == newer[starts[:-1]])] = 0.0
+    for end in np.flatnonzero(np.isnan(found)).tolist():
+        rows = slice(starts[max(0, end + 1 - width)], starts[end + 1])
+        mine = is_newer[rows]
+        if mine.any():
+            clicked = outcome[rows][mine]
+            found[end] = _auc(first[rows][mine], clicked) - _auc(logged[rows][mine], clicked)
+    return found
 
 
 def _auc(score: Array, outcome: Array) -> float:
@@ -191,5 +194,5 @@ def _auc(score: Array, outcome: Array) -> float:
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if n_positive < MIN_CLICKS or not n_negative:
         return float("nan")
-    ranks = pd.Series(score).rank().to_numpy()
+    ranks, _ = midranks(score)
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

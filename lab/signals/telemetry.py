@@ -1,96 +1,28 @@
-"""Signals from metrics and spans: per link and per component."""
+"""Signals from metrics and log lines: per link and per component."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from lab.recording.observed import Observed
 from lab.recording.slis import sli_series
 from lab.signals import Series
-
-Array = npt.NDArray[Any]
-
+from lab.signals.columns import Grid, Lines, Metrics, ratio, recent_mean
 
 EXPIRY_WINDOW_S = 30.0
 
 
-class Grid:
-    """The scrape intervals of a recording: `ends_s`, and the interval of any time."""
-
-    def __init__(self, observed: Observed) -> None:
-        self.interval_s = float(observed.system["scrape_interval_s"])
-        self.count = int(observed.end_s / self.interval_s)
-        self.ends_s = np.arange(1, self.count + 1, dtype=np.float64) * self.interval_s
-
-    def bins(self, times_s: Array) -> Array:
-        """Interval index of each time; `count` for times past the last interval."""
-        return np.minimum((np.asarray(times_s) / self.interval_s).astype(np.int64), self.count)
-
-    def sums(self, bins: Array, weights: Array | None = None) -> Array:
-        """Sum (or count) per interval."""
-        return np.bincount(bins, weights, minlength=self.count + 1)[: self.count].astype(float)
-
-    def series(self, signal: str, subject: str, values: Array) -> Series:
-        return Series(signal, subject, self.ends_s, np.asarray(values, np.float64))
-
-
-class _Metrics:
-    """Metric values by (component, metric, peer, attribute) on the grid; NaN where a sample is missing."""
-
-    def __init__(self, frame: pd.DataFrame, grid: Grid) -> None:
-        self._grid = grid
-        self._values: dict[tuple[Any, ...], Array] = {}
-        keys = ["service.name", "metric", "peer.service", "attribute"]
-        at = np.rint(frame["time_s"].to_numpy() / grid.interval_s).astype(np.int64) - 1
-        codes = [pd.Categorical(frame[k]) for k in keys]
-        packed = np.zeros(len(frame), np.int64)
-        for code in codes:
-            packed = packed * (len(code.categories) + 1) + (code.codes.astype(np.int64) + 1)
-        order = np.argsort(packed, kind="stable")
-        values = frame["value"].to_numpy()
-        for rows in np.split(order, np.flatnonzero(np.diff(packed[order])) + 1):
-            if len(rows):
-                name = tuple("" if c.codes[rows[0]] < 0 else c.categories[c.codes[rows[0]]] for c in codes)
-                series = np.full(grid.count, np.nan)
-                kept = at[rows] < grid.count
-                series[at[rows][kept]] = values[rows][kept]
-                self._values[name] = series
-        self.names = list(self._values)
-
-    def get(self, component: str, metric: str, peer: str = "", attribute: str = "") -> Array:
-        return self._values.get((component, metric, peer, attribute), np.full(self._grid.count, np.nan))
-
-
-def ratio(part: Array, whole: Array) -> Array:
-    """part / whole, NaN where nothing happened."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)
-
-
-def recent_mean(values: Array, window_s: float, grid: Grid) -> Array:
-    """Mean over the last `window_s` at each interval; NaN where less than half of it is known."""
-    width = max(1, round(window_s / grid.interval_s))
-    known = ~np.isnan(values)
-    sums, counts = (np.concatenate([np.zeros(width), np.cumsum(v)]) for v in (np.where(known, values, 0.0), known))
-    total, count = sums[width:] - sums[:-width], counts[width:] - counts[:-width]
-    return ratio(total, np.where(2 * count >= width, count, 0))
-
-
-def series(observed: Observed, grid: Grid) -> Iterator[Series]:
+def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
     """All signals of this module."""
-    metrics = _Metrics(observed.frame("metrics"), grid)
     yield from _slis(observed, grid)
     for link in observed.system["links"]:
         yield from _link(link, metrics, grid)
     for name, component in observed.system["components"].items():
         if component["kind"] not in ("users", "job"):
             yield from _component(name, observed, metrics, grid)
-    for component, metric, peer, attribute in metrics.names:
+    for component, metric, peer, attribute in metrics:
         if metric == "fallback.count":
             used = metrics.get(component, metric, peer, attribute)
             handled = metrics.get(component, "server.request.count")
@@ -111,20 +43,16 @@ def series(observed: Observed, grid: Grid) -> Iterator[Series]:
         elif metric == "system.cpu.steal.ratio":
             yield grid.series("cpu_steal_ratio", component, metrics.get(component, metric))
     yield from _contract_violations(observed, metrics, grid)
-    yield from _own_errors(observed, grid)
-    yield from _answered(observed, metrics, grid)
-    yield from _transit(observed, grid)
 
 
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
     users, entry = observed.system["users"], observed.system["entry"]
-    slis = sli_series(observed.frame("metrics"), users, entry)
+    slis = sli_series(observed.metrics, users, entry)
     for name in ("error_ratio", "latency_p95_s"):
-        values = slis[name].reindex(grid.ends_s).to_numpy() if name in slis else np.full(grid.count, np.nan)
-        yield grid.series(name, f"{users}->{entry}", values)
+        yield grid.series(name, f"{users}->{entry}", grid.at_ends(*slis.known(name)))
 
 
-def _link(link: str, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+def _link(link: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:
     caller, callee = link.split("->")
     requests = metrics.get(caller, "client.request.count", callee)
     p50 = metrics.get(caller, "client.request.duration.p50", callee)
@@ -135,7 +63,7 @@ def _link(link: str, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
     yield grid.series("client_duration_p50_s", link, p50)
 
 
-def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+def _component(name: str, observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
     requests = metrics.get(name, "server.request.count")
     callers = [link.split("->")[0] for link in observed.system["links"] if link.endswith(f"->{name}")]
     # A caller whose sample is missing makes the sum unknown; it does not mean that it made no calls.
@@ -161,87 +89,12 @@ def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> 
     yield grid.series("self_time_mean_s", name, ratio(np.maximum(total - elsewhere, 0.0), requests))
 
 
-def _contract_violations(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
+def _contract_violations(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
     """Rows that a component could not read, of the requests it handled; only where it logged any."""
-    logs = observed.frame("logs")
-    broken = logs[logs["event.name"] == "feature_contract_violation"]
-    for component, lines in broken.groupby("service.name", observed=True):
-        handled = metrics.get(str(component), "server.request.count")
-        counted = grid.sums(grid.bins(lines["time_s"].to_numpy()))
-        yield grid.series("contract_violation_ratio", str(component), ratio(counted, handled))
-
-
-def _own_errors(observed: Observed, grid: Grid) -> Iterator[Series]:
-    """Failures that began in a component: its server spans with status error (not a failed dependency)."""
-    spans = observed.frame("spans")
-    if not len(spans):
-        return
-    server = (spans["span.kind"] == "server").to_numpy()
-    names = pd.Categorical(spans["service.name"])
-    codes = names.codes[server].astype(np.int64)
-    ends = (spans["time_s"].to_numpy() + spans["duration_s"].to_numpy())[server]
-    failed = spans["status"].isin(["error", "unavailable"]).to_numpy()[server]
-    keys = codes * (grid.count + 1) + grid.bins(np.maximum(ends, 0))
-    size = len(names.categories) * (grid.count + 1)
-    total, bad = np.bincount(keys, minlength=size), np.bincount(keys[failed], minlength=size)
-    shares = ratio(bad.astype(float), total.astype(float)).reshape(len(names.categories), grid.count + 1)
-    for i, name in enumerate(names.categories):
-        if i in set(codes.tolist()):
-            yield grid.series("own_error_ratio", name, shares[i, : grid.count])
-
-
-def _answered(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Series]:
-    """Per link, of attempts that were answered: median duration, and what of it passed outside the callee."""
-    spans = observed.frame("spans")
-    if not len(spans):
-        return
-    client = (spans["span.kind"] == "client").to_numpy() & spans["status"].isin(["ok", "miss"]).to_numpy()
-    caller, peer = pd.Categorical(spans["service.name"]), pd.Categorical(spans["peer.service"])
-    client &= (caller.codes >= 0) & (peer.codes >= 0)
-    if not client.any():
-        return
-    duration_s = spans["duration_s"].to_numpy()[client]
-    bins = grid.bins(np.maximum(spans["time_s"].to_numpy()[client] + duration_s, 0))
-    callers, peers = caller.codes[client].astype(np.int64), peer.codes[client].astype(np.int64)
-    keys = (callers * len(peer.categories) + peers) * (grid.count + 1) + bins
-    order = np.lexsort((duration_s, keys))
-    keys, duration_s = keys[order], duration_s[order]
-    firsts = np.flatnonzero(np.r_[True, np.diff(keys) > 0])
-    sizes = np.diff(np.r_[firsts, len(keys)])
-    medians = duration_s[firsts + (sizes - 1) // 2]
-    table = np.full((len(caller.categories) * len(peer.categories), grid.count + 1), np.nan)
-    table[keys[firsts] // (grid.count + 1), keys[firsts] % (grid.count + 1)] = medians
-    for i, from_ in enumerate(caller.categories):
-        for j, to in enumerate(peer.categories):
-            values = table[i * len(peer.categories) + j, : grid.count]
-            if f"{from_}->{to}" in observed.system["links"]:
-                yield grid.series("answered_duration_p50_s", f"{from_}->{to}", values)
-                inside = metrics.get(str(to), "server.request.duration.p50")
-                yield grid.series("network_time_s", f"{from_}->{to}", values - inside)
-
-
-def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:
-    """Per link to a component with server spans: median time from a client span's start to its server span's."""
-    spans = observed.frame("spans")
-    if not len(spans):
-        return
-    kind = spans["span.kind"]
-    server = spans.loc[kind == "server", ["time_s", "parent_span_id", "service.name", "peer.service"]]
-    sent = spans.loc[kind == "client"].set_index("span_id")["time_s"]
-    at = sent.index.get_indexer(server["parent_span_id"])
-    matched = (at >= 0) & server["peer.service"].notna().to_numpy()
-    if not matched.any():
-        return
-    started_s = sent.to_numpy()[at[matched]]
-    table = pd.DataFrame(
-        {
-            "transit_s": server["time_s"].to_numpy()[matched] - started_s,
-            "bin": grid.bins(np.maximum(started_s, 0)),
-            "link": server["peer.service"].astype(str).to_numpy()[matched]
-            + "->"
-            + server["service.name"].astype(str).to_numpy()[matched],
-        }
-    )
-    for link, mine in table.groupby("link"):
-        medians = mine.groupby("bin")["transit_s"].median().reindex(range(grid.count)).to_numpy()
-        yield grid.series("request_transit_p50_s", str(link), medians)
+    broken = Lines.of(observed, "feature_contract_violation")
+    for code, component in enumerate(broken.service.texts):
+        mine = broken.service.codes == code
+        if mine.any():
+            handled = metrics.get(component, "server.request.count")
+            counted = grid.sums(grid.bins(broken.time_s[mine]))
+            yield grid.series("contract_violation_ratio", component, ratio(counted, handled))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVa
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from lab.errors import Problem
     from lab.injection.levers import ActValue, Json, LeverValue, Testbed
@@ -175,9 +175,9 @@ class Session(ABC):
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """Ends what the run started. Called once, on leaving, with all levers restored; also if `finish` failed."""
 
-    def metrics(self, until_s: float) -> pd.DataFrame:
+    def metrics(self, until_s: float) -> pa.Table:
         """Rows of the table `metrics` by `until_s`, at least those of SLIs; to be overridden where it costs less."""
-        return self.observed(until_s).frame("metrics")
+        return self.observed(until_s).metrics
 
     def active_changed(self) -> None:  # noqa: B027  # most show nothing
         """Called after a fault or decoy was injected or reverted, for drivers that show the active ones."""

@@ -57,7 +57,7 @@ def test_a_total_outage_is_an_outage_and_was_judged_live_as_it_is_recorded(stack
     run = recorded(path)
     reason = run["status"].removeprefix("stopped: ").removeprefix("inconclusive: ")
     assert reason.startswith("error_ratio was ")
-    metrics = metrics_recorded(path)
+    metrics = metrics_recorded(path).to_pandas()
     users = metrics[metrics["service.name"] == "shoppers"].pivot_table(index="time_s", columns="metric", values="value")
     failed = users["client.error.count"] / users["client.request.count"]
     assert (failed > 0.9).rolling(3).sum().max() == 3  # the recording has the outage too
@@ -78,7 +78,7 @@ def assert_judged_live_as_recorded(stack: Session, path: Path) -> None:
 def metrics_recorded(path: Path) -> Any:
     """The table of metrics of the only recording of a scenario."""
     [run] = (path.parent / "runs").glob("*/*")
-    return load_observed(open_run(run).observed).frame("metrics")
+    return load_observed(open_run(run).observed).tables["metrics"]
 
 
 def to_all_processes(container: Any, number: signal.Signals) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lab.recording.slis import alerts
@@ -16,7 +16,7 @@ SHOWN = 400
 """Items shown an interval: 2400 in the rolling window of click-through, a standard error of 0.0059 at the limit."""
 
 
-def clicks(shares: Sequence[float]) -> pd.DataFrame:
+def clicks(shares: Sequence[float]) -> pa.Table:
     rows = []
     for i, share in enumerate(shares, 1):
         for metric, value in (
@@ -25,7 +25,8 @@ def clicks(shares: Sequence[float]) -> pd.DataFrame:
         ):
             rows.append((i * STEP_S, "features", "", metric, value))
         rows.append((i * STEP_S, "shoppers", "features", "client.request.count", 100.0))
-    return pd.DataFrame(rows, columns=["time_s", "service.name", "peer.service", "metric", "value"])
+    names = ["time_s", "service.name", "peer.service", "metric", "value"]
+    return pa.table(list(map(list, zip(*rows, strict=True))), names=names)
 
 
 def fired(shares: Sequence[float]) -> list[float]:

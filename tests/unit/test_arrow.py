@@ -56,10 +56,19 @@ def test_the_texts_of_a_dictionary_are_sorted(values):
     assert known == sorted({value for value in values if value is not None})
 
 
-@given(TEXTS, TEXTS, CUTS)
-def test_the_place_of_a_text_is_its_first_one(wanted, among, cuts):
-    found = arrow.positions(in_pieces(pa.array(wanted, pa.string()), cuts), pa.array(among, pa.string()))
-    assert found.tolist() == [among.index(text) if text is not None and text in among else -1 for text in wanted]
+HEX = st.lists(st.none() | st.integers(0, 3).map(lambda number: f"{number:016x}"), max_size=12)
+
+
+@pytest.mark.parametrize("texts", [HEX, TEXTS], ids=["span ids", "any texts"])
+@given(st.data())
+def test_texts_as_numbers_are_equal_where_the_texts_are(texts, data):
+    one, other = data.draw(texts), data.draw(texts)
+    columns = [in_pieces(pa.array(values, pa.string()), data.draw(CUTS)) for values in (one, other)]
+    numbers = np.concatenate(arrow.identities(*columns))
+    every = [*one, *other]
+    assert [number == 0 for number in numbers] == [text is None for text in every]
+    for at, text in enumerate(every):
+        assert (numbers == numbers[at]).tolist() == [text == another for another in every]
 
 
 def test_a_mask_of_texts_is_false_for_null_and_for_texts_that_are_not_there():
@@ -88,7 +97,7 @@ def test_nothing_here_imports_pandas(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; import numpy as np; from lab.recording import arrow as a\n"
         "t = a.read_table(Path(sys.argv[1])); a.numbers(t['n']); a.texts(t['t']); a.is_null(t['n'])\n"
-        "a.known_array(np.array([1.0, np.nan])); a.encoded_array(['x', None]); a.positions(t['t'], t['t'])\n"
+        "a.known_array(np.array([1.0, np.nan])); a.encoded_array(['x', None]); a.identities(t['t'], t['t'])\n"
         "t.filter(a.mask_array(np.array([True, False]))); print('pandas' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "t.parquet")]

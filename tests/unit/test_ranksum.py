@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
-from lab.judging.ranksum import midranks, rank_sum_p
+from lab.judging.ranksum import rank_sum_p
+from lab.signals.ranks import midranks
 
 FEW = st.integers(0, 4).map(float)
 ANY = st.floats(allow_nan=False, width=32)

@@ -38,10 +38,13 @@ def controls(tmp_path_factory: pytest.TempPathFactory) -> list[Observed]:
 
 
 def means(of: Observed, from_s: float) -> Mapping[str, float]:
-    slis = sli_series(of.frame("metrics"), of.system["users"], of.system["entry"])
+    slis = sli_series(of.tables["metrics"], of.system["users"], of.system["entry"])
     # Click-through looks back over 30 s; what it says within them is of before.
-    late = slis[(slis.index > from_s) & (slis.index <= from_s + WINDOW_S)]
-    return {name: float(late[name].mean()) for name in FLOORS}
+    found = {}
+    for name in FLOORS:
+        times_s, values = slis.known(name, from_s + WINDOW_S)
+        found[name] = float(values[times_s > from_s].mean())
+    return found
 
 
 def allowed(values: list[float], floor: float) -> tuple[float, float]:

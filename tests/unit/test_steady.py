@@ -72,7 +72,7 @@ def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenari
         for time_s, row in wide.iterrows()
     ]
     measured = steady_levels(loaded, metrics_of(rows, "shoppers", "features"), 60.0)
-    assert measured == pytest.approx(steady_levels(loaded, metrics, 60.0))
+    assert measured == pytest.approx(steady_levels(loaded, observed.tables["metrics"], 60.0))
     assert None not in measured.values()
 
 

@@ -48,7 +48,7 @@ def status(unsteady: LoadedScenario, seen: Observed) -> str:
 
 
 def check(loaded: LoadedScenario, seen: Observed) -> str:
-    return judged(loaded, seen.frame("metrics"), seen.end_s)
+    return judged(loaded, seen.tables["metrics"], seen.end_s)
 
 
 @pytest.mark.parametrize("waited", [0.0, 0.2])

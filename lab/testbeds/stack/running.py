@@ -36,7 +36,7 @@ from lab.testbeds.stack.ticker import Stalls, Ticker
 from lab.testbeds.stack.watch import ContainerWatch
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 LEAD_S = 4.0
 POLL_S = 0.05
@@ -155,7 +155,7 @@ class StackRun(DriverSession):
         faults = [live.fault(use, self.windows[use.id][0]) for use in self.active.values()]
         self._session.lock.show_activity(faults=faults)
 
-    def metrics(self, until_s: float) -> pd.DataFrame:
+    def metrics(self, until_s: float) -> pa.Table:
         """What the collector has counted so far, in the whole scrape intervals that ended by then."""
         interval_s, system = self._loaded.system.scrape_interval_s, self._loaded.system
         url = f"{self._collector}/intervals?until_s={math.floor(until_s / interval_s) * interval_s}"

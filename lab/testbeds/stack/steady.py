@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lab.judging.steady import first_change_s
+from lab.recording.observed import arrow_table
 from lab.scenario import LoadedScenario
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MIN_INTERVALS = 3
 """Scrape intervals before the first fault or decoy that it takes to call a state steady."""
@@ -30,7 +32,7 @@ def earliest_change_s(loaded: LoadedScenario, time_scale: float) -> float:
     return MIN_INTERVALS * loaded.system.scrape_interval_s + TELEMETRY_REAL_S * time_scale
 
 
-def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFrame:
+def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pa.Table:
     """The rows of the metrics table that SLIs are computed from, of the collector's counts by interval."""
     measured = [
         ("client.request.count", users, entry, "requests"),
@@ -39,11 +41,11 @@ def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pd.DataFra
         ("recommendation.impression.count", entry, None, "shown"),
         ("recommendation.click.count", entry, None, "clicked"),
     ]
+    columns = ("time_s", "service.name", "metric", "peer.service", "attribute", "value")
     found = [
-        {"time_s": row["time_s"], "service.name": service, "metric": metric, "peer.service": peer, "value": row[name]}
+        (row["time_s"], service, metric, peer, None, row[name])
         for row in rows
         for metric, service, peer, name in measured
         if row[name] is not None
     ]
-    columns = ["time_s", "service.name", "metric", "peer.service", "value"]
-    return pd.DataFrame(found, columns=columns).astype({"time_s": float, "value": float})
+    return arrow_table("metrics", {name: [row[i] for row in found] for i, name in enumerate(columns)})

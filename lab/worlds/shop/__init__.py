@@ -16,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from lab.worlds.shop.world import ShopWorld
 
         return ShopWorld
+    if name == "COLUMNAR":
+        from lab.worlds.shop.columnar import ColumnarShop
+
+        return ColumnarShop
     if name == "LEVERS":
         from lab.worlds.shop.levers import LEVERS
 
@@ -27,4 +31,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-__all__ = ["COLUMNS", "LEVERS", "OFFER", "ShopWorld"]
+__all__ = ["COLUMNAR", "COLUMNS", "LEVERS", "OFFER", "ShopWorld"]

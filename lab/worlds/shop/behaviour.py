@@ -17,6 +17,7 @@ from lab.worlds.shop.features import CATEGORIES, INDEX, INTEREST
 
 if TYPE_CHECKING:
     from lab.injection.levers import PopulationTastes
+    from lab.worlds.shop import missions as by_blocks
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +64,7 @@ class Missions:
         self._turned = np.where(share < (value.fraction if value else 0.0), len(CATEGORIES) // 2, 0)
 
 
-def true_interest(catalog: Catalog, missions: Missions, users: Array, times_s: Array) -> Array:
+def true_interest(catalog: Catalog, missions: Missions | by_blocks.Missions, users: Array, times_s: Array) -> Array:
     """(n, categories) shares of interest right now: the mission's most, the rest by taste."""
     interest = (1 - MISSION_SHARE) * catalog.taste[users]
     interest[np.arange(len(users)), missions.at(users, times_s)] += MISSION_SHARE
@@ -106,6 +107,13 @@ class InterestAggregate:
         self.price_sum = np.log(catalog.profile[:, INDEX["recent_price_eur"]]) * np.ones(n)
         self.price_weight = np.ones(n)
         self.taste_prior = np.full(len(CATEGORIES), PRIOR_WEIGHT / len(CATEGORIES))
+
+    def copy(self) -> InterestAggregate:
+        """One that changes for itself."""
+        copied = object.__new__(InterestAggregate)
+        own = {name: getattr(self, name).copy() for name in ("counts", "price_sum", "price_weight")}
+        copied.__dict__.update(self.__dict__, **own)
+        return copied
 
     def decay(self, seconds: float) -> None:
         """Forgets for this long."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from lab.worlds.shop.behaviour import (
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.history import browse_prices
 
+if TYPE_CHECKING:
+    from lab.worlds.shop import missions as by_blocks
+
 Array = npt.NDArray[Any]
 
 PAST_TICK_S = 10.0
@@ -26,7 +29,7 @@ PAST_TICK_S = 10.0
 class Browsing:
     """The shoppers of a run as they browse: their catalog and missions, and the feed's aggregate of it."""
 
-    def __init__(self, catalog: Catalog, missions: Missions) -> None:
+    def __init__(self, catalog: Catalog, missions: Missions | by_blocks.Missions) -> None:
         self.catalog = catalog
         self.missions = missions
         self.aggregate = InterestAggregate(catalog)
@@ -39,6 +42,12 @@ class Browsing:
         each = categories.shape[1]
         ages_s = np.repeat(now_s - times_s, each)
         self.aggregate.add(np.repeat(users, each), categories.ravel(), prices.ravel(), ages_s, 1.0)
+
+    def copy(self, missions: by_blocks.Missions) -> Browsing:
+        """One that goes on for itself, with these missions."""
+        copied = Browsing(self.catalog, missions)
+        copied.aggregate = self.aggregate.copy()
+        return copied
 
     def live_through(self, streams: Streams, first_s: float, until_s: float, rate_per_s: float) -> None:
         """Minutes of browsing before a run, so that features start in equilibrium."""

@@ -14,7 +14,16 @@ import numpy as np
 
 from lab.agreed.run import PAST_S
 from lab.clock import NS
-from lab.injection.levers import ActValue, AnyLever, ModelDeploy, Place, PopulationShift, PopulationTastes, Recipe
+from lab.injection.levers import (
+    ActValue,
+    AnyLever,
+    ModelDeploy,
+    Place,
+    PopulationShift,
+    PopulationTastes,
+    Recipe,
+    TableColumn,
+)
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.worlds.base import Counts, Operation, Times, Visit, WorldContext
 from lab.worlds.shop import reference
@@ -220,6 +229,10 @@ class ShopWorld:
 
     def act(self, place: Place, act: ActValue, now_ns: int) -> None:
         LEVERS.do(self, str(place), act)
+
+    def change_column(self, column: str, value: TableColumn | None) -> None:
+        """Alters a column of the table for its readers, or puts it back (None)."""
+        self.table.change(column, value)
 
     def deploy(self, value: ModelDeploy) -> None:
         """Serves a version: one that there is, or the next one, trained by a recipe."""

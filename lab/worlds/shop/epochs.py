@@ -1,0 +1,144 @@
+"""The feature table over time: rows as written, and by epoch what its readers got.
+
+An epoch lasts until anything about the rows changes. Requests and cache entries name a row by its user and its epoch,
+so the rows of an epoch are kept for as long as one of them may still be served.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.streams import Streams
+from lab.worlds.shop.features import INDEX, USER_FEATURES, ContractViolationError, parse_value
+from lab.worlds.shop.store import altered_row
+
+if TYPE_CHECKING:
+    from lab.injection.levers import TableColumn
+    from lab.worlds.base import TableState
+
+Array = npt.NDArray[Any]
+
+
+class Epochs:
+    """User rows in the database. `rows` (users, features) is what was written, NaN for SQL NULL; `changes` by column.
+
+    `seen` (slots, users, features) is what the feature code reads out of the table, by `slot` of an epoch.
+    """
+
+    def __init__(self, rows: Array, streams: Streams) -> None:
+        self.rows = rows
+        self.changes: dict[str, TableColumn] = {}
+        self.watermark_ns = 0
+        self.current = -1
+        self.seen = np.empty((8, *rows.shape))
+        self._streams = streams
+        self._slots: dict[int, int] = {}
+        self._watermarks_ns: dict[int, int] = {}
+        self._broken: dict[int, list[_Broken]] = {}
+
+    def change(self, column: str, value: TableColumn | None) -> None:
+        """Alters a column for its readers, or puts it back (None), from the next epoch on."""
+        if value is None:
+            self.changes.pop(column, None)
+        else:
+            self.changes[column] = value
+
+    def renew(self, table: TableState, named: Array) -> None:
+        """Begins an epoch with the rows as they are now, for the readers of `table`.
+
+        Epochs that are not among the `named` are forgotten.
+        """
+        for epoch in self._slots.keys() - set(named.tolist()):
+            del self._slots[epoch], self._watermarks_ns[epoch], self._broken[epoch]
+        self.current += 1
+        slot = next(slot for slot in range(len(self._slots) + 1) if slot not in self._slots.values())
+        if slot == len(self.seen):
+            self.seen = np.concatenate([self.seen, np.empty_like(self.seen)])
+        self.seen[slot] = self.rows
+        violation = table.violation
+        violation[:] = 0
+        broken: list[_Broken] = []
+        for column, change in self.changes.items():
+            if change.change != "add":
+                changed = _Broken(column, change, self.rows[:, INDEX[column]].copy())
+                is_broken = self._alter(self.seen[slot], changed)
+                broken.append(changed)
+                violation[is_broken] = len(broken)
+        self._slots[self.current], self._watermarks_ns[self.current] = slot, self.watermark_ns
+        self._broken[self.current] = broken
+        table.epoch, table.watermark_ns = self.current, self.watermark_ns
+
+    def slots(self, epochs: Array) -> Array:
+        """The slots of epochs (n,) in `seen`. KeyError for one that nothing named."""
+        known, places = np.unique(epochs, return_inverse=True)
+        slots = np.array([self._slots[epoch] for epoch in known.tolist()], np.int64)
+        return slots[places] if len(known) else np.zeros(0, np.int64)
+
+    def watermarks_ns(self, epochs: Array) -> Array:
+        """Until when the rows of epochs (n,) knew events."""
+        known, places = np.unique(epochs, return_inverse=True)
+        times = np.array([self._watermarks_ns[epoch] for epoch in known.tolist()], np.int64)
+        return times[places] if len(known) else np.zeros(0, np.int64)
+
+    def violation(self, epoch: int, user: int, code: int) -> tuple[str, str]:
+        """(column, message) of what breaks a user's row: what the service says when it reads that row."""
+        return self._broken[epoch][code - 1].violation(user)
+
+    def copy(self) -> Epochs:
+        """One that goes on for itself."""
+        copied = object.__new__(Epochs)
+        copied.__dict__.update(
+            self.__dict__, rows=self.rows.copy(), changes=dict(self.changes), seen=self.seen.copy(),
+            _slots=dict(self._slots), _watermarks_ns=dict(self._watermarks_ns), _broken=dict(self._broken),
+        )  # fmt: skip
+        return copied
+
+    def _alter(self, seen: Array, changed: _Broken) -> Array:
+        """Puts what is read of a changed column into `seen`; mask of the rows that cannot be read."""
+        share = self._streams.generator("altered-rows", changed.column).random(len(seen))
+        chosen = np.flatnonzero(share < changed.change.share)
+        values, can_be_read = changed.read(chosen)
+        seen[chosen, INDEX[changed.column]] = values
+        is_broken = np.zeros(len(seen), bool)
+        is_broken[chosen[~can_be_read]] = True
+        return is_broken
+
+
+class _Broken:
+    """A changed column in one epoch: `values` (users,) as they were written."""
+
+    def __init__(self, column: str, change: TableColumn, values: Array) -> None:
+        self.column = column
+        self.change = change
+        self._values = values
+        self._is_integer = USER_FEATURES[INDEX[column]].type == "integer"
+
+    def read(self, users: Array) -> tuple[Array, Array]:
+        """What the feature code reads of these users, NaN for nothing, and whether it can: as `altered_row` yields."""
+        values, change = self._values[users], self.change
+        typed = np.rint(values) if self._is_integer else values
+        nothing = np.full(len(users), np.nan)
+        if change.change == "rename":
+            return nothing, np.zeros(len(users), bool)
+        if change.change == "null":
+            return nothing, np.ones(len(users), bool)
+        if change.change == "rescale":
+            return typed * change.factor, np.ones(len(users), bool)
+        if change.to == "text":
+            # Only the text of a number without a point can still be read.
+            points = [not self._is_integer and "." in str(value) for value in values.tolist()]
+            can_be_read = ~np.array(points, bool)
+            return np.where(can_be_read, typed, np.nan), can_be_read
+        return np.trunc(values), np.ones(len(users), bool)
+
+    def violation(self, user: int) -> tuple[str, str]:
+        """(column, message) of the error that reading the user's row raises."""
+        row = altered_row(self.column, float(self._values[user]), self._is_integer, self.change)
+        try:
+            parse_value(row, self.column)
+        except ContractViolationError as error:
+            return error.column, str(error)
+        raise AssertionError(f"the row of user {user} can be read")

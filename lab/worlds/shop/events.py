@@ -1,0 +1,155 @@
+"""What shoppers do: their requests and clicks until the feed takes them, and counts of them by interval."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.clock import NS
+from lab.worlds.base import REQUEST_SHIFT, Arrivals, RequestStream, Times
+from lab.worlds.shop.browsing import Browsing
+from lab.worlds.shop.visits import Visits, browse_draws
+
+Array = npt.NDArray[Any]
+
+
+class _Coming(NamedTuple):
+    """Requests of a stream from number `first` on, which the feed has not seen."""
+
+    first: int
+    times_ns: Array
+    users: Array
+
+
+class Requests:
+    """The streams of requests by number, and those requests that the feed has not seen yet."""
+
+    def __init__(self, visits: Visits) -> None:
+        self._visits = visits
+        self._streams: dict[int, RequestStream] = {}
+        self._coming: dict[int, list[_Coming]] = {}
+
+    def arrive(self, stream: RequestStream, first: int, times_ns: Times) -> Arrivals:
+        """Draws who comes."""
+        users = self._visits.users(stream.key, np.arange(first, first + len(times_ns)))
+        self._streams[stream.number] = stream
+        self._coming.setdefault(stream.number, []).append(_Coming(first, np.array(times_ns), users))
+        return Arrivals(users, np.zeros(len(users), np.int64))
+
+    def by_stream(self, requests: Array) -> list[tuple[RequestStream, Array, Array]]:
+        """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
+        number = requests >> REQUEST_SHIFT
+        found = []
+        for one in np.unique(number).tolist():
+            if one in self._streams:
+                places = np.flatnonzero(number == one)
+                found.append((self._streams[one], places, requests[places] & ((1 << REQUEST_SHIFT) - 1)))
+        return found
+
+    def users(self, requests: Array) -> Array:
+        """Who made these requests."""
+        users = np.empty(len(requests), np.int64)
+        for stream, places, numbers in self.by_stream(requests):
+            users[places] = self._visits.users(stream.key, numbers)
+        return users
+
+    def browse(self, browsing: Browsing, now_ns: int, start_ns: int) -> Array:
+        """Counts the pages seen around requests that came before now and were not counted; who made them."""
+        seen = []
+        for number, parts in self._coming.items():
+            stream = self._streams[number]
+            until_ns = now_ns if stream.closed_ns is None else min(now_ns, stream.closed_ns)
+            left = []
+            for part in parts:
+                count = int(np.searchsorted(part.times_ns, until_ns))
+                if count:
+                    came = _Coming(part.first, part.times_ns[:count], part.users[:count])
+                    draws = browse_draws(stream.key, np.arange(came.first, came.first + count))
+                    times_s, now_s = (came.times_ns - start_ns) / NS, (now_ns - start_ns) / NS
+                    seen.append((came.users, times_s, now_s, draws))
+                if count < len(part.users) and stream.closed_ns is None:
+                    left.append(_Coming(part.first + count, part.times_ns[count:], part.users[count:]))
+            self._coming[number] = left
+        for users, times_s, now_s, draws in seen:
+            browsing.add(users, times_s, now_s, *draws)
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *(users for users, *_ in seen)]))
+
+    def copy(self) -> Requests:
+        """One that goes on for itself."""
+        copied = object.__new__(Requests)
+        coming = {number: list(parts) for number, parts in self._coming.items()}
+        copied.__dict__.update(self.__dict__, _streams=dict(self._streams), _coming=coming)
+        return copied
+
+
+class Clicks:
+    """Clicks that the feed has not taken: when, on what page (request and place), by whom, on which item."""
+
+    def __init__(self) -> None:
+        self._rows: list[Array] = []
+
+    def add(self, times_ns: Array, requests: Array, places: Array, users: Array, items: Array) -> None:
+        """Adds clicks, in any order."""
+        self._rows.append(np.stack([times_ns, requests, places, users, items], axis=1))
+
+    def take(self, until_ns: int) -> tuple[Array, Array, Array]:
+        """(users, items, ages in seconds) of clicks made by now and not taken before, in order of time."""
+        rows = np.concatenate([np.zeros((0, 5), np.int64), *self._rows])
+        is_due = rows[:, 0] <= until_ns
+        taken, self._rows = rows[is_due], [rows[~is_due]]
+        taken = taken[np.lexsort((taken[:, 2], taken[:, 1], taken[:, 0]))]
+        return taken[:, 3], taken[:, 4], (until_ns - taken[:, 0]) / NS
+
+    def copy(self) -> Clicks:
+        """One that goes on for itself."""
+        copied = Clicks()
+        copied._rows = list(self._rows)
+        return copied
+
+
+class EventCounts:
+    """How many events there were in each interval from `start_ns` on; single times are kept of the last ones only."""
+
+    def __init__(self, start_ns: int, interval_ns: int) -> None:
+        self._start_ns = start_ns
+        self._interval_ns = interval_ns
+        self._counted = np.zeros(0, np.int64)
+        self._times_ns: list[Array] = []
+
+    def add(self, times_ns: Array) -> None:
+        """Adds events, in any order, none earlier than the last three intervals before `count_until`."""
+        self._times_ns.append(times_ns)
+
+    def count_until(self, now_ns: int) -> None:
+        """Nothing that happened before now is still to be added."""
+        until = max(0, (now_ns - self._start_ns) // self._interval_ns - 2)
+        if until <= len(self._counted):
+            return
+        times_ns = self._times()
+        place = (times_ns - self._start_ns) // self._interval_ns
+        is_counted = place < until
+        counted = place[is_counted & (place >= 0)]
+        self._counted = np.concatenate([self._counted, np.zeros(until - len(self._counted), np.int64)])
+        self._counted += np.bincount(counted, minlength=until)
+        self._times_ns = [times_ns[~is_counted]]
+
+    def between(self, edges_ns: Array) -> Array:
+        """Events from each edge on and before the next."""
+        places = np.searchsorted(np.sort(self._times()), edges_ns, side="left")
+        found = np.diff(places).astype(float)
+        whole, rest = np.divmod(edges_ns[:-1] - self._start_ns, self._interval_ns)
+        known = (whole >= 0) & (whole < len(self._counted))
+        assert not rest[known].any(), "earlier counts are those of whole scrape intervals"
+        found[known] += self._counted[whole[known]]
+        return np.asarray(found)
+
+    def copy(self) -> EventCounts:
+        """One that goes on for itself."""
+        copied = object.__new__(EventCounts)
+        copied.__dict__.update(self.__dict__, _counted=self._counted.copy(), _times_ns=list(self._times_ns))
+        return copied
+
+    def _times(self) -> Array:
+        return np.concatenate([np.zeros(0, np.int64), *self._times_ns])

@@ -1,0 +1,137 @@
+"""The shop's tables of a recording: features served, and predictions with their outcomes, as they become final."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.clock import NS
+from lab.recording.arrow import coded_array
+from lab.recording.schema import LABEL_WINDOW_S
+from lab.worlds.base import FROM_NOWHERE, FROM_STORE, Columns
+from lab.worlds.shop.behaviour import PAGE
+from lab.worlds.shop.features import INPUT_NAMES, NAMES
+from lab.worlds.shop.showing import Pages, chosen, joined
+
+Array = npt.NDArray[Any]
+_LABEL_WINDOW_NS = round(LABEL_WINDOW_S * NS)
+
+
+class Rows(NamedTuple):
+    """Feature rows served: when, to whom, from where (FROM_*); watermark and writing of the row (ns), its vector."""
+
+    request: Array
+    time_ns: Array
+    user: Array
+    source: Array
+    watermark_ns: Array
+    written_ns: Array
+    vectors: Array
+
+
+class ServedLog:
+    """Rows served since the recording began; each is final when its time has passed."""
+
+    def __init__(self, start_ns: int, sources: tuple[str, str, str]) -> None:
+        self._start_ns = start_ns
+        self._sources = sources
+        self._rows: list[Rows] = []
+
+    def add(self, rows: Rows) -> None:
+        """Adds a block."""
+        is_seen = rows.time_ns >= self._start_ns
+        self._rows.append(rows if is_seen.all() else Rows(*(column[is_seen] for column in rows)))
+
+    def final(self, until_ns: int) -> Columns:
+        """Those from before `until_ns`, once."""
+        if not self._rows:
+            return {}
+        rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
+        is_final = rows.time_ns < until_ns
+        self._rows = [Rows(*(column[~is_final] for column in rows))] if not is_final.all() else []
+        return self._columns(Rows(*(column[is_final] for column in rows)))
+
+    def pending(self, until_ns: int) -> Columns:
+        """Those up to `until_ns` that are not final."""
+        if not self._rows:
+            return {}
+        rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
+        return self._columns(Rows(*(column[rows.time_ns <= until_ns] for column in rows)))
+
+    def copy(self) -> ServedLog:
+        """One that goes on for itself."""
+        copied = ServedLog(self._start_ns, self._sources)
+        copied._rows = list(self._rows)
+        return copied
+
+    def _columns(self, rows: Rows) -> Columns:
+        order = np.lexsort((rows.request, rows.time_ns))
+        request, time_ns, user, source, watermark_ns, written_ns, vectors = (column[order] for column in rows)
+        came = source != FROM_NOWHERE
+        row_age = np.where(came, np.round((time_ns - watermark_ns) / NS, 3), np.nan)
+        columns = {
+            "request": request,
+            "time_s": (time_ns - self._start_ns) / NS,
+            "user_id": user,
+            "source": coded_array(source, self._sources),
+            "row_age_s": row_age,
+            "entry_age_s": np.where(source == FROM_STORE, np.round((time_ns - written_ns) / NS, 3), np.nan),
+        }
+        return columns | {f"feature.{name}": np.ascontiguousarray(vectors[:, i]) for i, name in enumerate(NAMES)}
+
+
+class ShownLog:
+    """Pages shown since the recording began; each is final when its label window has closed."""
+
+    def __init__(self, start_ns: int, component: str) -> None:
+        self._start_ns = start_ns
+        self._component = component
+        self._pages: list[Pages] = []
+
+    def add(self, pages: Pages) -> None:
+        """Adds a block."""
+        is_seen = pages.shown_ns >= self._start_ns
+        self._pages.append(pages if is_seen.all() else chosen(pages, is_seen))
+
+    def final(self, until_ns: int) -> Columns:
+        """Those whose label window has closed by `until_ns`, once."""
+        if not self._pages:
+            return {}
+        pages = joined(self._pages)
+        is_final = pages.shown_ns + _LABEL_WINDOW_NS <= until_ns
+        self._pages = [chosen(pages, ~is_final)] if not is_final.all() else []
+        return self._columns(chosen(pages, is_final), until_ns)
+
+    def pending(self, until_ns: int) -> Columns:
+        """Those up to `until_ns` that are not final."""
+        if not self._pages:
+            return {}
+        pages = joined(self._pages)
+        return self._columns(chosen(pages, pages.shown_ns <= until_ns), until_ns)
+
+    def copy(self) -> ShownLog:
+        """One that goes on for itself."""
+        copied = ShownLog(self._start_ns, self._component)
+        copied._pages = list(self._pages)
+        return copied
+
+    def _columns(self, pages: Pages, until_ns: int) -> Columns:
+        """Columns of all places of pages in order; what happens after `until_ns` is not known yet."""
+        count = len(pages.request)
+        closed = np.repeat(pages.shown_ns + _LABEL_WINDOW_NS <= until_ns, PAGE)
+        clicked = pages.clicked.ravel()
+        by_input = np.ascontiguousarray(pages.inputs.reshape(-1, len(INPUT_NAMES)).T)
+        columns = {
+            "request": np.repeat(pages.request, PAGE),
+            "time_s": np.repeat((pages.shown_ns - self._start_ns) / NS, PAGE),
+            "service.name": coded_array(np.zeros(count * PAGE, np.int64), [self._component]),
+            "item_id": pages.item.ravel(),
+            "position": np.tile(np.arange(1, PAGE + 1), count),
+            "model_version": np.repeat(pages.version, PAGE),
+            "score": pages.score.ravel(),
+            "outcome": np.where(closed, clicked.astype(float), np.nan),
+            "label_delay_s": np.where(closed & clicked, np.round(pages.delay_s.ravel(), 3), np.nan),
+        }
+        return columns | {f"input.{name}": by_input[i] for i, name in enumerate(INPUT_NAMES)}

@@ -1,0 +1,53 @@
+"""Everything random about a request: who comes, what is offered, what would be clicked, what is browsed.
+
+A draw follows from the stream's key, the request's number in it and what the draw is for; nothing else. So the
+simulator and the load generator of the real stack draw the same, each when it comes to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.draws import exponentials, normals, uniforms
+from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, PAGE
+from lab.worlds.shop.catalog import STRATA, Catalog
+
+Array = npt.NDArray[Any]
+
+LABEL_DELAY_MEAN_S = 6.0
+USERS, CANDIDATES, CLICKS, LABEL_DELAYS, BROWSED, PRICES = range(64, 70)
+"""Purposes of draws; those below 64 are a testbed's."""
+
+
+class Visits:
+    """Draws of requests: `key` is that of their stream (64 bits), `numbers` (n,) those of the requests in it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.activity = np.cumsum(catalog.activity)
+        self._last = int(np.flatnonzero(catalog.activity)[-1])
+
+    def users(self, key: int, numbers: Array) -> Array:
+        """Who comes: users (n,) by how active they are."""
+        places = np.searchsorted(self.activity, uniforms(key, numbers, USERS, 1)[:, 0], side="right")
+        return np.asarray(np.minimum(places, self._last))
+
+
+def candidate_draws(key: int, numbers: Array) -> Array:
+    """Uniform numbers (n, strata): which item of each stratum is offered."""
+    return uniforms(key, numbers, CANDIDATES, STRATA)
+
+
+def click_draws(key: int, numbers: Array) -> tuple[Array, Array]:
+    """Uniform numbers (n, places), below the chance of a click where there is one; seconds (n, places) until it."""
+    chance = uniforms(key, numbers, CLICKS, PAGE)
+    return chance, exponentials(uniforms(key, numbers, LABEL_DELAYS, PAGE), LABEL_DELAY_MEAN_S)
+
+
+def browse_draws(key: int, numbers: Array) -> tuple[Array, Array]:
+    """Uniform and normal numbers (n, browsed): the categories and the prices of the pages seen around a request."""
+    even = BROWSED_PER_REQUEST + BROWSED_PER_REQUEST % 2
+    noise = normals(uniforms(key, numbers, PRICES, even))[:, :BROWSED_PER_REQUEST]
+    return uniforms(key, numbers, BROWSED, BROWSED_PER_REQUEST), noise

@@ -1,0 +1,106 @@
+"""Signals, held against a second reading of their definitions by pandas; and what sampled spans stand for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lab.recording.arrow import numbers_array
+from lab.recording.observed import Observed, load_observed
+from lab.scenario import load_scenario
+from lab.signals import Series, compute_signals
+from lab.signals.ranks import Groups
+from tests import signals_by_pandas
+from tests.sim_runs import observe, scenario
+from tests.unit.test_any_recording import edited, edits
+
+COMMITTED = sorted((Path(__file__).parents[1] / "data" / "recordings").glob("*/*/observed"))
+SHIPPED = (
+    "recommender/column-renamed", "recommender/control-flash-sale", "recommender/cpu-throttle-model",
+    "recommender/deploy-regression", "recommender/two-faults",
+)  # fmt: skip
+"""A renamed column, much load, CPU quotas, two versions of a model, and two faults at once."""
+
+
+def assert_same(found: list[Series], expected: list[Series]) -> None:
+    """The same signals of the same subjects in the same order, equal but for the order of sums."""
+    assert [(one.signal, one.subject) for one in found] == [(one.signal, one.subject) for one in expected]
+    for mine, other in zip(found, expected, strict=True):
+        about = f"{mine.signal} of {mine.subject}"
+        np.testing.assert_array_equal(mine.times_s, other.times_s, about)
+        np.testing.assert_allclose(mine.values, other.values, 1e-12, 1e-12, err_msg=about)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Observed:
+    fault = {"type": "stale-cache", "target": "cache", "at": "50s", "for": "40s"}
+    loaded = scenario(tmp_path_factory.mktemp("signals"), duration_s=100, rate_per_s=20, faults=[fault])
+    return observe(loaded)
+
+
+@pytest.mark.parametrize("directory", COMMITTED, ids=lambda path: path.parts[-3])
+def test_signals_of_the_committed_recordings(directory: Path) -> None:
+    assert_same(list(compute_signals(load_observed(directory))), signals_by_pandas.signals(load_observed(directory)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_signals_of_shipped_scenarios(name: str) -> None:
+    observed = observe(load_scenario(name))
+    assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edit=edits())
+def test_signals_of_any_recording(recorded: Observed, edit: dict[str, Any]) -> None:
+    observed = edited(recorded, edit)
+    assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
+
+
+def weighted(observed: Observed, weights: Any) -> Observed:
+    """The recording with a weight for each of its spans."""
+    spans = observed.tables["spans"]
+    column = numbers_array(np.broadcast_to(np.asarray(weights, np.float64), len(spans)))
+    return replace(observed, tables={**observed.tables, "spans": spans.append_column("sample_weight", column)})
+
+
+def test_spans_that_all_stand_for_as_many_requests_give_the_same_signals(recorded: Observed) -> None:
+    assert_same(list(compute_signals(weighted(recorded, 50.0))), list(compute_signals(recorded)))
+
+
+def test_a_span_counts_as_often_as_its_weight_says(recorded: Observed) -> None:
+    """Failed traces are all kept, of the others one in four: the weights make up for what is left out."""
+    spans = recorded.tables["spans"]
+    often = np.random.default_rng(1).integers(1, 5, len(spans))
+    names = [f"{at:015x}" for at in range(len(spans))]
+    once = spans.set_column(3, "span_id", pa.array([f"{name}0" for name in names]))
+    repeated = once.take(pa.array(np.repeat(np.arange(len(spans)), often)))
+    copies = np.concatenate([np.arange(count) for count in often])
+    ids = [f"{name[:15]}{copy}" for name, copy in zip(repeated["span_id"].to_pylist(), copies, strict=True)]
+    repeated = repeated.set_column(3, "span_id", pa.array(ids))
+    sampled = weighted(replace(recorded, tables={**recorded.tables, "spans": once}), often)
+    whole = replace(recorded, tables={**recorded.tables, "spans": repeated})
+    assert_same(list(compute_signals(sampled)), list(compute_signals(whole)))
+
+
+VALUES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.5, 1.0, 2.0, 4.0]), st.integers(1, 4)), min_size=1)
+
+
+@given(VALUES)
+def test_medians_and_quantiles_of_groups(rows: list[tuple[int, float, int]]) -> None:
+    keys, values, weights = (np.array(column) for column in zip(*rows, strict=True))
+    groups, one_each = Groups.of(keys, values, weights.astype(float)), Groups.of(keys, values)
+    assert groups.keys.tolist() == sorted(set(keys.tolist()))
+    for i, key in enumerate(groups.keys):
+        every = np.repeat(values[keys == key], weights[keys == key])
+        lower, upper = groups.medians()
+        assert (lower[i] + upper[i]) / 2 == np.median(every)
+        assert one_each.quantiles(0.95)[i] == pytest.approx(np.percentile(values[keys == key], 95))
+        assert one_each.medians()[0][i] == np.percentile(values[keys == key], 50, method="lower")
