@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -27,6 +27,9 @@ from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.observability import Observability
 from lab.systems.topology import System
+
+if TYPE_CHECKING:
+    from lab.recording.blocks import KeptSpans
 
 Columns = Mapping[str, Any]
 """Columns of a table by name, as `lab.recording.schema` documents them"""
@@ -80,15 +83,17 @@ def assemble(measured: Measured) -> Observed:
 def finished(
     system: System, duration_s: float, makers: Mapping[str, Callable[[], pa.Table]], changes: Sequence[ChangeEntry],
     reference: Mapping[str, Any], groups: Mapping[str, Callable[[], Iterator[pa.Table]]] | None = None,
+    spans: KeptSpans | None = None,
 ) -> Observed:  # fmt: skip
     """A recording of these tables, as operators of a system of this observability see it, with its alerts.
 
     Tables are made when they are first asked for. `groups`: row groups of tables that are too large to be made whole.
+    `spans`: what the table of spans is made of.
     """
     level = system.observability
     shown_makers = {name: partial(_shown, name, make, level) for name, make in makers.items() if is_shown(name, level)}
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
-    observed = Observed(describe(system, duration_s), Deferred(shown_makers, groups), within, [], reference)
+    observed = Observed(describe(system, duration_s), Deferred(shown_makers, groups, spans), within, [], reference)
     observed.alerts = alerts(observed.metrics, system)
     return observed
 

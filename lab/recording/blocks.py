@@ -72,10 +72,15 @@ class KeptSpans(NamedTuple):
         if waiting or not self.parts:
             yield self._table(joined(waiting))
 
+    def weights(self, sides: Sides) -> Array | None:
+        """How many spans each of these sides stands for; None where all spans were kept."""
+        return weights(sides["by_rate"], self.rate) if self.rate < 1 else None
+
     def _table(self, sides: Sides) -> pa.Table:
         columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns, is_on_grid=self.is_on_grid)
-        if self.rate < 1:
-            columns["sample_weight"] = weights(sides["by_rate"], self.rate)
+        weight = self.weights(sides)
+        if weight is not None:
+            columns["sample_weight"] = numbers_array(weight)
         return arrow_table("spans", columns)
 
 
@@ -205,9 +210,7 @@ class BlockRecorder:
                 tables[name] = partial(pa.concat_tables, parts)
         duration_s = (until_ns - self._start_ns) / NS
         groups = {"spans": spans.groups}
-        found = finished(self._system, duration_s, tables, changes, reference or {}, groups)
-        found.spans = spans
-        return found
+        return finished(self._system, duration_s, tables, changes, reference or {}, groups, spans)
 
     def _kept(self, tail: Sides) -> KeptSpans:
         rate = self._system.observe.sampling.traces
@@ -242,7 +245,7 @@ class BlockRecorder:
         lines = np.concatenate(parts)
         columns = book.columns(lines, self._ids, self._start_ns)
         if self._sampler is not None:
-            columns["sample_weight"] = weights(lines["by_rate"], self._system.observe.sampling.traces)
+            columns["sample_weight"] = numbers_array(weights(lines["by_rate"], self._system.observe.sampling.traces))
         return arrow_table("logs", columns)
 
     def _content(self, table: str, columns: Columns) -> pa.Table:
@@ -256,11 +259,11 @@ class BlockRecorder:
         made = arrow_table(table, {"trace_id": traces, **rest})
         if share < 1:
             made = kept_rows(made, is_chosen(self._ids, distinct, share)[codes])
-            weight = weights(np.ones(made.num_rows, np.uint8), share)
+            weight = numbers_array(weights(np.ones(made.num_rows, np.uint8), share))
             made = made.append_column("sample_weight", weight)
         return made
 
 
-def weights(by_rate: Array, rate: float) -> pa.Array:
+def weights(by_rate: Array, rate: float) -> Array:
     """`sample_weight` of rows: one over the chance that a row was kept."""
-    return numbers_array(np.where(by_rate > 0, 1.0 / rate, 1.0))
+    return np.where(by_rate > 0, 1.0 / rate, 1.0)

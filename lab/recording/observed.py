@@ -32,8 +32,6 @@ class Observed:
     changes: list[ChangeEntry]
     alerts: list[AlertEntry]
     reference: Mapping[str, Any] = field(default_factory=dict)
-    spans: KeptSpans | None = field(default=None, repr=False, compare=False)
-    """The spans as the testbed measured them, where it still holds them: what is computed from them needs no ids."""
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -53,6 +51,11 @@ class Observed:
                     frame[column.name] = pd.Series(missing, frame.index, dtype)
             self._frames[name] = frame
         return self._frames[name]
+
+    @property
+    def spans(self) -> KeptSpans | None:
+        """The spans as the testbed measured them, where it still holds them; they need no texts."""
+        return self.tables.spans if isinstance(self.tables, Deferred) else None
 
     @property
     def metrics(self) -> pa.Table:
@@ -92,14 +95,17 @@ class Observed:
 class Deferred(MutableMapping[str, Any]):
     """Tables by name, each made when it is first asked for: an engine needs few of them.
 
-    `groups`: for tables that are too large to be made whole only to be written, their row groups.
+    `groups`: for tables that are too large to be made whole only to be written, their row groups. `spans`: what the
+    table of spans is made of, until another table takes its place.
     """
 
     def __init__(
         self,
         makers: Mapping[str, Callable[[], Any]],
         groups: Mapping[str, Callable[[], Iterator[pa.Table]]] | None = None,
+        spans: KeptSpans | None = None,
     ) -> None:
+        self.spans = spans
         self._makers = dict(makers)
         self._groups = dict(groups or {})
         self._names = dict.fromkeys(makers)
@@ -124,6 +130,7 @@ class Deferred(MutableMapping[str, Any]):
         self._forget(name)
 
     def _forget(self, name: str) -> None:
+        self.spans = None if name == "spans" else self.spans
         for kept in (self._makers, self._groups, self._made):
             kept.pop(name, None)
 

@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lab.recording import span_table
 from lab.recording.arrow import Coded, identities, numbers, texts_of
+from lab.recording.blocks import KeptSpans
+from lab.recording.ids import parent_words, span_words
 from lab.recording.observed import Observed
+from lab.recording.status import NAMES
 from lab.signals import Series
 
 Array = npt.NDArray[Any]
@@ -93,6 +97,8 @@ class Spans(NamedTuple):
     @classmethod
     def of(cls, observed: Observed, grid: Grid) -> Spans | None:
         """The spans of a recording, None where it has none."""
+        if observed.spans is not None:
+            return cls._of_sides(observed.spans, grid)
         table = observed.tables.get("spans")
         if table is None or not len(table):
             return None
@@ -104,7 +110,22 @@ class Spans(NamedTuple):
             start_s, duration_s, texts_of(table, "service.name"),
             texts_of(table, "peer.service"), texts_of(table, "span.kind"), texts_of(table, "status"),
             grid.bins(np.maximum(start_s + duration_s, 0)), identity, of_parent,
-            numbers(table["sample_weight"]) if "sample_weight" in table.column_names else None,
+            weights_of(table),
+        )  # fmt: skip
+
+    @classmethod
+    def _of_sides(cls, kept: KeptSpans, grid: Grid) -> Spans | None:
+        """The same columns as of the table that these sides become, without its texts."""
+        sides = kept.sides()
+        if not len(sides):
+            return None
+        found = span_table.spans(kept.graph, sides, kept.origin_ns, is_on_grid=kept.is_on_grid)
+        components = list(kept.graph.components)
+        return cls(
+            found.time_s, found.duration_s, Coded(found.service, components), Coded(found.peer, components),
+            Coded(found.kind, list(span_table.KINDS)), Coded(found.status, list(NAMES)),
+            grid.bins(np.maximum(found.time_s + found.duration_s, 0)),
+            span_words(sides), np.where(found.is_child, parent_words(sides), 0), kept.weights(sides),
         )  # fmt: skip
 
     def weights(self, rows: Array) -> Array | None:
@@ -113,24 +134,36 @@ class Spans(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Times of the log lines of one event, and what else of each is counted by."""
+    """Times of the log lines of one event, what each is counted by, and how many it stands for."""
 
     time_s: Array
     service: Coded
     subject: Coded
+    weight: Array | None
 
     @classmethod
     def of(cls, observed: Observed, event: str) -> Lines:
         """The lines of an event; none where nothing was logged."""
         table = observed.tables.get("logs")
         if table is None:
-            return cls(np.zeros(0), *(Coded(np.zeros(0, np.int64), []) for _ in range(2)))
+            nobody = Coded(np.zeros(0, np.int64), [])
+            return cls(np.zeros(0), nobody, nobody, None)
         mine = texts_of(table, "event.name").is_any([event])
         service, subject = (
             Coded(part.codes[mine], part.texts)
             for part in (texts_of(table, name) for name in ("service.name", "subject"))
         )
-        return cls(numbers(table["time_s"])[mine], service, subject)
+        weight = weights_of(table)
+        return cls(numbers(table["time_s"])[mine], service, subject, None if weight is None else weight[mine])
+
+    def counted(self, rows: Array, grid: Grid) -> Array:
+        """How many of these lines were written in each interval."""
+        return grid.sums(grid.bins(self.time_s[rows]), None if self.weight is None else self.weight[rows])
+
+
+def weights_of(table: pa.Table) -> Array | None:
+    """How many rows each row of a sampled table stands for; None where all rows were kept."""
+    return numbers(table["sample_weight"]) if "sample_weight" in table.column_names else None
 
 
 def ratio(part: Array, whole: Array) -> Array:

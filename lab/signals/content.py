@@ -12,7 +12,7 @@ import pyarrow as pa
 from lab.recording.arrow import coded, numbers, numbers_of, texts_of
 from lab.recording.observed import Observed
 from lab.signals import Series
-from lab.signals.columns import Grid, Lines, ratio, rolling
+from lab.signals.columns import Grid, Lines, ratio, rolling, weights_of
 from lab.signals.ranks import Groups, midranks
 
 Array = npt.NDArray[Any]
@@ -56,12 +56,11 @@ def _ages(features: pa.Table, grid: Grid) -> Iterator[Series]:
 def _violations(observed: Observed, features: pa.Table, grid: Grid) -> Iterator[Series]:
     """Violations by column, where the log names it."""
     broken = Lines.of(observed, "feature_contract_violation")
-    rows = grid.sums(grid.bins(numbers(features["time_s"])))
+    rows = grid.sums(grid.bins(numbers(features["time_s"])), weights_of(features))
     for code, column in enumerate(broken.subject.texts):
         mine = broken.subject.codes == code
         if mine.any():
-            counted = grid.sums(grid.bins(broken.time_s[mine]))
-            yield grid.series("feature_violation_ratio", column, ratio(counted, rows))
+            yield grid.series("feature_violation_ratio", column, ratio(broken.counted(mine, grid), rows))
 
 
 def _columns(features: pa.Table, sample: pa.Table | None, grid: Grid) -> Iterator[Series]:

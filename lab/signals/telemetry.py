@@ -96,5 +96,4 @@ def _contract_violations(observed: Observed, metrics: Metrics, grid: Grid) -> It
         mine = broken.service.codes == code
         if mine.any():
             handled = metrics.get(component, "server.request.count")
-            counted = grid.sums(grid.bins(broken.time_s[mine]))
-            yield grid.series("contract_violation_ratio", component, ratio(counted, handled))
+            yield grid.series("contract_violation_ratio", component, ratio(broken.counted(mine, grid), handled))

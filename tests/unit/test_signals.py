@@ -17,6 +17,7 @@ from lab.recording.observed import Observed, load_observed
 from lab.scenario import load_scenario
 from lab.signals import Series, compute_signals
 from lab.signals.ranks import Groups
+from lab.systems.topology import Observe, Sampling
 from tests import signals_by_pandas
 from tests.sim_runs import observe, scenario
 from tests.unit.test_any_recording import edited, edits
@@ -62,6 +63,40 @@ def test_signals_of_shipped_scenarios(name: str) -> None:
 def test_signals_of_any_recording(recorded: Observed, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
     assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
+
+
+def test_signals_of_a_run_are_those_of_its_files(recorded: Observed, tmp_path: Path) -> None:
+    """While a run is in memory they are computed from its span sides, to the last bit as from the tables."""
+    recorded.write(tmp_path / "observed")
+    mine, read = compute_signals(recorded), compute_signals(load_observed(tmp_path / "observed"))
+    assert [(one.signal, one.subject) for one in mine] == [(one.signal, one.subject) for one in read]
+    for one, other in zip(mine, read, strict=True):
+        np.testing.assert_array_equal(one.values, other.values, f"{one.signal} of {one.subject}")
+
+
+def test_another_table_of_spans_takes_the_place_of_what_the_run_measured(recorded: Observed) -> None:
+    spans = recorded.tables["spans"]
+    few = replace(recorded, tables={**recorded.tables, "spans": spans.slice(0, len(spans) // 2)})
+    assert recorded.spans is not None
+    assert few.spans is None
+
+
+def test_what_was_sampled_counts_for_what_was_not(tmp_path: Path) -> None:
+    """Of requests one in ten is recorded, of broken rows every log line: their ratio stays that of all."""
+    fault = {"type": "schema-corruption", "target": "db", "at": "40s", "for": "60s",
+             "with": {"column": "age_years", "change": "rename"}}  # fmt: skip
+    whole = scenario(tmp_path, duration_s=100, rate_per_s=60, faults=[fault])
+    seen = whole.system.model_copy(update={"observability": "rich"})
+    system = seen.model_copy(update={"observe": Observe(sampling=Sampling(traces=0.1, records=0.1))})
+    every, sampled = (compute_signals(observe(replace(whole, system=one))) for one in (seen, system))
+    assert every.subjects("feature_violation_ratio") == ["age_years"]
+    for name in ("contract_violation_ratio", "feature_violation_ratio", "own_error_ratio", "answered_duration_p50_s"):
+        for subject in every.subjects(name):
+            one, other = every.get(name, subject), sampled.get(name, subject)
+            assert one is not None
+            assert other is not None, (name, subject)
+            means = [float(np.nanmean(series.values[series.times_s > 50])) for series in (one, other)]
+            assert means[1] == pytest.approx(means[0], rel=0.15, abs=0.02), (name, subject)
 
 
 def weighted(observed: Observed, weights: Any) -> Observed:
