@@ -168,9 +168,7 @@ class BlockRecorder:
             block, pending = pending[over], pending[~over]
             lines, records = records[over_lines], records[~over_lines]
             self._metrics.add(block)
-            sides, lines = self._finished(block, lines, self._sampler, self._committed_ns, is_end=False)
-            self._sides.append(sides)
-            self._lines.append(lines)
+            self._close(block, lines, self._committed_ns, is_end=False)
         self._pending, self._records = [pending], list(map(tuple, records.tolist()))
 
     # What is asked for.
@@ -183,8 +181,7 @@ class BlockRecorder:
 
     def spans(self, until_ns: int) -> KeptSpans:
         """The spans of what happened until now. Changes nothing."""
-        sides, _ = self._provisional(until_ns)
-        return self._kept(sides)
+        return self._ahead(until_ns)._kept()
 
     def observed(
         self, until_ns: int, *, rows: Mapping[str, Columns] | None = None, counts: Sequence[Counts] = (),
@@ -195,55 +192,51 @@ class BlockRecorder:
         `rows`: those of the content that may change yet. `counts`: what users did, by scrape interval. Tables are made
         when they are asked for.
         """
-        sides, lines = self._provisional(until_ns)
-        spans, book = self._kept(sides), self._book.branch()
-        logged = partial(self._logs, book, (*self._lines, lines))
+        ahead = self._ahead(until_ns)
+        spans = ahead._kept()
         tables: dict[str, Callable[[], pa.Table]] = {
-            "spans": spans.table,
-            "metrics": partial(self.metrics, until_ns, counts),
-            "logs": logged,
-        }
+            "spans": spans.table, "metrics": partial(ahead.metrics, until_ns, counts), "logs": ahead._logs,
+        }  # fmt: skip
         for name in {**self._rows, **(rows or {})}:
             parts = [*self._rows.get(name, ())]
             parts += [self._content(name, rows[name])] if rows and rows.get(name) else []
             if parts:
-                tables[name] = partial(pa.concat_tables, parts)
+                tables[name] = partial(_together, parts)
         duration_s = (until_ns - self._start_ns) / NS
         groups = {"spans": spans.groups}
         return finished(self._system, duration_s, tables, changes, reference or {}, groups, spans)
 
-    def _kept(self, tail: Sides) -> KeptSpans:
+    def _ahead(self, until_ns: int) -> BlockRecorder:
+        """A recorder of a run that ends now: the blocks that are over, and what there is of the next as the last."""
+        other = self.branch(self._ids)
+        other.commit(until_ns)
+        records = rows_of(other._records)
+        other._close(other._tail(until_ns), records[records["time_ns"] <= until_ns], until_ns, is_end=True)
+        return other
+
+    def _kept(self) -> KeptSpans:
         rate = self._system.observe.sampling.traces
-        return KeptSpans(self._graph, self._ids, self._start_ns, (*self._sides, tail), rate, self._is_on_grid)
+        return KeptSpans(self._graph, self._ids, self._start_ns, (*self._sides,), rate, self._is_on_grid)
 
     def _tail(self, until_ns: int) -> Sides:
         pending = joined(self._pending)
         return pending[pending["end_ns"] <= until_ns]
 
-    def _provisional(self, until_ns: int) -> tuple[Sides, Lines]:
-        """What would be committed if the run ended now."""
-        records = rows_of(self._records)
-        sampler = self._sampler.branch(self._book, self._ids) if self._sampler else None
-        now_lines = records[records["time_ns"] <= until_ns]
-        return self._finished(self._tail(until_ns), now_lines, sampler, until_ns, is_end=True)
-
-    def _finished(
-        self, sides: Sides, lines: Lines, sampler: TraceSampler | None, until_ns: int, *, is_end: bool
-    ) -> tuple[Sides, Lines]:
-        """Spans and log lines of sides and written lines: within the scenario, sampled, in order."""
+    def _close(self, sides: Sides, lines: Lines, until_ns: int, *, is_end: bool) -> None:
+        """Adds the spans and log lines of a block: those within the scenario, sampled, in order."""
         lines = np.concatenate([lines, self._book.of_sides(sides)])
-        if sampler is not None:
-            sides, lines = sampler.sift(sides, lines, until_ns, is_end=is_end)
+        if self._sampler is not None:
+            sides, lines = self._sampler.sift(sides, lines, until_ns, is_end=is_end)
         sides = sides[(sides["end_ns"] >= self._start_ns) & span_table.reported(self._graph, sides)]
         share = traces_kept(self._system)
         if share < 1:
             sides = sides[is_chosen(self._ids, sides["request"], share)]
-        lines = lines[lines["time_ns"] >= self._start_ns]
-        return span_table.in_order(sides), self._book.in_order(lines)
+        self._sides.append(span_table.in_order(sides))
+        self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns]))
 
-    def _logs(self, book: LogBook, parts: Sequence[Lines]) -> pa.Table:
-        lines = np.concatenate(parts)
-        columns = book.columns(lines, self._ids, self._start_ns)
+    def _logs(self) -> pa.Table:
+        lines = np.concatenate([*self._lines])
+        columns = self._book.columns(lines, self._ids, self._start_ns)
         if self._sampler is not None:
             columns["sample_weight"] = numbers_array(weights(lines["by_rate"], self._system.observe.sampling.traces))
         return arrow_table("logs", columns)
@@ -262,6 +255,12 @@ class BlockRecorder:
             weight = numbers_array(weights(np.ones(made.num_rows, np.uint8), share))
             made = made.append_column("sample_weight", weight)
         return made
+
+
+def _together(parts: Sequence[pa.Table]) -> pa.Table:
+    """Rows of all parts; nothing shows any more where one ends."""
+    table = pa.concat_tables(parts).combine_chunks()
+    return kept_rows(table, np.ones(table.num_rows, bool)).combine_chunks()
 
 
 def weights(by_rate: Array, rate: float) -> Array:

@@ -38,7 +38,7 @@ def sampled_tables(tables: Mapping[str, pa.Table], system: System) -> dict[str, 
                 )
             found[name] = _kept(tables[name], whole, sampling.traces)
     if sampling.records < 1:
-        for name in {"features", "predictions"} & set(tables):
+        for name in set(tables) - {"spans", "metrics", "logs"}:
             found[name] = _kept(tables[name], np.zeros(tables[name].num_rows, bool), sampling.records)
     return found
 

@@ -1,0 +1,143 @@
+"""Recording by blocks: the bytes of a recording do not depend on how it came about, and memory not on its length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.clock import NS
+from lab.recording.blocks import BlockRecorder
+from lab.recording.cut import cut
+from lab.recording.ids import Ids
+from lab.recording.observed import Observed
+from lab.recording.rundir import checksums
+from lab.recording.sides import SERVER
+from lab.recording.spool import RowSpool, Spool
+from tests.recorded_runs import VISIT, chain, key_of, made_up
+
+END_NS = 600 * NS
+SAMPLED = {"traces": 0.1, "slow_s": 0.05, "records": 0.5}
+MODES = pytest.mark.parametrize("sampling", [{}, SAMPLED], ids=["whole", "sampled"])
+
+
+def rows_between(begin_s: float, end_s: float) -> dict[str, np.ndarray]:
+    """A prediction for every request that arrived between two times."""
+    n = np.arange(int(begin_s * 20), int(end_s * 20))
+    columns = dict.fromkeys(("item_id", "position", "model_version"), n % 5)
+    names = np.array(["front", "orders"])[n % 2]
+    return {"time_s": n / 20, "request": n, "service.name": names, "score": n % 7 / 7, **columns}
+
+
+def written(observed: Observed, place: Path) -> dict[str, str]:
+    observed.write(place)
+    return checksums(place)
+
+
+def told(recorder: BlockRecorder, second: int) -> None:
+    """A line of a component, and a gauge, at a second of the scenario."""
+    recorder.log(second * NS + 1, "front", "INFO", "version_loaded", second * 20, 3)
+    recorder.sample([(second * NS, "front", "process.cpu.utilization", "", second / 600)])
+
+
+@pytest.fixture(scope="module", params=[{}, SAMPLED], ids=["whole", "sampled"])
+def at_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
+    """Settings of sampling, and the checksums of a recording whose sides came at once."""
+    recorder = chain(observability="rich", **request.param)
+    recorder.take(made_up(1, 0, 12_000))
+    for second in range(5, 600, 5):
+        told(recorder, second)
+    recorder.rows("predictions", rows_between(0, 600))
+    return request.param, written(recorder.observed(END_NS), tmp_path_factory.mktemp("whole") / "observed")
+
+
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_bytes_do_not_depend_on_steps_looks_order_memory_or_branches(
+    at_once: tuple[dict, dict], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    sampling, expected = at_once
+    stops_s = sorted({*data.draw(st.lists(st.integers(1, 599), max_size=12)), 600})
+    limit = data.draw(st.sampled_from([1_000, 500_000, 64_000_000]))
+    recorder = chain(observability="rich", **sampling)
+    recorder._sides, recorder._lines = RowSpool(limit), RowSpool(limit)
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    last_s = 0
+    for stop_s in stops_s:
+        # Everything is handed over when its request has arrived: ends lie ahead, and commits come late.
+        recorder.take(rng.permutation(made_up(1, last_s * 20, (stop_s - last_s) * 20)))
+        for second in range(5, 600, 5):
+            if last_s <= second < stop_s:
+                told(recorder, second)
+        recorder.rows("predictions", rows_between(last_s, stop_s))
+        last_s = stop_s
+        what = data.draw(st.sampled_from(["commit", "look", "branch", "nothing"]))
+        if what == "commit":
+            recorder.commit(stop_s * NS)
+        elif what == "look":
+            recorder.observed(stop_s * NS).tables["spans"]
+        elif what == "branch":
+            other = recorder.branch(Ids([key_of(1)]))
+            other.take(made_up(2, 0, 50))  # what the other goes on with is its own
+            other.commit(stop_s * NS)
+            recorder, other = (recorder, other) if stop_s % 2 else (recorder.branch(Ids([key_of(1)])), recorder)
+    assert written(recorder.observed(END_NS), tmp_path_factory.mktemp("steps") / "observed") == expected
+
+
+def test_a_look_shows_what_a_cut_at_that_time_shows() -> None:
+    recorder, at_s = chain(observability="rich"), 301.5
+    recorder.take(made_up(1, 0, 12_000))
+    recorder.commit(round(at_s * NS))
+    seen = recorder.observed(round(at_s * NS))
+    later = cut(recorder.observed(END_NS), at_s)
+    for name in ("spans", "metrics", "logs"):
+        assert seen.tables[name].to_pylist() == later.tables[name].to_pylist(), name
+
+
+def test_what_a_restart_cut_off_is_forgotten_and_what_had_ended_is_not() -> None:
+    recorder, now_ns = chain(), 300 * NS
+    sides = made_up(1, 0, 60_000, per_s=200)
+    recorder.take(sides)
+    recorder.commit(now_ns)
+    recorder.forget_unfinished([VISIT], now_ns)
+    spans = recorder.observed(END_NS).tables["spans"].num_rows
+    lost = (sides["edge"] == VISIT) & (sides["side"] == SERVER) & (sides["end_ns"] > now_ns)
+    assert lost.sum() > 5
+    whole = chain()
+    whole.take(sides)
+    assert spans == whole.observed(END_NS).tables["spans"].num_rows - lost.sum()
+
+
+@MODES
+def test_metrics_alone_are_those_of_the_recording(sampling: dict) -> None:
+    recorder = chain(observability="rich", **sampling)
+    recorder.take(made_up(1, 0, 12_000))
+    recorder.commit(330 * NS)
+    assert recorder.metrics(END_NS).equals(recorder.observed(END_NS).tables["metrics"])
+
+
+def test_row_groups_end_with_blocks(tmp_path: Path) -> None:
+    recorder = chain()
+    recorder.take(made_up(1, 0, 12_000 * 3, per_s=60))
+    recorder.observed(END_NS).write(tmp_path / "observed")
+    with pq.ParquetFile(tmp_path / "observed" / "spans.parquet") as file:
+        groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        assert len(groups) > 1
+        first = file.read_row_group(0)
+    assert 131_072 <= groups[0] < 131_072 + 60 * 60 * 8
+    ends = np.array(first["time_s"]) + np.array(first["duration_s"])
+    assert ends.max() % 60 > 59, "the first group ends at a whole minute"
+
+
+def test_parts_in_files_are_the_parts(tmp_path: Path) -> None:
+    held, filed = RowSpool(10**9), RowSpool(100)
+    for number in range(5):
+        for spool in (held, filed):
+            spool.append(np.arange(number * 7))
+    assert [part.tolist() for part in held] == [part.tolist() for part in filed]
+    assert isinstance([*filed][-1], np.memmap)
+    assert isinstance(held, Spool)
