@@ -31,13 +31,22 @@ class Rows(NamedTuple):
     vectors: Array
 
 
+_NONE = np.zeros(0, np.int64)
+_NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, np.zeros((0, len(NAMES))))
+_NO_PLACES = np.zeros((0, PAGE))
+_NO_PAGES = Pages(
+    _NONE, _NONE, _NONE, _NONE, _NO_PLACES.astype(np.int64), _NO_PLACES, _NO_PLACES > 0, _NO_PLACES,
+    np.zeros((0, PAGE, len(INPUT_NAMES)), np.float32),
+)  # fmt: skip
+
+
 class ServedLog:
     """Rows served since the recording began; each is final when its time has passed."""
 
     def __init__(self, start_ns: int, sources: tuple[str, str, str]) -> None:
         self._start_ns = start_ns
         self._sources = sources
-        self._rows: list[Rows] = []
+        self._rows = [_NO_ROWS]
 
     def add(self, rows: Rows) -> None:
         """Adds a block."""
@@ -46,17 +55,13 @@ class ServedLog:
 
     def final(self, until_ns: int) -> Columns:
         """Those from before `until_ns`, once."""
-        if not self._rows:
-            return {}
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
         is_final = rows.time_ns < until_ns
-        self._rows = [Rows(*(column[~is_final] for column in rows))] if not is_final.all() else []
+        self._rows = [Rows(*(column[~is_final] for column in rows))]
         return self._columns(Rows(*(column[is_final] for column in rows)))
 
     def pending(self, until_ns: int) -> Columns:
         """Those up to `until_ns` that are not final."""
-        if not self._rows:
-            return {}
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
         return self._columns(Rows(*(column[rows.time_ns <= until_ns] for column in rows)))
 
@@ -88,7 +93,7 @@ class ShownLog:
     def __init__(self, start_ns: int, component: str) -> None:
         self._start_ns = start_ns
         self._component = component
-        self._pages: list[Pages] = []
+        self._pages = [_NO_PAGES]
 
     def add(self, pages: Pages) -> None:
         """Adds a block."""
@@ -97,17 +102,13 @@ class ShownLog:
 
     def final(self, until_ns: int) -> Columns:
         """Those whose label window has closed by `until_ns`, once."""
-        if not self._pages:
-            return {}
         pages = joined(self._pages)
         is_final = pages.shown_ns + _LABEL_WINDOW_NS <= until_ns
-        self._pages = [chosen(pages, ~is_final)] if not is_final.all() else []
+        self._pages = [chosen(pages, ~is_final)]
         return self._columns(chosen(pages, is_final), until_ns)
 
     def pending(self, until_ns: int) -> Columns:
         """Those up to `until_ns` that are not final."""
-        if not self._pages:
-            return {}
         pages = joined(self._pages)
         return self._columns(chosen(pages, pages.shown_ns <= until_ns), until_ns)
 
