@@ -1,0 +1,93 @@
+"""The request plane compiled and interpreted: the same source, so the same recordings, byte for byte."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from lab.files.finding import shipped_names
+from lab.scenario import DecoyUse, FaultUse, LoadedScenario, load_scenario
+from lab.scenario.model import Load, Stage
+from lab.testbeds.sim.plane.loop import load_plane
+from tests.generated import Drawn, cases, run
+from tests.identity import MODES, both_ways, kernel_mode
+from tests.sim_runs import observe
+
+LENGTH_S, BEFORE_S = 60.0, 20.0
+DAYS = "recommender/slow-staleness"
+SHIPPED = list(shipped_names(".scenario.yaml"))
+DRAWN = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
+def check(drawn: Drawn) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        compiled, interpreted = both_ways(lambda: run(drawn, Path(name)), Path(name))
+    assert len(compiled) > 3
+    assert compiled == interpreted
+
+
+def test_each_mode_is_what_it_is_called() -> None:
+    for mode in MODES:
+        with kernel_mode(mode):
+            assert load_plane().mode == mode
+
+
+@given(drawn=cases())
+@settings(DRAWN, max_examples=20)
+def test_any_system_with_any_levers_is_recorded_alike_both_ways(drawn: Drawn) -> None:
+    check(drawn)
+
+
+@pytest.mark.long
+@given(drawn=cases())
+@settings(DRAWN, max_examples=200)
+def test_many_systems_with_many_levers_are_recorded_alike_both_ways(drawn: Drawn) -> None:
+    check(drawn)
+
+
+def around_its_fault(loaded: LoadedScenario) -> LoadedScenario:
+    """A minute of a scenario, from shortly before its first change on."""
+    scenario = loaded.scenario
+    uses = [*scenario.faults, *scenario.decoys]
+    from_s = max(0.0, min((use.at_s for use in uses), default=BEFORE_S) - BEFORE_S)
+
+    def cut(of: Iterable[FaultUse | DecoyUse]) -> tuple[FaultUse | DecoyUse, ...]:
+        return tuple(moved(use) for use in of if use.at_s < from_s + LENGTH_S)
+
+    def moved(use: FaultUse | DecoyUse) -> FaultUse | DecoyUse:
+        at_s = use.at_s - from_s
+        for_s = None if use.for_s is None else min(use.for_s, LENGTH_S - at_s - 10)
+        return use.model_copy(update={"at_s": at_s, "for_s": for_s}).with_parameters(use.parameters)
+
+    begins_s, rate_per_s = 0.0, 0.0
+    for stage in scenario.load.stages:
+        if begins_s <= from_s + BEFORE_S:
+            rate_per_s = stage.rate_per_s
+        begins_s += stage.for_s
+    stage = Stage.model_construct(for_s=LENGTH_S, rate_per_s=rate_per_s)
+    changed = {
+        "duration_s": LENGTH_S, "load": Load.model_construct(stages=(stage,)), "faults": cut(scenario.faults),
+        "decoys": cut(scenario.decoys), "steady_state": (),
+    }  # fmt: skip
+    return replace(loaded, scenario=scenario.model_copy(update=changed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_minute_of_each_shipped_scenario_is_recorded_alike_both_ways(name: str, tmp_path: Path) -> None:
+    loaded = around_its_fault(load_scenario(name))
+    compiled, interpreted = both_ways(lambda: observe(loaded), tmp_path)
+    assert compiled == interpreted
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != DAYS])
+def test_each_shipped_scenario_is_recorded_alike_both_ways(name: str, tmp_path: Path) -> None:
+    loaded = load_scenario(name)
+    compiled, interpreted = both_ways(lambda: observe(loaded), tmp_path)
+    assert compiled == interpreted
