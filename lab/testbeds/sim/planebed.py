@@ -167,6 +167,7 @@ class PlaneTestbed(Testbed):
 
     def tidy_up(self) -> None:
         """From now on what is put back shows in no recording: what the system says of it is no part of the scenario."""
+        self._plane.drain()  # what happened until now is logged
         self._telemetry.ended = True
 
     # What the plane leaves to others.

@@ -66,7 +66,8 @@ class Telemetry:
         if world is not None:
             self.recorder.sample([(now_ns, *sample) for sample in world.samples(now_ns)])
             for table, columns in world.final_rows(now_ns).items():
-                self.recorder.rows(table, columns)
+                if columns:
+                    self.recorder.rows(table, columns)
         self.recorder.commit(now_ns)
 
     def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
