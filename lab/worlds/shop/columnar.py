@@ -145,15 +145,15 @@ class ColumnarShop:
             )  # fmt: skip
 
     def _show(self, done: Done) -> None:
-        vectors = np.full((len(done.request), len(NAMES)), np.nan)
         came = np.flatnonzero(done.source != FROM_NOWHERE)
-        vectors[came] = self.table.seen[self.table.slots(done.epoch[came]), done.row[came]]
+        row = np.full(len(done.request), -1)
+        row[came] = self.table.slots(done.epoch[came]) * self.catalog.users_count + done.row[came]
         for stream, places, numbers in self._requests.by_stream(done.request):
             answers = Answers(
                 stream, numbers, done.request[places], self._visits.users(stream.key, numbers), done.start_ns[places],
-                done.end_ns[places], vectors[places], done.version[places], done.marks[places] & RULED,
+                done.end_ns[places], row[places], done.version[places], done.marks[places] & RULED,
             )  # fmt: skip
-            for pages in self._showing.pages(answers, self.versions, self.missions):
+            for pages in self._showing.pages(answers, self.table.seen, self.versions, self.missions):
                 self._take(pages)
 
     def _take(self, pages: Pages) -> None:

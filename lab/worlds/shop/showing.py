@@ -1,4 +1,4 @@
-"""From answered requests to pages shown and clicks: candidates, scores, rules, true clicks."""
+"""From answered requests to pages shown and clicks: the tables of the kernel that makes them, and what it made."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from lab.clock import NS
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
 from lab.worlds.base import RequestStream
-from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS, click_probability
+from lab.worlds.shop import kernel as at
+from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.fallbacks import popular_scores, unfiltered_positions
-from lab.worlds.shop.features import INDEX, INPUTS_LOGGED_ONE_IN, impute, model_inputs
+from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN
+from lab.worlds.shop.kernel import ANSWERS_MAX, PageTables, load_pages
 from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.retrieval import Candidates
-from lab.worlds.shop.rules import Thresholds, apply_rules_batch
+from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
-from lab.worlds.shop.visits import candidate_draws, click_draws
+from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +28,8 @@ Array = npt.NDArray[Any]
 class Answers(NamedTuple):
     """Answered requests of one stream: their numbers in it, over all streams, who asked, when they came and ended.
 
-    vectors (n, features) as served, NaN for null; version that scored them (0: none); ruled: whether rules applied.
+    row: of the features as served, counted over slots of epochs (-1: none). version that scored them (0: none). ruled:
+    1 where rules applied.
     """
 
     stream: RequestStream
@@ -36,7 +38,7 @@ class Answers(NamedTuple):
     users: Array
     came_ns: Array
     shown_ns: Array
-    vectors: Array
+    row: Array
     version: Array
     ruled: Array
 
@@ -62,20 +64,28 @@ class Showing:
     """Makes pages of answers: what is on them and what is clicked follows from the request's draws."""
 
     def __init__(self, catalog: Catalog, streams: Streams, start_ns: int) -> None:
-        self._catalog = catalog
         self._start_ns = start_ns
         self._candidates = Candidates(catalog, streams, start_ns)
+        self._kernel = load_pages()
+        self._tables = _tables(catalog)
+        self._shown_for: tuple[list[int], int] = ([], 0)
 
-    def pages(self, answers: Answers, versions: list[Model], missions: Missions) -> list[Pages]:
-        """The pages of answers, in any order."""
-        kind = answers.version * 2 + answers.ruled
-        made = []
-        for one in np.unique(kind).tolist():
-            version, with_rules = divmod(one, 2)
-            chosen = np.flatnonzero(kind == one)
-            part = Answers(answers.stream, *(column[chosen] for column in answers[1:]))
-            made.append(self._show(part, versions[version - 1] if version else None, bool(with_rules), missions))
-        return made
+    def pages(self, answers: Answers, seen: Array, versions: list[Model], missions: Missions) -> list[Pages]:
+        """The pages of answers, in their order; `seen` (slots, users, features) has their features."""
+        minutes, minute = np.unique(self._candidates.minutes(answers.came_ns), return_inverse=True)
+        self._bring(minutes.tolist(), seen, versions)
+        rows = np.stack(
+            [
+                np.full(len(minute), np.uint64(answers.stream.key)).view(np.int64),
+                answers.numbers, answers.users, answers.row, minute, answers.version, answers.ruled,
+                missions.at(answers.users, (answers.came_ns - self._start_ns) / NS),
+                np.full(len(minute), int(answers.stream.clicks)),
+            ],
+            axis=1,
+        )  # fmt: skip
+        return [
+            self._made(answers, rows, slice(first, first + ANSWERS_MAX)) for first in range(0, len(rows), ANSWERS_MAX)
+        ]
 
     def copy(self) -> Showing:
         """One that goes on for itself."""
@@ -83,44 +93,78 @@ class Showing:
         copied.__dict__.update(self.__dict__, _candidates=self._candidates.copy())
         return copied
 
-    def _show(self, answers: Answers, model: Model | None, with_rules: bool, missions: Missions) -> Pages:
-        catalog, users, key = self._catalog, answers.users, answers.stream.key
-        vectors = impute(answers.vectors)
-        candidates = self._candidates.of(candidate_draws(key, answers.numbers), answers.came_ns)
-        inputs = model_inputs(vectors, catalog.items, candidates)
-        score = model.score(inputs) if model else popular_scores(catalog.popularity, candidates)
-        positions = (
-            self._positions(vectors, candidates, score) if with_rules else unfiltered_positions(candidates, score)
-        )
-        shown = np.take_along_axis(candidates, positions, axis=1)
-        interest = (1 - MISSION_SHARE) * catalog.taste[users]
-        interest[np.arange(len(users)), missions.at(users, (answers.came_ns - self._start_ns) / NS)] += MISSION_SHARE
-        chance = click_probability(catalog, users, interest, shown) * POSITION_BIAS
-        draws, delay_s = click_draws(key, answers.numbers)
-        clicked = (draws < chance) & (delay_s < LABEL_WINDOW_S) & answers.stream.clicks
-        is_logged = answers.numbers % INPUTS_LOGGED_ONE_IN == 0
-        kept = np.take_along_axis(inputs, positions[:, :, None], axis=1).astype(np.float32)
+    def _bring(self, minutes: list[int], seen: Array, versions: list[Model]) -> None:
+        """Brings the tables up to date: popularity of these minutes, rows as served, models."""
+        shown_for = (minutes, len(versions))
+        if shown_for != self._shown_for or self._tables.seen_f.base is not seen:
+            self._tables = self._tables._replace(
+                edge_f=np.concatenate([self._candidates.edges(minute) for minute in minutes]),
+                model_f=_models(versions),
+                seen_f=seen.reshape(-1, seen.shape[-1]),
+            )
+            self._shown_for = shown_for
+
+    def _made(self, answers: Answers, rows: Array, part: slice) -> Pages:
+        tables, rows = self._tables, rows[part]
+        count, shape = len(rows), (len(rows), PAGE)
+        tables.answer[:count] = rows
+        self._kernel.call(tables, count)
+        page, page_f = tables.page[: count * PAGE], tables.page_f[: count * PAGE]
+        inputs = tables.input_f[: count * PAGE].astype(np.float32).reshape(*shape, len(INPUT_NAMES))
+        inputs[rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN > 0] = np.nan
+        score = page_f[:, 0].reshape(shape).copy()
+        score[rows[:, at.W_VERSION] == 0] = np.nan
         return Pages(
-            request=answers.requests,
-            shown_ns=answers.shown_ns,
-            user=users,
-            version=answers.version,
-            item=shown,
-            score=np.take_along_axis(score, positions, axis=1) if model else np.full(shown.shape, np.nan),
-            clicked=clicked,
-            delay_s=delay_s,
-            inputs=np.where(is_logged[:, None, None], kept, np.float32(np.nan)),
+            request=answers.requests[part],
+            shown_ns=answers.shown_ns[part],
+            user=rows[:, at.W_USER],
+            version=rows[:, at.W_VERSION],
+            item=page[:, 0].reshape(shape).copy(),
+            score=score,
+            clicked=page[:, 1].reshape(shape) > 0,
+            delay_s=page_f[:, 1].reshape(shape).copy(),
+            inputs=inputs,
         )
 
-    def _positions(self, vectors: Array, candidates: Array, score: Array) -> Array:
-        items = self._catalog.items
-        positions = apply_rules_batch(
-            vectors[:, INDEX["age_years"]], candidates, score, category=items["category"],
-            stock=items["stock_count"], min_age=items["min_age_years"], margin=items["margin_ratio"], limit=PAGE,
-            thresholds=Thresholds(),
-        )  # fmt: skip
-        # A page shorter than PAGE cannot come out of 20 candidates of which some 4 % are filtered, but might.
-        return np.where(positions < 0, 0, positions)
+
+def _tables(catalog: Catalog) -> PageTables:
+    """The kernel's tables, with what never changes."""
+    items, rules = catalog.items, Thresholds()
+    margin = np.rint(rules.margin_weight * np.asarray(items["margin_ratio"], float) * 1e6)
+    of_item = [items["category"], items["stock_count"], items["min_age_years"], margin]
+    of_item_f = [
+        np.log(items["price_eur"]), items["discount_ratio"], items["return_ratio"], np.log1p(items["reviews_count"]),
+        items["rating_stars"], np.log1p(items["listed_days"]), items["shipping_days"], catalog.popularity,
+    ]  # fmt: skip
+    discount_share = catalog.profile[:, INDEX["discount_share_ratio"]]
+    return PageTables(
+        answer=np.zeros((ANSWERS_MAX, at.ANSWER_WORDS), np.int64),
+        item=np.stack(of_item, axis=1).astype(np.int64),
+        item_f=np.stack(of_item_f, axis=1).astype(np.float64),
+        user_f=np.ascontiguousarray(np.column_stack([catalog.budget_log_eur, discount_share, catalog.taste])),
+        model_f=_models([]),
+        default_f=DEFAULTS.astype(np.float64),
+        seen_f=np.zeros((1, len(DEFAULTS))),
+        stratum=np.ascontiguousarray(catalog.strata, np.int64),
+        edge_f=np.zeros((1, catalog.strata.shape[1])),
+        rule=np.array([rules.min_stock, rules.max_per_category], np.int64),
+        constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, *POSITION_BIAS]),
+        offer=np.zeros((at.OFFERED, at.OFFER_WORDS), np.int64),
+        offer_f=np.zeros((at.OFFERED, at.INPUTS + 1)),
+        vector_f=np.zeros(at.VECTOR_WORDS),
+        page=np.zeros((ANSWERS_MAX * PAGE, 2), np.int64),
+        page_f=np.zeros((ANSWERS_MAX * PAGE, 2)),
+        input_f=np.zeros((ANSWERS_MAX * PAGE, at.INPUTS)),
+    )
+
+
+def _models(versions: list[Model]) -> Array:
+    """A row a version, the first for none."""
+    table = np.zeros((len(versions) + 1, at.MF_INTERCEPT + 1))
+    for row, model in zip(table[1:], versions, strict=True):
+        row[: at.MF_INTERCEPT] = np.stack([model.mean, model.scale, model.weights], axis=1).ravel()
+        row[at.MF_INTERCEPT] = model.intercept
+    return table
 
 
 def click_times_ns(pages: Pages) -> tuple[Array, Array, Array]:
@@ -138,3 +182,6 @@ def joined(pages: list[Pages]) -> Pages:
 def chosen(pages: Pages, which: Array) -> Pages:
     """The pages that a mask or places select."""
     return Pages(*(column[which] for column in pages))
+
+
+assert (len(DEFAULTS), len(INPUT_NAMES)) == (at.FEATURES, at.INPUTS)

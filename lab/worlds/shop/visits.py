@@ -14,12 +14,18 @@ import numpy.typing as npt
 from lab.draws import exponentials, normals, uniforms
 from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, PAGE
 from lab.worlds.shop.catalog import STRATA, Catalog
+from lab.worlds.shop.kernel import (
+    DRAW_BROWSED,
+    DRAW_CANDIDATES,
+    DRAW_CLICKS,
+    DRAW_LABEL_DELAYS,
+    DRAW_PRICES,
+    DRAW_USER,
+)
 
 Array = npt.NDArray[Any]
 
 LABEL_DELAY_MEAN_S = 6.0
-USERS, CANDIDATES, CLICKS, LABEL_DELAYS, BROWSED, PRICES = range(64, 70)
-"""Purposes of draws; those below 64 are a testbed's."""
 
 
 class Visits:
@@ -31,23 +37,23 @@ class Visits:
 
     def users(self, key: int, numbers: Array) -> Array:
         """Who comes: users (n,) by how active they are."""
-        places = np.searchsorted(self.activity, uniforms(key, numbers, USERS, 1)[:, 0], side="right")
+        places = np.searchsorted(self.activity, uniforms(key, numbers, DRAW_USER, 1)[:, 0], side="right")
         return np.asarray(np.minimum(places, self._last))
 
 
 def candidate_draws(key: int, numbers: Array) -> Array:
     """Uniform numbers (n, strata): which item of each stratum is offered."""
-    return uniforms(key, numbers, CANDIDATES, STRATA)
+    return uniforms(key, numbers, DRAW_CANDIDATES, STRATA)
 
 
 def click_draws(key: int, numbers: Array) -> tuple[Array, Array]:
     """Uniform numbers (n, places), below the chance of a click where there is one; seconds (n, places) until it."""
-    chance = uniforms(key, numbers, CLICKS, PAGE)
-    return chance, exponentials(uniforms(key, numbers, LABEL_DELAYS, PAGE), LABEL_DELAY_MEAN_S)
+    chance = uniforms(key, numbers, DRAW_CLICKS, PAGE)
+    return chance, exponentials(uniforms(key, numbers, DRAW_LABEL_DELAYS, PAGE), LABEL_DELAY_MEAN_S)
 
 
 def browse_draws(key: int, numbers: Array) -> tuple[Array, Array]:
     """Uniform and normal numbers (n, browsed): the categories and the prices of the pages seen around a request."""
     even = BROWSED_PER_REQUEST + BROWSED_PER_REQUEST % 2
-    noise = normals(uniforms(key, numbers, PRICES, even))[:, :BROWSED_PER_REQUEST]
-    return uniforms(key, numbers, BROWSED, BROWSED_PER_REQUEST), noise
+    noise = normals(uniforms(key, numbers, DRAW_PRICES, even))[:, :BROWSED_PER_REQUEST]
+    return uniforms(key, numbers, DRAW_BROWSED, BROWSED_PER_REQUEST), noise

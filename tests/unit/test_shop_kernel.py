@@ -1,0 +1,145 @@
+"""The kernel that makes pages, held to the functions that say what it does; compiled and interpreted are one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.clock import NS
+from lab.compiled import interpreted
+from lab.streams import Streams
+from lab.worlds.shop import kernel as at
+from lab.worlds.shop.behaviour import PAGE, POSITION_BIAS, click_probability, true_interest
+from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.fallbacks import popular_scores, unfiltered_positions
+from lab.worlds.shop.features import INDEX, impute, model_inputs
+from lab.worlds.shop.missions import Missions
+from lab.worlds.shop.retrieval import Candidates
+from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
+from lab.worlds.shop.showing import Answers, Pages, Showing
+from lab.worlds.shop.training import train
+from lab.worlds.shop.visits import candidate_draws, click_draws
+from tests.shop_plane import OpenStream
+
+SEED, COUNT = 11, 400
+CATALOG = make_catalog(SEED)
+STREAM = OpenStream("load", 1, 0xF234_5678_9ABC_DEF1)
+
+
+@pytest.fixture(scope="module")
+def versions() -> Any:
+    return [train(CATALOG, SEED, window, {}) for window in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def seen() -> Any:
+    """Rows of two epochs, with nulls, and with values far outside of what was learnt."""
+    rng = np.random.default_rng(2)
+    rows = np.stack([CATALOG.profile, CATALOG.profile * rng.lognormal(0, 1, CATALOG.profile.shape)])
+    rows[0][rng.random(rows[0].shape) < 0.1] = np.nan
+    rows[1][:200] *= 1000.0
+    rows[1][200:220] *= -1.0
+    return rows
+
+
+def answers(kind: slice = slice(None), clicks: bool = True) -> Answers:
+    rng = np.random.default_rng(1)
+    numbers = np.arange(5000, 5000 + COUNT)
+    users = rng.integers(0, CATALOG.users_count, COUNT)
+    row = np.where(rng.random(COUNT) < 0.1, -1, rng.integers(0, 2 * CATALOG.users_count, COUNT))
+    came_ns = np.sort(rng.integers(0, 400 * NS, COUNT))
+    columns = (
+        numbers, numbers, users, came_ns, came_ns + 20, row, rng.integers(0, 3, COUNT), rng.integers(0, 2, COUNT)
+    )  # fmt: skip
+    return Answers(OpenStream("load", 1, STREAM.key, clicks), *(column[kind] for column in columns))
+
+
+def showing() -> tuple[Showing, Missions]:
+    return Showing(CATALOG, Streams(3), 60 * NS), Missions(CATALOG, Streams(3), -360.0)
+
+
+def made(of: Answers, seen: Any, versions: Any) -> Pages:
+    shop, missions = showing()
+    [pages] = shop.pages(of, seen, versions, missions)
+    return pages
+
+
+def test_what_is_shown_is_what_the_readable_functions_say(seen: Any, versions: Any) -> None:
+    of = answers()
+    pages = made(of, seen, versions)
+    candidates = Candidates(CATALOG, Streams(3), 60 * NS).of(candidate_draws(STREAM.key, of.numbers), of.came_ns)
+    vectors = np.where(of.row[:, None] >= 0, seen.reshape(-1, seen.shape[-1])[of.row], np.nan)
+    inputs = model_inputs(impute(vectors), CATALOG.items, candidates)
+    for a in range(COUNT):
+        version = int(of.version[a])
+        score = versions[version - 1].score(inputs[a]) if version else popular_scores(CATALOG.popularity, candidates[a])
+        if of.ruled[a]:
+            places = ruled(impute(vectors)[a, INDEX["age_years"]], candidates[a], score)
+        else:
+            places = unfiltered_positions(candidates[a], score).tolist()
+        assert pages.item[a].tolist() == candidates[a][places].tolist()
+        expected = score[places] if version else np.full(PAGE, np.nan)
+        assert np.array_equal(pages.score[a], expected, equal_nan=True)
+        is_logged = of.numbers[a] % 4 == 0
+        assert (
+            np.allclose(pages.inputs[a], inputs[a][places], rtol=1e-6) if is_logged else np.isnan(pages.inputs[a]).all()
+        )
+
+
+def ruled(age: float, offered: Any, score: Any) -> list[int]:
+    """Places of the items shown, by the rules one by one."""
+    of = CATALOG.items
+    items = [
+        Candidate(
+            int(item), float(score[i]), int(of["category"][item]), int(of["stock_count"][item]),
+            int(of["min_age_years"][item]), float(of["margin_ratio"][item]),
+        )
+        for i, item in enumerate(offered)
+    ]  # fmt: skip
+    shown, _ = apply_rules(age, items, PAGE, Thresholds())
+    places = [offered.tolist().index(item) for item in shown]
+    return places + [0] * (PAGE - len(places))  # nothing may be shown to one of an age below 0
+
+
+def test_people_click_as_the_true_click_function_says(seen: Any, versions: Any) -> None:
+    of = answers()
+    pages = made(of, seen, versions)
+    _, missions = showing()
+    interest = true_interest(CATALOG, missions, of.users, (of.came_ns - 60 * NS) / NS)
+    chance = click_probability(CATALOG, of.users, interest, pages.item) * POSITION_BIAS
+    draws, delay_s = click_draws(STREAM.key, of.numbers)
+    assert np.allclose(pages.delay_s, delay_s, rtol=1e-14)
+    assert np.array_equal(pages.clicked, (draws < chance) & (delay_s < 30))
+    assert 0.05 < pages.clicked.mean() < 0.2
+    assert not made(answers(clicks=False), seen, versions).clicked.any()
+
+
+def test_compiled_and_interpreted_are_the_same(seen: Any, versions: Any) -> None:
+    of = answers(slice(0, 60))
+    one = made(of, seen, versions)
+    shop, missions = showing()
+    shop._kernel = interpreted(at.make_pages)
+    [other] = shop.pages(of, seen, versions, missions)
+    for name, column, others in zip(Pages._fields, one, other, strict=True):
+        assert column.tobytes() == others.tobytes(), name
+
+
+def test_blocks_of_any_size_make_the_same_pages(seen: Any, versions: Any) -> None:
+    whole = made(answers(), seen, versions)
+    shop, missions = showing()
+    cuts = [0, 1, 150, 151, COUNT]
+    parts = [shop.pages(answers(slice(*ends)), seen, versions, missions)[0] for ends in pairwise(cuts)]
+    for name, column, pieces in zip(Pages._fields, whole, zip(*parts, strict=True), strict=True):
+        assert column.tobytes() == np.concatenate(pieces).tobytes(), name
+
+
+def test_a_page_of_which_too_little_may_be_shown_is_filled_up(seen: Any, versions: Any) -> None:
+    of = answers(slice(0, 50))
+    shop, missions = showing()
+    shop._tables.rule[0] = 10**6  # no item has so many pieces
+    [pages] = shop.pages(of._replace(ruled=np.ones(50, np.int64)), seen, versions, missions)
+    candidates = Candidates(CATALOG, Streams(3), 60 * NS).of(candidate_draws(STREAM.key, of.numbers), of.came_ns)
+    assert np.array_equal(pages.item, np.repeat(candidates[:, :1], PAGE, axis=1))
