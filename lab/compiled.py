@@ -88,8 +88,9 @@ else:
 def load(entry: Entry, kinds: Mapping[str, str], what: str) -> Kernel:
     """The kernel of an entry, ready to be called with its tables (numpy arrays): compiled where that is possible.
 
-    `kinds`: of each table whether it holds whole numbers or floats and its dimensions: i1, i2, f1, f2. `what` names the
-    kernel to people. LAB_KERNEL: `interpreted`, `compiled` (else UserError), or `auto`, as where it is not set.
+    `kinds`: of each table whether it holds whole numbers or floats, and how many a row (none: it has one dimension): i,
+    i16, f, f2. `what` names the kernel to people. LAB_KERNEL: `interpreted`, `compiled` (else UserError), or `auto`, as
+    where it is not set.
     """
     key = (entry, os.environ.get("LAB_KERNEL", "auto"))
     if key not in _loaded:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 Entry: TypeAlias = Callable[[Any, int], int]
 Kinds: TypeAlias = Mapping[str, str]
-"""Of each table its numbers and dimensions: i1, i2, f1, f2."""
+"""Of each table whether it holds whole numbers or floats, and how many a row: i, i16, f, f2."""
 
 BUILD_S = 300.0
 """Seconds after which a build is given up."""
@@ -182,15 +182,12 @@ def _main(name: str, kinds: str, out: str) -> None:
     module, _, function = name.partition(":")
     entry = getattr(import_module(module), function)
     of: dict[str, str] = json.loads(kinds)
-    source = [
-        f"def call(shapes, until, {', '.join(f'p_{n}' for n in of)}):",
-        f"    s = carray(shapes, ({2 * len(of)},))",
-    ]
+    # Rows of a known width make for shorter code than any array's.
+    source = [f"def call(rows, until, {', '.join(f'p_{n}' for n in of)}):", f"    n = carray(rows, ({len(of)},))"]
     for i, (table, kind) in enumerate(of.items()):
-        shape = f"(s[{2 * i}],)" if kind.endswith("1") else f"(s[{2 * i}], s[{2 * i + 1}])"
-        source.append(f"    {table} = carray(p_{table}, {shape})")
+        source.append(f"    {table} = carray(p_{table}, (n[{i}], {kind[1:]}))")
     source.append(f"    return entry(Tables({', '.join(of)}), until)")
-    jitted = numba.njit(error_model="numpy", _nrt=False)(entry)
+    jitted = numba.njit(forceinline=True, error_model="numpy", _nrt=False)(entry)
     names: dict[str, Any] = {"carray": numba.carray, "entry": jitted, "Tables": _tables_of(entry)}
     exec("\n".join(source), names)
     pointers = [numba.types.CPointer(numba.float64 if kind[0] == "f" else numba.int64) for kind in of.values()]
@@ -283,19 +280,21 @@ def _callable(address: int, kinds: Kinds) -> Callable[[Any, int], int]:
     """Calls compiled code with the addresses of tables, which are looked up anew where the tables are others."""
     pointers = [ctypes.c_void_p] * len(kinds)
     function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, *pointers)(address)
-    types = [("float64" if kind[0] == "f" else "int64", int(kind[1])) for kind in kinds.values()]
+    expected = [
+        ("float64" if kind[0] == "f" else "int64", tuple(map(int, kind[1:].split()))) for kind in kinds.values()
+    ]
     known: tuple[Any, Any, int, list[int]] | None = None
 
     def call(tables: Any, until: int) -> int:
         nonlocal known
         now = known
         if now is None or now[0] is not tables:
-            for name, array, (dtype, dimensions) in zip(kinds, tables, types, strict=True):
-                if array.dtype != dtype or array.ndim != dimensions or not array.flags.c_contiguous:
-                    raise TypeError(f"table {name}: {array.dtype} in {array.ndim} dimensions; expected {dtype}, "
-                                    f"{dimensions}, contiguous")  # fmt: skip
-            shapes = (ctypes.c_int64 * (2 * len(types)))(*(n for array in tables for n in (*array.shape, 1)[:2]))
-            now = known = (tables, shapes, ctypes.addressof(shapes), [a.__array_interface__["data"][0] for a in tables])
+            for name, array, (numbers, width) in zip(kinds, tables, expected, strict=True):
+                if array.dtype != numbers or array.shape[1:] != width or not array.flags.c_contiguous:
+                    raise TypeError(f"table {name}: {array.dtype} with rows {array.shape[1:]}; expected {numbers} with "
+                                    f"{width}, contiguous")  # fmt: skip
+            rows = (ctypes.c_int64 * len(expected))(*map(len, tables))
+            now = known = (tables, rows, ctypes.addressof(rows), [a.__array_interface__["data"][0] for a in tables])
         result: int = function(now[2], until, *now[3])
         return result
 

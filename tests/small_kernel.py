@@ -18,7 +18,7 @@ class Small(NamedTuple):
     floats: Any
 
 
-KINDS = {"words": "i2", "floats": "f1"}
+KINDS = {"words": "i2", "floats": "f"}
 
 
 @kernel

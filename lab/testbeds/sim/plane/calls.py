@@ -153,6 +153,7 @@ def answered(t: Tables, f: int, at: int) -> tuple[int, int]:
     frame = t.frame
     flags = frame[f, F_FLAGS]
     if flags & FLAG_CLIENT == 0:
+        frame[f, F_FLAGS] = flags & ~FLAG_SERVER
         return -1, 0
     arrives = at + passage(t, t.edge[frame[f, F_EDGE], E_LINK], unsigned(frame[f, F_KEY]), 1)
     if arrives < frame[f, F_DEADLINE]:

@@ -23,9 +23,8 @@ def give(frame: Array, f: int, free: int, live: int) -> tuple[int, int]:
 
 
 @kernel
-def give_unless_kept(frame: Array, f: int, flags: int, free: int, live: int) -> tuple[int, int]:
-    """Sets a frame's flags and frees it where nothing needs it any more."""
-    frame[f, F_FLAGS] = flags
-    if flags & FLAG_KEPT == 0:
+def give_unless_kept(frame: Array, f: int, free: int, live: int) -> tuple[int, int]:
+    """Frees a frame where nothing needs it any more. Returns as `give` does."""
+    if frame[f, F_FLAGS] & FLAG_KEPT == 0:
         return give(frame, f, free, live)
     return free, live

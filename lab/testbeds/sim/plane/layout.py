@@ -175,7 +175,7 @@ CELLS = 1024
 U_WORK, U_PASSAGE, U_CUT, U_RESET, U_DELAY, U_DROP, U_GATE, U_CHANCE = range(8)
 
 # What `advance` does next.
-NEXT, START, ARRIVE, CONTINUE, OPERATE, FINISH, SETTLE = range(7)
+NEXT, START, ARRIVE, CONTINUE, OPERATE, FINISH, REPLY, SETTLE = range(8)
 
 # What `advance` returns: why it stopped.
 REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
@@ -240,8 +240,8 @@ WORDS = {
 """Words a row of each table; the others have one dimension."""
 FLOATS = frozenset({"component_f", "edge_f", "link_f", "sampler", "quantile"})
 
-KINDS = {name: ("f" if name in FLOATS else "i") + ("2" if name in WORDS else "1") for name in Tables._fields}
-"""Of each table its numbers and dimensions, as `lab.compiled.load` takes them."""
+KINDS = {name: ("f" if name in FLOATS else "i") + str(WORDS.get(name, "")) for name in Tables._fields}
+"""Of each table its numbers and how many a row, as `lab.compiled.load` takes them."""
 
 
 def empty(name: str, rows: int) -> Array:

@@ -14,16 +14,12 @@ from lab.testbeds.sim.plane.sources import come, has_arrivals
 
 @kernel
 def what_is_full(t: Tables, spans: int, live: int, events: int) -> int:
-    """The table that may not have room for the next action (SPANS_FULL, …); REACHED for none."""
-    if spans >= t.span.shape[0] - 1:
+    """The table that has no room for the next round (SPANS_FULL, …); REACHED for none."""
+    if spans >= t.span.shape[0] - 2:
         return SPANS_FULL
-    if live >= t.frame.shape[0] - 2:
+    if live >= t.frame.shape[0] - 3:
         return FRAMES_FULL
-    if events >= t.heap.shape[0] - 4:
-        return HEAP_FULL
-    if t.head[H_SERVED] >= t.served.shape[0] - 1 or t.head[H_DONE] >= t.done.shape[0] - 1:
-        return BLOCK_FULL
-    return REACHED
+    return HEAP_FULL if events >= t.heap.shape[0] - 6 else REACHED
 
 
 @kernel
@@ -39,26 +35,21 @@ def what(order: int, kind: int, slot: int) -> int:
 
 
 @kernel
-def happen(t: Tables, event: int, slot: int, now: int) -> tuple[int, int, int, int, int, int, int]:
-    """An event of a frame or a ring happens. Returns the next action, its frame and status,
-
-    whether the frame's timeout is to be watched, whether nothing waits for the frame any more, and the kind (-1: none)
-    and the time of the event that follows.
-    """
-    flags = t.frame[slot, F_FLAGS]
+def happen(t: Tables, event: int, slot: int) -> tuple[int, int, int, int]:
+    """An event of a frame happens. Returns the next action, its frame and status, and whether the frame may be over."""
     if event == EVENT_ARRIVE:
-        return ARRIVE, slot, OK, 0, 0, -1, 0
+        return ARRIVE, slot, OK, 0
     if event == EVENT_REPLY:
-        action, status, watch = replied(t, slot)
-        return action, slot, status, watch, 1 if action == NEXT and watch == 0 else 0, -1, 0
+        return REPLY, slot, OK, 0
     if event == EVENT_CONTINUE:
-        return CONTINUE, slot, OK, 0, 0, -1, 0
+        return CONTINUE, slot, OK, 0
     if event == EVENT_FAIL:
-        return FINISH, slot, ERROR, 0, 0, -1, 0
+        return FINISH, slot, ERROR, 0
+    flags = t.frame[slot, F_FLAGS]
     t.frame[slot, F_FLAGS] = flags & ~FLAG_TIMEOUT
     if flags & FLAG_CLIENT:
-        return SETTLE, slot, TIMEOUT, 0, 0, -1, 0
-    return NEXT, slot, TIMEOUT, 0, 1, -1, 0
+        return SETTLE, slot, TIMEOUT, 0
+    return NEXT, slot, TIMEOUT, 1
 
 
 @kernel
@@ -73,7 +64,9 @@ def wait_for_answer(t: Tables, f: int) -> tuple[int, int, int]:
 def advance(t: Tables, until: int) -> int:
     """Runs every event before `until` (ns), or to where the driver is needed. Returns which of the two: REACHED, ….
 
-    It may be called again at once: what was under way is in `head`. How often it stops changes nothing.
+    It may be called again at once: what was under way is in `head`. How often it stops changes nothing. A round takes
+    an event, or goes on where the last one ended, and does what follows from it at once, in the order of the actions;
+    then it pushes what that leads to: an event, an answer, a timeout.
     """
     head, heap, frame = t.head, t.heap, t.frame
     n, order, spans, count = head[H_HEAP], head[H_ORDER], head[H_SPANS], head[H_EVENTS]
@@ -85,7 +78,7 @@ def advance(t: Tables, until: int) -> int:
         code = what_is_full(t, spans, live, n)
         if code != REACHED:
             break
-        kind = -1  # the event that this action leads to, at a time, about a slot
+        kind = -1  # the event that this round leads to, at a time, about a slot
         at = 0
         slot = f
         watch = 0  # whether f's caller may have to wait until its timeout
@@ -107,7 +100,7 @@ def advance(t: Tables, until: int) -> int:
             is_root_free = 1
             count += 1
             if event < EVENT_RING:
-                action, f, status, watch, over, kind, at = happen(t, event, slot, now)
+                action, f, status, over = happen(t, event, slot)
             elif event == EVENT_RING:
                 f, at = rung(t, slot, now)
                 kind = EVENT_RING if at >= 0 else -1
@@ -123,44 +116,13 @@ def advance(t: Tables, until: int) -> int:
                 at = come(t, slot, f, now)
                 kind = EVENT_SOURCE if at >= 0 else -1
                 action = CONTINUE
-        elif action == START:
-            slot, free, used = take(frame, free, used)
-            live += 1
-            kind, at, watch = start(t, slot, f, e, attempt, now)
-            f = slot
-            action = NEXT
-            if kind == EVENT_ARRIVE and at == now:
-                kind = -1
-                action = ARRIVE
-        elif action == ARRIVE:
-            kind, at, answer, watch, spans = arrive(t, f, now, spans, records)
-            action = NEXT
-            if kind == OPERATES:
-                kind = -1
-                e = t.edge[frame[f, F_EDGE], E_OPERATION]
-                action = OPERATE
-        elif action == CONTINUE:
-            action, e = proceed(t, f)
-            attempt = 0
-            status = OK
-        elif action == OPERATE:
-            if asks_the_world(t, e):
-                head[H_WANTED_OPERATION] = e
-                code = WORLD_WANTED
-                break
-            action, status, answer, spans = operate(t, f, e, now, spans, records)
-        elif action == FINISH:
-            action = NEXT
-            if frame[f, F_EDGE] < 0:
-                spans = end_request(t, f, status, now, spans, records)
-                over = 1
-            else:
-                spans = finish(t, f, status, now, spans, records)
-                answer = now
-        else:
+        if action == REPLY:
+            action, status, watch = replied(t, f)
+            over = 1 if action == NEXT and watch == 0 else 0
+        if action == SETTLE and kind < 0:
             e, attempt, caller = frame[f, F_EDGE], frame[f, F_ATTEMPT] + 1, frame[f, F_PARENT]
             action, status, backoff, spans = settle(t, f, status, now, spans, records)
-            free, live = give_unless_kept(frame, f, frame[f, F_FLAGS], free, live)
+            free, live = give_unless_kept(frame, f, free, live)
             f = caller
             if backoff > 0:
                 slot, free, used = take(frame, free, used)
@@ -169,18 +131,63 @@ def advance(t: Tables, until: int) -> int:
                 kind = EVENT_RETRY
                 at = now + backoff
                 action = NEXT
+        if action == CONTINUE:
+            action, e = proceed(t, f)
+            attempt = 0
+            status = OK
+        if kind < 0:
+            if action == START:
+                slot, free, used = take(frame, free, used)
+                live += 1
+                kind, at, watch = start(t, slot, f, e, attempt, now)
+                f = slot
+                action = NEXT
+                if kind == EVENT_ARRIVE and at == now:
+                    action = ARRIVE
+            elif action == OPERATE:
+                if head[H_SERVED] >= t.served.shape[0]:
+                    code = BLOCK_FULL
+                    break
+                if asks_the_world(t, e):
+                    head[H_WANTED_OPERATION] = e
+                    code = WORLD_WANTED
+                    break
+                action, status, answer, spans = operate(t, f, e, now, spans, records)
+            elif action == FINISH:
+                if frame[f, F_EDGE] >= 0:
+                    spans = finish(t, f, status, now, spans, records)
+                    answer = now
+                elif head[H_DONE] >= t.done.shape[0]:
+                    code = BLOCK_FULL
+                    break
+                else:
+                    spans = end_request(t, f, status, now, spans, records)
+                    over = 1
+                action = NEXT
+            if action == ARRIVE:
+                kind, at, answer, is_held, spans = arrive(t, f, now, spans, records)
+                slot = f
+                watch |= is_held
+                action = NEXT
+                if kind == OPERATES:
+                    kind = -1
+                    e = t.edge[frame[f, F_EDGE], E_OPERATION]
+                    action = OPERATE
         if kind >= 0:
             order += 1
             n = put(heap, n, is_root_free, at, what(order, kind, slot))
             is_root_free = 0
         if answer >= 0:
-            at, watch = answered(t, f, answer)
-            if at >= 0:
+            at, is_late = answered(t, f, answer)
+            if at > now:
                 order += 1
                 n = put(heap, n, is_root_free, at, what(order, EVENT_REPLY, f))
                 is_root_free = 0
+            elif at >= 0:
+                action = REPLY
             else:
-                over = 1 - watch
+                over = 1 - is_late
+            watch |= is_late
         if watch:
             kind, at, slot = wait_for_answer(t, f)
             if kind >= 0:
@@ -188,7 +195,7 @@ def advance(t: Tables, until: int) -> int:
                 n = put(heap, n, is_root_free, at, what(order, kind, slot))
                 is_root_free = 0
         if over:
-            free, live = give_unless_kept(frame, f, frame[f, F_FLAGS] & ~FLAG_SERVER, free, live)
+            free, live = give_unless_kept(frame, f, free, live)
     if is_root_free:
         n = close(heap, n)
     head[H_HEAP], head[H_ORDER], head[H_SPANS], head[H_EVENTS] = n, order, spans, count

@@ -179,7 +179,9 @@ def end_request(t: Tables, f: int, status: int, now: int, n: int, records: int) 
     done[row, D_START] = frame[f, F_START]
     done[row, D_END] = now
     done[row, D_STATUS] = status
-    if frame[f, F_FLAGS] & FLAG_PAY:
+    flags = frame[f, F_FLAGS]
+    frame[f, F_FLAGS] = flags & ~FLAG_SERVER
+    if flags & FLAG_PAY:
         done[row, D_FLAGS] = pay[f, P_FLAGS]
         done[row, D_KEY] = pay[f, P_KEY]
         done[row, D_EPOCH] = pay[f, P_EPOCH]
