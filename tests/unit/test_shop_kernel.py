@@ -143,3 +143,12 @@ def test_a_page_of_which_too_little_may_be_shown_is_filled_up(seen: Any, version
     [pages] = shop.pages(of._replace(ruled=np.ones(50, np.int64)), seen, versions, missions)
     candidates = Candidates(CATALOG, Streams(3), 60 * NS).of(candidate_draws(STREAM.key, of.numbers), of.came_ns)
     assert np.array_equal(pages.item, np.repeat(candidates[:, :1], PAGE, axis=1))
+
+
+def test_tables_are_as_wide_as_the_kernel_takes_them(seen: Any, versions: Any) -> None:
+    shop, missions = showing()
+    shop.pages(answers(), seen, versions, missions)
+    for name, table in shop._tables._asdict().items():
+        kind = {"i": np.int64, "f": np.float64}[at.KINDS[name][0]]
+        assert (table.dtype, table.flags.c_contiguous) == (kind, True)
+        assert at.KINDS[name][1:] == (str(table.shape[1]) if table.ndim == 2 else ""), name

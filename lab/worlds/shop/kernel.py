@@ -16,7 +16,7 @@ from lab.draws import mix, request_key, word
 
 Array = npt.NDArray[Any]
 
-CATEGORIES, FEATURES, INPUTS, OFFERED, PAGE = 6, 14, 14, 20, 5
+CATEGORIES, FEATURES, INPUTS, OFFERED, CHOICES, PAGE = 6, 14, 14, 20, 25, 5
 ANSWERS_MAX = 2048
 """Rows of the tables of answers and pages."""
 
@@ -159,7 +159,7 @@ def score_micro(t: PageTables, o: int, item: int, version: int) -> int:
 def offered(t: PageTables, a: int, o: int, first: int) -> int:
     """The item of a stratum that is offered: by its popularity in that minute."""
     chance, edge = draw(first, o), t.answer[a, W_MINUTE] * OFFERED + o
-    low, high = 0, t.stratum.shape[1] - 1
+    low, high = 0, CHOICES - 1
     while low < high:
         middle = (low + high) >> 1
         if chance > t.edge_f[edge, middle]:
@@ -280,11 +280,12 @@ def fill(t: PageTables, a: int) -> None:
 
 
 KINDS = {
-    name: ("f" if name.endswith("_f") else "i")
-    + ("1" if name in ("default_f", "rule", "constant_f", "vector_f") else "2")
-    for name in PageTables._fields
-}
-"""Of each table its numbers and dimensions."""
+    "answer": f"i{ANSWER_WORDS}", "item": "i4", "item_f": "f8", "user_f": f"f{UF_TASTE + CATEGORIES}",
+    "model_f": f"f{MF_INTERCEPT + 1}", "default_f": "f", "seen_f": f"f{FEATURES}", "stratum": f"i{CHOICES}",
+    "edge_f": f"f{CHOICES}", "rule": "i", "constant_f": "f", "offer": f"i{OFFER_WORDS}", "offer_f": f"f{INPUTS + 1}",
+    "vector_f": "f", "page": "i2", "page_f": "f2", "input_f": f"f{INPUTS}",
+}  # fmt: skip
+"""Of each table its numbers and how many a row."""
 
 
 def make_pages(t: PageTables, count: int) -> int:

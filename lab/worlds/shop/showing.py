@@ -129,6 +129,7 @@ class Showing:
 
 def _tables(catalog: Catalog) -> PageTables:
     """The kernel's tables, with what never changes."""
+    assert catalog.strata.shape == (at.OFFERED, at.CHOICES)
     items, rules = catalog.items, Thresholds()
     margin = np.rint(rules.margin_weight * np.asarray(items["margin_ratio"], float) * 1e6)
     of_item = [items["category"], items["stock_count"], items["min_age_years"], margin]
