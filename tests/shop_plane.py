@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,8 @@ class FakePlane:
             self.context.system, self.context.streams, self.start_ns, self.end_ns, self.context.rate_per_s,
             lambda *line: other.logs.append(line), lambda *change: other.changes.append(change),
         )  # fmt: skip
-        other.world = self.world.branch(context, other.state)
+        other.stream = replace(self.stream)
+        other.world = self.world.branch(context, other.state, [other.stream])
         other.users, other.served, other.done = list(self.users), list(self.served), list(self.done)
         return other
 

@@ -383,8 +383,8 @@ class ColumnarWorld(Protocol):
     def reference(self) -> dict[str, Any]:
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
 
-    def branch(self, context: WorldContext, state: PlaneState) -> ColumnarWorld:
-        """A world of its own that goes on from here, on tables of its own that hold the same."""
+    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[RequestStream]) -> ColumnarWorld:
+        """A world of its own that goes on from here, on tables and with streams of its own that are the same so far."""
 
 
 def open_columnar_world(context: WorldContext) -> ColumnarWorld | None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from lab.agreed.run import Run
 from lab.streams import Streams
-from lab.worlds.shop.behaviour import InterestAggregate, Missions
+from lab.systems.topology import World
+from lab.worlds.shop.behaviour import InterestAggregate
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import Catalog, active_catalog, active_count, make_catalog
+from lab.worlds.shop.missions import Missions
+from lab.worlds.shop.offer import SHOPPERS
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,12 @@ class Shoppers:
     streams: Streams
 
 
-def shoppers_of(run: Run, world_seed: int) -> Shoppers:
+def shoppers_of(run: Run, world: World) -> Shoppers:
     """Draws the shoppers of a run; the same draws as the simulator's."""
     streams = Streams(run.seed)
-    everybody = make_catalog(world_seed)
-    catalog = active_catalog(everybody, active_count(everybody, run.time_scale))
-    return Shoppers(catalog, Missions(catalog, streams, run.first_s, run.duration_s), streams)
+    visitors = int(world.settings.get("visitors", SHOPPERS))
+    catalog = active_catalog(make_catalog(world.seed), active_count(visitors, run.time_scale))
+    return Shoppers(catalog, Missions(catalog, streams, run.first_s), streams)
 
 
 def lived_through(shoppers: Shoppers, run: Run) -> InterestAggregate:

@@ -44,7 +44,7 @@ class FeedService:
 
     def __init__(self, system: System, telemetry: Telemetry, conninfo: str, cache: redis.Redis, guard: Guard) -> None:
         assert system.world is not None
-        self._world_seed = system.world.seed
+        self._world = system.world
         self._spec = system.components[telemetry.service]
         self._telemetry = telemetry
         self._conninfo = conninfo
@@ -64,7 +64,7 @@ class FeedService:
         self._control = Control()
         self._run: Run | None = None
         self._restarted = asyncio.Event()
-        self._job = Job(conninfo, cache, make_catalog(self._world_seed), self._scale)
+        self._job = Job(conninfo, cache, make_catalog(self._world.seed), self._scale)
 
     async def serve(self, listen: Listen) -> None:
         """Runs the schedule and the endpoints until SIGTERM or SIGINT."""
@@ -243,7 +243,7 @@ class FeedService:
         async with connection:
             if not anew and await is_seeded(connection):
                 return
-            shoppers = await asyncio.to_thread(shoppers_of, run, self._world_seed)
+            shoppers = await asyncio.to_thread(shoppers_of, run, self._world)
             await seed(connection, shoppers.catalog, await asyncio.to_thread(lived_through, shoppers, run))
         # The cache may have been started anew since the last run: connections to the one before lead nowhere.
         await self._cache.connection_pool.disconnect(inuse_connections=False)

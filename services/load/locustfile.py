@@ -53,7 +53,7 @@ class Worker:
                 gevent.sleep(0.05)
             run = Run.from_json(document)
             assert SYSTEM.world is not None
-            crowd = Crowd(shoppers_of(run, SYSTEM.world.seed), run, SYSTEM.load_wobble_ratio)
+            crowd = Crowd(shoppers_of(run, SYSTEM.world), run, SYSTEM.load_wobble_ratio)
             line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry, STEP.timeout_s)
             self.replay = Replay(crowd, line, *self.share)
             self.replay.start()

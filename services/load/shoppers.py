@@ -1,6 +1,7 @@
 """What shoppers do, drawn a little ahead: when they arrive, what they are offered, which of the items shown they click.
 
-Nothing here sends or waits. The draws are those of the simulator: same streams, same request numbers.
+Nothing here sends or waits. The draws are those of the simulator: by the stream's key, the request's number in it and
+what they are for.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import numpy.typing as npt
 
 from lab.agreed.run import Run
 from lab.clock import NS
+from lab.draws import stream_key
 from lab.injection.levers import PopulationTastes
 from lab.recording.schema import LABEL_WINDOW_S
-from lab.scenario.arrivals import arrival_times_ns
+from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
-from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
-from lab.worlds.shop.requests import Draws
+from lab.worlds.shop.retrieval import Candidates
+from lab.worlds.shop.visits import Visits, browse_draws, candidate_draws, click_draws
 from services.common.past import Shoppers
 
 Array = npt.NDArray[Any]
@@ -54,7 +56,7 @@ class Crowd:
         self.shoppers = shoppers
         self.run = run
         self.wobble = wobble
-        # Candidates follow the popularity of the minute, which one log per run draws.
+        self.comers = Visits(shoppers.catalog)
         self._offers = Candidates(shoppers.catalog, shoppers.streams, round(run.warmup_s * NS))
 
     def change_tastes(self, fraction: float | None) -> float | None:
@@ -93,26 +95,36 @@ class ArrivalStream:
     def __init__(
         self, name: str, crowd: Crowd, stages: tuple[tuple[float, float], ...], start_s: float, *, clicks: bool = True
     ) -> None:
-        run, catalog, streams = crowd.run, crowd.shoppers.catalog, crowd.shoppers.streams
+        run, streams = crowd.run, crowd.shoppers.streams
         plan = tuple(Stage.model_construct(for_s=length, rate_per_s=rate / run.time_scale) for length, rate in stages)
-        rng = streams.generator(name, "arrivals")
-        self._times_ns = np.array(arrival_times_ns(plan, start_s + run.warmup_s, crowd.wobble, rng), np.int64)
+        self._times_ns = Arrivals(plan, start_s + run.warmup_s, crowd.wobble, streams, name).times_ns()
         self.name = name
+        self.key = stream_key(streams, name)
         self.is_active = True
         self.clicks = clicks
         self._crowd = crowd
-        self._draws = Draws(name, catalog, streams)
         self.times_s = self._times_ns / NS - run.warmup_s
 
     def visits(self, index: int, count: int) -> Iterator[Visit]:
-        """The requests that worker `index` of `count` sends, in order of time; read once."""
+        """The requests that worker `index` of `count` sends, in order of time."""
         for first in range(0, len(self.times_s), AHEAD):
             times_ns = self._times_ns[first : first + AHEAD]
-            drawn = self._draws.take(len(times_ns))
-            drawn["candidates"] = self._crowd.candidates(drawn["candidate_draws"], times_ns)
+            drawn = self._drawn(np.arange(first, first + len(times_ns)), times_ns)
             for n in range(first, first + len(times_ns)):
                 if n % count == index:
                     yield Visit(self._crowd, drawn, n - first, float(self.times_s[n]), clicks=self.clicks)
+
+    def _drawn(self, numbers: Array, times_ns: Array) -> dict[str, Array]:
+        click, delay_s = click_draws(self.key, numbers)
+        browsed, prices = browse_draws(self.key, numbers)
+        return {
+            "users": self._crowd.comers.users(self.key, numbers),
+            "candidates": self._crowd.candidates(candidate_draws(self.key, numbers), times_ns),
+            "click_draws": click,
+            "delay_s": delay_s,
+            "browse_draws": browsed,
+            "price_draws": prices,
+        }
 
     def due_count(self, index: int, count: int, now_s: float) -> int:
         """How many of a worker's requests are due by a scenario time."""

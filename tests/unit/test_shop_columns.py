@@ -136,6 +136,17 @@ def test_a_branch_goes_on_as_the_run_does_and_changes_nothing_of_it(at_s: float)
     assert trunk.logs == other.logs
 
 
+def test_a_stream_that_closes_in_a_branch_stays_open_in_the_run() -> None:
+    trunk = FakePlane(duration_s=60).run(70.0)
+    whole, branch, closed = trunk.branch(), trunk.branch(), trunk.branch()
+    branch.stream.closed_ns = round(75 * NS)
+    trunk.stream.closed_ns = round(75 * NS)
+    viewed = [
+        p.run(120.0).world.table.rows[:, INDEX["views_recent_count"]].sum() for p in (whole, branch, trunk, closed)
+    ]
+    assert viewed[0] == viewed[3] > viewed[1] == viewed[2]
+
+
 def test_rows_of_past_epochs_are_dropped_when_nothing_names_them() -> None:
     plane = FakePlane(duration_s=400, rate_per_s=10).run(460.0)
     assert plane.world.table.current == 46

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from lab.agreed.run import Run
+from lab.clock import NS
 from lab.streams import Streams
 from lab.systems.files import load_system
-from lab.worlds.shop.catalog import make_catalog
-from lab.worlds.shop.requests import Draws, ShopRequests
+from lab.systems.topology import World
+from lab.worlds.shop.showing import Answers, Showing
+from lab.worlds.shop.visits import Visits
 from services.common.past import shoppers_of
 from services.load.shoppers import AHEAD, Crowd
+from tests.shop_plane import FakePlane, OpenStream
 
 SEED = 11
 HOURS_S = 6 * 3600.0
@@ -21,28 +24,31 @@ HOURS_S = 6 * 3600.0
 
 def crowd(duration_s: float) -> Crowd:
     run = Run(seed=7, start_unix_s=0.0, duration_s=duration_s, warmup_s=0.0, stages=((duration_s, 50.0),))
-    return Crowd(shoppers_of(run, SEED), run, load_system("recommender").load_wobble_ratio)
-
-
-def test_draws_do_not_depend_on_how_many_are_taken_at_a_time() -> None:
-    catalog = make_catalog(SEED)
-    at_once = Draws("load", catalog, Streams(7)).take(12)
-    drawn = Draws("load", catalog, Streams(7))
-    parts = [drawn.take(n) for n in (1, 6, 0, 5)]
-    for name, values in at_once.items():
-        assert np.array_equal(np.concatenate([part[name] for part in parts]), values), name
+    return Crowd(shoppers_of(run, World(name="shop", seed=SEED)), run, load_system("recommender").load_wobble_ratio)
 
 
 def test_shoppers_come_as_in_the_simulator() -> None:
-    people = crowd(60.0)
-    [stream] = people.base()
+    plane = FakePlane(seed=7, duration_s=60)
+    run = Run(seed=7, start_unix_s=0.0, duration_s=60.0, warmup_s=60.0, stages=((60.0, 50.0),))
+    people = Crowd(shoppers_of(run, World(name="shop", seed=SEED)), run, 0.0)
+    [_, stream] = people.base()
     visits = list(stream.visits(0, 1))
     assert len(visits) > 2 * AHEAD
-    times_ns = np.rint(stream.times_s * 1e9).astype(np.int64).tolist()
-    whole = ShopRequests("load", times_ns, people.shoppers.catalog, people.shoppers.streams, clicks=True)
-    assert [visit.user_id for visit in visits] == whole.users_list
-    offered = people.candidates(whole.candidate_draws, whole.times_ns)
-    assert [visit.candidates() for visit in visits[-3:]] == offered[-3:].tolist()
+    simulated = OpenStream("load", 2, stream.key)
+    times_ns = np.rint((stream.times_s + 60.0) * NS).astype(np.int64)
+    users = plane.world.arrive(simulated, 0, times_ns).keys
+    assert [visit.user_id for visit in visits] == users.tolist()
+    answers = Answers(
+        simulated, np.arange(len(users)), np.arange(len(users)), users, times_ns, times_ns,
+        users, np.full(len(users), 2), np.ones(len(users), np.int64),
+    )  # fmt: skip
+    world = plane.world
+    pages = Showing(world.catalog, Streams(7), 60 * NS).pages(answers, world.table.seen, world.versions, world.missions)
+    shown = np.concatenate([page.item for page in pages])
+    clicked = np.concatenate([page.clicked for page in pages])
+    for visit, items, clicks in zip(visits, shown.tolist(), clicked, strict=True):
+        assert set(items) <= set(visit.candidates())
+        assert [click.position - 1 for click in visit.clicks(items)] == np.flatnonzero(clicks).tolist()
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -56,10 +62,18 @@ def test_workers_share_the_requests(workers: int) -> None:
 
 
 def test_a_load_of_hours_draws_no_more_than_it_is_about_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
-    take = Draws.take
-    monkeypatch.setattr(Draws, "take", lambda self, n: taken.append(n) or take(self, n))
+    drawn = []
+    users = Visits.users
+    monkeypatch.setattr(
+        Visits, "users", lambda self, key, numbers: drawn.append(len(numbers)) or users(self, key, numbers)
+    )
     [stream] = crowd(HOURS_S).base()
     assert len(stream.times_s) > 1_000_000
     assert len(list(islice(stream.visits(0, 1), AHEAD + 1))) == AHEAD + 1
-    assert taken == [AHEAD, AHEAD]
+    assert drawn == [AHEAD, AHEAD]
+
+
+def test_fewer_shoppers_visit_where_the_world_says_so() -> None:
+    run = Run(seed=7, start_unix_s=0.0, duration_s=20.0, warmup_s=0.0, stages=((20.0, 50.0),), time_scale=2.0)
+    shoppers = shoppers_of(run, World(name="shop", seed=SEED, settings={"visitors": 300}))
+    assert np.count_nonzero(shoppers.catalog.activity) == 150

@@ -82,11 +82,11 @@ class PlaneTestbed(Testbed):
         self.journal_entries = list(past.journal_entries)
         self._telemetry = past._telemetry.branch()
         self._plane = past._plane.branch(self)
+        self._sources = past._sources.branch(self._plane, self._subjects if past._world else None)
         self._world = None
         if past._world is not None:
             view = PlaneView(lambda: self._plane.tables, past._world.layout)
-            self._world = past._world.branch(self._context(), view)
-        self._sources = past._sources.branch(self._plane, self._subjects if self._world else None)
+            self._world = past._world.branch(self._context(), view, self._sources.all)
         self._clock = past._clock.branch(self)
         self._levers = self._new_levers()
         self._levers.adopt(past._levers)

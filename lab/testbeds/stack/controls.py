@@ -46,7 +46,8 @@ from lab.testbeds.stack.secrets import token_name
 from lab.testbeds.stack.shifts import Shifts
 from lab.testbeds.stack.slowing import Slowing
 from lab.testbeds.stack.versions import ModelVersions
-from lab.worlds.shop.catalog import active_count, make_catalog
+from lab.worlds.shop.catalog import active_count
+from lab.worlds.shop.offer import SHOPPERS
 
 CONFIG_PORTS = {"features": ports.FEATURES_CONFIG, "feed": ports.FEED}
 """Services that change their configuration while they run, and where."""
@@ -226,7 +227,7 @@ class StackControls:
         """The policy of a run: the topology's time to live, and as many users as visit at this time scale."""
         assert self._system.world is not None
         settings = self._system.components["cache"].settings
-        users = active_count(make_catalog(self._system.world.seed), time_scale)
+        users = active_count(int(self._system.world.settings.get("visitors", SHOPPERS)), time_scale)
         return CachePolicy(float(settings["ttl_s"]), time_scale, users_count=users)
 
     def read_freeze_of_cache(self, place: Place) -> CacheFreeze | None:

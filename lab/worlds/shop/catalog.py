@@ -99,6 +99,6 @@ def active_catalog(catalog: Catalog, visitors: int) -> Catalog:
     return replace(catalog, activity=activity / activity.sum())
 
 
-def active_count(catalog: Catalog, time_scale: float) -> int:
-    """How many shoppers may visit at this time scale and keep up their own pace."""
-    return max(1, round(catalog.users_count / time_scale))
+def active_count(visitors: int, time_scale: float) -> int:
+    """How many of the shoppers may visit at this time scale and keep up their own pace."""
+    return max(1, round(visitors / time_scale))

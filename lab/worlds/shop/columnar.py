@@ -6,6 +6,7 @@ rows a cache entry or an answer stands for, what was shown and clicked, what the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -266,14 +267,15 @@ class ColumnarShop:
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
 
-    def branch(self, context: WorldContext, state: PlaneState) -> ColumnarWorld:
+    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[RequestStream]) -> ColumnarWorld:
         copied = object.__new__(ColumnarShop)
         missions = self.missions.copy()
         copied.__dict__.update(
             self.__dict__, _context=context, _state=state, missions=missions, _browsing=self._browsing.copy(missions),
             cache=self.cache.copy(lambda: state.store(CACHE)), shifts=dict(self.shifts),
+            _requests=self._requests.copy(streams),
         )  # fmt: skip
-        for name in ("table", "_requests", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
+        for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
             setattr(copied, name, getattr(self, name).copy())
         return copied
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,11 +77,12 @@ class Requests:
             browsing.add(users, times_s, now_s, *draws)
         return np.unique(np.concatenate([np.zeros(0, np.int64), *(users for users, *_ in seen)]))
 
-    def copy(self) -> Requests:
-        """One that goes on for itself."""
+    def copy(self, streams: Sequence[RequestStream]) -> Requests:
+        """One that goes on for itself, with streams of its own."""
         copied = object.__new__(Requests)
         coming = {number: list(parts) for number, parts in self._coming.items()}
-        copied.__dict__.update(self.__dict__, _streams=dict(self._streams), _coming=coming)
+        own = {stream.number: stream for stream in streams if stream.number in self._streams}
+        copied.__dict__.update(self.__dict__, _streams=own, _coming=coming)
         return copied
 
 

@@ -15,10 +15,11 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from lab.agreed.cache import CachePolicy
 from lab.agreed.run import Run
 from lab.injection.levers import PopulationTastes
-from lab.scenario.arrivals import arrival_times_ns
+from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.systems.files import load_system
+from lab.systems.topology import World
 from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
 from lab.worlds.shop.view import users_view_sql
 from services.collector import otlp
@@ -34,6 +35,7 @@ from services.load.shoppers import Crowd
 from tests.waiting import eventually
 
 CONTEXT = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7")
+SHOP = World(name="shop", seed=11)
 SCHEMA = Path(__file__).resolve().parents[3] / "services" / "db" / "schema.sql"
 
 
@@ -195,14 +197,13 @@ def test_cache_samples_weigh_reads_and_writes() -> None:
 
 def test_the_load_arrives_as_in_the_simulator() -> None:
     run, wobble = run_of(), 0.08
-    crowd = Crowd(shoppers_of(run, 11), run, wobble)
+    crowd = Crowd(shoppers_of(run, SHOP), run, wobble)
     warmup, load = crowd.base()
     stages = (Stage.model_construct(for_s=120.0, rate_per_s=40.0),)
-    expected = arrival_times_ns(stages, 20.0, wobble, Streams(5).generator("load", "arrivals"))
-    np.testing.assert_allclose(load.times_s, np.array(expected) / 1e9 - 20.0)
+    expected = Arrivals(stages, 20.0, wobble, Streams(5), "load").times_ns()
+    np.testing.assert_allclose(load.times_s, expected / 1e9 - 20.0)
     assert warmup.times_s.max() < 0 <= load.times_s.min()
-    # A stream is read once, by one worker.
-    shares = [list(Crowd(shoppers_of(run, 11), run, wobble).base()[1].visits(worker, 3)) for worker in range(3)]
+    shares = [list(Crowd(shoppers_of(run, SHOP), run, wobble).base()[1].visits(worker, 3)) for worker in range(3)]
     assert sorted(visit.time_s for share in shares for visit in share) == list(load.times_s)
     offered = shares[0][0].candidates()
     assert len(offered) == len(set(offered)) == 20
@@ -210,11 +211,11 @@ def test_the_load_arrives_as_in_the_simulator() -> None:
 
 def test_tastes_change_for_the_shoppers_of_the_simulator_and_back() -> None:
     run = run_of()
-    crowd = Crowd(shoppers_of(run, 11), run, 0.08)
+    crowd = Crowd(shoppers_of(run, SHOP), run, 0.08)
     users, times_s = np.arange(2000), np.full(2000, 50.0)
     before = crowd.shoppers.missions.at(users, times_s)
     assert crowd.change_tastes(0.3) == 0.3
-    simulated = shoppers_of(run, 11).missions
+    simulated = shoppers_of(run, SHOP).missions
     simulated.change(PopulationTastes(fraction=0.3), Streams(run.seed))
     changed = crowd.shoppers.missions.at(users, times_s)
     np.testing.assert_array_equal(changed, simulated.at(users, times_s))
@@ -234,13 +235,13 @@ def test_a_policy_is_read_back_from_its_library() -> None:
 
 def test_compressed_time_keeps_the_pace_of_each_shopper() -> None:
     plain, compressed = (
-        [stream.times_s for stream in Crowd(shoppers_of(run_of(s), 11), run_of(s), 0.08).base()][1] for s in (1, 5)
+        [stream.times_s for stream in Crowd(shoppers_of(run_of(s), SHOP), run_of(s), 0.08).base()][1] for s in (1, 5)
     )
     # The same rate in real time: a fifth of the arrivals in as much scenario time, by a fifth of the shoppers.
     assert len(compressed) / len(plain) == pytest.approx(0.2, rel=0.15)
-    shoppers = shoppers_of(run_of(5), 11)
+    shoppers = shoppers_of(run_of(5), SHOP)
     assert np.count_nonzero(shoppers.catalog.activity) == 400
-    counts = [lived_through(shoppers_of(run_of(s), 11), run_of(s)).counts.sum(axis=1)[:400].mean() for s in (1, 5)]
+    counts = [lived_through(shoppers_of(run_of(s), SHOP), run_of(s)).counts.sum(axis=1)[:400].mean() for s in (1, 5)]
     assert counts[1] == pytest.approx(counts[0], rel=0.15)
 
 
