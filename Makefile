@@ -11,7 +11,7 @@ DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -62,6 +62,12 @@ bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, 
 
 bench-suite: $(VENV)/.installed ## the CPU of the shipped suite beside a naive model's, and when its first verdict comes
 	@$(BIN)/python benchmarks/suite_vs_naive.py
+
+cluster: $(VENV)/.installed-test ## a dask scheduler and workers on this machine, until Ctrl-C (PORT=8786 WORKERS=2)
+	@trap 'kill $$(jobs -p) 2>/dev/null; wait' INT TERM EXIT; \
+		$(BIN)/dask scheduler --host 127.0.0.1 --port $(or $(PORT),8786) --no-dashboard & \
+		$(BIN)/dask worker tcp://127.0.0.1:$(or $(PORT),8786) --nworkers $(or $(WORKERS),2) --nthreads 1 --no-dashboard & \
+		wait
 
 wheel: $(VENV)/.installed ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -95,6 +95,7 @@ def command(
     asked = checked_engines(engines, ENGINES)
     selection = filters.applied(select([suite])).seen_by(observability)
     jobs = make_jobs(selection, seeds, control_seeds, asked, testbed)
+    campaigning.check(jobs)
     try_engines(asked, limits.for_scenarios(selection.scenarios, runs_dir))
     with (
         tempfile.TemporaryDirectory(prefix="lab-evaluate-") as scratch,

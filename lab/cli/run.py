@@ -10,7 +10,7 @@ import click
 
 from lab import __version__
 from lab.cli import completing
-from lab.cli.campaigning import Campaigning, Plan, campaigning_options, plan_name, run_campaign
+from lab.cli.campaigning import LOCAL, Campaigning, Plan, campaigning_options, plan_name, run_campaign
 from lab.cli.console import (
     GivenPath,
     engines_option,
@@ -27,7 +27,7 @@ from lab.cli.gate import Gate, comparison_json, gate_options, print_comparison
 from lab.cli.stopping import Stopping, stopping_options
 from lab.cli.testbed_options import TestbedCommand, place_words, testbed_option
 from lab.cli.verdicts import Verbosity, verbosity_options
-from lab.errors import NothingSelectedError, worst
+from lab.errors import NothingSelectedError, UserError, worst
 
 if TYPE_CHECKING:
     from lab.cli.last_failed import LastFailed
@@ -75,6 +75,8 @@ one that passed is lost.
         help="Also write results; .html, .json or .xml (JUnit) by suffix; may be repeated.")  # fmt: skip
 @runs_option
 @campaigning_options
+@option("--recordings", type=click.Choice(("send", "stay")), default="send", show_default=True,
+        help="With --executor dask://…: send recordings here, or let them stay on the workers.")  # fmt: skip
 @option("--fresh", is_flag=True, help="Make every recording again, even if an identical one exists.")
 @option("--no-report", is_flag=True, help="Write no HTML pages.")
 @stopping_options
@@ -84,7 +86,7 @@ one that passed is lost.
 def command(
     *, targets: tuple[str, ...], filters: Filters, last_failed: bool, seed: int | None, seeds: str | None,
     engines: tuple[str, ...], limits: EngineLimits, testbed: Chosen, observability: Observability | None,
-    outputs: tuple[Path, ...], runs_dir: Path, campaigning: Campaigning, fresh: bool, no_report: bool,
+    outputs: tuple[Path, ...], runs_dir: Path, campaigning: Campaigning, recordings: str, fresh: bool, no_report: bool,
     stopping: Stopping, gate: Gate, verbosity: Verbosity, as_json: bool,
 ) -> int:  # fmt: skip
     """Run scenarios or a suite, ask engines, grade them.
@@ -101,6 +103,7 @@ def command(
     from lab.runs.campaign import conclude
 
     check_outputs(outputs, OUTPUTS)
+    stay = _stays(recordings, campaigning, outputs)
     check_runs_dir(runs_dir)
     chosen_seeds = parse_seeds(seeds, seed)
     memory = LastFailed(runs_dir)
@@ -111,10 +114,11 @@ def command(
     jobs = make_jobs(selection, chosen_seeds, asked, testbed, fresh=fresh, report=not no_report)
     if last_failed:
         jobs, asked = failed_last(jobs, memory)
+    campaigning.check(jobs)
     before = gate.read(jobs)
     options = limits.for_scenarios(selection.scenarios, runs_dir)
     try_engines(asked, options)
-    plan = Plan(jobs, plan_name(selection), "run", keep=True)
+    plan = Plan(jobs, plan_name(selection), "run", keep=True, recordings_stay=stay)
     results = _run(plan, runs_dir, campaigning, options, stopping, verbosity, memory, as_json=as_json)
     show_traces(results)
     complete = len(results) == len(jobs) and not selection.partial and not last_failed
@@ -124,7 +128,9 @@ def command(
     if not as_json:
         _print_numbers(campaign, selection, unrun, verbosity, held=complete)
     writings = Writings()
-    reports = write_reports(campaign, outputs, runs_dir, selection, asked, writings, index=not no_report)
+    reports = [] if stay else write_reports(
+        campaign, outputs, runs_dir, selection, asked, writings, index=not no_report
+    )  # fmt: skip
     document = _document(campaign, selection, unrun, runs_dir, reports)
     comparison = gate.compare(before, document)
     code = gate.exit_code(campaign, comparison)
@@ -139,6 +145,14 @@ def command(
     annotate_github(campaign, selection.scenarios, document["suite"] or "lab run")
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
     return worst([code, *writings.conclude()])
+
+
+def _stays(recordings: str, campaigning: Campaigning, outputs: Sequence[Path]) -> bool:
+    """Whether recordings stay on other machines; UserError where a page about them is wanted here."""
+    stay = recordings == "stay" and campaigning.executor != LOCAL
+    if stay and any(path.suffix == ".html" for path in outputs):
+        raise UserError("-o with .html needs the recordings here; expected --recordings send")
+    return stay
 
 
 def _run(

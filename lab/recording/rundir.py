@@ -201,13 +201,14 @@ def write_run(
         complete = sealed({**meta, "checksums": checksums(staging)})
         write_json(staging / RUN_FILE, complete)
         staging.chmod(0o755)
-        _swap(staging, path)
+        put_in_place(staging, path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return RunDirectory(path, complete)
 
 
-def _swap(staging: Path, path: Path) -> None:
+def put_in_place(staging: Path, path: Path) -> None:
+    """Moves a complete run directory to its place, on the same file system; a run that is there is replaced."""
     if path.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
         os.replace(path, old / "run")

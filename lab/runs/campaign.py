@@ -178,7 +178,7 @@ def _run_job(job: Job, root: Path, host: EngineHost, progress: Progress, keep: b
             return replace(result, elsewhere=run.elsewhere)
     except Exception as error:
         remedy = "free space there, or " + ("choose another --runs-dir" if keep else "set TMPDIR")
-        return _failed(job, str(run.path) if run else "", error, root.absolute(), remedy)
+        return failed_job(job, str(run.path) if run else "", error, root.absolute(), remedy)
     finally:
         if run is not None and not keep:
             shutil.rmtree(run.path, ignore_errors=True)
@@ -198,11 +198,12 @@ def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobR
         check_gradable(run)
         graded = tuple(assess(run, engine, host) for engine in job.engines)
     except Exception as error:
-        return _failed(job, str(run.path), error, tempfile.gettempdir(), "free space there, or set TMPDIR")
+        return failed_job(job, str(run.path), error, tempfile.gettempdir(), "free space there, or set TMPDIR")
     return JobResult(job.loaded.scenario.name, job.seed, str(run.path), graded, reused=reused)
 
 
-def _failed(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
+def failed_job(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
+    """The result of a job that an error ended; `place` and `remedy` are for one that says that there is no room."""
     code = error.exit_code if isinstance(error, LabError) else ExitCode.INTERNAL
     message = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and is_no_room(error):

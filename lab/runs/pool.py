@@ -52,19 +52,17 @@ def default_workers() -> int:
 def run_jobs(
     jobs: Sequence[Job],
     root: Path,
+    watch: Watch,
     *,
     workers: int,
-    tick: Tick,
-    on_result: OnResult = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
     keep: bool = True,
     engines: EngineOptions | None = None,
 ) -> list[JobResult]:
     """The results in the order of the jobs, whichever finished first.
 
-    On a testbed that is not shared one job runs at a time, in this process. No further job is started once `stop()` is
-    true; those under way are finished, and the others have no result. RunAbortedError when a worker process dies under
-    a job.
+    On a testbed that is not shared one job runs at a time, in this process. No further job is started once it is time
+    to stop; those under way are finished, and the others have no result. RunAbortedError when a worker process dies
+    under a job.
     """
     # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -74,7 +72,6 @@ def run_jobs(
             shutil.rmtree(old, ignore_errors=True)
     alone = any(not job.testbed.driver.is_shared for job in jobs)
     workers = 1 if alone else min(workers, len(jobs))
-    watch = _Watch(tick, on_result, stop)
     settings = _Settings(root, keep, engines or EngineOptions(hidden=(root.resolve(),)))
     return _here(jobs, settings, watch) if workers <= 1 else _in_pool(jobs, settings, workers, watch)
 
@@ -89,12 +86,12 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class _Watch:
-    """Callbacks of a campaign: for its events, and for stopping it."""
+class Watch:
+    """Callbacks of a campaign: for its events, and whether no further job is to be started."""
 
-    tick: Tick
-    on_result: OnResult
-    stop: Callable[[], bool]
+    tick: Tick = lambda *_: None
+    on_result: OnResult = lambda _: None
+    stop: Callable[[], bool] = lambda: False
 
 
 def leftovers(root: Path) -> list[Path]:
@@ -102,7 +99,7 @@ def leftovers(root: Path) -> list[Path]:
     return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
 
 
-def _here(jobs: Sequence[Job], settings: _Settings, watch: _Watch) -> list[JobResult]:
+def _here(jobs: Sequence[Job], settings: _Settings, watch: Watch) -> list[JobResult]:
     results: list[JobResult] = []
     with EngineHost(settings.engines) as host:
         for job in jobs:
@@ -118,7 +115,7 @@ def _here(jobs: Sequence[Job], settings: _Settings, watch: _Watch) -> list[JobRe
     return results
 
 
-def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: _Watch) -> list[JobResult]:
+def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: Watch) -> list[JobResult]:
     context = multiprocessing.get_context("spawn")
     with _deaf_children():
         multiprocessing.resource_tracker.ensure_running()  # it goes last, after those whose resources it tracks

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,61 +14,30 @@ from lab.cli.texts import answer_brief, answer_text, finding_text
 from lab.contracts import Diagnosis, Finding, Truth, Verdict
 from lab.errors import ExitCode
 from lab.runs.campaign import Job, JobResult
-from lab.runs.pool import run_jobs
+from lab.runs.pool import Watch, run_jobs
 from lab.scenario import load_scenario
 from tests.cli_cases import HEALTHY as HEALTHY_COMMAND
 from tests.cli_cases import lab, write
+from tests.gates import Gate, gated_engine
 from tests.grading_cases import fault
 
-HEALTHY = b'{"schema_version": 1, "verdict": "healthy"}'
-TIMEOUT_S = 120
-
 
 @pytest.fixture
-def gate() -> threading.Event:
-    """Shut until the test opens it."""
-    return threading.Event()
+def gate() -> Iterator[Gate]:
+    """An engine that answers its first question at once and every later one when it is let go."""
+    with gated_engine() as made:
+        made.free = 1
+        yield made
 
 
-@pytest.fixture
-def gated_engine(gate: threading.Event) -> Iterator[str]:
-    """An engine that answers its first question at once and every later one when the gate is open."""
-    asked = iter(range(1_000_000))
-
-    class Engine(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            if next(asked):
-                gate.wait(TIMEOUT_S)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(HEALTHY)))
-            self.end_headers()
-            self.wfile.write(HEALTHY)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    gate.set()
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_verdict_can_be_read_from_a_pipe_before_the_next_case_is_judged(
-    folder: Path,
-    gated_engine: str,
-    gate: threading.Event,
-) -> None:
+def test_a_verdict_can_be_read_from_a_pipe_before_the_next_case_is_judged(folder: Path, gate: Gate) -> None:
     write("later")
-    words = ["run", "quiet.scenario.yaml", "later.scenario.yaml", "--engine", gated_engine, "--jobs", "1"]
+    words = ["run", "quiet.scenario.yaml", "later.scenario.yaml", "--engine", gate.engine, "--jobs", "1"]
     code = f"import sys; from lab.cli import main; sys.exit(main({[*words, '--no-report']}))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()  # hangs if the verdict only comes at the end: the gate is shut
-        gate.set()
+        gate.open()
         rest = process.stdout.read()
     assert first.startswith("✓ pass  quiet  seed 3")
     assert "later  seed 3" in rest
@@ -83,9 +50,8 @@ def test_the_longest_jobs_start_first_and_results_are_in_the_order_of_the_files(
     jobs = [Job(load_scenario(f"{name}.scenario.yaml"), 1, ("constant",)) for name in ("quiet", "long", "cut")]
     heard: list[JobResult] = []
     shares: list[tuple[float, int]] = []
-    results = run_jobs(
-        jobs, Path("runs"), workers=workers, tick=lambda *done: shares.append(done), on_result=heard.append
-    )
+    watch = Watch(lambda *done: shares.append(done), heard.append)
+    results = run_jobs(jobs, Path("runs"), watch, workers=workers)
     assert [result.scenario for result in results] == ["quiet", "long", "cut"]
     assert sorted(result.scenario for result in heard) == ["cut", "long", "quiet"]
     if workers == 2:
@@ -98,14 +64,8 @@ def test_no_job_is_started_once_it_is_time_to_stop_and_what_was_done_is_kept(fol
     jobs = [Job(load_scenario("quiet.scenario.yaml"), seed, ("constant",)) for seed in range(4)]
     for workers in (1, 2):
         heard: list[JobResult] = []
-        results = run_jobs(
-            jobs,
-            Path("runs"),
-            workers=workers,
-            tick=lambda *_: None,
-            on_result=heard.append,
-            stop=lambda heard=heard: bool(heard),  # type: ignore[misc]
-        )
+        watch = Watch(on_result=heard.append, stop=lambda heard=heard: bool(heard))  # type: ignore[misc]
+        results = run_jobs(jobs, Path("runs"), watch, workers=workers)
         assert 1 <= len(results) <= workers
         assert [result.seed for result in results] == sorted(result.seed for result in heard)
 

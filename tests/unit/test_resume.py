@@ -17,10 +17,10 @@ from lab.errors import ExitCode
 from lab.runs import campaign, runner
 from lab.runs.dataset import WHOLE
 from tests.cli_cases import CUT, HEALTHY, lab, run_json, write
+from tests.gates import gated_engine
 from tests.waiting import PATIENCE_S, eventually
 
-ENGINES = ("--engine", "constant", "--engine", HEALTHY)
-WORDS = ("run", ".", "--seeds", "3", *ENGINES, "--no-report")
+WORDS = ("run", ".", "--seeds", "3", "--engine", "constant", "--engine", HEALTHY, "--no-report")
 
 
 def finished() -> int:
@@ -32,9 +32,9 @@ def dataset_bytes() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path("runs/results").glob("*/*.parquet")}
 
 
-def undisturbed(folder: Path) -> tuple[bytes, dict[str, bytes]]:
+def undisturbed(words: tuple[str, ...]) -> tuple[bytes, dict[str, bytes]]:
     """The results file and the dataset of a campaign that nothing disturbed; its traces are removed."""
-    assert lab(*WORDS, "--jobs", 1, "-o", "results.json") == ExitCode.FAILED
+    assert lab(*words, "--jobs", 1, "-o", "results.json") == ExitCode.FAILED
     found = Path("results.json").read_bytes(), dataset_bytes()
     shutil.rmtree("runs")
     Path("results.json").unlink()
@@ -46,22 +46,23 @@ def undisturbed(folder: Path) -> tuple[bytes, dict[str, bytes]]:
 def test_a_campaign_killed_at_any_job_and_resumed_gives_the_same_results(
     jobs: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write("longer", CUT, duration=120)
-    expected = undisturbed(folder)
-    kill_after = random.SystemRandom().randint(1, 7)
-    words = [sys.executable, "-m", "lab", *WORDS, "--jobs", str(jobs)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            eventually(lambda: finished() >= kill_after or process.poll() is not None)
-        finally:
-            process.kill()
-    done = finished()
-    assert kill_after <= done <= 9, f"killed after {kill_after}"
-    capsys.readouterr()
-    assert lab(*WORDS, "--jobs", jobs, "--resume", "-o", "results.json") == ExitCode.FAILED
-    assert f"{done} of 9 runs were finished before" in capsys.readouterr().err, f"killed after {kill_after}"
+    kill_after = random.SystemRandom().randint(1, 5)
+    with gated_engine() as gate:
+        words = ("run", ".", "--seeds", "3", "--engine", "constant", "--engine", gate.engine, "--no-report")
+        gate.free = 6
+        expected = undisturbed(words)
+        gate.free = kill_after
+        command = [sys.executable, "-m", "lab", *words, "--jobs", str(jobs)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:  # so many jobs are finished, and every worker is in the middle of another one
+                eventually(lambda: finished() == kill_after and gate.waiting == min(jobs, 6 - kill_after))
+            finally:
+                process.kill()
+        gate.open()
+        capsys.readouterr()
+        assert lab(*words, "--jobs", jobs, "--resume", "-o", "results.json") == ExitCode.FAILED
+    assert f"{kill_after} of 6 runs were finished before" in capsys.readouterr().err
     assert (Path("results.json").read_bytes(), dataset_bytes()) == expected, f"killed after {kill_after}"
-    assert finished() == 1
 
 
 def interrupted_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:

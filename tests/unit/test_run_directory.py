@@ -168,7 +168,7 @@ def rewrite(run: RunDirectory, observed: Observed, root: Path) -> RunDirectory:
     return write_run(root / "busy" / "5-abc", observed, run.truth(), run.effects(), [], dict(run.meta))
 
 
-@pytest.mark.parametrize("failing", ["write_json", "checksums", "_swap"])
+@pytest.mark.parametrize("failing", ["write_json", "checksums", "put_in_place"])
 def test_an_interrupted_writing_leaves_nothing_that_looks_like_a_run(
     run: RunDirectory, observed: Observed, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
