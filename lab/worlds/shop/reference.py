@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lab.clock import NS
+from lab.recording.arrow import numbers_array
 from lab.worlds.base import WorldContext
 from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES, FeatureSpec
 from lab.worlds.shop.requests import FROM_CACHE, ShopRequests, ShopStream
@@ -53,7 +54,8 @@ def files(versions: list[Model], table: str) -> dict[str, Any]:
     columns: dict[str, Any] = {f"feature.{n}": first.sample_vectors[:, i] for i, n in enumerate(NAMES)}
     columns |= {f"input.{n}": first.sample_inputs[:, i].astype(np.float32) for i, n in enumerate(INPUT_NAMES)}
     columns["outcome"] = first.sample_clicked
-    return {"contract.json": contract, "registry.json": registry, "training_sample.parquet": pa.table(columns)}
+    sample = {name: numbers_array(values) for name, values in columns.items()}
+    return {"contract.json": contract, "registry.json": registry, "training_sample.parquet": pa.table(sample)}
 
 
 def _declared(spec: FeatureSpec) -> dict[str, Any]:
