@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import stat
 import time
+from io import BufferedReader
 from pathlib import Path
 
 READER_TIMEOUT_S = 60.0
@@ -38,14 +40,24 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
 
     A FIFO without a writer would block its reader for ever; a device may have no end.
     """
+    with _regular(path) as file:
+        return file.read() if limit is None else file.read(limit)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a regular file in hex, however large it is. OSError as `read_file`."""
+    with _regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _regular(path: Path) -> BufferedReader:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = kind_of(os.fstat(handle).st_mode)
     if kind:
         os.close(handle)
         code = errno.EISDIR if kind == "a directory" else errno.EINVAL
         raise OSError(code, f"this is {kind}, not a regular file", str(path))
-    with os.fdopen(handle, "rb") as file:
-        return file.read() if limit is None else file.read(limit)
+    return os.fdopen(handle, "rb")
 
 
 def write_file(path: Path, content: str | bytes) -> Path:

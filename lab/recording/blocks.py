@@ -151,15 +151,15 @@ class BlockRecorder:
         lost = (pending["side"] == SERVER) & np.isin(pending["edge"], list(edges)) & (pending["end_ns"] > now_ns)
         self._pending = [pending[~lost]]
 
-    def commit(self, until_ns: int) -> None:
-        """Brings into its final form what happened in the blocks that are over by now.
+    def commit(self, until_ns: int) -> bool:
+        """Brings into its final form what happened in the blocks that are over by now; whether any was.
 
         All that ended before `until_ns` has been taken. Where blocks end is a matter of the scenario's time, so it may
         be called at any time, and at none.
         """
         last_ns = self._committed_ns + (until_ns - self._committed_ns) // self._block_ns * self._block_ns
         if last_ns <= self._committed_ns:
-            return
+            return False
         pending, self._pending = joined(self._pending), []
         records, self._records = rows_of(self._records), []
         while self._committed_ns < last_ns:
@@ -170,6 +170,7 @@ class BlockRecorder:
             self._metrics.add(block)
             self._close(block, lines, self._committed_ns, is_end=False)
         self._pending, self._records = [pending], list(map(tuple, records.tolist()))
+        return True
 
     # What is asked for.
 

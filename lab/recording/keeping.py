@@ -12,16 +12,22 @@ from typing import TypeVar
 
 from lab.errors import Problem, RunAbortedError, UserError
 from lab.files.fileio import reason
+from lab.systems.topology import Sampling
 
 Made = TypeVar("Made")
-BASE_BYTES, REQUEST_BYTES = 200_000, 600
+BASE_BYTES, TRACE_BYTES, RECORD_BYTES = 200_000, 350, 250
+"""What a recording takes without requests; what the trace of one adds, with its log lines; what its features and
+predictions add. Measured on the recommender, with a margin of a half."""
+TAIL_SHARE = 0.05
+"""Share of the traces that are taken to be kept for what they are, where traces are sampled."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ROOM_TEXT = re.compile(rf"errno ({'|'.join(map(str, sorted(_NO_ROOM)))})\b", re.IGNORECASE)
 
 
-def recording_bytes(requests: float) -> int:
+def recording_bytes(requests: float, sampling: Sampling) -> int:
     """About how much the recording of so many requests takes: most of it is what each of them leaves."""
-    return BASE_BYTES + round(REQUEST_BYTES * requests)
+    traces = sampling.traces if sampling.traces >= 1 else min(1.0, sampling.traces + TAIL_SHARE)
+    return BASE_BYTES + round(requests * (TRACE_BYTES * traces + RECORD_BYTES * sampling.records))
 
 
 def check_room(root: Path, needed_bytes: int, what: str) -> None:

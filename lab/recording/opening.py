@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lab.errors import Problem, UserError
-from lab.files.fileio import read_file, reason
+from lab.files.fileio import reason, sha256_of
 from lab.recording.checking import content_problems, read_json
 from lab.recording.rundir import RUN_FILE, RunDirectory, sealed
 from lab.recording.schema import SCHEMA_VERSION
@@ -87,7 +86,7 @@ def _changes(path: Path, meta: dict[str, Any], sums: dict[str, str]) -> Iterator
 
 def _content_changes(file: Path, expected: str) -> Iterator[Problem]:
     try:
-        seen = sha256(read_file(file)).hexdigest()
+        seen = sha256_of(file)
     except (FileNotFoundError, NotADirectoryError):
         seen = "missing"
     except OSError as error:

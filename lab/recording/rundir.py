@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Isolation, Truth
 from lab.errors import Problem, UserError
-from lab.files.fileio import read_file, reason, write_file
+from lab.files.fileio import read_file, reason, sha256_of, write_file
 from lab.recording.grades import grades_from_json, grades_to_json
 from lab.recording.observed import Observed
 
@@ -228,4 +228,4 @@ def sealed(meta: Mapping[str, Any]) -> dict[str, Any]:
 def checksums(directory: Path) -> dict[str, str]:
     """SHA-256 of every file under a directory, by relative path."""
     files = sorted(p for p in directory.rglob("*") if p.is_file())
-    return {p.relative_to(directory).as_posix(): sha256(p.read_bytes()).hexdigest() for p in files}
+    return {p.relative_to(directory).as_posix(): sha256_of(p) for p in files}

@@ -28,7 +28,10 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
     check(testbed, scenarios)
     driver = testbed.driver
     if not driver.is_repeatable:  # others are mostly there already, or quickly made again
-        needed_bytes = sum(recording_bytes(driver.requests(job.loaded, testbed.options)) for job in jobs)
+        needed_bytes = sum(
+            recording_bytes(driver.requests(job.loaded, testbed.options), job.loaded.system.observe.sampling)
+            for job in jobs
+        )
         check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].scenario.name)
     with ExitStack() as held:
         with testbed.named("getting what several runs need"):

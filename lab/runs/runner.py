@@ -84,7 +84,8 @@ def run_scenario(
     driver = chosen.driver
     if problems := chosen.problems(loaded):
         raise UserError(problems)
-    check_room(root, recording_bytes(driver.requests(loaded, chosen.options)), loaded.scenario.name)
+    needed_bytes = recording_bytes(driver.requests(loaded, chosen.options), loaded.system.observe.sampling)
+    check_room(root, needed_bytes, loaded.scenario.name)
     parts = _Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
     with chosen.named("making a run"), driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
         followed = follow(session, loaded, parts.of(0))

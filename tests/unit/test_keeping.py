@@ -10,8 +10,9 @@ from lab.cli.outputs import Writings
 from lab.cli.reports import write_reports
 from lab.cli.selection import Selection
 from lab.errors import ExitCode, RunAbortedError, UserError
-from lab.recording.keeping import check_room, kept_where_there_is_room
+from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes
 from lab.runs.campaign import Campaign, Job, JobResult, run_job
+from lab.systems.topology import Sampling
 from services.collector.store import Store
 from tests import sim_runs
 from tests.disks import disk, fill
@@ -29,6 +30,15 @@ def test_nothing_begins_where_there_is_no_room_for_a_recording(tmp_path: Path) -
         check_room(small / "runs", 13_000_000, "cut")
     for word in ("no room for the recording of cut", str(small / "runs"), "0.1 MB free", "13.0 MB", "--runs-dir"):
         assert word in str(refused.value)
+
+
+def test_the_room_that_is_asked_for_follows_from_what_is_kept() -> None:
+    requests = 1_000_000
+    whole, traces, both = (
+        recording_bytes(requests, Sampling.model_validate(given))
+        for given in ({}, {"traces": "2%"}, {"traces": "2%", "records": "10%"})
+    )
+    assert both < traces / 4 < whole / 8
 
 
 def test_a_job_without_room_is_refused_before_it_runs(tmp_path: Path) -> None:
