@@ -27,7 +27,7 @@ from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.rows import kept_rows
 from lab.recording.sampling import TraceSampler, is_chosen
-from lab.recording.sides import SERVER, Sides, joined, on_grid
+from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
 from lab.recording.spool import RowSpool, TableSpool
 from lab.recording.writing import GROUP_ROWS
 from lab.streams import Streams
@@ -149,7 +149,7 @@ class BlockRecorder:
         """Forgets the server sides over these edges that would end later: their process did not live to report them."""
         pending = joined(self._pending)
         lost = (pending["side"] == SERVER) & np.isin(pending["edge"], list(edges)) & (pending["end_ns"] > now_ns)
-        self._pending = [pending[~lost]]
+        self._pending = [picked(pending, ~lost)]
 
     def commit(self, until_ns: int) -> bool:
         """Brings into its final form what happened in the blocks that are over by now; whether any was.
@@ -165,7 +165,7 @@ class BlockRecorder:
         while self._committed_ns < last_ns:
             self._committed_ns += self._block_ns
             over, over_lines = pending["end_ns"] < self._committed_ns, records["time_ns"] < self._committed_ns
-            block, pending = pending[over], pending[~over]
+            block, pending = picked(pending, over), picked(pending, ~over)
             lines, records = records[over_lines], records[~over_lines]
             self._metrics.add(block)
             self._close(block, lines, self._committed_ns, is_end=False)
@@ -221,17 +221,17 @@ class BlockRecorder:
 
     def _tail(self, until_ns: int) -> Sides:
         pending = joined(self._pending)
-        return pending[pending["end_ns"] <= until_ns]
+        return picked(pending, pending["end_ns"] <= until_ns)
 
     def _close(self, sides: Sides, lines: Lines, until_ns: int, *, is_end: bool) -> None:
         """Adds the spans and log lines of a block: those within the scenario, sampled, in order."""
         lines = np.concatenate([lines, self._book.of_sides(sides)])
         if self._sampler is not None:
             sides, lines = self._sampler.sift(sides, lines, until_ns, is_end=is_end)
-        sides = sides[(sides["end_ns"] >= self._start_ns) & span_table.reported(self._graph, sides)]
+        sides = picked(sides, (sides["end_ns"] >= self._start_ns) & span_table.reported(self._graph, sides))
         share = traces_kept(self._system)
         if share < 1:
-            sides = sides[is_chosen(self._ids, sides["request"], share)]
+            sides = picked(sides, is_chosen(self._ids, sides["request"], share))
         self._sides.append(span_table.in_order(sides))
         self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns]))
 

@@ -16,7 +16,7 @@ from lab.recording.arrow import coded_array, known_array, numbers_array, texts_a
 from lab.recording.entries import LogRecord
 from lab.recording.ids import Ids, hex_array
 from lab.recording.schema import LOG_EVENTS
-from lab.recording.sides import CLIENT_FINAL, SERVER, Sides
+from lab.recording.sides import CLIENT_FINAL, SERVER, Sides, picked
 from lab.recording.status import MISS, NAMES
 from lab.systems.calls import CallGraph
 from lab.systems.observability import seen_at
@@ -123,7 +123,7 @@ class LogBook:
         return pc.coalesce(bodies, rendered)
 
     def _failed_calls(self, sides: Sides) -> Lines:
-        failed = sides[(sides["side"] != SERVER) & (sides["status"] > MISS) & (sides["edge"] >= 0)]
+        failed = picked(sides, (sides["side"] != SERVER) & (sides["status"] > MISS) & (sides["edge"] >= 0))
         last = failed["side"] == CLIENT_FINAL
         what = (failed["edge"].astype(np.int64) * 256 + failed["attempt"]) * 16 + failed["status"] * 2 + last
         kinds, kind = np.unique(what, return_inverse=True)
@@ -141,14 +141,14 @@ class LogBook:
         server = sides["side"] == SERVER
         for edge in self._graph.edges:
             if self._graph.system.components[edge.callee].telemetry == "statement-log":
-                mine = sides[server & (sides["edge"] == edge.index)]
-                mine = mine[mine["end_ns"] - mine["start_ns"] >= self._statement_ns]
+                mine = picked(sides, server & (sides["edge"] == edge.index))
+                mine = picked(mine, mine["end_ns"] - mine["start_ns"] >= self._statement_ns)
                 what = (edge.callee, "INFO", "statement", edge.caller, edge.step.operation or edge.name)
                 if len(mine):
                     yield _lines(mine, np.array([[self._code(text) for text in what]], np.int32))
 
     def _job_runs(self, sides: Sides) -> Lines:
-        runs = sides[sides["edge"] < 0]
+        runs = picked(sides, sides["edge"] < 0)
         rows = np.zeros((len(runs), 5), np.int32)
         for i, (edge, status) in enumerate(zip(runs["edge"].tolist(), runs["status"].tolist(), strict=True)):
             level, job = "INFO" if status <= MISS else "ERROR", self._graph.components[-1 - edge]

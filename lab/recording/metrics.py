@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lab.clock import NS, to_ns
 from lab.recording.arrow import coded_array, numbers_array
-from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, Sides
+from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, Sides, picked
 from lab.recording.status import MISS, OK, TIMEOUT
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
@@ -76,7 +76,7 @@ class MetricsBuilder:
         interval = self._interval_of(sides["end_ns"])
         within = (interval >= 0) & (interval < self._count)
         if not within.all():
-            sides, interval = sides[within], interval[within]
+            sides, interval = picked(sides, within), interval[within]
         if not len(sides):
             return
         at_once = max(1, _KEYS_AT_ONCE // len(self._requests))
@@ -87,7 +87,7 @@ class MetricsBuilder:
                 self._add(sides, interval - begin, begin, end)
             else:
                 mine = (interval >= begin) & (interval < end)
-                self._add(sides[mine], interval[mine] - begin, begin, end)
+                self._add(picked(sides, mine), interval[mine] - begin, begin, end)
 
     def sample(self, samples: Iterable[Sample]) -> None:
         """Adds samples; the last one of an interval counts."""
@@ -129,7 +129,8 @@ class MetricsBuilder:
         own = edge < 0
         if own.any():
             self._add_runs(-1 - edge[own], status[own], interval[own] + begin, sides["end_ns"][own])
-            sides, interval, edge, side, status = sides[~own], interval[~own], edge[~own], side[~own], status[~own]
+            sides, interval = picked(sides, ~own), interval[~own]
+            edge, side, status = edge[~own], side[~own], status[~own]
         server = side == SERVER
         row = np.where(server, len(self._links) + self._callee_of[edge], self._link_of[edge])
         key = row * width + interval

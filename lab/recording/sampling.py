@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.recording.ids import STREAM_SHIFT, Ids
 from lab.recording.logs import Lines, LogBook
-from lab.recording.sides import CLIENT, SERVER, Sides, joined
+from lab.recording.sides import CLIENT, SERVER, Sides, joined, picked
 from lab.recording.status import MISS
 from lab.systems.calls import CallGraph
 from lab.systems.topology import Sampling
@@ -64,9 +64,9 @@ class TraceSampler:
         At the end of what is recorded nothing waits any more: a trace whose root has not ended goes by its id.
         """
         self._note_roots(sides, until_ns)
-        sides = np.concatenate([self._sides, sides])
+        sides = joined([self._sides, sides])
         kept, waits = self._decided(sides["request"], is_end=is_end)
-        self._sides, sides = sides[waits], sides[kept > 0]
+        self._sides, sides = picked(sides, waits), picked(sides, kept > 0)
         sides["by_rate"] = kept[kept > 0] == _BY_RATE
 
         lines = np.concatenate([self._lines, lines])
@@ -80,7 +80,7 @@ class TraceSampler:
 
     def _note_roots(self, sides: Sides, until_ns: int) -> None:
         own = sides["edge"] < 0
-        roots = sides[own | ((sides["edge"] == self._users_edge) & (sides["side"] != SERVER))]
+        roots = picked(sides, own | ((sides["edge"] == self._users_edge) & (sides["side"] != SERVER)))
         failed_or_slow = (roots["status"] > MISS) | (roots["end_ns"] - roots["start_ns"] >= self._slow_ns)
         notable = np.unique(roots["request"][failed_or_slow])
         fresh = np.stack([notable, np.full(len(notable), until_ns)], axis=1)

@@ -18,22 +18,23 @@ Sides: TypeAlias = npt.NDArray[np.void]
 """Rows of SIDE"""
 
 SIDE = np.dtype(
-    {
-        "names": ["request", "start_ns", "end_ns", "key", "parent", "edge", "attempt", "status", "side", "by_rate"],
-        "formats": ["<i8", "<i8", "<i8", "<u8", "<u8", "<i2", "u1", "i1", "i1", "u1"],
-        "offsets": [0, 8, 16, 24, 32, 40, 42, 43, 44, 45],
-        "itemsize": 48,
-    }
-)
+    [
+        ("request", "<i8"), ("start_ns", "<i8"), ("end_ns", "<i8"), ("key", "<u8"), ("parent", "<u8"), ("edge", "<i2"),
+        ("attempt", "u1"), ("status", "i1"), ("side", "i1"), ("by_rate", "u1"), ("spare", "<u2"),
+    ]
+)  # fmt: skip
 """`request`: its number across all streams (`lab.recording.ids`). `key`: 64 bits that name the call among all calls of
 the run. `parent`: the key of the call that its caller was serving when it called; for calls made at the root, and for a
 job's own run, the request's key. `edge`: the number of the call step (`lab.systems.calls`), or of a job's own run (-1
 and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. `side`: one of the constants below.
-`by_rate`: 1 where a sampler kept it by its rate alone; whoever measures leaves 0."""
+`by_rate`: 1 where a sampler kept it by its rate alone; whoever measures leaves 0.
+`spare`: nothing."""
 
 CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
 """Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
 
+_WHOLE = np.dtype((np.void, SIDE.itemsize))
+"""A row without its fields: numpy copies it at once, and rows with fields field by field."""
 WORDS = SIDE.itemsize // 8
 GRID_PER_S = 1 << 23
 """Points of the grid of recorded span times in a second. A sum of two times on it is exact in 64-bit floats, and a time
@@ -62,7 +63,12 @@ def make_sides(count: int, **columns: Any) -> Sides:
 
 def joined(parts: Sequence[Sides]) -> Sides:
     """The rows of several arrays as one."""
-    return np.concatenate(parts) if parts else np.empty(0, SIDE)
+    return np.concatenate([part.view(_WHOLE) for part in parts]).view(SIDE) if parts else np.empty(0, SIDE)
+
+
+def picked(sides: Sides, where: Array) -> Sides:
+    """The rows at these places, or where a mask is true: `sides[where]`, ten times as fast."""
+    return sides.view(_WHOLE)[where].view(SIDE)
 
 
 def on_grid(sides: Sides, origin_ns: int) -> Sides:
@@ -71,7 +77,7 @@ def on_grid(sides: Sides, origin_ns: int) -> Sides:
     So a span never ends before it does, and lies within its parent as before. Times stay whole ns: the ones next to the
     points, which are 119 ns apart.
     """
-    rows = sides.copy()
+    rows: Sides = sides.view(_WHOLE).copy().view(SIDE)
     rows["start_ns"] = origin_ns + _to_ns(_points(sides["start_ns"] - origin_ns, up=False))
     rows["end_ns"] = origin_ns + _to_ns(_points(sides["end_ns"] - origin_ns, up=True))
     return rows

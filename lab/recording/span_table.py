@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lab.recording.arrow import coded_array, numbers_array
 from lab.recording.ids import Ids, hex_array, parent_words, span_words
-from lab.recording.sides import SERVER, Sides, seconds
+from lab.recording.sides import SERVER, Sides, picked, seconds
 from lab.recording.status import NAMES
 from lab.systems.calls import CallGraph
 
@@ -57,7 +57,7 @@ def in_order(sides: Sides) -> Sides:
     if tied.any():  # few: only these are compared by all that they are
         some = order[tied]
         order[tied] = some[np.lexsort((*(sides[name][some] for name in by_what), sides["end_ns"][some]))]
-    return sides[order]
+    return picked(sides, order)
 
 
 def spans(graph: CallGraph, sides: Sides, origin_ns: int, *, is_on_grid: bool = True) -> Spans:

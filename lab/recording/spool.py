@@ -70,13 +70,13 @@ class RowSpool(Spool[npt.NDArray[Any]]):
         return part.nbytes
 
     def _written(self, parts: list[npt.NDArray[Any]], file: IO[bytes]) -> list[npt.NDArray[Any]]:
-        rows = np.concatenate(parts)
-        if not len(rows):
-            return parts
-        rows.tofile(file)
+        for part in parts:
+            part.tofile(file)
         file.flush()
+        if not file.tell():
+            return parts
         ends = np.cumsum([len(part) for part in parts])
-        return np.split(np.memmap(file, rows.dtype, "r"), ends[:-1])
+        return np.split(np.memmap(file, parts[0].dtype, "r"), ends[:-1])
 
 
 class TableSpool(Spool[pa.Table]):
