@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -64,17 +63,13 @@ class Run:
     def signals(self) -> pd.DataFrame:
         """Every signal by the end of its scrape interval (`time_s`): a column for each signal and subject.
 
-        `run.signals["error_ratio"]` has a column for each subject. NaN where nothing was observed.
+        `run.signals["error_ratio"]` has a column for each subject. NaN where nothing was observed. A KeyError
+        for a signal that this recording does not have says which it has.
         """
-        import pandas as pd
-
         from lab.signals import load_signals
+        from lab.signals.frame import SignalFrame
 
-        table = load_signals(self._directory.observed)
-        columns = {(s.signal, s.subject): pd.Series(s.values, s.times_s) for s in table}
-        frame = pd.DataFrame(columns).sort_index(axis=1)
-        frame.columns = pd.MultiIndex.from_tuples(list(frame.columns), names=["signal", "subject"])
-        return frame.rename_axis(index="time_s")
+        return SignalFrame.of(load_signals(self._directory.observed))
 
     def frame(self, table: str) -> pd.DataFrame:
         """A table of the recording: `spans`, `metrics`, `logs`, `features`, `predictions`; see docs/recording.md.
@@ -213,8 +208,10 @@ def engine_name(engine: Engine) -> str:
 
 def _called(engine: Callable[[Path], Answer], observed: Path) -> Diagnosis | EngineFailure:
     """A function's answer on a neutrally named copy of what could be observed."""
+    from lab.engines.host import copied
+
     with tempfile.TemporaryDirectory(prefix="rca-call-") as folder:
-        copy = Path(shutil.copytree(observed, Path(folder) / "observed", copy_function=shutil.copyfile))
+        copy = copied(observed, Path(folder) / "observed")
         try:
             answer = engine(copy)
             return Diagnosis.from_json(answer.to_json() if isinstance(answer, Diagnosis) else answer)

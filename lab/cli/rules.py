@@ -51,13 +51,14 @@ def explain(run: Path, engine: str, kind: str | None, culprit: str | None, every
     from lab.engines.rules.inference import Inference, conclude
     from lab.engines.rules.nearness import nearness
     from lab.errors import ExitCode
-    from lab.recording.observed import load_observed
+    from lab.signals import load_recorded
 
     tree, rules = _tree(engine)
     recordings, problems = _recordings(run)
     documents = []
     for path, observed in recordings:
-        inference = Inference(load_observed(observed), tree, thorough=True)
+        recording, signals = load_recorded(observed)
+        inference = Inference(recording, tree, signals, thorough=True)
         trials = list(inference.trials())
         diagnosis = conclude(trials, inference)
         chosen = sorted(_chosen(trials, kind, culprit), key=lambda t: (t.finding is None, -nearness(t)))

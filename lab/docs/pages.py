@@ -167,6 +167,11 @@ def _signals() -> Iterator[str]:
     yield "subject; graders compute them again. A signal exists `from` the level of observability that has what it is"
     yield "computed from (see [recording](recording.md)); below that it is absent."
     yield ""
+    yield "`lab.signals.load_signals(directory)` gives those of an `observed/` directory. A recording keeps its own in"
+    yield "`signals.npz` beside `observed/`, and an engine finds a copy beside its copy of `observed/`. They are used"
+    yield "only where checksums show that they were computed from these very files by this very code; the tables count."
+    yield "Where a recording is sampled, each row counts by its `sample_weight`."
+    yield ""
     rows = ((f"`{name}`", spec.subject, spec.unit, spec.level, spec.doc) for name, spec in CATALOGUE.items())
     yield from table(("signal", "subject", "unit", "from", "meaning"), rows)
 

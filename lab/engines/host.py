@@ -109,7 +109,7 @@ class EngineHost:
         try:
             words, path = command_line(spec), list[str]()
             confinement = self._confinement(folder)
-            copy = _copied(observed, folder / "observed")
+            copy = copied(observed, folder / "observed")
             if confinement is not None:
                 path = confinement.for_command(words)
                 words = confinement.command(words, cpu=True)
@@ -125,7 +125,7 @@ class EngineHost:
         case = Path(tempfile.mkdtemp(dir=cases))
         try:
             with _neutral_reasons(case, cases, cases.with_suffix("")):
-                request = {"observed": str(_copied(observed, case / "observed")), "cpu_s": cpu_limit_s(self.options)}
+                request = {"observed": str(copied(observed, case / "observed")), "cpu_s": cpu_limit_s(self.options)}
                 answer = worker.ask(request, self.options.timeout_s)
                 if "error" in answer:
                     raise NoAnswerError(str(answer["error"]))
@@ -152,9 +152,17 @@ class EngineHost:
         return self._workers[name]
 
 
-def _copied(observed: Path, copy: Path) -> Path:
+def copied(observed: Path, copy: Path) -> Path:
+    """A copy of `observed/` for an engine, with the signals that are kept of it: nothing that it could not compute."""
+    from lab.recording.rundir import SIGNALS_FILE
+    from lab.signals.kept import trusted
+
     # copyfile: contents without times, which would order the files as the lab wrote them.
-    return Path(shutil.copytree(observed, copy, copy_function=shutil.copyfile))
+    shutil.copytree(observed, copy, copy_function=shutil.copyfile)
+    signals = trusted(copy, observed.parent)
+    if signals is not None:
+        (copy.parent / SIGNALS_FILE).write_bytes(signals)
+    return copy
 
 
 @contextmanager

@@ -26,13 +26,12 @@ _GUESS: dict[str, tuple[Boundary, str]] = {
 def diagnose(observed: Path) -> Diagnosis:
     """Elements ranked by the largest standardised shift of any of their signals."""
     from lab.engines.shifts import Shift, scan
-    from lab.recording.observed import load_observed
-    from lab.signals import compute_signals
+    from lab.signals import load_recorded
     from lab.signals.windows import levels
 
-    recording = load_observed(observed)
+    recording, signals = load_recorded(observed)
     loudest: dict[str, Shift] = {}
-    for series in compute_signals(recording):
+    for series in signals:
         element = _element(series, recording.system, recording.reference)
         shift = scan(series, 1e-3)
         if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):

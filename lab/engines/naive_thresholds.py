@@ -59,11 +59,10 @@ LIMITS = (
 
 def diagnose(observed: Path) -> Diagnosis:
     """What the first broken limits blame, one finding per element; healthy where none is broken."""
-    from lab.recording.observed import load_observed
-    from lab.signals import compute_signals
+    from lab.signals import load_recorded
 
-    recording = load_observed(observed)
-    series = list(compute_signals(recording))
+    recording, signals = load_recorded(observed)
+    series = list(signals)
     found: dict[str, Finding] = {}
     for rank, limit in enumerate(LIMITS):
         for one in series:

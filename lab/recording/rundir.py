@@ -20,8 +20,13 @@ from lab.recording.observed import Observed
 
 Kept = TypeVar("Kept")
 RUN_FILE = "run.json"
+SIGNALS_FILE = "signals.npz"
+"""Signals of a recording, kept beside `observed/` (`lab.signals.kept`); the recording is whole without it."""
+SIGNALS_SEAL = "signals"
+"""The entry of `run.json` with the checksum of that file."""
 COMPLETE = "complete"
 """The status of a run that may be graded."""
+_SEEN = "observed/"
 INCONCLUSIVE = "inconclusive: "
 """The beginning of the status of a run that the machine disturbed; the reason follows."""
 
@@ -187,9 +192,12 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_run(
     path: Path, observed: Observed, truth: Truth, effects: Mapping[str, Any], journal: Sequence[Mapping[str, Any]],
-    meta: Mapping[str, Any],
+    meta: Mapping[str, Any], signals: Callable[[Mapping[str, str]], bytes] | None = None,
 ) -> RunDirectory:  # fmt: skip
-    """Writes a run beside its place and moves it there, replacing an earlier run of the same scenario and seed."""
+    """Writes a run beside its place and moves it there, replacing an earlier run of the same scenario and seed.
+
+    `signals` makes the content of SIGNALS_FILE from the checksums of what lies in `observed/`, by path in it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -198,7 +206,12 @@ def write_run(
         write_json(staging / "truth" / "effects.json", effects)
         lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in journal]
         write_file(staging / "events.jsonl", "".join(lines))
-        complete = sealed({**meta, "checksums": checksums(staging)})
+        sums, kept = checksums(staging), dict[str, str]()
+        if signals is not None:
+            content = signals({name.removeprefix(_SEEN): of for name, of in sums.items() if name.startswith(_SEEN)})
+            write_file(staging / SIGNALS_FILE, content)
+            kept[SIGNALS_SEAL] = sha256(content).hexdigest()
+        complete = sealed({**meta, **kept, "checksums": sums})
         write_json(staging / RUN_FILE, complete)
         staging.chmod(0o755)
         put_in_place(staging, path)

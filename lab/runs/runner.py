@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lab.runs.identity import recording_key
 from lab.runs.judged import Judged, judge
 from lab.scenario import LoadedScenario
 from lab.scenario.load import SUFFIX
-from lab.signals import remember_recorded
+from lab.signals import kept, remember_recorded
 from lab.testbeds.driver import Progress, Recorded, silent
 from lab.testbeds.installed import Chosen, choose
 
@@ -132,7 +133,8 @@ def _kept(recorded: Recorded, judged: Judged, path: Path, root: Path, content: M
 
     def write(top: Path) -> RunDirectory:
         place = top / path.relative_to(root)
-        return write_run(place, recorded.observed, judged.truth, judged.effects, recorded.events, content)
+        signals = partial(kept.content, signals=judged.signals)
+        return write_run(place, recorded.observed, judged.truth, judged.effects, recorded.events, content, signals)
 
     if not recorded.spare_places:
         return write(root)

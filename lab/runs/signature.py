@@ -17,9 +17,8 @@ from lab.contracts import TrueFault
 from lab.errors import Problem, UserError
 from lab.injection.faults import Witness, fault_types
 from lab.judging.witness import SIGNIFICANCE, before_during_p
-from lab.recording.observed import load_observed
 from lab.recording.rundir import RunDirectory
-from lab.signals import Series, SignalTable, load_signals
+from lab.signals import Series, SignalTable, load_recorded
 from lab.signals.catalogue import CATALOGUE
 from lab.signals.windows import Window, change_and_error
 from lab.systems.observability import seen_at
@@ -69,7 +68,8 @@ class Side:
     def of(cls, run: RunDirectory) -> Side:
         """What of a recording is compared."""
         faults = {(fault.id, fault.kind, fault.culprit): fault for fault in run.truth().faults}
-        return cls(load_signals(run.observed), load_observed(run.observed).system, faults)
+        observed, signals = load_recorded(run.observed)
+        return cls(signals, observed.system, faults)
 
     @property
     def end_s(self) -> float:

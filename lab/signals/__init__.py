@@ -74,7 +74,10 @@ def compute_signals(observed: Observed) -> SignalTable:
 
 
 def load_signals(directory: Path) -> SignalTable:
-    """Signals of an `observed/` directory; UserError where it is not one."""
+    """Signals of an `observed/` directory: those kept beside it where they are its own, else computed from its tables.
+
+    UserError where it is not one. This is the one way to them for engines, graders and reports.
+    """
     return load_recorded(directory)[1]
 
 
@@ -84,12 +87,13 @@ def load_recorded(directory: Path) -> tuple[Observed, SignalTable]:
     The last one is remembered while its files stay as they are: graders and the report ask for it one after the other.
     """
     from lab.recording.observed import load_observed
+    from lab.signals.kept import load_kept
 
     found = _remembered.get(_state(directory))
     if found is None:
         forget_recorded()  # first: two recordings at once take twice the memory
         observed = load_observed(directory)
-        found = observed, compute_signals(observed)
+        found = observed, load_kept(directory) or compute_signals(observed)
         remember_recorded(directory, *found)
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import lab
@@ -60,9 +61,27 @@ def test_a_run_has_its_answers_grades_truth_signals_and_tables(here: Path) -> No
     assert [grade.grader for grade in run.grades["quiet"]] == ["false-alarm"]
     assert len(run.frame("spans")) > 100
     assert run.signals["error_ratio"].index.name == "time_s"
+    assert type(run.signals["error_ratio"]) is pd.DataFrame
+    link = str(run.signals["client_duration_p50_s"].columns[0])
+    assert run.signals["client_duration_p50_s", link].equals(run.signals["client_duration_p50_s"][link])
     assert len(run.frame("features")) == 0
     with pytest.raises(lab.UserError, match="did you mean 'spans'"):
         run.frame("span")
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("eror_ratio", r"no signal 'eror_ratio'; did you mean 'error_ratio'\? \(docs/signals\.md\)"),
+        (3, r"no signal 3; .*\(docs/signals\.md\)"),
+        ("click_through_ratio", "is not in this recording: never seen, or less recorded than observability usual"),
+        (("error_ratio", "nobody"), r"no subject 'nobody' of signal 'error_ratio'; it has '\w+->\w+'"),
+    ],
+)
+def test_a_signal_that_is_not_there_is_a_key_error_that_says_what_is(here: Path, key: Any, says: str) -> None:
+    signals = lab.run(QUIET, engines=quiet).signals
+    with pytest.raises(KeyError, match=says):
+        signals[key]
 
 
 def test_a_recording_opens_again_with_all_that_was_kept(here: Path) -> None:

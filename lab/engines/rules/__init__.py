@@ -16,6 +16,7 @@ def diagnose(observed: Path, rules: Path = RULES) -> Diagnosis:
     """Signals of the recording, then the fault tree of the rules file, most confident cause first."""
     from lab.engines.rules.inference import infer
     from lab.engines.rules.tree import known_tree
-    from lab.recording.observed import load_observed
+    from lab.signals import load_recorded
 
-    return infer(load_observed(observed), known_tree(rules))
+    recording, signals = load_recorded(observed)
+    return infer(recording, known_tree(rules), signals)

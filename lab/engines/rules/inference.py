@@ -30,11 +30,13 @@ LASTING_S = 60.0
 class Inference:
     """One recording against one tree. A `thorough` one tries every condition, as explanations want it."""
 
-    def __init__(self, observed: Observed, tree: Tree, *, thorough: bool = False) -> None:
+    def __init__(
+        self, observed: Observed, tree: Tree, signals: SignalTable | None = None, *, thorough: bool = False
+    ) -> None:
         self.observed = observed
         self.tree = tree
         self.thorough = thorough
-        self.signals: SignalTable = compute_signals(observed)
+        self.signals = compute_signals(observed) if signals is None else signals
         self._scans: dict[tuple[str, str, int, Windows], Shift | None] = {}
         self._subjects_of: dict[str, list[str]] = {}
 
@@ -284,10 +286,10 @@ def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
     )
 
 
-def infer(observed: Observed, tree: Tree) -> Diagnosis:
+def infer(observed: Observed, tree: Tree, signals: SignalTable | None = None) -> Diagnosis:
     """The diagnosis: causes found, else healthy; unsure where an alert fired that nothing explains, or nothing was
     recorded by which any cause could be judged."""
-    inference = Inference(observed, tree)
+    inference = Inference(observed, tree, signals)
     return conclude(list(inference.trials()), inference)
 
 

@@ -1,0 +1,96 @@
+"""Signals kept beside a recording, so that witness, engines, graders and report need not compute them again.
+
+They lie in `signals.npz` next to `observed/`. The tables alone say what a recording holds: what is kept is used only
+where it was computed from these very files by this very code, and else left alone as if it were not there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.files.fileio import read_file
+from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL
+from lab.signals import Series, SignalTable
+
+_COMPUTING = ("signals", "recording")
+"""Rooms of the lab whose code a signal follows from."""
+
+
+def content(observed: Mapping[str, str], signals: SignalTable) -> bytes:
+    """The file that keeps the signals of a recording whose files in `observed/` have these SHA-256, by path in it."""
+    series = list(signals)
+    values = np.array([one.values for one in series], np.float64)
+    times_s = series[0].times_s if series else np.zeros(0)
+    names = [[one.signal, one.subject] for one in series]
+    head = {"from": dict(observed), "names": names, **_made_by(), "values": _digest(values, times_s)}
+    into = io.BytesIO()
+    np.savez(
+        into, head=np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8), times_s=times_s, values=values
+    )
+    return into.getvalue()
+
+
+def trusted(directory: Path, beside: Path) -> bytes | None:
+    """The content of the file in the directory `beside` if it is of this `observed/`, or a copy of it; else None."""
+    found = _read(directory, beside)
+    return None if found is None else found[0]
+
+
+def load_kept(directory: Path) -> SignalTable | None:
+    """The kept signals of an `observed/` directory; None where there are none, or any doubt of them."""
+    found = _read(directory, directory.parent)
+    return None if found is None else found[1]
+
+
+def _read(directory: Path, beside: Path) -> tuple[bytes, SignalTable] | None:
+    try:
+        data = read_file(beside / SIGNALS_FILE)
+        if not _is_sealed(beside / RUN_FILE, data):
+            return None
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            head = json.loads(file["head"].tobytes())
+            times_s, values = file["times_s"], file["values"]
+        if head["from"] != digests(directory) or any(head[name] != said for name, said in _made_by().items()):
+            return None
+        if head["values"] != _digest(values, times_s) or values.shape != (len(head["names"]), len(times_s)):
+            return None
+        named = zip(head["names"], values, strict=True)
+        return data, SignalTable([Series(signal, subject, times_s, one) for (signal, subject), one in named])
+    except Exception:  # whatever is wrong with the file, the tables are there
+        return None
+
+
+def _is_sealed(run_file: Path, data: bytes) -> bool:
+    """Whether the recording says that this is its file. A copy of `observed/` for an engine has nobody to say so."""
+    if not run_file.is_file():
+        return True
+    return bool(json.loads(read_file(run_file)).get(SIGNALS_SEAL) == sha256(data).hexdigest())
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file of an `observed/` directory, by its path in it."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): sha256(read_file(path)).hexdigest() for path in files}
+
+
+def _digest(*arrays: Any) -> str:
+    return sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+
+
+@cache
+def _made_by() -> dict[str, str]:
+    """What computes signals here: the lab's code and numpy."""
+    rooms = Path(__file__).parents[1]
+    code = sha256()
+    for room in _COMPUTING:
+        for source in sorted((rooms / room).glob("*.py")):
+            code.update(f"{room}/{source.name}\\0".encode() + source.read_bytes())
+    return {"code": code.hexdigest(), "numpy": np.__version__}
