@@ -64,9 +64,9 @@ bench-suite: $(VENV)/.installed ## the CPU of the shipped suite beside a naive m
 	@$(BIN)/python benchmarks/suite_vs_naive.py
 
 cluster: $(VENV)/.installed-test ## a dask scheduler and workers on this machine, until Ctrl-C (PORT=8786 WORKERS=2)
-	@trap 'kill $$(jobs -p) 2>/dev/null; wait' INT TERM EXIT; \
-		$(BIN)/dask scheduler --host 127.0.0.1 --port $(or $(PORT),8786) --no-dashboard & \
-		$(BIN)/dask worker tcp://127.0.0.1:$(or $(PORT),8786) --nworkers $(or $(WORKERS),2) --nthreads 1 --no-dashboard & \
+	@trap 'kill $$scheduler $$workers 2>/dev/null; wait' INT TERM EXIT; \
+		$(BIN)/dask scheduler --host 127.0.0.1 --port $(or $(PORT),8786) --no-dashboard & scheduler=$$!; \
+		$(BIN)/dask worker tcp://127.0.0.1:$(or $(PORT),8786) --nworkers $(or $(WORKERS),2) --nthreads 1 --no-dashboard & workers=$$!; \
 		wait
 
 wheel: $(VENV)/.installed ## build the wheel into dist/

@@ -41,7 +41,7 @@ def command(*, campaign: str | None, runs_dir: Path, verbosity: Verbosity, as_js
     `lab run` and `lab evaluate` keep the verdicts of every campaign. A campaign of the same scenarios, seeds, engines
     and code has the same ID. ID may be shortened.
     """
-    from lab.runs.dataset import campaigns, chosen, nothing, read_about, read_parts
+    from lab.runs.dataset import campaigns, chosen, nothing, read_about, read_outcomes, read_parts
     from lab.runs.dataset import place as place_of
 
     if campaign is not None:
@@ -51,29 +51,37 @@ def command(*, campaign: str | None, runs_dir: Path, verbosity: Verbosity, as_js
     kept = []
     for name in campaigns(runs_dir):
         place = place_of(runs_dir, name)
-        kept.append((read_about(place), list(read_parts(place, runs_dir).values())))
+        kept.append((read_about(place), read_outcomes(place)))
     if not kept:
         raise nothing(runs_dir)
     _list(kept, runs_dir, as_json=as_json)
 
 
-def _list(kept: list[tuple[About, list[Part]]], runs_dir: Path, *, as_json: bool) -> None:
+def _list(kept: list[tuple[About, dict[str, list[str]]]], runs_dir: Path, *, as_json: bool) -> None:
     from lab.cli.console import stdout, table, write_json
-    from lab.runs.dataset import FOLDER, figures
+    from lab.runs.dataset import FOLDER
 
     if as_json:
-        listed = [_about_json(about, parts) | {"outcomes": figures(parts)} for about, parts in kept]
+        listed = [_about_json(about, len(jobs)) | {"outcomes": _counts(jobs)} for about, jobs in kept]
         write_json({"schema_version": 1, "dataset": str(runs_dir / FOLDER), "campaigns": listed})
         return
     shown = table("campaign", "begun (UTC)", "command", "runs", "cases passed", "engines")
     shown.columns[0].no_wrap = True
-    for about, parts in kept:
-        runs = f"{len(parts)} of {about.jobs}"
-        cases = _tally_text(figures(parts))
+    for about, jobs in kept:
+        runs = f"{len(jobs)} of {about.jobs}"
+        cases = _tally_text(_counts(jobs))
         shown.add_row(about.id, _minute(about.began), about.command, runs, cases, ", ".join(about.engines))
     console = stdout()
     console.print(shown)
     console.print(f"\nDataset  {runs_dir / FOLDER}", soft_wrap=True)
+
+
+def _counts(jobs: dict[str, list[str]]) -> dict[str, int]:
+    """How many cases of each outcome, and how many jobs came to no verdict."""
+    from lab.runs.dataset import ERROR
+
+    found = [outcome for outcomes in jobs.values() for outcome in outcomes]
+    return {name: found.count(name) for name in (*map(str, Outcome), ERROR)}
 
 
 def _tally_text(counts: dict[str, int]) -> str:
@@ -93,7 +101,7 @@ def _show(about: About, parts: list[Part], place: Path, verbosity: Verbosity, *,
     campaign = conclude(results)
     if as_json:
         head = {"schema_version": 1, "lab_version": about.lab_version or __version__}
-        write_json({**head, "campaign": _about_json(about, parts), **campaign_json(campaign)})
+        write_json({**head, "campaign": _about_json(about, len(parts)), **campaign_json(campaign)})
         return
     console = stdout()
     for result in results if verbosity.verbose else [one for one in results if one.problem]:
@@ -104,12 +112,12 @@ def _show(about: About, parts: list[Part], place: Path, verbosity: Verbosity, *,
     console.print(f"Dataset  {place}", soft_wrap=True)
 
 
-def _about_json(about: About, parts: list[Part]) -> dict[str, Any]:
+def _about_json(about: About, finished: int) -> dict[str, Any]:
     return {
         "id": about.id,
         "command": about.command,
         "begun": about.began,
-        "runs": {"finished": len(parts), "of": about.jobs},
+        "runs": {"finished": finished, "of": about.jobs},
         "engines": list(about.engines),
     }
 

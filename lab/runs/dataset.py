@@ -8,7 +8,8 @@ dataset, neither for pandas nor for DuckDB.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,9 +127,26 @@ def write_part(path: Path, parts: Sequence[Part], root: Path) -> None:
 def read_parts(directory: Path, root: Path) -> dict[str, Part]:
     """What came of each job of a campaign, by the keys of recordings. What is in broken files was not finished."""
     found: dict[str, Part] = {}
-    for path in sorted(directory.glob("*.parquet"), key=lambda path: (path.name != WHOLE, path.name)):
-        found |= _read(path, root)  # a job's own file is newer than the whole
+    for path in _files(directory):
+        for key, rows in _rows_of(path).items():
+            with suppress(ValueError, KeyError, TypeError, AttributeError, LabError):
+                found[key] = Part(key, _result(rows, root))
     return found
+
+
+def read_outcomes(directory: Path) -> dict[str, list[str]]:
+    """The outcomes of each job of a campaign, by the keys of recordings; quicker than everything of it."""
+    found: dict[str, list[str]] = {}
+    for path in _files(directory):
+        found |= {
+            key: [str(row["outcome"]) for row in rows] for key, rows in _rows_of(path, ["key", "outcome"]).items()
+        }
+    return found
+
+
+def _files(directory: Path) -> list[Path]:
+    """The files of a campaign, its whole first: a job's own is newer."""
+    return sorted(directory.glob("*.parquet"), key=lambda path: (path.name != WHOLE, path.name))
 
 
 def compact(directory: Path, parts: Sequence[Part], root: Path) -> None:
@@ -140,7 +158,9 @@ def compact(directory: Path, parts: Sequence[Part], root: Path) -> None:
 
 
 def settle(directory: Path) -> None:
-    """Finishes a compaction that was cut off after its file was written."""
+    """Finishes a compaction that was cut off after its file was written, and removes what was cut off before."""
+    for path in directory.glob(".lab-*.tmp"):
+        path.unlink()
     if (directory / COMPACTING).is_file():
         (directory / COMPACTING).replace(directory / WHOLE)
 
@@ -206,19 +226,18 @@ def _relative(path: str, root: Path) -> str:
     return str(Path(path).relative_to(root)) if path and Path(path).is_relative_to(root) else path
 
 
-def _read(path: Path, root: Path) -> dict[str, Part]:
-    """The jobs of one file by their keys; none where it is broken or of another schema."""
+def _rows_of(path: Path, columns: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The rows of one file by the keys of their jobs; none where it is broken or of another schema."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    found: dict[str, list[dict[str, Any]]] = {}
     try:
-        rows = pq.ParquetFile(path).read().to_pylist()
-        by_key: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:
-            by_key.setdefault(str(row["key"]), []).append(row)
-        return {key: Part(key, _result(own, root)) for key, own in by_key.items()}
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, LabError):
+        for row in pq.ParquetFile(path).read(columns).to_pylist():
+            found.setdefault(str(row["key"]), []).append(row)
+    except (OSError, pa.ArrowException, KeyError):
         return {}
+    return found
 
 
 def _result(rows: Sequence[Mapping[str, Any]], root: Path) -> JobResult:
@@ -230,14 +249,3 @@ def _result(rows: Sequence[Mapping[str, Any]], root: Path) -> JobResult:
     code = ExitCode(problem["exit_code"]) if problem else ExitCode.OK
     reason = str(problem["reason"]) if problem else ""
     return JobResult(str(first["scenario"]), int(first["seed"]), path, tuple(cases), reason, code)
-
-
-def figures(parts: Iterable[Part]) -> dict[str, int]:
-    """How many cases of each outcome, and how many jobs came to no verdict."""
-    counts = {str(outcome): 0 for outcome in Outcome} | {ERROR: 0}
-    for part in parts:
-        for case in part.result.assessments:
-            counts[str(case.outcome)] += 1
-        if part.result.problem:
-            counts[str(Outcome.INCONCLUSIVE) if part.result.is_inconclusive else ERROR] += 1
-    return counts

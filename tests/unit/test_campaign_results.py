@@ -91,7 +91,9 @@ def test_a_kill_while_the_files_become_one_loses_nothing(tmp_path: Path) -> None
     parts = [Part("b", result(QUIET)), Part("a", result(RIGHT))]
     write_part(tmp_path / "a.parquet", parts[1:], tmp_path)
     write_part(tmp_path / COMPACTING, parts, tmp_path)  # killed here: the whole is written, one part is removed
+    (tmp_path / ".lab-0123.tmp").touch()  # and an earlier one while it wrote
     settle(tmp_path)
+    assert not list(tmp_path.glob(".lab-*"))
     assert list(read_parts(tmp_path, tmp_path).values()) == parts
 
 

@@ -159,6 +159,41 @@ def test_an_engine_that_was_edited_is_asked_about_everything_again(
 
 
 @pytest.mark.slow
+def test_workers_and_their_engines_stay_for_the_whole_campaign(folder: Path) -> None:
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    with gated_engine() as gate:
+        words = (
+            "run",
+            ".",
+            "--seeds",
+            "3",
+            "--engine",
+            "constant",
+            "--engine",
+            gate.engine,
+            "--no-report",
+            "--jobs",
+            "2",
+        )
+        gate.free = 4
+        command = [sys.executable, "-m", "lab", *words]
+        environment = os.environ | {"TMPDIR": str(temporary)}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                eventually(lambda: finished() == 4 and gate.waiting == 2)
+                homes = list(temporary.glob("rca-*"))
+                engines = [path.name for home in homes for path in home.iterdir() if path.name.isdigit()]
+            finally:
+                gate.open()
+                process.wait(PATIENCE_S)
+    assert len(homes) == 2, "a host of engines in each of the two workers"
+    assert engines == ["1", "1"], "one process of the engine in each, for all jobs"
+
+
+@pytest.mark.slow
 def test_no_worker_outlives_a_killed_lab(folder: Path) -> None:
     write("long", CUT, duration=3600, rate=300)
     temporary = folder / "temporary"
