@@ -7,24 +7,32 @@ from lab.testbeds.sim.plane.layout import *
 
 
 @kernel
-def take(frame: Array, free: int, used: int) -> tuple[int, int, int]:
-    """A frame; then the first free one and the number ever used, after that."""
-    if free >= 0:
-        return free, frame[free, F_NEXT], used
-    return used, free, used + 1
+def take(t: Tables) -> int:
+    """A frame to use. There must be room."""
+    head = t.head
+    head[H_LIVE] += 1
+    f = head[H_FREE]
+    if f >= 0:
+        head[H_FREE] = t.frame[f, F_NEXT]
+        return f
+    f = head[H_FRAMES]
+    head[H_FRAMES] = f + 1
+    return f
 
 
 @kernel
-def give(frame: Array, f: int, free: int, live: int) -> tuple[int, int]:
-    """Frees a frame. Returns the first free one and the number in use."""
-    frame[f, F_NEXT] = free
-    frame[f, F_FLAGS] = -1
-    return f, live - 1
+def give(t: Tables, f: int) -> None:
+    """Frees a frame."""
+    head = t.head
+    t.frame[f, F_NEXT] = head[H_FREE]
+    t.frame[f, F_FLAGS] = -1
+    head[H_FREE] = f
+    head[H_LIVE] -= 1
 
 
 @kernel
-def give_unless_kept(frame: Array, f: int, free: int, live: int) -> tuple[int, int]:
-    """Frees a frame where nothing needs it any more. Returns as `give` does."""
-    if frame[f, F_FLAGS] & FLAG_KEPT == 0:
-        return give(frame, f, free, live)
-    return free, live
+def keep(t: Tables, f: int, flags: int) -> None:
+    """Sets a frame's flags, and frees it where nothing needs it any more."""
+    t.frame[f, F_FLAGS] = flags
+    if flags & FLAG_KEPT == 0:
+        give(t, f)

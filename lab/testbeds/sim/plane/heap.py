@@ -45,30 +45,49 @@ def sift_up(heap: Array, n: int, time: int, what: int) -> None:
 
 
 @kernel
-def put(heap: Array, n: int, is_root_free: int, time: int, what: int) -> int:
-    """Adds an event, in the place of a root that was taken where there is one. Returns the number of rows."""
-    if is_root_free:
-        sift_down(heap, n, time, what)
-        return n
-    sift_up(heap, n, time, what)
-    return n + 1
+def later(t: Tables, time: int, kind: int, slot: int) -> None:
+    """Notes an event, which `push_noted` pushes."""
+    head = t.head
+    i = H_FIRST_LATER + 3 * head[H_LATER]
+    head[H_LATER] += 1
+    head[i] = time
+    head[i + 1] = kind
+    head[i + 2] = slot
 
 
 @kernel
-def close(heap: Array, n: int) -> int:
-    """Fills the place of a root that was taken. Returns the number of rows."""
-    n -= 1
-    if n > 0:
-        sift_down(heap, n, heap[n, 0], heap[n, 1])
-    return n
+def push_noted(t: Tables) -> None:
+    """Pushes what was noted; the first in the place of the root where that was taken."""
+    head, heap = t.head, t.heap
+    for i in range(head[H_LATER]):
+        at = H_FIRST_LATER + 3 * i
+        head[H_ORDER] += 1
+        what = (head[H_ORDER] << ORDER_SHIFT) | (head[at + 1] << SLOT_BITS) | head[at + 2]
+        if head[H_ROOT_FREE]:
+            head[H_ROOT_FREE] = 0
+            sift_down(heap, head[H_HEAP], head[at], what)
+        else:
+            sift_up(heap, head[H_HEAP], head[at], what)
+            head[H_HEAP] += 1
+    head[H_LATER] = 0
+
+
+@kernel
+def close(t: Tables) -> None:
+    """Fills the root's place where that was taken."""
+    head, heap = t.head, t.heap
+    if head[H_ROOT_FREE]:
+        head[H_ROOT_FREE] = 0
+        n = head[H_HEAP] - 1
+        head[H_HEAP] = n
+        if n > 0:
+            sift_down(heap, n, heap[n, 0], heap[n, 1])
 
 
 def push(tables: Tables, time: int, kind: int, slot: int) -> None:
     """Adds an event from outside, between two calls of `advance`. There must be room."""
-    head = tables.head
-    head[H_ORDER] += 1
-    sift_up(tables.heap, int(head[H_HEAP]), time, (int(head[H_ORDER]) << ORDER_SHIFT) | (kind << SLOT_BITS) | slot)
-    head[H_HEAP] += 1
+    later(tables, time, kind, slot)
+    push_noted(tables)
 
 
 def kind_of(what: int) -> int:

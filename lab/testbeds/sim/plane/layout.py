@@ -25,7 +25,10 @@ Array = npt.NDArray[Any]
     H_WANTED_OPERATION,  # code 6: the operation (row of `operation`) that the world has to do
     H_OPERATION_STATUS,  # how that ended, which the driver writes; -1: not asked
     H_RECORDS,  # whether span sides are written
-) = range(21)  # fmt: skip
+    H_ROOT_FREE,  # whether the heap's first event was taken and its place is free; not at rest
+    H_LATER,  # events to push before the next is taken, each three words (time, kind, slot) from H_FIRST_LATER on
+) = range(23)  # fmt: skip
+H_FIRST_LATER = 24
 HEAD_WORDS = 48
 
 # frame: one attempt over an edge, both sides of it; or a request at its root. A freed frame has flags -1.
@@ -186,8 +189,6 @@ REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_
     EVENT_RING,  # slot: an edge
     EVENT_RETRY, EVENT_SOURCE,  # slot: a frame; a source
 ) = range(8)  # fmt: skip
-OPERATES = 15
-"""In the place of an event: a leaf's operation is performed at once."""
 SLOT_BITS, KIND_BITS = 24, 4
 SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS

@@ -5,7 +5,9 @@ from __future__ import annotations
 from lab.compiled import high32, kernel, low32, unsigned
 from lab.draws import word
 from lab.recording.status import ERROR, MISS, OK, REFUSED
-from lab.testbeds.sim.plane.calls import side
+from lab.testbeds.sim.plane.calls import answer, side, watch_timeout
+from lab.testbeds.sim.plane.frames import give
+from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
 from lab.testbeds.sim.plane.operations import perform
 from lab.testbeds.sim.plane.samplers import draw
@@ -57,27 +59,20 @@ def occupy(t: Tables, c: int, end: int) -> None:
 
 
 @kernel
-def arrive(t: Tables, f: int, now: int, n: int, records: int) -> tuple[int, int, int, int, int]:
-    """A call arrives. Returns the event that it leads to (EVENT_CONTINUE, EVENT_FAIL; -1: none) and its time,
-
-    when it is answered (-1: not known yet), whether its timeout is to be watched and the rows in the block of sides.
-    The event OPERATES stands for a leaf's operation, which is performed at once.
-    """
+def arrive(t: Tables, f: int, now: int) -> int:
+    """A call arrives. Returns the next action: NEXT, REPLY, or OPERATE of what a leaf does."""
     frame, component = t.frame, t.component
     e = frame[f, F_EDGE]
     c = t.edge[e, E_CALLEE]
     frame[f, F_ARRIVED] = now
-    if component[c, C_STOPPED]:
-        frame[f, F_STATUS] = REFUSED
-        return -1, 0, now, 0, n
-    if component[c, C_HELD]:
+    if component[c, C_HELD] and component[c, C_STOPPED] == 0:
         hold(t, f, c)
-        return -1, 0, -1, 1, n
-    begin = t.free[component[c, C_FIRST_FREE]]
-    begin = max(begin, now)
-    if begin - now > component[c, C_MAX_WAIT]:
+        watch_timeout(t, f)
+        return NEXT
+    begin = max(t.free[component[c, C_FIRST_FREE]], now)
+    if component[c, C_STOPPED] or begin - now > component[c, C_MAX_WAIT]:
         frame[f, F_STATUS] = REFUSED
-        return -1, 0, now, 0, n
+        return answer(t, f, now, now)
     bits = word(unsigned(frame[f, F_KEY]), U_WORK)
     work = own_work(t, e, c, high32(bits))
     fails = low32(bits) < component[c, C_NOISE]
@@ -85,21 +80,22 @@ def arrive(t: Tables, f: int, now: int, n: int, records: int) -> tuple[int, int,
     occupy(t, c, end)
     component[c, C_BUSY] += work
     if component[c, C_STEPS] > 0:
-        return EVENT_FAIL if fails else EVENT_CONTINUE, end, -1, 0, n
+        later(t, end, EVENT_FAIL if fails else EVENT_CONTINUE, f)
+        return NEXT
     frame[f, F_ARRIVED] = end
     if t.edge[e, E_OPERATION] >= 0 and not fails:
-        return OPERATES, end, -1, 0, n
-    return -1, 0, end, 0, end_leaf(t, f, ERROR if fails else OK, now, n, records)
+        return OPERATE
+    return end_leaf(t, f, ERROR if fails else OK, now)
 
 
 @kernel
-def end_leaf(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
-    """A component that calls no other took a call; it works until F_ARRIVED. Returns the rows in the block of sides."""
+def end_leaf(t: Tables, f: int, status: int, now: int) -> int:
+    """A component that calls no other took a call, on which it works until F_ARRIVED. Returns the next action."""
     frame = t.frame
+    end = frame[f, F_ARRIVED]
     frame[f, F_STATUS] = status
-    if records:
-        return side(t, n, f, now, frame[f, F_ARRIVED], server_codes(t, f, status))
-    return n
+    side(t, f, now, end, server_codes(t, f, status))
+    return answer(t, f, end, now)
 
 
 @kernel
@@ -136,39 +132,39 @@ def proceed(t: Tables, f: int) -> tuple[int, int]:
 
 
 @kernel
-def operate(t: Tables, f: int, row: int, now: int, n: int, records: int) -> tuple[int, int, int, int]:
-    """Performs an operation: a leaf's, or a step of own code.
-
-    Returns the next action, its status, when a leaf answers (-1: no leaf) and the rows in the block of sides.
-    """
+def operate(t: Tables, f: int, row: int, now: int) -> tuple[int, int]:
+    """Performs an operation: a leaf's, or a step of own code. Returns the next action and its status."""
     frame = t.frame
     c = component_of(t, f)
     status = perform(t, row, f, c, now) if row >= 0 else OK
     if t.component[c, C_STEPS] == 0:
-        return NEXT, status, frame[f, F_ARRIVED], end_leaf(t, f, status, now, n, records)
+        return end_leaf(t, f, status, now), status
     i = frame[f, F_STEP]
     s = t.component[c, C_FIRST_STEP] + i
     if status != OK:
         frame[f, F_FAILED] |= t.step[s, S_BIT]
         if status > MISS and t.step[s, S_GOES_ON] == 0:
-            return FINISH, status, -1, n
+            return FINISH, status
     frame[f, F_STEP] = i + 1
-    return CONTINUE, status, -1, n
+    return CONTINUE, status
 
 
 @kernel
-def finish(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
-    """A component is through with a call, which it answers now. Returns the rows in the block of sides."""
+def finish(t: Tables, f: int, status: int, now: int) -> int:
+    """A component is through with a request: it answers the call, or the request ends. Returns the next action."""
     frame = t.frame
+    if frame[f, F_EDGE] < 0:
+        end_request(t, f, status, now)
+        give(t, f)
+        return NEXT
     frame[f, F_STATUS] = status
-    if records:
-        return side(t, n, f, frame[f, F_ARRIVED], now, server_codes(t, f, status))
-    return n
+    side(t, f, frame[f, F_ARRIVED], now, server_codes(t, f, status))
+    return answer(t, f, now, now)
 
 
 @kernel
-def end_request(t: Tables, f: int, status: int, now: int, n: int, records: int) -> int:
-    """A request ends at its root. Returns the rows in the block of sides."""
+def end_request(t: Tables, f: int, status: int, now: int) -> None:
+    """Counts a request that ends at its root and writes its row of `done`."""
     frame, pay, done, head = t.frame, t.pay, t.done, t.head
     head[H_ROOTS] += 1
     if status > MISS:
@@ -179,9 +175,7 @@ def end_request(t: Tables, f: int, status: int, now: int, n: int, records: int) 
     done[row, D_START] = frame[f, F_START]
     done[row, D_END] = now
     done[row, D_STATUS] = status
-    flags = frame[f, F_FLAGS]
-    frame[f, F_FLAGS] = flags & ~FLAG_SERVER
-    if flags & FLAG_PAY:
+    if frame[f, F_FLAGS] & FLAG_PAY:
         done[row, D_FLAGS] = pay[f, P_FLAGS]
         done[row, D_KEY] = pay[f, P_KEY]
         done[row, D_EPOCH] = pay[f, P_EPOCH]
@@ -191,7 +185,6 @@ def end_request(t: Tables, f: int, status: int, now: int, n: int, records: int) 
         done[row, D_KEY] = -1
         done[row, D_EPOCH] = -1
         done[row, D_WRITTEN] = -1
-    if records and t.source[frame[f, F_ATTEMPT], O_RECORDS_ROOT]:
+    if t.source[frame[f, F_ATTEMPT], O_RECORDS_ROOT]:
         codes = (frame[f, F_EDGE] & EDGE_MASK) | (status << STATUS_SHIFT) | (SIDE_SERVER << SIDE_SHIFT)
-        return side(t, n, f, frame[f, F_START], now, codes)
-    return n
+        side(t, f, frame[f, F_START], now, codes)

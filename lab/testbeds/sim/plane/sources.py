@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lab.compiled import kernel, signed, unsigned
 from lab.draws import request_key
+from lab.testbeds.sim.plane.frames import take
+from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
 
 
@@ -23,13 +25,16 @@ def row_of_next(t: Tables, o: int) -> int:
 
 
 @kernel
-def come(t: Tables, o: int, f: int, now: int) -> int:
-    """A source's next request starts in frame f. Returns the time of the one after it; -1: there is none."""
+def come(t: Tables, o: int, now: int) -> int:
+    """A source's next request starts, and leads to the one after it. Returns its frame."""
     frame, pay, source, arrival = t.frame, t.pay, t.source, t.arrival
     row = row_of_next(t, o)
     n = source[o, O_NEXT]
     source[o, O_NEXT] = n + 1
+    if row + 1 < source[o, O_END]:
+        later(t, arrival[row + 1, A_TIME], EVENT_SOURCE, o)
     key = signed(request_key(unsigned(source[o, O_KEY]), n))
+    f = take(t)
     frame[f, F_REQUEST] = (source[o, O_NUMBER] << REQUEST_BITS) + n
     frame[f, F_KEY] = key
     frame[f, F_PARENT] = -1
@@ -52,4 +57,4 @@ def come(t: Tables, o: int, f: int, now: int) -> int:
         pay[f, P_WRITTEN] = -1
         pay[f, P_SUBJECT] = subject
         pay[f, P_ARRIVED] = now
-    return arrival[row + 1, A_TIME] if row + 1 < source[o, O_END] else -1
+    return f
