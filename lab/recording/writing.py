@@ -31,14 +31,13 @@ def write_table(path: Path, name: str, groups: Iterable[pa.Table]) -> None:
             writer.close()
 
 
-def _encodings(name: str, schema: pa.Schema) -> tuple[bool | list[str], dict[str, str] | None]:
-    """(columns with dictionaries, encodings of others). Spans are by far the most rows, so theirs are chosen.
+def _encodings(name: str, schema: pa.Schema) -> tuple[list[str], dict[str, str] | None]:
+    """(columns with dictionaries, encodings of others). Floats seldom repeat, so they have no dictionary.
 
-    The bytes of a float are kept apart, since times on the grid differ in few of them. Ids are random: they are kept as
-    they are, all lengths in one place; that of a parent comes more than once.
+    Spans are by far the most rows: the bytes of their times are kept apart, since times on the grid differ in few of
+    them. Their ids are random and kept as they are, all lengths in one place; a parent's comes more than once.
     """
-    if name != "spans":
-        return True, None
     chosen = {"time_s": "BYTE_STREAM_SPLIT", "duration_s": "BYTE_STREAM_SPLIT", "span_id": "DELTA_LENGTH_BYTE_ARRAY"}
-    encodings = {column: encoding for column, encoding in chosen.items() if column in schema.names}
-    return [column for column in schema.names if column not in encodings], encodings
+    encodings = {column: chosen[column] for column in schema.names if column in chosen} if name == "spans" else None
+    named = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return [column for column in named if column not in (encodings or ())], encodings
