@@ -37,7 +37,9 @@ from lab.systems.topology import System
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Any]
 BLOCK_S = 60.0
-"""Least scenario seconds of a block: the next whole number of scrape intervals."""
+"""Scenario seconds of a block: this, or the next whole number of scrape intervals."""
+BLOCK_SIDES = 1 << 18
+"""Sides that end a block at the next scrape already, so that memory does not grow with the load."""
 
 
 class KeptSpans(NamedTuple):
@@ -97,8 +99,8 @@ class BlockRecorder:
         self._system, self._ids, self._graph = system, ids, CallGraph(system)
         self._start_ns, self._end_ns = start_ns, end_ns
         self._lost_scrapes, self._is_on_grid = lost_scrapes, is_on_grid
-        interval_ns = to_ns(system.scrape_interval_s)
-        self._block_ns = math.ceil(to_ns(BLOCK_S) / interval_ns) * interval_ns
+        self._interval_ns = to_ns(system.scrape_interval_s)
+        self._block_ns = math.ceil(to_ns(BLOCK_S) / self._interval_ns) * self._interval_ns
         self._committed_ns = start_ns - math.ceil(start_ns / self._block_ns) * self._block_ns  # 0 or less
         self._metrics = MetricsBuilder(self._graph, interval_edges_ns(system, start_ns, end_ns))
         self._book = LogBook(self._graph)
@@ -154,23 +156,37 @@ class BlockRecorder:
     def commit(self, until_ns: int) -> bool:
         """Brings into its final form what happened in the blocks that are over by now; whether any was.
 
-        All that ended before `until_ns` has been taken. Where blocks end is a matter of the scenario's time, so it may
-        be called at any time, and at none.
+        All that ended before `until_ns` has been taken. Where blocks end follows from the scenario's time and from what
+        happened, so it may be called at any time, and at none.
         """
-        last_ns = self._committed_ns + (until_ns - self._committed_ns) // self._block_ns * self._block_ns
-        if last_ns <= self._committed_ns:
+        ends_ns = self._ends_of_blocks(until_ns)
+        if not ends_ns:
             return False
         pending, self._pending = joined(self._pending), []
         records, self._records = rows_of(self._records), []
-        while self._committed_ns < last_ns:
-            self._committed_ns += self._block_ns
-            over, over_lines = pending["end_ns"] < self._committed_ns, records["time_ns"] < self._committed_ns
+        for end_ns in ends_ns:
+            over, over_lines = pending["end_ns"] < end_ns, records["time_ns"] < end_ns
             block, pending = picked(pending, over), picked(pending, ~over)
             lines, records = records[over_lines], records[~over_lines]
             self._metrics.add(block)
-            self._close(block, lines, self._committed_ns, is_end=False)
+            self._close(block, lines, end_ns, is_end=False)
+            self._committed_ns = end_ns
         self._pending, self._records = [pending], list(map(tuple, records.tolist()))
         return True
+
+    def _ends_of_blocks(self, until_ns: int) -> list[int]:
+        """Where blocks end between the last one and now: at each `BLOCK_S`, and where a scrape finds many sides."""
+        edges = np.arange(self._committed_ns + self._interval_ns, until_ns + 1, self._interval_ns)
+        is_end = (edges - self._start_ns) % self._block_ns == 0
+        if sum(map(len, self._pending)) < BLOCK_SIDES:
+            return [int(edge) for edge in edges[is_end]]
+        over = np.searchsorted(np.sort(joined(self._pending)["end_ns"]), edges)
+        found, closed = [], 0
+        for edge, ends_here, count in zip(edges.tolist(), is_end.tolist(), over.tolist(), strict=True):
+            if ends_here or count - closed >= BLOCK_SIDES:
+                found.append(edge)
+                closed = count
+        return found
 
     # What is asked for.
 

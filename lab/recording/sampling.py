@@ -92,17 +92,13 @@ class TraceSampler:
 
     def _decided(self, requests: Array, *, is_end: bool) -> tuple[Array, Array]:
         """(0 for what is dropped or waits, _WHOLE or _BY_RATE for what is kept; mask of what waits) by row."""
-        distinct, row = np.unique(requests, return_inverse=True)
-        about = distinct >= 0
-        kept = np.zeros(len(distinct), np.int8)
-        kept[about] = np.where(is_chosen(self._ids, distinct[about], self._sampling.traces), _BY_RATE, 0)
-        if self._sampling.traces >= 1:
-            kept[about] = _WHOLE
-        waits = about & ~self._ended.has(distinct) & (not is_end)
-        notable = _isin_sorted(distinct, self._notable[:, 0])
-        kept[notable], waits[notable] = _WHOLE, False
-        kept[waits] = 0
-        return kept[row], waits[row]
+        about, notable = requests >= 0, _isin_sorted(requests, self._notable[:, 0])
+        waits = about & ~notable & (not is_end)
+        waits[waits] = ~self._ended.has(requests[waits])
+        kept = np.where(notable, _WHOLE, 0).astype(np.int8)
+        by_rate = about & ~notable & ~waits
+        kept[by_rate] = np.where(is_chosen(self._ids, requests[by_rate], self._sampling.traces), _BY_RATE, 0)
+        return kept, waits
 
 
 _WHOLE, _BY_RATE = 1, 2
@@ -134,11 +130,11 @@ class _Ended:
         self._above = np.concatenate(left) if left else self._above
 
     def has(self, requests: Array) -> Array:
-        below = np.zeros(len(requests), np.int64)
+        below = np.zeros(1 + max(self._below, default=0), np.int64)
+        below[list(self._below)] = list(self._below.values())
         stream = requests >> STREAM_SHIFT
-        for i in np.unique(stream).tolist():
-            below[stream == i] = self._below.get(i, 0)
-        return (requests & ((1 << STREAM_SHIFT) - 1) < below) | _isin_sorted(requests, self._above)
+        known = np.where(stream < len(below), below[stream.clip(0, len(below) - 1)], 0)
+        return (requests & ((1 << STREAM_SHIFT) - 1) < known) | _isin_sorted(requests, self._above)
 
 
 def _isin_sorted(values: Array, among: Array) -> Array:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.clock import NS
+from lab.recording import blocks
 from lab.recording.blocks import BlockRecorder
 from lab.recording.cut import cut
 from lab.recording.ids import Ids
@@ -47,48 +48,61 @@ def told(recorder: BlockRecorder, second: int) -> None:
     recorder.sample([(second * NS, "front", "process.cpu.utilization", "", second / 600)])
 
 
-@pytest.fixture(scope="module", params=[{}, SAMPLED], ids=["whole", "sampled"])
-def at_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
-    """Settings of sampling, and the checksums of a recording whose sides came at once."""
-    recorder = chain(observability="rich", **request.param)
-    recorder.take(made_up(1, 0, 12_000))
-    for second in range(5, 600, 5):
-        told(recorder, second)
-    recorder.rows("predictions", rows_between(0, 600))
-    return request.param, written(recorder.observed(END_NS), tmp_path_factory.mktemp("whole") / "observed")
+@pytest.fixture(
+    scope="module", params=[({}, 1 << 18), ({}, 2_000), (SAMPLED, 2_000)], ids=["whole", "short blocks", "sampled"]
+)
+def at_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, int, dict]:
+    """Settings of sampling, the sides that end a block, and the checksums of a recording whose sides came at once."""
+    sampling, block_sides = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_SIDES", block_sides)
+        recorder = chain(observability="rich", **sampling)
+        recorder.take(made_up(1, 0, 12_000))
+        for second in range(5, 600, 5):
+            told(recorder, second)
+        recorder.rows("predictions", rows_between(0, 600))
+        return sampling, block_sides, written(recorder.observed(END_NS), tmp_path_factory.mktemp("w") / "observed")
 
 
 @given(data=st.data())
 @settings(max_examples=12, deadline=None)
 def test_bytes_do_not_depend_on_steps_looks_order_memory_or_branches(
-    at_once: tuple[dict, dict], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    at_once: tuple[dict, int, dict], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    sampling, expected = at_once
-    stops_s = sorted({*data.draw(st.lists(st.integers(1, 599), max_size=12)), 600})
-    limit = data.draw(st.sampled_from([1_000, 500_000, 64_000_000]))
+    sampling, block_sides, expected = at_once
     recorder = chain(observability="rich", **sampling)
+    limit = data.draw(st.sampled_from([1_000, 500_000, 64_000_000]))
     recorder._sides, recorder._lines = RowSpool(limit), RowSpool(limit)
+    stops_s = sorted({*data.draw(st.lists(st.integers(1, 599), max_size=12)), 600})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_SIDES", block_sides)
+        for begin_s, end_s in zip([0, *stops_s], stops_s, strict=False):
+            recorder = stepped(recorder, begin_s, end_s, data)
+        observed = recorder.observed(END_NS)
+    assert written(observed, tmp_path_factory.mktemp("steps") / "observed") == expected
+
+
+def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObject) -> BlockRecorder:
+    """A recorder that goes on from one time to another, and is then disturbed in a drawn way."""
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    last_s = 0
-    for stop_s in stops_s:
-        # Everything is handed over when its request has arrived: ends lie ahead, and commits come late.
-        recorder.take(rng.permutation(made_up(1, last_s * 20, (stop_s - last_s) * 20)))
-        for second in range(5, 600, 5):
-            if last_s <= second < stop_s:
-                told(recorder, second)
-        recorder.rows("predictions", rows_between(last_s, stop_s))
-        last_s = stop_s
-        what = data.draw(st.sampled_from(["commit", "look", "branch", "nothing"]))
-        if what == "commit":
-            recorder.commit(stop_s * NS)
-        elif what == "look":
-            recorder.observed(stop_s * NS).tables["spans"]
-        elif what == "branch":
-            other = recorder.branch(Ids([key_of(1)]))
-            other.take(made_up(2, 0, 50))  # what the other goes on with is its own
-            other.commit(stop_s * NS)
-            recorder, other = (recorder, other) if stop_s % 2 else (recorder.branch(Ids([key_of(1)])), recorder)
-    assert written(recorder.observed(END_NS), tmp_path_factory.mktemp("steps") / "observed") == expected
+    # Everything is handed over when its request has arrived: ends lie ahead, and commits come late.
+    recorder.take(rng.permutation(made_up(1, begin_s * 20, (end_s - begin_s) * 20)))
+    for second in range(5, 600, 5):
+        if begin_s <= second < end_s:
+            told(recorder, second)
+    recorder.rows("predictions", rows_between(begin_s, end_s))
+    what = data.draw(st.sampled_from(["commit", "look", "branch", "other branch", "nothing"]))
+    if what == "commit":
+        recorder.commit(end_s * NS)
+    elif what == "look":
+        assert recorder.observed(end_s * NS).tables["spans"].num_rows > 0
+    elif what.endswith("branch"):
+        branch = recorder.branch(Ids([key_of(1)]))
+        going_on, other = (recorder, branch) if what == "branch" else (branch, recorder)
+        other.take(made_up(2, 0, 50))  # what the other goes on with is its own
+        other.commit(end_s * NS)
+        return going_on
+    return recorder
 
 
 def test_a_look_shows_what_a_cut_at_that_time_shows() -> None:
@@ -121,6 +135,15 @@ def test_metrics_alone_are_those_of_the_recording(sampling: dict) -> None:
     recorder.take(made_up(1, 0, 12_000))
     recorder.commit(330 * NS)
     assert recorder.metrics(END_NS).equals(recorder.observed(END_NS).tables["metrics"])
+
+
+def test_a_block_ends_at_the_scrape_that_finds_many_sides() -> None:
+    quiet, busy = chain(), chain()
+    for recorder, per_s in ((quiet, 20), (busy, 2000)):
+        recorder.take(made_up(1, 0, per_s * 40, per_s=per_s))
+    assert not quiet.commit(40 * NS)
+    assert busy.commit(40 * NS)
+    assert len(list(busy._sides)) == 1, "after 25 s: six sides of each of 2,000 requests a second"
 
 
 def test_row_groups_end_with_blocks(tmp_path: Path) -> None:
