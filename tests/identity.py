@@ -18,7 +18,6 @@ MODES = ("compiled", "interpreted")
 def kernel_mode(mode: str) -> Iterator[None]:
     """Kernels loaded from here on run in this way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAB_SIM_ENGINE", "plane")
         patch.setenv("LAB_KERNEL", mode)
         yield
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,12 @@ class Given:
 
 
 class Bench:
-    """A plane, its state, and what its blocks held. `asked`: has the world's turn; its operations by name."""
+    """A plane, its state, and what its blocks held. `statuses`: how the world's operations end; `asked`: which did."""
 
     def __init__(
-        self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, seed: int = 1
-    ) -> None:
+        self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, *, seed: int = 1,
+        statuses: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
         self.state = at_rest(system)
         self.plane = Plane(build(system, content), interpreted(advance), self)
         self.sources = Sources(self.plane, Streams(seed), self.subjects if content is not NO_CONTENT else None)
@@ -50,6 +51,7 @@ class Bench:
         self.served: list[Any] = []
         self.done: list[Any] = []
         self.asked: list[tuple[str, float]] = []
+        self._statuses = statuses or {}
         self.sources.open("load", self.state.entry_edge.caller.index, Given([round(ms * MS) for ms in arrivals_ms]))
 
     def take(self, sides: Any, served: Any, done: Any, now_ns: int) -> None:
@@ -62,7 +64,7 @@ class Bench:
 
     def operate(self, operation: str, now_ns: int) -> int:
         self.asked.append((operation, now_ns / MS))
-        return OK
+        return self._statuses.get(operation, OK)
 
     def subjects(self, source: Any, first: int, times_ns: Times) -> Times:
         return np.arange(first, first + len(times_ns))
@@ -72,6 +74,10 @@ class Bench:
 
     def sync(self) -> None:
         self.plane.sync(self.state)
+
+    def release(self, component: str) -> None:
+        """Lets go what a component held."""
+        self.plane.release(self.state.components[component])
 
     def restart(self, component: str) -> None:
         """Ends a component's process now; it is back at once."""
@@ -105,19 +111,3 @@ class Bench:
         if edge < 0:
             return list(self.state.components)[-1 - edge]
         return self.state.edges[edge].callee.name if is_server else self.state.edges[edge].link.name
-
-
-def run(
-    system: System,
-    arrivals: Sequence[float] = (0,),
-    at: Mapping[float, Callable[[Bench], None]] | None = None,
-    until_ms: float = 10_000,
-) -> list[Span]:
-    """Spans after requests came in at these times and this was done."""
-    bench = Bench(system, arrivals)
-    for time, act in sorted((at or {}).items()):
-        bench.advance(time)
-        act(bench)
-        bench.sync()
-    bench.advance(until_ms)
-    return bench.spans()

@@ -20,8 +20,6 @@ from lab.systems.world_checks import StepRead, WorldChecks
 
 _UNCALLED = ("users", "job")
 _KINDS = get_args(ComponentKind)
-_ATTEMPTS = 6
-_MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class SystemChecks(Reading):
         self._check_calls()
         self._check_links()
         self._check_users()
-        self._check_nesting()
+        self._check_circles()
         self._check_jobs()
         self._check_slos()
         self.problems += WorldChecks(self.document, self.kinds, self.steps).problems
@@ -141,32 +139,25 @@ class SystemChecks(Reading):
             elif (*path, 0, "run") in self.document.values:
                 self._report((*path, 0, "run"), "users run no code of the system", expected="the entry: 'call'")
 
-    def _check_nesting(self) -> None:
-        """No component calls itself, be it by way of others, and calls within calls can be numbered."""
+    def _check_circles(self) -> None:
+        """No component calls itself, be it by way of others."""
         made: dict[str, list[StepRead]] = {name: [] for name in self.kinds}
         for step in self.steps:
             made[step.caller].append(step)
-        calls = sum(step.callee is not None for step in self.steps)
-        deepest: dict[str, int] = {}
+        seen: set[str] = set()
 
-        def depth(name: str, above: tuple[str, ...]) -> int:
-            if name not in deepest:
-                below = [0]
-                for step in made[name]:
-                    if step.callee in (*above, name):
-                        circle = (*above, name)[(*above, name).index(step.callee) :]
-                        what = "the calls run in a circle"
-                        self._report((*step.path, "call"), what, seen=" -> ".join((*circle, step.callee)))
-                    elif step.callee is not None:
-                        below.append(1 + depth(step.callee, (*above, name)))
-                deepest[name] = max(below)
-            return deepest[name]
+        def follow(name: str, above: tuple[str, ...]) -> None:
+            seen.add(name)
+            for step in made[name]:
+                if step.callee in (*above, name):
+                    circle = " -> ".join((*(*above, name)[(*above, name).index(step.callee) :], step.callee))
+                    self._report((*step.path, "call"), "the calls run in a circle", seen=circle)
+                elif step.callee is not None and step.callee not in seen:
+                    follow(step.callee, (*above, name))
 
-        most = _deepest_nesting(calls)
         for name in sorted(made, key=lambda name: self.kinds[name] not in _UNCALLED):
-            if depth(name, ()) > most and self.kinds[name] in _UNCALLED:
-                seen, expected = f"{deepest[name]} calls deep", f"at most {most} with {calls} calls in all"
-                self._report(("components", name, "steps"), "calls within calls nest too deeply", seen, expected)
+            if name not in seen:
+                follow(name, ())
 
     def _check_jobs(self) -> None:
         for name, kind in self.kinds.items():
@@ -192,11 +183,3 @@ class SystemChecks(Reading):
             if self._text((*path, "sli")) == "click_through_ratio" and self.document.get(("world",)) is None:
                 what, expected = "there is no click_through_ratio without a world", "error_ratio or latency_p95_s"
                 self._report((*path, "sli"), what, expected=expected)
-
-
-def _deepest_nesting(calls: int) -> int:
-    """How deep calls may nest: each is numbered by the attempts and calls that led to it, in 63 bits."""
-    depth, number = 1, _ATTEMPTS - 1
-    while (number := ((number + 1) * max(calls, 1) + 1) * _ATTEMPTS) <= _MAX_NUMBER:
-        depth += 1
-    return depth

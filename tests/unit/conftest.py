@@ -2,4 +2,3 @@
 
 from tests.cli_cases import folder  # noqa: F401
 from tests.engine_hosts import host, observed  # noqa: F401
-from tests.timelines import run_on_each  # noqa: F401

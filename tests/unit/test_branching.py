@@ -47,10 +47,9 @@ def written(observed: Observed, directory: Path) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_a_shared_past_shows_in_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[Mapping[str, Any]],
+    tmp_path: Path, faults: list[Mapping[str, Any]],
     decoys: list[Mapping[str, Any]], without: Collection[str], shares: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setenv("LAB_SIM_ENGINE", "plane")
     loaded = scenario(
         tmp_path, system=str(CHAIN), duration_s=120, rate_per_s=30, faults=faults, decoys=decoys,
         safety={"stop_when": [{"sli": "error_ratio", "above": 0.99, "for": "60s"}]},

@@ -131,7 +131,6 @@ def test_more_workers_are_free_at_once_and_fewer_keep_what_they_began() -> None:
         bench.advance(time)
         component = bench.state.components["front"]
         component.configured_workers = workers
-        component.update(bench.plane.now_ns)
         bench.sync()
     bench.advance(WHOLE_MS)
     assert [end for _, who, _, end, _ in bench.spans() if who == "front"] == [11, 11, 21, 41, 41, 71, 71, 71]

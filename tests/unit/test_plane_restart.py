@@ -9,8 +9,8 @@ import pytest
 
 from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
-from tests.planes import Bench, run
-from tests.timelines import asking, system
+from tests.planes import Bench
+from tests.timelines import asking, run, system
 
 
 def chain(**policy: str | int) -> System:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lab.scenario import DecoyUse, FaultUse
-from lab.testbeds.sim.planebed import PlaneTestbed
+from lab.testbeds.sim.testbed import SimTestbed
 
 Done = tuple[float, FaultUse | DecoyUse, bool]
 """Scenario second, what was injected or reverted, and whether it was injected"""
@@ -21,7 +21,7 @@ class Branch:
 
     position: int
     active: frozenset[str]
-    testbed: PlaneTestbed
+    testbed: SimTestbed
 
 
 def latest(branches: Sequence[Branch], done: Sequence[Done], without: Collection[str]) -> Branch | None:

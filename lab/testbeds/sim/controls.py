@@ -1,10 +1,10 @@
-"""How the simulator's levers are read and written: in the state that the request engine reads."""
+"""How the simulator's levers are read and written: in the state that the request plane reads."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from lab.clock import NS, to_ns
 from lab.errors import UserError
@@ -25,9 +25,7 @@ from lab.injection.levers import (
     TableSlow,
 )
 from lab.testbeds.sim.state import ComponentState, Edge, LinkState, SystemState
-from lab.worlds.base import ColumnarWorld, World
-
-Content: TypeAlias = World[object] | ColumnarWorld
+from lab.worlds.base import ColumnarWorld
 
 Surge = Callable[[Literal["surge", "bots"], PopulationSurge | PopulationBots | None], None]
 
@@ -42,7 +40,7 @@ class SimControls(ABC):
     def __init__(
         self,
         state: SystemState,
-        world: Content | None,
+        world: ColumnarWorld | None,
         release: Callable[[ComponentState], None],
         surge: Surge,
         announce: Callable[[int, str, str, str], None],
@@ -84,7 +82,7 @@ class SimControls(ABC):
         """The state of a link."""
         return self._state.links[place.element]
 
-    def content(self, record: type[Record]) -> Content:
+    def content(self, record: type[Record]) -> ColumnarWorld:
         """The world; UserError where there is none."""
         if self._world is None:
             raise UserError(f"{record.name} acts on content, and this system has no world")
@@ -131,14 +129,12 @@ class SimControls(ABC):
 
     def write_slow(self, place: Place, value: ComponentSlow | None) -> None:
         self.component(place).slow = value
-        self.component(place).update(self.now_ns())
 
     def read_limit(self, place: Place) -> ComponentLimit | None:
         return self.component(place).limit
 
     def write_limit(self, place: Place, value: ComponentLimit | None) -> None:
         self.component(place).limit = value
-        self.component(place).update(self.now_ns())
 
     def is_held(self, lever: type[LeverValue], place: Place) -> bool:
         """Whether this lever holds the work that comes to a component."""
@@ -232,7 +228,6 @@ class SimControls(ABC):
             self._edge(place).backoff_ns = to_ns(value.value)
         elif key == "workers":
             component.configured_workers = int(value.value)
-            component.update(self.now_ns())
         elif key == "max_wait_s":
             component.max_wait_ns = to_ns(value.value)
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from lab.errors import Problem
 from lab.testbeds.driver import Driver, DriverOptions, Progress, silent
 
 if TYPE_CHECKING:
@@ -30,24 +29,6 @@ class SimDriver(Driver[SimOptions]):
         from lab.testbeds.sim.levers import LEVERS
 
         return LEVERS
-
-    def check(self, scenario: LoadedScenario, options: SimOptions) -> list[Problem]:
-        """All arrivals are drawn when a stream of them begins, until the end of the scenario: there is a limit."""
-        from lab.scenario.model import MAX_REQUESTS
-        from lab.scenario.plan import extra_load, plan
-
-        load, end_s = scenario.scenario.load, scenario.scenario.duration_s
-        beside = extra_load(plan(scenario).timeline)
-        drawn = load.requests + sum((end_s - one.from_s) * one.rate_per_s for one in beside)
-        if drawn <= MAX_REQUESTS:
-            return []
-        return [
-            Problem(
-                "too many requests for the simulator", str(scenario.path),
-                seen=f"{drawn:.0f}, those beside the load counted to the end of the scenario",
-                expected=f"at most {MAX_REQUESTS}", hint="let fewer come, or begin the surge later",
-            )
-        ]  # fmt: skip
 
     def open(self, scenario: LoadedScenario, seed: int, options: SimOptions, progress: Progress = silent) -> SimSession:
         from lab.testbeds.sim.session import SimSession

@@ -89,7 +89,6 @@ def _link(record: type[AnyLink], fault: str) -> None:
 
     def write(levers: SimControls, place: Place, value: AnyLink | None) -> None:
         setattr(levers.link(place), fault, value)
-        levers.link(place).update()
 
     LEVERS.lever(record, read, write)
 

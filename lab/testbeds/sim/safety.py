@@ -2,61 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 
 import numpy as np
 
 from lab.clock import NS
-from lab.recording.recorder import Recorder
-from lab.recording.sides import SERVER
+from lab.recording.sides import SERVER, Sides
 from lab.recording.status import MISS
 from lab.scenario.model import StopWhen
 from lab.scenario.stopping import StopWatch
-from lab.testbeds.sim.state import SystemState
-from lab.worlds.base import World
+from lab.worlds.base import ColumnarWorld
 
 
 class Safety:
-    """Checks each condition at every scrape; calls `stop` with the reason once one has held for its time."""
+    """Checks each condition at every scrape. `entry`: the edge of the users' call; `start_ns`: scenario second 0."""
 
-    def __init__(
-        self, conditions: tuple[StopWhen, ...], state: SystemState, world: World[object] | None, recorder: Recorder,
-        start_ns: int, stop: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, conditions: tuple[StopWhen, ...], entry: int, start_ns: int) -> None:
         self._watch = StopWatch(conditions, missing_ends=True)
         self._slis = tuple(dict.fromkeys(condition.sli for condition in conditions))
-        self._entry = state.entry_edge.index
-        self._world = world
-        self._recorder = recorder
+        self._entry = entry
         self._start_ns = start_ns
-        self._stop = stop
-        self._last_ns = start_ns
-        self._seen = 0
+        self._began_ns = start_ns
+        self._sides: list[Sides] = []
 
-    def check(self, now_ns: int) -> None:
-        """Compares the SLIs of the interval since the last check with the conditions."""
-        if now_ns <= self._start_ns:
-            return
-        sides = self._recorder.spans(self._seen)
-        self._seen = self._recorder.spans_count
-        slis: dict[str, float | None] = {name: self._sli(name, sides, now_ns) for name in self._slis}
-        began_s, now_s = (self._last_ns - self._start_ns) / NS, (now_ns - self._start_ns) / NS
-        if reason := self._watch.reason(slis, now_s, began_s):
-            self._stop(reason)
-        self._last_ns = now_ns
+    def take(self, sides: Sides) -> None:
+        """Keeps what it needs of the sides of a block."""
+        if self._slis:
+            self._sides.append(sides[(sides["edge"] == self._entry) & (sides["side"] != SERVER)])
 
-    def _sli(self, name: str, sides: np.ndarray, now_ns: int) -> float | None:
+    def reason(self, now_ns: int, world: ColumnarWorld | None) -> str:
+        """Why to stop now, by the SLIs of the interval since the last time; or nothing."""
+        sides, self._sides = self._sides, []
+        if not self._slis or now_ns <= self._start_ns:
+            return ""
+        recent = np.concatenate(sides) if sides else None
+        slis: dict[str, float | None] = {name: self._sli(name, recent, now_ns, world) for name in self._slis}
+        began_s, now_s = (self._began_ns - self._start_ns) / NS, (now_ns - self._start_ns) / NS
+        self._began_ns = now_ns
+        return self._watch.reason(slis, now_s, began_s)
+
+    def branch(self) -> Safety:
+        """A copy that goes on by itself."""
+        other = copy.copy(self)
+        other._watch, other._sides = copy.deepcopy(self._watch), list(self._sides)
+        return other
+
+    def _sli(self, name: str, sides: Sides | None, now_ns: int, world: ColumnarWorld | None) -> float | None:
         if name == "click_through_ratio":
-            counts = {metric: values for _, metric, _, values in self._clicks(now_ns)}
-            shown = float(counts.get("recommendation.impression.count", np.zeros(1)).sum())
-            return float(counts["recommendation.click.count"].sum()) / shown if shown else None
-        recent = sides[(sides["edge"] == self._entry) & (sides["side"] != SERVER) & (sides["end_ns"] > self._last_ns)]
-        if not len(recent):
+            return self._click_through(now_ns, world) if world is not None else None
+        recent = sides[sides["end_ns"] > self._began_ns] if sides is not None else None
+        if recent is None or not len(recent):
             return None
         if name == "error_ratio":
             return float((recent["status"] > MISS).mean())
         return float(np.percentile((recent["end_ns"] - recent["start_ns"]) / NS, 95))
 
-    def _clicks(self, now_ns: int) -> list[tuple[str, str, str, np.ndarray]]:
-        edges = np.array([self._last_ns, now_ns])
-        return self._world.event_counts(edges) if self._world is not None else []
+    def _click_through(self, now_ns: int, world: ColumnarWorld) -> float | None:
+        counts = {metric: values for _, metric, _, values in world.counts(np.array([self._began_ns, now_ns]))}
+        shown = float(counts["recommendation.impression.count"].sum())
+        return float(counts["recommendation.click.count"].sum()) / shown if shown else None

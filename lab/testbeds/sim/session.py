@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
 from lab.recording.observed import Observed
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.testbeds.driver import Progress, Recorded, Session, silent
 from lab.testbeds.sim.branches import Branch, Done, latest
-from lab.testbeds.sim.planebed import PlaneTestbed
 from lab.testbeds.sim.testbed import SimTestbed
 
 
 class SimSession(Session):
     """One run of one scenario with one seed. `past`: a testbed on which it goes on, instead of from the start."""
 
-    levers: SimTestbed | PlaneTestbed
+    levers: SimTestbed
 
-    def __init__(self, loaded: LoadedScenario, seed: int, *, past: PlaneTestbed | None = None) -> None:
+    def __init__(self, loaded: LoadedScenario, seed: int, *, past: SimTestbed | None = None) -> None:
         super().__init__()
-        if past is not None:
-            self.levers = past
-        elif os.environ.get("LAB_SIM_ENGINE", "heap") == "plane":
-            self.levers = PlaneTestbed(loaded, seed)
-        else:
-            self.levers = SimTestbed(loaded, seed)
+        self.levers = past or SimTestbed(loaded, seed)
         self._loaded, self._seed = loaded, seed
         self._done: list[Done] = []
         self._branches: list[Branch] = []
-        self._keeps_branches = isinstance(self.levers, PlaneTestbed)
+        self._keeps_branches = True
 
     @property
     def now_s(self) -> float:
@@ -47,7 +40,7 @@ class SimSession(Session):
         return self.levers.observed(until_s)
 
     def inject(self, use: FaultUse | DecoyUse) -> None:
-        if self._keeps_branches and isinstance(self.levers, PlaneTestbed):
+        if self._keeps_branches:
             self._branches.append(Branch(len(self._done), frozenset(self.active), self.levers.branch()))
         self._done.append((self.now_s, use, True))
         super().inject(use)

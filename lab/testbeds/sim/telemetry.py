@@ -19,7 +19,7 @@ from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.plane.world_view import done_of, served_of
-from lab.testbeds.sim.watching import Safety
+from lab.testbeds.sim.safety import Safety
 from lab.worlds.base import ColumnarWorld
 
 
@@ -65,10 +65,9 @@ class Telemetry:
         self.recorder.sample(self._gauges(plane, now_ns))
         if world is not None:
             self.recorder.sample([(now_ns, *sample) for sample in world.samples(now_ns)])
+        if self.recorder.commit(now_ns) and world is not None:
             for table, columns in world.final_rows(now_ns).items():
-                if columns:
-                    self.recorder.rows(table, columns)
-        self.recorder.commit(now_ns)
+                self.recorder.rows(table, columns)
 
     def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
         elapsed, self._last_ns = max(1, now_ns - self._last_ns), now_ns

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import simpy
-from simpy.events import URGENT
-
 from lab.clock import NS, to_ns
+from lab.draws import stream_key
 from lab.injection.levers import (
     ActValue,
     AnyLever,
@@ -22,58 +20,93 @@ from lab.injection.levers import (
     Undo,
 )
 from lab.recording.cut import cut
-from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.observed import Observed
-from lab.recording.recorder import Recorder
 from lab.scenario import LoadedScenario
-from lab.scenario.arrivals import arrival_times_ns
+from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
 from lab.streams import Streams
-from lab.testbeds.sim import control
-from lab.testbeds.sim.collect import Telemetry, collect
-from lab.testbeds.sim.engine import RequestEngine
+from lab.testbeds.sim.control import Clock, Job, Pauses, Return, SafetyCheck, Scrape
 from lab.testbeds.sim.levers import SimLevers
+from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.arrivals import Source, Sources
+from lab.testbeds.sim.plane.build import NO_CONTENT, build
+from lab.testbeds.sim.plane.loop import load_plane
+from lab.testbeds.sim.plane.plane import Plane
+from lab.testbeds.sim.plane.restart import end_process
+from lab.testbeds.sim.plane.world_view import PlaneView
 from lab.testbeds.sim.safety import Safety
-from lab.testbeds.sim.sources import Source
-from lab.testbeds.sim.state import ComponentState, build
-from lab.worlds.base import WorldContext, open_world
+from lab.testbeds.sim.state import ComponentState, at_rest
+from lab.testbeds.sim.telemetry import Telemetry
+from lab.worlds.base import WorldContext, open_columnar_world
 
 
 class SimTestbed(Testbed):
-    """The simulated system of one scenario and seed: load, levers, telemetry."""
+    """The simulated system of one scenario and seed: load, levers, telemetry.
 
-    def __init__(self, loaded: LoadedScenario, seed: int) -> None:
+    `past`: another one of the same scenario and seed; this one goes on from where that one is.
+    """
+
+    def __init__(self, loaded: LoadedScenario, seed: int, *, past: SimTestbed | None = None) -> None:
         self.scenario = loaded.scenario
         self.system = loaded.system
         self.journal_entries: list[JournalEntry] = []
         self.stopped_because = ""
-        self._ended = False
+        self._loaded, self._seed = loaded, seed
         self._streams = Streams(seed)
         self._start_ns = to_ns(self.system.warmup_s)
         self._end_ns = self._start_ns + to_ns(self.scenario.duration_s)
-        self._env = simpy.Environment()
-        self._recorder = Recorder()
-        self._changes: list[ChangeEntry] = []
-        self._sources: list[Source] = []
-        context = WorldContext(
-            self.system,
-            self._streams,
-            self._start_ns,
-            self._end_ns,
-            self.scenario.load.stages[0].rate_per_s,
-            self._log,
-            self._announce,
-        )
-        self._world = open_world(context)
-        self._state = build(self.system, self._world.operations if self._world else {})
-        complete = self._world.complete if self._world else None
-        self._engine = RequestEngine(self._state, self._recorder, complete)
-        self._levers = SimLevers(
-            self._state, self._world, self._engine.release, self._surge, self._announce, lambda: int(self._env.now),
-            self._engine.end_process, self._restart_ends,
-        )  # fmt: skip
-        self._telemetry = Telemetry(self._state, self._world)
+        self._state = at_rest(self.system)
+        if past is None:
+            self._begin()
+        else:
+            self._go_on_from(past)
+
+    def _begin(self) -> None:
+        """Opens everything at the start of the warm-up."""
+        safety = Safety(self.scenario.safety.stop_when, self._state.entry_edge.index, self._start_ns)
+        self._telemetry = Telemetry(self.system, self._streams, self._start_ns, self._end_ns, safety)
+        self._world = open_columnar_world(self._context())
+        built = build(self.system, self._world.layout if self._world else NO_CONTENT)
+        self._plane = Plane(built, load_plane(), self)
+        if self._world is not None:
+            self._world.bind(PlaneView(lambda: self._plane.tables, self._world.layout))
+        self._sources = Sources(self._plane, self._streams, self._subjects if self._world else None)
+        self._clock = Clock(self)
+        self._levers = self._new_levers()
+        self._jobs: dict[str, int] = {}
         self._schedule()
+
+    def _go_on_from(self, past: SimTestbed) -> None:
+        """Copies what changes in a run; what is recorded for good is shared."""
+        past._plane.drain()
+        self.journal_entries = list(past.journal_entries)
+        self._telemetry = past._telemetry.branch()
+        self._plane = past._plane.branch(self)
+        self._sources = past._sources.branch(self._plane, self._subjects if past._world else None)
+        self._world = None
+        if past._world is not None:
+            view = PlaneView(lambda: self._plane.tables, past._world.layout)
+            self._world = past._world.branch(self._context(), view, self._sources.all)
+        self._clock = past._clock.branch(self)
+        self._levers = self._new_levers()
+        self._levers.adopt(past._levers)
+        self._jobs = past._jobs
+
+    def branch(self) -> SimTestbed:
+        """A testbed that goes on from here by itself, as this one would."""
+        return SimTestbed(self._loaded, self._seed, past=self)
+
+    def _context(self) -> WorldContext:
+        return WorldContext(
+            self.system, self._streams, self._start_ns, self._end_ns, self.scenario.load.stages[0].rate_per_s,
+            self._telemetry.log, self._telemetry.announce,
+        )  # fmt: skip
+
+    def _new_levers(self) -> SimLevers:
+        return SimLevers(
+            self._state, self._world, self._plane.release, self._surge, self._telemetry.announce,
+            lambda: self._clock.now_ns, self._end_process, self._restart_ends,
+        )  # fmt: skip
 
     # The lever table.
 
@@ -81,10 +114,14 @@ class SimTestbed(Testbed):
         return self._levers.read(lever, element)
 
     def write(self, lever: type[AnyLever], element: str, value: AnyLever | None) -> None:
+        self._plane.drain()  # what came before is settled by what held before
         self._levers.write(lever, element, value)
+        self._plane.sync(self._state)
 
     def perform(self, element: str, act: ActValue) -> None:
+        self._plane.drain()
         self._levers.perform(element, act)
+        self._plane.sync(self._state)
 
     def journal(self, event: Event, undo: Undo, value: Json | None) -> None:
         self.journal_entries.append(
@@ -97,112 +134,135 @@ class SimTestbed(Testbed):
     @property
     def now_s(self) -> float:
         """Scenario seconds; negative while warming up."""
-        return float((self._env.now - self._start_ns) / NS)
+        return (self._clock.now_ns - self._start_ns) / NS
 
     def advance(self, until_s: float) -> None:
         """Lets scenario time pass until `until_s`, at most to the end, or until a stop condition holds.
 
         It stops before all control events of that time; the number of steps makes no difference.
         """
-        env, until_ns = self._env, self._start_ns + to_ns(min(until_s, self.scenario.duration_s))
-        if until_ns <= env.now or self.stopped_because:
+        until_ns = self._start_ns + to_ns(min(until_s, self.scenario.duration_s))
+        if until_ns <= self._clock.now_ns or self.stopped_because:
             return
-        arrived = simpy.Event(env)
-        arrived._ok, arrived._value = True, None
-        env.schedule(arrived, URGENT, until_ns - env.now)
+        arrived = self._clock.mark(until_ns)
         while not arrived.processed and not self.stopped_because:
             # Requests advance from one control event to the next; the state stands still in between.
-            self._engine.advance(env.peek())
-            env.step()
+            self._plane.advance(int(self._clock.env.peek()))
+            self._clock.env.step()
 
     def observed(self, until_s: float) -> Observed:
         """What could be observed by `until_s`, at most now. Nothing changes."""
-        return cut(self._collect(self._until_now_ns()), min(until_s, self.now_s))
+        self._plane.drain()
+        return cut(self._telemetry.observed(self._world, self._until_now_ns()), min(until_s, self.now_s))
 
     def finish(self) -> Observed:
         """What could be observed of the run, which ends here, whether it came to its end or not."""
-        if self._world is not None:
-            self._world.finish(self._end_ns)
-        return self._collect(self._until_now_ns())
+        self._plane.drain()
+        return self._telemetry.observed(self._world, self._until_now_ns())
 
     def _until_now_ns(self) -> int:
         """Now; a recording has one scrape interval at least, and what has not happened yet is not in it."""
         least_ns = self._start_ns + to_ns(self.system.scrape_interval_s)
-        return min(max(int(self._env.now), least_ns), self._end_ns)
+        return min(max(self._clock.now_ns, least_ns), self._end_ns)
 
     def tidy_up(self) -> None:
         """From now on what is put back shows in no recording: what the system says of it is no part of the scenario."""
-        self._ended = True
+        self._plane.drain()  # what happened until now is logged
+        self._telemetry.ended = True
 
-    def _collect(self, end_ns: int) -> Observed:
-        span_ns = (self._start_ns, end_ns)
-        return collect(self._telemetry, self._recorder, self._sources, self._changes, span_ns, self._streams)
+    # What the plane leaves to others.
+
+    def take(self, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
+        self._telemetry.take(self._world, sides, served, done, now_ns)
+
+    def refill(self, source: int) -> None:
+        self._sources.refill(source)
+
+    def operate(self, operation: str, now_ns: int) -> int:
+        assert self._world is not None
+        return self._world.operate(operation, now_ns)
+
+    def _subjects(self, source: Source, first: int, times_ns: Times) -> Times:
+        assert self._world is not None
+        keys, bits = self._world.arrive(source, first, times_ns)
+        return keys | bits << at.SUBJECT_BITS
+
+    # What control processes do.
+
+    def scrape(self, now_ns: int) -> None:
+        self._plane.drain()
+        self._telemetry.scrape(self._plane, self._world, now_ns)
+
+    def check_safety(self, now_ns: int) -> None:
+        self._plane.drain()
+        self.stopped_because = self._telemetry.safety.reason(now_ns, self._world)
+
+    def period_ns(self, job: str) -> int:
+        return self._state.components[job].period_ns
+
+    def delay_ns(self, job: str, now_ns: int) -> int:
+        return to_ns(self._levers.job_delay_s(job))
+
+    def run_job(self, job: str, number: int, now_ns: int) -> None:
+        if not self._levers.job_frozen(job) and not self._state.components[job].stopped:
+            self._sources.submit(self._sources.all[self._jobs[job]], number, now_ns)
+
+    def pause(self, component: str, *, is_paused: bool) -> None:
+        state = self._state.components[component]
+        (state.holds.add if is_paused else state.holds.discard)("runtime")
+        if not state.holds:
+            self._plane.release(state)
+        self._plane.sync_component(state)
+
+    def is_back(self, place: Place, restart: ComponentRestart) -> None:
+        self._plane.drain()
+        self._levers.is_back(place, restart)
+        self._plane.sync(self._state)
+
+    def _end_process(self, component: ComponentState) -> None:
+        self._plane.drain()
+        end_process(self._plane, component.index)
+        edges = [edge.index for edge in self._state.edges_into(component.name)]
+        self._telemetry.recorder.forget_unfinished(edges, self._clock.now_ns)
+
+    def _restart_ends(self, seconds: float, place: Place, restart: ComponentRestart) -> None:
+        self._clock.start(Return(place, restart), self._clock.now_ns + to_ns(seconds))
+
+    # Load.
 
     def _schedule(self) -> None:
-        env = self._env
-        env.process(control.scrape(env, to_ns(self.system.scrape_interval_s), self._telemetry.sample))
+        scrape_ns = to_ns(self.system.scrape_interval_s)
+        self._clock.start(Scrape(scrape_ns), scrape_ns)
         if self.scenario.safety.stop_when:
-            safety = Safety(
-                self.scenario.safety.stop_when, self._state, self._world, self._recorder, self._start_ns, self._stop
-            )
-            env.process(control.scrape(env, to_ns(self.system.scrape_interval_s), safety.check))
+            self._clock.start(SafetyCheck(scrape_ns), scrape_ns)
         for component in self._state.components.values():
             if component.spec.pauses:
-                env.process(control.pause_sometimes(env, component, self._streams, self._engine.release))
+                every_ns, mean_ns = to_ns(component.spec.pauses.every_s), to_ns(component.spec.pauses.mean_s)
+                key = stream_key(self._streams, "pauses", component.name)
+                pauses = Pauses(component.name, key, every_ns, mean_ns)
+                self._clock.start(pauses, pauses.gap_ns())
             if component.spec.kind == "job":
-                self._schedule_job(component)
-        warmup = (
-            Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=self.scenario.load.stages[0].rate_per_s),
-        )
-        self._open_load("warmup", warmup, 0.0)
+                source = self._sources.open_job(f"job/{component.name}", component.index)
+                self._telemetry.keys.append(source.key)
+                self._jobs[component.name] = source.number
+                self._clock.start(Job(component.name, component.period_ns), component.period_ns)
+        first = self.scenario.load.stages[0].rate_per_s
+        if self.system.warmup_s:
+            self._open_load("warmup", (Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=first),), 0.0)
         self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
 
-    def _log(
-        self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
-    ) -> None:
-        if not self._ended:
-            self._recorder.log(time_ns, component, level, template, request, *arguments)
-
-    def _schedule_job(self, component: ComponentState) -> None:
-        count = int((self._end_ns / NS) / component.spec.period_s) + 1
-        source = self._new_source(f"job/{component.name}", [], count)
-        source.records_root = True
-        self._env.process(control.run_job(self._env, self._engine, self._levers, component, source))
-
-    def _new_source(self, name: str, times_ns: list[int], count: int | None = None) -> Source:
-        source = Source(name, len(self._sources), times_ns, self._streams, count=count)
-        self._sources.append(source)
-        return source
-
-    def _open_load(self, name: str, stages: tuple[Stage, ...], start_s: float, *, clicks: bool = True) -> Source:
-        rng = self._streams.generator(name, "arrivals")
-        times = arrival_times_ns(stages, start_s, self.system.load_wobble_ratio, rng)
-        source = self._new_source(name, times)
-        if self._world is not None:
-            self._world.open(source, clicks=clicks)
-        self._engine.open(source)
-        return source
+    def _open_load(self, name: str, stages: tuple[Stage, ...], start_s: float, *, clicks: bool = True) -> None:
+        arrivals = Arrivals(stages, start_s, self.system.load_wobble_ratio, self._streams, name)
+        source = self._sources.open(name, self._state.entry_edge.caller.index, arrivals, clicks=clicks)
+        self._telemetry.keys.append(source.key)
 
     def _surge(self, kind: Literal["surge", "bots"], value: PopulationSurge | PopulationBots | None) -> None:
         """Opens a further arrival stream, or closes the open ones of this kind."""
-        for source in self._sources:
+        now_ns = self._clock.now_ns
+        for source in self._sources.all:
             if source.name.startswith(f"{kind}/"):
-                source.active = False
-        if value and self._env.now < self._end_ns:
-            left_s = (self._end_ns - self._env.now) / NS
-            stage = Stage.model_construct(for_s=left_s, rate_per_s=value.rate_per_s)
+                self._sources.close(source, now_ns)
+        if value and now_ns < self._end_ns:
+            stage = Stage.model_construct(for_s=(self._end_ns - now_ns) / NS, rate_per_s=value.rate_per_s)
             # Named by its start, so that another surge shifts none of its draws.
-            name = f"{kind}/{self._env.now}"
-            self._open_load(name, (stage,), self._env.now / NS, clicks=kind != "bots")
-
-    def _restart_ends(self, seconds: float, place: Place, restart: ComponentRestart) -> None:
-        self._env.process(control.later(self._env, seconds, lambda: self._levers.is_back(place, restart)))
-
-    def _announce(self, time_ns: int, component: str, kind: str, summary: str) -> None:
-        if self._ended:
-            return
-        time_s = (time_ns - self._start_ns) / NS
-        self._changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
-
-    def _stop(self, reason: str) -> None:
-        self.stopped_because = reason
+            self._open_load(f"{kind}/{now_ns}", (stage,), now_ns / NS, clicks=kind != "bots")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.testbeds.sim.recurring import Clock, Job, Pauses, Recurring
+from lab.testbeds.sim.control import Clock, Job, Pauses, Recurring
 
 
 @dataclass(slots=True)
