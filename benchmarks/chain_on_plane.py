@@ -11,26 +11,24 @@ from engine_vs_naive import MISS_RATIO, RATE_PER_S, REQUESTS, SLOW, Outcome, cha
 
 from lab.clock import NS
 from lab.compiled import Kernel
-from lab.draws import uniforms
+from lab.draws import threshold
 from lab.injection.levers import ComponentSlow
-from lab.recording.sides import SIDE
+from lab.recording.sides import SERVER, from_words
 from lab.recording.status import OK
-from lab.scenario.arrivals import Arrivals, Times
+from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
-from lab.testbeds.sim.plane.arrivals import Source, Sources
+from lab.testbeds.sim.plane.arrivals import Sources
 from lab.testbeds.sim.plane.build import build
 from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.state import at_rest
-from lab.worlds.base import OP_PREDICATE, Layout, Op
+from lab.worlds.base import OP_CHANCE, Layout, Op
 
-LOOK_UP = Layout({"look_up": Op(OP_PREDICATE, at.VARIANT_NONE, 0)})
-"""Own code that misses where the request's first predicate is false."""
-_HITS = 0
-"""The purpose of the predicate's draw."""
+LOOK_UP = Layout({"look_up": Op(OP_CHANCE, argument=threshold(MISS_RATIO))})
+"""Own code that misses at random."""
 Taker = Callable[[Any], None]
 
 
@@ -55,19 +53,12 @@ class Turns:
         raise AssertionError("nothing here is the world's")
 
 
-def subjects(source: Source, first: int, times_ns: Times) -> Times:
-    """Nobody in particular, and whether the look-up hits."""
-    numbers = np.arange(first, first + len(times_ns), dtype=np.int64)
-    hits = uniforms(source.key, numbers, _HITS, 1)[:, 0] >= MISS_RATIO
-    return hits.astype(np.int64) << at.SUBJECT_BITS
-
-
 def opened(system: System, seed: int, requests: int, kernel: Kernel, turns: Turns, *, records: bool) -> Plane:
     """A plane with as many arrivals as the load has on average, built from the system's file as a run builds it."""
     streams = Streams(seed)
     plane = Plane(build(system, LOOK_UP), kernel, turns)
     plane.tables.head[at.H_RECORDS] = records
-    turns.sources = Sources(plane, streams, subjects)
+    turns.sources = Sources(plane, streams, None)
     stage = Stage.model_construct(for_s=requests / RATE_PER_S, rate_per_s=RATE_PER_S)
     arrivals = Arrivals((stage,), 0.0, 0.0, streams, "load")
     turns.sources.open("load", list(system.components).index(system.users), arrivals)
@@ -98,12 +89,19 @@ def run_plane(seed: int, requests: int = REQUESTS, *, records: bool, take: Taker
     return Outcome(turns.failed, int(plane.tables.head[at.H_EVENTS]), took * requests / roots)
 
 
-def kept_blocks() -> tuple[list[bytes], Taker]:
-    """Where blocks of sides are kept as bytes, and what keeps them."""
-    blocks: list[bytes] = []
-    return blocks, lambda sides: blocks.append(sides.tobytes())
+def kept_blocks() -> tuple[list[Any], Taker]:
+    """Where blocks of sides are kept, and what keeps them: they are copies already."""
+    blocks: list[Any] = []
+    return blocks, blocks.append
 
 
-def sides_of(blocks: list[bytes]) -> Any:
+def handled(seed: int) -> int:
+    """Components' handlings (server sides) in a round."""
+    blocks, take = kept_blocks()
+    run_plane(seed, records=True, take=take)
+    return int((sides_of(blocks)["side"] == SERVER).sum())
+
+
+def sides_of(blocks: list[Any]) -> Any:
     """Blocks as rows."""
-    return np.frombuffer(b"".join(blocks), SIDE)
+    return from_words(np.concatenate(blocks))

@@ -1,11 +1,13 @@
-"""The request engine beside a naive SimPy model of the same chain: CPU per request, in one process, rounds interleaved.
+"""The request plane beside a naive SimPy model of the same chain, and beside a loop that is hard-coded for it.
 
-Both simulate the same hops with the same parameters: users -> gateway -> features (-> db for the fifth that
-misses) -> model -> rules; a bounded number of workers, client timeouts, one retry, server work that is not
-cancelled, and half a minute in which the model is six times slower. Neither scores anything. The naive model is
-what one writes first: a process per hop, a resource per component, `any_of` over answer and timeout, a dict per span.
+All simulate the same hops with the same parameters: users -> gateway -> features (-> db for the fifth that misses) ->
+model -> rules; a bounded number of workers, client timeouts, one retry, server work that is not cancelled, and half a
+minute in which the model is three times slower. Nobody scores anything. The naive model is what one writes first: a
+process per hop, a resource per component, `any_of` over answer and timeout, a dict per span. It stays as it is.
 
-Exit code 1 when the engine needs more than half of the naive model's CPU, both without recording.
+CPU of one process, rounds interleaved: one naive round of 20,000 requests, spans kept as dicts, and the median of five
+of the plane, built anew from its system, with its draws, spans kept as blocks; then five of 200,000 requests without
+spans on the plane and in `hard_coded.py`. The kernel is compiled, and tables of distributions are computed, before.
 
     python benchmarks/engine_vs_naive.py [rounds]
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 from random import Random
@@ -24,20 +26,12 @@ from typing import Any
 
 import numpy as np
 import simpy
+from measuring import Figure, reported, rounds_asked
 
-from lab.clock import NS
-from lab.injection.levers import ComponentSlow
-from lab.recording.recorder import NullRecorder, Recorder
-from lab.recording.sides import SERVER
-from lab.recording.status import MISS, OK
-from lab.streams import Streams
 from lab.systems.topology import System
-from lab.testbeds.sim.engine import RequestEngine
-from lab.testbeds.sim.sources import Source
-from lab.testbeds.sim.state import build
 
-MAY_NEED = 0.5
-ROUNDS = 5
+GOAL, HARD_CODED_GOAL = 1 / 150, 1.6
+ROUNDS, SEEDS = 5, 5
 REQUESTS = 20_000
 RATE_PER_S = 100.0
 SIGMA = 0.5
@@ -189,76 +183,50 @@ def chain() -> System:
     )
 
 
-class Counting(NullRecorder):
-    """Counts the handlings and keeps nothing; only for the first, unmeasured round."""
+def measure(rounds: int) -> list[Figure]:
+    """Both figures: with spans beside the naive model, without them beside the hard-coded loop."""
+    from chain_on_plane import kept_blocks, run_plane
+    from hard_coded import LONG, run_hard_coded
 
-    handled = 0
-
-    def span(self, request: int, start_ns: int, end_ns: int, path: int, edge: int, status: int, side: int) -> None:
-        self.handled += side == SERVER
-
-
-def run_engine(seed: int, recorder: Recorder) -> Outcome:
-    """One round of the request engine, its draws and SimPy's control events included."""
-    began = process_time()
-    streams = Streams(seed)
-    rng = streams.generator("arrivals")
-    times = np.rint(np.cumsum(rng.exponential(1 / RATE_PER_S, REQUESTS)) * NS).astype(np.int64).tolist()
-    misses = (streams.generator("misses").random(REQUESTS) < MISS_RATIO).tolist()
-    failed = 0
-
-    def complete(source: Source, n: int, now_ns: int, status: int) -> None:
-        nonlocal failed
-        failed += status != OK
-
-    state = build(chain(), {"look_up": lambda visit, now_ns: MISS if misses[visit.n] else OK})
-    engine = RequestEngine(state, recorder, complete)
-    engine.open(Source("load", 0, times, streams))
-    env = simpy.Environment()
-
-    def slow_down() -> Iterator[Any]:
-        model = state.components["model"]
-        for at_s, slow in ((SLOW[0], ComponentSlow(factor=SLOW[2])), (SLOW[1], None)):
-            yield env.timeout(round(at_s * NS) - env.now)
-            model.slow = slow
-            model.update(env.now)
-
-    env.process(slow_down())
-    while (at := env.peek()) != simpy.core.Infinity:
-        engine.advance(at)
-        env.step()
-    engine.advance(times[-1] + 3600 * NS)
-    return Outcome(failed, getattr(recorder, "handled", 0), process_time() - began)
+    run_plane(1, records=True, take=kept_blocks()[1])
+    run_hard_coded(1)
+    beside_naive, beside_hard_coded, took = [], [], []
+    for first in range(2, 2 + SEEDS * rounds, SEEDS):
+        seeds = range(first, first + SEEDS)
+        gc.collect()
+        naive = run_naive(first, records=True).cpu_s
+        each = []
+        for seed in seeds:
+            gc.collect()
+            each.append(run_plane(seed, records=True, take=kept_blocks()[1]).cpu_s)
+        took.append(median(each) / REQUESTS * 1e6)
+        beside_naive.append(median(each) / naive)
+        plain, loop = [], []
+        for seed in seeds:
+            gc.collect()
+            plain.append(run_plane(seed, LONG, records=False).cpu_s)
+            loop.append(run_hard_coded(seed, LONG)[0].cpu_s)
+        beside_hard_coded.append(median(plain) / median(loop))
+    ns = median(loop) / LONG * 1e9
+    return [
+        Figure("plane / naive", tuple(beside_naive), GOAL, digits=4, detail=f"{median(took):.2f} µs a request"),
+        Figure("plane / hard-coded", tuple(beside_hard_coded), HARD_CODED_GOAL, digits=2, detail=f"{ns:.0f} ns there"),
+    ]
 
 
 def main(rounds: int) -> int:
-    """Prints the figures; 1 when the engine needs more than it may."""
-    naive, engine = run_naive(1, records=False), run_engine(1, Counting())
+    """Prints what both do, and the figures; 1 when one of them is missed."""
+    from chain_on_plane import handled, run_plane
+
+    naive, plane = run_naive(1, records=False), run_plane(1, records=False)
     print(
         f"{REQUESTS} requests a round at {RATE_PER_S:g}/s; from {SLOW[0]:g} to {SLOW[1]:g} s model is "
         f"{SLOW[2]:g} times slower"
     )
-    for name, outcome in (("naive", naive), ("engine", engine)):
-        share = outcome.failed / REQUESTS
-        print(f"{name:7} {outcome.handled / REQUESTS:.2f} handlings a request, {share:.1%} of the requests failed")
-    sides: dict[str, Callable[[int], Outcome]] = {
-        "naive": lambda seed: run_naive(seed, records=False),
-        "engine": lambda seed: run_engine(seed, NullRecorder()),
-        "naive, dict spans": lambda seed: run_naive(seed, records=True),
-        "engine, recorder": lambda seed: run_engine(seed, Recorder()),
-    }
-    took: dict[str, list[float]] = {name: [] for name in sides}
-    for seed in range(2, rounds + 2):
-        for name, run in sides.items():
-            gc.collect()
-            took[name].append(run(seed).cpu_s / REQUESTS * 1e6)
-    for name, each in took.items():
-        print(f"{name:18} {median(each):6.1f} µs CPU a request (of {rounds} rounds {min(each):.1f} to {max(each):.1f})")
-    ratio = median(e / n for e, n in zip(took["engine"], took["naive"], strict=True))
-    recorded = median(e / n for e, n in zip(took["engine, recorder"], took["naive, dict spans"], strict=True))
-    print(f"engine / naive: {ratio:.2f} without recording (at most {MAY_NEED:g}), {recorded:.2f} with")
-    return int(ratio > MAY_NEED)
+    for name, of, failed in (("naive", naive.handled, naive.failed), ("plane", handled(1), plane.failed)):
+        print(f"{name:7} {of / REQUESTS:.2f} handlings a request, {failed / REQUESTS:.1%} of the requests failed")
+    return reported(measure(rounds))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
+    sys.exit(main(rounds_asked(ROUNDS)))
