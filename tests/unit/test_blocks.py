@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.clock import NS
+from lab.errors import RunAbortedError
 from lab.recording import blocks
 from lab.recording.blocks import BlockRecorder
 from lab.recording.cut import cut
@@ -21,6 +23,7 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import checksums
 from lab.recording.sides import SERVER
 from lab.recording.spool import RowSpool, Spool
+from tests.disks import disk
 from tests.recorded_runs import VISIT, chain, key_of, made_up
 
 ROOT = Path(__file__).parents[2]
@@ -167,6 +170,13 @@ def test_parts_in_files_are_the_parts(tmp_path: Path) -> None:
     assert [part.tolist() for part in held] == [part.tolist() for part in filed]
     assert isinstance([*filed][-1], np.memmap)
     assert isinstance(held, Spool)
+
+
+def test_a_full_disk_ends_the_run_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with disk(tmp_path / "small") as small:
+        monkeypatch.setattr(tempfile, "tempdir", str(small))
+        with pytest.raises(RunAbortedError, match=r"could not be put aside.*space.*TMPDIR"):
+            RowSpool(1_000).append(np.zeros(10**7, np.uint8))
 
 
 MEMORY = """
