@@ -53,7 +53,6 @@ class KeptSpans(NamedTuple):
     origin_ns: int
     parts: tuple[Sides, ...]
     rate: float
-    is_on_grid: bool = True
 
     def sides(self) -> Sides:
         """All sides, in order of the table."""
@@ -79,7 +78,7 @@ class KeptSpans(NamedTuple):
         return weights(sides["by_rate"], self.rate) if self.rate < 1 else None
 
     def _table(self, sides: Sides) -> pa.Table:
-        columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns, is_on_grid=self.is_on_grid)
+        columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns)
         weight = self.weights(sides)
         if weight is not None:
             columns["sample_weight"] = numbers_array(weight)
@@ -89,16 +88,15 @@ class KeptSpans(NamedTuple):
 class BlockRecorder:
     """Records a run. `start_ns` to `end_ns`: the scenario, in testbed time; what comes before is warm-up.
 
-    `lost_scrapes`: the streams that decide which scrapes fail. `is_on_grid`: whether times are put on the grid.
+    `lost_scrapes`: the streams that decide which scrapes fail.
     """
 
     def __init__(
-        self, system: System, start_ns: int, end_ns: int, ids: Ids, *, lost_scrapes: Streams | None = None,
-        is_on_grid: bool = True,
+        self, system: System, start_ns: int, end_ns: int, ids: Ids, *, lost_scrapes: Streams | None = None
     ) -> None:  # fmt: skip
         self._system, self._ids, self._graph = system, ids, CallGraph(system)
         self._start_ns, self._end_ns = start_ns, end_ns
-        self._lost_scrapes, self._is_on_grid = lost_scrapes, is_on_grid
+        self._lost_scrapes = lost_scrapes
         self._interval_ns = to_ns(system.scrape_interval_s)
         self._block_ns = math.ceil(to_ns(BLOCK_S) / self._interval_ns) * self._interval_ns
         self._committed_ns = start_ns - math.ceil(start_ns / self._block_ns) * self._block_ns  # 0 or less
@@ -128,7 +126,7 @@ class BlockRecorder:
     def take(self, sides: Sides) -> None:
         """Adds sides, in any order. Their ends may lie ahead; none before the last commit."""
         if len(sides):
-            self._pending.append(on_grid(sides, self._start_ns) if self._is_on_grid else sides.copy())
+            self._pending.append(on_grid(sides, self._start_ns))
 
     def log(
         self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
@@ -233,7 +231,7 @@ class BlockRecorder:
 
     def _kept(self) -> KeptSpans:
         rate = self._system.observe.sampling.traces
-        return KeptSpans(self._graph, self._ids, self._start_ns, (*self._sides,), rate, self._is_on_grid)
+        return KeptSpans(self._graph, self._ids, self._start_ns, (*self._sides,), rate)
 
     def _tail(self, until_ns: int) -> Sides:
         pending = joined(self._pending)

@@ -30,8 +30,8 @@ and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. 
 `by_rate`: 1 where a sampler kept it by its rate alone; whoever measures leaves 0.
 `spare`: nothing."""
 
-CLIENT, CLIENT_FINAL, SERVER, FORGOTTEN = 0, 1, 2, 3
-"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view; none of them."""
+CLIENT, CLIENT_FINAL, SERVER = 0, 1, 2
+"""Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view."""
 
 _WHOLE = np.dtype((np.void, SIDE.itemsize))
 """A row without its fields: numpy copies it at once, and rows with fields field by field."""
@@ -83,10 +83,8 @@ def on_grid(sides: Sides, origin_ns: int) -> Sides:
     return rows
 
 
-def seconds(sides: Sides, origin_ns: int, *, is_on_grid: bool = True) -> tuple[Array, Array]:
-    """(start in seconds since `origin_ns`, duration in s) of sides; on the grid exact, and so are sums of both."""
-    if not is_on_grid:
-        return (sides["start_ns"] - origin_ns) / NS, (sides["end_ns"] - sides["start_ns"]) / NS
+def seconds(sides: Sides, origin_ns: int) -> tuple[Array, Array]:
+    """(start in seconds since `origin_ns`, duration in s) of sides on the grid: exact, and so are sums of both."""
     start = _nearest_point(sides["start_ns"] - origin_ns)
     end = _nearest_point(sides["end_ns"] - origin_ns)
     return start / GRID_PER_S, (end - start) / GRID_PER_S

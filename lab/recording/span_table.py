@@ -60,7 +60,7 @@ def in_order(sides: Sides) -> Sides:
     return picked(sides, order)
 
 
-def spans(graph: CallGraph, sides: Sides, origin_ns: int, *, is_on_grid: bool = True) -> Spans:
+def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:
     """The spans of sides, row by row."""
     edges, components = graph.edges, list(graph.components)
     steps = (*dict.fromkeys(e.name for e in edges), "run")
@@ -68,7 +68,7 @@ def spans(graph: CallGraph, sides: Sides, origin_ns: int, *, is_on_grid: bool = 
     own, known = edge < 0, edge.clip(0)
     caller = np.array([components.index(e.caller) for e in edges])[known]
     callee = np.array([components.index(e.callee) for e in edges])[known]
-    time_s, duration_s = seconds(sides, origin_ns, is_on_grid=is_on_grid)
+    time_s, duration_s = seconds(sides, origin_ns)
     return Spans(
         time_s, duration_s,
         service=np.where(own, -1 - edge, np.where(server, callee, caller)),
@@ -80,11 +80,9 @@ def spans(graph: CallGraph, sides: Sides, origin_ns: int, *, is_on_grid: bool = 
     )  # fmt: skip
 
 
-def columns(
-    graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int, *, is_on_grid: bool = True
-) -> dict[str, pa.Array]:
+def columns(graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
     """Span columns, row by row. Ids of traces are sorted by request in their dictionary."""
-    found = spans(graph, sides, origin_ns, is_on_grid=is_on_grid)
+    found = spans(graph, sides, origin_ns)
     requests, codes = np.unique(sides["request"], return_inverse=True)
     traces = pa.DictionaryArray.from_arrays(numbers_array(codes.astype(np.int32)), hex_array(ids.trace_words(requests)))
     return {

@@ -71,7 +71,7 @@ class RowSpool(Spool[npt.NDArray[Any]]):
 
     def _written(self, parts: list[npt.NDArray[Any]], file: IO[bytes]) -> list[npt.NDArray[Any]]:
         for part in parts:
-            part.tofile(file)
+            file.write(np.ascontiguousarray(part).view(np.uint8).data)  # unlike tofile, it says what went wrong
         file.flush()
         if not file.tell():
             return parts

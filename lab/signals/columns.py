@@ -119,7 +119,7 @@ class Spans(NamedTuple):
         sides = kept.sides()
         if not len(sides):
             return None
-        found = span_table.spans(kept.graph, sides, kept.origin_ns, is_on_grid=kept.is_on_grid)
+        found = span_table.spans(kept.graph, sides, kept.origin_ns)
         components = list(kept.graph.components)
         return cls(
             found.time_s, found.duration_s, Coded(found.service, components), Coded(found.peer, components),
