@@ -82,6 +82,17 @@ def coded_array(codes: Array, texts: Sequence[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, texts_array(texts))
 
 
+def values_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Python values as an Arrow array of texts, truth values or numbers; None is null."""
+    if pa.types.is_string(kind):
+        return texts_array(values)
+    null = np.fromiter((value is None for value in values), bool, len(values))
+    known = [0 if value is None else value for value in values]
+    if pa.types.is_boolean(kind):
+        return pa.Array.from_buffers(kind, len(known), [_bits(null), pa.py_buffer(_packed(np.array(known, bool)))])
+    return numbers_array(np.array(known, _numpy_type(kind)), null if null.any() else None)
+
+
 def encoded_array(values: Iterable[str | None]) -> pa.Array:
     """Texts as a dictionary array, its texts sorted; None and NaN are null."""
     named = [value if isinstance(value, str) else None for value in values]

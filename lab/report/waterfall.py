@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-
-from lab.recording.status import MISS, NAMES, OK
 from lab.report.format import quantity
+from lab.report.requests import SOUND, Record
 
-SOUND = (NAMES[OK], NAMES[MISS])
 MAX_ROWS = 60
 
 
@@ -47,23 +43,10 @@ class Waterfall:
     left_out: int
 
 
-def touching(spans: pd.DataFrame, element: str) -> pd.Series:
-    """Which spans involve a component, or pass over a link (`caller->callee`) on either side."""
-    here, there = spans["service.name"], spans["peer.service"]
-    caller, _, callee = element.partition("->")
-    if not callee:
-        return (here == element) | (there == element)
-    server = spans["span.kind"] == "server"
-    return ((here == caller) & (there == callee) & ~server) | ((here == callee) & (there == caller) & server)
-
-
-def draw(spans: pd.DataFrame, trace_id: str, reason: str, culprit: str, at_least_s: float = 0.0) -> Waterfall:
-    """The spans of one trace, children under their parents; the scale covers `at_least_s` seconds."""
-    ordered = spans[spans["trace_id"] == trace_id].sort_values(["time_s", "span_id"], kind="stable")
-    touches = touching(ordered, culprit) if culprit else ordered["attempt"] < 0
-    records: list[Mapping[str, Any]] = ordered.assign(touches=touches).to_dict("records")
+def draw(records: Sequence[Record], trace_id: str, reason: str, culprit: str, at_least_s: float = 0.0) -> Waterfall:
+    """The spans of one request, children under their parents; the scale covers `at_least_s` seconds."""
     known = {span["span_id"] for span in records}
-    children: dict[str, list[Mapping[str, Any]]] = {}
+    children: dict[str, list[Record]] = {}
     for span in records:
         parent = span["parent_span_id"]
         children.setdefault(parent if parent in known else "", []).append(span)
@@ -83,7 +66,7 @@ def draw(spans: pd.DataFrame, trace_id: str, reason: str, culprit: str, at_least
     )  # fmt: skip
 
 
-def _row(span: Mapping[str, Any], depth: int, start_s: float, length_s: float) -> Row:
+def _row(span: Record, depth: int, start_s: float, length_s: float) -> Row:
     peer, here, kind = span["peer.service"], str(span["service.name"]), str(span["span.kind"])
     where = f"{here} → {peer}" if kind == "client" and isinstance(peer, str) else here
     left = (span["time_s"] - start_s) / length_s * 100

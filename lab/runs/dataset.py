@@ -118,9 +118,12 @@ def write_part(path: Path, parts: Sequence[Part], root: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from lab.recording.arrow import values_array
+
     rows = [{name: _clean(value) for name, value in row.items()} for part in parts for row in _rows(part, root)]
+    columns = [values_array([row.get(column.name) for row in rows], column.type) for column in schema()]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema()), sink, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema()), sink, compression="zstd")
     write_file(path, sink.getvalue().to_pybytes())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.recording import arrow
@@ -26,6 +26,7 @@ def in_pieces(array: pa.Array, cuts: tuple[int, int]) -> pa.ChunkedArray:
     return pa.chunked_array([array[:low], array[low:high], array[high:]], array.type)
 
 
+@settings(deadline=None)
 @given(FLOATS, CUTS, st.sampled_from(["float64", "float32"]))
 def test_floats_come_back_with_nan_for_null(values, cuts, kind):
     given_ = np.array(values, kind)
@@ -35,12 +36,14 @@ def test_floats_come_back_with_nan_for_null(values, cuts, kind):
     np.testing.assert_array_equal(arrow.is_null(in_pieces(made, cuts)), np.isnan(given_))
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.integers(-(2**53), 2**53), max_size=12), CUTS)
 def test_whole_numbers_with_nulls_become_floats(values, cuts):
     found = arrow.numbers(in_pieces(pa.array(values, pa.int64()), cuts))
     np.testing.assert_array_equal(found, [np.nan if value is None else value for value in values])
 
 
+@settings(deadline=None)
 @given(TEXTS, CUTS)
 def test_texts_come_back_whether_they_lie_plain_or_in_a_dictionary(values, cuts):
     assert arrow.texts_array(values).equals(pa.array(values, pa.string()))
@@ -50,6 +53,7 @@ def test_texts_come_back_whether_they_lie_plain_or_in_a_dictionary(values, cuts)
         assert arrow.texts(in_pieces(made, cuts)).tolist() == values
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_the_texts_of_a_dictionary_are_sorted(values):
     known = arrow.encoded_array(values).dictionary.to_pylist()
@@ -60,6 +64,7 @@ HEX = st.lists(st.none() | st.integers(0, 3).map(lambda number: f"{number:016x}"
 
 
 @pytest.mark.parametrize("texts", [HEX, TEXTS], ids=["span ids", "any texts"])
+@settings(deadline=None)
 @given(st.data())
 def test_texts_as_numbers_are_equal_where_the_texts_are(texts, data):
     one, other = data.draw(texts), data.draw(texts)
@@ -84,6 +89,24 @@ def test_numbers_are_taken_over_without_a_copy(kind):
     made = arrow.numbers_array(values)
     assert made.equals(pa.array(values))
     assert np.shares_memory(arrow.numbers(made), values)
+
+
+VALUES = {
+    "text": (pa.string(), st.text(max_size=3)),
+    "truth": (pa.bool_(), st.booleans()),
+    "whole": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "number": (pa.float64(), st.floats(allow_nan=False)),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@settings(deadline=None)
+@given(st.data())
+def test_python_values_become_columns(kind, data):
+    type_, values = VALUES[kind][0], data.draw(st.lists(st.none() | VALUES[kind][1], max_size=12))
+    made = arrow.values_array(values, type_)
+    made.validate(full=True)
+    assert made.equals(pa.array(values, type_))
 
 
 def test_columns_that_a_file_does_not_have_are_left_out(tmp_path: Path):

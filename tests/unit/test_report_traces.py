@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-import pytest
+import pyarrow as pa
 
 from lab.recording.observed import Observed
 from lab.report.traces import choose
@@ -32,8 +31,8 @@ def recording(change: Any = None, ages: bool = False) -> Observed:
                 change(n, named)
             rows.append(named)
         served.append({"trace_id": trace, "entry_age_s": 300.0 if ages and 100 <= n < 150 else 5.0 + n % 3})
-    frames = {"spans": pd.DataFrame(rows, columns=SPAN), "features": pd.DataFrame(served)}
-    return Observed({"users": "users"}, {}, [], [], {}, frames)
+    tables = {"spans": pa.Table.from_pylist(rows), "features": pa.Table.from_pylist(served)}
+    return Observed({"users": "users"}, tables, [], [])
 
 
 def during(n: int) -> bool:
@@ -112,13 +111,21 @@ def test_a_control_shows_the_slowest_request() -> None:
     assert (int(shown.at_s), shown.reason) == (77, "The slowest request of the run")
 
 
-@pytest.mark.parametrize("columns", [SPAN, []])
-def test_without_traces_nothing_is_shown(columns: list[str]) -> None:
+def test_without_traces_nothing_is_shown() -> None:
     observed = recording()
-    observed._frames["spans"] = pd.DataFrame({name: [] for name in SPAN})
-    observed._frames["features"] = pd.DataFrame({name: [] for name in columns})
+    observed.tables["spans"] = observed.tables["spans"].slice(0, 0)
+    assert chosen(observed, "db") == ()
+    del observed.tables["spans"]
     assert chosen(observed, "db") == ()
     assert choose(observed, []) == ()
+
+
+def test_without_a_table_of_what_was_served_a_typical_request_is_shown() -> None:
+    observed = recording(ages=True)
+    del observed.tables["features"]
+    assert "no more failed, slow or stale ones" in chosen(observed, "db")[0].reason
+    observed.tables["features"] = pa.table({"entry_age_s": [5.0]})
+    assert "no more failed, slow or stale ones" in chosen(observed, "db")[0].reason
 
 
 def test_a_fault_from_the_start_has_nothing_before_it() -> None:

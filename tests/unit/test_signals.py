@@ -128,6 +128,7 @@ def test_a_span_counts_as_often_as_its_weight_says(recorded: Observed) -> None:
 VALUES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.5, 1.0, 2.0, 4.0]), st.integers(1, 4)), min_size=1)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_medians_and_quantiles_of_groups(rows: list[tuple[int, float, int]]) -> None:
     keys, values, weights = (np.array(column) for column in zip(*rows, strict=True))
