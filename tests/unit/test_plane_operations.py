@@ -169,7 +169,6 @@ def test_who_got_no_row_serves_nothing_of_anyone():
 def test_what_an_answer_brings_is_lost_with_it(direction):
     bench = Content([call("load", "read", "db", timeout="9ms"), SERVE])
     bench.state.links["front->db"].cut = LinkCut(direction=direction, fraction=1.0)
-    bench.state.links["front->db"].update()
     bench.sync()
     bench.advance(1000)
     assert bench.rows() == [{"n": 0, "at": 12, "key": -1, "source": 0, "epoch": -1, "violation": 0, "written": -1}]

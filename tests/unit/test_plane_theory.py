@@ -130,7 +130,7 @@ def test_a_table_of_quantiles_keeps_the_mean():
         assert mu == pytest.approx(-sigma * sigma / 2)
 
 
-LEVERS = st.sampled_from(["cut", "delay", "slow", "stop", "hold", "workers", "timeout", "none"])
+LEVERS = st.sampled_from(["cut", "delay", "slow", "stop", "hold", "workers", "timeout", "restart", "none"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 1500), LEVERS), max_size=12), st.integers(1, 3))
@@ -154,7 +154,6 @@ def test_whatever_is_done_to_it_nothing_is_lost_and_the_tables_stay_in_order(
         check(bench)
     back = bench.state.components["back"]
     back.stopped_by.clear()
-    back.stopped = False
     back.holds.clear()
     bench.sync()
     bench.plane.release(back)
@@ -171,7 +170,7 @@ def act(bench: Bench, what: str) -> None:
     if what == "cut":
         link.cut = None if link.cut else LinkCut(direction="both", fraction=0.5)
     elif what == "delay":
-        link.delay = None if link.delay else LinkDelay(latency="5ms", jitter="2ms", fraction=1.0)
+        link.delay = None if link.delay else LinkDelay(latency_s=0.005, jitter_s=0.002, fraction=1.0)
     elif what == "slow":
         back.slow = None if back.slow else ComponentSlow(factor=3.0)
     elif what == "workers":
@@ -183,11 +182,11 @@ def act(bench: Bench, what: str) -> None:
         bench.sync()
         if not back.holds:
             bench.plane.release(back)
+    elif what == "restart":
+        bench.restart("back")
     elif what == "timeout":
         edge = next(e for e in bench.state.edges if e.callee is back)
         edge.timeout_ns = 3 * MS if edge.timeout_ns > 3 * MS else 8 * MS
-    link.update()
-    back.update(bench.plane.now_ns)
 
 
 def check(bench: Bench) -> None:
@@ -223,12 +222,8 @@ def test_no_worker_does_two_things_at_once():
     bench.advance(100_000)
     sides = bench.sides()
     work = np.sort(sides[sides["side"] == SERVER], order="start_ns")
-    # First come first served: the last three to have started are at work, whoever started before them is through.
-    ends = np.sort(work["end_ns"])
     busy_ns = int(bench.plane.tables.component[1, at.C_BUSY])
-    started = np.sort(ends)[:-3] if len(ends) > 3 else ends
-    assert busy_ns <= 3 * (int(ends[-1]) - int(work["start_ns"][0]))
-    assert len(started) == 497
+    assert len(work) == 500
     own_work = [int(end - max(start, free)) for start, end, free in _by_workers(work, 3)]
     assert sum(own_work) == busy_ns
     assert min(own_work) > 0
@@ -251,9 +246,8 @@ def test_a_fault_on_one_link_shifts_no_other_calls_draws():
         workers=400, service_time={"mean": "2ms", "cv": 1.0},
     )  # fmt: skip
     well, ill = Bench(of, list(range(0, 900, 3))), Bench(of, list(range(0, 900, 3)))
-    ill.state.links["front->back"].delay = LinkDelay(latency="15ms", jitter="10ms", fraction=0.7)
+    ill.state.links["front->back"].delay = LinkDelay(latency_s=0.015, jitter_s=0.01, fraction=0.7)
     ill.state.links["front->back"].cut = LinkCut(direction="both", fraction=0.2)
-    ill.state.links["front->back"].update()
     ill.sync()
     took = []
     for bench in (well, ill):
