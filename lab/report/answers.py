@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth, Verdict
-from lab.report.format import NOTHING, quantity, seconds, shortened
+from lab.report.format import NOTHING, moment, quantity, shortened
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
 from lab.signals import SignalTable
@@ -104,14 +104,14 @@ def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
         effect = (
             "none was seen, so no engine is graded by this fault"
             if fault.witnessed_s is None
-            else seconds(fault.witnessed_s)
+            else moment(fault.witnessed_s)
         )
         items = [
             ("culprit", fault.culprit),
             ("boundary", fault.boundary),
             ("kind", fault.kind),
             ("with", parameters or NOTHING),
-            ("injected", f"{seconds(fault.injected_s)} to {seconds(fault.reverted_s)}"),
+            ("injected", f"{moment(fault.injected_s)} to {moment(fault.reverted_s)}"),
             ("first effect", effect),
         ]
         facts.append(TruthFact(f"{fault.kind} on {fault.culprit}", tuple(items)))
@@ -203,7 +203,7 @@ def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
         levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
         cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))
     return Suspect(
-        finding.culprit, finding.boundary, finding.kind, seconds(finding.onset_s), f"{finding.confidence:.2f}",
+        finding.culprit, finding.boundary, finding.kind, moment(finding.onset_s), f"{finding.confidence:.2f}",
         tuple(shortened(why, MAX_WHY) for why in finding.why[:MAX_WHYS]), tuple(cited),
         len(finding.evidence) - len(cited),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from lab.report.format import Scale, quantity, scale, significant
+from lab.report.format import Scale, moment, quantity, scale, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, time_ticks, tooltip
 
 Array = npt.NDArray[Any]
@@ -79,7 +79,7 @@ def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, 
     for start_s, end_s in found:
         left, right = max(x(max(start_s, x.low)), x.start_px), x(min(end_s, x.high))
         band = add(parent, "rect", "gap", x=left, y=top_px, width=max(2.0, right - left), height=bottom_px - top_px)
-        tooltip(band, f"{NO_SAMPLE}, {start_s:g} to {end_s:g} s")
+        tooltip(band, f"{NO_SAMPLE}, {moment(start_s)} to {moment(end_s)}")
 
 
 def name_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float) -> None:
@@ -117,9 +117,7 @@ def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
         unit = shown.unit if value == levels[-1] else ""
         add(root, "path", "grid", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
         add(root, "text", "tick", f"{significant(value)} {unit}".strip(), x=LEFT - 6, y=at + 4, text_anchor="end")
-    times_s = time_ticks(x.high, 6)
-    for time_s in times_s:
-        name = f"{time_s:g} s" if time_s == times_s[-1] else f"{time_s:g}"
+    for time_s, name in time_ticks(x.high, 6):
         add(root, "path", "grid", d=f"M{pixels(x(time_s))} {HEIGHT - BOTTOM}v4")
         add(root, "text", "tick", name, x=x(time_s), y=HEIGHT - BOTTOM + 17, text_anchor="middle")
     add(root, "path", "axis", d=f"M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}")
@@ -149,7 +147,7 @@ def panel(line: Line) -> Markup:
     x = Axis(0.0, line.end_s, LEFT, WIDTH - RIGHT)
     y = Axis(low, high, HEIGHT - BOTTOM, TOP)
     change = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
-    root = drawing(WIDTH, HEIGHT, line.name, f"Line over {line.end_s:g} s of the run: {change}.")
+    root = drawing(WIDTH, HEIGHT, line.name, f"Line over {moment(line.end_s)} of the run: {change}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
     missing = gaps(line.times_s, line.values)
     draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM)

@@ -11,6 +11,9 @@ from markupsafe import Markup, escape
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+HOURS_FROM_S, DAYS_FROM_S = 2 * HOUR_S, 4 * DAY_S
+"""How long a recording is whose times are told in hours, and in days."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
@@ -56,9 +59,23 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{number}{name}" if name.startswith("/") or not name else f"{number}{SPACE}{name}"
 
 
-def seconds(value: float | None) -> str:
-    """A scenario time such as `240 s`."""
-    return NOTHING if value is None else f"{significant(value, 5)}{SPACE}s"
+def moment(value_s: float | None) -> str:
+    """A scenario time such as `240 s`; of long recordings to the minute, `8 h 20 min`, or to the hour, `5 d 3 h`."""
+    if value_s is None:
+        return NOTHING
+    if abs(value_s) < HOURS_FROM_S:
+        return f"{significant(value_s, 5)}{SPACE}s"
+    large, small, words = (HOUR_S, MINUTE_S, "h min") if abs(value_s) < DAYS_FROM_S else (DAY_S, HOUR_S, "d h")
+    whole, rest = divmod(round(abs(value_s) / small), round(large / small))
+    parts = [f"{count}{SPACE}{word}" for count, word in zip((whole, rest), words.split(), strict=True) if count]
+    return ("-" if value_s < 0 else "") + SPACE.join(parts)
+
+
+def time_unit(end_s: float) -> Scale:
+    """The unit in which times of a recording of this length are labelled on an axis."""
+    if end_s < HOURS_FROM_S:
+        return Scale(1.0, "s")
+    return Scale(1 / HOUR_S, "h") if end_s < DAYS_FROM_S else Scale(1 / DAY_S, "d")
 
 
 def unbroken(text: str) -> Markup:

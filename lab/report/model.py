@@ -15,7 +15,7 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
-from lab.report.format import quantity, seconds
+from lab.report.format import moment, quantity
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
@@ -96,7 +96,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         axes=axis_rows(entry, asked, truth),
         truth=truth_facts(truth),
         degraded=_degraded(truth),
-        decoys=tuple(f"{d.kind} of {d.element} at {seconds(d.at_s)}" for d in _in_time(truth.decoys)),
+        decoys=tuple(f"{d.kind} of {d.element} at {moment(d.at_s)}" for d in _in_time(truth.decoys)),
         statements=tuple(statement(entry, engine, signals) for engine in asked),
         over_time=over_time_views(run),
         graph=drawn,
@@ -144,7 +144,7 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
         what = "degraded control" if truth.degraded else "control, no fault"
     return (
         f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}", *served,
-        f"{observed.end_s:g} s recorded", what, *seen, f"lab {meta['lab_version']}",
+        f"{moment(observed.end_s)} recorded", what, *seen, f"lab {meta['lab_version']}",
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator
             if finding.onset_s is not None:  # findings come most confident first
                 onsets.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
         for (at_s, culprit), (leads, confidence) in list(onsets.items())[:MAX_ONSETS]:
-            label = f"{engine}: {culprit}, {seconds(at_s)}, {confidence:.2f}"
+            label = f"{engine}: {culprit}, {moment(at_s)}, {confidence:.2f}"
             yield Mark("circle", "onset" if leads else "onset lesser", at_s, label)
         if len(onsets) > MAX_ONSETS:
             at_s = min(at for at, _ in list(onsets)[MAX_ONSETS:])
@@ -200,7 +200,7 @@ def _alert_marks(observed: Observed) -> Iterator[Mark]:
             since[name] = alert["time_s"]
         elif name in since:
             started_s = since.pop(name)
-            yield Mark("bar", "alert", started_s, f"{name}, from {seconds(started_s)}", alert["time_s"])
+            yield Mark("bar", "alert", started_s, f"{name}, from {moment(started_s)}", alert["time_s"])
 
 
 def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
@@ -223,7 +223,7 @@ def _journal(entry: Entry) -> tuple[dict[str, str], ...]:
         rest = {k: v for k, v in event.items() if k not in ("time_s", "event", "lever", "element") and v is not None}
         rows.append(
             {
-                "time": seconds(event.get("time_s")),
+                "time": moment(event.get("time_s")),
                 "event": str(event.get("event", "")),
                 "what": " ".join(str(event[k]) for k in ("lever", "element") if event.get(k)),
                 "rest": json.dumps(rest, sort_keys=True, ensure_ascii=False) if rest else "",

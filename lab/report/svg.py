@@ -8,7 +8,14 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from lab.report.format import DAY_S, HOUR_S, time_unit
+
 Element = ElementTree.Element
+
+_STEPS_S = (
+    5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, *(n * HOUR_S for n in (1, 2, 4, 8, 12)),
+    *(n * DAY_S for n in (1, 2, 5, 10, 30)),
+)  # fmt: skip
 
 
 class Axis(NamedTuple):
@@ -69,8 +76,13 @@ def ticks(low: float, high: float, at_most: int, steps: tuple[float, ...] = (1, 
     return [n * step for n in range(first, last + 1)]
 
 
-def time_ticks(end_s: float, at_most: int) -> list[float]:
-    """Times that clocks show: multiples of 5 s, 10 s, 15 s, 30 s, 1 min, 2 min, 5 min …"""
-    sizes = [5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0]
-    step = next((size for size in sizes if end_s / size <= at_most), sizes[-1])
-    return [n * step for n in range(int(end_s / step) + 1)]
+def time_ticks(end_s: float, at_most: int) -> list[tuple[float, str]]:
+    """Times that clocks and calendars show, with their labels: multiples of 5 s, 10 s, 15 s, 30 s, 1 min … 30 d.
+
+    The unit is named once, at the last.
+    """
+    step = next((size for size in _STEPS_S if end_s / size <= at_most), _STEPS_S[-1])
+    times_s = [n * step for n in range(int(end_s / step) + 1)]
+    factor, unit = time_unit(end_s)
+    labels = [f"{time_s * factor:g}" for time_s in times_s]
+    return list(zip(times_s, [*labels[:-1], f"{labels[-1]} {unit}"], strict=True))

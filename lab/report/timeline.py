@@ -11,7 +11,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from lab.report.charts import Window, draw_gaps, gaps, name_gaps, path_data, shade, thinned
-from lab.report.format import seconds, shortened, significant
+from lab.report.format import moment, shortened, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
 
 Array = npt.NDArray[Any]
@@ -117,8 +117,8 @@ def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
     for mark, row in zip(lane.marks, _rows(lane.marks, x), strict=True):
         y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
         left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
-        until = "" if mark.until_s is None else f"–{seconds(mark.until_s)}"
-        tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {seconds(mark.at_s)}{until}")
+        until = "" if mark.until_s is None else f"–{moment(mark.until_s)}"
+        tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {moment(mark.at_s)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
         inside = _label_inside(mark, x)
         beside = (left + 8, "start") if inside else beside
@@ -174,7 +174,7 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
-    marks = "; ".join(f"{lane.name}: {m.label} at {seconds(m.at_s)}" for lane in shown for m in lane.marks)
+    marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s)}" for lane in shown for m in lane.marks)
     root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Load only; nothing else happened.")
     shade(root, windows, x, TOP, bottom)
     _load(root, load, x)
@@ -184,9 +184,9 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
         top += LANE_GAP
         top += _lane(root, lane, x, top)
     add(root, "path", "axis", d=f"M{LEFT} {bottom}H{WIDTH - RIGHT}")
-    for time_s in time_ticks(load.end_s, 10):
+    for time_s, name in time_ticks(load.end_s, 10):
         add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
-        add(root, "text", "tick", f"{time_s:g} s", x=x(time_s), y=bottom + 19, text_anchor="middle")
+        add(root, "text", "tick", name, x=x(time_s), y=bottom + 19, text_anchor="middle")
     css = {mark.css for lane in shown for mark in lane.marks}
     present = {word for _, name, word in LEGEND if name in css} | {"load"} | ({"fault window"} if windows else set())
     _legend(root, bottom + AXIS_HEIGHT + 12, present)

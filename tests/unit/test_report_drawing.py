@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.report.charts import MAX_POINTS, Line, gaps, panel, path_data, thinned
-from lab.report.format import quantity, scale, shortened, significant, unbroken
+from lab.report.format import moment, quantity, scale, shortened, significant, unbroken
 from lab.report.svg import ticks, time_ticks
 
 
@@ -50,7 +50,37 @@ def test_ticks_are_round() -> None:
     assert ticks(0.0, 104.0, 4) == [0, 50, 100]
     assert ticks(0.0, 0.3, 4) == pytest.approx([0, 0.1, 0.2, 0.3])
     assert ticks(5.0, 5.0, 4) == [5.0]
-    assert time_ticks(600.0, 6) == [0, 120, 240, 360, 480, 600]
+
+
+HOUR_S, DAY_S = 3600.0, 86400.0
+
+
+@pytest.mark.parametrize(
+    ("end_s", "last_s", "labels"),
+    [
+        (600.0, 600.0, ["0", "120", "240", "360", "480", "600 s"]),
+        (3 * HOUR_S, 3 * HOUR_S, ["0", "0.5", "1", "1.5", "2", "2.5", "3 h"]),
+        (48 * HOUR_S, 48 * HOUR_S, ["0", "8", "16", "24", "32", "40", "48 h"]),
+        (9.5 * DAY_S, 8 * DAY_S, ["0", "2", "4", "6", "8 d"]),
+        (60 * DAY_S, 60 * DAY_S, ["0", "10", "20", "30", "40", "50", "60 d"]),
+    ],
+)
+def test_the_time_axis_is_labelled_in_seconds_hours_or_days(end_s: float, last_s: float, labels: list[str]) -> None:
+    found = time_ticks(end_s, 6)
+    assert [label for _, label in found] == labels
+    assert found[-1][0] == last_s
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"),
+    [
+        (240.0, "240 s"), (28.125, "28.125 s"), (7199.0, "7,199 s"), (7200.0, "2 h"), (28_860.0, "8 h 1 min"),
+        (35_999.0, "10 h"), (172_800.0, "48 h"), (4 * DAY_S + 10_900, "4 d 3 h"), (-5.0, "-5 s"),
+        (-9000.0, "-2 h 30 min"),
+    ],
+)  # fmt: skip
+def test_times_of_days_are_told_as_people_tell_them(time_s: float, text: str) -> None:
+    assert moment(time_s).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
@@ -76,7 +106,7 @@ def test_missing_samples_are_framed_and_said_in_words() -> None:
     root = ElementTree.fromstring(panel(Line("s of x", "s", times_s, values, 50.0, 1.0, 9.0, ((30.0, 40.0),))))
     assert [rect.get("class") for rect in root.iter("rect")].count("gap") == 2
     assert [text.text for text in root.iter("text")].count("no sample") == 1
-    assert "no sample, 20 to 35 s" in [title.text for title in root.iter("title")]
+    assert "no sample, 20\N{NO-BREAK SPACE}s to 35\N{NO-BREAK SPACE}s" in [title.text for title in root.iter("title")]
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [float("nan")], [2.0] * 3])
