@@ -31,8 +31,8 @@ from lab.testbeds.sim.plane.plane import Plane
 ROUNDS = 5
 GOAL = 1.6
 SIZES = (5, 26, 101, 426)
-HANDLINGS = 600_000
-"""Server sides a round, of every size alike."""
+HANDLINGS, HANDLINGS_PER_S = 600_000, 8_000
+"""Server sides a round and a second, of every size alike: as much is under way at a time in each."""
 
 
 def tree(services: int) -> System:
@@ -59,8 +59,8 @@ def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
     plane = Plane(build(system), kernel, turns)
     streams = Streams(seed)
     turns.sources = Sources(plane, streams, None)
-    for_s = HANDLINGS / services / 100
-    stage = Stage.model_construct(for_s=for_s, rate_per_s=100.0)
+    for_s, rate_per_s = HANDLINGS / HANDLINGS_PER_S, HANDLINGS_PER_S / services
+    stage = Stage.model_construct(for_s=for_s, rate_per_s=rate_per_s)
     turns.sources.open("load", 0, Arrivals((stage,), 0.0, 0.0, streams, "load"))
     plane.advance(round((for_s + 3600) * NS))
     plane.drain()
