@@ -36,7 +36,7 @@ from lab.injection.levers import (
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario, load_scenario
 from lab.systems.topology import System
-from lab.testbeds.sim import SimTestbed
+from lab.testbeds.sim.planebed import PlaneTestbed
 
 RECOMMENDER = Path(lab.systems.__file__).with_name("recommender.system.yaml")
 LENGTH_S = 30.0
@@ -227,7 +227,7 @@ def _moments(drawn: Drawn) -> Iterator[tuple[float, int, Pull]]:
 
 def run(drawn: Drawn, directory: Path) -> Observed:
     """What is observed of the case on the simulator."""
-    testbed = SimTestbed(load(drawn, directory), drawn.seed)
+    testbed = PlaneTestbed(load(drawn, directory), drawn.seed)
     held: dict[int, ExitStack] = {}
     for at_s, begins, pull in sorted(_moments(drawn), key=lambda moment: moment[:2]):
         testbed.advance(at_s)
