@@ -95,8 +95,10 @@ def days(name: str = SCENARIO, *, more: tuple[str, ...] = ()) -> tuple[list[Figu
 
 def verdict(printed: bytes) -> str:
     """What the run was said to be, in a line."""
-    (case,) = json.loads(printed)["runs"]
-    return json.dumps(case)[:400]
+    (case,) = json.loads(printed)["cases"]
+    named = [f"{found['kind']} of {found['culprit']}" for found in case["answer"].get("findings", [])]
+    grades = ", ".join(f"{grade['grader']} {grade['outcome']}" for grade in case["grades"])
+    return f"{case['outcome']}: {case['answer']['verdict']}, {'; '.join(named) or 'nothing named'} ({grades})"
 
 
 def flat(most: int = COUNTS[-1]) -> list[Figure]:
