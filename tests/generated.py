@@ -16,6 +16,7 @@ import yaml
 from hypothesis import strategies as st
 
 import lab.systems
+from lab.errors import UserError
 from lab.injection.levers import (
     ActValue,
     ComponentLimit,
@@ -36,7 +37,7 @@ from lab.injection.levers import (
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario, load_scenario
 from lab.systems.topology import System
-from lab.testbeds.sim.planebed import PlaneTestbed
+from lab.testbeds.sim import SimTestbed
 
 RECOMMENDER = Path(lab.systems.__file__).with_name("recommender.system.yaml")
 LENGTH_S = 30.0
@@ -176,6 +177,15 @@ def shop_systems(draw: st.DrawFn) -> dict[str, Any]:
     return dict(system)
 
 
+def _goes(value: Record, system: System, place: str) -> bool:
+    """Whether such a value goes with that place."""
+    try:
+        value.check(system, Place.parse(place))
+    except UserError:
+        return False
+    return True
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Drawn:
     """A system with a load and up to six levers and acts, anywhere in it."""
@@ -195,6 +205,8 @@ def cases(draw: st.DrawFn) -> Drawn:
             continue
         place = draw(st.sampled_from(places))
         value = draw(RECIPES[record]) if record in RECIPES else record.example(checked, Place.parse(place))
+        if not _goes(value, checked, place):
+            continue
         times = st.sampled_from([i * 0.5 for i in range(2, int(2 * LENGTH_S) - 4)])
         from_s, until_s = sorted((draw(times), draw(times)))
         until_s = max(until_s, from_s + 0.5)
@@ -227,7 +239,7 @@ def _moments(drawn: Drawn) -> Iterator[tuple[float, int, Pull]]:
 
 def run(drawn: Drawn, directory: Path) -> Observed:
     """What is observed of the case on the simulator."""
-    testbed = PlaneTestbed(load(drawn, directory), drawn.seed)
+    testbed = SimTestbed(load(drawn, directory), drawn.seed)
     held: dict[int, ExitStack] = {}
     for at_s, begins, pull in sorted(_moments(drawn), key=lambda moment: moment[:2]):
         testbed.advance(at_s)
