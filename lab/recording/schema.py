@@ -94,7 +94,7 @@ LOGS = (
     _weight("poor"),
 )
 FEATURES = (
-    Column("time_s", "float", "when the row was read", level="usual"),
+    Column("time_s", "float", "when the features were assembled from the row", level="usual"),
     Column("trace_id", "category", "request", level="usual"),
     Column("user_id", "int", "entity", level="usual"),
     Column("source", "category", "component the row came from, `default` where none came", level="usual"),

@@ -38,7 +38,7 @@ class CacheLookup:
             raise CallFailedError(redis_status(error)) from error
         if text is None:
             raise MissError
-        visit.entry, visit.read_ns, visit.source = decode_entry(text), time.time_ns(), self._name
+        visit.entry, visit.source = decode_entry(text), self._name
 
     async def write_entry(self, visit: Visit, span: TraceContext) -> None:
         """Keeps the row the database has given."""
@@ -65,7 +65,7 @@ class RowLookup:
             records = await self._query(f"SELECT * FROM users WHERE user_id = %s {comment}", (visit.user_id,))
         if not records:
             raise CallFailedError("error")
-        visit.entry, visit.read_ns, visit.source = from_database(records[0]), time.time_ns(), self._name
+        visit.entry, visit.source = from_database(records[0]), self._name
 
     async def read_items(self) -> dict[str, npt.NDArray[Any]]:
         """The catalogue by column, one array each in the order of item ids; CallFailedError where there is none."""

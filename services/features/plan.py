@@ -114,11 +114,11 @@ class Plan:
         visit.inputs = model_inputs(vector, self.items, visit.candidates[None, :])[0]
 
     def _log_row(self, visit: Visit, values: list[float | None]) -> None:
-        entry, read_s = visit.entry, visit.read_ns / NS
+        entry, now_ns = visit.entry, time.time_ns()
         self._log.record(
-            "feature_row_served", visit.span, time_ns=visit.read_ns, user_id=visit.user_id, source=visit.source,
-            row_age_s=None if entry is None else read_s - entry.row_time_s,
-            entry_age_s=None if entry is None or entry.entry_time_s is None else read_s - entry.entry_time_s,
+            "feature_row_served", visit.span, time_ns=now_ns, user_id=visit.user_id, source=visit.source,
+            row_age_s=None if entry is None else now_ns / NS - entry.row_time_s,
+            entry_age_s=None if entry is None or entry.entry_time_s is None else now_ns / NS - entry.entry_time_s,
             values=values,
         )  # fmt: skip
 
@@ -139,7 +139,7 @@ class Plan:
 
     def _default_features(self, visit: Visit) -> None:
         # No row: assembly fills the vector with the contract's defaults.
-        visit.entry, visit.source, visit.read_ns = None, "default", time.time_ns()
+        visit.entry, visit.source = None, "default"
 
     def _popular_items(self, visit: Visit) -> None:
         visit.version = 0

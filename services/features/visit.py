@@ -24,7 +24,6 @@ class Visit:
     baggage: str = ""
     unsuccessful: set[str] = field(default_factory=set)
     entry: Entry | None = None
-    read_ns: int = 0
     source: str = "default"
     vector: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
     inputs: npt.NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
