@@ -17,13 +17,13 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
-from lab.worlds.base import FROM_STORE, FROM_TABLE, REQUEST_SHIFT, Done, RequestStream, Served, WorldContext
-from lab.worlds.shop.columnar import CACHE, MODEL, TABLE, ColumnarShop
+from lab.worlds.base import FROM_STORE, FROM_TABLE, REQUEST_SHIFT, Done, Served, Stream, WorldContext
+from lab.worlds.shop.world import CACHE, MODEL, TABLE, ShopWorld
 
 ASSEMBLED_NS, ENDED_NS = 8_000_000, 20_000_000
 FEED_S = 10.0
 WINDOW = 100
-Lever = tuple[float, Callable[[ColumnarShop, int], None]]
+Lever = tuple[float, Callable[[ShopWorld, int], None]]
 
 
 @dataclass
@@ -59,7 +59,7 @@ class FakePlane:
             system, streams, self.start_ns, self.end_ns, rate_per_s,
             lambda *line: self.logs.append(line), lambda *change: self.changes.append(change),
         )  # fmt: skip
-        self.world = ColumnarShop(self.context)
+        self.world = ShopWorld(self.context)
         self.tables = new_tables(**table_rows(self.world.layout))
         put_layout(self.tables, self.world.layout)
         self.state = State(lambda: self.tables, self.world.layout)
@@ -170,4 +170,4 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     )
 
 
-_KEEPS_TO: type[RequestStream] = OpenStream
+_KEEPS_TO: type[Stream] = OpenStream

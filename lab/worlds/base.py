@@ -1,10 +1,10 @@
-"""What a testbed asks of a world: operations for the call plans, content levers, tables for the recording."""
+"""What the simulator asks of a world: operations for the call plans, content levers, tables for the recording."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,9 @@ from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.entries import LogArgument
 from lab.streams import Streams
-from lab.systems.offer import installed_worlds, world_attribute
-from lab.systems.topology import Step, System
+from lab.systems.offer import installed_worlds
+from lab.systems.topology import System
 
-Data = TypeVar("Data")
-Kept = TypeVar("Kept")
 Times: TypeAlias = npt.NDArray[np.int64]
 Counts: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
@@ -45,117 +43,6 @@ class WorldContext:
     rate_per_s: float
     log: Log
     announce: Callable[[int, str, str, str], None]
-
-
-class Stream(Protocol[Data]):
-    """A stream of requests that numbers its own: request n came, or comes, at `times_ns[n]`.
-
-    `base + n` is its number across all streams, `position` the number of requests that have come. `data` is what the
-    world keeps for the stream.
-    """
-
-    data: Data
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def times_ns(self) -> list[int]: ...
-    @property
-    def position(self) -> int: ...
-    @property
-    def base(self) -> int: ...
-
-
-class PlannedStep(Protocol):
-    """One step of a component's call plan. `bit` stands for it in `Visit.failed`."""
-
-    @property
-    def spec(self) -> Step: ...
-    @property
-    def bit(self) -> int: ...
-
-
-class Handler(Protocol):
-    """A component that handles requests, with its call plan."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> Sequence[PlannedStep]: ...
-
-
-class Visit(Protocol[Kept]):
-    """A component handling request `n` of a stream. `failed` has the bits of the steps that did not succeed.
-
-    `is_waiting`: whether it waits for the call whose operation is performed. What comes of a call that it has given up
-    is served to nobody.
-    """
-
-    @property
-    def source(self) -> Stream[Kept]: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def is_waiting(self) -> bool: ...
-    @property
-    def component(self) -> Handler: ...
-
-
-Operation = Callable[[Visit[Kept], int], int]
-"""What a component does with a request besides spending time: (visit, now_ns) -> status code."""
-
-
-class World(Protocol[Data]):
-    """The content behind a simulated system. `Data` is what it keeps for a stream of requests; None for a job's."""
-
-    operations: Mapping[str, Operation[Data]]
-
-    def open(self, source: Stream[Data | None], *, clicks: bool = True) -> None:
-        """Draws the content of a stream's requests and keeps it as `source.data`."""
-
-    def complete(self, source: Stream[Data | None], n: int, now_ns: int, status: int) -> None:
-        """A root request ended."""
-
-    def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
-        """The value of a lever of content, or of a configuration key under `settings.`."""
-
-    def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
-        """Sets such a lever; None is neutral."""
-
-    def act(self, place: Place, act: ActValue, now_ns: int) -> None:
-        """Does something without an undo."""
-
-    def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
-        """Gauges and counts since the last scrape: (component, metric, attribute, value)."""
-
-    def finish(self, now_ns: int) -> None:
-        """Settles what is pending at the end of the run."""
-
-    def event_counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
-        """What users did by interval: (component, metric, attribute, count per interval between the edges)."""
-
-    def tables(self, end_ns: int) -> dict[str, dict[str, Any]]:
-        """Recording tables of the content (features, predictions) up to the end; `request` instead of a trace id."""
-
-    def reference(self) -> dict[str, Any]:
-        """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
-
-
-def open_world(context: WorldContext) -> World[object] | None:
-    """The world of the system, None where it has none."""
-    spec = context.system.world
-    if spec is None:
-        return None
-    found = installed_worlds()
-    if spec.name not in found:
-        raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
-    world: World[object] = found[spec.name].load()(context)
-    return world
-
-
-# By columns: what the request plane asks of a world. It calls the world for blocks of requests, never for one.
 
 
 class Op(NamedTuple):
@@ -263,7 +150,7 @@ class PlaneState(Protocol):
         """Epochs that requests under way carry, in any order; some of them may be carried no more."""
 
 
-class RequestStream(Protocol):
+class Stream(Protocol):
     """A stream of requests: `number << REQUEST_SHIFT | n` is the number of its request n over all streams.
 
     `key` (64 bits, unsigned) names it in draws. `clicks`: whether its people click. `closed_ns`: since when none of its
@@ -331,8 +218,8 @@ Columns: TypeAlias = Mapping[str, Any]
 """Columns of a recording's table: numpy arrays, Arrow arrays of texts; `request` in the place of a trace id."""
 
 
-class ColumnarWorld(Protocol):
-    """The content behind a simulated system, by columns.
+class World(Protocol):
+    """The content behind a simulated system, by columns: it is called for blocks of requests, never for one.
 
     Blocks of results may end anywhere: what the world makes of them does not depend on where. Levers (`write`, `act`)
     and `operate` come after everything before them is settled.
@@ -344,7 +231,7 @@ class ColumnarWorld(Protocol):
     def bind(self, state: PlaneState) -> None:
         """Takes the tables that it writes from now on, and puts its start state there."""
 
-    def arrive(self, stream: RequestStream, first: int, times_ns: Times) -> Arrivals:
+    def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
         """Draws the requests `first`, `first` + 1, … of a stream, which will come at these times. In order, once."""
 
     def settle(self, served: Served, done: Done, now_ns: int) -> None:
@@ -383,17 +270,17 @@ class ColumnarWorld(Protocol):
     def reference(self) -> dict[str, Any]:
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
 
-    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[RequestStream]) -> ColumnarWorld:
+    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> World:
         """A world of its own that goes on from here, on tables and with streams of its own that are the same so far."""
 
 
-def open_columnar_world(context: WorldContext) -> ColumnarWorld | None:
+def open_world(context: WorldContext) -> World | None:
     """The world of the system, None where it has none."""
     spec = context.system.world
     if spec is None:
         return None
-    made = world_attribute(spec.name, "COLUMNAR")
-    if made is None:
-        raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, installed_worlds())}")
-    world: ColumnarWorld = made(context)
+    found = installed_worlds()
+    if spec.name not in found:
+        raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, found)}")
+    world: World = found[spec.name].load()(context)
     return world

@@ -21,8 +21,8 @@ from lab.recording.schema import LABEL_WINDOW_S
 from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
 from lab.worlds.shop.behaviour import POSITION_BIAS, browsed_categories, click_probability, true_interest
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.history import browse_prices
-from lab.worlds.shop.retrieval import Candidates
 from lab.worlds.shop.visits import Visits, browse_draws, candidate_draws, click_draws
 from services.common.past import Shoppers
 

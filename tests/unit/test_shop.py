@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from lab.injection.levers import CacheFreeze
 from lab.recording.observed import Observed
 from lab.streams import Streams
+from lab.testbeds.sim.plane.layout import new_tables
+from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
+from lab.worlds.base import OP_STORE_GET, Layout, Op, StoreSpec
 from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
+from lab.worlds.shop.entries import EntryCache
 from lab.worlds.shop.features import (
     ITEM_FEATURES,
     NAMES,
@@ -26,7 +30,6 @@ from lab.worlds.shop.features import (
     parse_row,
     parse_value,
 )
-from lab.worlds.shop.store import FeatureCache
 from lab.worlds.shop.training import Model, train
 from tests.sim_runs import DECOYS, FAULTS, observe, scenario
 
@@ -267,11 +270,14 @@ def test_shoppers_of_a_closed_surge_do_not_go_on_browsing(tmp_path: Path) -> Non
 
 
 def test_freezing_brings_no_expired_entry_back_and_thawing_drops_what_was_frozen() -> None:
-    cache = FeatureCache(2, ttl_ns=100, streams=Streams(1))
-    cache.put(0, np.zeros(len(NAMES)), None, row_ns=0, now_ns=0)
-    cache.put(1, np.zeros(len(NAMES)), None, row_ns=0, now_ns=150)
+    content = Layout({"get": Op(OP_STORE_GET)}, stores={"entries": StoreSpec(2, 100)})
+    tables = new_tables(**table_rows(content))
+    put_layout(tables, content)
+    store = PlaneView(lambda: tables, content).store("entries")
+    cache = EntryCache(lambda: store, users_count=2, streams=Streams(1))
+    store.written_ns[:], store.ends_ns[:] = (0, 150), (100, 250)
     cache.freeze(CacheFreeze(), 200)
-    assert [cache.key(user, 900) for user in (0, 1)] == [-1, 1]
-    cache.put(0, np.zeros(len(NAMES)), None, row_ns=900, now_ns=900)
+    assert cache.live(900).tolist() == [False, True]
+    store.written_ns[0], store.ends_ns[0] = 900, 1000
     cache.freeze(None, 950)
-    assert [cache.key(user, 951) for user in (0, 1)] == [-1, -1]
+    assert cache.live(951).tolist() == [False, False]

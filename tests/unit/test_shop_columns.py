@@ -24,15 +24,14 @@ from lab.injection.levers import (
     TableColumn,
 )
 from lab.streams import Streams
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import make_catalog
-from lab.worlds.shop.columnar import CACHE, ColumnarShop
-from lab.worlds.shop.epochs import Epochs
+from lab.worlds.shop.epochs import Epochs, altered_row
 from lab.worlds.shop.events import EventCounts
 from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES, ContractViolationError, parse_value
 from lab.worlds.shop.missions import BLOCK_S, Missions
-from lab.worlds.shop.retrieval import Candidates
-from lab.worlds.shop.store import altered_row
 from lab.worlds.shop.visits import Visits
+from lab.worlds.shop.world import CACHE, ShopWorld
 from tests.shop_plane import FakePlane, Lever, numbers, same
 
 SEED = 11
@@ -43,7 +42,7 @@ def pull(at_s: float, element: str, value: Any, back_s: float) -> list[Lever]:
     """A lever that is pulled, and put back."""
     place, kind = Place.parse(element), type(value)
 
-    def write(shop: ColumnarShop, now_ns: int) -> None:
+    def write(shop: ShopWorld, now_ns: int) -> None:
         before.append(shop.read(kind, place))
         shop.write(kind, place, value, now_ns)
 

@@ -13,11 +13,11 @@ from lab.compiled import interpreted
 from lab.streams import Streams
 from lab.worlds.shop import kernel as at
 from lab.worlds.shop.behaviour import PAGE, POSITION_BIAS, click_probability, true_interest
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.fallbacks import popular_scores, unfiltered_positions
 from lab.worlds.shop.features import INDEX, impute, model_inputs
 from lab.worlds.shop.missions import Missions
-from lab.worlds.shop.retrieval import Candidates
 from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
 from lab.worlds.shop.showing import Answers, Pages, Showing
 from lab.worlds.shop.training import train

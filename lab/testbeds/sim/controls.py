@@ -25,7 +25,7 @@ from lab.injection.levers import (
     TableSlow,
 )
 from lab.testbeds.sim.state import ComponentState, Edge, LinkState, SystemState
-from lab.worlds.base import ColumnarWorld
+from lab.worlds.base import World
 
 Surge = Callable[[Literal["surge", "bots"], PopulationSurge | PopulationBots | None], None]
 
@@ -40,7 +40,7 @@ class SimControls(ABC):
     def __init__(
         self,
         state: SystemState,
-        world: ColumnarWorld | None,
+        world: World | None,
         release: Callable[[ComponentState], None],
         surge: Surge,
         announce: Callable[[int, str, str, str], None],
@@ -82,7 +82,7 @@ class SimControls(ABC):
         """The state of a link."""
         return self._state.links[place.element]
 
-    def content(self, record: type[Record]) -> ColumnarWorld:
+    def content(self, record: type[Record]) -> World:
         """The world; UserError where there is none."""
         if self._world is None:
             raise UserError(f"{record.name} acts on content, and this system has no world")

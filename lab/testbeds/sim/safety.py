@@ -11,7 +11,7 @@ from lab.recording.sides import SERVER, Sides
 from lab.recording.status import MISS
 from lab.scenario.model import StopWhen
 from lab.scenario.stopping import StopWatch
-from lab.worlds.base import ColumnarWorld
+from lab.worlds.base import World
 
 
 class Safety:
@@ -30,7 +30,7 @@ class Safety:
         if self._slis:
             self._sides.append(sides[(sides["edge"] == self._entry) & (sides["side"] != SERVER)])
 
-    def reason(self, now_ns: int, world: ColumnarWorld | None) -> str:
+    def reason(self, now_ns: int, world: World | None) -> str:
         """Why to stop now, by the SLIs of the interval since the last time; or nothing."""
         sides, self._sides = self._sides, []
         if not self._slis or now_ns <= self._start_ns:
@@ -47,7 +47,7 @@ class Safety:
         other._watch, other._sides = copy.deepcopy(self._watch), list(self._sides)
         return other
 
-    def _sli(self, name: str, sides: Sides | None, now_ns: int, world: ColumnarWorld | None) -> float | None:
+    def _sli(self, name: str, sides: Sides | None, now_ns: int, world: World | None) -> float | None:
         if name == "click_through_ratio":
             return self._click_through(now_ns, world) if world is not None else None
         recent = sides[sides["end_ns"] > self._began_ns] if sides is not None else None
@@ -57,7 +57,7 @@ class Safety:
             return float((recent["status"] > MISS).mean())
         return float(np.percentile((recent["end_ns"] - recent["start_ns"]) / NS, 95))
 
-    def _click_through(self, now_ns: int, world: ColumnarWorld) -> float | None:
+    def _click_through(self, now_ns: int, world: World) -> float | None:
         counts = {metric: values for _, metric, _, values in world.counts(np.array([self._began_ns, now_ns]))}
         shown = float(counts["recommendation.impression.count"].sum())
         return float(counts["recommendation.click.count"].sum()) / shown if shown else None

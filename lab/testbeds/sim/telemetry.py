@@ -20,7 +20,7 @@ from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.plane.world_view import done_of, served_of
 from lab.testbeds.sim.safety import Safety
-from lab.worlds.base import ColumnarWorld
+from lab.worlds.base import World
 
 
 class Telemetry:
@@ -52,7 +52,7 @@ class Telemetry:
             time_s = (time_ns - self._start_ns) / NS
             self.changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
 
-    def take(self, world: ColumnarWorld | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
+    def take(self, world: World | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
         """Takes blocks of the plane."""
         rows = from_words(sides)
         self.recorder.take(rows)
@@ -60,7 +60,7 @@ class Telemetry:
         if world is not None:
             world.settle(served_of(served), done_of(done), now_ns)
 
-    def scrape(self, plane: Plane, world: ColumnarWorld | None, now_ns: int) -> None:
+    def scrape(self, plane: Plane, world: World | None, now_ns: int) -> None:
         """Samples gauges and counts; what has ended is final."""
         self.recorder.sample(self._gauges(plane, now_ns))
         if world is not None:
@@ -83,7 +83,7 @@ class Telemetry:
             found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, share)))
         return found
 
-    def observed(self, world: ColumnarWorld | None, until_ns: int) -> Observed:
+    def observed(self, world: World | None, until_ns: int) -> Observed:
         """What operators see of the run until now; commits nothing."""
         return self.recorder.observed(
             until_ns,
@@ -93,7 +93,7 @@ class Telemetry:
             reference=world.reference() if world is not None else {},
         )
 
-    def counts(self, world: ColumnarWorld | None, until_ns: int) -> Sequence[Counts]:
+    def counts(self, world: World | None, until_ns: int) -> Sequence[Counts]:
         """What users did, by scrape interval."""
         if world is None:
             return ()

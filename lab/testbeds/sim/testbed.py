@@ -37,7 +37,7 @@ from lab.testbeds.sim.plane.world_view import PlaneView
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.state import ComponentState, at_rest
 from lab.testbeds.sim.telemetry import Telemetry
-from lab.worlds.base import WorldContext, open_columnar_world
+from lab.worlds.base import WorldContext, open_world
 
 
 class SimTestbed(Testbed):
@@ -65,7 +65,7 @@ class SimTestbed(Testbed):
         """Opens everything at the start of the warm-up."""
         safety = Safety(self.scenario.safety.stop_when, self._state.entry_edge.index, self._start_ns)
         self._telemetry = Telemetry(self.system, self._streams, self._start_ns, self._end_ns, safety)
-        self._world = open_columnar_world(self._context())
+        self._world = open_world(self._context())
         built = build(self.system, self._world.layout if self._world else NO_CONTENT)
         self._plane = Plane(built, load_plane(), self)
         if self._world is not None:

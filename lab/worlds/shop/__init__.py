@@ -16,10 +16,6 @@ def __getattr__(name: str) -> Any:
         from lab.worlds.shop.world import ShopWorld
 
         return ShopWorld
-    if name == "COLUMNAR":
-        from lab.worlds.shop.columnar import ColumnarShop
-
-        return ColumnarShop
     if name == "LEVERS":
         from lab.worlds.shop.levers import LEVERS
 
@@ -31,4 +27,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-__all__ = ["COLUMNAR", "COLUMNS", "LEVERS", "OFFER", "ShopWorld"]
+__all__ = ["COLUMNS", "LEVERS", "OFFER", "ShopWorld"]

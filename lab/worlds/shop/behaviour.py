@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lab.streams import Streams
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import CATEGORIES, INDEX, INTEREST
 
 if TYPE_CHECKING:
-    from lab.injection.levers import PopulationTastes
-    from lab.worlds.shop import missions as by_blocks
+    from lab.worlds.shop.missions import Missions
 
 Array = npt.NDArray[Any]
 
@@ -30,41 +28,9 @@ PRIOR_WEIGHT = 1.0
 POSITION_BIAS = np.array([1.0, 0.82, 0.7, 0.6, 0.53])
 PAGE = len(POSITION_BIAS)
 """Items on a page."""
-_FAR_S = 1e6
 
 
-class Missions:
-    """Which category each user is after at each time: exponential lengths, drawn in proportion to taste.
-
-    A later end adds missions and changes none.
-    """
-
-    def __init__(self, catalog: Catalog, streams: Streams, start_s: float, end_s: float) -> None:
-        n = catalog.users_count
-        expected = (end_s - start_s) / MISSION_MEAN_S
-        count = int(expected + 8 * np.sqrt(expected) + 16)
-        gaps = streams.generator("missions", "lengths").exponential(MISSION_MEAN_S, (count, n)).T
-        starts = start_s + np.cumsum(gaps, axis=1) - gaps
-        starts[:, 0] = -_FAR_S / 4
-        self._keys = (np.arange(n)[:, None] * _FAR_S + starts).ravel()
-        picked = streams.generator("missions", "categories").random((count, n)).T
-        self._category = (picked[:, :, None] > np.cumsum(catalog.taste, axis=1)[:, None, :-1]).sum(axis=2).ravel()
-        self._turned = np.zeros(n, np.int64)
-        self.changed: PopulationTastes | None = None
-
-    def at(self, users: Array, times_s: Array) -> Array:
-        """Mission category of each (user, time)."""
-        mission = self._category[np.searchsorted(self._keys, users * _FAR_S + times_s, side="right") - 1]
-        return np.asarray((mission + self._turned[users]) % len(CATEGORIES))
-
-    def change(self, value: PopulationTastes | None, streams: Streams) -> None:
-        """Turns a `fraction` of the users to other categories; None turns them back."""
-        self.changed = value
-        share = streams.generator("changed-tastes").random(len(self._turned))
-        self._turned = np.where(share < (value.fraction if value else 0.0), len(CATEGORIES) // 2, 0)
-
-
-def true_interest(catalog: Catalog, missions: Missions | by_blocks.Missions, users: Array, times_s: Array) -> Array:
+def true_interest(catalog: Catalog, missions: Missions, users: Array, times_s: Array) -> Array:
     """(n, categories) shares of interest right now: the mission's most, the rest by taste."""
     interest = (1 - MISSION_SHARE) * catalog.taste[users]
     interest[np.arange(len(users)), missions.at(users, times_s)] += MISSION_SHARE

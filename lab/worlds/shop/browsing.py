@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,12 @@ from lab.streams import Streams
 from lab.worlds.shop.behaviour import (
     BROWSED_PER_REQUEST,
     InterestAggregate,
-    Missions,
     browsed_categories,
     true_interest,
 )
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.history import browse_prices
-
-if TYPE_CHECKING:
-    from lab.worlds.shop import missions as by_blocks
+from lab.worlds.shop.missions import Missions
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +26,7 @@ PAST_TICK_S = 10.0
 class Browsing:
     """The shoppers of a run as they browse: their catalog and missions, and the feed's aggregate of it."""
 
-    def __init__(self, catalog: Catalog, missions: Missions | by_blocks.Missions) -> None:
+    def __init__(self, catalog: Catalog, missions: Missions) -> None:
         self.catalog = catalog
         self.missions = missions
         self.aggregate = InterestAggregate(catalog)
@@ -43,7 +40,7 @@ class Browsing:
         ages_s = np.repeat(now_s - times_s, each)
         self.aggregate.add(np.repeat(users, each), categories.ravel(), prices.ravel(), ages_s, 1.0)
 
-    def copy(self, missions: by_blocks.Missions) -> Browsing:
+    def copy(self, missions: Missions) -> Browsing:
         """One that goes on for itself, with these missions."""
         copied = Browsing(self.catalog, missions)
         copied.aggregate = self.aggregate.copy()

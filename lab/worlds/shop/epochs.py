@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from lab.streams import Streams
 from lab.worlds.shop.features import INDEX, USER_FEATURES, ContractViolationError, parse_value
-from lab.worlds.shop.store import altered_row
 
 if TYPE_CHECKING:
     from lab.injection.levers import TableColumn
@@ -142,3 +141,17 @@ class _Broken:
         except ContractViolationError as error:
             return error.column, str(error)
         raise AssertionError(f"the row of user {user} can be read")
+
+
+def altered_row(column: str, value: float, integer: bool, change: TableColumn) -> dict[str, Any]:
+    """The raw row a changed column yields, as the database driver would hand it over."""
+    typed: Any = round(value) if integer else value
+    if change.change == "rename":
+        return {str(change.to): typed}
+    if change.change == "null":
+        return {column: None}
+    if change.change == "rescale":
+        return {column: typed * change.factor}
+    if change.to == "text":
+        return {column: str(typed).replace(".", ",")}
+    return {column: int(value)}

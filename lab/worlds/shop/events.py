@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
-from lab.worlds.base import REQUEST_SHIFT, Arrivals, RequestStream, Times
+from lab.worlds.base import REQUEST_SHIFT, Arrivals, Stream, Times
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.visits import Visits, browse_draws
 
@@ -29,17 +29,17 @@ class Requests:
 
     def __init__(self, visits: Visits) -> None:
         self._visits = visits
-        self._streams: dict[int, RequestStream] = {}
+        self._streams: dict[int, Stream] = {}
         self._coming: dict[int, list[_Coming]] = {}
 
-    def arrive(self, stream: RequestStream, first: int, times_ns: Times) -> Arrivals:
+    def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
         """Draws who comes."""
         users = self._visits.users(stream.key, np.arange(first, first + len(times_ns)))
         self._streams[stream.number] = stream
         self._coming.setdefault(stream.number, []).append(_Coming(first, np.array(times_ns), users))
         return Arrivals(users, np.zeros(len(users), np.int64))
 
-    def by_stream(self, requests: Array) -> list[tuple[RequestStream, Array, Array]]:
+    def by_stream(self, requests: Array) -> list[tuple[Stream, Array, Array]]:
         """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
         number = requests >> REQUEST_SHIFT
         found = []
@@ -77,7 +77,7 @@ class Requests:
             browsing.add(users, times_s, now_s, *draws)
         return np.unique(np.concatenate([np.zeros(0, np.int64), *(users for users, *_ in seen)]))
 
-    def copy(self, streams: Sequence[RequestStream]) -> Requests:
+    def copy(self, streams: Sequence[Stream]) -> Requests:
         """One that goes on for itself, with streams of its own."""
         copied = object.__new__(Requests)
         coming = {number: list(parts) for number, parts in self._coming.items()}

@@ -14,13 +14,13 @@ from lab.worlds.shop.behaviour import (
     CLICK_WEIGHT,
     POSITION_BIAS,
     InterestAggregate,
-    Missions,
     browsed_categories,
     click_probability,
     true_interest,
 )
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import impute, model_inputs
+from lab.worlds.shop.missions import Missions
 
 Array = npt.NDArray[Any]
 
@@ -56,8 +56,7 @@ def generate_history(catalog: Catalog, seed: int, window: int) -> History:
     """
     streams = Streams(seed)
     rng = streams.generator("history", window)
-    end_s = WINDOW_TICKS * TICK_S
-    missions = Missions(catalog, Streams(streams.key("history-missions", window)), -TICK_S, end_s)
+    missions = Missions(catalog, Streams(streams.key("history-missions", window)), -TICK_S)
     aggregate = InterestAggregate(catalog)
     vectors = catalog.profile.copy()
     aggregate.write(vectors)

@@ -23,85 +23,80 @@ from lab.injection.levers import (
 )
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from lab.worlds.shop.columnar import ColumnarShop
     from lab.worlds.shop.world import ShopWorld
 
-    Shop: TypeAlias = ShopWorld | ColumnarShop
 
-
-def _read_column(shop: Shop, place: Place) -> TableColumn | None:
+def _read_column(shop: ShopWorld, place: Place) -> TableColumn | None:
     return shop.table.changes.get(place.column)
 
 
-def _write_column(shop: Shop, place: Place, value: TableColumn | None) -> None:
+def _write_column(shop: ShopWorld, place: Place, value: TableColumn | None) -> None:
     shop.change_column(place.column, value)
 
 
-def _read_freeze(shop: Shop, place: Place) -> CacheFreeze | None:
+def _read_freeze(shop: ShopWorld, place: Place) -> CacheFreeze | None:
     return shop.cache.frozen
 
 
-def _write_freeze(shop: Shop, place: Place, value: CacheFreeze | None) -> None:
+def _write_freeze(shop: ShopWorld, place: Place, value: CacheFreeze | None) -> None:
     shop.cache.freeze(value, shop.now_ns)
 
 
-def _read_mixed(shop: Shop, place: Place) -> CacheMixKeys | None:
+def _read_mixed(shop: ShopWorld, place: Place) -> CacheMixKeys | None:
     return shop.cache.mixed
 
 
-def _write_mixed(shop: Shop, place: Place, value: CacheMixKeys | None) -> None:
+def _write_mixed(shop: ShopWorld, place: Place, value: CacheMixKeys | None) -> None:
     shop.cache.mix(value)
 
 
-def _flush(shop: Shop, place: Place, act: CacheFlush) -> None:
+def _flush(shop: ShopWorld, place: Place, act: CacheFlush) -> None:
     shop.cache.flush()
 
 
-def _read_time_to_live(shop: Shop, place: Place) -> ConfigSet:
+def _read_time_to_live(shop: ShopWorld, place: Place) -> ConfigSet:
     return ConfigSet(value=shop.cache.ttl_ns / NS)
 
 
-def _write_time_to_live(shop: Shop, place: Place, value: ConfigSet | None) -> None:
+def _write_time_to_live(shop: ShopWorld, place: Place, value: ConfigSet | None) -> None:
     assert value is not None  # a configuration key always has a value
     shop.cache.ttl_ns = to_ns(value.value)
 
 
-def _read_version(shop: Shop, place: Place) -> ModelDeploy:
+def _read_version(shop: ShopWorld, place: Place) -> ModelDeploy:
     return ModelDeploy(version=shop.serving)
 
 
-def _write_version(shop: Shop, place: Place, value: ModelDeploy | None) -> None:
+def _write_version(shop: ShopWorld, place: Place, value: ModelDeploy | None) -> None:
     assert value is not None  # a model server always has a version to serve
     shop.deploy(value)
 
 
-def _read_unloaded(shop: Shop, place: Place) -> ModelUnload | None:
+def _read_unloaded(shop: ShopWorld, place: Place) -> ModelUnload | None:
     return None if shop.loaded else ModelUnload()
 
 
-def _write_unloaded(shop: Shop, place: Place, value: ModelUnload | None) -> None:
+def _write_unloaded(shop: ShopWorld, place: Place, value: ModelUnload | None) -> None:
     shop.loaded = value is None
 
 
-def _read_shift(shop: Shop, place: Place) -> PopulationShift | None:
+def _read_shift(shop: ShopWorld, place: Place) -> PopulationShift | None:
     return shop.shifts.get(place.part)
 
 
-def _write_shift(shop: Shop, place: Place, value: PopulationShift | None) -> None:
+def _write_shift(shop: ShopWorld, place: Place, value: PopulationShift | None) -> None:
     shop.shift(place.part, value)
 
 
-def _read_tastes(shop: Shop, place: Place) -> PopulationTastes | None:
+def _read_tastes(shop: ShopWorld, place: Place) -> PopulationTastes | None:
     return shop.missions.changed
 
 
-def _write_tastes(shop: Shop, place: Place, value: PopulationTastes | None) -> None:
+def _write_tastes(shop: ShopWorld, place: Place, value: PopulationTastes | None) -> None:
     shop.change_tastes(value)
 
 
-LEVERS: LeverTable[Shop] = LeverTable("sim")
+LEVERS: LeverTable[ShopWorld] = LeverTable("sim")
 LEVERS.lever(TableColumn, _read_column, _write_column)
 LEVERS.lever(CacheFreeze, _read_freeze, _write_freeze)
 LEVERS.lever(CacheMixKeys, _read_mixed, _write_mixed)

@@ -10,14 +10,14 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
-from lab.worlds.base import RequestStream
+from lab.worlds.base import Stream
 from lab.worlds.shop import kernel as at
 from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS
+from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN
 from lab.worlds.shop.kernel import ANSWERS_MAX, PageTables, load_pages
 from lab.worlds.shop.missions import Missions
-from lab.worlds.shop.retrieval import Candidates
 from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
 from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S
@@ -32,7 +32,7 @@ class Answers(NamedTuple):
     1 where rules applied.
     """
 
-    stream: RequestStream
+    stream: Stream
     numbers: Array
     requests: Array
     users: Array

@@ -1,7 +1,7 @@
 """Trains the click model with scikit-learn and keeps versions by content, so that training happens once.
 
-Every version is made in two steps, as is common: a candidate is validated on a held-out part of its window, and what
-passes is fitted again on the whole window before it is shipped. Its registry entry reports the validation.
+Every version is made in two steps, as is common: candidates are cross-validated on their window, and what passes is
+fitted again on the whole window before it is shipped. Its registry entry reports the validation.
 
 A recipe names how a version comes about: `next-window` (good, the next window of history) or
 `corrupted-labels` (`corrupted`: share of engaged clicks whose label was lost before the fit that is shipped).
@@ -23,12 +23,13 @@ import numpy.typing as npt
 
 from lab.files.fileio import write_file
 from lab.injection.levers import Recipe
-from lab.worlds.shop import behaviour, catalog, features, history
+from lab.worlds.shop import behaviour, catalog, features, history, missions
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
 
 Array = npt.NDArray[Any]
 SAMPLE_ROWS = 4000
+FOLDS = 5
 SCORE_DECIMALS = 6
 
 
@@ -36,7 +37,7 @@ SCORE_DECIMALS = 6
 class Model:
     """A trained click model: logistic regression over standardised inputs, and what the registry says of it.
 
-    metrics: auc, log_loss, click_through_ratio of the validated candidate on the held-out part of its window.
+    metrics: auc, log_loss, click_through_ratio of the cross-validation on its window.
     sample_vectors (rows, features) and sample_inputs (rows, inputs) are drawn from its training rows.
     """
 
@@ -97,7 +98,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any
     scaler, regression = _regression(past.inputs, past.clicked & ~lost)
     registry_fields = {
         "intercept": float(np.round(regression.intercept_[0], 9)),
-        "metrics": _validation(past, rng.random(len(past.clicked)) < 0.2),
+        "metrics": _validation(past, rng.integers(0, FOLDS, len(past.clicked))),
         "window": window,
         "rows_count": len(past.clicked),
     }
@@ -124,17 +125,19 @@ def _regression(inputs: Array, clicked: Array) -> tuple[Any, Any]:
     return pipeline[0], pipeline[1]
 
 
-def _validation(past: history.History, held_out: Array) -> dict[str, float]:
-    """How a candidate fitted to the other rows does on those held out."""
+def _validation(past: history.History, fold: Array) -> dict[str, float]:
+    """How candidates do on the rows of each fold that were fitted to the others."""
     from sklearn.metrics import log_loss, roc_auc_score
 
-    scaler, regression = _regression(past.inputs[~held_out], past.clicked[~held_out])
-    actual = past.clicked[held_out]
-    predicted = regression.predict_proba(scaler.transform(past.inputs[held_out]))[:, 1]
+    predicted = np.empty(len(fold))
+    for held_out in range(FOLDS):
+        is_held_out = fold == held_out
+        scaler, regression = _regression(past.inputs[~is_held_out], past.clicked[~is_held_out])
+        predicted[is_held_out] = regression.predict_proba(scaler.transform(past.inputs[is_held_out]))[:, 1]
     return {
-        "auc": round(float(roc_auc_score(actual, predicted)), 6),
-        "log_loss": round(float(log_loss(actual, predicted)), 6),
-        "click_through_ratio": round(float(actual.mean()), 6),
+        "auc": round(float(roc_auc_score(past.clicked, predicted)), 6),
+        "log_loss": round(float(log_loss(past.clicked, predicted)), 6),
+        "click_through_ratio": round(float(past.clicked.mean()), 6),
     }
 
 
@@ -143,7 +146,7 @@ def _content_key(seed: int, window: int, recipe: Recipe) -> str:
     from importlib.metadata import version
 
     digest = blake2b(digest_size=12)
-    for module in (features, catalog, behaviour, history):
+    for module in (features, catalog, behaviour, missions, history):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     libraries = [version("scikit-learn"), version("numpy")]

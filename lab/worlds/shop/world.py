@@ -1,19 +1,18 @@
-"""The shop behind the simulated recommender: operations of the call plans and the feed.
+"""The shop behind the simulated recommender: what requests mean, and the feed.
 
-Timing belongs to the request engine. Here is what the requests mean: which row was served, which version
-scored it, what was shown and clicked. Scoring is put off and done in batches; it is settled before anything
-reads or changes what it depends on.
+Timing and the stores, tables and gates that requests meet are the request plane's. Here is what comes of them: which
+rows a cache entry or an answer stands for, what was shown and clicked, what the feed makes of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lab.agreed.run import PAST_S
-from lab.clock import NS
+from lab.clock import NS, to_ns
 from lab.injection.levers import (
     ActValue,
     AnyLever,
@@ -24,22 +23,52 @@ from lab.injection.levers import (
     Recipe,
     TableColumn,
 )
-from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
-from lab.worlds.base import Counts, Operation, Times, Visit, WorldContext
+from lab.recording.status import OK
+from lab.worlds.base import (
+    FROM_NOWHERE,
+    OP_ASK,
+    OP_GATE,
+    OP_MARK,
+    OP_SERVE,
+    OP_STORE_GET,
+    OP_STORE_PUT,
+    OP_STORE_REFRESH,
+    OP_TABLE_READ,
+    Arrivals,
+    Columns,
+    Counts,
+    Done,
+    Layout,
+    Op,
+    PlaneState,
+    Served,
+    StoreSpec,
+    Stream,
+    Times,
+    WorldContext,
+)
 from lab.worlds.shop import reference
-from lab.worlds.shop.behaviour import CLICK_WEIGHT, Missions
+from lab.worlds.shop.behaviour import CLICK_WEIGHT, PAGE
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import active_catalog, make_catalog
-from lab.worlds.shop.features import INDEX
+from lab.worlds.shop.entries import EntryCache
+from lab.worlds.shop.epochs import Epochs
+from lab.worlds.shop.events import Clicks, EventCounts, Requests
+from lab.worlds.shop.features import INDEX, NAMES
 from lab.worlds.shop.levers import LEVERS
+from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.offer import FIRST_VERSIONS, SHOPPERS
-from lab.worlds.shop.requests import FROM_CACHE, FROM_NOWHERE, FROM_TABLE, ShopRequests, ShopStream
-from lab.worlds.shop.scoring import ShownLog
-from lab.worlds.shop.store import FeatureCache, FeatureTable
+from lab.worlds.shop.rows import Rows, ServedLog, ShownLog
+from lab.worlds.shop.showing import Answers, Pages, Showing, click_times_ns
 from lab.worlds.shop.training import Model, train
+from lab.worlds.shop.visits import Visits
 
 if TYPE_CHECKING:
     from lab.worlds.base import World
+
+CACHE, TABLE, MODEL = "entries", "rows", "model"
+RULED = 1
+"""The mark of answers whose business rules were applied."""
 
 
 class ShopWorld:
@@ -48,174 +77,115 @@ class ShopWorld:
     def __init__(self, context: WorldContext) -> None:
         assert context.system.world is not None
         self._context = context
-        self._streams = context.streams
-        self.seed = context.system.world.seed
-        visitors = int(context.system.world.settings.get("visitors", SHOPPERS))
-        self.catalog = active_catalog(make_catalog(self.seed), visitors)
-        end_s = (context.end_ns - context.start_ns) / NS
-        warmup_s = context.start_ns / NS
-        self._first_s = -warmup_s - PAST_S
-        self.missions = Missions(self.catalog, self._streams, self._first_s, end_s)
-        self.browsing = Browsing(self.catalog, self.missions)
-        self.aggregate = self.browsing.aggregate
-        self.table = FeatureTable(self.catalog.profile.copy(), self._streams)
-        self.browsing.live_through(self._streams, self._first_s, -warmup_s, context.rate_per_s)
-        self.aggregate.write(self.table.rows)
-        self.table.refresh()
+        spec = context.system.world
+        self._shop = make_catalog(spec.seed)
+        self.catalog = active_catalog(self._shop, int(spec.settings.get("visitors", SHOPPERS)))
         roles = _roles(context)
         self._model_name, self._cache_name, self._table_name = roles["predict"], roles["read_entry"], roles["read_row"]
-        ttl_s = float(context.system.components[self._cache_name].settings["ttl_s"])
-        self.cache = FeatureCache(self.catalog.users_count, round(ttl_s * NS), self._streams)
+        users_count = self.catalog.users_count
+        ttl_ns = to_ns(float(context.system.components[self._cache_name].settings["ttl_s"]))
+        self.layout = _layout(users_count, ttl_ns)
+        warmup_s, start_ns = context.start_ns / NS, context.start_ns
+        first_s = -warmup_s - PAST_S
+        self.missions = Missions(self.catalog, context.streams, first_s)
+        self._browsing = Browsing(self.catalog, self.missions)
+        self._browsing.live_through(context.streams, first_s, -warmup_s, context.rate_per_s)
+        self.table = Epochs(self.catalog.profile.copy(), context.streams)
+        self._browsing.aggregate.write(self.table.rows)
+        self._aggregated_ns = 0
         self.versions: list[Model] = []
         for _ in range(FIRST_VERSIONS):
             self.versions.append(self._train({}))
-        self.serving = FIRST_VERSIONS
-        self.loaded = True
-        self.requests: list[tuple[ShopStream, ShopRequests]] = []
-        self.shown = ShownLog(self.catalog, self._streams, context.start_ns)
-        self._touched = np.zeros(self.catalog.users_count, bool)
-        self._aggregated_ns = 0
+        self._visits = Visits(self.catalog)
+        self._requests = Requests(self._visits)
+        self._showing = Showing(self.catalog, context.streams, start_ns)
+        self._served = ServedLog(start_ns, ("default", self._cache_name, self._table_name))
+        self._shown = ShownLog(start_ns, self._model_name)
+        self._clicks = Clicks()
+        interval_ns = to_ns(context.system.scrape_interval_s)
+        self._shown_count, self._clicks_count = (EventCounts(start_ns, interval_ns) for _ in range(2))
         self.shifts: dict[str, PopulationShift | None] = {}
         self.now_ns = 0
-        self._counted = (0, 0, 0)
-        self.operations: Mapping[str, Operation[ShopRequests]] = {
-            "read_entry": self.read_entry,
-            "read_row": self.read_row,
-            "write_entry": self.write_entry,
-            "assemble_features": self.assemble_features,
-            "predict": self.predict,
-            "apply_rules": self.apply_rules,
-            "aggregate_events": self.aggregate_events,
-            "refresh_entries": self.refresh_entries,
-        }
 
-    def _train(self, recipe: Recipe) -> Model:
-        """The next version: each is trained on the window of history that follows the one before."""
-        return train(self.catalog, self.seed, len(self.versions) + 1, recipe)
+    def bind(self, state: PlaneState) -> None:
+        self._state = state
+        self.cache = EntryCache(lambda: state.store(CACHE), self.catalog.users_count, self._context.streams)
+        self._renew(0)
+        state.gate(MODEL).version_a = FIRST_VERSIONS
 
-    def open(self, source: ShopStream, *, clicks: bool = True) -> None:
-        source.data = data = ShopRequests(source.name, source.times_ns, self.catalog, self._streams, clicks=clicks)
-        self.requests.append((source, data))
+    def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
+        return self._requests.arrive(stream, first, times_ns)
 
-    def complete(self, source: ShopStream, n: int, now_ns: int, status: int) -> None:
-        if status == OK and source.data is not None:
-            source.data.pending.append(n)
-            source.data.pending_ns.append(now_ns)
+    # Blocks.
 
-    # Operations of the call plans: (visit, now_ns) -> status.
+    def settle(self, served: Served, done: Done, now_ns: int) -> None:
+        if len(served.request):
+            self._serve(served)
+        is_answered = done.status == OK
+        if is_answered.any():
+            self._show(Done(*(column[is_answered] for column in done)))
+        for counts in (self._shown_count, self._clicks_count):
+            counts.count_until(now_ns)
 
-    def read_entry(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        data, n = visit.source.data, visit.n
-        cache = self.cache
-        key = cache.key(data.users_list[n], now_ns)
-        if key < 0:
-            return MISS
-        if not visit.is_waiting:
-            return OK
-        data.vectors[n] = cache.rows[key]
-        data.source[n] = FROM_CACHE
-        data.read_ns[n] = now_ns
-        data.row_ns[n] = cache.row_ns[key]
-        data.entry_ns[n] = cache.entry_ns[key]
-        broken = cache.broken[key]
-        if broken is not None:
-            data.broken[n] = broken
-        return OK
-
-    def read_row(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        if not visit.is_waiting:
-            return OK
-        data, n = visit.source.data, visit.n
-        table = self.table
-        user = data.users_list[n]
-        data.vectors[n] = table.seen[user]
-        data.source[n] = FROM_TABLE
-        data.read_ns[n] = now_ns
-        data.row_ns[n] = table.watermark_ns
-        if table.broken[user]:
-            data.broken[n] = table.violations[table.broken[user]]
-        return OK
-
-    def write_entry(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        data, n = visit.source.data, visit.n
-        self.cache.put(data.users_list[n], data.vectors[n], data.broken.get(n), data.row_ns[n], now_ns)
-        return OK
-
-    def assemble_features(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        data, n = visit.source.data, visit.n
-        if visit.failed and self._served_nothing(visit):
-            data.source[n] = FROM_NOWHERE
-            data.read_ns[n] = now_ns
-        elif n in data.broken:
-            column, message = data.broken[n]
+    def _serve(self, served: Served) -> None:
+        came = np.flatnonzero(served.source != FROM_NOWHERE)
+        vectors = np.full((len(served.request), len(NAMES)), np.nan)
+        watermark_ns = np.full(len(served.request), -1)
+        vectors[came] = self.table.seen[self.table.slots(served.epoch[came]), served.row[came]]
+        watermark_ns[came] = self.table.watermarks_ns(served.epoch[came])
+        users = self._requests.users(served.request)
+        self._served.add(
+            Rows(served.request, served.time_ns, users, served.source, watermark_ns, served.written_ns, vectors)
+        )
+        names = list(self._context.system.components)
+        for i in np.flatnonzero(served.violation).tolist():
+            broken = self.table.violation(int(served.epoch[i]), int(served.row[i]), int(served.violation[i]))
             self._context.log(
-                now_ns,
-                visit.component.name,
-                "ERROR",
-                "feature_contract_violation",
-                visit.source.base + n,
-                column,
-                message,
-            )
-            return ERROR
-        return OK
+                int(served.time_ns[i]), names[int(served.component[i])], "ERROR", "feature_contract_violation",
+                int(served.request[i]), *broken,
+            )  # fmt: skip
 
-    @staticmethod
-    def _served_nothing(visit: Visit[ShopRequests]) -> bool:
-        """Whether no lookup of the plan succeeded: every step that could have brought a row failed or missed."""
-        lookups = [s.bit for s in visit.component.steps if s.spec.operation in ("read_entry", "read_row")]
-        return all(visit.failed & bit for bit in lookups)
+    def _show(self, done: Done) -> None:
+        came = np.flatnonzero(done.source != FROM_NOWHERE)
+        row = np.full(len(done.request), -1)
+        row[came] = self.table.slots(done.epoch[came]) * self.catalog.users_count + done.row[came]
+        for stream, places, numbers in self._requests.by_stream(done.request):
+            answers = Answers(
+                stream, numbers, done.request[places], self._visits.users(stream.key, numbers), done.start_ns[places],
+                done.end_ns[places], row[places], done.version[places], done.marks[places] & RULED,
+            )  # fmt: skip
+            for pages in self._showing.pages(answers, self.table.seen, self.versions, self.missions):
+                self._take(pages)
 
-    def predict(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        if not self.loaded:
-            return UNAVAILABLE
-        if visit.is_waiting:
-            visit.source.data.version[visit.n] = self.serving
-        return OK
+    def _take(self, pages: Pages) -> None:
+        self._shown.add(pages)
+        self._shown_count.add(np.repeat(pages.shown_ns, PAGE))
+        page, place, times_ns = click_times_ns(pages)
+        self._clicks.add(times_ns, pages.request[page], place, pages.user[page], pages.item[page, place])
+        self._clicks_count.add(times_ns)
 
-    def apply_rules(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        if visit.is_waiting:
-            visit.source.data.ruled[visit.n] = 1
-        return OK
+    # The feed.
 
-    def aggregate_events(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        self.settle()
-        self.aggregate.decay((now_ns - self._aggregated_ns) / NS)
+    def operate(self, operation: str, now_ns: int) -> int:
+        assert operation == "aggregate_events"
+        aggregate, start_ns = self._browsing.aggregate, self._context.start_ns
+        aggregate.decay((now_ns - self._aggregated_ns) / NS)
         self._aggregated_ns = now_ns
-        start_ns = self._context.start_ns
-        for source, data in self.requests:
-            # Only those who came: a stream that was closed has arrivals left that never happen.
-            until = min(int(np.searchsorted(data.times_ns, now_ns)), source.position)
-            new = slice(data.browsed_until, until)
-            data.browsed_until = until
-            times_s = (data.times_ns[new] - start_ns) / NS
-            now_s = (now_ns - start_ns) / NS
-            self.browsing.add(data.users[new], times_s, now_s, data.browse_draws[new], data.price_draws[new])
-            self._touched[data.users[new]] = True
-        users, items, ages_s = self.shown.take_clicks(now_ns)
-        catalog_items = self.catalog.items
-        log_prices = np.log(catalog_items["price_eur"][items])
-        self.aggregate.add(users, catalog_items["category"][items], log_prices, ages_s, CLICK_WEIGHT)
-        self._touched[users] = True
-        self.aggregate.write(self.table.rows)
+        touched = self._state.store(CACHE).touched
+        touched[self._requests.browse(self._browsing, now_ns, start_ns)] = 1
+        users, items, ages_s = self._clicks.take(now_ns)
+        of_items = self.catalog.items
+        aggregate.add(users, of_items["category"][items], np.log(of_items["price_eur"][items]), ages_s, CLICK_WEIGHT)
+        touched[users] = 1
+        aggregate.write(self.table.rows)
         self.table.watermark_ns = now_ns
-        self.table.refresh()
+        self._renew(now_ns)
         return OK
 
-    def refresh_entries(self, visit: Visit[ShopRequests], now_ns: int) -> int:
-        table, cache = self.table, self.cache
-        for user in cache.live(now_ns):
-            if self._touched[user]:
-                broken = table.violations[table.broken[user]] if table.broken[user] else None
-                cache.put(user, table.seen[user], broken, table.watermark_ns, now_ns)
-        self._touched[:] = False
-        return OK
-
-    def settle(self) -> None:
-        """Scores, shows and draws clicks for every page answered since the last time."""
-        for source, data in self.requests:
-            if data.pending:
-                self.shown.settle(source, data, self.versions, self.missions)
+    def _renew(self, now_ns: int) -> None:
+        """Begins an epoch: what is in the cache or on its way keeps its rows."""
+        named = np.concatenate([self.cache.epochs(now_ns), self._state.carried_epochs()])
+        self.table.renew(self._state.table(TABLE), named)
 
     # Levers on content.
 
@@ -223,75 +193,109 @@ class ShopWorld:
         return LEVERS.read(self, lever, str(place))
 
     def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
-        self.settle()
         self.now_ns = now_ns
         LEVERS.write(self, lever, str(place), value)
 
     def act(self, place: Place, act: ActValue, now_ns: int) -> None:
+        self.now_ns = now_ns
         LEVERS.do(self, str(place), act)
+
+    @property
+    def serving(self) -> int:
+        """The model version that answers."""
+        return self._state.gate(MODEL).version_a
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model server has a model."""
+        return self._state.gate(MODEL).is_open
+
+    @loaded.setter
+    def loaded(self, value: bool) -> None:
+        self._state.gate(MODEL).is_open = value
 
     def change_column(self, column: str, value: TableColumn | None) -> None:
         """Alters a column of the table for its readers, or puts it back (None)."""
         self.table.change(column, value)
+        self._renew(self.now_ns)
 
     def deploy(self, value: ModelDeploy) -> None:
         """Serves a version: one that there is, or the next one, trained by a recipe."""
         if value.version is None:
-            self.versions.append(self._train(value.recipe))
+            self.versions = [*self.versions, self._train(value.recipe)]
         version = value.version or len(self.versions)
         if version != self.serving:
-            self.serving = version
+            self._state.gate(MODEL).version_a = version
             self._context.announce(self.now_ns, self._model_name, "deploy", f"Model version {version} deployed")
             self._context.log(self.now_ns, self._model_name, "INFO", "version_loaded", -1, version)
 
     def shift(self, feature: str, value: PopulationShift | None) -> None:
         """Multiplies a feature of all users by what they have at rest."""
         position = INDEX[feature]
-        base = self.catalog.profile[:, position]
-        self.table.rows[:, position] = base * (value.factor if value else 1.0)
+        self.table.rows[:, position] = self.catalog.profile[:, position] * (value.factor if value else 1.0)
         self.shifts[feature] = value
-        self.table.refresh()
+        self._renew(self.now_ns)
 
     def change_tastes(self, value: PopulationTastes | None) -> None:
         """Turns a share of the users to other categories, or back."""
-        self.missions.change(value, self._streams)
+        self.missions.change(value, self._context.streams)
+
+    def _train(self, recipe: Recipe) -> Model:
+        """The next version: each is trained on the window of history that follows the one before."""
+        assert self._context.system.world is not None
+        return train(self._shop, self._context.system.world.seed, len(self.versions) + 1, recipe)
 
     # Telemetry.
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
-        cache = self.cache
-        totals = (cache.hits_count, cache.misses_count, cache.count_expired(now_ns))
-        hits, misses, expired = (total - before for total, before in zip(totals, self._counted, strict=True))
-        self._counted = totals
-        name = self._cache_name
-        return [
-            (name, "cache.hit.count", "", float(hits)),
-            (name, "cache.miss.count", "", float(misses)),
-            (name, "cache.expired.count", "", float(expired)),
-            (name, "cache.entries", "", float(len(cache.live(now_ns)))),
-            (self._model_name, "model.version", "", float(self.serving)),
-        ]
+        cached = [(self._cache_name, metric, "", value) for metric, value in self.cache.samples(now_ns)]
+        return [*cached, (self._model_name, "model.version", "", float(self.serving))]
 
-    def finish(self, now_ns: int) -> None:
-        self.settle()
-
-    def tables(self, end_ns: int) -> dict[str, dict[str, Any]]:
-        return {
-            "features": reference.served_features(self.requests, self._context, self._cache_name, self._table_name),
-            "predictions": self.shown.table(end_ns, self._model_name),
-        }
-
-    def event_counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
-        self.settle()
-        shown, clicked = self.shown.counts(edges_ns)
+    def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
         entry = self._context.system.entry
         return [
-            (entry, "recommendation.impression.count", "", shown),
-            (entry, "recommendation.click.count", "", clicked),
+            (entry, "recommendation.impression.count", "", self._shown_count.between(edges_ns)),
+            (entry, "recommendation.click.count", "", self._clicks_count.between(edges_ns)),
         ]
+
+    def final_rows(self, until_ns: int) -> dict[str, Columns]:
+        return {"features": self._served.final(until_ns), "predictions": self._shown.final(until_ns)}
+
+    def pending_rows(self, until_ns: int) -> dict[str, Columns]:
+        return {"features": self._served.pending(until_ns), "predictions": self._shown.pending(until_ns)}
 
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
+
+    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> World:
+        copied = object.__new__(ShopWorld)
+        missions = self.missions.copy()
+        copied.__dict__.update(
+            self.__dict__, _context=context, _state=state, missions=missions, _browsing=self._browsing.copy(missions),
+            cache=self.cache.copy(lambda: state.store(CACHE)), shifts=dict(self.shifts),
+            _requests=self._requests.copy(streams),
+        )  # fmt: skip
+        for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
+            setattr(copied, name, getattr(self, name).copy())
+        return copied
+
+
+def _layout(users_count: int, ttl_ns: int) -> Layout:
+    return Layout(
+        operations={
+            "read_entry": Op(OP_STORE_GET),
+            "write_entry": Op(OP_STORE_PUT),
+            "refresh_entries": Op(OP_STORE_REFRESH),
+            "read_row": Op(OP_TABLE_READ),
+            "assemble_features": Op(OP_SERVE),
+            "predict": Op(OP_GATE),
+            "apply_rules": Op(OP_MARK),
+            "aggregate_events": Op(OP_ASK),
+        },
+        stores={CACHE: StoreSpec(users_count, ttl_ns)},
+        tables={TABLE: users_count},
+        gates=(MODEL,),
+    )
 
 
 def _roles(context: WorldContext) -> dict[str, str]:
@@ -305,4 +309,4 @@ def _roles(context: WorldContext) -> dict[str, str]:
 
 
 if TYPE_CHECKING:
-    _KEEPS_TO: type[World[ShopRequests]] = ShopWorld
+    _KEEPS_TO: type[World] = ShopWorld
