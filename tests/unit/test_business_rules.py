@@ -1,4 +1,4 @@
-"""The business rules: each by itself, the golden vectors shared with Java, the batch form equal to the reference."""
+"""The business rules: each by itself, and the golden vectors shared with Java."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lab.worlds.shop.rules import NOT_SHOWN, Candidate, Thresholds, apply_rules, apply_rules_batch, value_micro
+from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules, value_micro
 
 GOLDEN_FILE = Path(__file__).parents[1] / "golden" / "rules.json"
 GOLDEN = json.loads(GOLDEN_FILE.read_text(encoding="utf-8"))["cases"]
-ITEMS = 30
 
 
 def item(item_id: int, score: float, **changes: Any) -> Candidate:
@@ -85,45 +81,3 @@ def test_the_golden_file_is_what_its_script_writes() -> None:
 
 def test_there_are_enough_golden_vectors() -> None:
     assert len({vector["name"] for vector in GOLDEN}) == len(GOLDEN) >= 40
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 20)),
-    limit=st.integers(1, 24),
-    categories=st.integers(1, 6),
-    digits=st.sampled_from([1, 6, 17]),
-    thresholds=st.builds(
-        Thresholds,
-        min_stock=st.integers(0, 3),
-        margin_weight=st.sampled_from([0.0, 0.02, -0.3, 50.0]),
-        max_per_category=st.integers(1, 4),
-    ),
-)
-def test_the_batch_form_equals_the_reference(
-    *, seed: int, shape: tuple[int, int], limit: int, categories: int, digits: int, thresholds: Thresholds
-) -> None:
-    draw = np.random.default_rng(seed)
-    table = {
-        "category": draw.integers(0, categories, ITEMS),
-        "stock": draw.integers(0, 4, ITEMS),
-        "min_age": draw.choice([0, 0, 16, 18], ITEMS),
-        "margin": draw.uniform(-0.2, 0.6, ITEMS).round(digits),
-    }
-    index = draw.integers(0, ITEMS, shape)
-    score = draw.uniform(0, 0.4, shape).round(digits)
-    age = draw.choice([15.0, 17.5, 18.0, 40.0], shape[0])
-
-    positions = apply_rules_batch(age, index, score, **table, limit=limit, thresholds=thresholds)
-
-    assert positions.shape == (shape[0], limit)
-    for row in range(shape[0]):
-        items = [
-            Candidate(n, value, *(table[name][n].item() for name in ("category", "stock", "min_age", "margin")))
-            for n, value in zip(index[row].tolist(), score[row].tolist(), strict=True)
-        ]
-        expected, _ = apply_rules(age[row], items, limit, thresholds)
-        found = positions[row][positions[row] != NOT_SHOWN]
-        assert index[row][found].tolist() == expected
-        assert (positions[row][len(found) :] == NOT_SHOWN).all()

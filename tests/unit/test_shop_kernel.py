@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lab.clock import NS
 from lab.compiled import interpreted
@@ -19,7 +22,7 @@ from lab.worlds.shop.fallbacks import popular_scores, unfiltered_positions
 from lab.worlds.shop.features import INDEX, impute, model_inputs
 from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
-from lab.worlds.shop.showing import Answers, Pages, Showing
+from lab.worlds.shop.showing import USUAL_THRESHOLDS, Answers, Pages, Showing
 from lab.worlds.shop.training import train
 from lab.worlds.shop.visits import candidate_draws, click_draws
 from tests.shop_plane import OpenStream
@@ -89,9 +92,10 @@ def test_what_is_shown_is_what_the_readable_functions_say(seen: Any, versions: A
         )
 
 
-def ruled(age: float, offered: Any, score: Any) -> list[int]:
+def ruled(
+    age: float, offered: Any, score: Any, of: Any = CATALOG.items, thresholds: Thresholds = USUAL_THRESHOLDS
+) -> list[int]:
     """Places of the items shown, by the rules one by one."""
-    of = CATALOG.items
     items = [
         Candidate(
             int(item), float(score[i]), int(of["category"][item]), int(of["stock_count"][item]),
@@ -99,9 +103,39 @@ def ruled(age: float, offered: Any, score: Any) -> list[int]:
         )
         for i, item in enumerate(offered)
     ]  # fmt: skip
-    shown, _ = apply_rules(age, items, PAGE, Thresholds())
+    shown, _ = apply_rules(age, items, PAGE, thresholds)
     places = [offered.tolist().index(item) for item in shown]
     return places + [0] * (PAGE - len(places))  # nothing may be shown to one of an age below 0
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    categories=st.integers(1, 6),
+    min_stock=st.integers(0, 3),
+    margin_weight=st.sampled_from([0.0, 0.02, -0.3, 50.0]),
+    max_per_category=st.integers(1, 4),
+)
+@settings(max_examples=25, deadline=None)
+def test_rules_are_the_reference_s_whatever_the_thresholds(
+    seen: Any, *, seed: int, categories: int, **thresholds: Any
+) -> None:
+    rng, of, rules = np.random.default_rng(seed), answers(slice(0, 40)), Thresholds(**thresholds)
+    count = len(CATALOG.popularity)
+    items = CATALOG.items | {
+        "category": rng.integers(0, categories, count), "stock_count": rng.integers(0, 4, count),
+        "min_age_years": rng.choice([0, 0, 16, 18], count), "margin_ratio": rng.uniform(-0.2, 0.6, count).round(2),
+    }  # fmt: skip
+    catalog = replace(CATALOG, items=items, popularity=rng.integers(1, 6, count) / 10)  # many ties
+    nobody, seen = np.zeros(40, np.int64), seen.copy()
+    seen[0, :, INDEX["age_years"]] = rng.choice([15.0, 17.5, 18.0, 40.0], CATALOG.users_count)
+    of = of._replace(version=nobody, ruled=nobody + 1, row=of.row % CATALOG.users_count)
+    _, missions = showing()
+    [pages] = Showing(catalog, Streams(3), 60 * NS, rules).pages(of, seen, [], missions)
+    candidates = Candidates(catalog, Streams(3), 60 * NS).of(candidate_draws(STREAM.key, of.numbers), of.came_ns)
+    for a, offered in enumerate(candidates):
+        age = float(seen[0, of.row[a], INDEX["age_years"]])
+        places = ruled(age, offered, popular_scores(catalog.popularity, offered), items, rules)
+        assert pages.item[a].tolist() == offered[places].tolist()
 
 
 def test_people_click_as_the_true_click_function_says(seen: Any, versions: Any) -> None:

@@ -1,7 +1,7 @@
 """Business rules: what may be shown, in which order. The Python twin of the Java service in `services/rules`.
 
 Both pass the golden vectors in `tests/golden/rules.json`. `apply_rules` is the reference, readable rule by rule;
-`apply_rules_batch` gives the same answers for many requests at once.
+the simulator's kernel (`kernel.py`) gives the same answers.
 """
 
 from __future__ import annotations
@@ -9,13 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-NOT_SHOWN = -1
-"""Fills the tail of a batch row that has fewer than `limit` items to show."""
 _MICRO = 1e6
 
 
@@ -78,43 +72,3 @@ def apply_rules(
         (taken if count < thresholds.max_per_category else skipped).append(item.item_id)
     removed = {"stock": len(items) - len(in_stock), "age": len(in_stock) - len(allowed)}
     return (taken + skipped)[:limit], removed
-
-
-def apply_rules_batch(
-    user_age: NDArray[Any],
-    item_index: NDArray[np.integer[Any]],
-    score: NDArray[np.floating[Any]],
-    *,
-    category: NDArray[Any],
-    stock: NDArray[Any],
-    min_age: NDArray[Any],
-    margin: NDArray[Any],
-    limit: int,
-    thresholds: Thresholds,
-) -> NDArray[np.int64]:
-    """The rules for n requests of k candidates each.
-
-    `user_age` is (n,); `item_index` and `score` are (n, k); the others are (items,) and looked up by `item_index`,
-    whose order must be that of the item ids (it breaks ties). Scores and margins must be finite. Returns (n, limit)
-    positions into k, best first, padded with `NOT_SHOWN`.
-    """
-    candidate_count = item_index.shape[1]
-    kept = (stock[item_index] >= thresholds.min_stock) & (min_age[item_index] <= user_age[:, None])
-    value = np.rint(np.asarray(score, np.float64) * _MICRO).astype(np.int64)
-    value += np.rint(thresholds.margin_weight * np.asarray(margin, np.float64) * _MICRO).astype(np.int64)[item_index]
-    order = np.lexsort((item_index, -value, ~kept), axis=-1)
-
-    kept = np.take_along_axis(kept, order, axis=1)
-    categories = category[np.take_along_axis(item_index, order, axis=1)]
-    # Filtered items are sorted last, so they never count against a kept item of their category.
-    skipped = np.zeros(kept.shape, dtype=bool)
-    for place in range(thresholds.max_per_category, candidate_count):
-        earlier = np.count_nonzero(categories[:, :place] == categories[:, place, None], axis=1)
-        skipped[:, place] = earlier >= thresholds.max_per_category
-    turns = np.argsort(skipped + 2 * ~kept, axis=1, kind="stable")
-
-    shown = np.where(np.take_along_axis(kept, turns, axis=1), np.take_along_axis(order, turns, axis=1), NOT_SHOWN)
-    result = np.full((len(item_index), limit), NOT_SHOWN, dtype=np.int64)
-    width = min(limit, candidate_count)
-    result[:, :width] = shown[:, :width]
-    return result

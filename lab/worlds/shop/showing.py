@@ -24,6 +24,8 @@ from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S
 
 Array = npt.NDArray[Any]
 
+USUAL_THRESHOLDS = Thresholds()
+
 
 class Answers(NamedTuple):
     """Answered requests of one stream: their numbers in it, over all streams, who asked, when they came and ended.
@@ -63,11 +65,13 @@ class Pages(NamedTuple):
 class Showing:
     """Makes pages of answers: what is on them and what is clicked follows from the request's draws."""
 
-    def __init__(self, catalog: Catalog, streams: Streams, start_ns: int) -> None:
+    def __init__(
+        self, catalog: Catalog, streams: Streams, start_ns: int, thresholds: Thresholds = USUAL_THRESHOLDS
+    ) -> None:
         self._start_ns = start_ns
         self._candidates = Candidates(catalog, streams, start_ns)
         self._kernel = load_pages()
-        self._tables = _tables(catalog)
+        self._tables = _tables(catalog, thresholds)
         self._shown_for: tuple[list[int], int] = ([], 0)
 
     def pages(self, answers: Answers, seen: Array, versions: list[Model], missions: Missions) -> list[Pages]:
@@ -127,10 +131,10 @@ class Showing:
         )
 
 
-def _tables(catalog: Catalog) -> PageTables:
+def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
     """The kernel's tables, with what never changes."""
     assert catalog.strata.shape == (at.OFFERED, at.CHOICES)
-    items, rules = catalog.items, Thresholds()
+    items = catalog.items
     margin = np.rint(rules.margin_weight * np.asarray(items["margin_ratio"], float) * 1e6)
     of_item = [items["category"], items["stock_count"], items["min_age_years"], margin]
     of_item_f = [
