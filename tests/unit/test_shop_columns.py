@@ -181,7 +181,7 @@ def test_readers_get_what_the_services_code_makes_of_a_row(change: TableColumn, 
     rows[:5, INDEX["views_recent_count"]] = 1e-7, 2.5e-9, 3.0, 0.0, 1e17
     table, epochs = _Table(), Epochs(rows, Streams(1))
     epochs.change(column, change)
-    epochs.renew(table, np.zeros(0))
+    epochs.renew(table, np.zeros(0, np.int64))
     is_integer = USER_FEATURES[INDEX[column]].type == "integer"
     for user, value in enumerate(rows[:, INDEX[column]].tolist()):
         seen = epochs.seen[epochs.slots(np.array([0]))[0], user, INDEX[column]]
@@ -209,7 +209,7 @@ def test_what_is_written_while_a_column_is_altered_is_not_lost() -> None:
     epochs.change("age_years", CHANGES[1])
     epochs.rows[:] = 7.0
     epochs.change("age_years", None)
-    epochs.renew(_Table(), np.zeros(0))
+    epochs.renew(_Table(), np.zeros(0, np.int64))
     assert (epochs.seen[0] == 7.0).all()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.features import CATEGORIES, INDEX, INTEREST
+from lab.worlds.shop.features import CATEGORIES, FEED_COLUMNS, INDEX, INTEREST, USER_FEATURES
 
 if TYPE_CHECKING:
     from lab.worlds.shop.missions import Missions
@@ -97,20 +97,20 @@ class InterestAggregate:
 
     def columns(self) -> dict[str, Array]:
         """The feed-owned feature columns, one value per user."""
-        total = self.counts.sum(axis=1)
-        shares = (self.counts + self.taste_prior) / (total + PRIOR_WEIGHT)[:, None]
-        typical = np.log(45.0)
-        columns = {
-            "views_recent_count": total,
-            "recent_price_eur": np.exp((self.price_sum + typical) / (self.price_weight + 1)),
-        }
-        columns |= {f"interest_{name}_ratio": shares[:, i] for i, name in enumerate(CATEGORIES)}
-        return {name: np.round(values, 6) for name, values in columns.items()}
+        return {USER_FEATURES[i].name: column for i, column in zip(FEED_COLUMNS, self._matrix().T, strict=True)}
 
     def write(self, vectors: Array) -> None:
         """Stores the columns into a (users, features) matrix in contract order."""
-        for name, values in self.columns().items():
-            vectors[:, INDEX[name]] = values
+        vectors[:, FEED_COLUMNS] = self._matrix()
+
+    def _matrix(self) -> Array:
+        """(users, feed-owned columns): views, price, then interests."""
+        total = self.counts.sum(axis=1)
+        matrix = np.empty((len(total), len(FEED_COLUMNS)))
+        matrix[:, 0] = total
+        matrix[:, 1] = np.exp((self.price_sum + np.log(45.0)) / (self.price_weight + 1))
+        matrix[:, 2:] = (self.counts + self.taste_prior) / (total + PRIOR_WEIGHT)[:, None]
+        return np.round(matrix, 6, out=matrix)
 
 
-assert INTEREST.stop - INTEREST.start == len(CATEGORIES)
+assert (INDEX["views_recent_count"], INDEX["recent_price_eur"], *range(INTEREST.start, INTEREST.stop)) == FEED_COLUMNS

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.streams import Streams
 from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.groups import groups
 
 Array = npt.NDArray[Any]
 
@@ -38,8 +39,7 @@ class Candidates:
         """(n, strata) item indices from uniform draws (n, strata) and arrival times (n,)."""
         minute = self.minutes(times_ns)
         picked = np.empty(uniforms.shape, np.int64)
-        for number in np.unique(minute).tolist():
-            chosen = np.flatnonzero(minute == number)
+        for number, chosen in groups(minute):
             picked[chosen] = (uniforms[chosen][:, :, None] > self.edges(number)[None, :, :-1]).sum(axis=2)
         return np.take_along_axis(self.strata.T, picked, axis=0)
 

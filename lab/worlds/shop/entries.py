@@ -64,8 +64,8 @@ class EntryCache:
         self._state().written_ns[:] = -1
 
     def epochs(self, now_ns: int) -> Array:
-        """Epochs of the rows that may still be served from here."""
-        return np.unique(self._state().epoch[self.live(now_ns)])
+        """Epochs of the rows that may still be served from here, one for each."""
+        return np.asarray(self._state().epoch[self.live(now_ns)])
 
     def samples(self, now_ns: int) -> list[tuple[str, float]]:
         """(metric, value): hits, misses and expiries since the last samples, and how many entries there are."""

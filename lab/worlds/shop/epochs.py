@@ -48,9 +48,12 @@ class Epochs:
     def renew(self, table: TableState, named: Array) -> None:
         """Begins an epoch with the rows as they are now, for the readers of `table`.
 
-        Epochs that are not among the `named` are forgotten.
+        Epochs that are not among the `named` (n,) are forgotten.
         """
-        for epoch in self._slots.keys() - set(named.tolist()):
+        first = min(self._slots, default=0)
+        is_named = np.zeros(self.current + 2 - first, bool)
+        is_named[np.maximum(named - first, -1)] = True  # what is older than all is marked behind them
+        for epoch in [epoch for epoch in self._slots if not is_named[epoch - first]]:
             del self._slots[epoch], self._watermarks_ns[epoch], self._broken[epoch]
         self.current += 1
         slot = next(slot for slot in range(len(self._slots) + 1) if slot not in self._slots.values())
@@ -68,19 +71,18 @@ class Epochs:
                 violation[is_broken] = len(broken)
         self._slots[self.current], self._watermarks_ns[self.current] = slot, self.watermark_ns
         self._broken[self.current] = broken
+        self._known = np.array(list(self._slots), np.int64)
+        self._slot_of_known = np.array(list(self._slots.values()), np.int64)
+        self._watermark_of_known = np.array(list(self._watermarks_ns.values()), np.int64)
         table.epoch, table.watermark_ns = self.current, self.watermark_ns
 
     def slots(self, epochs: Array) -> Array:
-        """The slots of epochs (n,) in `seen`. KeyError for one that nothing named."""
-        known, places = np.unique(epochs, return_inverse=True)
-        slots = np.array([self._slots[epoch] for epoch in known.tolist()], np.int64)
-        return slots[places] if len(known) else np.zeros(0, np.int64)
+        """The slots of epochs (n,) in `seen`."""
+        return np.asarray(self._slot_of_known[self._places(epochs)])
 
     def watermarks_ns(self, epochs: Array) -> Array:
         """Until when the rows of epochs (n,) knew events."""
-        known, places = np.unique(epochs, return_inverse=True)
-        times = np.array([self._watermarks_ns[epoch] for epoch in known.tolist()], np.int64)
-        return times[places] if len(known) else np.zeros(0, np.int64)
+        return np.asarray(self._watermark_of_known[self._places(epochs)])
 
     def violation(self, epoch: int, user: int, code: int) -> tuple[str, str]:
         """(column, message) of what breaks a user's row: what the service says when it reads that row."""
@@ -94,6 +96,11 @@ class Epochs:
             _slots=dict(self._slots), _watermarks_ns=dict(self._watermarks_ns), _broken=dict(self._broken),
         )  # fmt: skip
         return copied
+
+    def _places(self, epochs: Array) -> Array:
+        places = np.minimum(np.searchsorted(self._known, epochs), len(self._known) - 1)
+        assert (self._known[places] == epochs).all(), "an epoch is kept for as long as anything names it"
+        return np.asarray(places)
 
     def _alter(self, seen: Array, changed: _Broken) -> Array:
         """Puts what is read of a changed column into `seen`; mask of the rows that cannot be read."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.worlds.base import REQUEST_SHIFT, Arrivals, Stream, Times
 from lab.worlds.shop.browsing import Browsing
+from lab.worlds.shop.groups import groups
 from lab.worlds.shop.visits import Visits, browse_draws
 
 Array = npt.NDArray[Any]
@@ -22,6 +23,10 @@ class _Coming(NamedTuple):
     first: int
     times_ns: Array
     users: Array
+
+
+_NOBODY = np.zeros(0, np.int64)
+_NO_DRAWS = browse_draws(0, _NOBODY)
 
 
 class Requests:
@@ -39,15 +44,13 @@ class Requests:
         self._coming.setdefault(stream.number, []).append(_Coming(first, np.array(times_ns), users))
         return Arrivals(users, np.zeros(len(users), np.int64))
 
-    def by_stream(self, requests: Array) -> list[tuple[Stream, Array, Array]]:
+    def by_stream(self, requests: Array) -> list[tuple[Stream, Array | slice, Array]]:
         """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
-        number = requests >> REQUEST_SHIFT
-        found = []
-        for one in np.unique(number).tolist():
-            if one in self._streams:
-                places = np.flatnonzero(number == one)
-                found.append((self._streams[one], places, requests[places] & ((1 << REQUEST_SHIFT) - 1)))
-        return found
+        return [
+            (self._streams[number], places, requests[places] & ((1 << REQUEST_SHIFT) - 1))
+            for number, places in groups(requests >> REQUEST_SHIFT)
+            if number in self._streams
+        ]
 
     def users(self, requests: Array) -> Array:
         """Who made these requests."""
@@ -58,24 +61,23 @@ class Requests:
 
     def browse(self, browsing: Browsing, now_ns: int, start_ns: int) -> Array:
         """Counts the pages seen around requests that came before now and were not counted; who made them."""
-        seen = []
+        users, times_ns, draws = [_NOBODY], [_NOBODY], [_NO_DRAWS]
         for number, parts in self._coming.items():
             stream = self._streams[number]
             until_ns = now_ns if stream.closed_ns is None else min(now_ns, stream.closed_ns)
-            left = []
+            left, numbers = [], [_NOBODY]
             for part in parts:
                 count = int(np.searchsorted(part.times_ns, until_ns))
-                if count:
-                    came = _Coming(part.first, part.times_ns[:count], part.users[:count])
-                    draws = browse_draws(stream.key, np.arange(came.first, came.first + count))
-                    times_s, now_s = (came.times_ns - start_ns) / NS, (now_ns - start_ns) / NS
-                    seen.append((came.users, times_s, now_s, draws))
+                users.append(part.users[:count])
+                times_ns.append(part.times_ns[:count])
+                numbers.append(np.arange(part.first, part.first + count))
                 if count < len(part.users) and stream.closed_ns is None:
                     left.append(_Coming(part.first + count, part.times_ns[count:], part.users[count:]))
             self._coming[number] = left
-        for users, times_s, now_s, draws in seen:
-            browsing.add(users, times_s, now_s, *draws)
-        return np.unique(np.concatenate([np.zeros(0, np.int64), *(users for users, *_ in seen)]))
+            draws.append(browse_draws(stream.key, np.concatenate(numbers)))
+        who, uniforms, noise = np.concatenate(users), *map(np.concatenate, zip(*draws, strict=True))
+        browsing.add(who, (np.concatenate(times_ns) - start_ns) / NS, (now_ns - start_ns) / NS, uniforms, noise)
+        return who
 
     def copy(self, streams: Sequence[Stream]) -> Requests:
         """One that goes on for itself, with streams of its own."""

@@ -54,8 +54,8 @@ _LAST = 1 << 62
 class PageTables(NamedTuple):
     """Tables of the kernel: int64, or float64 where a name ends in `_f`. `seen_f`: a row for each user of each slot.
 
-    edge_f: a row for each stratum of each minute, cumulative popularity. offer, shown: scratch. Of each answer come
-    PAGE rows of `page` (item, clicked) and `page_f` (score, delay in s) and, where it is logged, of `input_f`.
+    edge_f: a row for each stratum of each minute, cumulative popularity. offer, offer_f, taken, vector_f: scratch. Of
+    each answer come PAGE rows of `page` (item, clicked), `page_f` (score, delay in s) and `input_f`.
     """
 
     answer: Array
@@ -71,16 +71,22 @@ class PageTables(NamedTuple):
     constant_f: Array
     offer: Array
     offer_f: Array
+    taken: Array
     vector_f: Array
     page: Array
     page_f: Array
     input_f: Array
 
 
-# offer: the items a page may choose from, with what they are ranked by; offer_f: their inputs, then the score.
-O_ITEM, O_VALUE, O_DROPPED, O_SKIPPED, O_PLACE = range(5)
-OFFER_WORDS = 5
+# offer: the items a page may choose from; then, in order, their ranks: whole numbers whose lowest bits are the place in
+# the offer, above it the item, above it how far the value is from the best. offer_f: the items' inputs, then the score.
+O_ITEM, O_RANK, O_SKIPPED = range(3)
+OFFER_WORDS = 3
 OF_SCORE = INPUTS
+PLACE_BITS, ITEM_BITS, VALUE_BITS = 5, 15, 42
+ITEMS_MAX, VALUE_MAX = 1 << ITEM_BITS, 1 << (VALUE_BITS - 1)
+_DROPPED = 1 << (PLACE_BITS + ITEM_BITS + VALUE_BITS)
+_PLACE = (1 << PLACE_BITS) - 1
 # vector_f: the feature row, its logarithms, interest right now.
 VF_LOG_ORDER_VALUE, VF_LOG_RECENT_PRICE, VF_ENTROPY, VF_LOG_VIEWS, VF_LOG_ORDERS = range(FEATURES, FEATURES + 5)
 VF_INTEREST = FEATURES + 5
@@ -172,54 +178,42 @@ def offered(t: PageTables, a: int, o: int, first: int) -> int:
 
 @kernel
 def offer(t: PageTables, a: int) -> None:
-    """Fills `offer`, best first: what a filter drops comes last, ties go by item."""
+    """Fills `offer`, ranks best first: what a filter drops comes last, ties go by item."""
     first = word(request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER]), DRAW_CANDIDATES)
     version, ruled = t.answer[a, W_VERSION], t.answer[a, W_RULED]
     for o in range(OFFERED):
         item = offered(t, a, o, first)
         put_inputs(t, o, item)
-        score = score_micro(t, o, item, version)
-        t.offer_f[o, OF_SCORE] = score / _MICRO
-        dropped = 0
+        value = score_micro(t, o, item, version)
+        t.offer[o, O_ITEM] = item
+        t.offer_f[o, OF_SCORE] = value / _MICRO
+        rank = 0
         if ruled != 0:
-            score += t.item[item, I_MARGIN_MICRO]
-            is_old_enough = t.item[item, I_MIN_AGE] <= t.vector_f[S_AGE]
-            if t.item[item, I_STOCK] < t.rule[R_MIN_STOCK] or not is_old_enough:
-                dropped = 1
+            value += t.item[item, I_MARGIN_MICRO]
+            if t.item[item, I_STOCK] < t.rule[R_MIN_STOCK] or t.item[item, I_MIN_AGE] > t.vector_f[S_AGE]:
+                rank = _DROPPED
+        rank += ((((VALUE_MAX - value) << ITEM_BITS) | item) << PLACE_BITS) | o
         place = o
-        while place > 0 and comes_before(t, dropped, score, item, place - 1) != 0:
-            for w in range(OFFER_WORDS):
-                t.offer[place, w] = t.offer[place - 1, w]
+        while place > 0 and t.offer[place - 1, O_RANK] > rank:
+            t.offer[place, O_RANK] = t.offer[place - 1, O_RANK]
             place -= 1
-        t.offer[place, O_ITEM] = item
-        t.offer[place, O_VALUE] = score
-        t.offer[place, O_DROPPED] = dropped
-        t.offer[place, O_PLACE] = o
-
-
-@kernel
-def comes_before(t: PageTables, dropped: int, value: int, item: int, place: int) -> int:
-    """1 where an item ranks before the one at a place."""
-    other, other_dropped, other_value = t.offer[place, O_ITEM], t.offer[place, O_DROPPED], t.offer[place, O_VALUE]
-    if dropped != other_dropped:
-        return 1 if dropped < other_dropped else 0
-    if value != other_value:
-        return 1 if value > other_value else 0
-    return 1 if item < other else 0
+        t.offer[place, O_RANK] = rank
 
 
 @kernel
 def mark_skipped(t: PageTables, ruled: int) -> None:
-    """Marks what waits its turn behind other categories: all but the best few of each."""
+    """Marks by rank what waits its turn behind other categories: all but the best few of each."""
     most = t.rule[R_MAX_PER_CATEGORY]
-    for o in range(OFFERED):
-        earlier = 0
-        if ruled != 0 and t.offer[o, O_DROPPED] == 0:
-            category = t.item[t.offer[o, O_ITEM], I_CATEGORY]
-            for before in range(o):
-                if t.item[t.offer[before, O_ITEM], I_CATEGORY] == category:
-                    earlier += 1
-        t.offer[o, O_SKIPPED] = 1 if earlier >= most and ruled != 0 else 0
+    for c in range(CATEGORIES):
+        t.taken[c] = 0
+    for r in range(OFFERED):
+        rank = t.offer[r, O_RANK]
+        t.offer[r, O_SKIPPED] = 0
+        if ruled != 0 and rank < _DROPPED:
+            category = t.item[t.offer[rank & _PLACE, O_ITEM], I_CATEGORY]
+            if t.taken[category] >= most:
+                t.offer[r, O_SKIPPED] = 1
+            t.taken[category] += 1
 
 
 @kernel
@@ -243,8 +237,8 @@ def click_chance(t: PageTables, user: int, item: int, place: int) -> float:
 
 @kernel
 def show(t: PageTables, a: int, place: int, o: int, clicks: int, delays: int) -> None:
-    """Puts the item at `o` of the offer on the page, and what comes of it."""
-    row, item, offered_as = a * PAGE + place, t.offer[o, O_ITEM], t.offer[o, O_PLACE]
+    """Puts what is at `o` of the offer on the page, and what comes of it."""
+    row, item = a * PAGE + place, t.offer[o, O_ITEM]
     delay_s = -log1p(-draw(delays, place)) * t.constant_f[CF_LABEL_DELAY]
     clicked = 0
     may_click = t.answer[a, W_CLICKS] != 0 and delay_s < t.constant_f[CF_LABEL_WINDOW]
@@ -252,38 +246,33 @@ def show(t: PageTables, a: int, place: int, o: int, clicks: int, delays: int) ->
         clicked = 1
     t.page[row, 0] = item
     t.page[row, 1] = clicked
-    t.page_f[row, 0] = t.offer_f[offered_as, OF_SCORE]
+    t.page_f[row, 0] = t.offer_f[o, OF_SCORE]
     t.page_f[row, 1] = delay_s
     for i in range(INPUTS):
-        t.input_f[row, i] = t.offer_f[offered_as, i]
+        t.input_f[row, i] = t.offer_f[o, i]
 
 
 @kernel
 def fill(t: PageTables, a: int) -> None:
-    """Fills the page of an answer: what is not skipped first. A page that comes out too short ends with what was
-    offered first."""
+    """Fills the page of an answer: what is not skipped first; what was offered first at the end of too short a page."""
     key = request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER])
     clicks, delays = word(key, DRAW_CLICKS), word(key, DRAW_LABEL_DELAYS)
     place = 0
     for skipped in range(2):
-        for o in range(OFFERED):
-            if place < PAGE and t.offer[o, O_DROPPED] == 0 and t.offer[o, O_SKIPPED] == skipped:
-                show(t, a, place, o, clicks, delays)
+        for r in range(OFFERED):
+            rank = t.offer[r, O_RANK]
+            if place < PAGE and rank < _DROPPED and t.offer[r, O_SKIPPED] == skipped:
+                show(t, a, place, rank & _PLACE, clicks, delays)
                 place += 1
-    if place < PAGE:
-        first = 0
-        for o in range(OFFERED):
-            if t.offer[o, O_PLACE] == 0:
-                first = o
-        for left in range(place, PAGE):
-            show(t, a, left, first, clicks, delays)
+    for left in range(place, PAGE):
+        show(t, a, left, 0, clicks, delays)
 
 
 KINDS = {
     "answer": f"i{ANSWER_WORDS}", "item": "i4", "item_f": "f8", "user_f": f"f{UF_TASTE + CATEGORIES}",
     "model_f": f"f{MF_INTERCEPT + 1}", "default_f": "f", "seen_f": f"f{FEATURES}", "stratum": f"i{CHOICES}",
     "edge_f": f"f{CHOICES}", "rule": "i", "constant_f": "f", "offer": f"i{OFFER_WORDS}", "offer_f": f"f{INPUTS + 1}",
-    "vector_f": "f", "page": "i2", "page_f": "f2", "input_f": f"f{INPUTS}",
+    "taken": "i", "vector_f": "f", "page": "i2", "page_f": "f2", "input_f": f"f{INPUTS}",
 }  # fmt: skip
 """Of each table its numbers and how many a row."""
 

@@ -15,6 +15,7 @@ from lab.streams import Streams
 from lab.worlds.shop.behaviour import MISSION_MEAN_S
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import CATEGORIES
+from lab.worlds.shop.groups import groups
 
 if TYPE_CHECKING:
     from lab.injection.levers import PopulationTastes
@@ -52,8 +53,7 @@ class Missions:
         since_s = np.maximum(times_s - self._start_s, 0.0)
         block = (since_s // BLOCK_S).astype(np.int64)
         mission = np.empty(len(users), np.int64)
-        for number in np.unique(block).tolist():
-            chosen = np.flatnonzero(block == number)
+        for number, chosen in groups(block):
             mission[chosen] = self._within(number, users[chosen], since_s[chosen] - number * BLOCK_S)
         return np.asarray((mission + self._turned[users]) % len(CATEGORIES))
 

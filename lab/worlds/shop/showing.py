@@ -135,7 +135,9 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
     """The kernel's tables, with what never changes."""
     assert catalog.strata.shape == (at.OFFERED, at.CHOICES)
     items = catalog.items
+    assert len(catalog.popularity) <= at.ITEMS_MAX
     margin = np.rint(rules.margin_weight * np.asarray(items["margin_ratio"], float) * 1e6)
+    assert np.abs(margin).max() + 1e6 < at.VALUE_MAX
     of_item = [items["category"], items["stock_count"], items["min_age_years"], margin]
     of_item_f = [
         np.log(items["price_eur"]), items["discount_ratio"], items["return_ratio"], np.log1p(items["reviews_count"]),
@@ -156,6 +158,7 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
         constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, *POSITION_BIAS]),
         offer=np.zeros((at.OFFERED, at.OFFER_WORDS), np.int64),
         offer_f=np.zeros((at.OFFERED, at.INPUTS + 1)),
+        taken=np.zeros(at.CATEGORIES, np.int64),
         vector_f=np.zeros(at.VECTOR_WORDS),
         page=np.zeros((ANSWERS_MAX * PAGE, 2), np.int64),
         page_f=np.zeros((ANSWERS_MAX * PAGE, 2)),
