@@ -27,8 +27,8 @@ from lab.scenario.plan import plan
 from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INPUT_NAMES
+from lab.worlds.shop.offer import FIRST_VERSIONS
 from lab.worlds.shop.training import SCORE_DECIMALS, Model, train
-from lab.worlds.shop.world import FIRST_VERSIONS
 from services.model import savedmodel
 from services.model.graph import load
 
