@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from lab.errors import Problem, UserError
@@ -17,6 +20,23 @@ def installed(group: str, what: str) -> dict[str, EntryPoint]:
     UserError naming both distributions where two claim one name: whichever came first would win unnoticed. `what` is
     the word for such a plug-in.
     """
+    return dict(_found(group, what, _installation()))
+
+
+def _installation() -> tuple[tuple[str, int], ...]:
+    """What changes when a distribution is installed or removed: the places that Python looks in, with their times."""
+    places = []
+    for place in sys.path:
+        try:
+            places.append((place, os.stat(place or ".").st_mtime_ns))
+        except OSError:
+            continue
+    return tuple(places)
+
+
+@lru_cache(maxsize=64)
+def _found(group: str, what: str, _: tuple[tuple[str, int], ...]) -> dict[str, EntryPoint]:
+    """Looked for once: a campaign asks for each job, and reading what is installed takes milliseconds."""
     found: dict[str, EntryPoint] = {}
     problems = []
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, distribution(entry))):

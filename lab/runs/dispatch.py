@@ -112,7 +112,8 @@ class Dispatch:
             if self.attempts[number] < ATTEMPTS:
                 self.waiting.appendleft(number)
                 return
-            why = f"{error.allowed_failures + 1} workers died under it in turn: killed, or out of memory"
+            deaths = ATTEMPTS * (error.allowed_failures + 1)
+            why = f"the worker that had it died, {deaths} times: killed, or out of memory"
             result = JobResult(job.loaded.scenario.name, job.seed, problem=why, code=ExitCode.INTERNAL)
         except Exception as error:
             if isinstance(error, CancelledError) or self.client.status != "running":

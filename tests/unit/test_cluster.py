@@ -195,7 +195,7 @@ def test_a_job_whose_workers_all_died_is_handed_over_once_more(deaths: int, else
     else:
         assert process.returncode == ExitCode.INTERNAL, err
         [problem] = json.loads(Path("results.json").read_text())["not_graded"]
-        assert problem["reason"].startswith("1 workers died under it in turn")
+        assert problem["reason"].startswith("the worker that had it died, 2 times")
 
 
 def test_no_further_job_is_handed_over_after_the_first_failure(

@@ -13,7 +13,7 @@ import pytest
 from lab.engines.options import EngineOptions
 from lab.errors import ExitCode, RunAbortedError
 from lab.recording.opening import find_runs, open_run
-from lab.runs import dispatch
+from lab.runs import dispatch, remote
 from lab.runs.campaign import Job, JobResult
 from lab.runs.cluster import Cluster
 from lab.runs.packing import packed, unpack
@@ -134,7 +134,7 @@ def test_a_job_under_which_all_workers_die_twice_has_no_verdict_and_the_others_h
     heard: list[JobResult] = []
     first, second = dispatched(scheduler, jobs, on_result=heard.append).run()
     assert (first.code, first.seed) == (ExitCode.INTERNAL, 1)
-    assert first.problem == "4 workers died under it in turn: killed, or out of memory"
+    assert first.problem == "the worker that had it died, 8 times: killed, or out of memory"
     assert second.problem == ""
     assert sorted(key for key, _ in scheduler.submitted) == [["0", "1"], ["0", "2"], ["1", "1"]]
     assert heard == [second, first]
@@ -166,6 +166,17 @@ def test_a_cluster_that_lost_all_workers_is_given_up_after_a_while(
         made.run()
     made.end()
     assert len(scheduler.cancelled) == 2
+
+
+def test_a_result_names_what_it_is_about_as_the_lab_that_asked_does() -> None:
+    there = Path("/scratch/w/chaos-lab")
+    path = str(there / "quiet" / "1-abc")
+    stopped = JobResult("quiet", 1, path, problem=f"{path}: the run did not complete", code=ExitCode.INTERNAL)
+    assert remote._named(stopped, there, "runs", "w") == replace(
+        stopped, path="runs/quiet/1-abc", problem="runs/quiet/1-abc: the run did not complete"
+    )
+    full = replace(stopped, problem=f"no room to write below {there}: full; free space there")
+    assert remote._named(full, there, "runs", "w").problem == f"{full.problem} (on the worker w)"
 
 
 def test_a_recording_is_sent_whole_and_one_that_is_there_gets_the_new_answers(folder: Path) -> None:

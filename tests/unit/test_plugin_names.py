@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -110,3 +112,17 @@ def test_an_engine_without_a_docstring_is_listed_as_broken(tmp_path, monkeypatch
     listed = {engine["name"]: engine for engine in json.loads(capsys.readouterr().out)["engines"]}
     assert "no docstring" in listed["silent"]["problem"]
     assert (listed["fine"]["doc"], listed["fine"]["problem"], listed["rules"]["problem"]) == ("Documented.", None, None)
+
+
+def test_what_is_installed_while_the_lab_runs_is_found_and_what_is_removed_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", monkeypatch, "first", "lab.engines", one="strangers:documented")
+    before = engines()
+    assert "one" in before
+    assert engines() == before
+    time.sleep(0.02)  # file systems keep times in ticks of some milliseconds
+    write_distribution(tmp_path / "site", "second", {"lab.engines": {"two": "strangers:documented"}})
+    assert set(engines()) == {*before, "two"}
+    shutil.rmtree(tmp_path / "site" / "first-1.0.dist-info")
+    assert "one" not in engines()

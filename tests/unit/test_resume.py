@@ -23,6 +23,9 @@ from tests.waiting import PATIENCE_S, eventually
 WORDS = ("run", ".", "--seeds", "3", "--engine", "constant", "--engine", HEALTHY, "--no-report")
 
 
+OUTPUTS = (Path("results.json"), Path("results.xml"))
+
+
 def finished() -> int:
     """How many jobs have their rows on disk."""
     return len(list(Path("runs/results").glob("*/*.parquet")))
@@ -32,12 +35,14 @@ def dataset_bytes() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path("runs/results").glob("*/*.parquet")}
 
 
-def undisturbed(words: tuple[str, ...]) -> tuple[bytes, dict[str, bytes]]:
-    """The results file and the dataset of a campaign that nothing disturbed; its traces are removed."""
-    assert lab(*words, "--jobs", 1, "-o", "results.json") == ExitCode.FAILED
-    found = Path("results.json").read_bytes(), dataset_bytes()
+def undisturbed(words: tuple[str, ...]) -> tuple[object, ...]:
+    """The results files and the dataset of a campaign that nothing disturbed; its traces are removed."""
+    outputs = [word for path in OUTPUTS for word in ("-o", path)]
+    assert lab(*words, "--jobs", 1, *outputs) == ExitCode.FAILED
+    found = (*map(Path.read_bytes, OUTPUTS), dataset_bytes())
     shutil.rmtree("runs")
-    Path("results.json").unlink()
+    for path in OUTPUTS:
+        path.unlink()
     return found
 
 
@@ -60,9 +65,10 @@ def test_a_campaign_killed_at_any_job_and_resumed_gives_the_same_results(
                 process.kill()
         gate.open()
         capsys.readouterr()
-        assert lab(*words, "--jobs", jobs, "--resume", "-o", "results.json") == ExitCode.FAILED
+        outputs = [word for path in OUTPUTS for word in ("-o", path)]
+        assert lab(*words, "--jobs", jobs, "--resume", *outputs) == ExitCode.FAILED
     assert f"{kill_after} of 6 runs were finished before" in capsys.readouterr().err
-    assert (Path("results.json").read_bytes(), dataset_bytes()) == expected, f"killed after {kill_after}"
+    assert (*map(Path.read_bytes, OUTPUTS), dataset_bytes()) == expected, f"killed after {kill_after}"
 
 
 def interrupted_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
