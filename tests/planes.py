@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lab.compiled import interpreted
+from lab.compiled import Kernel
 from lab.recording.sides import SERVER, from_words
 from lab.recording.status import NAMES, OK
 from lab.scenario.arrivals import Times
@@ -24,6 +24,31 @@ from lab.worlds.base import Layout
 MS = 1_000_000
 Span = tuple[int, str, float, float, str]
 """(request, "caller->callee" for the caller's view or "callee" for its own, start, end, status), in ms"""
+
+
+class Checked:
+    """A table whose elements cannot be counted from the end: a compiled kernel would write beside it."""
+
+    def __init__(self, array: Any) -> None:
+        self._view = memoryview(array)
+        self.shape = self._view.shape
+
+    def __getitem__(self, index: Any) -> Any:
+        assert min(index if isinstance(index, tuple) else (index,)) >= 0, f"negative index {index}"
+        return self._view[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        assert min(index if isinstance(index, tuple) else (index,)) >= 0, f"negative index {index}"
+        self._view[index] = value
+
+
+def checked(entry: Callable[[Any, int], int]) -> Kernel:
+    """A kernel run interpreted, every index of which is looked at."""
+
+    def call(tables: Any, until: int, /) -> int:
+        return entry(type(tables)._make(Checked(array) for array in tables), until)
+
+    return Kernel(call, "interpreted")
 
 
 class Given:
@@ -45,7 +70,7 @@ class Bench:
         statuses: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.state = at_rest(system)
-        self.plane = Plane(build(system, content), interpreted(advance), self)
+        self.plane = Plane(build(system, content), checked(advance), self)
         self.sources = Sources(self.plane, Streams(seed), self.subjects if content is not NO_CONTENT else None)
         self.blocks: list[Any] = []
         self.served: list[Any] = []
