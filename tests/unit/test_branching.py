@@ -8,16 +8,43 @@ from typing import Any
 
 import pytest
 
+from lab.clock import NS
+from lab.injection.levers import (
+    ComponentLimit,
+    ComponentRestart,
+    ComponentSlow,
+    ConfigSet,
+    LeverValue,
+    LinkCut,
+    LinkDelay,
+    LinkThrottle,
+    PopulationSurge,
+    TableLock,
+    TableSlow,
+)
 from lab.recording.observed import Observed
 from lab.runs.following import follow
+from lab.scenario.timeline import moments
+from lab.testbeds.driver import Recorded
 from lab.testbeds.sim.branches import latest
 from lab.testbeds.sim.session import SimSession
-from tests.sim_runs import digests, scenario
+from lab.testbeds.sim.testbed import SimTestbed
+from tests.sim_runs import DECOYS, FAULTS, digests, scenario
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 SLOW_LINK = {"type": "network-latency", "target": "orders->db", "at": "40s", "for": "30s"}
 THROTTLE = {"type": "cpu-throttle", "target": "orders", "at": "60s", "for": "20s"}
 SURGE = {"type": "traffic-surge", "target": "people", "at": "30s", "for": "60s", "with": {"rate": "20/s"}}
+
+
+def compared(session: SimSession, recorded: Recorded, without: Collection[str], directory: Path) -> None:
+    """Writes the run, the twin that shares its past, and the one that does not; the twins are the same."""
+    assert recorded.twin is not None
+    shared = written(recorded.twin(without), directory / "shared")
+    assert written(recorded.twin(without), directory / "again") == shared
+    session._branches.clear()
+    assert written(recorded.twin(without), directory / "alone") == shared
+    assert written(recorded.observed, directory / "run") != shared
 
 
 def written(observed: Observed, directory: Path) -> dict[str, str]:
@@ -60,9 +87,69 @@ def test_a_shared_past_shows_in_nothing(
         branch = latest(session._branches, session._done, without)
         assert branch is not None
         assert branch.position == shares
-        assert recorded.twin is not None
-        shared = written(recorded.twin(without), tmp_path / "shared")
-        assert written(recorded.twin(without), tmp_path / "again") == shared
-        session._branches.clear()
-        assert written(recorded.twin(without), tmp_path / "alone") == shared
-        assert written(recorded.observed, tmp_path / "run") != shared
+        compared(session, recorded, without, tmp_path)
+
+
+SURGE_THEN = {**DECOYS["traffic-surge"], "at": "15s", "for": "20s"}
+DEPLOYED = {**DECOYS["deploy"], "at": "20s"}
+FROM_40 = {"at": "40s", "for": "30s"}
+
+
+@pytest.mark.parametrize(
+    ("faults", "decoys", "without"),
+    [
+        (["stale-cache"], [SURGE_THEN], ["f1"]),
+        (["feed-stall"], [DEPLOYED], ["f1"]),
+        (["schema-corruption renames"], [SURGE_THEN, DEPLOYED], ["f1", "d1"]),
+        (["model-regression"], [], ["f1"]),
+        (["network-partition, mild", "schema-corruption nulls, mild"], [], ["f2"]),
+        (["network-partition, mild", "stale-cache, mild"], [DEPLOYED], ["f1", "f2"]),
+    ],
+    ids=lambda value: ",".join(value) if value and isinstance(value[0], str) else "",
+)
+def test_nor_does_it_where_there_is_a_world(
+    tmp_path: Path, faults: list[str], decoys: list[Mapping[str, Any]], without: Collection[str]
+) -> None:
+    """What was looked at on the way shows in neither."""
+    uses = [{**FAULTS[name], **FROM_40, "at": f"{40 + 5 * i}s"} for i, name in enumerate(faults)]
+    loaded = scenario(tmp_path, faults=uses, decoys=decoys)
+    with SimSession(loaded, 3) as session:
+        for moment in moments(loaded.scenario):
+            session.advance(moment.at_ns / NS - 1.5)
+            session.observed(session.now_s)
+            session.advance(moment.at_ns / NS)
+            (session.inject if moment.begins else session.revert)(moment.use)
+        session.advance(session.duration_s)
+        recorded = session.finish()
+        assert latest(session._branches, session._done, without) is not None
+        compared(session, recorded, without, tmp_path)
+
+
+def test_a_copy_has_every_lever_as_it_is(tmp_path: Path) -> None:
+    """Levers that are pulled when the copy is made have their effect in it, and can be put back there."""
+    pulled: list[tuple[str, LeverValue]] = [
+        ("orders", ComponentRestart(away_s=12.0)),
+        ("front", ComponentSlow(factor=3.0)),
+        ("db", ComponentLimit(workers=1, cpu=0.5)),
+        ("front->orders", LinkDelay(latency_s=0.02, jitter_s=0.01)),
+        ("orders->db", LinkCut(direction="response", fraction=0.2)),
+        ("people->front", LinkThrottle(bytes_per_s=40_000)),
+        ("db/orders", TableSlow(seconds=0.01)),
+        ("db/orders", TableLock()),
+        ("front/steps.orders_get.timeout_s", ConfigSet(value=0.2)),
+        ("people", PopulationSurge(rate_per_s=10)),
+    ]
+    loaded = scenario(tmp_path, system=str(CHAIN), duration_s=60, rate_per_s=30)
+    for i, (element, value) in enumerate(pulled):
+        testbed = SimTestbed(loaded, 1)
+        testbed.advance(20)
+        testbed.write(type(value), element, value)
+        testbed.advance(25.3)
+        copy = testbed.branch()
+        for bed in (testbed, copy):
+            assert bed.read(type(value), element) == value
+            bed.advance(40)
+            bed.write(type(value), element, None)
+            bed.advance(60)
+        mine, its = written(testbed.finish(), tmp_path / f"{i}"), written(copy.finish(), tmp_path / f"{i} copy")
+        assert mine == its, value
