@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,10 @@ class Requests:
         found = cls(spans) if spans is not None and len(spans) else None
         return found if found is not None and len(found.root) else None
 
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {trace: number for number, trace in enumerate(self.trace_ids)}
+
     def began_at(self, component: str) -> Array:
         """Mask of the root spans of this component."""
         return self._root_service.is_any([component])
@@ -67,8 +72,7 @@ class Requests:
     def oldest_s(self, served: pa.Table, column: str) -> Array:
         """For each root span the largest age in a column of a table with trace ids; NaN where there is none."""
         codes, texts = texts_of(served, "trace_id")
-        number = {trace: at for at, trace in enumerate(self.trace_ids)}
-        known = np.array([*(number.get(text, -1) for text in texts), -1])[codes]
+        known = np.array([*(self._number.get(text, -1) for text in texts), -1])[codes]
         age_s = numbers_of(served, column)
         kept = (known >= 0) & ~np.isnan(age_s)
         return self._largest(known[kept], age_s[kept])

@@ -52,7 +52,7 @@ class Candidates:
 
     def middle(self, which: Array, by: Array) -> int:
         """The request in the middle of those, in order of a value; ties by trace id."""
-        return _in_order(self.requests, which, by)[int(which.sum()) // 2]
+        return _in_order(self.requests, which, by, int(which.sum()) // 2)
 
     def drawn(self, request: int, reason: str, at_least_s: float = 0.0) -> Waterfall:
         return _drawn(self.requests, request, reason, self.culprit, at_least_s)
@@ -70,7 +70,7 @@ def choose(observed: Observed, faults: Sequence[tuple[str, Window]]) -> tuple[Wa
     users = requests.began_at(str(observed.system["users"]))
     if not faults:
         of_users = users if users.any() else ~users
-        slowest = _in_order(requests, of_users, requests.root_duration_s)[-1]
+        slowest = _in_order(requests, of_users, requests.root_duration_s, int(of_users.sum()) - 1)
         return (_drawn(requests, slowest, "The slowest request of the run", ""),)
     candidates = [_candidates(requests, users, culprit, window) for culprit, window in faults]
     found = [one for one in candidates if one is not None]
@@ -174,13 +174,12 @@ def _beside_usual(found: Candidates, hit: Array, reason: str) -> tuple[Waterfall
     return shown, found.drawn(found.middle(usual, duration_s), about, shown.length_s)
 
 
-def _in_order(requests: Requests, which: Array, by: Array) -> list[int]:
-    """The requests of some root spans, by a value and then by trace id."""
-    chosen = sorted(
-        zip(by[which].tolist(), requests.root[which].tolist(), strict=True),
-        key=lambda one: (one[0], requests.trace_ids[one[1]]),
-    )
-    return [request for _, request in chosen]
+def _in_order(requests: Requests, which: Array, by: Array, number: int) -> int:
+    """The request with this number, from 0 on, among some root spans in order of a value and then of the trace id."""
+    values, chosen = by[which], requests.root[which]
+    value = np.partition(values, number)[number]
+    tied = sorted(chosen[values == value].tolist(), key=requests.trace_ids.__getitem__)
+    return int(tied[number - int((values < value).sum())])
 
 
 def _drawn(requests: Requests, request: int, reason: str, culprit: str, at_least_s: float = 0.0) -> Waterfall:
