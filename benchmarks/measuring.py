@@ -15,12 +15,11 @@ LAB = [sys.executable, "-m", "lab"]
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured ratio: what of what, its rounds, and the goal that its median should keep below (or reach)."""
+    """One measured ratio: what of what, its rounds, and the goal that its median should not exceed; None: none."""
 
     name: str
     rounds: tuple[float, ...]
-    goal: float
-    at_least: bool = False
+    goal: float | None = None
     digits: int = 3
     detail: str = ""
 
@@ -30,11 +29,12 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        return self.value >= self.goal if self.at_least else self.value <= self.goal
+        return self.goal is None or self.value <= self.goal
 
     def __str__(self) -> str:
-        word = "at least" if self.at_least else "at most"
-        text = f"{self.name}: {spread(self.rounds, self.digits)}, {word} {self.goal:g}"
+        text = f"{self.name}: {spread(self.rounds, self.digits)}"
+        if self.goal is not None:
+            text += f", at most {self.goal:.3g}"
         return f"{text} ({self.detail})" if self.detail else text
 
 
