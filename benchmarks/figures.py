@@ -67,8 +67,8 @@ def measured(name: str) -> dict[str, Any]:
         "version": version,
         "machine": f"{os.cpu_count()} CPUs, Python {platform.python_version()}",
         "figures": [
-            {"name": f.name, "rounds": [round(r, 5) for r in f.rounds], "goal": f.goal, "digits": f.digits, "detail": f.detail}
-            for f in found
+            {"name": f.name, "rounds": [round(r, 5) for r in f.rounds], "goal": f.goal, "digits": f.digits,
+             "detail": f.detail} for f in found
         ],
     }  # fmt: skip
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from end_to_end import naive_s
-from measuring import LAB, Figure, reported
+from measuring import ENVIRONMENT, LAB, Figure, reported
 
 from lab.scenario import load_scenario
 
@@ -74,7 +74,9 @@ def days(name: str = SCENARIO, *, more: tuple[str, ...] = ()) -> tuple[list[Figu
     with tempfile.TemporaryDirectory() as directory:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         words = [*LAB, "run", name, "--engine", "rules", "--fresh", "--jobs", "1", "--json", *more]
-        with subprocess.Popen(words, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            words, cwd=directory, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
             peak = Peak(process.pid)
             peak.start()
             printed, _ = process.communicate(timeout=TIMEOUT_S)

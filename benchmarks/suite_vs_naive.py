@@ -9,7 +9,6 @@ its processes. Also told: when the first verdict comes.
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from end_to_end import naive_s
-from measuring import Figure, reported, rounds_asked
+from measuring import ENVIRONMENT, Figure, reported, rounds_asked
 
 from lab.scenario import load_scenario
 
@@ -65,7 +64,7 @@ def run_suite(lab: Path, directory: str) -> Took:
     command = [str(lab), "run", *SUITE, "--engine", "rules", "--fresh"]
     before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     first_s = float("inf")
-    environment = {**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    environment = {**ENVIRONMENT, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(
         command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
     ) as process:
