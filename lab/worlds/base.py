@@ -250,7 +250,10 @@ class World(Protocol):
         """Does something without an undo."""
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
-        """Gauges and counts since the last scrape: (component, metric, attribute, value)."""
+        """Gauges and counts since the last scrape: (component, metric, attribute, value).
+
+        They follow from the plane's tables and from levers; results may not all be settled yet.
+        """
 
     def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
         """What users did by interval, up to what is settled: (component, metric, attribute, count per interval).
