@@ -11,7 +11,7 @@ DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite figures profile cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -59,6 +59,12 @@ picture: $(VENV)/.installed ## make the README's picture anew: a run's page in C
 bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, and of a whole run
 	@$(BIN)/python benchmarks/engine_vs_naive.py 3
 	@$(BIN)/python benchmarks/end_to_end.py 1
+
+figures: $(VENV)/.installed ## measure all that docs/performance.md tells, an hour of CPU (ARGS="chain help" does some)
+	@$(BIN)/python benchmarks/figures.py $(ARGS)
+
+profile: $(VENV)/.installed ## where a warm run spends its CPU (ARGS=ROWS)
+	@$(BIN)/python benchmarks/profiling.py $(ARGS)
 
 bench-suite: $(VENV)/.installed ## the CPU of the shipped suite beside a naive model's, and when its first verdict comes
 	@$(BIN)/python benchmarks/suite_vs_naive.py
