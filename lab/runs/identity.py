@@ -88,18 +88,27 @@ def _version(name: str) -> str:
 
 def sources(module: str, is_left_out: Callable[[str], bool] = lambda _: False) -> Iterator[bytes]:
     """Names and contents of a module's file, or of all files of a package but those left out by their names."""
+    for name, content in _contents(module):
+        if not is_left_out(name):
+            yield name.encode()
+            yield content
+
+
+@cache
+def _contents(module: str) -> list[tuple[str, bytes]]:
+    """Names and contents of a module's file or of all files of a package; read once, for there are several digests."""
     spec = find_spec(module)
     if spec is None:
-        return
-    for folder in map(Path, spec.submodule_search_locations or ()):
-        for path in sorted(folder.rglob("*")):
-            name = f"{module}/{path.relative_to(folder).as_posix()}"
-            if path.is_file() and "__pycache__" not in path.parts and not is_left_out(name):
-                yield name.encode()
-                yield path.read_bytes()
-    if not spec.submodule_search_locations and spec.origin:
-        yield module.encode()
-        yield Path(spec.origin).read_bytes()
+        return []
+    folders = list(map(Path, spec.submodule_search_locations or ()))
+    if not folders and spec.origin:
+        return [(module, Path(spec.origin).read_bytes())]
+    return [
+        (f"{module}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
 
 
 def _no_part(name: str) -> bool:

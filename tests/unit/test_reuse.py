@@ -40,6 +40,7 @@ def forget_digests() -> None:
     for cached in (
         identity.code_digest,
         identity._package_digest,
+        identity._contents,
         identity.plug_in_digest,
         identity.everything_installed,
     ):
@@ -169,6 +170,7 @@ def test_code_that_recordings_follow_from_is_in_the_digest_and_no_other(
     def digests() -> tuple[str, str]:
         identity.code_digest.cache_clear()
         identity._package_digest.cache_clear()
+        identity._contents.cache_clear()
         return identity.code_digest(), identity._package_digest("lab.testbeds.sim")
 
     found = [digests()]
