@@ -93,6 +93,15 @@ def values_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return numbers_array(np.array(known, _numpy_type(kind)), null if null.any() else None)
 
 
+def fitted_array(codes: Array, texts: Sequence[str]) -> pa.Array:
+    """A dictionary array whose texts are those that codes name, sorted; -1 is null."""
+    used = np.unique(codes[codes >= 0])
+    names = [texts[code] for code in used.tolist()]
+    place = np.full(len(texts) + 1, -1)
+    place[used[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)]] = np.arange(len(names))
+    return coded_array(place[codes], sorted(names))
+
+
 def encoded_array(values: Iterable[str | None]) -> pa.Array:
     """Texts as a dictionary array, its texts sorted; None and NaN are null."""
     named = [value if isinstance(value, str) else None for value in values]

@@ -19,23 +19,22 @@ from lab.clock import NS, to_ns
 from lab.recording import span_table
 from lab.recording.arrow import numbers_array
 from lab.recording.assembly import finished
+from lab.recording.content import Columns, ContentRows
 from lab.recording.entries import ChangeEntry, LogArgument, LogRecord
-from lab.recording.ids import Ids, hex_array
+from lab.recording.ids import Ids
 from lab.recording.logs import Lines, LogBook, rows_of
 from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
 from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
-from lab.recording.rows import kept_rows
-from lab.recording.sampling import TraceSampler, is_chosen
+from lab.recording.sampling import TraceSampler, is_chosen, weights
 from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
-from lab.recording.spool import RowSpool, TableSpool
+from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
 
 Array = npt.NDArray[Any]
-Columns = Mapping[str, Any]
 BLOCK_S = 60.0
 """Scenario seconds of a block: this, or the next whole number of scrape intervals."""
 BLOCK_SIDES = 1 << 18
@@ -106,9 +105,8 @@ class BlockRecorder:
         self._sampler = TraceSampler(sampling, self._graph, ids, self._book) if sampling.traces < 1 else None
         self._pending: list[Sides] = []
         self._records: list[tuple[int, ...]] = []
-        self._sides: RowSpool = RowSpool()
-        self._lines: RowSpool = RowSpool()
-        self._rows: dict[str, TableSpool] = {}
+        self._sides, self._lines = Spool(), Spool()
+        self._content: dict[str, ContentRows] = {}
 
     def branch(self, ids: Ids) -> BlockRecorder:
         """A recorder that goes on from here by itself; what is committed is shared. `ids`: those of its own run."""
@@ -118,7 +116,7 @@ class BlockRecorder:
         other._ids, other._sampler = ids, self._sampler.branch(other._book, ids) if self._sampler else None
         other._pending, other._records = self._pending.copy(), self._records.copy()
         other._sides, other._lines = self._sides.branch(), self._lines.branch()
-        other._rows = {name: spool.branch() for name, spool in self._rows.items()}
+        other._content = {name: content.branch(ids) for name, content in self._content.items()}
         return other
 
     # What a testbed hands over.
@@ -141,9 +139,9 @@ class BlockRecorder:
 
     def rows(self, table: str, columns: Columns) -> None:
         """Adds rows of a table of the content that will not change any more, with `request` numbers."""
-        made = self._content(table, columns)
-        if made.num_rows:
-            self._rows.setdefault(table, TableSpool()).append(made)
+        if columns:
+            share = self._system.observe.sampling.records
+            self._content.setdefault(table, ContentRows(table, self._ids, share)).add(columns)
 
     def forget_unfinished(self, edges: Collection[int], now_ns: int) -> None:
         """Forgets the server sides over these edges that would end later: their process did not live to report them."""
@@ -212,11 +210,9 @@ class BlockRecorder:
         tables: dict[str, Callable[[], pa.Table]] = {
             "spans": spans.table, "metrics": partial(ahead.metrics, until_ns, counts), "logs": ahead._logs,
         }  # fmt: skip
-        for name in {**self._rows, **(rows or {})}:
-            parts = [*self._rows.get(name, ())]
-            parts += [self._content(name, rows[name])] if rows and rows.get(name) else []
-            if parts:
-                tables[name] = partial(_together, parts)
+        for name, columns in (rows or {}).items():
+            ahead.rows(name, columns)
+        tables |= {name: content.table for name, content in ahead._content.items()}
         duration_s = (until_ns - self._start_ns) / NS
         groups = {"spans": spans.groups}
         return finished(self._system, duration_s, tables, changes, reference or {}, groups, spans)
@@ -239,7 +235,7 @@ class BlockRecorder:
 
     def _close(self, sides: Sides, lines: Lines, until_ns: int, *, is_end: bool) -> None:
         """Adds the spans and log lines of a block: those within the scenario, sampled, in order."""
-        lines = np.concatenate([lines, self._book.of_sides(sides)])
+        lines = joined([lines, self._book.of_sides(sides)])
         if self._sampler is not None:
             sides, lines = self._sampler.sift(sides, lines, until_ns, is_end=is_end)
         sides = picked(sides, (sides["end_ns"] >= self._start_ns) & span_table.reported(self._graph, sides))
@@ -250,34 +246,8 @@ class BlockRecorder:
         self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns]))
 
     def _logs(self) -> pa.Table:
-        lines = np.concatenate([*self._lines])
+        lines = joined([*self._lines])
         columns = self._book.columns(lines, self._ids, self._start_ns)
         if self._sampler is not None:
             columns["sample_weight"] = numbers_array(weights(lines["by_rate"], self._system.observe.sampling.traces))
         return arrow_table("logs", columns)
-
-    def _content(self, table: str, columns: Columns) -> pa.Table:
-        """Rows of the content with trace ids, and those only that are sampled."""
-        requests, share = np.asarray(columns["request"]), self._system.observe.sampling.records
-        rest = {name: values for name, values in columns.items() if name != "request"}
-        distinct, codes = np.unique(requests, return_inverse=True)
-        traces = pa.DictionaryArray.from_arrays(
-            numbers_array(codes.astype(np.int32)), hex_array(self._ids.trace_words(distinct))
-        )
-        made = arrow_table(table, {"trace_id": traces, **rest})
-        if share < 1:
-            made = kept_rows(made, is_chosen(self._ids, distinct, share)[codes])
-            weight = numbers_array(weights(np.ones(made.num_rows, np.uint8), share))
-            made = made.append_column("sample_weight", weight)
-        return made
-
-
-def _together(parts: Sequence[pa.Table]) -> pa.Table:
-    """Rows of all parts; nothing shows any more where one ends."""
-    table = pa.concat_tables(parts).combine_chunks()
-    return kept_rows(table, np.ones(table.num_rows, bool)).combine_chunks()
-
-
-def weights(by_rate: Array, rate: float) -> Array:
-    """`sample_weight` of rows: one over the chance that a row was kept."""
-    return np.where(by_rate > 0, 1.0 / rate, 1.0)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lab.clock import NS
 from lab.recording import texts
-from lab.recording.arrow import coded_array, known_array, numbers_array, texts_array
+from lab.recording.arrow import fitted_array, known_array, numbers_array, texts_array
 from lab.recording.entries import LogRecord
 from lab.recording.ids import Ids, hex_array
 from lab.recording.schema import LOG_EVENTS
@@ -108,11 +108,7 @@ class LogBook:
 
     def _coded(self, codes: Array) -> pa.Array:
         """A dictionary array whose texts are those used, sorted."""
-        used = np.unique(codes[codes >= 0])
-        names = [self._texts[code] for code in used.tolist()]
-        place = np.full(len(self._texts) + 1, -1)
-        place[used[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)]] = np.arange(len(names))
-        return coded_array(place[codes], sorted(names))
+        return fitted_array(codes, self._texts)
 
     def _bodies(self, lines: Lines) -> pa.Array:
         is_statement = lines["event"] == self._codes.get("statement", -2)

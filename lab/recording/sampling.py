@@ -35,6 +35,11 @@ def is_chosen(ids: Ids, requests: Array, share: float) -> Array:
     return np.asarray(last < np.uint64(round(share * (1 << _BITS))))
 
 
+def weights(by_rate: Array, rate: float) -> Array:
+    """`sample_weight` of rows: one over the chance that a row was kept."""
+    return np.where(by_rate > 0, 1.0 / rate, 1.0)
+
+
 class TraceSampler:
     """Decides which spans and log lines of a run are kept, block by block.
 

@@ -33,8 +33,6 @@ and below). `attempt`: 0 for the first. `status`: as in `lab.recording.status`. 
 CLIENT, CLIENT_FINAL, SERVER = 0, 1, 2
 """Sides: the caller's view of an attempt, the same when no further attempt follows, the callee's view."""
 
-_WHOLE = np.dtype((np.void, SIDE.itemsize))
-"""A row without its fields: numpy copies it at once, and rows with fields field by field."""
 WORDS = SIDE.itemsize // 8
 GRID_PER_S = 1 << 23
 """Points of the grid of recorded span times in a second. A sum of two times on it is exact in 64-bit floats, and a time
@@ -62,13 +60,21 @@ def make_sides(count: int, **columns: Any) -> Sides:
 
 
 def joined(parts: Sequence[Sides]) -> Sides:
-    """The rows of several arrays as one."""
-    return np.concatenate([part.view(_WHOLE) for part in parts]).view(SIDE) if parts else np.empty(0, SIDE)
+    """The rows of several arrays of one type as one; of none, no sides."""
+    if not parts:
+        return np.empty(0, SIDE)
+    kind = parts[0].dtype
+    return np.concatenate([part.view(_whole(kind)) for part in parts]).view(kind)
 
 
-def picked(sides: Sides, where: Array) -> Sides:
-    """The rows at these places, or where a mask is true: `sides[where]`, ten times as fast."""
-    return sides.view(_WHOLE)[where].view(SIDE)
+def picked(rows: Sides, where: Array) -> Sides:
+    """The rows at these places, or where a mask is true: `rows[where]`, ten times as fast."""
+    return rows.view(_whole(rows.dtype))[where].view(rows.dtype)
+
+
+def _whole(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """Rows without fields: numpy copies them at once, and rows with fields field by field."""
+    return np.dtype((np.void, kind.itemsize))
 
 
 def on_grid(sides: Sides, origin_ns: int) -> Sides:
@@ -77,7 +83,7 @@ def on_grid(sides: Sides, origin_ns: int) -> Sides:
     So a span never ends before it does, and lies within its parent as before. Times stay whole ns: the ones next to the
     points, which are 119 ns apart.
     """
-    rows: Sides = sides.view(_WHOLE).copy().view(SIDE)
+    rows: Sides = joined([sides])
     rows["start_ns"] = origin_ns + _to_ns(_points(sides["start_ns"] - origin_ns, up=False))
     rows["end_ns"] = origin_ns + _to_ns(_points(sides["end_ns"] - origin_ns, up=True))
     return rows

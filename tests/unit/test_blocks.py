@@ -22,7 +22,7 @@ from lab.recording.ids import Ids
 from lab.recording.observed import Observed
 from lab.recording.rundir import checksums
 from lab.recording.sides import SERVER
-from lab.recording.spool import RowSpool, Spool
+from lab.recording.spool import Spool
 from tests.disks import disk
 from tests.recorded_runs import VISIT, chain, key_of, made_up
 
@@ -75,7 +75,7 @@ def test_bytes_do_not_depend_on_steps_looks_order_memory_or_branches(
     sampling, block_sides, expected = at_once
     recorder = chain(observability="rich", **sampling)
     limit = data.draw(st.sampled_from([1_000, 500_000, 64_000_000]))
-    recorder._sides, recorder._lines = RowSpool(limit), RowSpool(limit)
+    recorder._sides, recorder._lines = Spool(limit), Spool(limit)
     stops_s = sorted({*data.draw(st.lists(st.integers(1, 599), max_size=12)), 600})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_SIDES", block_sides)
@@ -162,21 +162,20 @@ def test_row_groups_end_with_blocks(tmp_path: Path) -> None:
     assert ends.max() % 60 > 59, "the first group ends at a whole minute"
 
 
-def test_parts_in_files_are_the_parts(tmp_path: Path) -> None:
-    held, filed = RowSpool(10**9), RowSpool(100)
+def test_parts_in_files_are_the_parts() -> None:
+    held, filed = Spool(10**9), Spool(100)
     for number in range(5):
         for spool in (held, filed):
             spool.append(np.arange(number * 7))
     assert [part.tolist() for part in held] == [part.tolist() for part in filed]
     assert isinstance([*filed][-1], np.memmap)
-    assert isinstance(held, Spool)
 
 
 def test_a_full_disk_ends_the_run_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with disk(tmp_path / "small") as small:
         monkeypatch.setattr(tempfile, "tempdir", str(small))
         with pytest.raises(RunAbortedError, match=r"could not be put aside.*space.*TMPDIR"):
-            RowSpool(1_000).append(np.zeros(10**7, np.uint8))
+            Spool(1_000).append(np.zeros(10**7, np.uint8))
 
 
 MEMORY = """
