@@ -13,9 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.clock import NS
 from lab.recording.observed import Observed
-from lab.scenario import LoadedScenario
+from lab.scenario import LoadedScenario, load_scenario
 from lab.testbeds.sim import SimTestbed
+from lab.testbeds.sim import telemetry as telemetry_module
+from lab.testbeds.sim.plane import arrivals as arrivals_module
+from lab.testbeds.sim.plane import build as build_module
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, ran, scenario, text
 
 BEGIN_S = 45.0
@@ -28,7 +32,7 @@ from tests.sim_runs import observe
 
 observe(load_scenario(Path(sys.argv[1])), int(sys.argv[2])).write(Path(sys.argv[3]))
 """
-BUSY = {
+BUSY: Mapping[str, Any] = {
     "faults": [
         {**FAULTS["network-partition, mild"], **WITHIN},
         {**FAULTS["schema-corruption retypes to text"], **WITHIN},
@@ -115,6 +119,26 @@ def test_models_trained_just_now_or_kept_give_the_same_bytes(folder: Path, tmp_p
     assert cold == written(folder, "warm", hash_seed="1", cache=tmp_path)
     assert cold == written(folder, "own", hash_seed="1")
     assert len(list((tmp_path / "models").glob("*.npz"))) == 3
+
+
+SMALL = {(build_module, "SIDES"): 61, (build_module, "ROWS"): 64, (arrivals_module, "WINDOW"): 5,
+         (telemetry_module, "SETTLED_ROWS"): 10, (telemetry_module, "SETTLED_NS"): 7 * NS}  # fmt: skip
+LARGE = {(build_module, "SIDES"): 1 << 16, (build_module, "ROWS"): 1 << 16, (arrivals_module, "WINDOW"): 1 << 14,
+         (telemetry_module, "SETTLED_ROWS"): 1 << 20, (telemetry_module, "SETTLED_NS"): 1000 * NS}  # fmt: skip
+
+
+def test_sizes_of_blocks_and_windows_show_in_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "busy.scenario.yaml"
+    path.write_text(text(name="busy", **BUSY), encoding="utf-8")
+    loaded = load_scenario(path)
+    found = []
+    for i, sizes in enumerate(({}, SMALL, LARGE)):
+        for (module, name), value in sizes.items():
+            monkeypatch.setattr(module, name, value)
+        observe(loaded).write(tmp_path / f"{i}")
+        found.append(digests(tmp_path / f"{i}"))
+    assert found[1] == found[0]
+    assert found[2] == found[0]
 
 
 def test_another_seed_gives_another_run(folder: Path, base: Ran) -> None:

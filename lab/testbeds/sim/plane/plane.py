@@ -110,10 +110,12 @@ class Plane:
             self.push(self.now_ns, at.EVENT_ARRIVE, slot)
 
     def branch(self, turns: Turns) -> Plane:
-        """A plane that goes on from here by itself."""
+        """A plane that goes on from here by itself; the blocks of this one were taken."""
         other = copy.copy(self)
         other._turns, other._rooms = turns, self._rooms.copy()
-        other.tables = at.Tables._make(table.copy() for table in self.tables)
+        blocks = {name: at.empty(name, len(getattr(self.tables, name))) for name in ("span", "served", "done")}
+        kept = {name: table.copy() for name, table in self.tables._asdict().items() if name not in blocks}
+        other.tables = at.Tables(**kept, **blocks)
         return other
 
     # What levers set: Python keeps their state, the tables get copies of it.
