@@ -18,7 +18,8 @@ from lab.systems.files import load_system
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
 from lab.worlds.base import FROM_STORE, FROM_TABLE, REQUEST_SHIFT, Done, Served, Stream, WorldContext
-from lab.worlds.shop.world import CACHE, MODEL, TABLE, ShopWorld
+from lab.worlds.shop.layout import CACHE, MODEL, TABLE
+from lab.worlds.shop.world import ShopWorld
 
 ASSEMBLED_NS, ENDED_NS = 8_000_000, 20_000_000
 FEED_S = 10.0

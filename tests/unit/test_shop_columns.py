@@ -29,9 +29,10 @@ from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.epochs import Epochs, altered_row
 from lab.worlds.shop.events import EventCounts
 from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES, ContractViolationError, parse_value
+from lab.worlds.shop.layout import CACHE
 from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.visits import Visits
-from lab.worlds.shop.world import CACHE, ShopWorld
+from lab.worlds.shop.world import ShopWorld
 from tests.shop_plane import FakePlane, Lever, numbers, same
 
 SEED = 11

@@ -26,23 +26,12 @@ from lab.injection.levers import (
 from lab.recording.status import OK
 from lab.worlds.base import (
     FROM_NOWHERE,
-    OP_ASK,
-    OP_GATE,
-    OP_MARK,
-    OP_SERVE,
-    OP_STORE_GET,
-    OP_STORE_PUT,
-    OP_STORE_REFRESH,
-    OP_TABLE_READ,
     Arrivals,
     Columns,
     Counts,
     Done,
-    Layout,
-    Op,
     PlaneState,
     Served,
-    StoreSpec,
     Stream,
     Times,
     WorldContext,
@@ -55,6 +44,7 @@ from lab.worlds.shop.entries import EntryCache
 from lab.worlds.shop.epochs import Epochs
 from lab.worlds.shop.events import Clicks, EventCounts, Requests
 from lab.worlds.shop.features import INDEX, NAMES
+from lab.worlds.shop.layout import CACHE, MODEL, RULED, TABLE, layout
 from lab.worlds.shop.levers import LEVERS
 from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.offer import FIRST_VERSIONS, SHOPPERS
@@ -65,10 +55,6 @@ from lab.worlds.shop.visits import Visits
 
 if TYPE_CHECKING:
     from lab.worlds.base import World
-
-CACHE, TABLE, MODEL = "entries", "rows", "model"
-RULED = 1
-"""The mark of answers whose business rules were applied."""
 
 
 class ShopWorld:
@@ -84,7 +70,7 @@ class ShopWorld:
         self._model_name, self._cache_name, self._table_name = roles["predict"], roles["read_entry"], roles["read_row"]
         users_count = self.catalog.users_count
         ttl_ns = to_ns(float(context.system.components[self._cache_name].settings["ttl_s"]))
-        self.layout = _layout(users_count, ttl_ns)
+        self.layout = layout(users_count, ttl_ns)
         warmup_s, start_ns = context.start_ns / NS, context.start_ns
         first_s = -warmup_s - PAST_S
         self.missions = Missions(self.catalog, context.streams, first_s)
@@ -106,6 +92,7 @@ class ShopWorld:
         self._shown_count, self._clicks_count = (EventCounts(start_ns, interval_ns) for _ in range(2))
         self.shifts: dict[str, PopulationShift | None] = {}
         self.now_ns = 0
+        self._waiting: tuple[tuple[Served, Done], ...] = ()
 
     def bind(self, state: PlaneState) -> None:
         self._state = state
@@ -119,13 +106,36 @@ class ShopWorld:
     # Blocks.
 
     def settle(self, served: Served, done: Done, now_ns: int) -> None:
+        # Few large blocks cost less than many small ones: they wait until something depends on what comes of them.
+        self._waiting = (*self._waiting, (served, done))
+        self.now_ns = now_ns
+        if served.violation.any():
+            self._log_violations(served)
+
+    def _settle(self) -> None:
+        """Makes of the blocks that wait what comes of them."""
+        if not self._waiting:
+            return
+        all_served, all_done = zip(*self._waiting, strict=True)
+        self._waiting = ()
+        served = Served(*map(np.concatenate, zip(*all_served, strict=True)))
+        done = Done(*map(np.concatenate, zip(*all_done, strict=True)))
         if len(served.request):
             self._serve(served)
         is_answered = done.status == OK
         if is_answered.any():
             self._show(Done(*(column[is_answered] for column in done)))
         for counts in (self._shown_count, self._clicks_count):
-            counts.count_until(now_ns)
+            counts.count_until(self.now_ns)
+
+    def _log_violations(self, served: Served) -> None:
+        names = list(self._context.system.components)
+        for i in np.flatnonzero(served.violation).tolist():
+            broken = self.table.violation(int(served.epoch[i]), int(served.row[i]), int(served.violation[i]))
+            self._context.log(
+                int(served.time_ns[i]), names[int(served.component[i])], "ERROR", "feature_contract_violation",
+                int(served.request[i]), *broken,
+            )  # fmt: skip
 
     def _serve(self, served: Served) -> None:
         came = np.flatnonzero(served.source != FROM_NOWHERE)
@@ -137,13 +147,6 @@ class ShopWorld:
         self._served.add(
             Rows(served.request, served.time_ns, users, served.source, watermark_ns, served.written_ns, vectors)
         )
-        names = list(self._context.system.components)
-        for i in np.flatnonzero(served.violation).tolist():
-            broken = self.table.violation(int(served.epoch[i]), int(served.row[i]), int(served.violation[i]))
-            self._context.log(
-                int(served.time_ns[i]), names[int(served.component[i])], "ERROR", "feature_contract_violation",
-                int(served.request[i]), *broken,
-            )  # fmt: skip
 
     def _show(self, done: Done) -> None:
         came = np.flatnonzero(done.source != FROM_NOWHERE)
@@ -168,6 +171,7 @@ class ShopWorld:
 
     def operate(self, operation: str, now_ns: int) -> int:
         assert operation == "aggregate_events"
+        self._settle()
         aggregate, start_ns = self._browsing.aggregate, self._context.start_ns
         aggregate.decay((now_ns - self._aggregated_ns) / NS)
         self._aggregated_ns = now_ns
@@ -193,10 +197,12 @@ class ShopWorld:
         return LEVERS.read(self, lever, str(place))
 
     def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
+        self._settle()
         self.now_ns = now_ns
         LEVERS.write(self, lever, str(place), value)
 
     def act(self, place: Place, act: ActValue, now_ns: int) -> None:
+        self._settle()
         self.now_ns = now_ns
         LEVERS.do(self, str(place), act)
 
@@ -252,6 +258,7 @@ class ShopWorld:
         return [*cached, (self._model_name, "model.version", "", float(self.serving))]
 
     def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
+        self._settle()
         entry = self._context.system.entry
         return [
             (entry, "recommendation.impression.count", "", self._shown_count.between(edges_ns)),
@@ -259,15 +266,18 @@ class ShopWorld:
         ]
 
     def final_rows(self, until_ns: int) -> dict[str, Columns]:
+        self._settle()
         return {"features": self._served.final(until_ns), "predictions": self._shown.final(until_ns)}
 
     def pending_rows(self, until_ns: int) -> dict[str, Columns]:
+        self._settle()
         return {"features": self._served.pending(until_ns), "predictions": self._shown.pending(until_ns)}
 
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
 
     def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> World:
+        self._settle()
         copied = object.__new__(ShopWorld)
         missions = self.missions.copy()
         copied.__dict__.update(
@@ -278,24 +288,6 @@ class ShopWorld:
         for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
             setattr(copied, name, getattr(self, name).copy())
         return copied
-
-
-def _layout(users_count: int, ttl_ns: int) -> Layout:
-    return Layout(
-        operations={
-            "read_entry": Op(OP_STORE_GET),
-            "write_entry": Op(OP_STORE_PUT),
-            "refresh_entries": Op(OP_STORE_REFRESH),
-            "read_row": Op(OP_TABLE_READ),
-            "assemble_features": Op(OP_SERVE),
-            "predict": Op(OP_GATE),
-            "apply_rules": Op(OP_MARK),
-            "aggregate_events": Op(OP_ASK),
-        },
-        stores={CACHE: StoreSpec(users_count, ttl_ns)},
-        tables={TABLE: users_count},
-        gates=(MODEL,),
-    )
 
 
 def _roles(context: WorldContext) -> dict[str, str]:

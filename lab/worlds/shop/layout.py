@@ -1,0 +1,40 @@
+"""What requests of the shop meet on their way: a cache of feature rows, their table, the model's versions."""
+
+from __future__ import annotations
+
+from lab.worlds.base import (
+    OP_ASK,
+    OP_GATE,
+    OP_MARK,
+    OP_SERVE,
+    OP_STORE_GET,
+    OP_STORE_PUT,
+    OP_STORE_REFRESH,
+    OP_TABLE_READ,
+    Layout,
+    Op,
+    StoreSpec,
+)
+
+CACHE, TABLE, MODEL = "entries", "rows", "model"
+RULED = 1
+"""The mark of answers whose business rules were applied."""
+
+
+def layout(users_count: int, ttl_ns: int) -> Layout:
+    """The shop's operations, for so many users and cache entries that live so long."""
+    return Layout(
+        operations={
+            "read_entry": Op(OP_STORE_GET),
+            "write_entry": Op(OP_STORE_PUT),
+            "refresh_entries": Op(OP_STORE_REFRESH),
+            "read_row": Op(OP_TABLE_READ),
+            "assemble_features": Op(OP_SERVE),
+            "predict": Op(OP_GATE),
+            "apply_rules": Op(OP_MARK),
+            "aggregate_events": Op(OP_ASK),
+        },
+        stores={CACHE: StoreSpec(users_count, ttl_ns)},
+        tables={TABLE: users_count},
+        gates=(MODEL,),
+    )
