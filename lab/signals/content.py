@@ -13,7 +13,7 @@ from lab.recording.arrow import coded, numbers, numbers_of, texts_of
 from lab.recording.observed import Observed
 from lab.signals import Series
 from lab.signals.columns import Grid, Lines, ratio, rolling, weights_of
-from lab.signals.ranks import Groups, midranks
+from lab.signals.ranks import Groups
 
 Array = npt.NDArray[Any]
 
@@ -193,5 +193,6 @@ def _auc(score: Array, outcome: Array) -> float:
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if n_positive < MIN_CLICKS or not n_negative:
         return float("nan")
-    ranks, _ = midranks(score)
-    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    ordered, clicked = np.sort(score), score[positive]
+    ranks = (np.searchsorted(ordered, clicked, "left") + np.searchsorted(ordered, clicked, "right") + 1) / 2
+    return float((ranks.sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

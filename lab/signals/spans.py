@@ -86,13 +86,25 @@ def _transit(spans: Spans, grid: Grid) -> Iterator[Series]:
 
 def _parents(spans: Spans, client: Array, server: Array) -> Array:
     """For each server span the place of its parent among the client spans, -1 where it is not among them."""
-    ids, wanted = spans.identity[client], spans.parent[server]
-    order = np.argsort(ids)
-    if (np.diff(ids[order]) == 0).any():
-        order = np.argsort(ids, kind="stable")  # the first of those that share an id, on every machine
-    by_id = np.argsort(wanted)
-    found = np.full(len(server), -1)
-    at = np.searchsorted(ids[order], wanted[by_id])  # looked up in order: neighbours lie in the cache
-    at = order[np.minimum(at, len(order) - 1)] if len(order) else found[by_id]
-    found[by_id] = np.where(ids[at] == wanted[by_id], at, -1) if len(order) else -1
-    return np.where(wanted == 0, -1, found)
+    wanted = spans.parent[server]
+    return np.where(wanted == 0, -1, first_places(spans.identity[client], wanted))
+
+
+def first_places(ids: Array, wanted: Array) -> Array:
+    """Where each of the wanted 64-bit numbers is found first among the ids, -1 where it is not there.
+
+    A table by their upper bits finds most: those that it has no room for, one in eight of random ones, are sorted.
+    """
+    shift = np.uint64(64 - max(1, (4 * len(ids)).bit_length()))
+    slots, places = ids >> shift, np.arange(len(ids))
+    table = np.full(1 << int(64 - shift), -1)
+    table[slots[::-1]] = places[::-1]  # so that of several the first stays
+    found: Array = table[wanted >> shift]
+    if len(ids):
+        found[ids[found] != wanted] = -1
+    left, others = np.flatnonzero(found < 0), np.flatnonzero(table[slots] != places)
+    if len(left) and len(others):
+        others = others[np.argsort(ids[others], kind="stable")]
+        at = others[np.minimum(np.searchsorted(ids[others], wanted[left]), len(others) - 1)]
+        found[left] = np.where(ids[at] == wanted[left], at, -1)
+    return found

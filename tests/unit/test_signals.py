@@ -17,6 +17,7 @@ from lab.recording.observed import Observed, load_observed
 from lab.scenario import load_scenario
 from lab.signals import Series, compute_signals
 from lab.signals.ranks import Groups
+from lab.signals.spans import first_places
 from lab.systems.topology import Observe, Sampling
 from tests import signals_by_pandas
 from tests.sim_runs import observe, scenario
@@ -123,6 +124,16 @@ def test_a_span_counts_as_often_as_its_weight_says(recorded: Observed) -> None:
     sampled = weighted(replace(recorded, tables={**recorded.tables, "spans": once}), often)
     whole = replace(recorded, tables={**recorded.tables, "spans": repeated})
     assert_same(list(compute_signals(sampled)), list(compute_signals(whole)))
+
+
+IDS = st.lists(st.integers(1, 9) | st.integers(1, 2**64 - 1), max_size=20)
+
+
+@settings(deadline=None)
+@given(IDS, IDS)
+def test_ids_are_found_where_they_are_first(ids: list[int], wanted: list[int]) -> None:
+    found = first_places(np.array(ids, np.uint64), np.array([*wanted, *ids], np.uint64))
+    assert found.tolist() == [ids.index(one) if one in ids else -1 for one in [*wanted, *ids]]
 
 
 VALUES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.5, 1.0, 2.0, 4.0]), st.integers(1, 4)), min_size=1)
