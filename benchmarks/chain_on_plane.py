@@ -80,7 +80,6 @@ def run_plane(seed: int, requests: int = REQUESTS, *, records: bool, take: Taker
     for at_s, slow in ((SLOW[0], ComponentSlow(factor=SLOW[2])), (SLOW[1], None)):
         plane.advance(round(at_s * NS))
         state.components["model"].slow = slow
-        state.components["model"].update(plane.now_ns)
         plane.sync(state)
     plane.advance(round((requests / RATE_PER_S + 3600) * NS))
     plane.drain()
