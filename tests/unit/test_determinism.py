@@ -20,6 +20,7 @@ from lab.testbeds.sim import SimTestbed
 from lab.testbeds.sim import telemetry as telemetry_module
 from lab.testbeds.sim.plane import arrivals as arrivals_module
 from lab.testbeds.sim.plane import build as build_module
+from lab.testbeds.sim.session import SimSession
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, ran, scenario, text
 
 BEGIN_S = 45.0
@@ -139,6 +140,14 @@ def test_sizes_of_blocks_and_windows_show_in_nothing(tmp_path: Path, monkeypatch
         found.append(digests(tmp_path / f"{i}"))
     assert found[1] == found[0]
     assert found[2] == found[0]
+
+
+@pytest.mark.parametrize("until_s", [40.0, 52.3])
+def test_metrics_alone_are_those_of_a_look(folder: Path, until_s: float) -> None:
+    with SimSession(scenario(folder, name="look"), 1) as session:
+        session.advance(52.3)
+        alone, seen = session.metrics(until_s), session.observed(until_s).metrics
+        pd.testing.assert_frame_equal(alone.to_pandas(), seen.to_pandas(), check_exact=True)
 
 
 def test_another_seed_gives_another_run(folder: Path, base: Ran) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import pyarrow as pa
+
 from lab.recording.observed import Observed
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
 from lab.testbeds.driver import Progress, Recorded, Session, silent
@@ -38,6 +40,9 @@ class SimSession(Session):
 
     def observed(self, until_s: float) -> Observed:
         return self.levers.observed(until_s)
+
+    def metrics(self, until_s: float) -> pa.Table:
+        return self.levers.metrics(until_s)
 
     def inject(self, use: FaultUse | DecoyUse) -> None:
         if self._keeps_branches:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from lab.clock import NS, to_ns
 from lab.recording.blocks import BLOCK_SIDES, BlockRecorder
@@ -117,6 +118,10 @@ class Telemetry:
             changes=self.changes,
             reference=world.reference() if world is not None else {},
         )
+
+    def metrics(self, world: World | None, until_ns: int) -> pa.Table:
+        """The metrics of the run until now; commits nothing."""
+        return self.recorder.metrics(until_ns, self.counts(world, until_ns))
 
     def counts(self, world: World | None, until_ns: int) -> Sequence[Counts]:
         """What users did, by scrape interval."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pyarrow as pa
+
 from lab.clock import NS, to_ns
 from lab.draws import stream_key
 from lab.injection.levers import (
@@ -19,8 +21,10 @@ from lab.injection.levers import (
     Testbed,
     Undo,
 )
+from lab.recording.arrow import numbers
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
+from lab.recording.rows import kept_rows
 from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
@@ -154,6 +158,12 @@ class SimTestbed(Testbed):
         """What could be observed by `until_s`, at most now. Nothing changes."""
         self._catch_up()
         return cut(self._telemetry.observed(self._world, self._until_now_ns()), min(until_s, self.now_s))
+
+    def metrics(self, until_s: float) -> pa.Table:
+        """The metrics that could be observed by `until_s`, at most now, and maybe more of them. Nothing changes."""
+        self._catch_up()
+        table = self._telemetry.metrics(self._world, self._until_now_ns())
+        return kept_rows(table, numbers(table["time_s"]) <= min(until_s, self.now_s))
 
     def finish(self) -> Observed:
         """What could be observed of the run, which ends here, whether it came to its end or not."""
