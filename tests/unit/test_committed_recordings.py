@@ -1,7 +1,8 @@
 """Recordings that an earlier lab made: read, asked about and graded as if they were made today, or refused with advice.
 
-`tests/data/recordings` was recorded by commit ddac5ec, before testbeds became drivers. Never record it again: where a
-lab of another schema cannot read it any more, that lab refuses it, and new samples go beside it.
+`tests/data/recordings` was recorded by commit ddac5ec, before testbeds became drivers, and `sample-sampled` by 8e55326,
+the first one that samples. Never record them again: where a lab of another schema cannot read them any more, that lab
+refuses them, and new samples go beside them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import pytest
 from lab.contracts import Diagnosis, Outcome
 from lab.errors import UserError
 from lab.library import load_run
+from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.schema import SCHEMA_VERSION, TABLES
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
 SAMPLES = {
     "sample-partition": ("features->db", "network-partition", set(TABLES)),
+    "sample-sampled": ("features->db", "network-partition", set(TABLES)),
     "sample-delay": ("front->orders", "network-latency", {"spans", "metrics"}),
 }
 """By scenario: who is to blame, by which kind of fault, and the tables that have rows."""
@@ -49,6 +52,19 @@ def test_an_earlier_recording_is_read_diagnosed_and_graded(copy_of, scenario: st
     assert (answer.findings[0].culprit, answer.findings[0].kind) == (culprit, kind)
     assert run.outcome is Outcome.PASS
     assert {grade.outcome for grade in run.grades["rules"]} == {Outcome.PASS}
+
+
+def test_an_earlier_recording_says_what_its_rows_stand_for(copy_of) -> None:
+    """Weights estimate what was there: as many requests as the metrics count, within five standard errors."""
+    observed = load_observed(copy_of("sample-sampled") / "observed")
+    assert observed.system["sampling"] == {"traces": 0.2, "slow_s": 0.3, "records": 0.2}
+    metrics, spans = observed.frame("metrics"), observed.frame("spans")
+    named = (metrics["service.name"] == "shoppers") & (metrics["metric"] == "client.request.count")
+    roots = spans[spans["service.name"] == "shoppers"]
+    counted, estimated = metrics.loc[named, "value"].sum(), roots["sample_weight"].sum()
+    error = ((roots["sample_weight"] - 1) * roots["sample_weight"]).sum() ** 0.5
+    assert 0 < abs(estimated - counted) < 5 * error
+    assert {1.0, 5.0} == set(spans["sample_weight"])
 
 
 def test_an_earlier_recording_can_be_cut_before_its_fault(copy_of) -> None:
