@@ -91,12 +91,15 @@ def _components(tables: at.Tables, system: System) -> None:
 def _steps(tables: at.Tables, system: System, operations: Mapping[str, int]) -> None:
     row = edge = 0
     for spec in system.components.values():
-        for step, bit in _bits(spec):
+        for i, (step, bit) in enumerate(_bits(spec), start=1):
             words = tables.step[row]
+            words[at.S_NEXT] = row + 1 if i < len(spec.steps) else -1
             words[at.S_IS_CALL] = step.call is not None
             words[at.S_INDEX] = edge if step.run is None else operations[step.run]
             words[at.S_UNLESS], words[at.S_AFTER] = _bit_of(spec, step.unless), _bit_of(spec, step.after)
             words[at.S_BIT], words[at.S_GOES_ON] = bit, step.on_failure == "continue"
+            if step.run is None:
+                tables.edge[edge, at.E_NEXT] = words[at.S_NEXT]
             row, edge = row + 1, edge + (step.run is None)
 
 

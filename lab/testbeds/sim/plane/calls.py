@@ -61,7 +61,6 @@ def start(t: Tables, f: int, caller: int, e: int, attempt: int, now: int) -> int
     frame[f, F_ATTEMPT] = attempt
     frame[f, F_START] = now
     frame[f, F_DEADLINE] = now + patience
-    frame[f, F_STEP] = 0
     frame[f, F_FAILED] = 0
     frame[f, F_STATUS] = OK
     frame[f, F_PARENT_KEY] = frame[caller, F_KEY]
@@ -227,7 +226,7 @@ def settle(t: Tables, f: int, status: int, now: int) -> tuple[int, int]:
         frame[caller, F_FAILED] |= edge[e, E_BIT]
         if failed and edge[e, E_GOES_ON] == 0:
             return FINISH, DEPENDENCY if frame[caller, F_PARENT] >= 0 else status
-    frame[caller, F_STEP] += 1
+    frame[caller, F_STEP] = edge[e, E_NEXT]
     return CONTINUE, status
 
 

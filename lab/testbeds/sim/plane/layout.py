@@ -36,7 +36,7 @@ HEAD_WORDS = 48
     F_REQUEST, F_KEY, F_PARENT, F_EDGE,  # number over all streams; key; caller's frame; edge (-1 - component: a root)
     F_ATTEMPT, F_START, F_DEADLINE,  # of a root: its source, its start, -
     F_ARRIVED,  # when the callee took it; of a leaf that did, when its work ends
-    F_STEP, F_FAILED, F_FLAGS, F_STATUS,  # of the callee's plan: next step, bits of those not OK; FLAG_*; its answer
+    F_STEP, F_FAILED, F_FLAGS, F_STATUS,  # of the callee's plan: next step (-1: none), bits of those not OK; FLAG_*; its answer
     F_NEXT, F_LATER, F_EARLIER,  # next in a queue or among the free; neighbours in the ring of timeouts
     F_PARENT_KEY,  # the caller's key, for its frame may be another's by then
 ) = range(16)  # fmt: skip
@@ -83,7 +83,8 @@ CF_STRETCH, CF_CPU_SHARE = range(2)
     E_EXTRA,  # ns more of work, before any stretch
     E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap
     E_LEAF, E_KEY, E_BIT, E_GOES_ON,  # whether the callee calls nobody; key in draws; bit in F_FAILED; may fail
-) = range(16)  # fmt: skip
+    E_NEXT,  # the step after this one in the caller's plan (-1: none)
+) = range(17)  # fmt: skip
 EDGE_WORDS = 24
 EF_MEAN = 0
 """edge_f: mean own work of the callee, ns."""
@@ -92,7 +93,8 @@ EF_MEAN = 0
 (
     S_IS_CALL, S_INDEX,  # edge of a call; else row of `operation`
     S_UNLESS, S_AFTER, S_BIT, S_GOES_ON,  # bits in F_FAILED: only where one is set; only where none is; its own
-) = range(6)  # fmt: skip
+    S_NEXT,  # the step after this one (-1: none)
+) = range(7)  # fmt: skip
 STEP_WORDS = 8
 
 # link

@@ -79,7 +79,8 @@ def arrive(t: Tables, f: int, now: int) -> int:
     end = begin + work
     occupy(t, c, end)
     component[c, C_BUSY] += work
-    if component[c, C_STEPS] > 0:
+    if t.edge[e, E_LEAF] == 0:
+        frame[f, F_STEP] = component[c, C_FIRST_STEP]
         later(t, end, EVENT_FAIL if fails else EVENT_CONTINUE, f)
         return NEXT
     frame[f, F_ARRIVED] = end
@@ -106,46 +107,40 @@ def server_codes(t: Tables, f: int, status: int) -> int:
 
 
 @kernel
-def component_of(t: Tables, f: int) -> int:
-    """The component that handles the request of a frame."""
-    e = t.frame[f, F_EDGE]
-    return t.edge[e, E_CALLEE] if e >= 0 else -1 - e
+def proceed(t: Tables, f: int) -> tuple[int, int]:
+    """Goes on with a call plan. Returns the next action and, of START, the edge; of OPERATE, the operation's row."""
+    step = t.step
+    s = t.frame[f, F_STEP]
+    while s >= 0:
+        unless = step[s, S_UNLESS]
+        after = step[s, S_AFTER]
+        if unless | after == 0 or is_wanted(unless, after, t.frame[f, F_FAILED]):
+            t.frame[f, F_STEP] = s
+            return START if step[s, S_IS_CALL] else OPERATE, step[s, S_INDEX]
+        s = step[s, S_NEXT]
+    return FINISH, 0
 
 
 @kernel
-def proceed(t: Tables, f: int) -> tuple[int, int]:
-    """Goes on with a call plan. Returns the next action and, of START, the edge; of OPERATE, the operation's row."""
-    frame, component, step = t.frame, t.component, t.step
-    c = component_of(t, f)
-    failed = frame[f, F_FAILED]
-    i = frame[f, F_STEP]
-    n = component[c, C_STEPS]
-    s = component[c, C_FIRST_STEP] + i
-    while i < n:
-        unless = step[s, S_UNLESS]
-        if (unless == 0 or failed & unless) and failed & step[s, S_AFTER] == 0:
-            frame[f, F_STEP] = i
-            return START if step[s, S_IS_CALL] else OPERATE, step[s, S_INDEX]
-        i += 1
-        s += 1
-    return FINISH, 0
+def is_wanted(unless: int, after: int, failed: int) -> int:
+    """Whether a step is to be done after these did not succeed."""
+    return 1 if (unless == 0 or failed & unless) and failed & after == 0 else 0
 
 
 @kernel
 def operate(t: Tables, f: int, row: int, now: int) -> tuple[int, int]:
     """Performs an operation: a leaf's, or a step of own code. Returns the next action and its status."""
     frame = t.frame
-    c = component_of(t, f)
-    status = perform(t, row, f, c, now) if row >= 0 else OK
-    if t.component[c, C_STEPS] == 0:
+    e = frame[f, F_EDGE]
+    status = perform(t, row, f, t.edge[e, E_CALLEE] if e >= 0 else -1 - e, now) if row >= 0 else OK
+    if e >= 0 and t.edge[e, E_LEAF]:
         return end_leaf(t, f, status, now), status
-    i = frame[f, F_STEP]
-    s = t.component[c, C_FIRST_STEP] + i
+    s = frame[f, F_STEP]
     if status != OK:
         frame[f, F_FAILED] |= t.step[s, S_BIT]
         if status > MISS and t.step[s, S_GOES_ON] == 0:
             return FINISH, status
-    frame[f, F_STEP] = i + 1
+    frame[f, F_STEP] = t.step[s, S_NEXT]
     return CONTINUE, status
 
 

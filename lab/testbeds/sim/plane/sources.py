@@ -43,7 +43,7 @@ def come(t: Tables, o: int, now: int) -> int:
     frame[f, F_START] = now
     frame[f, F_DEADLINE] = FAR
     frame[f, F_ARRIVED] = now
-    frame[f, F_STEP] = 0
+    frame[f, F_STEP] = t.component[source[o, O_COMPONENT], C_FIRST_STEP]
     frame[f, F_FAILED] = 0
     frame[f, F_STATUS] = 0
     frame[f, F_PARENT_KEY] = key
