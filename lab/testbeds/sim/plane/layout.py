@@ -36,7 +36,8 @@ HEAD_WORDS = 48
     F_REQUEST, F_KEY, F_PARENT, F_EDGE,  # number over all streams; key; caller's frame; edge (-1 - component: a root)
     F_ATTEMPT, F_START, F_DEADLINE,  # of a root: its source, its start, -
     F_ARRIVED,  # when the callee took it; of a leaf that did, when its work ends
-    F_STEP, F_FAILED, F_FLAGS, F_STATUS,  # of the callee's plan: next step (-1: none), bits of those not OK; FLAG_*; its answer
+    F_STEP, F_FAILED,  # of the callee's plan: next step (-1: none), bits of those that did not succeed
+    F_FLAGS, F_STATUS,  # FLAG_*; the callee's answer
     F_NEXT, F_LATER, F_EARLIER,  # next in a queue or among the free; neighbours in the ring of timeouts
     F_PARENT_KEY,  # the caller's key, for its frame may be another's by then
 ) = range(16)  # fmt: skip
@@ -179,18 +180,15 @@ CELLS = 1024
 # What is drawn for a call, by its key: work and noise, passage there and back, link faults, a gate's split, OP_CHANCE.
 U_WORK, U_PASSAGE, U_CUT, U_RESET, U_DELAY, U_DROP, U_GATE, U_CHANCE = range(8)
 
-# What `advance` does next.
-NEXT, START, ARRIVE, CONTINUE, OPERATE, FINISH, REPLY, SETTLE = range(8)
-
 # What `advance` returns: why it stopped.
 REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
 
+# What `advance` does next.
+NEXT, ARRIVE, REPLY, CONTINUE, FINISH, START, OPERATE, SETTLE = range(8)
+
 # Events: time; order of pushes (35 bits), kind (4), slot (24). Of equal times the first pushed comes first.
-(
-    EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL, EVENT_TIMEOUT,  # slot: a frame
-    EVENT_RING,  # slot: an edge
-    EVENT_RETRY, EVENT_SOURCE,  # slot: a frame; a source
-) = range(8)  # fmt: skip
+EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL = ARRIVE, REPLY, CONTINUE, FINISH  # slot: a frame
+EVENT_TIMEOUT, EVENT_RING, EVENT_RETRY, EVENT_SOURCE = range(5, 9)  # slot: a frame; an edge; a frame; a source
 SLOT_BITS, KIND_BITS = 24, 4
 SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS

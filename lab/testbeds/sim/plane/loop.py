@@ -13,35 +13,33 @@ from lab.testbeds.sim.plane.sources import come, has_arrivals
 
 
 @kernel
-def what_stops(t: Tables, action: int, f: int, row: int) -> int:
-    """Why the next action cannot be done yet (SPANS_FULL, …); REACHED where nothing stops it."""
+def what_is_full(t: Tables) -> int:
+    """The table that has no room for the next round (SPANS_FULL, …); REACHED for none."""
     head = t.head
     if head[H_SPANS] >= t.span.shape[0] - 2:
         return SPANS_FULL
     if head[H_LIVE] >= t.frame.shape[0] - 3:
         return FRAMES_FULL
-    if head[H_HEAP] >= t.heap.shape[0] - 6:
-        return HEAP_FULL
-    if action == OPERATE:
-        if head[H_SERVED] >= t.served.shape[0]:
-            return BLOCK_FULL
-        if t.operation[row, N_CODE] == OP_ASK and head[H_OPERATION_STATUS] < 0:
-            head[H_WANTED_OPERATION] = row
-            return WORLD_WANTED
+    return HEAP_FULL if head[H_HEAP] >= t.heap.shape[0] - 6 else REACHED
+
+
+@kernel
+def what_keeps(t: Tables, row: int) -> int:
+    """Why an operation cannot be performed yet: BLOCK_FULL, WORLD_WANTED; REACHED where it can."""
+    head = t.head
+    if head[H_SERVED] >= t.served.shape[0]:
+        return BLOCK_FULL
+    if row >= 0 and t.operation[row, N_CODE] == OP_ASK and head[H_OPERATION_STATUS] < 0:
+        head[H_WANTED_OPERATION] = row
+        return WORLD_WANTED
     return REACHED
 
 
 @kernel
 def happen(t: Tables, kind: int, slot: int, now: int) -> tuple[int, int, int, int, int]:
     """An event happens. Returns the next action, its frame, edge, attempt and status."""
-    if kind == EVENT_ARRIVE:
-        return ARRIVE, slot, 0, 0, OK
-    if kind == EVENT_REPLY:
-        return REPLY, slot, 0, 0, OK
-    if kind == EVENT_CONTINUE:
-        return CONTINUE, slot, 0, 0, OK
-    if kind == EVENT_FAIL:
-        return FINISH, slot, 0, 0, ERROR
+    if kind < EVENT_TIMEOUT:
+        return kind, slot, 0, 0, ERROR if kind == EVENT_FAIL else OK
     if kind == EVENT_TIMEOUT:
         return give_up(t, slot), slot, 0, 0, TIMEOUT
     if kind == EVENT_RING:
@@ -66,7 +64,7 @@ def advance(t: Tables, until: int) -> int:
     now, action, f, e, attempt = head[H_NOW], head[H_ACTION], head[H_FRAME], head[H_EDGE], head[H_ATTEMPT]
     status = head[H_STATUS]
     while True:
-        code = what_stops(t, action, f, e)
+        code = what_is_full(t)
         if code != REACHED:
             break
         if action == NEXT:
@@ -83,6 +81,9 @@ def advance(t: Tables, until: int) -> int:
             head[H_EVENTS] += 1
             action, f, e, attempt, status = happen(t, kind, slot, now)
         elif action == OPERATE:
+            code = what_keeps(t, e)
+            if code != REACHED:
+                break
             action, status = operate(t, f, e, now)
         if action == REPLY:
             action, status = reply(t, f), frame[f, F_STATUS]
