@@ -252,7 +252,7 @@ class World(Protocol):
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
         """Gauges and counts since the last scrape: (component, metric, attribute, value).
 
-        They follow from the plane's tables and from levers; results may not all be settled yet.
+        They follow from the plane's tables and from levers; not all results before `now_ns` have been given by then.
         """
 
     def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:

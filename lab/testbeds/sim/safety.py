@@ -25,11 +25,6 @@ class Safety:
         self._began_ns = start_ns
         self._sides: list[Sides] = []
 
-    @property
-    def asks_the_world(self) -> bool:
-        """Whether it asks for what users did."""
-        return "click_through_ratio" in self._slis
-
     def take(self, sides: Sides) -> None:
         """Keeps what it needs of the sides of a block."""
         if self._slis:

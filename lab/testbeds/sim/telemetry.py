@@ -23,8 +23,8 @@ from lab.testbeds.sim.plane.world_view import done_of, served_of
 from lab.testbeds.sim.safety import Safety
 from lab.worlds.base import World
 
-SETTLED_NS, SETTLED_ROWS = to_ns(60.0), 1 << 15
-"""After how long, and for how many results, the world is given what it has not got yet. Nothing depends on them."""
+COMMIT_NS = to_ns(60.0)
+"""How often what has ended is made final, at least. Nothing depends on it."""
 
 
 class Telemetry:
@@ -44,9 +44,7 @@ class Telemetry:
         self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys), lost_scrapes=streams)
         self._busy = np.zeros((len(system.components), 2), np.int64)
         self._last_ns = 0
-        self._unsettled: list[tuple[at.Array, at.Array]] = []
-        self._rows_count = self._sides_count = 0
-        self._settled_ns = 0
+        self._committed_ns = self._sides_count = 0
 
     def log(self, time_ns: int, component: str, level: str, template: str, request: int, *facts: LogArgument) -> None:
         """Writes a log line (see `lab.worlds.base.Log`)."""
@@ -60,27 +58,17 @@ class Telemetry:
             self.changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
 
     def take(self, world: World | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
-        """Takes blocks of the plane. The world gets many at once: that costs it little more than one."""
+        """Takes blocks of the plane."""
         rows = from_words(sides)
         self.recorder.take(rows)
         self.safety.take(rows)
         self._sides_count += len(rows)
         if world is not None:
-            self._unsettled.append((served, done))
-            self._rows_count += len(served) + len(done)
-            if self._rows_count >= SETTLED_ROWS:
-                self.settle(world, now_ns)
-
-    def settle(self, world: World | None, now_ns: int) -> None:
-        """Gives the world what it has not got yet of the blocks taken; before anything asks for it or changes it."""
-        if world is not None and self._unsettled:
-            served, done = (np.concatenate(blocks) for blocks in zip(*self._unsettled, strict=True))
-            self._unsettled, self._rows_count = [], 0
             world.settle(served_of(served), done_of(done), now_ns)
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether it is time to settle all and to make final what has ended."""
-        return now_ns - self._settled_ns >= SETTLED_NS or self._sides_count >= BLOCK_SIDES
+        """Whether it is time to make final what has ended."""
+        return now_ns - self._committed_ns >= COMMIT_NS or self._sides_count >= BLOCK_SIDES
 
     def scrape(self, plane: Plane, world: World | None, now_ns: int) -> None:
         """Samples gauges and counts."""
@@ -89,8 +77,8 @@ class Telemetry:
             self.recorder.sample([(now_ns, *sample) for sample in world.samples(now_ns)])
 
     def commit(self, world: World | None, now_ns: int) -> None:
-        """Makes final what has ended; all that did was taken and settled."""
-        self._settled_ns, self._sides_count = now_ns, 0
+        """Makes final what has ended; all that did was taken."""
+        self._committed_ns, self._sides_count = now_ns, 0
         if self.recorder.commit(now_ns) and world is not None:
             for table, columns in world.final_rows(now_ns).items():
                 self.recorder.rows(table, columns)
@@ -133,6 +121,6 @@ class Telemetry:
         """A copy that goes on by itself; committed blocks are shared."""
         other = copy.copy(self)
         other.keys, other.changes = list(self.keys), [change.copy() for change in self.changes]
-        other.safety, other._unsettled = self.safety.branch(), list(self._unsettled)
+        other.safety = self.safety.branch()
         other.recorder = self.recorder.branch(Ids(other.keys))
         return other

@@ -82,7 +82,7 @@ class SimTestbed(Testbed):
 
     def _go_on_from(self, past: SimTestbed) -> None:
         """Copies what changes in a run; what is recorded for good is shared."""
-        past._catch_up()
+        past._plane.drain()
         self.journal_entries = list(past.journal_entries)
         self._telemetry = past._telemetry.branch()
         self._plane = past._plane.branch(self)
@@ -118,12 +118,12 @@ class SimTestbed(Testbed):
         return self._levers.read(lever, element)
 
     def write(self, lever: type[AnyLever], element: str, value: AnyLever | None) -> None:
-        self._catch_up()  # what came before is settled by what held before
+        self._plane.drain()  # what came before is settled by what held before
         self._levers.write(lever, element, value)
         self._plane.sync(self._state)
 
     def perform(self, element: str, act: ActValue) -> None:
-        self._catch_up()
+        self._plane.drain()
         self._levers.perform(element, act)
         self._plane.sync(self._state)
 
@@ -156,18 +156,18 @@ class SimTestbed(Testbed):
 
     def observed(self, until_s: float) -> Observed:
         """What could be observed by `until_s`, at most now. Nothing changes."""
-        self._catch_up()
+        self._plane.drain()
         return cut(self._telemetry.observed(self._world, self._until_now_ns()), min(until_s, self.now_s))
 
     def metrics(self, until_s: float) -> pa.Table:
         """The metrics that could be observed by `until_s`, at most now, and maybe more of them. Nothing changes."""
-        self._catch_up()
+        self._plane.drain()
         table = self._telemetry.metrics(self._world, self._until_now_ns())
         return kept_rows(table, numbers(table["time_s"]) <= min(until_s, self.now_s))
 
     def finish(self) -> Observed:
         """What could be observed of the run, which ends here, whether it came to its end or not."""
-        self._catch_up()
+        self._plane.drain()
         return self._telemetry.observed(self._world, self._until_now_ns())
 
     def _until_now_ns(self) -> int:
@@ -177,13 +177,8 @@ class SimTestbed(Testbed):
 
     def tidy_up(self) -> None:
         """From now on what is put back shows in no recording: what the system says of it is no part of the scenario."""
-        self._catch_up()  # what happened until now is logged
+        self._plane.drain()  # what happened until now is logged
         self._telemetry.ended = True
-
-    def _catch_up(self) -> None:
-        """Takes what the plane has measured, and settles it."""
-        self._plane.drain()
-        self._telemetry.settle(self._world, self._clock.now_ns)
 
     # What the plane leaves to others.
 
@@ -195,7 +190,6 @@ class SimTestbed(Testbed):
 
     def operate(self, operation: str, now_ns: int) -> int:
         assert self._world is not None
-        self._telemetry.settle(self._world, now_ns)
         return self._world.operate(operation, now_ns)
 
     def _subjects(self, source: Source, first: int, times_ns: Times) -> Times:
@@ -208,12 +202,10 @@ class SimTestbed(Testbed):
     def scrape(self, now_ns: int) -> None:
         self._telemetry.scrape(self._plane, self._world, now_ns)
         if self._telemetry.is_due(now_ns):
-            self._catch_up()
+            self._plane.drain()
             self._telemetry.commit(self._world, now_ns)
 
     def check_safety(self, now_ns: int) -> None:
-        if self._telemetry.safety.asks_the_world:
-            self._catch_up()
         self._plane.drain()
         self.stopped_because = self._telemetry.safety.reason(now_ns, self._world)
 
@@ -235,12 +227,12 @@ class SimTestbed(Testbed):
         self._plane.sync_component(state)
 
     def is_back(self, place: Place, restart: ComponentRestart) -> None:
-        self._catch_up()
+        self._plane.drain()
         self._levers.is_back(place, restart)
         self._plane.sync(self._state)
 
     def _end_process(self, component: ComponentState) -> None:
-        self._catch_up()
+        self._plane.drain()
         end_process(self._plane, component.index)
         edges = [edge.index for edge in self._state.edges_into(component.name)]
         self._telemetry.recorder.forget_unfinished(edges, self._clock.now_ns)
