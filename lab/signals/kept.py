@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.files.fileio import read_file
+from lab.files.fileio import read_file, sha256_of
 from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL
 from lab.signals import Series, SignalTable
 
@@ -78,7 +78,7 @@ def _is_sealed(run_file: Path, data: bytes) -> bool:
 def digests(directory: Path) -> dict[str, str]:
     """SHA-256 of every file of an `observed/` directory, by its path in it."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): sha256(read_file(path)).hexdigest() for path in files}
+    return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
 
 
 def _digest(*arrays: Any) -> str:
