@@ -112,7 +112,7 @@ def _load(entry: Entry, kinds: Mapping[str, str], what: str, mode: str) -> Kerne
         except NotCompiledError as error:
             if mode == "compiled":
                 raise UserError(f"{what} cannot be compiled: {error}") from error
-            _say(f"{what} runs interpreted, about 150 times slower: {error}")
+            _say(f"{what} runs interpreted, about 250 times slower: {error}")
             os.environ["LAB_KERNEL"] = "interpreted"  # child processes do the same and say nothing
     return interpreted(entry)
 

@@ -131,7 +131,7 @@ def _kernels() -> Check:
     from lab.kernels import cache_directory, obstacle
 
     if why := obstacle():
-        return Check("kernels", None, f"interpreted, about 150 times slower: {why}")
+        return Check("kernels", None, f"interpreted, about 250 times slower: {why}")
     return Check("kernels", True, f"compiled once, about 20 s, and kept in {cache_directory()}")
 
 
