@@ -122,16 +122,25 @@ class BlockRecorder:
     # What a testbed hands over.
 
     def take(self, sides: Sides) -> None:
-        """Adds sides, in any order. Their ends may lie ahead; none before the last commit."""
+        """Adds sides, in any order. Their ends may lie ahead; ValueError where one lies in a block that is closed."""
         if len(sides):
+            self._check_open(int(sides["end_ns"].min()), "span side that ends")
             self._pending.append(on_grid(sides, self._start_ns))
 
     def log(
         self, time_ns: int, component: str, level: str, template: str, request: int, *arguments: LogArgument
     ) -> None:
-        """Adds a log line about a request (-1: about none)."""
+        """Adds a log line about a request (-1: about none); ValueError where it lies in a block that is closed."""
+        self._check_open(time_ns, "log line of")
         record = LogRecord(time_ns, component, level, template, request, arguments)
         self._records.append(self._book.written(record))
+
+    def _check_open(self, time_ns: int, what: str) -> None:
+        """A row that came too late would be missing from its block's metrics, or out of order."""
+        if time_ns < self._committed_ns:
+            raise ValueError(
+                f"{what} {time_ns} ns was handed over after all until {self._committed_ns} ns was committed"
+            )
 
     def sample(self, samples: Sequence[Sample]) -> None:
         """Adds gauges of a scrape."""

@@ -102,7 +102,7 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
     elif what.endswith("branch"):
         branch = recorder.branch(Ids([key_of(1)]))
         going_on, other = (recorder, branch) if what == "branch" else (branch, recorder)
-        other.take(made_up(2, 0, 50))  # what the other goes on with is its own
+        other.take(made_up(2, end_s * 20, 50))  # what the other goes on with is its own
         other.commit(end_s * NS)
         return going_on
     return recorder
@@ -169,6 +169,17 @@ def test_parts_in_files_are_the_parts() -> None:
             spool.append(np.arange(number * 7))
     assert [part.tolist() for part in held] == [part.tolist() for part in filed]
     assert isinstance([*filed][-1], np.memmap)
+
+
+def test_what_comes_after_its_block_was_closed_is_an_error() -> None:
+    recorder = chain()
+    recorder.commit(120 * NS)
+    recorder.take(made_up(1, 2_400, 10))
+    recorder.log(120 * NS, "front", "INFO", "version_loaded", -1, 3)
+    with pytest.raises(ValueError, match="span side that ends"):
+        recorder.take(made_up(1, 2_380, 1))
+    with pytest.raises(ValueError, match="log line"):
+        recorder.log(120 * NS - 1, "front", "INFO", "version_loaded", -1, 3)
 
 
 def test_a_full_disk_ends_the_run_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
