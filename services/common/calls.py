@@ -6,21 +6,21 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
 import redis
 from prometheus_client import Histogram
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, retry_if_exception_type
 
 from lab.clock import NS
 from lab.recording import texts
 from lab.recording.status import ANSWERED
 from lab.systems.topology import Step
 from services.common.log import Log
+from services.common.policies import Policy
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import TraceContext
 
@@ -42,29 +42,6 @@ class MissError(Exception):
 
 
 _AFTER_FAILURE = retry_if_exception_type(CallFailedError)
-
-
-@dataclass(slots=True)
-class Policy:
-    """How one step is called; changed at run time through the configuration."""
-
-    timeout_s: float
-    retries: int
-    backoff_s: float
-
-    def stops(self, state: RetryCallState) -> bool:
-        """Whether the attempt that failed was the last one."""
-        return state.attempt_number > self.retries
-
-    def pause_s(self, state: RetryCallState) -> float:
-        """The time before the next attempt: doubled each time."""
-        pause_s: float = self.backoff_s * 2 ** (state.attempt_number - 1)
-        return pause_s
-
-
-def policies(steps: Iterable[Step]) -> dict[str, Policy]:
-    """The policies of the call steps of a plan, by step name."""
-    return {step.name: Policy(step.timeout_s, step.retries, step.backoff_s) for step in steps if step.call}
 
 
 class Caller:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.systems.configuration import STEP_KEYS
 from lab.systems.offer import Setting
-from services.common.calls import Policy
+from services.common.policies import Policy
 
 
 class NoSettingError(Exception):

@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.clock import NS
-from services.common.calls import Policy
 from services.common.configuration import NoSettingError, change_step, describe_steps
 from services.common.control import AsgiGuard, Guard
 from services.common.metrics import CONTENT_TYPE, ReadCounter, durations, page
+from services.common.policies import Policy
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import server_span
 from services.features.plan import Plan, StepFailedError

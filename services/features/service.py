@@ -17,10 +17,11 @@ from redis.retry import Retry
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 
 from lab.systems.topology import System
-from services.common.calls import Caller, CallFailedError, policies
+from services.common.calls import Caller, CallFailedError
 from services.common.control import Guard
 from services.common.log import Log
 from services.common.metrics import attempt_durations, count_dropped
+from services.common.policies import policies
 from services.common.settings import Listen
 from services.common.telemetry import Telemetry
 from services.features.app import config_app, recommend_app

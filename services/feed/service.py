@@ -22,12 +22,13 @@ from lab.recording import texts
 from lab.systems.configuration import JOB_KEYS
 from lab.systems.topology import System
 from lab.worlds.shop.catalog import make_catalog
-from services.common.calls import Caller, CallFailedError, policies
+from services.common.calls import Caller, CallFailedError
 from services.common.configuration import NoSettingError, change_step, checked, describe_steps
 from services.common.control import Guard, middleware
 from services.common.log import Log
 from services.common.metrics import CONTENT_TYPE, attempt_durations, count_dropped, page
 from services.common.past import lived_through, shoppers_of
+from services.common.policies import policies
 from services.common.settings import Listen
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import root_span

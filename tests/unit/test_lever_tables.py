@@ -35,8 +35,8 @@ from lab.systems.files import load_system
 from lab.testbeds.driver import Driver
 from lab.testbeds.installed import drivers
 from lab.testbeds.stack.levers import LEVERS as STACK
-from services.common.calls import policies
 from services.common.configuration import change_step, checked, describe_steps
+from services.common.policies import policies
 from services.links.faults import FAULTS
 from tests.cli_cases import lab
 from tests.sim_runs import scenario, text

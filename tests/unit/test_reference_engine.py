@@ -94,7 +94,6 @@ def test_the_same_fault_twice_is_found_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_what_grows_for_days_is_one_finding_that_began_when_it_began_to_show(tmp_path: Path) -> None:
     """A ramp stands out in several windows that touch."""
     falls_behind = {"type": "feed-stall", "target": "feed", "at": "8h", "for": "40h", "with": {"growth": "15s"}}
@@ -123,7 +122,8 @@ def test_no_improvement_is_reported_as_a_symptom(tmp_path: Path) -> None:
 
 def test_one_odd_interval_on_several_links_is_no_partition(tmp_path: Path) -> None:
     """A machine stalled for some seconds: a fifth of the calls to the cache and some to the database timed out."""
-    quiet = observe(scenario(tmp_path, duration_s=300, rate_per_s=10))
+    quiet = observe(scenario(tmp_path, duration_s=300, rate_per_s=10), 3)
+    assert not quiet.alerts
     odd = stalled(quiet, 185, {"features->cache": 17, "features->db": 2})
     assert infer(odd, load_tree(RULES)).verdict is Verdict.HEALTHY
 
@@ -176,7 +176,7 @@ def test_evidence_and_reasons_show_before_and_during(tmp_path: Path) -> None:
     assert any(f"{cited.observed * 100:.1f} %" in sentence for sentence in first.why)
 
 
-@pytest.mark.parametrize("seed", [102, 109])
+@pytest.mark.parametrize("seed", [110, 138])
 def test_an_alert_that_fired_by_chance_makes_nobody_unsure(tmp_path: Path, seed: int) -> None:
     """Four requests a second: the click-through of half a minute misses its limit without having moved."""
     observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=4), seed)
