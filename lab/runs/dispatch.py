@@ -8,9 +8,9 @@ begun when it is time to stop is not begun any more.
 from __future__ import annotations
 
 import queue
-import tarfile
 import time
 import uuid
+import zipfile
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -142,7 +142,7 @@ class Dispatch:
         if delivery.recording:
             try:
                 unpack(delivery.recording, job, self.root)
-            except (OSError, tarfile.TarError) as error:
+            except (OSError, zipfile.BadZipFile) as error:
                 remedy = "free space there, or choose another --runs-dir"
                 return failed_job(job, "", error, self.root.absolute(), remedy)
         return delivery.result

@@ -1,11 +1,14 @@
-"""Recordings on their way from a worker: a run directory as a tar archive, and back at its place."""
+"""Recordings on their way from a worker: a run directory as a zip archive, and back at its place.
+
+A zip archive, since unpacking one makes neither links nor files outside of the directory, in any version of Python.
+"""
 
 from __future__ import annotations
 
 import io
 import shutil
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 from lab.recording.holding import held
@@ -15,13 +18,13 @@ from lab.runs.runner import reusable, run_path
 
 
 def packed(run: Path) -> bytes:
-    """A run directory as a tar archive; empty where it is not complete."""
+    """A run directory as a zip archive; empty where it is not complete."""
     if not (run / RUN_FILE).is_file():
         return b""
     sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
+    with zipfile.ZipFile(sink, "w", strict_timestamps=False) as archive:
         for path in sorted(run.rglob("*")):
-            archive.add(path, path.relative_to(run).as_posix(), recursive=False)
+            archive.write(path, path.relative_to(run))
     return sink.getvalue()
 
 
@@ -31,10 +34,10 @@ def unpack(recording: bytes, job: Job, root: Path) -> None:
     Where the same recording is there already, it stays, and gets the new answers, grades and page.
     """
     place = run_path(job.loaded, job.seed, root, job.testbed)
-    with held(place), tarfile.open(fileobj=io.BytesIO(recording)) as archive:
+    with held(place), zipfile.ZipFile(io.BytesIO(recording)) as archive:
         staging = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
         try:
-            archive.extractall(staging, filter="data")
+            archive.extractall(staging)
             if not job.fresh and reusable(job.loaded, job.seed, root, job.testbed):
                 for name in ("diagnosis", "grades"):
                     shutil.copytree(staging / name, place / name, dirs_exist_ok=True)

@@ -53,7 +53,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What comes back: the result, and the recording as a tar archive where it is sent.
+    """What comes back: the result, and the recording as a zip archive where it is sent.
 
     `refused` says why this worker cannot run the job; there is no result then. `stayed` is where recordings are kept.
     """
