@@ -19,7 +19,7 @@ def result(survived: int, total: int = 20, *survivors: Change) -> Result:
 
 def test_all_that_judges_is_mutated() -> None:
     known = mutate.modules()
-    judging = {f"lab/judging/{name}.py" for name in ("ranking", "statistics", "truth", "witness")}
+    judging = {f"lab/judging/{name}.py" for name in ("ranking", "ranksum", "statistics", "truth", "witness")}
     graders = {path.relative_to(mutate.ROOT).as_posix() for path in (mutate.ROOT / "graders").glob("[!_]*.py")}
     assert set(known) == judging | graders | {"lab/testbeds/stack/journal.py"}
 

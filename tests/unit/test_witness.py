@@ -151,6 +151,7 @@ def test_the_blast_radius_is_sorted_by_size_in_units_of_noise() -> None:
     moved = effects(hit, control, AT_S, UNTIL_S)
     assert [entry["subject"] for entry in moved] == ["faint", "loud"], "0.1 is more than 30 where noise is less"
     assert moved[1]["size"] == pytest.approx(30 / loud.std(), rel=1e-6)
+    assert all(entry["size"] == round(entry["size"], 9) for entry in moved)
 
 
 def test_one_odd_interval_of_a_signal_without_noise_is_no_effect() -> None:
