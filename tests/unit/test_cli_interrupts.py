@@ -56,7 +56,8 @@ def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == ExitCode.INTERRUPTED
     assert (out, "Traceback" in err) == ("", False)
-    assert list(folder.glob("runs/*/*")) == []
+    assert [path for path in folder.glob("runs/*/*") if path.parent.name != "results"] == []
+    assert list(folder.glob("runs/**/*.parquet")) == []  # no job was done
     assert list(temporary.glob("rca-*")) == []
 
 

@@ -127,7 +127,8 @@ def test_an_evaluation_says_its_seeds_and_keeps_no_recording(folder: Path, capsy
     ]
     [against] = document["comparisons"]
     assert (against["engine"], against["floor"], against["better"], against["worse"]) == (HEALTHY, "constant", 4, 0)
-    assert not any(Path(case["path"]).exists() for case in document["cases"])
+    assert {case["path"] for case in document["cases"]} == {""}
+    assert [path.name for path in Path("runs").iterdir()] == ["results"]
 
 
 def test_an_evaluation_of_one_run_reports_one_and_of_no_controls(
