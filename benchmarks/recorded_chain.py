@@ -25,7 +25,7 @@ def sampled_chain() -> System:
     quick = ServiceTime.model_validate({"mean": "5ms", "cv": 0.5})
     parts["db"] = parts["db"].model_copy(update={"service_time": quick})
     observe = Observe.model_validate({"scrape_interval": "60s", "sampling": {"traces": TRACES}})
-    return system.model_copy(update={"components": parts, "observe": observe})
+    return system.model_copy(update={"components": parts, "observe": observe, "warmup_s": 0.0})
 
 
 def recorded(requests: int) -> tuple[float, int]:
