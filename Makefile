@@ -60,7 +60,7 @@ bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, 
 	@$(BIN)/python benchmarks/engine_vs_naive.py 3
 	@$(BIN)/python benchmarks/end_to_end.py 1
 
-figures: $(VENV)/.installed ## measure all that docs/performance.md tells, an hour of CPU (ARGS="chain help" does some)
+figures: $(VENV)/.installed ## measure all that docs/performance.md tells, a quarter of an hour (ARGS="chain help" does some)
 	@$(BIN)/python benchmarks/figures.py $(ARGS)
 
 profile: $(VENV)/.installed ## where a warm run spends its CPU (ARGS=ROWS)

@@ -1,6 +1,6 @@
 """Measures, and writes docs/performance.md between its markers: what is published is what was measured.
 
-    python benchmarks/figures.py                 everything: an hour of CPU
+    python benchmarks/figures.py                 everything: a quarter of an hour
     python benchmarks/figures.py chain help ...  these only; the others stay as they were measured before
 
 Figures are kept in docs/figures/performance.json with their rounds, their date, and the version measured.
