@@ -77,8 +77,8 @@ def assert_judged_live_as_recorded(stack: Session, path: Path) -> None:
 
 def metrics_recorded(path: Path) -> Any:
     """The table of metrics of the only recording of a scenario."""
-    [run] = (path.parent / "runs").glob("*/*")
-    return load_observed(open_run(run).observed).tables["metrics"]
+    [run] = (path.parent / "runs").glob("*/*/run.json")
+    return load_observed(open_run(run.parent).observed).tables["metrics"]
 
 
 def to_all_processes(container: Any, number: signal.Signals) -> None:

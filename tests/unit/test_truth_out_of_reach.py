@@ -105,7 +105,7 @@ def test_a_hunter_scores_at_chance_in_evaluate(project, capsys, form):
 @pytest.fixture
 def recording(project, capsys):
     asked(capsys, "run", "needle.scenario.yaml", "--jobs", "1", "--engine", "constant", "--no-report")
-    return next(Path("runs").glob("*/*")).resolve()
+    return next(Path("runs").glob("*/*/run.json")).parent.resolve()
 
 
 def diagnose(form: str, recording: Path, *, confine: bool) -> list[str]:
