@@ -82,7 +82,7 @@ def _components(tables: at.Tables, system: System) -> None:
     for row, spec in zip(tables.component, system.components.values(), strict=True):
         row[at.C_WORKERS], row[at.C_FIRST_FREE] = spec.workers, first_free
         row[at.C_MAX_WAIT] = to_ns(spec.max_wait_s)
-        row[at.C_FIRST_STEP], row[at.C_STEPS] = first_step, len(spec.steps)
+        row[at.C_FIRST_STEP] = first_step if spec.steps else -1
         row[at.C_QUEUE_HEAD] = row[at.C_QUEUE_TAIL] = -1
         row[at.C_NOISE] = threshold(spec.background_error_ratio)
         first_step, first_free = first_step + len(spec.steps), first_free + spec.workers

@@ -10,9 +10,6 @@ from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
 from lab.testbeds.sim.plane.links import LOST, RESET_AT_ONCE, impaired, is_answer_lost, passage
 
-BACKOFF_DOUBLINGS = 16
-"""A backoff is doubled this often at most: a day is then 180 years, and no sum overflows."""
-
 
 @kernel
 def side(t: Tables, f: int, start: int, end: int, codes: int) -> None:
@@ -240,4 +237,4 @@ def wait_for_retry(t: Tables, caller: int, e: int, attempt: int, now: int) -> No
     frame[f, F_EDGE] = e
     frame[f, F_ATTEMPT] = attempt
     frame[f, F_FLAGS] = 0
-    later(t, now + (t.edge[e, E_BACKOFF] << min(attempt - 1, BACKOFF_DOUBLINGS)), EVENT_RETRY, f)
+    later(t, now + (t.edge[e, E_BACKOFF] << (attempt - 1)), EVENT_RETRY, f)

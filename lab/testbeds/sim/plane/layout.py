@@ -68,12 +68,12 @@ PAY_CODE = 0xFFFF
 
 # component
 (
-    C_WORKERS, C_MAX_WAIT, C_FIRST_STEP, C_STEPS,
+    C_WORKERS, C_MAX_WAIT, C_FIRST_STEP,  # FIRST_STEP of its plan; -1: it has none
     C_STOPPED, C_HELD, C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
     C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
     C_NOISE,  # share of what fails after its work for no particular reason
     C_BUSY, C_THROTTLED, C_STRETCHED,  # ns worked; ns of that without the CPU; whether its work is stretched
-) = range(14)  # fmt: skip
+) = range(13)  # fmt: skip
 COMPONENT_WORDS = 20
 CF_STRETCH, CF_CPU_SHARE = range(2)
 
@@ -194,12 +194,6 @@ SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS
 FRAMES_MAX = 1 << SLOT_BITS
 FAR = 1 << 62
-
-# Limits of what the tables can say.
-STEPS_MAX = 60
-EDGES_MAX = 32_000
-ATTEMPTS_MAX = 255
-KEYS_MAX = 1 << 31
 
 
 class Tables(NamedTuple):
