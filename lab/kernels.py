@@ -205,12 +205,11 @@ def _take_indices_as_they_are() -> None:
 
     numba has no option for it. Where it does not keep this function any more, kernels are slower, no more.
     """
+    from numba import types
     from numba.np import arrayobj
 
     def fix_integer_index(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
         return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
-
-    from numba import types
 
     if hasattr(arrayobj, "fix_integer_index"):
         arrayobj.fix_integer_index = fix_integer_index

@@ -10,6 +10,7 @@ import numpy as np
 
 from lab.clock import NS
 from lab.draws import stream_key
+from lab.recording.ids import STREAM_SHIFT
 from lab.recording.status import ERROR, OK
 from lab.scenario.arrivals import Arrivals
 from lab.scenario.model import Stage
@@ -17,7 +18,7 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
-from lab.worlds.base import FROM_STORE, FROM_TABLE, REQUEST_SHIFT, Done, Served, Stream, WorldContext
+from lab.worlds.base import FROM_STORE, FROM_TABLE, Done, Served, Stream, WorldContext
 from lab.worlds.shop.layout import CACHE, MODEL, TABLE
 from lab.worlds.shop.world import ShopWorld
 
@@ -120,7 +121,7 @@ class FakePlane:
     def _request(self, n: int, user: int, now_ns: int) -> None:
         store, table, gate = self.state.store(CACHE), self.state.table(TABLE), self.state.gate(MODEL)
         entry = int(store.answers[user])
-        request = self.stream.number << REQUEST_SHIFT | n
+        request = self.stream.number << STREAM_SHIFT | n
         if store.written_ns[entry] >= 0 and (now_ns <= store.ends_ns[entry] or store.frozen[entry]):
             store.hits_count += 1
             row, epoch, violation = int(store.row[entry]), int(store.epoch[entry]), int(store.violation[entry])

@@ -6,6 +6,7 @@ where it is much. A recording does not depend on how often it was looked at, nor
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -110,8 +111,7 @@ class BlockRecorder:
 
     def branch(self, ids: Ids) -> BlockRecorder:
         """A recorder that goes on from here by itself; what is committed is shared. `ids`: those of its own run."""
-        other = BlockRecorder.__new__(BlockRecorder)
-        vars(other).update(vars(self))
+        other = copy.copy(self)
         other._metrics, other._book = self._metrics.branch(), self._book.branch()
         other._ids, other._sampler = ids, self._sampler.branch(other._book, ids) if self._sampler else None
         other._pending, other._records = self._pending.copy(), self._records.copy()

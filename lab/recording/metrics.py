@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -65,9 +66,10 @@ class MetricsBuilder:
 
     def branch(self) -> MetricsBuilder:
         """A builder that goes on from here by itself."""
-        other = MetricsBuilder.__new__(MetricsBuilder)
-        own = vars(self).items()
-        vars(other).update({name: value.copy() if isinstance(value, np.ndarray) else value for name, value in own})
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(other, name, value.copy())
         other._gauges = {key: values.copy() for key, values in self._gauges.items()}
         return other
 

@@ -6,6 +6,7 @@ chance that it was kept: sums of weights estimate counts of all, without bias.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,7 @@ class TraceSampler:
 
     def branch(self, book: LogBook, ids: Ids) -> TraceSampler:
         """A sampler that goes on from here by itself; `book` numbers the texts of its lines."""
-        other = TraceSampler.__new__(TraceSampler)
-        vars(other).update(vars(self))
+        other = copy.copy(self)
         other._book, other._ids, other._ended = book, ids, self._ended.branch()
         return other
 

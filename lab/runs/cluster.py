@@ -63,7 +63,7 @@ def run_on_cluster(
     check_testbeds(jobs)
     with _connected(cluster) as client:
         errand = _errand(jobs, root, cluster, engines, keep)
-        _checkworkers_of(client, cluster, errand, note)
+        _check_workers(client, cluster, errand, note)
         dispatch = Dispatch(client, cluster, errand, jobs, root, watch, note, limit)
         try:
             return dispatch.run()
@@ -110,7 +110,7 @@ def _errand(jobs: Sequence[Job], root: Path, cluster: Cluster, engines: EngineOp
     return Errand(str(root), keep, cluster.recordings_stay, engines, installation(), digests)
 
 
-def _checkworkers_of(client: Client, cluster: Cluster, errand: Errand, note: Note) -> None:
+def _check_workers(client: Client, cluster: Cluster, errand: Errand, note: Note) -> None:
     """UserError with every worker whose results would be others than those of this machine."""
     from lab.runs.remote import EngineHosts, why_not
 

@@ -151,7 +151,7 @@ class PlaneState(Protocol):
 
 
 class Stream(Protocol):
-    """A stream of requests: `number << REQUEST_SHIFT | n` is the number of its request n over all streams.
+    """A stream of requests: `number << STREAM_SHIFT | n` is the number of its request n over all streams.
 
     `key` (64 bits, unsigned) names it in draws. `clicks`: whether its people click. `closed_ns`: since when none of its
     requests come any more; None while it is open.
@@ -168,8 +168,6 @@ class Stream(Protocol):
     @property
     def closed_ns(self) -> int | None: ...
 
-
-REQUEST_SHIFT = 40
 
 
 class Arrivals(NamedTuple):

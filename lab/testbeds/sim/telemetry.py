@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
-from lab.recording.blocks import BLOCK_SIDES, BlockRecorder
+from lab.recording.blocks import BLOCK_S, BLOCK_SIDES, BlockRecorder
 from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.ids import Ids
 from lab.recording.metrics import Counts, Sample, interval_edges_ns
@@ -23,7 +23,7 @@ from lab.testbeds.sim.plane.world_view import done_of, served_of
 from lab.testbeds.sim.safety import Safety
 from lab.worlds.base import World
 
-COMMIT_NS = to_ns(60.0)
+COMMIT_NS = to_ns(BLOCK_S)
 """How often what has ended is made final, at least. Nothing depends on it."""
 
 

@@ -6,6 +6,7 @@ mission, only features aggregated from past events, which is why freshness is wo
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,9 +77,9 @@ class InterestAggregate:
 
     def copy(self) -> InterestAggregate:
         """One that changes for itself."""
-        copied = object.__new__(InterestAggregate)
-        own = {name: getattr(self, name).copy() for name in ("counts", "price_sum", "price_weight")}
-        copied.__dict__.update(self.__dict__, **own)
+        copied = copy.copy(self)
+        for name in ("counts", "price_sum", "price_weight"):
+            setattr(copied, name, getattr(self, name).copy())
         return copied
 
     def decay(self, seconds: float) -> None:

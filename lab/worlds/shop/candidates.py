@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ class Candidates:
 
     def copy(self) -> Candidates:
         """One that goes on for itself."""
-        copied = object.__new__(Candidates)
-        copied.__dict__.update(self.__dict__, _moved=dict(self._moved), _edges=dict(self._edges))
+        copied = copy.copy(self)
+        copied._moved, copied._edges = dict(self._moved), dict(self._edges)
         return copied
 
     def _moved_by(self, minute: int) -> Array:

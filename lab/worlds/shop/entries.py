@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,6 @@ class EntryCache:
 
     def copy(self, state: Callable[[], StoreState]) -> EntryCache:
         """One of the same settings over another store."""
-        copied = object.__new__(EntryCache)
-        copied.__dict__.update(self.__dict__, _state=state)
+        copied = copy.copy(self)
+        copied._state = state
         return copied

@@ -6,6 +6,7 @@ so the rows of an epoch are kept for as long as one of them may still be served.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,11 +91,9 @@ class Epochs:
 
     def copy(self) -> Epochs:
         """One that goes on for itself."""
-        copied = object.__new__(Epochs)
-        copied.__dict__.update(
-            self.__dict__, rows=self.rows.copy(), changes=dict(self.changes), seen=self.seen.copy(),
-            _slots=dict(self._slots), _watermarks_ns=dict(self._watermarks_ns), _broken=dict(self._broken),
-        )  # fmt: skip
+        copied = copy.copy(self)
+        for name in ("rows", "changes", "seen", "_slots", "_watermarks_ns", "_broken"):
+            setattr(copied, name, getattr(self, name).copy())
         return copied
 
     def _places(self, epochs: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
-from lab.worlds.base import REQUEST_SHIFT, Arrivals, Stream, Times
+from lab.recording.ids import STREAM_SHIFT
+from lab.worlds.base import Arrivals, Stream, Times
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.groups import groups
 from lab.worlds.shop.visits import Visits, browse_draws
@@ -47,8 +49,8 @@ class Requests:
     def by_stream(self, requests: Array) -> list[tuple[Stream, Array | slice, Array]]:
         """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
         return [
-            (self._streams[number], places, requests[places] & ((1 << REQUEST_SHIFT) - 1))
-            for number, places in groups(requests >> REQUEST_SHIFT)
+            (self._streams[number], places, requests[places] & ((1 << STREAM_SHIFT) - 1))
+            for number, places in groups(requests >> STREAM_SHIFT)
             if number in self._streams
         ]
 
@@ -81,10 +83,9 @@ class Requests:
 
     def copy(self, streams: Sequence[Stream]) -> Requests:
         """One that goes on for itself, with streams of its own."""
-        copied = object.__new__(Requests)
-        coming = {number: list(parts) for number, parts in self._coming.items()}
-        own = {stream.number: stream for stream in streams if stream.number in self._streams}
-        copied.__dict__.update(self.__dict__, _streams=own, _coming=coming)
+        copied = copy.copy(self)
+        copied._streams = {stream.number: stream for stream in streams if stream.number in self._streams}
+        copied._coming = {number: list(parts) for number, parts in self._coming.items()}
         return copied
 
 
@@ -151,8 +152,8 @@ class EventCounts:
 
     def copy(self) -> EventCounts:
         """One that goes on for itself."""
-        copied = object.__new__(EventCounts)
-        copied.__dict__.update(self.__dict__, _counted=self._counted.copy(), _times_ns=list(self._times_ns))
+        copied = copy.copy(self)
+        copied._counted, copied._times_ns = self._counted.copy(), list(self._times_ns)
         return copied
 
     def _times(self) -> Array:

@@ -6,6 +6,7 @@ itself: any time can be asked for, in any order, and memory does not grow with t
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,8 +66,8 @@ class Missions:
 
     def copy(self) -> Missions:
         """One that changes for itself."""
-        copied = object.__new__(Missions)
-        copied.__dict__.update(self.__dict__, _blocks=dict(self._blocks))
+        copied = copy.copy(self)
+        copied._blocks = dict(self._blocks)
         return copied
 
     def _within(self, number: int, users: Array, seconds: Array) -> Array:

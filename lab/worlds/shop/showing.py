@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,8 +94,8 @@ class Showing:
 
     def copy(self) -> Showing:
         """One that goes on for itself."""
-        copied = object.__new__(Showing)
-        copied.__dict__.update(self.__dict__, _candidates=self._candidates.copy())
+        copied = copy.copy(self)
+        copied._candidates = self._candidates.copy()
         return copied
 
     def _bring(self, minutes: list[int], seen: Array, versions: list[Model]) -> None:

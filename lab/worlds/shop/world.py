@@ -6,6 +6,7 @@ rows a cache entry or an answer stands for, what was shown and clicked, what the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -278,13 +279,11 @@ class ShopWorld:
 
     def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> World:
         self._settle()
-        copied = object.__new__(ShopWorld)
-        missions = self.missions.copy()
-        copied.__dict__.update(
-            self.__dict__, _context=context, _state=state, missions=missions, _browsing=self._browsing.copy(missions),
-            cache=self.cache.copy(lambda: state.store(CACHE)), shifts=dict(self.shifts),
-            _requests=self._requests.copy(streams),
-        )  # fmt: skip
+        copied = copy.copy(self)
+        copied._context, copied._state = context, state
+        copied.missions, copied.shifts = self.missions.copy(), dict(self.shifts)
+        copied._browsing = self._browsing.copy(copied.missions)
+        copied.cache, copied._requests = self.cache.copy(lambda: state.store(CACHE)), self._requests.copy(streams)
         for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
             setattr(copied, name, getattr(self, name).copy())
         return copied

@@ -134,9 +134,6 @@ VARIANT_NONE, VARIANT_VERSION = range(2)
 ) = range(10)  # fmt: skip
 SOURCE_WORDS = 12
 
-REQUEST_BITS = 40
-"""F_REQUEST: a request's number within its source, and above it the source's O_NUMBER."""
-
 # arrival
 A_TIME, A_SUBJECT = range(2)
 SUBJECT_BITS = 32

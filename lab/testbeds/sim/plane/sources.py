@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.compiled import kernel, signed, unsigned
 from lab.draws import request_key
+from lab.recording.ids import STREAM_SHIFT
 from lab.testbeds.sim.plane.frames import take
 from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
@@ -35,7 +36,7 @@ def come(t: Tables, o: int, now: int) -> int:
         later(t, arrival[row + 1, A_TIME], EVENT_SOURCE, o)
     key = signed(request_key(unsigned(source[o, O_KEY]), n))
     f = take(t)
-    frame[f, F_REQUEST] = (source[o, O_NUMBER] << REQUEST_BITS) + n
+    frame[f, F_REQUEST] = (source[o, O_NUMBER] << STREAM_SHIFT) + n
     frame[f, F_KEY] = key
     frame[f, F_PARENT] = -1
     frame[f, F_EDGE] = -1 - source[o, O_COMPONENT]
