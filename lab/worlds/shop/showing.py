@@ -12,13 +12,14 @@ from lab.clock import NS
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
 from lab.worlds.base import Stream
-from lab.worlds.shop import kernel as at
+from lab.worlds.shop import page_tables as at
 from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN
-from lab.worlds.shop.kernel import ANSWERS_MAX, PageTables, load_pages
+from lab.worlds.shop.kernel import load_pages
 from lab.worlds.shop.missions import Missions
+from lab.worlds.shop.page_tables import ANSWERS_MAX, PageTables
 from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
 from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S
@@ -85,6 +86,7 @@ class Showing:
                 answers.numbers, answers.users, answers.row, minute, answers.version, answers.ruled,
                 missions.at(answers.users, (answers.came_ns - self._start_ns) / NS),
                 np.full(len(minute), int(answers.stream.clicks)),
+                answers.numbers % INPUTS_LOGGED_ONE_IN == 0,
             ],
             axis=1,
         )  # fmt: skip
@@ -104,7 +106,8 @@ class Showing:
         if shown_for != self._shown_for or self._tables.seen_f.base is not seen:
             self._tables = self._tables._replace(
                 edge_f=np.concatenate([self._candidates.edges(minute) for minute in minutes]),
-                model_f=_models(versions),
+                model_f=(models := _models(versions)),
+                term_f=_item_terms(models, self._tables.item_f),
                 seen_f=seen.reshape(-1, seen.shape[-1]),
             )
             self._shown_for = shown_for
@@ -116,16 +119,13 @@ class Showing:
         self._kernel.call(tables, count)
         page, page_f = tables.page[: count * PAGE], tables.page_f[: count * PAGE]
         inputs = tables.input_f[: count * PAGE].astype(np.float32).reshape(*shape, len(INPUT_NAMES))
-        inputs[rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN > 0] = np.nan
-        score = page_f[:, 0].reshape(shape).copy()
-        score[rows[:, at.W_VERSION] == 0] = np.nan
         return Pages(
             request=answers.requests[part],
             shown_ns=answers.shown_ns[part],
             user=rows[:, at.W_USER],
             version=rows[:, at.W_VERSION],
             item=page[:, 0].reshape(shape).copy(),
-            score=score,
+            score=page_f[:, 0].reshape(shape).copy(),
             clicked=page[:, 1].reshape(shape) > 0,
             delay_s=page_f[:, 1].reshape(shape).copy(),
             inputs=inputs,
@@ -139,26 +139,29 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
     assert len(catalog.popularity) <= at.ITEMS_MAX
     margin = np.rint(rules.margin_weight * np.asarray(items["margin_ratio"], float) * 1e6)
     assert np.abs(margin).max() + 1e6 < at.VALUE_MAX
-    of_item = [items["category"], items["stock_count"], items["min_age_years"], margin]
+    popularity = np.rint(catalog.popularity * 1e6)
+    of_item = [items["category"], items["stock_count"], items["min_age_years"], margin, popularity]
     of_item_f = [
         np.log(items["price_eur"]), items["discount_ratio"], items["return_ratio"], np.log1p(items["reviews_count"]),
         items["rating_stars"], np.log1p(items["listed_days"]), items["shipping_days"], catalog.popularity,
     ]  # fmt: skip
     discount_share = catalog.profile[:, INDEX["discount_share_ratio"]]
+    item_f = np.stack(of_item_f, axis=1).astype(np.float64)
     return PageTables(
         answer=np.zeros((ANSWERS_MAX, at.ANSWER_WORDS), np.int64),
         item=np.stack(of_item, axis=1).astype(np.int64),
-        item_f=np.stack(of_item_f, axis=1).astype(np.float64),
+        item_f=item_f,
         user_f=np.ascontiguousarray(np.column_stack([catalog.budget_log_eur, discount_share, catalog.taste])),
         model_f=_models([]),
         default_f=DEFAULTS.astype(np.float64),
         seen_f=np.zeros((1, len(DEFAULTS))),
         stratum=np.ascontiguousarray(catalog.strata, np.int64),
         edge_f=np.zeros((1, catalog.strata.shape[1])),
-        rule=np.array([rules.min_stock, rules.max_per_category], np.int64),
+        rule=np.array([rules.min_stock, rules.max_per_category, len(item_f)], np.int64),
         constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, *POSITION_BIAS]),
-        offer=np.zeros((at.OFFERED, at.OFFER_WORDS), np.int64),
-        offer_f=np.zeros((at.OFFERED, at.INPUTS + 1)),
+        term_f=_item_terms(_models([]), item_f),
+        offer=np.zeros((4, at.OFFERED), np.int64),
+        offer_f=np.zeros((1, at.OFFERED)),
         taken=np.zeros(at.CATEGORIES, np.int64),
         vector_f=np.zeros(at.VECTOR_WORDS),
         page=np.zeros((ANSWERS_MAX * PAGE, 2), np.int64),
@@ -170,10 +173,21 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
 def _models(versions: list[Model]) -> Array:
     """A row a version, the first for none."""
     table = np.zeros((len(versions) + 1, at.MF_INTERCEPT + 1))
+    table[0, 1 : at.MF_INTERCEPT : 3] = 1.0  # a scale
     for row, model in zip(table[1:], versions, strict=True):
         row[: at.MF_INTERCEPT] = np.stack([model.mean, model.scale, model.weights], axis=1).ravel()
         row[at.MF_INTERCEPT] = model.intercept
     return table
+
+
+def _item_terms(models: Array, item_f: Array) -> Array:
+    """Rows by version and item: the terms of the logit that are an item's own, as the kernel's `term` has them."""
+    terms = np.zeros((len(models), len(item_f), at.ITEM_TERMS))
+    own = item_f[:, [at.IF_LOG_REVIEWS, at.IF_RATING, at.IF_LOG_LISTED, at.IF_SHIPPING]]
+    for version in range(1, len(models)):
+        inputs = models[version, : at.MF_INTERCEPT].reshape(at.INPUTS, 3)[at.FIRST_ITEM_TERM :][: at.ITEM_TERMS]
+        terms[version] = (own - inputs[:, 0]) / inputs[:, 1] * inputs[:, 2]
+    return terms.reshape(-1, at.ITEM_TERMS)
 
 
 def click_times_ns(pages: Pages) -> tuple[Array, Array, Array]:

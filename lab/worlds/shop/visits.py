@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lab.draws import exponentials, normals, uniforms
 from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, PAGE
 from lab.worlds.shop.catalog import STRATA, Catalog
-from lab.worlds.shop.kernel import (
+from lab.worlds.shop.page_tables import (
     DRAW_BROWSED,
     DRAW_CANDIDATES,
     DRAW_CLICKS,
