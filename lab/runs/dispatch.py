@@ -24,7 +24,7 @@ from lab.files.finding import shipped_name
 from lab.runs.campaign import Job, JobResult, failed_job
 from lab.runs.cluster import WORKERLESS_S, Cluster, Note, workers_of
 from lab.runs.identity import recording_key
-from lab.runs.order import longest_first
+from lab.runs.order import starting_order
 from lab.runs.packing import unpack
 from lab.runs.pool import TICK_S, Watch
 from lab.runs.remote import Delivery, Errand, Parcel, deliver, rest
@@ -59,7 +59,7 @@ class Dispatch:
     stayed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.waiting = deque(longest_first(self.jobs))
+        self.waiting = deque(starting_order(self.jobs))
         self.token = uuid.uuid4().hex
         self.keys = [recording_key(job.loaded, job.seed, job.testbed) for job in self.jobs]
         self.addresses = list(workers_of(self.client))

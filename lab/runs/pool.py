@@ -26,7 +26,7 @@ from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import RunAbortedError
 from lab.runs.campaign import Job, JobResult, run_job
-from lab.runs.order import longest_first
+from lab.runs.order import starting_order
 
 Tick = Callable[[float, int], None]
 """tick(share of all work done, jobs finished)"""
@@ -121,7 +121,7 @@ def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: Watc
         multiprocessing.resource_tracker.ensure_running()  # it goes last, after those whose resources it tracks
     shares = context.RawArray("d", len(jobs))
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
-    waiting = deque((number, jobs[number]) for number in longest_first(jobs))
+    waiting = deque((number, jobs[number]) for number in starting_order(jobs))
     pending: dict[Future[JobResult], int] = {}
     results: dict[int, JobResult] = {}
     try:
