@@ -33,6 +33,7 @@ from lab.worlds.shop.layout import CACHE
 from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.visits import Visits
 from lab.worlds.shop.world import ShopWorld
+from tests import shop_plane
 from tests.shop_plane import FakePlane, Lever, numbers, same
 
 SEED = 11
@@ -110,6 +111,14 @@ def test_nothing_depends_on_where_blocks_end(whole: Any, cuts_s: list[float], lo
         assert same(found[name], columns), name
     assert plane.logs == expected_plane.logs
     assert plane.changes == expected_plane.changes
+
+
+def test_nothing_depends_on_how_many_arrive_at_a_time(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though some have arrived before their tastes change, and are seen by the feed after that."""
+    monkeypatch.setattr(shop_plane, "WINDOW", 1)
+    _, found = run([])
+    for name, columns in whole[1].items():
+        assert same(found[name], columns), name
 
 
 def test_levers_show_in_what_is_served(whole: Any) -> None:

@@ -31,14 +31,18 @@ class Browsing:
         self.missions = missions
         self.aggregate = InterestAggregate(catalog)
 
-    def add(self, users: Array, times_s: Array, now_s: float, uniforms: Array, noise: Array) -> None:
-        """Counts the pages that users (n,) saw around times_s (n,), as of now_s; draws are (n, BROWSED_PER_REQUEST)."""
+    def looked_at(self, users: Array, times_s: Array, uniforms: Array, noise: Array) -> tuple[Array, Array]:
+        """Categories and log prices of the pages that users (n,) see around times_s (n,).
+
+        These are (n, BROWSED_PER_REQUEST), as the draws are.
+        """
         interest = true_interest(self.catalog, self.missions, users, times_s)
-        categories = browsed_categories(interest, uniforms)
-        prices = browse_prices(self.catalog, users, noise)
+        return browsed_categories(interest, uniforms), browse_prices(self.catalog, users, noise)
+
+    def count(self, users: Array, ages_s: Array, categories: Array, log_prices: Array) -> None:
+        """Counts the pages that users (n,) saw ages_s (n,) ago."""
         each = categories.shape[1]
-        ages_s = np.repeat(now_s - times_s, each)
-        self.aggregate.add(np.repeat(users, each), categories.ravel(), prices.ravel(), ages_s, 1.0)
+        self.aggregate.add(np.repeat(users, each), categories.ravel(), log_prices.ravel(), np.repeat(ages_s, each), 1.0)
 
     def copy(self, missions: Missions) -> Browsing:
         """One that goes on for itself, with these missions."""
@@ -50,9 +54,16 @@ class Browsing:
         """Minutes of browsing before a run, so that features start in equilibrium."""
         rng = streams.generator("past")
         n = round(rate_per_s * PAST_TICK_S)
+        drawn = []
         for tick_s in np.arange(first_s, until_s, PAST_TICK_S):
             users = rng.choice(self.catalog.users_count, n, p=self.catalog.activity)
             times_s = tick_s + rng.random(n) * PAST_TICK_S
+            uniforms, noise = rng.random((n, BROWSED_PER_REQUEST)), rng.standard_normal((n, BROWSED_PER_REQUEST))
+            drawn.append((users, tick_s + PAST_TICK_S - times_s, times_s, uniforms, noise))
+        if not drawn:
+            return
+        users, ages_s, *rest = map(np.concatenate, zip(*drawn, strict=True))
+        columns = (users, ages_s, *self.looked_at(users, *rest))
+        for first in range(0, len(users), n):
             self.aggregate.decay(PAST_TICK_S)
-            draws = rng.random((n, BROWSED_PER_REQUEST)), rng.standard_normal((n, BROWSED_PER_REQUEST))
-            self.add(users, times_s, tick_s + PAST_TICK_S, *draws)
+            self.count(*(column[first : first + n] for column in columns))

@@ -20,31 +20,53 @@ Array = npt.NDArray[Any]
 
 
 class _Coming(NamedTuple):
-    """Requests of a stream from number `first` on, which the feed has not seen."""
+    """Requests of a stream from number `first` on, which the feed has not seen, and the pages seen around them."""
 
     first: int
     times_ns: Array
     users: Array
+    categories: Array
+    log_prices: Array
 
-
-_NOBODY = np.zeros(0, np.int64)
-_NO_DRAWS = browse_draws(0, _NOBODY)
+    def part(self, rows: slice) -> _Coming:
+        """Some of them."""
+        start = rows.start or 0
+        return _Coming(self.first + start, *(column[rows] for column in self[1:]))
 
 
 class Requests:
-    """The streams of requests by number, and those requests that the feed has not seen yet."""
+    """The streams of requests by number, and those requests that the feed has not seen yet.
 
-    def __init__(self, visits: Visits) -> None:
+    `start_ns`: testbed time of scenario second 0.
+    """
+
+    def __init__(self, visits: Visits, start_ns: int) -> None:
         self._visits = visits
+        self._start_ns = start_ns
         self._streams: dict[int, Stream] = {}
         self._coming: dict[int, list[_Coming]] = {}
 
-    def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
-        """Draws who comes."""
+    def arrive(self, stream: Stream, first: int, times_ns: Times, browsing: Browsing) -> Arrivals:
+        """Draws who comes, and what they look at."""
         users = self._visits.users(stream.key, np.arange(first, first + len(times_ns)))
         self._streams[stream.number] = stream
-        self._coming.setdefault(stream.number, []).append(_Coming(first, np.array(times_ns), users))
+        coming = self._looking(stream, first, np.array(times_ns), users, browsing)
+        self._coming.setdefault(stream.number, []).append(coming)
         return Arrivals(users, np.zeros(len(users), np.int64))
+
+    def look_anew(self, browsing: Browsing) -> None:
+        """Draws again what those look at that the feed has not seen: the shoppers are after something else."""
+        for number, parts in self._coming.items():
+            stream = self._streams[number]
+            self._coming[number] = [
+                self._looking(stream, part.first, part.times_ns, part.users, browsing) for part in parts
+            ]
+
+    def _looking(self, stream: Stream, first: int, times_ns: Array, users: Array, browsing: Browsing) -> _Coming:
+        # Far fewer and larger blocks than what the feed takes at a time.
+        draws = browse_draws(stream.key, np.arange(first, first + len(users)))
+        seen = browsing.looked_at(users, (times_ns - self._start_ns) / NS, *draws)
+        return _Coming(first, times_ns, users, *seen)
 
     def by_stream(self, requests: Array) -> list[tuple[Stream, Array | slice, Array]]:
         """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
@@ -61,25 +83,25 @@ class Requests:
             users[places] = self._visits.users(stream.key, numbers)
         return users
 
-    def browse(self, browsing: Browsing, now_ns: int, start_ns: int) -> Array:
+    def browse(self, browsing: Browsing, now_ns: int) -> list[Array]:
         """Counts the pages seen around requests that came before now and were not counted; who made them."""
-        users, times_ns, draws = [_NOBODY], [_NOBODY], [_NO_DRAWS]
+        seen: list[_Coming] = []
         for number, parts in self._coming.items():
             stream = self._streams[number]
             until_ns = now_ns if stream.closed_ns is None else min(now_ns, stream.closed_ns)
-            left, numbers = [], [_NOBODY]
+            left = []
             for part in parts:
                 count = int(np.searchsorted(part.times_ns, until_ns))
-                users.append(part.users[:count])
-                times_ns.append(part.times_ns[:count])
-                numbers.append(np.arange(part.first, part.first + count))
+                if count:
+                    seen.append(part.part(slice(count)))
                 if count < len(part.users) and stream.closed_ns is None:
-                    left.append(_Coming(part.first + count, part.times_ns[count:], part.users[count:]))
+                    left.append(part.part(slice(count, None)))
             self._coming[number] = left
-            draws.append(browse_draws(stream.key, np.concatenate(numbers)))
-        who, uniforms, noise = np.concatenate(users), *map(np.concatenate, zip(*draws, strict=True))
-        browsing.add(who, (np.concatenate(times_ns) - start_ns) / NS, (now_ns - start_ns) / NS, uniforms, noise)
-        return who
+        now_s = (now_ns - self._start_ns) / NS
+        for part in seen:
+            ages_s = now_s - (part.times_ns - self._start_ns) / NS
+            browsing.count(part.users, ages_s, part.categories, part.log_prices)
+        return [part.users for part in seen]
 
     def copy(self, streams: Sequence[Stream]) -> Requests:
         """One that goes on for itself, with streams of its own."""

@@ -58,12 +58,12 @@ class ServedLog:
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
         is_final = rows.time_ns < until_ns
         self._rows = [Rows(*(column[~is_final] for column in rows))]
-        return self._columns(Rows(*(column[is_final] for column in rows)))
+        return self._columns(rows, is_final)
 
     def pending(self, until_ns: int) -> Columns:
         """Those up to `until_ns` that are not final."""
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
-        return self._columns(Rows(*(column[rows.time_ns <= until_ns] for column in rows)))
+        return self._columns(rows, rows.time_ns <= until_ns)
 
     def copy(self) -> ServedLog:
         """One that goes on for itself."""
@@ -71,8 +71,9 @@ class ServedLog:
         copied._rows = list(self._rows)
         return copied
 
-    def _columns(self, rows: Rows) -> Columns:
-        order = np.lexsort((rows.request, rows.time_ns))
+    def _columns(self, rows: Rows, which: Array) -> Columns:
+        """Columns of the rows that a mask selects, in order."""
+        order = _in_order(rows.time_ns, rows.request, which)
         request, time_ns, user, source, watermark_ns, written_ns, vectors = (column[order] for column in rows)
         came = source != FROM_NOWHERE
         row_age = np.where(came, np.round((time_ns - watermark_ns) / NS, 3), np.nan)
@@ -84,7 +85,8 @@ class ServedLog:
             "row_age_s": row_age,
             "entry_age_s": np.where(source == FROM_STORE, np.round((time_ns - written_ns) / NS, 3), np.nan),
         }
-        return columns | {f"feature.{name}": np.ascontiguousarray(vectors[:, i]) for i, name in enumerate(NAMES)}
+        by_feature = np.ascontiguousarray(vectors.T)
+        return columns | {f"feature.{name}": by_feature[i] for i, name in enumerate(NAMES)}
 
 
 class ShownLog:
@@ -105,12 +107,12 @@ class ShownLog:
         pages = joined(self._pages)
         is_final = pages.shown_ns + _LABEL_WINDOW_NS <= until_ns
         self._pages = [chosen(pages, ~is_final)]
-        return self._columns(chosen(pages, is_final), until_ns)
+        return self._columns(pages, is_final, until_ns)
 
     def pending(self, until_ns: int) -> Columns:
         """Those up to `until_ns` that are not final."""
         pages = joined(self._pages)
-        return self._columns(chosen(pages, pages.shown_ns <= until_ns), until_ns)
+        return self._columns(pages, pages.shown_ns <= until_ns, until_ns)
 
     def copy(self) -> ShownLog:
         """One that goes on for itself."""
@@ -118,8 +120,9 @@ class ShownLog:
         copied._pages = list(self._pages)
         return copied
 
-    def _columns(self, pages: Pages, until_ns: int) -> Columns:
-        """Columns of all places of pages in order; what happens after `until_ns` is not known yet."""
+    def _columns(self, pages: Pages, which: Array, until_ns: int) -> Columns:
+        """Columns of all places of the pages that a mask selects, in order; what comes after `until_ns` is unknown."""
+        pages = chosen(pages, _in_order(pages.shown_ns, pages.request, which))
         count = len(pages.request)
         closed = np.repeat(pages.shown_ns + _LABEL_WINDOW_NS <= until_ns, PAGE)
         clicked = pages.clicked.ravel()
@@ -136,3 +139,9 @@ class ShownLog:
             "label_delay_s": np.where(closed & clicked, np.round(pages.delay_s.ravel(), 3), np.nan),
         }
         return columns | {f"input.{name}": by_input[i] for i, name in enumerate(INPUT_NAMES)}
+
+
+def _in_order(times_ns: Array, requests: Array, which: Array) -> Array:
+    """Places of the rows that a mask selects, by time and request."""
+    places = np.flatnonzero(which)
+    return np.asarray(places[np.lexsort((requests[places], times_ns[places]))])

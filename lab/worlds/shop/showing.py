@@ -197,9 +197,8 @@ def click_times_ns(pages: Pages) -> tuple[Array, Array, Array]:
 
 
 def joined(pages: list[Pages]) -> Pages:
-    """Pages as one block, in order of time and request."""
-    whole = Pages(*map(np.concatenate, zip(*pages, strict=True)))
-    return chosen(whole, np.lexsort((whole.request, whole.shown_ns)))
+    """Pages as one block."""
+    return Pages(*map(np.concatenate, zip(*pages, strict=True)))
 
 
 def chosen(pages: Pages, which: Array) -> Pages:

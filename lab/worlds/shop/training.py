@@ -31,6 +31,8 @@ Array = npt.NDArray[Any]
 SAMPLE_ROWS = 4000
 FOLDS = 5
 SCORE_DECIMALS = 6
+MODELS_KEPT = 16
+"""In memory: about a megabyte each."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,31 @@ class Model:
         }
 
 
+_models: dict[tuple[Path, int, int, str], Model] = {}
+
+
 def train(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
-    """The model of this recipe: from the cache if the very same one was trained before, else trained now."""
+    """The model of this recipe: from the cache if the very same one was trained before, else trained now.
+
+    A process reads each from there once, and keeps the last few.
+    """
+    key = (_cache_dir(), seed, window, json.dumps(dict(recipe), sort_keys=True))
+    model = _models.pop(key, None) or _stored(shop, seed, window, recipe)
+    _models[key] = model
+    if len(_models) > MODELS_KEPT:
+        del _models[next(iter(_models))]  # of which nobody asked for the longest time
+    return model
+
+
+def _stored(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
     path = _cache_dir() / f"{_content_key(seed, window, recipe)}.npz"
     if not path.exists():
         _write(path, _fit(shop, seed, window, recipe))
     with np.load(path, allow_pickle=False) as stored:
         registry_fields = json.loads(str(stored["registry_fields"]))
         arrays = {name: stored[name] for name in stored.files if name != "registry_fields"}
+    for array in arrays.values():
+        array.flags.writeable = False  # it is shared by all who ask
     return Model(**arrays, **registry_fields)
 
 

@@ -84,7 +84,7 @@ class ShopWorld:
         for _ in range(FIRST_VERSIONS):
             self.versions.append(self._train({}))
         self._visits = Visits(self.catalog)
-        self._requests = Requests(self._visits)
+        self._requests = Requests(self._visits, start_ns)
         self._showing = Showing(self.catalog, context.streams, start_ns)
         self._served = ServedLog(start_ns, ("default", self._cache_name, self._table_name))
         self._shown = ShownLog(start_ns, self._model_name)
@@ -102,7 +102,7 @@ class ShopWorld:
         state.gate(MODEL).version_a = FIRST_VERSIONS
 
     def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
-        return self._requests.arrive(stream, first, times_ns)
+        return self._requests.arrive(stream, first, times_ns, self._browsing)
 
     # Blocks.
 
@@ -173,11 +173,12 @@ class ShopWorld:
     def operate(self, operation: str, now_ns: int) -> int:
         assert operation == "aggregate_events"
         self._settle()
-        aggregate, start_ns = self._browsing.aggregate, self._context.start_ns
+        aggregate = self._browsing.aggregate
         aggregate.decay((now_ns - self._aggregated_ns) / NS)
         self._aggregated_ns = now_ns
         touched = self._state.store(CACHE).touched
-        touched[self._requests.browse(self._browsing, now_ns, start_ns)] = 1
+        for users in self._requests.browse(self._browsing, now_ns):
+            touched[users] = 1
         users, items, ages_s = self._clicks.take(now_ns)
         of_items = self.catalog.items
         aggregate.add(users, of_items["category"][items], np.log(of_items["price_eur"][items]), ages_s, CLICK_WEIGHT)
@@ -246,6 +247,7 @@ class ShopWorld:
     def change_tastes(self, value: PopulationTastes | None) -> None:
         """Turns a share of the users to other categories, or back."""
         self.missions.change(value, self._context.streams)
+        self._requests.look_anew(self._browsing)
 
     def _train(self, recipe: Recipe) -> Model:
         """The next version: each is trained on the window of history that follows the one before."""
