@@ -104,11 +104,15 @@ def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) ->
     """
     known = values[~np.isnan(values)]
     estimates = [
-        float(np.median(np.abs(known[lag:] - known[:-lag]))) / (_MAD_TO_SD * np.sqrt(2))
-        for lag in lags
-        if len(known) > 2 * lag
+        median(np.abs(known[lag:] - known[:-lag])) / (_MAD_TO_SD * np.sqrt(2)) for lag in lags if len(known) > 2 * lag
     ]
     return float(max([*estimates, floor, 1e-12]))
+
+
+def median(values: Array) -> float:
+    """The median of some known values. `np.median` gives the same, and takes ten times as long for so few."""
+    ordered, middle = np.sort(values), len(values) // 2
+    return float(ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
 @lru_cache(maxsize=8)
@@ -154,7 +158,7 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     scaled = (total / inside - (sums[-1] - total) / (n - inside)) * weight
     best = int(np.argmax(np.abs(scaled)))
     start, end = int(starts[best]), int(ends[best])
-    step_s = float(np.median(np.diff(series.times_s))) * width
+    step_s = median(np.diff(series.times_s)) * width
     baseline, level = float((sums[-1] - total[best]) / (n - (end - start))), float(total[best] / (end - start))
     residual = values - baseline
     residual[start:end] -= level - baseline

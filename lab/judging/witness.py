@@ -113,8 +113,17 @@ def _noise_sd(twin: Array, difference: Array, during: Array) -> float:
 
     The latter is for signals that are constant without the fault: one odd interval is not an effect that lasts.
     """
-    usual = float(np.nanstd(twin)) if not np.isnan(twin).all() else 0.0
-    return max(usual, float(difference[during].std()) if during.any() else 0.0)
+    return max(_known_sd(twin), float(difference[during].std()) if during.any() else 0.0)
+
+
+def _known_sd(values: Array) -> float:
+    """Standard deviation of the known values, 0 where there are none: `np.nanstd`, which takes three times as long."""
+    known = ~np.isnan(values)
+    count = np.count_nonzero(known)
+    if not count:
+        return 0.0
+    off = np.where(known, values - np.where(known, values, 0.0).sum() / count, 0.0)
+    return float(np.sqrt((off * off).sum() / count))
 
 
 def _twin_values(twin: SignalTable, signal: str, subject: str, size: int) -> Array:

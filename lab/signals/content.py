@@ -84,11 +84,8 @@ def _drift(
 ) -> Iterator[Series]:
     """How far the values of a column lie from those of the training sample."""
     edges = np.unique(np.quantile(trained, np.linspace(0, 1, BUCKETS + 1)[1:-1]))
-    expected = _shares(np.bincount(np.searchsorted(edges, trained), minlength=len(edges) + 1)[None, :])
-    buckets = np.sum([known > edge for edge in edges], axis=0, dtype=np.int64)
-    keys = bins * (len(edges) + 1) + buckets
-    counts = np.bincount(keys, minlength=(grid.count + 1) * (len(edges) + 1)).reshape(grid.count + 1, -1)
-    counts = rolling(counts[: grid.count], width)
+    expected = _shares(_bucketed(trained, edges, np.zeros(len(trained), np.intp), 1))
+    counts = rolling(_bucketed(known, edges, bins, grid.count + 1)[: grid.count], width)
     actual = _shares(counts)
     psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
     ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
@@ -98,6 +95,15 @@ def _drift(
     yield grid.series("feature_out_of_range_ratio", column, ratio(grid.sums(bins[beyond]), served))
     yield grid.series("feature_drift_psi", column, np.where(enough, psi, np.nan))
     yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
+
+
+def _bucketed(values: Array, edges: Array, bins: Array, count: int) -> Array:
+    """How many values of each bin lie in each bucket between the edges, an edge in the one below it."""
+    buckets = np.zeros(len(values), np.uint8)
+    for edge in edges:
+        buckets += values > edge
+    size = len(edges) + 1
+    return np.bincount(bins * size + buckets, minlength=count * size).reshape(count, size)
 
 
 def _drift_width(bins: Array, grid: Grid) -> int:
@@ -157,7 +163,8 @@ def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str, w
     again = np.full(len(version), np.nan)
     for number in np.unique(version).tolist():
         if number in registry:
-            again[version == number] = score_with(registry[number], [values[version == number] for values in inputs])
+            mine = version == number
+            again[mine] = score_with(registry[number], inputs if mine.all() else [values[mine] for values in inputs])
     known = ~np.isnan(again)
     error = grid.sums(bins[known], np.abs(again - logged)[known])
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
@@ -175,24 +182,32 @@ def _deficit(
 ) -> Array:
     """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves."""
     starts = np.searchsorted(bins, np.arange(grid.count + 1))  # the prediction log is in time order
-    newer = np.concatenate([[0], np.cumsum(is_newer)])
+    newer = np.concatenate([[0], np.cumsum(is_newer)])[starts]
     found = np.full(grid.count, np.nan)
-    found[(starts[1:] > starts[:-1]) & (newer[starts[1:]] == newer[starts[:-1]])] = 0.0
+    found[(starts[1:] > starts[:-1]) & (newer[1:] == newer[:-1])] = 0.0
+    first, logged, clicked = _places(first[is_newer]), _places(logged[is_newer]), outcome[is_newer] > 0
     for end in np.flatnonzero(np.isnan(found)).tolist():
-        rows = slice(starts[max(0, end + 1 - width)], starts[end + 1])
-        mine = is_newer[rows]
-        if mine.any():
-            clicked = outcome[rows][mine]
-            found[end] = _auc(first[rows][mine], clicked) - _auc(logged[rows][mine], clicked)
+        rows = slice(newer[max(0, end + 1 - width)], newer[end + 1])
+        if rows.start < rows.stop:
+            found[end] = _auc(first[rows], clicked[rows]) - _auc(logged[rows], clicked[rows])
     return found
 
 
-def _auc(score: Array, outcome: Array) -> float:
+def _places(values: Array) -> Array:
+    """The place of each value among the different ones: it orders as they do, and sorts ten times as fast."""
+    distinct, places = np.unique(values, return_inverse=True)
+    return places.astype(np.uint16 if len(distinct) <= 1 << 16 else np.int64)
+
+
+def _auc(places: Array, positive: Array) -> float:
     """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few clicks."""
-    positive = outcome > 0
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    n, n_positive = len(places), int(np.count_nonzero(positive))
+    n_negative = n - n_positive
     if n_positive < MIN_CLICKS or not n_negative:
         return float("nan")
-    ordered, clicked = np.sort(score), score[positive]
-    ranks = (np.searchsorted(ordered, clicked, "left") + np.searchsorted(ordered, clicked, "right") + 1) / 2
-    return float((ranks.sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    firsts = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])
+    twice_midranks = firsts + np.append(firsts[1:], n) + 1
+    ranks = float(np.add.reduceat(positive[order], firsts, dtype=np.int64) @ twice_midranks) / 2
+    return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)

@@ -37,10 +37,7 @@ class Groups(NamedTuple):
     @classmethod
     def of(cls, keys: Array, values: Array, weights: Array | None = None) -> Groups:
         """Groups of the values (no NaN) that have the same key, a whole number from 0 on."""
-        order = np.argsort(values)
-        # Sorting by a key of 16 bits takes a tenth of the time of one by 64.
-        small = np.uint16 if len(keys) and keys.max() < 2**16 else np.int64
-        order = order[np.argsort(keys[order].astype(small), kind="stable")]
+        order = _ordered(keys, _order(values))
         keys = keys[order]
         firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
         sizes = np.diff(np.append(firsts, len(keys)))
@@ -64,3 +61,32 @@ class Groups(NamedTuple):
         below = np.floor(at).astype(np.int64)
         low, high = self.values[self.firsts + below], self.values[self.firsts + np.minimum(below + 1, self.sizes - 1)]
         return np.asarray(low + (high - low) * (at - below))
+
+
+def _order(values: Array) -> Array:
+    """The places of some values (no NaN) in their order.
+
+    The bits of floats that are not negative, read as whole numbers, have the order of the floats; of times on a grid,
+    all but the upper ones are zero.
+    """
+    if not len(values) or values.dtype != np.float64 or values.min() < 0:
+        return np.argsort(values, kind="stable")
+    bits = np.abs(values).view(np.int64)
+    used = int(np.bitwise_or.reduce(bits))
+    bits = bits >> np.int64(max(0, (used & -used).bit_length() - 1))
+    return _ordered(bits - bits.min())
+
+
+def _ordered(numbers: Array, order: Array | None = None) -> Array:
+    """Places in the order of whole numbers from 0 on; equal ones as they are in `order`, else as they came.
+
+    Sorting by 16 bits at a time: numpy sorts by so few in a tenth of the time that it takes for 64.
+    """
+    most = int(numbers.max()) if len(numbers) else 0
+    if most >= 2**48:
+        kept = np.arange(len(numbers)) if order is None else order
+        return np.asarray(kept[np.argsort(numbers[kept], kind="stable")])
+    for shift in range(0, max(1, most.bit_length()), 16):
+        digits = (numbers >> shift).astype(np.uint16)
+        order = np.argsort(digits, kind="stable") if order is None else order[np.argsort(digits[order], kind="stable")]
+    return np.asarray(order)

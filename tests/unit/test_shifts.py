@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.engines.shifts import contrast, outside, scan, scan_towards
+from lab.engines.shifts import contrast, median, outside, scan, scan_towards
 from lab.signals import Series
 
 
@@ -116,3 +116,8 @@ def test_what_lies_outside_of_known_windows_is_compared_alone() -> None:
     shift = contrast(rest, 200.0, 250.0, 0.1)
     assert shift is not None
     assert (shift.baseline, shift.observed) == (0.0, 3.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+def test_the_median_is_that_of_numpy_to_the_last_bit(values: list[float]) -> None:
+    assert median(np.array(values)) == float(np.median(values))

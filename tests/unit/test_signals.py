@@ -155,3 +155,19 @@ def test_medians_and_quantiles_of_groups(rows: list[tuple[int, float, int]]) -> 
         assert (lower[i] + upper[i]) / 2 == np.median(every)
         assert one_each.quantiles(0.95)[i] == pytest.approx(np.percentile(values[keys == key], 95))
         assert one_each.medians()[0][i] == np.percentile(values[keys == key], 50, method="lower")
+
+
+@given(
+    values=st.lists(st.sampled_from([0.0, 0.5, 1.25, 2.0**-23, 3e-5, 0.1, 7.0, -0.25, 1e300]), max_size=40),
+    most=st.sampled_from([1, 3, 2**16 + 1, 2**50]),
+    seed=st.integers(0, 99),
+)
+def test_values_are_ordered_by_key_and_then_by_value_whatever_they_are(
+    values: list[float], most: int, seed: int
+) -> None:
+    keys = np.random.default_rng(seed).integers(0, most, len(values))
+    groups = Groups.of(keys, np.array(values, np.float64))
+    expected = sorted(zip(keys.tolist(), values, strict=True))
+    assert groups.values.tolist() == [value for _, value in expected]
+    assert groups.keys.tolist() == sorted(set(keys.tolist()))
+    assert np.repeat(groups.keys, groups.sizes).tolist() == [key for key, _ in expected]

@@ -351,3 +351,11 @@ def test_an_early_effect_of_one_interval_must_exceed_four_deviations_of_the_twin
 @pytest.mark.parametrize("window", [(0.0, 50.0), (300.0, 350.0)], ids=["nothing before", "nothing during"])
 def test_where_there_is_nothing_to_compare_the_p_value_is_one(window: tuple[float, float]) -> None:
     assert before_during_p(TIMES_S, noise(1), *window) == 1.0
+
+
+@pytest.mark.parametrize("missing", [(), (3, 4), range(60)])
+def test_noise_is_that_of_the_known_values_to_the_last_bit(missing: Any) -> None:
+    values = np.random.default_rng(1).normal(7, 2, 60)
+    values[[*missing]] = np.nan
+    expected = float(np.nanstd(values)) if len(missing) < 60 else 0.0
+    assert witness._known_sd(values) == expected
