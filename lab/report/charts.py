@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,17 +38,51 @@ class Line:
     windows: tuple[Window, ...]
 
 
-def thinned(times_s: Array, values: Array, limit: int = MAX_POINTS) -> tuple[Array, Array]:
-    """At most `limit` points. Of each group the one farthest from the median is kept, so that spikes survive."""
-    if len(values) <= limit:
-        return times_s, values
-    size = -(-len(values) // limit)
-    middle = np.nanmedian(values) if not np.isnan(values).all() else 0.0
-    kept = []
-    for start in range(0, len(values), size):
-        distance = np.nan_to_num(np.abs(values[start : start + size] - middle), nan=-1.0)
-        kept.append(start + int(distance.argmax()))
-    return times_s[kept], values[kept]
+class Thinned(NamedTuple):
+    """A series as it is drawn: at each time the mean of `size` neighbours, the lowest and the highest of them.
+
+    A neighbour that is missing is left out; NaN where all are. Times are those of the last neighbour.
+    """
+
+    times_s: Array
+    means: Array
+    lows: Array
+    highs: Array
+    size: int
+
+
+def group_size(count: int) -> int:
+    """How many neighbours of a series of `count` are drawn as one point."""
+    return max(1, -(-count // MAX_POINTS))
+
+
+def thinned(times_s: Array, values: Array) -> Thinned:
+    """At most `MAX_POINTS` points. Means tell the level truly, and the range keeps the spikes."""
+    size = group_size(len(values))
+    if size == 1:
+        return Thinned(times_s, values, values, values, size)
+    starts = np.arange(0, len(values), size)
+    known = ~np.isnan(values)
+    count = np.add.reduceat(known, starts, dtype=np.int64)
+    some = count > 0
+    sums = np.add.reduceat(np.where(known, values, 0.0), starts)
+    means = np.where(some, sums / np.maximum(count, 1), np.nan)
+    lows = np.where(some, np.minimum.reduceat(np.where(known, values, np.inf), starts), np.nan)
+    highs = np.where(some, np.maximum.reduceat(np.where(known, values, -np.inf), starts), np.nan)
+    return Thinned(times_s[np.minimum(starts + size, len(values)) - 1], means, lows, highs, size)
+
+
+def draw_spread(parent: Element, drawn: Thinned, x: Axis, y: Axis) -> None:
+    """The band from the lowest to the highest of the neighbours of which a line shows the mean."""
+    if drawn.size == 1:
+        return
+    known = np.concatenate([[False], ~np.isnan(drawn.means), [False]])
+    edges = np.flatnonzero(np.diff(known.astype(int)))
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        xs = [x(t) for t in drawn.times_s[start:end]]
+        there = path_data(xs, [y(v) for v in drawn.highs[start:end]])
+        back = path_data(xs[::-1], [y(v) for v in drawn.lows[start:end][::-1]])
+        add(parent, "path", "spread", d=f"{there}L{back[1:]}Z")
 
 
 def path_data(xs: Sequence[float], ys: Sequence[float]) -> str:
@@ -149,11 +183,12 @@ def panel(line: Line) -> Markup:
     change = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
     root = drawing(WIDTH, HEIGHT, line.name, f"Line over {moment(line.end_s)} of the run: {change}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
-    missing = gaps(line.times_s, line.values)
+    drawn = thinned(line.times_s, line.values)
+    missing = gaps(drawn.times_s, drawn.means)
     draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM)
     _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))))
-    times_s, values = thinned(line.times_s, line.values)
-    add(root, "path", "line", d=path_data([x(t) for t in times_s], [y(v) for v in values]))
+    draw_spread(root, drawn, x, y)
+    add(root, "path", "line", d=path_data([x(t) for t in drawn.times_s], [y(v) for v in drawn.means]))
     _levels(root, line, y)
     name_gaps(root, missing, x, TOP)
     return markup(root)

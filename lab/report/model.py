@@ -15,6 +15,7 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
+from lab.report.charts import Line, group_size
 from lab.report.format import moment, quantity
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
@@ -25,6 +26,7 @@ from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.traces import choose
 from lab.report.waterfall import Waterfall
 from lab.signals import SignalTable, load_recorded
+from lab.signals.windows import Window
 
 MAX_PANELS = 8
 MAX_ONSETS = 8
@@ -67,6 +69,8 @@ class RunView:
     timeline: Markup
     panels: tuple[Panel, ...]
     left_out: int
+    averaged: str
+    """How much time each point of a line stands for, where that is more than one sample."""
     traces: tuple[Waterfall, ...]
     blast: tuple[tuple[str, tuple[Moved, ...]], ...]
     journal: tuple[dict[str, str], ...]
@@ -104,6 +108,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         timeline=_timeline(entry, asked, truth, observed, signals),
         panels=tuple(drawn_panel(line, tags) for line, tags in drawings[:MAX_PANELS]),
         left_out=max(0, len(drawings) - MAX_PANELS),
+        averaged=_averaged(observed, [line for line, _ in drawings]),
         traces=choose(observed, [(fault.culprit, (fault.injected_s, fault.reverted_s)) for fault in truth.faults]),
         blast=_blast(entry),
         journal=_journal(entry),
@@ -137,6 +142,7 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
     number = len(truth.faults)
     level = observed.system.get("observability")
     seen = [f"observability {level}"] if level else []
+    seen += _sampled(observed)
     options = meta.get("testbed_options", {})
     served = [f"{name.replace('_', ' ')} {value}" for name, value in options.items()]
     what = "one fault" if number == 1 else f"{number} faults"
@@ -146,6 +152,24 @@ def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:
         f"seed {entry.run.seed}", f"system {meta['system']}", f"testbed {meta['testbed']}", *served,
         f"{moment(observed.end_s)} recorded", what, *seen, f"lab {meta['lab_version']}",
     )  # fmt: skip
+
+
+def _averaged(observed: Observed, drawn: Sequence[Line]) -> str:
+    """How much time a point of a line stands for; nothing where every sample is drawn."""
+    size = max((group_size(len(line.values)) for line in drawn), default=1)
+    return quantity(size * float(observed.system["scrape_interval_s"]), "s") if size > 1 else ""
+
+
+def _sampled(observed: Observed) -> Iterator[str]:
+    """What of single requests was recorded, where that is not all."""
+    sampling = observed.system.get("sampling")
+    if sampling is None:
+        return
+    if sampling["traces"] < 1:
+        slow = "" if sampling["slow_s"] is None else f" or took {quantity(sampling['slow_s'], 's')}"
+        yield f"{quantity(sampling['traces'], 'ratio')} of traces, and all that failed{slow}"
+    if sampling["records"] < 1:
+        yield f"{quantity(sampling['records'], 'ratio')} of features and predictions"
 
 
 def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable) -> Markup:
@@ -191,16 +215,20 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator
 
 
 def _alert_marks(observed: Observed) -> Iterator[Mark]:
-    """Bars from firing to resolved, or to the end."""
+    """A bar for each SLO, in pieces from firing to resolved, or to the end."""
     since: dict[str, float] = {}
+    fired: dict[str, list[Window]] = {}
     end = [{"slo": slo["name"], "time_s": observed.end_s} for slo in observed.system["slos"]]
     for alert in [*observed.alerts, *end]:
         name = alert["slo"]
         if alert.get("state") == "firing":
             since[name] = alert["time_s"]
         elif name in since:
-            started_s = since.pop(name)
-            yield Mark("bar", "alert", started_s, f"{name}, from {moment(started_s)}", alert["time_s"])
+            fired.setdefault(name, []).append((since.pop(name), alert["time_s"]))
+    for name, pieces in fired.items():
+        start_s = pieces[0][0]
+        often = f"{len(pieces)} times from" if len(pieces) > 1 else "from"
+        yield Mark("bar", "alert", start_s, f"{name}, {often} {moment(start_s)}", pieces[-1][1], tuple(pieces))
 
 
 def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:

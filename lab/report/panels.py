@@ -37,7 +37,7 @@ class Panel:
 def lines(
     entry: Entry, engines: Sequence[str], truth: Truth, signals: SignalTable, observed: Observed
 ) -> Iterator[tuple[Line, tuple[str, ...]]]:
-    """Signals to draw: those cited, then the faults' witnesses, then service levels if that leaves few."""
+    """Signals to draw: those cited, the faults' witnesses, what an alert fired on, service levels if that is few."""
     reasons: dict[tuple[str, str], list[str]] = {}
     cited: dict[tuple[str, str], tuple[float, float]] = {}
     shown_in: dict[tuple[str, str], Window] = {}
@@ -53,6 +53,8 @@ def lines(
                 key = (witness["signal"], witness["subject"])
                 _once(reasons.setdefault(key, []), "witness of the fault")
                 shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
+    for key in _alerted(signals, observed):
+        _once(reasons.setdefault(key, []), "its alert fired")
     for name in SLIS:
         for subject in signals.subjects(name):
             if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
@@ -68,6 +70,13 @@ def lines(
                 *known, windows,
             )  # fmt: skip
             yield line, (signal, subject, *tags)
+
+
+def _alerted(signals: SignalTable, observed: Observed) -> Iterator[tuple[str, str]]:
+    """The service levels on which an alert fired."""
+    fired = {str(alert["slo"]) for alert in observed.alerts}
+    for sli in dict.fromkeys(str(slo["sli"]) for slo in observed.system["slos"] if slo["name"] in fired):
+        yield from ((sli, subject) for subject in signals.subjects(sli))
 
 
 def _once(tags: list[str], tag: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from lab.report.charts import Window, draw_gaps, gaps, name_gaps, path_data, shade, thinned
+from lab.report.charts import Window, draw_gaps, draw_spread, gaps, name_gaps, path_data, shade, thinned
 from lab.report.format import moment, shortened, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
 
@@ -27,13 +27,17 @@ Shape = Literal["bar", "diamond", "triangle", "circle", "flag"]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something at a time (`until_s` None) or over a time. `css` names the colour."""
+    """Something at a time (`until_s` None) or over a time. `css` names the colour.
+
+    A bar may be interrupted: `parts` are its pieces in time order; without them it is one from `at_s` to `until_s`.
+    """
 
     shape: Shape
     css: str
     at_s: float
     label: str
     until_s: float | None = None
+    parts: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +121,19 @@ def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
     for mark, row in zip(lane.marks, _rows(lane.marks, x), strict=True):
         y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
         left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
-        until = "" if mark.until_s is None else f"–{moment(mark.until_s)}"
-        tooltip(_shape(root, mark, left, y, right), f"{lane.name}: {mark.label}, {moment(mark.at_s)}{until}")
+        for start_s, end_s in mark.parts or ((mark.at_s, mark.until_s),):
+            until = "" if end_s is None else f"–{moment(end_s)}"
+            piece = _shape(root, mark, x(start_s), y, x(min(end_s or start_s, x.high)))
+            tooltip(piece, f"{lane.name}: {mark.label}, {moment(start_s)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
         inside = _label_inside(mark, x)
         beside = (left + 8, "start") if inside else beside
+        # An interrupted bar is no even ground to write on.
+        over = "label over" if mark.parts else "label inside"
         add(
             root,
             "text",
-            "label inside" if inside else "label",
+            over if inside else "label",
             shortened(mark.label, MAX_LABEL),
             x=beside[0],
             y=y + 4,
@@ -135,18 +143,19 @@ def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
 
 
 def _load(root: Element, load: Load, x: Axis) -> None:
-    times_s, rates = thinned(load.times_s, load.rates_per_s)
-    top = float(np.nanmax(rates)) if len(rates) and not np.isnan(rates).all() else 1.0
+    drawn = thinned(load.times_s, load.rates_per_s)
+    top = float(np.nanmax(drawn.highs)) if not np.isnan(drawn.highs).all() else 1.0
     y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
-    missing = gaps(load.times_s, load.rates_per_s)
+    missing = gaps(drawn.times_s, drawn.means)
     draw_gaps(root, missing, x, TOP, TOP + LOAD_HEIGHT)
-    xs, ys = [x(t) for t in times_s], [y(v) for v in rates]
+    xs, ys = [x(t) for t in drawn.times_s], [y(v) for v in drawn.means]
     runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(np.isnan(ys).astype(int))) + 1)
     for run in runs:
         if len(run) > 1 and not np.isnan(ys[run[0]]):
             line = path_data([xs[i] for i in run], [ys[i] for i in run])
             close = f"L{pixels(xs[run[-1]])} {pixels(y(0))}L{pixels(xs[run[0]])} {pixels(y(0))}Z"
             add(root, "path", "mark load area", d=line + close)
+    draw_spread(root, drawn, x, y)
     add(root, "path", "line", d=path_data(xs, ys))
     name_gaps(root, missing, x, TOP)
     add(root, "text", "lane", "load", x=LEFT - 12, y=TOP + 30, text_anchor="end")

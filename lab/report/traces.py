@@ -35,16 +35,29 @@ class Candidates:
 
     def share_is_up(self, hit: Array) -> bool:
         """Whether what was hit is clearly more common inside than before."""
-        usual = float(hit[self.before].mean()) if self.before.any() else 0.0
-        return float(hit[self.inside].mean()) >= MORE_COMMON * usual + RARE
+        usual = self._number(self.before & hit) / self._number(self.before) if self.before.any() else 0.0
+        return self._number(self.inside & hit) / self._number(self.inside) >= MORE_COMMON * usual + RARE
+
+    def _number(self, which: Array) -> float:
+        """How many requests these stand for."""
+        return float(self.requests.root_weight[which].sum())
 
     def count(self, hit: Array) -> str:
-        return f"{int(hit[self.inside].sum())} of {int(self.inside.sum())}"
+        """How many of the requests inside were hit; an estimate where not all were recorded."""
+        about = "" if (self.requests.root_weight[self.inside] == 1).all() else "about "
+        return f"{about}{self._number(self.inside & hit):,.0f} of {self._number(self.inside):,.0f}"
 
     def usual(self, values: Array) -> float:
         """What nearly all requests before stayed below; NaN, which nothing exceeds, where there were none."""
-        known = values[self.before & ~np.isnan(values)]
-        return float(np.quantile(known, USUAL_QUANTILE)) if len(known) else np.nan
+        return self.level(values, self.before, USUAL_QUANTILE)
+
+    def level(self, values: Array, which: Array, quantile: float) -> float:
+        """A quantile of what is known of these requests; NaN where nothing is."""
+        known = which & ~np.isnan(values)
+        if not known.any():
+            return np.nan
+        weights = self.requests.root_weight[known]
+        return float(np.quantile(values[known], quantile, weights=weights, method="inverted_cdf"))
 
     @property
     def through(self) -> str:
@@ -52,7 +65,7 @@ class Candidates:
 
     def middle(self, which: Array, by: Array) -> int:
         """The request in the middle of those, in order of a value; ties by trace id."""
-        return _in_order(self.requests, which, by, int(which.sum()) // 2)
+        return _in_order(self.requests, which, by, 0.5)
 
     def drawn(self, request: int, reason: str, at_least_s: float = 0.0) -> Waterfall:
         return _drawn(self.requests, request, reason, self.culprit, at_least_s)
@@ -70,7 +83,7 @@ def choose(observed: Observed, faults: Sequence[tuple[str, Window]]) -> tuple[Wa
     users = requests.began_at(str(observed.system["users"]))
     if not faults:
         of_users = users if users.any() else ~users
-        slowest = _in_order(requests, of_users, requests.root_duration_s, int(of_users.sum()) - 1)
+        slowest = _in_order(requests, of_users, requests.root_duration_s, 1.0)
         return (_drawn(requests, slowest, "The slowest request of the run", ""),)
     candidates = [_candidates(requests, users, culprit, window) for culprit, window in faults]
     found = [one for one in candidates if one is not None]
@@ -131,7 +144,7 @@ def _slower(found: Candidates, took_s: Array, what: str) -> tuple[Waterfall, ...
     hit = took_s > found.usual(took_s)
     if not found.share_is_up(hit):
         return ()
-    usually, now = (quantity(float(np.nanmedian(took_s[which])), "s") for which in (found.before, found.inside & hit))
+    usually, now = (quantity(found.level(took_s, which, 0.5), "s") for which in (found.before, found.inside & hit))
     reason = (
         f"A typical slow request during the fault: {what} took {now}, usually {usually} ({found.count(hit)} were slow)"
     )
@@ -174,12 +187,18 @@ def _beside_usual(found: Candidates, hit: Array, reason: str) -> tuple[Waterfall
     return shown, found.drawn(found.middle(usual, duration_s), about, shown.length_s)
 
 
-def _in_order(requests: Requests, which: Array, by: Array, number: int) -> int:
-    """The request with this number, from 0 on, among some root spans in order of a value and then of the trace id."""
-    values, chosen = by[which], requests.root[which]
-    value = np.partition(values, number)[number]
-    tied = sorted(chosen[values == value].tolist(), key=requests.trace_ids.__getitem__)
-    return int(tied[number - int((values < value).sum())])
+def _in_order(requests: Requests, which: Array, by: Array, share: float) -> int:
+    """The first request beyond this share of some, or the last, in order of a value and then of the trace id."""
+    values, chosen, weights = by[which], requests.root[which], requests.root_weight[which]
+    beyond = share * weights.sum()
+
+    def first(order: Array, below: float) -> int:
+        at = np.searchsorted(below + np.cumsum(weights[order]), beyond, side="right")
+        return int(order[min(int(at), len(order) - 1)])
+
+    value = values[first(np.argsort(values, kind="stable"), 0.0)]
+    tied = sorted(np.flatnonzero(values == value).tolist(), key=lambda n: requests.trace_ids[chosen[n]])
+    return int(chosen[first(np.array(tied), float(weights[values < value].sum()))])
 
 
 def _drawn(requests: Requests, request: int, reason: str, culprit: str, at_least_s: float = 0.0) -> Waterfall:

@@ -169,7 +169,6 @@ class Stream(Protocol):
     def closed_ns(self) -> int | None: ...
 
 
-
 class Arrivals(NamedTuple):
     """What the plane learns of requests that will come: the key (0 to 2^31 - 1) of each, and its predicate bits."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.contracts import Diagnosis, Verdict
+from lab.contracts import Diagnosis, Finding, Verdict
 from lab.engines.rules import RULES
 from lab.engines.rules.alarms import unexplained
-from lab.engines.rules.inference import infer
+from lab.engines.rules.inference import findings_of, infer
+from lab.engines.rules.trace import Trial
 from lab.engines.rules.tree import load_tree
+from lab.engines.shifts import Shift
 from lab.signals import compute_signals
 from lab.signals.windows import levels
 from tests.planted import answered_late, late, stalled
@@ -102,6 +105,24 @@ def test_what_grows_for_days_is_one_finding_that_began_when_it_began_to_show(tmp
     assert finding.culprit == "feed"
     assert finding.onset_s is not None
     assert 8 * 3600 < finding.onset_s < 16 * 3600
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("confidences", [(0.9, 0.9, 0.9), (0.9, 0.7, 0.8), (0.9, 0.6, 0.9)])
+def test_windows_that_touch_in_a_chain_are_one_incident(order: Sequence[int], confidences: Sequence[float]) -> None:
+    """The first and the last do not touch, and the one between them may be the least certain."""
+    windows = [(36_780.0, 52_620.0), (52_680.0, 88_920.0), (89_040.0, 172_800.0)]
+    trials = [named(*windows[n], 240.0, confidences[n]) for n in order]
+    assert [finding.onset_s for finding in findings_of(trials)] == [36_780.0]
+    apart = [trials[at] for at, n in enumerate(order) if n != 1]
+    assert {finding.onset_s for finding in findings_of(apart)} == {36_780.0, 89_040.0}
+
+
+def named(onset_s: float, end_s: float, step_s: float, confidence: float) -> Trial:
+    """A trial that named one cause on one element in this window."""
+    window = Shift("job_last_success_age_s", "feed", 10.0, 90.0, 50.0, onset_s, end_s, step_s=step_s)
+    finding = Finding("feed", "data", "feed-stall", onset_s, confidence)
+    return Trial(load_tree(RULES).causes[0], {}, window, (), (), finding)
 
 
 def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:

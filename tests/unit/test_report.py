@@ -312,3 +312,14 @@ def test_an_engine_that_blames_everything_alike_marks_nothing(tmp_path: Path) ->
     [entry] = entries([run])
     assert len(everything) > 3
     assert marks(entry, ["hasty", "chance"], run.truth()).blamed == {everything[0]: ("hasty",)}
+
+
+def test_a_page_says_what_was_sampled_and_on_what_alerts_fired(tmp_path: Path) -> None:
+    observe = "observe: {sampling: {traces: 10%, slow: 100ms, records: 20%}}"
+    text = render_report([a_run(tmp_path, "sampled", f"{FAULTS}\n{observe}", "Sampled")]).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    assert "10 % of traces, and all that failed or took 100 ms" in text
+    assert "20 % of features and predictions" in text
+    assert "Each point of a line" not in text
+    assert "its alert fired" in text

@@ -88,12 +88,35 @@ def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
     assert path_data([0, 1, 2, 3, 4], [1, 2, nan, 3, nan]) == "M0 1L1 2M3 3h0"
 
 
-def test_thinning_keeps_the_spike() -> None:
-    values = np.zeros(5000)
-    values[1234] = 9.0
-    times_s, kept = thinned(np.arange(5000.0), values)
-    assert len(kept) <= MAX_POINTS
-    assert times_s[kept.argmax()] == 1234.0
+def test_a_thinned_series_tells_the_level_and_keeps_the_spikes() -> None:
+    values = np.tile([0.0, 2.0], 2500)
+    values[1234], values[2000:2040] = 9.0, np.nan
+    times_s, means, lows, highs, size = thinned(np.arange(5000.0), values)
+    assert size == 17
+    assert len(means) <= MAX_POINTS
+    assert np.nanmedian(means) == pytest.approx(1.0, abs=0.1)
+    assert np.nanmax(highs) == 9.0
+    assert times_s[np.nanargmax(highs)] - 1234.0 in range(size)
+    assert np.nanmin(lows) == 0.0
+    assert gaps(times_s, means) == [(2005.0, 2039.0)]
+    assert times_s[-1] == 4999.0
+
+
+def test_a_series_that_fits_is_drawn_as_it_is() -> None:
+    values = np.array([1.0, np.nan, 3.0])
+    drawn = thinned(np.arange(3.0), values)
+    assert drawn.size == 1
+    assert drawn.means is drawn.lows is drawn.highs is values
+
+
+def test_the_band_of_a_thinned_line_ends_at_a_gap() -> None:
+    values = np.tile([0.0, 2.0], 2500)
+    values[2000:2500] = np.nan
+    svg = panel(Line("s of x", "s", np.arange(5000.0), values, 5000.0, None, None, ()))
+    bands = [path.get("d", "") for path in ElementTree.fromstring(svg).iter("path") if path.get("class") == "spread"]
+    assert len(bands) == 2
+    assert all(d.count("M") == 1 and d.endswith("Z") for d in bands)
+    assert "spread" not in panel(Line("s of x", "s", np.arange(9.0), values[:9], 9.0, None, None, ()))
 
 
 def test_missing_samples_are_framed_and_said_in_words() -> None:

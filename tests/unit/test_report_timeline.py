@@ -49,6 +49,18 @@ def test_labels_of_one_lane_do_not_lie_on_each_other() -> None:
         assert one[2] != other[2] or one[1] <= other[0] or other[1] <= one[0]
 
 
+def test_an_interrupted_bar_is_drawn_in_pieces_with_one_label() -> None:
+    pieces = ((10.0, 20.0), (50.0, 51.0), (80.0, 95.0))
+    root = ElementTree.fromstring(
+        timeline("t", LOAD, [Lane("alert", (Mark("bar", "alert", 10.0, "slow, 3 times", 95.0, pieces),))], [])
+    )
+    drawn = [rect for rect in root.iter("rect") if rect.get("class") == "mark alert" and rect.find("title") is not None]
+    starts = [float(rect.get("x", "")) for rect in drawn]
+    assert len(starts) == 3
+    assert starts == sorted(starts)
+    assert [text.get("class") for text in root.iter("text") if text.text == "slow, 3 times"] == ["label over"]
+
+
 def test_missing_load_is_reported_in_a_word() -> None:
     rates = np.where(LOAD.times_s == 50.0, np.nan, 8.0)
     root = ElementTree.fromstring(timeline("t", Load(LOAD.times_s, rates, 100.0), [], []))

@@ -141,3 +141,27 @@ def test_rows_are_nested_and_lie_on_the_scale() -> None:
     (shown,) = chosen(recording(), "db")
     assert [row.depth for row in shown.rows] == [0, 1, 2, 3]
     assert all(0 <= row.left <= 100 and row.left + row.width <= 100.01 for row in shown.rows)
+
+
+def test_sampled_requests_count_by_their_weights() -> None:
+    def fails(n: int, span: dict[str, Any]) -> None:
+        failed = n % 10 == 0 if n < 100 else n % 2 == 0
+        # Of the sound requests one in fifty was kept, of the failed ones all.
+        span.update(sample_weight=1.0 if failed else 50.0)
+        if failed and span["peer.service"] == "db":
+            span.update(status="error")
+
+    # 10 of 4,510 before, 25 of 1,275 inside: 9 times as many, though only 5 times as many rows.
+    shown, _ = chosen(recording(fails), "front->db")
+    assert "(about 25 of 1,275 did)" in shown.reason
+
+
+def test_a_typical_request_of_a_sampled_recording_is_not_one_kept_for_being_slow() -> None:
+    def slow(n: int, span: dict[str, Any]) -> None:
+        kept_for_it = n % 4 != 0
+        span.update(sample_weight=1.0 if kept_for_it else 50.0)
+        if kept_for_it:
+            span["duration_s"] += 1.0
+
+    (shown,) = chosen(recording(slow), "db")
+    assert shown.length_s < 0.1

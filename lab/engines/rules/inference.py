@@ -258,15 +258,19 @@ def _humanise(signal: str, value: float) -> str:
 
 
 def findings_of(trials: Iterable[Trial]) -> tuple[Finding, ...]:
-    """What the trials name, the most confident first; one finding per culprit, kind and time."""
+    """What the trials name, the most confident first; one finding per culprit, kind and incident."""
     found = [(trial.finding, trial.window) for trial in trials if trial.finding and trial.window]
     found.sort(key=lambda f: (-f[0].confidence, f[0].culprit, f[0].kind, f[1].onset_s))
-    kept: list[tuple[Finding, Shift]] = []
+    incidents: list[tuple[Finding, list[Shift]]] = []
     for finding, window in found:
-        same = [w for f, w in kept if (f.culprit, f.kind) == (finding.culprit, finding.kind)]
-        if all(_apart(window, other) for other in same):
-            kept.append((finding, window))
-    return tuple(finding for finding, _ in kept)
+        cause = (finding.culprit, finding.kind)
+        same = [one for one in incidents if (one[0].culprit, one[0].kind) == cause]
+        touched = [one for one in same if not all(_apart(window, other) for other in one[1])]
+        # A window that touches several incidents joins them; the most confident finding speaks for all.
+        first = touched[0] if touched else (finding, [])
+        first[1].extend([window, *(other for one in touched[1:] for other in one[1])])
+        incidents = [one for one in incidents if one not in touched[1:]] + ([] if touched else [first])
+    return tuple(finding for finding, _ in incidents)
 
 
 def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
