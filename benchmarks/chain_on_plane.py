@@ -25,7 +25,8 @@ from lab.testbeds.sim.plane.build import build
 from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.state import at_rest
-from lab.worlds.base import OP_CHANCE, Layout, Op
+from lab.worlds.base import Layout
+from lab.worlds.operations import OP_CHANCE, Op
 
 LOOK_UP = Layout({"look_up": Op(OP_CHANCE, argument=threshold(MISS_RATIO))})
 """Own code that misses at random."""

@@ -18,7 +18,8 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
-from lab.worlds.base import FROM_STORE, FROM_TABLE, Done, Served, Stream, WorldContext
+from lab.worlds.base import Done, Served, Stream, WorldContext
+from lab.worlds.operations import FROM_STORE, FROM_TABLE
 from lab.worlds.shop.layout import CACHE, MODEL, TABLE
 from lab.worlds.shop.world import ShopWorld
 

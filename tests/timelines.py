@@ -10,7 +10,8 @@ from typing import Any
 
 from lab.injection.levers import LeverValue
 from lab.systems.topology import System
-from lab.worlds.base import OP_ASK, Layout, Op
+from lab.worlds.base import Layout
+from lab.worlds.operations import OP_ASK, Op
 from tests.planes import Bench, Span
 
 Act = Callable[[Bench], None]

@@ -12,23 +12,25 @@ from lab.draws import threshold
 from lab.injection.levers import LinkCut
 from lab.recording.status import ERROR, MISS, NAMES, OK, UNAVAILABLE
 from lab.testbeds.sim.plane import layout as at
-from lab.worlds.base import Layout, Op, StoreSpec
+from lab.worlds import operations as op
+from lab.worlds.base import Layout, StoreSpec
+from lab.worlds.operations import Op
 from tests.planes import MS, Bench
 from tests.timelines import system
 
 CONTENT = Layout(
     operations={
-        "get": Op(at.OP_STORE_GET, 1),
-        "put": Op(at.OP_STORE_PUT, 1),
-        "refresh": Op(at.OP_STORE_REFRESH, 1, 1),
-        "read": Op(at.OP_TABLE_READ, 1),
-        "score": Op(at.OP_GATE, 1),
-        "rules": Op(at.OP_MARK, 0, 3),
-        "serve": Op(at.OP_SERVE),
-        "likes": Op(at.OP_PREDICATE, at.VARIANT_NONE, 2),
-        "likes_version": Op(at.OP_PREDICATE, at.VARIANT_VERSION, 2),
-        "chance": Op(at.OP_CHANCE, 0, threshold(0.25)),
-        "ask": Op(at.OP_ASK),
+        "get": Op(op.OP_STORE_GET, 1),
+        "put": Op(op.OP_STORE_PUT, 1),
+        "refresh": Op(op.OP_STORE_REFRESH, 1, 1),
+        "read": Op(op.OP_TABLE_READ, 1),
+        "score": Op(op.OP_GATE, 1),
+        "rules": Op(op.OP_MARK, 0, 3),
+        "serve": Op(op.OP_SERVE),
+        "likes": Op(op.OP_PREDICATE, op.VARIANT_NONE, 2),
+        "likes_version": Op(op.OP_PREDICATE, op.VARIANT_VERSION, 2),
+        "chance": Op(op.OP_CHANCE, 0, threshold(0.25)),
+        "ask": Op(op.OP_ASK),
     },
     stores={"other": StoreSpec(3, 1), "cache": StoreSpec(200, 50 * MS)},
     tables={"others": 5, "users": 200},
@@ -107,7 +109,7 @@ def test_a_miss_is_loaded_put_and_found_until_its_time_to_live_ends():
     bench = Content([GET, READ, PUT, SERVE], [0, 30, 60, 61], users=lambda n: 0 * n + 9)
     bench.advance(1000)
     served = bench.rows()
-    assert [row["source"] for row in served] == [at.PAY_TABLE, at.PAY_STORE, at.PAY_STORE, at.PAY_TABLE]
+    assert [row["source"] for row in served] == [op.FROM_TABLE, op.FROM_STORE, op.FROM_STORE, op.FROM_TABLE]
     assert {(row["key"], row["epoch"], row["violation"]) for row in served} == {(9, 7, 0)}
     assert [row["written"] for row in served] == [-1, 14, 14, -1]
     assert bench.counts == (2, 2, 1)
@@ -119,7 +121,7 @@ def test_a_frozen_entry_neither_expires_nor_is_written_anew():
     bench.advance(100)
     bench.entries[:, at.K_FROZEN] = 1
     bench.advance(1000)
-    assert bench.rows()[1]["source"] == at.PAY_STORE
+    assert bench.rows()[1]["source"] == op.FROM_STORE
     assert bench.entries[9, at.K_WRITTEN] == 14 * MS
 
 
@@ -128,7 +130,7 @@ def test_another_keys_entry_may_answer_and_says_whose_row_it_is():
     bench.plane.tables.store_head[1, at.SH_TTL] = 1000 * MS
     bench.entries[6, at.K_ANSWERS] = 5
     bench.advance(1000)
-    assert [(row["source"], row["key"]) for row in bench.rows()] == [(at.PAY_TABLE, 5), (at.PAY_STORE, 5)]
+    assert [(row["source"], row["key"]) for row in bench.rows()] == [(op.FROM_TABLE, 5), (op.FROM_STORE, 5)]
 
 
 def test_a_refresh_writes_what_lives_and_is_touched_from_the_table():
@@ -151,8 +153,8 @@ def test_a_row_that_breaks_the_contract_fails_where_it_is_assembled_from_whereve
     bench.plane.tables.table[5 + 9] = 2
     bench.advance(1000)
     assert [(row["source"], row["violation"], row["at"]) for row in bench.rows()] == [
-        (at.PAY_TABLE, 2, 18),
-        (at.PAY_STORE, 2, 38),
+        (op.FROM_TABLE, 2, 18),
+        (op.FROM_STORE, 2, 38),
     ]
     assert [status for status, _, _ in bench.ended()] == [ERROR, ERROR]
 
@@ -161,7 +163,7 @@ def test_who_got_no_row_serves_nothing_of_anyone():
     bench = Content([call("look", "get", "cache"), SERVE])
     bench.advance(1000)
     (row,) = bench.rows()
-    assert (row["source"], row["key"], row["epoch"], row["violation"], row["at"]) == (at.PAY_NOWHERE, -1, -1, 0, 8)
+    assert (row["source"], row["key"], row["epoch"], row["violation"], row["at"]) == (op.FROM_NOWHERE, -1, -1, 0, 8)
     assert bench.ended() == [(OK, 0, 0)]
 
 
@@ -177,7 +179,7 @@ def test_what_an_answer_brings_is_lost_with_it(direction):
 def test_what_comes_too_late_is_done_and_reaches_nobody():
     bench = Content([call("load", "read", "db", timeout="4ms"), call("keep", "put", "cache"), SERVE])
     bench.advance(1000)
-    assert bench.rows()[0]["source"] == at.PAY_NOWHERE
+    assert bench.rows()[0]["source"] == op.FROM_NOWHERE
     assert (bench.entries[:, at.K_WRITTEN] == -1).all()  # nor is nothing written
 
 

@@ -17,7 +17,8 @@ from lab.recording.observed import Observed
 from lab.streams import Streams
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
-from lab.worlds.base import OP_STORE_GET, Layout, Op, StoreSpec
+from lab.worlds.base import Layout, StoreSpec
+from lab.worlds.operations import OP_STORE_GET, Op
 from lab.worlds.shop import training
 from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
 from lab.worlds.shop.entries import EntryCache

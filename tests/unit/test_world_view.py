@@ -13,11 +13,12 @@ from lab.testbeds.sim.plane.world_view import (
     served_of,
     table_rows,
 )
-from lab.worlds import base
-from lab.worlds.base import Layout, Op, StoreSpec
+from lab.worlds import operations as op
+from lab.worlds.base import Layout, StoreSpec
+from lab.worlds.operations import Op
 
 LAYOUT = Layout(
-    operations={"get": Op(base.OP_STORE_GET, 1), "read": Op(base.OP_TABLE_READ, 0)},
+    operations={"get": Op(op.OP_STORE_GET, 1), "read": Op(op.OP_TABLE_READ, 0)},
     stores={"small": StoreSpec(2, 50), "large": StoreSpec(3, 70)},
     tables={"people": 3},
     gates=("model",),
@@ -28,12 +29,6 @@ def tables() -> at.Tables:
     made = at.new_tables(**table_rows(LAYOUT), frame=4, pay=4)
     put_layout(made, LAYOUT)
     return made
-
-
-def test_worlds_and_plane_have_the_same_codes() -> None:
-    codes = [name for name in dir(base) if name.startswith("OP_")]
-    assert {name: getattr(base, name) for name in codes} == {name: getattr(at, name) for name in codes}
-    assert (base.FROM_NOWHERE, base.FROM_STORE, base.FROM_TABLE) == (at.PAY_NOWHERE, at.PAY_STORE, at.PAY_TABLE)
 
 
 def test_a_store_at_rest_is_empty_and_every_key_answers_for_itself() -> None:
@@ -68,7 +63,7 @@ def test_only_requests_under_way_carry_epochs() -> None:
 
 
 def test_blocks_have_names_for_what_a_request_carries() -> None:
-    flags = at.PAY_TABLE | 5 << at.VIOLATION_SHIFT | 2 << at.VERSION_SHIFT | 1 << at.MARKS_SHIFT
+    flags = op.FROM_TABLE | 5 << at.VIOLATION_SHIFT | 2 << at.VERSION_SHIFT | 1 << at.MARKS_SHIFT
     served = served_of(np.array([[1, 10, 4, flags, 6, -1, 3, 2]]))
     done = done_of(np.array([[1, 2, 30, 0, flags, 4, 6, -1]]))
     assert [int(column[0]) for column in served] == [1, 10, 4, 2, 5, 6, -1, 3, 2]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.worlds.base import (
+from lab.worlds.base import Layout, StoreSpec
+from lab.worlds.operations import (
     OP_ASK,
     OP_GATE,
     OP_MARK,
@@ -11,9 +12,7 @@ from lab.worlds.base import (
     OP_STORE_PUT,
     OP_STORE_REFRESH,
     OP_TABLE_READ,
-    Layout,
     Op,
-    StoreSpec,
 )
 
 CACHE, TABLE, MODEL = "entries", "rows", "model"

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from lab.clock import NS
 from lab.recording.arrow import coded_array
 from lab.recording.schema import LABEL_WINDOW_S
-from lab.worlds.base import FROM_NOWHERE, FROM_STORE, Columns
+from lab.worlds.base import Columns
+from lab.worlds.operations import FROM_NOWHERE, FROM_STORE
 from lab.worlds.shop.behaviour import PAGE
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
 from lab.worlds.shop.showing import Pages, chosen, joined

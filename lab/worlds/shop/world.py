@@ -25,18 +25,8 @@ from lab.injection.levers import (
     TableColumn,
 )
 from lab.recording.status import OK
-from lab.worlds.base import (
-    FROM_NOWHERE,
-    Arrivals,
-    Columns,
-    Counts,
-    Done,
-    PlaneState,
-    Served,
-    Stream,
-    Times,
-    WorldContext,
-)
+from lab.worlds.base import Arrivals, Columns, Counts, Done, PlaneState, Served, Stream, Times, WorldContext
+from lab.worlds.operations import FROM_NOWHERE
 from lab.worlds.shop import reference
 from lab.worlds.shop.behaviour import CLICK_WEIGHT, PAGE
 from lab.worlds.shop.browsing import Browsing

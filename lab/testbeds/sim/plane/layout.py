@@ -59,9 +59,8 @@ FLAG_KEPT = FLAG_CLIENT | FLAG_SERVER | FLAG_TIMEOUT
     P_FLAGS, P_KEY, P_EPOCH, P_WRITTEN,  # PAY_*; whose row it is; its epoch; when its store entry was written (-1)
     P_SUBJECT, P_ARRIVED,  # the request's own column (see A_SUBJECT); when the request started
 ) = range(6)  # fmt: skip
-PAY_NOWHERE, PAY_STORE, PAY_TABLE = range(3)
-"""Bits 0 and 1 of P_FLAGS: where the row came from."""
 PAY_SOURCE = 3
+"""Bits 0 and 1 of P_FLAGS: where the row came from (FROM_*)."""
 VIOLATION_SHIFT, VERSION_SHIFT, MARKS_SHIFT = 2, 18, 34
 """Then 16 bits each: the row's violation (0: none), the version that was asked (0: none), marks."""
 PAY_CODE = 0xFFFF
@@ -111,21 +110,6 @@ CUT_BOTH, CUT_REQUEST, CUT_RESPONSE = range(3)
 # operation: what own code does besides spending time.
 N_CODE, N_TARGET, N_ARGUMENT = range(3)
 OPERATION_WORDS = 4
-(
-    OP_NONE,
-    OP_STORE_GET,  # of the store TARGET: OK and the entry, else MISS
-    OP_STORE_PUT,  # what is carried, into the store TARGET
-    OP_STORE_REFRESH,  # entries of the store TARGET that live and are touched, from the table ARGUMENT
-    OP_TABLE_READ,  # the request's own row of the table TARGET
-    OP_GATE,  # UNAVAILABLE where the gate TARGET is shut, else the version that answers
-    OP_MARK,  # sets the mark ARGUMENT
-    OP_SERVE,  # what is carried is served: a row of `served`; ERROR where its row breaks the contract
-    OP_PREDICATE,  # MISS where the request's predicate ARGUMENT + variant is false; TARGET: how to know the variant
-    OP_ASK,  # the world does it (code 6)
-    OP_CHANCE,  # MISS for a share of all (ARGUMENT, a threshold), drawn by the call's key
-) = range(11)  # fmt: skip
-VARIANT_NONE, VARIANT_VERSION = range(2)
-"""Which of its predicates a request is asked for: the first; the one of the version that answered (from 1)."""
 
 # source: a stream of requests. Its window are the rows BEGIN to END of `arrival`, which are its requests from FIRST on.
 (

@@ -10,6 +10,7 @@ from lab.testbeds.sim.plane.heap import close, push_noted
 from lab.testbeds.sim.plane.layout import *
 from lab.testbeds.sim.plane.serving import arrive, finish, operate, proceed
 from lab.testbeds.sim.plane.sources import come, has_arrivals
+from lab.worlds.operations import OP_ASK
 
 
 @kernel

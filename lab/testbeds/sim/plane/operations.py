@@ -6,6 +6,21 @@ from lab.compiled import high32, kernel, unsigned
 from lab.draws import word
 from lab.recording.status import ERROR, MISS, OK, UNAVAILABLE
 from lab.testbeds.sim.plane.layout import *
+from lab.worlds.operations import (
+    FROM_STORE,
+    FROM_TABLE,
+    OP_ASK,
+    OP_CHANCE,
+    OP_GATE,
+    OP_MARK,
+    OP_PREDICATE,
+    OP_SERVE,
+    OP_STORE_GET,
+    OP_STORE_PUT,
+    OP_STORE_REFRESH,
+    OP_TABLE_READ,
+    VARIANT_VERSION,
+)
 
 _SUBJECT_KEY = (1 << SUBJECT_BITS) - 1
 _ROW = PAY_SOURCE | (PAY_CODE << VIOLATION_SHIFT)
@@ -23,7 +38,7 @@ def get(t: Tables, store: int, f: int, now: int) -> int:
         of[store, SH_MISSES] += 1
         return MISS
     of[store, SH_HITS] += 1
-    pay[f, P_FLAGS] = (pay[f, P_FLAGS] & ~_ROW) | PAY_STORE | (entry[k, K_VIOLATION] << VIOLATION_SHIFT)
+    pay[f, P_FLAGS] = (pay[f, P_FLAGS] & ~_ROW) | FROM_STORE | (entry[k, K_VIOLATION] << VIOLATION_SHIFT)
     pay[f, P_KEY] = entry[k, K_KEY]
     pay[f, P_EPOCH] = entry[k, K_EPOCH]
     pay[f, P_WRITTEN] = entry[k, K_WRITTEN]
@@ -79,7 +94,7 @@ def read(t: Tables, table: int, f: int) -> int:
     pay = t.pay
     key = pay[f, P_SUBJECT] & _SUBJECT_KEY
     violation = t.table[t.table_head[table, TH_OFFSET] + key]
-    pay[f, P_FLAGS] = (pay[f, P_FLAGS] & ~_ROW) | PAY_TABLE | (violation << VIOLATION_SHIFT)
+    pay[f, P_FLAGS] = (pay[f, P_FLAGS] & ~_ROW) | FROM_TABLE | (violation << VIOLATION_SHIFT)
     pay[f, P_KEY] = key
     pay[f, P_EPOCH] = t.table_head[table, TH_EPOCH]
     pay[f, P_WRITTEN] = -1
