@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth, Verdict
-from lab.report.format import NOTHING, moment, quantity, shortened
+from lab.report.format import NOTHING, long_times_told, moment, quantity, shortened
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
 from lab.signals import SignalTable
@@ -141,7 +141,7 @@ def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisR
     rows = [AxisRow("verdict", "healthy" if truth.is_control else "fault", tuple(_overall(entry, e) for e in engines))]
     for name in ordered:
         grades = [by_engine[engine].get(name) for engine in engines]
-        expected = next(grade.expected for grade in grades if grade)
+        expected = long_times_told(next(grade.expected for grade in grades if grade))
         answers = tuple(_answer(entry, e, g, truth) for e, g in zip(engines, grades, strict=True))
         rows.append(AxisRow(name, expected, answers))
     return tuple(rows)
@@ -163,8 +163,9 @@ def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Ans
         sign = HIT if grade.outcome is Outcome.PASS else MISS
         if sign is MISS and grade.grader == "culprit" and _near(entry, engine, truth):
             sign = NEAR
-    note = "" if grade.explanation in OBVIOUS else shortened(grade.explanation, MAX_NOTE)
-    return Answer(sign, shortened(grade.answer, MAX_ANSWER), note, f"{grade.answer}. {grade.explanation}")
+    answer, explanation = long_times_told(grade.answer), long_times_told(grade.explanation)
+    note = "" if grade.explanation in OBVIOUS else shortened(explanation, MAX_NOTE)
+    return Answer(sign, shortened(answer, MAX_ANSWER), note, f"{grade.answer}. {grade.explanation}")
 
 
 def _near(entry: Entry, engine: str, truth: Truth) -> bool:

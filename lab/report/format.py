@@ -15,6 +15,7 @@ MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
 HOURS_FROM_S, DAYS_FROM_S = 2 * HOUR_S, 4 * DAY_S
 """How long a recording is whose times are told in hours, and in days."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
+_IN_SECONDS = re.compile(r"\b(\d+(?:\.\d+)?)(?:–(\d+(?:\.\d+)?))? s\b")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -69,6 +70,17 @@ def moment(value_s: float | None) -> str:
     whole, rest = divmod(round(abs(value_s) / small), round(large / small))
     parts = [f"{count}{SPACE}{word}" for count, word in zip((whole, rest), words.split(), strict=True) if count]
     return ("-" if value_s < 0 else "") + SPACE.join(parts)
+
+
+def long_times_told(text: str) -> str:
+    """A text in which times of hours, such as `28800–32820 s`, are told like other times of long recordings."""
+
+    def told(found: re.Match[str]) -> str:
+        if float(found[found.lastindex or 1]) < HOURS_FROM_S:
+            return found[0]
+        return " to ".join(moment(float(part)) for part in found.groups() if part)
+
+    return _IN_SECONDS.sub(told, text)
 
 
 def time_unit(end_s: float) -> Scale:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.report.charts import MAX_POINTS, Line, gaps, panel, path_data, thinned
-from lab.report.format import moment, quantity, scale, shortened, significant, unbroken
+from lab.report.format import long_times_told, moment, quantity, scale, shortened, significant, unbroken
 from lab.report.svg import ticks, time_ticks
 
 
@@ -81,6 +81,21 @@ def test_the_time_axis_is_labelled_in_seconds_hours_or_days(end_s: float, last_s
 )  # fmt: skip
 def test_times_of_days_are_told_as_people_tell_them(time_s: float, text: str) -> None:
     assert moment(time_s).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("28800–32820 s", "8 h to 9 h 7 min"),
+        ("right; feed: 7020.0 s late, tolerance 28800 s", "right; feed: 7020.0 s late, tolerance 8 h"),
+        ("39840 s, 240 s", "11 h 4 min, 240 s"),
+        ("60–125.5 s", "60–125.5 s"),
+        ("network_time_s of feed->db 0.05 → 9000", "network_time_s of feed->db 0.05 → 9000"),
+        ("none", "none"),
+    ],
+)
+def test_times_of_hours_in_a_graders_text_are_told_in_hours(text: str, told: str) -> None:
+    assert long_times_told(text).replace("\N{NO-BREAK SPACE}", " ") == told
 
 
 def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
