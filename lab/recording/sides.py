@@ -96,19 +96,25 @@ def seconds(sides: Sides, origin_ns: int) -> tuple[Array, Array]:
     return start / GRID_PER_S, (end - start) / GRID_PER_S
 
 
+def _whole_and_rest(numbers: Array, unit: int) -> tuple[Array, Array]:
+    """`np.divmod`, in half of its time: numpy divides by one number without dividing."""
+    whole = numbers // unit
+    return whole, numbers - whole * unit
+
+
 def _points(times_ns: Array, *, up: bool) -> Array:
-    whole, rest_ns = np.divmod(times_ns, NS)
+    whole, rest_ns = _whole_and_rest(times_ns, NS)
     points: Array = whole * GRID_PER_S + (rest_ns * _NUMERATOR + (_DENOMINATOR - 1 if up else 0)) // _DENOMINATOR
     return points
 
 
 def _nearest_point(times_ns: Array) -> Array:
-    whole, rest_ns = np.divmod(times_ns, NS)
+    whole, rest_ns = _whole_and_rest(times_ns, NS)
     points: Array = whole * GRID_PER_S + (rest_ns * _NUMERATOR + _DENOMINATOR // 2) // _DENOMINATOR
     return points
 
 
 def _to_ns(points: Array) -> Array:
-    whole, rest = np.divmod(points, GRID_PER_S)
+    whole, rest = _whole_and_rest(points, GRID_PER_S)
     times_ns: Array = whole * NS + (rest * _DENOMINATOR + _NUMERATOR // 2) // _NUMERATOR
     return times_ns

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lab.clock import NS
 from lab.compiled import Kernel, interpreted
+from lab.injection.levers import PopulationTastes
 from lab.streams import Streams
 from lab.worlds.shop import page_tables as at
 from lab.worlds.shop.behaviour import PAGE, POSITION_BIAS, click_probability, true_interest
@@ -26,7 +27,7 @@ from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
 from lab.worlds.shop.showing import USUAL_THRESHOLDS, Answers, Pages, Showing
 from lab.worlds.shop.training import train
-from lab.worlds.shop.visits import candidate_draws, click_draws
+from lab.worlds.shop.visits import Visits, candidate_draws, click_draws
 from tests.planes import checked
 from tests.shop_plane import OpenStream
 
@@ -54,17 +55,16 @@ def seen() -> Any:
 def answers(kind: slice = slice(None), clicks: bool = True) -> Answers:
     rng = np.random.default_rng(1)
     numbers = np.arange(5000, 5000 + COUNT)
-    users = rng.integers(0, CATALOG.users_count, COUNT)
     row = np.where(rng.random(COUNT) < 0.1, -1, rng.integers(0, 2 * CATALOG.users_count, COUNT))
     came_ns = np.sort(rng.integers(0, 400 * NS, COUNT))
     columns = (
-        numbers, numbers, users, came_ns, came_ns + 20, row, rng.integers(0, 3, COUNT), rng.integers(0, 2, COUNT)
+        numbers, numbers, came_ns, came_ns + 20, row, rng.integers(0, 3, COUNT), rng.integers(0, 2, COUNT)
     )  # fmt: skip
     return Answers(OpenStream("load", 1, STREAM.key, clicks), *(column[kind] for column in columns))
 
 
 def showing() -> tuple[Showing, Missions]:
-    return Showing(CATALOG, Streams(3), 60 * NS), Missions(CATALOG, Streams(3), -360.0)
+    return Showing(CATALOG, Streams(3), 60 * NS), Missions(CATALOG, Streams(3), -1000.0)
 
 
 def made(of: Answers, seen: Any, versions: Any) -> Pages:
@@ -141,16 +141,30 @@ def test_rules_are_the_reference_s_whatever_the_thresholds(
         assert pages.item[a].tolist() == offered[places].tolist()
 
 
+@pytest.mark.parametrize("start_s", [-1000.0, -2300.0, 500.0])
+def test_who_comes_and_what_for_is_what_visits_and_missions_say(seen: Any, start_s: float) -> None:
+    """Over two blocks of missions and before the first; while some have turned to other categories, too."""
+    of, shop, missions = answers(), showing()[0], Missions(CATALOG, Streams(3), start_s)
+    users, times_s = Visits(CATALOG).users(STREAM.key, of.numbers), (of.came_ns - 60 * NS) / NS
+    assert len(np.unique(missions.blocks(times_s)[0])) == 1 + (start_s < 0)
+    for tastes in (None, PopulationTastes(fraction=0.5), None):
+        missions.change(tastes, Streams(4))
+        shop.pages(of._replace(version=of.version * 0), seen, [], missions)
+        assert np.array_equal(shop._tables.answer[:COUNT, at.W_USER], users)
+        assert np.array_equal(shop._tables.answer[:COUNT, at.W_MISSION], missions.at(users, times_s))
+
+
 def test_people_click_as_the_true_click_function_says(seen: Any, versions: Any) -> None:
     of = answers()
     pages = made(of, seen, versions)
     _, missions = showing()
-    interest = true_interest(CATALOG, missions, of.users, (of.came_ns - 60 * NS) / NS)
-    chance = click_probability(CATALOG, of.users, interest, pages.item) * POSITION_BIAS
+    assert np.array_equal(pages.user, Visits(CATALOG).users(STREAM.key, of.numbers))
+    interest = true_interest(CATALOG, missions, pages.user, (of.came_ns - 60 * NS) / NS)
+    chance = click_probability(CATALOG, pages.user, interest, pages.item) * POSITION_BIAS
     draws, delay_s = click_draws(STREAM.key, of.numbers)
     assert np.allclose(pages.delay_s, delay_s, rtol=1e-14)
     assert np.array_equal(pages.clicked, (draws < chance) & (delay_s < 30))
-    assert 0.05 < pages.clicked.mean() < 0.2
+    assert 0.04 < pages.clicked.mean() < 0.2
     assert not made(answers(clicks=False), seen, versions).clicked.any()
 
 

@@ -38,10 +38,8 @@ def test_shoppers_come_as_in_the_simulator() -> None:
     times_ns = np.rint((stream.times_s + 60.0) * NS).astype(np.int64)
     users = plane.world.arrive(simulated, 0, times_ns).keys
     assert [visit.user_id for visit in visits] == users.tolist()
-    answers = Answers(
-        simulated, np.arange(len(users)), np.arange(len(users)), users, times_ns, times_ns,
-        users, np.full(len(users), 2), np.ones(len(users), np.int64),
-    )  # fmt: skip
+    numbers, ruled = np.arange(len(users)), np.ones(len(users), np.int64)
+    answers = Answers(simulated, numbers, numbers, times_ns, times_ns, users, np.full(len(users), 2), ruled)
     world = plane.world
     pages = Showing(world.catalog, Streams(7), 60 * NS).pages(answers, world.table.seen, world.versions, world.missions)
     shown = np.concatenate([page.item for page in pages])

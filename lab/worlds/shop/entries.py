@@ -71,14 +71,16 @@ class EntryCache:
     def samples(self, now_ns: int) -> list[tuple[str, float]]:
         """(metric, value): hits, misses and expiries since the last samples, and how many entries there are."""
         store = self._state()
-        due = (store.ends_ns > store.expired_until_ns) & (store.ends_ns <= now_ns)
-        store.expired_count += int((due & (store.written_ns >= 0) & (store.frozen == 0)).sum())
+        ends_ns, written, frozen = store.ends_ns.copy(), store.written_ns >= 0, store.frozen > 0
+        due = (ends_ns <= now_ns) & (ends_ns > store.expired_until_ns) & written & ~frozen
+        live = written & ((ends_ns >= now_ns) | frozen)
+        store.expired_count += int(np.count_nonzero(due))
         store.expired_until_ns = now_ns
         totals = (store.hits_count, store.misses_count, store.expired_count)
         since = [float(total - before) for total, before in zip(totals, self._counted, strict=True)]
         self._counted = totals
         names = ("cache.hit.count", "cache.miss.count", "cache.expired.count")
-        return [*zip(names, since, strict=True), ("cache.entries", float(self.live(now_ns).sum()))]
+        return [*zip(names, since, strict=True), ("cache.entries", float(np.count_nonzero(live)))]
 
     def copy(self, state: Callable[[], StoreState]) -> EntryCache:
         """One of the same settings over another store."""

@@ -25,6 +25,36 @@ def draw(first: int, lane: int) -> float:
 
 
 @kernel
+def who(t: PageTables, key: int) -> int:
+    """The user who makes a request of this key: by how active they are (`visits.Visits.users`)."""
+    chance, low, high = draw(word(key, DRAW_USER), 0), 0, t.rule[R_LAST_USER]
+    while low < high:
+        middle = (low + high) >> 1
+        if t.activity_f[middle] <= chance:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def mission(t: PageTables, a: int, user: int) -> int:
+    """The category that a user is after when the answer's request comes (`missions.Missions.at`)."""
+    block, users = t.answer[a, W_BLOCK], t.rule[R_USERS]
+    row = block * (users + 1) + user
+    place, until = t.turn_first[row], t.turn_first[row + 1]
+    wanted = user * t.constant_f[CF_BLOCK_S] + t.came_f[a]
+    category: int = t.opening[block * users + user]
+    while place < until and t.turn_f[place] <= wanted:
+        category = t.turn[place]
+        place += 1
+    category += t.turned[user]
+    if category >= CATEGORIES:
+        category -= CATEGORIES
+    return category
+
+
+@kernel
 def choose(t: PageTables, a: int) -> None:
     """Fills O_ITEM: the item of each stratum that is offered, by its popularity in that minute."""
     first = word(request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER]), DRAW_CANDIDATES)
@@ -110,6 +140,9 @@ def fill(t: PageTables, a: int) -> None:
 def make_pages(t: PageTables, count: int) -> int:
     """Makes the pages of the first `count` answers."""
     for a in range(count):
+        user = who(t, request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER]))
+        t.answer[a, W_USER] = user
+        t.answer[a, W_MISSION] = mission(t, a, user)
         understand(t, a)
         weigh_user(t, t.answer[a, W_VERSION])
         choose(t, a)

@@ -35,10 +35,24 @@ class _Turns(NamedTuple):
     first: Array
 
 
+class Turns(NamedTuple):
+    """The turns of some blocks, one block after the other, as a kernel reads them.
+
+    keys, category: as in a block. first: by block and user, the place of their first turn, with one more at the end of
+    each block. opening: by block and user, the category as the block begins.
+    """
+
+    keys: Array
+    category: Array
+    first: Array
+    opening: Array
+
+
 class Missions:
     """Which category each user is after at each time: exponential lengths, drawn in proportion to taste.
 
-    Missions begin at `start_s`. `changed`: the tastes that are in force in place of the users' own.
+    Missions begin at `start_s`. `changed`: the tastes that are in force in place of the users' own. `turned`: by how
+    many categories these turn each user.
     """
 
     def __init__(self, catalog: Catalog, streams: Streams, start_s: float) -> None:
@@ -46,23 +60,40 @@ class Missions:
         self._streams = streams
         self._edges = np.cumsum(catalog.taste, axis=1)[:, :-1]
         self._blocks: dict[int, _Turns] = {}
-        self._turned = np.zeros(catalog.users_count, np.int64)
+        self.turned = np.zeros(catalog.users_count, np.int64)
         self.changed: PopulationTastes | None = None
 
     def at(self, users: Array, times_s: Array) -> Array:
         """Mission category of each (user, time); before the start as at the start."""
-        since_s = np.maximum(times_s - self._start_s, 0.0)
-        block = (since_s // BLOCK_S).astype(np.int64)
+        block, seconds = self.blocks(times_s)
         mission = np.empty(len(users), np.int64)
         for number, chosen in groups(block):
-            mission[chosen] = self._within(number, users[chosen], since_s[chosen] - number * BLOCK_S)
-        return np.asarray((mission + self._turned[users]) % len(CATEGORIES))
+            mission[chosen] = self._within(number, users[chosen], seconds[chosen])
+        return np.asarray((mission + self.turned[users]) % len(CATEGORIES))
+
+    def blocks(self, times_s: Array) -> tuple[Array, Array]:
+        """The number of the block that each time is in, and the seconds from its beginning."""
+        since_s = np.maximum(times_s - self._start_s, 0.0)
+        block = (since_s // BLOCK_S).astype(np.int64)
+        return block, since_s - block * BLOCK_S
+
+    def turns(self, first: int, last: int) -> Turns:
+        """The turns of the blocks from a first to a last one."""
+        found, users = [], np.arange(len(self.turned))
+        end_s, length = np.full(len(users), np.nextafter(BLOCK_S, 0.0)), 0
+        for number in range(first, last + 1):
+            opening = self._within(number - 1, users, end_s) if number else np.zeros(len(users), np.int64)
+            turns = self._turns(number)
+            places = np.append(turns.first, len(turns.keys)) + length
+            length += len(turns.keys)
+            found.append(Turns(turns.keys, turns.category, places, opening))
+        return Turns(*map(np.concatenate, zip(*found, strict=True)))
 
     def change(self, value: PopulationTastes | None, streams: Streams) -> None:
         """Turns a `fraction` of the users to other categories; None turns them back."""
         self.changed = value
-        share = streams.generator("changed-tastes").random(len(self._turned))
-        self._turned = np.where(share < (value.fraction if value else 0.0), len(CATEGORIES) // 2, 0)
+        share = streams.generator("changed-tastes").random(len(self.turned))
+        self.turned = np.where(share < (value.fraction if value else 0.0), len(CATEGORIES) // 2, 0)
 
     def copy(self) -> Missions:
         """One that changes for itself."""

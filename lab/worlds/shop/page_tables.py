@@ -24,16 +24,18 @@ UF_BUDGET, UF_DISCOUNT_SHARE, UF_TASTE = range(3)
 # model_f: a row a version, 0 for none: mean, scale and weight of each input, then the intercept.
 MF_INTERCEPT = 3 * INPUTS
 # answer
-W_STREAM, W_NUMBER, W_USER, W_ROW, W_MINUTE, W_VERSION, W_RULED, W_MISSION, W_CLICKS, W_LOGGED = range(10)
-ANSWER_WORDS = 10
-# rule: thresholds of the rules; how many items there are.
-R_MIN_STOCK, R_MAX_PER_CATEGORY, R_ITEMS = range(3)
+(
+    W_STREAM, W_NUMBER, W_ROW, W_MINUTE, W_BLOCK, W_VERSION, W_RULED, W_CLICKS, W_LOGGED, W_USER, W_MISSION,
+) = range(11)  # fmt: skip  # the last two are the kernel's to fill
+ANSWER_WORDS = 11
+# rule: thresholds of the rules; how many items and users there are, and the last of these who visits.
+R_MIN_STOCK, R_MAX_PER_CATEGORY, R_ITEMS, R_USERS, R_LAST_USER = range(5)
 # seen: columns of a feature row, in the order of the contract.
 (
     S_AGE, S_ACCOUNT_AGE, S_ORDER_VALUE, S_ORDERS, S_DISCOUNT_SHARE, S_RETURNS, S_VIEWS, S_RECENT_PRICE, S_INTEREST,
 ) = range(9)  # fmt: skip
 # constant_f
-CF_MISSION_SHARE, CF_LABEL_WINDOW, CF_LABEL_DELAY, CF_BIAS = range(4)
+CF_MISSION_SHARE, CF_LABEL_WINDOW, CF_LABEL_DELAY, CF_BLOCK_S, CF_BIAS = range(5)
 
 (
     DRAW_USER, DRAW_CANDIDATES, DRAW_CLICKS, DRAW_LABEL_DELAYS, DRAW_BROWSED, DRAW_PRICES,
@@ -44,11 +46,20 @@ CF_MISSION_SHARE, CF_LABEL_WINDOW, CF_LABEL_DELAY, CF_BIAS = range(4)
 class PageTables(NamedTuple):
     """Tables of the kernel: int64, or float64 where a name ends in `_f`. `seen_f`: a row for each user of each slot.
 
-    edge_f: a row for each stratum of each minute, cumulative popularity. offer, offer_f, taken, vector_f: scratch. Of
-    each answer come PAGE rows of `page` (item, clicked), `page_f` (score, delay in s) and `input_f`.
+    edge_f: a row for each stratum of each minute, cumulative popularity. came_f: of each answer, seconds into its block
+    of missions. turn_f, turn, turn_first, opening: the turns of these blocks (`missions.Turns`). offer, offer_f, taken,
+    vector_f: scratch. Of each answer come PAGE rows of `page` (item, clicked), `page_f` (score, delay in s) and
+    `input_f`.
     """
 
     answer: Array
+    came_f: Array
+    activity_f: Array
+    turn_f: Array
+    turn: Array
+    turn_first: Array
+    opening: Array
+    turned: Array
     item: Array
     item_f: Array
     user_f: Array
@@ -87,7 +98,8 @@ VECTOR_WORDS = VF_TERM_INTEREST + CATEGORIES
 
 
 KINDS = {
-    "answer": f"i{ANSWER_WORDS}", "item": "i5", "item_f": "f8", "user_f": f"f{UF_TASTE + CATEGORIES}",
+    "answer": f"i{ANSWER_WORDS}", "came_f": "f", "activity_f": "f", "turn_f": "f", "turn": "i", "turn_first": "i",
+    "opening": "i", "turned": "i", "item": "i5", "item_f": "f8", "user_f": f"f{UF_TASTE + CATEGORIES}",
     "model_f": f"f{MF_INTERCEPT + 1}", "default_f": "f", "seen_f": f"f{FEATURES}", "stratum": f"i{CHOICES}",
     "edge_f": f"f{CHOICES}", "rule": "i", "constant_f": "f", "term_f": f"f{ITEM_TERMS}",
     "offer": f"i{OFFERED}", "offer_f": f"f{OFFERED}",

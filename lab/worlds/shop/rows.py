@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +18,16 @@ from lab.worlds.shop.features import INPUT_NAMES, NAMES
 from lab.worlds.shop.showing import Pages, chosen, joined
 
 Array = npt.NDArray[Any]
+Users: TypeAlias = Callable[[Array], Array]
+"""Who made requests."""
 _LABEL_WINDOW_NS = round(LABEL_WINDOW_S * NS)
 
 
 class Rows(NamedTuple):
-    """Feature rows served: when, to whom, from where (FROM_*); watermark and writing of the row (ns), its vector."""
+    """Feature rows served: when, from where (FROM_*); watermark and writing of the row (ns), its vector."""
 
     request: Array
     time_ns: Array
-    user: Array
     source: Array
     watermark_ns: Array
     written_ns: Array
@@ -33,7 +35,7 @@ class Rows(NamedTuple):
 
 
 _NONE = np.zeros(0, np.int64)
-_NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, np.zeros((0, len(NAMES))))
+_NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE, _NONE, np.zeros((0, len(NAMES))))
 _NO_PLACES = np.zeros((0, PAGE))
 _NO_PAGES = Pages(
     _NONE, _NONE, _NONE, _NONE, _NO_PLACES.astype(np.int64), _NO_PLACES, _NO_PLACES > 0, _NO_PLACES,
@@ -54,17 +56,18 @@ class ServedLog:
         is_seen = rows.time_ns >= self._start_ns
         self._rows.append(rows if is_seen.all() else Rows(*(column[is_seen] for column in rows)))
 
-    def final(self, until_ns: int) -> Columns:
+    def final(self, until_ns: int, users: Users) -> Columns:
         """Those from before `until_ns`, once."""
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
         is_final = rows.time_ns < until_ns
-        self._rows = [Rows(*(column[~is_final] for column in rows))]
-        return self._columns(rows, is_final)
+        left = _selected(rows.time_ns, rows.request, ~is_final)
+        self._rows = [Rows(*(column[left] for column in rows))]
+        return self._columns(rows, is_final, users)
 
-    def pending(self, until_ns: int) -> Columns:
+    def pending(self, until_ns: int, users: Users) -> Columns:
         """Those up to `until_ns` that are not final."""
         rows = Rows(*map(np.concatenate, zip(*self._rows, strict=True)))
-        return self._columns(rows, rows.time_ns <= until_ns)
+        return self._columns(rows, rows.time_ns <= until_ns, users)
 
     def copy(self) -> ServedLog:
         """One that goes on for itself."""
@@ -72,16 +75,16 @@ class ServedLog:
         copied._rows = list(self._rows)
         return copied
 
-    def _columns(self, rows: Rows, which: Array) -> Columns:
+    def _columns(self, rows: Rows, which: Array, users: Users) -> Columns:
         """Columns of the rows that a mask selects, in order."""
-        order = _in_order(rows.time_ns, rows.request, which)
-        request, time_ns, user, source, watermark_ns, written_ns, vectors = (column[order] for column in rows)
+        order = _selected(rows.time_ns, rows.request, which)
+        request, time_ns, source, watermark_ns, written_ns, vectors = (column[order] for column in rows)
         came = source != FROM_NOWHERE
         row_age = np.where(came, np.round((time_ns - watermark_ns) / NS, 3), np.nan)
         columns = {
             "request": request,
             "time_s": (time_ns - self._start_ns) / NS,
-            "user_id": user,
+            "user_id": users(request),
             "source": coded_array(source, self._sources),
             "row_age_s": row_age,
             "entry_age_s": np.where(source == FROM_STORE, np.round((time_ns - written_ns) / NS, 3), np.nan),
@@ -107,7 +110,7 @@ class ShownLog:
         """Those whose label window has closed by `until_ns`, once."""
         pages = joined(self._pages)
         is_final = pages.shown_ns + _LABEL_WINDOW_NS <= until_ns
-        self._pages = [chosen(pages, ~is_final)]
+        self._pages = [chosen(pages, _selected(pages.shown_ns, pages.request, ~is_final))]
         return self._columns(pages, is_final, until_ns)
 
     def pending(self, until_ns: int) -> Columns:
@@ -123,7 +126,7 @@ class ShownLog:
 
     def _columns(self, pages: Pages, which: Array, until_ns: int) -> Columns:
         """Columns of all places of the pages that a mask selects, in order; what comes after `until_ns` is unknown."""
-        pages = chosen(pages, _in_order(pages.shown_ns, pages.request, which))
+        pages = chosen(pages, _selected(pages.shown_ns, pages.request, which))
         count = len(pages.request)
         closed = np.repeat(pages.shown_ns + _LABEL_WINDOW_NS <= until_ns, PAGE)
         clicked = pages.clicked.ravel()
@@ -142,7 +145,12 @@ class ShownLog:
         return columns | {f"input.{name}": by_input[i] for i, name in enumerate(INPUT_NAMES)}
 
 
-def _in_order(times_ns: Array, requests: Array, which: Array) -> Array:
-    """Places of the rows that a mask selects, by time and request."""
+def _selected(times_ns: Array, requests: Array, which: Array) -> slice | Array:
+    """Where the rows are that a mask selects, by time and request: a slice where they lie so already, as most do."""
     places = np.flatnonzero(which)
-    return np.asarray(places[np.lexsort((requests[places], times_ns[places]))])
+    of_places = times_ns[places]
+    if not (of_places[1:] > of_places[:-1]).all():
+        return np.asarray(places[np.lexsort((requests[places], of_places))])
+    first = int(places[0]) if len(places) else 0
+    is_run = which[first : first + len(places)].all()
+    return slice(first, first + len(places)) if is_run else places

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.compiled import signed
 from lab.recording.schema import LABEL_WINDOW_S
 from lab.streams import Streams
 from lab.worlds.base import Stream
@@ -18,11 +19,11 @@ from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN
 from lab.worlds.shop.kernel import load_pages
-from lab.worlds.shop.missions import Missions
+from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.page_tables import ANSWERS_MAX, PageTables
 from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
-from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S
+from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S, Visits
 
 Array = npt.NDArray[Any]
 
@@ -30,7 +31,7 @@ USUAL_THRESHOLDS = Thresholds()
 
 
 class Answers(NamedTuple):
-    """Answered requests of one stream: their numbers in it, over all streams, who asked, when they came and ended.
+    """Answered requests of one stream: their numbers in it, over all streams, when they came and ended.
 
     row: of the features as served, counted over slots of epochs (-1: none). version that scored them (0: none). ruled:
     1 where rules applied.
@@ -39,7 +40,6 @@ class Answers(NamedTuple):
     stream: Stream
     numbers: Array
     requests: Array
-    users: Array
     came_ns: Array
     shown_ns: Array
     row: Array
@@ -74,24 +74,17 @@ class Showing:
         self._candidates = Candidates(catalog, streams, start_ns)
         self._kernel = load_pages()
         self._tables = _tables(catalog, thresholds)
-        self._shown_for: tuple[list[int], int] = ([], 0)
+        self._shown_for: tuple[tuple[int, int], tuple[int, int], int] | None = None
 
     def pages(self, answers: Answers, seen: Array, versions: list[Model], missions: Missions) -> list[Pages]:
         """The pages of answers, in their order; `seen` (slots, users, features) has their features."""
-        minutes, minute = np.unique(self._candidates.minutes(answers.came_ns), return_inverse=True)
-        self._bring(minutes.tolist(), seen, versions)
-        rows = np.stack(
-            [
-                np.full(len(minute), np.uint64(answers.stream.key)).view(np.int64),
-                answers.numbers, answers.users, answers.row, minute, answers.version, answers.ruled,
-                missions.at(answers.users, (answers.came_ns - self._start_ns) / NS),
-                np.full(len(minute), int(answers.stream.clicks)),
-                answers.numbers % INPUTS_LOGGED_ONE_IN == 0,
-            ],
-            axis=1,
-        )  # fmt: skip
+        minute = self._candidates.minutes(answers.came_ns)
+        block, seconds = missions.blocks((answers.came_ns - self._start_ns) / NS)
+        minutes, blocks = (int(minute.min()), int(minute.max())), (int(block.min()), int(block.max()))
+        self._bring(minutes, blocks, seen, versions, missions)
         return [
-            self._made(answers, rows, slice(first, first + ANSWERS_MAX)) for first in range(0, len(rows), ANSWERS_MAX)
+            self._made(answers, minute - minutes[0], block - blocks[0], seconds, slice(first, first + ANSWERS_MAX))
+            for first in range(0, len(minute), ANSWERS_MAX)
         ]
 
     def copy(self) -> Showing:
@@ -100,30 +93,48 @@ class Showing:
         copied._candidates = self._candidates.copy()
         return copied
 
-    def _bring(self, minutes: list[int], seen: Array, versions: list[Model]) -> None:
-        """Brings the tables up to date: popularity of these minutes, rows as served, models."""
-        shown_for = (minutes, len(versions))
-        if shown_for != self._shown_for or self._tables.seen_f.base is not seen:
-            self._tables = self._tables._replace(
-                edge_f=np.concatenate([self._candidates.edges(minute) for minute in minutes]),
-                model_f=(models := _models(versions)),
-                term_f=_item_terms(models, self._tables.item_f),
-                seen_f=seen.reshape(-1, seen.shape[-1]),
-            )
-            self._shown_for = shown_for
+    def _bring(
+        self, minutes: tuple[int, int], blocks: tuple[int, int], seen: Array, versions: list[Model], missions: Missions
+    ) -> None:
+        """Brings the tables up to date: popularity of these minutes, turns of these blocks, rows as served, models."""
+        tables, shown_for = self._tables, (minutes, blocks, len(versions))
+        if shown_for == self._shown_for and tables.seen_f.base is seen and tables.turned is missions.turned:
+            return
+        turns, models = missions.turns(*blocks), _models(versions)
+        self._tables = tables._replace(
+            turn_f=turns.keys,
+            turn=turns.category,
+            turn_first=turns.first,
+            opening=turns.opening,
+            turned=missions.turned,
+            edge_f=np.concatenate([self._candidates.edges(minute) for minute in range(minutes[0], minutes[1] + 1)]),
+            model_f=models,
+            term_f=_item_terms(models, tables.item_f),
+            seen_f=seen.reshape(-1, seen.shape[-1]),
+        )
+        self._shown_for = shown_for
 
-    def _made(self, answers: Answers, rows: Array, part: slice) -> Pages:
-        tables, rows = self._tables, rows[part]
+    def _made(self, answers: Answers, minute: Array, block: Array, seconds: Array, part: slice) -> Pages:
+        tables, stream = self._tables, answers.stream
+        rows = tables.answer[: len(minute[part])]
+        rows[:, at.W_STREAM] = signed(stream.key)
+        rows[:, at.W_CLICKS] = stream.clicks
+        for word, column in (
+            (at.W_NUMBER, answers.numbers), (at.W_ROW, answers.row), (at.W_MINUTE, minute), (at.W_BLOCK, block),
+            (at.W_VERSION, answers.version), (at.W_RULED, answers.ruled),
+        ):  # fmt: skip
+            rows[:, word] = column[part]
+        rows[:, at.W_LOGGED] = rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN == 0
+        tables.came_f[: len(rows)] = seconds[part]
         count, shape = len(rows), (len(rows), PAGE)
-        tables.answer[:count] = rows
         self._kernel.call(tables, count)
         page, page_f = tables.page[: count * PAGE], tables.page_f[: count * PAGE]
         inputs = tables.input_f[: count * PAGE].astype(np.float32).reshape(*shape, len(INPUT_NAMES))
         return Pages(
             request=answers.requests[part],
             shown_ns=answers.shown_ns[part],
-            user=rows[:, at.W_USER],
-            version=rows[:, at.W_VERSION],
+            user=rows[:, at.W_USER].copy(),
+            version=rows[:, at.W_VERSION].copy(),
             item=page[:, 0].reshape(shape).copy(),
             score=page_f[:, 0].reshape(shape).copy(),
             clicked=page[:, 1].reshape(shape) > 0,
@@ -146,9 +157,17 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
         items["rating_stars"], np.log1p(items["listed_days"]), items["shipping_days"], catalog.popularity,
     ]  # fmt: skip
     discount_share = catalog.profile[:, INDEX["discount_share_ratio"]]
+    visits, nothing = Visits(catalog), np.zeros(0, np.int64)
     item_f = np.stack(of_item_f, axis=1).astype(np.float64)
     return PageTables(
         answer=np.zeros((ANSWERS_MAX, at.ANSWER_WORDS), np.int64),
+        came_f=np.zeros(ANSWERS_MAX),
+        activity_f=visits.activity,
+        turn_f=np.zeros(0),
+        turn=nothing,
+        turn_first=nothing,
+        opening=nothing,
+        turned=nothing,
         item=np.stack(of_item, axis=1).astype(np.int64),
         item_f=item_f,
         user_f=np.ascontiguousarray(np.column_stack([catalog.budget_log_eur, discount_share, catalog.taste])),
@@ -157,8 +176,10 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
         seen_f=np.zeros((1, len(DEFAULTS))),
         stratum=np.ascontiguousarray(catalog.strata, np.int64),
         edge_f=np.zeros((1, catalog.strata.shape[1])),
-        rule=np.array([rules.min_stock, rules.max_per_category, len(item_f)], np.int64),
-        constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, *POSITION_BIAS]),
+        rule=np.array(
+            [rules.min_stock, rules.max_per_category, len(item_f), catalog.users_count, visits.last], np.int64
+        ),
+        constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, BLOCK_S, *POSITION_BIAS]),
         term_f=_item_terms(_models([]), item_f),
         offer=np.zeros((4, at.OFFERED), np.int64),
         offer_f=np.zeros((1, at.OFFERED)),
@@ -201,8 +222,8 @@ def joined(pages: list[Pages]) -> Pages:
     return Pages(*map(np.concatenate, zip(*pages, strict=True)))
 
 
-def chosen(pages: Pages, which: Array) -> Pages:
-    """The pages that a mask or places select."""
+def chosen(pages: Pages, which: Array | slice) -> Pages:
+    """The pages that a mask, places or a slice select."""
     return Pages(*(column[which] for column in pages))
 
 

@@ -29,16 +29,19 @@ LABEL_DELAY_MEAN_S = 6.0
 
 
 class Visits:
-    """Draws of requests: `key` is that of their stream (64 bits), `numbers` (n,) those of the requests in it."""
+    """Draws of requests: `key` is that of their stream (64 bits), `numbers` (n,) those of the requests in it.
+
+    activity: cumulative, by user. last: the last user who visits.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.activity = np.cumsum(catalog.activity)
-        self._last = int(np.flatnonzero(catalog.activity)[-1])
+        self.last = int(np.flatnonzero(catalog.activity)[-1])
 
     def users(self, key: int, numbers: Array) -> Array:
         """Who comes: users (n,) by how active they are."""
         places = np.searchsorted(self.activity, uniforms(key, numbers, DRAW_USER, 1)[:, 0], side="right")
-        return np.asarray(np.minimum(places, self._last))
+        return np.asarray(np.minimum(places, self.last))
 
 
 def candidate_draws(key: int, numbers: Array) -> Array:

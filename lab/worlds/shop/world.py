@@ -7,10 +7,11 @@ rows a cache entry or an answer stands for, what was shown and clicked, what the
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.agreed.run import PAST_S
 from lab.clock import NS, to_ns
@@ -47,6 +48,8 @@ from lab.worlds.shop.visits import Visits
 if TYPE_CHECKING:
     from lab.worlds.base import World
 
+Array = npt.NDArray[Any]
+
 
 class ShopWorld:
     """Implements `lab.worlds.base.World` for the shop."""
@@ -73,8 +76,7 @@ class ShopWorld:
         self.versions: list[Model] = []
         for _ in range(FIRST_VERSIONS):
             self.versions.append(self._train({}))
-        self._visits = Visits(self.catalog)
-        self._requests = Requests(self._visits, start_ns)
+        self._requests = Requests(Visits(self.catalog), start_ns)
         self._showing = Showing(self.catalog, context.streams, start_ns)
         self._served = ServedLog(start_ns, ("default", self._cache_name, self._table_name))
         self._shown = ShownLog(start_ns, self._model_name)
@@ -109,15 +111,12 @@ class ShopWorld:
             return
         all_served, all_done = zip(*self._waiting, strict=True)
         self._waiting = ()
-        served = Served(*map(np.concatenate, zip(*all_served, strict=True)))
-        done = Done(*map(np.concatenate, zip(*all_done, strict=True)))
+        served, done = Served(*_joined(all_served)), Done(*_joined(all_done))
         if len(served.request):
             self._serve(served)
-        is_answered = done.status == OK
-        if is_answered.any():
-            self._show(Done(*(column[is_answered] for column in done)))
-        for counts in (self._shown_count, self._clicks_count):
-            counts.count_until(self.now_ns)
+        answered = np.flatnonzero(done.status == OK)
+        if len(answered):
+            self._show(done if len(answered) == len(done.status) else Done(*(column[answered] for column in done)))
 
     def _log_violations(self, served: Served) -> None:
         names = list(self._context.system.components)
@@ -132,12 +131,10 @@ class ShopWorld:
         came = np.flatnonzero(served.source != FROM_NOWHERE)
         vectors = np.full((len(served.request), len(NAMES)), np.nan)
         watermark_ns = np.full(len(served.request), -1)
-        vectors[came] = self.table.seen[self.table.slots(served.epoch[came]), served.row[came]]
-        watermark_ns[came] = self.table.watermarks_ns(served.epoch[came])
-        users = self._requests.users(served.request)
-        self._served.add(
-            Rows(served.request, served.time_ns, users, served.source, watermark_ns, served.written_ns, vectors)
-        )
+        epoch = served.epoch[came]
+        vectors[came] = self.table.seen[self.table.slots(epoch), served.row[came]]
+        watermark_ns[came] = self.table.watermarks_ns(epoch)
+        self._served.add(Rows(served.request, served.time_ns, served.source, watermark_ns, served.written_ns, vectors))
 
     def _show(self, done: Done) -> None:
         came = np.flatnonzero(done.source != FROM_NOWHERE)
@@ -145,8 +142,8 @@ class ShopWorld:
         row[came] = self.table.slots(done.epoch[came]) * self.catalog.users_count + done.row[came]
         for stream, places, numbers in self._requests.by_stream(done.request):
             answers = Answers(
-                stream, numbers, done.request[places], self._visits.users(stream.key, numbers), done.start_ns[places],
-                done.end_ns[places], row[places], done.version[places], done.marks[places] & RULED,
+                stream, numbers, done.request[places], done.start_ns[places], done.end_ns[places], row[places],
+                done.version[places], done.marks[places] & RULED,
             )  # fmt: skip
             for pages in self._showing.pages(answers, self.table.seen, self.versions, self.missions):
                 self._take(pages)
@@ -260,11 +257,18 @@ class ShopWorld:
 
     def final_rows(self, until_ns: int) -> dict[str, Columns]:
         self._settle()
-        return {"features": self._served.final(until_ns), "predictions": self._shown.final(until_ns)}
+        for counts in (self._shown_count, self._clicks_count):
+            counts.count_until(self.now_ns)
+        return {
+            "features": self._served.final(until_ns, self._requests.users), "predictions": self._shown.final(until_ns)
+        }  # fmt: skip
 
     def pending_rows(self, until_ns: int) -> dict[str, Columns]:
         self._settle()
-        return {"features": self._served.pending(until_ns), "predictions": self._shown.pending(until_ns)}
+        return {
+            "features": self._served.pending(until_ns, self._requests.users),
+            "predictions": self._shown.pending(until_ns),
+        }
 
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
@@ -279,6 +283,11 @@ class ShopWorld:
         for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
             setattr(copied, name, getattr(self, name).copy())
         return copied
+
+
+def _joined(blocks: Sequence[Served] | Sequence[Done]) -> Iterator[Array]:
+    """The columns of blocks as one."""
+    return iter(blocks[0]) if len(blocks) == 1 else map(np.concatenate, zip(*blocks, strict=True))
 
 
 def _roles(context: WorldContext) -> dict[str, str]:
