@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.recording.arrow import Coded, coded, fitted_array, numbers_array
-from lab.recording.ids import Ids, hex_array
+from lab.recording.arrow import Coded, coded, fitted_array
+from lab.recording.ids import Ids, trace_ids
 from lab.recording.observed import arrow_table
 from lab.recording.sampling import is_chosen, weights
-from lab.recording.sides import joined
 from lab.recording.spool import Spool
 
 Array = npt.NDArray[Any]
@@ -22,44 +22,61 @@ Columns = Mapping[str, Any]
 
 
 class ContentRows:
-    """The rows of one table, once some were added. `share`: of the requests whose rows are kept, by their trace ids."""
+    """The rows of one table, once some were added. `share`: of the requests whose rows are kept, by their trace ids.
+
+    Parts are kept as bytes, column after column: so a column of all parts is put together without a look at others.
+    """
 
     def __init__(self, table: str, ids: Ids, share: float) -> None:
         self._table, self._ids, self._share = table, ids, share
         self._texts: dict[str, dict[str, int]] = {}  # of each column of texts: their numbers, as they came
+        self._kinds: dict[str, np.dtype[Any]] = {}  # of each column, wide ones first
+        self._order: list[str] = []  # of the columns, as they were given
         self._parts = Spool()
 
     def branch(self, ids: Ids) -> ContentRows:
         """Rows that go on from here by themselves."""
-        other = ContentRows(self._table, ids, self._share)
+        other = copy.copy(self)
+        other._ids = ids
         other._texts = {name: texts.copy() for name, texts in self._texts.items()}
         other._parts = self._parts.branch()
         return other
 
     def add(self, columns: Columns) -> None:
-        """Adds rows, those that are sampled."""
-        requests = np.asarray(columns["request"])
-        kept = is_chosen(self._ids, requests, self._share)
-        found = {name: self._numbers(name, values) for name, values in columns.items() if name != "request"}
-        row = [("request", np.dtype(np.int64)), *((name, values.dtype) for name, values in found.items())]
-        part = np.empty(int(kept.sum()), row)
-        part["request"] = requests[kept]
-        for name, values in found.items():
-            part[name] = values[kept]
-        self._parts.append(part)
+        """Adds rows, those that are sampled. KeyError or TypeError where their columns are not those of the first."""
+        found = {name: self._numbers(name, values) for name, values in columns.items()}
+        if self._share < 1:
+            kept = is_chosen(self._ids, found["request"], self._share)
+            found = {name: values[kept] for name, values in found.items()}
+        kinds = {name: values.dtype for name, values in found.items()}
+        if not self._order:
+            self._order = [*found]
+            self._kinds = dict(sorted(kinds.items(), key=lambda item: -item[1].itemsize))
+        if kinds != self._kinds:
+            raise TypeError(f"rows of {self._table!r} came with the columns {kinds}, the first ones with {self._kinds}")
+        octets = [np.ascontiguousarray(found[name]).view(np.uint8) for name in self._kinds]
+        self._parts.append(np.concatenate(octets))
 
     def table(self) -> pa.Table:
         """All rows as a table with trace ids, and weights where not all are kept."""
-        rows = joined([*self._parts])
-        distinct, codes = np.unique(rows["request"], return_inverse=True)
-        traces = pa.DictionaryArray.from_arrays(
-            numbers_array(codes.astype(np.int32)), hex_array(self._ids.trace_words(distinct))
-        )
-        names = [name for name in rows.dtype.names or () if name != "request"]
-        columns = {name: self._coded(name, rows[name]) if name in self._texts else rows[name] for name in names}
+        columns = self._columns()
+        traces = trace_ids(self._ids, columns.pop("request"))
+        known = {name: self._coded(name, values) if name in self._texts else values for name, values in columns.items()}
         if self._share < 1:
-            columns["sample_weight"] = weights(np.ones(len(rows)), self._share)
-        return arrow_table(self._table, {"trace_id": traces, **columns})
+            known["sample_weight"] = weights(np.ones(len(traces)), self._share)
+        return arrow_table(self._table, {"trace_id": traces, **known})
+
+    def _columns(self) -> dict[str, Array]:
+        """All rows by column, in the order in which columns were given."""
+        width, before, found = sum(kind.itemsize for kind in self._kinds.values()), 0, dict[str, Array]()
+        for name, kind in self._kinds.items():
+            pieces = []
+            for part in self._parts:
+                count = len(part) // width
+                pieces.append(part[count * before : count * (before + kind.itemsize)].view(kind))
+            found[name] = np.concatenate(pieces)
+            before += kind.itemsize
+        return {name: found[name] for name in self._order}
 
     def _numbers(self, name: str, values: Any) -> Array:
         """A column as numbers; texts are numbered."""

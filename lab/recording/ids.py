@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.draws import GOLDEN, mixed
-from lab.recording.arrow import packed_texts
+from lab.recording.arrow import numbers_array, packed_texts
 from lab.recording.sides import SERVER, Sides
 
 Array = npt.NDArray[Any]
@@ -18,6 +19,8 @@ Words = npt.NDArray[np.uint64]
 
 STREAM_SHIFT = 40
 """Bits of a request's number within its stream; the bits above are the stream's number."""
+_SPARSE = 8
+"""Numbers for each row from which on requests are sorted: a table over all numbers would be too large."""
 _TRACE_HIGH, _TRACE_LOW, _CLIENT, _SERVER = (
     np.uint64(0x8EBC_6AF0_9C88_C6E3), np.uint64(0x5899_65CC_7537_4CC3), np.uint64(0xE703_7ED1_A0B4_28DB),
     np.uint64(0x2F9B_E6CC_5F2E_9B17),
@@ -51,6 +54,37 @@ class Ids:
         return np.stack([mixed(keys ^ _TRACE_HIGH), mixed(keys ^ _TRACE_LOW)], axis=1)
 
 
+def trace_ids(ids: Ids, requests: Array) -> pa.DictionaryArray:
+    """The trace ids of requests as a dictionary array, its texts in order of the requests."""
+    distinct, codes = ranked(requests)
+    return pa.DictionaryArray.from_arrays(numbers_array(codes), hex_array(ids.trace_words(distinct)))
+
+
+def ranked(requests: Array) -> tuple[Array, npt.NDArray[np.int32]]:
+    """(the distinct requests in order, the place of each request among them): `np.unique`, four times as fast.
+
+    Requests of a stream are numbered one after the other, so a table over all numbers tells which of them there are.
+    """
+    streams = requests >> STREAM_SHIFT
+    known = np.flatnonzero(np.bincount(streams)).tolist() if len(requests) and requests.min() >= 0 else []
+    first, size = np.zeros(max(known, default=0) + 1, np.int64), 0
+    for stream in known:
+        mine = requests if len(known) == 1 else requests[streams == stream]
+        lowest = int(mine.min())
+        first[stream] = lowest - size
+        size += int(mine.max()) - lowest + 1
+    if not known or size > _SPARSE * len(requests):
+        distinct, codes = np.unique(requests, return_inverse=True)
+        return distinct, codes.astype(np.int32)
+    places = requests - first[streams]
+    rank = np.zeros(size, np.int32)
+    rank[places] = 1
+    found = np.zeros(size, np.int64)
+    found[places] = requests
+    distinct = found[rank > 0]
+    return distinct, (np.cumsum(rank, dtype=np.int32) - 1)[places]
+
+
 def span_words(sides: Sides) -> Words:
     """The id of each side's span: 64 bits."""
     named: Any = sides["key"] ^ np.where(sides["side"] == SERVER, _SERVER, _CLIENT)
@@ -71,10 +105,8 @@ _HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint16
 
 def hex_array(words: Words, null: Array | None = None) -> pa.Array:
     """(n,) or (n, k) words of 64 bits as an Arrow array of n texts of 16 k hex digits; null where the mask says so."""
-    count = len(words)
-    octets = np.ascontiguousarray(words.astype(">u8")).view(np.uint8)
-    digits = _HEX[octets].view(np.uint8).reshape(count, -1 if count else 16)
-    lengths = np.full(count, digits.shape[1])
+    lengths = np.full(len(words), 16 * math.prod(words.shape[1:]))
     if null is not None:
-        digits, lengths[null] = digits[~null], 0
-    return packed_texts(lengths, np.ascontiguousarray(digits), null)
+        words, lengths[null] = words[~null], 0
+    octets = words.astype(">u8", order="C").view(np.uint8)
+    return packed_texts(lengths, _HEX[octets], null)

@@ -93,11 +93,14 @@ class MetricsBuilder:
 
     def sample(self, samples: Iterable[Sample]) -> None:
         """Adds samples; the last one of an interval counts."""
+        first_ns, length_ns = int(self._edges_ns[0]), self._length_ns
         for time_ns, component, metric, attribute, value in samples:
-            at = (time_ns - int(self._edges_ns[0])) // self._length_ns - 1
+            at = (time_ns - first_ns) // length_ns - 1
             if 0 <= at < self._count:
-                key = (component, metric, attribute)
-                self._gauges.setdefault(key, np.full(self._count, np.nan))[at] = value
+                values = self._gauges.get((component, metric, attribute))
+                if values is None:
+                    values = self._gauges[component, metric, attribute] = np.full(self._count, np.nan)
+                values[at] = value
 
     def columns(
         self, until_ns: int, counts: Sequence[Counts] = (), lost_scrapes: Streams | None = None

@@ -243,9 +243,9 @@ def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:
         narrow = getattr(values, "dtype", None) == "float32"
         return arrow.known_array(np.asarray(values, np.float32 if narrow else np.float64))
     whole = np.asarray(values)
-    if not np.array_equal(whole, whole.astype(np.int64)):
+    if whole.dtype.kind not in "iu" and not np.array_equal(whole, whole.astype(np.int64)):
         raise ValueError(f"column of whole numbers holds {whole.dtype} values with a fraction")
-    return arrow.numbers_array(whole.astype(np.int64))
+    return arrow.numbers_array(whole.astype(np.int64, copy=False))
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.recording.arrow import coded_array, numbers_array
-from lab.recording.ids import Ids, hex_array, parent_words, span_words
+from lab.recording.ids import Ids, hex_array, parent_words, span_words, trace_ids
 from lab.recording.sides import SERVER, Sides, picked, seconds
 from lab.recording.status import NAMES
 from lab.systems.calls import CallGraph
@@ -83,12 +83,10 @@ def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:
 def columns(graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
     """Span columns, row by row. Ids of traces are sorted by request in their dictionary."""
     found = spans(graph, sides, origin_ns)
-    requests, codes = np.unique(sides["request"], return_inverse=True)
-    traces = pa.DictionaryArray.from_arrays(numbers_array(codes.astype(np.int32)), hex_array(ids.trace_words(requests)))
     return {
         "time_s": numbers_array(found.time_s),
         "duration_s": numbers_array(found.duration_s),
-        "trace_id": traces,
+        "trace_id": trace_ids(ids, np.ascontiguousarray(sides["request"])),
         "span_id": hex_array(span_words(sides)),
         "parent_span_id": hex_array(parent_words(sides), null=~found.is_child),
         "service.name": coded_array(found.service, graph.components),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.draws import stream_key
-from lab.recording.ids import Ids, hex_array, parent_words, request_number, span_words
+from lab.recording.ids import Ids, hex_array, parent_words, ranked, request_number, span_words
 from lab.recording.sides import CLIENT_FINAL, SERVER, make_sides
 from lab.streams import Streams
 
@@ -21,6 +21,14 @@ def test_ids_follow_from_the_stream_and_not_from_the_order_of_opening() -> None:
     second = Ids([SURGE, LOAD]).trace_words(np.array([request_number(1, number)]))
     assert alone.tolist() == second.tolist()
     assert alone.tolist() != Ids([SURGE]).trace_words(np.array([number])).tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.integers(50, 80), st.integers(0, 2**40 - 1))), max_size=40))
+def test_requests_of_several_streams_are_ranked_as_sorting_does(named: list[tuple[int, int]]) -> None:
+    requests = np.array([request_number(stream, n) for stream, n in named], np.int64)
+    distinct, codes = ranked(requests)
+    assert distinct.tolist() == sorted(set(requests.tolist()))
+    assert distinct[codes].tolist() == requests.tolist()
 
 
 @given(words)
