@@ -23,7 +23,8 @@ SOUND = (NAMES[OK], NAMES[MISS])
 class Requests:
     """Requests are numbered from 0 on; `trace_ids` names them. `trace`: the request of each span.
 
-    `root_weight`: how many requests each root span stands for. Where traces are sampled, all that failed are kept.
+    `sampled`: whether only a part was recorded, and all that failed. `root_weight`: how many requests each root span
+    stands for.
     """
 
     def __init__(self, spans: pa.Table) -> None:
@@ -36,8 +37,8 @@ class Requests:
         roots = np.flatnonzero(is_null(spans["parent_span_id"]) & (self.trace >= 0))
         self.root = self.trace[roots]
         self.root_time_s, self.root_duration_s = numbers(spans["time_s"])[roots], self.duration_s[roots]
-        sampled = "sample_weight" in spans.column_names
-        self.root_weight = numbers(spans["sample_weight"])[roots] if sampled else np.ones(len(roots))
+        self.sampled = "sample_weight" in spans.column_names
+        self.root_weight = numbers(spans["sample_weight"])[roots] if self.sampled else np.ones(len(roots))
         self._root_service = Coded(self._service.codes[roots], self._service.texts)
 
     @classmethod

@@ -44,7 +44,7 @@ class Candidates:
 
     def count(self, hit: Array) -> str:
         """How many of the requests inside were hit; an estimate where not all were recorded."""
-        about = "" if (self.requests.root_weight[self.inside] == 1).all() else "about "
+        about = "about " if self.requests.sampled else ""
         return f"{about}{self._number(self.inside & hit):,.0f} of {self._number(self.inside):,.0f}"
 
     def usual(self, values: Array) -> float:
@@ -84,7 +84,8 @@ def choose(observed: Observed, faults: Sequence[tuple[str, Window]]) -> tuple[Wa
     if not faults:
         of_users = users if users.any() else ~users
         slowest = _in_order(requests, of_users, requests.root_duration_s, 1.0)
-        return (_drawn(requests, slowest, "The slowest request of the run", ""),)
+        which = "The slowest recorded request" if requests.sampled else "The slowest request of the run"
+        return (_drawn(requests, slowest, which, ""),)
     candidates = [_candidates(requests, users, culprit, window) for culprit, window in faults]
     found = [one for one in candidates if one is not None]
     # What happened at a culprit says more than what happened somewhere on the way.

@@ -165,3 +165,8 @@ def test_a_typical_request_of_a_sampled_recording_is_not_one_kept_for_being_slow
 
     (shown,) = chosen(recording(slow), "db")
     assert shown.length_s < 0.1
+
+
+def test_the_slowest_of_a_sampled_recording_is_that_of_what_was_recorded() -> None:
+    (shown,) = choose(recording(lambda _, span: span.update(sample_weight=50.0)), [])
+    assert shown.reason == "The slowest recorded request"
