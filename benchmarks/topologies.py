@@ -1,7 +1,8 @@
 """CPU of an event on the request plane in systems of 5 to 426 services: what a large topology costs.
 
 Each system is a tree of services, each of which calls up to five others one after the other; every size gets as
-many events. Spans are written. Rounds go through all sizes.
+many events. Spans are written. Rounds go through all sizes, at as many handlings a second in each, and at as many
+requests a second, of which a larger system has more under way.
 
     python benchmarks/topologies.py [rounds]
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from statistics import median
 from time import process_time
 from typing import Any
 
@@ -32,7 +34,9 @@ ROUNDS = 5
 GOAL = 1.6
 SIZES = (5, 26, 101, 426)
 HANDLINGS, HANDLINGS_PER_S = 600_000, 8_000
-"""Server sides a round and a second, of every size alike: as much is under way at a time in each."""
+"""Server sides a round, and a second where as much is under way in each size."""
+REQUESTS_PER_S = (HANDLINGS_PER_S / SIZES[-1], 100.0, HANDLINGS_PER_S / SIZES[0])
+"""Where the largest and the smallest get as many requests: the goal is for the first."""
 
 
 def tree(services: int) -> System:
@@ -51,7 +55,7 @@ def tree(services: int) -> System:
     return System.model_validate({"schema_version": 1, "name": "tree", "components": parts, "links": links})
 
 
-def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
+def ns_an_event(services: int, rate_per_s: float, seed: int, kernel: Kernel) -> float:
     """CPU of one round for each event, building and taking out blocks included."""
     system, turns = tree(services), Turns(take=lambda sides: None)
     gc.collect()
@@ -59,7 +63,7 @@ def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
     plane = Plane(build(system), kernel, turns)
     streams = Streams(seed)
     turns.sources = Sources(plane, streams, None)
-    for_s, rate_per_s = HANDLINGS / HANDLINGS_PER_S, HANDLINGS_PER_S / services
+    for_s = HANDLINGS / services / rate_per_s
     stage = Stage.model_construct(for_s=for_s, rate_per_s=rate_per_s)
     turns.sources.open("load", 0, Arrivals((stage,), 0.0, 0.0, streams, "load"))
     plane.advance(round((for_s + 3600) * NS))
@@ -68,17 +72,33 @@ def ns_an_event(services: int, seed: int, kernel: Kernel) -> float:
 
 
 def measure(rounds: int = ROUNDS) -> list[Figure]:
-    """The largest system beside the smallest."""
+    """The largest system beside the smallest: with as many handlings a second, and with as many requests."""
     kernel = load_plane()
-    took: dict[int, list[float]] = {size: [] for size in SIZES}
-    for size in SIZES:
-        ns_an_event(size, 0, kernel)
-    for seed in range(1, rounds + 1):
-        for size in SIZES:
-            took[size].append(ns_an_event(size, seed, kernel))
-    each = ", ".join(f"{size} services {sorted(ns)[len(ns) // 2]:.0f} ns" for size, ns in took.items())
-    ratios = tuple(large / small for large, small in zip(took[SIZES[-1]], took[SIZES[0]], strict=True))
-    return [Figure("ns an event, 426 services / 5", ratios, GOAL, digits=2, detail=each)]
+    small, large = SIZES[0], SIZES[-1]
+    alike = [(size, HANDLINGS_PER_S / size) for size in SIZES]
+    cases = dict.fromkeys([*alike, *((size, rate) for rate in REQUESTS_PER_S for size in (small, large))])
+    took: dict[tuple[int, float], list[float]] = {case: [] for case in cases}
+    for seed in range(rounds + 1):
+        for case, ns in took.items():
+            ns.append(ns_an_event(*case, seed, kernel))
+    for ns in took.values():
+        del ns[0]  # the first round warms up
+
+    def ratios(one: tuple[int, float], other: tuple[int, float]) -> tuple[float, ...]:
+        return tuple(a / b for a, b in zip(took[one], took[other], strict=True))
+
+    each = ", ".join(f"{size} services {median(took[size, rate]):.0f} ns" for size, rate in alike)
+    rates = ", ".join(
+        f"{rate:.4g}/s {median(took[small, rate]):.0f} and {median(took[large, rate]):.0f} ns"
+        f" ({median(ratios((large, rate), (small, rate))):.2f})"
+        for rate in REQUESTS_PER_S
+    )
+    usual = REQUESTS_PER_S[0]
+    as_many = f"the same at {usual:.3g} requests/s"
+    return [
+        Figure(f"ns an event, {large} services / {small}", ratios(alike[-1], alike[0]), GOAL, digits=2, detail=each),
+        Figure(as_many, ratios((large, usual), (small, usual)), GOAL, digits=2, detail=rates),
+    ]
 
 
 if __name__ == "__main__":

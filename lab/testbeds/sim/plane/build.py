@@ -110,12 +110,13 @@ def _links(tables: at.Tables, system: System, samplers: Samplers) -> None:
 
 
 def _edges(tables: at.Tables, graph: CallGraph, operations: Mapping[str, int], samplers: Samplers) -> None:
-    system, names, links = graph.system, list(graph.components), list(graph.system.links)
+    system = graph.system
+    components = {name: i for i, name in enumerate(graph.components)}
+    links = {link: i for i, link in enumerate(system.links)}
     for row, edge in zip(tables.edge, graph.edges, strict=True):
         step, callee = edge.step, system.components[edge.callee]
         service = step.service_time or callee.service_time
-        row[at.E_CALLER], row[at.E_CALLEE] = names.index(edge.caller), names.index(edge.callee)
-        row[at.E_LINK] = links.index(edge.link)
+        row[at.E_CALLEE], row[at.E_LINK] = components[edge.callee], links[edge.link]
         row[at.E_TIMEOUT], row[at.E_RETRIES] = to_ns(step.timeout_s), step.retries
         row[at.E_BACKOFF] = to_ns(step.backoff_s)
         if service is not None:

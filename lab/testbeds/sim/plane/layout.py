@@ -7,6 +7,7 @@ with a uniform number of 32 bits (`lab.draws.threshold`). Keys are 64 bits with 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,27 +66,31 @@ VIOLATION_SHIFT, VERSION_SHIFT, MARKS_SHIFT = 2, 18, 34
 """Then 16 bits each: the row's violation (0: none), the version that was asked (0: none), marks."""
 PAY_CODE = 0xFFFF
 
-# component
+# component. What every call reads comes first here and in `edge`: the first eight words are one line of memory.
 (
-    C_WORKERS, C_MAX_WAIT, C_FIRST_STEP,  # FIRST_STEP of its plan; -1: it has none
-    C_STOPPED, C_HELD, C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
-    C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
+    C_WORKERS, C_MAX_WAIT, C_STOPPED, C_HELD,
+    C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
     C_NOISE,  # share of what fails after its work for no particular reason
-    C_BUSY, C_THROTTLED, C_STRETCHED,  # ns worked; ns of that without the CPU; whether its work is stretched
+    C_BUSY, C_STRETCHED,  # ns worked; whether its work is stretched
+    C_FIRST_STEP,  # of its plan; -1: it has none
+    C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
+    C_THROTTLED,  # ns of C_BUSY without the CPU
 ) = range(13)  # fmt: skip
-COMPONENT_WORDS = 20
+COMPONENT_WORDS = 16
 CF_STRETCH, CF_CPU_SHARE = range(2)
 
 # edge: one call step.
 (
-    E_CALLER, E_CALLEE, E_LINK, E_TIMEOUT, E_RETRIES, E_BACKOFF,
+    E_CALLEE, E_LINK, E_TIMEOUT,
     E_SAMPLER, E_OPERATION,  # of its own work (-1: always the mean); row of `operation` (-1: none), done by leaves
     E_EXTRA,  # ns more of work, before any stretch
-    E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap
-    E_LEAF, E_KEY, E_BIT, E_GOES_ON,  # whether the callee calls nobody; key in draws; bit in F_FAILED; may fail
+    E_LEAF, E_KEY,  # whether the callee calls nobody; key in draws
     E_NEXT,  # the step after this one in the caller's plan (-1: none)
-) = range(17)  # fmt: skip
-EDGE_WORDS = 24
+    E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap
+    E_BIT, E_GOES_ON,  # bit in F_FAILED; may fail
+    E_RETRIES, E_BACKOFF,
+) = range(16)  # fmt: skip
+EDGE_WORDS = 16
 EF_MEAN = 0
 """edge_f: mean own work of the callee, ns."""
 
@@ -221,10 +226,15 @@ KINDS = {name: ("f" if name in FLOATS else "i") + str(WORDS.get(name, "")) for n
 
 
 def empty(name: str, rows: int) -> Array:
-    """A table with this many rows of zeros; at least one, for a kernel cannot be given less."""
+    """A table with this many rows of zeros; at least one, for a kernel cannot be given less.
+
+    It begins with a line of memory (64 bytes), so that rows of eight words share no line.
+    """
     words, kind = WORDS.get(name, 0), np.float64 if name in FLOATS else np.int64
-    rows = max(rows, 1)
-    return np.zeros((rows, words) if words else rows, kind)
+    shape = (max(rows, 1), words) if words else (max(rows, 1),)
+    room = np.zeros(math.prod(shape) + 7, kind)
+    first = -room.ctypes.data // 8 % 8
+    return room[first : first + math.prod(shape)].reshape(shape)
 
 
 def new_tables(**rows: int) -> Tables:
