@@ -6,7 +6,7 @@ When something can be seen is declared in `lab.recording.schema`, and nowhere el
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from lab.clock import NS
 from lab.errors import Problem, UserError, nearest
 from lab.recording.arrow import mask_array, numbers
-from lab.recording.observed import Observed
+from lab.recording.observed import Check, Deferred, Observed
 from lab.recording.rows import kept_rows
 from lab.recording.schema import FILES, LABEL_WINDOW_S, ROWS_VISIBLE, TABLES, Column, Visible
 from lab.recording.versions import published_by
@@ -57,13 +57,28 @@ def checked_time(at_s: float, end_s: float) -> float:
     return end_s if round(at_s * NS) == round(end_s * NS) else round(at_s * NS) / NS
 
 
-def check_declared(observed: Observed) -> None:
-    """UserError for a table, column or file of a recording that does not declare when it becomes visible."""
-    for name, table in observed.tables.items():
-        for column in table.column_names:
-            _declared(name, column)
+def check_declared(observed: Observed, check: Check | None = None) -> None:
+    """UserError for a table, column or file of a recording that does not declare when it becomes visible.
+
+    Columns of tables that are not made yet are checked when they are: to make them all now would take the memory of
+    all. `check`: what then checks them, for who names whose tables they are; `columns_declared` else.
+    """
+    for name in observed.tables:
+        _columns_of(name)
     for name in observed.reference:
         _file_visible(f"reference/{name}")
+    check = check or columns_declared
+    if isinstance(observed.tables, Deferred):
+        observed.tables.check(check)
+    else:
+        for name, table in observed.tables.items():
+            check(name, table)
+
+
+def columns_declared(name: str, table: pa.Table) -> None:
+    """UserError for a column of a table that does not declare when it becomes visible."""
+    for column in table.column_names:
+        _declared(name, column)
 
 
 def label_window_s(observed: Observed) -> float:
@@ -121,12 +136,17 @@ def _ns(seconds: Any) -> Any:
     return whole * NS + np.floor((seconds - whole) * NS + 0.5)
 
 
-def _declared(table: str, column: str) -> Column:
+def _columns_of(table: str) -> Sequence[Column]:
     if table not in TABLES:
         raise _undeclared(f"table {table!r}", nearest(table, TABLES))
-    found = next((spec for spec in TABLES[table] if fnmatchcase(column, spec.name)), None)
+    return TABLES[table]
+
+
+def _declared(table: str, column: str) -> Column:
+    known = _columns_of(table)
+    found = next((spec for spec in known if fnmatchcase(column, spec.name)), None)
     if found is None:
-        raise _undeclared(f"column {column!r} of {table!r}", nearest(column, [spec.name for spec in TABLES[table]]))
+        raise _undeclared(f"column {column!r} of {table!r}", nearest(column, [spec.name for spec in known]))
     return found
 
 

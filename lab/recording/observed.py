@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lab.recording.blocks import KeptSpans
+
+
+Check: TypeAlias = "Callable[[str, pa.Table], None]"
+"""Raises where the table of a name is not as it should be"""
 
 
 @dataclass
@@ -110,15 +114,32 @@ class Deferred(MutableMapping[str, Any]):
         self._groups = dict(groups or {})
         self._names = dict.fromkeys(makers)
         self._made: dict[str, Any] = {}
+        self._checks: list[Check] = []
+
+    def check(self, check: Check) -> None:
+        """Has each table checked, and each row group: those that are made now, others when they are."""
+        for name, table in self._made.items():
+            check(name, table)
+        self._checks.append(check)
 
     def groups(self, name: str) -> Iterator[pa.Table]:
         """The row groups of a table."""
-        return self._groups[name]() if name in self._groups else iter([self[name]])
+        if name not in self._groups:
+            yield self[name]
+            return
+        for group in self._groups[name]():
+            yield self._checked(name, group)
 
     def __getitem__(self, name: str) -> Any:
         if name in self._makers:
-            self._made[name] = self._makers.pop(name)()
+            self._made[name] = self._checked(name, self._makers[name]())
+            del self._makers[name]
         return self._made[name]
+
+    def _checked(self, name: str, table: Any) -> Any:
+        for check in self._checks:
+            check(name, table)
+        return table
 
     def __setitem__(self, name: str, table: Any) -> None:
         self._forget(name)

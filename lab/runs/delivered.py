@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from lab.errors import LabError, UserError
-from lab.recording.cut import check_declared
+from lab.recording.cut import check_declared, columns_declared
 from lab.recording.observed import Observed
 from lab.recording.schema import TABLES
 from lab.recording.shapes import SHAPES, consequence
 from lab.testbeds.driver import Progress, Recorded, Session, Twin, silent
 from lab.testbeds.installed import Chosen
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SYSTEM = "observed/system.json"
 ALWAYS = tuple(name for name, columns in TABLES.items() if any(column.level == "poor" for column in columns))
@@ -35,7 +38,7 @@ def finished(session: Session, chosen: Chosen) -> Recorded:
     is_whole = came_to_s >= session.duration_s and not recorded.flaw and not session.ended
     wrong = (
         _system(observed)
-        or _tables(observed)
+        or _tables(observed, chosen)
         or _windows(recorded, session)
         or (_length(observed.end_s, session.duration_s) if is_whole else None)
         or _plain(recorded)
@@ -68,11 +71,18 @@ def _system(observed: Observed) -> Wrong:
     return (f"`Observed.system`: {wrong}", "what lab.recording.describing.describe gives") if wrong else None
 
 
-def _tables(observed: Observed) -> Wrong:
+def _tables(observed: Observed, chosen: Chosen) -> Wrong:
+    def check(name: str, table: pa.Table) -> None:
+        """Checks a table that is made later, while signals are computed or files written."""
+        try:
+            columns_declared(name, table)
+        except UserError as error:
+            raise _broken(chosen, error.problems[0].what, error.problems[0].expected) from error
+
     if missing := [name for name in ALWAYS if name not in observed.tables]:
         return f"no table {missing[0]!r}", f"the tables {', '.join(ALWAYS)}, as lab.recording.assembly.assemble gives"
     try:
-        check_declared(observed)
+        check_declared(observed, check)
     except UserError as error:
         return error.problems[0].what, error.problems[0].expected
     return None

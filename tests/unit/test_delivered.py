@@ -22,7 +22,7 @@ DRIVER = """
 import dataclasses
 from lab.errors import NotRevertedError, UserError
 from lab.recording.cut import cut
-from lab.recording.observed import Observed
+from lab.recording.observed import Deferred, Observed
 from lab.testbeds.driver import Recorded, Recovery
 from lab.testbeds.sim.driver import SimDriver
 from lab.testbeds.sim.session import SimSession
@@ -40,6 +40,11 @@ class StrangeDriver(SimDriver):
         return Strange(scenario, seed)
     {driver}
 """
+MOOD = "column 'mood' of 'logs' becomes visible"
+LATE = """tables=Deferred({
+            **{name: (lambda name=name: recorded.observed.tables[name]) for name in recorded.observed.tables},
+            'logs': lambda: (made := recorded.observed.tables['logs']).append_column('mood', made['body'])})"""
+"""A table with a column too many, which shows only when the table is made."""
 Install = Callable[..., None]
 
 
@@ -73,6 +78,8 @@ def run(folder: Path, testbed: str = "strange") -> Any:
         ("return Recorded(Observed({}, {}, [], []), {})", "`Observed.system`: duration_s: field required"),
         ("recorded.observed.tables.pop('metrics')", "no table 'metrics'"),
         ("t = recorded.observed.tables; t['notes'] = t['logs']", "table 'notes' becomes visible"),
+        ("t = recorded.observed.tables; t['logs'] = t['logs'].append_column('mood', t['logs']['body'])", MOOD),
+        (f"return dataclasses.replace(recorded, observed=dataclasses.replace(recorded.observed, {LATE}))", MOOD),
         ("return dataclasses.replace(recorded, windows={})", "no window of 'f1'"),
         ("return dataclasses.replace(recorded, windows={'f1': (20.0, 10.0)})", "'f1' was in from 20 s to 10 s"),
         ("return dataclasses.replace(recorded, observed=cut(recorded.observed, 25.0))", "the recording ends at 25 s"),
