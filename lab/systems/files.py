@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from lab.errors import Problem, UserError, nearest
 from lab.files.yamlmodel import check, in_file_order
-from lab.files.yamlsource import read_yaml
+from lab.files.yamlsource import parse_yaml, read_text
 from lab.systems.checks import SystemChecks
 from lab.systems.topology import System
 
@@ -38,7 +39,13 @@ def load_system(name_or_path: str, relative_to: Path | None = None) -> System:
 
 
 def _read_system(path: Path) -> System:
-    document = read_yaml(path)
+    return _parsed(read_text(path), str(path))
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str, file: str) -> System:
+    """Parsed once: the scenarios of a suite are of few systems, and a system takes longer to read than a scenario."""
+    document = parse_yaml(text, file)
     system, problems = check(document, System)
     problems += SystemChecks(document).problems
     if system is None or problems:
