@@ -63,7 +63,7 @@ bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, 
 figures: $(VENV)/.installed ## measure all that docs/performance.md tells, a quarter of an hour (ARGS="chain help" does some)
 	@$(BIN)/python benchmarks/figures.py $(ARGS)
 
-profile: $(VENV)/.installed ## where a warm run spends its CPU (ARGS=ROWS)
+profile: $(VENV)/.installed ## where a warm run spends its CPU, by parts and functions (ARGS=ROWS)
 	@$(BIN)/python benchmarks/profiling.py $(ARGS)
 
 bench-suite: $(VENV)/.installed ## the CPU of the shipped suite beside a naive model's, and when its first verdict comes

@@ -1,8 +1,11 @@
-"""Where a warm run spends its CPU: cProfile of one job of `end_to_end.py`, and the kernel's share.
+"""Where a warm run spends its CPU: cProfile of one job of `end_to_end.py`, by parts of the lab and by functions.
 
-Compiled kernels are one line each (`kernels.py … call`). The engine runs in a process of its own and is not in it.
+What is not the lab's own code (numpy, pyarrow, json) and what serves several parts (`lab/draws.py`, `lab/files`) counts
+for who called it. A profile makes many small calls look longer than they are. The engine's process is not in it: its
+CPU is measured beside. Compiled kernels are one line each (`kernels.py … call`).
 
-    python benchmarks/profiling.py [rows]
+    python benchmarks/profiling.py [rows]   the table of parts, and so many functions by their own time
+    python benchmarks/profiling.py --page   the same, and the table goes into docs/performance.md
 """
 
 from __future__ import annotations
@@ -13,26 +16,111 @@ import sys
 import tempfile
 from pathlib import Path
 from time import process_time
+from typing import Any
 
-from end_to_end import SCENARIO, Warm
+from end_to_end import SCENARIO, Warm, living_children_s
+from figures import PAGE
+
+import lab
 
 ROWS = 35
+LAB = f"{Path(lab.__file__).parent}/"
+BEGIN, END = "<!-- shares: begin (make profile ARGS=--page) -->", "<!-- shares: end -->"
+ENGINE, OTHER = "the engine's process: its copy of the recording read, rules", "other, the benchmark's own among it"
+GARBAGE = "_freed"
+"""The function that collects garbage."""
+PARTS = {
+    "kernels.py": "compiled kernels: the request plane, scoring, pages of the shop",
+    "testbeds/sim/plane/": "what the plane asks Python for, and hands over",
+    "worlds/": "the rest of the world by columns: what was served and shown, clicks, what the feed aggregates",
+    "testbeds/": "control, levers, scrapes",
+    "injection/": "control, levers, scrapes",
+    "recording/blocks.py": "blocks of the recorder, metrics, log lines",
+    "recording/metrics.py": "blocks of the recorder, metrics, log lines",
+    "recording/logs.py": "blocks of the recorder, metrics, log lines",
+    "recording/sampling.py": "blocks of the recorder, metrics, log lines",
+    "recording/slis.py": "blocks of the recorder, metrics, log lines",
+    "recording/": "tables brought into their final form, Parquet, checksums",
+    "signals/": "signals, of the run and of the twin",
+    "judging/": "checks, keys, witnesses, the copy for the engine, grades",
+    "engines/": "checks, keys, witnesses, the copy for the engine, grades",
+    "runs/": "checks, keys, witnesses, the copy for the engine, grades",
+    "scenario/": "checks, keys, witnesses, the copy for the engine, grades",
+    "systems/": "checks, keys, witnesses, the copy for the engine, grades",
+}
+"""Parts by where their code lies, the first that fits."""
+SHARED = ("recording/arrow.py", "recording/sides.py", "recording/spool.py", "recording/ids.py")
+"""Of a part's room, but every part's tools."""
+Function = tuple[str, int, str]
 
 
-def main(rows: int) -> None:
+def part_of(function: Function) -> str | None:
+    """The part that a function belongs to; None where its callers decide."""
+    file, _, name = function
+    if name == GARBAGE:
+        return "garbage collection after the job"
+    place = file.removeprefix(LAB)
+    if place == file or place.startswith(SHARED):
+        return None
+    return next((part for start, part in PARTS.items() if place.startswith(start)), None)
+
+
+def owners(stats: dict[Function, Any], function: Function, below: tuple[Function, ...] = ()) -> dict[str, float]:
+    """The parts on whose account a function runs, with their shares, by how long it ran when each caller called it."""
+    part = part_of(function)
+    if part is not None:
+        return {part: 1.0}
+    callers = {one: edge[3] for one, edge in stats[function][4].items() if one not in below and one != function}
+    total = sum(callers.values())
+    found: dict[str, float] = {}
+    for caller, took_s in callers.items():
+        for name, share in owners(stats, caller, (*below, function)).items() if took_s and len(below) < 12 else ():
+            found[name] = found.get(name, 0.0) + share * took_s / total
+    return found
+
+
+def shares(stats: dict[Function, Any]) -> dict[str, float]:
+    """CPU seconds by part."""
+    found: dict[str, float] = {}
+    for function, (_, _, own_s, _, _) in stats.items():
+        parts = owners(stats, function) if own_s > 0 else {}
+        for name, share in parts.items():
+            found[name] = found.get(name, 0.0) + own_s * share
+        found[OTHER] = found.get(OTHER, 0.0) + own_s * (1 - sum(parts.values()))
+    return found
+
+
+def table(found: dict[str, float]) -> str:
+    """The parts as a table, the largest first."""
+    total = sum(found.values())
+    rows = sorted(found.items(), key=lambda one: (one[0] == OTHER, -one[1]))
+    lines = [f"| {name} | {100 * seconds / total:.0f} % |" for name, seconds in rows]
+    return "\n".join(["| part | share of its CPU |", "|---|---|", *lines])
+
+
+def main(words: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "ten.scenario.yaml"
         path.write_text(SCENARIO, encoding="utf-8")
         worker = Warm(path)
         for _ in range(2):
             worker.run_s()
+        began_s = living_children_s()
         profile = cProfile.Profile(process_time)
         profile.enable()
         worker.run_s()
         profile.disable()
+        engine_s = living_children_s() - began_s
         worker.close()
-    pstats.Stats(profile).sort_stats("tottime").print_stats(rows)
+    stats = pstats.Stats(profile)
+    found = table({**shares(stats.stats), ENGINE: engine_s})  # type: ignore[attr-defined]
+    print(found)
+    if words == ["--page"]:
+        text = PAGE.read_text(encoding="utf-8")
+        before, rest = text.split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    stats.sort_stats("tottime").print_stats(int(words[0]) if words and words[0].isdigit() else ROWS)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+    main(sys.argv[1:])
