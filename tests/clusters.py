@@ -56,6 +56,13 @@ class LocalCluster:
         with Client(self.executor.replace("dask://", "tcp://"), set_as_default=False) as client:
             return int(client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
 
+    def worker_addresses(self) -> list[str]:
+        """The workers' own addresses, written as an executor."""
+        from distributed import Client
+
+        with Client(self.executor.replace("dask://", "tcp://"), set_as_default=False) as client:
+            return [address.replace("tcp://", "dask://") for address in client.scheduler_info()["workers"]]
+
     def folder_of(self, worker: int) -> Path:
         return self.folder / f"worker-{worker + 1}"
 

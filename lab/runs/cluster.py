@@ -5,6 +5,7 @@ Before the first job every worker is asked what it has installed: results from a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import warnings
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 """How long the scheduler may take to answer."""
+GREETING_S = 5.0
+"""How long what listens at its address may take to say what it is."""
 WORKERLESS_S = 60.0
 """How long a cluster may be without any worker before the campaign gives up."""
 MOST_SHOWN = 5
@@ -91,6 +94,7 @@ def _connected(cluster: Cluster) -> Iterator[Client]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below
+            asyncio.run(_check_scheduler(cluster.address))
             client = Client(f"tcp://{cluster.address}", timeout=CONNECT_S, set_as_default=False, name="chaos-lab")
     except (OSError, ValueError) as error:
         seen = " ".join(str(error).split()) or type(error).__name__
@@ -100,6 +104,22 @@ def _connected(cluster: Cluster) -> Iterator[Client]:
         yield client
     finally:
         client.close(timeout=CONNECT_S)
+
+
+async def _check_scheduler(address: str) -> None:
+    """OSError where no dask scheduler listens: a client would wait without end for what is not dask to greet it."""
+    from distributed import rpc
+
+    async def kind() -> str:
+        async with rpc(f"tcp://{address}", timeout=CONNECT_S) as there:
+            return str((await there.identity())["type"])
+
+    try:
+        found = await asyncio.wait_for(kind(), CONNECT_S + GREETING_S)
+    except TimeoutError as error:
+        raise OSError("something listens there that is not dask (a scheduler's port is 8786 unless told)") from error
+    if found in ("Worker", "Nanny"):
+        raise OSError(f"it is a {found.lower()}'s address (a scheduler's port is 8786 unless told)")
 
 
 def _errand(jobs: Sequence[Job], root: Path, cluster: Cluster, engines: EngineOptions, keep: bool) -> Errand:
@@ -118,7 +138,7 @@ def _check_workers(client: Client, cluster: Cluster, errand: Errand, note: Note)
     said = client.run(why_not, errand, on_error="return")
     refused = {address: _reason(why) for address, why in said.items() if why}
     if refused:
-        hint = "install the same chaos-lab, Python and libraries there (docs/campaigns.md), and start the worker again"
+        hint = "install the same chaos-lab, Python, libraries and plug-ins there, and start the worker again"
         raise UserError([
             Problem(f"worker {address} would give other results", seen=why, hint=hint)
             for address, why in list(refused.items())[:MOST_SHOWN]
@@ -130,7 +150,7 @@ def _check_workers(client: Client, cluster: Cluster, errand: Errand, note: Note)
 
 
 def _reason(why: object) -> str:
-    if isinstance(why, ModuleNotFoundError) and str(why.name).split(".")[0] == "lab":
+    if isinstance(why, Exception) and "No module named 'lab" in str(why):  # dask may wrap what it could not unpack
         return "chaos-lab is not installed there, or is another version"
     return f"{type(why).__name__}: {why}" if isinstance(why, Exception) else str(why)
 

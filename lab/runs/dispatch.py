@@ -57,6 +57,8 @@ class Dispatch:
     attempts: dict[int, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     stayed: dict[str, str] = field(default_factory=dict)
+    is_bereft: bool = False
+    """Whether it was said that there is no worker any more."""
 
     def __post_init__(self) -> None:
         self.waiting = deque(starting_order(self.jobs))
@@ -160,7 +162,10 @@ class Dispatch:
         except (OSError, TimeoutError) as error:
             raise self._gone() from error
         if self.addresses:
-            self.seen_s = now_s
+            self.seen_s, self.is_bereft = now_s, False
+        elif not self.is_bereft:
+            self.note(f"{self.cluster.name} has no worker any more; waiting {WORKERLESS_S:g} s for one")
+            self.is_bereft = True
         elif now_s - self.seen_s > WORKERLESS_S:
             why = f"{self.cluster.name} has had no worker for {WORKERLESS_S:g} s"
             raise RunAbortedError(f"{why}; start some and repeat the command")

@@ -91,12 +91,12 @@ def deliver(errand: Errand, parcel: Parcel) -> Delivery:
         if errand.stays and errand.keep:
             root = Path(os.environ.get("LAB_RUNS_DIR") or "runs").absolute()
             result = run_job(job, root, _engine_host(errand, root))
-            return Delivery(worker.address, _named(result, root, errand.root, worker.address), stayed=str(root))
+            return Delivery(worker.address, _named(result, root, errand, worker.address), stayed=str(root))
         root = Path(worker.local_directory) / "chaos-lab"
         try:
             result = run_job(job, root, _engine_host(errand, root), keep=errand.keep)
             recording = packed(Path(result.path)) if errand.keep and result.path else b""
-            return Delivery(worker.address, _named(result, root, errand.root, worker.address), recording)
+            return Delivery(worker.address, _named(result, root, errand, worker.address), recording)
         finally:
             shutil.rmtree(root, ignore_errors=True)
 
@@ -130,7 +130,7 @@ def _other_engines(errand: Errand) -> list[str]:
             check_engine(spec)
             differs = engine_digest(spec) != wanted
         except LabError as error:
-            problems.append(f"engine {spec!r}: {error}")
+            problems.append(f"engine {spec!r}: {str(error).splitlines()[0]}")
         else:
             problems += [f"engine {spec!r}: its files are missing or others (in {Path.cwd()})"] if differs else []
     return problems
@@ -169,13 +169,14 @@ def _close() -> None:
         _host = None
 
 
-def _named(result: JobResult, root: Path, there: str, worker: str) -> JobResult:
+def _named(result: JobResult, root: Path, errand: Errand, worker: str) -> JobResult:
     """A result with the names that its recording has where the errand comes from."""
     if result.code and "no room" in result.problem:
-        return replace(result, path="", problem=f"{result.problem} (on the worker {worker})")
+        set_by = "LAB_RUNS_DIR" if errand.stays else "--local-directory"
+        return replace(result, path="", problem=f"{result.problem} (on the worker {worker}: its {set_by})")
     if not result.path or not Path(result.path).is_relative_to(root):
         return result
-    path = str(Path(there) / Path(result.path).relative_to(root))
+    path = str(Path(errand.root) / Path(result.path).relative_to(root))
     cases = tuple(replace(case, path=path) for case in result.assessments)
     problem = result.problem.replace(result.path, path)
     return replace(result, path=path, assessments=cases, problem=problem)

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from lab.runs import cluster as cluster_module
 from lab.runs import dispatch
 from tests.cli_cases import HEALTHY, ROOT, lab
 from tests.clusters import LocalCluster, cluster
+from tests.disks import disk, fill
 from tests.gates import Gate, gated_engine
 from tests.waiting import eventually
 
@@ -220,6 +222,16 @@ def test_a_worker_with_other_code_is_refused(elsewhere: Path, folder: Path, caps
     assert "install the same chaos-lab" in err
 
 
+def test_a_worker_without_the_lab_is_refused(elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = elsewhere / "other" / "lab"
+    missing.mkdir(parents=True)
+    (missing / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'lab'\", name='lab')\n")
+    with cluster(elsewhere, workers=0) as own:
+        own.start_worker(PYTHONPATH=str(missing.parent))
+        assert lab(*WORDS, "--executor", own.executor) == ExitCode.INVALID
+    assert "chaos-lab is not installed there" in capsys.readouterr().err
+
+
 def test_a_worker_without_the_engines_files_is_refused(
     two: LocalCluster, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,6 +256,32 @@ def test_a_cluster_without_workers_is_waited_for_and_then_given_up(
         err = capsys.readouterr().err
         assert "has no worker yet; waiting for one" in err
         assert "start some with `dask worker`" in err
+
+
+def test_a_full_disk_of_a_worker_is_named_with_what_sets_its_place(
+    elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "quiet.scenario.yaml", "--engine", "constant", "--no-report", "--recordings", "stay")
+    with disk(elsewhere / "small") as small, cluster(elsewhere, workers=0) as own:
+        fill(small)
+        own.start_worker(LAB_RUNS_DIR=str(small / "runs"))
+        assert lab(*words, "--executor", own.executor) == ExitCode.INVALID
+        out = capsys.readouterr().out
+        assert "there is no room for the recording of quiet" in out
+        assert "on the worker tcp://127.0.0.1:" in out
+        assert "its LAB_RUNS_DIR" in out
+
+
+def test_what_is_not_a_scheduler_is_told_from_one(
+    two: LocalCluster, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab(*WORDS, "--executor", two.worker_addresses()[0]) == ExitCode.INVALID
+    assert "it is a worker's address" in capsys.readouterr().err
+    monkeypatch.setattr(cluster_module, "CONNECT_S", 0.5)
+    monkeypatch.setattr(cluster_module, "GREETING_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert lab(*WORDS, "--executor", f"dask://127.0.0.1:{silent.getsockname()[1]}") == ExitCode.INVALID
+    assert "something listens there that is not dask" in capsys.readouterr().err
 
 
 def test_where_nothing_answers_it_is_said_how_to_start_one(

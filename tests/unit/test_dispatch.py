@@ -154,7 +154,7 @@ def test_a_scheduler_that_is_gone_ends_the_campaign(error: Exception, jobs: list
 
 
 def test_a_cluster_that_lost_all_workers_is_given_up_after_a_while(
-    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(dispatch, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(dispatch, "WORKERLESS_S", 0.3)
@@ -164,6 +164,7 @@ def test_a_cluster_that_lost_all_workers_is_given_up_after_a_while(
     monkeypatch.setattr(Answered, "add_done_callback", lambda *_: None)  # nothing comes any more
     with pytest.raises(RunAbortedError, match="has had no worker for"):
         made.run()
+    assert capsys.readouterr().out.count("has no worker any more; waiting 0.3 s for one") == 1
     made.end()
     assert len(scheduler.cancelled) == 2
 
@@ -172,11 +173,11 @@ def test_a_result_names_what_it_is_about_as_the_lab_that_asked_does() -> None:
     there = Path("/scratch/w/chaos-lab")
     path = str(there / "quiet" / "1-abc")
     stopped = JobResult("quiet", 1, path, problem=f"{path}: the run did not complete", code=ExitCode.INTERNAL)
-    assert remote._named(stopped, there, "runs", "w") == replace(
+    assert remote._named(stopped, there, ERRAND, "w") == replace(
         stopped, path="runs/quiet/1-abc", problem="runs/quiet/1-abc: the run did not complete"
     )
     full = replace(stopped, problem=f"no room to write below {there}: full; free space there")
-    assert remote._named(full, there, "runs", "w").problem == f"{full.problem} (on the worker w)"
+    assert remote._named(full, there, ERRAND, "w").problem == f"{full.problem} (on the worker w: its --local-directory)"
 
 
 def test_a_recording_is_sent_whole_and_one_that_is_there_gets_the_new_answers(folder: Path) -> None:
