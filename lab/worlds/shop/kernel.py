@@ -72,7 +72,7 @@ def rank(t: PageTables, a: int) -> None:
     for o in range(OFFERED):
         item = t.offer[O_ITEM, o]
         value = score_micro(t, item, version)
-        t.offer_f[OF_SCORE, o] = value / MICRO
+        t.offer[O_MICRO, o] = value
         drop = 0
         if ruled != 0:
             value += t.item[item, I_MARGIN_MICRO]
@@ -90,20 +90,17 @@ def rank(t: PageTables, a: int) -> None:
 def show(t: PageTables, a: int, place: int, o: int, clicks: int, delays: int) -> None:
     """Puts what is at `o` of the offer on the page, and what comes of it."""
     row, item = a * PAGE + place, t.offer[O_ITEM, o]
-    delay_s = -log1p(-draw(delays, place)) * t.constant_f[CF_LABEL_DELAY]
-    clicked = 0
-    may_click = t.answer[a, W_CLICKS] != 0 and delay_s < t.constant_f[CF_LABEL_WINDOW]
-    if may_click and draw(clicks, place) < click_chance(t, t.answer[a, W_USER], item, place):
-        clicked = 1
+    clicked, delay_s = 0, NOT_A_NUMBER
+    if t.answer[a, W_CLICKS] != 0 and draw(clicks, place) < click_chance(t, t.answer[a, W_USER], item, place):
+        drawn_s = -log1p(-draw(delays, place)) * t.constant_f[CF_LABEL_DELAY]
+        if drawn_s < t.constant_f[CF_LABEL_WINDOW]:
+            clicked, delay_s = 1, drawn_s
     t.page[row, 0] = item
     t.page[row, 1] = clicked
-    t.page_f[row, 0] = t.offer_f[OF_SCORE, o] if t.answer[a, W_VERSION] > 0 else NOT_A_NUMBER
+    t.page_f[row, 0] = t.offer[O_MICRO, o] / MICRO if t.answer[a, W_VERSION] > 0 else NOT_A_NUMBER
     t.page_f[row, 1] = delay_s
-    if t.answer[a, W_LOGGED] != 0:
-        put_inputs(t, row, item)
-    else:
-        for i in range(INPUTS):
-            t.input_f[row, i] = NOT_A_NUMBER
+    if t.answer[a, W_LOGGED] >= 0:
+        put_inputs(t, t.answer[a, W_LOGGED] * PAGE + place, item)
 
 
 @kernel

@@ -47,9 +47,9 @@ class PageTables(NamedTuple):
     """Tables of the kernel: int64, or float64 where a name ends in `_f`. `seen_f`: a row for each user of each slot.
 
     edge_f: a row for each stratum of each minute, cumulative popularity. came_f: of each answer, seconds into its block
-    of missions. turn_f, turn, turn_first, opening: the turns of these blocks (`missions.Turns`). offer, offer_f, taken,
-    vector_f: scratch. Of each answer come PAGE rows of `page` (item, clicked), `page_f` (score, delay in s) and
-    `input_f`.
+    of missions. turn_f, turn, turn_first, opening: the turns of these blocks (`missions.Turns`). offer, taken,
+    vector_f: scratch. Of each answer come PAGE rows of `page` (item, clicked) and `page_f` (score, delay in s), and of
+    those whose inputs are logged (W_LOGGED counts them, -1 for others) as many of `input_f`.
     """
 
     answer: Array
@@ -72,7 +72,6 @@ class PageTables(NamedTuple):
     constant_f: Array
     term_f: Array
     offer: Array
-    offer_f: Array
     taken: Array
     vector_f: Array
     page: Array
@@ -80,11 +79,10 @@ class PageTables(NamedTuple):
     input_f: Array
 
 
-# offer, a column for each item offered: which, its rank (a whole number whose lowest bits are the place in the offer,
-# above it the item, above it how far the value is from the best); then places in the offer: by rank, and those that
-# wait their turn behind other categories.
-O_ITEM, O_RANK, O_ORDER, O_WAITING = range(4)
-OF_SCORE = 0
+# offer, a column for each item offered: which, its score in millionths, its rank (a whole number whose lowest bits
+# are the place in the offer, above it the item, above it how far the value is from the best); then places in the offer:
+# by rank, and those that wait their turn behind other categories.
+O_ITEM, O_MICRO, O_RANK, O_ORDER, O_WAITING = range(5)
 MICRO = 1e6
 PLACE_BITS, ITEM_BITS, VALUE_BITS = 5, 15, 42
 ITEMS_MAX, VALUE_MAX = 1 << ITEM_BITS, 1 << (VALUE_BITS - 1)
@@ -102,7 +100,7 @@ KINDS = {
     "opening": "i", "turned": "i", "item": "i5", "item_f": "f8", "user_f": f"f{UF_TASTE + CATEGORIES}",
     "model_f": f"f{MF_INTERCEPT + 1}", "default_f": "f", "seen_f": f"f{FEATURES}", "stratum": f"i{CHOICES}",
     "edge_f": f"f{CHOICES}", "rule": "i", "constant_f": "f", "term_f": f"f{ITEM_TERMS}",
-    "offer": f"i{OFFERED}", "offer_f": f"f{OFFERED}",
+    "offer": f"i{OFFERED}",
     "taken": "i", "vector_f": "f", "page": "i2", "page_f": "f2", "input_f": f"f{INPUTS}",
 }  # fmt: skip
 """Of each table its numbers and how many a row."""

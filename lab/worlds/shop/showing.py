@@ -50,7 +50,7 @@ class Answers(NamedTuple):
 class Pages(NamedTuple):
     """Pages shown, one a request: items, scores (NaN where nothing scored them) and clicks by place (n, PAGE).
 
-    delay_s: until the click, if there is one. inputs: the model's (n, PAGE, inputs), NaN where they are not logged.
+    delay_s: until the click, NaN without one. inputs: the model's (n, PAGE, inputs), NaN where they are not logged.
     """
 
     request: Array
@@ -124,12 +124,15 @@ class Showing:
             (at.W_VERSION, answers.version), (at.W_RULED, answers.ruled),
         ):  # fmt: skip
             rows[:, word] = column[part]
-        rows[:, at.W_LOGGED] = rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN == 0
+        logged = np.flatnonzero(rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN == 0)
+        rows[:, at.W_LOGGED] = -1
+        rows[logged, at.W_LOGGED] = np.arange(len(logged))
         tables.came_f[: len(rows)] = seconds[part]
         count, shape = len(rows), (len(rows), PAGE)
         self._kernel.call(tables, count)
         page, page_f = tables.page[: count * PAGE], tables.page_f[: count * PAGE]
-        inputs = tables.input_f[: count * PAGE].astype(np.float32).reshape(*shape, len(INPUT_NAMES))
+        inputs = np.full((*shape, at.INPUTS), np.nan, np.float32)
+        inputs[logged] = tables.input_f[: len(logged) * PAGE].reshape(-1, PAGE, at.INPUTS)
         return Pages(
             request=answers.requests[part],
             shown_ns=answers.shown_ns[part],
@@ -181,8 +184,7 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
         ),
         constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, BLOCK_S, *POSITION_BIAS]),
         term_f=_item_terms(_models([]), item_f),
-        offer=np.zeros((4, at.OFFERED), np.int64),
-        offer_f=np.zeros((1, at.OFFERED)),
+        offer=np.zeros((5, at.OFFERED), np.int64),
         taken=np.zeros(at.CATEGORIES, np.int64),
         vector_f=np.zeros(at.VECTOR_WORDS),
         page=np.zeros((ANSWERS_MAX * PAGE, 2), np.int64),
