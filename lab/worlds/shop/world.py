@@ -82,7 +82,7 @@ class ShopWorld:
         self._shown = ShownLog(start_ns, self._model_name)
         self._clicks = Clicks()
         interval_ns = to_ns(context.system.scrape_interval_s)
-        self._shown_count, self._clicks_count = (EventCounts(start_ns, interval_ns) for _ in range(2))
+        self._pages_count, self._clicks_count = (EventCounts(start_ns, interval_ns) for _ in range(2))
         self.shifts: dict[str, PopulationShift | None] = {}
         self.now_ns = 0
         self._waiting: tuple[tuple[Served, Done], ...] = ()
@@ -150,7 +150,7 @@ class ShopWorld:
 
     def _take(self, pages: Pages) -> None:
         self._shown.add(pages)
-        self._shown_count.add(np.repeat(pages.shown_ns, PAGE))
+        self._pages_count.add(pages.shown_ns)
         page, place, times_ns = click_times_ns(pages)
         self._clicks.add(times_ns, pages.request[page], place, pages.user[page], pages.item[page, place])
         self._clicks_count.add(times_ns)
@@ -251,13 +251,13 @@ class ShopWorld:
         self._settle()
         entry = self._context.system.entry
         return [
-            (entry, "recommendation.impression.count", "", self._shown_count.between(edges_ns)),
+            (entry, "recommendation.impression.count", "", PAGE * self._pages_count.between(edges_ns)),
             (entry, "recommendation.click.count", "", self._clicks_count.between(edges_ns)),
         ]
 
     def final_rows(self, until_ns: int) -> dict[str, Columns]:
         self._settle()
-        for counts in (self._shown_count, self._clicks_count):
+        for counts in (self._pages_count, self._clicks_count):
             counts.count_until(self.now_ns)
         return {
             "features": self._served.final(until_ns, self._requests.users), "predictions": self._shown.final(until_ns)
@@ -280,7 +280,7 @@ class ShopWorld:
         copied.missions, copied.shifts = self.missions.copy(), dict(self.shifts)
         copied._browsing = self._browsing.copy(copied.missions)
         copied.cache, copied._requests = self.cache.copy(lambda: state.store(CACHE)), self._requests.copy(streams)
-        for name in ("table", "_showing", "_served", "_shown", "_clicks", "_shown_count", "_clicks_count"):
+        for name in ("table", "_showing", "_served", "_shown", "_clicks", "_pages_count", "_clicks_count"):
             setattr(copied, name, getattr(self, name).copy())
         return copied
 
