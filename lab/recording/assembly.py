@@ -87,16 +87,21 @@ def finished(
 ) -> Observed:  # fmt: skip
     """A recording of these tables, as operators of a system of this observability see it, with its alerts.
 
-    Tables are made when they are first asked for. `groups`: row groups of tables that are too large to be made whole.
-    `spans`: what the table of spans is made of.
+    Tables are made when they are first asked for. `groups`: tables that come by their row groups. `spans`: what the
+    table of spans is made of.
     """
     level = system.observability
-    shown_makers = {name: partial(_shown, name, make, level) for name, make in makers.items() if is_shown(name, level)}
+    whole = {name: partial(_shown, name, make, level) for name, make in makers.items() if is_shown(name, level)}
+    parts = {n: partial(_groups_shown, n, make, level) for n, make in (groups or {}).items() if is_shown(n, level)}
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
-    observed = Observed(describe(system, duration_s), Deferred(shown_makers, groups, spans), within, [], reference)
+    observed = Observed(describe(system, duration_s), Deferred(whole, parts, spans), within, [], reference)
     observed.alerts = alerts(observed.metrics, system)
     return observed
 
 
 def _shown(name: str, make: Callable[[], pa.Table], level: Observability) -> pa.Table:
     return shown(name, make(), level)
+
+
+def _groups_shown(name: str, make: Callable[[], Iterator[pa.Table]], level: Observability) -> Iterator[pa.Table]:
+    return (shown(name, group, level) for group in make())

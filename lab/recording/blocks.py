@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -58,31 +58,31 @@ class KeptSpans(NamedTuple):
         """All sides, in order of the table."""
         return joined(self.parts)
 
-    def table(self) -> pa.Table:
-        """The span table."""
-        return self._table(self.sides())
-
     def groups(self) -> Iterator[pa.Table]:
         """The span table by row groups, which end with blocks."""
-        waiting: list[Sides] = []
-        for part in self.parts:
-            waiting.append(part)
-            if sum(map(len, waiting)) >= GROUP_ROWS:
-                yield self._table(joined(waiting))
-                waiting = []
-        if waiting or not self.parts:
-            yield self._table(joined(waiting))
+        for sides in grouped(self.parts):
+            columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns)
+            weight = self.weights(sides)
+            if weight is not None:
+                columns["sample_weight"] = numbers_array(weight)
+            yield arrow_table("spans", columns)
 
     def weights(self, sides: Sides) -> Array | None:
         """How many spans each of these sides stands for; None where all spans were kept."""
         return weights(sides["by_rate"], self.rate) if self.rate < 1 else None
 
-    def _table(self, sides: Sides) -> pa.Table:
-        columns = span_table.columns(self.graph, sides, self.ids, self.origin_ns)
-        weight = self.weights(sides)
-        if weight is not None:
-            columns["sample_weight"] = numbers_array(weight)
-        return arrow_table("spans", columns)
+
+def grouped(parts: Iterable[Array]) -> Iterator[Array]:
+    """The rows of blocks by row groups: each ends with a block, once GROUP_ROWS rows wait. There is one at least."""
+    waiting: list[Array] = []
+    count = 0
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= GROUP_ROWS:
+            yield joined(waiting)
+            waiting, count = [], count + 1
+    if waiting or not count:
+        yield joined(waiting)
 
 
 class BlockRecorder:
@@ -216,15 +216,13 @@ class BlockRecorder:
         """
         ahead = self._ahead(until_ns)
         spans = ahead._kept()
-        tables: dict[str, Callable[[], pa.Table]] = {
-            "spans": spans.table, "metrics": partial(ahead.metrics, until_ns, counts), "logs": ahead._logs,
-        }  # fmt: skip
         for name, columns in (rows or {}).items():
             ahead.rows(name, columns)
-        tables |= {name: content.table for name, content in ahead._content.items()}
+        groups: dict[str, Callable[[], Iterator[pa.Table]]] = {"spans": spans.groups, "logs": ahead._logs}
+        groups |= {name: content.groups for name, content in ahead._content.items()}
+        metrics = {"metrics": partial(ahead.metrics, until_ns, counts)}
         duration_s = (until_ns - self._start_ns) / NS
-        groups = {"spans": spans.groups}
-        return finished(self._system, duration_s, tables, changes, reference or {}, groups, spans)
+        return finished(self._system, duration_s, metrics, changes, reference or {}, groups, spans)
 
     def _ahead(self, until_ns: int) -> BlockRecorder:
         """A recorder of a run that ends now: the blocks that are over, and what there is of the next as the last."""
@@ -254,9 +252,10 @@ class BlockRecorder:
         self._sides.append(span_table.in_order(sides))
         self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns]))
 
-    def _logs(self) -> pa.Table:
-        lines = joined([*self._lines])
-        columns = self._book.columns(lines, self._ids, self._start_ns)
-        if self._sampler is not None:
-            columns["sample_weight"] = numbers_array(weights(lines["by_rate"], self._system.observe.sampling.traces))
-        return arrow_table("logs", columns)
+    def _logs(self) -> Iterator[pa.Table]:
+        for lines in grouped(self._lines):
+            columns = self._book.columns(lines, self._ids, self._start_ns)
+            if self._sampler is not None:
+                by_rate = weights(lines["by_rate"], self._system.observe.sampling.traces)
+                columns["sample_weight"] = numbers_array(by_rate)
+            yield arrow_table("logs", columns)

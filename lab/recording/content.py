@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,14 @@ from lab.recording.ids import Ids, trace_ids
 from lab.recording.observed import arrow_table
 from lab.recording.sampling import is_chosen, weights
 from lab.recording.spool import Spool
+from lab.recording.writing import GROUP_ROWS
 
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Any]
 """Columns by name: numbers as arrays, texts as dictionary arrays or plain; `request` numbers stand for trace ids"""
+
+Piece: TypeAlias = tuple[Array, int, int]
+"""(a part, its first row that is meant, the row after its last one)"""
 
 
 class ContentRows:
@@ -28,7 +32,7 @@ class ContentRows:
     """
 
     def __init__(self, table: str, ids: Ids, share: float) -> None:
-        self._table, self._ids, self._share = table, ids, share
+        self._name, self._ids, self._share = table, ids, share
         self._texts: dict[str, dict[str, int]] = {}  # of each column of texts: their numbers, as they came
         self._kinds: dict[str, np.dtype[Any]] = {}  # of each column, wide ones first
         self._order: list[str] = []  # of the columns, as they were given
@@ -53,28 +57,43 @@ class ContentRows:
             self._order = [*found]
             self._kinds = dict(sorted(kinds.items(), key=lambda item: -item[1].itemsize))
         if kinds != self._kinds:
-            raise TypeError(f"rows of {self._table!r} came with the columns {kinds}, the first ones with {self._kinds}")
+            raise TypeError(f"rows of {self._name!r} came with the columns {kinds}, the first ones with {self._kinds}")
         octets = [np.ascontiguousarray(found[name]).view(np.uint8) for name in self._kinds]
         self._parts.append(np.concatenate(octets))
 
-    def table(self) -> pa.Table:
-        """All rows as a table with trace ids, and weights where not all are kept."""
-        columns = self._columns()
+    def groups(self) -> Iterator[pa.Table]:
+        """All rows by row groups of GROUP_ROWS, whatever the parts were; with trace ids, and weights where not all are
+        kept."""
+        width = sum(kind.itemsize for kind in self._kinds.values())
+        waiting: list[Piece] = []
+        wanted, count = GROUP_ROWS, 0
+        for part in self._parts:
+            begin, rows = 0, len(part) // width
+            while rows - begin >= wanted:
+                yield self._table([*waiting, (part, begin, begin + wanted)])
+                begin, waiting, wanted, count = begin + wanted, [], GROUP_ROWS, count + 1
+            waiting.append((part, begin, rows))
+            wanted -= rows - begin
+        if wanted < GROUP_ROWS or not count:
+            yield self._table(waiting)
+
+    def _table(self, pieces: Sequence[Piece]) -> pa.Table:
+        columns = self._columns(pieces)
         traces = trace_ids(self._ids, columns.pop("request"))
         known = {name: self._coded(name, values) if name in self._texts else values for name, values in columns.items()}
         if self._share < 1:
             known["sample_weight"] = weights(np.ones(len(traces)), self._share)
-        return arrow_table(self._table, {"trace_id": traces, **known})
+        return arrow_table(self._name, {"trace_id": traces, **known})
 
-    def _columns(self) -> dict[str, Array]:
-        """All rows by column, in the order in which columns were given."""
+    def _columns(self, pieces: Sequence[Piece]) -> dict[str, Array]:
+        """Rows by column, in the order in which columns were given."""
         width, before, found = sum(kind.itemsize for kind in self._kinds.values()), 0, dict[str, Array]()
         for name, kind in self._kinds.items():
-            pieces = []
-            for part in self._parts:
-                count = len(part) // width
-                pieces.append(part[count * before : count * (before + kind.itemsize)].view(kind))
-            found[name] = np.concatenate(pieces)
+            columns = []
+            for part, begin, end in pieces:
+                first = len(part) // width * before
+                columns.append(part[first + begin * kind.itemsize : first + end * kind.itemsize].view(kind))
+            found[name] = np.concatenate(columns)
             before += kind.itemsize
         return {name: found[name] for name in self._order}
 

@@ -99,8 +99,8 @@ class Observed:
 class Deferred(MutableMapping[str, Any]):
     """Tables by name, each made when it is first asked for: an engine needs few of them.
 
-    `groups`: for tables that are too large to be made whole only to be written, their row groups. `spans`: what the
-    table of spans is made of, until another table takes its place.
+    `groups`: tables that come by their row groups, so that one that is only written need not be in memory whole.
+    `spans`: what the table of spans is made of, until another table takes its place.
     """
 
     def __init__(
@@ -112,8 +112,9 @@ class Deferred(MutableMapping[str, Any]):
         self.spans = spans
         self._makers = dict(makers)
         self._groups = dict(groups or {})
-        self._names = dict.fromkeys(makers)
+        self._names = dict.fromkeys([*self._groups, *makers])
         self._made: dict[str, Any] = {}
+        self._held: dict[str, list[pa.Table]] = {}  # row groups of tables that are made
         self._checks: list[Check] = []
 
     def check(self, check: Check) -> None:
@@ -124,16 +125,21 @@ class Deferred(MutableMapping[str, Any]):
 
     def groups(self, name: str) -> Iterator[pa.Table]:
         """The row groups of a table."""
-        if name not in self._groups:
-            yield self[name]
-            return
-        for group in self._groups[name]():
-            yield self._checked(name, group)
+        if name in self._groups and name not in self._held:
+            for group in self._groups[name]():
+                yield self._checked(name, group)
+        else:
+            yield from self._held.get(name) or [self[name]]
 
     def __getitem__(self, name: str) -> Any:
         if name in self._makers:
             self._made[name] = self._checked(name, self._makers[name]())
             del self._makers[name]
+        elif name in self._groups and name not in self._made:
+            import pyarrow as pa
+
+            held = [*self.groups(name)]
+            self._held[name], self._made[name] = held, pa.concat_tables(held)
         return self._made[name]
 
     def _checked(self, name: str, table: Any) -> Any:
@@ -152,7 +158,7 @@ class Deferred(MutableMapping[str, Any]):
 
     def _forget(self, name: str) -> None:
         self.spans = None if name == "spans" else self.spans
-        for kept in (self._makers, self._groups, self._made):
+        for kept in (self._makers, self._groups, self._made, self._held):
             kept.pop(name, None)
 
     def __contains__(self, name: object) -> bool:

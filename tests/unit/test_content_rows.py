@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from lab.recording import content
 from lab.recording.arrow import coded_array
 from lab.recording.content import ContentRows
 from lab.recording.ids import Ids
@@ -35,10 +37,14 @@ def rows(*cuts: int, share: float = 1.0) -> ContentRows:
     return found
 
 
+def whole_of(found: ContentRows) -> pa.Table:
+    return pa.concat_tables(found.groups())
+
+
 @pytest.mark.parametrize("cuts", [(1,), (0, 5, 5, 6, 22), (COUNT,), range(1, COUNT)])
 def test_parts_do_not_matter(cuts: tuple[int, ...]) -> None:
-    whole = rows().table()
-    assert rows(*cuts).table().equals(whole)
+    whole = whole_of(rows())
+    assert whole_of(rows(*cuts)).equals(whole)
     assert whole["item_id"].to_pylist() == [7 * at for at in range(COUNT)]
     assert whole["service.name"].to_pylist() == [[None, "b", "a"][at % 3] for at in range(COUNT)]
     assert whole["score"].to_pylist() == [at / 3 if at % 5 else None for at in range(COUNT)]
@@ -46,8 +52,28 @@ def test_parts_do_not_matter(cuts: tuple[int, ...]) -> None:
     assert whole["trace_id"].to_pylist()[::2] == whole["trace_id"].unique().to_pylist()
 
 
+@pytest.mark.parametrize("cuts", [(1,), (0, 5, 5, 6, 22), (COUNT,), range(1, COUNT)])
+@pytest.mark.parametrize(("at_most", "sizes"), [(10, [10, 10, 3]), (23, [23]), (4, [4, 4, 4, 4, 4, 3])])
+def test_row_groups_have_as_many_rows_whatever_the_parts(
+    monkeypatch: pytest.MonkeyPatch, cuts: tuple[int, ...], at_most: int, sizes: list[int]
+) -> None:
+    (whole,) = rows().groups()
+    monkeypatch.setattr(content, "GROUP_ROWS", at_most)
+    groups = [*rows(*cuts).groups()]
+    assert [group.num_rows for group in groups] == sizes
+    assert pa.concat_tables(groups).to_pylist() == whole.to_pylist()
+
+
+def test_without_a_row_there_is_one_empty_group() -> None:
+    found = ContentRows("predictions", Ids([17]), 1.0)
+    found.add(columns(np.s_[:0]))
+    (group,) = found.groups()
+    assert group.num_rows == 0
+    assert group.schema == whole_of(rows()).schema
+
+
 def test_a_share_of_the_requests_is_kept_whole_and_weighted() -> None:
-    kept, everything = rows(3, 4, share=0.5).table(), rows().table()
+    kept, everything = whole_of(rows(3, 4, share=0.5)), whole_of(rows())
     chosen = set(kept["trace_id"].to_pylist())
     assert 0 < len(chosen) < 12
     wanted = [trace in chosen for trace in everything["trace_id"].to_pylist()]
@@ -57,11 +83,11 @@ def test_a_share_of_the_requests_is_kept_whole_and_weighted() -> None:
 
 def test_a_branch_goes_on_by_itself() -> None:
     first = rows()
-    before = first.table()
+    before = whole_of(first)
     other = first.branch(Ids([17]))
     other.add({**columns(np.s_[:5]), "service.name": coded_array(np.zeros(5, np.int64), ["c"])})
-    assert other.table().num_rows == COUNT + 5
-    assert first.table().equals(before)
+    assert whole_of(other).num_rows == COUNT + 5
+    assert whole_of(first).equals(before)
 
 
 def test_rows_with_other_columns_are_refused() -> None:
