@@ -9,13 +9,16 @@ import click
 
 from lab import __version__
 from lab.cli import completing
-from lab.cli.console import json_option, runs_option
+from lab.cli.console import escaped, json_option, runs_option
 from lab.cli.verdicts import Verbosity, verbosity_options
 from lab.contracts import Outcome
+from lab.errors import UserError
 
 if TYPE_CHECKING:
     from lab.runs.dataset import About, Part
 
+_LONGEST = 300
+"""Characters of what is wrong with a file."""
 _EPILOG = """\b
 Examples:
   lab results                              the campaigns kept here, the latest first
@@ -46,15 +49,24 @@ def command(*, campaign: str | None, runs_dir: Path, verbosity: Verbosity, as_js
 
     if campaign is not None:
         place = place_of(runs_dir, chosen(runs_dir, campaign))
-        _show(read_about(place), list(read_parts(place, runs_dir).values()), place, verbosity, as_json=as_json)
+        parts = list(read_parts(place, runs_dir, _unread).values())
+        _show(read_about(place), parts, place, verbosity, as_json=as_json)
         return
-    kept = []
-    for name in campaigns(runs_dir):
-        place = place_of(runs_dir, name)
-        kept.append((read_about(place), read_outcomes(place)))
-    if not kept:
+    kept, names = [], campaigns(runs_dir)
+    if not names:
         raise nothing(runs_dir)
+    for name in names:
+        place = place_of(runs_dir, name)
+        try:
+            kept.append((read_about(place), read_outcomes(place, _unread)))
+        except UserError as error:
+            click.echo(escaped(f"warning: {error}"), err=True)
     _list(kept, runs_dir, as_json=as_json)
+
+
+def _unread(what: str) -> None:
+    text = f"warning: {what[:_LONGEST]}; what is in it is left out, and the same campaign with --resume makes it again"
+    click.echo(escaped(text), err=True)
 
 
 def _list(kept: list[tuple[About, dict[str, list[str]]]], runs_dir: Path, *, as_json: bool) -> None:

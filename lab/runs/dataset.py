@@ -8,7 +8,7 @@ dataset, neither for pandas nor for DuckDB.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,7 @@ def read_about(directory: Path) -> About:
             str(data["began"]), str(data["lab_version"]),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        hint = f"remove {directory}: the next campaign writes it anew"
+        hint = "remove this file: the same campaign with --resume writes it anew"
         raise UserError(
             Problem("broken file of a campaign", str(directory / ABOUT), seen=str(error), hint=hint)
         ) from error
@@ -127,22 +127,27 @@ def write_part(path: Path, parts: Sequence[Part], root: Path) -> None:
     write_file(path, sink.getvalue().to_pybytes())
 
 
-def read_parts(directory: Path, root: Path) -> dict[str, Part]:
+Unread = Callable[[str], object]
+"""Called with the name of a broken file, and what is wrong with it."""
+
+
+def read_parts(directory: Path, root: Path, unread: Unread = lambda _: None) -> dict[str, Part]:
     """What came of each job of a campaign, by the keys of recordings. What is in broken files was not finished."""
     found: dict[str, Part] = {}
     for path in _files(directory):
-        for key, rows in _rows_of(path).items():
+        for key, rows in _rows_of(path, unread).items():
             with suppress(ValueError, KeyError, TypeError, AttributeError, LabError):
                 found[key] = Part(key, _result(rows, root))
     return found
 
 
-def read_outcomes(directory: Path) -> dict[str, list[str]]:
+def read_outcomes(directory: Path, unread: Unread = lambda _: None) -> dict[str, list[str]]:
     """The outcomes of each job of a campaign, by the keys of recordings; quicker than everything of it."""
     found: dict[str, list[str]] = {}
     for path in _files(directory):
         found |= {
-            key: [str(row["outcome"]) for row in rows] for key, rows in _rows_of(path, ["key", "outcome"]).items()
+            key: [str(row["outcome"]) for row in rows]
+            for key, rows in _rows_of(path, unread, ["key", "outcome"]).items()
         }
     return found
 
@@ -229,7 +234,7 @@ def _relative(path: str, root: Path) -> str:
     return str(Path(path).relative_to(root)) if path and Path(path).is_relative_to(root) else path
 
 
-def _rows_of(path: Path, columns: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
+def _rows_of(path: Path, unread: Unread, columns: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
     """The rows of one file by the keys of their jobs; none where it is broken or of another schema."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -238,7 +243,10 @@ def _rows_of(path: Path, columns: Sequence[str] | None = None) -> dict[str, list
     try:
         for row in pq.ParquetFile(path).read(columns).to_pylist():
             found.setdefault(str(row["key"]), []).append(row)
-    except (OSError, pa.ArrowException, KeyError):
+    except FileNotFoundError:  # a campaign that is ending has put it into its one file
+        return {}
+    except (OSError, pa.ArrowException, KeyError) as error:
+        unread(f"{path}: {' '.join(str(error).split())}")
         return {}
     return found
 

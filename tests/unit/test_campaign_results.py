@@ -239,3 +239,31 @@ def test_about_that_is_broken_is_named(tmp_path: Path) -> None:
     (tmp_path / dataset.ABOUT).write_text("{")
     with pytest.raises(UserError, match="broken file of a campaign"):
         dataset.read_about(tmp_path)
+
+
+def test_a_campaign_whose_files_are_broken_hides_no_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("quiet.scenario.yaml", "--engine", HEALTHY)
+    run(*words, "--seeds", 2)
+    run(*words)
+    one, two = (Path("runs/results") / f"campaign={name}" for name in dataset.campaigns(Path("runs")))
+    (two / WHOLE).write_bytes((two / WHOLE).read_bytes()[:-100])
+    capsys.readouterr()
+    assert lab("results") == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert "0 of 2" in out
+    assert "1 of 1" in out
+    assert f"warning: {two / WHOLE}: " in err
+    assert "the same campaign with --resume makes it again" in err
+    (one / dataset.ABOUT).write_text("{")
+    assert lab("results") == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert "1 of 1" not in out
+    assert f"{one / dataset.ABOUT}: broken file of a campaign" in err
+    assert run(*words, "--seeds", 2, "--resume") == ExitCode.OK
+    assert "0 of 2 runs were finished before" in capsys.readouterr().err
+    (one / dataset.ABOUT).unlink()
+    assert run(*words, "--resume") == ExitCode.OK
+    assert "1 of 1 runs were finished before" in capsys.readouterr().err
+    assert lab("results") == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert ("2 of 2" in out, "1 of 1" in out, err) == (True, True, "")
