@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,16 +49,26 @@ def in_order(sides: Sides) -> Sides:
     """The sides in the order of the table: by their end, which is when they are known; ties by what they are."""
     if not len(sides):
         return sides
-    by_what = ("side", "attempt", "edge", "key", "request", "start_ns")
-    order = np.argsort(sides["end_ns"], kind="stable")
-    ends = sides["end_ns"][order]
-    tied = np.zeros(len(sides), bool)
-    tied[1:] = ends[1:] == ends[:-1]
-    tied[:-1] |= tied[1:]
-    if tied.any():  # few: only these are compared by all that they are
-        some = order[tied]
-        order[tied] = some[np.lexsort((*(sides[name][some] for name in by_what), sides["end_ns"][some]))]
+    order, compared = np.argsort(sides["end_ns"], kind="stable"), ["end_ns"]
+    for more in (["start_ns"], ["request", "key", "edge", "attempt", "side"]):
+        # Few are tied, and only these are compared by more of what they are.
+        places = np.flatnonzero(_tied(sides, order, compared))
+        compared = [*compared, *more]
+        some = order[places]
+        order[places] = some[np.lexsort([sides[name][some] for name in reversed(compared)])]
     return picked(sides, order)
+
+
+def _tied(sides: Sides, order: Array, names: Sequence[str]) -> Array:
+    """Mask of the places in this order at which sides are as one next to them, by these fields."""
+    same = np.ones(len(order) - 1, bool)
+    for name in names:
+        values = sides[name][order]
+        same &= values[1:] == values[:-1]
+    tied = np.zeros(len(order), bool)
+    tied[1:] = same
+    tied[:-1] |= same
+    return tied
 
 
 def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:

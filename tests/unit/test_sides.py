@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lab.clock import NS
 from lab.recording.sides import CLIENT_FINAL, GRID_PER_S, WORDS, from_words, make_sides, on_grid, seconds, word
+from lab.recording.span_table import in_order
 
 SIXTY_DAYS_NS = 60 * 86_400 * NS
 times = st.integers(-3600 * NS, SIXTY_DAYS_NS)
@@ -52,3 +53,14 @@ def test_a_time_on_the_grid_is_found_again_from_its_nanosecond(starts: list[int]
     assert (time_s * GRID_PER_S).astype(np.int64).tolist() == expected
     ends = [-((-(start - origin_ns) * GRID_PER_S) // NS) for start in starts]
     assert ((time_s + duration_s) * GRID_PER_S).astype(np.int64).tolist() == ends
+
+
+fields = st.tuples(*[st.integers(0, 2)] * 7)
+BY = ("side", "attempt", "edge", "key", "request", "start_ns", "end_ns")
+
+
+@given(st.lists(fields, max_size=60))
+def test_spans_that_end_together_are_in_order_of_all_that_they_are(rows: list[tuple[int, ...]]) -> None:
+    sides = make_sides(len(rows), **dict(zip(BY, zip(*rows, strict=True), strict=True)) if rows else {})
+    expected = sorted(rows, key=lambda row: row[::-1])
+    assert [tuple(int(row[name]) for name in BY) for row in in_order(sides)] == expected
