@@ -14,8 +14,9 @@ from lab.files.reading import Reading
 from lab.files.units import duration_s, format_duration
 from lab.files.yamlmodel import shown
 from lab.files.yamlsource import KeyPath
+from lab.systems import amounts
 from lab.systems.observability import HOST
-from lab.systems.topology import MAX_COMPONENTS, MIN_PERIOD_S, ComponentKind
+from lab.systems.topology import MAX_COMPONENTS, MAX_RETRIES, MIN_PERIOD_S, ComponentKind
 from lab.systems.world_checks import StepRead, WorldChecks
 
 _UNCALLED = ("users", "job")
@@ -41,6 +42,7 @@ class SystemChecks(Reading):
         self._check_links()
         self._check_users()
         self._check_circles()
+        self._check_amounts()
         self._check_jobs()
         self._check_slos()
         self.problems += WorldChecks(self.document, self.kinds, self.steps).problems
@@ -158,6 +160,36 @@ class SystemChecks(Reading):
         for name in sorted(made, key=lambda name: self.kinds[name] not in _UNCALLED):
             if name not in seen:
                 follow(name, ())
+
+    def _check_amounts(self) -> None:
+        """No request, and no run of a job, leads to more calls than can be simulated."""
+        calls = [(step, step.callee) for step in self.steps if step.callee is not None]
+        for limit, word, how, is_retried in (
+            (amounts.MAX_CALLS, "calls", "each step once", False),
+            (amounts.MAX_ATTEMPTS, "attempts", "each step with all its retries", True),
+        ):
+            plans: dict[str, list[amounts.Call]] = {name: [] for name in self.kinds}
+            for step, callee in calls:
+                plans[step.caller].append(amounts.Call(callee, 1 + self._retries(step) if is_retried else 1))
+            found = amounts.calls_of_a_visit(plans)
+            root = max(found, key=lambda name: (found[name], self.kinds[name] in _UNCALLED), default=None)
+            if root is None or found[root] <= limit:
+                continue
+            worst = amounts.most_multiplying(plans, found, root)
+            times = f"{amounts.multiplies(plans, found, worst):.3g}"
+            self._report(
+                ("components", worst, "steps"),
+                f"one {'run' if self.kinds[root] == 'job' else 'request'} of {root!r} can lead to too many {word}",
+                seen=f"{amounts.shown_count(found[root])} {word}, {how}",
+                expected=f"at most {limit:,}",
+                hint=f"{worst!r} multiplies most, by {times}: let it {'try' if is_retried else 'call'} less often, "
+                "or let fewer components lie below it",
+            )
+            return
+
+    def _retries(self, step: StepRead) -> int:
+        value = self.document.get((*step.path, "retries"))
+        return value if type(value) is int and 0 <= value <= MAX_RETRIES else 0
 
     def _check_jobs(self) -> None:
         for name, kind in self.kinds.items():

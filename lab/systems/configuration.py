@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from lab.files.units import MAX_DURATION_S
 from lab.systems.offer import Setting, component_settings
-from lab.systems.topology import MIN_PERIOD_S, Component, Step, System
+from lab.systems.topology import MAX_RETRIES, MIN_PERIOD_S, Component, Step, System
 
 _LONG = MAX_DURATION_S
 STEP_KEYS = {
     "timeout_s": Setting("how long the caller waits for an attempt", "s", above=0, at_most=_LONG),
-    "retries": Setting("how often it tries again after a failure", at_least=0, at_most=5, is_whole=True),
+    "retries": Setting("how often it tries again after a failure", at_least=0, at_most=MAX_RETRIES, is_whole=True),
     "backoff_s": Setting("how long it waits before it tries again, doubled each time", "s", at_least=0, at_most=_LONG),
 }
 """Keys of each step that calls another component, under `steps.<step>.`."""

@@ -18,6 +18,9 @@ MAX_SEED = 2**63
 MAX_COMPONENTS = 500
 MAX_STEPS = 60
 """Steps of one component: the simulator keeps a bit for each, in one word."""
+MAX_RETRIES = 5
+MAX_MESSAGE_BYTES = 10**9
+"""Of a request or an answer: at the least bandwidth that a link can be throttled to, one takes 32 years."""
 MAX_WARMUP_S = 3600.0
 MIN_SCRAPE_S = 1.0
 MIN_PERIOD_S = 0.1
@@ -94,7 +97,8 @@ class Step(Strict):
     """One step of handling a request: a call to another component (`call`) or own code (`run`).
 
     `unless` and `after` name earlier steps. With `unless` this one runs only if that one did not succeed (a miss
-    or a failure), with `after` only if that one neither missed nor failed.
+    or a failure), with `after` only if that one neither missed nor failed. Calls multiply over the levels of a system:
+    a request may lead to 10,000 of them where each step is taken once, to 100,000 attempts where all are retried.
     """
 
     name: Name
@@ -104,7 +108,7 @@ class Step(Strict):
     unless: Name | None = None
     after: Name | None = None
     timeout_s: PositiveDuration = Field(default=1.0, alias="timeout")
-    retries: int = Field(default=0, ge=0, le=5)
+    retries: int = Field(default=0, ge=0, le=MAX_RETRIES)
     backoff_s: Duration = Field(default=0.0, alias="backoff")
     service_time: ServiceTime | None = None
     on_failure: Literal["fail", "continue"] = "fail"
@@ -151,8 +155,8 @@ class Link(Strict):
 
     latency_s: Duration = Field(default=0.0003, alias="latency")
     cv: float = Field(default=0.3, ge=0, le=5)
-    request_bytes: int = Field(default=600, ge=1)
-    response_bytes: int = Field(default=1500, ge=1)
+    request_bytes: int = Field(default=600, ge=1, le=MAX_MESSAGE_BYTES)
+    response_bytes: int = Field(default=1500, ge=1, le=MAX_MESSAGE_BYTES)
 
 
 class Sampling(Strict):
