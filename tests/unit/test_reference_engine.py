@@ -13,7 +13,8 @@ import pytest
 from lab.contracts import Diagnosis, Finding, Verdict
 from lab.engines.rules import RULES
 from lab.engines.rules.alarms import unexplained
-from lab.engines.rules.inference import findings_of, infer
+from lab.engines.rules.incidents import incidents_of
+from lab.engines.rules.inference import infer
 from lab.engines.rules.trace import Trial
 from lab.engines.rules.tree import load_tree
 from lab.engines.shifts import Shift
@@ -99,12 +100,14 @@ def test_the_same_fault_twice_is_found_twice(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_grows_for_days_is_one_finding_that_began_when_it_began_to_show(tmp_path: Path) -> None:
     """A ramp stands out in several windows that touch."""
-    falls_behind = {"type": "feed-stall", "target": "feed", "at": "8h", "for": "40h", "with": {"growth": "15s"}}
+    falls_behind = {"type": "feed-stall", "target": "feed", "at": "8h", "for": "40h", "with": {"growth": "22.5s"}}
     found = diagnosis(tmp_path, system="recommender-days", duration_s=48 * 3600, rate_per_s=0.1, faults=[falls_behind])
     (finding,) = [f for f in found.findings if f.kind == "feed-stall"]
     assert finding.culprit == "feed"
     assert finding.onset_s is not None
     assert 8 * 3600 < finding.onset_s < 16 * 3600
+    # Told are the levels of all that time: not the 90 s of its first hours, but 7 minutes at its end.
+    assert finding.evidence[0].observed > 150
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -113,9 +116,10 @@ def test_windows_that_touch_in_a_chain_are_one_incident(order: Sequence[int], co
     """The first and the last do not touch, and the one between them may be the least certain."""
     windows = [(36_780.0, 52_620.0), (52_680.0, 88_920.0), (89_040.0, 172_800.0)]
     trials = [named(*windows[n], 240.0, confidences[n]) for n in order]
-    assert [finding.onset_s for finding in findings_of(trials)] == [36_780.0]
+    [(_, finding, joined)] = incidents_of(trials)
+    assert (finding.onset_s, len(joined)) == (36_780.0, 3)
     apart = [trials[at] for at, n in enumerate(order) if n != 1]
-    assert {finding.onset_s for finding in findings_of(apart)} == {36_780.0, 89_040.0}
+    assert {finding.onset_s for _, finding, _ in incidents_of(apart)} == {36_780.0, 89_040.0}
 
 
 def named(onset_s: float, end_s: float, step_s: float, confidence: float) -> Trial:

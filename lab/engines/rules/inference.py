@@ -9,6 +9,7 @@ from math import isfinite
 
 from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
 from lab.engines.rules.alarms import unexplained
+from lab.engines.rules.incidents import APART_S, incidents_of
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
@@ -21,8 +22,6 @@ from lab.systems.observability import seen_at
 Windows = tuple[tuple[float, float], ...]
 
 REPEATS_MAX = 3
-APART_S = 30.0
-APART_STEPS = 2.0
 CLEAR_Z = 30.0
 LASTING_S = 60.0
 
@@ -115,6 +114,17 @@ class Inference:
             evidence=tuple(self._evidence(shift) for shift in evidence),
             why=tuple(self._why(cause, trial.names, window, known)),
         )
+
+    def told(self, trial: Trial, finding: Finding, windows: Sequence[Shift]) -> Finding:
+        """The finding of an incident, with the levels and reasons of its whole time where that is several windows."""
+        led = trial.window
+        # Another cause of that kind may have found the same time by another signal.
+        own = [one for one in windows if led and (one.signal, one.subject) == (led.signal, led.subject)]
+        if led is None or len(own) == 1:
+            return finding
+        series, noise = self._series(led.signal, led.subject, ())
+        whole = contrast(series, min(one.onset_s for one in own), max(one.end_s for one in own), noise)
+        return finding if whole is None else replace(self._finding(trial, whole, ()), confidence=finding.confidence)
 
     def _test(self, condition: Condition, names: Names, window: Shift | None, known: Windows) -> Test:
         """Tries a condition: without a window the recording is scanned for one."""
@@ -234,13 +244,6 @@ def _strongest(test: Test) -> Shift | None:
     return max((*moved, *nested), key=lambda shift: abs(shift.z), default=None)
 
 
-def _apart(one: Shift, other: Shift) -> bool:
-    """Whether two windows leave time between them: the same cause at two times."""
-    gap_s = max(one.onset_s, other.onset_s) - min(one.end_s, other.end_s)
-    # What grows for hours fills several windows, which touch as closely as a long recording is scanned.
-    return gap_s >= max(APART_S, APART_STEPS * one.step_s, APART_STEPS * other.step_s)
-
-
 def _strength(shift: Shift) -> float:
     """How much a shift is worth, 0.6 to 1: clear ones and lasting ones more than faint ones and short ones."""
     clarity = min(1.0, abs(shift.z) / CLEAR_Z)
@@ -255,22 +258,6 @@ def _humanise(signal: str, value: float) -> str:
     if unit == "s":
         return f"{value * 1000:.1f} ms" if abs(value) < 1 else f"{value:.0f} s"
     return f"{value:.3g}"
-
-
-def findings_of(trials: Iterable[Trial]) -> tuple[Finding, ...]:
-    """What the trials name, the most confident first; one finding per culprit, kind and incident."""
-    found = [(trial.finding, trial.window) for trial in trials if trial.finding and trial.window]
-    found.sort(key=lambda f: (-f[0].confidence, f[0].culprit, f[0].kind, f[1].onset_s))
-    incidents: list[tuple[Finding, list[Shift]]] = []
-    for finding, window in found:
-        cause = (finding.culprit, finding.kind)
-        same = [one for one in incidents if (one[0].culprit, one[0].kind) == cause]
-        touched = [one for one in same if not all(_apart(window, other) for other in one[1])]
-        # A window that touches several incidents joins them; the most confident finding speaks for all.
-        first = touched[0] if touched else (finding, [])
-        first[1].extend([window, *(other for one in touched[1:] for other in one[1])])
-        incidents = [one for one in incidents if one not in touched[1:]] + ([] if touched else [first])
-    return tuple(finding for finding, _ in incidents)
 
 
 def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
@@ -299,7 +286,7 @@ def infer(observed: Observed, tree: Tree, signals: SignalTable | None = None) ->
 
 def conclude(trials: Sequence[Trial], inference: Inference) -> Diagnosis:
     """The diagnosis that an evaluation comes to."""
-    findings, unjudged = findings_of(trials), not_judged(trials)
+    findings, unjudged = tuple(inference.told(*one) for one in incidents_of(trials)), not_judged(trials)
     if findings:
         return Diagnosis(Verdict.FAULT, findings, unjudged)
     blind = bool(trials) and all(trial.missing for trial in trials)
