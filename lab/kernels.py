@@ -1,8 +1,7 @@
-"""Compiled kernels on disk: built once in a process of their own, kept in the user's cache, checked and loaded.
+"""Compiled kernels: built once in a process of their own, kept (`lab.kept_kernels`), and loaded.
 
 The process that builds imports numba; the one that runs a kernel needs only llvmlite, which comes with it. What is kept
-is machine code for this processor. It is named by everything that it depends on and carries its own checksum, and it is
-loaded only from a file that belongs to this user and that nobody else may write.
+is machine code for this processor, named by everything that it depends on.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ import ctypes
 import hashlib
 import json
 import os
-import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from importlib import import_module, metadata
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+from lab.kept_kernels import Built, alone, kernels_directory, prune, read, write
 
 Entry: TypeAlias = Callable[[Any, int], int]
 Kinds: TypeAlias = Mapping[str, str]
@@ -28,18 +27,14 @@ Kinds: TypeAlias = Mapping[str, str]
 
 BUILD_S = 300.0
 """Seconds after which a build is given up."""
-_MAGIC = b"chaos-lab kernel 1"
+KNOWN_NUMBA = "0.61 to 0.68"
+"""Versions of numba that were tried, as in pyproject.toml: what is used of it is in part not public."""
+_NOTE = "kernels: "
+"""How a line begins that the building process has for people."""
 
 
 class NotCompiledError(Exception):
     """Why a kernel cannot be compiled or loaded here."""
-
-
-class Built(NamedTuple):
-    """A compiled kernel: the name of its function and the object file that defines it."""
-
-    symbol: str
-    code: bytes
 
 
 def compiled(entry: Entry, kinds: Kinds, announce: Callable[[], None]) -> Callable[[Any, int], int]:
@@ -54,13 +49,6 @@ def compiled(entry: Entry, kinds: Kinds, announce: Callable[[], None]) -> Callab
         return _callable(_address(built, llvm), kinds)
     except (RuntimeError, OSError) as error:
         raise NotCompiledError(f"the compiled code cannot be loaded ({error})") from error
-
-
-def cache_directory() -> Path:
-    """Where compiled kernels are kept."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "kernels"
 
 
 def obstacle() -> str:
@@ -128,51 +116,52 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _from_cache(entry: Entry, kinds: Kinds, key: str, announce: Callable[[], None]) -> Built:
-    name = f"{entry.__module__}.{getattr(entry, '__name__', 'kernel')}"
-    path = cache_directory() / f"{name}-{key[:32]}.o"
-    if (built := _read(path, key)) is not None:
+    path = kernels_directory() / f"{entry.__module__}.{getattr(entry, '__name__', 'kernel')}-{key[:32]}.o"
+    if (built := read(path, key)) is not None:
         return built
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _alone(path.with_suffix(".lock")):
-            if (built := _read(path, key)) is None:  # else another process was first
+        with alone(path.with_suffix(".lock")):
+            if (built := read(path, key)) is None:  # else another process was first
                 announce()
                 built = _build(entry, kinds)
-                _write(path, key, built)
-            return built
-    except OSError:  # no place to keep it: it is built for this process
-        announce()
-        return _build(entry, kinds)
+                write(path, key, built)
+                prune(path.parent)
+    except OSError as error:
+        _say(f"compiled kernels cannot be kept, so every process compiles them ({error}); "
+             "let LAB_CACHE_DIR name a directory that can be written")  # fmt: skip
+        if built is None:
+            announce()
+            built = _build(entry, kinds)
+    return built
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Waits until no other process of this user builds this kernel."""
-    import fcntl
-
-    handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _build(entry: Entry, kinds: Kinds) -> Built:
     """Compiles an entry in a process of its own. The entry is a function that a module has by its own name."""
-    with tempfile.TemporaryDirectory(prefix="lab-kernel-") as directory:
-        out = Path(directory) / "kernel.o"
-        name = f"{entry.__module__}:{getattr(entry, '__name__', '')}"
-        command = [sys.executable, "-P", "-m", "lab.kernels", name, json.dumps(dict(kinds)), str(out)]
-        env = {**os.environ, "LAB_KERNEL_BUILD": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        try:
+    name = f"{entry.__module__}:{getattr(entry, '__name__', '')}"
+    env = {**os.environ, "LAB_KERNEL_BUILD": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        with tempfile.TemporaryDirectory(prefix="lab-kernel-") as directory:
+            out = Path(directory) / "kernel.o"
+            command = [sys.executable, "-P", "-m", "lab.kernels", name, json.dumps(dict(kinds)), str(out)]
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=BUILD_S)
-        except subprocess.TimeoutExpired as error:
-            raise NotCompiledError(f"compiling took longer than {BUILD_S:.0f} s") from error
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            raise NotCompiledError(f"compiling failed: {lines[-1]}")
-        return Built(done.stdout.strip().splitlines()[-1], out.read_bytes())
+            notes = [line for line in done.stderr.splitlines() if line.startswith(_NOTE)]
+            if done.returncode != 0:
+                lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+                raise NotCompiledError(
+                    f"compiling failed: {lines[-1]} (numba {metadata.version('numba')}; known to work: {KNOWN_NUMBA})"
+                )
+            for note in notes:
+                _say(note)
+            return Built(done.stdout.strip().splitlines()[-1], out.read_bytes())
+    except subprocess.TimeoutExpired as error:
+        raise NotCompiledError(f"compiling took longer than {BUILD_S:.0f} s") from error
+    except OSError as error:
+        raise NotCompiledError(f"compiling failed: {error}") from error
 
 
 def _main(name: str, kinds: str, out: str) -> None:
@@ -203,7 +192,7 @@ def _main(name: str, kinds: str, out: str) -> None:
 def _take_indices_as_they_are() -> None:
     """Spares every index the test whether it counts from the end: in kernels none is negative (a third of their time).
 
-    numba has no option for it. Where it does not keep this function any more, kernels are slower, no more.
+    numba has no option for it. Where it does not keep this function any more, kernels are slower, which is said.
     """
     from numba import types
     from numba.np import arrayobj
@@ -213,6 +202,8 @@ def _take_indices_as_they_are() -> None:
 
     if hasattr(arrayobj, "fix_integer_index"):
         arrayobj.fix_integer_index = fix_integer_index
+    else:
+        _say(f"{_NOTE}slower by half, for this numba cannot be told to take indices as they are; known: {KNOWN_NUMBA}")
 
 
 def _tables_of(entry: Entry) -> type:
@@ -221,42 +212,6 @@ def _tables_of(entry: Entry) -> type:
     annotation = function.__annotations__[function.__code__.co_varnames[0]]
     found: type = function.__globals__[annotation] if isinstance(annotation, str) else annotation
     return found
-
-
-# Keeping.
-
-
-def _read(path: Path, key: str) -> Built | None:
-    """A kept kernel; None where there is none, or none that can be trusted."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
-            return None
-        head, _, rest = file.read().partition(b"\n")
-    symbol, _, code = rest.partition(b"\n")
-    return Built(symbol.decode(), code) if head == _head(key, rest) else None
-
-
-def _write(path: Path, key: str, built: Built) -> None:
-    rest = built.symbol.encode() + b"\n" + built.code
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kernel-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_head(key, rest) + b"\n" + rest)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _head(key: str, rest: bytes) -> bytes:
-    return b" ".join([_MAGIC, key.encode(), hashlib.sha256(rest).hexdigest().encode()])
 
 
 # Loading.

@@ -128,11 +128,12 @@ def _testbeds() -> Iterator[Check]:
 
 
 def _kernels() -> Check:
-    from lab.kernels import cache_directory, obstacle
+    from lab.kept_kernels import kernels_directory
+    from lab.kernels import obstacle
 
     if why := obstacle():
         return Check("kernels", None, f"interpreted, about 250 times slower: {why}")
-    return Check("kernels", True, f"compiled once, about 20 s, and kept in {cache_directory()}")
+    return Check("kernels", True, f"compiled once, about 20 s, and kept in {kernels_directory()}")
 
 
 def _cache_dir() -> Path:

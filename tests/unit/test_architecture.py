@@ -28,7 +28,7 @@ MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.injection.levers", "lab.inje
 MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.injection.faults"}}
 
 
-SHARED = ("errors", "plugins", "clock", "streams", "contracts", "compiled", "kernels", "draws")
+SHARED = ("errors", "plugins", "clock", "streams", "contracts", "compiled", "kernels", "kept_kernels", "draws")
 """Modules beside the rooms that every room may import."""
 ROOMS = (
     "files", "systems", "agreed", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging",

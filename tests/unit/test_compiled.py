@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -165,7 +166,54 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(builds, cache, ca
     assert computed(load()) == computed(compiled.interpreted(entry))
     load()
     assert builds == ["built"] * 2
-    assert capsys.readouterr().err.count("compiling") == 2
+    told = capsys.readouterr().err
+    assert told.count("compiling") == 2
+    assert "compiled kernels cannot be kept, so every process compiles them" in told
+    assert str(cache) in told
+
+
+def test_what_was_built_and_cannot_be_written_is_not_built_again(builds, cache, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kernels, "write", full)
+    assert load().mode == "compiled"
+    assert builds == ["built"]
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_new_kernel_drops_what_nobody_used_for_long(builds, cache):
+    load()
+    old = kept(cache)
+    old.write_bytes(b"")
+    left = cache / "advance-of-an-older-version.o"
+    left.touch()
+    os.utime(left, (0, 0))
+    load()
+    assert [path.name for path in cache.glob("*.o")] == [old.name]
+
+
+def test_where_there_is_no_room_to_compile_it_runs_interpreted(monkeypatch, capsys):
+    def no_room(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(kernels.tempfile, "TemporaryDirectory", no_room)
+    assert load().mode == "interpreted"
+    assert "compiling failed: [Errno 30] Read-only file system" in capsys.readouterr().err
+
+
+def test_a_numba_that_lacks_what_is_used_of_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "numba.py").write_text("raise ImportError('no njit in this version')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(kernels.NotCompiledError, match=r"no njit in this version \(numba .*; known to work: 0"):
+        kernels._build(entry, KINDS)
+
+
+def test_the_range_of_numba_that_is_named_is_the_one_that_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (wanted,) = (line for line in project["dependencies"] if line.startswith("numba"))
+    low, high = (tuple(map(int, version.split("."))) for version in kernels.KNOWN_NUMBA.split(" to "))
+    assert wanted.startswith(f"numba>={low[0]}.{low[1]},<{high[0]}.{high[1] + 1};")
 
 
 def missing_numba(monkeypatch: pytest.MonkeyPatch) -> None:
