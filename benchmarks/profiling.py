@@ -27,7 +27,7 @@ ROWS = 35
 LAB = f"{Path(lab.__file__).parent}/"
 BEGIN, END = "<!-- shares: begin (make profile ARGS=--page) -->", "<!-- shares: end -->"
 ENGINE, OTHER = "the engine's process: its copy of the recording read, rules", "other, the benchmark's own among it"
-GARBAGE = "_freed"
+GARBAGE = "freed"
 """The function that collects garbage."""
 PARTS = {
     "kernels.py": "compiled kernels: the request plane, scoring, pages of the shop",

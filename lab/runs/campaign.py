@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import tempfile
 import traceback
@@ -20,6 +19,7 @@ from lab.judging.grading import BLAMING, METRIC_GRADERS, metric_graders
 from lab.judging.statistics import CaseId, RateSummary, Score, summarise
 from lab.recording.keeping import is_no_room
 from lab.recording.rundir import COMPLETE
+from lab.runs.memory import freed
 from lab.runs.suite import (
     DEGRADED_MISSED_RATIO,
     INCONCLUSIVE_RATIO,
@@ -162,27 +162,9 @@ def run_job(job: Job, root: Path, host: EngineHost, progress: Progress = silent,
 
     `keep=False` deletes the recording after grading.
     """
-    with _freed():
+    with freed():
         result = _run_job(job, root, host, progress, keep)
     return result if keep else _unkept(result)
-
-
-@contextmanager
-def _freed() -> Iterator[None]:
-    """Gives the memory of what is done inside back, by looking through nothing but what was made there.
-
-    A run is a web of cycles around large arrays, which the collector's counts of objects do not see. Everything that
-    was there before, most of it loaded modules, takes longer to look through than what a run leaves.
-    """
-    from lab.signals import forget_recorded
-
-    gc.freeze()
-    try:
-        yield
-    finally:
-        forget_recorded()
-        gc.collect()
-        gc.unfreeze()
 
 
 def _run_job(job: Job, root: Path, host: EngineHost, progress: Progress, keep: bool) -> JobResult:
