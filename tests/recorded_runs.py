@@ -34,9 +34,10 @@ def chain(*, seed: int = 1, observability: str = "usual", **sampling: float | No
     return BlockRecorder(system(observability, **sampling), 0, 600 * NS, Ids([key_of(seed)]))
 
 
-def system(observability: str = "usual", **sampling: float | None) -> System:
+def system(observability: str = "usual", scrape_interval_s: float = 5.0, **sampling: float | None) -> System:
     """The chain with these settings of its telemetry."""
-    observe = Observe.model_construct(scrape_interval_s=5.0, sampling=Sampling.model_construct(**{**FULL, **sampling}))
+    kept = Sampling.model_construct(**{**FULL, **sampling})
+    observe = Observe.model_construct(scrape_interval_s=scrape_interval_s, sampling=kept)
     return CHAIN.model_copy(update={"observe": observe, "observability": observability})
 
 

@@ -37,7 +37,7 @@ from lab.systems.topology import System
 
 Array = npt.NDArray[Any]
 BLOCK_S = 60.0
-"""Scenario seconds of a block: this, or the next whole number of scrape intervals."""
+"""Scenario seconds of a block: this, or the next whole number of scrape intervals that are shorter."""
 BLOCK_SIDES = 1 << 18
 """Sides that end a block at the next scrape already, so that memory does not grow with the load."""
 
@@ -97,8 +97,8 @@ class BlockRecorder:
         self._system, self._ids, self._graph = system, ids, CallGraph(system)
         self._start_ns, self._end_ns = start_ns, end_ns
         self._lost_scrapes = lost_scrapes
-        self._interval_ns = to_ns(system.scrape_interval_s)
-        self._block_ns = math.ceil(to_ns(BLOCK_S) / self._interval_ns) * self._interval_ns
+        self._step_ns = min(to_ns(system.scrape_interval_s), to_ns(BLOCK_S))  # between places where a block may end
+        self._block_ns = math.ceil(to_ns(BLOCK_S) / self._step_ns) * self._step_ns
         self._committed_ns = start_ns - math.ceil(start_ns / self._block_ns) * self._block_ns  # 0 or less
         self._metrics = MetricsBuilder(self._graph, interval_edges_ns(system, start_ns, end_ns))
         self._book = LogBook(self._graph)
@@ -181,7 +181,7 @@ class BlockRecorder:
 
     def _ends_of_blocks(self, until_ns: int) -> list[int]:
         """Where blocks end between the last one and now: at each `BLOCK_S`, and where a scrape finds many sides."""
-        edges = np.arange(self._committed_ns + self._interval_ns, until_ns + 1, self._interval_ns)
+        edges = np.arange(self._committed_ns + self._step_ns, until_ns + 1, self._step_ns)
         is_end = (edges - self._start_ns) % self._block_ns == 0
         if sum(map(len, self._pending)) < BLOCK_SIDES:
             return [int(edge) for edge in edges[is_end]]

@@ -28,6 +28,7 @@ Series: TypeAlias = tuple[str, str, str, str, Array]
 
 _DURATION_BITS = 44
 """Bits of a duration in ns where durations are sorted within their series: longer ones than 4.8 hours count as that."""
+_LONGEST_NS = (1 << _DURATION_BITS) - 1
 _KEYS_AT_ONCE = 1 << (63 - _DURATION_BITS)
 
 
@@ -39,9 +40,9 @@ def interval_edges_ns(system: System, start_ns: int, end_ns: int) -> Array:
 class MetricsBuilder:
     """The metrics of a run, counted as its span sides come.
 
-    A side counts for the interval in which it ends, the beginning included. Sides may be added in parts, in any order,
-    but for one thing: those that end in one interval are added together. Nothing depends on the parts, for all sums are
-    of whole numbers. Memory: eight bytes for each series and interval.
+    A side counts for the interval in which it ends, the beginning included. Sides may be added in parts, those of an
+    interval before those of later ones. Nothing depends on the parts, for all sums are of whole numbers. Memory: eight
+    bytes for each series and interval, and for each side of the last interval, whose percentiles are still open.
 
     `edges_ns`: as `interval_edges_ns` gives them. `sampled_servers`: components whose server metrics are among the
     samples, and are not counted from sides.
@@ -62,6 +63,7 @@ class MetricsBuilder:
         self._fell = np.zeros((len(graph.edges), self._count), np.int64)
         self._runs, self._failed_runs = (np.zeros((len(graph.components), self._count), np.int64) for _ in range(2))
         self._last_good_ns = np.full((len(graph.components), self._count), np.iinfo(np.int64).min)
+        self._open, self._open_at = list[Array](), -1  # durations of the last interval that has any, by rows
         self._gauges: dict[tuple[str, str, str], Array] = {}
 
     def branch(self) -> MetricsBuilder:
@@ -70,11 +72,15 @@ class MetricsBuilder:
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 setattr(other, name, value.copy())
+        other._open = self._open.copy()
         other._gauges = {key: values.copy() for key, values in self._gauges.items()}
         return other
 
     def add(self, sides: Sides) -> None:
-        """Counts sides. What ended before the first interval or after the last is left out."""
+        """Counts sides. What ended before the first interval or after the last is left out.
+
+        ValueError for sides of an interval that is over, since some of a later one were added.
+        """
         interval = self._interval_of(sides["end_ns"])
         within = (interval >= 0) & (interval < self._count)
         if not within.all():
@@ -83,6 +89,8 @@ class MetricsBuilder:
             return
         at_once = max(1, _KEYS_AT_ONCE // len(self._requests))
         first, last = int(interval.min()), int(interval.max())
+        if first < self._open_at:
+            raise ValueError(f"sides of scrape interval {first} were added after some of {self._open_at}")
         for begin in range(first, last + 1, at_once):
             end = min(begin + at_once, last + 1)
             if begin == first and end == last + 1:
@@ -110,6 +118,7 @@ class MetricsBuilder:
         `counts`: what users did. `lost_scrapes`: streams that decide which scrapes fail, for testbeds whose scrapes
         never fail by themselves.
         """
+        self._settle()
         known = min(self._count, max(0, (until_ns - int(self._edges_ns[0])) // self._length_ns))
         found = [*self._clients(), *self._servers(), *self._jobs()]
         found += [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
@@ -149,23 +158,48 @@ class MetricsBuilder:
         self._retries[at] += count(side == CLIENT)
         fell = (side == CLIENT_FINAL) & (status > MISS)
         np.add.at(self._fell, (edge[fell], interval[fell] + begin), 1)
-        self._add_durations(key, sides["end_ns"] - sides["start_ns"], at, shape)
-
-    def _add_durations(self, key: Array, durations_ns: Array, at: Any, shape: tuple[int, int]) -> None:
-        """Counts, sums and percentiles (the nearest rank from above) of durations by key."""
-        size = np.bincount(key, minlength=shape[0] * shape[1])
+        durations_ns = sides["end_ns"] - sides["start_ns"]
+        self._requests[at] += np.bincount(key, minlength=shape[0] * width).reshape(shape)
         # Sums of whole numbers below 2^53 are exact in floats, so their order does not matter.
-        total = np.bincount(key, durations_ns, minlength=len(size)).astype(np.int64)
-        ordered = np.sort(key << _DURATION_BITS | durations_ns.clip(0, (1 << _DURATION_BITS) - 1))
+        total = np.bincount(key, durations_ns, minlength=shape[0] * width)
+        self._total_ns[at] += total.astype(np.int64).reshape(shape)
+        self._add_durations(row, interval + begin, durations_ns.clip(0, _LONGEST_NS), begin, end - 1)
+
+    def _add_durations(self, row: Array, interval: Array, durations_ns: Array, begin: int, last: int) -> None:
+        """Notes durations for percentiles: of intervals before the last one at once, for no more will come of them."""
+        going_on = interval == self._open_at
+        if going_on.any():
+            self._open.append(row[going_on] << _DURATION_BITS | durations_ns[going_on])
+        if last == self._open_at:
+            return
+        self._settle()
+        over = ~going_on & (interval < last)
+        if over.any():
+            begin = max(begin, self._open_at + 1)
+            width = last - begin
+            self._percentiles(
+                (row * width + interval - begin)[over] << _DURATION_BITS | durations_ns[over], begin, last
+            )
+        newest = interval == last
+        self._open, self._open_at = [row[newest] << _DURATION_BITS | durations_ns[newest]], last
+
+    def _settle(self) -> None:
+        """Percentiles of the last interval, as far as it is known."""
+        if self._open:
+            self._percentiles(np.concatenate(self._open), self._open_at, self._open_at + 1)
+
+    def _percentiles(self, keyed_ns: Array, begin: int, end: int) -> None:
+        """Percentiles (the nearest rank from above) of durations by row and interval, which are in their high bits."""
+        ordered = np.sort(keyed_ns)
+        shape = len(self._requests), end - begin
+        size = np.bincount(ordered >> _DURATION_BITS, minlength=shape[0] * shape[1])
         firsts = np.cumsum(size) - size
-        self._requests[at] += size.reshape(shape)
-        self._total_ns[at] += total.reshape(shape)
         present = size > 0
         for share, kept in ((0.5, self._p50_ns), (0.95, self._p95_ns)):
             rank = firsts[present] + np.ceil(share * size[present]).astype(np.int64) - 1
             values = np.zeros(len(size), np.int64)
-            values[present] = ordered[rank] & ((1 << _DURATION_BITS) - 1)
-            kept[at] += values.reshape(shape)
+            values[present] = ordered[rank] & _LONGEST_NS
+            kept[:, begin:end] = values.reshape(shape)
 
     def _add_runs(self, job: Array, status: Array, interval: Array, ends_ns: Array) -> None:
         good = status == OK

@@ -24,7 +24,7 @@ from lab.recording.rundir import checksums
 from lab.recording.sides import SERVER
 from lab.recording.spool import Spool
 from tests.disks import disk
-from tests.recorded_runs import VISIT, chain, key_of, made_up
+from tests.recorded_runs import VISIT, chain, key_of, made_up, system
 
 ROOT = Path(__file__).parents[2]
 END_NS = 600 * NS
@@ -106,6 +106,20 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
         other.commit(end_s * NS)
         return going_on
     return recorder
+
+
+def test_blocks_end_between_scrapes_that_are_far_apart() -> None:
+    """So memory does not grow with the interval: nothing waits for the scrape but durations, for their percentiles."""
+    rare = system(scrape_interval_s=600.0)
+    whole, parts = (BlockRecorder(rare, 0, END_NS, Ids([key_of(1)])) for _ in ("at once", "by minutes"))
+    whole.take(made_up(1, 0, 12_000))
+    for minute in range(10):
+        parts.take(made_up(1, minute * 1_200, 1_200))
+        assert parts.commit((minute + 1) * 60 * NS)
+        assert sum(map(len, parts._pending)) < 600  # those that end later
+    one, other = whole.observed(END_NS), parts.observed(END_NS)
+    for name in ("spans", "metrics", "logs"):
+        assert one.tables[name].to_pylist() == other.tables[name].to_pylist(), name
 
 
 def test_a_look_shows_what_a_cut_at_that_time_shows() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,32 +15,49 @@ from lab.recording.metrics import MetricsBuilder, interval_edges_ns
 from lab.recording.observed import arrow_table
 from lab.recording.sides import CLIENT_FINAL, SERVER, Sides, make_sides
 from lab.recording.status import MISS, OK
-from tests.recorded_runs import CHAIN, GRAPH, made_up
+from lab.systems.calls import CallGraph
+from tests.recorded_runs import CHAIN, GRAPH, made_up, system
 
 END_NS = 120 * NS
 EDGES_NS = interval_edges_ns(CHAIN, 0, END_NS)
 
 
-def counted(*parts: Sides) -> pa.Table:
-    builder = MetricsBuilder(GRAPH, EDGES_NS)
+def counted(*parts: Sides, graph: CallGraph = GRAPH) -> pa.Table:
+    builder = MetricsBuilder(graph, interval_edges_ns(graph.system, 0, END_NS))
     for part in parts:
         builder.add(part)
     return arrow_table("metrics", builder.columns(END_NS))
 
 
-@given(st.integers(0, 1000), st.sets(st.integers(1, 23), max_size=5), st.randoms(use_true_random=False))
+@given(st.integers(0, 1000), st.sets(st.integers(1, 118), max_size=7), st.sampled_from([5, 30, 120]))
 @settings(max_examples=20, deadline=None)
-def test_parts_that_end_between_intervals_count_like_the_whole(seed: int, ends: set[int], random: object) -> None:
+def test_parts_count_like_the_whole_wherever_they_end(seed: int, ends: set[int], interval_s: int) -> None:
     sides = made_up(seed, 0, 2_000)
-    interval = (sides["end_ns"] // (5 * NS)).astype(int)
-    parts = [sides[interval < 0], *(sides[mask] for mask in masks(interval, sorted(ends)))]
-    random.shuffle(parts)  # type: ignore[attr-defined]
+    second = sides["end_ns"] // NS
+    parts = [sides[(second >= a) & (second < b)] for a, b in pairwise([-(10**6), *sorted(ends), 10**6])]
     shuffled = [np.random.default_rng(seed).permutation(part) for part in parts]
-    assert counted(*shuffled).equals(counted(sides))
+    graph = CallGraph(system(scrape_interval_s=interval_s))
+    assert counted(*shuffled, graph=graph).equals(counted(sides, graph=graph))
 
 
-def masks(interval: np.ndarray, ends: list[int]) -> list[np.ndarray]:
-    return [(interval >= a) & (interval < b) for a, b in zip([0, *ends], [*ends, 10**6], strict=True)]
+def test_a_look_at_an_interval_that_goes_on_changes_nothing() -> None:
+    sides = made_up(1, 0, 2_000)
+    early = sides["end_ns"] < 52 * NS  # within an interval
+    looked = MetricsBuilder(GRAPH, EDGES_NS)
+    looked.add(sides[early])
+    branch = looked.branch()
+    branch.columns(52 * NS)
+    looked.columns(52 * NS)
+    for builder in (looked, branch):
+        builder.add(sides[~early])
+        assert arrow_table("metrics", builder.columns(END_NS)).equals(counted(sides))
+
+
+def test_sides_of_an_interval_that_is_over_are_refused() -> None:
+    builder = MetricsBuilder(GRAPH, EDGES_NS)
+    builder.add(make_sides(1, end_ns=12 * NS, edge=0))
+    with pytest.raises(ValueError, match="interval 1 were added after some of 2"):
+        builder.add(make_sides(1, end_ns=8 * NS, edge=0))
 
 
 durations = st.lists(st.integers(0, 2 * NS), min_size=1, max_size=30)

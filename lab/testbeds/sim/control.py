@@ -30,6 +30,9 @@ class Controlled(Protocol):
     def scrape(self, now_ns: int) -> None:
         """Samples gauges and counts."""
 
+    def commit(self, now_ns: int) -> None:
+        """Makes final what has ended."""
+
     def check_safety(self, now_ns: int) -> None:
         """Compares the SLIs since the last check with the stop conditions."""
 
@@ -112,6 +115,17 @@ class Scrape(Recurring):
 
     def fire(self, bed: Controlled, now_ns: int) -> int:
         bed.scrape(now_ns)
+        return now_ns + self.interval_ns
+
+
+@dataclass(slots=True)
+class Commit(Recurring):
+    """Makes final what has ended, where scrapes are too far apart to do it."""
+
+    interval_ns: int
+
+    def fire(self, bed: Controlled, now_ns: int) -> int:
+        bed.commit(now_ns)
         return now_ns + self.interval_ns
 
 

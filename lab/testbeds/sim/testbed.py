@@ -29,7 +29,7 @@ from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
 from lab.streams import Streams
-from lab.testbeds.sim.control import Clock, Job, Pauses, Return, SafetyCheck, Scrape
+from lab.testbeds.sim.control import Clock, Commit, Job, Pauses, Return, SafetyCheck, Scrape
 from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Source, Sources
@@ -40,7 +40,7 @@ from lab.testbeds.sim.plane.restart import end_process
 from lab.testbeds.sim.plane.world_view import PlaneView
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.state import ComponentState, at_rest
-from lab.testbeds.sim.telemetry import Telemetry
+from lab.testbeds.sim.telemetry import COMMIT_NS, Telemetry
 from lab.worlds.base import WorldContext, open_world
 
 
@@ -202,8 +202,11 @@ class SimTestbed(Testbed):
     def scrape(self, now_ns: int) -> None:
         self._telemetry.scrape(self._plane, self._world, now_ns)
         if self._telemetry.is_due(now_ns):
-            self._plane.drain()
-            self._telemetry.commit(self._world, now_ns)
+            self.commit(now_ns)
+
+    def commit(self, now_ns: int) -> None:
+        self._plane.drain()
+        self._telemetry.commit(self._world, now_ns)
 
     def check_safety(self, now_ns: int) -> None:
         self._plane.drain()
@@ -245,6 +248,8 @@ class SimTestbed(Testbed):
     def _schedule(self) -> None:
         scrape_ns = to_ns(self.system.scrape_interval_s)
         self._clock.start(Scrape(scrape_ns), scrape_ns)
+        if scrape_ns > COMMIT_NS:
+            self._clock.start(Commit(COMMIT_NS), COMMIT_NS)
         if self.scenario.safety.stop_when:
             self._clock.start(SafetyCheck(scrape_ns), scrape_ns)
         for component in self._state.components.values():
