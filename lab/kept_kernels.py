@@ -34,6 +34,11 @@ def kernels_directory() -> Path:
     return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "kernels"
 
 
+def kept_count() -> int:
+    """How many compiled kernels are kept, of any version."""
+    return len(list(kernels_directory().glob("*.o")))
+
+
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
     """Waits until no other process of this user builds this kernel."""

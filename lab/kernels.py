@@ -39,10 +39,10 @@ class NotCompiledError(Exception):
 
 def compiled(entry: Entry, kinds: Kinds, announce: Callable[[], None]) -> Callable[[Any, int], int]:
     """The compiled form of an entry: from the cache, else built, which is announced. NotCompiledError."""
-    try:
-        import llvmlite.binding as llvm
-    except ImportError as error:
-        raise NotCompiledError(f"llvmlite is missing ({error})") from error
+    if why := _missing():
+        raise NotCompiledError(why)
+    import llvmlite.binding as llvm
+
     key = _key(entry, kinds, llvm)
     built = _from_cache(entry, kinds, key, announce)
     try:
@@ -53,14 +53,18 @@ def compiled(entry: Entry, kinds: Kinds, announce: Callable[[], None]) -> Callab
 
 def obstacle() -> str:
     """Why no kernel can be compiled here, as far as can be known without trying; empty if that may succeed."""
-    if os.environ.get("LAB_KERNEL") == "interpreted":
-        return "LAB_KERNEL=interpreted"
-    try:
-        import llvmlite.binding  # noqa: F401
+    return "LAB_KERNEL=interpreted" if os.environ.get("LAB_KERNEL") == "interpreted" else _missing()
 
+
+def _missing() -> str:
+    """Which of the packages that compiled kernels need is not there; empty where none is missing."""
+    try:
         metadata.version("numba")
-    except (ImportError, metadata.PackageNotFoundError) as error:
-        return f"numba is not installed ({error})"
+        import llvmlite.binding  # noqa: F401
+    except metadata.PackageNotFoundError:
+        return "numba is not installed"
+    except ImportError as error:
+        return f"llvmlite cannot be loaded: {error}"
     return ""
 
 
@@ -68,15 +72,11 @@ def obstacle() -> str:
 
 
 def _key(entry: Entry, kinds: Kinds, llvm: Any) -> str:
-    try:
-        numba = metadata.version("numba")
-    except metadata.PackageNotFoundError as error:
-        raise NotCompiledError("numba is not installed") from error
     what = {
         "sources": _sources(entry),
         "kinds": dict(kinds),
         "python": [sys.implementation.name, *sys.version_info[:3]],
-        "numba": numba,
+        "numba": metadata.version("numba"),
         "llvmlite": metadata.version("llvmlite"),
         "cpu": [llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()],
     }

@@ -13,6 +13,8 @@ from lab.cli.console import json_option, runs_option
 from lab.errors import ExitCode
 
 MIN_PYTHON = (3, 11)
+WITHOUT = {"numba": "kernels run interpreted"}
+"""Packages that the lab requires and can do without, and what follows then."""
 _MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}
 
 _EPILOG = """\b
@@ -85,14 +87,19 @@ def _packages() -> Iterator[Check]:
     except PackageNotFoundError:
         yield Check("packages", False, "chaos-lab is not installed; `pip install .` installs it with what it needs")
         return
-    found, missing = [], []
+    found, missing, without = [], [], []
     for line in required:
         name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            missing.append(line)
+            if name in WITHOUT:
+                without.append(name)
+            else:
+                missing.append(line)
     yield Check("packages", not missing, f"missing: {', '.join(missing)}" if missing else ", ".join(found))
+    for name in without:
+        yield Check("packages", None, f"missing: {name}, without which {WITHOUT[name]}")
 
 
 def _plug_ins() -> Check:
@@ -128,12 +135,24 @@ def _testbeds() -> Iterator[Check]:
 
 
 def _kernels() -> Check:
-    from lab.kept_kernels import kernels_directory
+    import os
+
+    from lab.compiled import MODES, unknown_mode
+    from lab.kept_kernels import kept_count, kernels_directory
     from lab.kernels import obstacle
 
-    if why := obstacle():
-        return Check("kernels", None, f"interpreted, about 250 times slower: {why}")
-    return Check("kernels", True, f"compiled once, about 20 s, and kept in {kernels_directory()}")
+    mode = os.environ.get("LAB_KERNEL", "auto")
+    if mode not in MODES:
+        return Check("kernels", False, unknown_mode(mode))
+    if (why := obstacle()) and mode == "compiled":
+        return Check("kernels", False, f"LAB_KERNEL=compiled, but {why}")
+    if why:
+        return Check(
+            "kernels", None, f"interpreted, with the same results; runs take about eight times as long ({why})"
+        )
+    kept = kept_count()
+    when = f"compiled, {kept} kept" if kept else "compiled by the first run, about 20 s each, and kept"
+    return Check("kernels", True, f"{when} in {kernels_directory()}")
 
 
 def _cache_dir() -> Path:

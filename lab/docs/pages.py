@@ -104,7 +104,9 @@ observe:
   sampling: {{traces: 2%, slow: 300ms, records: 10%}}
 ```
 
-* **Metrics are exact**, whatever is sampled.
+* **Metrics are exact**, whatever is sampled: counts of all requests, percentiles by the nearest rank from above
+  (numpy's `inverted_cdf`). Single samples are missing, as in real systems: `missing_sample_ratio` of them, 1 % where a
+  system file does not set it. Sums over a recording are that much too low.
 * **Traces.** The share `traces` of all is kept, chosen by the last 56 bits of the trace id, as OpenTelemetry's ratio
   sampler does it. Beside these, each trace is kept whose request (or job run) failed or took `slow` or longer.
 * **Log lines** follow their trace. Warnings, errors and lines about no request are all kept.

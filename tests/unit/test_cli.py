@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,41 @@ def test_doctor_finds_the_lab_able_and_leaves_nothing(folder: Path, capsys: pyte
     assert checks["testbed stack"]["ok"] is None
     assert "Docker" in checks["testbed stack"]["detail"]
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "ok", "said"),
+    [
+        ("interpreted", None, "interpreted, with the same results"),
+        ("compiled", False, "LAB_KERNEL=compiled, but numba is not installed"),
+        ("auto", None, "eight times as long (numba is not installed)"),
+        ("fast", False, "LAB_KERNEL: 'fast'; expected one of"),
+    ],
+)
+def test_doctor_says_how_kernels_run_as_runs_do(
+    mode: str,
+    ok: bool | None,
+    said: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = metadata.version
+
+    def version(name: str) -> str:
+        if name == "numba":
+            raise metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setenv("LAB_KERNEL", mode)
+    code, document = run_json(capsys, "doctor")
+    [kernels] = [check for check in document["checks"] if check["name"] == "kernels"]
+    assert said in kernels["detail"]
+    assert kernels["ok"] is ok
+    packages = [check for check in document["checks"] if check["name"] == "packages"]
+    assert [check["ok"] for check in packages] == [True, None]  # the lab can do without
+    assert (code == ExitCode.OK) is (ok is None)
 
 
 def test_doctor_says_when_recordings_cannot_be_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
