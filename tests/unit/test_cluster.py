@@ -22,7 +22,7 @@ from tests.cli_cases import HEALTHY, ROOT, lab
 from tests.clusters import LocalCluster, cluster
 from tests.disks import disk, fill
 from tests.gates import Gate, gated_engine
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +108,37 @@ def test_a_worker_killed_in_the_middle_changes_nothing(elsewhere: Path, folder: 
             assert process.returncode == FAILED, err
         assert own.workers[1].poll() is None
     assert (Path("results.json").read_bytes(), content(Path("runs"))) == here, f"killed after {killed_after}"
+
+
+@contextmanager
+def in_the_middle(runs: int, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The lab in a campaign, so many of whose runs are finished."""
+    command = [sys.executable, "-m", "lab", *words, "-o", "results.json"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: finished() >= runs or process.poll() is not None)
+            assert process.poll() is None
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.long
+def test_shipped_scenarios_come_to_the_same_whatever_is_killed(elsewhere: Path, folder: Path) -> None:
+    """With their pages; a control whose load saturates, a decoy, and a fault that only clicks tell."""
+    chosen = "control-flash-sale or partition-blamed-on-model or stale-cache-mild"
+    words = ("run", "recommender", "-k", chosen, "--seeds", "2", "--engine", "rules", "--engine", "naive-thresholds")
+    here = done_here(*words)
+    with cluster(elsewhere) as own, in_the_middle(2, *words, "--executor", own.executor) as process:
+        own.workers[0].kill()
+        assert process.wait(PATIENCE_S) == FAILED
+        assert own.workers[1].poll() is None
+    assert (Path("results.json").read_bytes(), content(Path("runs"))) == here
+    shutil.rmtree("runs")
+    with in_the_middle(3, *words, "--jobs", "2") as process:
+        process.kill()
+    assert lab(*words, "--jobs", 2, "--resume", "-o", "results.json") == FAILED
+    assert (Path("results.json").read_bytes(), content(Path("runs"))) == here
 
 
 def test_a_lab_killed_in_the_middle_goes_on_with_resume(two: LocalCluster, folder: Path) -> None:
