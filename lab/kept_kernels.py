@@ -55,14 +55,20 @@ def alone(lock: Path) -> Iterator[None]:
 def read(path: Path, key: str) -> Built | None:
     """A kept kernel; None where there is none, or none that can be trusted."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
+    try:
+        about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
             return None
-        head, _, rest = file.read().partition(b"\n")
+        with open(handle, "rb", closefd=False) as file:
+            content = file.read()
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    head, _, rest = content.partition(b"\n")
     symbol, _, code = rest.partition(b"\n")
     if head != _head(key, rest):
         return None

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module, metadata
 from pathlib import Path
+from signal import SIGKILL
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
@@ -128,7 +129,7 @@ def _from_cache(entry: Entry, kinds: Kinds, key: str, announce: Callable[[], Non
                 write(path, key, built)
                 prune(path.parent)
     except OSError as error:
-        _say(f"compiled kernels cannot be kept, so every process compiles them ({error}); "
+        _say(f"compiled kernels cannot be kept in {path.parent}, so every process compiles them ({error}); "
              "let LAB_CACHE_DIR name a directory that can be written")  # fmt: skip
         if built is None:
             announce()
@@ -151,7 +152,8 @@ def _build(entry: Entry, kinds: Kinds) -> Built:
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=BUILD_S)
             notes = [line for line in done.stderr.splitlines() if line.startswith(_NOTE)]
             if done.returncode != 0:
-                lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+                ended = f"exit code {done.returncode}" + (", is memory short?" if done.returncode == -SIGKILL else "")
+                lines = done.stderr.strip().splitlines() or [ended]
                 raise NotCompiledError(
                     f"compiling failed: {lines[-1]} (numba {metadata.version('numba')}; known to work: {KNOWN_NUMBA})"
                 )
