@@ -55,9 +55,8 @@ def mission(t: PageTables, a: int, user: int) -> int:
 
 
 @kernel
-def choose(t: PageTables, a: int) -> None:
+def choose(t: PageTables, a: int, first: int) -> None:
     """Fills O_ITEM: the item of each stratum that is offered, by its popularity in that minute."""
-    first = word(request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER]), DRAW_CANDIDATES)
     for o in range(OFFERED):
         chance, edge, choice = draw(first, o), t.answer[a, W_MINUTE] * OFFERED + o, 0
         for c in range(CHOICES - 1):
@@ -87,9 +86,39 @@ def rank(t: PageTables, a: int) -> None:
 
 
 @kernel
-def show(t: PageTables, a: int, place: int, o: int, clicks: int, delays: int) -> None:
-    """Puts what is at `o` of the offer on the page, and what comes of it."""
-    row, item = a * PAGE + place, t.offer[O_ITEM, o]
+def fill(t: PageTables, a: int) -> None:
+    """Fills O_SHOWN, the places of a page: best first, at first with the best few of each category only.
+
+    What was offered first is at the end of too short a page.
+    """
+    most = t.rule[R_MAX_PER_CATEGORY] if t.answer[a, W_RULED] != 0 else OFFERED
+    for c in range(CATEGORIES):
+        t.taken[c] = 0
+    place, r, waiting = 0, 0, 0
+    while place < PAGE and r < OFFERED:
+        o = t.offer[O_ORDER, r]
+        if t.offer[O_RANK, o] < DROPPED:
+            category = t.item[t.offer[O_ITEM, o], I_CATEGORY]
+            if t.taken[category] < most:
+                t.taken[category] += 1
+                t.offer[O_SHOWN, place] = o
+                place += 1
+            else:
+                t.offer[O_WAITING, waiting] = o
+                waiting += 1
+        r += 1
+    r = 0
+    while place < PAGE:
+        t.offer[O_SHOWN, place] = t.offer[O_WAITING, r] if r < waiting else 0
+        place += 1
+        r += 1
+
+
+@kernel
+def show(t: PageTables, a: int, place: int, clicks: int, delays: int) -> None:
+    """Writes what is at a place of the page, and what comes of it."""
+    row, o = a * PAGE + place, t.offer[O_SHOWN, place]
+    item = t.offer[O_ITEM, o]
     clicked, delay_s = 0, NOT_A_NUMBER
     if t.answer[a, W_CLICKS] != 0 and draw(clicks, place) < click_chance(t, t.answer[a, W_USER], item, place):
         drawn_s = -log1p(-draw(delays, place)) * t.constant_f[CF_LABEL_DELAY]
@@ -103,48 +132,21 @@ def show(t: PageTables, a: int, place: int, o: int, clicks: int, delays: int) ->
         put_inputs(t, t.answer[a, W_LOGGED] * PAGE + place, item)
 
 
-@kernel
-def fill(t: PageTables, a: int) -> None:
-    """Fills the page of an answer, best first, at first with the best few of each category only.
-
-    What was offered first is at the end of too short a page.
-    """
-    key = request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER])
-    clicks, delays = word(key, DRAW_CLICKS), word(key, DRAW_LABEL_DELAYS)
-    most = t.rule[R_MAX_PER_CATEGORY] if t.answer[a, W_RULED] != 0 else OFFERED
-    for c in range(CATEGORIES):
-        t.taken[c] = 0
-    place, r, waiting = 0, 0, 0
-    while place < PAGE and r < OFFERED:
-        o = t.offer[O_ORDER, r]
-        if t.offer[O_RANK, o] < DROPPED:
-            category = t.item[t.offer[O_ITEM, o], I_CATEGORY]
-            if t.taken[category] < most:
-                t.taken[category] += 1
-                show(t, a, place, o, clicks, delays)
-                place += 1
-            else:
-                t.offer[O_WAITING, waiting] = o
-                waiting += 1
-        r += 1
-    r = 0
-    while place < PAGE:
-        show(t, a, place, t.offer[O_WAITING, r] if r < waiting else 0, clicks, delays)
-        place += 1
-        r += 1
-
-
 def make_pages(t: PageTables, count: int) -> int:
     """Makes the pages of the first `count` answers."""
     for a in range(count):
-        user = who(t, request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER]))
+        key = request_key(unsigned(t.answer[a, W_STREAM]), t.answer[a, W_NUMBER])
+        clicks, delays = word(key, DRAW_CLICKS), word(key, DRAW_LABEL_DELAYS)
+        user = who(t, key)
         t.answer[a, W_USER] = user
         t.answer[a, W_MISSION] = mission(t, a, user)
         understand(t, a)
         weigh_user(t, t.answer[a, W_VERSION])
-        choose(t, a)
+        choose(t, a, word(key, DRAW_CANDIDATES))
         rank(t, a)
         fill(t, a)
+        for place in range(PAGE):
+            show(t, a, place, clicks, delays)
     return count
 
 

@@ -81,8 +81,9 @@ class PageTables(NamedTuple):
 
 # offer, a column for each item offered: which, its score in millionths, its rank (a whole number whose lowest bits
 # are the place in the offer, above it the item, above it how far the value is from the best); then places in the offer:
-# by rank, and those that wait their turn behind other categories.
-O_ITEM, O_MICRO, O_RANK, O_ORDER, O_WAITING = range(5)
+# by rank, those that wait their turn behind other categories, and those of the page.
+O_ITEM, O_MICRO, O_RANK, O_ORDER, O_WAITING, O_SHOWN = range(6)
+OFFER_ROWS = 6
 MICRO = 1e6
 PLACE_BITS, ITEM_BITS, VALUE_BITS = 5, 15, 42
 ITEMS_MAX, VALUE_MAX = 1 << ITEM_BITS, 1 << (VALUE_BITS - 1)

@@ -184,7 +184,7 @@ def _tables(catalog: Catalog, rules: Thresholds) -> PageTables:
         ),
         constant_f=np.array([MISSION_SHARE, LABEL_WINDOW_S, LABEL_DELAY_MEAN_S, BLOCK_S, *POSITION_BIAS]),
         term_f=_item_terms(_models([]), item_f),
-        offer=np.zeros((5, at.OFFERED), np.int64),
+        offer=np.zeros((at.OFFER_ROWS, at.OFFERED), np.int64),
         taken=np.zeros(at.CATEGORIES, np.int64),
         vector_f=np.zeros(at.VECTOR_WORDS),
         page=np.zeros((ANSWERS_MAX * PAGE, 2), np.int64),
