@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lab.clock import NS
 from lab.injection.levers import LinkCut
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
+from lab.recording.sides import CLIENT_FINAL, make_sides
+from lab.recording.status import ERROR
 from lab.runs.runner import run_scenario
+from lab.scenario.model import StopWhen
 from lab.testbeds.driver import Recorded
+from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.session import SimSession
 from tests.sim_runs import ran, scenario
 
@@ -66,3 +72,25 @@ def test_a_stopped_run_is_recorded_beside_a_twin_that_went_on(tmp_path: Path) ->
     before, during = moved["error_ratio", "shoppers->features"]
     assert before < 0.05
     assert during == 1.0
+
+
+def test_a_side_is_looked_at_once_whether_it_was_handed_over_before_or_after() -> None:
+    """20 sides end in each of 4 intervals of 5 s, the later half of them failed in the third."""
+    conditions = (StopWhen.model_validate({"sli": "error_ratio", "above": "49%", "for": "5s"}),)
+    ends_ns = np.arange(1, 81) * NS // 4
+    status = np.where((ends_ns > 12 * NS) & (ends_ns <= 15 * NS), ERROR, 0)
+    sides = make_sides(80, end_ns=ends_ns, status=status, side=CLIENT_FINAL)
+
+    def reasons(block: int) -> list[str]:
+        """What it says at each scrape where blocks of so many sides are handed over as soon as they are full."""
+        safety, begun, found = Safety(conditions, 0, 0), 0, []
+        for count in range(1, 81):
+            if count - begun == block:
+                safety.take(sides[begun:count])
+                begun = count
+            if count % 20 == 0:
+                found.append(safety.reason(int(ends_ns[count - 1]), sides[begun:count], None))
+        return found
+
+    assert reasons(1) == ["", "", "error_ratio was 0.6 for 5 s", ""]
+    assert all(reasons(block) == reasons(1) for block in (7, 20, 33, 100))

@@ -24,14 +24,26 @@ class Safety:
         self._start_ns = start_ns
         self._began_ns = start_ns
         self._sides: list[Sides] = []
+        self._seen = 0
+
+    @property
+    def needs_world(self) -> bool:
+        """Whether it looks at what the world makes of finished requests."""
+        return "click_through_ratio" in self._slis
 
     def take(self, sides: Sides) -> None:
-        """Keeps what it needs of the sides of a block."""
+        """Keeps what it needs of the sides of a block, of which it may have seen the first ones already."""
+        fresh, self._seen = sides[self._seen :], 0
         if self._slis:
-            self._sides.append(sides[(sides["edge"] == self._entry) & (sides["side"] != SERVER)])
+            self._sides.append(fresh[(fresh["edge"] == self._entry) & (fresh["side"] != SERVER)])
 
-    def reason(self, now_ns: int, world: World | None) -> str:
-        """Why to stop now, by the SLIs of the interval since the last time; or nothing."""
+    def reason(self, now_ns: int, pending: Sides, world: World | None) -> str:
+        """Why to stop now, by the SLIs of the interval since the last time; or nothing.
+
+        `pending`: what there is so far of the next block, which is handed over later.
+        """
+        self.take(pending)
+        self._seen = len(pending)
         sides, self._sides = self._sides, []
         if not self._slis or now_ns <= self._start_ns:
             return ""

@@ -25,6 +25,7 @@ from lab.recording.arrow import numbers
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.recording.rows import kept_rows
+from lab.recording.sides import from_words
 from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
@@ -209,8 +210,10 @@ class SimTestbed(Testbed):
         self._telemetry.commit(self._world, now_ns)
 
     def check_safety(self, now_ns: int) -> None:
-        self._plane.drain()
-        self.stopped_because = self._telemetry.safety.reason(now_ns, self._world)
+        safety = self._telemetry.safety
+        if safety.needs_world:
+            self._plane.drain()
+        self.stopped_because = safety.reason(now_ns, from_words(self._plane.pending_sides()), self._world)
 
     def period_ns(self, job: str) -> int:
         return self._state.components[job].period_ns

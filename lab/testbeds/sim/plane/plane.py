@@ -74,6 +74,10 @@ class Plane:
             head[[at.H_SPANS, at.H_SERVED, at.H_DONE]] = 0
             self._turns.take(sides, served, done, self.now_ns)
 
+    def pending_sides(self) -> at.Array:
+        """The span sides that the blocks hold, without a copy and without handing them over."""
+        return self.tables.span[: self.tables.head[at.H_SPANS]]
+
     def push(self, time_ns: int, kind: int, slot: int) -> None:
         """Schedules an event from outside."""
         while self.tables.head[at.H_HEAP] + 1 > len(self.tables.heap):
