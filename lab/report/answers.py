@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,23 +95,24 @@ def described(signal: str) -> SignalSpec:
     return CATALOGUE.get(signal) or SignalSpec("1", "", "not in the signal catalogue")
 
 
-def truth_facts(truth: Truth) -> tuple[TruthFact, ...]:
-    """The injected faults, ready to print."""
+def truth_facts(truth: Truth, written: Mapping[str, Mapping[str, str]], end_s: float) -> tuple[TruthFact, ...]:
+    """The injected faults, ready to print; parameters as the scenario writes them (`written`), others as numbers."""
     facts = []
     for fault in truth.faults:
         given = {name: value for name, value in sorted(fault.parameters.items()) if value not in ("", None)}
+        given |= {name: text for name, text in written.get(fault.id, {}).items() if name in given}
         parameters = ", ".join(f"{name} {_plain(value)}" for name, value in given.items())
         effect = (
             "none was seen, so no engine is graded by this fault"
             if fault.witnessed_s is None
-            else moment(fault.witnessed_s)
+            else moment(fault.witnessed_s, end_s)
         )
         items = [
             ("culprit", fault.culprit),
             ("boundary", fault.boundary),
             ("kind", fault.kind),
             ("with", parameters or NOTHING),
-            ("injected", f"{moment(fault.injected_s)} to {moment(fault.reverted_s)}"),
+            ("injected", f"{moment(fault.injected_s, end_s)} to {moment(fault.reverted_s, end_s)}"),
             ("first effect", effect),
         ]
         facts.append(TruthFact(f"{fault.kind} on {fault.culprit}", tuple(items)))
@@ -175,14 +176,14 @@ def _near(entry: Entry, engine: str, truth: Truth) -> bool:
     return any(finding.culprit in around for finding in blaming(entry.run.diagnosis(engine), truth))
 
 
-def statement(entry: Entry, engine: str, signals: SignalTable) -> Statement:
+def statement(entry: Entry, engine: str, signals: SignalTable, end_s: float) -> Statement:
     """An engine's answer with its reasons and evidence."""
     answer = entry.run.diagnosis(engine)
     sign = entry.sign(engine)
     isolation = _isolation(entry, engine)
     if answer is None or isinstance(answer, EngineFailure):
         return Statement(engine, sign, "no answer", isolation, answer.reason if answer else "it was not asked", (), 0)
-    shown = tuple(_suspect(finding, signals) for finding in answer.findings[:MAX_FINDINGS])
+    shown = tuple(_suspect(finding, signals, end_s) for finding in answer.findings[:MAX_FINDINGS])
     verdict = f"{answer.verdict}, which counts as unanswered" if entry.unanswered(engine) else str(answer.verdict)
     return Statement(engine, sign, verdict, isolation, "", shown, len(answer.findings) - len(shown))
 
@@ -196,7 +197,7 @@ def _isolation(entry: Entry, engine: str) -> str:
     return f"What hid the truth from the engine: {kept}{reads}." if kept else ""
 
 
-def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
+def _suspect(finding: Finding, signals: SignalTable, end_s: float) -> Suspect:
     cited = []
     for fact in finding.evidence[:MAX_EVIDENCE]:
         spec = described(fact.signal)
@@ -204,7 +205,7 @@ def _suspect(finding: Finding, signals: SignalTable) -> Suspect:
         levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
         cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))
     return Suspect(
-        finding.culprit, finding.boundary, finding.kind, moment(finding.onset_s), f"{finding.confidence:.2f}",
+        finding.culprit, finding.boundary, finding.kind, moment(finding.onset_s, end_s), f"{finding.confidence:.2f}",
         tuple(shortened(why, MAX_WHY) for why in finding.why[:MAX_WHYS]), tuple(cited),
         len(finding.evidence) - len(cited),
     )  # fmt: skip

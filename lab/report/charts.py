@@ -113,7 +113,7 @@ def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, 
     for start_s, end_s in found:
         left, right = max(x(max(start_s, x.low)), x.start_px), x(min(end_s, x.high))
         band = add(parent, "rect", "gap", x=left, y=top_px, width=max(2.0, right - left), height=bottom_px - top_px)
-        tooltip(band, f"{NO_SAMPLE}, {moment(start_s)} to {moment(end_s)}")
+        tooltip(band, f"{NO_SAMPLE}, {moment(start_s, x.high)} to {moment(end_s, x.high)}")
 
 
 def name_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float) -> None:

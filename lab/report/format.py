@@ -60,13 +60,18 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{number}{name}" if name.startswith("/") or not name else f"{number}{SPACE}{name}"
 
 
-def moment(value_s: float | None) -> str:
-    """A scenario time such as `240 s`; of long recordings to the minute, `8 h 20 min`, or to the hour, `5 d 3 h`."""
+def moment(value_s: float | None, end_s: float = 0.0) -> str:
+    """A scenario time such as `240 s`; to the minute or hour where it, or the recording's end, is late.
+
+    `8 h 20 min`, and `32 min` beside it; `5 d 3 h`, and `8 h` beside it. Less than a minute stays in seconds.
+    """
     if value_s is None:
         return NOTHING
-    if abs(value_s) < HOURS_FROM_S:
+    longest_s = max(abs(value_s), end_s)
+    if longest_s < HOURS_FROM_S or abs(value_s) < MINUTE_S:
         return f"{significant(value_s, 5)}{SPACE}s"
-    large, small, words = (HOUR_S, MINUTE_S, "h min") if abs(value_s) < DAYS_FROM_S else (DAY_S, HOUR_S, "d h")
+    in_days = longest_s >= DAYS_FROM_S and abs(value_s) >= HOUR_S
+    large, small, words = (DAY_S, HOUR_S, "d h") if in_days else (HOUR_S, MINUTE_S, "h min")
     whole, rest = divmod(round(abs(value_s) / small), round(large / small))
     parts = [f"{count}{SPACE}{word}" for count, word in zip((whole, rest), words.split(), strict=True) if count]
     return ("-" if value_s < 0 else "") + SPACE.join(parts)

@@ -11,8 +11,10 @@ import numpy as np
 from markupsafe import Markup
 
 from lab.contracts import Diagnosis, TrueDecoy, Truth
+from lab.errors import UserError
+from lab.files.yamlsource import parse_yaml
 from lab.recording.observed import Observed
-from lab.recording.rundir import COMPLETE
+from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
 from lab.report.charts import Line, group_size
@@ -51,6 +53,7 @@ class RunView:
     title: str
     scenario: str
     seed: int
+    end_s: float
     outcomes: str
     facts: tuple[str, ...]
     replay: str
@@ -90,6 +93,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         title=str(run.meta["scenario"]["title"]) or run.scenario,
         scenario=run.scenario,
         seed=run.seed,
+        end_s=observed.end_s,
         outcomes=outcomes_json(entry),
         facts=_facts(entry, observed, truth),
         replay=replay_command(entry),
@@ -98,10 +102,10 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         stopped=_stopped(entry),
         engines=tuple(asked),
         axes=axis_rows(entry, asked, truth),
-        truth=truth_facts(truth),
+        truth=truth_facts(truth, _written(run), observed.end_s),
         degraded=_degraded(truth),
-        decoys=tuple(f"{d.kind} of {d.element} at {moment(d.at_s)}" for d in _in_time(truth.decoys)),
-        statements=tuple(statement(entry, engine, signals) for engine in asked),
+        decoys=tuple(f"{d.kind} of {d.element} at {moment(d.at_s, observed.end_s)}" for d in _in_time(truth.decoys)),
+        statements=tuple(statement(entry, engine, signals, observed.end_s) for engine in asked),
         over_time=over_time_views(run),
         graph=drawn,
         key=key(entry, marked, drawn, truth),
@@ -111,7 +115,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         averaged=_averaged(observed, [line for line, _ in drawings]),
         traces=choose(observed, [(fault.culprit, (fault.injected_s, fault.reverted_s)) for fault in truth.faults]),
         blast=_blast(entry),
-        journal=_journal(entry),
+        journal=_journal(entry, observed.end_s),
     )
 
 
@@ -126,6 +130,16 @@ def _stopped(entry: Entry) -> str:
     if run.inconclusive_because:
         return f"This run is inconclusive, so no engine is graded by it: {run.inconclusive_because}. Run it again."
     return "" if run.status == COMPLETE else f"This run ended before its time: {run.status}."
+
+
+def _written(run: RunDirectory) -> dict[str, dict[str, str]]:
+    """The parameters of each fault that its scenario gives as text, with their units, by the fault's id."""
+    try:
+        faults = parse_yaml(str(run.meta["scenario"].get("text", "")), run.scenario).data.get("faults") or []
+    except UserError:
+        return {}
+    given = {str(fault["id"]): fault.get("with") or {} for fault in faults}
+    return {fault: {k: v for k, v in values.items() if isinstance(v, str)} for fault, values in given.items()}
 
 
 def _degraded(truth: Truth) -> str:
@@ -184,7 +198,7 @@ def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Obse
         Lane("decoy", tuple(decoys)),
         Lane("change log", tuple(changes)),
         Lane("alert", tuple(_alert_marks(observed))),
-        Lane("onset found", tuple(_onset_marks(entry, engines, truth))),
+        Lane("onset found", tuple(_onset_marks(entry, engines, truth, observed.end_s))),
     ]
     rate = signals.get("request_rate_per_s", str(observed.system["entry"]))
     times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
@@ -196,7 +210,7 @@ def _in_time(decoys: Sequence[TrueDecoy]) -> list[TrueDecoy]:
     return sorted(decoys, key=lambda decoy: (decoy.at_s, decoy.id))
 
 
-def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator[Mark]:
+def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, end_s: float) -> Iterator[Mark]:
     """Where each engine put the onset of every finding: the leading ones filled, up to a limit by confidence."""
     for engine in engines:
         answer = entry.run.diagnosis(engine)
@@ -206,7 +220,7 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth) -> Iterator
             if finding.onset_s is not None:  # findings come most confident first
                 onsets.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
         for (at_s, culprit), (leads, confidence) in list(onsets.items())[:MAX_ONSETS]:
-            label = f"{engine}: {culprit}, {moment(at_s)}, {confidence:.2f}"
+            label = f"{engine}: {culprit}, {moment(at_s, end_s)}, {confidence:.2f}"
             yield Mark("circle", "onset" if leads else "onset lesser", at_s, label)
         if len(onsets) > MAX_ONSETS:
             at_s = min(at for at, _ in list(onsets)[MAX_ONSETS:])
@@ -228,7 +242,8 @@ def _alert_marks(observed: Observed) -> Iterator[Mark]:
     for name, pieces in fired.items():
         start_s = pieces[0][0]
         often = f"{len(pieces)} times from" if len(pieces) > 1 else "from"
-        yield Mark("bar", "alert", start_s, f"{name}, {often} {moment(start_s)}", pieces[-1][1], tuple(pieces))
+        label = f"{name}, {often} {moment(start_s, observed.end_s)}"
+        yield Mark("bar", "alert", start_s, label, pieces[-1][1], tuple(pieces))
 
 
 def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
@@ -244,14 +259,14 @@ def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
     return tuple(found)
 
 
-def _journal(entry: Entry) -> tuple[dict[str, str], ...]:
+def _journal(entry: Entry, end_s: float) -> tuple[dict[str, str], ...]:
     rows = []
     for line in (entry.run.path / "events.jsonl").read_bytes().splitlines():
         event = json.loads(line)
         rest = {k: v for k, v in event.items() if k not in ("time_s", "event", "lever", "element") and v is not None}
         rows.append(
             {
-                "time": moment(event.get("time_s")),
+                "time": moment(event.get("time_s"), end_s),
                 "event": str(event.get("event", "")),
                 "what": " ".join(str(event[k]) for k in ("lever", "element") if event.get(k)),
                 "rest": json.dumps(rest, sort_keys=True, ensure_ascii=False) if rest else "",

@@ -122,9 +122,9 @@ def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
         y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
         left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
         for start_s, end_s in mark.parts or ((mark.at_s, mark.until_s),):
-            until = "" if end_s is None else f"–{moment(end_s)}"
+            until = "" if end_s is None else f"–{moment(end_s, x.high)}"
             piece = _shape(root, mark, x(start_s), y, x(min(end_s or start_s, x.high)))
-            tooltip(piece, f"{lane.name}: {mark.label}, {moment(start_s)}{until}")
+            tooltip(piece, f"{lane.name}: {mark.label}, {moment(start_s, x.high)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
         inside = _label_inside(mark, x)
         beside = (left + 8, "start") if inside else beside
@@ -183,7 +183,7 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
-    marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s)}" for lane in shown for m in lane.marks)
+    marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s, x.high)}" for lane in shown for m in lane.marks)
     root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Load only; nothing else happened.")
     shade(root, windows, x, TOP, bottom)
     _load(root, load, x)

@@ -323,3 +323,10 @@ def test_a_page_says_what_was_sampled_and_on_what_alerts_fired(tmp_path: Path) -
     assert "20 % of features and predictions" in text
     assert "Each point of a line" not in text
     assert "its alert fired" in text
+
+
+def test_parameters_are_told_with_the_units_that_the_scenario_gives(tmp_path: Path) -> None:
+    slow = "faults: [{id: f1, type: network-latency, target: orders->db, at: 30s, for: 30s, with: {latency: 250ms}}]"
+    text = render_report([a_run(tmp_path, "late", slow, "Late")])
+    assert "latency 250ms" in text
+    assert "latency 0.25" not in text

@@ -98,6 +98,17 @@ def test_times_of_hours_in_a_graders_text_are_told_in_hours(text: str, told: str
     assert long_times_told(text).replace("\N{NO-BREAK SPACE}", " ") == told
 
 
+@pytest.mark.parametrize(
+    ("time_s", "end_s", "text"),
+    [
+        (1800.0, 7200.0, "30 min"), (1800.0, 600.0, "1,800 s"), (40.0, 7200.0, "40 s"), (0.0, 7200.0, "0 s"),
+        (7200.0, 9 * DAY_S, "2 h"), (1800.0, 9 * DAY_S, "30 min"),
+    ],
+)  # fmt: skip
+def test_times_of_one_recording_are_told_in_the_same_units(time_s: float, end_s: float, text: str) -> None:
+    assert moment(time_s, end_s).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
 def test_a_missing_sample_is_a_gap_and_a_lone_one_a_dot() -> None:
     nan = float("nan")
     assert path_data([0, 1, 2, 3, 4], [1, 2, nan, 3, nan]) == "M0 1L1 2M3 3h0"
