@@ -41,6 +41,14 @@ BUSY: Mapping[str, Any] = {
     "decoys": [{**DECOYS["deploy"], "at": "40s"}, {**DECOYS["traffic-surge"], "at": "50s", "for": "20s"}],
 }
 
+CAMPAIGN: Mapping[str, Mapping[str, Any]] = {
+    "late": {"faults": [{**FAULTS["network-latency"], "at": "45s", "for": "30s"}], "duration_s": 90},
+    "quiet": {},
+    "cut": {"faults": [{**FAULTS["network-partition"], "at": "25s", "for": "20s"}]},
+}
+TELLS_WHEN = {"_campaign.json", ".lock"}
+"""Files that tell when a campaign began."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -120,6 +128,28 @@ def test_models_trained_just_now_or_kept_give_the_same_bytes(folder: Path, tmp_p
     assert cold == written(folder, "warm", hash_seed="1", cache=tmp_path)
     assert cold == written(folder, "own", hash_seed="1")
     assert len(list((tmp_path / "models").glob("*.npz"))) == 3
+    assert len(list((tmp_path / "kernels").glob("*.o"))) == 2, "the kernels were compiled there too"
+
+
+@pytest.mark.slow
+def test_a_campaign_records_the_same_bytes_however_many_jobs_run_at_once(folder: Path) -> None:
+    """Recordings, kept signals, verdicts and results; a worker has done other jobs before, in another order."""
+    text_of = {
+        name: text(name=name, **{"duration_s": 60, "rate_per_s": 8, **content}) for name, content in CAMPAIGN.items()
+    }
+    found = []
+    for jobs in ("1", "2", "3"):
+        where = folder / f"jobs-{jobs}"
+        where.mkdir()
+        for name, content in text_of.items():
+            (where / f"{name}.scenario.yaml").write_text(content, encoding="utf-8")
+        command = [sys.executable, "-m", "lab", "run", ".", "--seeds", "2", "--engine", "rules", "--jobs", jobs]
+        done = subprocess.run([*command, "-o", "results.json"], cwd=where, check=False, capture_output=True, text=True)
+        assert (where / "results.json").is_file(), done.stderr
+        found.append({name: digest for name, digest in digests(where).items() if not TELLS_WHEN & {Path(name).name}})
+    assert sum(name.endswith("spans.parquet") for name in found[0]) >= 6
+    assert found[1] == found[0]
+    assert found[2] == found[0]
 
 
 SMALL = {(build_module, "SIDES"): 61, (build_module, "ROWS"): 64, (arrivals_module, "WINDOW"): 5,
