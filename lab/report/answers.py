@@ -134,7 +134,7 @@ def blaming(answer: Diagnosis | EngineFailure | None, truth: Truth) -> list[Find
     return [finding for finding in answer.findings if finding.confidence >= last]
 
 
-def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisRow, ...]:
+def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth, end_s: float) -> tuple[AxisRow, ...]:
     """The verdict, the aimed axes, then every other axis that applied."""
     by_engine = {engine: {grade.grader: grade for grade in entry.grades.get(engine, ())} for engine in engines}
     names = dict.fromkeys(name for grades in by_engine.values() for name in grades)
@@ -142,8 +142,8 @@ def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth) -> tuple[AxisR
     rows = [AxisRow("verdict", "healthy" if truth.is_control else "fault", tuple(_overall(entry, e) for e in engines))]
     for name in ordered:
         grades = [by_engine[engine].get(name) for engine in engines]
-        expected = long_times_told(next(grade.expected for grade in grades if grade))
-        answers = tuple(_answer(entry, e, g, truth) for e, g in zip(engines, grades, strict=True))
+        expected = long_times_told(next(grade.expected for grade in grades if grade), end_s)
+        answers = tuple(_answer(entry, e, g, truth, end_s) for e, g in zip(engines, grades, strict=True))
         rows.append(AxisRow(name, expected, answers))
     return tuple(rows)
 
@@ -155,7 +155,7 @@ def _overall(entry: Entry, engine: str) -> Answer:
     return Answer(entry.sign(engine), str(given.verdict) if given else "not asked", "", "")
 
 
-def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Answer:
+def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth, end_s: float) -> Answer:
     if grade is None:
         sign = NOT_APPLICABLE if engine in entry.grades else NOT_ASKED
         return Answer(sign, "", "", "")
@@ -164,7 +164,8 @@ def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth) -> Ans
         sign = HIT if grade.outcome is Outcome.PASS else MISS
         if sign is MISS and grade.grader == "culprit" and _near(entry, engine, truth):
             sign = NEAR
-    answer, explanation = long_times_told(grade.answer), long_times_told(grade.explanation)
+    # How far off an onset is, is told to the second as long as it is short.
+    answer, explanation = long_times_told(grade.answer, end_s), long_times_told(grade.explanation)
     note = "" if grade.explanation in OBVIOUS else shortened(explanation, MAX_NOTE)
     return Answer(sign, shortened(answer, MAX_ANSWER), note, f"{grade.answer}. {grade.explanation}")
 

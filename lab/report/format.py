@@ -77,13 +77,13 @@ def moment(value_s: float | None, end_s: float = 0.0) -> str:
     return ("-" if value_s < 0 else "") + SPACE.join(parts)
 
 
-def long_times_told(text: str) -> str:
-    """A text in which times of hours, such as `28800–32820 s`, are told like other times of long recordings."""
+def long_times_told(text: str, end_s: float = 0.0) -> str:
+    """A text in which times such as `28800–32820 s` are told as `moment` tells them."""
 
     def told(found: re.Match[str]) -> str:
-        if float(found[found.lastindex or 1]) < HOURS_FROM_S:
+        if max(float(found[found.lastindex or 1]), end_s) < HOURS_FROM_S:
             return found[0]
-        return " to ".join(moment(float(part)) for part in found.groups() if part)
+        return " to ".join(moment(float(part), end_s) for part in found.groups() if part)
 
     return _IN_SECONDS.sub(told, text)
 

@@ -101,7 +101,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         sign=entry.sign(engines[0] if engines else None),
         stopped=_stopped(entry),
         engines=tuple(asked),
-        axes=axis_rows(entry, asked, truth),
+        axes=axis_rows(entry, asked, truth, observed.end_s),
         truth=truth_facts(truth, _written(run), observed.end_s),
         degraded=_degraded(truth),
         decoys=tuple(f"{d.kind} of {d.element} at {moment(d.at_s, observed.end_s)}" for d in _in_time(truth.decoys)),

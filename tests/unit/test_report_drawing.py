@@ -98,6 +98,10 @@ def test_times_of_hours_in_a_graders_text_are_told_in_hours(text: str, told: str
     assert long_times_told(text).replace("\N{NO-BREAK SPACE}", " ") == told
 
 
+def test_a_graders_early_times_are_told_like_others_of_a_long_recording() -> None:
+    assert long_times_told("1800–1860 s", 21_600.0).replace("\N{NO-BREAK SPACE}", " ") == "30 min to 31 min"
+
+
 @pytest.mark.parametrize(
     ("time_s", "end_s", "text"),
     [
