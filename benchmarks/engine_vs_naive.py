@@ -71,8 +71,9 @@ class Outcome:
 class Naive:
     """The chain as one writes it first."""
 
-    def __init__(self, seed: int, *, records: bool) -> None:
+    def __init__(self, seed: int, requests: int, *, records: bool) -> None:
         self.random = Random(seed)
+        self.requests = requests
         self.env = simpy.Environment()
         self.workers = {name: simpy.Resource(self.env, tier.workers) for name, tier in TIERS.items()}
         self.mu = {name: log(tier.mean_s) - SIGMA**2 / 2 for name, tier in TIERS.items()}
@@ -132,7 +133,7 @@ class Naive:
         self.failed += not good
 
     def arrivals(self) -> Iterator[Any]:
-        for number in range(REQUESTS):
+        for number in range(self.requests):
             yield self.env.timeout(self.random.expovariate(RATE_PER_S))
             self.env.process(self.request(number))
 
@@ -144,10 +145,10 @@ class Naive:
         self.factor["model"] = 1.0
 
 
-def run_naive(seed: int, *, records: bool) -> Outcome:
-    """One round of the naive model."""
+def run_naive(seed: int, requests: int = REQUESTS, *, records: bool) -> Outcome:
+    """One round of the naive model: so many requests, and the slow half minute once."""
     began = process_time()
-    model = Naive(seed, records=records)
+    model = Naive(seed, requests, records=records)
     model.env.process(model.arrivals())
     model.env.process(model.slow_down())
     model.env.run()

@@ -26,7 +26,7 @@ SCENARIO = "recommender/slow-staleness"
 DAYS_GOAL, MEMORY_GOAL_GB, FLAT_GOAL = 0.25, 1.5, 1.2
 COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
 NAIVE_SAMPLE = 100_000
-"""Requests that the naive model simulates before and after: its cost does not depend on their number."""
+"""Requests that the naive model simulates before, and again after: one costs it as much however many there are."""
 TIMEOUT_S = 4 * 3600
 
 

@@ -1,8 +1,9 @@
 """The suite as it was when the compiled plane was begun, recorded anew, beside the naive SimPy model.
 
 The list of scenarios is frozen here, with the requests of a run and of each of its full twins; the naive model of
-`engine_vs_naive.py` merely simulates as many, before and after each run of the suite. The suite's CPU is that of all
-its processes. Also told: when the first verdict comes.
+`engine_vs_naive.py` merely simulates a tenth of as many before and as many after each run of the suite. The suite's CPU
+is that of all its processes, pages and imports included; models trained before are used again. Also told: when the
+first verdict comes.
 
     python benchmarks/suite_vs_naive.py [rounds] [path of another version's lab]
 """
@@ -28,7 +29,8 @@ GOAL, FIRST_VERDICT_GOAL = 0.25, 0.2
 LAB = Path(sys.executable).with_name("lab")
 MARKS = ("✓ ", "✗ ", "? ", "! ")
 NAIVE_SHARE = 0.1
-"""The naive model simulates a tenth of the requests before and after each run of the suite: more changes nothing."""
+"""Of the requests the naive model simulates this before each run of the suite, and again after it: a request costs it
+as much whether there are a hundred thousand or a million."""
 SUITE = tuple(
     f"recommender/{name}"
     for name in (
