@@ -31,7 +31,7 @@ def key_of(seed: int) -> int:
 
 def chain(*, seed: int = 1, observability: str = "usual", **sampling: float | None) -> BlockRecorder:
     """A recorder of ten minutes of the chain."""
-    return BlockRecorder(system(observability, **sampling), 0, 600 * NS, Ids([key_of(seed)]))
+    return BlockRecorder(system(observability, **sampling), 0, 600 * NS, Ids([key_of(seed)], Streams(seed)))
 
 
 def system(observability: str = "usual", scrape_interval_s: float = 5.0, **sampling: float | None) -> System:

@@ -249,8 +249,8 @@ class BlockRecorder:
         share = traces_kept(self._system)
         if share < 1:
             sides = picked(sides, is_chosen(self._ids, sides["request"], share))
-        self._sides.append(span_table.in_order(sides))
-        self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns]))
+        self._sides.append(span_table.in_order(sides, self._ids))
+        self._lines.append(self._book.in_order(lines[lines["time_ns"] >= self._start_ns], self._ids))
 
     def _logs(self) -> Iterator[pa.Table]:
         for lines in grouped(self._lines):

@@ -71,13 +71,25 @@ class LogBook:
         """The lines that follow from calls: failed calls, statements of databases, runs of jobs."""
         return np.concatenate([self._failed_calls(sides), *self._statements(sides), self._job_runs(sides)])
 
-    def in_order(self, lines: Lines) -> Lines:
+    def in_order(self, lines: Lines, ids: Ids) -> Lines:
         """The lines in order of time; ties are broken by content, never by the order of collection."""
+        order = np.argsort(lines["time_ns"], kind="stable")
+        times_ns = lines["time_ns"][order]
+        tied = np.zeros(len(lines), bool)
+        tied[1:] = times_ns[1:] == times_ns[:-1]
+        tied[:-1] |= tied[1:]
+        if tied.any():  # few
+            some = order[tied]
+            order[tied] = some[self._by_content(lines[some], ids)]
+        return lines[order]
+
+    def _by_content(self, lines: Lines, ids: Ids) -> Array:
+        """The order of lines by time, then by trace id (numbers of requests would tell of what stream they are)."""
         rank = np.zeros(len(self._texts) + 1, np.int64)
         rank[np.argsort(np.array([*self._texts, ""]), kind="stable")] = np.arange(len(rank))
-        by_what = ("duration_ns", "subject", "body", "event", "component", "request")
-        keys = [rank[lines[name]] if lines.dtype[name].itemsize == 4 else lines[name] for name in by_what]
-        return lines[np.lexsort((*keys, lines["time_ns"]))]
+        by_what = ("subject", "body", "event", "component")
+        about = np.where(lines["request"] < 0, 0, ids.trace_words(lines["request"].clip(0))[:, 0])
+        return np.lexsort((lines["duration_ns"], *(rank[lines[name]] for name in by_what), about, lines["time_ns"]))
 
     def columns(self, lines: Lines, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
         """The log table as columns, row by row."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.recording.arrow import coded_array, numbers_array
-from lab.recording.ids import Ids, hex_array, parent_words, span_words, trace_ids
+from lab.recording.ids import Ids, hex_array, trace_ids
 from lab.recording.sides import SERVER, Sides, picked, seconds
 from lab.recording.status import NAMES
 from lab.systems.calls import CallGraph
@@ -45,17 +45,19 @@ def reported(graph: CallGraph, sides: Sides) -> Array:
     return np.asarray((edge < 0) | (sides["side"] != SERVER) | reports[edge.clip(0)])
 
 
-def in_order(sides: Sides) -> Sides:
-    """The sides in the order of the table: by their end, which is when they are known; ties by what they are."""
+def in_order(sides: Sides, ids: Ids) -> Sides:
+    """The sides in the order of the table: by their end, which is when they are known; ties by start, then span id."""
     if not len(sides):
         return sides
-    order, compared = np.argsort(sides["end_ns"], kind="stable"), ["end_ns"]
-    for more in (["start_ns"], ["request", "key", "edge", "attempt", "side"]):
-        # Few are tied, and only these are compared by more of what they are.
-        places = np.flatnonzero(_tied(sides, order, compared))
-        compared = [*compared, *more]
-        some = order[places]
-        order[places] = some[np.lexsort([sides[name][some] for name in reversed(compared)])]
+    order = np.argsort(sides["end_ns"], kind="stable")
+    # Few are tied, and only these are compared by more. Numbers of requests would show of which stream they are.
+    places = np.flatnonzero(_tied(sides, order, ["end_ns"]))
+    some = order[places]
+    order[places] = some[np.lexsort([sides[name][some] for name in ("start_ns", "end_ns")])]
+    places = np.flatnonzero(_tied(sides, order, ["end_ns", "start_ns"]))
+    some = order[places]
+    known = picked(sides, some)
+    order[places] = some[np.lexsort([ids.span_words(known), known["start_ns"], known["end_ns"]])]
     return picked(sides, order)
 
 
@@ -98,8 +100,8 @@ def columns(graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int) -> dict[st
         "time_s": numbers_array(found.time_s),
         "duration_s": numbers_array(found.duration_s),
         "trace_id": trace_ids(ids, np.ascontiguousarray(sides["request"])),
-        "span_id": hex_array(span_words(sides)),
-        "parent_span_id": hex_array(parent_words(sides), null=~found.is_child),
+        "span_id": hex_array(ids.span_words(sides)),
+        "parent_span_id": hex_array(ids.parent_words(sides), null=~found.is_child),
         "service.name": coded_array(found.service, graph.components),
         "peer.service": coded_array(found.peer, graph.components),
         "span.kind": coded_array(found.kind, KINDS),

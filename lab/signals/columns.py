@@ -13,7 +13,7 @@ import pyarrow as pa
 from lab.recording import span_table
 from lab.recording.arrow import Coded, identities, numbers, texts_of
 from lab.recording.blocks import KeptSpans
-from lab.recording.ids import parent_words, span_words
+from lab.recording.ids import parent_keys, span_keys
 from lab.recording.observed import Observed
 from lab.recording.status import NAMES
 from lab.signals import Series
@@ -79,7 +79,7 @@ class Metrics:
 
 
 class Spans(NamedTuple):
-    """Columns of the span table. `ended`: the scrape interval of its end; `identity` and `parent`: numbers of span ids.
+    """Columns of the span table. `ended`: the scrape interval of its end; `identity`, `parent`: numbers naming spans.
 
     `weight`: how many requests the span's stands for; None where all were recorded."""
 
@@ -125,7 +125,7 @@ class Spans(NamedTuple):
             found.time_s, found.duration_s, Coded(found.service, components), Coded(found.peer, components),
             Coded(found.kind, list(span_table.KINDS)), Coded(found.status, list(NAMES)),
             grid.bins(np.maximum(found.time_s + found.duration_s, 0)),
-            span_words(sides), np.where(found.is_child, parent_words(sides), 0), kept.weights(sides),
+            span_keys(sides), np.where(found.is_child, parent_keys(sides), 0), kept.weights(sides),
         )  # fmt: skip
 
     def weights(self, rows: Array) -> Array | None:

@@ -69,7 +69,7 @@ def sides() -> np.ndarray:
 
 
 def recorder(system: System = SYSTEM, streams: Streams | None = None) -> BlockRecorder:
-    ids = Ids([stream_key(Streams(1), "load")])
+    ids = Ids([stream_key(Streams(1), "load")], Streams(1))
     return BlockRecorder(system, 0, DURATION_S * NS, ids, lost_scrapes=streams)
 
 

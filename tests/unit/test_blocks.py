@@ -23,6 +23,7 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import checksums
 from lab.recording.sides import SERVER
 from lab.recording.spool import Spool
+from lab.streams import Streams
 from tests.disks import disk
 from tests.recorded_runs import VISIT, chain, key_of, made_up, system
 
@@ -100,7 +101,7 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
     elif what == "look":
         assert recorder.observed(end_s * NS).tables["spans"].num_rows > 0
     elif what.endswith("branch"):
-        branch = recorder.branch(Ids([key_of(1)]))
+        branch = recorder.branch(Ids([key_of(1)], Streams(1)))
         going_on, other = (recorder, branch) if what == "branch" else (branch, recorder)
         other.take(made_up(2, end_s * 20, 50))  # what the other goes on with is its own
         other.commit(end_s * NS)
@@ -111,7 +112,7 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
 def test_blocks_end_between_scrapes_that_are_far_apart() -> None:
     """So memory does not grow with the interval: nothing waits for the scrape but durations, for their percentiles."""
     rare = system(scrape_interval_s=600.0)
-    whole, parts = (BlockRecorder(rare, 0, END_NS, Ids([key_of(1)])) for _ in ("at once", "by minutes"))
+    whole, parts = (BlockRecorder(rare, 0, END_NS, Ids([key_of(1)], Streams(1))) for _ in ("at once", "by minutes"))
     whole.take(made_up(1, 0, 12_000))
     for minute in range(10):
         parts.take(made_up(1, minute * 1_200, 1_200))
@@ -209,6 +210,7 @@ import numpy as np
 from lab.clock import NS
 from lab.recording.blocks import BlockRecorder
 from lab.recording.ids import Ids
+from lab.streams import Streams
 from tests.recorded_runs import key_of, made_up, system
 
 def held_mb():
@@ -216,7 +218,7 @@ def held_mb():
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssAnon"))
 
 COUNT, PER_S, AT_ONCE = int(sys.argv[1]), 100, 6_000
-recorder = BlockRecorder(system(traces=0.01), 0, COUNT // PER_S * NS, Ids([key_of(1)]))
+recorder = BlockRecorder(system(traces=0.01), 0, COUNT // PER_S * NS, Ids([key_of(1)], Streams(1)))
 held = []
 for first in range(0, COUNT, AT_ONCE):
     recorder.take(made_up(1, first, AT_ONCE, per_s=PER_S, failing=0.0))

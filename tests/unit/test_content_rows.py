@@ -12,6 +12,7 @@ from lab.recording import content
 from lab.recording.arrow import coded_array
 from lab.recording.content import ContentRows
 from lab.recording.ids import Ids
+from lab.streams import Streams
 
 COUNT = 23
 
@@ -31,7 +32,7 @@ def columns(chosen: Any, more: str = "x") -> dict[str, Any]:
 
 def rows(*cuts: int, share: float = 1.0) -> ContentRows:
     """All rows, added in parts that end at these."""
-    found = ContentRows("predictions", Ids([17]), share)
+    found = ContentRows("predictions", Ids([17], Streams(1)), share)
     for begin, end in zip((0, *cuts), (*cuts, COUNT), strict=True):
         found.add(columns(np.s_[begin:end]))
     return found
@@ -65,7 +66,7 @@ def test_row_groups_have_as_many_rows_whatever_the_parts(
 
 
 def test_without_a_row_there_is_one_empty_group() -> None:
-    found = ContentRows("predictions", Ids([17]), 1.0)
+    found = ContentRows("predictions", Ids([17], Streams(1)), 1.0)
     found.add(columns(np.s_[:0]))
     (group,) = found.groups()
     assert group.num_rows == 0
@@ -84,7 +85,7 @@ def test_a_share_of_the_requests_is_kept_whole_and_weighted() -> None:
 def test_a_branch_goes_on_by_itself() -> None:
     first = rows()
     before = whole_of(first)
-    other = first.branch(Ids([17]))
+    other = first.branch(Ids([17], Streams(1)))
     other.add({**columns(np.s_[:5]), "service.name": coded_array(np.zeros(5, np.int64), ["c"])})
     assert whole_of(other).num_rows == COUNT + 5
     assert whole_of(first).equals(before)

@@ -41,7 +41,7 @@ class Telemetry:
         self.changes: list[ChangeEntry] = []
         self._start_ns, self._end_ns = start_ns, end_ns
         self._streams = streams
-        self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys), lost_scrapes=streams)
+        self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys, streams), lost_scrapes=streams)
         self._busy = np.zeros((len(system.components), 2), np.int64)
         self._last_ns = 0
         self._committed_ns = self._sides_count = 0
@@ -122,5 +122,5 @@ class Telemetry:
         other = copy.copy(self)
         other.keys, other.changes = list(self.keys), [change.copy() for change in self.changes]
         other.safety = self.safety.branch()
-        other.recorder = self.recorder.branch(Ids(other.keys))
+        other.recorder = self.recorder.branch(Ids(other.keys, self._streams))
         return other
