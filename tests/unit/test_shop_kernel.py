@@ -27,7 +27,7 @@ from lab.worlds.shop.missions import Missions
 from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
 from lab.worlds.shop.showing import USUAL_THRESHOLDS, Answers, Pages, Showing
 from lab.worlds.shop.training import train
-from lab.worlds.shop.visits import Visits, candidate_draws, click_draws
+from lab.worlds.shop.visits import Visits, are_inputs_logged, candidate_draws, click_draws
 from tests.planes import checked
 from tests.shop_plane import OpenStream
 
@@ -89,10 +89,17 @@ def test_what_is_shown_is_what_the_readable_functions_say(seen: Any, versions: A
         assert pages.item[a].tolist() == candidates[a][places].tolist()
         expected = score[places] if version else np.full(PAGE, np.nan)
         assert np.array_equal(pages.score[a], expected, equal_nan=True)
-        is_logged = of.numbers[a] % 4 == 0
+        is_logged = are_inputs_logged(STREAM.key, of.numbers)[a]
         assert (
             np.allclose(pages.inputs[a], inputs[a][places], rtol=1e-6) if is_logged else np.isnan(pages.inputs[a]).all()
         )
+
+
+def test_inputs_are_logged_of_one_request_in_four_and_no_count_shows() -> None:
+    logged = are_inputs_logged(STREAM.key, np.arange(20_000))
+    assert abs(logged.mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 20_000)
+    for every in range(1, 9):  # whether one is logged tells nothing of those some places later
+        assert abs(logged[every:][logged[:-every]].mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 5000)
 
 
 def ruled(

@@ -85,7 +85,7 @@ INPUT_NAMES = (
 
 
 INPUTS_LOGGED_ONE_IN = 4
-"""The prediction log has the model's inputs of one in so many requests."""
+"""The prediction log has the inputs of one in so many requests, by chance: a count would tell streams apart."""
 
 
 class ContractViolationError(ValueError):

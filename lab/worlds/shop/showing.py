@@ -17,13 +17,13 @@ from lab.worlds.shop import page_tables as at
 from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES, INPUTS_LOGGED_ONE_IN
+from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES
 from lab.worlds.shop.kernel import load_pages
 from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.page_tables import ANSWERS_MAX, PageTables
 from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
-from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S, Visits
+from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S, Visits, are_inputs_logged
 
 Array = npt.NDArray[Any]
 
@@ -124,7 +124,7 @@ class Showing:
             (at.W_VERSION, answers.version), (at.W_RULED, answers.ruled),
         ):  # fmt: skip
             rows[:, word] = column[part]
-        logged = np.flatnonzero(rows[:, at.W_NUMBER] % INPUTS_LOGGED_ONE_IN == 0)
+        logged = np.flatnonzero(are_inputs_logged(stream.key, rows[:, at.W_NUMBER]))
         rows[:, at.W_LOGGED] = -1
         rows[logged, at.W_LOGGED] = np.arange(len(logged))
         tables.came_f[: len(rows)] = seconds[part]

@@ -14,11 +14,13 @@ import numpy.typing as npt
 from lab.draws import exponentials, normals, uniforms
 from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, PAGE
 from lab.worlds.shop.catalog import STRATA, Catalog
+from lab.worlds.shop.features import INPUTS_LOGGED_ONE_IN
 from lab.worlds.shop.page_tables import (
     DRAW_BROWSED,
     DRAW_CANDIDATES,
     DRAW_CLICKS,
     DRAW_LABEL_DELAYS,
+    DRAW_LOGGED,
     DRAW_PRICES,
     DRAW_USER,
 )
@@ -53,6 +55,11 @@ def click_draws(key: int, numbers: Array) -> tuple[Array, Array]:
     """Uniform numbers (n, places), below the chance of a click where there is one; seconds (n, places) until it."""
     chance = uniforms(key, numbers, DRAW_CLICKS, PAGE)
     return chance, exponentials(uniforms(key, numbers, DRAW_LABEL_DELAYS, PAGE), LABEL_DELAY_MEAN_S)
+
+
+def are_inputs_logged(key: int, numbers: Array) -> Array:
+    """Mask (n,): whether the prediction log has the model's inputs of the request."""
+    return np.asarray(uniforms(key, numbers, DRAW_LOGGED, 1)[:, 0] * INPUTS_LOGGED_ONE_IN < 1)
 
 
 def browse_draws(key: int, numbers: Array) -> tuple[Array, Array]:
