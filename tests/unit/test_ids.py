@@ -81,7 +81,7 @@ def python_siphash(word: int, key: int = 0, *, seed: int | None = None) -> int:
     """CPython's own SipHash-1-3: that of source files, under a key of 64 bits, or of bytes, under a seed's 128."""
     message = word.to_bytes(8, "little")
     if seed is None:
-        return int.from_bytes(_imp.source_hash(key, message), "little")
+        return int.from_bytes(_imp.source_hash(key - 2**64 if key >> 63 else key, message), "little")
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     words = [sys.executable, "-c", f"print(hash({message!r}))"]
     return int(subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout) % 2**64
