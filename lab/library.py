@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -208,15 +209,18 @@ def engine_name(engine: Engine) -> str:
 
 def _called(engine: Callable[[Path], Answer], observed: Path) -> Diagnosis | EngineFailure:
     """A function's answer on a neutrally named copy of what could be observed."""
-    from lab.engines.host import copied
+    from lab.engines.host import copied, told
 
     with tempfile.TemporaryDirectory(prefix="rca-call-") as folder:
-        copy = copied(observed, Path(folder) / "observed")
+        copy, signals = copied(observed, Path(folder) / "observed")
+        os.environ.update(told(signals))
         try:
             answer = engine(copy)
             return Diagnosis.from_json(answer.to_json() if isinstance(answer, Diagnosis) else answer)
         except Exception as error:
             return EngineFailure(f"{type(error).__name__}: {error}".replace(folder, "."))
+        finally:
+            os.environ.update(told(None))
 
 
 @overload

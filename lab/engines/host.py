@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -109,11 +110,11 @@ class EngineHost:
         try:
             words, path = command_line(spec), list[str]()
             confinement = self._confinement(folder)
-            copy = copied(observed, folder / "observed")
+            copy, signals = copied(observed, folder / "observed")
             if confinement is not None:
                 path = confinement.for_command(words)
                 words = confinement.command(words, cpu=True)
-            environment = neutral_environment(folder, self.options, path)
+            environment = neutral_environment(folder, self.options, path) | told(signals)
             with _neutral_reasons(folder, folder.parent):
                 return run_command([*words, str(copy)], folder, self.options.timeout_s, environment)
         finally:
@@ -125,7 +126,8 @@ class EngineHost:
         case = Path(tempfile.mkdtemp(dir=cases))
         try:
             with _neutral_reasons(case, cases, cases.with_suffix("")):
-                request = {"observed": str(copied(observed, case / "observed")), "cpu_s": cpu_limit_s(self.options)}
+                copy, signals = copied(observed, case / "observed")
+                request = {"observed": str(copy), "environment": told(signals), "cpu_s": cpu_limit_s(self.options)}
                 answer = worker.ask(request, self.options.timeout_s)
                 if "error" in answer:
                     raise NoAnswerError(str(answer["error"]))
@@ -152,17 +154,28 @@ class EngineHost:
         return self._workers[name]
 
 
-def copied(observed: Path, copy: Path) -> Path:
-    """A copy of `observed/` for an engine, with the signals that are kept of it: nothing that it could not compute."""
+def copied(observed: Path, copy: Path) -> tuple[Path, str | None]:
+    """A copy of `observed/` for an engine, with the signals that are kept of it: nothing that it could not compute.
+
+    Returns the copy and the SHA-256 of the signals beside it, None without any; `told` makes it known to the engine.
+    """
     from lab.recording.rundir import SIGNALS_FILE
     from lab.signals.kept import trusted
 
     # copyfile: contents without times, which would order the files as the lab wrote them.
     shutil.copytree(observed, copy, copy_function=shutil.copyfile)
     signals = trusted(copy, observed.parent)
-    if signals is not None:
-        (copy.parent / SIGNALS_FILE).write_bytes(signals)
-    return copy
+    if signals is None:
+        return copy, None
+    (copy.parent / SIGNALS_FILE).write_bytes(signals)
+    return copy, sha256(signals).hexdigest()
+
+
+def told(signals: str | None) -> dict[str, str]:
+    """What the environment of an engine's process has to say of the signals beside its copy, by their SHA-256."""
+    from lab.recording.rundir import SIGNALS_VARIABLE
+
+    return {SIGNALS_VARIABLE: signals or ""}
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The process a Python engine runs in: `python -m lab.engines.worker NAME`, one JSON line per case each way.
 
-In: `{"id": "<new>", "observed": "<directory>", "cpu_s": <limit>}`. Out: `{"id": "<same>", "diagnosis": {…}}` or
-`{"id": "<same>", "error": "<reason>"}`. In: `{"id": "<new>", "describe": true}`. Out: `{"id": "<same>", "doc":
-"<docstring>"}`. The engine is loaded once and kept.
+In: `{"id": "<new>", "observed": "<directory>", "environment": {…}, "cpu_s": <limit>}`; `environment` is added to the
+process's own. Out: `{"id": "<same>", "diagnosis": {…}}` or `{"id": "<same>", "error": "<reason>"}`. In: `{"id":
+"<new>", "describe": true}`. Out: `{"id": "<same>", "doc": "<docstring>"}`. The engine is loaded once and kept.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def main() -> None:
             reply: dict[str, Any] = {"doc": documentation(engine)}
         else:
             limit_cpu(request["cpu_s"])
+            os.environ.update(request["environment"])
             reply = answer(engine, Path(request["observed"]))
         print(json.dumps({"id": request["id"], **reply}), file=answers, flush=True)
 

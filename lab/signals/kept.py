@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lab.files.fileio import read_file, sha256_of
-from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL
+from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL, SIGNALS_VARIABLE
 from lab.signals import Series, SignalTable
 
 _COMPUTING = ("signals", "recording")
@@ -69,10 +70,12 @@ def _read(directory: Path, beside: Path) -> tuple[bytes, SignalTable] | None:
 
 
 def _is_sealed(run_file: Path, data: bytes) -> bool:
-    """Whether the recording says that this is its file. A copy of `observed/` for an engine has nobody to say so."""
-    if not run_file.is_file():
-        return True
-    return bool(json.loads(read_file(run_file)).get(SIGNALS_SEAL) == sha256(data).hexdigest())
+    """Whether the recording says that this is its file, or of an engine's copy of `observed/`, who made that."""
+    if run_file.is_file():
+        expected = json.loads(read_file(run_file)).get(SIGNALS_SEAL)
+    else:
+        expected = os.environ.get(SIGNALS_VARIABLE)
+    return bool(expected == sha256(data).hexdigest())
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pytest
 
 from lab import signals
 from lab.contracts import Diagnosis, Verdict
-from lab.engines.host import EngineHost, copied
+from lab.engines.host import EngineHost, copied, told
+from lab.engines.options import EngineOptions
+from lab.library import Run
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, RunDirectory, sealed
@@ -155,16 +158,64 @@ def test_what_is_not_its_own_is_noticed(
     spoil(run)
     assert_equal(load_signals(run.observed), from_tables(run))
     assert len(computed) == 1
-    copied(run.observed, tmp_path / "case" / "observed")
+    assert copied(run.observed, tmp_path / "case" / "observed")[1] is None
     assert not (tmp_path / "case" / SIGNALS_FILE).exists(), "no engine gets it either"
 
 
 def test_an_engine_gets_the_signals_beside_its_copy_and_nothing_else(run: RunDirectory, tmp_path: Path) -> None:
-    copy = copied(run.observed, tmp_path / "case" / "observed")
+    copy, checksum = copied(run.observed, tmp_path / "case" / "observed")
     assert sorted(path.name for path in copy.parent.iterdir()) == ["observed", SIGNALS_FILE]
     content = (copy.parent / SIGNALS_FILE).read_bytes()
-    told = kept.content(kept.digests(copy), from_tables(run))
-    assert content == told, "all that it says follows from observed/"
+    computed_anew = kept.content(kept.digests(copy), from_tables(run))
+    assert content == computed_anew, "all that it says follows from observed/"
+    assert checksum == sha256(content).hexdigest()
+
+
+def test_a_loose_directory_has_nobody_to_say_whose_its_signals_are(run: RunDirectory, computed: list[object]) -> None:
+    """Anybody with the lab's code can make a file that names these tables."""
+    plant(run)
+    (run.path / RUN_FILE).unlink()
+    assert_equal(load_signals(run.observed), from_tables(run))
+    assert len(computed) == 1
+
+
+def test_a_copy_s_signals_are_used_where_the_host_says_which_they_are(
+    run: RunDirectory, computed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, checksum = copied(run.observed, tmp_path / "case" / "observed")
+    for name, value in told(checksum).items():
+        monkeypatch.setenv(name, value)
+    assert_equal(load_signals(copy), from_tables(run))
+    assert computed == []
+    forget_recorded()
+    (copy.parent / SIGNALS_FILE).write_bytes(kept.content(kept.digests(copy), false_signals(run)))
+    assert_equal(load_signals(copy), from_tables(run))
+    assert len(computed) == 1
+
+
+SPEAKING = """
+import json, sys
+from pathlib import Path
+from lab.signals import load_signals
+signals = load_signals(Path(sys.argv[1]))
+assert "pyarrow" not in sys.modules, "it has read the tables"
+print(json.dumps({"schema_version": 1, "verdict": "healthy", "findings": []}))
+"""
+
+
+def test_commands_and_functions_are_told_too(run: RunDirectory, computed: list[object], tmp_path: Path) -> None:
+    (tmp_path / "speaking.py").write_text(SPEAKING)
+    command = f"cmd:{sys.executable} {tmp_path / 'speaking.py'}"
+    with EngineHost(EngineOptions(confine=False)) as host:  # it reads the lab's own code
+        given = host.diagnose(command, run.observed)
+    assert isinstance(given, Diagnosis), given
+
+    def function(observed: Path) -> Diagnosis:
+        assert_equal(load_signals(observed), load_signals(run.observed))
+        return Diagnosis(Verdict.HEALTHY, ())
+
+    assert isinstance(Run(run).diagnose(function), Diagnosis)
+    assert computed == []
 
 
 def test_the_answer_is_the_same_with_them_and_without_them(run: RunDirectory) -> None:
@@ -177,10 +228,12 @@ def test_the_answer_is_the_same_with_them_and_without_them(run: RunDirectory) ->
 
 
 def test_an_engine_with_kept_signals_loads_no_library_of_tables(run: RunDirectory, tmp_path: Path) -> None:
-    copy = copied(run.observed, tmp_path / "case" / "observed")
+    copy, checksum = copied(run.observed, tmp_path / "case" / "observed")
     code = (
         "import sys; from pathlib import Path; from lab.engines.rules import diagnose; diagnose(Path(sys.argv[1]))\n"
         "print(*({'pandas', 'pyarrow', 'scipy', 'sklearn', 'numba'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(copy)], capture_output=True, text=True, check=True)
+    environment = {**os.environ, **told(checksum)}
+    words = [sys.executable, "-c", code, str(copy)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == ""
