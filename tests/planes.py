@@ -67,10 +67,10 @@ class Bench:
 
     def __init__(
         self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, *, seed: int = 1,
-        statuses: Mapping[str, int] | None = None,
+        statuses: Mapping[str, int] | None = None, kernel: Kernel | None = None,
     ) -> None:  # fmt: skip
         self.state = at_rest(system)
-        self.plane = Plane(build(system, content), checked(advance), self)
+        self.plane = Plane(build(system, content), kernel or checked(advance), self)
         self.sources = Sources(self.plane, Streams(seed), self.subjects if content is not NO_CONTENT else None)
         self.blocks: list[Any] = []
         self.served: list[Any] = []

@@ -57,9 +57,11 @@ class MetricsBuilder:
         self._fallbacks = [edge for edge in graph.edges if edge.step.fallback]
         rows = len(self._links) + len(graph.components)
         # A row for each link as its caller sees it, then one for each component as a server.
-        self._requests, self._errors, self._timeouts, self._retries, self._total_ns, self._p50_ns, self._p95_ns = (
-            np.zeros((rows, self._count), np.int64) for _ in range(7)
+        self._requests, self._errors, self._timeouts, self._retries, self._p50_ns, self._p95_ns = (
+            np.zeros((rows, self._count), np.int64) for _ in range(6)
         )
+        # 110,000 calls of a day each that end in one interval would pass 64 bits; below 2^53 the sum is exact.
+        self._total_ns = np.zeros((rows, self._count))
         self._fell = np.zeros((len(graph.edges), self._count), np.int64)
         self._runs, self._failed_runs = (np.zeros((len(graph.components), self._count), np.int64) for _ in range(2))
         self._last_good_ns = np.full((len(graph.components), self._count), np.iinfo(np.int64).min)
@@ -162,7 +164,7 @@ class MetricsBuilder:
         self._requests[at] += np.bincount(key, minlength=shape[0] * width).reshape(shape)
         # Sums of whole numbers below 2^53 are exact in floats, so their order does not matter.
         total = np.bincount(key, durations_ns, minlength=shape[0] * width)
-        self._total_ns[at] += total.astype(np.int64).reshape(shape)
+        self._total_ns[at] += total.reshape(shape)
         self._add_durations(row, interval + begin, durations_ns.clip(0, _LONGEST_NS), begin, end - 1)
 
     def _add_durations(self, row: Array, interval: Array, durations_ns: Array, begin: int, last: int) -> None:

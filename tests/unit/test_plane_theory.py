@@ -194,7 +194,7 @@ def check(bench: Bench) -> None:
     t = bench.plane.tables
     head, n = t.head, int(t.head[at.H_HEAP])
     events = [tuple(row) for row in t.heap[:n].tolist()]
-    assert all(events[(i - 1) // 2] < events[i] for i in range(1, n))
+    assert all(events[(i - 1) // 4] < events[i] for i in range(1, n))
     in_use = t.frame[: head[at.H_FRAMES], at.F_FLAGS] >= 0
     assert in_use.sum() == head[at.H_LIVE]
     free, slot = 0, int(head[at.H_FREE])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
@@ -42,7 +41,6 @@ class Telemetry:
         self._start_ns, self._end_ns = start_ns, end_ns
         self._streams = streams
         self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys, streams), lost_scrapes=streams)
-        self._busy = np.zeros((len(system.components), 2), np.int64)
         self._last_ns = 0
         self._committed_ns = self._sides_count = 0
 
@@ -85,13 +83,14 @@ class Telemetry:
 
     def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
         elapsed, self._last_ns = max(1, now_ns - self._last_ns), now_ns
-        before, self._busy = self._busy, plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]].copy()
+        busy = plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]].tolist()
+        plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]] = 0
         workers = plane.tables.component[:, at.C_WORKERS].tolist()
         found: list[Sample] = []
         for i, (name, spec) in enumerate(self.system.components.items()):
             if spec.kind in ("users", "job"):
                 continue
-            worked, throttled = (self._busy[i] - before[i]).tolist()
+            worked, throttled = busy[i]
             used, share = worked / (elapsed * workers[i]), throttled / worked if worked else 0.0
             found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, used)))
             found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, share)))

@@ -71,7 +71,7 @@ PAY_CODE = 0xFFFF
     C_WORKERS, C_MAX_WAIT, C_STOPPED, C_HELD,
     C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
     C_NOISE,  # share of what fails after its work for no particular reason
-    C_BUSY, C_STRETCHED,  # ns worked; whether its work is stretched
+    C_BUSY, C_STRETCHED,  # ns of work begun since gauges were sampled, FAR at most; whether its work is stretched
     C_FIRST_STEP,  # of its plan; -1: it has none
     C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
     C_THROTTLED,  # ns of C_BUSY without the CPU
@@ -180,6 +180,10 @@ SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS
 FRAMES_MAX = 1 << SLOT_BITS
 FAR = 1 << 62
+LONGEST = 1 << 61
+"""73 years, in ns: what work is stretched to and when a throttled link is free are cut to it. No run is as long, so
+nothing shows it. A drawn time is shorter by itself: a day at most is multiplied by 18,000 at most (`cv` 5). So a sum of
+two, which is what is ever formed, is below FAR."""
 
 
 class Tables(NamedTuple):

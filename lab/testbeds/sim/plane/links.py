@@ -49,9 +49,7 @@ def impaired(t: Tables, l: int, key: int, now: int, delay: int) -> int:
     if link[l, L_DROP] > 0 and high32(word(key, U_DROP)) < link[l, L_DROP]:
         delay += link[l, L_DROP_NS]
     if link[l, L_BYTE_NS] > 0:
-        starts = link[l, L_FREE_AT]
-        starts = max(starts, now)
-        link[l, L_FREE_AT] = starts + link[l, L_BYTE_NS]
+        link[l, L_FREE_AT] = min(max(link[l, L_FREE_AT], now) + link[l, L_BYTE_NS], LONGEST)
         delay += link[l, L_FREE_AT] - now
     return delay
 

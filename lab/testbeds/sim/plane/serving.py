@@ -34,8 +34,10 @@ def own_work(t: Tables, e: int, c: int, uniform: int) -> int:
     if mean > 0.0:
         work += int(draw(t, t.edge[e, E_SAMPLER], uniform) * mean + 0.5)
     if t.component[c, C_STRETCHED]:
-        work = int(work * t.component_f[c, CF_STRETCH])
-        t.component[c, C_THROTTLED] += int(work * (1.0 - t.component_f[c, CF_CPU_SHARE]))
+        stretched = work * t.component_f[c, CF_STRETCH]
+        work = int(stretched) if stretched < LONGEST else LONGEST
+        throttled = int(work * (1.0 - t.component_f[c, CF_CPU_SHARE]))
+        t.component[c, C_THROTTLED] = min(t.component[c, C_THROTTLED] + throttled, FAR)
     return work
 
 
@@ -78,7 +80,7 @@ def arrive(t: Tables, f: int, now: int) -> int:
     fails = low32(bits) < component[c, C_NOISE]
     end = begin + work
     occupy(t, c, end)
-    component[c, C_BUSY] += work
+    component[c, C_BUSY] = min(component[c, C_BUSY] + work, FAR)
     if t.edge[e, E_LEAF] == 0:
         frame[f, F_STEP] = component[c, C_FIRST_STEP]
         later(t, end, EVENT_FAIL if fails else EVENT_CONTINUE, f)
