@@ -95,13 +95,19 @@ def test_what_was_sampled_counts_for_what_was_not(tmp_path: Path) -> None:
     system = seen.model_copy(update={"observe": Observe(sampling=Sampling(traces=0.1, records=0.1))})
     every, sampled = (compute_signals(observe(replace(whole, system=one))) for one in (seen, system))
     assert every.subjects("feature_violation_ratio") == ["age_years"]
+    compared = set()
     for name in ("contract_violation_ratio", "feature_violation_ratio", "own_error_ratio", "answered_duration_p50_s"):
         for subject in every.subjects(name):
             one, other = every.get(name, subject), sampled.get(name, subject)
             assert one is not None
             assert other is not None, (name, subject)
-            means = [float(np.nanmean(series.values[series.times_s > 50])) for series in (one, other)]
+            late = [series.values[series.times_s > 50] for series in (one, other)]
+            if np.isfinite(late[1]).sum() < 3:
+                continue  # of the feed's few runs one may have been recorded
+            compared.add(subject)
+            means = [float(np.nanmean(values)) for values in late]
             assert means[1] == pytest.approx(means[0], rel=0.15, abs=0.02), (name, subject)
+    assert compared >= {"age_years", "features", "features->db"}
 
 
 def weighted(observed: Observed, weights: Any) -> Observed:
