@@ -37,9 +37,10 @@ from lab.systems.topology import System
 
 Array = npt.NDArray[Any]
 BLOCK_S = 60.0
-"""Scenario seconds of a block: this, or the next whole number of scrape intervals that are shorter."""
+"""Scenario seconds of a block: this, or the next whole number of scrape intervals."""
 BLOCK_SIDES = 1 << 18
-"""Sides that end a block at the next scrape already, so that memory does not grow with the load."""
+"""Sides that end a block at the next scrape already, or `BLOCK_S` after the last where scrapes are farther apart: so
+memory does not grow with the load."""
 
 
 class KeptSpans(NamedTuple):
@@ -97,8 +98,9 @@ class BlockRecorder:
         self._system, self._ids, self._graph = system, ids, CallGraph(system)
         self._start_ns, self._end_ns = start_ns, end_ns
         self._lost_scrapes = lost_scrapes
-        self._step_ns = min(to_ns(system.scrape_interval_s), to_ns(BLOCK_S))  # between places where a block may end
-        self._block_ns = math.ceil(to_ns(BLOCK_S) / self._step_ns) * self._step_ns
+        interval_ns = to_ns(system.scrape_interval_s)
+        self._step_ns = min(interval_ns, to_ns(BLOCK_S))  # between places where a block may end early
+        self._block_ns = math.ceil(to_ns(BLOCK_S) / interval_ns) * interval_ns
         self._committed_ns = start_ns - math.ceil(start_ns / self._block_ns) * self._block_ns  # 0 or less
         self._metrics = MetricsBuilder(self._graph, interval_edges_ns(system, start_ns, end_ns))
         self._book = LogBook(self._graph)
@@ -180,18 +182,23 @@ class BlockRecorder:
         return True
 
     def _ends_of_blocks(self, until_ns: int) -> list[int]:
-        """Where blocks end between the last one and now: at each `BLOCK_S`, and where a scrape finds many sides."""
-        edges = np.arange(self._committed_ns + self._step_ns, until_ns + 1, self._step_ns)
-        is_end = (edges - self._start_ns) % self._block_ns == 0
+        """Where blocks end between the last one and now: at each whole block, and earlier where many sides wait."""
+        whole = self._multiples(self._block_ns, until_ns)
         if sum(map(len, self._pending)) < BLOCK_SIDES:
-            return [int(edge) for edge in edges[is_end]]
+            return list(map(int, whole))
+        edges = np.union1d(whole, self._multiples(self._step_ns, until_ns))
         over = np.searchsorted(np.sort(joined(self._pending)["end_ns"]), edges)
         found, closed = [], 0
-        for edge, ends_here, count in zip(edges.tolist(), is_end.tolist(), over.tolist(), strict=True):
+        for edge, ends_here, count in zip(edges.tolist(), np.isin(edges, whole).tolist(), over.tolist(), strict=True):
             if ends_here or count - closed >= BLOCK_SIDES:
                 found.append(edge)
                 closed = count
         return found
+
+    def _multiples(self, step_ns: int, until_ns: int) -> Array:
+        """Times so far apart, counted from the start, after the end of the last block and up to now."""
+        first = (self._committed_ns - self._start_ns) // step_ns + 1
+        return np.arange(self._start_ns + first * step_ns, until_ns + 1, step_ns)
 
     # What is asked for.
 

