@@ -124,9 +124,9 @@ their weight already tells whether the request is going to fail or be slow. An e
 On `sim`, times of spans lie on a grid of 2^-{GRID_PER_S.bit_length() - 1} s (0.12 µs): starts are rounded down, ends
 up. Sums of them are exact in 64-bit floats. Spans lie in order of their end, which is when they are known. Where traces
 are sampled, they lie in blocks, and by end in each. A block is {BLOCK_S:g} s of scenario time (or the next whole number
-of scrape intervals, where these are shorter), and ends at an earlier scrape if {BLOCK_SIDES:,} sides of calls are
-there by then. A row group of spans or log lines ends with a block, once it has {GROUP_ROWS:,} rows; one of features or
-predictions has as many, but for the last one.
+of scrape intervals), and ends earlier, at a scrape or each {BLOCK_S:g} s where scrapes are farther apart, if
+{BLOCK_SIDES:,} sides of calls are there by then. A row group of spans or log lines ends with a block, once it has
+{GROUP_ROWS:,} rows; one of features or predictions has as many, but for the last one.
 
 """
 

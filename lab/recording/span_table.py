@@ -94,7 +94,7 @@ def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:
 
 
 def columns(graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
-    """Span columns, row by row. Ids of traces are sorted by request in their dictionary."""
+    """Span columns, row by row. The dictionary has traces' ids as they come."""
     found = spans(graph, sides, origin_ns)
     return {
         "time_s": numbers_array(found.time_s),

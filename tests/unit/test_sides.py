@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.clock import NS
+from lab.recording.ids import Ids
 from lab.recording.sides import CLIENT_FINAL, GRID_PER_S, WORDS, from_words, make_sides, on_grid, seconds, word
 from lab.recording.span_table import in_order
+from lab.streams import Streams
+from tests.recorded_runs import key_of
 
 SIXTY_DAYS_NS = 60 * 86_400 * NS
 times = st.integers(-3600 * NS, SIXTY_DAYS_NS)
@@ -55,12 +58,16 @@ def test_a_time_on_the_grid_is_found_again_from_its_nanosecond(starts: list[int]
     assert ((time_s + duration_s) * GRID_PER_S).astype(np.int64).tolist() == ends
 
 
-fields = st.tuples(*[st.integers(0, 2)] * 7)
-BY = ("side", "attempt", "edge", "key", "request", "start_ns", "end_ns")
+fields = st.tuples(*[st.integers(0, 2)] * 4)
+BY = ("side", "key", "start_ns", "end_ns")
 
 
 @given(st.lists(fields, max_size=60))
-def test_spans_that_end_together_are_in_order_of_all_that_they_are(rows: list[tuple[int, ...]]) -> None:
+def test_spans_that_end_together_are_in_order_of_their_start_and_their_id(rows: list[tuple[int, ...]]) -> None:
+    ids = Ids([key_of(1)], Streams(1))
     sides = make_sides(len(rows), **dict(zip(BY, zip(*rows, strict=True), strict=True)) if rows else {})
-    expected = sorted(rows, key=lambda row: row[::-1])
-    assert [tuple(int(row[name]) for name in BY) for row in in_order(sides)] == expected
+    words = ids.span_words(sides).tolist()
+    expected = [row for _, row in sorted(zip(words, rows, strict=True), key=lambda one: (*one[1][:1:-1], one[0]))]
+    found = [tuple(int(row[name]) for name in BY) for row in in_order(sides, ids)]
+    assert [row[1:] for row in found] == [row[1:] for row in expected]  # both sides of a kind have one id
+    assert sorted(found) == sorted(expected)
