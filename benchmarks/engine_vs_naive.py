@@ -184,12 +184,17 @@ def chain() -> System:
     )
 
 
-def measure(rounds: int) -> list[Figure]:
+def measure(rounds: int = ROUNDS) -> list[Figure]:
     """Both figures: with spans beside the naive model, without them beside the hard-coded loop."""
     from chain_on_plane import kept_blocks, run_plane
     from hard_coded import LONG, run_hard_coded
 
+    from lab.runs.memory import keep_pages
+
+    keep_pages()  # as processes do that make recordings
+    run_naive(1, records=True)  # a round of each that does not count
     run_plane(1, records=True, take=kept_blocks()[1])
+    run_plane(1, records=False)
     run_hard_coded(1)
     beside_naive, beside_hard_coded, took = [], [], []
     for first in range(2, 2 + SEEDS * rounds, SEEDS):

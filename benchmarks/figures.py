@@ -3,7 +3,8 @@
     python benchmarks/figures.py                 everything: a quarter of an hour
     python benchmarks/figures.py chain help ...  these only; the others stay as they were measured before
 
-Figures are kept in docs/figures/performance.json with their rounds, their date, and the version measured.
+Each benchmark has a process of its own. Figures are kept in docs/figures/performance.json with their rounds, their
+date, and the version measured.
 """
 
 from __future__ import annotations
@@ -16,17 +17,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import end_to_end
-import engine_vs_naive
-import help as command_line
-import long_run
-import rate
-import span_bytes
-import suite_vs_naive
-import topologies
 from measuring import Figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,23 +29,50 @@ BEGIN, END = "<!-- figures: begin (make figures) -->", "<!-- figures: end -->"
 
 
 def _rate() -> list[Figure]:
+    import long_run
+    import rate
+
     with tempfile.TemporaryDirectory() as directory:
         figures, told = long_run.days(str(rate.write(Path(directory))))
     return [Figure("10,000/s for ten minutes / naive", figures[0].rounds, detail=f"{figures[0].detail}; {told}"),
             Figure("memory of that, GB", figures[1].rounds, digits=2)]  # fmt: skip
 
 
+def _days() -> list[Figure]:
+    import long_run
+
+    return long_run.days()[0]
+
+
+def _of(module: str, function: str = "measure") -> Callable[[], list[Figure]]:
+    """A benchmark's function by its module, which is imported by the process that measures it, and by no other."""
+
+    def measure() -> list[Figure]:
+        found: list[Figure] = getattr(import_module(module), function)()
+        return found
+
+    return measure
+
+
 MEASURES: dict[str, Callable[[], list[Figure]]] = {
-    "chain": lambda: engine_vs_naive.measure(engine_vs_naive.ROUNDS),
-    "topologies": topologies.measure,
-    "ten-minutes": end_to_end.measure,
-    "suite": suite_vs_naive.measure,
-    "days": lambda: long_run.days()[0],
-    "flat": long_run.flat,
-    "span-bytes": span_bytes.measure,
-    "help": command_line.measure,
+    "chain": _of("engine_vs_naive"),
+    "topologies": _of("topologies"),
+    "ten-minutes": _of("end_to_end"),
+    "suite": _of("suite_vs_naive"),
+    "days": _days,
+    "flat": _of("long_run", "flat"),
+    "span-bytes": _of("span_bytes"),
+    "help": _of("help"),
     "rate": _rate,
 }
+
+
+def measured_apart(name: str) -> dict[str, Any]:
+    """Figures of one benchmark, measured in a process of its own: what others leave in memory slows some of them."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", suffix=".json") as kept:
+        subprocess.run([sys.executable, __file__, "--alone", name, kept.name], check=True)
+        found: dict[str, Any] = json.load(kept)
+    return found
 
 
 def measured(name: str) -> dict[str, Any]:
@@ -93,12 +114,15 @@ def table(kept: dict[str, Any]) -> str:
 
 
 def main(names: list[str]) -> int:
+    if names[:1] == ["--alone"]:
+        Path(names[2]).write_text(json.dumps(measured(names[1])), encoding="utf-8")
+        return 0
     unknown = [name for name in names if name not in MEASURES]
     if unknown:
         raise SystemExit(f"unknown: {', '.join(unknown)}; expected of {', '.join(MEASURES)}")
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in names or MEASURES:
-        kept[name] = measured(name)
+        kept[name] = measured_apart(name)
         KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)

@@ -28,13 +28,13 @@ def sampled_chain() -> System:
     return system.model_copy(update={"components": parts, "observe": observe, "warmup_s": 0.0})
 
 
-def recorded(requests: int) -> tuple[float, int]:
+def recorded(requests: int, rate_per_s: float = RATE_PER_S) -> tuple[float, int]:
     """CPU from the first request to the files of the recording, construction apart; and how many requests came."""
-    length = f"{max(requests / RATE_PER_S, 120):g}s"
+    length = f"{max(requests / rate_per_s, 120):g}s"
     scenario = Scenario.model_validate(
         {
             "schema_version": 1, "name": "chain", "system": "chain", "duration": length,
-            "load": {"stages": [{"for": length, "rate": f"{RATE_PER_S}/s"}]},
+            "load": {"stages": [{"for": length, "rate": f"{rate_per_s}/s"}]},
         }
     )  # fmt: skip
     session = SimSession(LoadedScenario(scenario, sampled_chain(), Path("chain"), ""), 1)

@@ -23,7 +23,7 @@ def freed() -> Iterator[None]:
     """
     from lab.signals import forget_recorded
 
-    _keep_pages()
+    keep_pages()
     gc.freeze()
     try:
         yield
@@ -34,7 +34,7 @@ def freed() -> Iterator[None]:
 
 
 @cache
-def _keep_pages() -> None:
+def keep_pages() -> None:
     """Lets the C library keep some of what was freed, instead of asking the system for it again for the next array.
 
     A page that the system hands out anew is zeroed first: a twentieth of a job's CPU. Other libraries than glibc have
