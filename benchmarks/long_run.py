@@ -132,6 +132,9 @@ def count_alone(count: int) -> None:
     """
     from recorded_chain import recorded
 
+    from lab.runs.memory import keep_pages
+
+    keep_pages()  # as processes do that make recordings
     recorded(COUNTS[0])
     gc.collect()
     empty_s = median(recorded(60, rate_per_s=0.5)[0] for _ in range(5))
