@@ -11,7 +11,7 @@ DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings report test-browser picture bench bench-suite figures profile cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
+.PHONY: help run test test-core fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings effects report test-browser picture bench bench-suite figures profile cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
@@ -21,6 +21,10 @@ run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
 	@$(BIN)/python -m pytest -n 2 -m "not slow and not long" $(ARGS)
+
+test-core: $(VENV)/.installed-test ## run the quick tests of the core with the lab's own worlds hidden
+	@PYTHONPATH=$(CURDIR)/tests/without_worlds$(if $(PYTHONPATH),:$(PYTHONPATH)) \
+		$(BIN)/python -m pytest -n 2 -m "not slow and not long" tests/unit tests/contract $(ARGS)
 
 test-slow: $(VENV)/.installed-test ## run the slow tests only
 	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10 $(ARGS)
@@ -33,7 +37,8 @@ test-all: test test-slow ## all tests that need no Docker, as CI runs them
 lint: $(VENV)/.installed-test ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@MYPYPATH=examples/testbed:examples/plugin $(BIN)/mypy -p chaos_lab_processes -p chaos_lab_resets
+	@MYPYPATH=examples/testbed:examples/plugin:examples/world $(BIN)/mypy \
+		-p chaos_lab_processes -p chaos_lab_resets -p chaos_lab_desk
 
 evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs
 	@mkdir -p runs
@@ -45,6 +50,9 @@ sample: $(VENV)/.installed ## run the README's sample again, and publish its ver
 
 same-recordings: $(VENV)/.installed ## compare what another commit records, byte for byte (BEFORE=main ARGS=SCENARIO)
 	@$(BIN)/python -m scripts.same_recordings $(or $(BEFORE),main) $(ARGS)
+
+effects: $(VENV)/.installed ## measure what each fault costs the shop, by dose, and write docs/worlds/shop-effects.md (minutes)
+	@$(BIN)/python -m scripts.effects $(ARGS)
 
 report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs

@@ -11,6 +11,8 @@ from engine_vs_naive import MISS_RATIO, RATE_PER_S, REQUESTS, SLOW, Outcome, cha
 
 from lab.clock import NS
 from lab.compiled import Kernel
+from lab.content.operations import OP_CHANCE, Op
+from lab.content.protocol import Layout
 from lab.draws import threshold
 from lab.injection.levers import ComponentSlow
 from lab.recording.sides import SERVER, from_words
@@ -25,8 +27,6 @@ from lab.testbeds.sim.plane.build import build
 from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.state import at_rest
-from lab.worlds.base import Layout
-from lab.worlds.operations import OP_CHANCE, Op
 
 LOOK_UP = Layout({"look_up": Op(OP_CHANCE, argument=threshold(MISS_RATIO))})
 """Own code that misses at random."""

@@ -30,25 +30,21 @@ ENGINE, OTHER = "the engine's process: its copy of the recording read, rules", "
 GARBAGE = "freed"
 """The function that collects garbage."""
 PARTS = {
-    "kernels.py": "compiled kernels: the request plane, scoring, pages of the shop",
-    "testbeds/sim/plane/": "what the plane asks Python for, and hands over",
-    "worlds/": "the rest of the world by columns: what was served and shown, clicks, what the feed aggregates",
-    "testbeds/": "control, levers, scrapes",
-    "injection/": "control, levers, scrapes",
-    "recording/blocks.py": "blocks of the recorder, metrics, log lines",
-    "recording/metrics.py": "blocks of the recorder, metrics, log lines",
-    "recording/logs.py": "blocks of the recorder, metrics, log lines",
-    "recording/sampling.py": "blocks of the recorder, metrics, log lines",
-    "recording/slis.py": "blocks of the recorder, metrics, log lines",
-    "recording/": "tables brought into their final form, Parquet, checksums",
-    "signals/": "signals, of the run and of the twin",
-    "judging/": "checks, keys, witnesses, the copy for the engine, grades",
-    "engines/": "checks, keys, witnesses, the copy for the engine, grades",
-    "runs/": "checks, keys, witnesses, the copy for the engine, grades",
-    "scenario/": "checks, keys, witnesses, the copy for the engine, grades",
-    "systems/": "checks, keys, witnesses, the copy for the engine, grades",
-}
-"""Parts by where their code lies, the first that fits."""
+    "compiled kernels: the request plane, scoring, pages of the shop": ("kernels.py",),
+    "what the plane asks Python for, and hands over": ("testbeds/sim/plane/",),
+    "the rest of the world by columns: what was served and shown, clicks, what the feed aggregates": ("worlds/",),
+    "control, levers, scrapes": ("testbeds/", "injection/"),
+    "blocks of the recorder, metrics, log lines": (
+        "recording/blocks.py", "recording/metrics.py", "recording/logs.py", "recording/sampling.py",
+        "recording/slis.py",
+    ),
+    "tables brought into their final form, Parquet, checksums": ("recording/",),
+    "signals, of the run and of the twin": ("signals/",),
+    "checks, keys, witnesses, the copy for the engine, grades": (
+        "judging/", "engines/", "runs/", "scenario/", "systems/",
+    ),
+}  # fmt: skip
+"""Parts and where their code lies, the first that fits."""
 SHARED = ("recording/arrow.py", "recording/sides.py", "recording/spool.py", "recording/ids.py")
 """Of a part's room, but every part's tools."""
 Function = tuple[str, int, str]
@@ -62,7 +58,7 @@ def part_of(function: Function) -> str | None:
     place = file.removeprefix(LAB)
     if place == file or place.startswith(SHARED):
         return None
-    return next((part for start, part in PARTS.items() if place.startswith(start)), None)
+    return next((part for part, places in PARTS.items() if place.startswith(places)), None)
 
 
 def owners(stats: dict[Function, Any], function: Function, below: tuple[Function, ...] = ()) -> dict[str, float]:

@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.testbeds.stack.compose import declared_services
+from lab.testbeds.stack.files import declared_services
 from lab.testbeds.stack.images import sizes, table
+from lab.testbeds.stack.options import SYSTEM
 
 ROOT = Path(__file__).resolve().parents[1]
 BRIDGE = Path("/sys/class/net/docker0/statistics/tx_bytes")
@@ -26,7 +27,7 @@ BRIDGE = Path("/sys/class/net/docker0/statistics/tx_bytes")
 
 def builds(checkout: Path) -> dict[str, dict[str, Any]]:
     """What the compose file builds: each image once, by a name of this process' own."""
-    specs = (spec["build"] for spec in declared_services(checkout).values() if "build" in spec)
+    specs = (spec["build"] for spec in declared_services(checkout, SYSTEM).values() if "build" in spec)
     each = {(spec["context"], spec.get("dockerfile", "Dockerfile")): spec for spec in specs}
     prefix = f"stack-build-{os.getpid()}"
     return {f"{prefix}-{number}-{Path(context).name or 'python'}": spec

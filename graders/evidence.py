@@ -47,7 +47,7 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
         return f"{name} is cited as unchanged"
     before, during = split(series.times_s, series.values, (onset_s, until_s))
     if not len(before) or not len(during):
-        return f"{name} has no values {'before' if not len(before) else 'after'} {onset_s:g} s"
+        return f"{name} has no values {'before' if not len(before) else 'after'} {onset_s:.10g} s"
     low, high = float(np.nanmin(series.values)), float(np.nanmax(series.values))
     slack = RANGE_TOLERANCE * (high - low)
     for level in (evidence.baseline, evidence.observed):

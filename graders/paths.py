@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from lab.contracts import Case, Evidence
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import known_signals
 
 
 def _distances(start: str, neighbours: Mapping[str, frozenset[str]]) -> dict[str, int]:
@@ -49,7 +49,7 @@ def lies_on_the_way(evidence: Evidence, culprit: str, case: Case) -> bool:
     owner, between = evidence.subject.partition(".")[0], elements_between(culprit, case)
     if owner in case.neighbours:
         return owner in between
-    spec = CATALOGUE.get(evidence.signal)
+    spec = known_signals().get(evidence.signal)
     if not between or (spec is not None and spec.subject != "column"):
         return False
     users = case.symptom.partition("->")[0]

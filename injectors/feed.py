@@ -14,7 +14,7 @@ from lab.injection.levers import FeedDelay, FeedFreeze, Testbed
     "feed-stall",
     boundary=Boundary.DATA,
     target="job",
-    witnesses=(Witness("job_last_success_age_s", "{target}", 15.0), Witness("row_age_mean_s", "*", 15.0)),
+    witnesses=(Witness("job_last_success_age_s", "{target}", 1.5, "periods"),),
     recovery_s=60,
 )
 def feed_stall(

@@ -1,4 +1,4 @@
-"""A worse model is deployed; its announcement and registry entry look like those of a good one."""
+"""A worse model is deployed, which looks like a good one; or the server has none to answer with."""
 
 from __future__ import annotations
 
@@ -7,26 +7,41 @@ from collections.abc import Iterator
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import ModelDeploy, Testbed
+from lab.injection.levers import ModelCanary, ModelDeploy, ModelUnload, Testbed
 
 
 @fault(
     "model-regression",
     boundary=Boundary.MODEL,
     target="model",
-    witnesses=(
-        Witness("model_auc_deficit", "{target}", 0.03),
-        Witness("calibration_ratio", "{target}", 0.3),
-        Witness("click_through_ratio", "*", 0.004),
-    ),
+    witnesses=(),  # what shows it is a matter of worlds
     recovery_s=30,
 )
-def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.9) -> Iterator[None]:
+def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.55, share: Ratio = 1.0) -> Iterator[None]:
     """A version trained on corrupted labels goes live; the revert rolls back to the version before.
 
-    When the labels were joined for the fit that is shipped, a bot filter threw away clicks of the most engaged
-    shoppers: `corrupted` is the share of clicks on well-matching items whose label was lost (mild: 80%). The
-    validation before it had all labels, so the version is published with good metrics.
+    When the labels were joined for the fit that is shipped, a filter threw some away: `corrupted` is the share of the
+    positive ones that was lost, those that tell most (mild: 50%); which they are is a matter of the world. The
+    validation before it had all labels, so the version is published with good metrics. With a `share` below 100% it is
+    a canary: it answers that share of the requests, and the version before it the others.
     """
-    with testbed.pull(model, ModelDeploy(training="corrupted-labels", corrupted=corrupted)):
+    training = "corrupted-labels"
+    canary = ModelCanary(training=training, corrupted=corrupted, share=share) if share < 1 else None
+    with testbed.pull(model, canary or ModelDeploy(training=training, corrupted=corrupted)):
+        yield
+
+
+@fault(
+    "model-unload",
+    boundary=Boundary.MODEL,
+    target="model",
+    witnesses=(Witness("own_error_ratio", "{target}", 0.5),),
+    recovery_s=30,
+)
+def model_unload(testbed: Testbed, model: str) -> Iterator[None]:
+    """The model server drops its version and answers at once that it has none, as after a load that failed.
+
+    It runs, and its machine is idle: whoever asks it falls back without waiting.
+    """
+    with testbed.pull(model, ModelUnload()):
         yield

@@ -11,8 +11,9 @@ from pydantic import Field
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, nearest
 from lab.files.units import Ratio
-from lab.injection.faults import Witness, decoy, fault
-from lab.injection.levers import Announce, TableColumn, Testbed
+from lab.injection.faults import decoy, fault
+from lab.injection.levers import Announce, TableColumn, Testbed, table_of
+from lab.systems.topology import System
 
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Factor = Annotated[float, Field(gt=0, lt=1e6)]
@@ -21,18 +22,17 @@ USUAL_FACTOR = 100.0
 """Euros to cents."""
 
 
+def _usual(system: System, database: str) -> dict[str, str | None]:
+    return {"table": table_of(system, database)}
+
+
 @fault(
     "schema-corruption",
     boundary=Boundary.DATA,
     target="database",
-    witnesses=(
-        Witness("feature_violation_ratio", "{column}", 0.01),
-        Witness("contract_violation_ratio", "*", 0.01),
-        Witness("feature_drift_psi", "{column}", 0.1),
-        Witness("feature_out_of_range_ratio", "{column}", 0.03),
-        Witness("feature_null_ratio", "{column}", 0.02),
-    ),
+    witnesses=(),  # what shows it is a matter of worlds
     recovery_s=60,
+    defaults=_usual,
 )
 def schema_corruption(
     testbed: Testbed,
@@ -40,7 +40,7 @@ def schema_corruption(
     *,
     column: Column,
     change: Literal["rename", "retype", "rescale", "null"],
-    table: Column = "users",
+    table: Column | None = None,
     to: str = "",
     factor: Factor = USUAL_FACTOR,
     fraction: Ratio = 1.0,
@@ -52,8 +52,10 @@ def schema_corruption(
     whole numbers, which still parse; `retype` to `integer` truncates silently; `rescale` multiplies by `factor`
     silently (euros to cents: 100); `null` empties the column. `to` goes with `rename` and `retype` only, `factor`
     with `rescale` only. `fraction` is the share of the rows concerned (mild: 30%); a rename always concerns all.
-    `announced` writes the migration into the change log, worded like a harmless one.
+    `announced` writes the migration into the change log, worded like a harmless one. `table` need not be given where
+    the database has one that feature code reads.
     """
+    table = _named(table)
     _check_details(change, to, factor)
     altered = TableColumn(
         change=change,
@@ -69,15 +71,23 @@ def schema_corruption(
         announce_migration(testbed, database, table)
 
 
-@decoy("schema-migration", target="database")
+@decoy("schema-migration", target="database", defaults=_usual)
 def schema_migration(
-    testbed: Testbed, database: str, *, column: Column = "loyalty_tier", table: Column = "users"
+    testbed: Testbed, database: str, *, column: Column = "updated_by", table: Column | None = None
 ) -> Iterator[None]:
     """A harmless migration: a column is added that no service reads."""
+    table = _named(table)
     announce_migration(testbed, database, table)
     with testbed.pull(f"{database}/{table}.{column}", TableColumn(change="add", type="integer")):
         yield
     announce_migration(testbed, database, table)
+
+
+def _named(table: str | None) -> str:
+    """The table; ParameterError where a scenario has to name it."""
+    if table is None:
+        _refuse("table", "the database has several tables, or none", "no 'table'", "'table': which one is meant")
+    return table
 
 
 def _check_details(change: str, to: str, factor: float) -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from lab.errors import UserError
 
@@ -46,6 +47,10 @@ if BUILDING:
         compiled: Function = numba.njit(forceinline=True, error_model="numpy", _nrt=False)(function)
         return compiled
 
+    def apart(function: Function) -> Function:
+        compiled: Function = numba.njit(error_model="numpy", _nrt=False)(function)
+        return compiled
+
     @kernel
     def signed(word: int) -> int:
         return np.int64(word)  # type: ignore[return-value]
@@ -62,10 +67,24 @@ if BUILDING:
     def low32(word: int) -> int:
         return signed(word & 0xFFFF_FFFF)
 
+    @numba.extending.intrinsic  # type: ignore[untyped-decorator]
+    def call_function(typing: Any, function: Any, tables: Any) -> Any:
+        from llvmlite import ir
+
+        def generate(context: Any, builder: Any, signature: Any, words: Any) -> Any:
+            word = words[0].type
+            return builder.call(builder.inttoptr(words[0], ir.FunctionType(word, [word]).as_pointer()), [words[1]])
+
+        return numba.int64(numba.int64, numba.int64), generate
+
 else:
 
     def kernel(function: Function) -> Function:
         """A function that a kernel consists of: itself, until it is compiled into its callers."""
+        return function
+
+    def apart(function: Function) -> Function:
+        """The same of a function that stays by itself when it is compiled: what is rare, for the rest to stay small."""
         return function
 
     def signed(word: int) -> int:
@@ -83,6 +102,15 @@ else:
     def low32(word: int) -> int:
         """The lower 32 bits of an unsigned number."""
         return word & 0xFFFF_FFFF
+
+    def call_function(function: int, tables: int) -> int:
+        """What a function that was loaded by itself answers (`lab.called`), with the tables of this number."""
+        answer: int = answers[tables]()
+        return answer
+
+
+answers: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Of interpreted functions what calls them with their tables, by number."""
 
 
 def load(entry: Entry, kinds: Mapping[str, str], what: str) -> Kernel:
@@ -105,25 +133,37 @@ def _load(entry: Entry, kinds: Mapping[str, str], what: str, mode: str) -> Kerne
     if mode not in MODES:
         raise UserError(unknown_mode(mode))
     if mode != "interpreted":
-        from lab.kernels import NotCompiledError, compiled
+        from lab.kernels import NotCompiledError, compiled, say
 
         try:
-            return Kernel(compiled(entry, kinds, lambda: _say(f"compiling {what} (once, about 20 s)")), "compiled")
+            return Kernel(compiled(entry, kinds, lambda: say(f"compiling {what} (once, about 20 s)")), "compiled")
         except NotCompiledError as error:
-            if mode == "compiled":
-                raise UserError(f"{what} cannot be compiled: {error}") from error
-            _say(f"{what}: interpreted, with the same results; runs take about eight times as long ({error})")
-            os.environ["LAB_KERNEL"] = "interpreted"  # child processes do the same and say nothing
+            interpret_instead(what, str(error))
     return interpreted(entry)
+
+
+def interpret_instead(what: str, why: str) -> None:
+    """Lets this process and its children interpret kernels from now on, and says why once. UserError where they must
+    be compiled."""
+    if os.environ.get("LAB_KERNEL") == "compiled":
+        raise UserError(f"{what} cannot be compiled: {why}")
+    print(f"{what}: interpreted, with the same results; runs take about eight times as long ({why})",
+          file=sys.stderr, flush=True)  # fmt: skip
+    os.environ["LAB_KERNEL"] = "interpreted"
+
+
+def check_kinds(kinds: Mapping[str, str], tables: Any) -> None:
+    """TypeError where a table's array is not what its kind says."""
+    for (name, kind), array in zip(kinds.items(), tables, strict=True):
+        numbers, width = "float64" if kind[0] == "f" else "int64", tuple(map(int, kind[1:].split()))
+        if array.dtype != numbers or array.shape[1:] != width or not array.flags.c_contiguous:
+            raise TypeError(f"table {name}: {array.dtype} with rows {array.shape[1:]}; expected {numbers} with "
+                            f"{width}, contiguous")  # fmt: skip
 
 
 def unknown_mode(mode: str) -> str:
     """What is said of a value that LAB_KERNEL cannot have."""
     return f"LAB_KERNEL: {mode!r}; expected one of {', '.join(MODES)}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def interpreted(entry: Entry) -> Kernel:

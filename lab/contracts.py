@@ -309,8 +309,8 @@ class Grade:
 class GradingOptions:
     """How strictly to grade: rank depth and seconds of tolerance around the true onset."""
 
-    top_k: int = 3
-    onset_within_s: float = 60.0
+    top_k: int
+    onset_within_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,16 @@ class Built(NamedTuple):
     code: bytes
 
 
-def kernels_directory() -> Path:
-    """Where compiled kernels are kept."""
+def cache_directory() -> Path:
+    """Where the lab keeps for this user what it can make again."""
     from platformdirs import user_cache_path
 
-    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "kernels"
+    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab"))
+
+
+def kernels_directory() -> Path:
+    """Where compiled kernels are kept."""
+    return cache_directory() / "kernels"
 
 
 def kept_count() -> int:

@@ -73,14 +73,13 @@ class Run:
         return SignalFrame.of(load_signals(self._directory.observed))
 
     def frame(self, table: str) -> pd.DataFrame:
-        """A table of the recording: `spans`, `metrics`, `logs`, `features`, `predictions`; see docs/recording.md.
+        """A table of the recording: `spans`, `metrics`, `logs` (docs/recording.md), and those of its world.
 
         Empty where the system has no such table. UserError with the nearest name for an unknown one.
         """
-        from lab.recording.schema import TABLES
-
-        if table not in TABLES:
-            raise UserError(Problem(f"no table {table!r} in a recording", hint=nearest(table, TABLES)))
+        tables = self._observed.schema.tables
+        if table not in tables:
+            raise UserError(Problem(f"no table {table!r} in this recording", hint=nearest(table, tables)))
         return self._observed.frame(table).copy()
 
     @cached_property

@@ -35,8 +35,9 @@ from lab.runs.runner import run_path, scenario_reference
 from lab.scenario import LoadedScenario
 from lab.testbeds.installed import Chosen
 from lab.testbeds.stack.feasible import greatest_time_scale
+from lab.testbeds.stack.files import files_of
 from lab.testbeds.stack.holding import held
-from lab.testbeds.stack.options import StackOptions
+from lab.testbeds.stack.options import SYSTEM, StackOptions
 from lab.testbeds.stack.session import Session
 from scripts.figures import ROOT, write
 from scripts.pairs import ENGINE, SLOWER, TIME_SCALE, Pair, on_sim, record_pair
@@ -52,7 +53,7 @@ SIGNS = {-1: "−", 0: "0", 1: "+"}
 TOO_LITTLE = "too little compared"
 NOT_RUN, NOT_SHOWN, VERDICT, PARITY = "not run", "not shown", "verdict", "parity"
 HEAD = ("scenario", "seed", "time scale", "right answer", "sim", "stack", "faults shown", "parity", "real s")
-STACK_CODE = ("lab/testbeds/stack", "services", "docker-compose.yml")
+STACK_CODE = ("lab/testbeds/stack", "services", *files_of(SYSTEM))
 """What recordings on the stack follow from, besides what every recording does."""
 
 

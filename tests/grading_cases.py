@@ -82,7 +82,7 @@ def case(
 ) -> Case:
     """A case with these faults; without any it is a control."""
     holders = frozenset({"db", "cache"})
-    options = GradingOptions(top_k=top_k)
+    options = GradingOptions(top_k=top_k, onset_within_s=60.0)
     truth = Truth(faults, decoys)
     return Case(truth, answer, options, observed, NEIGHBOURS, symptom="shoppers->features", column_holders=holders)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from lab.compiled import Kernel
+from lab.content.protocol import Layout
 from lab.recording.sides import SERVER, from_words
 from lab.recording.status import NAMES, OK
 from lab.scenario.arrivals import Times
@@ -19,7 +21,6 @@ from lab.testbeds.sim.plane.loop import advance
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.plane.restart import end_process
 from lab.testbeds.sim.state import at_rest
-from lab.worlds.base import Layout
 
 MS = 1_000_000
 Span = tuple[int, str, float, float, str]
@@ -91,8 +92,17 @@ class Bench:
         self.asked.append((operation, now_ns / MS))
         return self._statuses.get(operation, OK)
 
-    def subjects(self, source: Any, first: int, times_ns: Times) -> Times:
-        return np.arange(first, first + len(times_ns))
+    def subjects(self, source: Any, first: int, times_ns: Times) -> tuple[Times, Times | None]:
+        return np.arange(first, first + len(times_ns))[:, None], None
+
+    def branch(self) -> Self:
+        """Another one that goes on from here."""
+        self.plane.drain()
+        other = copy.copy(self)
+        other.blocks, other.served, other.done = list(self.blocks), list(self.served), list(self.done)
+        other.plane = self.plane.branch(other)
+        other.sources = self.sources.branch(other.plane, other.subjects)
+        return other
 
     def advance(self, until_ms: float) -> None:
         self.plane.advance(round(until_ms * MS))

@@ -17,7 +17,8 @@ Named = dict[str, Any]
 
 def changed(observed: Observed, **frames: pd.DataFrame) -> Observed:
     """The recording with other rows in some of its tables."""
-    tables = {name: arrow_table(name, {c: frame[c] for c in frame.columns}) for name, frame in frames.items()}
+    schema = observed.schema
+    tables = {name: arrow_table(name, {c: frame[c] for c in frame.columns}, schema) for name, frame in frames.items()}
     return replace(observed, tables={**observed.tables, **tables}, _frames={})
 
 

@@ -15,7 +15,7 @@ from lab.recording.status import ERROR, OK, TIMEOUT
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.files import load_system
-from lab.systems.topology import Observe, Sampling, System
+from lab.systems.topology import Observe, Sampling, System, World
 
 CHAIN = load_system(str(Path(__file__).parent / "systems" / "chain.system.yaml"))
 GRAPH = CallGraph(CHAIN)
@@ -35,10 +35,10 @@ def chain(*, seed: int = 1, observability: str = "usual", **sampling: float | No
 
 
 def system(observability: str = "usual", scrape_interval_s: float = 5.0, **sampling: float | None) -> System:
-    """The chain with these settings of its telemetry."""
+    """The chain with these settings of its telemetry, and tables of the shop."""
     kept = Sampling.model_construct(**{**FULL, **sampling})
     observe = Observe.model_construct(scrape_interval_s=scrape_interval_s, sampling=kept)
-    return CHAIN.model_copy(update={"observe": observe, "observability": observability})
+    return CHAIN.model_copy(update={"observe": observe, "observability": observability, "world": World(name="shop")})
 
 
 FULL = Sampling().model_dump()

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from lab.clock import NS
+from lab.content.operations import FROM_STORE, FROM_TABLE, NO_VALUE
+from lab.content.protocol import Done, Served, Stream, WorldContext
 from lab.draws import stream_key
 from lab.recording.ids import STREAM_SHIFT
 from lab.recording.status import ERROR, OK
@@ -18,8 +20,6 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
-from lab.worlds.base import Done, Served, Stream, WorldContext
-from lab.worlds.operations import FROM_STORE, FROM_TABLE
 from lab.worlds.shop.layout import CACHE, MODEL, TABLE
 from lab.worlds.shop.world import ShopWorld
 
@@ -34,7 +34,7 @@ class OpenStream:
     name: str
     number: int
     key: int
-    clicks: bool = True
+    responds: bool = True
     closed_ns: int | None = None
 
 
@@ -115,7 +115,7 @@ class FakePlane:
         while self.came < len(self.times_ns) and self.times_ns[self.came] < until_ns:
             if self.came == len(self.users):
                 window = self.times_ns[self.came : self.came + WINDOW]
-                self.users += self.world.arrive(self.stream, self.came, window).keys.tolist()
+                self.users += self.world.arrive(self.stream, self.came, window).keys[:, 0].tolist()
             self._request(self.came, self.users[self.came], int(self.times_ns[self.came]))
             self.came += 1
 
@@ -134,7 +134,7 @@ class FakePlane:
         status = ERROR if violation else OK
         version = gate.version_a if gate.is_open else 0
         assembled_ns, ended_ns = now_ns + ASSEMBLED_NS, now_ns + ENDED_NS
-        self.served.append((request, assembled_ns, row, source, violation, epoch, written_ns, 1, now_ns))
+        self.served.append((request, assembled_ns, row, source, violation, epoch, written_ns, 1, now_ns, 0))
         self.done.append((request, now_ns, ended_ns, status, row, source, version, n % 8 > 0, epoch))
 
     def _put(self, key: int, row: int, epoch: int, violation: int, now_ns: int) -> None:
@@ -156,8 +156,17 @@ class FakePlane:
         done = [row for row in self.done if row[2] <= now_ns]
         self.served, self.done = self.served[len(served) :], self.done[len(done) :]
         self.state.carried = [row[5] for row in self.served] + [row[8] for row in self.done]
-        columns = np.array(served, np.int64).reshape(-1, 9).T, np.array(done, np.int64).reshape(-1, 9).T
-        self.world.settle(Served(*columns[0]), Done(*columns[1]), now_ns)
+        columns = np.array(served, np.int64).reshape(-1, 10).T
+        self.world.settle(Served(*columns), done_of_rows(np.array(done, np.int64).reshape(-1, 9)), now_ns)
+
+
+def done_of_rows(rows: Any) -> Done:
+    """Requests with one key each, of which nothing was decided."""
+    request, start_ns, end_ns, status, row, source, version, marks, epoch = rows.T
+    return Done(
+        request, start_ns, end_ns, status, row[:, None], source[:, None], version, marks, epoch[:, None],
+        np.full(len(rows), NO_VALUE), row[:, None], rows[:, :0],
+    )  # fmt: skip
 
 
 def numbers(columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _clicks(metrics: pd.DataFrame) -> pd.DataFrame | None:
     return pd.DataFrame({"shown": impressions.where(impressions > 0), "clicked": rolling["recommendation.click.count"]})
 
 
-EXPIRY_WINDOW_S = 30.0
+EXPIRY_INTERVALS = 6
 
 
 class Grid:
@@ -107,9 +107,8 @@ def ratio(part: Array, whole: Array) -> Array:
         return np.where(whole > 0, part / whole, np.nan)
 
 
-def recent_mean(values: Array, window_s: float, grid: Grid) -> Array:
-    """Mean over the last `window_s` at each interval; NaN where less than half of it is known."""
-    width = max(1, round(window_s / grid.interval_s))
+def recent_mean(values: Array, width: int) -> Array:
+    """Mean over the last `width` intervals at each; NaN where less than half of them are known."""
     known = ~np.isnan(values)
     sums, counts = (np.concatenate([np.zeros(width), np.cumsum(v)]) for v in (np.where(known, values, 0.0), known))
     total, count = sums[width:] - sums[:-width], counts[width:] - counts[:-width]
@@ -136,7 +135,7 @@ def telemetry(observed: Observed, grid: Grid) -> Iterator[Series]:
             yield grid.series("cache_hit_ratio", component, ratio(hits, total))
         elif metric == "cache.expired.count":
             # Entries that were written together expire together: the rate is steady over some seconds only.
-            rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_WINDOW_S, grid)
+            rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_INTERVALS)
             yield grid.series("cache_expiry_rate_per_s", component, rate)
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
@@ -283,9 +282,9 @@ def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:
 
 
 BUCKETS = 10
-DRIFT_WINDOW_S = 15.0
-DRIFT_WINDOW_MAX_S = 60.0
-RESCORE_WINDOW_S = 30.0
+DRIFT_INTERVALS = 3
+DRIFT_INTERVALS_MAX = 12
+RESCORE_INTERVALS = 6
 MIN_DRIFT_ROWS = 100
 RANGE_MARGIN = 0.1
 MIN_CLICKS = 20
@@ -377,8 +376,7 @@ def _drift_width(bins: Array, grid: Grid) -> int:
     """Intervals of a drift window: 15 s, at low load as many as usually hold enough rows, 60 s at most."""
     usual = float(np.median(grid.sums(bins))) if grid.count else 0.0
     needed = MIN_DRIFT_ROWS / usual if usual else 1.0
-    longest = max(1, round(DRIFT_WINDOW_MAX_S / grid.interval_s))
-    return int(min(longest, max(1, round(DRIFT_WINDOW_S / grid.interval_s), np.ceil(1.2 * needed))))
+    return int(min(DRIFT_INTERVALS_MAX, max(DRIFT_INTERVALS, np.ceil(1.2 * needed))))
 
 
 def _shares(counts: Array) -> Array:
@@ -400,7 +398,7 @@ def _predictions(observed: Observed, grid: Grid) -> Iterator[Series]:
         "prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
     )
     both = closed & scored
-    width = max(1, round(RESCORE_WINDOW_S / grid.interval_s))
+    width = RESCORE_INTERVALS
     observed_clicks = _rolling(grid.sums(bins[both], outcome[both]), width)
     yield grid.series(
         "calibration_ratio", component, ratio(observed_clicks, _rolling(grid.sums(bins[both], score[both]), width))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.recording.observed import Observed
+from lab.registration.observability import Observability
 from lab.runs.following import follow
 from lab.scenario import LoadedScenario, load_scenario
-from lab.systems.observability import Observability
 from lab.testbeds.driver import Recorded
 from lab.testbeds.sim.session import SimSession
 
@@ -55,7 +55,8 @@ FAULTS: Mapping[str, Use] = {
     "feed-stall": {"type": "feed-stall", "target": "feed"},
     "feed-stall, mild": {"type": "feed-stall", "target": "feed", "with": {"delay": "20s"}},
     "model-regression": {"type": "model-regression", "target": "model"},
-    "model-regression, mild": {"type": "model-regression", "target": "model", "with": {"corrupted": "80%"}},
+    "model-regression, mild": {"type": "model-regression", "target": "model", "with": {"corrupted": "50%"}},
+    "model-unload": {"type": "model-unload", "target": "model"},
     "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
     "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
 }  # fmt: skip

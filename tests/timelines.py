@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lab.content.operations import OP_ASK, Op
+from lab.content.protocol import Layout
 from lab.injection.levers import LeverValue
 from lab.systems.topology import System
-from lab.worlds.base import Layout
-from lab.worlds.operations import OP_ASK, Op
 from tests.planes import Bench, Span
 
 Act = Callable[[Bench], None]

@@ -1,9 +1,9 @@
 #!lua name=entries
 -- The cache's policy (lab/agreed/cache.py). Entries live for TTL_S scenario seconds, of which TIME_SCALE pass in a real
 -- one. FROZEN_SHARE of the keys are neither refreshed nor expired; MIXED_SHARE answer with the entry of another of the
--- users 0 to USERS_COUNT, always the same one.
+-- keys 0 to KEYS_COUNT of their kind, always the same one. A key is its kind and a number: `user:5`.
 -- Only get_entry looks keys up by GET, so the server's hit and miss counts are those of the look-ups.
-local TTL_S, TIME_SCALE, FROZEN_SHARE, MIXED_SHARE, USERS_COUNT = @POLICY@
+local TTL_S, TIME_SCALE, FROZEN_SHARE, MIXED_SHARE, KEYS_COUNT = @POLICY@
 
 local function ttl_ms()
     return math.max(1, math.floor(TTL_S / TIME_SCALE * 1000 + 0.5))
@@ -18,11 +18,11 @@ local function frozen(key)
     return FROZEN_SHARE > 0 and place(key) < FROZEN_SHARE
 end
 
--- The key whose entry answers for this one: its own, or that of the user half of all users further on.
+-- The key whose entry answers for this one: its own, or that of the one half of all further on.
 local function answering(key)
     if MIXED_SHARE > 0 and place(key) < MIXED_SHARE then
-        local user = tonumber(string.match(key, '^user:(%d+)$'))
-        return user and 'user:' .. string.format('%d', (user + math.ceil(USERS_COUNT / 2)) % USERS_COUNT) or key
+        local kind, number = string.match(key, '^(%a+:)(%d+)$')
+        return kind and kind .. string.format('%d', (tonumber(number) + math.ceil(KEYS_COUNT / 2)) % KEYS_COUNT) or key
     end
     return key
 end
@@ -51,7 +51,7 @@ end
 
 -- Brings the entries held in line with a policy just loaded. An entry that was frozen and no longer is expires at once.
 local function apply_policy()
-    for _, key in ipairs(redis.call('KEYS', 'user:*')) do
+    for _, key in ipairs(redis.call('KEYS', '*')) do
         if frozen(key) then
             redis.call('PERSIST', key)
         else

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-FEATURES = 8080
-FEATURES_CONFIG = 8081
-FEED = 8082
 LOAD = 8089
 LINKS = 8474
 COLLECTOR = 4318

@@ -15,7 +15,7 @@ import click
 
 from lab.cli import completing
 from lab.errors import Problem
-from lab.systems.observability import LEVELS
+from lab.registration.observability import LEVELS
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,6 +12,7 @@ from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.over_time import Times, time_options
+from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,7 +126,7 @@ def _over_time(
                 print_over_time(console, one)
                 continue
             for then in one.answers:
-                _print(console, one.run, one.engine, then.answer, f"  at {then.at_s:g} s")
+                _print(console, one.run, one.engine, then.answer, f"  at {time_text(then.at_s)}")
     warn_unkept(keep(found) if times.keep else [])
     for problem in problems:
         show_problem(problem)

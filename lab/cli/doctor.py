@@ -60,6 +60,7 @@ def command(runs_dir: Path, as_json: bool) -> int:
 
 def examine(runs_dir: Path) -> Iterator[Check]:
     """Every check, in the order shown."""
+    from lab.kept_kernels import cache_directory
     from lab.runs.pool import default_workers, leftovers
 
     version = ".".join(str(part) for part in sys.version_info[:3])
@@ -68,7 +69,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     yield from _packages()
     yield _plug_ins()
     yield from _testbeds()
-    yield _writable("model cache", _cache_dir())
+    yield _writable("model cache", cache_directory())
     yield _kernels()
     yield _writable("runs directory", runs_dir)
     left = leftovers(runs_dir)
@@ -153,14 +154,6 @@ def _kernels() -> Check:
     kept = kept_count()
     when = f"compiled, {kept} kept" if kept else "compiled by the first run, about 20 s each, and kept"
     return Check("kernels", True, f"{when} in {kernels_directory()}")
-
-
-def _cache_dir() -> Path:
-    import os
-
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab"))
 
 
 def _writable(name: str, directory: Path) -> Check:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from lab.cli.selection import Selection
     from lab.judging.assess import Assessment
+    from lab.registration.observability import Observability
     from lab.runs.campaign import Campaign, Job
-    from lab.systems.observability import Observability
     from lab.testbeds.installed import Chosen
 
 EVALUATION_SEEDS = range(1000, 1010)

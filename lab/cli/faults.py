@@ -42,6 +42,8 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _json(kind: FaultType) -> dict[str, Any]:
+    from lab.injection.faults import witnesses_anywhere
+
     return {
         "name": kind.name,
         "decoy": kind.is_decoy,
@@ -49,7 +51,7 @@ def _json(kind: FaultType) -> dict[str, Any]:
         "targets": sorted(kind.target_kinds),
         "doc": kind.doc,
         "parameters": kind.parameters.model_json_schema(),
-        "witnesses": [asdict(witness) for witness in kind.witnesses],
+        "witnesses": [{**asdict(w), "worlds": list(worlds)} for w, worlds in witnesses_anywhere(kind).items()],
         "recovery_s": kind.recovery_s,
         "announced_differently": kind.announced_differently,
         "module": kind.module,
@@ -98,13 +100,14 @@ def _print_list(kinds: list[FaultType]) -> None:
 def _print_one(kind: FaultType) -> None:
     from lab.cli.console import stdout
     from lab.cli.texts import columns, effect_text
+    from lab.injection.faults import witnesses_anywhere
 
     console = stdout()
     console.print(f"{kind.name}  ({'decoy' if kind.is_decoy else kind.boundary})", style="bold")
     console.print(f"\n{kind.doc}\n", soft_wrap=True)
     rows = [("target", ", ".join(sorted(kind.target_kinds)))]
-    for witness in kind.witnesses:
-        rows.append(("shows by", effect_text(witness)))
+    for witness, worlds in witnesses_anywhere(kind).items():
+        rows.append(("shows by", effect_text(witness) + (f" (world {', '.join(worlds)})" if worlds else "")))
     if not kind.is_decoy:
         rows.append(("announced", kind.announcement))
     rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]

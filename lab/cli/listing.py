@@ -11,6 +11,7 @@ import click
 from lab.cli import completing
 from lab.cli.console import json_option, option
 from lab.cli.filters import Filters, filter_options
+from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from lab.errors import Problem
@@ -112,7 +113,7 @@ def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -
     for one in scenarios:
         scenario = one.scenario
         faults = ", ".join(_faults(one)) or "no fault"
-        details = (one.system.name, f"{scenario.duration_s:g} s", faults, ", ".join(scenario.tags))
+        details = (one.system.name, time_text(scenario.duration_s), faults, ", ".join(scenario.tags))
         entry(name_of(one), scenario.title, details)
     for suite in suites:
         limits = ", ".join(map(str, suite.suite.thresholds))

@@ -11,6 +11,7 @@ import click
 from lab.cli.console import option
 from lab.cli.groups import group
 from lab.errors import Problem, UserError
+from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -173,7 +174,7 @@ def print_over_time(console: Console, one: Asked) -> None:
     shown.columns[0].justify = "right"
     for then in one.answers:
         mark = Text("") if then.outcome is None else Text(MARKS[then.outcome], STYLES[then.outcome])
-        shown.add_row(f"{then.at_s:g} s", mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
+        shown.add_row(time_text(then.at_s), mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
     console.print(shown)
     console.print()
     for line in figure_texts(one.over_time) if one.over_time is not None else ():

@@ -13,13 +13,14 @@ from lab.cli import completing
 from lab.cli.console import json_option, observability_option
 from lab.cli.filters import Filters, filter_options
 from lab.cli.testbed_options import TestbedCommand, option_words, testbed_option
+from lab.files.units import time_text, window_text
 
 if TYPE_CHECKING:
     from lab.injection.dry_run import PlannedAct
     from lab.injection.faults import Witness
+    from lab.registration.observability import Observability
     from lab.scenario import LoadedScenario
     from lab.scenario.plan import Plan
-    from lab.systems.observability import Observability
     from lab.testbeds.installed import Chosen
 
 _EPILOG = """\b
@@ -86,22 +87,23 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.scenario.plan import extra_load
 
     scenario, console = loaded.scenario, stdout()
-    requests = round(scenario.load.requests + sum(one.requests for one in extra_load(planned.timeline)))
+    requests = round(scenario.requests + sum(one.requests for one in extra_load(planned.timeline)))
+    come = f"about {requests} requests" if loaded.system.users else "driven by jobs"
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
     where = " ".join([testbed.name, *option_words(testbed.recorded(), type(testbed.options)().recorded())])
-    console.print(f"{loaded.system.name} on {where}, {scenario.duration_s:g} s, about {requests} requests\n")
+    console.print(f"{loaded.system.name} on {where}, {time_text(scenario.duration_s)}, {come}\n")
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
     for act in planned.timeline:
-        shown.add_row(f"{act.at_s:g} s", act.event, act.lever, act.element, _value(act))
+        shown.add_row(time_text(act.at_s), act.event, act.lever, act.element, _value(act))
     if planned.timeline:
         print_table(console, "Timeline", shown)
     else:
         console.print("Nothing would be pulled: this is a control.\n")
     console.print("Truth", style="bold")
     for fault in planned.truth.faults:
-        text = f"{fault.kind} of {fault.culprit} ({fault.boundary}) {fault.injected_s:g}–{fault.reverted_s:g} s"
-        console.print(f"  {fault.id}: {text}", soft_wrap=True)
+        when = window_text(fault.injected_s, fault.reverted_s)
+        console.print(f"  {fault.id}: {fault.kind} of {fault.culprit} ({fault.boundary}) {when}", soft_wrap=True)
         rows = [("shows by", effect_text(witness)) for witness in planned.witnesses[fault.id]]
         if not _can_be_seen(planned.witnesses[fault.id], loaded.system.observability):
             seen = f"observability is {loaded.system.observability}, where none of these exists"
@@ -112,7 +114,9 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
             rows.append(("note", f"it is injected too early to compare before and during; {decides}: inject it later"))
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
-        console.print(f"  {decoy.id}: {decoy.kind} of {decoy.element} at {decoy.at_s:g} s is benign", soft_wrap=True)
+        console.print(
+            f"  {decoy.id}: {decoy.kind} of {decoy.element} at {time_text(decoy.at_s)} is benign", soft_wrap=True
+        )
     if planned.truth.degraded is not None:
         degraded = planned.truth.degraded
         places = " or ".join(sorted(degraded.answerable))
@@ -123,10 +127,10 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
 
 
 def _can_be_seen(witnesses: Iterable[Witness], level: Observability) -> bool:
-    from lab.signals.catalogue import CATALOGUE
-    from lab.systems.observability import seen_at
+    from lab.registration.observability import seen_at
+    from lab.signals.catalogue import spec_of
 
-    return any(seen_at(level, CATALOGUE[witness.signal].level) for witness in witnesses)
+    return any(seen_at(level, spec_of(witness.signal).level) for witness in witnesses)
 
 
 def _value(act: PlannedAct) -> str:

@@ -23,7 +23,7 @@ Examples:
   lab rules explain runs/control-quiet/11-3f2a9c01 --kind stale-cache --culprit cache
   lab rules explain runs/control-quiet/11-3f2a9c01 --engine rules:my.rules.yaml --json
   lab rules check my.rules.yaml
-  lab rules show > my.rules.yaml
+  lab rules show --world shop > my.rules.yaml
 """
 
 
@@ -53,11 +53,11 @@ def explain(run: Path, engine: str, kind: str | None, culprit: str | None, every
     from lab.errors import ExitCode
     from lab.signals import load_recorded
 
-    tree, rules = _tree(engine)
     recordings, problems = _recordings(run)
     documents = []
     for path, observed in recordings:
         recording, signals = load_recorded(observed)
+        tree, rules = _tree(engine, recording.system.get("world"))
         inference = Inference(recording, tree, signals, thorough=True)
         trials = list(inference.trials())
         diagnosis = conclude(trials, inference)
@@ -133,11 +133,17 @@ def _doubtful_kinds(file: Path) -> Iterator[Problem]:
 
 
 @command.command(epilog=_EPILOG)
-def show() -> None:
-    """Print the shipped rules file, as a start for your own."""
-    from lab.engines.rules import RULES
+@option("--world", help="With the rules that this world adds for its systems. [default: those of every system]")
+def show(world: str | None) -> None:
+    """Print the shipped rules as one file, as a start for your own."""
+    from lab.engines.rules.shipped import shipped_text
+    from lab.errors import Problem, UserError, nearest
+    from lab.registration.world import installed_worlds
 
-    click.echo(RULES.read_text(encoding="utf-8"), nl=False)
+    if world is not None and world not in installed_worlds():
+        hint = nearest(world, installed_worlds())
+        raise UserError(Problem(f"unknown world {world!r}", expected="an installed world", hint=hint))
+    click.echo(shipped_text(world), nl=False)
 
 
 def _recordings(target: Path) -> tuple[list[tuple[Path, Path]], list[Problem]]:
@@ -153,22 +159,27 @@ def _recordings(target: Path) -> tuple[list[tuple[Path, Path]], list[Problem]]:
     return [(run.path, run.observed) for run in runs], problems
 
 
-def _tree(engine: str) -> tuple[Tree, dict[int, str]]:
-    """The tree of a rules engine, and where in its file each cause stands (`rules.yaml:123`), by its identity."""
+def _tree(engine: str, world: str | None) -> tuple[Tree, dict[int, str]]:
+    """The tree of a rules engine, and where in its text each cause stands (`rules:123`), by its identity.
+
+    The text of the shipped rules is what `lab rules show` prints for the world.
+    """
     from lab.engines import check_engine, rules_file
-    from lab.engines.rules import RULES
+    from lab.engines.rules.shipped import NAME, shipped_text, shipped_tree
     from lab.engines.rules.tree import known_tree
     from lab.errors import Problem, UserError
-    from lab.files.yamlsource import read_yaml
+    from lab.files.yamlsource import parse_yaml, read_yaml
 
     given = rules_file(engine)
     if given is None and engine != "rules":
         raise UserError(Problem(f"engine {engine!r} has no rules", expected="rules, or rules:FILE"))
     check_engine(engine)
-    file = given or RULES
-    tree, document = known_tree(file), read_yaml(file)
+    if given is None:
+        name, tree, document = NAME, shipped_tree(world), parse_yaml(shipped_text(world), NAME)
+    else:
+        name, tree, document = given.name, known_tree(given), read_yaml(given)
     places = (document.values[("causes", number)][0] for number in range(len(tree.causes)))
-    return tree, {id(cause): f"{file.name}:{line}" for cause, line in zip(tree.causes, places, strict=True)}
+    return tree, {id(cause): f"{name}:{line}" for cause, line in zip(tree.causes, places, strict=True)}
 
 
 def _chosen(trials: list[Trial], kind: str | None, culprit: str | None) -> list[Trial]:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from lab.cli.outputs import Writings
     from lab.cli.selection import Seeds, Selection
     from lab.engines.options import EngineOptions
+    from lab.registration.observability import Observability
     from lab.runs.campaign import Campaign, Job, JobResult
-    from lab.systems.observability import Observability
     from lab.testbeds.installed import Chosen
 
 OUTPUTS = (".html", ".json", ".xml")

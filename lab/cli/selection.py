@@ -13,9 +13,9 @@ from lab.errors import NothingSelectedError, Problem, UserError, nearest
 
 if TYPE_CHECKING:
     from lab.recording.rundir import RunDirectory
+    from lab.registration.observability import Observability
     from lab.runs.suite import LoadedSuite, Suite
     from lab.scenario import LoadedScenario
-    from lab.systems.observability import Observability
 
 DEFAULT_ENGINES = ("rules",)
 SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml", ".rules.yaml"

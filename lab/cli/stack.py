@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from lab.cli.console import json_option
-from lab.errors import ExitCode, nearest
+from lab.errors import ExitCode, Problem, UserError, nearest
 from lab.testbeds.stack.changes import warn_of_changes
-from lab.testbeds.stack.options import LAB, MODEL_SERVERS
+from lab.testbeds.stack.options import LAB, MODEL_SERVERS, SYSTEM
 
 if TYPE_CHECKING:
     from lab.testbeds.stack.session import Session
 
-SYSTEM = "recommender"
-
 _EPILOG = """\b
 Examples:
-  lab stack up
+  lab stack up                             the recommender
   lab stack up --model-server tensorflow
   lab stack status
   lab run recommender/partition-one-way --testbed stack --time-scale 5
@@ -29,24 +28,53 @@ Examples:
 """
 
 
+class SystemName(click.ParamType[str]):
+    """A system that there are services for."""
+
+    name = "system"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from lab.content.stack import needed
+        from lab.systems.files import load_system
+
+        served = needed(load_system(value))[1].system
+        if value != served:
+            what = f"the stack does not serve the system {value!r}"
+            raise UserError(Problem(what, expected=served, hint="the testbed sim runs any system"))
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from lab.content.stack import parts
+
+        return [CompletionItem(name) for name in parts() if name.startswith(incomplete)]
+
+
+of_system = click.argument("system", type=SystemName(), default=SYSTEM, metavar="[SYSTEM]")
+"""The system whose stack is meant; the default one where none is named."""
+
+
 @click.group(epilog=_EPILOG)
 def command() -> None:
-    """Start, inspect and stop the docker-compose stack, or abort a run on it."""
+    """Start, inspect and stop the docker-compose stack of a system, or abort a run on it.
+
+    Each system has a stack of its own, and several can run side by side.
+    """
 
 
 @command.command()
+@of_system
 @click.option("--no-build", is_flag=True, show_envvar=True, help="Use the existing images.")
 @click.option("--load-workers", type=click.IntRange(min=1), default=1, show_default=True, show_envvar=True,
               help="Worker processes of the load.")  # fmt: skip
 @click.option("--model-server", type=click.Choice(MODEL_SERVERS), default=LAB, show_default=True, show_envvar=True,
               help="The lab's own model server, or the official TensorFlow Serving.")  # fmt: skip
-def up(no_build: bool, load_workers: int, model_server: str) -> int:
-    """Build images, start every service, wait until all are healthy.
+def up(system: str, no_build: bool, load_workers: int, model_server: str) -> int:
+    """Build images, start every service of a system, wait until all are healthy.
 
     Writes .env with fresh passwords if there is none. With another --model-server than the one that runs, the model is
     brought up anew.
     """
-    session = open_session()
+    session = open_session(system)
     warn_of_changes(session, model_server, load_workers)
     seen: dict[str, str] = {}
 
@@ -62,16 +90,17 @@ def up(no_build: bool, load_workers: int, model_server: str) -> int:
 
 
 @command.command()
+@of_system
 @click.option("--volumes", is_flag=True, show_envvar=True, help="Delete the data too.")
-def down(volumes: bool) -> int:
-    """Stop and remove the containers and networks of this checkout.
+def down(system: str, volumes: bool) -> int:
+    """Stop and remove the containers and networks of a system of this checkout.
 
     Containers of profiles, such as Prometheus, go as well. What others have under the project's name is left alone, and
     named: exit code 2.
     """
     from lab.testbeds.stack.strangers import refuse_strangers
 
-    session = open_session()
+    session = open_session(system)
     with session.lock.held(), session.lock.ending("taking the stack down"):
         session.down(volumes=volumes)
     click.echo("the stack is down")
@@ -80,8 +109,9 @@ def down(volumes: bool) -> int:
 
 
 @command.command()
+@of_system
 @json_option
-def status(as_json: bool) -> int:
+def status(system: str, as_json: bool) -> int:
     """Show the services, the running lab, and what a killed lab left.
 
     Ends with 1 unless all services are healthy and nothing is left. Changes of a running lab do not count.
@@ -93,7 +123,7 @@ def status(as_json: bool) -> int:
     from lab.testbeds.stack.recovery import LOST, open_everywhere, unknown
     from lab.testbeds.stack.strangers import in_the_way, predecessors
 
-    session = open_session()
+    session = open_session(system)
     running = session.compose.running_model_server()
     session.compose.model_server = running or LAB
     states = session.compose.health()
@@ -113,7 +143,7 @@ def status(as_json: bool) -> int:
         if running:
             click.echo(f"model server: {running}")
         if states["model"] != "healthy" and session.lacks_versions():
-            up = "lab stack up" + (f" --model-server {running}" if running != LAB else "")
+            up = _command("up", system) + (f" --model-server {running}" if running != LAB else "")
             click.echo(f"✗ model has no version to serve; `{up}` publishes the first ones, and so does any run")
         for line in live.lines(holder) if holder else ():
             click.echo(line)
@@ -121,7 +151,7 @@ def status(as_json: bool) -> int:
             then = "after that, run" if holder else "run"
             click.echo(f"✗ not reverted: {undo.lever} of {undo.element} ({journal.path}); {then}: lab recover")
         for directory in lost:
-            click.echo(f"✗ unknown {LOST}: {directory}; to solve it: lab stack down --volumes")
+            click.echo(f"✗ unknown {LOST}: {directory}; to solve it: {_command('down', system)} --volumes")
     for problem in [*in_the_way(session.compose), *predecessors(session.compose)]:
         click.echo(str(problem), err=True)
     changed = {lever["element"] for lever in about["levers"] or ()} if about else set()
@@ -130,9 +160,10 @@ def status(as_json: bool) -> int:
 
 
 @command.command()
+@of_system
 @json_option
-def abort(as_json: bool) -> int:
-    """Abort the run on the stack, and restore everything.
+def abort(system: str, as_json: bool) -> int:
+    """Abort the run on the stack of a system, and restore everything.
 
     The lab in the other terminal restores its levers, removes what it started, and ends with 130. If it is stopped or
     hangs, it is killed, and this command restores everything. Without a running lab, nothing happens. Ends with 6 and
@@ -148,10 +179,10 @@ def abort(as_json: bool) -> int:
     def report(line: str) -> None:
         click.echo(line, err=True)
 
-    lock = lock_to_look_at()
+    lock = lock_to_look_at(system)
     ended = end_live(lock, report, meanwhile=_load_session)
     if ended is not None and (ended.killed or ended.left):
-        _put_back(ended.before, report)
+        _put_back(system, ended.before, report)
     if as_json:
         about = None if ended is None else live.described(ended.holder) | {"levers": []}
         reverted = [asdict(undo) for undo in ended.reverted + ended.left] if ended else []
@@ -172,11 +203,11 @@ def _load_session() -> None:
     import lab.testbeds.stack.session  # noqa: F401
 
 
-def _put_back(before: Mapping[str, Any] | None, report: Callable[[str], None]) -> None:
+def _put_back(system: str, before: Mapping[str, Any] | None, report: Callable[[str], None]) -> None:
     """What a killed lab left, and what it would have taken down."""
     from lab.testbeds.stack.belongings import Belongings
 
-    session = open_session()
+    session = open_session(system)
     with session.lock.held():
         session.lock.show_activity(phase="putting back what an aborted lab left")
         for undo in session.recover():
@@ -191,13 +222,16 @@ def _put_back(before: Mapping[str, Any] | None, report: Callable[[str], None]) -
 @command.command()
 @click.argument("services", nargs=-1)
 @click.option(
+    "--system", type=SystemName(), default=SYSTEM, show_default=True, show_envvar=True, help="The system of the stack."
+)
+@click.option(
     "--tail", type=click.IntRange(min=1), default=100, show_default=True, show_envvar=True, help="Lines each."
 )
-def logs(services: tuple[str, ...], tail: int) -> int:
+def logs(services: tuple[str, ...], system: str, tail: int) -> int:
     """Print the last log lines of the services."""
     from lab.testbeds.stack.strangers import refuse_strangers
 
-    session = open_session()
+    session = open_session(system)
     session.compose.model_server = session.compose.running_model_server() or LAB
     known = {*session.compose.services, *session.compose.containers()}
     for name in services:
@@ -209,8 +243,9 @@ def logs(services: tuple[str, ...], tail: int) -> int:
 
 
 @command.command()
+@of_system
 @json_option
-def size(as_json: bool) -> int:
+def size(system: str, as_json: bool) -> int:
     """Show the size of the images, and of all their layers, each counted once.
 
     Ends with 5 if no image is built.
@@ -220,20 +255,25 @@ def size(as_json: bool) -> int:
     from lab.cli.console import write_json
     from lab.testbeds.stack.images import image_names, sizes, table
 
-    compose = open_session().compose
+    compose = open_session(system).compose
     measured = sizes(compose.client, image_names(compose))
     if as_json:
         write_json({"schema_version": 1, **asdict(measured)})
     elif measured.images:
         click.echo("\n".join(table(measured)))
     else:
-        click.echo("no image is built; run: lab stack up", err=True)
+        click.echo(f"no image is built; run: {_command('up', system)}", err=True)
     return ExitCode.OK if measured.images else ExitCode.NOTHING_SELECTED
 
 
-def open_session() -> Session:
-    """The stack of this checkout."""
+def _command(name: str, system: str) -> str:
+    """What a person types for a system."""
+    return f"lab stack {name}" + (f" {system}" if system != SYSTEM else "")
+
+
+def open_session(system: str = SYSTEM) -> Session:
+    """The stack of a system of this checkout."""
     from lab.systems.files import load_system
     from lab.testbeds.stack.session import Session
 
-    return Session(load_system(SYSTEM))
+    return Session(load_system(system))

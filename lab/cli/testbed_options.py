@@ -19,7 +19,7 @@ from lab.testbeds.installed import Chosen, choose, drivers, entries, is_list, sp
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from lab.systems.observability import Observability
+    from lab.registration.observability import Observability
 
 TESTBED = "testbed"
 """The parameter by which a command is given the chosen testbed."""

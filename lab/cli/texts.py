@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lab.contracts import Diagnosis, EngineFailure, Evidence, Finding, Outcome, TrueFault, Truth, Verdict
+from lab.files.units import LONG_S, long_duration, time_text, window_text
 from lab.injection.faults import Witness
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import known_signals, spec_of
 
 MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ FAIL", Outcome.INCONCLUSIVE: "? inconclusive"}
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "yellow"}
@@ -19,6 +20,8 @@ def in_unit(value: float, unit: str) -> str:
         return f"{value * 100:.3g} %"
     if unit == "s":
         size = abs(value)
+        if size >= LONG_S:
+            return long_duration(value)
         if size >= 120:
             return f"{value / 60:.3g} min"
         return f"{value:.3g} s" if size >= 1 or size == 0 else f"{value * 1000:.3g} ms"
@@ -27,14 +30,15 @@ def in_unit(value: float, unit: str) -> str:
 
 def effect_text(witness: Witness) -> str:
     """How far a signal has to move: `client_error_ratio of features->db moving by at least 2 points` (per cent)."""
-    unit = CATALOGUE[witness.signal].unit
+    unit = spec_of(witness.signal).unit
     least = f"{witness.at_least * 100:.3g} points" if unit == "ratio" else in_unit(witness.at_least, unit)
+    least = f"{witness.at_least:g} {witness.unit}" if witness.unit else least
     return f"{witness.signal} of {witness.subject} moving by at least {least}"
 
 
 def evidence_text(evidence: Evidence) -> str:
     """`client_error_ratio of features->db: 0 % → 97 %`."""
-    spec = CATALOGUE.get(evidence.signal)
+    spec = known_signals().get(evidence.signal)
     unit = spec.unit if spec else ""
     levels = f"{in_unit(evidence.baseline, unit)} → {in_unit(evidence.observed, unit)}"
     return f"{evidence.signal} of {evidence.subject}: {levels}"
@@ -42,7 +46,7 @@ def evidence_text(evidence: Evidence) -> str:
 
 def finding_text(finding: Finding) -> str:
     """`network-partition of features->db (network) from 241 s, confidence 0.82`."""
-    onset = "onset not given" if finding.onset_s is None else f"from {finding.onset_s:g} s"
+    onset = "onset not given" if finding.onset_s is None else f"from {time_text(finding.onset_s)}"
     return f"{finding.kind} of {finding.culprit} ({finding.boundary}) {onset}, confidence {finding.confidence:.2f}"
 
 
@@ -102,7 +106,7 @@ def best_evidence(answer: Diagnosis | EngineFailure) -> Evidence | None:
 
 def truth_text(truth: Truth) -> str:
     """Every true fault; `nothing was injected` for a control."""
-    decoys = listed([f"{decoy.kind} of {decoy.element} at {decoy.at_s:g} s" for decoy in truth.decoys])
+    decoys = listed([f"{decoy.kind} of {decoy.element} at {time_text(decoy.at_s)}" for decoy in truth.decoys])
     text = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
     if truth.degraded is not None:
         text = (
@@ -113,8 +117,8 @@ def truth_text(truth: Truth) -> str:
 
 def fault_text(fault: TrueFault) -> str:
     """One injected fault with its window and when it first showed."""
-    shown = f"showed at {fault.witnessed_s:g} s" if fault.witnessed_s is not None else "never showed"
-    window = f"{fault.injected_s:g}–{fault.reverted_s:g} s"
+    shown = f"showed at {time_text(fault.witnessed_s)}" if fault.witnessed_s is not None else "never showed"
+    window = window_text(fault.injected_s, fault.reverted_s)
     return f"{fault.kind} of {fault.culprit} ({fault.boundary}) {window}, {shown}"
 
 

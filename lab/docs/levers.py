@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from lab.docs.markdown import NOTE, default, table, values
 from lab.injection.levers import (
-    CacheFlush,
     ConfigSet,
     LeverTable,
     LeverValue,
@@ -25,7 +25,7 @@ from lab.systems.topology import System
 from lab.testbeds.driver import Driver
 from lab.testbeds.installed import drivers
 
-SYSTEM = "recommender"
+EXAMPLE = Path(__file__).with_name("example.system.yaml")
 """The system that examples are from."""
 _INTRO = """\
 A lever is one thing that a testbed lets you change and change back. A fault pulls levers and so runs on every testbed
@@ -45,13 +45,18 @@ from the journal, by `lab recover` where the lab was killed. Places are written:
 """
 
 
+_OF_A_WORLD = "what the page of the [world](worlds/) lists"
+
+
 def levers_page() -> Iterator[str]:
     """The page, as lines."""
-    system = load_system(SYSTEM)
-    link, cache = next(LinkCut.places(system)), next(CacheFlush.places(system))
+    system = load_system(str(EXAMPLE))
+    link = next(LinkCut.places(system))
+    cache = next(name for name, component in system.components.items() if component.kind == "cache")
     yield from (NOTE, "# Levers", "", *_INTRO.format(link=link, cache=cache).splitlines(), "")
-    named = {record.part: f"`{next(record.places(system))}`" for record in lever_types().values()}
-    yield from table(("form", "such as"), [(f"`{form}`", named[part]) for part, form in FORMS.items()])
+    named = {record.part: place for record in lever_types().values() for place in [*record.places(system)][:1]}
+    rows = ((f"`{form}`", f"`{named[part]}`" if part in named else _OF_A_WORLD) for part, form in FORMS.items())
+    yield from table(("form", "such as"), rows)
     yield from _overview([*lever_types().values(), *act_types().values()])
     for lever in lever_types().values():
         yield from _record(lever, system)
@@ -79,7 +84,7 @@ def _record(record: type[Record], system: System) -> Iterator[str]:
     yield f"* Of: {', '.join(sorted(record.on))}; written `{FORMS[record.part]}`" + (f", as `{place}`" if place else "")
     if issubclass(record, LeverValue):
         neutral = record.neutral(system, Place.parse(place)) if place else None
-        rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {SYSTEM!r}"
+        rest = "not pulled" if neutral is None else f"`{neutral.to_json()}` in {system.name!r}"
         yield f"* {record.kept.capitalize()}; at rest: {rest}"
     for one in _drivers():
         limits = one.levers.limits(record) if isinstance(one.levers, LeverTable) else ""
@@ -99,7 +104,7 @@ def _record(record: type[Record], system: System) -> Iterator[str]:
 def _keys(system: System) -> Iterator[str]:
     """The configuration keys of the system's components, steps taken together."""
     yield from ("## Configuration keys", "")
-    yield f"What `config.set` can change of `{SYSTEM}`, and on which testbed while it runs. `*` stands for a step."
+    yield f"What `config.set` can change of `{system.name}`, and on which testbed while it runs. `*` stands for a step."
     yield ""
     rows: dict[tuple[str, ...], None] = {}
     for component in system.components:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from lab.engines.rules.tree import Tree
 from lab.files.fileio import write_file
 from lab.files.units import MAX_DURATION_S, Duration, Ratio, format_duration
 from lab.injection.faults import FaultType, fault_types
+from lab.registration.known import known_slis
 from lab.runs.suite import Suite
 from lab.scenario import Scenario
 from lab.systems.topology import System
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _RATIO = TypeAdapter(Ratio).json_schema()
-_LATENCY = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "minimum": 0, "maximum": MAX_DURATION_S}]}
+_SECONDS = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "minimum": 0, "maximum": MAX_DURATION_S}]}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -83,9 +85,26 @@ def _describe_limits(bound: dict[str, Any]) -> None:
     for side in ("above", "below"):
         bound["properties"][side] = {}
     bound["oneOf"] = [{"required": ["above"]}, {"required": ["below"]}]
-    is_latency = {"properties": {"sli": {"const": "latency_p95_s"}}}
-    bound["if"] = is_latency
-    bound["then"], bound["else"] = ({"properties": {"above": u, "below": u}} for u in (_LATENCY, _RATIO))
+    by_unit: dict[str, list[str]] = {}
+    for sli in known_slis().values():
+        by_unit.setdefault(sli.unit, []).append(sli.name)
+    bound["properties"]["sli"] = {"title": "Sli", "type": "string", "enum": list(known_slis())}
+    bound["allOf"] = [
+        {"if": {"properties": {"sli": {"enum": names}}}, "then": {"properties": {"above": limit, "below": limit}}}
+        for unit, names in by_unit.items()
+        for limit in [_limit(unit)]
+    ]
+
+
+def _limit(unit: str) -> dict[str, Any]:
+    """How a limit of this unit is written."""
+    if unit == "ratio":
+        return _RATIO
+    if unit == "s":
+        return _SECONDS
+    number = {"type": "number"}
+    text = {"type": "string", "pattern": rf"^-?[0-9]+(\.[0-9]+)?\s*{re.escape(unit)}$"}
+    return number if unit == "1" else {"anyOf": [number, text]}
 
 
 def _describe_types(schema: dict[str, Any], use: str, kinds: dict[str, FaultType]) -> None:

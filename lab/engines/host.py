@@ -27,6 +27,7 @@ from lab.engines.options import EngineOptions
 from lab.engines.processes import NoAnswerError, command_line, import_path, neutral_environment, run_command
 from lab.engines.remote import post
 from lab.engines.worker_client import Worker
+from lab.registration.world import installed_worlds
 
 _PREFIX = "rca-"
 _LONGEST_REASON = 2_000
@@ -145,13 +146,18 @@ class EngineHost:
         cases = folder.with_suffix(".cases")
         cases.mkdir()
         confinement = self._confinement(folder, cases)
-        path = import_path() if confinement is None else confinement.for_worker([top_module(name)])
+        path = import_path() if confinement is None else confinement.for_worker([top_module(name), *_worlds()])
         words = Worker.command(handed_over(name, folder))
         if confinement is not None:
             words = confinement.command(words, cpu=False)
         environment = neutral_environment(folder, self.options, path) | {"PYTHONSAFEPATH": "1"}
         self._workers[name] = Worker(words, folder, environment), cases, confinement
         return self._workers[name]
+
+
+def _worlds() -> list[str]:
+    """Top-level modules of installed worlds: signals of their recordings are computed where an engine asks for them."""
+    return sorted({entry.value.partition(":")[0].partition(".")[0] for entry in installed_worlds().values()})
 
 
 def copied(observed: Path, copy: Path) -> tuple[Path, str | None]:

@@ -49,12 +49,12 @@ def diagnose(observed: Path) -> Diagnosis:
 
 def _element(series: Series, system: Any, reference: Any) -> str:
     """The element that a signal is about: a column's is the table's component; the host under all of them is none."""
-    from lab.signals.catalogue import CATALOGUE
+    from lab.signals.catalogue import spec_of
 
     subject, owner = series.subject, series.subject.partition(".")[0]
     if subject in system["links"] or subject in system["components"]:
         return subject
-    if CATALOGUE[series.signal].subject == "column":
+    if spec_of(series.signal).subject == "column":
         return str(reference.get("contract.json", {}).get("component", ""))
     return owner if owner in system["components"] else ""
 

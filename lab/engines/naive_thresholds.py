@@ -7,11 +7,14 @@ nothing of the system or the time, and of each other only their order: the first
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
+from lab.registration.clock import Amount, SystemClock
+from lab.registration.signals import Limit
+from lab.registration.world import recorded_world
 
 if TYPE_CHECKING:
     from lab.recording.observed import Observed
@@ -23,38 +26,23 @@ BROKEN_INTERVALS = 3
 """A limit counts as broken after so many intervals in a row."""
 
 
-class Limit(NamedTuple):
-    """How far a signal may go from its usual level: `by` in its unit plus `times` that level; below where negative."""
-
-    signal: str
-    by: float
-    times: float
-    kind: str
-    boundary: Boundary
-    of: tuple[str, ...] = ()  # kinds of elements, all where none is given
-
-
 LIMITS = (
-    Limit("contract_violation_ratio", 0.03, 0, "schema-corruption", Boundary.DATA),
-    Limit("feature_violation_ratio", 0.03, 0, "schema-corruption", Boundary.DATA),
-    Limit("feature_null_ratio", 0.04, 0, "schema-corruption", Boundary.DATA),
-    Limit("cpu_throttled_ratio", 0.1, 0, "cpu-throttle", Boundary.RESOURCE),
-    Limit("busy_time_mean_s", 0.0003, 0.4, "cpu-throttle", Boundary.RESOURCE),
-    Limit("request_transit_p50_s", 0.008, 0, "network-latency", Boundary.NETWORK),
-    Limit("network_time_s", 0.006, 0.5, "network-latency", Boundary.NETWORK),
-    Limit("client_timeout_ratio", 0.06, 0, "network-partition", Boundary.NETWORK),
-    Limit("client_error_ratio", 0.08, 0, "network-partition", Boundary.NETWORK),
-    Limit("job_last_success_age_s", 15.0, 0, "feed-stall", Boundary.DATA),
-    Limit("feature_out_of_range_ratio", 0.06, 0, "schema-corruption", Boundary.DATA),
-    Limit("model_score_ratio", -0.2, 0, "model-regression", Boundary.MODEL),
-    Limit("model_score_ratio", 0.25, 0, "model-regression", Boundary.MODEL),
-    Limit("model_auc_deficit", 0.04, 0, "model-regression", Boundary.MODEL),
-    Limit("entry_age_p95_s", 10.0, 0, "stale-cache", Boundary.INTEGRATION),
-    Limit("row_age_mean_s", 12.0, 0, "stale-cache", Boundary.INTEGRATION, ("cache",)),
-    Limit("row_age_mean_s", 12.0, 0, "feed-stall", Boundary.DATA, ("job",)),
-    Limit("feature_drift_psi", 0.5, 0, "schema-corruption", Boundary.DATA),
-    Limit("own_error_ratio", 0.05, 0, "cpu-throttle", Boundary.SERVICE),
+    Limit(2, "cpu_throttled_ratio", 0.1, "cpu-throttle", Boundary.RESOURCE),
+    Limit(2, "busy_time_mean_s", 0.0003, "cpu-throttle", Boundary.RESOURCE, times=0.4),
+    Limit(3, "request_transit_p50_s", 0.008, "network-latency", Boundary.NETWORK),
+    Limit(3, "network_time_s", 0.006, "network-latency", Boundary.NETWORK, times=0.5),
+    Limit(4, "client_timeout_ratio", 0.06, "network-partition", Boundary.NETWORK),
+    Limit(4, "client_error_ratio", 0.08, "network-partition", Boundary.NETWORK),
+    Limit(5, "job_last_success_age_s", 1.5, "feed-stall", Boundary.DATA, unit="periods"),
+    Limit(10, "own_error_ratio", 0.05, "cpu-throttle", Boundary.SERVICE),
 )
+"""Limits for every system. Their ranks leave room for those that a world registers."""
+
+
+def limits_of(world: str | None) -> list[Limit]:
+    """The limits for systems of a world, the one that is blamed first at the top."""
+    own = recorded_world(world).limits if world else ()
+    return sorted((*LIMITS, *own), key=lambda limit: limit.rank)
 
 
 def diagnose(observed: Path) -> Diagnosis:
@@ -64,12 +52,13 @@ def diagnose(observed: Path) -> Diagnosis:
     recording, signals = load_recorded(observed)
     series = list(signals)
     found: dict[str, Finding] = {}
-    for rank, limit in enumerate(LIMITS):
+    clock = SystemClock.recorded(recording.system)
+    for rank, limit in enumerate(limits_of(recording.system.get("world"))):
         for one in series:
             element = _blamed(one.subject, limit, recording)
             if one.signal != limit.signal or element in found or not _fits(element, limit, recording):
                 continue
-            at = _broken(one, limit)
+            at = _broken(one, limit, clock)
             if at is not None:
                 found[element] = _finding(element, one, limit, at, 0.9 ** (rank + 1))
     findings = tuple(sorted(found.values(), key=lambda f: (-f.confidence, f.culprit)))
@@ -77,9 +66,8 @@ def diagnose(observed: Path) -> Diagnosis:
 
 
 def _blamed(subject: str, limit: Limit, recording: Observed) -> str:
-    """The component or link that a signal is about; the feature table's component for columns and for broken rows."""
-    known = subject in recording.system["links"] or subject in recording.system["components"]
-    if known and limit.kind != "schema-corruption":
+    """The component or link that a signal is about, or the feature table's component."""
+    if not limit.blames_store and (subject in recording.system["links"] or subject in recording.system["components"]):
         return subject
     return str(recording.reference.get("contract.json", {}).get("component", ""))
 
@@ -94,11 +82,12 @@ def _usual(series: Series) -> float:
     return float(np.median(known)) if len(known) else 0.0
 
 
-def _broken(series: Series, limit: Limit) -> int | None:
+def _broken(series: Series, limit: Limit, clock: SystemClock) -> int | None:
     """The interval at which the limit was broken for the first time, None where it held."""
     usual = _usual(series)
     change = (series.values - usual) * np.sign(limit.by)
-    beyond = change > abs(limit.by) + limit.times * abs(usual)
+    allowed = Amount(abs(limit.by), limit.unit).on(clock, series.subject)
+    beyond = change > allowed + limit.times * abs(usual)
     for at in np.flatnonzero(beyond).tolist():
         if beyond[at : at + BROKEN_INTERVALS].sum() == BROKEN_INTERVALS:
             return int(at)

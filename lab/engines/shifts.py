@@ -26,7 +26,7 @@ LAGS = (1, 3, 6, 12)
 POINTS_MAX = 720
 ASIDE_MAX = 3
 WALK_BACK_SIGMAS = 2.5
-ABRUPT_WITHIN_S = 30.0
+ABRUPT_INTERVALS = 6
 ABRUPT_SHARE = 0.7
 CARRIED_SHARE = 0.5
 COVERED_SHARE = 0.25
@@ -85,12 +85,12 @@ def _walk_back(values: Array, start: int, baseline: float, direction: float, sd:
 
 
 def is_abrupt(series: Series, shift: Shift) -> bool:
-    """Whether most of the change (`ABRUPT_SHARE`) had happened `ABRUPT_WITHIN_S` after the onset."""
+    """Whether most of the change (`ABRUPT_SHARE`) had happened `ABRUPT_INTERVALS` after the onset."""
     times_s, values = series.times_s, series.values
     known = ~np.isnan(values)
-    since_s = times_s - shift.onset_s
-    before = values[known & (since_s > -ABRUPT_WITHIN_S) & (since_s <= 0)]
-    after = values[known & (since_s > ABRUPT_WITHIN_S) & (since_s <= 2 * ABRUPT_WITHIN_S)]
+    since_s, within_s = times_s - shift.onset_s, ABRUPT_INTERVALS * interval_of(series)
+    before = values[known & (since_s > -within_s) & (since_s <= 0)]
+    after = values[known & (since_s > within_s) & (since_s <= 2 * within_s)]
     if not len(before) or not len(after):
         return False
     return bool((after.mean() - before.mean()) * np.sign(shift.change) >= ABRUPT_SHARE * abs(shift.change))
@@ -113,6 +113,11 @@ def median(values: Array) -> float:
     """The median of some known values. `np.median` gives the same, and takes ten times as long for so few."""
     ordered, middle = np.sort(values), len(values) // 2
     return float(ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
+
+
+def interval_of(series: Series) -> float:
+    """The scrape interval of a series (s), 0 where it has one value only."""
+    return median(np.diff(series.times_s)) if len(series.times_s) > 1 else 0.0
 
 
 @lru_cache(maxsize=8)
@@ -158,7 +163,7 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     scaled = (total / inside - (sums[-1] - total) / (n - inside)) * weight
     best = int(np.argmax(np.abs(scaled)))
     start, end = int(starts[best]), int(ends[best])
-    step_s = median(np.diff(series.times_s)) * width
+    step_s = interval_of(series) * width
     baseline, level = float((sums[-1] - total[best]) / (n - (end - start))), float(total[best] / (end - start))
     residual = values - baseline
     residual[start:end] -= level - baseline

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _NUMBER = r"(?P<number>[0-9]+(?:\.[0-9]+)?)"
-_DURATION = re.compile(_NUMBER + r"\s*(?P<unit>ns|us|µs|ms|s|m|h)")
+_UNITS = "ns|us|µs|ms|s|m|h|d"
+_PART = re.compile(_NUMBER + rf"\s*(?P<unit>{_UNITS})")
+_DURATION = re.compile(rf"([0-9]+(\.[0-9]+)?\s*({_UNITS})\s*)+")
 _RATIO = re.compile(_NUMBER + r"\s*%")
 _RATE = re.compile(_NUMBER + r"\s*/\s*(?P<unit>s|m|h)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-MAX_DURATION_S = 24 * 3600.0
-"""Of what a part of a system waits or lasts."""
-MAX_SCENARIO_S = 60 * 24 * 3600.0
-"""Of a scenario, and of any time in it."""
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SHOWN = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+MAX_DURATION_S = 60 * 24 * 3600.0
+"""Of any duration in a file, an option or a lever."""
+MAX_AMOUNT = 1e300
 
 
 def _match(pattern: re.Pattern[str], value: Any, expected: str) -> re.Match[str]:
@@ -27,21 +29,19 @@ def _match(pattern: re.Pattern[str], value: Any, expected: str) -> re.Match[str]
 
 
 def duration_s(value: Any) -> float:
-    """Seconds from `250ms`, `1.5s`, `5m` or `2h`; a bare number is refused because its unit would be a guess."""
-    return _seconds(value, MAX_DURATION_S)
+    """Seconds from `250ms`, `1.5s`, `2h`, or parts of it from large to small such as `2d12h`, at most 60 days.
 
-
-def scenario_time_s(value: Any) -> float:
-    """Seconds of a scenario, written like any duration: it may last for days."""
-    return _seconds(value, MAX_SCENARIO_S)
-
-
-def _seconds(value: Any, at_most_s: float) -> float:
-    found = _match(_DURATION, value, "a duration with its unit: 250ms, 30s, 5m, 1h")
+    A bare number is refused because its unit would be a guess.
+    """
+    _match(_DURATION, value, "a duration with its unit: 250ms, 30s, 5m, 1h, 2d12h")
+    parts = [(part["number"], _SECONDS[part["unit"]]) for part in _PART.finditer(value)]
+    sizes = [size for _, size in parts]
+    if sizes != sorted(set(sizes), reverse=True):
+        raise ValueError("expected each unit once, the largest first: 2d12h")
     # A short decimal times an exact unit: rounding at 1 ns keeps 250ms == 0.25 exactly.
-    seconds = round(float(found["number"]) * _SECONDS[found["unit"]], 9)
-    if seconds > at_most_s:
-        raise ValueError(f"expected a duration of at most {at_most_s / 3600:.0f}h")
+    seconds = round(sum(float(number) * size for number, size in parts), 9)
+    if seconds > MAX_DURATION_S:
+        raise ValueError(f"expected a duration of at most {format_duration(MAX_DURATION_S)}")
     return seconds
 
 
@@ -56,6 +56,17 @@ def ratio(value: Any) -> float:
     return number
 
 
+def amount(value: Any, unit: str) -> float:
+    """A number of a unit from `500 EUR`, or a plain number; of the unit `1` numbers are plain. Any unit fits where it
+    is empty."""
+    form = rf"(?P<number>-?[0-9]+(?:\.[0-9]+)?)\s*{re.escape(unit) if unit else '.*'}"
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_AMOUNT:
+        return float(value)
+    if unit == "1":
+        raise ValueError("expected a number")
+    return float(_match(re.compile(form), value, f"an amount: 500 {unit}, or a number")["number"])
+
+
 def rate_per_s(value: Any) -> float:
     """Events per second from `50/s`, `300/m` or `1000/h`."""
     found = _match(_RATE, value, "a rate with its unit: 50/s, 300/m")
@@ -66,10 +77,32 @@ def format_duration(seconds: float) -> str:
     """The shortest common way to write a duration; inverse of `duration_s` for values it produced."""
     if seconds > 1 and abs(seconds - round(seconds)) > 1e-9:
         return f"{round(seconds, 9):.14g}s"
-    for unit, size in (("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
+    for unit, size in _SHOWN:
         if seconds >= size and abs(seconds / size - round(seconds / size)) < 1e-9:
             return f"{round(seconds / size)}{unit}"
     return f"{seconds:g}s"
+
+
+def long_duration(seconds: float) -> str:
+    """A time of two hours or more to three digits, as people tell it: `3.1 h`, `12 d`."""
+    return f"{seconds / 3600:.3g} h" if abs(seconds) < 2 * 86_400 else f"{seconds / 86_400:.3g} d"
+
+
+def time_text(seconds: float) -> str:
+    """A time of a scenario in seconds, such as `152.6 s`; `2d12h` where it is long, as a file may give it."""
+    if seconds < LONG_S or seconds % 60:
+        return f"{seconds:.10g} s"
+    parts = zip((*divmod(seconds // 3600, 24), seconds // 60 % 60), "dhm", strict=True)
+    return "".join(f"{count:.0f}{unit}" for count, unit in parts if count)
+
+
+def window_text(from_s: float, until_s: float) -> str:
+    """A window in a scenario: `30–55 s`, `10d–11d6h`."""
+    return f"{time_text(from_s)}–{time_text(until_s)}".replace(" s–", "–" if until_s < LONG_S else " s–")
+
+
+LONG_S = 7200.0
+"""From when on times are told in hours and days."""
 
 
 def _typed(parse: Any, pattern: str, example: str, *also: dict[str, Any]) -> Any:
@@ -77,7 +110,7 @@ def _typed(parse: Any, pattern: str, example: str, *also: dict[str, Any]) -> Any
     return (BeforeValidator(parse), WithJsonSchema({"anyOf": [text, *also]} if also else text))
 
 
-_DURATION_FORM = r"[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h)$"
+_DURATION_FORM = rf"([0-9]+(\.[0-9]+)?\s*({_UNITS})\s*)+$"
 _RATIO_FORM = r"0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$"
 _RATE_FORM = r"[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)$"
 _SOME = "^(?=.*[1-9])"
@@ -86,10 +119,6 @@ Duration = Annotated[float, Field(ge=0), *_typed(duration_s, "^" + _DURATION_FOR
 """Seconds (float); written with a unit."""
 PositiveDuration = Annotated[float, Field(gt=0), *_typed(duration_s, _SOME + _DURATION_FORM, "30s")]
 """Seconds, more than none."""
-ScenarioTime = Annotated[float, Field(ge=0), *_typed(scenario_time_s, "^" + _DURATION_FORM, "48h")]
-"""Seconds of a scenario, at most 60 days; written with a unit."""
-PositiveScenarioTime = Annotated[float, Field(gt=0), *_typed(scenario_time_s, _SOME + _DURATION_FORM, "48h")]
-"""Seconds of a scenario, more than none."""
 Ratio = Annotated[float, *_typed(ratio, "^" + _RATIO_FORM, "30%", {"type": "number", "minimum": 0, "maximum": 1})]
 """A share of one, 0 to 1; written as a percentage or a number."""
 PositiveRatio = Annotated[

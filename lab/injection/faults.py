@@ -7,7 +7,7 @@ all it takes. The first parameter after `testbed` is the target element, keyword
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,25 +19,23 @@ from pydantic import BaseModel, ConfigDict, create_model
 from lab.contracts import Boundary
 from lab.errors import Problem, UserError, nearest
 from lab.plugins import claimed_twice, distribution, installed
+from lab.registration.signals import Witness
+from lab.registration.world import World, registrations
 
 if TYPE_CHECKING:
     from lab.injection.levers import Testbed
+    from lab.systems.topology import System
+
+__all__ = [
+    "FaultFunction", "FaultType", "Parameters", "Witness", "decoy", "fault", "fault_type", "fault_types",
+    "witnesses_anywhere", "witnesses_of",
+]  # fmt: skip
 
 FaultFunction: TypeAlias = "Callable[Concatenate[Testbed, str, ...], Iterator[None]]"
 """Injects: called with a testbed, the target and the parameters by name; what comes after its `yield` reverts."""
 
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A signal by which a fault shows: catalogue name, subject pattern and smallest effect that counts.
-
-    `subject` may use `{target}` and any parameter, e.g. `{target}.{column}`; `*` stands for any subject.
-    `at_least` is an absolute difference in the signal's unit, of either sign.
-    """
-
-    signal: str
-    subject: str
-    at_least: float
+Defaults: TypeAlias = "Callable[[System, str], Mapping[str, object]]"
+"""Of a system and a target: values for parameters that a scenario leaves out, and that are None by themselves."""
 
 
 class Parameters(BaseModel):
@@ -74,6 +72,7 @@ class FaultType:
     module: str
     function: FaultFunction
     announced_differently: bool = False
+    defaults: Defaults | None = None
 
     @property
     def is_decoy(self) -> bool:
@@ -84,8 +83,16 @@ class FaultType:
         """How the change log and the model registry read during this fault, in words."""
         return "reveals this fault" if self.announced_differently else "looks the same as for a harmless change"
 
+    def completed(self, parameters: Parameters, system: System, target: str) -> Parameters:
+        """With what the system knows for parameters that a scenario leaves out."""
+        given = self.defaults(system, target) if self.defaults else {}
+        return parameters.model_copy(
+            update={name: value for name, value in given.items() if getattr(parameters, name) is None}
+        )
+
     def inject(self, testbed: Testbed, target: str, parameters: Parameters) -> AbstractContextManager[None]:
         """A context: entering injects, leaving reverts. `parameters` is an instance of this fault's own model."""
+        parameters = self.completed(parameters, testbed.system, target)
         return contextmanager(self.function)(testbed, target, **dict(parameters))
 
 
@@ -111,6 +118,7 @@ def _register(
     witnesses: tuple[Witness, ...],
     recovery_s: float,
     announced_differently: bool = False,
+    defaults: Defaults | None = None,
 ) -> Callable[[FaultFunction], FaultFunction]:
     def decorate(function: FaultFunction) -> FaultFunction:
         other = _registered.get(name)
@@ -130,6 +138,7 @@ def _register(
             module=function.__module__,
             function=function,
             announced_differently=announced_differently,
+            defaults=defaults,
         )
         return function
 
@@ -144,19 +153,23 @@ def fault(
     witnesses: tuple[Witness, ...],
     recovery_s: float,
     announced_differently: bool = False,
+    defaults: Defaults | None = None,
 ) -> Callable[[FaultFunction], FaultFunction]:
     """Registers a fault. `target` is a component kind, several as `a|b`, `component` for any, or `link`.
 
     The culprit is the target. `recovery_s` states how long after the revert SLIs may stay off. `announced_differently`
     declares that the change log or the model registry may show the fault. Without it, they must read as they do for a
-    harmless event.
+    harmless event. `witnesses` name signals of every system; a world adds those of its own. `defaults` gives what a
+    scenario leaves out and the system knows.
     """
-    return _register(name, boundary, target, witnesses, recovery_s, announced_differently)
+    return _register(name, boundary, target, witnesses, recovery_s, announced_differently, defaults)
 
 
-def decoy(name: str, *, target: str, recovery_s: float = 0.0) -> Callable[[FaultFunction], FaultFunction]:
+def decoy(
+    name: str, *, target: str, recovery_s: float = 0.0, defaults: Defaults | None = None
+) -> Callable[[FaultFunction], FaultFunction]:
     """Registers a benign event: it has no boundary, and blaming it is an error."""
-    return _register(name, None, target, (), recovery_s)
+    return _register(name, None, target, (), recovery_s, defaults=defaults)
 
 
 def _place(module: str) -> str:
@@ -183,6 +196,21 @@ def fault_types() -> dict[str, FaultType]:
     """All registered faults and decoys by name, sorted."""
     _load()
     return dict(sorted(_registered.items()))
+
+
+def witnesses_of(kind: FaultType, world: World | None) -> tuple[Witness, ...]:
+    """By what a fault shows in systems of a world: what it declares for every system, then what the world adds."""
+    return (*kind.witnesses, *(world.witnesses.get(kind.name, ()) if world else ()))
+
+
+def witnesses_anywhere(kind: FaultType) -> dict[Witness, tuple[str, ...]]:
+    """By what a fault shows: each witness, with the installed worlds that add it where not every system shows it."""
+    found: dict[Witness, tuple[str, ...]] = dict.fromkeys(kind.witnesses, ())
+    for world in registrations():
+        for witness in world.witnesses.get(kind.name, ()):
+            if witness not in kind.witnesses:
+                found[witness] = (*found.get(witness, ()), world.name)
+    return found
 
 
 def fault_type(name: str) -> FaultType:

@@ -14,6 +14,7 @@ from lab.clock import NS
 from lab.contracts import SCHEMA_VERSION, Diagnosis, EngineFailure, Isolation, Outcome, Truth, Verdict
 from lab.engines.host import EngineHost
 from lab.errors import Problem, UserError
+from lab.files.units import time_text
 from lab.judging.assess import Answer, case_of
 from lab.judging.grading import grade, registered_graders
 from lab.recording.cut import cut
@@ -103,7 +104,7 @@ def grid(every_s: float, end_s: float) -> list[float]:
     every_ns, end_ns = round(every_s * NS), round(end_s * NS)
     count = math.ceil(end_ns / every_ns)
     if count > MAX_TIMES:
-        seen = f"every {every_s:g} s of {end_s:g} s are {count} times"
+        seen = f"every {every_s:.10g} s of {end_s:.10g} s are {count} times"
         raise UserError(Problem("too many times to ask at", seen=seen, expected=f"at most {MAX_TIMES}"))
     return [number * every_ns / NS for number in range(1, count)] + [end_s]
 
@@ -199,9 +200,12 @@ def figure_texts(over_time: OverTime) -> list[str]:
     if figure.at_s is None:
         lines.append(f"time to diagnosis: none, because {figure.because}")
     else:
+        assert figure.after_injection_s is not None  # both are given with `at_s`
+        assert figure.after_effect_s is not None
         lines.append(
-            f"time to diagnosis: {figure.after_injection_s:g} s after the injection, {figure.after_effect_s:g} s after "
-            f"the first witnessed effect (right from {figure.at_s:g} s on, asked every {over_time.every_s:g} s)"
+            f"time to diagnosis: {time_text(figure.after_injection_s)} after the injection, "
+            f"{time_text(figure.after_effect_s)} after the first witnessed effect "
+            f"(right from {time_text(figure.at_s)} on, asked every {time_text(over_time.every_s)})"
         )
     if figure.early:
         lines.append(f"blamed something at {figure.early_alarms} of {figure.early} times with nothing injected yet")

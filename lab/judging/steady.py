@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lab.errors import RunAbortedError
 from lab.files.units import format_duration
 from lab.recording.observed import Observed
@@ -47,7 +49,7 @@ def unsteady(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> str:
             out.append(f"{bound.sli} was {value:.4g}, expected {wanted}")
     if not out:
         return ""
-    counts = requests_counted(metrics, loaded.system.users, loaded.system.entry, until_s)
+    counts = requests_counted(metrics, loaded.system, until_s)
     seen = f"{len(counts)} scrape intervals, {counts.sum():.0f} requests"
     return (
         f"{loaded.scenario.name}: steady state does not hold: {'; '.join(out)} (before {format_duration(until_s)}: "
@@ -57,9 +59,9 @@ def unsteady(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> str:
 
 def steady_levels(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> dict[str, float | None]:
     """The SLIs of the scenario's bounds in the intervals that ended by `until_s`; None for one without any value."""
-    slis = sli_series(metrics, loaded.system.users, loaded.system.entry)
+    slis = sli_series(metrics, loaded.system, [bound.sli for bound in loaded.scenario.steady_state])
     levels: dict[str, float | None] = {}
     for bound in loaded.scenario.steady_state:
-        _, known = slis.known(bound.sli, until_s)
-        levels[bound.sli] = float(known.mean()) if len(known) else None
+        known = slis[bound.sli].known(until_s)[1] if bound.sli in slis else ()
+        levels[bound.sli] = float(np.mean(known)) if len(known) else None
     return levels

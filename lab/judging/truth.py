@@ -64,7 +64,7 @@ def true_degradation(
             f"{name}: declared degraded at {element!r}, whose workers were busy {peak:.0%} at most, expected at least "
             f"{SATURATED_RATIO:.0%}. Name the component that is saturated, or raise the load."
         )
-    return TrueDegradation(element, loaded.system.users, slos)
+    return TrueDegradation(element, loaded.system.users or "", slos)
 
 
 def _rounded(data: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +93,6 @@ def _reached_text(one: Reached) -> str:
     slo = one.slo
     limit = f"above {slo.above:g}" if slo.above is not None else f"below {slo.below:g}"
     return (
-        f"{slo.name} ({slo.sli}) {one.worst:.3g} at worst, alerts {limit} for {slo.for_s:g} s, "
-        f"was there for {one.held_s:g} s"
+        f"{slo.name} ({slo.sli}) {one.worst:.3g} at worst, alerts {limit} for {slo.for_s:.10g} s, "
+        f"was there for {one.held_s:.10g} s"
     )

@@ -21,11 +21,12 @@ from lab.recording.entries import ChangeEntry
 from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
 from lab.recording.observability import is_shown, shown
 from lab.recording.observed import Deferred, Observed, arrow_table
+from lab.recording.schema import Schema, schema_of
 from lab.recording.sides import Sides
 from lab.recording.slis import alerts
+from lab.registration.observability import Observability
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
-from lab.systems.observability import Observability
 from lab.systems.topology import System
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Measured:
 def assemble(measured: Measured) -> Observed:
     """What operators of a system of this observability see of a run."""
     system = measured.system
+    schema = schema_of(system.world.name if system.world else None)
     edges_ns = interval_edges_ns(system, measured.start_ns, measured.end_ns)
     metrics = MetricsBuilder(CallGraph(system), edges_ns, measured.sampled_servers)
     metrics.add(measured.sides)
@@ -72,7 +74,7 @@ def assemble(measured: Measured) -> Observed:
         "spans": arrow_table("spans", measured.spans),
         "metrics": arrow_table("metrics", metrics.columns(measured.end_ns, measured.counts, measured.lost_scrapes)),
         "logs": arrow_table("logs", measured.logs),
-        **{name: arrow_table(name, content) for name, content in measured.tables.items() if content},
+        **{name: arrow_table(name, content, schema) for name, content in measured.tables.items() if content},
     }
     duration_s = (measured.end_ns - measured.start_ns) / NS
     sampled = sampled_tables(tables, system)
@@ -90,18 +92,28 @@ def finished(
     Tables are made when they are first asked for. `groups`: tables that come by their row groups. `spans`: what the
     table of spans is made of.
     """
-    level = system.observability
-    whole = {name: partial(_shown, name, make, level) for name, make in makers.items() if is_shown(name, level)}
-    parts = {n: partial(_groups_shown, n, make, level) for n, make in (groups or {}).items() if is_shown(n, level)}
+    level, schema = system.observability, schema_of(system.world.name if system.world else None)
+    whole = {
+        name: partial(_shown, schema, name, make, level)
+        for name, make in makers.items()
+        if is_shown(schema, name, level)
+    }
+    parts = {
+        n: partial(_groups_shown, schema, n, make, level)
+        for n, make in (groups or {}).items()
+        if is_shown(schema, n, level)
+    }
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
     observed = Observed(describe(system, duration_s), Deferred(whole, parts, spans), within, [], reference)
     observed.alerts = alerts(observed.metrics, system)
     return observed
 
 
-def _shown(name: str, make: Callable[[], pa.Table], level: Observability) -> pa.Table:
-    return shown(name, make(), level)
+def _shown(schema: Schema, name: str, make: Callable[[], pa.Table], level: Observability) -> pa.Table:
+    return shown(schema, name, make(), level)
 
 
-def _groups_shown(name: str, make: Callable[[], Iterator[pa.Table]], level: Observability) -> Iterator[pa.Table]:
-    return (shown(name, group, level) for group in make())
+def _groups_shown(
+    schema: Schema, name: str, make: Callable[[], Iterator[pa.Table]], level: Observability
+) -> Iterator[pa.Table]:
+    return (shown(schema, name, group, level) for group in make())

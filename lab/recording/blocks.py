@@ -28,6 +28,7 @@ from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges
 from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.sampling import TraceSampler, is_chosen, weights
+from lab.recording.schema import schema_of
 from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
 from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
@@ -97,6 +98,7 @@ class BlockRecorder:
     ) -> None:  # fmt: skip
         self._system, self._ids, self._graph = system, ids, CallGraph(system)
         self._start_ns, self._end_ns = start_ns, end_ns
+        self._schema = schema_of(system.world.name if system.world else None)
         self._lost_scrapes = lost_scrapes
         interval_ns = to_ns(system.scrape_interval_s)
         self._step_ns = min(interval_ns, to_ns(BLOCK_S))  # between places where a block may end early
@@ -144,15 +146,15 @@ class BlockRecorder:
                 f"{what} {time_ns} ns was handed over after all until {self._committed_ns} ns was committed"
             )
 
-    def sample(self, samples: Sequence[Sample]) -> None:
-        """Adds gauges of a scrape."""
-        self._metrics.sample(samples)
+    def sample(self, samples: Sequence[Sample], peer: str = "") -> None:
+        """Adds gauges of a scrape; `peer`: whose calls they are about."""
+        self._metrics.sample(samples, peer)
 
     def rows(self, table: str, columns: Columns) -> None:
         """Adds rows of a table of the content that will not change any more, with `request` numbers."""
         if columns:
             share = self._system.observe.sampling.records
-            self._content.setdefault(table, ContentRows(table, self._ids, share)).add(columns)
+            self._content.setdefault(table, ContentRows(table, self._ids, share, self._schema)).add(columns)
 
     def forget_unfinished(self, edges: Collection[int], now_ns: int) -> None:
         """Forgets the server sides over these edges that would end later: their process did not live to report them."""
@@ -201,6 +203,10 @@ class BlockRecorder:
         return np.arange(self._start_ns + first * step_ns, until_ns + 1, step_ns)
 
     # What is asked for.
+
+    def recent(self, edges_ns: Array, counts: Sequence[Counts]) -> pa.Table:
+        """What a world reports of the intervals between these edges, as a table of metrics."""
+        return arrow_table("metrics", self._metrics.recent(edges_ns, counts))
 
     def metrics(self, until_ns: int, counts: Sequence[Counts] = ()) -> pa.Table:
         """The metrics table of what happened until now. Changes nothing."""

@@ -11,16 +11,22 @@ import math
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from lab.errors import Problem
+from lab.errors import Problem, UserError
 from lab.files.fileio import read_file, reason
-from lab.recording.schema import TABLES, Column
+from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
+from lab.registration.recorded import Column
+from lab.registration.world import loaded
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 MAX_ROWS = 100_000_000
 MAX_COLUMNS = 2_000
 MAX_TIME_S = 1e9
 MAX_SHOWN = 200
+SYSTEM_FILE = "observed/system.json"
 _WRITTEN = "a file as the lab writes it"
 
 
@@ -48,48 +54,68 @@ def _finite(text: str) -> float:
 
 
 def content_problems(path: Path, names: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the listed files of a recording (names relative to its directory), the first of each file."""
+    """What is wrong with the listed files of a recording (names relative to its directory), the first of each file.
+
+    Only that its world is not installed, where that is so: nothing says then what its files may hold.
+    """
     from lab.recording.shapes import SHAPES, consequence
 
+    try:
+        schema = _schema(path / SYSTEM_FILE)
+    except UserError as error:
+        yield from error.problems
+        return
+    shapes = dict(SHAPES)
+    shapes |= {f"observed/{file.name}": loaded(file.shape) for file in schema.files.values() if file.shape}
     contents: dict[str, Any] = {}
-    for name in sorted({*names, "run.json"} & {*SHAPES}):
+    for name in sorted({*names, "run.json"} & {*shapes}):
         try:
-            contents[name] = _shaped(path / name, name)
+            contents[name] = _shaped(path / name, shapes[name])
         except OSError as error:
             yield Problem("cannot be read", str(path / name), seen=reason(error))
         except ValueError as error:
             yield _malformed(path / name, str(error))
+    checks = {f"observed/{file.name}": file.check for file in schema.files.values() if file.check}
     for name, content in contents.items():
-        wrong = consequence(name, content, contents)
+        wrong = loaded(checks[name])(content, contents) if name in checks else consequence(name, content)
         if wrong:
             yield _malformed(path / name, wrong)
     for name in names:
         if name.startswith("observed/") and name.endswith(".parquet"):
-            wrong = _table_problem(path / name, TABLES.get(name.removeprefix("observed/").removesuffix(".parquet")))
+            table = schema.tables.get(name.removeprefix("observed/").removesuffix(".parquet"))
+            wrong = _table_problem(path / name, table.columns if table else None)
             if wrong:
                 yield _malformed(path / name, wrong)
-        elif name.endswith(".json") and name not in SHAPES:
+        elif name.endswith(".json") and name not in shapes:
             try:
                 read_json(path / name)
             except (ValueError, OSError) as error:
                 yield _malformed(path / name, str(error))
 
 
+def _schema(system: Path) -> Schema:
+    """The form of a recording by its `system.json`; UserError where its world is not installed."""
+    try:
+        found = read_json(system)
+    except (OSError, ValueError):
+        return WITHOUT_WORLD  # which is reported with the others
+    world = found.get("world") if isinstance(found, dict) else None
+    return schema_of(world) if isinstance(world, str) else WITHOUT_WORLD
+
+
 def _malformed(file: Path, seen: str) -> Problem:
     return Problem("malformed recording", str(file), seen=seen[:MAX_SHOWN], expected=_WRITTEN)
 
 
-def _shaped(file: Path, name: str) -> Any:
+def _shaped(file: Path, shape: TypeAdapter[Any]) -> Any:
     """The content of a file of known shape; ValueError saying what is wrong, and where in it."""
     from pydantic import ValidationError
 
-    from lab.recording.shapes import SHAPES
-
-    text = read_file(file)
+    name, text = file.name, read_file(file)
     lines = [_parsed(line) for line in text.splitlines()] if name.endswith(".jsonl") else [_parsed(text)]
     for number, content in enumerate(lines, 1):
         try:
-            SHAPES[name].validate_python(content)
+            shape.validate_python(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             at = ".".join(map(str, first["loc"]))

@@ -61,7 +61,7 @@ def _is_any(table: pa.Table, notable: frozenset[str]) -> Array:
 
 def _notable(spans: pa.Table, system: System) -> frozenset[str]:
     """The traces whose root failed or was slow."""
-    root = coded(spans["service.name"]).is_any([system.users]) | coded(spans["span.kind"]).is_any(["internal"])
+    root = coded(spans["service.name"]).is_any([system.users or ""]) | coded(spans["span.kind"]).is_any(["internal"])
     slow_s = system.observe.sampling.slow_s
     notable = root & ~coded(spans["status"]).is_any(sorted(ANSWERED))
     if slow_s is not None:

@@ -14,6 +14,7 @@ from lab.recording.arrow import Coded, coded, fitted_array
 from lab.recording.ids import Ids, trace_ids
 from lab.recording.observed import arrow_table
 from lab.recording.sampling import is_chosen, weights
+from lab.recording.schema import Schema
 from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
 
@@ -31,8 +32,8 @@ class ContentRows:
     Parts are kept as bytes, column after column: so a column of all parts is put together without a look at others.
     """
 
-    def __init__(self, table: str, ids: Ids, share: float) -> None:
-        self._name, self._ids, self._share = table, ids, share
+    def __init__(self, table: str, ids: Ids, share: float, schema: Schema) -> None:
+        self._name, self._ids, self._share, self._schema = table, ids, share, schema
         self._texts: dict[str, dict[str, int]] = {}  # of each column of texts: their numbers, as they came
         self._kinds: dict[str, np.dtype[Any]] = {}  # of each column, wide ones first
         self._order: list[str] = []  # of the columns, as they were given
@@ -83,7 +84,7 @@ class ContentRows:
         known = {name: self._coded(name, values) if name in self._texts else values for name, values in columns.items()}
         if self._share < 1:
             known["sample_weight"] = weights(np.ones(len(traces)), self._share)
-        return arrow_table(self._name, {"trace_id": traces, **known})
+        return arrow_table(self._name, {"trace_id": traces, **known}, self._schema)
 
     def _columns(self, pieces: Sequence[Piece]) -> dict[str, Array]:
         """Rows by column, in the order in which columns were given."""

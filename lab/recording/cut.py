@@ -1,6 +1,6 @@
 """Cutting a recording: what could be seen of it at an earlier time. The only function that cuts is `cut`.
 
-When something can be seen is declared in `lab.recording.schema`, and nowhere else.
+When something can be seen is declared in `lab.recording.schema` and by the world, and nowhere else.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from lab.errors import Problem, UserError, nearest
 from lab.recording.arrow import mask_array, numbers
 from lab.recording.observed import Check, Deferred, Observed
 from lab.recording.rows import kept_rows
-from lab.recording.schema import FILES, LABEL_WINDOW_S, ROWS_VISIBLE, TABLES, Column, Visible
-from lab.recording.versions import published_by
+from lab.recording.schema import Schema
+from lab.registration.recorded import Column, Visible
+from lab.registration.world import loaded
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +38,7 @@ def cut(observed: Observed, at_s: float) -> Observed:
     at_s = checked_time(at_s, observed.end_s)
     if at_s == observed.end_s:
         return observed
-    by = _By(at_s, label_window_s(observed))
+    by = _By(at_s, label_window_s(observed), observed.schema)
     changes = [entry for entry in observed.changes if by.is_entry_visible("changes.jsonl", entry)]
     alerts = [entry for entry in observed.alerts if by.is_entry_visible("alerts.jsonl", entry)]
     tables = {name: by.table(name, table) for name, table in observed.tables.items()}
@@ -63,11 +65,12 @@ def check_declared(observed: Observed, check: Check | None = None) -> None:
     Columns of tables that are not made yet are checked when they are: to make them all now would take the memory of
     all. `check`: what then checks them, for who names whose tables they are; `columns_declared` else.
     """
+    schema = observed.schema
     for name in observed.tables:
-        _columns_of(name)
+        _columns_of(schema, name)
     for name in observed.reference:
-        _file_visible(f"reference/{name}")
-    check = check or columns_declared
+        _file_visible(schema, f"reference/{name}")
+    check = check or partial(columns_declared, schema)
     if isinstance(observed.tables, Deferred):
         observed.tables.check(check)
     else:
@@ -75,34 +78,36 @@ def check_declared(observed: Observed, check: Check | None = None) -> None:
             check(name, table)
 
 
-def columns_declared(name: str, table: pa.Table) -> None:
+def columns_declared(schema: Schema, name: str, table: pa.Table) -> None:
     """UserError for a column of a table that does not declare when it becomes visible."""
     for column in table.column_names:
-        _declared(name, column)
+        _declared(schema, name, column)
 
 
 def label_window_s(observed: Observed) -> float:
-    """How long after showing an outcome is settled, as the recording's contract says, else as the format says."""
-    return float(observed.reference.get("contract.json", {}).get("label_window_s", LABEL_WINDOW_S))
+    """How long after its event an outcome is settled, as the recording's contract says, else as its world says."""
+    given = observed.reference.get("contract.json", {}).get("label_window_s", observed.schema.label_window_s)
+    return 0.0 if given is None else float(given)
 
 
 class _By:
     """What was visible by a time. Times are compared in whole nanoseconds, after they are summed."""
 
-    def __init__(self, at_s: float, window_s: float) -> None:
+    def __init__(self, at_s: float, window_s: float, schema: Schema) -> None:
+        self._schema = schema
         self._at_ns = _ns(at_s)
         self._window_ns = _ns(window_s)
         self._at_s = at_s
 
     def is_entry_visible(self, file: str, entry: Mapping[str, Any]) -> bool:
         """Whether an entry of a list can be seen."""
-        visible = _file_visible(file)
+        visible = _file_visible(self._schema, file)
         return bool(self._moment_ns(visible, {name: entry[name] for name in visible.fields}) <= self._at_ns)
 
     def table(self, name: str, table: pa.Table) -> pa.Table:
         """The rows that can be seen, with nulls for values that cannot be seen yet."""
-        columns = {column: _declared(name, column) for column in table.column_names}
-        rows = kept_rows(table, self._is_visible(ROWS_VISIBLE[name], table))
+        columns = {column: _declared(self._schema, name, column) for column in table.column_names}
+        rows = kept_rows(table, self._is_visible(self._schema.tables[name].visible, table))
         for column, declared in columns.items():
             if declared.visible is not None:
                 shown = mask_array(self._is_visible(declared.visible, rows))
@@ -113,10 +118,8 @@ class _By:
 
     def reference(self, name: str, content: Any, observed: Observed) -> Any:
         """A file of `reference/` as it was by then."""
-        if _file_visible(f"reference/{name}").published:
-            versions = published_by(observed, self._at_s, [entry["version"] for entry in content])
-            return [entry for entry in content if entry["version"] in versions]
-        return content
+        entries = _file_visible(self._schema, f"reference/{name}").entries
+        return loaded(entries)(observed, self._at_s, content) if entries else content
 
     def _is_visible(self, visible: Visible, table: pa.Table) -> Array:
         fields = {name: numbers(table[name]) for name in visible.fields}
@@ -136,27 +139,26 @@ def _ns(seconds: Any) -> Any:
     return whole * NS + np.floor((seconds - whole) * NS + 0.5)
 
 
-def _columns_of(table: str) -> Sequence[Column]:
-    if table not in TABLES:
-        raise _undeclared(f"table {table!r}", nearest(table, TABLES))
-    return TABLES[table]
+def _columns_of(schema: Schema, table: str) -> Sequence[Column]:
+    if table not in schema.tables:
+        raise _undeclared(f"table {table!r}", nearest(table, schema.tables))
+    return schema.columns(table)
 
 
-def _declared(table: str, column: str) -> Column:
-    known = _columns_of(table)
+def _declared(schema: Schema, table: str, column: str) -> Column:
+    known = _columns_of(schema, table)
     found = next((spec for spec in known if fnmatchcase(column, spec.name)), None)
     if found is None:
         raise _undeclared(f"column {column!r} of {table!r}", nearest(column, [spec.name for spec in known]))
     return found
 
 
-def _file_visible(name: str) -> Visible:
-    found = next((file.visible for file in FILES if file.name == name), None)
-    if found is None:
-        raise _undeclared(f"file {name!r}", nearest(name, [file.name for file in FILES]))
-    return found
+def _file_visible(schema: Schema, name: str) -> Visible:
+    if name not in schema.files:
+        raise _undeclared(f"file {name!r}", nearest(name, schema.files))
+    return schema.files[name].visible
 
 
 def _undeclared(what: str, hint: str) -> UserError:
     why = f"this recording cannot be cut: nothing says when its {what} becomes visible"
-    return UserError(Problem(why, expected="what docs/recording.md lists", hint=hint))
+    return UserError(Problem(why, expected="what docs/recording.md and the page of the world list", hint=hint))

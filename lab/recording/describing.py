@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lab.recording.schema import SCHEMA_VERSION
-from lab.systems.topology import System
+from lab.systems.topology import Step, System
 
 
 def describe(system: System, duration_s: float) -> dict[str, Any]:
@@ -15,20 +15,21 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         name: {
             "kind": c.kind, "runtime": c.runtime, "telemetry": c.telemetry, "workers": c.workers,
             "period_s": c.period_s, "tables": list(c.tables), "settings": dict(c.settings),
-            "steps": [s.model_dump(exclude={"service_time"}) for s in c.steps],
-        }
+            "steps": [_step(s) for s in c.steps],
+        } | ({"handling": c.handling, "queue": c.queue} if c.has_worker_pool else {})
         for name, c in system.components.items()
     }  # fmt: skip
     described = {
         "schema_version": SCHEMA_VERSION,
         "name": system.name,
+        "world": system.world.name if system.world else None,
         "duration_s": duration_s,
         "scrape_interval_s": system.scrape_interval_s,
         "observability": system.observability,
         "users": system.users,
         "entry": system.entry,
         "components": components,
-        "links": {name: {} for name in system.links},
+        "links": {name: {"pool": link.pool.model_dump()} if link.pool else {} for name, link in system.links.items()},
         "slos": [slo.model_dump() for slo in system.slos],
     }
     sampling = system.observe.sampling
@@ -36,3 +37,9 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
         described["sampling"] = sampling.model_dump()
     cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
     return cleaned
+
+
+def _step(step: Step) -> dict[str, Any]:
+    """A step; what most steps do not have is left out where this one has none."""
+    usual = (("pool", step.pool is None), ("when", step.when is None), ("wait", step.wait))
+    return step.model_dump(exclude={"service_time"} | {name for name, is_usual in usual if is_usual})

@@ -15,11 +15,11 @@ from lab.recording import texts
 from lab.recording.arrow import fitted_array, known_array, numbers_array, texts_array
 from lab.recording.entries import LogRecord
 from lab.recording.ids import Ids, hex_array
-from lab.recording.schema import LOG_EVENTS
-from lab.recording.sides import CLIENT_FINAL, SERVER, Sides, picked
+from lab.recording.schema import WITHOUT_WORLD
+from lab.recording.sides import CLIENT_FINAL, SERVER, Sides, picked, tied
 from lab.recording.status import MISS, NAMES
+from lab.registration.observability import seen_at
 from lab.systems.calls import CallGraph
-from lab.systems.observability import seen_at
 
 Array = npt.NDArray[Any]
 Lines: TypeAlias = npt.NDArray[np.void]
@@ -49,7 +49,7 @@ class LogBook:
         self._graph = graph
         self._texts: list[str] = []
         self._codes: dict[str, int] = {}
-        statement = next(event for event in LOG_EVENTS if event.name == "statement")
+        statement = WITHOUT_WORLD.log_events["statement"]
         shown = seen_at(graph.system.observability, statement.level)
         self._statement_ns = 0 if shown or statement.slow_s is None else round(statement.slow_s * NS)
 
@@ -74,13 +74,10 @@ class LogBook:
     def in_order(self, lines: Lines, ids: Ids) -> Lines:
         """The lines in order of time; ties are broken by content, never by the order of collection."""
         order = np.argsort(lines["time_ns"], kind="stable")
-        times_ns = lines["time_ns"][order]
-        tied = np.zeros(len(lines), bool)
-        tied[1:] = times_ns[1:] == times_ns[:-1]
-        tied[:-1] |= tied[1:]
-        if tied.any():  # few
-            some = order[tied]
-            order[tied] = some[self._by_content(lines[some], ids)]
+        places = np.flatnonzero(tied(lines["time_ns"][order]))
+        if len(places):  # few
+            some = order[places]
+            order[places] = some[self._by_content(lines[some], ids)]
         return lines[order]
 
     def _by_content(self, lines: Lines, ids: Ids) -> Array:
@@ -133,11 +130,11 @@ class LogBook:
     def _failed_calls(self, sides: Sides) -> Lines:
         failed = picked(sides, (sides["side"] != SERVER) & (sides["status"] > MISS) & (sides["edge"] >= 0))
         last = failed["side"] == CLIENT_FINAL
-        what = (failed["edge"].astype(np.int64) * 256 + failed["attempt"]) * 16 + failed["status"] * 2 + last
+        what = (failed["edge"].astype(np.int64) * 256 + failed["attempt"]) * 32 + failed["status"] * 2 + last
         kinds, kind = np.unique(what, return_inverse=True)
         rows = np.zeros((len(kinds), 5), np.int32)
         for i, one in enumerate(kinds.tolist()):
-            edge, attempt, status, is_last = self._graph.edges[one >> 12], one >> 4 & 255, one >> 1 & 7, bool(one & 1)
+            edge, attempt, status, is_last = self._graph.edges[one >> 13], one >> 5 & 255, one >> 1 & 15, bool(one & 1)
             body = texts.call_failed(
                 edge.name, edge.callee, NAMES[status], attempt, is_last=is_last, fallback=edge.step.fallback
             )

@@ -14,6 +14,7 @@ from lab.clock import NS, to_ns
 from lab.recording.arrow import coded_array, numbers_array
 from lab.recording.sides import CLIENT, CLIENT_FINAL, SERVER, Sides, picked
 from lab.recording.status import MISS, OK, TIMEOUT
+from lab.registration.slis import LATENCY_P99_S
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
@@ -55,18 +56,27 @@ class MetricsBuilder:
         self._link_of = np.array([self._links.index(edge.link) for edge in graph.edges], np.int64)
         self._callee_of = np.array([graph.components.index(edge.callee) for edge in graph.edges], np.int64)
         self._fallbacks = [edge for edge in graph.edges if edge.step.fallback]
+        self._message_links = list(dict.fromkeys(edge.link for edge in graph.edges if not edge.step.wait))
         rows = len(self._links) + len(graph.components)
-        # A row for each link as its caller sees it, then one for each component as a server.
+        for edge in graph.edges:
+            if not edge.step.wait:
+                self._link_of[edge.index] = rows + self._message_links.index(edge.link)
+        self._call_links = {edge.link for edge in graph.edges if edge.step.wait}
+        rows += len(self._message_links)
+        # A row for each link as its caller sees it, one for each component as a server, one for each link's messages.
         self._requests, self._errors, self._timeouts, self._retries, self._p50_ns, self._p95_ns = (
             np.zeros((rows, self._count), np.int64) for _ in range(6)
         )
+        # Of the users' link only, where an SLO needs it.
+        self._p99_row = _users_row(graph.system, self._links)
+        self._p99_ns = np.zeros(self._count, np.int64)
         # 110,000 calls of a day each that end in one interval would pass 64 bits; below 2^53 the sum is exact.
         self._total_ns = np.zeros((rows, self._count))
         self._fell = np.zeros((len(graph.edges), self._count), np.int64)
         self._runs, self._failed_runs = (np.zeros((len(graph.components), self._count), np.int64) for _ in range(2))
         self._last_good_ns = np.full((len(graph.components), self._count), np.iinfo(np.int64).min)
         self._open, self._open_at = list[Array](), -1  # durations of the last interval that has any, by rows
-        self._gauges: dict[tuple[str, str, str], Array] = {}
+        self._gauges: dict[tuple[str, str, str, str], Array] = {}
 
     def branch(self) -> MetricsBuilder:
         """A builder that goes on from here by itself."""
@@ -101,15 +111,16 @@ class MetricsBuilder:
                 mine = (interval >= begin) & (interval < end)
                 self._add(picked(sides, mine), interval[mine] - begin, begin, end)
 
-    def sample(self, samples: Iterable[Sample]) -> None:
-        """Adds samples; the last one of an interval counts."""
+    def sample(self, samples: Iterable[Sample], peer: str = "") -> None:
+        """Adds samples, which are about calls of `peer` where it is given; the last one of an interval counts."""
         first_ns, length_ns = int(self._edges_ns[0]), self._length_ns
         for time_ns, component, metric, attribute, value in samples:
             at = (time_ns - first_ns) // length_ns - 1
             if 0 <= at < self._count:
-                values = self._gauges.get((component, metric, attribute))
+                key = component, metric, peer, attribute
+                values = self._gauges.get(key)
                 if values is None:
-                    values = self._gauges[component, metric, attribute] = np.full(self._count, np.nan)
+                    values = self._gauges[key] = np.full(self._count, np.nan)
                 values[at] = value
 
     def columns(
@@ -122,14 +133,21 @@ class MetricsBuilder:
         """
         self._settle()
         known = min(self._count, max(0, (until_ns - int(self._edges_ns[0])) // self._length_ns))
-        found = [*self._clients(), *self._servers(), *self._jobs()]
+        found = [*self._clients(), *self._messages(), *self._servers(), *self._jobs()]
         found += [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
-        found += [
-            (component, metric, "", attribute, values)
-            for (component, metric, attribute), values in self._gauges.items()
-        ]
+        found += [(*key, values) for key, values in self._gauges.items()]
         lost = _lost(self._graph.system, lost_scrapes, known) if lost_scrapes is not None else {}
         return _columns(found, known, (self._edges_ns[1:] - self._edges_ns[0]) / NS, lost)
+
+    def recent(self, edges_ns: Array, counts: Sequence[Counts]) -> dict[str, pa.Array]:
+        """What a world reports of the intervals between these edges, as columns of the metrics table: samples, counts.
+
+        What was lost on the way is there.
+        """
+        first = int(edges_ns[0] - self._edges_ns[0]) // self._length_ns
+        sampled = [(*key, v[first : first + len(edges_ns) - 1]) for key, v in self._gauges.items()]
+        counted = [(component, metric, "", attribute, values) for component, metric, attribute, values in counts]
+        return _columns([*sampled, *counted], len(edges_ns) - 1, (edges_ns[1:] - self._edges_ns[0]) / NS, {})
 
     @property
     def _length_ns(self) -> int:
@@ -202,6 +220,10 @@ class MetricsBuilder:
             values = np.zeros(len(size), np.int64)
             values[present] = ordered[rank] & _LONGEST_NS
             kept[:, begin:end] = values.reshape(shape)
+        if self._p99_row is not None:
+            mine = np.s_[self._p99_row * shape[1] : (self._p99_row + 1) * shape[1]]
+            rank = firsts[mine] + np.ceil(0.99 * size[mine]).astype(np.int64) - 1
+            self._p99_ns[begin:end] = np.where(present[mine], ordered[rank.clip(0)] & _LONGEST_NS, 0)
 
     def _add_runs(self, job: Array, status: Array, interval: Array, ends_ns: Array) -> None:
         good = status == OK
@@ -219,6 +241,8 @@ class MetricsBuilder:
     def _clients(self) -> Iterator[Series]:
         """Client metrics by link, fallbacks by name."""
         for row, link in enumerate(self._links):
+            if link not in self._call_links:
+                continue
             caller, peer = link.split("->")
             for name, values in (
                 ("client.request.count", self._requests), ("client.error.count", self._errors),
@@ -227,6 +251,9 @@ class MetricsBuilder:
                 yield caller, name, peer, "", values[row].astype(float)
             for name, durations in self._durations(row):
                 yield caller, f"client.request.duration.{name}", peer, "", durations
+            if row == self._p99_row:
+                p99_s = np.where(self._requests[row] > 0, self._p99_ns / NS, np.nan)
+                yield caller, "client.request.duration.p99", peer, "", p99_s
         for edge in self._fallbacks:
             yield edge.caller, "fallback.count", "", str(edge.step.fallback), self._fell[edge.index].astype(float)
 
@@ -241,6 +268,14 @@ class MetricsBuilder:
             for what, durations in self._durations(row):
                 yield name, f"server.request.duration.{what}", "", "", durations
 
+    def _messages(self) -> Iterator[Series]:
+        """Messages by link."""
+        first = len(self._links) + len(self._graph.components)
+        for row, link in enumerate(self._message_links, first):
+            caller, peer = link.split("->")
+            sent = self._requests[row] - self._errors[row]
+            yield caller, "messaging.client.sent.messages", peer, "", sent.astype(float)
+
     def _jobs(self) -> Iterator[Series]:
         """Job runs, and how long ago the last good one ended (from the scenario's start before any)."""
         for job in self._graph.jobs:
@@ -249,6 +284,12 @@ class MetricsBuilder:
             yield job, "job.failure.count", "", "", self._failed_runs[row].astype(float)
             last = np.maximum(np.maximum.accumulate(self._last_good_ns[row]), self._edges_ns[0])
             yield job, "job.last_success.age", "", "", (self._edges_ns[1:] - last) / NS
+
+
+def _users_row(system: System, links: Sequence[str]) -> int | None:
+    """The row of the users' link where an SLO is on its 99th percentile."""
+    wanted = LATENCY_P99_S in {slo.sli for slo in system.slos}
+    return links.index(system.entry_link) if wanted and system.entry_link else None
 
 
 def _lost(system: System, streams: Streams, count: int) -> dict[str, Array]:

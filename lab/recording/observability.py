@@ -12,27 +12,28 @@ import pyarrow.compute
 
 from lab.recording.arrow import coded, mask_array, numbers, texts_array
 from lab.recording.rows import dictionary_of, kept_rows
-from lab.recording.schema import LOG_EVENTS, METRIC_LIST, TABLES, TRACES_KEPT, Column
-from lab.systems.observability import Observability, seen_at
+from lab.recording.schema import TRACES_KEPT, Schema
+from lab.registration.observability import Observability, seen_at
+from lab.registration.recorded import Column
 from lab.systems.topology import System
 
 
-def is_shown(table: str, level: Observability) -> bool:
+def is_shown(schema: Schema, table: str, level: Observability) -> bool:
     """Whether a table exists at a level: one of its columns does."""
-    return any(seen_at(level, column.level) for column in TABLES[table])
+    return any(seen_at(level, column.level) for column in schema.columns(table))
 
 
-def shown(name: str, table: pa.Table, level: Observability) -> pa.Table:
+def shown(schema: Schema, name: str, table: pa.Table, level: Observability) -> pa.Table:
     """A table as operators of a system of this observability see it; every testbed ends with this.
 
     Columns, metrics and log lines that exist from a higher level on are left out. What is kept depends on nothing but
     the row itself, so that the twin keeps the same.
     """
-    table = _columns(name, table, level)
+    table = _columns(schema, name, table, level)
     if name == "metrics":
-        hidden = [metric.name for metric in METRIC_LIST if not seen_at(level, metric.level)]
+        hidden = [metric.name for metric in schema.metrics.values() if not seen_at(level, metric.level)]
         return _rows(table, ~coded(table["metric"]).is_any(hidden))
-    return _log_lines(table, level) if name == "logs" else table
+    return _log_lines(schema, table, level) if name == "logs" else table
 
 
 def traces_kept(system: System) -> float:
@@ -40,13 +41,13 @@ def traces_kept(system: System) -> float:
     return TRACES_KEPT[system.observability] if system.observe.sampling.traces >= 1 else 1.0
 
 
-def _columns(name: str, table: pa.Table, level: Observability) -> pa.Table:
-    kept = [column for column in table.column_names if seen_at(level, _declared(name, column).level)]
+def _columns(schema: Schema, name: str, table: pa.Table, level: Observability) -> pa.Table:
+    kept = [column for column in table.column_names if seen_at(level, _declared(schema, name, column).level)]
     return table if len(kept) == table.num_columns else table.select(kept)
 
 
-def _declared(table: str, column: str) -> Column:
-    return next(spec for spec in TABLES[table] if fnmatchcase(column, spec.name))
+def _declared(schema: Schema, table: str, column: str) -> Column:
+    return next(spec for spec in schema.columns(table) if fnmatchcase(column, spec.name))
 
 
 def _rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
@@ -54,10 +55,10 @@ def _rows(table: pa.Table, kept: npt.NDArray[Any]) -> pa.Table:
     return table if kept.all() else kept_rows(table, kept)
 
 
-def _log_lines(logs: pa.Table, level: Observability) -> pa.Table:
+def _log_lines(schema: Schema, logs: pa.Table, level: Observability) -> pa.Table:
     events, duration_s = coded(logs["event.name"]), numbers(logs["duration_s"])
     kept = np.ones(logs.num_rows, bool)
-    for event in LOG_EVENTS:
+    for event in schema.log_events.values():
         mine = events.is_any([event.name])
         if seen_at(level, event.level) or not mine.any():
             continue

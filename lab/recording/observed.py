@@ -14,7 +14,7 @@ import numpy as np
 
 from lab.errors import Problem, UserError
 from lab.recording.entries import AlertEntry, ChangeEntry
-from lab.recording.schema import TABLES
+from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,13 +48,18 @@ class Observed:
         if name not in self._frames:
             table = self.tables.get(name)
             frame = pd.DataFrame() if table is None else table.to_pandas()
-            for column in TABLES.get(name, ()):
+            for column in self.schema.columns(name):
                 if "*" not in column.name and column.name not in frame:
                     dtype = float if column.type in ("float", "int") else object
                     missing = np.nan if column.otherwise is None else column.otherwise
                     frame[column.name] = pd.Series(missing, frame.index, dtype)
             self._frames[name] = frame
         return self._frames[name]
+
+    @property
+    def schema(self) -> Schema:
+        """The form of this recording, by the world of its system; UserError where that is not installed."""
+        return schema_of(self.system["world"])
 
     @property
     def spans(self) -> KeptSpans | None:
@@ -180,7 +185,7 @@ def load_observed(directory: Path) -> Observed:
     if not (directory / "system.json").is_file():
         raise UserError(Problem("not a recording", str(directory), expected="a directory with system.json in it"))
     system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
-    files = {name: directory / f"{name}.parquet" for name in TABLES}
+    files = {name: directory / f"{name}.parquet" for name in schema_of(system["world"]).tables}
     tables = Deferred({name: partial(_read_table, file) for name, file in files.items() if file.is_file()})
     beside = sorted((directory / "reference").glob("*"))
     reference = Deferred({file.name: partial(_read_table, file) for file in beside if file.suffix != ".json"})
@@ -199,13 +204,15 @@ def _read_table(file: Path) -> pa.Table:
 
 
 def requests_seen(directory: Path) -> int | None:
-    """How many requests the entry point of an `observed/` directory handled; None where that was not recorded."""
+    """How many requests the entry point of an `observed/` directory handled; None where none come or were recorded."""
     file = directory / "metrics.parquet"
     if not file.is_file():
         return None
     from lab.recording.arrow import coded, numbers, read_table
 
     entry = json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"]
+    if entry is None:
+        return None
     table = read_table(file, ["metric", "service.name", "value"])
     mine = coded(table["metric"]).is_any(["server.request.count"]) & coded(table["service.name"]).is_any([entry])
     return round(float(np.nansum(numbers(table["value"])[mine])))
@@ -220,9 +227,9 @@ def alerts_fired(directory: Path) -> tuple[str, ...]:
 
 
 def symptom_link(directory: Path) -> str:
-    """The link from the users to the entry point of an `observed/` directory: where people feel a fault."""
+    """The link from the users to the entry point of an `observed/` directory: where people feel a fault; or nothing."""
     system = json.loads((directory / "system.json").read_text(encoding="utf-8"))
-    return f"{system['users']}->{system['entry']}"
+    return f"{system['users']}->{system['entry']}" if system["users"] is not None else ""
 
 
 def column_holders(directory: Path) -> frozenset[str]:
@@ -234,13 +241,16 @@ def column_holders(directory: Path) -> frozenset[str]:
     return frozenset(caches | ({str(store)} if store else set()))
 
 
-def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
-    """An Arrow table of a documented form: types and order as in `schema`, NaN and None as null where allowed."""
+def arrow_table(name: str, columns: Mapping[str, Any], schema: Schema = WITHOUT_WORLD) -> pa.Table:
+    """An Arrow table of a documented form: types and order as in the schema, NaN and None as null where allowed.
+
+    KeyError for a table or a column that the schema does not have.
+    """
     import pyarrow as pa
 
     given = list(columns)
     arrays, names = [], []
-    for spec in TABLES[name]:
+    for spec in schema.tables[name].columns:
         for column in [c for c in given if fnmatchcase(c, spec.name)]:
             given.remove(column)
             arrays.append(_array(columns[column], spec.type))
@@ -252,7 +262,7 @@ def arrow_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
 
 def no_metrics() -> pa.Table:
     """The metrics table of a run in which nothing was measured."""
-    return arrow_table("metrics", {column.name: [] for column in TABLES["metrics"]})
+    return arrow_table("metrics", {column.name: [] for column in WITHOUT_WORLD.columns("metrics")})
 
 
 def _array(values: Any, kind: str) -> pa.Array | pa.ChunkedArray:

@@ -41,6 +41,10 @@ def weights(by_rate: Array, rate: float) -> Array:
     return np.where(by_rate > 0, 1.0 / rate, 1.0)
 
 
+NOBODY = np.iinfo(np.int16).max
+"""The edge of the users' call in a system without users: no edge has this number."""
+
+
 class TraceSampler:
     """Decides which spans and log lines of a run are kept, block by block.
 
@@ -50,7 +54,7 @@ class TraceSampler:
 
     def __init__(self, sampling: Sampling, graph: CallGraph, ids: Ids, book: LogBook) -> None:
         self._sampling, self._graph, self._ids, self._book = sampling, graph, ids, book
-        self._users_edge = next(edge.index for edge in graph.edges if edge.caller == graph.system.users)
+        self._users_edge = next((edge.index for edge in graph.edges if edge.caller == graph.system.users), NOBODY)
         self._slow_ns = np.iinfo(np.int64).max if sampling.slow_s is None else round(sampling.slow_s * NS)
         self._ended = _Ended()
         self._notable = np.empty((0, 2), np.int64)  # requests kept for their root, in order, and when that was

@@ -1,64 +1,33 @@
-"""Tables of a recording: names, columns, types, units. The single source for writers, readers and `docs/recording.md`.
+"""The form of a recording: what every recording has is here, what a world adds is in its registration.
 
-Times are scenario seconds since load start, durations seconds, ratios 0 to 1. Names follow OpenTelemetry. Each column,
-metric and log event declares the least level of observability at which a system has it. Each table, column and file
-declares when it becomes visible, so that a recording can be cut at any time (`lab.recording.cut`).
+The single source for writers, readers and `docs/recording.md`. Times are scenario seconds since load start, durations
+seconds, ratios 0 to 1. When something becomes visible is declared here or by the world, and cut by `lab.recording.cut`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
 
-from lab.systems.observability import Observability
+from lab.errors import Problem, UserError
+from lab.registration.observability import Observability
+from lab.registration.recorded import (
+    AT_ITS_END,
+    AT_ITS_TIME,
+    FROM_THE_START,
+    Column,
+    File,
+    LogEvent,
+    Metric,
+    Recorded,
+    Table,
+    sample_weight,
+)
+from lab.registration.world import recorded_world
 
 SCHEMA_VERSION = 1
 """The form of recordings that this lab writes and reads."""
-LABEL_WINDOW_S = 30.0
-"""Label window where `reference/contract.json` has no `label_window_s`: how long after showing a click still counts."""
-
-
-class Visible(NamedTuple):
-    """When a row, an entry or a value can be seen: at the sum of these fields of it, in scenario seconds.
-
-    A label window is added where `ripens`. With `published` it is when the model version was published, which other
-    telemetry tells. Without any of them it is there from the start.
-    """
-
-    doc: str
-    fields: tuple[str, ...] = ()
-    ripens: bool = False
-    published: bool = False
-
-
-AT_ITS_TIME = Visible("at its `time_s`", ("time_s",))
-AT_ITS_END = Visible("at its end, `time_s` + `duration_s`", ("time_s", "duration_s"))
-RIPE = Visible("when its label window has closed, `time_s` + the label window; null before", ("time_s",), ripens=True)
-FROM_THE_START = Visible("from the start")
-PUBLISHED = Visible("each version when it was published", published=True)
-
-
-class Column(NamedTuple):
-    """One column: `type` is float, int, string or `category` (a string with few values); null allowed where `null`.
-
-    `level` is the least level of observability at which it exists; a table without any column does not exist.
-    `visible` is when its value can be seen, None where it can be seen with its row. `otherwise` is what all rows have
-    where a recording has no such column; None where every recording has it, as far as its level goes.
-    """
-
-    name: str
-    type: str
-    doc: str
-    null: bool = False
-    level: Observability = "poor"
-    visible: Visible | None = None
-    otherwise: float | None = None
-
-
-def _weight(level: Observability) -> Column:
-    doc = "how many rows this one stands for, where rows are sampled: one over the chance that it was kept"
-    return Column("sample_weight", "float", doc, level=level, otherwise=1.0)
-
 
 SPANS = (
     Column("time_s", "float", "start"),
@@ -68,11 +37,11 @@ SPANS = (
     Column("parent_span_id", "string", "the span this one happened in", null=True),
     Column("service.name", "category", "component that reports the span"),
     Column("peer.service", "category", "component called, or calling for server spans", null=True),
-    Column("span.kind", "category", "client, server or internal"),
+    Column("span.kind", "category", "client, server, internal; of messages producer and consumer"),
     Column("span.name", "category", "step of the caller's call plan"),
-    Column("status", "category", "ok, miss, error, timeout, refused, reset, unavailable, dependency_failed"),
+    Column("status", "category", "ok, miss, error, timeout, refused, reset, unavailable, dependency_failed, exhausted"),
     Column("attempt", "int", "0 for the first, counting retries"),
-    _weight("poor"),
+    sample_weight("poor"),
 )
 METRICS = (
     Column("time_s", "float", "end of the interval the value is for"),
@@ -91,78 +60,20 @@ LOGS = (
     Column("subject", "category", "called component, column or job that the line names", null=True),
     Column("duration_s", "float", "measured time, for statements and job runs", null=True),
     Column("body", "string", "the line"),
-    _weight("poor"),
+    sample_weight("poor"),
 )
-FEATURES = (
-    Column("time_s", "float", "when the features were assembled from the row", level="usual"),
-    Column("trace_id", "category", "request", level="usual"),
-    Column("user_id", "int", "entity", level="usual"),
-    Column("source", "category", "component the row came from, `default` where none came", level="usual"),
-    Column("row_age_s", "float", "age of the database row when served", null=True, level="usual"),
-    Column("entry_age_s", "float", "age of the cache entry when served", null=True, level="rich"),
-    Column(
-        "feature.*", "float", "value of each feature as read; null for SQL NULL or no row", null=True, level="usual"
-    ),
-    _weight("usual"),
-)
-PREDICTIONS = (
-    Column("time_s", "float", "when the item was shown", level="usual"),
-    Column("trace_id", "category", "request", level="usual"),
-    Column("service.name", "category", "component that made the prediction", level="usual"),
-    Column("item_id", "int", "item shown", level="usual"),
-    Column("position", "int", "place on the page, from 1", level="usual"),
-    Column("model_version", "int", "version that scored it, 0 for none (fallback)", level="usual"),
-    Column("score", "float", "predicted click probability", null=True, level="usual"),
-    Column(
-        "outcome",
-        "float",
-        "1 clicked, 0 not, null while the label window was open at the end",
-        null=True,
-        level="usual",
-        visible=RIPE,
-    ),
-    Column("label_delay_s", "float", "time from showing to click", null=True, level="usual", visible=RIPE),
-    Column("input.*", "float", "the model's inputs, logged for a sample of the requests", null=True, level="usual"),
-    _weight("usual"),
-)
-TABLES = {"spans": SPANS, "metrics": METRICS, "logs": LOGS, "features": FEATURES, "predictions": PREDICTIONS}
-
-ROWS_VISIBLE: Mapping[str, Visible] = {
-    "spans": AT_ITS_END,
-    "metrics": AT_ITS_TIME,
-    "logs": AT_ITS_TIME,
-    "features": AT_ITS_TIME,
-    "predictions": AT_ITS_TIME,
-}
-"""When a row of each table can be seen."""
-
-
-class File(NamedTuple):
-    """One file of `observed/` that is no table of `TABLES`, and when it, or each entry in it, can be seen."""
-
-    name: str
-    doc: str
-    visible: Visible
-
+TABLES = (Table("spans", SPANS, AT_ITS_END), Table("metrics", METRICS), Table("logs", LOGS))
 
 FILES = (
-    File("system.json", "the system: components, links, SLOs; `duration_s` is the recording's length", FROM_THE_START),
+    File(
+        "system.json",
+        "the system: components, links, SLOs; `users` and `entry` are null where no requests come; `duration_s` is the "
+        "recording's length",
+        FROM_THE_START,
+    ),
     File("changes.jsonl", "the change log: each entry when it was announced", AT_ITS_TIME),
     File("alerts.jsonl", "alerts of SLOs: each entry when the alert fired or resolved", AT_ITS_TIME),
-    File("reference/contract.json", "the schema contract of the features", FROM_THE_START),
-    File("reference/training_sample.parquet", "rows that the first model version was trained on", FROM_THE_START),
-    File("reference/registry.json", "the model registry: parameters and validation of each version", PUBLISHED),
 )
-
-
-class Metric(NamedTuple):
-    """One metric: values are over the scrape interval (counts are of that interval, not running totals)."""
-
-    name: str
-    unit: str
-    doc: str
-    level: Observability = "poor"
-
 
 METRIC_LIST = (
     Metric("client.request.count", "1", "attempts finished over a link, seen by the caller"),
@@ -172,11 +83,21 @@ METRIC_LIST = (
     Metric("client.request.duration.mean", "s", "mean duration of attempts"),
     Metric("client.request.duration.p50", "s", "median duration of attempts"),
     Metric("client.request.duration.p95", "s", "95th percentile of attempts"),
+    Metric("client.request.duration.p99", "s", "99th percentile; of the users' link, where an SLO is on it"),
     Metric("server.request.count", "1", "requests handled"),
     Metric("server.error.count", "1", "requests answered with an error"),
     Metric("server.request.duration.mean", "s", "mean time from arrival to answer"),
     Metric("server.request.duration.p50", "s", "median of the same"),
     Metric("server.request.duration.p95", "s", "95th percentile of the same"),
+    Metric("client.connection.count", "1", "connections of a pool in use (of a step's own pool, with its name)"),
+    Metric("client.connection.pending_requests", "1", "attempts that wait for a connection"),
+    Metric("client.connection.timeout.count", "1", "attempts that got none: too many waited, or it took too long"),
+    Metric("client.connection.wait_time.mean", "s", "mean time that attempts waited for the connection they got"),
+    Metric("messaging.client.sent.messages", "1", "messages sent over a link: calls that nobody waits for"),
+    Metric("server.worker.count", "1", "workers in use, where they are handed out one by one"),
+    Metric("server.queue.length", "1", "requests that wait for a worker"),
+    Metric("server.queue.shed.count", "1", "requests refused: the queue was full, or they waited too long"),
+    Metric("server.queue.wait_time.mean", "s", "mean time that requests waited for the worker they got"),
     Metric("process.cpu.utilization", "ratio", "busy share of the component's workers"),
     Metric("process.cpu.throttled.ratio", "ratio", "share of busy time that was waiting for CPU quota"),
     Metric("fallback.count", "1", "times a caller used the fallback named by `attribute`", level="usual"),
@@ -187,7 +108,6 @@ METRIC_LIST = (
     Metric("cache.miss.count", "1", "look-ups without an entry"),
     Metric("cache.expired.count", "1", "entries that came to the end of their time to live"),
     Metric("cache.entries", "1", "entries held"),
-    Metric("model.version", "1", "version that is served", level="usual"),
     Metric(
         "system.pressure.stalled.ratio",
         "ratio",
@@ -195,42 +115,61 @@ METRIC_LIST = (
         "by `attribute`, such as `cpu.some` (pressure stall information)",
     ),
     Metric("system.cpu.steal.ratio", "ratio", "share of the host's CPU time that its hypervisor gave to others"),
-    Metric("recommendation.impression.count", "1", "items shown, at the time of showing"),
-    Metric("recommendation.click.count", "1", "clicks, at the time of clicking"),
 )
-
-
-class LogEvent(NamedTuple):
-    """One kind of log line, and what of it is left where observability is less than `level`.
-
-    Below `level` only lines whose duration is at least `slow_s` are written, where that is given; the others say
-    `plain` and name no subject, where that is given.
-    """
-
-    name: str
-    doc: str
-    level: Observability = "poor"
-    slow_s: float | None = None
-    plain: str = ""
-
 
 LOG_EVENTS = (
     LogEvent("call_failed", "an attempt over a link failed; `subject` is the component called"),
     LogEvent(
-        "feature_contract_violation",
-        "a row could not be read as features; `subject` is the column",
-        level="rich",
-        plain="feature row violates its contract",
-    ),
-    LogEvent(
         "statement", "the database ran a statement; `subject` is the component that asked", level="rich", slow_s=0.1
     ),
     LogEvent("job_run", "a run of a job ended"),
-    LogEvent("version_loaded", "the model server serves another version"),
 )
-
-LOADED_VERSION = r"servable version (\d+)"
-"""What the line of `version_loaded` says of the version, as a regular expression."""
 
 TRACES_KEPT: Mapping[Observability, float] = {"poor": 0.05, "usual": 1.0, "rich": 1.0}
 """Share of the traces whose spans are kept, chosen by trace id as OpenTelemetry's ratio sampler does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The form of the recordings of one kind of system, each part by name."""
+
+    tables: Mapping[str, Table]
+    metrics: Mapping[str, Metric]
+    log_events: Mapping[str, LogEvent]
+    files: Mapping[str, File]
+    label_window_s: float | None
+
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table; none where there is no such table."""
+        return self.tables[table].columns if table in self.tables else ()
+
+
+CORE = Recorded(TABLES, METRIC_LIST, LOG_EVENTS, FILES)
+"""What every recording has."""
+
+
+def schema_of(world: str | None) -> Schema:
+    """The form of the recordings of systems with this world; None: without one.
+
+    UserError where it is not installed, or registers what is there already.
+    """
+    added = recorded_world(world).recording if world is not None else Recorded()
+    return _joined(world or "", added)
+
+
+@lru_cache(maxsize=64)
+def _joined(world: str, added: Recorded) -> Schema:
+    parts = {}
+    for name in ("tables", "metrics", "log_events", "files"):
+        found = {}
+        for item in (*getattr(CORE, name), *getattr(added, name)):
+            if item.name in found:
+                what = f"world {world!r} registers {item.name!r}, which recordings have already"
+                raise UserError(Problem(what, expected=f"other names of {name.replace('_', ' ')}"))
+            found[item.name] = item
+        parts[name] = found
+    return Schema(**parts, label_window_s=added.label_window_s)
+
+
+WITHOUT_WORLD = _joined("", Recorded())
+"""The form of the recordings of systems without a world."""

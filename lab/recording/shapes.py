@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lab.contracts import Boundary
-from lab.systems.observability import Observability
+from lab.registration.observability import Observability
 
 MAX_INTERVALS = 1_000_000
 """Scrape intervals in one recording; signals hold a number for each."""
@@ -20,32 +20,32 @@ Element = Annotated[str, Field(min_length=1, max_length=200)]
 Link = Annotated[str, Field(pattern=r"^[^>]+->[^>]+$", max_length=200)]
 
 
-class _Open(BaseModel):
+class Open(BaseModel):
     """An object that may have more keys than the lab reads. Nothing is converted: text is no number."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _Scenario(_Open):
+class _Scenario(Open):
     name: Element
     title: str
     text: str
     reference: str
 
 
-class _Grading(_Open):
+class _Grading(Open):
     model_config = ConfigDict(extra="forbid")
 
     top_k: Annotated[int, Field(ge=1)]
     onset_within_s: Annotated[float, Field(ge=0, le=1e9)]
 
 
-class _Stage(_Open):
+class _Stage(Open):
     for_s: Annotated[float, Field(ge=0, le=1e9)]
     rate_per_s: Annotated[float, Field(ge=0, le=1e9)]
 
 
-class _Run(_Open):
+class _Run(Open):
     schema_version: Literal[1]
     lab_version: str
     testbed: str
@@ -58,37 +58,38 @@ class _Run(_Open):
     neighbours: dict[str, list[str]]
 
 
-class _Component(_Open):
+class _Component(Open):
     kind: str
     workers: Annotated[float, Field(ge=0, le=1e9)]
 
 
-class _Slo(_Open):
+class _Slo(Open):
     name: str
     sli: str
     above: Number | None = None
     below: Number | None = None
 
 
-class _System(_Open):
+class _System(Open):
+    world: Element | None
     duration_s: Positive
     scrape_interval_s: Positive
     observability: Observability = "usual"
-    users: Element
-    entry: Element
+    users: Element | None
+    entry: Element | None
     components: dict[Element, _Component]
     links: dict[Link, Any]
     slos: list[_Slo]
 
 
-class _Change(_Open):
+class _Change(Open):
     time_s: Time
     kind: str
     service: str = Field(alias="service.name")
     summary: str
 
 
-class _Alert(_Open):
+class _Alert(Open):
     time_s: Time
     slo: str
     service: str = Field(alias="service.name")
@@ -96,18 +97,18 @@ class _Alert(_Open):
     value: Number
 
 
-class _Event(_Open):
+class _Event(Open):
     time_s: Time
     event: str
 
 
-class _Witness(_Open):
+class _Witness(Open):
     signal: str
     subject: str
     shown: bool
 
 
-class _Fault(_Open):
+class _Fault(Open):
     id: str
     kind: str
     culprit: Element
@@ -119,51 +120,32 @@ class _Fault(_Open):
     witnesses: list[_Witness]
 
 
-class _Decoy(_Open):
+class _Decoy(Open):
     id: str
     kind: str
     element: Element
     at_s: Time
 
 
-class _Degraded(_Open):
+class _Degraded(Open):
     element: Element
     users: Element
     slos: list[str]
 
 
-class _Truth(_Open):
+class _Truth(Open):
     schema_version: Literal[1]
     faults: list[_Fault]
     decoys: list[_Decoy]
     degraded: _Degraded | None = None
 
 
-class _Effect(_Open):
+class _Effect(Open):
     signal: str
     subject: str
     during: Number | None = Field(alias="with")
     without: Number | None
     size: Number | None = None
-
-
-class _Feature(_Open):
-    name: str
-
-
-class _Contract(_Open):
-    component: str
-    features: list[_Feature]
-    inputs: list[str]
-    label_window_s: Positive | None = None
-
-
-class _Model(_Open):
-    version: int
-    standardize_mean: list[Number]
-    standardize_scale: list[Positive]
-    weights: list[Number]
-    intercept: Number
 
 
 SHAPES: Mapping[str, TypeAdapter[Any]] = {
@@ -172,29 +154,25 @@ SHAPES: Mapping[str, TypeAdapter[Any]] = {
     "observed/system.json": TypeAdapter(_System),
     "observed/changes.jsonl": TypeAdapter(_Change),
     "observed/alerts.jsonl": TypeAdapter(_Alert),
-    "observed/reference/contract.json": TypeAdapter(_Contract),
-    "observed/reference/registry.json": TypeAdapter(list[_Model]),
     "truth/faults.json": TypeAdapter(_Truth),
     "truth/effects.json": TypeAdapter(dict[str, list[_Effect]]),
 }
 """The shape of each JSON file by its name in the recording; of a `.jsonl` file, that of each line."""
 
 
-def consequence(name: str, content: Any, run: Mapping[str, Any]) -> str:
-    """What is wrong with the content of a file of the right shape; empty if nothing is. `run`: all contents by name."""
+def consequence(name: str, content: Any) -> str:
+    """What is wrong with the content of a file of the right shape; empty if nothing is."""
     if name == "observed/system.json":
         return _system(content)
     if name == "truth/faults.json":
         return _truth(content)
-    if name == "observed/reference/registry.json":
-        return _registry(content, run.get("observed/reference/contract.json"))
     return ""
 
 
 def _system(system: Mapping[str, Any]) -> str:
     if system["duration_s"] / system["scrape_interval_s"] > MAX_INTERVALS:
         return f"more than {MAX_INTERVALS} scrape intervals"
-    named = {"users": system["users"], "entry": system["entry"]}
+    named = {what: system[what] for what in ("users", "entry") if system[what] is not None}
     for link in system["links"]:
         named[f"the caller of {link}"], named[f"the callee of {link}"] = link.split("->")
     for what, name in named.items():
@@ -210,14 +188,4 @@ def _truth(truth: Mapping[str, Any]) -> str:
             return f"fault {fault['id']!r} has the boundary {fault['boundary']!r}, expected one of {known}"
         if fault["reverted_s"] < fault["injected_s"]:
             return f"fault {fault['id']!r} is reverted before it is injected"
-    return ""
-
-
-def _registry(models: list[dict[str, Any]], contract: Mapping[str, Any] | None) -> str:
-    for model in models:
-        sizes = {len(model[key]) for key in ("standardize_mean", "standardize_scale", "weights")}
-        if contract is not None:
-            sizes.add(len(contract["inputs"]))
-        if len(sizes) > 1:
-            return f"model version {model['version']} does not have one mean, scale and weight for each input"
     return ""

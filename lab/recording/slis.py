@@ -1,106 +1,117 @@
-"""Service level indicators of the entry point, and the alerts that follow from them: one function for every testbed."""
+"""Service level indicators of a recording, and the alerts that follow from them: one function for every testbed.
+
+Each SLI is a function of the recorded metrics that its registration names. Those of the core are here: what users saw
+of their requests.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.recording.entries import AlertEntry
+from lab.registration.known import slis_of
+from lab.registration.slis import Sli
+from lab.registration.world import loaded
 from lab.systems.topology import Slo, System
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lab.recording.arrow import Coded
+
 Array = npt.NDArray[Any]
 
-CLICK_WINDOW_S = 30.0
-SHOWN, CLICKED = "recommendation.impression.count", "recommendation.click.count"
 
+class Level(NamedTuple):
+    """An SLI by interval: values at some of the interval ends, NaN where one is missing.
 
-@dataclass(frozen=True, slots=True)
-class Indicators:
-    """Service level indicators by name: a value for each of `times_s` (interval ends), NaN where one is missing."""
+    `errors`: the standard error of each value, where there is one. An alert is then given the value only where it
+    misses its limit by that much, so that few samples do not page. `of`: the component that each value is about, where
+    that is not the entry point.
+    """
 
     times_s: Array
-    values: Mapping[str, Array]
+    values: Array
+    errors: Array | None = None
+    of: Sequence[str] | None = None
 
-    def known(self, name: str, until_s: float = np.inf) -> tuple[Array, Array]:
-        """Times and values of an indicator where it has one, up to a time; empty where it was never measured."""
-        values = self.values.get(name, np.full(len(self.times_s), np.nan))
-        kept = ~np.isnan(values) & (self.times_s <= until_s)
-        return self.times_s[kept], values[kept]
+    def known(self, until_s: float = np.inf) -> tuple[Array, Array]:
+        """Times and values where there are any, up to a time."""
+        kept = ~np.isnan(self.values) & (self.times_s <= until_s)
+        return self.times_s[kept], self.values[kept]
 
 
-def sli_series(metrics: pa.Table, users: str, entry: str) -> Indicators:
-    """SLIs by interval end: error_ratio, latency_p95_s, and click_through_ratio (over 30 s) of a recommender.
+@dataclass(slots=True)
+class Samples:
+    """What SLIs are computed from: a table of metrics, of which only the rows that they need have to be there.
 
-    `metrics`: a table of that name, of which only the rows of users and of clicks are needed. Errors and latency are
-    what users saw; an interval without a sample is missing.
+    `users` and `entry`: who sends requests, and the component that takes them; None where none come. `interval_s`:
+    between scrapes. `periods_s`: of each job.
     """
-    names = ("client.request.count", "client.error.count", "client.request.duration.p95")
-    seen_s, (requests, errors, p95_s) = _wide(metrics, names, users, entry)
-    clicked_s, shown, clicked = _clicks(metrics)
-    times_s = np.union1d(seen_s, clicked_s)
-    found = {
-        "error_ratio": _on(times_s, seen_s, _share(errors, requests)),
-        "latency_p95_s": _on(times_s, seen_s, p95_s),
-    }
-    if len(clicked_s):
-        found["click_through_ratio"] = _on(times_s, clicked_s, _share(clicked, shown))
-    return Indicators(times_s, found)
+
+    metrics: pa.Table
+    users: str | None
+    entry: str | None
+    interval_s: float
+    periods_s: Mapping[str, float]
+    _texts: dict[str, Coded] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, metrics: pa.Table, system: System) -> Samples:
+        """The metrics of a system."""
+        return cls(metrics, system.users, system.entry, system.scrape_interval_s, system.periods_s)
+
+    def wide(self, names: Sequence[str], component: str | None = None, peer: str = "") -> tuple[Array, list[Array]]:
+        """The interval ends with a sample of one of these metrics, and the values of each: NaN where one is missing.
+
+        Of all components where none is named. Where one interval has several samples of a metric, it is their mean.
+        """
+        from lab.recording.arrow import numbers
+
+        metric = self._coded("metric")
+        mine = metric.is_any(names)
+        if component is not None:
+            mine &= self._coded("service.name").is_any([component])
+        if peer:
+            mine &= self._coded("peer.service").is_any([peer])
+        time_s, codes = numbers(self.metrics["time_s"])[mine], metric.codes[mine]
+        value = numbers(self.metrics["value"])[mine]
+        times_s, at = np.unique(time_s, return_inverse=True)
+        found = []
+        for name in names:
+            rows = (codes == metric.code(name)) & ~np.isnan(value)
+            count = np.bincount(at[rows], minlength=len(times_s))
+            found.append(share(np.bincount(at[rows], value[rows], len(times_s)), count))
+        return times_s, found
+
+    def of_users(self, *names: str) -> tuple[Array, list[Array]]:
+        """The same of client metrics of the users' requests."""
+        return self.wide([f"client.{name}" for name in names], self.users or "", self.entry or "")
+
+    def of_job(self, job: str, *names: str) -> tuple[Array, list[Array]]:
+        """The same of a job's metrics."""
+        return self.wide([f"job.{name}" for name in names], job)
+
+    def _coded(self, column: str) -> Coded:
+        from lab.recording.arrow import texts_of
+
+        if column not in self._texts:
+            self._texts[column] = texts_of(self.metrics, column)
+        return self._texts[column]
 
 
-def requests_counted(metrics: pa.Table, users: str, entry: str, until_s: float) -> Array:
-    """The requests of users in each scrape interval that was counted and had ended by a time."""
-    times_s, (requests,) = _wide(metrics, ["client.request.count"], users, entry)
-    return requests[times_s <= until_s]
-
-
-def _wide(
-    metrics: pa.Table, names: Sequence[str], component: str | None = None, peer: str = ""
-) -> tuple[Array, list[Array]]:
-    """The interval ends with a sample of one of these metrics, and the values of each; a mean where there are two."""
-    from lab.recording.arrow import numbers, texts_of
-
-    metric = texts_of(metrics, "metric")
-    mine = metric.is_any(names)
-    if component is not None:
-        mine &= texts_of(metrics, "service.name").is_any([component]) & texts_of(metrics, "peer.service").is_any([peer])
-    time_s, codes, value = numbers(metrics["time_s"])[mine], metric.codes[mine], numbers(metrics["value"])[mine]
-    times_s, at = np.unique(time_s, return_inverse=True)
-    found = []
-    for name in names:
-        rows = (codes == metric.code(name)) & ~np.isnan(value)
-        count = np.bincount(at[rows], minlength=len(times_s))
-        found.append(_share(np.bincount(at[rows], value[rows], len(times_s)), count))
-    return times_s, found
-
-
-def _share(part: Array, whole: Array) -> Array:
+def share(part: Array, whole: Array) -> Array:
+    """Shares of a whole, NaN where that is nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0, part / whole, np.nan)
 
 
-def _on(times_s: Array, own_s: Array, values: Array) -> Array:
-    """Values at some of the times, on all of them."""
-    found = np.full(len(times_s), np.nan)
-    found[np.searchsorted(times_s, own_s)] = values
-    return found
-
-
-def _clicks(metrics: pa.Table) -> tuple[Array, Array, Array]:
-    """Interval ends, items shown and items clicked over the last CLICK_WINDOW_S; empty without a recommender."""
-    times_s, counts = _wide(metrics, (SHOWN, CLICKED))
-    interval_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else CLICK_WINDOW_S
-    shown, clicked = (_rolling(values, max(1, round(CLICK_WINDOW_S / interval_s))) for values in counts)
-    return times_s, shown, clicked
-
-
-def _rolling(values: Array, width: int) -> Array:
+def rolling(values: Array, width: int) -> Array:
     """Sums of what is known of the last `width` values; NaN where nothing is."""
     known = ~np.isnan(values)
     sums, counts = (np.concatenate([np.zeros(width), np.cumsum(v)]) for v in (np.where(known, values, 0.0), known))
@@ -108,39 +119,123 @@ def _rolling(values: Array, width: int) -> Array:
     return np.where(count > 0, total, np.nan)
 
 
+def error_ratio(samples: Samples) -> Level:
+    """Requests of users that failed, of all."""
+    times_s, (requests, errors) = samples.of_users("request.count", "error.count")
+    return Level(times_s, share(errors, requests))
+
+
+def availability(samples: Samples) -> Level:
+    """Requests of users that were answered, of all."""
+    failed = error_ratio(samples)
+    return Level(failed.times_s, 1 - failed.values)
+
+
+def latency_p50_s(samples: Samples) -> Level:
+    """Median of what users waited."""
+    return _duration(samples, "p50")
+
+
+def latency_p95_s(samples: Samples) -> Level:
+    """95th percentile of what users waited."""
+    return _duration(samples, "p95")
+
+
+def latency_p99_s(samples: Samples) -> Level:
+    """99th percentile of what users waited."""
+    return _duration(samples, "p99")
+
+
+def _duration(samples: Samples, of: str) -> Level:
+    times_s, (seconds,) = samples.of_users(f"request.duration.{of}")
+    return Level(times_s, seconds)
+
+
+def job_age_periods(samples: Samples) -> Level:
+    """How long ago the job that is most overdue last succeeded, in periods of that job."""
+    return _worst({job: job_age(samples, job) for job in samples.periods_s})
+
+
+def job_failure_ratio(samples: Samples) -> Level:
+    """Runs that failed, of all in the last intervals, of the job of which most did."""
+    return _worst({job: job_failures(samples, job) for job in samples.periods_s})
+
+
+def job_age(samples: Samples, job: str) -> Level:
+    """How long ago a job last succeeded, in its periods."""
+    times_s, (age_s,) = samples.of_job(job, "last_success.age")
+    return Level(times_s, age_s / samples.periods_s[job])
+
+
+def job_failures(samples: Samples, job: str) -> Level:
+    """Runs of a job that failed, of all in so many intervals as its longest period between two scrapes takes."""
+    times_s, (runs, failed) = samples.of_job(job, "run.count", "failure.count")
+    width = int(np.ceil(samples.periods_s[job] / samples.interval_s)) + 1
+    return Level(times_s, share(rolling(failed, width), rolling(runs, width)))
+
+
+def _worst(levels: Mapping[str, Level]) -> Level:
+    """The highest of some levels in each interval, and whose it is."""
+    times_s = np.unique(np.concatenate([np.empty(0), *(level.times_s for level in levels.values())]))
+    values = np.full((len(levels), len(times_s)), -np.inf)
+    for row, level in zip(values, levels.values(), strict=True):
+        row[np.searchsorted(times_s, level.times_s)] = np.where(np.isnan(level.values), -np.inf, level.values)
+    if not len(times_s):
+        return Level(times_s, np.empty(0), of=())
+    names, first, highest = list(levels), values.argmax(axis=0), values.max(axis=0)
+    return Level(times_s, np.where(highest > -np.inf, highest, np.nan), of=[names[row] for row in first.tolist()])
+
+
+def computed(sli: Sli, samples: Samples) -> Level:
+    """An SLI of these metrics."""
+    level: Level = loaded(sli.of)(samples)
+    return level
+
+
+def sli_series(metrics: pa.Table, system: System, names: Collection[str]) -> Mapping[str, Level]:
+    """These SLIs of a system, those left out that neither the core nor its world has."""
+    samples, slis = Samples.of(metrics, system), slis_of(system.world.name if system.world else None)
+    return {name: computed(slis[name], samples) for name in dict.fromkeys(names) if name in slis}
+
+
+def requests_counted(metrics: pa.Table, system: System, until_s: float) -> Array:
+    """The requests of users in each scrape interval that was counted and had ended by a time."""
+    times_s, (requests,) = Samples.of(metrics, system).of_users("request.count")
+    return requests[times_s <= until_s]
+
+
 def alerts(metrics: pa.Table, system: System) -> list[AlertEntry]:
     """Alert transitions in time order: an SLO fires once its condition held for `for`, and resolves when it ends.
 
-    Click-through must miss its limit by a standard error of the share (binomial), so that nights do not page.
+    An SLI that has a standard error must miss its limit by that.
     """
-    slis = sli_series(metrics, system.users, system.entry)
-    doubt = {"click_through_ratio": _standard_errors(metrics)}
+    slis = sli_series(metrics, system, [slo.sli for slo in system.slos])
     found: list[AlertEntry] = []
     for slo in system.slos:
-        times_s, values = slis.known(slo.sli)
+        if slo.sli not in slis:
+            continue
         toward = -1.0 if slo.above is not None else 1.0
-        doubts = doubt.get(slo.sli, {})
         since: float | None = None
         firing = False
-        for at, value in zip(times_s.tolist(), values.tolist(), strict=True):
-            if slo.holds(value + toward * doubts.get(at, 0.0)):
+        for at, value, error, component in _with_errors(slis[slo.sli], system.entry or ""):
+            if slo.holds(value + toward * error):
                 since = at if since is None else since
                 if not firing and at - since >= slo.for_s:
                     firing = True
-                    found.append(_alert(at, slo.name, system.entry, "firing", value))
+                    found.append(_alert(at, slo.name, component, "firing", value))
             else:
                 if firing:
-                    found.append(_alert(at, slo.name, system.entry, "resolved", value))
+                    found.append(_alert(at, slo.name, component, "resolved", value))
                 since, firing = None, False
     return sorted(found, key=lambda a: (a["time_s"], a["slo"]))
 
 
-def _standard_errors(metrics: pa.Table) -> dict[float, float]:
-    """The standard error of click-through by interval end."""
-    times_s, shown, clicked = _clicks(metrics)
-    share = np.clip(_share(clicked, shown), 0, 1)  # a scrape may be missing of one of the two
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return dict(zip(times_s.tolist(), np.sqrt(share * (1 - share) / shown).tolist(), strict=True))
+def _with_errors(level: Level, entry: str) -> Sequence[tuple[float, float, float, str]]:
+    """Time, value, standard error and component of each known value."""
+    errors = np.zeros(len(level.values)) if level.errors is None else np.nan_to_num(level.errors)
+    kept = ~np.isnan(level.values)
+    whose = np.array([entry] * len(kept) if level.of is None else level.of, str)
+    return list(zip(*(column[kept].tolist() for column in (level.times_s, level.values, errors, whose)), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +249,10 @@ class Reached:
 
 def reached(metrics: pa.Table, system: System) -> list[Reached]:
     """How near each SLO came to its alert; those whose SLI is not recorded are left out."""
-    slis = sli_series(metrics, system.users, system.entry)
+    slis = sli_series(metrics, system, [slo.sli for slo in system.slos])
     found = []
     for slo in system.slos:
-        times_s, values = slis.known(slo.sli)
+        times_s, values = slis[slo.sli].known() if slo.sli in slis else (np.empty(0), np.empty(0))
         if not len(values):
             continue
         longest_s, since = 0.0, None
@@ -168,5 +263,5 @@ def reached(metrics: pa.Table, system: System) -> list[Reached]:
     return found
 
 
-def _alert(time_s: float, slo: str, entry: str, state: Literal["firing", "resolved"], value: float) -> AlertEntry:
-    return {"time_s": time_s, "slo": slo, "service.name": entry, "state": state, "value": round(float(value), 6)}
+def _alert(time_s: float, slo: str, component: str, state: Literal["firing", "resolved"], value: float) -> AlertEntry:
+    return {"time_s": time_s, "slo": slo, "service.name": component, "state": state, "value": round(float(value), 6)}

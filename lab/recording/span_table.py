@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,13 @@ import pyarrow as pa
 
 from lab.recording.arrow import coded_array, numbers_array
 from lab.recording.ids import Ids, hex_array, trace_ids
-from lab.recording.sides import SERVER, Sides, picked, seconds
-from lab.recording.status import NAMES
+from lab.recording.sides import SERVER, Sides, picked, seconds, tied
+from lab.recording.status import EXHAUSTED, NAMES
 from lab.systems.calls import CallGraph
+from lab.systems.pools import connections_of
 
 Array = npt.NDArray[Any]
-KINDS = ("client", "server", "internal")
+KINDS = ("client", "server", "internal", "producer", "consumer")
 
 
 class Spans(NamedTuple):
@@ -38,6 +38,16 @@ class Spans(NamedTuple):
     is_child: Array
 
 
+def statuses(graph: CallGraph) -> tuple[str, ...]:
+    """The statuses that calls of a system can have: without pools none is `exhausted`."""
+    return NAMES if connections_of(graph.system) else NAMES[:EXHAUSTED]
+
+
+def kinds(graph: CallGraph) -> tuple[str, ...]:
+    """The kinds that spans of a system can have: only of messages there are producers and consumers."""
+    return KINDS if any(not edge.step.wait for edge in graph.edges) else KINDS[:3]
+
+
 def reported(graph: CallGraph, sides: Sides) -> Array:
     """Mask of the sides that are spans: a component without span telemetry has only its callers' client spans."""
     reports = np.array([graph.system.components[e.callee].telemetry == "spans" for e in graph.edges])
@@ -51,31 +61,19 @@ def in_order(sides: Sides, ids: Ids) -> Sides:
         return sides
     order = np.argsort(sides["end_ns"], kind="stable")
     # Few are tied, and only these are compared by more. Numbers of requests would show of which stream they are.
-    places = np.flatnonzero(_tied(sides, order, ["end_ns"]))
+    places = np.flatnonzero(tied(sides["end_ns"][order]))
     some = order[places]
     order[places] = some[np.lexsort([sides[name][some] for name in ("start_ns", "end_ns")])]
-    places = np.flatnonzero(_tied(sides, order, ["end_ns", "start_ns"]))
+    places = np.flatnonzero(tied(sides["end_ns"][order], sides["start_ns"][order]))
     some = order[places]
     known = picked(sides, some)
     order[places] = some[np.lexsort([ids.span_words(known), known["start_ns"], known["end_ns"]])]
     return picked(sides, order)
 
 
-def _tied(sides: Sides, order: Array, names: Sequence[str]) -> Array:
-    """Mask of the places in this order at which sides are as one next to them, by these fields."""
-    same = np.ones(len(order) - 1, bool)
-    for name in names:
-        values = sides[name][order]
-        same &= values[1:] == values[:-1]
-    tied = np.zeros(len(order), bool)
-    tied[1:] = same
-    tied[:-1] |= same
-    return tied
-
-
 def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:
     """The spans of sides, row by row."""
-    edges, components = graph.edges, list(graph.components)
+    edges, components, users = graph.edges, list(graph.components), graph.system.users
     steps = (*dict.fromkeys(e.name for e in edges), "run")
     edge, server = sides["edge"].astype(np.int64), sides["side"] == SERVER
     own, known = edge < 0, edge.clip(0)
@@ -86,10 +84,10 @@ def spans(graph: CallGraph, sides: Sides, origin_ns: int) -> Spans:
         time_s, duration_s,
         service=np.where(own, -1 - edge, np.where(server, callee, caller)),
         peer=np.where(own, -1, np.where(server, caller, callee)),
-        kind=np.where(own, 2, server.astype(np.int64)),
+        kind=np.where(own, 2, server + 3 * np.array([not e.step.wait for e in edges])[known]),
         step=np.where(own, len(steps) - 1, np.array([steps.index(e.name) for e in edges])[known]),
         steps=steps, status=sides["status"].astype(np.int64), attempt=sides["attempt"].astype(np.int64),
-        is_child=~own & (server | (caller != components.index(graph.system.users))),
+        is_child=~own & (server | (caller != (components.index(users) if users else -1))),
     )  # fmt: skip
 
 
@@ -104,8 +102,8 @@ def columns(graph: CallGraph, sides: Sides, ids: Ids, origin_ns: int) -> dict[st
         "parent_span_id": hex_array(ids.parent_words(sides), null=~found.is_child),
         "service.name": coded_array(found.service, graph.components),
         "peer.service": coded_array(found.peer, graph.components),
-        "span.kind": coded_array(found.kind, KINDS),
+        "span.kind": coded_array(found.kind, kinds(graph)),
         "span.name": coded_array(found.step, found.steps),
-        "status": coded_array(found.status, NAMES),
+        "status": coded_array(found.status, statuses(graph)),
         "attempt": numbers_array(found.attempt),
     }

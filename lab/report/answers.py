@@ -11,7 +11,7 @@ from lab.report.format import NOTHING, long_times_told, moment, quantity, shorte
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
 from lab.signals import SignalTable
-from lab.signals.catalogue import CATALOGUE, SignalSpec
+from lab.signals.catalogue import spec_of
 
 AIMED = ("culprit", "boundary", "kind", "onset")
 """Axes that aim at one true value: they hit or miss; the others pass or fail."""
@@ -88,11 +88,6 @@ class TruthFact:
 
     title: str
     items: tuple[tuple[str, str], ...]
-
-
-def described(signal: str) -> SignalSpec:
-    """A signal's catalogue entry; a recording or an engine may name one that this version does not know."""
-    return CATALOGUE.get(signal) or SignalSpec("1", "", "not in the signal catalogue")
 
 
 def truth_facts(truth: Truth, written: Mapping[str, Mapping[str, str]], end_s: float) -> tuple[TruthFact, ...]:
@@ -201,7 +196,7 @@ def _isolation(entry: Entry, engine: str) -> str:
 def _suspect(finding: Finding, signals: SignalTable, end_s: float) -> Suspect:
     cited = []
     for fact in finding.evidence[:MAX_EVIDENCE]:
-        spec = described(fact.signal)
+        spec = spec_of(fact.signal)
         known = signals.get(fact.signal, fact.subject) is not None
         levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
         cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))

@@ -77,7 +77,7 @@ def graph(system: Mapping[str, Any], marks: Marks) -> Graph:
     drawn = _chosen(list(kinds), links, marks)
     shown = {name: kind for name, kind in kinds.items() if name in drawn}
     between = [link for link in links if link[0] in shown and link[1] in shown]
-    placed = places(shown, between, str(system["users"]))
+    placed = places(shown, between, str(system["users"] or ""))
     boxes = _boxes(placed, [link for link in between if marks.of("->".join(link))])
     width = max((left + w for left, _, w, _ in boxes.values()), default=0.0) + MARGIN
     height = max((top + h for _, top, _, h in boxes.values()), default=0.0) + MARGIN + 8

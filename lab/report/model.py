@@ -15,7 +15,7 @@ from lab.errors import UserError
 from lab.files.yamlsource import parse_yaml
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, RunDirectory
-from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, described, statement, truth_facts
+from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
 from lab.report.charts import Line, group_size
 from lab.report.format import moment, quantity
@@ -28,6 +28,7 @@ from lab.report.timeline import Lane, Load, Mark, timeline
 from lab.report.traces import choose
 from lab.report.waterfall import Waterfall
 from lab.signals import SignalTable, load_recorded
+from lab.signals.catalogue import spec_of
 from lab.signals.windows import Window
 
 MAX_PANELS = 8
@@ -200,7 +201,7 @@ def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Obse
         Lane("alert", tuple(_alert_marks(observed))),
         Lane("onset found", tuple(_onset_marks(entry, engines, truth, observed.end_s))),
     ]
-    rate = signals.get("request_rate_per_s", str(observed.system["entry"]))
+    rate = signals.get("request_rate_per_s", str(observed.system["entry"] or ""))
     times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
     windows = [(fault.injected_s, fault.reverted_s) for fault in truth.faults]
     return timeline(f"Timeline of {entry.run.scenario}", Load(times_s, rates, observed.end_s), lanes, windows)
@@ -252,7 +253,7 @@ def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
     for fault, moved in sorted(entry.run.effects().items()):
         rows = []
         for effect in moved:
-            spec = described(effect["signal"])
+            spec = spec_of(effect["signal"])
             levels = quantity(effect["without"], spec.unit), quantity(effect["with"], spec.unit)
             rows.append(Moved(effect["signal"], effect["subject"], spec.doc, *levels))
         found.append((fault, tuple(rows)))

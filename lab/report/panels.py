@@ -10,15 +10,16 @@ from markupsafe import Markup
 
 from lab.contracts import Truth
 from lab.recording.observed import Observed
-from lab.report.answers import blaming, described
+from lab.registration.known import slis_of
+from lab.report.answers import blaming
 from lab.report.charts import Line, panel
 from lab.report.format import quantity
 from lab.report.matrix import Entry
 from lab.signals import Series, SignalTable
+from lab.signals.catalogue import spec_of
 from lab.signals.windows import Window, levels
 
 ENOUGH_PANELS = 4
-SLIS = ("error_ratio", "latency_p95_s", "click_through_ratio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def lines(
                 shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
     for key in _alerted(signals, observed):
         _once(reasons.setdefault(key, []), "its alert fired")
-    for name in SLIS:
+    for name in slis_of(observed.system.get("world")):
         for subject in signals.subjects(name):
             if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
                 _once(reasons.setdefault((name, subject), []), "service level")
@@ -66,7 +67,7 @@ def lines(
             window = shown_in.get((signal, subject))
             known = cited.get((signal, subject)) or series_levels(series, [window] if window else windows)
             line = Line(
-                f"{signal} of {subject}", described(signal).unit, series.times_s, series.values, observed.end_s,
+                f"{signal} of {subject}", spec_of(signal).unit, series.times_s, series.values, observed.end_s,
                 *known, windows,
             )  # fmt: skip
             yield line, (signal, subject, *tags)
@@ -95,4 +96,4 @@ def series_levels(series: Series, windows: Sequence[Window]) -> tuple[float | No
 def drawn_panel(line: Line, named: tuple[str, ...]) -> Panel:
     signal, subject, *tags = named
     before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
-    return Panel(signal, subject, described(signal).doc, tuple(tags), before, during, panel(line))
+    return Panel(signal, subject, spec_of(signal).doc, tuple(tags), before, during, panel(line))

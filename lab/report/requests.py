@@ -32,7 +32,7 @@ class Requests:
         self.trace, self.trace_ids = coded(spans["trace_id"])
         self.duration_s = numbers(spans["duration_s"])
         self._service, self._peer = coded(spans["service.name"]), coded(spans["peer.service"])
-        self._is_server = coded(spans["span.kind"]).is_any(["server"])
+        self._is_server = coded(spans["span.kind"]).is_any(["server", "consumer"])
         self.failed = ~coded(spans["status"]).is_any(SOUND)
         roots = np.flatnonzero(is_null(spans["parent_span_id"]) & (self.trace >= 0))
         self.root = self.trace[roots]

@@ -80,7 +80,7 @@ def choose(observed: Observed, faults: Sequence[tuple[str, Window]]) -> tuple[Wa
     requests = Requests.of(observed)
     if requests is None:
         return ()
-    users = requests.began_at(str(observed.system["users"]))
+    users = requests.began_at(str(observed.system["users"] or ""))
     if not faults:
         of_users = users if users.any() else ~users
         slowest = _in_order(requests, of_users, requests.root_duration_s, 1.0)

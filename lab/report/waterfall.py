@@ -68,7 +68,7 @@ def draw(records: Sequence[Record], trace_id: str, reason: str, culprit: str, at
 
 def _row(span: Record, depth: int, start_s: float, length_s: float) -> Row:
     peer, here, kind = span["peer.service"], str(span["service.name"]), str(span["span.kind"])
-    where = f"{here} → {peer}" if kind == "client" and isinstance(peer, str) else here
+    where = f"{here} → {peer}" if kind in ("client", "producer") and isinstance(peer, str) else here
     left = (span["time_s"] - start_s) / length_s * 100
     width = min(max(span["duration_s"] / length_s * 100, 0.4), 100.0)
     status = str(span["status"])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lab.errors import LabError, UserError
 from lab.recording.cut import check_declared, columns_declared
 from lab.recording.observed import Observed
-from lab.recording.schema import TABLES
+from lab.recording.schema import Schema
 from lab.recording.shapes import SHAPES, consequence
 from lab.testbeds.driver import Progress, Recorded, Session, Twin, silent
 from lab.testbeds.installed import Chosen
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SYSTEM = "observed/system.json"
-ALWAYS = tuple(name for name, columns in TABLES.items() if any(column.level == "poor" for column in columns))
-"""Tables that every recording has, however little its system lets people see."""
 
 
 def finished(session: Session, chosen: Chosen) -> Recorded:
@@ -67,25 +65,34 @@ def _system(observed: Observed) -> Wrong:
         first = error.errors(include_url=False, include_context=False)[0]
         at = ".".join(map(str, first["loc"]))
         return f"`Observed.system`: {at}: {first['msg'].lower()}", "what lab.recording.describing.describe gives"
-    wrong = consequence(SYSTEM, observed.system, {})
+    wrong = consequence(SYSTEM, observed.system)
     return (f"`Observed.system`: {wrong}", "what lab.recording.describing.describe gives") if wrong else None
 
 
 def _tables(observed: Observed, chosen: Chosen) -> Wrong:
+    schema = observed.schema
+
     def check(name: str, table: pa.Table) -> None:
         """Checks a table that is made later, while signals are computed or files written."""
         try:
-            columns_declared(name, table)
+            columns_declared(schema, name, table)
         except UserError as error:
             raise _broken(chosen, error.problems[0].what, error.problems[0].expected) from error
 
-    if missing := [name for name in ALWAYS if name not in observed.tables]:
-        return f"no table {missing[0]!r}", f"the tables {', '.join(ALWAYS)}, as lab.recording.assembly.assemble gives"
+    always = _always(schema)
+    if missing := [name for name in always if name not in observed.tables]:
+        return f"no table {missing[0]!r}", f"the tables {', '.join(always)}, as lab.recording.assembly.assemble gives"
     try:
         check_declared(observed, check)
     except UserError as error:
         return error.problems[0].what, error.problems[0].expected
     return None
+
+
+def _always(schema: Schema) -> list[str]:
+    """Tables that every recording of the system has, however little it lets people see."""
+    tables = schema.tables.values()
+    return [table.name for table in tables if any(column.level == "poor" for column in table.columns)]
 
 
 def _windows(recorded: Recorded, session: Session) -> Wrong:
@@ -94,14 +101,14 @@ def _windows(recorded: Recorded, session: Session) -> Wrong:
             return f"no window of {use!r}", "when each fault and decoy was in: `Session.windows`"
         at_s, until_s = recorded.windows[use]
         if not 0 <= at_s <= until_s <= session.duration_s:
-            return f"{use!r} was in from {at_s:g} s to {until_s:g} s", "times of the scenario, the earlier first"
+            return f"{use!r} was in from {at_s:.10g} s to {until_s:.10g} s", "times of the scenario, the earlier first"
     return None
 
 
 def _length(end_s: float, duration_s: float) -> Wrong:
     if abs(end_s - duration_s) < 1e-6:
         return None
-    return f"the recording ends at {end_s:g} s", f"{duration_s:g} s, to which the run came"
+    return f"the recording ends at {end_s:.10g} s", f"{duration_s:.10g} s, to which the run came"
 
 
 def _plain(recorded: Recorded) -> Wrong:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lab import __version__
 from lab.injection.faults import fault_type
+from lab.registration.world import installed_worlds
 from lab.scenario import LoadedScenario
-from lab.systems.offer import installed_worlds
 from lab.testbeds.installed import Chosen
 
 OWN = ("lab", "injectors")

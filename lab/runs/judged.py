@@ -67,6 +67,6 @@ def _check_decoys(loaded: LoadedScenario, control: Observed, twin: Twin) -> None
     for alert in fired:
         if alert["slo"] not in anyway:
             raise RunAbortedError(
-                f"{scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:g} s without any "
+                f"{scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:.10g} s without any "
                 "fault, so it is not benign. Make it milder."
             )

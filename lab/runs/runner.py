@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def _kept(recorded: Recorded, judged: Judged, path: Path, root: Path, content: M
 
     def write(top: Path) -> RunDirectory:
         place = top / path.relative_to(root)
-        signals = partial(kept.content, signals=judged.signals)
+        signals = partial(kept.content, signals=judged.signals, world=recorded.observed.system.get("world"))
         return write_run(place, recorded.observed, judged.truth, judged.effects, recorded.events, content, signals)
 
     if not recorded.spare_places:
@@ -160,7 +160,7 @@ def meta(loaded: LoadedScenario, seed: int, status: str, testbed: Chosen) -> dic
             "reference": scenario_reference(loaded),
         },
         "system": loaded.system.name,
-        "load": [{"for_s": s.for_s, "rate_per_s": s.rate_per_s} for s in scenario.load.stages],
-        "grading": {"top_k": scenario.grading.top_k, "onset_within_s": scenario.grading.onset_within_s},
+        "load": [{"for_s": s.for_s, "rate_per_s": s.rate_per_s} for s in scenario.stages],
+        "grading": asdict(scenario.grading.options(loaded.system.scrape_interval_s)),
         "neighbours": {name: sorted(others) for name, others in loaded.system.neighbours().items()},
     }

@@ -15,13 +15,15 @@ import numpy as np
 
 from lab.contracts import TrueFault
 from lab.errors import Problem, UserError
-from lab.injection.faults import Witness, fault_types
+from lab.injection.faults import Witness, fault_types, witnesses_of
 from lab.judging.witness import SIGNIFICANCE, before_during_p
 from lab.recording.rundir import RunDirectory
+from lab.registration.clock import SystemClock
+from lab.registration.observability import seen_at
+from lab.registration.world import registration_of
 from lab.signals import Series, SignalTable, load_recorded
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import spec_of
 from lab.signals.windows import Window, change_and_error
-from lab.systems.observability import seen_at
 
 SLI_SHARE = 0.1
 """An SLI moved when it changed by this share of the limit that its objective sets."""
@@ -105,17 +107,18 @@ def _slis(sides: Sides) -> Iterator[Symptom]:
 
 def _declared(sides: Sides) -> Iterator[Symptom]:
     faults = {**sides[0].faults, **sides[1].faults}
-    types = fault_types()
+    types, clock = fault_types(), SystemClock.recorded(sides[0].system)
+    world = registration_of(sides[0].system.get("world") or "")
     if not faults:
-        every = {witness for kind in types.values() for witness in kind.witnesses}
+        every = {witness for kind in types.values() for witness in witnesses_of(kind, world)}
         for witness in sorted(every, key=lambda one: (one.signal, one.subject, one.at_least)):
             for subject in _subjects(sides, witness.signal):
-                yield Symptom(witness.signal, subject, witness.at_least)
+                yield Symptom(witness.signal, subject, witness.least(clock, subject))
     for key, fault in faults.items():
         kind = types.get(fault.kind)
-        for witness in kind.witnesses if kind else ():
+        for witness in witnesses_of(kind, world) if kind else ():
             for subject in _named(witness, fault, sides):
-                yield Symptom(witness.signal, subject, witness.at_least, key)
+                yield Symptom(witness.signal, subject, witness.least(clock, subject), key)
 
 
 def _named(witness: Witness, fault: TrueFault, sides: Sides) -> list[str]:
@@ -159,7 +162,7 @@ def _window(symptom: Symptom, side: Side) -> Window | None:
 def series_of(symptom: Symptom, side: Side, other: Side) -> Series | None:
     """The symptom's series. A signal that counts log lines is zero where it could be seen and no line was written."""
     found = side.signals.get(symptom.signal, symptom.subject)
-    if found is not None or not CATALOGUE[symptom.signal].events or _unseen(symptom, side):
+    if found is not None or not spec_of(symptom.signal).events or _unseen(symptom, side):
         return found
     theirs = other.signals.get(symptom.signal, symptom.subject)
     return None if theirs is None else replace(theirs, values=np.zeros(len(theirs.times_s)))
@@ -188,7 +191,7 @@ def why_absent(symptom: Symptom, side: Side, other: Side) -> str:
 
 def _unseen(symptom: Symptom, side: Side) -> str:
     """Why the system's observability does not show the signal; empty where it does."""
-    level, least = side.system.get("observability"), CATALOGUE[symptom.signal].level
+    level, least = side.system.get("observability"), spec_of(symptom.signal).level
     if level is None or seen_at(level, least):
         return ""
     return f"it is seen at observability {least}, and this system has {level}"

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 
 from lab.errors import ParameterError, UserError, nearest
 from lab.files.reading import Reading
-from lab.files.units import format_duration, rate_per_s, scenario_time_s
+from lab.files.units import duration_s, format_duration, rate_per_s
 from lab.files.yamlmodel import check
 from lab.files.yamlsource import KeyPath
 from lab.injection.dry_run import pulls
-from lab.injection.faults import FaultType, Parameters, fault_types
+from lab.injection.faults import FaultType, Parameters, fault_types, witnesses_of
+from lab.registration.known import slis_of
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.systems.topology import System
+from lab.systems.world_checks import sli_problems
+from lab.systems.worlds import world_of
 
 # Windows given in decimal fractions may miss each other by a rounding error.
 _ROUNDING_S = 1e-6
@@ -43,7 +46,7 @@ class CrossChecks(Reading):
     parameters: dict[KeyPath, Parameters] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        length_s = self._quantity(("duration",), scenario_time_s)
+        length_s = self._quantity(("duration",), duration_s)
         uses = [self._use(path, length_s) for path in self._mappings("faults", "decoys", limit=MAX_USES)]
         self._check_ids(uses)
         for use in uses:
@@ -54,9 +57,11 @@ class CrossChecks(Reading):
         self._check_slis()
         self._check_steady(uses, length_s or 0.0)
         self._check_degraded()
+        if not self.problems:
+            self._check_shown(uses)
 
     def _use(self, path: KeyPath, length_s: float | None) -> _Use:
-        at_s, for_s = (self._quantity((*path, key), scenario_time_s) for key in ("at", "for"))
+        at_s, for_s = (self._quantity((*path, key), duration_s) for key in ("at", "for"))
         end_s = None if at_s is None or for_s is None else at_s + for_s
         if path[0] == "decoys" and (*path, "for") not in self.document.values:
             end_s = length_s
@@ -67,6 +72,8 @@ class CrossChecks(Reading):
             parameters, problems = check(self.document, use.kind.parameters, (*path, "with"))
             self.problems += problems
             if parameters is not None:
+                if self.system and use.target:
+                    parameters = use.kind.completed(parameters, self.system, use.target)
                 use.parameters = self.parameters[path] = parameters
         return use
 
@@ -87,15 +94,25 @@ class CrossChecks(Reading):
         self._check_witnesses(path, types[name])
         return types[name]
 
-    def _check_witnesses(self, path: KeyPath, kind: FaultType) -> None:
-        from lab.signals.catalogue import CATALOGUE
+    def _check_shown(self, uses: list[_Use]) -> None:
+        for use in uses:
+            if self.system and use.kind and not use.kind.is_decoy and not witnesses_of(use.kind, world_of(self.system)):
+                what = f"nothing shows {use.kind.name!r} in system {self.system.name!r}"
+                hint = "no signal of every system does; its world would have to declare witnesses for it"
+                self._report((*use.path, "type"), what, expected="a fault that can be seen", hint=hint)
 
-        for witness in kind.witnesses:
-            if witness.signal not in CATALOGUE:
+    def _check_witnesses(self, path: KeyPath, kind: FaultType) -> None:
+        from lab.signals.catalogue import known_signals
+
+        known = known_signals()
+        world = world_of(self.system) if self.system else None
+        for witness in witnesses_of(kind, world):
+            if witness.signal not in known:
                 what = f"{kind.name!r} has a witness with the unknown signal {witness.signal!r}"
-                close = nearest(witness.signal, CATALOGUE)
+                close = nearest(witness.signal, known)
                 close = f"; {close}" if close.startswith("did") else ""
-                hint = f"this is a defect of the module {kind.module}{close}"
+                is_own = world is None or witness in kind.witnesses
+                hint = f"this is a defect of {f'the module {kind.module}' if is_own else 'the world'}{close}"
                 self._report((*path, "type"), what, expected="a signal that `docs/signals.md` lists", hint=hint)
 
     def _target(self, path: KeyPath, kind: FaultType | None) -> str | None:
@@ -128,7 +145,7 @@ class CrossChecks(Reading):
             first.setdefault(use.id, use)
 
     def _check_window(self, use: _Use, length_s: float | None) -> None:
-        if self._quantity((*use.path, "for"), scenario_time_s) == 0:
+        if self._quantity((*use.path, "for"), duration_s) == 0:
             self._report((*use.path, "for"), "the window has no length", expected="a duration longer than 0s")
         if use.at_s is None or length_s is None:
             return
@@ -173,23 +190,31 @@ class CrossChecks(Reading):
         return ()
 
     def _check_load(self, length_s: float | None) -> None:
+        has_load = self.document.get(("load",)) is not None
+        if self.system is not None and has_load != (self.system.users is not None):
+            what = "a load, but nobody sends requests" if has_load else "no load: how many requests come?"
+            hint = f"system {self.system.name!r} has {'no' if has_load else 'a'} component of kind 'users'"
+            expected = "no key 'load'" if has_load else "load: {stages: [{for: 10m, rate: 20/s}]}"
+            self._report(("load",), what, expected=expected, hint=hint, at_key=has_load)
         stages = self.document.get(("load", "stages"))
         count = len(stages) if isinstance(stages, list) else 0
-        lengths = [self._quantity(("load", "stages", i, "for"), scenario_time_s) for i in range(count)]
+        lengths = [self._quantity(("load", "stages", i, "for"), duration_s) for i in range(count)]
         rates = [self._quantity(("load", "stages", i, "rate"), rate_per_s) for i in range(count)]
         total_s, requests = 0.0, 0.0
         for stage_s, rate in zip(lengths, rates, strict=True):
             total_s += stage_s or 0.0
             requests += (stage_s or 0.0) * (rate or 0.0)
+        # Before the recording begins, people come as often as in its first stage.
+        requests += (self.system.warmup_s if self.system else 0.0) * ((rates[0] if rates else None) or 0.0)
         if requests > MAX_REQUESTS:
-            seen, expected = f"{requests:.0f} over all stages", f"at most {MAX_REQUESTS}"
+            seen, expected = f"{requests:.0f} in the warm-up and all stages", f"at most {MAX_REQUESTS}"
             self._report(("load", "stages"), "too many requests", seen=seen, expected=expected)
         if length_s is None:
             return
         if count and None not in lengths and abs(total_s - length_s) > _ROUNDING_S:
             seen, expected = f"{format_duration(total_s)} in all", f"{format_duration(length_s)}, the duration"
             self._report(("load", "stages"), "the stages do not add up to the duration", seen=seen, expected=expected)
-        limit_s = self._quantity(("safety", "max_duration"), scenario_time_s)
+        limit_s = self._quantity(("safety", "max_duration"), duration_s)
         if limit_s is not None and length_s > limit_s:
             expected = f"at most {format_duration(limit_s)}"
             what = "the duration is longer than safety.max_duration"
@@ -204,15 +229,20 @@ class CrossChecks(Reading):
         self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
 
     def _check_slis(self) -> None:
-        if self.system is None or self.system.world is not None:
+        if self.system is None:
             return
-        places: tuple[KeyPath, ...] = (("steady_state",), ("safety", "stop_when"))
-        for path in places:
-            bounds = self.document.get(path)
+        kinds = {component.kind for component in self.system.components.values()}
+        world, goals = self.system.world, {slo.sli for slo in self.system.slos}
+        for section, is_live in ((("steady_state",), False), (("safety", "stop_when"), True)):
+            bounds = self.document.get(section)
             for i in range(len(bounds) if isinstance(bounds, list) else 0):
-                if self._text((*path, i, "sli")) == "click_through_ratio":
-                    what = f"system {self.system.name!r} has no click_through_ratio: it has no world"
-                    self._report((*path, i, "sli"), what, expected="error_ratio or latency_p95_s")
+                path = (*section, i, "sli")
+                self.problems += sli_problems(self.document, path, world.name if world else None, kinds)
+                sli = slis_of(world.name if world else None).get(self._text(path) or "")
+                if sli is not None and sli.with_slo and sli.name not in goals and not is_live:
+                    what = f"{sli.name} is recorded only where the system has an SLO on it"
+                    hint = f"the SLOs of system {self.system.name!r} are on: {', '.join(sorted(goals)) or 'nothing'}"
+                    self._report(path, what, hint=hint)
 
     def _check_steady(self, uses: list[_Use], length_s: float) -> None:
         """What is judged before the first fault or decoy takes a scrape interval before it."""
@@ -237,6 +267,10 @@ class CrossChecks(Reading):
             self._report(("degraded",), what, expected=expected, hint=hint, at_key=True)
         name = self._text(("degraded", "element"))
         if name is None or self.system is None:
+            return
+        if self.system.users is None:
+            what = f"system {self.system.name!r} takes no requests"
+            self._report(("degraded",), what, expected="no key 'degraded': it means a load", at_key=True)
             return
         elements = self.system.elements()
         serving = [n for n, kind in elements.items() if _serves(kind)]

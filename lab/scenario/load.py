@@ -9,10 +9,10 @@ from lab.errors import Problem, UserError
 from lab.files.finding import find_file
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, parse_yaml, read_yaml
+from lab.registration.observability import Observability
 from lab.scenario.checks import CrossChecks
 from lab.scenario.model import Scenario
 from lab.systems.files import load_system
-from lab.systems.observability import Observability
 from lab.systems.topology import System
 
 SUFFIX = ".scenario.yaml"

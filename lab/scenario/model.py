@@ -8,7 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
-from lab.files.units import MAX_SCENARIO_S, PositiveScenarioTime, Rate, ScenarioTime
+from lab.contracts import GradingOptions
+from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 from lab.injection.faults import Parameters
 from lab.injection.levers.people import MAX_RATE_PER_S
 from lab.systems.topology import MAX_SEED, Name, Observe, SchemaVersion, SliBound, Strict
@@ -43,7 +44,7 @@ def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
 class Stage(Strict):
     """A stretch of the load with one arrival rate of requests per second."""
 
-    for_s: PositiveScenarioTime = Field(alias="for")
+    for_s: PositiveDuration = Field(alias="for")
     rate_per_s: Annotated[Rate, Field(le=MAX_RATE_PER_S)] = Field(alias="rate")
 
 
@@ -57,11 +58,6 @@ class Load(Strict):
         """Length of all stages together."""
         return sum(stage.for_s for stage in self.stages)
 
-    @property
-    def requests(self) -> float:
-        """Requests expected over all stages."""
-        return sum(stage.rate_per_s * stage.for_s for stage in self.stages)
-
 
 class Use(Strict):
     """One fault or decoy in a scenario file; `given` is what the file has under `with`."""
@@ -69,7 +65,7 @@ class Use(Strict):
     id: Name
     type: str
     target: str
-    at_s: ScenarioTime = Field(alias="at")
+    at_s: Duration = Field(alias="at")
     given: Annotated[Mapping[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})] = Field(
         default={}, alias="with"
     )
@@ -90,13 +86,13 @@ class Use(Strict):
 class FaultUse(Use):
     """One fault injected into one element from `at` for the time `for`."""
 
-    for_s: ScenarioTime = Field(alias="for")
+    for_s: Duration = Field(alias="for")
 
 
 class DecoyUse(Use):
     """One benign event placed to mislead; without `for` it lasts until the end."""
 
-    for_s: ScenarioTime | None = Field(default=None, alias="for")
+    for_s: Duration | None = Field(default=None, alias="for")
 
 
 class Degraded(Strict):
@@ -105,11 +101,19 @@ class Degraded(Strict):
     element: str
 
 
+ONSET_INTERVALS = 12
+
+
 class GradingModel(Strict):
-    """How strictly to grade: rank depth, and tolerance around the true onset."""
+    """How strictly to grade: rank depth, and tolerance around the true onset, else 12 scrape intervals."""
 
     top_k: int = Field(default=3, ge=1, le=10)
-    onset_within_s: ScenarioTime = Field(default=60.0, alias="onset_within")
+    onset_within_s: Duration | None = Field(default=None, alias="onset_within")
+
+    def options(self, interval_s: float) -> GradingOptions:
+        """The same for a system that is scraped every `interval_s`."""
+        within_s = ONSET_INTERVALS * interval_s if self.onset_within_s is None else self.onset_within_s
+        return GradingOptions(self.top_k, within_s)
 
 
 class Training(Strict):
@@ -122,13 +126,13 @@ class Training(Strict):
 class StopWhen(SliBound):
     """A condition that aborts a run once it has held for `for`."""
 
-    for_s: ScenarioTime = Field(alias="for")
+    for_s: Duration = Field(alias="for")
 
 
 class Safety(Strict):
     """What a run must never exceed."""
 
-    max_duration_s: ScenarioTime = Field(default=MAX_SCENARIO_S, alias="max_duration")
+    max_duration_s: Duration = Field(default=MAX_DURATION_S, alias="max_duration")
     stop_when: tuple[StopWhen, ...] = ()
 
 
@@ -146,8 +150,8 @@ class Scenario(Strict):
     system: str
     observe: Observe | None = None
     seed: int = Field(default=0, ge=0, lt=MAX_SEED)
-    duration_s: Annotated[ScenarioTime, Field(ge=MIN_DURATION_S)] = Field(alias="duration")
-    load: Load
+    duration_s: Annotated[Duration, Field(ge=MIN_DURATION_S)] = Field(alias="duration")
+    load: Load | None = None
     faults: tuple[FaultUse, ...] = Field(default=(), max_length=MAX_USES)
     decoys: tuple[DecoyUse, ...] = Field(default=(), max_length=MAX_USES)
     degraded: Degraded | None = None
@@ -155,3 +159,13 @@ class Scenario(Strict):
     grading: GradingModel = Field(default_factory=GradingModel)
     training: Training = Field(default_factory=Training)
     safety: Safety = Field(default_factory=Safety)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the load; none where no requests come."""
+        return self.load.stages if self.load else ()
+
+    @property
+    def requests(self) -> float:
+        """Requests expected over all stages."""
+        return sum(stage.rate_per_s * stage.for_s for stage in self.stages)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lab.contracts import TrueDecoy, TrueDegradation, TrueFault, Truth
 from lab.injection.dry_run import PlannedAct, PlanTestbed
-from lab.injection.faults import Witness, fault_type
+from lab.injection.faults import Witness, fault_type, witnesses_of
 from lab.injection.levers import PopulationBots, PopulationSurge
 from lab.scenario.load import LoadedScenario
 from lab.scenario.model import FaultUse, Scenario
 from lab.scenario.timeline import moments
 from lab.systems.topology import System
+from lab.systems.worlds import world_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def plan(loaded: LoadedScenario) -> Plan:
             held[use.id].enter_context(fault_type(use.type).inject(testbed, use.target, use.parameters))
         else:
             held[use.id].close()
-    witnesses = {use.id: _witnesses(use) for use in scenario.faults}
+    witnesses = {use.id: _witnesses(use, loaded.system) for use in scenario.faults}
     return Plan(tuple(testbed.acts), _truth(scenario, loaded.system), witnesses)
 
 
@@ -72,11 +73,12 @@ def extra_load(timeline: Iterable[PlannedAct]) -> list[Arrivals]:
 def peak_rate(loaded: LoadedScenario) -> float:
     """The most requests a second that arrive at any moment, by the load and beside it."""
     begun_s, arriving = 0.0, extra_load(plan(loaded).timeline)
-    for stage in loaded.scenario.load.stages:
+    for stage in loaded.scenario.stages:
         arriving.append(Arrivals(begun_s, begun_s + stage.for_s, stage.rate_per_s))
         begun_s += stage.for_s
     return max(
-        sum(one.rate_per_s for one in arriving if one.from_s <= begins.from_s < one.until_s) for begins in arriving
+        (sum(one.rate_per_s for one in arriving if one.from_s <= begins.from_s < one.until_s) for begins in arriving),
+        default=0.0,
     )
 
 
@@ -96,9 +98,10 @@ def _truth(scenario: Scenario, system: System) -> Truth:
     )
     decoys = tuple(TrueDecoy(use.id, use.type, use.target, use.at_s) for use in scenario.decoys)
     declared = scenario.degraded
-    return Truth(faults, decoys, TrueDegradation(declared.element, system.users) if declared else None)
+    return Truth(faults, decoys, TrueDegradation(declared.element, system.users or "") if declared else None)
 
 
-def _witnesses(use: FaultUse) -> tuple[Witness, ...]:
+def _witnesses(use: FaultUse, system: System) -> tuple[Witness, ...]:
     names = {**dict(use.parameters), "target": use.target}
-    return tuple(replace(w, subject=w.subject.format(**names)) for w in fault_type(use.type).witnesses)
+    declared = witnesses_of(fault_type(use.type), world_of(system))
+    return tuple(witness.on(system.clock, **names) for witness in declared)

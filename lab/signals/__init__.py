@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lab.signals.catalogue import CATALOGUE
+from lab.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from lab.recording.observed import Observed
@@ -57,8 +57,10 @@ class SignalTable:
 
 
 def compute_signals(observed: Observed) -> SignalTable:
-    """Every signal that the recording's telemetry allows."""
-    from lab.signals import content, spans, telemetry
+    """Every signal that the recording's telemetry allows; UserError where its world is not installed."""
+    from lab.registration.world import loaded, recorded_world
+    from lab.signals import spans, telemetry
+    from lab.signals.catalogue import catalogue_of
     from lab.signals.columns import Grid, Metrics
 
     grid = Grid(observed)
@@ -66,10 +68,14 @@ def compute_signals(observed: Observed) -> SignalTable:
     series = [
         *telemetry.series(observed, metrics, grid),
         *spans.series(observed, metrics, grid),
-        *content.series(observed, grid),
     ]
-    unknown = {s.signal for s in series} - set(CATALOGUE)
-    assert not unknown, unknown
+    world = observed.system.get("world")
+    for own in recorded_world(world).signals if world else ():
+        series += loaded(own.of)(observed, metrics, grid)
+    unknown = {one.signal for one in series} - catalogue_of(world).keys()
+    if unknown:
+        what = f"world {world!r} computed signals that it has not registered"
+        raise UserError(Problem(what, seen=", ".join(sorted(unknown)), expected="names in its catalogue of signals"))
     return SignalTable([s for s in series if not np.isnan(s.values).all()])
 
 

@@ -1,33 +1,21 @@
-"""The signal catalogue: name, unit, what the subject is, and how the signal is computed."""
+"""The signal catalogue: what the lab computes for every system, and what worlds add for theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
-from lab.systems.observability import Observability
-
-
-class SignalSpec(NamedTuple):
-    """One signal. `subject`: link, component, column, job, `component.fallback`, or the host under all components.
-
-    `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
-    log lines, so where it could be seen and is not there, there were none.
-    """
-
-    unit: str
-    subject: str
-    doc: str
-    level: Observability = "poor"
-    events: bool = False
+from lab.errors import Problem, UserError
+from lab.registration.signals import SignalSpec
+from lab.registration.slis import CORE_SLIS, ERROR_RATIO, LATENCY_P95_S, Sli
+from lab.registration.world import World, recorded_world, registrations
 
 
-CATALOGUE: Mapping[str, SignalSpec] = {
-    "error_ratio": SignalSpec("ratio", "entry link", "requests of users that failed, of all"),
-    "latency_p95_s": SignalSpec("s", "entry link", "95th percentile of what users waited"),
-    "click_through_ratio": SignalSpec(
-        "ratio", "component", "shown items that were clicked, by time shown, closed label windows", level="usual"
-    ),
+def _where(sli: Sli) -> str:
+    return "" if sli.name in (ERROR_RATIO, LATENCY_P95_S) else "; where an SLO is on it"
+
+
+CORE: Mapping[str, SignalSpec] = {
+    **{sli.name: SignalSpec(sli.unit, "entry link", sli.doc + _where(sli)) for sli in CORE_SLIS},
     "client_error_ratio": SignalSpec("ratio", "link", "attempts over the link that failed, seen by the caller"),
     "client_timeout_ratio": SignalSpec("ratio", "link", "attempts over the link that timed out", level="usual"),
     "client_duration_p50_s": SignalSpec("s", "link", "median duration of attempts, seen by the caller"),
@@ -68,58 +56,52 @@ CATALOGUE: Mapping[str, SignalSpec] = {
     ),
     "cache_hit_ratio": SignalSpec("ratio", "component", "look-ups answered from the cache"),
     "cache_expiry_rate_per_s": SignalSpec(
-        "1/s", "component", "entries per second that came to the end of their time to live, over 30 s"
-    ),
-    "contract_violation_ratio": SignalSpec(
-        "ratio",
-        "component",
-        "requests for which the component logged a row that breaks the feature contract",
-        events=True,
+        "1/s", "component", "entries per second that came to the end of their time to live, over 6 intervals"
     ),
     "job_last_success_age_s": SignalSpec("s", "job", "time since the job last succeeded"),
-    "row_age_mean_s": SignalSpec(
-        "s", "component", "mean age of database rows served by way of this component", level="usual"
-    ),
-    "entry_age_p95_s": SignalSpec("s", "component", "95th percentile of the age of cache entries served", level="rich"),
-    "feature_drift_psi": SignalSpec(
-        "1",
-        "column",
-        "population stability index of served values (15 s; at low load up to 60 s) against the training sample",
-        level="usual",
-    ),
-    "feature_drift_ks": SignalSpec(
-        "ratio", "column", "largest distance of the cumulative shares, same windows and deciles", level="usual"
-    ),
-    "feature_out_of_range_ratio": SignalSpec(
-        "ratio",
-        "column",
-        "rows whose value lies more than a tenth beyond the training sample's lowest or highest",
-        level="usual",
-    ),
-    "feature_null_ratio": SignalSpec("ratio", "column", "rows served with a null in the column", level="usual"),
-    "feature_violation_ratio": SignalSpec(
-        "ratio", "column", "rows that broke the feature contract at the column, from logs", level="rich", events=True
-    ),
-    "prediction_mean": SignalSpec(
-        "ratio", "component", "mean predicted click probability of items shown", level="usual"
-    ),
-    "calibration_ratio": SignalSpec("ratio", "component", "click-through over mean prediction, 30 s", level="usual"),
-    "model_auc_deficit": SignalSpec(
-        "1",
-        "component",
-        "AUC of the version serving at the start minus that of the serving one, re-scored on the same rows (30 s)",
-        level="usual",
-    ),
-    "model_score_ratio": SignalSpec(
-        "1",
-        "component",
-        "mean score of the serving version over that of the version serving at the start, on the same rows",
-        level="usual",
-    ),
-    "rescore_error": SignalSpec(
-        "ratio",
-        "component",
-        "mean distance of logged scores from the registered model's on the same inputs",
-        level="usual",
-    ),
 }
+"""Signals of every system, by name."""
+
+
+def catalogue_of(world: str | None) -> Mapping[str, SignalSpec]:
+    """The signals that a recording of a world's system may have: `world` is its name in `system.json`, None for none.
+
+    UserError where the world is not installed, or where one name stands for two signals.
+    """
+    return CORE if world is None else _joined([recorded_world(world)])
+
+
+def known_signals() -> Mapping[str, SignalSpec]:
+    """The signals of every system and of all installed worlds; worlds may share one that they define alike."""
+    return _joined(registrations())
+
+
+def spec_of(signal: str) -> SignalSpec:
+    """A signal's entry; an empty one for a name that none of the installed has, as another lab's recording may."""
+    return known_signals().get(signal) or SignalSpec("1", "", "not in the signal catalogue")
+
+
+def slis_as_signals(world: World) -> Mapping[str, SignalSpec]:
+    """The world's SLIs that are signals where a system has an SLO on them: those that no own signal stands for."""
+    own = _registered(world)
+    return {s.name: SignalSpec(s.unit, "component", s.doc + _where(s)) for s in world.slis if s.name not in own}
+
+
+def _registered(world: World) -> Mapping[str, SignalSpec]:
+    return {name: spec for signals in world.signals for name, spec in signals.catalogue.items()}
+
+
+def _joined(worlds: Iterable[World]) -> Mapping[str, SignalSpec]:
+    found = dict(CORE)
+    owner = dict.fromkeys(CORE, "the lab")
+    problems = []
+    for world in worlds:
+        for name, spec in {**slis_as_signals(world), **_registered(world)}.items():
+            if found.setdefault(name, spec) != spec:
+                seen = f"one of {owner[name]}, another of world {world.name!r}"
+                hint = "give the world's signal a name of its own"
+                problems.append(Problem(f"two signals are called {name!r}", seen=seen, expected="one", hint=hint))
+            owner.setdefault(name, f"world {world.name!r}")
+    if problems:
+        raise UserError(problems)
+    return found

@@ -178,9 +178,8 @@ def rolling(values: Array, width: int) -> Array:
     return np.concatenate([total[:width], total[width:] - total[:-width]])
 
 
-def recent_mean(values: Array, window_s: float, grid: Grid) -> Array:
-    """Mean over the last `window_s` at each interval; NaN where less than half of it is known."""
-    width = max(1, round(window_s / grid.interval_s))
+def recent_mean(values: Array, width: int) -> Array:
+    """Mean over the last `width` intervals at each; NaN where less than half of them are known."""
     known = ~np.isnan(values)
     total, count = rolling(np.where(known, values, 0.0), width), rolling(known.astype(np.int64), width)
     return ratio(total, np.where(2 * count >= width, count, 0))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lab.errors import nearest
 from lab.signals import SignalTable
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import known_signals
 
 
 class SignalFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
@@ -41,7 +41,8 @@ def _why_missing(key: Any, frame: pd.DataFrame) -> str:
     subjects = [of for name, of in frame.columns if name == signal]
     if subjects:
         return f"no subject {subject!r} of signal {signal!r}; it has {', '.join(map(repr, subjects))}"
-    if signal in CATALOGUE:
-        level = CATALOGUE[signal].level
+    known = known_signals()
+    if signal in known:
+        level = known[signal].level
         return f"signal {signal!r} is not in this recording: never seen, or less recorded than observability {level}"
-    return f"no signal {signal!r}; {nearest(str(signal), CATALOGUE)} (docs/signals.md)"
+    return f"no signal {signal!r}; {nearest(str(signal), known)} (docs/signals.md)"

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,23 @@ import numpy as np
 
 from lab.files.fileio import read_file, sha256_of
 from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL, SIGNALS_VARIABLE
+from lab.registration.world import recorded_world
 from lab.signals import Series, SignalTable
 
-_COMPUTING = ("signals", "recording")
-"""Rooms of the lab whose code a signal follows from."""
+_COMPUTING = ("signals", "recording", "worlds/kit")
+"""Folders of the lab whose code a signal follows from, beside that of the recording's world."""
 
 
-def content(observed: Mapping[str, str], signals: SignalTable) -> bytes:
-    """The file that keeps the signals of a recording whose files in `observed/` have these SHA-256, by path in it."""
+def content(observed: Mapping[str, str], signals: SignalTable, world: str | None) -> bytes:
+    """The file that keeps the signals of a recording whose files in `observed/` have these SHA-256, by path in it.
+
+    `world` is the name of its system's world.
+    """
     series = list(signals)
     values = np.array([one.values for one in series], np.float64)
     times_s = series[0].times_s if series else np.zeros(0)
     names = [[one.signal, one.subject] for one in series]
-    head = {"from": dict(observed), "names": names, **_made_by(), "values": _digest(values, times_s)}
+    head = {"from": dict(observed), "names": names, **_made_by(world), "values": _digest(values, times_s)}
     into = io.BytesIO()
     np.savez(
         into, head=np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8), times_s=times_s, values=values
@@ -59,7 +64,8 @@ def _read(directory: Path, beside: Path) -> tuple[bytes, SignalTable] | None:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             head = json.loads(file["head"].tobytes())
             times_s, values = file["times_s"], file["values"]
-        if head["from"] != digests(directory) or any(head[name] != said for name, said in _made_by().items()):
+        made_by = _made_by(json.loads(read_file(directory / "system.json")).get("world"))
+        if head["from"] != digests(directory) or any(head[name] != said for name, said in made_by.items()):
             return None
         if head["values"] != _digest(values, times_s) or values.shape != (len(head["names"]), len(times_s)):
             return None
@@ -89,11 +95,22 @@ def _digest(*arrays: Any) -> str:
 
 
 @cache
-def _made_by() -> dict[str, str]:
-    """What computes signals here: the lab's code and numpy."""
-    rooms = Path(__file__).parents[1]
+def _made_by(world: str | None) -> dict[str, str]:
+    """What computes a world's signals here: the lab's code, that of the world, and numpy."""
+    lab = Path(__file__).parents[1]
     code = sha256()
-    for room in _COMPUTING:
-        for source in sorted((rooms / room).glob("*.py")):
-            code.update(f"{room}/{source.name}\\0".encode() + source.read_bytes())
+    for folder in (*(lab / name for name in _COMPUTING), *_folders_of(world)):
+        for source in sorted(folder.glob("*.py")):
+            code.update(f"{folder.name}/{source.name}\\0".encode() + source.read_bytes())
     return {"code": code.hexdigest(), "numpy": np.__version__}
+
+
+def _folders_of(world: str | None) -> list[Path]:
+    """Where the code lies by which a world computes its signals and scores its models."""
+    registered = recorded_world(world) if world else None
+    if registered is None:
+        return []
+    references = [*(own.of for own in registered.signals), *registered.models.values()]
+    modules = {reference.partition(":")[0] for reference in references}
+    places = {spec.origin for module in modules if (spec := find_spec(module)) is not None and spec.origin}
+    return sorted({Path(place).parent for place in places})

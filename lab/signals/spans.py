@@ -26,8 +26,8 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
 
 
 def _own_errors(spans: Spans, grid: Grid) -> Iterator[Series]:
-    """Failures that began in a component: its server spans with status error (not a failed dependency)."""
-    server = np.flatnonzero(spans.kind.codes == spans.kind.code("server"))
+    """Failures that began in a component: its spans as server or consumer with status error (no failed dependency)."""
+    server = np.flatnonzero(spans.kind.is_any(["server", "consumer"]))
     codes = spans.service.codes[server]
     failed = spans.status.is_any(["error", "unavailable"])[server]
     weight = spans.weights(server)

@@ -1,4 +1,4 @@
-"""Signals from metrics and log lines: per link and per component."""
+"""Signals from metrics: per link and per component."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from lab.recording.observed import Observed
-from lab.recording.slis import sli_series
+from lab.recording.slis import Samples, computed, job_age, job_failures
+from lab.registration.known import slis_of
+from lab.registration.slis import CORE_SLIS, ERROR_RATIO, JOB_AGE_PERIODS, JOB_FAILURE_RATIO, LATENCY_P95_S
+from lab.registration.world import recorded_world
 from lab.signals import Series
-from lab.signals.columns import Grid, Lines, Metrics, ratio, recent_mean
+from lab.signals.catalogue import slis_as_signals
+from lab.signals.columns import Grid, Metrics, ratio, recent_mean
 
-EXPIRY_WINDOW_S = 30.0
+EXPIRY_INTERVALS = 6
 
 
 def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
@@ -32,8 +36,8 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
             total = hits + metrics.get(component, "cache.miss.count")
             yield grid.series("cache_hit_ratio", component, ratio(hits, total))
         elif metric == "cache.expired.count":
-            # Entries that were written together expire together: the rate is steady over some seconds only.
-            rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_WINDOW_S, grid)
+            # Entries that were written together expire together: the rate is steady over some intervals only.
+            rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_INTERVALS)
             yield grid.series("cache_expiry_rate_per_s", component, rate)
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
@@ -42,14 +46,26 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
             yield grid.series("pressure_stall_ratio", subject, metrics.get(component, metric, attribute=attribute))
         elif metric == "system.cpu.steal.ratio":
             yield grid.series("cpu_steal_ratio", component, metrics.get(component, metric))
-    yield from _contract_violations(observed, metrics, grid)
 
 
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """SLIs: errors and latency of the users' requests, and what else the system has an SLO on; of jobs, each by job."""
     users, entry = observed.system["users"], observed.system["entry"]
-    slis = sli_series(observed.metrics, users, entry)
-    for name in ("error_ratio", "latency_p95_s"):
-        yield grid.series(name, f"{users}->{entry}", grid.at_ends(*slis.known(name)))
+    parts = observed.system["components"].items()
+    periods_s = {name: float(part["period_s"]) for name, part in parts if part["kind"] == "job"}
+    samples = Samples(observed.metrics, users, entry, grid.interval_s, periods_s)
+    wanted = {ERROR_RATIO, LATENCY_P95_S, *(slo["sli"] for slo in observed.system["slos"])}
+    for sli in CORE_SLIS:
+        if sli.name in wanted and sli.needs == "users" and users is not None:
+            yield grid.series(sli.name, f"{users}->{entry}", grid.at_ends(*computed(sli, samples).known()))
+    world = observed.system["world"]
+    for name in slis_as_signals(recorded_world(world)) if world is not None else ():
+        if name in wanted:
+            level = computed(slis_of(world)[name], samples)
+            yield grid.series(name, str(entry or observed.system["name"]), grid.at_ends(*level.known()))
+    for name, of_job in ((JOB_AGE_PERIODS, job_age), (JOB_FAILURE_RATIO, job_failures)):
+        for job in periods_s if name in wanted else ():
+            yield grid.series(name, job, grid.at_ends(*of_job(samples, job).known()))
 
 
 def _link(link: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:
@@ -87,13 +103,3 @@ def _component(name: str, observed: Observed, metrics: Metrics, grid: Grid) -> I
             elsewhere += np.where(count > 0, np.nan_to_num(spent), 0.0)
     total = requests * metrics.get(name, "server.request.duration.mean")
     yield grid.series("self_time_mean_s", name, ratio(np.maximum(total - elsewhere, 0.0), requests))
-
-
-def _contract_violations(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
-    """Rows that a component could not read, of the requests it handled; only where it logged any."""
-    broken = Lines.of(observed, "feature_contract_violation")
-    for code, component in enumerate(broken.service.texts):
-        mine = broken.service.codes == code
-        if mine.any():
-            handled = metrics.get(component, "server.request.count")
-            yield grid.series("contract_violation_ratio", component, ratio(broken.counted(mine, grid), handled))

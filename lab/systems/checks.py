@@ -14,10 +14,10 @@ from lab.files.reading import Reading
 from lab.files.units import duration_s, format_duration
 from lab.files.yamlmodel import shown
 from lab.files.yamlsource import KeyPath
+from lab.registration.observability import HOST
 from lab.systems import amounts
-from lab.systems.observability import HOST
 from lab.systems.topology import MAX_COMPONENTS, MAX_RETRIES, MIN_PERIOD_S, ComponentKind
-from lab.systems.world_checks import StepRead, WorldChecks
+from lab.systems.world_checks import StepRead, WorldChecks, sli_problems
 
 _UNCALLED = ("users", "job")
 _KINDS = get_args(ComponentKind)
@@ -44,6 +44,8 @@ class SystemChecks(Reading):
         self._check_circles()
         self._check_amounts()
         self._check_jobs()
+        self._check_pools()
+        self._check_messages()
         self._check_slos()
         self.problems += WorldChecks(self.document, self.kinds, self.steps).problems
 
@@ -89,7 +91,7 @@ class SystemChecks(Reading):
                 what = f"{step.callee!r} takes no calls"
                 seen, hint = f"a component of kind {self.kinds[step.callee]}", f"one of: {', '.join(serving)}"
                 self._report(place, what, seen=seen, expected="a component that serves requests", hint=hint)
-        if self._all_calls_known() and "users" in self.kinds.values():
+        if self._all_calls_known() and {"users", "job"} & set(self.kinds.values()):
             for name in serving:
                 # A component without callers shows no symptoms.
                 if name not in called and self.kinds[name] is not None:
@@ -126,9 +128,10 @@ class SystemChecks(Reading):
 
     def _check_users(self) -> None:
         users = [name for name, kind in self.kinds.items() if kind == "users"]
-        whole = "exactly one component of kind 'users' with exactly one step: the entry call"
-        if not users and None not in self.kinds.values():
-            self._report(("components",), "no component is of kind 'users'", expected=whole, at_key=True)
+        whole = "at most one component of kind 'users', with exactly one step: the entry call"
+        if not {"users", "job", None} & set(self.kinds.values()):
+            what, expected = "nothing ever happens in this system", "a component of kind 'users' or 'job'"
+            self._report(("components",), what, expected=expected, at_key=True)
         for name in users[1:]:
             hint = f"the first is {users[0]!r}"
             self._report(("components", name, "kind"), "more than one component is of kind 'users'", "", whole, hint)
@@ -204,6 +207,35 @@ class SystemChecks(Reading):
                 what = f"{name!r} is of kind {kind}, and only jobs have a period"
                 self._report(path, what, at_key=True)
 
+    def _check_pools(self) -> None:
+        """What hands out workers takes calls, and connections are for calls."""
+        for name, kind in self.kinds.items():
+            for key in ("handling", "queue"):
+                path: KeyPath = ("components", name, key)
+                if kind in _UNCALLED and path in self.document.values:
+                    what = f"{name!r} is of kind {kind}, which takes no calls and has no {key!r}"
+                    self._report(path, what, at_key=True)
+        for step in self.steps:
+            path = (*step.path, "pool")
+            if step.call is None and path in self.document.values:
+                self._report(path, "own code needs no connections", expected="'pool' beside 'call'", at_key=True)
+
+    def _check_messages(self) -> None:
+        """What waits for no answer says nothing of answers; users wait for theirs."""
+        for step in self.steps:
+            path = (*step.path, "wait")
+            if self.document.get(path) is not False:
+                continue
+            if step.call is None:
+                self._report(path, "own code is waited for", expected="'wait' beside 'call'", at_key=True)
+            if self.kinds.get(step.caller) == "users":
+                self._report(path, f"{step.caller!r} must wait: the entry call is how requests end", at_key=True)
+            for key in ("timeout", "retries", "backoff", "fallback"):
+                if (*step.path, key) in self.document.values:
+                    what = f"{key!r} of a call that is not waited for"
+                    hint = "its sender does not learn what became of it"
+                    self._report((*step.path, key), what, hint=hint, at_key=True)
+
     def _check_slos(self) -> None:
         first: dict[str, KeyPath] = {}
         for path in self._mappings("slos", limit=1000):
@@ -212,6 +244,8 @@ class SystemChecks(Reading):
                 self._report((*path, "name"), f"duplicate SLO {name!r}", hint=self._first_given(first[name]))
             if name is not None:
                 first.setdefault(name, (*path, "name"))
-            if self._text((*path, "sli")) == "click_through_ratio" and self.document.get(("world",)) is None:
-                what, expected = "there is no click_through_ratio without a world", "error_ratio or latency_p95_s"
-                self._report((*path, "sli"), what, expected=expected)
+            self.problems += sli_problems(self.document, (*path, "sli"), self._world, self.kinds.values())
+
+    @property
+    def _world(self) -> str | None:
+        return self._text(("world", "name")) if self.document.get(("world",)) is not None else None

@@ -7,24 +7,34 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, PositiveRatio, Ratio, duration_s, ratio
-from lab.systems.observability import Observability
+from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, PositiveRatio, Ratio, amount, duration_s, ratio
+from lab.registration.clock import SystemClock
+from lab.registration.known import known_slis
+from lab.registration.observability import Observability
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 LinkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}->[a-z][a-z0-9_-]{0,39}$")]
 ComponentKind = Literal["users", "service", "database", "cache", "model", "job"]
-SliName = Literal["error_ratio", "latency_p95_s", "click_through_ratio"]
+Handling = Literal["asynchronous", "thread-per-request"]
+SliName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 MAX_SEED = 2**63
 MAX_COMPONENTS = 500
 MAX_STEPS = 60
 """Steps of one component: the simulator keeps a bit for each, in one word."""
 MAX_RETRIES = 5
+MAX_WORKERS = 10_000
+MAX_QUEUE = 1_000_000
+MAX_VALUE = 1e9
+"""The greatest value of a request, and of a limit for it."""
 MAX_MESSAGE_BYTES = 10**9
 """Of a request or an answer: at the least bandwidth that a link can be throttled to, one takes 32 years."""
-MAX_WARMUP_S = 3600.0
 MIN_SCRAPE_S = 1.0
 MIN_PERIOD_S = 0.1
 """The shortest time between a job's runs or a component's pauses: each costs the simulator an event."""
+
+
+QueueLimit = Annotated[int, Field(ge=0, le=MAX_QUEUE)]
+"""How many may wait."""
 
 
 class Strict(BaseModel):
@@ -42,20 +52,28 @@ def _version(value: Any) -> Any:
 SchemaVersion = Annotated[Literal[1], BeforeValidator(_version)]
 
 
-def bound_value(value: Any, sli: str) -> float:
-    """A limit for an SLI in its unit: a duration (or plain seconds) for a latency, a share for a ratio."""
-    if sli.endswith("_ratio"):
+def bound_value(value: Any, unit: str | None) -> float:
+    """A limit for an SLI in its unit: a share, a duration (or plain seconds), or an amount.
+
+    `unit` None: that of an SLI that nobody knows here, which the limit itself tells.
+    """
+    if unit is None:
+        text = value.rstrip() if isinstance(value, str) else ""
+        unit = "ratio" if text.endswith("%") else "s" if text.endswith(("s", "m", "h", "d")) else ""
+    if unit == "ratio":
         return ratio(value)
+    if unit != "s":
+        return amount(value, unit)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_DURATION_S:
         return float(value)
     try:
         return duration_s(value)
     except ValueError:
-        raise ValueError(f"expected a duration: 250ms, or seconds as a number up to {MAX_DURATION_S:g}") from None
+        raise ValueError(f"expected a duration: 250ms, or seconds as a number up to {MAX_DURATION_S:.0f}") from None
 
 
 class SliBound(Strict):
-    """An SLI of the entry point with one limit."""
+    """A service level indicator with one limit, which is written in its unit."""
 
     sli: SliName
     above: float | None = None
@@ -64,9 +82,8 @@ class SliBound(Strict):
     @field_validator("above", "below", mode="before")
     @classmethod
     def _in_the_unit_of_the_sli(cls, value: Any, info: ValidationInfo) -> Any:
-        # Where the SLI itself is wrong, the unit of the limit says which kind was meant.
-        meant = "_ratio" if isinstance(value, str) and value.rstrip().endswith("%") else "_s"
-        return value if value is None else bound_value(value, info.data.get("sli", meant))
+        known = known_slis().get(str(info.data.get("sli")))
+        return value if value is None else bound_value(value, known.unit if known else None)
 
     @model_validator(mode="after")
     def _one_limit(self) -> SliBound:
@@ -93,12 +110,45 @@ class ServiceTime(Strict):
     cv: float = Field(default=0.5, ge=0, le=5)
 
 
+class Pool(Strict):
+    """Connections of a caller: `size` at most are in use at a time, each by one attempt.
+
+    An attempt that finds none free waits in a queue, in order of arrival, for `max_wait` at most; where `queue` wait
+    already it fails at once. Both ways its status is `exhausted`. Its timeout counts from when it has a connection.
+    """
+
+    size: int = Field(ge=1, le=MAX_WORKERS)
+    max_wait_s: Duration = Field(default=1.0, alias="max_wait")
+    queue: QueueLimit | None = None
+
+
+class When(Strict):
+    """A condition on the value that the world's model gave a request: above one bound, at most another, or both.
+
+    The bounds are keys of the configuration: `steps.<step>.above` and `steps.<step>.at_most`.
+    """
+
+    above: float | None = Field(default=None, ge=-MAX_VALUE, le=MAX_VALUE)
+    at_most: float | None = Field(default=None, ge=-MAX_VALUE, le=MAX_VALUE)
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> When:
+        if self.above is None and self.at_most is None:
+            raise ValueError("expected 'above', 'at_most' or both")
+        if self.above is not None and self.at_most is not None and self.above >= self.at_most:
+            raise ValueError("expected 'above' to be less than 'at_most'")
+        return self
+
+
 class Step(Strict):
     """One step of handling a request: a call to another component (`call`) or own code (`run`).
 
     `unless` and `after` name earlier steps. With `unless` this one runs only if that one did not succeed (a miss
-    or a failure), with `after` only if that one neither missed nor failed. Calls multiply over the levels of a system:
-    a request may lead to 10,000 of them where each step is taken once, to 100,000 attempts where all are retried.
+    or a failure), with `after` only if that one neither missed nor failed. With `when` it runs only for requests whose
+    value is within limits; where it is not, or there is none, the step counts as a miss. Calls multiply over the levels
+    of a system: a request may lead to 10,000 of them where each step is taken once, to 100,000 attempts where all are
+    retried. With `wait: false` the call is a message: its sender goes on at once and learns nothing of what becomes of
+    it. `pool`: connections for this step alone; those of its link (`links`) are shared by all steps that call over it.
     """
 
     name: Name
@@ -107,12 +157,15 @@ class Step(Strict):
     operation: Name | None = None
     unless: Name | None = None
     after: Name | None = None
+    when: When | None = None
     timeout_s: PositiveDuration = Field(default=1.0, alias="timeout")
     retries: int = Field(default=0, ge=0, le=MAX_RETRIES)
     backoff_s: Duration = Field(default=0.0, alias="backoff")
     service_time: ServiceTime | None = None
     on_failure: Literal["fail", "continue"] = "fail"
     fallback: Name | None = None
+    pool: Pool | None = None
+    wait: bool = True
 
     @model_validator(mode="after")
     def _one_kind(self) -> Step:
@@ -133,12 +186,19 @@ class Pauses(Strict):
 class Component(Strict):
     """A node of the system. `telemetry` says what it can report of single requests.
 
-    A request that would wait longer than `max_wait` for a worker is refused, as a bounded queue would.
+    `workers` handle so many requests at a time. With `handling: asynchronous` a worker is free for another request
+    while the one it works on waits for a call; with `thread-per-request` it is held until the answer.
+
+    A request waits for a worker, in order of arrival, for `max_wait` at most; else it is refused: on arrival where it
+    would wait longer, and where `handling` or `queue` is given, when it has waited so long. With `queue` it is also
+    refused at once where so many wait already.
     """
 
     kind: ComponentKind
-    workers: int = Field(default=1, ge=1, le=10_000)
+    workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
+    handling: Handling = "asynchronous"
     max_wait_s: Duration = Field(default=1.0, alias="max_wait")
+    queue: QueueLimit | None = None
     service_time: ServiceTime | None = None
     background_error_ratio: Ratio = 0.0
     pauses: Pauses | None = None
@@ -149,6 +209,11 @@ class Component(Strict):
     settings: Mapping[str, Any] = {}
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
 
+    @property
+    def has_worker_pool(self) -> bool:
+        """Whether it is not known on arrival how long a request waits for a worker: they are handed out one by one."""
+        return self.handling != "asynchronous" or self.queue is not None
+
 
 class Link(Strict):
     """A network path from caller to callee; one-way latency, lognormal with coefficient of variation `cv`."""
@@ -157,6 +222,7 @@ class Link(Strict):
     cv: float = Field(default=0.3, ge=0, le=5)
     request_bytes: int = Field(default=600, ge=1, le=MAX_MESSAGE_BYTES)
     response_bytes: int = Field(default=1500, ge=1, le=MAX_MESSAGE_BYTES)
+    pool: Pool | None = None
 
 
 class Sampling(Strict):
@@ -203,7 +269,7 @@ class System(Strict):
     name: Name
     title: str = ""
     world: World | None = None
-    warmup_s: Annotated[Duration, Field(le=MAX_WARMUP_S)] = Field(default=60.0, alias="warmup")
+    warmup_s: Duration = Field(default=60.0, alias="warmup")
     observe: Observe = Field(default_factory=Observe)
     missing_sample_ratio: Ratio = 0.01
     load_wobble_ratio: Ratio = 0.08
@@ -220,14 +286,29 @@ class System(Strict):
         return self.observe.scrape_interval_s
 
     @property
-    def users(self) -> str:
-        """The component of kind `users`."""
-        return next(name for name, c in self.components.items() if c.kind == "users")
+    def periods_s(self) -> dict[str, float]:
+        """The time between the runs of each job."""
+        return {name: c.period_s for name, c in self.components.items() if c.kind == "job"}
 
     @property
-    def entry(self) -> str:
+    def clock(self) -> SystemClock:
+        """The system's own time."""
+        return SystemClock.of(self.scrape_interval_s, self.periods_s, self.links)
+
+    @property
+    def users(self) -> str | None:
+        """The component of kind `users`; None in a system that jobs alone drive."""
+        return next((name for name, c in self.components.items() if c.kind == "users"), None)
+
+    @property
+    def entry(self) -> str | None:
         """The component that users call."""
-        return str(self.components[self.users].steps[0].call)
+        return None if self.users is None else self.components[self.users].steps[0].call
+
+    @property
+    def entry_link(self) -> str | None:
+        """The link over which users call it."""
+        return None if self.users is None else f"{self.users}->{self.entry}"
 
     def elements(self) -> dict[str, str]:
         """Every name that can be blamed, with its kind (`link` for links)."""

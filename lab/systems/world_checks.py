@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from lab.errors import nearest
+from lab.errors import Problem, nearest
 from lab.files.reading import Reading
 from lab.files.yamlmodel import shown
-from lab.files.yamlsource import KeyPath
-from lab.systems.offer import Offer, Setting, installed_worlds, world_offer
+from lab.files.yamlsource import Document, KeyPath
+from lab.registration.known import slis_of
+from lab.registration.settings import Setting
+from lab.registration.world import World, installed_worlds, registration_of, registrations
 
 
 @dataclass(slots=True)
@@ -22,6 +24,26 @@ class StepRead:
     call: str | None
     operation: str | None
     callee: str | None
+
+
+def sli_problems(document: Document, path: KeyPath, world: str | None, kinds: Collection[str | None]) -> list[Problem]:
+    """What is wrong with the SLI at a place: a system with this world and these kinds of components has no such SLI."""
+    name = document.get(path)
+    if not isinstance(name, str) or (world is not None and registration_of(world) is None):
+        return []  # the world itself is reported, or none is installed
+    slis = slis_of(world)
+    fitting = [sli.name for sli in slis.values() if not sli.needs or sli.needs in kinds or None in kinds]
+    if name in fitting or not fitting:  # of a system in which nothing happens that is reported
+        return []
+    if name in slis:
+        what = f"{name!r} needs a component of kind {slis[name].needs!r}, and this system has none"
+        return [document.problem(path, what, expected=f"one of: {', '.join(fitting)}")]
+    owners = [other.name for other in registrations() if any(sli.name == name for sli in other.slis)]
+    if not owners:
+        return [document.problem(path, f"unknown SLI {name!r}", hint=nearest(name, fitting))]
+    has = f"has the world {world!r}" if world else "has no world"
+    what = f"{name!r} is an SLI of the world {owners[0]!r}, and this system {has}"
+    return [document.problem(path, what, expected=f"one of: {', '.join(fitting)}")]
 
 
 @dataclass(slots=True)
@@ -38,16 +60,14 @@ class WorldChecks(Reading):
         name, worlds = self._text(("world", "name")), installed_worlds()
         if name is None or not worlds:  # no world at all: the lab's sources in a service, which needs none
             return
-        if name not in worlds:
+        world = registration_of(name)
+        if world is None:
             self._report(("world", "name"), f"unknown world {name!r}", hint=nearest(name, worlds))
             return
-        offer = world_offer(name)
-        if offer is None:
-            return
-        self._check_steps(name, offer)
-        self._check_needs(name, offer)
-        self._check_settings(("world",), offer.settings, f"world {name!r}")
-        for component, settings in self._settings_by_component(offer).items():
+        self._check_steps(world)
+        self._check_needs(world)
+        self._check_settings(("world",), world.settings, f"world {name!r}")
+        for component, settings in self._settings_by_component(world).items():
             self._check_settings(("components", component), settings, repr(component))
 
     def _check_without(self) -> None:
@@ -56,24 +76,40 @@ class WorldChecks(Reading):
             if run is not None:
                 what = f"own code {run!r} is a world's, and this system has no world"
                 self._report((*step.path, "run"), what, expected="a 'call', or a world")
+            self._check_when(step, None, "without a world")
 
-    def _check_steps(self, world: str, offer: Offer) -> None:
-        known = {"operation": tuple(offer.operations), "run": offer.own_code, "fallback": offer.fallbacks}
+    def _check_steps(self, world: World) -> None:
+        known = {"operation": tuple(world.operations), "run": world.own_code, "fallback": world.fallbacks}
         for step in self.steps:
             for key, names in known.items():
                 name = self._text((*step.path, key))
                 if name is not None and name not in names:
                     word = "own code" if key == "run" else key
                     self._report(
-                        (*step.path, key), f"world {world!r} has no {word} {name!r}", hint=nearest(name, names)
+                        (*step.path, key), f"world {world.name!r} has no {word} {name!r}", hint=nearest(name, names)
                     )
+            self._check_when(step, world.value, f"in world {world.name!r}")
 
-    def _check_needs(self, world: str, offer: Offer) -> None:
+    def _check_when(self, step: StepRead, value: Setting | None, who: str) -> None:
+        """Branches need a value, and limits that it can have."""
+        path: KeyPath = (*step.path, "when")
+        given = self.document.get(path)
+        if given is not None and value is None:
+            hint = "branch on how an earlier step ended: 'after' or 'unless'"
+            self._report(path, f"{who} requests have no value to branch on", hint=hint, at_key=True)
+        if value is None or not isinstance(given, dict):
+            return
+        for key, limit in given.items():
+            if isinstance(limit, int | float) and not value.fits(limit):
+                what = f"bad value for {key!r}: the {value.doc} is never there"
+                self._report((*path, key), what, seen=shown(limit), expected=value.expected)
+
+    def _check_needs(self, world: World) -> None:
         """What the world cannot do without is called, on one component of the right kind that has its tables."""
-        for name, operation in offer.operations.items():
+        for name, operation in world.operations.items():
             callers = [step for step in self.steps if step.operation == name]
-            if operation.needed and not callers and not self._misnamed(offer):
-                what = f"world {world!r} needs a step with the operation {name!r}"
+            if operation.needed and not callers and not self._misnamed(world):
+                what = f"world {world.name!r} needs a step with the operation {name!r}"
                 self._report(("world", "name"), what, expected=f"a call of a {operation.kind} with it")
             first = next((step.callee for step in callers if step.callee is not None), None)
             for step in callers:
@@ -99,16 +135,16 @@ class WorldChecks(Reading):
                     path, what, seen=", ".join(map(str, tables)) or "no tables", expected=f"{table} among them"
                 )
 
-    def _misnamed(self, offer: Offer) -> set[str | None]:
+    def _misnamed(self, world: World) -> set[str | None]:
         """Components that are called with unknown operations."""
-        return {step.callee for step in self.steps if step.operation and step.operation not in offer.operations}
+        return {step.callee for step in self.steps if step.operation and step.operation not in world.operations}
 
-    def _settings_by_component(self, offer: Offer) -> dict[str, dict[str, Setting]]:
+    def _settings_by_component(self, world: World) -> dict[str, dict[str, Setting]]:
         """The settings of each component that has a part in the world."""
         found: dict[str, dict[str, Setting]] = {}
-        misnamed = self._misnamed(offer)
+        misnamed = self._misnamed(world)
         for step in self.steps:
-            operation, callee = offer.operations.get(step.operation or ""), step.callee or ""
+            operation, callee = world.operations.get(step.operation or ""), step.callee or ""
             if operation is not None and callee not in misnamed and self.kinds.get(callee) == operation.kind:
                 found.setdefault(callee, {}).update(operation.settings)
         return found

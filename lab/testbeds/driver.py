@@ -273,7 +273,7 @@ class Driver(ABC, Generic[OptionsT]):
 
     def requests(self, scenario: LoadedScenario, options: OptionsT) -> float:
         """About how many requests a run sends: from this the size of its recording is estimated."""
-        return scenario.scenario.load.requests
+        return scenario.scenario.requests
 
     def holding(self, scenarios: Sequence[LoadedScenario], options: OptionsT) -> AbstractContextManager[None]:
         """Keeps what runs of these scenarios need, such as a running stack, over several `open`; by default nothing.

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Runs Redis in memory only, with the entries library loaded before it is reported healthy.
-# Environment: REDIS_PASSWORD (the lab's), REDIS_FEATURES_PASSWORD, REDIS_FEED_PASSWORD, REDIS_COLLECTOR_PASSWORD
-# (needed), CACHE_TTL_S, REDIS_PORT.
+# Environment: WORLD (whose services are its users: WORLD/users.conf beside this file), REDIS_PASSWORD (the lab's),
+# REDIS_COLLECTOR_PASSWORD and those of the world's users (needed), CACHE_TTL_S, REDIS_PORT.
 set -eu
-: "${REDIS_PASSWORD:?set REDIS_PASSWORD}" "${REDIS_FEATURES_PASSWORD:?set REDIS_FEATURES_PASSWORD}"
-: "${REDIS_FEED_PASSWORD:?set REDIS_FEED_PASSWORD}" "${REDIS_COLLECTOR_PASSWORD:?set REDIS_COLLECTOR_PASSWORD}"
+: "${WORLD:?set WORLD}" "${REDIS_PASSWORD:?set REDIS_PASSWORD}"
+: "${REDIS_COLLECTOR_PASSWORD:?set REDIS_COLLECTOR_PASSWORD}"
 : "${CACHE_TTL_S:=25}" "${REDIS_PORT:=6379}"
+# A variable that is not set ends it here, by its name.
+users=$(grep '^user ' "$(dirname "$0")/$WORLD/users.conf" | while read -r line; do eval "echo \"$line\""; done)
 # Its parent ends at once, so that the init reaps it: Redis waits for no children but its own.
 (
     (
@@ -22,8 +24,7 @@ exec redis-server - <<CONF
 port $REDIS_PORT
 bind * -::*
 requirepass $REDIS_PASSWORD
-user features on >$REDIS_FEATURES_PASSWORD ~user:* -@all +ping +fcall +fcall_ro +get +set
-user feed on >$REDIS_FEED_PASSWORD ~user:* -@all +ping +fcall +set +flushdb
+$users
 user collector on >$REDIS_COLLECTOR_PASSWORD -@all +ping +info +config|resetstat +multi +exec
 save ""
 appendonly no

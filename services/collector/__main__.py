@@ -16,7 +16,7 @@ from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
 from services.common.control import Guard
-from services.common.settings import Listen, cache_url, system, variable
+from services.common.settings import Listen, cache_url, part, system, variable
 
 
 def targets(text: str) -> dict[str, str]:
@@ -35,14 +35,15 @@ async def serve() -> None:
         model_name=kinds["model"],
         model_url=variable("MODEL_STATUS_URL", "http://model:8501/v1/models/model"),
         targets=targets(variable("SCRAPE_TARGETS", "")),
-        statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/shop"))),
+        statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/database"))),
         host=HostSampler(),
         model_metrics=ServingMetrics(kinds["model"], variable("MODEL_METRICS_URL", "")),
     )
     store = Store(Path(variable("DATA_DIRECTORY", DATA_DIRECTORY)))
     collector = Collector(
-        store, sources, topology.scrape_interval_s, topology.users, guard, variable("FORWARD_TRACES_URL", "")
-    )
+        store, sources, topology.scrape_interval_s, topology.users, part(), guard,
+        variable("FORWARD_TRACES_URL", ""),
+    )  # fmt: skip
     await collector.serve(Listen.of("COLLECTOR_PORT", ports.COLLECTOR))
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lab.systems.observability import HOST
+from lab.registration.observability import HOST
 
 PRESSURE, STEAL = "system.pressure.stalled.ratio", "system.cpu.steal.ratio"
 RESOURCES = ("cpu", "memory", "io")

@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.agreed.run import Run
 from lab.clock import NS
+from lab.content.stack import Counted
 from lab.recording.status import ANSWERED
+from services.collector.recent import percentile
+
+PERCENT = (50, 95, 99)
+"""Percentiles of what users waited: `p50`, ..."""
 
 
 @dataclass
 class _Interval:
     seconds: array[float] = field(default_factory=lambda: array("d"))
     failed: int = 0
-    shown: int = 0
-    clicked: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Intervals:
-    """Requests, pages and clicks of one run, by interval of `interval_s` scenario seconds."""
+    """Requests of one run, and what its world counts, by interval of `interval_s` scenario seconds."""
 
-    def __init__(self, users: str, interval_s: float, run: Run) -> None:
+    def __init__(self, users: str, counted: Mapping[str, Counted], interval_s: float, run: Run) -> None:
         self._users = users
+        self._counted = counted
         self._interval_s = interval_s
         self._run = run
         self._found: dict[int, _Interval] = {}
@@ -43,12 +49,11 @@ class Intervals:
                 interval.failed += span["attributes"].get("lab.status", "ok") not in ANSWERED
 
     def add_logs(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Takes in log events; pages shown and items clicked count."""
+        """Takes in log events; those that the world counts do."""
         for event in records:
-            if event["event"] == "page_shown":
-                self._at(event["time_ns"]).shown += len(event["attributes"].get("item_ids") or ())
-            elif event["event"] == "item_clicked":
-                self._at(event["time_ns"]).clicked += 1
+            for name, counted in self._counted.items():
+                if event["event"] == counted.event:
+                    self._at(event["time_ns"]).counts[name] += counted.of(event["attributes"])
 
     def rows(self, until_s: float) -> list[dict[str, float | None]]:
         """The intervals from scenario second 0 that ended by `until_s`, in order; null where nothing was measured."""
@@ -61,9 +66,8 @@ class Intervals:
                     "time_s": (n + 1) * self._interval_s,
                     "requests": len(waits),
                     "failed": interval.failed,
-                    "latency_p95_s": waits[math.ceil(0.95 * len(waits)) - 1] if waits else None,
-                    "shown": interval.shown,
-                    "clicked": interval.clicked,
+                    **{f"p{p}": percentile(waits, p) for p in PERCENT},
+                    **{name: interval.counts[name] for name in self._counted},
                 }
             )
         return found

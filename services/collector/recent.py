@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lab.clock import NS
+from lab.content.stack import StackPart
 from lab.recording.status import ANSWERED
+from lab.registration.slis import AVAILABILITY, ERROR_RATIO, LATENCY_P50_S, LATENCY_P95_S, LATENCY_P99_S
 
 KEEP_S = 120.0
 PROGRESS = "load_progress"
+PERCENT = {LATENCY_P50_S: 50, LATENCY_P95_S: 95, LATENCY_P99_S: 99}
 COUNTS = ("due", "sent", "finished", "failed", "overdue")
 
 
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """Of sorted values the smallest that so many per cent do not exceed; None for none."""
+    return values[-(-percent * len(values) // 100) - 1] if values else None
+
+
 class Recent:
-    """SLIs of the last seconds of real time, from the spans of `users` and what they were shown and clicked.
+    """SLIs of the last seconds of real time, from the spans of `users` and what the world's part of the stack counts.
 
     Beside them, what the load says of itself: a request that it sent and that did not end within the shoppers' own
     timeout has failed for them, though there is no span of it.
     """
 
-    def __init__(self, users: str, now_s: Callable[[], float]) -> None:
+    def __init__(self, users: str, part: StackPart, now_s: Callable[[], float]) -> None:
         self._users = users
+        self._part = part
         self._now_s = now_s
         self._requests: deque[tuple[float, float, bool]] = deque()
-        self._shown: deque[tuple[float, int]] = deque()
-        self._clicked: deque[tuple[float, int]] = deque()
+        self._counts: dict[str, deque[tuple[float, int]]] = {name: deque() for name in part.counted}
         self._progress: dict[int, tuple[float, Mapping[str, int]]] = {}
 
     def forget(self) -> None:
         """A new run begins."""
-        for entries in (self._requests, self._shown, self._clicked, self._progress):
+        for entries in (self._requests, *self._counts.values(), self._progress):
             entries.clear()
 
     def add_spans(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -44,22 +52,21 @@ class Recent:
         self._forget(self._requests)
 
     def add_logs(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Takes in log events; pages shown, items clicked and the load's own counts do."""
+        """Takes in log events; those that the world counts and the load's own counts do."""
         for event in records:
             at_s, attributes = event["time_ns"] / NS, event["attributes"]
-            if event["event"] == "page_shown":
-                self._shown.append((at_s, len(attributes.get("item_ids") or ())))
-            elif event["event"] == "item_clicked":
-                self._clicked.append((at_s, 1))
-            elif event["event"] == PROGRESS:
+            for name, counted in self._part.counted.items():
+                if event["event"] == counted.event:
+                    self._counts[name].append((at_s, counted.of(attributes)))
+            if event["event"] == PROGRESS:
                 counts = {name: int(attributes[name]) for name in COUNTS}
                 if at_s >= self._progress.get(int(attributes["worker"]), (0.0, {}))[0]:
                     self._progress[int(attributes["worker"])] = (at_s, counts)
-        self._forget(self._shown)
-        self._forget(self._clicked)
+        for entries in self._counts.values():
+            self._forget(entries)
 
     def slis(self, window_s: float) -> dict[str, float | None]:
-        """error_ratio, latency_p95_s and click_through_ratio over the last `window_s` real seconds, null if unknown.
+        """The core's SLIs and the world's ratios over the last `window_s` real seconds, null if unknown.
 
         What is overdue counts as failed.
         """
@@ -68,12 +75,13 @@ class Recent:
         waits = sorted(seconds for seconds, _ in mine)
         overdue = self._sums()["overdue"]
         requests, failed = len(mine) + overdue, sum(failed for _, failed in mine) + overdue
-        shown = sum(count for at_s, count in self._shown if at_s >= since_s)
-        clicked = sum(count for at_s, count in self._clicked if at_s >= since_s)
+        sums = {name: sum(n for at_s, n in found if at_s >= since_s) for name, found in self._counts.items()}
+        ratios = self._part.ratios.items()
         return {
-            "error_ratio": failed / requests if requests else None,
-            "latency_p95_s": waits[max(0, -(-95 * len(waits) // 100) - 1)] if waits else None,
-            "click_through_ratio": clicked / shown if shown else None,
+            ERROR_RATIO: failed / requests if requests else None,
+            AVAILABILITY: 1 - failed / requests if requests else None,
+            **{name: percentile(waits, percent) for name, percent in PERCENT.items()},
+            **{name: sums[part] / sums[whole] if sums[whole] else None for name, (part, whole) in ratios},
         }
 
     def load(self) -> dict[str, float | None]:

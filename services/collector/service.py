@@ -17,6 +17,7 @@ from aiohttp import web
 
 from lab.agreed.run import Run
 from lab.agreed.telemetry import KINDS
+from lab.content.stack import StackPart
 from lab.recording import texts
 from services.collector import otlp, samples
 from services.collector.forward import Forwarder
@@ -62,13 +63,15 @@ class Collector:
         sources: Sources,
         scrape_interval_s: float,
         users: str,
+        part: StackPart,
         guard: Guard,
         forward_url: str = "",
     ) -> None:
         self._store = store
         self._guard = guard
         self._users = users
-        self._recent = Recent(users, time.time)
+        self._counted = part.counted
+        self._recent = Recent(users, part, time.time)
         self._intervals: Intervals | None = None
         self._forwarder = Forwarder(forward_url)
         self._sources = sources
@@ -144,7 +147,7 @@ class Collector:
             error = f"the collector has no room for this run: {free_mb:.1f} MB free, at least {needed_mb:.1f} MB needed"
             return web.json_response({"error": error}, status=507)
         self._recent.forget()
-        self._intervals = Intervals(self._users, self._interval_s, run)
+        self._intervals = Intervals(self._users, self._counted, self._interval_s, run)
         list(self._sources.statements.read_new())
         self._sources.host.sample()
         self._run, self._version = run, None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lab.registration.settings import Setting
 from lab.systems.configuration import STEP_KEYS
-from lab.systems.offer import Setting
 from services.common.policies import Policy
 
 

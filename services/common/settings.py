@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from lab.agreed import ports
+from lab.content.stack import StackPart
+from lab.registration.world import loaded
 from lab.systems.files import load_system
 from lab.systems.topology import System
 
@@ -21,7 +23,13 @@ def variable(name: str, default: str | None = None) -> str:
 
 def system() -> System:
     """The topology: SYSTEM is a name, or the path of a `*.system.yaml` file."""
-    return load_system(variable("SYSTEM", "recommender"))
+    return load_system(variable("SYSTEM"))
+
+
+def part() -> StackPart:
+    """The world's part of the stack: STACK_PART is `module:attribute`."""
+    found: StackPart = loaded(variable("STACK_PART"))
+    return found
 
 
 def conninfo() -> str:
@@ -29,7 +37,7 @@ def conninfo() -> str:
     parts = {
         "host": variable("DB_HOST", "db"),
         "port": variable("DB_PORT", str(ports.DATABASE)),
-        "dbname": variable("DB_NAME", "recommender"),
+        "dbname": variable("DB_NAME"),
         "user": variable("DB_USER"),
         "password": variable("DB_PASSWORD"),
     }

@@ -1,13 +1,15 @@
 #!/bin/sh
 # Makes the cluster on the first start, applies schema and roles, then runs the server in the foreground.
-# Environment: DB_ADMIN_PASSWORD, DB_FEATURES_PASSWORD, DB_FEED_PASSWORD, DB_LOAD_PASSWORD (needed), DB_NAME, PGDATA,
-# LOG_DIRECTORY, DB_PORT.
+# Environment: WORLD (whose tables and roles: WORLD/schema.sql and roles.sql beside this file), DB_NAME,
+# DB_ADMIN_PASSWORD and the passwords that the roles name (needed), PGDATA, LOG_DIRECTORY, DB_PORT.
 set -eu
-: "${DB_ADMIN_PASSWORD:?set DB_ADMIN_PASSWORD}" "${DB_FEATURES_PASSWORD:?set DB_FEATURES_PASSWORD}"
-: "${DB_FEED_PASSWORD:?set DB_FEED_PASSWORD}" "${DB_LOAD_PASSWORD:?set DB_LOAD_PASSWORD}"
-: "${DB_NAME:=recommender}" "${DB_PORT:=5432}"
+: "${WORLD:?set WORLD}" "${DB_NAME:?set DB_NAME}" "${DB_ADMIN_PASSWORD:?set DB_ADMIN_PASSWORD}" "${DB_PORT:=5432}"
 admin=lab
 here=$(dirname "$0")
+passwords=$(sed -n 's/^\\getenv [a-z_]* //p' "$here/$WORLD/roles.sql")
+for name in $passwords; do
+    eval ": \"\${$name:?set $name}\""
+done
 PATH="$(ls -d /usr/lib/postgresql/*/bin | tail -n 1):$PATH"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -31,14 +33,15 @@ pg_ctl start --wait --silent --pgdata="$PGDATA" --options="-c listen_addresses= 
 if ! psql --quiet --no-psqlrc --dbname=postgres --command="SELECT 1" >/dev/null 2>&1; then
     pg_ctl stop --wait --silent --mode=fast --pgdata="$PGDATA" >/dev/null
     echo "the data in $PGDATA was made by an earlier version, or with other passwords than those of .env: the role" \
-        "'$admin' cannot log in. It is the shop's generated data. Delete it: lab stack down --volumes" >&2
+        "'$admin' cannot log in. It is generated data. Delete it: lab stack down --volumes" >&2
     exit 1
 fi
 psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname=postgres <<SQL
 SELECT 'CREATE DATABASE "$DB_NAME"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$DB_NAME') \gexec
 SQL
 psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --dbname="$DB_NAME" --single-transaction \
-    --file="$here/schema.sql" --file="$here/roles.sql"
+    --file="$here/levers.sql" --file="$here/$WORLD/schema.sql" --file="$here/$WORLD/roles.sql"
 pg_ctl stop --wait --silent --mode=fast --pgdata="$PGDATA" >/dev/null
-unset PGPASSWORD PGOPTIONS DB_ADMIN_PASSWORD DB_FEATURES_PASSWORD DB_FEED_PASSWORD DB_LOAD_PASSWORD
+# shellcheck disable=SC2086
+unset PGPASSWORD PGOPTIONS DB_ADMIN_PASSWORD $passwords
 exec postgres -D "$PGDATA" -p "$DB_PORT"

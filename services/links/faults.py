@@ -112,7 +112,7 @@ def number(name: str, value: Any, low: float, high: float) -> float:
     """The value as a float; FaultError unless it is a JSON number from `low` to `high`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # which NaN is not
-        raise FaultError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
+        raise FaultError(f"{name}: expected a number from {low:.10g} to {high:.10g}, got {value!r}")
     return float(value)
 
 

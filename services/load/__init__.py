@@ -1,1 +1,1 @@
-"""The shoppers: the scenario's arrivals replayed open-loop by locust, pages looked at, items clicked."""
+"""The load: a scenario's arrivals replayed open-loop by locust. What a request is and what comes of it is a world's."""

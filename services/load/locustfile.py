@@ -1,4 +1,4 @@
-"""The shoppers as locust runs them: one user per worker, which replays that worker's share of the arrivals.
+"""The people as locust runs them: one user per worker, which replays that worker's share of the arrivals.
 
 `locust -f services/load/locustfile.py [--processes N]`. Environment and endpoints: services/README.md.
 """
@@ -18,14 +18,13 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from lab.agreed.run import Run
+from lab.registration.world import loaded
 from services.common.control import REFUSED_HEADERS, REFUSED_STATUS, Guard
-from services.common.past import shoppers_of
-from services.common.settings import conninfo, system, variable
+from services.common.settings import system, variable
 from services.common.telemetry import Telemetry
-from services.load.events import EventWriter
+from services.load.people import Population
 from services.load.replay import Line, Replay
 from services.load.settings import CHANGED_WITHIN_S, Setting, keep
-from services.load.shoppers import Crowd
 
 SYSTEM = system()
 STEP = SYSTEM.components[SYSTEM.users].steps[0]
@@ -38,12 +37,11 @@ class Worker:
 
     def __init__(self) -> None:
         self.telemetry = Telemetry(SYSTEM.users, variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
-        self.events = EventWriter(conninfo())
+        self.population: Population = loaded(variable("PEOPLE"))(SYSTEM)
         self.client: Any = None
         self.share = (0, 1)
         self.replay: Replay | None = None
         self._changing = Semaphore()
-        gevent.spawn(self.events.run)
 
     def begin(self, document: dict[str, Any]) -> None:
         """Replays a run from now on, in place of any other."""
@@ -52,10 +50,9 @@ class Worker:
             while self.client is None:
                 gevent.sleep(0.05)
             run = Run.from_json(document)
-            assert SYSTEM.world is not None
-            crowd = Crowd(shoppers_of(run, SYSTEM.world), run, SYSTEM.load_wobble_ratio)
-            line = Line(self.client, self.telemetry, self.events, STEP.name, SYSTEM.entry, STEP.timeout_s)
-            self.replay = Replay(crowd, line, *self.share)
+            people = self.population.of(run, SYSTEM.load_wobble_ratio)
+            line = Line(self.client, self.telemetry, STEP.name, SYSTEM.entry, STEP.timeout_s)
+            self.replay = Replay(people, line, *self.share)
             self.replay.start()
 
     def end(self) -> None:
@@ -70,24 +67,24 @@ class Worker:
             return self.replay.surge(kind, document["rate_per_s"], document["at_s"]) if self.replay else None
 
     def change_tastes(self, fraction: float | None) -> float | None:
-        """Changes what a share of the shoppers are after, or changes it back (None); the share that is so now."""
+        """Changes what a share of the people are after, or changes it back (None); the share that is so now."""
         with self._changing:
             return self.replay.change_tastes(fraction) if self.replay else None
 
 
-class Shoppers(FastHttpUser):
-    """All shoppers of one worker: they share a client with as many connections as there are requests in flight."""
+class Everybody(FastHttpUser):
+    """All people of one worker: they share a client with as many connections as there are requests in flight."""
 
-    host = variable("TARGET_URL", "http://features:8080")
+    host = variable("TARGET_URL")
     concurrency = 4000
     connection_timeout = STEP.timeout_s
     network_timeout = STEP.timeout_s
     max_redirects = 0
 
     @task
-    def shop(self) -> None:
+    def come(self) -> None:
         """Lends its client to the replay, which spawns a greenlet per arrival."""
-        self.environment.shoppers.client = self.client
+        self.environment.worker.client = self.client
         gevent.sleep(3600)
 
 
@@ -97,7 +94,7 @@ def prepare(environment: Environment, **_: Any) -> None:
     runner = environment.runner
     assert runner is not None
     if not isinstance(runner, MasterRunner):
-        environment.shoppers = worker = Worker()
+        environment.worker = worker = Worker()
 
         def begin(environment: Environment, msg: Any, **_: Any) -> None:
             index = runner.worker_index if isinstance(runner, WorkerRunner) else 0
@@ -212,6 +209,6 @@ def taste_change(body: Any) -> tuple[float | None, float | None]:
 @events.quitting.add_listener
 def finish(environment: Environment, **_: Any) -> None:
     """Sends the telemetry that is left."""
-    if worker := getattr(environment, "shoppers", None):
+    if worker := getattr(environment, "worker", None):
         worker.end()
         worker.telemetry.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,11 @@ from lab.clock import NS
 from services.common.calls import connection_status
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import TraceContext, root_span
-from services.load.events import EventWriter
-from services.load.shoppers import ArrivalStream, Click, Crowd, Visit
+from services.load.people import Answer, ArrivalStream, People, Visit
 
 LATE_S = 0.02
 REPORT_EVERY_S = 0.5
-PATH = "/v1/recommend"
+GO_ON_EVERY_S = 0.25
 STATUS_BY_HTTP = {503: "unavailable", 502: "dependency_failed", 504: "timeout"}
 
 
@@ -28,12 +28,11 @@ STATUS_BY_HTTP = {503: "unavailable", 502: "dependency_failed", 504: "timeout"}
 class Line:
     """What requests go out over and are reported to. `step`, `entry`: the topology's names of request and callee.
 
-    `timeout_s`: how long a shopper waits for an answer.
+    `timeout_s`: how long people wait for an answer.
     """
 
     client: FastHttpSession
     telemetry: Telemetry
-    events: EventWriter
     step: str
     entry: str
     timeout_s: float
@@ -42,8 +41,8 @@ class Line:
 class Replay:
     """Sends one worker's share of a run: the requests `index`, `index + count`, …, of every stream."""
 
-    def __init__(self, crowd: Crowd, line: Line, index: int, count: int) -> None:
-        self._crowd = crowd
+    def __init__(self, people: People, line: Line, index: int, count: int) -> None:
+        self._people = people
         self._line = line
         self._share = (index, count)
         self._streams: dict[str, ArrivalStream] = {}
@@ -55,7 +54,8 @@ class Replay:
     def start(self) -> None:
         """Sends the warm-up and the load in the background."""
         gevent.spawn(self._report)
-        for stream in self._crowd.base():
+        gevent.spawn(self._go_on)
+        for stream in self._people.base():
             self._open(stream)
 
     def surge(self, kind: str, rate_per_s: float | None, at_s: float) -> float | None:
@@ -63,18 +63,18 @@ class Replay:
         for stream in self._streams.values():
             if stream.name.startswith(f"{kind}/"):
                 stream.is_active = False
-        if not rate_per_s or at_s >= self._crowd.run.duration_s:
+        if not rate_per_s or at_s >= self._people.run.duration_s:
             return None
-        self._open(self._crowd.further(kind, rate_per_s, at_s))
+        self._open(self._people.further(kind, rate_per_s, at_s))
         return rate_per_s
 
     def change_tastes(self, fraction: float | None) -> float | None:
-        """Changes what a share of the shoppers are after, or changes it back (None); the share that is so now."""
-        return self._crowd.change_tastes(fraction)
+        """Changes what a share of the people are after, or changes it back (None); the share that is so now."""
+        return self._people.change_tastes(fraction)
 
     def counts(self) -> dict[str, int]:
-        """Requests of this worker so far: due, sent, finished, failed; overdue: sent longer ago than shoppers wait."""
-        now_s, run = time.time(), self._crowd.run
+        """Requests of this worker so far: due, sent, finished, failed; overdue: sent longer ago than people wait."""
+        now_s, run = time.time(), self._people.run
         late_s = now_s - self._line.timeout_s - REPORT_EVERY_S
         due = sum(
             stream.due_count(*self._share, run.now_s) if stream.is_active else self._sent[stream.name]
@@ -91,6 +91,13 @@ class Replay:
             self._line.telemetry.event("load_progress", worker=self._share[0], **self.counts())
             gevent.sleep(REPORT_EVERY_S)
 
+    def _go_on(self) -> None:
+        """What people do beside their requests, soon after they did it."""
+        run = self._people.run
+        while not self.is_stopped and run.now_s < run.duration_s:
+            self._people.go_on(*self._share, run.now_s)
+            gevent.sleep(GO_ON_EVERY_S)
+
     def stop(self) -> None:
         """Sends nothing more."""
         self.is_stopped = True
@@ -100,7 +107,7 @@ class Replay:
         gevent.spawn(self._send_all, stream)
 
     def _send_all(self, stream: ArrivalStream) -> None:
-        run = self._crowd.run
+        run = self._people.run
         for visit in stream.visits(*self._share):
             due_s = run.unix_s(visit.time_s)
             # Also when it is late: answers must be read in between.
@@ -108,34 +115,26 @@ class Replay:
             if self.is_stopped or not stream.is_active:
                 return
             self._sent[stream.name] += 1
-            gevent.spawn(self._shop, visit, time.time() - due_s)
+            gevent.spawn(self._visit, visit, time.time() - due_s)
 
-    def _shop(self, visit: Visit, late_s: float) -> None:
-        """One shopper: browses, asks for a page, looks, clicks."""
-        root = root_span()
+    def _visit(self, visit: Visit, late_s: float) -> None:
+        """One person: asks, and does something about the answer."""
+        root, line = root_span(), self._line
         if late_s > LATE_S:
-            self._line.telemetry.event(LATE_SEND, context=root, late_s=late_s)
-        self._line.events.put(visit.views())
-        shown = self._request_page({"user_id": visit.user_id, "candidates": visit.candidates()}, root)
-        if not shown:
-            return
-        self._line.telemetry.event("page_shown", context=root, user_id=visit.user_id, item_ids=shown)
-        for click in visit.clicks(shown):
-            gevent.spawn_later(click.delay_s / self._crowd.run.time_scale, self._click, visit, click, root)
+            line.telemetry.event(LATE_SEND, context=root, late_s=late_s)
+        document = self._request(visit.body(), root)
+        if document is not None:
+            visit.answered(Answer(document, root, line.telemetry, self._later))
 
-    def _click(self, visit: Visit, click: Click, root: TraceContext) -> None:
-        if self.is_stopped:
-            return
-        self._line.events.put([visit.click_event(click)])
-        attributes = {"item_id": click.item_id, "position": click.position, "delay_s": click.delay_s}
-        self._line.telemetry.event("item_clicked", context=root, **attributes)
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        gevent.spawn_later(seconds / self._people.run.time_scale, lambda: None if self.is_stopped else act())
 
-    def _request_page(self, body: dict[str, Any], root: TraceContext) -> list[int]:
-        """Sends a request; the items shown, none where it failed."""
+    def _request(self, body: dict[str, Any], root: TraceContext) -> Any:
+        """Sends a request; the answer, None where it failed."""
         start_ns = time.time_ns()
         self._in_flight[id(root)] = start_ns / NS
         try:
-            status, shown = self._post(body, root)
+            status, document = self._post(body, root)
         finally:
             del self._in_flight[id(root)]
             self._finished += 1
@@ -149,10 +148,10 @@ class Replay:
                 "call_failed", text, severity="WARN", context=root, subject=self._line.entry,
                 duration_s=(end_ns - start_ns) / NS,
             )  # fmt: skip
-        return shown
+        return document
 
-    def _post(self, body: dict[str, Any], root: TraceContext) -> tuple[str, list[int]]:
-        """(how the request ended, items shown). It ends when the shopper gives up, however the answer trickles in."""
+    def _post(self, body: dict[str, Any], root: TraceContext) -> tuple[str, Any]:
+        """(how the request ended, its answer). It ends when the person gives up, however the answer trickles in."""
         headers = {"traceparent": root.traceparent}
         # The client's own timeout holds for each single read.
         given_up = gevent.Timeout(self._line.timeout_s, TimeoutError("timed out"))
@@ -160,17 +159,17 @@ class Replay:
             with (
                 given_up,
                 self._line.client.post(
-                    PATH, json=body, headers=headers, name=self._line.step, catch_response=True
+                    self._people.path, json=body, headers=headers, name=self._line.step, catch_response=True
                 ) as response,
             ):
                 given_up.close()
                 status = status_of(response)
-                shown = [item["item_id"] for item in response.json()["items"]] if status == "ok" else []
+                document = response.json() if status == "ok" else None
                 if status != "ok":
                     response.failure(status)
         except TimeoutError:
-            return "timeout", []
-        return status, shown
+            return "timeout", None
+        return status, document
 
 
 def status_of(response: FastResponse) -> str:

@@ -1,4 +1,4 @@
-"""TensorFlow operations in numpy: those that exports of linear models and small networks use."""
+"""TensorFlow operations in numpy: those that exports of linear models, trees and small networks use."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def _reshape(node: NodeDef) -> Operation:
     return lambda x, shape: np.reshape(x, tuple(shape))
 
 
+def _gather(node: NodeDef) -> Operation:
+    if node.attr["batch_dims"].i:
+        raise ValueError("batch_dims is not supported")
+
+    def gather(x: Array, indices: Array, axis: Array) -> Array:
+        size = x.shape[int(axis)]
+        if indices.size and not 0 <= indices.min() <= indices.max() < size:
+            raise ValueError(f"indices are not in [0, {size})")
+        return np.take(x, indices, int(axis))
+
+    return gather
+
+
 # By name, what makes a function of the inputs from the node's attributes. ValueError or UNIMPLEMENTED: not supported.
 OPERATIONS: dict[str, Callable[[NodeDef], Operation]] = {
     "Identity": _plain(lambda x: x),
@@ -58,6 +71,12 @@ OPERATIONS: dict[str, Callable[[NodeDef], Operation]] = {
     "RealDiv": _plain(np.true_divide),
     "Add": _plain(np.add),
     "AddV2": _plain(np.add),
+    "Less": _plain(np.less),
+    "LessEqual": _plain(np.less_equal),
+    "Greater": _plain(np.greater),
+    "GreaterEqual": _plain(np.greater_equal),
+    "Equal": _plain(np.equal),
+    "GatherV2": _gather,
     "Sigmoid": _plain(_sigmoid),
     "Tanh": _plain(np.tanh),
     "Relu": _plain(_relu),

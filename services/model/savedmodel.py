@@ -1,9 +1,6 @@
-"""Writes a click model as a SavedModel in the official layout, with protobufs alone.
+"""Writes a registry entry as a SavedModel in the official layout: linear models and trees.
 
 `python -m services.model.savedmodel BASE NAME VERSION < entry.json` pushes a registry entry as BASE/NAME/VERSION.
-
-Inputs, constants and scores are DT_DOUBLE: with DT_FLOAT, rounding leaves errors of some 1e-8 in a score, and two or
-three scores in a hundred would differ from the simulator's in the sixth decimal, the last that both rank by.
 """
 
 from __future__ import annotations
@@ -11,26 +8,35 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tensorflow.core.framework.graph_pb2 import GraphDef
-from tensorflow.core.framework.types_pb2 import DT_DOUBLE
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
+from lab.agreed import trees
 from services.common.serving import INPUT, OUTPUT
 
-from .graph import FILE_NAME, PREDICT_METHOD, SERVE_TAG
-from .tensors import tensor_of
-
-# What a TensorFlow of this version writes; GraphDef producers and consumers are TensorFlow's own count.
-_TENSORFLOW_VERSION, _PRODUCER, _MIN_CONSUMER = "2.21.0", 1882, 12
+from .graph import FILE_NAME
+from .writing import Writing
 
 
 def encode(entry: Mapping[str, Any]) -> bytes:
-    """The SavedModel of a registry entry: `inputs` (-1, n) standardised, weighted, through a sigmoid to `scores` (-1).
+    """The SavedModel of a registry entry: `inputs` (-1, n) to `scores` (-1), probabilities, by its family.
+
+    ValueError for an entry that is not whole, or of a family that is not known here.
+    """
+    family = FAMILIES.get(entry["family"])
+    if family is None:
+        raise ValueError(f"family {entry['family']!r} is not known; expected one of {', '.join(FAMILIES)}")
+    writing = Writing()
+    writing.input(INPUT, (-1, len(entry["inputs"])))
+    writing.operation("probabilities", "Sigmoid", family(writing, entry))
+    writing.operation(OUTPUT, "Squeeze", "probabilities", squeeze_dims=[1])
+    writing.output(OUTPUT, (-1,))
+    return writing.to_bytes()
+
+
+def _logistic_regression(writing: Writing, entry: Mapping[str, Any]) -> str:
+    """Inputs standardised and weighted.
 
     entry: inputs (names), standardize_mean, standardize_scale, weights, all of one length (else ValueError), intercept.
     """
@@ -38,33 +44,42 @@ def encode(entry: Mapping[str, Any]) -> bytes:
     for key in ("standardize_mean", "standardize_scale", "weights"):
         if len(entry[key]) != width:
             raise ValueError(f"{key} has {len(entry[key])} values for {width} inputs")
-    model = SavedModel(saved_model_schema_version=1)
-    meta_graph = model.meta_graphs.add()
-    meta_graph.meta_info_def.tags.append(SERVE_TAG)
-    meta_graph.meta_info_def.tensorflow_version = _TENSORFLOW_VERSION
-    graph = meta_graph.graph_def
-    graph.versions.producer, graph.versions.min_consumer = _PRODUCER, _MIN_CONSUMER
-    _placeholder(graph, INPUT, (-1, width))
-    _constant(graph, "mean", entry["standardize_mean"])
-    _constant(graph, "scale", entry["standardize_scale"])
-    _constant(graph, "weights", [[weight] for weight in entry["weights"]])
-    _constant(graph, "intercept", entry["intercept"])
-    _operation(graph, "centered", "Sub", INPUT, "mean")
-    _operation(graph, "standardized", "RealDiv", "centered", "scale")
-    _operation(graph, "weighted", "MatMul", "standardized", "weights", transpose_a=False, transpose_b=False)
-    _operation(graph, "logits", "AddV2", "weighted", "intercept")
-    _operation(graph, "probabilities", "Sigmoid", "logits")
-    _operation(graph, OUTPUT, "Squeeze", "probabilities", squeeze_dims=[1])
-    signature = meta_graph.signature_def["serving_default"]
-    signature.method_name = PREDICT_METHOD
-    for info, name, shape in (
-        (signature.inputs[INPUT], INPUT, (-1, width)),
-        (signature.outputs[OUTPUT], OUTPUT, (-1,)),
-    ):
-        info.name, info.dtype = f"{name}:0", DT_DOUBLE
-        for size in shape:
-            info.tensor_shape.dim.add(size=size)
-    return bytes(model.SerializeToString(deterministic=True))
+    writing.constant("mean", _doubles(entry["standardize_mean"]))
+    writing.constant("scale", _doubles(entry["standardize_scale"]))
+    writing.constant("weights", [[float(weight)] for weight in entry["weights"]])
+    writing.constant("intercept", float(entry["intercept"]))
+    writing.operation("centered", "Sub", INPUT, "mean")
+    writing.operation("standardized", "RealDiv", "centered", "scale")
+    writing.operation("weighted", "MatMul", "standardized", "weights", transpose_a=False, transpose_b=False)
+    return writing.operation("logits", "AddV2", "weighted", "intercept")
+
+
+def _trees(writing: Writing, entry: Mapping[str, Any]) -> str:
+    """Trees as comparisons and matrix products: the entry and the matrices are those of `lab/agreed/trees.py`."""
+    found = trees.matrices(entry)
+    writing.constant("compared", found.compared)
+    writing.constant("thresholds", found.thresholds)
+    writing.constant("paths", found.paths)
+    writing.constant("lefts", found.lefts)
+    writing.constant("values", found.values_micro[:, None])
+    writing.constant("baseline", found.baseline_micro)
+    writing.constant("micro", trees.MICRO)
+    writing.columns("picked", INPUT, "compared")
+    writing.operation("is_left", "LessEqual", "picked", "thresholds")
+    writing.numbers("lefts_turned", "is_left")
+    writing.operation("sums", "MatMul", "lefts_turned", "paths", transpose_a=False, transpose_b=False)
+    writing.operation("is_reached", "Equal", "sums", "lefts")
+    writing.numbers("reached", "is_reached")
+    writing.operation("added", "MatMul", "reached", "values", transpose_a=False, transpose_b=False)
+    writing.operation("logits_micro", "AddV2", "added", "baseline")
+    return writing.operation("logits", "RealDiv", "logits_micro", "micro")
+
+
+FAMILIES: Mapping[str, Callable[[Writing, Mapping[str, Any]], str]] = {
+    "logistic-regression": _logistic_regression,
+    trees.FAMILY: _trees,
+}
+"""By family, what writes the nodes of an entry and names that of its logits (-1, 1)."""
 
 
 def push(base: Path, name: str, version: int, saved_model: bytes) -> Path:
@@ -92,32 +107,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _node(graph: GraphDef, name: str, operation: str) -> Any:
-    return graph.node.add(name=name, op=operation)
-
-
-def _placeholder(graph: GraphDef, name: str, shape: Sequence[int]) -> None:
-    node = _node(graph, name, "Placeholder")
-    node.attr["dtype"].type = DT_DOUBLE
-    for size in shape:
-        node.attr["shape"].shape.dim.add(size=size)
-
-
-def _constant(graph: GraphDef, name: str, value: Any) -> None:
-    node = _node(graph, name, "Const")
-    node.attr["dtype"].type = DT_DOUBLE
-    node.attr["value"].tensor.CopyFrom(tensor_of(np.array(value, np.float64), packed=True))
-
-
-def _operation(graph: GraphDef, name: str, operation: str, *inputs: str, **attributes: bool | list[int]) -> None:
-    node = _node(graph, name, operation)
-    node.input.extend(inputs)
-    node.attr["T"].type = DT_DOUBLE
-    for key, value in attributes.items():
-        if isinstance(value, bool):
-            node.attr[key].b = value
-        else:
-            node.attr[key].list.i.extend(value)
+def _doubles(values: Sequence[float]) -> list[float]:
+    return [float(value) for value in values]
 
 
 if __name__ == "__main__":

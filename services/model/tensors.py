@@ -1,4 +1,4 @@
-"""TensorProto and numpy: the types a click model needs."""
+"""TensorProto and numpy: the types that models need."""
 
 from __future__ import annotations
 

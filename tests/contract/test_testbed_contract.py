@@ -92,7 +92,7 @@ def test_a_lever_reads_as_pulled_and_goes_back(testbed: Testbed, lever: type[Lev
     with testbed.pull(element, value):
         during = testbed.read(lever, element)
         assert during != before
-        assert during == value or lever is ModelDeploy  # which reads as the version that was trained
+        assert during == value or issubclass(lever, ModelDeploy)  # which reads as the version that was trained
     assert testbed.read(lever, element) == before
 
 
@@ -244,7 +244,8 @@ def test_a_value_that_does_not_fit_its_lever_is_refused_by_the_name_of_the_field
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:
     used = {use["type"] for use in (*FAULTS.values(), *DECOYS.values())}
-    assert used == set(fault_types())
+    # A world's own are run on its own systems, by its own tests.
+    assert used == {name for name, kind in fault_types().items() if not kind.module.startswith("lab.worlds.")}
 
 
 def now(testbed: Testbed, undo: Undo) -> Json | None:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from lab.worlds.decisions import rules
 from tests.waiting import PATIENCE_S, eventually, least_s, took_s
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,10 +49,11 @@ class Collector(BaseHTTPRequestHandler):
 class Service:
     """The service's process: its port, its log lines, its configuration file."""
 
-    def __init__(self, jar: Path, config: Path, collector_port: int) -> None:
+    def __init__(self, jar: Path, config: Path, collector_port: int, world: str = "shop") -> None:
         self.config = config
         environment = {
             **os.environ,
+            "WORLD": world,
             "RULES_PORT": "0",
             "RULES_CONFIG": str(config),
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector_port}",
@@ -282,8 +285,41 @@ def test_answers_on_a_kept_connection_do_not_wait_for_nagle(service: Service) ->
 
 def test_an_unusable_configuration_ends_with_code_2_and_the_reason(jar: Path) -> None:
     missing = str(jar.parent / "missing.json")
-    environment = {**os.environ, "RULES_CONFIG": missing, "RULES_PORT": "0"}
+    environment = {**os.environ, "WORLD": "shop", "RULES_CONFIG": missing, "RULES_PORT": "0"}
     command = ["java", "-jar", str(jar)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert result.returncode == 2
     assert missing in result.stderr
+
+
+def test_payments_are_decided_as_by_the_python_twin(jar: Path, collector: ThreadingHTTPServer, tmp_path: Path) -> None:
+    config = tmp_path / "thresholds.json"
+    config.write_text(json.dumps({"review_micro": 80_000, "decline_micro": 400_000, "blocked": [7, 12]}))
+    thresholds = rules.Thresholds(blocked=(7, 12))
+    service = Service(jar, config, collector.server_port, "decisions")
+    try:
+        decided = Counter[str]()
+        for score in (-1, 0, 79_999, 80_000, 80_001, 399_999, 400_000, 400_001, 1_000_000):
+            for merchant in (0, 7, 11, 12):
+                status, answer, _ = service.call(
+                    "POST", "/v1/rules/decide", {"score_micro": score, "merchant": merchant}
+                )
+                assert status == 200
+                assert answer["decision"] == rules.DECISIONS[rules.decide(score, merchant, thresholds)]
+                decided[answer["decision"]] += 1
+        assert decided.keys() == set(rules.DECISIONS)
+        counts = {reason: service.metrics()[f'rules_count{{reason="{reason}"}}'] for reason in decided}
+        assert counts == decided
+        assert service.call("POST", RULES, REQUEST)[0] == 404
+    finally:
+        service.process.terminate()
+        service.process.wait(timeout=PATIENCE_S)
+
+
+def test_rules_of_no_world_end_with_code_2_and_the_reason(jar: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "WORLD"}
+    ended = subprocess.run(
+        ["java", "-jar", str(jar)], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ended.returncode == 2
+    assert "WORLD: expected shop or decisions, got ''" in ended.stderr

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_THE_IMAGE = ("pandas", "pyarrow", "scipy", "sklearn", "simpy", "rich", "ruamel", "docker")
-MODULES = ("features.__main__", "feed.__main__", "collector.__main__", "load.locustfile", "model.__main__",
-           "model.savedmodel", "links.__main__")  # fmt: skip
+MODULES = ("shop.features.__main__", "shop.feed.__main__", "load.locustfile", "shop.load.population",
+           "collector.__main__", "model.__main__", "model.savedmodel", "links.__main__")  # fmt: skip
 BLOCKED = """
 import importlib, sys
 for name in sys.argv[2:]:
@@ -34,6 +34,7 @@ def test_a_service_starts_without_the_libraries_of_the_lab(module: str) -> None:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": path, "CONTROL_TOKEN": "x"},
+        env=os.environ
+        | {"PYTHONPATH": path, "CONTROL_TOKEN": "x", "SYSTEM": "recommender", "TARGET_URL": "http://127.0.0.1:9"},
     )
     assert done.returncode == 0, done.stderr

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 from lab.testbeds.stack.compose import Compose
+from lab.testbeds.stack.files import files_of, system_file
+from lab.testbeds.stack.options import SYSTEM, TENSORFLOW
 from lab.testbeds.stack.secrets import ensure_env
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("lab", "services", "scenarios", "docker-compose.yml", "docker-compose.tensorflow-serving.yml")
+PARTS = ("lab", "services", "scenarios", *files_of(SYSTEM, TENSORFLOW))
 
 
 def copy_checkout(to: Path) -> Path:
@@ -28,7 +30,8 @@ def copy_checkout(to: Path) -> Path:
 
 def at(directory: Path) -> Compose:
     """The checkout in a directory, as a lab that starts there sees it."""
-    return Compose(directory, ensure_env(directory / ".env"))
+    system = SYSTEM if (directory / system_file(SYSTEM)).is_file() else ""
+    return Compose(directory, ensure_env(directory / ".env"), system)
 
 
 def state_below(named: Path, directory: Path = ROOT) -> Path:

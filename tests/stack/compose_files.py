@@ -11,17 +11,27 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.testbeds.stack.files import files_of
+from lab.testbeds.stack.options import SYSTEM, TENSORFLOW
 from lab.testbeds.stack.secrets import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPOSE = ROOT / "docker-compose.yml"
-OFFICIAL_MODEL = ROOT / "docker-compose.tensorflow-serving.yml"
-FILES: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (COMPOSE, OFFICIAL_MODEL)]
-# The second file's model has only what differs.
-SERVICES: dict[str, dict[str, Any]] = FILES[0]["services"] | {
-    "publisher": FILES[1]["services"]["publisher"],
-    "official model": FILES[0]["services"]["model"] | FILES[1]["services"]["model"],
-}
+COMMON, SYSTEM_S, OFFICIAL_MODEL = PATHS = tuple(ROOT / name for name in files_of(SYSTEM, TENSORFLOW))
+"""What all systems have in common, the recommender's own, and the other model server."""
+FILES: list[dict[str, Any]] = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in PATHS]
+OFFICIAL: dict[str, dict[str, Any]] = FILES[2]["services"]
+
+
+def merged(first: Any, second: Any) -> Any:
+    """As Compose merges files: mappings, lists of ports and the like; what the second says counts."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {**first, **second, **{name: merged(first[name], second[name]) for name in first.keys() & second.keys()}}
+    return first + second if isinstance(first, list) and isinstance(second, list) else second
+
+
+SERVICES: dict[str, dict[str, Any]] = merged(FILES[0]["services"], FILES[1]["services"])
+# The third file's model has only what differs.
+SERVICES |= {"publisher": OFFICIAL["publisher"], "official model": SERVICES["model"] | OFFICIAL["model"]}
 SECRETS = {name: name.lower() for name in NAMES}
 # Without a project name Compose v2 takes the directory's.
 REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}

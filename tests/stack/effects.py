@@ -41,6 +41,7 @@ from lab.injection.levers import (
 )
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.session import Session
+from lab.worlds.shop.stack import FEATURES_CONFIG, FEED
 from tests.stack.asking import answer_of_rules_s, predicted, profile, redis_of, rows
 from tests.waiting import PATIENCE_S
 
@@ -143,7 +144,7 @@ def is_slow(stack: Session) -> bool:
 
 
 def feed_control(stack: Session) -> Any:
-    return call("GET", f"{stack.compose.url('feed', ports.FEED)}/control", token=stack.token("feed"))
+    return call("GET", f"{stack.compose.url('feed', FEED)}/control", token=stack.token("feed"))
 
 
 def is_feed_frozen(stack: Session) -> bool:
@@ -204,7 +205,7 @@ def has_other_tastes(stack: Session) -> bool:
 
 
 def feed_config(stack: Session) -> Any:
-    return call("GET", f"{stack.compose.url('feed', ports.FEED)}/config", token=stack.token("feed"))
+    return call("GET", f"{stack.compose.url('feed', FEED)}/config", token=stack.token("feed"))
 
 
 def works_more_often(stack: Session) -> bool:
@@ -220,7 +221,7 @@ def serves_a_new_version(stack: Session) -> bool:
 
 
 def has_short_timeout(stack: Session) -> bool:
-    url = f"{stack.compose.url('features', ports.FEATURES_CONFIG)}/config"
+    url = f"{stack.compose.url('features', FEATURES_CONFIG)}/config"
     steps = call("GET", url, token=stack.token("features"))["steps"]
     return bool(steps["db_get"]["timeout_s"] == 0.033)
 

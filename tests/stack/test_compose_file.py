@@ -1,4 +1,4 @@
-"""docker-compose.yml: it loads in old and new Compose, says whose everything is, and builds on any base."""
+"""The compose files: they load in old and new Compose, say whose everything is, and build on any base."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.errors import UserError
 from lab.systems.files import load_system
-from lab.testbeds.stack.options import MODEL_SERVERS
+from lab.testbeds.stack.files import declared_services, project_of
+from lab.testbeds.stack.options import MODEL_SERVERS, SYSTEM, TENSORFLOW
+from lab.testbeds.stack.secrets import PROJECT
 from tests.stack.compose_files import (
-    COMPOSE,
     FILES,
-    OFFICIAL_MODEL,
+    OFFICIAL,
+    PATHS,
     REQUIRED,
     ROOT,
     SERVICES,
@@ -34,14 +37,14 @@ OBSERVABILITY = ROOT / "services" / "observability"
 DOCKERFILES = sorted((ROOT / "services").rglob("Dockerfile"))
 
 
-@pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, OFFICIAL_MODEL)], ids=["alone", "with official model"])
+@pytest.mark.parametrize("files", [PATHS[:2], PATHS], ids=["alone", "with official model"])
 def test_loads_in_compose(files: tuple[Path, ...], tmp_path: Path) -> None:
     for loaded in load_with_compose(tmp_path, *files, **VARIABLES):
         assert loaded.returncode == 0, loaded.stderr
         assert {"prometheus", "grafana", "jaeger"} <= set(yaml.safe_load(loaded.stdout)["services"])
 
 
-@pytest.mark.parametrize("path", [COMPOSE, OFFICIAL_MODEL], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_follows_the_compose_specification(path: Path) -> None:
     if importlib.util.find_spec("check_jsonschema") is None:
         pytest.skip("check-jsonschema is not installed")
@@ -52,18 +55,19 @@ def test_follows_the_compose_specification(path: Path) -> None:
 @pytest.mark.parametrize("variable", ["LAB_CHECKOUT_ID", "LAB_DB_ADMIN_PASSWORD"])
 def test_does_not_start_without_an_owner_and_passwords(variable: str, tmp_path: Path) -> None:
     others = {name: value for name, value in VARIABLES.items() if name != variable}
-    for loaded in load_with_compose(tmp_path, COMPOSE, **others):
+    for loaded in load_with_compose(tmp_path, *PATHS[:2], **others):
         assert loaded.returncode != 0
         assert variable in loaded.stderr
 
 
 @pytest.mark.parametrize("variable", REQUIRED)
 def test_every_use_of_an_owner_or_a_password_requires_it(variable: str) -> None:
-    uses = re.findall(rf"\$\{{?{variable}\b(.{{2}})", COMPOSE.read_text(encoding="utf-8"))
+    text = "".join(path.read_text(encoding="utf-8") for path in PATHS[:2])
+    uses = re.findall(rf"\$\{{?{variable}\b(.{{2}})", text)
     assert set(uses) == {":?"}
 
 
-@pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, OFFICIAL_MODEL)], ids=["alone", "with official model"])
+@pytest.mark.parametrize("files", [PATHS[:2], PATHS], ids=["alone", "with official model"])
 def test_everything_carries_the_checkouts_id_and_images_its_projects_name(
     files: tuple[Path, ...], tmp_path: Path
 ) -> None:
@@ -75,7 +79,7 @@ def test_everything_carries_the_checkouts_id_and_images_its_projects_name(
         assert [image for image in built if not image.startswith("p-")] == []
 
 
-@pytest.mark.parametrize("files", [FILES[:1], FILES], ids=["alone", "with official model"])
+@pytest.mark.parametrize("files", [FILES[:2], FILES], ids=["alone", "with official model"])
 def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: list[dict[str, Any]]) -> None:
     services: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -87,6 +91,40 @@ def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: l
     for service in services.values():
         builder = by_image.get(service["image"])
         assert service is services.get(builder or "") or builder is None or builder in service["depends_on"]
+
+
+def test_services_of_every_file_share_what_confines_them() -> None:
+    """Anchors do not cross files: what a system's file repeats of the common one is the same."""
+    for key in FILES[0].keys() & FILES[1].keys() - {"services", "x-secrets"}:
+        assert FILES[0][key] == FILES[1][key], key
+
+
+def test_a_system_s_file_only_adds_to_the_common_services() -> None:
+    """Their images, limits and networks are common; what they are told of the system is its own."""
+    told = {"environment", "ports"}
+    for name in FILES[0]["services"].keys() & FILES[1]["services"].keys():
+        assert FILES[1]["services"][name].keys() <= told, name
+
+
+def test_what_the_lab_reads_is_what_compose_makes_of_the_files(tmp_path: Path) -> None:
+    services = declared_services(ROOT, SYSTEM, TENSORFLOW)
+    for loaded in load_with_compose(tmp_path, *PATHS, **VARIABLES):
+        config = yaml.safe_load(loaded.stdout)["services"]
+        assert services.keys() == {name for name, service in config.items() if "profiles" not in service}
+        for name, service in services.items():
+            assert service.get("environment", {}).keys() == (config[name].get("environment") or {}).keys()
+            assert service["cpu_quota"] == config[name]["cpu_quota"]
+
+
+def test_projects_of_systems_do_not_collide() -> None:
+    variables = {PROJECT: "mine"}
+    assert project_of(variables, SYSTEM) == project_of(variables, "") == "mine"
+    assert project_of(variables, "fraud") == "mine-fraud"
+
+
+def test_a_system_without_a_compose_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no compose file for the services of 'fraud'"):
+        declared_services(tmp_path, "fraud")
 
 
 def test_the_passwords_are_neither_in_git_nor_in_an_image() -> None:
@@ -107,7 +145,7 @@ def test_every_image_can_be_built_on_another_base_by_an_old_engine(path: Path) -
 
 
 def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
-    model, publisher = FILES[1]["services"]["model"], FILES[1]["services"]["publisher"]
+    model, publisher = OFFICIAL["model"], OFFICIAL["publisher"]
     named = model["build"]["args"]["BASE_IMAGE"]
     assert re.fullmatch(r"\$\{LAB_TENSORFLOW_SERVING_IMAGE:-tensorflow/serving:[\d.]+\}", named)
     assert (model["labels"]["lab.publisher"], publisher["labels"]["lab.publisher"]) == ("false", "true")
@@ -117,7 +155,7 @@ def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
     dockerfile = dockerfile_of(model)
     (config,) = re.findall(r"--monitoring_config_file=(\S+)", " ".join(model["command"]))
     (path,) = re.findall(rf'path: "([^"]+)" .*>{re.escape(config)}', dockerfile)
-    assert FILES[1]["services"]["collector"]["environment"]["MODEL_METRICS_URL"] == f"http://model:8501{path}"
+    assert OFFICIAL["collector"]["environment"]["MODEL_METRICS_URL"] == f"http://model:8501{path}"
     # Whichever container makes the volume, the publisher's user must own it.
     users = [re.findall(r"--uid (\d+)", dockerfile_of(publisher)), re.findall(r"^USER (\d+)$", dockerfile, re.M)]
     assert users[0] == users[1]
@@ -125,16 +163,17 @@ def test_the_official_model_server_takes_the_place_of_the_labs() -> None:
 
 
 @pytest.mark.parametrize("by", ["files", "variable"])
-def test_by_hand_both_files_are_named_to_compose_or_in_env(by: str, tmp_path: Path) -> None:
+def test_by_hand_all_files_are_named_to_compose_or_in_env(by: str, tmp_path: Path) -> None:
     """As docs/stack.md has it; .env is an env file like another."""
     (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in VARIABLES.items()), encoding="utf-8")
-    files = f"{COMPOSE.name}:{OFFICIAL_MODEL.name}"
+    names = [path.name for path in PATHS]
+    files = ":".join(names)
     document = (ROOT / "docs" / "stack.md").read_text(encoding="utf-8")
     assert f"COMPOSE_FILE={files}" in document
-    assert f"-f {COMPOSE.name} -f {OFFICIAL_MODEL.name} up -d" in document
+    assert f"{' '.join(f'-f {name}' for name in names)} up -d" in document
     with (tmp_path / "env").open("a", encoding="utf-8") as file:
         file.write(f"COMPOSE_FILE={files}\n" if by == "variable" else "")
-    named = ["-f", COMPOSE.name, "-f", OFFICIAL_MODEL.name] if by == "files" else []
+    named = [word for name in names for word in ("-f", name)] if by == "files" else []
     env = {name: value for name, value in os.environ.items() if not name.startswith(("LAB_", "COMPOSE_"))}
     for command in compose_commands():
         shown = subprocess.run(
@@ -146,9 +185,7 @@ def test_by_hand_both_files_are_named_to_compose_or_in_env(by: str, tmp_path: Pa
 
 
 def test_an_image_that_is_here_takes_the_place_of_the_public_one(tmp_path: Path) -> None:
-    for loaded in load_with_compose(
-        tmp_path, COMPOSE, OFFICIAL_MODEL, **VARIABLES, LAB_TENSORFLOW_SERVING_IMAGE="mirror/serving:1"
-    ):
+    for loaded in load_with_compose(tmp_path, *PATHS, **VARIABLES, LAB_TENSORFLOW_SERVING_IMAGE="mirror/serving:1"):
         model = yaml.safe_load(loaded.stdout)["services"]["model"]
         assert model["build"]["args"]["BASE_IMAGE"] == "mirror/serving:1"
         assert Path(model["build"]["context"]).name == "tensorflow-serving"

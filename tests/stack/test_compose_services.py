@@ -1,4 +1,4 @@
-"""docker-compose.yml: each service is confined, ends what it starts, and reaches only what the topology says."""
+"""The compose files: each service is confined, ends what it starts, and reaches only what the topology says."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 
 from lab.systems.files import load_system
 from lab.testbeds.stack.secrets import CONTROLLED, token_name
-from tests.stack.compose_files import FILES, SERVICES, dockerfile_of
+from lab.worlds.shop.stack import STACK
+from tests.stack.compose_files import OFFICIAL, SERVICES, dockerfile_of
 
+CONTROL = (*CONTROLLED, *STACK.controls)
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -79,7 +81,7 @@ def test_a_probe_ends_itself_before_docker_gives_it_up_and_leaves_it_behind(name
 @pytest.mark.parametrize("name", [*SERVICES, "official model"])
 def test_the_first_process_is_an_init(name: str) -> None:
     """In our images, so that no engine has to bring one; public images get the engine's."""
-    service = FILES[1]["services"]["model"] if name == "official model" else SERVICES[name]
+    service = OFFICIAL["model"] if name == "official model" else SERVICES[name]
     assert "entrypoint" not in service
     entry = re.findall(r"^ENTRYPOINT (.*)$", dockerfile_of(service), re.M)
     if entry:
@@ -124,8 +126,8 @@ def test_every_call_of_the_topology_passes_the_proxy() -> None:
 def test_each_service_gets_its_own_token_only_and_nobody_gets_all() -> None:
     for name, service in SERVICES.items():
         text = json.dumps(service)
-        given = {owner for owner in CONTROLLED if token_name(owner) in text}
-        assert given == ({name} & set(CONTROLLED)), name
+        given = {owner for owner in CONTROL if token_name(owner) in text}
+        assert given == ({name} & set(CONTROL)), name
 
 
 def test_the_proxys_control_listens_where_no_other_service_is() -> None:

@@ -19,13 +19,16 @@ from lab.testbeds.stack.compose import Compose, StackError
 from lab.testbeds.stack.http import AnswerError, call
 from lab.testbeds.stack.secrets import CONTROLLED, NAMES, token_name
 from lab.testbeds.stack.session import Session
+from lab.worlds.shop.stack import FEATURES_CONFIG, FEED, STACK
 from tests.stack.checkouts import at
 from tests.waiting import PATIENCE_S
+
+CONTROL = (*CONTROLLED, *STACK.controls)
 
 pytestmark = pytest.mark.stack
 
 PORTS = {
-    "links": ports.LINKS, "feed": ports.FEED, "load": ports.LOAD, "features": ports.FEATURES_CONFIG,
+    "links": ports.LINKS, "feed": FEED, "load": ports.LOAD, "features": FEATURES_CONFIG,
     "collector": ports.COLLECTOR,
 }  # fmt: skip
 WORKERS_PORT = 5557
@@ -67,12 +70,10 @@ def controls(stack: Session) -> dict[str, Any]:
     links = call("GET", f"{stack.compose.url('links', ports.LINKS)}/links", token=stack.token("links"))["links"]
     return {
         "faults": {link["link"]: link["faults"] for link in links},
-        "feed": call("GET", f"{stack.compose.url('feed', ports.FEED)}/control", token=stack.token("feed")),
-        "feed's configuration": call(
-            "GET", f"{stack.compose.url('feed', ports.FEED)}/config", token=stack.token("feed")
-        ),
+        "feed": call("GET", f"{stack.compose.url('feed', FEED)}/control", token=stack.token("feed")),
+        "feed's configuration": call("GET", f"{stack.compose.url('feed', FEED)}/config", token=stack.token("feed")),
         "features": call(
-            "GET", f"{stack.compose.url('features', ports.FEATURES_CONFIG)}/config", token=stack.token("features")
+            "GET", f"{stack.compose.url('features', FEATURES_CONFIG)}/config", token=stack.token("features")
         ),
     }
 
@@ -81,7 +82,7 @@ def controls(stack: Session) -> dict[str, Any]:
 def test_without_the_services_own_token_nothing_is_shown_and_nothing_changes(stack: Session, given: str) -> None:
     before = controls(stack)
     for service, method, path, body in CONTROLS:
-        other = CONTROLLED[CONTROLLED.index(service) - 1]
+        other = CONTROL[CONTROL.index(service) - 1]
         token = {"no token": "", "a wrong one": "0" * 48, "another service's": stack.token(other)}[given]
         with pytest.raises(AnswerError) as refused:
             call(method, f"{stack.compose.url(service, PORTS[service])}{path}", body, token)
@@ -161,7 +162,7 @@ def test_nothing_in_a_container_can_join_the_load_as_a_worker(stack: Session) ->
 
 
 def test_secrets_are_in_no_log_no_process_list_and_no_other_container(stack: Session) -> None:
-    allowed = {token_name(service): {service} for service in CONTROLLED} | {
+    allowed = {token_name(service): {service} for service in CONTROL} | {
         "LAB_DB_ADMIN_PASSWORD": {"db"}, "LAB_CACHE_ADMIN_PASSWORD": {"cache"}, "LAB_GRAFANA_PASSWORD": {"grafana"},
         **{f"LAB_DB_{role.upper()}_PASSWORD": {"db", role} for role in ("features", "feed", "load")},
         **{f"LAB_CACHE_{role.upper()}_PASSWORD": {"cache", role} for role in ("features", "feed", "collector")},
@@ -210,7 +211,7 @@ def test_a_services_role_in_the_database_is_no_superuser(stack: Session, service
     ) as connection:  # fmt: skip
         role = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert connection.execute(role).fetchall() == [(False, False, False)]
-        for statement in (*DENIED, "SELECT * FROM levers.users_view"):
+        for statement in (*DENIED, "SELECT * FROM levers.views"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
 
@@ -252,7 +253,7 @@ services:
     labels: {{lab.checkout: "${{LAB_CHECKOUT_ID}}"}}
     tmpfs: ["/tmp:size=128m,mode=1777"]
     environment: {{PGDATA: /tmp/data, LOG_DIRECTORY: /tmp, DB_ADMIN_PASSWORD: new, DB_FEATURES_PASSWORD: new,
-                   DB_FEED_PASSWORD: new, DB_LOAD_PASSWORD: new}}
+                   WORLD: shop, DB_NAME: recommender, DB_FEED_PASSWORD: new, DB_LOAD_PASSWORD: new}}
     command:
       - sh
       - -ec

@@ -27,6 +27,7 @@ USES: Mapping[str, Mapping[str, Any]] = {
     "deploy": {"target": "model"},
     "feed-stall": {"target": "feed"},
     "model-regression": {"target": "model"},
+    "model-unload": {"target": "model"},
     "network-latency": {"target": "features->model"},
     "network-partition": {"target": "features->db"},
     "schema-corruption": {"target": "db", "with": {"column": "age_years", "change": "rescale"}},

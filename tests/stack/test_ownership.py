@@ -19,7 +19,9 @@ import pytest
 
 from lab.errors import UserError
 from lab.testbeds.stack.belongings import NOTHING, Belongings, belongings, take_down
-from lab.testbeds.stack.compose import FILE, OVERLAY, Compose
+from lab.testbeds.stack.compose import Compose
+from lab.testbeds.stack.files import FILE, OVERLAY, system_file
+from lab.testbeds.stack.options import SYSTEM
 from lab.testbeds.stack.secrets import ensure_env
 from lab.testbeds.stack.session import MADE_BASE_IMAGE
 from lab.testbeds.stack.strangers import in_the_way, predecessors, refuse_strangers
@@ -81,7 +83,9 @@ def small(tmp_path: Path, image: str) -> Iterator[Compose]:
 def small_checkout(directory: Path, image: str) -> tuple[Path, dict[str, str]]:
     directory.mkdir()
     (directory / FILE).write_text(SLEEPER.format(image=image), encoding="utf-8")
-    (directory / OVERLAY).write_text("services: {}\n", encoding="utf-8")
+    for file in (OVERLAY, system_file(SYSTEM)):
+        # With a service: docker-compose 1.29 takes a file without any for one of its first version.
+        (directory / file).write_text("services: {load: {hostname: load}}\n", encoding="utf-8")
     return directory, ensure_env(directory / ".env")
 
 

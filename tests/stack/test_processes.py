@@ -106,7 +106,7 @@ def test_an_orphan_that_fails_is_no_crashed_backend(stack: Session) -> None:
         eventually(partial(is_tidy, container))
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert server(stack) == before
-    command = "cat /var/log/shop/*.json | grep -c 'all server processes terminated'"
+    command = "cat /var/log/database/*.json | grep -c 'all server processes terminated'"
     assert container.exec_run(["sh", "-c", command]).output.strip() == b"0"
 
 

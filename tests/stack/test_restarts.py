@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.agreed import ports
 from lab.injection.levers import ComponentRestart, ComponentStop, LeverValue
 from lab.testbeds.driver import Session as Run
 from lab.testbeds.installed import choose
 from lab.testbeds.stack.session import Session
+from lab.worlds.shop.stack import FEED
 from tests.sim_runs import scenario
 from tests.stack.asking import redis_of
 from tests.waiting import PATIENCE_S, eventually
@@ -65,7 +65,7 @@ def test_the_feed_works_as_often_as_before(run: Run, stack: Session) -> None:
 def job_runs(stack: Session) -> float:
     """How often the job has run since the feed started; 0 where it does not answer."""
     try:
-        with urllib.request.urlopen(stack.compose.url("feed", ports.FEED) + "/metrics", timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(stack.compose.url("feed", FEED) + "/metrics", timeout=PATIENCE_S) as answer:
             text = answer.read().decode()
     except Exception:  # it is about to start
         return 0.0

@@ -149,7 +149,7 @@ def test_one_trace_goes_from_shopper_through_all_services_and_their_logs(pairs: 
     assert len(mine[mine["parent_span_id"].isna()]) == 1
     rules_log = stack.compose.container("rules").logs(tail=20_000).decode()
     assert any(json.loads(line).get("trace_id") == trace_id for line in rules_log.splitlines() if trace_id in line)
-    statements = stack.compose.execute("db", ["sh", "-c", f"grep -rhl {trace_id} /var/log/shop || true"])
+    statements = stack.compose.execute("db", ["sh", "-c", f"grep -rhl {trace_id} /var/log/database || true"])
     assert statements.strip(), "PostgreSQL's statement log does not mention the trace"
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from lab.agreed import ports
 from lab.injection.levers import (
     CacheFlush,
     CacheFreeze,
@@ -26,6 +25,7 @@ from lab.injection.levers import (
 )
 from lab.testbeds.stack.http import call
 from lab.testbeds.stack.session import Session
+from lab.worlds.shop.stack import FEED
 from tests.stack.asking import answer_of_rules_s, predicted, profile, redis_of, rows
 from tests.stack.holding import EACH_ONCE, LEVERS, await_moment, lab_holding, now, strike
 from tests.stack.recovering import lab_recover
@@ -162,7 +162,7 @@ def test_a_run_filled_anew_has_no_shift_left(quiet: Session) -> None:
     run = Run(seed=2, start_unix_s=time.time(), duration_s=60, warmup_s=0, stages=((60, 0.01),))
     discounts = "shoppers/discount_share_ratio"
     with quiet.testbed.pull(discounts, PopulationShift(factor=0.5)):
-        call("POST", f"{quiet.compose.url('feed', ports.FEED)}/runs", run.to_json(), quiet.token("feed"))
+        call("POST", f"{quiet.compose.url('feed', FEED)}/runs", run.to_json(), quiet.token("feed"))
         assert quiet.testbed.read(PopulationShift, discounts) is None
     spent = rows(quiet, "SELECT sum(discount_share_ratio) FROM users")
     assert spent[0][0] == pytest.approx(profile("discount_share_ratio").sum())

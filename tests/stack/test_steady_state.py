@@ -20,6 +20,7 @@ from lab.testbeds.stack.http import call
 from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
+from lab.worlds.shop.stack import STACK
 from tests.stack.running import TIME_SCALE, await_load, lab_running, mend, outcome, recorded, write_scenario
 
 pytestmark = pytest.mark.stack
@@ -70,7 +71,8 @@ def assert_judged_live_as_recorded(stack: Session, path: Path) -> None:
     assert judged_until_s(loaded, TIME_SCALE) == JUDGED_UNTIL_S
     url, token = stack.compose.url("collector", ports.COLLECTOR), stack.token("collector")
     rows = call("GET", f"{url}/intervals?until_s={JUDGED_UNTIL_S}", token=token)["intervals"]
-    live = steady_levels(loaded, metrics_of(rows, loaded.system.users, loaded.system.entry), JUDGED_UNTIL_S)
+    measured = metrics_of(rows, loaded.system.users, loaded.system.entry, STACK.counted)
+    live = steady_levels(loaded, measured, JUDGED_UNTIL_S)
     assert live == pytest.approx(steady_levels(loaded, metrics_recorded(path), JUDGED_UNTIL_S))
     assert sum(row["requests"] for row in rows) > 30
 

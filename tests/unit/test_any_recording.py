@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 
 from lab.contracts import Diagnosis, Verdict
 from lab.engines.loudest_anomaly import diagnose as loudest_anomaly
-from lab.engines.rules import RULES
 from lab.engines.rules.inference import infer
-from lab.engines.rules.tree import load_tree
+from lab.engines.rules.shipped import shipped_tree
 from lab.recording.cut import cut
 from lab.recording.observed import Observed, load_observed
-from lab.recording.schema import TABLES
+from lab.recording.schema import schema_of
 from tests.sim_runs import observe, scenario
 
-TREE = load_tree(RULES)
+TREE = shipped_tree("shop")
+SHOP = schema_of("shop")
+TABLES = {name: table.columns for name, table in SHOP.tables.items()}
 NULLABLE = [(table, c.name) for table, columns in TABLES.items() for c in columns if c.null and "*" not in c.name]
 METRICS = ["client.timeout.count", "server.request.count", "process.cpu.utilization", "job.last_success.age"]
 

@@ -23,16 +23,30 @@ PUBLIC = {
     "lab.files.units",
     "lab.signals.windows",
 }
-MAKING_FAULTS = ("lab.worlds", "lab.testbeds", "lab.injection.levers", "lab.injection.faults", "injectors")
+MAKING_FAULTS = (
+    "lab.worlds", "lab.content", "lab.testbeds", "lab.injection.levers", "lab.injection.faults", "injectors",
+)  # fmt: skip
 # The floor of guessing draws from the published names of faults; it learns nothing of how they work.
 MAY_KNOW_FAULT_NAMES = {"chance.py": {"lab.injection.faults"}}
 
 
-SHARED = ("errors", "plugins", "clock", "streams", "contracts", "compiled", "kernels", "kept_kernels", "draws")
+SHARED = (
+    "errors",
+    "plugins",
+    "clock",
+    "streams",
+    "contracts",
+    "compiled",
+    "called",
+    "kernels",
+    "kernel_build",
+    "kept_kernels",
+    "draws",
+)
 """Modules beside the rooms that every room may import."""
 ROOMS = (
-    "files", "systems", "agreed", "injection", "recording", "signals", "scenario", "worlds", "engines", "judging",
-    "testbeds", "report", "runs", "docs", "cli",
+    "files", "registration", "systems", "agreed", "injection", "recording", "signals", "scenario", "content", "worlds",
+    "engines", "judging", "testbeds", "report", "runs", "docs", "cli",
 )  # fmt: skip
 """Rooms of the lab, each of which may import from those before it and from none after it."""
 FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite")
@@ -132,6 +146,7 @@ def test_a_room_imports_only_from_rooms_before_it(room):
 NAMING_ONE = {
     "lab/testbeds/driver.py": {"sim"},  # the one that runs where none is named
     "lab/cli/__init__.py": {"stack"},  # the command `lab stack`
+    "lab/worlds/decisions/levers.py": {"sim"},  # whose table the content levers are entered in
     "lab/worlds/shop/levers.py": {"sim"},  # whose table the content levers are entered in
 }
 
@@ -196,8 +211,8 @@ IMPORTING_BY_NAME = {
     "lab/__init__.py": "the names of the Python API, from a table beside it",
     "lab/cli/__init__.py": "the module of a command",
     "lab/injection/faults.py": "modules of installed plug-ins",
-    "lab/kernels.py": "the module of a kernel, in the process that compiles it",
-    "lab/systems/offer.py": "the package of an installed world",
+    "lab/kernel_build.py": "the module of a kernel, in the process that compiles it",
+    "lab/registration/world.py": "what an installed world registers",
 }
 
 

@@ -50,10 +50,10 @@ def test_ties_go_by_item_id() -> None:
 
 
 def test_a_category_has_its_share_and_fills_up_what_is_left() -> None:
-    items = [item(1, 0.9), item(2, 0.8), item(3, 0.7), item(4, 0.6, category=2)]
-    assert shown(*items, limit=3) == [1, 2, 4]
-    assert shown(*items, limit=4) == [1, 2, 4, 3]
-    assert shown(*items, limit=3, max_per_category=3) == [1, 2, 3]
+    items = [item(1, 0.9), item(2, 0.8), item(3, 0.7), item(4, 0.65), item(5, 0.6, category=2)]
+    assert shown(*items, limit=4) == [1, 2, 3, 5]
+    assert shown(*items, limit=5) == [1, 2, 3, 5, 4]
+    assert shown(*items, limit=3, max_per_category=2) == [1, 2, 5]
 
 
 @pytest.mark.parametrize(

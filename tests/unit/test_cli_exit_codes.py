@@ -37,7 +37,7 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
         (["run", "cut.scenario.yaml", "--seed", "1", "--seeds", "1-2"], "contradict"),
         (["run", "cut.scenario.yaml", "-o", "results.pdf"], ".html or .json"),
         (["run", "cut.scenario.yaml", "-o", "nowhere/results.json"], "no directory nowhere"),
-        (["run", "cut.scenario.yaml", "--testbed", "stack"], "the stack does not serve the system"),
+        (["run", "cut.scenario.yaml", "--testbed", "stack"], "has no world that is installed"),
         (["run", "small.suite.yaml", "cut.scenario.yaml"], "a suite is run by itself"),
         (["run", "cut.scenario.yaml", "--seed", str(2**63)], "the seed is too large"),
         (["run", "cut.scenario.yaml", "--seed", str(2**63 - 2), "--seeds", "3"], "the seed is too large"),

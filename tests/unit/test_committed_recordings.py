@@ -1,8 +1,8 @@
 """Recordings that an earlier lab made: read, asked about and graded as if they were made today, or refused with advice.
 
 `tests/data/recordings` was recorded by commit ddac5ec, before testbeds became drivers, and `sample-sampled` by 8e55326,
-the first one that samples. Never record them again: where a lab of another schema cannot read them any more, that lab
-refuses them, and new samples go beside them.
+the first one that samples; `world` was added to each `system.json` when that began to name it. Never record them
+again: where a lab of another schema cannot read them any more, that lab refuses them, and new samples go beside them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from lab.errors import UserError
 from lab.library import load_run
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
-from lab.recording.schema import SCHEMA_VERSION, TABLES
+from lab.recording.schema import SCHEMA_VERSION, schema_of
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
+TABLES = schema_of("shop").tables
 SAMPLES = {
     "sample-partition": ("features->db", "network-partition", set(TABLES)),
     "sample-sampled": ("features->db", "network-partition", set(TABLES)),
@@ -46,7 +47,7 @@ def test_an_earlier_recording_is_read_diagnosed_and_graded(copy_of, scenario: st
     run = load_run(copy_of(scenario))
     assert (run.scenario, run.status) == (scenario, "complete")
     assert [fault.culprit for fault in run.truth.faults] == [culprit]
-    assert {name for name in TABLES if len(run.frame(name))} == tables
+    assert {name for name in load_observed(run.path / "observed").schema.tables if len(run.frame(name))} == tables
     answer = run.diagnose("rules")
     assert isinstance(answer, Diagnosis), answer
     assert (answer.findings[0].culprit, answer.findings[0].kind) == (culprit, kind)

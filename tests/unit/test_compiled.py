@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from lab import compiled, kernels
+from lab import compiled, kernel_build, kernels
 from lab.compiled import Kernel
 from lab.errors import UserError
 from lab.kept_kernels import Built
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def built() -> Built:
     """The small kernel, compiled once for all tests."""
-    return kernels._build(entry, KINDS)
+    return kernels._build(entry, KINDS, "kernel")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def builds(built: Built, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The builds that were asked for, each of which takes no time."""
     asked: list[str] = []
 
-    def build(entry: object, kinds: object) -> Built:
+    def build(entry: object, kinds: object, form: object) -> Built:
         asked.append("built")
         return built
 
@@ -143,18 +143,18 @@ def test_a_numba_that_takes_no_hint_about_indices_is_told(monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     sys.modules["numba"].types = None  # type: ignore[attr-defined]
     sys.modules["numba.np"].arrayobj = ModuleType("arrayobj")  # type: ignore[attr-defined]
-    kernels._take_indices_as_they_are()
-    assert capsys.readouterr().err.startswith(f"{kernels._NOTE}slower by half, ")
+    kernel_build._take_indices_as_they_are()
+    assert capsys.readouterr().err.startswith(f"{kernels.NOTE}slower by half, ")
 
 
 def test_what_the_compiler_says_to_people_is_passed_on_and_nothing_else(monkeypatch, capsys):
     def spoken(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         Path(command[-1]).write_bytes(b"code")
-        return subprocess.CompletedProcess(command, 0, "symbol\n", f"a warning of numba\n{kernels._NOTE}slower\n")
+        return subprocess.CompletedProcess(command, 0, "symbol\n", f"a warning of numba\n{kernels.NOTE}slower\n")
 
     monkeypatch.setattr(kernels.subprocess, "run", spoken)
-    assert kernels._build(entry, KINDS) == Built("symbol", b"code")
-    assert capsys.readouterr().err == f"{kernels._NOTE}slower\n"
+    assert kernels._build(entry, KINDS, "kernel") == Built("symbol", b"code")
+    assert capsys.readouterr().err == f"{kernels.NOTE}slower\n"
 
 
 def test_another_users_file_is_not_loaded(builds, cache, monkeypatch):
@@ -180,25 +180,26 @@ def test_a_file_of_another_kernel_under_this_name_is_not_loaded(builds, cache, m
 def test_what_a_kernel_depends_on_changes_its_name(monkeypatch, tmp_path):
     import llvmlite.binding as llvm
 
-    keys = {kernels._key(entry, KINDS, llvm)}
+    keys = {kernels._key(entry, KINDS, "kernel", llvm)}
     with monkeypatch.context() as patch:
         patch.setattr(small_kernel, "STEP", 5)
-        keys.add(kernels._key(entry, KINDS, llvm))
+        keys.add(kernels._key(entry, KINDS, "kernel", llvm))
     with monkeypatch.context() as patch:
         patch.setattr(metadata, "version", lambda name: "9.9")
-        keys.add(kernels._key(entry, KINDS, llvm))
+        keys.add(kernels._key(entry, KINDS, "kernel", llvm))
     with monkeypatch.context() as patch:
         patch.setattr(llvm, "get_host_cpu_name", lambda: "another")
-        keys.add(kernels._key(entry, KINDS, llvm))
-    keys.add(kernels._key(entry, {**KINDS, "floats": "f2"}, llvm))
+        keys.add(kernels._key(entry, KINDS, "kernel", llvm))
+    keys.add(kernels._key(entry, {**KINDS, "floats": "f2"}, "kernel", llvm))
+    keys.add(kernels._key(entry, KINDS, "function", llvm))
     with monkeypatch.context() as patch:  # a function that is called by one that is called
         source = tmp_path / "draws.py"
         source.write_text("changed", encoding="utf-8")
         code = small_kernel.mix.__code__.replace(co_filename=str(source))
         patch.setattr(small_kernel.mix, "__code__", code)
-        keys.add(kernels._key(entry, KINDS, llvm))
-    assert len(keys) == 6
-    assert kernels._key(entry, KINDS, llvm) in keys
+        keys.add(kernels._key(entry, KINDS, "kernel", llvm))
+    assert len(keys) == 7
+    assert kernels._key(entry, KINDS, "kernel", llvm) in keys
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(builds, cache, capsys):
@@ -245,7 +246,7 @@ def test_a_numba_that_lacks_what_is_used_of_it_is_named(tmp_path, monkeypatch):
     (tmp_path / "numba.py").write_text("raise ImportError('no njit in this version')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(kernels.NotCompiledError, match=r"no njit in this version \(numba .*; known to work: 0"):
-        kernels._build(entry, KINDS)
+        kernels._build(entry, KINDS, "kernel")
 
 
 def test_the_range_of_numba_that_is_named_is_the_one_that_is_installed():
@@ -268,7 +269,7 @@ def missing_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failing_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(entry: object, kinds: object) -> Built:
+    def build(entry: object, kinds: object, form: object) -> Built:
         raise kernels.NotCompiledError("compiling failed: no memory")
 
     monkeypatch.setattr(kernels, "_build", build)
@@ -302,13 +303,13 @@ def test_an_unknown_mode_is_refused(monkeypatch):
 
 def test_a_kernel_that_does_not_compile_names_the_reason():
     with pytest.raises(kernels.NotCompiledError, match="compiling failed: "):
-        kernels._build(entry, {"words": "i", "floats": "f"})
+        kernels._build(entry, {"words": "i", "floats": "f"}, "kernel")
 
 
 def test_of_two_builders_at_once_one_builds(built, monkeypatch):
     asked: list[str] = []
 
-    def build(entry: object, kinds: object) -> Built:
+    def build(entry: object, kinds: object, form: object) -> Built:
         asked.append("built")
         time.sleep(0.3)
         return built

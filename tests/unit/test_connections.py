@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from services.features import connections as module
-from services.features.connections import AT_ONCE_MAX, Connections
+from services.shop.features import connections as module
+from services.shop.features.connections import AT_ONCE_MAX, Connections
 
 
 class Database:

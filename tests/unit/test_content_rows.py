@@ -12,6 +12,7 @@ from lab.recording import content
 from lab.recording.arrow import coded_array
 from lab.recording.content import ContentRows
 from lab.recording.ids import Ids
+from lab.recording.schema import schema_of
 from lab.streams import Streams
 
 COUNT = 23
@@ -32,7 +33,7 @@ def columns(chosen: Any, more: str = "x") -> dict[str, Any]:
 
 def rows(*cuts: int, share: float = 1.0) -> ContentRows:
     """All rows, added in parts that end at these."""
-    found = ContentRows("predictions", Ids([17], Streams(1)), share)
+    found = ContentRows("predictions", Ids([17], Streams(1)), share, schema_of("shop"))
     for begin, end in zip((0, *cuts), (*cuts, COUNT), strict=True):
         found.add(columns(np.s_[begin:end]))
     return found
@@ -66,7 +67,7 @@ def test_row_groups_have_as_many_rows_whatever_the_parts(
 
 
 def test_without_a_row_there_is_one_empty_group() -> None:
-    found = ContentRows("predictions", Ids([17], Streams(1)), 1.0)
+    found = ContentRows("predictions", Ids([17], Streams(1)), 1.0, schema_of("shop"))
     found.add(columns(np.s_[:0]))
     (group,) = found.groups()
     assert group.num_rows == 0

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lab.errors import UserError
 from lab.recording.cut import cut
 from lab.recording.observed import Observed, arrow_table, load_observed
-from lab.recording.schema import FILES, LABEL_WINDOW_S, ROWS_VISIBLE, TABLES
-from lab.systems.observability import LEVELS
+from lab.recording.schema import schema_of
+from lab.registration.observability import LEVELS
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +28,8 @@ SERVED = 2
 
 Event = tuple[str, float, float, int]
 """(table or file, time in s, duration in s, a number to tell events apart)"""
+SHOP = schema_of("shop")
+LABEL_WINDOW_S = SHOP.label_window_s
 KINDS = ("spans", "metrics", "logs", "features", "predictions", "changes", "alerts", "deploy")
 
 
@@ -62,17 +64,17 @@ def recording(events: list[Event], end_s: float = END_S) -> Observed:
         "features": arrow_table("features", {
             "time_s": times(by["features"]), "trace_id": [f"{n:032x}" for *_, n in by["features"]],
             "feature.age_years": [float(n) for *_, n in by["features"]],
-        }),
+        }, SHOP),
         "predictions": arrow_table("predictions", {
             "time_s": shown_s, "trace_id": [f"{n:032x}" for *_, n in by["predictions"]], "model_version": versions,
             "outcome": np.where(is_closed, [float(n % 2) for *_, n in by["predictions"]], np.nan),
             "label_delay_s": np.where(is_closed, [n % 30 for *_, n in by["predictions"]], np.nan),
-        }),
+        }, SHOP),
     }  # fmt: skip
     changes = [{"time_s": time_s, "summary": str(n)} for _, time_s, _, n in by["changes"]]
     alerts = [{"time_s": time_s, "state": "firing", "slo": str(n)} for _, time_s, _, n in by["alerts"]]
     registry = [{"version": version} for version in range(1, SERVED + len(deploys) + 1)]
-    system = {"duration_s": end_s, "scrape_interval_s": 5.0}
+    system = {"world": "shop", "duration_s": end_s, "scrape_interval_s": 5.0}
     return Observed(system, tables, changes, alerts, {"contract.json": {"inputs": []}, "registry.json": registry})
 
 
@@ -233,10 +235,9 @@ def test_what_declares_no_time_makes_a_recording_one_that_cannot_be_cut(change: 
 
 
 def test_everything_in_a_recording_declares_when_it_becomes_visible():
-    assert ROWS_VISIBLE.keys() == TABLES.keys()
-    for name, columns in TABLES.items():
-        for visible in (ROWS_VISIBLE[name], *(c.visible for c in columns if c.visible)):
-            assert set(visible.fields) <= {c.name for c in columns}
+    for table in SHOP.tables.values():
+        for visible in (table.visible, *(c.visible for c in table.columns if c.visible)):
+            assert set(visible.fields) <= {c.name for c in table.columns}
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +269,8 @@ def whole(busy: Callable[..., Observed]) -> Observed:
 
 def test_the_recording_of_a_run_holds_what_is_declared(whole, tmp_path):
     whole.write(tmp_path / "observed")
-    names = {name for name in digests(tmp_path / "observed") if name.removesuffix(".parquet") not in TABLES}
-    assert names == {file.name for file in FILES}
+    names = {name for name in digests(tmp_path / "observed") if name.removesuffix(".parquet") not in SHOP.tables}
+    assert names == {*SHOP.files}
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -318,6 +319,6 @@ def test_nothing_else_cuts():
         path.relative_to(ROOT).as_posix()
         for path in sources
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.alias) and node.name in ("ROWS_VISIBLE", "Visible")
+        if isinstance(node, ast.Attribute) and node.attr == "visible"
     }
-    assert readers == {"lab/recording/cut.py", "lab/docs/pages.py"}
+    assert readers == {"lab/recording/cut.py", "lab/docs/recording.py"}

@@ -10,9 +10,7 @@ import pytest
 from lab.cli import main
 from lab.errors import Problem
 from lab.scenario import LoadedScenario, load_scenario
-from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import (
-    CALIBRATED_CPU_S,
     FILE,
     CpuUse,
     greatest_rate,
@@ -22,9 +20,12 @@ from lab.testbeds.stack.cpu_use import (
     rate_at,
 )
 from lab.testbeds.stack.doses import too_weak
+from lab.testbeds.stack.files import checkout, declared_services
+from lab.worlds.shop.stack import STACK
 from tests.sim_runs import scenario
 
-SERVICES = declared_services(checkout())
+CALIBRATED_CPU_S = STACK.cpu_s_per_request
+SERVICES = declared_services(checkout(), "recommender")
 RATE_PER_S = 50.0
 SIX_PERCENT = {"model": CpuUse(0.06 / RATE_PER_S, "measured on this stack by control-quiet")}
 
@@ -110,25 +111,25 @@ def test_cpu_is_measured_per_request_before_anything_is_changed(tmp_path: Path) 
 
 def test_what_a_run_measured_is_known_afterwards_for_its_model_server_only(tmp_path: Path) -> None:
     loaded = throttled(tmp_path, "20%")
-    before = known(tmp_path, "lab")
+    before = known(tmp_path, "lab", CALIBRATED_CPU_S)
     assert {name: use.per_request_s for name, use in before.items()} == CALIBRATED_CPU_S
     assert all("docs/stack.md" in use.source for use in before.values())
     keep(tmp_path, "lab", loaded, samples("model", 0.03))
     keep(tmp_path, "lab", loaded, samples("rules", 0.01))
-    found = known(tmp_path, "lab")
+    found = known(tmp_path, "lab", CALIBRATED_CPU_S)
     workers = loaded.system.components["model"].workers
     assert found["model"].per_request_s == pytest.approx(0.03 * workers / RATE_PER_S)
     assert f"measured on this stack by {loaded.scenario.name}" in found["rules"].source
     assert found["db"] == before["db"]
-    assert known(tmp_path, "tensorflow") == before
+    assert known(tmp_path, "tensorflow", CALIBRATED_CPU_S) == before
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"figures": {"lab": {"model": {"per_request_s": -1}}}}'])
 def test_a_file_that_is_not_whole_knows_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content, encoding="utf-8")
-    assert known(tmp_path, "lab") == known(tmp_path / "nowhere", "lab")
+    assert known(tmp_path, "lab", CALIBRATED_CPU_S) == known(tmp_path / "nowhere", "lab", CALIBRATED_CPU_S)
     keep(tmp_path, "lab", throttled(tmp_path, "20%"), samples("model", 0.03))
-    assert known(tmp_path, "lab") != known(tmp_path / "nowhere", "lab")
+    assert known(tmp_path, "lab", CALIBRATED_CPU_S) != known(tmp_path / "nowhere", "lab", CALIBRATED_CPU_S)
 
 
 def test_the_rate_is_that_of_the_stage(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from lab.clock import NS
 from lab.engines.host import EngineHost
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.schema import METRIC_LIST
+from lab.registration.observability import HOST
 from lab.signals import compute_signals
-from lab.systems.observability import HOST
 from services.collector.host import PRESSURE, STEAL, HostSampler
 from tests.sim_runs import observe, scenario
 

@@ -1,4 +1,4 @@
-"""What `lab init` writes validates and runs as it is, and nothing is ever replaced."""
+"""What `lab init` writes, a first scenario of the shop, validates and runs as it is, and nothing is ever replaced."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def false_signals(run: RunDirectory) -> SignalTable:
 
 def plant(run: RunDirectory) -> None:
     """Other values of the right shape, made as the lab makes them, with all checksums of the file right."""
-    (run.path / SIGNALS_FILE).write_bytes(kept.content(kept.digests(run.observed), false_signals(run)))
+    (run.path / SIGNALS_FILE).write_bytes(kept.content(kept.digests(run.observed), false_signals(run), "shop"))
 
 
 def change_a_value(run: RunDirectory) -> None:
@@ -166,7 +166,7 @@ def test_an_engine_gets_the_signals_beside_its_copy_and_nothing_else(run: RunDir
     copy, checksum = copied(run.observed, tmp_path / "case" / "observed")
     assert sorted(path.name for path in copy.parent.iterdir()) == ["observed", SIGNALS_FILE]
     content = (copy.parent / SIGNALS_FILE).read_bytes()
-    computed_anew = kept.content(kept.digests(copy), from_tables(run))
+    computed_anew = kept.content(kept.digests(copy), from_tables(run), "shop")
     assert content == computed_anew, "all that it says follows from observed/"
     assert checksum == sha256(content).hexdigest()
 
@@ -188,7 +188,7 @@ def test_a_copy_s_signals_are_used_where_the_host_says_which_they_are(
     assert_equal(load_signals(copy), from_tables(run))
     assert computed == []
     forget_recorded()
-    (copy.parent / SIGNALS_FILE).write_bytes(kept.content(kept.digests(copy), false_signals(run)))
+    (copy.parent / SIGNALS_FILE).write_bytes(kept.content(kept.digests(copy), false_signals(run), "shop"))
     assert_equal(load_signals(copy), from_tables(run))
     assert len(computed) == 1
 

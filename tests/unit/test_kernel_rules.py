@@ -13,7 +13,7 @@ LINES_MAX = 70
 OF_MATH = {"cos", "exp", "log", "log1p", "sqrt"}
 CALLED = {"abs", "int", "max", "min", "range", "round", *OF_MATH, *(f"math.{name}" for name in OF_MATH)}
 """What a kernel may call beside other kernels and the helpers of `lab.compiled`."""
-HELPERS = {"signed", "unsigned", "high32", "low32"}
+HELPERS = {"signed", "unsigned", "high32", "low32", "call_function"}
 FORBIDDEN = {
     ast.Pow: "a power: libm and LLVM differ in its last bits",
     ast.Raise: "an exception",
@@ -36,7 +36,7 @@ FORBIDDEN = {
 
 
 def kernels() -> Iterator[tuple[Path, ast.FunctionDef]]:
-    """Every function of a kernel: decorated with `kernel`, or given to `load` by its name."""
+    """Every function of a kernel: decorated with `kernel` or `apart`, or given to `load` or `Function` by its name."""
     for path in sorted((ROOT / "lab").rglob("*.py")):
         if path.name in ("compiled.py", "kernels.py"):
             continue
@@ -44,11 +44,11 @@ def kernels() -> Iterator[tuple[Path, ast.FunctionDef]]:
         entries = {
             ast.unparse(node.args[0])
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "load" and len(node.args) == 3
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "Function") and len(node.args) == 3
         }
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
-                is_kernel = any(ast.unparse(decorator) == "kernel" for decorator in node.decorator_list)
+                is_kernel = any(ast.unparse(decorator) in ("kernel", "apart") for decorator in node.decorator_list)
                 if is_kernel or node.name in entries:
                     yield path, node
 

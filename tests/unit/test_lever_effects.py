@@ -272,7 +272,7 @@ def test_a_restarted_cache_has_forgotten_every_entry(folder: Path) -> None:
     hits = served.assign(hit=served["source"] == "cache").groupby((served["time_s"] // 2).astype(int))["hit"].mean()
     assert hits[FROM_S / 2] < 0.1
     assert hits[FROM_S / 2 - 1] > 0.3
-    assert hits[UNTIL_S / 2] > 0.3
+    assert hits[int(UNTIL_S / 2) :].mean() > 0.3
 
 
 def test_entries_with_a_shorter_time_to_live_expire_sooner(folder: Path, usual: Observed) -> None:

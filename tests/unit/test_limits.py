@@ -10,17 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.compiled import Kernel
-from lab.files.units import MAX_DURATION_S, MAX_SCENARIO_S
+from lab.files.units import MAX_DURATION_S
 from lab.injection.levers import ComponentLimit, ComponentSlow, LinkDelay, LinkDrop, LinkThrottle
 from lab.recording.observed import Observed
 from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane.links import passage
 from lab.testbeds.sim.plane.loop import load_plane
+from lab.testbeds.sim.plane.serving import own_work
 from tests.identity import MODES, both_ways, kernel_mode
 from tests.planes import Bench
 from tests.sim_runs import observe, scenario
 
-DAY_MS, LAST_MS = MAX_DURATION_S * 1000, MAX_SCENARIO_S * 1000
+DAY_MS, LAST_MS = 86_400_000.0, MAX_DURATION_S * 1000
 LONG = f"{MAX_DURATION_S / 3600:.0f}h"
 TIMES = st.sampled_from(["0ms", "1ms", LONG])
 FAULTS = ("slow", "limit", "delay", "drop", "throttle", "extra")
@@ -102,6 +104,17 @@ def test_any_limits_together_are_run_alike_both_ways(system: System, faults: set
     assert found[0] == found[1]
 
 
+def test_the_longest_work_that_can_be_drawn_is_cut_to_what_a_time_can_hold() -> None:
+    work = {"kind": "service", "service_time": {"mean": LONG, "cv": 5}}
+    parts = {"people": {"kind": "users", "steps": [{"name": "visit", "call": "front"}]}, "front": work}
+    link = {"latency": LONG, "cv": 5}
+    system = {"schema_version": 1, "name": "long", "components": parts, "links": {"people->front": link}}
+    tables, front = Bench(System.model_validate(system), [0.0]).plane.tables, list(parts).index("front")
+    assert own_work(tables, 0, front, 2**32 - 1) == at.LONGEST_DRAWN
+    assert 0 < own_work(tables, 0, front, 0) < at.LONGEST_DRAWN
+    assert all(0 < passage(tables, 0, key, back) <= at.LONGEST_DRAWN for key in range(100) for back in (0, 1))
+
+
 def test_work_of_years_leaves_gauges_full_and_recordings_alike(tmp_path: Path) -> None:
     """What has begun in one interval is more work than 64 bits of nanoseconds: its counter stops, and wraps nowhere."""
     path = tmp_path / "slow.system.yaml"
@@ -111,8 +124,8 @@ schema_version: 1
 name: slow
 warmup: 5s
 components:
-  people: {kind: users, steps: [{name: visit, call: a, timeout: 24h}]}
-  a: {kind: service, workers: 10000, max_wait: 24h, service_time: {mean: 24h, cv: 5}}
+  people: {kind: users, steps: [{name: visit, call: a, timeout: 60d}]}
+  a: {kind: service, workers: 10000, max_wait: 60d, service_time: {mean: 60d, cv: 5}}
 links: {people->a: {}}
 """,
         encoding="utf-8",

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from lab.contracts import Diagnosis, Verdict
-from lab.engines.naive_thresholds import LIMITS, diagnose
+from lab.engines.naive_thresholds import LIMITS, diagnose, limits_of
 from lab.signals import load_signals
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import CORE, catalogue_of
 from lab.systems.topology import ComponentKind
 from tests.sim_runs import DECOYS, FAULTS, observe, scenario
 
@@ -50,6 +50,7 @@ def test_the_one_higher_up_in_the_list_is_blamed_first(tmp_path: Path) -> None:
 
 def test_limits_are_for_signals_of_the_catalogue_and_kinds_of_elements_alone() -> None:
     kinds = set(get_args(ComponentKind))
-    for limit in LIMITS:
-        assert limit.signal in CATALOGUE
-        assert set(limit.of) <= kinds
+    for limits, signals in ((LIMITS, CORE), (limits_of("shop"), catalogue_of("shop"))):
+        for limit in limits:
+            assert limit.signal in signals
+            assert set(limit.of) <= kinds

@@ -14,7 +14,7 @@ import pytest
 
 from lab.injection.faults import fault_type, fault_types
 from lab.recording.observed import Observed
-from lab.systems.observability import LEVELS
+from lab.registration.observability import LEVELS
 from lab.worlds.shop import history
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train

@@ -10,18 +10,22 @@ import pytest
 from lab.cli import main
 from lab.engines.rules import diagnose
 from lab.errors import UserError
-from lab.injection.faults import fault_types
+from lab.injection.faults import fault_types, witnesses_of
 from lab.recording.observed import Observed, load_observed
-from lab.recording.schema import METRIC_LIST, TABLES
+from lab.recording.schema import schema_of
+from lab.registration.observability import LEVELS, Observability, seen_at
+from lab.registration.world import registration_of
 from lab.runs.parity import compare
 from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.signals import compute_signals
-from lab.signals.catalogue import CATALOGUE
-from lab.systems.observability import LEVELS, Observability, seen_at
+from lab.signals.catalogue import spec_of
 from tests.sim_runs import DECOYS, FAULTS, digests, observe, scenario
 
 COLUMN = "age_years"
+
+
+SHOP = schema_of("shop")
 
 
 def busy(folder: Path, observability: Observability) -> LoadedScenario:
@@ -45,11 +49,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[Observability, Observ
 def test_a_recording_has_the_columns_and_metrics_of_its_level(
     seen: dict[Observability, Observed], level: Observability
 ) -> None:
-    for name, columns in TABLES.items():
-        wanted = {c.name.rstrip("*") for c in columns if seen_at(level, c.level) and c.otherwise is None}
+    for name, table in SHOP.tables.items():
+        wanted = {c.name.rstrip("*") for c in table.columns if seen_at(level, c.level) and c.otherwise is None}
         written = seen[level].tables[name].column_names if name in seen[level].tables else []
         assert {c.partition(".")[0] + "." if c.startswith(("feature.", "input.")) else c for c in written} == wanted
-    hidden = {m.name for m in METRIC_LIST if not seen_at(level, m.level)}
+    hidden = {m.name for m in SHOP.metrics.values() if not seen_at(level, m.level)}
     assert hidden.isdisjoint(set(seen[level].frame("metrics")["metric"]))
     assert seen[level].system["observability"] == level
 
@@ -59,7 +63,7 @@ def test_signals_exist_from_the_level_that_the_catalogue_says(
     seen: dict[Observability, Observed], level: Observability
 ) -> None:
     computed = {name: compute_signals(observed).names() for name, observed in seen.items()}
-    assert computed[level] == {s for s in computed["rich"] if seen_at(level, CATALOGUE[s].level)}
+    assert computed[level] == {s for s in computed["rich"] if seen_at(level, spec_of(s).level)}
 
 
 def violations(observed: Observed) -> pd.DataFrame:
@@ -129,7 +133,8 @@ def test_the_shipped_system_is_seen_as_systems_usually_are() -> None:
 def test_every_fault_has_a_witness_that_is_usually_seen() -> None:
     for kind in fault_types().values():
         if not kind.is_decoy:
-            assert any(seen_at("usual", CATALOGUE[w.signal].level) for w in kind.witnesses), kind.name
+            witnesses = witnesses_of(kind, registration_of("shop"))
+            assert any(seen_at("usual", spec_of(one.signal).level) for one in witnesses), kind.name
 
 
 def test_the_dry_run_says_where_a_fault_cannot_be_seen(capsys: pytest.CaptureFixture[str]) -> None:

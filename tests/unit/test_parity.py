@@ -15,11 +15,11 @@ from lab.contracts import Diagnosis, Finding, TrueFault, Verdict
 from lab.errors import UserError
 from lab.injection.faults import fault_types
 from lab.recording.rundir import RunDirectory
+from lab.registration.observability import Observability
 from lab.runs.parity import LEAST_COMPARED, Parity, Row, compare, compared
 from lab.runs.runner import run_scenario
 from lab.runs.signature import Effect, Side, Symptom
 from lab.signals import Series, SignalTable
-from lab.systems.observability import Observability
 from tests.sim_runs import FAULTS, scenario
 
 TIMES_S = np.arange(1, 61) * 5.0
@@ -55,8 +55,12 @@ def side(
     """One recording: its series, and SLIs that do not move unless one is given."""
     named = {(one.signal, one.subject) for one in series}
     slis = [of(sli, subject, 0.0) for sli, subject in SLI_SUBJECTS.items() if (sli, subject) not in named]
-    components = {name: {"telemetry": how} for name, how in (telemetry or {"db": "spans", "features": "spans"}).items()}
-    system = {"observability": observability, "slos": SLOS, "components": components}
+    known = telemetry or {"db": "spans", "features": "spans"}
+    components = {name: {"telemetry": how, "kind": "service"} for name, how in known.items()}
+    system = {
+        "observability": observability, "slos": SLOS, "components": components, "links": {}, "scrape_interval_s": 5.0,
+        "world": "shop",
+    }  # fmt: skip
     return Side(SignalTable([*series, *slis]), system, {(f.id, f.kind, f.culprit): f for f in faults})
 
 

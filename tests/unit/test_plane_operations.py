@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.content import operations as op
+from lab.content.operations import Op
+from lab.content.protocol import Layout, StoreSpec, TableSpec
 from lab.draws import threshold
 from lab.injection.levers import LinkCut
 from lab.recording.status import ERROR, MISS, NAMES, OK, UNAVAILABLE
 from lab.testbeds.sim.plane import layout as at
-from lab.worlds import operations as op
-from lab.worlds.base import Layout, StoreSpec
-from lab.worlds.operations import Op
 from tests.planes import MS, Bench
 from tests.timelines import system
 
@@ -27,13 +27,11 @@ CONTENT = Layout(
         "score": Op(op.OP_GATE, 1),
         "rules": Op(op.OP_MARK, 0, 3),
         "serve": Op(op.OP_SERVE),
-        "likes": Op(op.OP_PREDICATE, op.VARIANT_NONE, 2),
-        "likes_version": Op(op.OP_PREDICATE, op.VARIANT_VERSION, 2),
         "chance": Op(op.OP_CHANCE, 0, threshold(0.25)),
         "ask": Op(op.OP_ASK),
     },
     stores={"other": StoreSpec(3, 1), "cache": StoreSpec(200, 50 * MS)},
-    tables={"others": 5, "users": 200},
+    tables={"others": TableSpec(5), "users": TableSpec(200)},
     gates=("shut", "model"),
 )
 OFFSET = 3
@@ -54,13 +52,13 @@ SERVE = own("assemble", "serve")
 
 
 class Content(Bench):
-    """A plane with content. Request n is of user `users[n]`, with these predicate bits."""
+    """A plane with content. Request n is of user `users[n]`."""
 
     def __init__(
-        self, steps: Sequence[Mapping[str, Any]], arrivals: Sequence[float] = (0,), *, bits: int = 0,
+        self, steps: Sequence[Mapping[str, Any]], arrivals: Sequence[float] = (0,), *,
         users: Callable[[np.ndarray], np.ndarray] = lambda n: n % 200,
     ) -> None:  # fmt: skip
-        self._users, self._bits = users, bits
+        self._users = users
         super().__init__(system(steps), arrivals, CONTENT)
         tables = self.plane.tables
         assert tables.store_head[1, at.SH_OFFSET] == OFFSET
@@ -69,7 +67,7 @@ class Content(Bench):
         tables.table_head[1, at.TH_EPOCH] = 7
 
     def subjects(self, source: Any, first: int, times_ns: Any) -> Any:
-        return self._users(np.arange(first, first + len(times_ns))) | (self._bits << at.SUBJECT_BITS)
+        return self._users(np.arange(first, first + len(times_ns)))[:, None], None
 
     def rows(self) -> list[dict[str, int]]:
         """What was served, in order."""
@@ -209,21 +207,6 @@ def test_a_shut_gate_is_unavailable_and_an_open_one_splits_by_its_share():
     assert abs(versions.count(5) / 4000 - 0.3) < 4 * (0.3 * 0.7 / 4000) ** 0.5
     last = [side for side in bench.spans() if side[1] == "model"][-1]
     assert last[4] == NAMES[UNAVAILABLE]
-
-
-@pytest.mark.parametrize(("bits", "holds"), [(0b100, True), (0b011, False), (1 << 30 | 0b100, True)])
-def test_a_predicate_is_drawn_with_the_arrival(bits, holds):
-    bench = Content([call("likes", "likes", "db")], bits=bits)
-    bench.advance(1000)
-    assert [side[4] for side in bench.spans() if side[1] == "db"] == ["ok" if holds else "miss"]
-
-
-@pytest.mark.parametrize(("version", "holds"), [(1, False), (3, True), (29, False)])
-def test_each_version_may_have_a_predicate_of_its_own(version, holds):
-    bench = Content([call("score", "score", "model"), call("likes", "likes_version", "db")], bits=0b10000)
-    bench.plane.tables.gate[1, at.G_VERSION_A] = version
-    bench.advance(1000)
-    assert [side[4] for side in bench.spans() if side[1] == "db"] == ["ok" if holds else "miss"]
 
 
 def test_chance_misses_its_share_and_every_call_draws_for_itself():

@@ -19,7 +19,7 @@ from lab.injection import faults
 from lab.injection.faults import Witness, fault, fault_types
 from lab.judging.grading import registered_graders
 from lab.plugins import installed
-from lab.systems.offer import installed_worlds
+from lab.registration.world import installed_worlds
 from tests.distributions import write_distribution
 
 MODULE = """

@@ -18,6 +18,7 @@ from lab.injection.faults import fault_type
 from lab.injection.levers import lever_type
 from lab.recording.observed import Observed
 from lab.recording.slis import sli_series
+from lab.systems.files import load_system
 from tests.sim_runs import FAULTS, observe, ran, scenario
 
 pytestmark = pytest.mark.slow
@@ -38,11 +39,11 @@ def controls(tmp_path_factory: pytest.TempPathFactory) -> list[Observed]:
 
 
 def means(of: Observed, from_s: float) -> Mapping[str, float]:
-    slis = sli_series(of.tables["metrics"], of.system["users"], of.system["entry"])
+    slis = sli_series(of.tables["metrics"], load_system(of.system["name"]), FLOORS)
     # Click-through looks back over 30 s; what it says within them is of before.
     found = {}
     for name in FLOORS:
-        times_s, values = slis.known(name, from_s + WINDOW_S)
+        times_s, values = slis[name].known(from_s + WINDOW_S)
         found[name] = float(values[times_s > from_s].mean())
     return found
 

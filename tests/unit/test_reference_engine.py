@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from lab.contracts import Diagnosis, Finding, Verdict
-from lab.engines.rules import RULES
 from lab.engines.rules.alarms import unexplained
 from lab.engines.rules.incidents import incidents_of
 from lab.engines.rules.inference import infer
+from lab.engines.rules.shipped import shipped_tree
 from lab.engines.rules.trace import Trial
-from lab.engines.rules.tree import load_tree
 from lab.engines.shifts import Shift
 from lab.signals import compute_signals
 from lab.signals.windows import levels
@@ -27,7 +26,7 @@ Use = Mapping[str, Any]
 
 
 def diagnosis(directory: Path, *, seed: int = 1, **content: Any) -> Diagnosis:
-    return infer(observe(scenario(directory, **content), seed), load_tree(RULES))
+    return infer(observe(scenario(directory, **content), seed), shipped_tree("shop"))
 
 
 def corruption(at_s: int, **parameters: Any) -> Use:
@@ -116,17 +115,17 @@ def test_windows_that_touch_in_a_chain_are_one_incident(order: Sequence[int], co
     """The first and the last do not touch, and the one between them may be the least certain."""
     windows = [(36_780.0, 52_620.0), (52_680.0, 88_920.0), (89_040.0, 172_800.0)]
     trials = [named(*windows[n], 240.0, confidences[n]) for n in order]
-    [(_, finding, joined)] = incidents_of(trials)
+    [(_, finding, joined)] = incidents_of(trials, 60.0)
     assert (finding.onset_s, len(joined)) == (36_780.0, 3)
     apart = [trials[at] for at, n in enumerate(order) if n != 1]
-    assert {finding.onset_s for _, finding, _ in incidents_of(apart)} == {36_780.0, 89_040.0}
+    assert {finding.onset_s for _, finding, _ in incidents_of(apart, 60.0)} == {36_780.0, 89_040.0}
 
 
 def named(onset_s: float, end_s: float, step_s: float, confidence: float) -> Trial:
     """A trial that named one cause on one element in this window."""
     window = Shift("job_last_success_age_s", "feed", 10.0, 90.0, 50.0, onset_s, end_s, step_s=step_s)
     finding = Finding("feed", "data", "feed-stall", onset_s, confidence)
-    return Trial(load_tree(RULES).causes[0], {}, window, (), (), finding)
+    return Trial(shipped_tree("shop").causes[0], {}, window, (), (), finding)
 
 
 def test_two_columns_at_two_times_are_two_findings(tmp_path: Path) -> None:
@@ -150,7 +149,7 @@ def test_one_odd_interval_on_several_links_is_no_partition(tmp_path: Path) -> No
     quiet = observe(scenario(tmp_path, duration_s=300, rate_per_s=10), 3)
     assert not quiet.alerts
     odd = stalled(quiet, 185, {"features->cache": 17, "features->db": 2})
-    assert infer(odd, load_tree(RULES)).verdict is Verdict.HEALTHY
+    assert infer(odd, shipped_tree("shop")).verdict is Verdict.HEALTHY
 
 
 def test_a_few_late_answers_at_the_end_of_a_cut_do_not_excuse_the_link(tmp_path: Path) -> None:
@@ -159,7 +158,7 @@ def test_a_few_late_answers_at_the_end_of_a_cut_do_not_excuse_the_link(tmp_path:
     observed = observe(scenario(tmp_path, duration_s=480, rate_per_s=10, faults=[cut]))
     slow = dict.fromkeys(("features->cache", "features->model", "features->rules"), 0.025)
     observed = late(answered_late(observed, 328, 336, "features->db", 0.093), 330, 345, slow | {"features->db": 0.09})
-    [first, *others] = infer(observed, load_tree(RULES)).findings
+    [first, *others] = infer(observed, shipped_tree("shop")).findings
     assert (first.culprit, first.kind) == ("features->db", "network-partition")
     assert first.onset_s == pytest.approx(187, abs=10)
     assert {finding.culprit for finding in others} <= {"features->db"}
@@ -191,7 +190,7 @@ def test_evidence_and_reasons_show_before_and_during(tmp_path: Path) -> None:
     """The same pair of numbers that witness, graders and report take from `lab.signals.windows`."""
     cut = {"type": "network-partition", "target": "features->model", "at": "120s", "for": "90s"}
     observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=20, faults=[cut]))
-    [first, *_] = infer(observed, load_tree(RULES)).findings
+    [first, *_] = infer(observed, shipped_tree("shop")).findings
     [cited] = [e for e in first.evidence if e.signal == "client_timeout_ratio"]
     series = compute_signals(observed).get(cited.signal, cited.subject)
     assert series is not None
@@ -201,12 +200,12 @@ def test_evidence_and_reasons_show_before_and_during(tmp_path: Path) -> None:
     assert any(f"{cited.observed * 100:.1f} %" in sentence for sentence in first.why)
 
 
-@pytest.mark.parametrize("seed", [110, 138])
+@pytest.mark.parametrize("seed", [175, 242])
 def test_an_alert_that_fired_by_chance_makes_nobody_unsure(tmp_path: Path, seed: int) -> None:
-    """Four requests a second: the click-through of half a minute misses its limit without having moved."""
-    observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=4), seed)
+    """Two requests a second: the click-through of half a minute misses its limit without having moved."""
+    observed = observe(scenario(tmp_path, duration_s=300, rate_per_s=2), seed)
     assert any(alert["state"] == "firing" for alert in observed.alerts)
-    assert infer(observed, load_tree(RULES)).verdict is Verdict.HEALTHY
+    assert infer(observed, shipped_tree("shop")).verdict is Verdict.HEALTHY
 
 
 def test_an_alert_that_fires_for_long_or_whose_indicator_moved_is_believed(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from lab.contracts import Diagnosis, NotJudged, Truth, Verdict
 from lab.docs.schemas import schemas
 from lab.engines import check_engine, engine_problems, load_engine
 from lab.engines.host import EngineHost
-from lab.engines.rules import RULES
 from lab.engines.rules.explain import as_json, lines
 from lab.engines.rules.inference import Inference, infer
-from lab.engines.rules.tree import load_tree, parse_tree
+from lab.engines.rules.shipped import CORE, shipped_text, shipped_tree
+from lab.engines.rules.tree import parse_tree
 from lab.errors import UserError
 from lab.judging.assess import Assessment
 from lab.recording.observed import Observed
@@ -139,7 +139,7 @@ def test_lab_validate_and_lab_rules_check_say_the_same(tmp_path: Path, own: Path
     broken = tmp_path / "broken.rules.yaml"
     broken.write_text(BROKEN, encoding="utf-8")
     for command in (["validate"], ["rules", "check"]):
-        assert run(*command, own, RULES if command != ["validate"] else own).return_value == 0
+        assert run(*command, own, CORE if command != ["validate"] else own).return_value == 0
         result = run(*command, broken)
         assert result.return_value == 2
         assert f"{broken}:5:15" in result.stderr
@@ -198,13 +198,13 @@ def test_a_suite_names_rules_files_from_beside_it(tmp_path: Path, own: Path, mon
 
 def test_the_schema_accepts_the_shipped_file_and_refuses_a_broken_one() -> None:
     validator = jsonschema.Draft202012Validator(schemas()["rules"])
-    assert not list(validator.iter_errors(yaml.safe_load(RULES.read_text(encoding="utf-8"))))
+    assert not list(validator.iter_errors(yaml.safe_load(shipped_text("shop"))))
     assert not list(validator.iter_errors(yaml.safe_load(OWN)))
     assert list(validator.iter_errors(yaml.safe_load(BROKEN)))
 
 
 def test_the_explanation_and_the_answer_come_from_one_evaluation(recorded: Observed) -> None:
-    tree = load_tree(RULES)
+    tree = shipped_tree("shop")
     trials = list(Inference(recorded, tree, thorough=True).trials())
     named = [trial for trial in trials if trial.finding]
     assert {trial.finding for trial in named} >= set(infer(recorded, tree).findings)
@@ -263,7 +263,8 @@ def test_what_cannot_be_explained_is_an_error(
 
 
 def test_what_lab_rules_show_prints_is_a_rules_file() -> None:
-    assert parse_tree(run("rules", "show").stdout, "shown.rules.yaml") == load_tree(RULES)
+    assert parse_tree(run("rules", "show", "--world", "shop").stdout, "shown.rules.yaml") == shipped_tree("shop")
+    assert parse_tree(run("rules", "show").stdout, "shown.rules.yaml") == shipped_tree(None)
 
 
 def test_an_absent_signal_is_never_evidence(recorded: Observed) -> None:
@@ -333,7 +334,7 @@ def test_a_kind_that_no_fault_has_is_a_warning_with_the_nearest_name(own: Path) 
     assert checked.return_value == 0
     assert f"warning: {own}:4:11: kind 'stale-cash' is not a fault" in checked.stderr
     assert "did you mean 'stale-cache'?" in checked.stderr
-    assert not run("rules", "check", RULES).stderr
+    assert not run("rules", "check", CORE).stderr
 
 
 def test_an_unknown_each_is_one_problem(own: Path) -> None:

@@ -17,6 +17,7 @@ from lab.recording.sides import CLIENT_FINAL, make_sides
 from lab.recording.status import ERROR
 from lab.runs.runner import run_scenario
 from lab.scenario.model import StopWhen
+from lab.systems.files import load_system
 from lab.testbeds.driver import Recorded
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.session import SimSession
@@ -54,7 +55,14 @@ def test_a_condition_that_does_not_hold_long_enough_ends_nothing(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "bound", [{"sli": "latency_p95_s", "above": "1ms"}, {"sli": "click_through_ratio", "below": "99%"}]
+    "bound",
+    [
+        {"sli": "availability", "above": "1%"},
+        {"sli": "latency_p50_s", "above": "1ms"},
+        {"sli": "latency_p95_s", "above": "1ms"},
+        {"sli": "latency_p99_s", "above": "1ms"},
+        {"sli": "click_through_ratio", "below": "99%"},
+    ],
 )
 def test_every_sli_can_stop_a_run(bound: Mapping[str, Any], tmp_path: Path) -> None:
     session, _ = ran(scenario(tmp_path, safety={"stop_when": [{**bound, "for": "5s"}]}))
@@ -83,7 +91,7 @@ def test_a_side_is_looked_at_once_whether_it_was_handed_over_before_or_after() -
 
     def reasons(block: int) -> list[str]:
         """What it says at each scrape where blocks of so many sides are handed over as soon as they are full."""
-        safety, begun, found = Safety(conditions, 0, 0), 0, []
+        safety, begun, found = Safety(conditions, load_system("recommender"), 0, {}, 0), 0, []
         for count in range(1, 81):
             if count - begun == block:
                 safety.take(sides[begun:count])

@@ -58,7 +58,8 @@ def test_a_good_scenario_has_seconds_ratios_and_rates(tmp_path: Path) -> None:
     assert loaded.system.name == "chain"
     assert (scenario.duration_s, scenario.seed, scenario.grading.top_k) == (300.0, 0, 3)
     assert [(stage.for_s, stage.rate_per_s) for stage in scenario.load.stages] == [(100.0, 50.0), (200.0, 80.0)]
-    assert (scenario.load.duration_s, scenario.load.requests) == (300.0, 21_000.0)
+    assert scenario.load is not None
+    assert (scenario.load.duration_s, scenario.requests) == (300.0, 21_000.0)
     assert (scenario.faults[0].at_s, scenario.faults[0].for_s) == (120.0, 60.0)
     assert scenario.decoys[0].for_s is None
     assert scenario.steady_state[0].below == 0.25

@@ -24,13 +24,14 @@ from lab.injection.levers import (
     TableColumn,
 )
 from lab.streams import Streams
-from lab.worlds.shop.behaviour import MEMORY_S
-from lab.worlds.shop.browsing import Browsing
+from lab.worlds.kit.contract import ContractViolationError, parse_value
+from lab.worlds.kit.epochs import Epochs, altered_row
+from lab.worlds.shop.behaviour import BROWSED_PER_S, MEMORY_S
+from lab.worlds.shop.browsing import Pages
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import make_catalog
-from lab.worlds.shop.epochs import Epochs, altered_row
 from lab.worlds.shop.events import EventCounts
-from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES, ContractViolationError, parse_value
+from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES
 from lab.worlds.shop.layout import CACHE
 from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.visits import Visits
@@ -147,21 +148,10 @@ def test_a_branch_goes_on_as_the_run_does_and_changes_nothing_of_it(at_s: float)
     assert trunk.logs == other.logs
 
 
-def test_a_stream_that_closes_in_a_branch_stays_open_in_the_run() -> None:
-    trunk = FakePlane(duration_s=60).run(70.0)
-    whole, branch, closed = trunk.branch(), trunk.branch(), trunk.branch()
-    branch.stream.closed_ns = round(75 * NS)
-    trunk.stream.closed_ns = round(75 * NS)
-    viewed = [
-        p.run(120.0).world.table.rows[:, INDEX["views_recent_count"]].sum() for p in (whole, branch, trunk, closed)
-    ]
-    assert viewed[0] == viewed[3] > viewed[1] == viewed[2]
-
-
 def test_rows_of_past_epochs_are_dropped_when_nothing_names_them() -> None:
     plane = FakePlane(duration_s=400, rate_per_s=10).run(460.0)
     assert plane.world.table.current == 46
-    assert len(plane.world.table.seen) == 8  # entries live for 25 s, the feed runs every 10
+    assert len(plane.world.table.seen) == 8  # entries live for 15 s, the feed runs every 10
 
 
 def test_an_epoch_that_is_named_keeps_its_rows() -> None:
@@ -191,7 +181,7 @@ CHANGES = [
 def test_readers_get_what_the_services_code_makes_of_a_row(change: TableColumn, column: str) -> None:
     rows = make_catalog(SEED, users_count=300).profile
     rows[:5, INDEX["views_recent_count"]] = 1e-7, 2.5e-9, 3.0, 0.0, 1e17
-    table, epochs = _Table(), Epochs(rows, Streams(1))
+    table, epochs = _Table(), Epochs(rows, USER_FEATURES, Streams(1))
     epochs.change(column, change)
     epochs.renew(table, np.zeros(0, np.int64))
     is_integer = USER_FEATURES[INDEX[column]].type == "integer"
@@ -217,7 +207,7 @@ class _Table:
 
 
 def test_what_is_written_while_a_column_is_altered_is_not_lost() -> None:
-    epochs = Epochs(np.ones((300, len(NAMES))), Streams(1))
+    epochs = Epochs(np.ones((300, len(NAMES))), USER_FEATURES, Streams(1))
     epochs.change("age_years", CHANGES[1])
     epochs.rows[:] = 7.0
     epochs.change("age_years", None)
@@ -233,10 +223,10 @@ def test_missions_can_be_asked_for_in_any_order_and_last_as_long_as_they_should(
     forth = np.stack([missions.at(users, np.full(len(users), t)) for t in times_s])
     back = np.stack([Missions(catalog, Streams(7), -300.0).at(users, np.full(len(users), t)) for t in times_s[::-40]])
     assert np.array_equal(back, forth[::-40])
-    # After 10 s one in exp(-10 / 150) is still on the same mission; another may be after the same category again.
+    # After 10 s one in exp(-10 / 90) is still on the same mission; another may be after the same category again.
     again = (catalog.taste**2).sum(axis=1).mean()
     stayed = (forth[1:] == forth[:-1]).mean()
-    assert stayed == pytest.approx(np.exp(-10 / 150) + (1 - np.exp(-10 / 150)) * again, abs=0.003)
+    assert stayed == pytest.approx(np.exp(-10 / 90) + (1 - np.exp(-10 / 90)) * again, abs=0.003)
     share = np.stack([(forth == category).mean(axis=0) for category in range(6)], axis=1)
     assert np.abs(share - catalog.taste).mean() < 0.06
 
@@ -274,16 +264,6 @@ def test_who_comes_does_not_depend_on_how_many_are_drawn_at_a_time() -> None:
     )
 
 
-def test_shoppers_of_a_closed_stream_browse_no_more() -> None:
-    plane = FakePlane(duration_s=60)
-    plane.run(70.0)
-    plane.stream.closed_ns = round(75 * NS)
-    before = plane.world.table.rows[:, INDEX["views_recent_count"]].sum()
-    plane.run(120.0)
-    # Of the 3 pages of each of 20 requests a second nothing was added for 45 s.
-    assert plane.world.table.rows[:, INDEX["views_recent_count"]].sum() < 0.8 * before
-
-
 @given(st.lists(st.integers(-50, 400), max_size=30), st.lists(st.integers(0, 400), max_size=8))
 def test_counts_of_intervals_are_those_of_single_events(times: list[int], looks: list[int]) -> None:
     counts, added = EventCounts(0, 10), 0
@@ -297,9 +277,40 @@ def test_counts_of_intervals_are_those_of_single_events(times: list[int], looks:
     assert counts.between(np.array([395, 400])).tolist() == [sum(395 <= t < 400 for t in times)]
 
 
-def test_where_hardly_anybody_comes_the_past_is_forgotten_all_the_same() -> None:
-    catalog, streams = make_catalog(11), Streams(1)
-    browsing = Browsing(catalog, Missions(catalog, streams, -360.0))
-    before = browsing.aggregate.counts.sum()
-    browsing.live_through(streams, -360.0, -60.0, rate_per_s=0.01)
-    assert browsing.aggregate.counts.sum() == pytest.approx(before * np.exp(-300.0 / MEMORY_S))
+def test_pages_are_the_same_however_they_are_asked_for() -> None:
+    catalog = make_catalog(SEED)
+    whole, parts = (Pages(catalog, Missions(catalog, Streams(5), -300.1), Streams(5), -300.1) for _ in range(2))
+    at_once = [np.concatenate(column) for column in zip(*whole.until(77.7), strict=True)]
+    parts.settle(-120.25)
+    in_parts = [part for until_s in (-300.0, -100.1, -100.1, -90.1, 60.0, 77.7) for part in parts.until(until_s)]
+    for column, of_parts in zip(at_once, zip(*in_parts, strict=True), strict=True):
+        assert np.array_equal(np.concatenate(of_parts), column)
+    times_s = at_once[0]
+    assert (np.diff(times_s) >= 0).all()
+    assert len(times_s) / 377.8 == pytest.approx(BROWSED_PER_S * catalog.users_count, rel=0.02)
+
+
+def test_what_was_looked_at_before_tastes_change_stays() -> None:
+    catalog, streams = make_catalog(SEED), Streams(5)
+    usual, changed = (Pages(catalog, Missions(catalog, streams, 0.0), streams, 0.0) for _ in range(2))
+    changed.settle(25.0)
+    changed._missions.change(PopulationTastes(fraction=1.0), streams)
+    one, other = (
+        [np.concatenate(column) for column in zip(*pages.until(50.0), strict=True)] for pages in (usual, changed)
+    )
+    is_before = one[0] < 25.0
+    assert np.array_equal(one[2][is_before], other[2][is_before])
+    assert (one[2][~is_before] != other[2][~is_before]).mean() > 0.5
+
+
+def test_shoppers_browse_alike_whatever_the_load() -> None:
+    seen = [FakePlane(duration_s=30, rate_per_s=rate).run(90.0).world.table.rows for rate in (0.02, 20.0)]
+    views = [rows[:, INDEX["views_recent_count"]].sum() for rows in seen]
+    assert views[1] == pytest.approx(views[0], rel=0.2)  # but for the clicks
+
+
+def test_those_who_do_not_visit_do_not_browse() -> None:
+    plane = FakePlane(duration_s=30, rate_per_s=0.5, visitors=50).run(90.0)
+    views = plane.world.table.rows[:, INDEX["views_recent_count"]]
+    assert views[:50].mean() == pytest.approx(BROWSED_PER_S * MEMORY_S, rel=0.35)
+    assert views[50:].max() < 0.01

@@ -12,10 +12,12 @@ from lab.clock import NS
 from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.systems.topology import World
+from lab.worlds.shop.browsing import Pages
 from lab.worlds.shop.showing import Answers, Showing
 from lab.worlds.shop.visits import Visits
-from services.common.past import shoppers_of
-from services.load.shoppers import AHEAD, Crowd
+from services.load.people import AHEAD
+from services.shop.load.shoppers import Crowd
+from services.shop.past import shoppers_of
 from tests.shop_plane import FakePlane, OpenStream
 
 SEED = 11
@@ -36,7 +38,7 @@ def test_shoppers_come_as_in_the_simulator() -> None:
     assert len(visits) > 2 * AHEAD
     simulated = OpenStream("load", 2, stream.key)
     times_ns = np.rint((stream.times_s + 60.0) * NS).astype(np.int64)
-    users = plane.world.arrive(simulated, 0, times_ns).keys
+    users = plane.world.arrive(simulated, 0, times_ns).keys[:, 0]
     assert [visit.user_id for visit in visits] == users.tolist()
     numbers, ruled = np.arange(len(users)), np.ones(len(users), np.int64)
     answers = Answers(simulated, numbers, numbers, times_ns, times_ns, users, np.full(len(users), 2), ruled)
@@ -75,3 +77,23 @@ def test_fewer_shoppers_visit_where_the_world_says_so() -> None:
     run = Run(seed=7, start_unix_s=0.0, duration_s=20.0, warmup_s=0.0, stages=((20.0, 50.0),), time_scale=2.0)
     shoppers = shoppers_of(run, World(name="shop", seed=SEED, settings={"visitors": 300}))
     assert np.count_nonzero(shoppers.catalog.activity) == 150
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_share_what_is_looked_at_beside_requests_as_in_the_simulator(workers: int) -> None:
+    people = [crowd(60.0) for _ in range(workers)]
+    parts = [
+        event
+        for n, one in enumerate(people)
+        for until_s in (0.4, 13.0, 60.0)
+        for event in one.browsed(n, workers, until_s)
+    ]
+    shoppers = people[0].shoppers
+    pages = Pages(shoppers.catalog, shoppers.missions, shoppers.streams, people[0].run.first_s)
+    pages.skip(0.0)
+    expected = [page for part in pages.until(60.0) for page in zip(*(column.tolist() for column in part), strict=True)]
+    assert len(expected) > 5000
+    told = [(event.user_id, event.category, event.log_price_eur) for event in parts]
+    assert sorted(told) == sorted(page[1:] for page in expected)
+    times_s = sorted(event.occurred_at.timestamp() for event in parts)
+    assert np.abs(np.array(times_s) - np.array([page[0] for page in expected])).max() < 1e-5

@@ -36,7 +36,8 @@ SHIPPED = (
 
 
 def assert_same(found: list[Series], expected: list[Series]) -> None:
-    """The same signals of the same subjects in the same order, equal but for the order of sums."""
+    """The same signals of the same subjects, equal but for the order of sums."""
+    found, expected = (sorted(some, key=lambda one: (one.signal, one.subject)) for some in (found, expected))
     assert [(one.signal, one.subject) for one in found] == [(one.signal, one.subject) for one in expected]
     for mine, other in zip(found, expected, strict=True):
         about = f"{mine.signal} of {mine.subject}"

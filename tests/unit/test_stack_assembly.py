@@ -17,6 +17,7 @@ from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import NAMES
+from lab.worlds.shop.stack import STACK
 from lab.worlds.shop.training import train
 
 SYSTEM = load_system("recommender")
@@ -96,8 +97,9 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
         )
     models = [train(make_catalog(11), 11, 1, {})]
     return assemble(
-        directory, RUN, SYSTEM, versions=models, changes=[], samples=[(15.0, "db", "process.cpu.utilization", 0.5)]
-    )
+        directory, RUN, SYSTEM, STACK, versions=models, changes=[],
+        samples=[(15.0, "db", "process.cpu.utilization", 0.5)],
+    )  # fmt: skip
 
 
 def metric(observed: Observed, component: str, name: str, attribute: str = "") -> pd.Series:

@@ -1,4 +1,4 @@
-"""A Docker engine that fails in the middle: what the lab says of it, and that it is never an internal error."""
+"""A Docker engine that fails in the middle, of the stack of the shop: what the lab says, never an internal error."""
 
 from __future__ import annotations
 

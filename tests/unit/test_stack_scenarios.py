@@ -18,6 +18,8 @@ from lab.runs.runner import run_path, run_scenario
 from lab.runs.suite import load_suite
 from lab.scenario import load_scenario
 from lab.testbeds.installed import choose
+from lab.testbeds.stack.files import files_of
+from lab.testbeds.stack.options import SYSTEM
 from scripts import pairs
 from scripts import stack_scenarios as published
 from scripts.figures import between
@@ -116,7 +118,8 @@ def test_published_rows_come_back_as_they_were(tmp_path: Path, monkeypatch: pyte
 def test_recordings_of_other_code_are_not_taken_for_those_of_this(tmp_path: Path) -> None:
     for place in ("lab/testbeds/stack", "services"):
         (tmp_path / place).mkdir(parents=True)
-    (tmp_path / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    for file in files_of(SYSTEM):
+        (tmp_path / file).write_text("services: {}\n", encoding="utf-8")
     before = stack_digest(tmp_path)
     assert stack_digest(tmp_path) == before
     (tmp_path / "services" / "new.py").write_text("", encoding="utf-8")

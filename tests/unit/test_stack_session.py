@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from lab.testbeds.stack.belongings import NOTHING
-from lab.testbeds.stack.compose import checkout
 from lab.testbeds.stack.session import Session
 
 
@@ -27,9 +26,9 @@ def test_only_what_took_the_place_of_another_is_brought_up_anew(
     there: tuple[str, int], had: tuple[str, int], is_brought_up: bool
 ) -> None:
     done: list[str] = []
-    compose = SimpleNamespace(directory=checkout(), running_model_server=lambda: there[0])
+    compose = SimpleNamespace(running_model_server=lambda: there[0])
     session: Any = SimpleNamespace(
-        compose=compose, load_workers=lambda: there[1], up=lambda **_: done.append("up"),
+        compose=compose, load_workers=lambda: there[1], _of_either_server=set, up=lambda **_: done.append("up"),
         _take_down=lambda *_: done.append("down"),
     )  # fmt: skip
     Session.go_back_to(session, NOTHING, *had)

@@ -14,6 +14,7 @@ from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
+from lab.worlds.shop.stack import STACK
 from tests.sim_runs import observe, scenario
 
 BOUNDS = [{"sli": "error_ratio", "below": "1%"}, {"sli": "latency_p95_s", "below": "100ms"},
@@ -23,7 +24,7 @@ CUT = {"type": "network-partition", "target": "features->db", "for": "60s"}
 
 def counted(**given: Any) -> list[dict[str, Any]]:
     """Six intervals of 5 s with 100 requests each, as the collector counts them."""
-    well = {"requests": 100, "failed": 0, "latency_p95_s": 0.02, "shown": 500, "clicked": 50}
+    well = {"requests": 100, "failed": 0, "p50": 0.01, "p95": 0.02, "p99": 0.03, "shown": 500, "clicked": 50}
     return [{"time_s": 5.0 * (n + 1), **well, **given} for n in range(6)]
 
 
@@ -33,7 +34,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedScenario:
 
 
 def judged(loaded: LoadedScenario, rows: list[dict[str, Any]], until_s: float = 30.0) -> str:
-    return unsteady(loaded, metrics_of(rows, "shoppers", "features"), until_s)
+    return unsteady(loaded, metrics_of(rows, "shoppers", "features", STACK.counted), until_s)
 
 
 def test_bounds_that_hold_say_nothing(loaded: LoadedScenario) -> None:
@@ -48,7 +49,7 @@ def test_what_does_not_hold_is_reported_with_value_limit_window_and_requests(loa
 
 
 def test_what_nobody_measured_is_not_steady(loaded: LoadedScenario) -> None:
-    silent = counted(requests=0, latency_p95_s=None, shown=0, clicked=0)
+    silent = counted(requests=0, p50=None, p95=None, p99=None, shown=0, clicked=0)
     for rows in ([], silent):
         problem = judged(loaded, rows)
         for sli in ("error_ratio", "latency_p95_s", "click_through_ratio"):
@@ -60,7 +61,7 @@ def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenari
     observed: Observed = observe(loaded)
     metrics = observed.frame("metrics")
     of = {"requests": "client.request.count", "failed": "client.error.count",
-          "latency_p95_s": "client.request.duration.p95", "shown": "recommendation.impression.count",
+          **{p: f"client.request.duration.{p}" for p in ("p50", "p95")}, "shown": "recommendation.impression.count",
           "clicked": "recommendation.click.count"}  # fmt: skip
     mine = metrics[(metrics["service.name"] == "shoppers") & (metrics["peer.service"] == "features")]
     entry = metrics[metrics["service.name"] == "features"]
@@ -68,10 +69,10 @@ def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenari
         index="time_s", columns="metric", values="value", observed=True
     )
     rows = [
-        {"time_s": float(time_s), **{name: None if pd.isna(row[m]) else row[m] for name, m in of.items()}}
+        {"time_s": float(time_s), "p99": None, **{name: None if pd.isna(row[m]) else row[m] for name, m in of.items()}}
         for time_s, row in wide.iterrows()
     ]
-    measured = steady_levels(loaded, metrics_of(rows, "shoppers", "features"), 60.0)
+    measured = steady_levels(loaded, metrics_of(rows, "shoppers", "features", STACK.counted), 60.0)
     assert measured == pytest.approx(steady_levels(loaded, observed.tables["metrics"], 60.0))
     assert None not in measured.values()
 

@@ -11,11 +11,11 @@ import pytest
 
 from lab.errors import Problem, UserError
 from lab.files.yamlsource import read_yaml
-from lab.systems import offer
+from lab.registration import world as registration
 from lab.systems.checks import SystemChecks
 from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
-from lab.worlds.shop import OFFER
+from lab.worlds.shop.registration import WORLD
 from tests.expected_problems import check_expected
 from tests.sim_runs import observe, scenario
 
@@ -67,19 +67,19 @@ def test_a_system_without_a_world_names_operations_and_fallbacks_freely() -> Non
 
 
 def test_where_no_world_is_installed_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offer, "installed", lambda group, what: {})
+    monkeypatch.setattr(registration, "installed", lambda group, what: {})
     assert load_system("recommender").world is not None
 
 
 def test_the_shop_offers_what_it_does(tmp_path: Path) -> None:
     world = SimTestbed(scenario(tmp_path, duration_s=30), 1)._world
     assert world is not None
-    assert {*OFFER.operations, *OFFER.own_code} == set(world.layout.operations)
+    assert {*WORLD.operations, *WORLD.own_code} == set(world.layout.operations)
 
 
 def test_checking_a_system_loads_nothing_heavy() -> None:
     code = "import sys; from lab.systems.files import _read_system, _SYSTEMS;"
-    code += "_read_system(_SYSTEMS / 'recommender.system.yaml'); import lab.worlds.shop as s; s.OFFER;"
+    code += "_read_system(_SYSTEMS / 'recommender.system.yaml'); import lab.worlds.shop.registration as s; s.WORLD;"
     code += "print(*({'numpy', 'pandas', 'sklearn', 'pyarrow', 'scipy', 'lab.worlds.shop.world'} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == ""

@@ -103,7 +103,7 @@ def observed(*alerts: Mapping[str, Any], latency_p95_s: float = 0.1) -> Observed
             "value": latency_p95_s,
         }
     )
-    return Observed({}, {"metrics": pa.Table.from_pandas(metrics)}, [], list(map(dict, alerts)))
+    return Observed({"world": None}, {"metrics": pa.Table.from_pandas(metrics)}, [], list(map(dict, alerts)))
 
 
 def busy(share: float, element: str = "model") -> SignalTable:
@@ -150,7 +150,7 @@ def test_a_load_that_broke_nothing_is_told_how_near_it_came(declared: LoadedScen
 
 
 def test_what_is_not_known_of_how_near_it_came_is_left_out(declared: LoadedScenario) -> None:
-    nothing = Observed({}, {}, [], [])
+    nothing = Observed({"world": None}, {}, [], [])
     with pytest.raises(RunAbortedError) as refused:
         true_degradation(declared, nothing)
     assert str(refused.value) == (
@@ -170,7 +170,7 @@ def test_an_slo_with_a_lower_limit_is_told_by_that_limit_and_several_are_told_ap
     waited = observed(latency_p95_s=0.2).frame("metrics")
     both = pa.Table.from_pandas(pd.concat([waited, clicks], ignore_index=True))
     with pytest.raises(RunAbortedError) as refused:
-        true_degradation(declared, Observed({}, {"metrics": both}, [], []))
+        true_degradation(declared, Observed({"world": None}, {"metrics": both}, [], []))
     told = str(refused.value)
     assert "latency (latency_p95_s) 0.2 at worst, alerts above 0.15 for 30 s, was there for 95 s; click-through" in told
-    assert "click-through (click_through_ratio) 0.09 at worst, alerts below 0.092 for 60 s, was there for " in told
+    assert "click-through (click_through_ratio) 0.09 at worst, alerts below 0.096 for 45 s, was there for " in told

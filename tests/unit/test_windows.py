@@ -10,9 +10,9 @@ import pytest
 
 from graders.evidence import flaw
 from lab.contracts import Evidence, Outcome
-from lab.engines.rules import RULES, diagnose
+from lab.engines.rules import diagnose
 from lab.engines.rules.inference import _humanise
-from lab.engines.rules.tree import load_tree
+from lab.engines.rules.shipped import shipped_tree
 from lab.injection.faults import Witness
 from lab.judging import witness
 from lab.judging.assess import assess
@@ -23,7 +23,7 @@ from lab.report.panels import series_levels
 from lab.runs.runner import run_scenario
 from lab.runs.signature import measured
 from lab.signals import Series, SignalTable, load_signals
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import spec_of
 from lab.signals.windows import is_before, is_during, levels, split
 from tests.sim_runs import scenario
 
@@ -93,9 +93,9 @@ def test_one_signal_of_one_run_is_reported_with_one_pair_of_numbers(tmp_path: Pa
         (p.signal, p.subject): (p.before, p.during) for p in view(Entry(run, run.grades(), "x"), ["rules"]).panels
     }
     signals, told_in_why = load_signals(run.observed), 0
-    tree = load_tree(RULES)
+    tree = shipped_tree("shop")
     for fact in finding.evidence:
-        unit = CATALOGUE[fact.signal].unit
+        unit = spec_of(fact.signal).unit
         assert panels[fact.signal, fact.subject] == (quantity(fact.baseline, unit), quantity(fact.observed, unit))
         series = signals.get(fact.signal, fact.subject)
         assert series is not None

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import pytest
+
+from lab.content import operations as op
+from lab.content.operations import Op
+from lab.content.protocol import Layout, StoreSpec, TableSpec
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.world_view import (
     PlaneView,
@@ -13,14 +19,11 @@ from lab.testbeds.sim.plane.world_view import (
     served_of,
     table_rows,
 )
-from lab.worlds import operations as op
-from lab.worlds.base import Layout, StoreSpec
-from lab.worlds.operations import Op
 
 LAYOUT = Layout(
     operations={"get": Op(op.OP_STORE_GET, 1), "read": Op(op.OP_TABLE_READ, 0)},
     stores={"small": StoreSpec(2, 50), "large": StoreSpec(3, 70)},
-    tables={"people": 3},
+    tables={"people": TableSpec(3)},
     gates=("model",),
 )
 
@@ -64,7 +67,37 @@ def test_only_requests_under_way_carry_epochs() -> None:
 
 def test_blocks_have_names_for_what_a_request_carries() -> None:
     flags = op.FROM_TABLE | 5 << at.VIOLATION_SHIFT | 2 << at.VERSION_SHIFT | 1 << at.MARKS_SHIFT
-    served = served_of(np.array([[1, 10, 4, flags, 6, -1, 3, 2]]))
-    done = done_of(np.array([[1, 2, 30, 0, flags, 4, 6, -1]]))
-    assert [int(column[0]) for column in served] == [1, 10, 4, 2, 5, 6, -1, 3, 2]
-    assert [int(column[0]) for column in done] == [1, 2, 30, 0, 4, 2, 2, 1, 6]
+    served = served_of(np.array([[1, 10, 4, flags | 1 << at.SERVED_SLOT_SHIFT, 6, -1, 3, 2]]))
+    done = done_of(np.array([[1, 2, 30, 0, flags, 4, 6, 5]]), LAYOUT)
+    assert [int(column[0]) for column in served] == [1, 10, 4, 2, 5, 6, -1, 3, 2, 0]
+    assert [column.tolist() for column in done] == [
+        [1], [2], [30], [0], [[4]], [[2]], [2], [1], [[6]], [op.NO_VALUE], [[5]], [[]],
+    ]  # fmt: skip
+
+
+def test_what_is_carried_beside_has_a_column_for_each_slot_and_each_number() -> None:
+    layout = LAYOUT._replace(slots_count=3, own_count=2)
+    more = np.arange(100, 100 + at.MORE_WORDS)
+    second, third = at.M_SLOTS, at.M_SLOTS + at.MS_WORDS
+    more[[second + at.MS_FLAGS, third + at.MS_FLAGS]] = op.FROM_STORE, op.FROM_NOWHERE
+    done = done_of(np.array([[1, 2, 30, 0, op.FROM_TABLE, 4, 6, 5, *more]]), layout)
+    assert done.source.tolist() == [[op.FROM_TABLE, op.FROM_STORE, op.FROM_NOWHERE]]
+    assert done.row.tolist() == [[4, 100 + second + at.MS_ROW, 100 + third + at.MS_ROW]]
+    assert done.epoch.tolist() == [[6, 100 + second + at.MS_EPOCH, 100 + third + at.MS_EPOCH]]
+    assert done.keys.tolist() == [[5, 100 + second + at.MS_KEY, 100 + third + at.MS_KEY]]
+    assert (done.value.tolist(), done.own.tolist()) == ([100], [[101, 102]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"slots_count": 5}, "slots_count: 5; expected 1 to 4"),
+        ({"own_count": 8}, "own_count: 8; expected 0 to 7"),
+        ({"tables": {"people": TableSpec(3, slot=1)}}, "'people' goes by slot 1; expected 0 to 0"),
+        ({"operations": {"score": Op(op.OP_SCORE, -1)}}, "'score' has the world decide; expected a layout with"),
+    ],
+)
+def test_a_layout_that_contradicts_itself_is_refused(changes: dict[str, Any], what: str) -> None:
+    layout = LAYOUT._replace(**changes)
+    with pytest.raises(ValueError, match=what):
+        put_layout(at.new_tables(**table_rows(layout)), layout)

@@ -57,7 +57,9 @@ class ProcessesDriver(Driver[ProcessesOptions]):
         jobs = [name for name, component in system.components.items() if component.kind == "job"]
         if jobs:
             problems.append(Problem(f"the testbed processes runs no jobs, and {jobs[0]!r} is one", file))
-        rate_per_s = max(stage.rate_per_s for stage in scenario.scenario.load.stages)
+        if system.entry is None:
+            problems.append(Problem(f"the testbed processes needs users, and {system.name!r} has none", file))
+        rate_per_s = max((stage.rate_per_s for stage in scenario.scenario.stages), default=0.0)
         if rate_per_s > RATE_MAX_PER_S:
             most = f"at most {RATE_MAX_PER_S:g}/s"
             problems.append(Problem(f"a load of {rate_per_s:g} requests a second is too much", file, expected=most))
@@ -68,7 +70,7 @@ class ProcessesDriver(Driver[ProcessesOptions]):
         return problems
 
     def requests(self, scenario: LoadedScenario, options: ProcessesOptions) -> float:
-        return scenario.scenario.load.requests / options.time_scale
+        return scenario.scenario.requests / options.time_scale
 
     def open(
         self, scenario: LoadedScenario, seed: int, options: ProcessesOptions, progress: Progress = silent

@@ -80,11 +80,12 @@ class ProcessesSession(Session):
     def _begin(self) -> None:
         system, scale = self.loaded.system, self._options.time_scale
         self.processes.start()
+        assert system.users is not None  # the driver refuses a system without users
         entry = next(step for step in self.processes.steps(system.users) if step["call"] == system.entry)
         self._load = Load(system.users, entry, self.processes.spans_file(system.users))
         begins_unix_s = time.time() + LEAD_S
         self._start_unix_s = begins_unix_s + system.warmup_s / scale
-        stages = self.loaded.scenario.load.stages
+        stages = self.loaded.scenario.stages
         warmup = Stage.model_construct(for_s=system.warmup_s, rate_per_s=stages[0].rate_per_s)
         self._load.start(self._seed, [warmup, *stages], begins_unix_s, scale)
 

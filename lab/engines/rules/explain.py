@@ -9,8 +9,10 @@ from typing import Any
 from lab.engines.rules.nearness import nearness
 from lab.engines.rules.trace import Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Condition
-from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE
-from lab.signals.catalogue import CATALOGUE
+from lab.engines.shifts import ABRUPT_INTERVALS, CARRIED_SHARE, COVERED_SHARE
+from lab.files.units import LONG_S, long_duration
+from lab.registration.clock import Amount
+from lab.signals.catalogue import spec_of
 
 _MARKS = {State.HELD: "✓", State.FAILED: "✗", State.UNKNOWN: "?"}
 _EXCEPTIONS = {State.HELD: "yes, so not named:", State.FAILED: "no:", State.UNKNOWN: "not recorded:"}
@@ -53,13 +55,13 @@ def _test_json(test: Test) -> dict[str, Any]:
     if test.options:
         return {"test": "any", "state": str(test.state), "any": [_test_json(option) for option in test.options]}
     condition = test.condition
-    needs = {"by": condition.by, "times": condition.times, "z": condition.z, "share": condition.share}
+    needs = {"times": condition.times, "z": condition.z, "share": condition.share}
     return {
         "test": _verb(condition),
         "signal": condition.signal,
         "of": test.subjects,
         "state": str(test.state),
-        "needs": {name: value for name, value in needs.items() if value},
+        "needs": _by(condition.by) | {name: value for name, value in needs.items() if value},
         "seen": [_seen_json(seen) for seen in test.seen],
         "missing_signals": list(test.missing),
     }
@@ -115,7 +117,7 @@ def lines(trial: Trial, rule: str = "") -> Iterator[str]:
     at = f" [{rule}]" if rule else ""
     yield f"{trial.cause.kind} of {trial.culprit} ({trial.cause.boundary}{on}){at}: {outcome(trial)}, {because(trial)}"
     if trial.window is not None and abs(trial.window.z) >= FLAT_Z:
-        yield f"  window {trial.window.onset_s:g}–{trial.window.end_s:g} s, given by {trial.window.signal}"
+        yield f"  window {trial.window.onset_s:.10g}–{trial.window.end_s:.10g} s, given by {trial.window.signal}"
     for test in trial.when:
         yield from _test_lines(f"when {_MARKS[test.state]}", test, 2)
     for test in trial.unless:
@@ -142,12 +144,17 @@ def _nothing(condition: Condition) -> str:
     return "never " + ("falls" if condition.falls else "rises") + ", or is known in too few intervals"
 
 
+def _by(by: Amount) -> dict[str, float | str]:
+    return {"by": str(by) if by.unit else by.value} if by.value else {}
+
+
 def _verb(condition: Condition) -> str:
     return "rises" if condition.rises else "falls" if condition.falls else "steady"
 
 
 def _needs(condition: Condition) -> str:
-    amounts = [f"by {_amount(condition, condition.by)}"] if condition.by else []
+    by = condition.by
+    amounts = [f"by {by if by.unit else _amount(condition, by.value)}"] if by.value else []
     amounts += [f"by {condition.times:.0%} of its level"] if condition.times else []
     amounts += [f"z {condition.z:g}"] if condition.z else []
     amounts += ["at once"] if condition.abrupt else []
@@ -160,11 +167,10 @@ def _moved(condition: Condition, seen: Seen) -> str:
     if abs(shift.z) < FLAT_Z and not seen.moved:
         return f"did not move ({_amount(condition, shift.baseline)} elsewhere, z {shift.z:.2g})"
     levels = f"{_amount(condition, shift.baseline)} → {_amount(condition, shift.observed)}"
-    text = (
-        f"{levels} in {shift.onset_s:g}–{shift.end_s:g} s (change {_amount(condition, shift.change)}, z {shift.z:.3g})"
-    )
+    window = f"{shift.onset_s:.10g}–{shift.end_s:.10g} s"
+    text = f"{levels} in {window} (change {_amount(condition, shift.change)}, z {shift.z:.3g})"
     missed = {
-        Short.BY: f"needs a change of {_amount(condition, condition.by)}",
+        Short.BY: f"needs a change of {_amount(condition, seen.by)}",
         Short.TIMES: f"needs {condition.times:.0%} of {_amount(condition, shift.baseline)}",
         Short.Z: f"needs z {condition.z:g}",
         Short.CARRIED: (
@@ -172,19 +178,21 @@ def _moved(condition: Condition, seen: Seen) -> str:
             f"needs {CARRIED_SHARE:.0%})"
         ),
         Short.COVERED: f"known in {shift.covered:.0%} as many intervals as elsewhere, needs {COVERED_SHARE:.0%}",
-        Short.ABRUPT: "came slowly, needs most of it within 30 s",
+        Short.ABRUPT: f"came slowly, needs most of it within {ABRUPT_INTERVALS} scrape intervals",
     }
     # Of what hardly moved there is nothing to say but that. An amount that was not asked for is not lacking either.
     idle = {Short.CARRIED, Short.COVERED, Short.ABRUPT} if Short.Z in seen.short else set()
-    idle |= ({Short.TIMES} if not condition.times else set()) | ({Short.BY} if not condition.by else set())
+    idle |= ({Short.TIMES} if not condition.times else set()) | ({Short.BY} if not condition.by.value else set())
     short = [] if condition.steady else [what for what in seen.short if what not in idle]
     return text + (": " + ", ".join(missed[what] for what in short) if short else "")
 
 
 def _amount(condition: Condition, value: float) -> str:
-    unit = CATALOGUE[condition.signal].unit
+    unit = spec_of(condition.signal).unit
     if unit == "ratio":
         return f"{value * 100:.3g} %"
+    if unit == "s" and abs(value) >= LONG_S:
+        return long_duration(value)
     if unit == "s":
         return f"{value:.3g} s" if abs(value) >= 1 or not value else f"{value * 1000:.3g} ms"
     return f"{value:.3g}/s" if unit == "1/s" else f"{value:.3g}"

@@ -8,22 +8,22 @@ from lab.contracts import Finding
 from lab.engines.rules.trace import Trial
 from lab.engines.shifts import Shift
 
-APART_S = 30.0
+APART_INTERVALS = 6
 APART_STEPS = 2.0
 
 Named = tuple[Trial, Finding, list[Shift]]
 """An incident: the trial and the finding that speak for it, and all of its windows."""
 
 
-def incidents_of(trials: Iterable[Trial]) -> list[Named]:
-    """What the trials name, the most confident first: one for each culprit, kind and time."""
+def incidents_of(trials: Iterable[Trial], interval_s: float) -> list[Named]:
+    """What the trials name, the most confident first: one for each culprit, kind and time; `interval_s` of scrapes."""
     found = [(trial, trial.finding, trial.window) for trial in trials if trial.finding and trial.window]
     found.sort(key=lambda f: (-f[1].confidence, f[1].culprit, f[1].kind, f[2].onset_s))
     incidents: list[Named] = []
     for trial, finding, window in found:
         cause = (finding.culprit, finding.kind)
         same = [one for one in incidents if (one[1].culprit, one[1].kind) == cause]
-        touched = [one for one in same if not all(_apart(window, other) for other in one[2])]
+        touched = [one for one in same if not all(_apart(window, other, interval_s) for other in one[2])]
         # A window that touches several incidents joins them; the most confident finding speaks for all.
         first = touched[0] if touched else (trial, finding, [])
         first[2].extend([window, *(other for one in touched[1:] for other in one[2])])
@@ -31,8 +31,9 @@ def incidents_of(trials: Iterable[Trial]) -> list[Named]:
     return incidents
 
 
-def _apart(one: Shift, other: Shift) -> bool:
+def _apart(one: Shift, other: Shift, interval_s: float) -> bool:
     """Whether two windows leave time between them: the same cause at two times."""
     gap_s = max(one.onset_s, other.onset_s) - min(one.end_s, other.end_s)
     # What grows for hours fills several windows, which touch as closely as a long recording is scanned.
-    return gap_s >= max(APART_S, APART_STEPS * one.step_s, APART_STEPS * other.step_s)
+    coarser_s = max(0.0, max(one.step_s, other.step_s) - interval_s)
+    return gap_s >= APART_INTERVALS * interval_s + APART_STEPS * coarser_s

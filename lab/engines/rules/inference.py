@@ -9,21 +9,23 @@ from math import isfinite
 
 from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
 from lab.engines.rules.alarms import unexplained
-from lab.engines.rules.incidents import APART_S, incidents_of
+from lab.engines.rules.incidents import APART_INTERVALS, incidents_of
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
+from lab.files.units import LONG_S, long_duration
 from lab.recording.observed import Observed
+from lab.registration.clock import SystemClock
+from lab.registration.observability import seen_at
 from lab.signals import Series, SignalTable, compute_signals
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import spec_of
 from lab.signals.windows import Levels, levels
-from lab.systems.observability import seen_at
 
 Windows = tuple[tuple[float, float], ...]
 
 REPEATS_MAX = 3
 CLEAR_Z = 30.0
-LASTING_S = 60.0
+LASTING_INTERVALS = 12
 
 
 class Inference:
@@ -36,6 +38,7 @@ class Inference:
         self.tree = tree
         self.thorough = thorough
         self.signals = compute_signals(observed) if signals is None else signals
+        self.clock = SystemClock.recorded(observed.system)
         self._scans: dict[tuple[str, str, int, Windows], Shift | None] = {}
         self._subjects_of: dict[str, list[str]] = {}
 
@@ -59,15 +62,17 @@ class Inference:
                 failed = trial
             if trial.window is None or trial.when[0].state is not State.HELD:
                 break
-            known += ((trial.window.onset_s - APART_S, trial.window.end_s + APART_S),)
+            apart_s = APART_INTERVALS * self.clock.interval_s
+            known += ((trial.window.onset_s - apart_s, trial.window.end_s + apart_s),)
         if failed is not None and not found:
             yield failed
 
     def _bindings(self, cause: Cause) -> Iterator[Names]:
         system = self.observed.system
         contract = self.observed.reference.get("contract.json", {})
-        entry, users = str(system["entry"]), str(system["users"])
-        common = {"entry": entry, "entry_link": f"{users}->{entry}", "store": str(contract.get("component", ""))}
+        entry, users = system["entry"] or "", system["users"]
+        entry_link = f"{users}->{entry}" if users else ""
+        common = {"entry": entry, "entry_link": entry_link, "store": str(contract.get("component", ""))}
         if cause.each == "link":
             for link in system["links"]:
                 caller, callee = link.split("->")
@@ -76,7 +81,7 @@ class Inference:
             for feature in contract.get("features", []):
                 if cause.derived is not None and cause.derived != bool(feature.get("derived_from")):
                     continue
-                yield {**common, "column": feature["name"]}
+                yield {**common, "column": feature["name"], "store": str(feature.get("component", common["store"]))}
         else:
             kinds = {cause.each} if isinstance(cause.each, str) else set(cause.each)
             for name, component in system["components"].items():
@@ -110,7 +115,7 @@ class Inference:
             boundary=str(cause.boundary),
             kind=cause.kind,
             onset_s=max(0.0, round(window.onset_s, 3)),
-            confidence=round(cause.confidence * _strength(window), 3),
+            confidence=round(cause.confidence * _strength(window, self.clock.interval_s), 3),
             evidence=tuple(self._evidence(shift) for shift in evidence),
             why=tuple(self._why(cause, trial.names, window, known)),
         )
@@ -151,14 +156,15 @@ class Inference:
                 else self._contrast(condition.signal, subject, window, known)
             )
             if shift is not None:
-                seen.append(Seen(shift, self._short(condition, shift)))
+                by = condition.by.on(self.clock, subject)
+                seen.append(Seen(shift, self._short(condition, shift, by), by))
         moved = sum(one.moved for one in seen)
         held = moved == 0 if condition.steady else moved > 0 and moved >= condition.share * len(seen)
         return Test(condition, pattern, State.HELD if held else State.FAILED, tuple(seen))
 
     def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> Iterator[str]:
         """From the symptom to the cause, each sentence because of the next."""
-        for because in (*self.tree.symptoms, *cause.because):
+        for because in (*self.tree.symptoms, *self.tree.effects.get(cause.kind, ()), *cause.because):
             if because.moved is None:
                 yield because.says.format(**names)
                 continue
@@ -186,14 +192,15 @@ class Inference:
 
     def _would_be_seen(self, signal: str) -> bool:
         """Whether a signal that is not there says that there was nothing: log lines that would have been written."""
-        spec = CATALOGUE[signal]
+        spec = spec_of(signal)
         logged = spec.events and "logs" in self.observed.tables
         return logged and seen_at(self.observed.system.get("observability", "usual"), spec.level)
 
     def _series(self, signal: str, subject: str, known: Windows) -> tuple[Series, float]:
         series = self.signals.get(signal, subject)
         assert series is not None
-        return outside(series, known), self.tree.noise.get(signal, 0.0)
+        noise = self.tree.noise.get(signal)
+        return outside(series, known), noise.on(self.clock, subject) if noise else 0.0
 
     def _scan(self, signal: str, subject: str, direction: int, known: Windows) -> Shift | None:
         key = (signal, subject, direction, known)
@@ -206,11 +213,11 @@ class Inference:
         series, noise = self._series(signal, subject, known)
         return contrast(series, window.onset_s, window.end_s, noise)
 
-    def _short(self, condition: Condition, shift: Shift) -> tuple[Short, ...]:
+    def _short(self, condition: Condition, shift: Shift, by: float) -> tuple[Short, ...]:
         """What a shift lacks of what a condition asks for; nothing where it is that."""
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
         enough = {
-            Short.BY: change >= condition.by,
+            Short.BY: change >= by,
             Short.TIMES: change >= condition.times * abs(shift.baseline),
             Short.Z: isfinite(z) and z >= condition.z,
             Short.CARRIED: shift.carried >= CARRIED_SHARE,
@@ -244,17 +251,19 @@ def _strongest(test: Test) -> Shift | None:
     return max((*moved, *nested), key=lambda shift: abs(shift.z), default=None)
 
 
-def _strength(shift: Shift) -> float:
+def _strength(shift: Shift, interval_s: float) -> float:
     """How much a shift is worth, 0.6 to 1: clear ones and lasting ones more than faint ones and short ones."""
     clarity = min(1.0, abs(shift.z) / CLEAR_Z)
-    lasting = min(1.0, (shift.end_s - shift.onset_s) / LASTING_S)
+    lasting = min(1.0, (shift.end_s - shift.onset_s) / (LASTING_INTERVALS * interval_s))
     return 0.6 + 0.2 * clarity + 0.2 * lasting
 
 
 def _humanise(signal: str, value: float) -> str:
-    unit = CATALOGUE[signal].unit
+    unit = spec_of(signal).unit
     if unit == "ratio":
         return f"{value * 100:.1f} %"
+    if unit == "s" and abs(value) >= LONG_S:
+        return long_duration(value)
     if unit == "s":
         return f"{value * 1000:.1f} ms" if abs(value) < 1 else f"{value:.0f} s"
     return f"{value:.3g}"
@@ -286,7 +295,8 @@ def infer(observed: Observed, tree: Tree, signals: SignalTable | None = None) ->
 
 def conclude(trials: Sequence[Trial], inference: Inference) -> Diagnosis:
     """The diagnosis that an evaluation comes to."""
-    findings, unjudged = tuple(inference.told(*one) for one in incidents_of(trials)), not_judged(trials)
+    incidents = incidents_of(trials, inference.clock.interval_s)
+    findings, unjudged = tuple(inference.told(*one) for one in incidents), not_judged(trials)
     if findings:
         return Diagnosis(Verdict.FAULT, findings, unjudged)
     blind = bool(trials) and all(trial.missing for trial in trials)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from lab.errors import Problem, nearest
 from lab.files.yamlsource import Document, KeyPath
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import known_signals
 from lab.systems.topology import ComponentKind
 
 SUBJECTS: Mapping[str, str] = {
@@ -32,6 +32,9 @@ def bound_by(each: Any) -> tuple[str, ...]:
 def name_problems(document: Document) -> Iterator[Problem]:
     """Unknown names in braces, and subjects that a signal cannot have. Reads what is there, well formed or not."""
     yield from _sentences(document, ("symptoms",), COMMON)
+    effects = document.get(("effects",))
+    for kind in effects if isinstance(effects, dict) else ():
+        yield from _sentences(document, ("effects", kind), COMMON)
     for i, cause in enumerate(_items(document.get(("causes",)))):
         if not isinstance(cause, dict):
             continue
@@ -91,11 +94,12 @@ def _names(document: Document, at: KeyPath, names: tuple[str, ...]) -> Iterator[
 def _subject(document: Document, at: KeyPath, signal: Any) -> Iterator[Problem]:
     """A subject that is one bound name must be of the kind that the signal is about."""
     pattern = document.get(at)
-    if not isinstance(pattern, str) or not isinstance(signal, str) or signal not in CATALOGUE:
+    if not isinstance(pattern, str) or not isinstance(signal, str) or signal not in (known := known_signals()):
         return
+    subject = known[signal].subject
     kind = SUBJECTS.get(pattern[1:-1]) if pattern.startswith("{") and pattern.endswith("}") else None
-    about = {"entry link": "link", "job": "component"}.get(CATALOGUE[signal].subject, CATALOGUE[signal].subject)
+    about = {"entry link": "link", "job": "component"}.get(subject, subject)
     if kind is not None and kind != about:
-        what = f"{signal} is a signal of a {CATALOGUE[signal].subject}, {pattern} is a {kind}"
-        expected = f"a {CATALOGUE[signal].subject}, or a pattern such as *"
+        what = f"{signal} is a signal of a {subject}, {pattern} is a {kind}"
+        expected = f"a {subject}, or a pattern such as *"
         yield document.problem(at, what, seen=pattern, expected=expected)

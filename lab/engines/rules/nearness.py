@@ -38,7 +38,7 @@ def _seen_nearness(condition: Condition, seen: Seen) -> float:
     shift = seen.shift
     sign = -1 if condition.falls else 1
     had = [
-        (sign * shift.change, condition.by),
+        (sign * shift.change, seen.by),
         (sign * shift.change, condition.times * abs(shift.baseline)),
         (sign * shift.z, condition.z),
         (shift.carried, CARRIED_SHARE),

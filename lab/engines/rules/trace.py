@@ -34,10 +34,14 @@ class Short(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One subject of a condition's signal: how it moved, and what that lacks of what the condition asks for."""
+    """One subject of a condition's signal: how it moved, and what that lacks of what the condition asks for.
+
+    `by` is the least change that the condition asks for, in the unit of the signal.
+    """
 
     shift: Shift
     short: tuple[Short, ...] = ()
+    by: float = 0.0
 
     @property
     def moved(self) -> bool:

@@ -8,30 +8,77 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from lab.contracts import Boundary
 from lab.engines.rules.names import name_problems
 from lab.errors import Problem, UserError, nearest
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, parse_yaml, read_text
-from lab.signals.catalogue import CATALOGUE
+from lab.registration.clock import Amount, amount
+from lab.signals.catalogue import known_signals, spec_of
 from lab.systems.topology import ComponentKind, SchemaVersion, Strict
 
+EXAMPLES = ["6ms", "0.8 periods", "2.5 per interval"]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
-Amount = Annotated[float, Field(ge=0)]
+Least = Annotated[float, Field(ge=0)]
 
 
 def _known_signal(name: str) -> str:
-    if name not in CATALOGUE:
-        raise ValueError(f"unknown signal {name!r}; {nearest(name, CATALOGUE)}")
+    known = known_signals()
+    if name not in known:
+        raise ValueError(f"unknown signal {name!r}; {nearest(name, known)}")
     return name
 
 
-Signal = Annotated[str, AfterValidator(_known_signal), WithJsonSchema({"type": "string", "enum": sorted(CATALOGUE)})]
+class _Installed:
+    """In a schema, one of the signals of this installation: they are asked for when the schema is."""
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "enum": sorted(known_signals())}
+
+
+Signal = Annotated[str, AfterValidator(_known_signal), _Installed()]
+
+
+def _of_the_signal(value: Any, info: ValidationInfo) -> Amount:
+    """A change in the unit of the condition's signal, or in the system's time."""
+    signal = next((info.data[test] for test in ("rises", "falls", "steady") if info.data.get(test)), None)
+    if signal is None:  # reported already, or a list of conditions, which has no change of its own
+        signal = "job_last_success_age_s" if isinstance(value, str) else "error_ratio"
+    return amount(value, spec_of(signal).unit)
+
+
+def _by_signal(given: Any) -> Any:
+    """The amounts of a mapping of signals, each in its signal's unit."""
+    if not isinstance(given, dict):
+        return given
+    found, known = {}, known_signals()
+    for name, value in given.items():
+        try:
+            found[name] = amount(value, known[name].unit if name in known else "")
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return found
+
+
+_AMOUNT = WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "examples": EXAMPLES}]})
+Change = Annotated[Amount, PlainValidator(_of_the_signal), _AMOUNT]
+Noise = Annotated[Amount, PlainValidator(lambda given: given), _AMOUNT]
 
 
 class Condition(Strict):
@@ -44,11 +91,15 @@ class Condition(Strict):
     of: str = Field("", description="Whose signal: names in braces are bound by the cause, * is any text.")
     but: str = Field("", description="Subjects of `of` that do not count, such as the element itself.")
     share: float = Field(0.0, ge=0, le=1, description="The least share of the subjects that must have moved.")
-    by: Amount = Field(0.0, description="The least change, in the signal's unit.")
-    times: Amount = Field(0.0, description="The least change relative to the level outside: 0.2 is a fifth.")
-    z: Amount = Field(5.0, description="The least change in standard errors.")
+    by: Change = Field(
+        Amount(0.0),
+        description="The least change: in the signal's unit (6ms, 0.04), periods of a job, or entries per interval.",
+        json_schema_extra={"default": 0.0},
+    )
+    times: Least = Field(0.0, description="The least change relative to the level outside: 0.2 is a fifth.")
+    z: Least = Field(5.0, description="The least change in standard errors.")
     anywhere: bool = Field(False, description="Scan the whole recording instead of comparing the window.")
-    abrupt: bool = Field(False, description="Most of the change must have happened within 30 s of the onset.")
+    abrupt: bool = Field(False, description="Most of the change came within 6 scrape intervals of the onset.")
     needed: bool = Field(False, description="Under `unless`: without this signal the cause is not judged.")
 
     @model_validator(mode="after")
@@ -77,7 +128,7 @@ class Because(Strict):
     only: Literal["rises", "falls"] | None = None
     of: str = ""
     says: Text
-    z: Amount = 4.0
+    z: Least = 4.0
 
     @model_validator(mode="after")
     def _of_whom(self) -> Because:
@@ -110,13 +161,35 @@ class Cause(Strict):
         return self
 
 
-class Tree(Strict):
-    """The whole rules file. `noise` gives, by signal, the least standard deviation to assume, in the signal's unit."""
+class Part(Strict):
+    """What a world adds to the rules: any part of a rules file.
+
+    `noise` gives, by signal, the least standard deviation to assume, written as `by` is. `effects` are sentences by
+    kind of cause: what else shows a cause of that kind, said before its own reasons.
+    """
 
     schema_version: SchemaVersion
-    noise: dict[Signal, Amount] = Field(default_factory=dict)
+    noise: Annotated[dict[Signal, Noise], BeforeValidator(_by_signal)] = Field(default_factory=dict)
     symptoms: tuple[Because, ...] = Field((), max_length=50)
+    effects: dict[Kind, tuple[Because, ...]] = Field(default_factory=dict)
+    causes: tuple[Cause, ...] = Field((), max_length=200)
+
+
+class Tree(Part):
+    """A complete rules file."""
+
     causes: tuple[Cause, ...] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _effects_of_causes(self) -> Tree:
+        kinds = {cause.kind for cause in self.causes}
+        for kind in self.effects:
+            if kind not in kinds:
+                raise ValueError(f"`effects` of {kind!r}, which is no cause here; {nearest(kind, kinds)}")
+        return self
+
+
+Rules = TypeVar("Rules", bound=Part)
 
 
 def load_tree(path: Path) -> Tree:
@@ -136,12 +209,16 @@ def _parsed(text: str, file: str) -> Tree:
 
 def parse_tree(text: str, file: str) -> Tree:
     """A rules file's text as a tree; `file` is the name for messages."""
-    document = parse_yaml(text, file)
-    tree, problems = check(document, Tree)
+    return parsed(parse_yaml(text, file), Tree)
+
+
+def parsed(document: Document, form: type[Rules]) -> Rules:
+    """A complete file, or a part of one; UserError with every problem of it."""
+    rules, problems = check(document, form)
     problems += name_problems(document)
-    if tree is None or problems:
+    if rules is None or problems:
         raise UserError(_once_for_each(in_file_order(problems), document))
-    return tree
+    return rules
 
 
 def _once_for_each(problems: list[Problem], document: Document) -> list[Problem]:

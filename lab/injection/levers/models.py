@@ -8,14 +8,14 @@ from pydantic import Field, model_validator
 
 from lab.errors import ParameterError, Problem, nearest
 from lab.injection.levers.record import LeverValue, Place, Share
-from lab.systems.offer import Offer, world_offer
 from lab.systems.topology import System
+from lab.systems.worlds import world_of
 
-__all__ = ["ModelDeploy", "ModelUnload", "Recipe"]
+__all__ = ["ModelCanary", "ModelDeploy", "ModelUnload", "Recipe"]
 
 
 class Recipe(TypedDict, total=False):
-    """How a model version is trained. `corrupted`: the share of engaged clicks whose label is lost (0 to 1)."""
+    """How a model version is trained. `corrupted`: the share of positive labels that is lost (0 to 1)."""
 
     training: str
     corrupted: float
@@ -24,9 +24,9 @@ class Recipe(TypedDict, total=False):
 class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, kept="journalled"):
     """Trains and serves the next version, or serves an earlier one again.
 
-    `training` names how the new version is trained, `corrupted` the share of engaged clicks whose label is lost; its
-    number follows deploy order. `version` is one of those that are there from the start: how the lever reads, and
-    goes back.
+    `training` names how the new version is trained, `corrupted` the share of positive labels that is lost, those that
+    tell most; its number follows deploy order. `version` is one of those that are there from the start: how the lever
+    reads, and goes back.
     """
 
     training: Annotated[str | None, Field(pattern=r"^[a-z][a-z-]{0,39}$", examples=["next-window"])] = None
@@ -53,26 +53,37 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
 
     def check(self, system: System, place: Place) -> None:
         """Only ways of training that the world has, and versions that are there before anything is deployed."""
-        offer = _offer(system)
-        if offer is None:
+        world = world_of(system)
+        if world is None:
             return
-        if self.training is not None and self.training not in offer.trainings:
-            what, hint = f"no model can be trained by {self.training!r}", nearest(self.training, offer.trainings)
+        if self.training is not None and self.training not in world.trainings:
+            what, hint = f"no model can be trained by {self.training!r}", nearest(self.training, world.trainings)
             raise ParameterError("training", Problem(what, hint=hint))
-        if self.version is not None and self.version > offer.model_versions:
-            what, expected = "there is no such model version", f"at most {offer.model_versions}"
+        if self.version is not None and self.version > world.model_versions:
+            what, expected = "there is no such model version", f"at most {world.model_versions}"
             raise ParameterError("version", Problem(what, seen=str(self.version), expected=expected))
 
     @classmethod
-    def neutral(cls, system: System, place: Place) -> Self:
+    def neutral(cls, system: System, place: Place) -> Self | None:
         """The last of the versions that are there from the start."""
-        offer = _offer(system)
-        return cls(version=offer.model_versions if offer else 1)
+        world = world_of(system)
+        return cls(version=world.model_versions if world else 1)
+
+
+class ModelCanary(ModelDeploy, lever="model.canary", on={"model"}, content=True, kept="journalled"):
+    """Lets another version answer a share of the requests, the one that is deployed the others.
+
+    The other version is trained, or there from the start, as for `model.deploy`. Which one answers is drawn anew for
+    each call.
+    """
+
+    share: Annotated[Share, Field(examples=[0.1])]
+
+    @classmethod
+    def neutral(cls, system: System, place: Place) -> Self | None:
+        """No other version."""
+        return None
 
 
 class ModelUnload(LeverValue, lever="model.unload", on={"model"}, content=True, kept="journalled"):
     """Serves no version."""
-
-
-def _offer(system: System) -> Offer | None:
-    return world_offer(system.world.name) if system.world else None

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from lab.errors import ParameterError, Problem, nearest
 from lab.injection.levers.record import Factor, LeverValue, Place, Share
-from lab.systems.offer import feature_columns
 from lab.systems.topology import System
+from lab.systems.worlds import world_of
 
 __all__ = ["PopulationBots", "PopulationShift", "PopulationSurge", "PopulationTastes"]
 
@@ -27,7 +27,8 @@ class PopulationShift(
 
     @classmethod
     def check_part(cls, system: System, place: Place) -> None:
-        columns = feature_columns(system)
+        world = world_of(system)
+        columns = world.people_features if world else ()
         if columns and place.part not in columns:
             what = f"users have no feature {place.part!r}"
             raise ParameterError("feature", Problem(what, hint=nearest(place.part, columns)))
@@ -46,6 +47,6 @@ class PopulationSurge(LeverValue, lever="population.surge", on={"users"}, kept="
 
 
 class PopulationBots(LeverValue, lever="population.bots", on={"users"}, kept="journalled"):
-    """Adds requests of visitors that never click."""
+    """Adds requests of visitors that never respond to what they get."""
 
     rate_per_s: Rate

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from lab.errors import ParameterError, Problem, UserError, nearest
 from lab.files.units import MAX_DURATION_S
 from lab.plugins import claimed_twice
-from lab.systems.offer import feature_columns
 from lab.systems.topology import System
+from lab.systems.worlds import world_of
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share of one, 0 to 1."""
@@ -143,13 +143,14 @@ class Record(BaseModel):
     def parts(cls, system: System, element: str) -> Iterable[str]:
         """Every part of an element that can be named; one empty text where it is taken as a whole."""
         tables = system.components[element].tables if element in system.components else ()
+        world = world_of(system)
         match cls.part:
             case "table":
                 return tables
             case "column":
-                return [f"{table}.{column}" for table in tables for column in feature_columns(system)]
+                return [f"{table}.{column}" for table in tables for column in (world.columns(table) if world else ())]
             case "feature":
-                return feature_columns(system)
+                return world.people_features if world else ()
         return ("",)
 
     @classmethod

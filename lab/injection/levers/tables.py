@@ -8,15 +8,27 @@ from pydantic import Field, model_validator
 
 from lab.errors import ParameterError, Problem, nearest
 from lab.injection.levers.record import Factor, LeverValue, Place, Seconds, Share
-from lab.systems.offer import feature_columns, world_offer
 from lab.systems.topology import System
+from lab.systems.worlds import world_of
 
-__all__ = ["TableColumn", "TableLock", "TableSlow"]
+__all__ = ["TableColumn", "TableLock", "TableSlow", "table_of"]
 
 Change = Literal["rename", "retype", "rescale", "null", "add"]
 _DETAIL = {"rename": "to", "retype": "to", "rescale": "factor", "add": "type"}
 """What a change cannot do without."""
 _NAME = r"^[a-z][a-z0-9_]{0,62}$"
+
+
+def table_of(system: System, database: str) -> str | None:
+    """The table of a database that is meant where none is named.
+
+    That is the one that feature code reads, or its only one; None where there are several.
+    """
+    world, component = world_of(system), system.components.get(database)
+    tables = component.tables if component else ()
+    read = [table for table in tables if world and table in world.tables]
+    found = read or tables
+    return found[0] if len(found) == 1 else None
 
 
 class TableColumn(LeverValue, lever="table.column", on={"database"}, part="column", content=True, kept="journalled"):
@@ -49,21 +61,21 @@ class TableColumn(LeverValue, lever="table.column", on={"database"}, part="colum
         return self
 
     def check(self, system: System, place: Place) -> None:
-        """Only columns of the feature table can be altered, and only columns that are not there can be added."""
-        assert system.world is not None  # it changes content, which was checked
-        offer, columns, column = world_offer(system.world.name), feature_columns(system), place.column
-        features = offer.feature_table if offer else ""
-        if features and place.table != features:
+        """Only columns of feature tables can be altered, and only columns that are not there can be added."""
+        world, column = world_of(system), place.column
+        features = tuple(world.tables) if world else ()
+        columns = world.columns(place.table) if world else ()
+        if features and place.table not in features:
             if self.change != "add":
                 what = f"columns of table {place.table!r} cannot be altered"
-                expected = f"{features}, the feature table"
+                expected = f"{' or '.join(features)}, where the features are"
                 raise ParameterError("table", Problem(what, seen=place.table, expected=expected))
         elif self.change == "add":
             if column in columns:
-                what = f"column {column!r} cannot be added: the feature table has it"
+                what = f"column {column!r} cannot be added: {place.table!r} has it"
                 raise ParameterError("column", Problem(what, seen=column, expected="a name that no column has"))
         elif columns and column not in columns:
-            what = f"the feature table has no column {column!r}"
+            what = f"table {place.table!r} has no column {column!r}"
             raise ParameterError("column", Problem(what, hint=nearest(column, columns)))
         elif self.change == "rename" and self.to in columns:
             what = f"rename to {self.to!r}, which is another column of the table"

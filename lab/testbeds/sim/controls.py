@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from lab.clock import NS, to_ns
+from lab.content.protocol import Content
 from lab.errors import UserError
 from lab.injection.levers import (
     Announce,
@@ -24,8 +25,8 @@ from lab.injection.levers import (
     Record,
     TableSlow,
 )
-from lab.testbeds.sim.state import ComponentState, Edge, LinkState, SystemState
-from lab.worlds.base import World
+from lab.systems.configuration import LIMIT_KEYS
+from lab.testbeds.sim.state import ComponentState, Connections, Edge, Limits, LinkState, SystemState
 
 Surge = Callable[[Literal["surge", "bots"], PopulationSurge | PopulationBots | None], None]
 
@@ -40,7 +41,7 @@ class SimControls(ABC):
     def __init__(
         self,
         state: SystemState,
-        world: World | None,
+        world: Content | None,
         release: Callable[[ComponentState], None],
         surge: Surge,
         announce: Callable[[int, str, str, str], None],
@@ -82,7 +83,7 @@ class SimControls(ABC):
         """The state of a link."""
         return self._state.links[place.element]
 
-    def content(self, record: type[Record]) -> World:
+    def content(self, record: type[Record]) -> Content:
         """The world; UserError where there is none."""
         if self._world is None:
             raise UserError(f"{record.name} acts on content, and this system has no world")
@@ -204,12 +205,17 @@ class SimControls(ABC):
         component, (family, _, key) = self.component(place), place.part.rpartition(".")
         if family == "settings":
             return self.content(ConfigSet).read(ConfigSet, place)
-        if family:
+        if pool := self._connections(place):
+            values = {"size": pool.size, "max_wait_s": pool.max_wait_ns / NS, "queue": pool.queue or 0}
+        elif key in LIMIT_KEYS:
+            values = {key: getattr(self._limits(place), key)}
+        elif family:
             edge = self._edge(place)
             values = {"timeout_s": edge.timeout_ns / NS, "retries": edge.retries, "backoff_s": edge.backoff_ns / NS}
         else:
             values = {
                 "workers": component.configured_workers,
+                "queue": component.queue or 0,
                 "max_wait_s": component.max_wait_ns / NS,
                 "period_s": component.period_ns / NS,
             }
@@ -220,6 +226,10 @@ class SimControls(ABC):
         component, (family, _, key) = self.component(place), place.part.rpartition(".")
         if family == "settings":
             self.content(ConfigSet).write(ConfigSet, place, value, self.now_ns())
+        elif pool := self._connections(place):
+            pool.set(key, value.value)
+        elif key in LIMIT_KEYS:
+            setattr(self._limits(place), key, float(value.value))
         elif key == "timeout_s":
             self._edge(place).timeout_ns = to_ns(value.value)
         elif key == "retries":
@@ -230,8 +240,20 @@ class SimControls(ABC):
             component.configured_workers = int(value.value)
         elif key == "max_wait_s":
             component.max_wait_ns = to_ns(value.value)
+        elif key == "queue":
+            component.queue = int(value.value)
         else:
             component.period_ns = to_ns(value.value)
+
+    def _connections(self, place: Place) -> Connections | None:
+        """The pool of connections that a key is about; None for other keys."""
+        prefix = place.part.rpartition(".")[0]
+        mine = (pool for pool in self._state.connections if pool.spec.owner == place.element)
+        return next((pool for pool in mine if pool.spec.prefix == prefix), None)
+
+    def _limits(self, place: Place) -> Limits:
+        step = place.part.split(".")[1]
+        return next(one for one in self._state.limits if (one.component, one.step) == (place.element, step))
 
     def _edge(self, place: Place) -> Edge:
         step = place.part.split(".")[1]

@@ -37,12 +37,12 @@ class SimDriver(Driver[SimOptions]):
         from lab.scenario.plan import extra_load, plan
 
         beside = sum(one.requests for one in extra_load(plan(scenario).timeline))
-        if scenario.scenario.load.requests + beside <= MAX_REQUESTS:
+        if scenario.scenario.requests + beside <= MAX_REQUESTS:
             return []
         return [
             Problem(
                 "too many requests for the simulator", str(scenario.path),
-                seen=f"{scenario.scenario.load.requests:.0f}, and {beside:.0f} beside the load",
+                seen=f"{scenario.scenario.requests:.0f}, and {beside:.0f} beside the load",
                 expected=f"at most {MAX_REQUESTS}", hint="let fewer come, or for less long",
             )
         ]  # fmt: skip

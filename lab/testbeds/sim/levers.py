@@ -33,7 +33,7 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
 )
-from lab.systems.offer import installed_worlds, world_attribute
+from lab.registration.world import World, loaded, registration_of, registrations
 from lab.systems.topology import System
 from lab.testbeds.sim.controls import SimControls
 
@@ -42,7 +42,7 @@ AnyHolding = TypeVar("AnyHolding", ComponentPause, TableLock)
 
 
 class SimTable(LeverTable[SimControls]):
-    """What the simulator has for every system, and what worlds have of their content: their packages' `LEVERS`."""
+    """What the simulator has for every system, and what worlds have of their content: their registrations' `levers`."""
 
     def __contains__(self, record: object) -> bool:
         return super().__contains__(record) or any(record in table for table in _tables_of_worlds())
@@ -65,13 +65,16 @@ class SimTable(LeverTable[SimControls]):
 
 
 def _tables_of_worlds() -> list[LeverTable[object]]:
-    found = [world_attribute(world, "LEVERS") for world in installed_worlds()]
-    return [table for table in found if table is not None]
+    return [table for world in registrations() if (table := _levers(world)) is not None]
 
 
 def _table_of(system: System) -> LeverTable[object] | None:
     """The content levers of the system's world; None where it has no world, or one without a table."""
-    table: LeverTable[object] | None = world_attribute(system.world.name, "LEVERS") if system.world else None
+    return _levers(registration_of(system.world.name)) if system.world else None
+
+
+def _levers(world: World | None) -> LeverTable[object] | None:
+    table: LeverTable[object] | None = loaded(world.levers) if world is not None and world.levers else None
     return table
 
 

@@ -15,6 +15,7 @@ from lab.injection.levers import (
     LinkThrottle,
 )
 from lab.systems.calls import CallGraph
+from lab.systems.pools import PoolSpec, pools
 from lab.systems.topology import Component, Link, System
 
 RETRANSMISSION_TIMEOUT_NS = 200_000_000
@@ -50,7 +51,7 @@ class ComponentState:
     """A component's condition. `holds`: what keeps the work that arrives from being done, for now."""
 
     __slots__ = (
-        "configured_workers", "holds", "index", "limit", "max_wait_ns", "name", "period_ns", "slow", "spec",
+        "configured_workers", "holds", "index", "limit", "max_wait_ns", "name", "period_ns", "queue", "slow", "spec",
         "stopped_by",
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ class ComponentState:
         self.configured_workers = spec.workers
         self.period_ns = to_ns(spec.period_s)
         self.max_wait_ns = to_ns(spec.max_wait_s)
+        self.queue = spec.queue
         self.slow: ComponentSlow | None = None
         self.limit: ComponentLimit | None = None
         self.stopped_by: set[str] = set()
@@ -93,8 +95,28 @@ class ComponentState:
     def adopt(self, other: ComponentState) -> None:
         """Takes over another one's condition."""
         self.configured_workers, self.max_wait_ns = other.configured_workers, other.max_wait_ns
-        self.period_ns, self.slow, self.limit = other.period_ns, other.slow, other.limit
+        self.period_ns, self.queue, self.slow, self.limit = other.period_ns, other.queue, other.slow, other.limit
         self.stopped_by, self.holds = set(other.stopped_by), set(other.holds)
+
+
+@dataclass(slots=True)
+class Connections:
+    """A pool of connections. `index`: its number among all pools of the system; `queue`: None for no limit."""
+
+    index: int
+    spec: PoolSpec
+    size: int
+    max_wait_ns: int
+    queue: int | None
+
+    def set(self, key: str, value: float) -> None:
+        """Sets one of `lab.systems.configuration.POOL_KEYS`."""
+        if key == "size":
+            self.size = int(value)
+        elif key == "max_wait_s":
+            self.max_wait_ns = to_ns(value)
+        else:
+            self.queue = int(value)
 
 
 @dataclass(slots=True)
@@ -112,19 +134,31 @@ class Edge:
     extra_ns: int = 0
 
 
+@dataclass(slots=True)
+class Limits:
+    """Between which values of a request a step runs (`when`). None: no limit on that side."""
+
+    component: str
+    step: str
+    above: float | None
+    at_most: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """Every component, link and edge of a topology, ready to run."""
+    """Every component, link and edge of a topology, and the limits of its branches, ready to run."""
 
     system: System
     components: dict[str, ComponentState]
     links: dict[str, LinkState]
     edges: list[Edge]
+    connections: list[Connections]
+    limits: list[Limits]
 
     @property
-    def entry_edge(self) -> Edge:
-        """The users' call into the system."""
-        return next(edge for edge in self.edges if edge.caller.spec.kind == "users")
+    def entry_edge(self) -> Edge | None:
+        """The users' call into the system; None where none come."""
+        return next((edge for edge in self.edges if edge.caller.spec.kind == "users"), None)
 
     def adopt(self, other: SystemState) -> None:
         """Takes over the condition of everything of the same system."""
@@ -135,6 +169,10 @@ class SystemState:
         for mine, its in zip(self.edges, other.edges, strict=True):
             mine.timeout_ns, mine.retries, mine.backoff_ns = its.timeout_ns, its.retries, its.backoff_ns
             mine.extra_ns = its.extra_ns
+        for pool, its_pool in zip(self.connections, other.connections, strict=True):
+            pool.size, pool.max_wait_ns, pool.queue = its_pool.size, its_pool.max_wait_ns, its_pool.queue
+        for limits, others in zip(self.limits, other.limits, strict=True):
+            limits.above, limits.at_most = others.above, others.at_most
 
     def edges_into(self, component: str) -> list[Edge]:
         """The calls that a component answers."""
@@ -158,4 +196,15 @@ def at_rest(system: System) -> SystemState:
         )
         for call in CallGraph(system).edges
     ]
-    return SystemState(system, components, links, edges)
+    connections = [
+        Connections(i, pool, pool.size, to_ns(pool.max_wait_s), pool.queue)
+        for i, pool in enumerate(pools(system))
+        if pool.kind == "connections"
+    ]
+    limits = [
+        Limits(name, step.name, step.when.above, step.when.at_most)
+        for name, spec in system.components.items()
+        for step in spec.steps
+        if step.when is not None
+    ]
+    return SystemState(system, components, links, edges, connections, limits)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
+from lab.content.protocol import Content
 from lab.recording.blocks import BLOCK_S, BLOCK_SIDES, BlockRecorder
 from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.ids import Ids
@@ -15,12 +16,12 @@ from lab.recording.metrics import Counts, Sample, interval_edges_ns
 from lab.recording.observed import Observed
 from lab.recording.sides import from_words
 from lab.streams import Streams
+from lab.systems.pools import PoolSpec, pools
 from lab.systems.topology import System
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.plane.world_view import done_of, served_of
 from lab.testbeds.sim.safety import Safety
-from lab.worlds.base import World
 
 COMMIT_NS = to_ns(BLOCK_S)
 """How often what has ended is made final, at least. Nothing depends on it."""
@@ -40,12 +41,13 @@ class Telemetry:
         self.changes: list[ChangeEntry] = []
         self._start_ns, self._end_ns = start_ns, end_ns
         self._streams = streams
+        self._pools = pools(system)
         self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys, streams), lost_scrapes=streams)
         self._last_ns = 0
         self._committed_ns = self._sides_count = 0
 
     def log(self, time_ns: int, component: str, level: str, template: str, request: int, *facts: LogArgument) -> None:
-        """Writes a log line (see `lab.worlds.base.Log`)."""
+        """Writes a log line (see `lab.content.protocol.Log`)."""
         if not self.ended:
             self.recorder.log(time_ns, component, level, template, request, *facts)
 
@@ -55,14 +57,14 @@ class Telemetry:
             time_s = (time_ns - self._start_ns) / NS
             self.changes.append({"time_s": time_s, "service.name": component, "kind": kind, "summary": summary})
 
-    def take(self, world: World | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
+    def take(self, world: Content | None, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
         """Takes blocks of the plane."""
         rows = from_words(sides)
         self.recorder.take(rows)
         self.safety.take(rows)
         self._sides_count += len(rows)
         if world is not None:
-            world.settle(served_of(served), done_of(done), now_ns)
+            world.settle(served_of(served), done_of(done, world.layout), now_ns)
 
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time to make final what has ended."""
@@ -73,13 +75,15 @@ class Telemetry:
         """Whether so much waits to be made final that it may end a block."""
         return self._sides_count >= BLOCK_SIDES
 
-    def scrape(self, plane: Plane, world: World | None, now_ns: int) -> None:
+    def scrape(self, plane: Plane, world: Content | None, now_ns: int) -> None:
         """Samples gauges and counts."""
         self.recorder.sample(self._gauges(plane, now_ns))
+        for pool, samples in zip(self._pools, samples_of_pools(plane, self._pools, now_ns), strict=True):
+            self.recorder.sample(samples, pool.peer)
         if world is not None:
             self.recorder.sample([(now_ns, *sample) for sample in world.samples(now_ns)])
 
-    def commit(self, world: World | None, now_ns: int) -> None:
+    def commit(self, world: Content | None, now_ns: int) -> None:
         """Makes final what has ended; all that did was taken."""
         self._committed_ns, self._sides_count = now_ns, 0
         if self.recorder.commit(now_ns) and world is not None:
@@ -101,7 +105,7 @@ class Telemetry:
             found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, share)))
         return found
 
-    def observed(self, world: World | None, until_ns: int) -> Observed:
+    def observed(self, world: Content | None, until_ns: int) -> Observed:
         """What operators see of the run until now; commits nothing."""
         return self.recorder.observed(
             until_ns,
@@ -111,11 +115,16 @@ class Telemetry:
             reference=world.reference() if world is not None else {},
         )
 
-    def metrics(self, world: World | None, until_ns: int) -> pa.Table:
+    def metrics(self, world: Content | None, until_ns: int) -> pa.Table:
         """The metrics of the run until now; commits nothing."""
         return self.recorder.metrics(until_ns, self.counts(world, until_ns))
 
-    def counts(self, world: World | None, until_ns: int) -> Sequence[Counts]:
+    def recent(self, world: Content, now_ns: int, intervals: int) -> pa.Table:
+        """What the world reports of the last so many scrape intervals, as a table of metrics."""
+        edges_ns = interval_edges_ns(self.system, self._start_ns, now_ns)[-intervals - 1 :]
+        return self.recorder.recent(edges_ns, world.counts(edges_ns))
+
+    def counts(self, world: Content | None, until_ns: int) -> Sequence[Counts]:
         """What users did, by scrape interval."""
         if world is None:
             return ()
@@ -128,3 +137,21 @@ class Telemetry:
         other.safety = self.safety.branch()
         other.recorder = self.recorder.branch(Ids(other.keys, self._streams))
         return other
+
+
+def samples_of_pools(plane: Plane, specs: Sequence[PoolSpec], now_ns: int) -> Iterator[list[Sample]]:
+    """Samples of each pool; what it counted since the last time begins anew."""
+    names = {"workers": ("server.worker.count", "server.queue.length", "server.queue.shed.count",
+                         "server.queue.wait_time.mean"),
+             "connections": ("client.connection.count", "client.connection.pending_requests",
+                             "client.connection.timeout.count", "client.connection.wait_time.mean")}  # fmt: skip
+    words = [at.R_IN_USE, at.R_LENGTH, at.R_SHED, at.R_EXPIRED, at.R_TAKEN, at.R_WAITED]
+    for spec, row in zip(specs, plane.tables.pool, strict=False):
+        in_use, length, shed, expired, taken, waited_ns = row[words].tolist()
+        row[[at.R_SHED, at.R_EXPIRED, at.R_TAKEN, at.R_WAITED]] = 0
+        values = [in_use, length, shed + expired, waited_ns / taken / NS if taken else None]
+        yield [
+            (now_ns, spec.owner, name, spec.step, float(value))
+            for name, value in zip(names[spec.kind], values, strict=True)
+            if value is not None
+        ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
+from lab.content.protocol import Layout, WorldContext, open_content
 from lab.draws import stream_key
 from lab.injection.levers import (
     ActValue,
@@ -42,7 +44,6 @@ from lab.testbeds.sim.plane.world_view import PlaneView
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.state import ComponentState, at_rest
 from lab.testbeds.sim.telemetry import COMMIT_NS, Telemetry
-from lab.worlds.base import WorldContext, open_world
 
 
 class SimTestbed(Testbed):
@@ -68,13 +69,16 @@ class SimTestbed(Testbed):
 
     def _begin(self) -> None:
         """Opens everything at the start of the warm-up."""
-        safety = Safety(self.scenario.safety.stop_when, self._state.entry_edge.index, self._start_ns)
+        entry = self._state.entry_edge
+        jobs = {c.index: c.period_ns for c in self._state.components.values() if c.spec.kind == "job"}
+        conditions = self.scenario.safety.stop_when
+        safety = Safety(conditions, self.system, entry.index if entry else None, jobs, self._start_ns)
         self._telemetry = Telemetry(self.system, self._streams, self._start_ns, self._end_ns, safety)
-        self._world = open_world(self._context())
-        built = build(self.system, self._world.layout if self._world else NO_CONTENT)
-        self._plane = Plane(built, load_plane(), self)
+        self._world = open_content(self._context())
+        layout = self._world.layout if self._world else NO_CONTENT
+        self._plane = Plane(build(self.system, layout), load_plane(layout.decide), self)
         if self._world is not None:
-            self._world.bind(PlaneView(lambda: self._plane.tables, self._world.layout))
+            self._world.bind(self._view(layout))
         self._sources = Sources(self._plane, self._streams, self._subjects if self._world else None)
         self._clock = Clock(self)
         self._levers = self._new_levers()
@@ -90,12 +94,17 @@ class SimTestbed(Testbed):
         self._sources = past._sources.branch(self._plane, self._subjects if past._world else None)
         self._world = None
         if past._world is not None:
-            view = PlaneView(lambda: self._plane.tables, past._world.layout)
-            self._world = past._world.branch(self._context(), view, self._sources.all)
+            self._world = past._world.branch(self._context(), self._view(past._world.layout), self._sources.all)
         self._clock = past._clock.branch(self)
         self._levers = self._new_levers()
         self._levers.adopt(past._levers)
         self._jobs = past._jobs
+
+    def _view(self, layout: Layout) -> PlaneView:
+        return PlaneView(lambda: self._plane.tables, layout, self._plane.decide_with, self._ask_anew)
+
+    def _ask_anew(self) -> None:
+        self._sources.ask_anew()
 
     def branch(self) -> SimTestbed:
         """A testbed that goes on from here by itself, as this one would."""
@@ -103,9 +112,13 @@ class SimTestbed(Testbed):
 
     def _context(self) -> WorldContext:
         return WorldContext(
-            self.system, self._streams, self._start_ns, self._end_ns, self.scenario.load.stages[0].rate_per_s,
+            self.system, self._streams, self._start_ns, self._end_ns, self._first_rate_per_s,
             self._telemetry.log, self._telemetry.announce,
         )  # fmt: skip
+
+    @property
+    def _first_rate_per_s(self) -> float:
+        return self.scenario.stages[0].rate_per_s if self.scenario.stages else 0.0
 
     def _new_levers(self) -> SimLevers:
         return SimLevers(
@@ -193,10 +206,9 @@ class SimTestbed(Testbed):
         assert self._world is not None
         return self._world.operate(operation, now_ns)
 
-    def _subjects(self, source: Source, first: int, times_ns: Times) -> Times:
+    def _subjects(self, source: Source, first: int, times_ns: Times) -> tuple[Times, Times | None]:
         assert self._world is not None
-        keys, bits = self._world.arrive(source, first, times_ns)
-        return keys | bits << at.SUBJECT_BITS
+        return self._world.arrive(source, first, times_ns)
 
     # What control processes do.
 
@@ -217,7 +229,8 @@ class SimTestbed(Testbed):
         safety = self._telemetry.safety
         if safety.needs_world:
             self._plane.drain()
-        self.stopped_because = safety.reason(now_ns, from_words(self._plane.pending_sides()), self._world)
+        recent = partial(self._telemetry.recent, self._world, now_ns) if self._world is not None else None
+        self.stopped_because = safety.reason(now_ns, from_words(self._plane.pending_sides()), recent)
 
     def period_ns(self, job: str) -> int:
         return self._state.components[job].period_ns
@@ -270,14 +283,18 @@ class SimTestbed(Testbed):
                 self._telemetry.keys.append(source.key)
                 self._jobs[component.name] = source.number
                 self._clock.start(Job(component.name, component.period_ns), component.period_ns)
-        first = self.scenario.load.stages[0].rate_per_s
-        if self.system.warmup_s:
-            self._open_load("warmup", (Stage.model_construct(for_s=self.system.warmup_s, rate_per_s=first),), 0.0)
-        self._open_load("load", self.scenario.load.stages, self.system.warmup_s)
+        stages, warmup_s = self.scenario.stages, self.system.warmup_s
+        if stages and warmup_s:
+            first = Stage.model_construct(for_s=warmup_s, rate_per_s=self._first_rate_per_s)
+            self._open_load("warmup", (first,), 0.0)
+        if stages:
+            self._open_load("load", stages, warmup_s)
 
-    def _open_load(self, name: str, stages: tuple[Stage, ...], start_s: float, *, clicks: bool = True) -> None:
+    def _open_load(self, name: str, stages: tuple[Stage, ...], start_s: float, *, responds: bool = True) -> None:
         arrivals = Arrivals(stages, start_s, self.system.load_wobble_ratio, self._streams, name)
-        source = self._sources.open(name, self._state.entry_edge.caller.index, arrivals, clicks=clicks)
+        entry = self._state.entry_edge
+        assert entry is not None, "whoever has a load has users"  # lab.scenario.checks
+        source = self._sources.open(name, entry.caller.index, arrivals, responds=responds)
         self._telemetry.keys.append(source.key)
 
     def _surge(self, kind: Literal["surge", "bots"], value: PopulationSurge | PopulationBots | None) -> None:
@@ -289,4 +306,4 @@ class SimTestbed(Testbed):
         if value and now_ns < self._end_ns:
             stage = Stage.model_construct(for_s=(self._end_ns - now_ns) / NS, rate_per_s=value.rate_per_s)
             # Named by its start, so that another surge shifts none of its draws.
-            self._open_load(f"{kind}/{now_ns}", (stage,), now_ns / NS, clicks=kind != "bots")
+            self._open_load(f"{kind}/{now_ns}", (stage,), now_ns / NS, responds=kind != "bots")

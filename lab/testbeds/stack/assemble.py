@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lab.agreed.run import Run
 from lab.clock import NS
+from lab.content.stack import Counted, StackPart, Trained
 from lab.recording import collected
 from lab.recording.assembly import Measured
 from lab.recording.assembly import assemble as assemble_recording
@@ -17,10 +21,8 @@ from lab.recording.metrics import interval_edges_ns
 from lab.recording.observed import Observed
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
-from lab.worlds.shop import collected as content
-from lab.worlds.shop.reference import files
-from lab.worlds.shop.training import Model
 
+Edges = npt.NDArray[np.float64]
 Sample = tuple[float, str, str, float]
 """(scenario time, component, metric, value over the interval that ended then)"""
 _CPU_TOTAL = "process_cpu_seconds_total"
@@ -31,36 +33,45 @@ def assemble(
     directory: Path,
     run: Run,
     system: System,
+    part: StackPart,
     *,
-    versions: list[Model],
+    versions: Sequence[Trained],
     changes: list[ChangeEntry],
     samples: Iterable[Sample] = (),
 ) -> Observed:
-    """What was observed of a run.
+    """What was observed of a run of a system whose world has this part.
 
     `directory` holds the collector's files after a flush. `versions`: the models behind the version numbers, in order.
     `changes`: the change log, in scenario seconds. `samples`: what only the containers' host can measure.
     """
-    roles = {step.operation: str(step.call) for c in system.components.values() for step in c.steps if step.operation}
+    database = next(name for name, component in system.components.items() if component.kind == "database")
     spans = collected.span_frame(collected.read_lines(directory / "spans.jsonl"), system)
     statements = collected.statement_frame(collected.read_lines(directory / "statements.jsonl"), spans, system)
     events = collected.by_event(collected.read_lines(directory / "logs.jsonl"), run)
     end_ns = round(run.duration_s * NS)
+    entry = system.entry or ""  # the lab runs only systems with requests here
     measured = Measured(
         system, 0, end_ns, collected.call_sides(spans, CallGraph(system), run, statements),
         spans=collected.span_columns(spans, run),
-        logs=collected.log_columns(events, statements, run, roles["read_row"]),
+        logs=collected.log_columns(events, statements, run, database),
         samples=_sampled(collected.read_lines(directory / "metrics.jsonl"), list(samples), run, system),
-        counts=content.counts(events, system.entry, interval_edges_ns(system, 0, end_ns) / NS),
-        tables={
-            "features": content.features(events, run),
-            "predictions": content.predictions(events, run, roles["predict"]),
-        },
+        counts=[
+            (entry, count.metric, "", _by_interval(events, count, interval_edges_ns(system, 0, end_ns) / NS))
+            for count in part.counted.values()
+        ],
+        tables=part.tables(events, run, system),
         changes=changes,
-        reference=files(versions, roles["read_row"]),
+        reference=part.reference(versions, system),
         sampled_servers=frozenset(name for name, c in system.components.items() if c.telemetry == "metrics"),
     )  # fmt: skip
     return assemble_recording(measured)
+
+
+def _by_interval(events: collected.Events, count: Counted, edges_s: Edges) -> Edges:
+    """How often something was counted, by scrape interval; `edges_s`: where the intervals begin and end."""
+    found = events.get(count.event, [])
+    weights = [float(count.of(event["attributes"])) for event in found]
+    return np.histogram([event["time_s"] for event in found], edges_s, weights=weights)[0].astype(float)
 
 
 def _sampled(records: list[dict[str, Any]], samples: list[Sample], run: Run, system: System) -> list[Measurement]:

@@ -74,8 +74,8 @@ def fetch(session: Session, run: Run, samples: Iterable[Sample]) -> Collected:
                 _dig_out(session.compose, KINDS, directory)
                 unwritten = f"the collector did not answer at the end, and what it had not written is lost: {error}"
             observed = assemble(
-                directory, run, session.system, versions=session.versions, changes=session.testbed.changes_log,
-                samples=samples,
+                directory, run, session.system, session.part, versions=session.versions,
+                changes=session.testbed.changes_log, samples=samples,
             )  # fmt: skip
             return Collected(observed, _count_late(directory / "logs.jsonl"), unwritten)
 

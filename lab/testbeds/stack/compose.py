@@ -13,17 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lab.content.stack import parts
 from lab.errors import LabError, Problem, UserError
-from lab.testbeds.stack.options import LAB, TENSORFLOW
+from lab.testbeds.stack.files import declared_services, files_of, project_of
+from lab.testbeds.stack.options import LAB, SYSTEM
 from lab.testbeds.stack.processes import ended_with_us
 from lab.testbeds.stack.secrets import CHECKOUT_ID, OWN, PROJECT, is_held_by
 
-FILE = "docker-compose.yml"
-OVERLAY = "docker-compose.tensorflow-serving.yml"
-FILES = {LAB: (FILE,), TENSORFLOW: (FILE, OVERLAY)}
-"""The compose files of a stack by its model server."""
 OWNER_LABEL = "lab.checkout"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
@@ -51,46 +47,24 @@ class PausedError(StackError):
     """A service's container is paused: it takes every call and answers none, and waiting does not help."""
 
 
-def checkout() -> Path:
-    """The directory of the compose file; UserError outside of a checkout, as in an installed wheel."""
-    top = Path(__file__).resolve().parents[3]
-    if not (top / FILE).is_file():
-        raise UserError(
-            Problem(
-                "the stack testbed needs a checkout of the project",
-                expected=f"{FILE} and services/ beside the lab package",
-                hint="clone the repository and install from there; the testbed sim needs neither it nor Docker",
-            )
-        )
-    return top
-
-
 def name_of(container: Mapping[str, Any]) -> str:
     """The name of a container as the engine lists it; its id where it has none any more, for it is being removed."""
     return str((container["Names"] or [container["Id"]])[0]).lstrip("/")
 
 
-def declared_services(directory: Path, model_server: str = LAB) -> dict[str, Any]:
-    """The services without a profile, as the compose files of this checkout have them."""
-    services: dict[str, Any] = {}
-    for file in FILES[model_server]:
-        document = yaml.safe_load((directory / file).read_text(encoding="utf-8"))
-        for name, spec in document["services"].items():
-            services[name] = services.get(name, {}) | spec
-    return {name: spec for name, spec in services.items() if "profiles" not in spec}
-
-
 class Compose:
-    """The compose project of one checkout. `variables` are those of its env file.
+    """The compose project of one system of a checkout. `variables` are those of its env file.
 
     Containers are found by label: the checkout's id says that they are its own, and names differ between Compose v1
     and v2. `model_server` is the one that the stack has, or is to have.
     """
 
-    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, variables: Mapping[str, str], system: str = "") -> None:
         self.directory = directory
-        self.variables = dict(variables)
-        self.project = variables[PROJECT]
+        self.system = system
+        self.project = project_of(variables, system)
+        self.variables = {**variables, PROJECT: self.project}
+        self._others = {project_of(variables, other) for other in parts()} - {self.project}
         self.owner = f"{OWNER_LABEL}={variables[CHECKOUT_ID]}"
         self.model_server = LAB
         self._declared: dict[str, dict[str, Any]] = {}
@@ -126,6 +100,11 @@ class Compose:
         raise UserError(Problem("neither `docker compose` nor docker-compose is installed"))
 
     @property
+    def up(self) -> str:
+        """What a person types to bring the stack up."""
+        return "lab stack up" if self.system in ("", SYSTEM) else f"lab stack up {self.system}"
+
+    @property
     def program(self) -> str:
         """What a person types for Compose here."""
         return " ".join(self._command)
@@ -145,7 +124,9 @@ class Compose:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that gives this project's Compose these arguments."""
-        files = [word for file in FILES[self.model_server] for word in ("-f", str(self.directory / file))]
+        files = [
+            word for file in files_of(self.system, self.model_server) for word in ("-f", str(self.directory / file))
+        ]
         return [*self._command, "-p", self.project, *files, *arguments]
 
     def start(
@@ -170,7 +151,7 @@ class Compose:
     def services(self) -> dict[str, Any]:
         """The services without a profile, as the compose files have them."""
         if self.model_server not in self._declared:
-            self._declared[self.model_server] = declared_services(self.directory, self.model_server)
+            self._declared[self.model_server] = declared_services(self.directory, self.system, self.model_server)
         return self._declared[self.model_server]
 
     def running_model_server(self) -> str:
@@ -183,7 +164,7 @@ class Compose:
         for name, container in self.containers().items():
             if container.labels.get(PUBLISHER_LABEL) == "true":
                 return name
-        raise NoContainerError("no container publishes model versions; run: lab stack up")
+        raise NoContainerError(f"no container publishes model versions; run: {self.up}")
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
         """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""
@@ -192,9 +173,16 @@ class Compose:
         return labels.get(name) == identifier and not (home and is_held_by(identifier, Path(home), self.directory))
 
     def own_containers(self) -> list[dict[str, Any]]:
-        """All containers of this checkout as the engine lists them: of every profile and project, stopped ones too."""
+        """All containers of this system's stack as the engine lists them: of every profile, stopped ones too.
+
+        The default system has those of the checkout's other projects, too, but for those of its other systems.
+        """
         found = self.client.api.containers(all=True, filters={"label": self.owner})
-        return [container for container in found if self.is_own(container["Labels"])]
+        return [one for one in found if self._has(one["Labels"].get(PROJECT_LABEL)) and self.is_own(one["Labels"])]
+
+    def _has(self, project: str | None) -> bool:
+        """Whether a project of the checkout belongs to this system."""
+        return project not in self._others if self.system in ("", SYSTEM) else project == self.project
 
     def containers(self) -> dict[str, Any]:
         """This checkout's containers by service, running and stopped."""
@@ -206,7 +194,7 @@ class Compose:
         """One container; NoContainerError where the service has none."""
         containers = self.containers()
         if service not in containers:
-            raise NoContainerError(f"service {service!r} has no container; run: lab stack up")
+            raise NoContainerError(f"service {service!r} has no container; run: {self.up}")
         return containers[service]
 
     def _unpaused(self, service: str) -> Any:

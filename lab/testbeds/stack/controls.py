@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from lab.agreed import leases, ports
 from lab.agreed.cache import CachePolicy
+from lab.content.stack import StackPart
 from lab.errors import LabError
 from lab.injection.levers import (
     Announce,
@@ -46,28 +47,24 @@ from lab.testbeds.stack.secrets import token_name
 from lab.testbeds.stack.shifts import Shifts
 from lab.testbeds.stack.slowing import Slowing
 from lab.testbeds.stack.versions import ModelVersions
-from lab.worlds.shop.catalog import active_count
-from lab.worlds.shop.offer import SHOPPERS
 
-CONFIG_PORTS = {"features": ports.FEATURES_CONFIG, "feed": ports.FEED}
-"""Services that change their configuration while they run, and where."""
-CONFIGURABLE = {"features": ("steps.",), "feed": ("steps.", "period_s"), "cache": ("settings.ttl_s",)}
-"""What keys of a component begin with that can be changed while it runs."""
-
+CACHE_KEYS = ("settings.ttl_s",)
+"""What keys of the cache begin with that can be changed while it runs: they are in its policy."""
 STARTED_WITHIN_S = 30.0
 
 
 class StackControls:
-    """Levers of the recommender's containers. `passwords` are the variables of the env file.
+    """Levers of the containers of a system, whose world has this part. `passwords` are the variables of the env file.
 
     `train(recipe)` gives the registry entry of the next model version.
     """
 
     def __init__(
         self, compose: Compose, passwords: Mapping[str, str], train: Callable[[Recipe], dict[str, Any]],
-        now_s: Callable[[], float], system: System,
+        now_s: Callable[[], float], system: System, part: StackPart,
     ) -> None:  # fmt: skip
         self.compose = compose
+        self.part = part
         self._passwords = passwords
         self._train = train
         self._now_s = now_s
@@ -78,9 +75,9 @@ class StackControls:
         self.renewals: dict[str, str] = {}
         self.changes_log: list[ChangeEntry] = []
         self.versions = ModelVersions(compose)
-        self.database = Database(compose, passwords[DATABASE_PASSWORD])
+        self.database = Database(compose, part.system, passwords[DATABASE_PASSWORD], part.views)
         self.locks = TableLocks(self.database)
-        self.shifts = Shifts(self.database, system)
+        self.shifts = Shifts(self.database, part, system)
         self.slowing = Slowing(compose)
         self.cache = Cache(compose, passwords[CACHE_PASSWORD])
         self.load = Load(compose, passwords[token_name("load")], now_s)
@@ -183,52 +180,53 @@ class StackControls:
         quota = max(1000, round(self._declared_quota(place.element) * share))
         self.compose.container(place.element).update(cpu_quota=quota)
 
-    # Tables: the view that the feature code reads.
+    # Tables: the views that feature code reads.
 
     def read_column(self, place: Place) -> TableColumn | None:
-        state = self.database.view_state()["columns"].get(place.column)
+        state = self.database.view_state(place.table)["columns"].get(place.column)
         return TableColumn.from_json(state) if state else None
 
     def write_column(self, place: Place, value: TableColumn | None) -> None:
-        state = self.database.view_state()
+        state = self.database.view_state(place.table)
         state["columns"].pop(place.column, None)
         if value is not None:
             state["columns"][place.column] = value.to_json()
-        self.database.set_view(state)
+        self.database.set_view(place.table, state)
 
     def read_slow_table(self, place: Place) -> TableSlow | None:
-        seconds = self.database.view_state()["slow_s"]
+        seconds = self.database.view_state(place.table)["slow_s"]
         return TableSlow(seconds=seconds) if seconds else None
 
     def write_slow_table(self, place: Place, value: TableSlow | None) -> None:
-        self.database.set_view({**self.database.view_state(), "slow_s": value.seconds if value else 0.0})
+        state = {**self.database.view_state(place.table), "slow_s": value.seconds if value else 0.0}
+        self.database.set_view(place.table, state)
 
-    # The feed's own control, with a lease.
+    # A job's own control, with a lease.
 
-    def _feed(self, method: str, path: str, body: Any = None) -> Any:
-        return call(method, f"{self.compose.url('feed', ports.FEED)}{path}", body, self.token("feed"))
+    def _job(self, place: Place, method: str, path: str, body: Any = None) -> Any:
+        return call(method, f"{self.control_url(place.element)}{path}", body, self.token(place.element))
 
     def read_freeze(self, place: Place) -> FeedFreeze | None:
-        return FeedFreeze() if self._feed("GET", "/control")["frozen"] else None
+        return FeedFreeze() if self._job(place, "GET", "/control")["frozen"] else None
 
     def write_freeze(self, place: Place, value: FeedFreeze | None) -> None:
-        self._feed("PUT", "/control/freeze", {"frozen": value is not None, "lease_s": leases.LEASE_S})
+        self._job(place, "PUT", "/control/freeze", {"frozen": value is not None, "lease_s": leases.LEASE_S})
 
     def read_delay(self, place: Place) -> FeedDelay | None:
-        seconds = self._feed("GET", "/control")["delay_s"]
+        seconds = self._job(place, "GET", "/control")["delay_s"]
         return FeedDelay(seconds=seconds) if seconds else None
 
     def write_delay(self, place: Place, value: FeedDelay | None) -> None:
-        self._feed("PUT", "/control/delay", {"seconds": value.seconds if value else 0.0, "lease_s": leases.LEASE_S})
+        seconds = value.seconds if value else 0.0
+        self._job(place, "PUT", "/control/delay", {"seconds": seconds, "lease_s": leases.LEASE_S})
 
     # The cache's policy.
 
     def policy_of_run(self, time_scale: float) -> CachePolicy:
-        """The policy of a run: the topology's time to live, and as many users as visit at this time scale."""
-        assert self._system.world is not None
+        """The policy of a run: the topology's time to live, and as many keys as have visitors at this time scale."""
         settings = self._system.components["cache"].settings
-        users = active_count(int(self._system.world.settings.get("visitors", SHOPPERS)), time_scale)
-        return CachePolicy(float(settings["ttl_s"]), time_scale, users_count=users)
+        keys_count = self.part.keys_count(self._system, time_scale)
+        return CachePolicy(float(settings["ttl_s"]), time_scale, keys_count=keys_count)
 
     def read_freeze_of_cache(self, place: Place) -> CacheFreeze | None:
         share = self.cache.policy().frozen_share
@@ -286,7 +284,7 @@ class StackControls:
     def read_config(self, place: Place) -> ConfigSet:
         if place.element == "cache":
             return ConfigSet(value=self.cache.policy().ttl_s)
-        value = call("GET", f"{self._config_url(place)}/config", token=self.token(place.element))
+        value = call("GET", f"{self.control_url(place.element)}/config", token=self.token(place.element))
         for part in place.part.split("."):
             value = value[part]
         return ConfigSet(value=value)
@@ -296,11 +294,12 @@ class StackControls:
         if place.element == "cache":
             self.cache.change(ttl_s=value.value)
             return
-        url = f"{self._config_url(place)}/config/{place.part.replace('.', '/')}"
+        url = f"{self.control_url(place.element)}/config/{place.part.replace('.', '/')}"
         call("PUT", url, {"value": value.value}, self.token(place.element))
 
-    def _config_url(self, place: Place) -> str:
-        return self.compose.url(place.element, CONFIG_PORTS[place.element])
+    def control_url(self, component: str) -> str:
+        """Where a component's control endpoints are."""
+        return self.compose.url(component, self.part.controls[component].port)
 
 
 def link_fault(lever: type[LeverValue]) -> str:

@@ -20,10 +20,6 @@ from lab.testbeds.stack.samples import Sample
 FILE = "cpu-use.json"
 LEAST_INTERVALS = 3
 """Intervals that a figure takes: one alone may hold a checkpoint or a garbage collection."""
-CALIBRATED_CPU_S: Mapping[str, float] = {
-    "features": 0.0045, "db": 0.0011, "cache": 0.0004, "model": 0.0016, "rules": 0.0012,
-}  # fmt: skip
-"""CPU seconds per request of users, as measured for docs/stack.md (Calibration): what is known before any run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +47,9 @@ class _Kept(BaseModel):
     figures: dict[str, dict[str, _Figure]] = {}
 
 
-def known(state: Path, model_server: str) -> dict[str, CpuUse]:
-    """CPU use by component: as a run on this stack last measured it, else as calibrated."""
-    uses = {name: CpuUse(cpu_s, "docs/stack.md, Calibration") for name, cpu_s in CALIBRATED_CPU_S.items()}
+def known(state: Path, model_server: str, calibrated: Mapping[str, float]) -> dict[str, CpuUse]:
+    """CPU use by component: as a run on this stack last measured it, else as `calibrated` (CPU seconds)."""
+    uses = {name: CpuUse(cpu_s, "docs/stack.md, Calibration") for name, cpu_s in calibrated.items()}
     for name, figure in _read(state).figures.get(model_server, {}).items():
         uses[name] = CpuUse(figure.per_request_s, f"measured on this stack by {figure.measured}")
     return uses
@@ -91,17 +87,17 @@ def measure(loaded: LoadedScenario, samples: Iterable[Sample]) -> dict[str, floa
 def rate_at(scenario: Scenario, at_s: float) -> float:
     """Requests a second that users send at a time, without surges."""
     begun_s = 0.0
-    for stage in scenario.load.stages:
+    for stage in scenario.stages:
         begun_s += stage.for_s
         if at_s < begun_s:
             return stage.rate_per_s
-    return scenario.load.stages[-1].rate_per_s
+    return scenario.stages[-1].rate_per_s
 
 
 def greatest_rate(scenario: Scenario, from_s: float, until_s: float) -> float:
     """The greatest rate of the load's stages between two times."""
     begun_s, rates = 0.0, []
-    for stage in scenario.load.stages:
+    for stage in scenario.stages:
         if begun_s < until_s and begun_s + stage.for_s > from_s:
             rates.append(stage.rate_per_s)
         begun_s += stage.for_s

@@ -1,6 +1,6 @@
-"""The shop's database as the lab's role sees it: the view that the feature code reads, and what it is changed to.
+"""The database as the lab's role sees it: the views that feature code reads, and what they are changed to.
 
-The state of the view is kept in a schema of the lab's own: no service reads it.
+The state of the views is kept in a schema of the lab's own: no service reads it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from lab.agreed import ports
+from lab.content.stack import View
 from lab.testbeds.stack.compose import Compose, StackError, room_hint
-from lab.worlds.shop.view import users_view_sql
+from lab.testbeds.stack.views import view_sql
 
-NAME, ROLE = "recommender", "lab"
+ROLE = "lab"
 PASSWORD = "LAB_DB_ADMIN_PASSWORD"
 LOCK_ATTEMPTS, LOCK_PAUSE_S, LOCK_PAUSE_LONGER_BY_S = 40, 0.1, 0.02
 
@@ -21,10 +22,12 @@ Result = TypeVar("Result")
 
 
 class Database:
-    """The database of a stack. `password` is that of the lab's role."""
+    """The database of a stack. `name` is its own, `password` that of the lab's role; `views` by table."""
 
-    def __init__(self, compose: Compose, password: str) -> None:
+    def __init__(self, compose: Compose, name: str, password: str, views: Mapping[str, View]) -> None:
+        self.views = views
         self._compose = compose
+        self._name = name
         self._password = password
 
     def open_session(self) -> Any:
@@ -34,7 +37,7 @@ class Database:
         host, port = self._compose.address("db", ports.DATABASE)
         try:
             return psycopg.connect(
-                host=host, port=port, dbname=NAME, user=ROLE, password=self._password, connect_timeout=5,
+                host=host, port=port, dbname=self._name, user=ROLE, password=self._password, connect_timeout=5,
                 autocommit=True,
             )  # fmt: skip
         except psycopg.Error as error:
@@ -53,24 +56,28 @@ class Database:
         except psycopg.Error as error:
             raise failed(error) from error
 
-    def view_state(self) -> dict[str, Any]:
-        """What the view is changed to: `columns` by name, as the lever has them, and `slow_s`."""
+    def relation(self, table: str) -> str:
+        """The relation behind a table of the topology: of a view that it is over, where readers and writers meet."""
+        return self.views[table].base if table in self.views else table
+
+    def view_state(self, table: str) -> dict[str, Any]:
+        """What a table's view is changed to: `columns` by name, as the lever has them, and `slow_s`."""
         with self.connect() as connection:
-            row = connection.execute("SELECT state FROM levers.users_view").fetchone()
+            row = connection.execute("SELECT state FROM levers.views WHERE name = %s", (table,)).fetchone()
         state: dict[str, Any] = row[0] if row else {"columns": {}, "slow_s": 0.0}
         return state
 
-    def set_view(self, state: Mapping[str, Any]) -> None:
-        """Changes the view, and what is known of it, at once; StackError where readers never let go of it."""
+    def set_view(self, table: str, state: Mapping[str, Any]) -> None:
+        """Changes a table's view, and what is known of it, at once; StackError where readers never let go of it."""
         from psycopg.types.json import Jsonb
 
         def change() -> None:
             with self.connect() as connection, connection.transaction():
-                connection.execute(users_view_sql(state["columns"], state["slow_s"]))
-                connection.execute("DELETE FROM levers.users_view")
-                connection.execute("INSERT INTO levers.users_view VALUES (%s)", (Jsonb(dict(state)),))
+                connection.execute(view_sql(table, self.views[table], state["columns"], state["slow_s"]))
+                connection.execute("DELETE FROM levers.views WHERE name = %s", (table,))
+                connection.execute("INSERT INTO levers.views VALUES (%s, %s)", (table, Jsonb(dict(state))))
 
-        with_locks(change, "the users view stayed locked by readers; nothing was changed")
+        with_locks(change, f"the view {table} stayed locked by readers; nothing was changed")
 
 
 def with_locks(attempt: Callable[[], Result], otherwise: str) -> Result:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lab.errors import Problem
+from lab.errors import LabError, Problem
 from lab.testbeds.driver import Driver, Progress, Recovery, Session, silent
 from lab.testbeds.stack.options import StackOptions
 
 if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
 
-SYSTEM = "recommender"
-"""The system that the stack serves."""
-
 
 class StackDriver(Driver[StackOptions]):
-    """The recommender as containers of docker compose, in real time."""
+    """A system as containers of docker compose, in real time."""
 
     name = "stack"
-    summary = "the recommender as containers of docker compose, in real time"
+    summary = "a system as containers of docker compose, in real time"
     options = StackOptions
     is_shared = False
 
@@ -43,19 +40,24 @@ class StackDriver(Driver[StackOptions]):
         return docker()
 
     def requests(self, scenario: LoadedScenario, options: StackOptions) -> float:
-        return scenario.scenario.load.requests / options.time_scale
+        return scenario.scenario.requests / options.time_scale
 
     @contextmanager
     def holding(self, scenarios: Sequence[LoadedScenario], options: StackOptions) -> Iterator[None]:
+        from lab.content.stack import needed
         from lab.testbeds.stack.changes import warn_of_changes
         from lab.testbeds.stack.holding import held
         from lab.testbeds.stack.session import Session as Stack
 
-        stack = Stack(scenarios[0].system)
-        # Tells first that Docker, or its Python package, is missing.
-        warn_of_changes(stack, options.model_server, options.load_workers)
-        print("bringing the stack up (the first time builds its images)", file=sys.stderr, flush=True)
-        with held(stack, options):
+        systems = {needed(scenario.system)[1].system: scenario.system for scenario in scenarios}
+        with ExitStack() as held_ones:
+            for name, system in systems.items():
+                stack = Stack(system)
+                # Tells first that Docker, or its Python package, is missing.
+                warn_of_changes(stack, options.model_server, options.load_workers)
+                text = f"bringing the stack of {name} up (the first time builds its images)"
+                print(text, file=sys.stderr, flush=True)
+                held_ones.enter_context(held(stack, options))
             yield
 
     @contextmanager
@@ -81,10 +83,20 @@ class StackDriver(Driver[StackOptions]):
                 raise
 
     def recover(self, options: StackOptions) -> list[Recovery]:
+        from lab.content.stack import parts
         from lab.systems.files import load_system
         from lab.testbeds.stack.session import Session as Stack
 
-        stack = Stack(load_system(SYSTEM))
-        with stack.lock.held():
-            stack.lock.show_activity(phase="putting back what earlier labs left")
-            return [Recovery(undo.lever, undo.element, undo.previous) for undo in stack.recover()]
+        found: list[Recovery] = []
+        failed: list[LabError] = []
+        for system in parts():
+            try:
+                stack = Stack(load_system(system))
+                with stack.lock.held():
+                    stack.lock.show_activity(phase="putting back what earlier labs left")
+                    found += [Recovery(undo.lever, undo.element, undo.previous) for undo in stack.recover()]
+            except LabError as error:  # what is left on the stacks of other systems is put back all the same
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return found

@@ -5,42 +5,45 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from lab.content.stack import StackPart, lacking, part_for
 from lab.errors import Problem, UserError
 from lab.judging.steady import first_change_s
+from lab.registration.slis import CORE_SLIS
 from lab.scenario import LoadedScenario
 from lab.scenario.plan import peak_rate, plan
-from lab.signals.catalogue import CATALOGUE
+from lab.signals.catalogue import spec_of
 from lab.systems.files import load_system
-from lab.testbeds.stack.compose import checkout, declared_services
 from lab.testbeds.stack.cpu_use import known
 from lab.testbeds.stack.doses import too_weak
-from lab.testbeds.stack.driver import SYSTEM
+from lab.testbeds.stack.files import checkout, declared_services
 from lab.testbeds.stack.lock import state_directory
 from lab.testbeds.stack.options import LAB
 from lab.testbeds.stack.steady import MIN_INTERVALS, TELEMETRY_REAL_S, earliest_change_s
 
-MAX_RATE_PER_S = 500.0
-"""More requests a second than the feature service can serve: it is one Python process, and one takes it 2 to 6 ms."""
 MAX_TIME_SCALE = 60.0
 LONGEST_REAL_S = 24 * 3600.0
 """A run takes a day at most: the engine, the machine and its disk have to be well for all of that time."""
 MIN_INTERVAL_REAL_S = 0.5
 LEAST_INTERVALS_OF_A_FAULT = 6
 SIGMAS = 4.0
-MIN_RATE_PER_SCENARIO_S = {"feature_drift_psi": 7.0, "model_auc_deficit": 6.0}
-"""Content signals need so many rows per window (100 in 15 s for drift, 20 clicks in 30 s for re-scoring) to exist."""
 
 
 def problems_of(loaded: LoadedScenario, time_scale: float, model_server: str = LAB) -> list[Problem]:
     """Every reason why the stack cannot run this scenario at this time scale, or could not show a fault of it."""
-    services = declared_services(checkout())
-    problems = _system(loaded, services)
+    part = part_for(loaded.system)
+    if part is None:
+        problem = lacking(loaded.system)
+        return [replace(problem, file=str(loaded.path))] if problem else []
+    services = declared_services(checkout(), part.system)
+    problems = _system(loaded, part, services)
     if problems:
         return problems
-    uses = known(state_directory(checkout()), model_server)
-    return [*_rate(loaded), *_scale(loaded, time_scale), *too_weak(loaded, services, uses)]
+    uses = known(state_directory(checkout(), part.system), model_server, part.cpu_s_per_request)
+    scaled = _scale(loaded, part, time_scale)
+    return [*_unmeasured(loaded, part), *_rate(loaded, part), *scaled, *too_weak(loaded, services, uses)]
 
 
 def check_feasible(loaded: LoadedScenario, time_scale: float, model_server: str = LAB) -> None:
@@ -52,22 +55,23 @@ def check_feasible(loaded: LoadedScenario, time_scale: float, model_server: str 
 
 def greatest_time_scale(loaded: LoadedScenario, at_most: float) -> float:
     """The greatest time scale, to a tenth, up to `at_most` at which the stack can run it; UserError where it cannot."""
+    part = part_for(loaded.system)
     for tenths in range(round(at_most * 10), 0, -1):
-        if not _scale(loaded, tenths / 10):
+        if part is None or not _scale(loaded, part, tenths / 10):
             at_most = tenths / 10
             break
     check_feasible(loaded, at_most)
     return at_most
 
 
-def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem]:
-    """The stack is one system: the one whose links the fault proxy of the compose file carries."""
+def _system(loaded: LoadedScenario, part: StackPart, services: Mapping[str, Any]) -> list[Problem]:
+    """The stack serves one system of a world: the one whose links the fault proxy of its compose file carries."""
     carried = {entry["link"] for entry in json.loads(services["links"]["environment"]["LINKS_CONFIG"])}
-    system, served, why = loaded.system, load_system(SYSTEM), ""
+    system, served, why = loaded.system, load_system(part.system), ""
     if carried != set(system.links):
         why = f"a system with the links {', '.join(sorted(carried))}"
     elif system.world != served.world:
-        why = f"the world that {SYSTEM!r} has, without other settings"
+        why = f"the world that {part.system!r} has, without other settings"
     elif system.scrape_interval_s != served.scrape_interval_s:
         why = f"a scrape interval of {served.scrape_interval_s:g} s, which its collector has"
     if not why:
@@ -76,21 +80,34 @@ def _system(loaded: LoadedScenario, services: Mapping[str, Any]) -> list[Problem
     return [Problem(what, str(loaded.path), expected=why, hint="the testbed sim runs any system")]
 
 
-def _rate(loaded: LoadedScenario) -> list[Problem]:
-    """A load above the shop's capacity saturates it, in any scenario."""
+def _unmeasured(loaded: LoadedScenario, part: StackPart) -> list[Problem]:
+    """What a run is stopped by, or not begun by, is measured while it goes on: requests, and what the part counts."""
+    live = [*(sli.name for sli in CORE_SLIS), *part.ratios]
+    bounds = {bound.sli for bound in (*loaded.scenario.steady_state, *loaded.scenario.safety.stop_when)}
+    return [
+        Problem(
+            f"{sli} is not measured while a run goes on, so that no steady state or stop condition can be judged",
+            str(loaded.path), expected=f"one of {', '.join(live)}", hint="the testbed sim measures it",
+        )
+        for sli in sorted(bounds - set(live))
+    ]  # fmt: skip
+
+
+def _rate(loaded: LoadedScenario, part: StackPart) -> list[Problem]:
+    """A load above the services' capacity saturates them, in any scenario."""
     peak = peak_rate(loaded)
-    if peak <= MAX_RATE_PER_S:
+    if peak <= part.max_rate_per_s:
         return []
     return [
         Problem(
             f"a load of {peak:g} requests a second is more than the stack serves", str(loaded.path),
-            expected=f"at most {MAX_RATE_PER_S:g}/s: its feature service is one Python process",
+            expected=f"at most {part.max_rate_per_s:g}/s: {part.limited_by}",
             hint="the testbed sim serves it",
         )
     ]  # fmt: skip
 
 
-def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
+def _scale(loaded: LoadedScenario, part: StackPart, time_scale: float) -> list[Problem]:
     """A declared symptom must stand out of counting noise in the real time that is left for it."""
     if not 0 < time_scale <= MAX_TIME_SCALE:
         return [Problem(f"time scale {time_scale:g}", expected=f"more than 0 and at most {MAX_TIME_SCALE:g}")]
@@ -115,14 +132,14 @@ def _scale(loaded: LoadedScenario, time_scale: float) -> list[Problem]:
             problems.append(
                 Problem(text, str(loaded.path), expected=f"at least {LEAST_INTERVALS_OF_A_FAULT * interval_s:g} s")
             )
-        rate_per_s = min(stage.rate_per_s for stage in loaded.scenario.load.stages)
+        rate_per_s = min((stage.rate_per_s for stage in loaded.scenario.stages), default=0.0)
         declared = witnesses[use.id]
         for witness in declared:
-            least_per_s = MIN_RATE_PER_SCENARIO_S.get(witness.signal, 0.0)
+            least_per_s = part.least_rates_per_s.get(witness.signal, 0.0)
             if rate_per_s / time_scale < least_per_s:
                 text = f"{witness.signal}, by which {use.id!r} shows, needs {least_per_s:g} requests a scenario second"
                 problems.append(_too_fast(loaded, text, math.floor(rate_per_s / least_per_s * 10) / 10))
-        if any(CATALOGUE[w.signal].unit != "ratio" for w in declared):
+        if any(spec_of(w.signal).unit != "ratio" for w in declared):
             continue
         least = max(w.at_least for w in declared)
         # A share near 0 counted n times has a standard error of at most sqrt(least / n).

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
+from lab.content.stack import part_for
 from lab.injection.levers import (
     ActValue,
     Announce,
@@ -43,7 +44,7 @@ from lab.injection.levers import (
 )
 from lab.systems.topology import System
 from lab.testbeds.stack.belongings import belongings
-from lab.testbeds.stack.controls import CONFIGURABLE, StackControls, link_fault
+from lab.testbeds.stack.controls import CACHE_KEYS, StackControls, link_fault
 from lab.testbeds.stack.http import call
 
 Value = TypeVar("Value", bound=LeverValue)
@@ -122,8 +123,9 @@ def _cannot_limit(system: System, place: Place, value: ComponentLimit) -> str:
 
 
 def _cannot_change_table(system: System, place: Place, value: TableColumn | TableSlow) -> str:
-    """Only the table `users`, which the feature code reads."""
-    return f"it can change the table users only, not {place.table!r}" if place.table != "users" else ""
+    """Only tables that feature code reads through views."""
+    views = part.views if (part := part_for(system)) else {}
+    return "" if place.table in views else f"it can change the table {' or '.join(views)} only, not {place.table!r}"
 
 
 def _cannot_slow(system: System, place: Place, value: ComponentSlow) -> str:
@@ -132,13 +134,16 @@ def _cannot_slow(system: System, place: Place, value: ComponentSlow) -> str:
 
 
 def _cannot_delay(system: System, place: Place, value: FeedDelay) -> str:
-    """Only a constant one: the feed counts no hours."""
-    return "its feed cannot fall behind more and more" if value.growth else ""
+    """Only a constant one: jobs count no hours."""
+    return "its jobs cannot fall behind more and more" if value.growth else ""
 
 
 def _cannot_configure(system: System, place: Place, value: ConfigSet) -> str:
     """Only what a component reads anew while it runs; see the keys below."""
-    if not place.part.startswith(CONFIGURABLE.get(place.element, ())):
+    part = part_for(system)
+    control = part.controls.get(place.element) if part else None
+    keys = control.keys if control else CACHE_KEYS if place.element == "cache" else ()
+    if not place.part.startswith(keys):
         return f"{place.element!r} cannot change {place.part!r} while it runs"
     return ""
 

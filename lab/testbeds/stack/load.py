@@ -27,10 +27,10 @@ class Load:
         return None if fraction is None else PopulationTastes(fraction=float(fraction))
 
     def write_tastes(self, place: Place, value: PopulationTastes | None) -> None:
-        """Sets them with a lease; StackError where there are no shoppers, for no run is under way."""
+        """Sets them with a lease; StackError where there are nobody comes, for no run is under way."""
         wanted = value.fraction if value else None
         if self._call("PUT", "/tastes", {"fraction": wanted, "lease_s": leases.LEASE_S})["fraction"] != wanted:
-            raise StackError("tastes are those of shoppers, and the load has none: no run is under way")
+            raise StackError("tastes are those of people who come, and the load has none: no run is under way")
 
     def read_surge(self, place: Place) -> PopulationSurge | None:
         rate = self._call("GET", "/surges")["surge"]

@@ -20,9 +20,10 @@ from typing import Any, Unpack
 
 from lab.errors import Problem, UserError
 from lab.files.fileio import reason
-from lab.testbeds.stack.compose import checkout
+from lab.testbeds.stack.files import checkout
 from lab.testbeds.stack.holder import SIZE_BYTES, Activity, Content, Holder, read, write
 from lab.testbeds.stack.journal import open_undos
+from lab.testbeds.stack.options import SYSTEM
 from lab.testbeds.stack.secrets import CHECKOUT_ID, FILE, SHORT, ensure_env
 
 STATE_DIRECTORY = ".lab"
@@ -146,7 +147,7 @@ class StackLock:
 
     def _is_anothers(self, state: Path) -> bool:
         """Whether a state directory is that of another checkout, of which this one is a copy, lock file and all."""
-        if state.name == STATE_DIRECTORY:
+        if state.name == self.path.parent.name:
             return state != self.path.parent.resolve()
         return bool(self._named) and state.name.startswith(BELOW) and state.name != self._named
 
@@ -192,28 +193,34 @@ class StackLock:
         )
 
 
-def stack_lock() -> StackLock:
-    """The lock of this checkout's stack, for a lab with the state directory of the environment."""
+def stack_lock(system: str = SYSTEM) -> StackLock:
+    """The lock of a system's stack of this checkout, for a lab with the state directory of the environment."""
     top = checkout()
-    return StackLock(top / STATE_DIRECTORY, state_directory(top), _named(top))
+    return StackLock(_in_checkout(top, system), state_directory(top, system), _named(top, system))
 
 
-def lock_to_look_at() -> StackLock:
-    """The lock of this checkout's stack for who may not even read the checkout's env file, as another user."""
-    directory = checkout() / STATE_DIRECTORY
+def lock_to_look_at(system: str = SYSTEM) -> StackLock:
+    """The lock of a system's stack for who may not even read the checkout's env file, as another user."""
+    directory = _in_checkout(checkout(), system)
     return StackLock(directory, directory)
 
 
-def state_directory(top: Path) -> Path:
-    """Where this lab keeps its journal: below LAB_STATE_DIR each checkout has a directory of its own."""
+def state_directory(top: Path, system: str = SYSTEM) -> Path:
+    """Where this lab keeps the journal of a system's stack: below LAB_STATE_DIR each has a directory of its own."""
     own, named = top / STATE_DIRECTORY, os.environ.get("LAB_STATE_DIR")
     if not named or Path(named).resolve() == own.resolve():
-        return own
-    return Path(named) / _named(top)
+        return _in_checkout(top, system)
+    return Path(named) / _named(top, system)
 
 
-def _named(top: Path) -> str:
-    return BELOW + ensure_env(top / FILE)[CHECKOUT_ID][:SHORT]
+def _in_checkout(top: Path, system: str) -> Path:
+    """The directory in the checkout: the default system's, or below it."""
+    return top / STATE_DIRECTORY if system == SYSTEM else top / STATE_DIRECTORY / system
+
+
+def _named(top: Path, system: str) -> str:
+    name = BELOW + ensure_env(top / FILE)[CHECKOUT_ID][:SHORT]
+    return name if system == SYSTEM else f"{name}-{system}"
 
 
 class _OwnEntry:

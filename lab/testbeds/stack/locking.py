@@ -9,10 +9,8 @@ from lab.agreed import leases
 from lab.injection.levers import Place, TableLock
 from lab.testbeds.stack.compose import StackError
 from lab.testbeds.stack.database import ROLE, Database, failed, with_locks
-from lab.worlds.shop.view import LOCK_TIMEOUT
+from lab.testbeds.stack.views import LOCK_TIMEOUT
 
-RELATIONS = {"users": "users_base"}
-"""The relation behind a table of the topology that is a view: there its readers are blocked, and the feed too."""
 ANSWERS_WITHIN_S = 2.0
 _HOLDERS = """
 SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -30,7 +28,7 @@ class TableLocks:
     def read(self, place: Place) -> TableLock | None:
         """Whether a session of the lab's holds the lock, whichever process it belongs to."""
         with self._database.connect() as connection:
-            held = connection.execute(_HOLDERS, (_relation(place.table), ROLE)).fetchall()
+            held = connection.execute(_HOLDERS, (self._database.relation(place.table), ROLE)).fetchall()
         return TableLock() if held else None
 
     def write(self, place: Place, value: TableLock | None) -> None:
@@ -51,7 +49,7 @@ class TableLocks:
             session.execute(f"SET idle_in_transaction_session_timeout = {round(leases.LEASE_S * 1000)}")
             session.execute("BEGIN")
             session.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            session.execute(f"LOCK TABLE {_relation(table)} IN ACCESS EXCLUSIVE MODE")
+            session.execute(f"LOCK TABLE {self._database.relation(table)} IN ACCESS EXCLUSIVE MODE")
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             session.close()
             raise
@@ -63,7 +61,7 @@ class TableLocks:
     def _unlock(self, table: str) -> None:
         """Ends every session of the lab's that holds the lock; safe to repeat."""
         with self._database.connect() as connection:
-            for (pid,) in connection.execute(_HOLDERS, (_relation(table), ROLE)).fetchall():
+            for (pid,) in connection.execute(_HOLDERS, (self._database.relation(table), ROLE)).fetchall():
                 connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
         session = self._sessions.pop(table, None)
         if session is not None:
@@ -89,7 +87,3 @@ class TableLocks:
         except psycopg.OperationalError:
             return False
         return bool(connection.status == ConnStatus.OK)
-
-
-def _relation(table: str) -> str:
-    return RELATIONS.get(table, table)

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from lab.testbeds.driver import DriverOptions, Unrecorded
 
+SYSTEM = "recommender"
+"""The system whose stack is meant where none is named."""
 LAB, TENSORFLOW = MODEL_SERVERS = ("lab", "tensorflow")
 """Who serves the model: the lab's own server, or the official TensorFlow Serving."""
 

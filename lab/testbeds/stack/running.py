@@ -104,7 +104,7 @@ class StackRun(DriverSession):
         self._watching.__exit__(kind, error, at)
 
     def _start(self) -> Run:
-        """Tells feed, collector and load of the run; scenario second 0 comes after the warm-up."""
+        """Tells the job, collector and load of the run; scenario second 0 comes after the warm-up."""
         session, scenario, scale = self._session, self._loaded.scenario, self._options.time_scale
         # What was put back of an earlier run is no part of this one.
         session.testbed.changes_log.clear()
@@ -114,20 +114,21 @@ class StackRun(DriverSession):
         session.start_unix_s = time.time() + LEAD_S + warmup_s / scale
         run = Run(
             seed=self._seed, start_unix_s=session.start_unix_s, duration_s=scenario.duration_s, warmup_s=warmup_s,
-            stages=tuple((s.for_s, s.rate_per_s) for s in scenario.load.stages), time_scale=scale,
+            stages=tuple((s.for_s, s.rate_per_s) for s in scenario.stages), time_scale=scale,
         )  # fmt: skip
         policy = session.levers.policy_of_run(scale)
         session.levers.cache.load(policy)
         job = next(name for name, c in self._loaded.system.components.items() if c.kind == "job")
+        job_port = session.part.controls[job].port
 
         def send_run(method: str, service: str, port: int) -> None:
             call(method, f"{session.compose.url(service, port)}/runs", run.to_json(), session.token(service))
 
-        for service, port in ((job, ports.FEED), ("collector", ports.COLLECTOR), ("load", ports.LOAD)):
+        for service, port in ((job, job_port), ("collector", ports.COLLECTOR), ("load", ports.LOAD)):
             send_run("POST", service, port)
         session.levers.given = {
             "cache": lambda: session.levers.cache.load(policy),
-            job: lambda: send_run("PUT", job, ports.FEED),
+            job: lambda: send_run("PUT", job, job_port),
         }
         return run
 
@@ -162,7 +163,7 @@ class StackRun(DriverSession):
         rows: list[dict[str, Any]] = []
         with self._ending_where_disturbed():
             rows = call("GET", url, token=self._session.token("collector"))["intervals"]
-        return metrics_of(rows, system.users, system.entry)
+        return metrics_of(rows, system.users or "", system.entry or "", self._session.part.counted)
 
     @contextmanager
     def _ending_where_disturbed(self) -> Iterator[None]:
@@ -233,7 +234,7 @@ class StackRun(DriverSession):
         if stalls is None:
             return "the process that watches for stalls of the machine was ended"
         stalled = stalls.too_much(ran_s, self._loaded.system.scrape_interval_s / self._options.time_scale)
-        planned = self._loaded.scenario.load.requests / self._options.time_scale
+        planned = self._loaded.scenario.requests / self._options.time_scale
         if not stalled and late_sends_count > LATE_SHARE_MAX * planned:
             return f"the load was late for {late_sends_count} of about {planned:.0f} requests"
         return stalled

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.content.stack import parts
 from lab.errors import Problem, UserError
+from lab.testbeds.stack.options import SYSTEM
 
-CONTROLLED = ("links", "feed", "load", "features", "collector")
-"""Services with control endpoints; each knows its own token only."""
+CONTROLLED = ("links", "load", "collector")
+"""Common services with control endpoints; each knows its own token only."""
 
 
 def token_name(service: str) -> str:
@@ -25,14 +27,16 @@ def token_name(service: str) -> str:
 
 
 NAMES = (
-    *(f"LAB_DB_{role}_PASSWORD" for role in ("ADMIN", "FEATURES", "FEED", "LOAD")),
-    *(f"LAB_CACHE_{role}_PASSWORD" for role in ("ADMIN", "FEATURES", "FEED", "COLLECTOR")),
-    "LAB_GRAFANA_PASSWORD",
+    "LAB_DB_ADMIN_PASSWORD", "LAB_CACHE_ADMIN_PASSWORD", "LAB_CACHE_COLLECTOR_PASSWORD", "LAB_GRAFANA_PASSWORD",
     *(token_name(service) for service in CONTROLLED),
-)
+    *(name for part in parts().values() for name in part.secrets),
+)  # fmt: skip
+"""Secrets of the common services and of each system's own."""
 CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
 DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
+BY_HAND = {"COMPOSE_FILE": f"docker-compose.yml:docker-compose.{SYSTEM}.yml"}
+"""For Compose where a person runs it: the default system's stack. The lab names the files itself."""
 OWN = (PROJECT, CHECKOUT_ID, *NAMES)
 """Variables that are read only from the env file, never from the shell."""
 FILE = ".env"
@@ -90,7 +94,7 @@ def _ensure(path: Path) -> dict[str, str]:
                     raise UserError(_shared(path, known))
                 found = {name: value for name, value in found.items() if name not in (CHECKOUT_ID, PROJECT)}
         checkout_id = found.get(CHECKOUT_ID) or secrets.token_hex(_ID_BYTES)
-        fresh = {PROJECT: f"chaos-lab-{checkout_id[:SHORT]}", CHECKOUT_ID: checkout_id, DIRECTORY: here}
+        fresh = {PROJECT: f"chaos-lab-{checkout_id[:SHORT]}", CHECKOUT_ID: checkout_id, DIRECTORY: here, **BY_HAND}
         fresh |= {name: secrets.token_hex(_BYTES) for name in NAMES}
         set_variables(path, {name: value for name, value in fresh.items() if not found.get(name)})
         return fresh | {name: value for name, value in found.items() if value}

@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.content.stack import Trained, needed
 from lab.errors import LabError, NotRevertedError
 from lab.injection.levers import Recipe, Undo
 from lab.systems.topology import System
 from lab.testbeds.stack import recovery
 from lab.testbeds.stack.belongings import Belongings, belongings, take_down
 from lab.testbeds.stack.build import ShowLine, build_images, to_stderr
-from lab.testbeds.stack.compose import Compose, StackError, checkout, declared_services
+from lab.testbeds.stack.compose import Compose, StackError
+from lab.testbeds.stack.files import checkout, declared_services
 from lab.testbeds.stack.journal import Journal, check_directory
 from lab.testbeds.stack.levers import StackLevers
 from lab.testbeds.stack.lock import stack_lock, state_directory
@@ -23,10 +25,6 @@ from lab.testbeds.stack.secrets import FILE as ENV_FILE
 from lab.testbeds.stack.secrets import ensure_env, set_variables, token_name
 from lab.testbeds.stack.strangers import refuse_strangers
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
-from lab.worlds.shop.offer import FIRST_VERSIONS
-
-if TYPE_CHECKING:
-    from lab.worlds.shop.training import Model
 
 BASE_IMAGE = "LAB_BASE_IMAGE"
 SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"
@@ -35,21 +33,24 @@ BUILD_LOG = "build.log"
 
 
 class Session:
-    """One lab process at one stack."""
+    """One lab process at the stack of a system. UserError where the system's world has no services for it."""
 
     def __init__(self, system: System) -> None:
         top = checkout()
+        world, self.part = needed(system)
+        self.first_versions = world.model_versions
         self.system = system
-        self.state = state_directory(top)
+        name = self.part.system
+        self.state = state_directory(top, name)
         check_directory(self.state)
-        self.lock = stack_lock()
+        self.lock = stack_lock(name)
         self.passwords = ensure_env(top / ENV_FILE)
-        self.compose = Compose(top, self.passwords)
+        self.compose = Compose(top, self.passwords, name)
         self.journal = Journal(self.state)
         self.start_unix_s = time.time()
         self.time_scale = 1.0
-        self.versions: list[Model] = []
-        self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, system)
+        self.versions: list[Trained] = []
+        self.levers = StackLevers(self.compose, self.passwords, self.train, lambda: self.now_s, system, self.part)
         self.testbed = StackTestbed(system, self.levers, self.journal, lambda: self.now_s)
 
     @property
@@ -67,13 +68,8 @@ class Session:
 
     def train(self, recipe: Recipe) -> dict[str, Any]:
         """Trains the next version by a recipe and returns its registry entry."""
-        from lab.worlds.shop.catalog import make_catalog
-        from lab.worlds.shop.training import train
-
-        assert self.system.world is not None
-        seed = self.system.world.seed
         version = len(self.versions) + 1
-        self.versions.append(train(make_catalog(seed), seed, version, recipe))
+        self.versions.append(self.part.train(self.system, version, recipe))
         return self.versions[-1].registry_entry(version)
 
     def pretrain(self, recipes: list[Recipe]) -> None:
@@ -143,9 +139,13 @@ class Session:
 
     def _remove_publisher(self) -> None:
         """Beside the lab's own model server, which publishes itself, the other's publisher is in the way."""
-        left = set(self.compose.containers()) & set(declared_services(self.compose.directory, TENSORFLOW))
+        left = set(self.compose.containers()) & self._of_either_server()
         for service in left - set(self.compose.services):
             self.compose.container(service).remove(force=True)
+
+    def _of_either_server(self) -> set[str]:
+        """The services of the stack with either model server."""
+        return set(declared_services(self.compose.directory, self.compose.system, TENSORFLOW))
 
     def load_workers(self) -> int:
         """How many workers the load's container has; 0 where there is none."""
@@ -164,7 +164,7 @@ class Session:
         `model_server` and `load_workers` are those that were there: where others took their place, their containers
         have to come up anew. Empty and 0 where there were none. What is gone was removed on purpose, and stays removed.
         """
-        services = declared_services(self.compose.directory, TENSORFLOW)  # those of either model server
+        services = self._of_either_server()
         try:
             is_another = bool(model_server) and self.compose.running_model_server() not in ("", model_server)
             if is_another or (load_workers and self.load_workers() not in (0, load_workers)):
@@ -215,14 +215,14 @@ class Session:
         self._await_first_versions()
 
     def _await_first_versions(self) -> None:
-        self.levers.versions.await_served(FIRST_VERSIONS)
+        self.levers.versions.await_served(self.first_versions)
 
     def publish_first_versions(self) -> None:
         """Leaves the first versions on disk, whether they are served or not."""
         self.versions = []
         self.levers.versions.bring_back()
-        latest = self.levers.versions.keep_up_to(FIRST_VERSIONS)
-        for version in range(1, FIRST_VERSIONS + 1):
+        latest = self.levers.versions.keep_up_to(self.first_versions)
+        for version in range(1, self.first_versions + 1):
             entry = self.train({})
             if version > latest:
                 self.levers.versions.push(entry)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lab.content.stack import Counted
 from lab.judging.steady import first_change_s
 from lab.recording.observed import arrow_table
 from lab.scenario import LoadedScenario
@@ -32,14 +34,16 @@ def earliest_change_s(loaded: LoadedScenario, time_scale: float) -> float:
     return MIN_INTERVALS * loaded.system.scrape_interval_s + TELEMETRY_REAL_S * time_scale
 
 
-def metrics_of(rows: list[dict[str, Any]], users: str, entry: str) -> pa.Table:
-    """The rows of the metrics table that SLIs are computed from, of the collector's counts by interval."""
+def metrics_of(rows: list[dict[str, Any]], users: str, entry: str, counted: Mapping[str, Counted]) -> pa.Table:
+    """The rows of the metrics table that SLIs are computed from, of the collector's counts by interval.
+
+    `counted`: the world's own counts among them.
+    """
     measured = [
         ("client.request.count", users, entry, "requests"),
         ("client.error.count", users, entry, "failed"),
-        ("client.request.duration.p95", users, entry, "latency_p95_s"),
-        ("recommendation.impression.count", entry, None, "shown"),
-        ("recommendation.click.count", entry, None, "clicked"),
+        *((f"client.request.duration.{p}", users, entry, p) for p in ("p50", "p95", "p99")),
+        *((count.metric, entry, None, name) for name, count in counted.items()),
     ]
     columns = ("time_s", "service.name", "metric", "peer.service", "attribute", "value")
     found = [

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lab.errors import NEXT_LINE, Problem, UserError
-from lab.testbeds.stack.compose import FILE, FILES, OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
+from lab.testbeds.stack.compose import OWNER_LABEL, PROJECT_LABEL, WORKING_DIRECTORY, Compose, name_of
+from lab.testbeds.stack.files import FILE, documents_of
 from lab.testbeds.stack.options import TENSORFLOW
 from lab.testbeds.stack.secrets import is_same_directory
 
@@ -89,7 +88,7 @@ def _named(compose: Compose, kind: str, parts: list[dict[str, Any]]) -> Iterator
 
 def _declared(compose: Compose, section: str) -> set[str]:
     """Names of what the compose files may make, profiles and the official model server included."""
-    documents = (yaml.safe_load((compose.directory / name).read_text(encoding="utf-8")) for name in FILES[TENSORFLOW])
+    documents = documents_of(compose.directory, compose.system, TENSORFLOW)
     return {name for document in documents for name in document.get(section, {})}
 
 

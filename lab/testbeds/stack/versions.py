@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import time
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ MODEL_NAME = "model"
 SERVED_WITHIN_S = 20.0
 ANSWERS_WITHIN_S = 120.0
 NOT_FOUND = 404
+ENTRY_MAX = 120_000
+"""Characters of a packed registry entry: the kernel takes 128 KiB in a variable."""
 # A lab that is killed while it pushes leaves a writer in the container: the next one waits for it.
 _ALONE = ("flock", "/models/.publishing")
 _ASIDE = "/models/.unloaded"
@@ -23,7 +27,8 @@ _ASIDE = "/models/.unloaded"
 _CHOOSE_TOP = f"top=/models; [ ! -d {_ASIDE} ] || top={_ASIDE}"
 _PUSH = f"""
 {_CHOOSE_TOP}
-printf %s "$ENTRY" | /opt/venv/bin/python -m services.model.savedmodel "$top" {MODEL_NAME} "$VERSION"
+printf %s "$ENTRY" | base64 -d | gzip -d |
+    /opt/venv/bin/python -m services.model.savedmodel "$top" {MODEL_NAME} "$VERSION"
 """
 _KEEP_UP_TO = f"""
 {_CHOOSE_TOP}
@@ -64,7 +69,10 @@ class ModelVersions:
 
     def push(self, entry: Mapping[str, Any]) -> None:
         """Writes a version as a genuine SavedModel, staged and renamed."""
-        environment = {"ENTRY": json.dumps(entry), "VERSION": str(entry["version"])}
+        packed = base64.b64encode(gzip.compress(json.dumps(entry).encode(), mtime=0)).decode()
+        if len(packed) > ENTRY_MAX:
+            raise StackError(f"the registry entry of version {entry['version']} is too large: {len(packed)} characters")
+        environment = {"ENTRY": packed, "VERSION": str(entry["version"])}
         self._compose.execute(self._compose.publisher(), [*_ALONE, "sh", "-c", _PUSH], environment)
 
     def keep_up_to(self, version: int) -> int:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-MISSION_MEAN_S = 150.0
+MISSION_MEAN_S = 90.0
 MISSION_SHARE = 0.8
-BROWSED_PER_REQUEST = 3
-MEMORY_S = 100.0
-CLICK_WEIGHT = 2.0
+BROWSED_PER_S = 0.07
+"""Pages that a shopper looks at, on average, whether or not a recommendation is asked for."""
+MEMORY_S = 40.0
+CLICK_WEIGHT = 1.0
 PRIOR_WEIGHT = 1.0
 POSITION_BIAS = np.array([1.0, 0.82, 0.7, 0.6, 0.53])
 PAGE = len(POSITION_BIAS)
@@ -39,16 +40,27 @@ def true_interest(catalog: Catalog, missions: Missions, users: Array, times_s: A
 
 
 def browsed_categories(interest: Array, uniforms: Array) -> Array:
-    """Categories of the pages seen around a request: (n, browsed) from interest (n, categories)."""
+    """Category of each page looked at, (n,), from what its shopper was after, interest (n, categories)."""
     categories, edge = np.zeros(uniforms.shape, np.int64), np.zeros(len(uniforms))
     for share in interest.T[:-1]:  # by column: many short sums would take five times as long
         edge = edge + share
-        categories += uniforms > edge[:, None]
+        categories += uniforms > edge
     return categories
 
 
+def browsed_prices(catalog: Catalog, users: Array, noise: Array) -> Array:
+    """Log price of each page looked at, (n,): around the hidden budget."""
+    return np.asarray(catalog.budget_log_eur[users] + 0.5 * noise)
+
+
 def click_probability(catalog: Catalog, users: Array, interest: Array, shown: Array) -> Array:
-    """True probability that a user clicks each shown item (n, k), before position bias.
+    """True probability that a user clicks each shown item (n, k), before position bias; none where it is sold out."""
+    is_there = catalog.items["stock_count"][shown] > 0
+    return np.where(is_there, 1 / (1 + np.exp(-appeal(catalog, users, interest, shown))), 0.0)
+
+
+def appeal(catalog: Catalog, users: Array, interest: Array, shown: Array) -> Array:
+    """How well each shown item (n, k) fits its user: the logit of a click.
 
     Not linear in anything the model sees: interest saturates, price fit is to a hidden budget.
     """
@@ -56,16 +68,15 @@ def click_probability(catalog: Catalog, users: Array, interest: Array, shown: Ar
     liking = np.take_along_axis(interest, items["category"][shown], axis=1)
     price_gap = np.log(items["price_eur"])[shown] - catalog.budget_log_eur[users][:, None]
     bargain = catalog.profile[users, INDEX["discount_share_ratio"]][:, None] * items["discount_ratio"][shown]
-    logit = (
-        -4.0
-        + 3.4 * np.sqrt(liking)
-        - 0.75 * np.minimum(price_gap**2, 4.0)
+    return np.asarray(
+        -3.85
+        + 3.1 * np.sqrt(liking)
+        - 1.0 * np.minimum(price_gap**2, 4.0)
         + 2.0 * bargain
-        + 0.55 * (items["rating_stars"][shown] - 4)
-        + 0.10 * (np.log1p(items["reviews_count"])[shown] - 3.5)
+        + 0.8 * (items["rating_stars"][shown] - 4)
+        + 0.3 * (np.log1p(items["reviews_count"])[shown] - 3.5)
         - 0.05 * (items["shipping_days"][shown] - 3)
     )
-    return np.asarray(1 / (1 + np.exp(-logit)))
 
 
 _FEED = slice(FEED_COLUMNS[0], FEED_COLUMNS[-1] + 1)

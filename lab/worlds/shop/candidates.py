@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lab.clock import NS
 from lab.streams import Streams
+from lab.worlds.kit.groups import groups
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.groups import groups
 
 Array = npt.NDArray[Any]
 

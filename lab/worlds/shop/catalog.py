@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from lab.streams import Streams
 from lab.worlds.shop.features import CATEGORIES, DEFAULTS, INDEX, INTEREST, NAMES
-from lab.worlds.shop.offer import SHOPPERS
+from lab.worlds.shop.registration import SHOPPERS
 
 Array = npt.NDArray[Any]
 STRATA = 20
+SOLD_OUT_RATIO = 0.16
+"""Share of the items that are out of stock; the more popular an item, the likelier."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ def _items(rng: np.random.Generator, n: int) -> tuple[dict[str, Array], Array]:
     price = np.exp(level + rng.normal(0, 0.55, n))
     quality = rng.normal(0, 1, n)
     popularity = np.exp(0.5 * quality + rng.normal(0, 0.6, n))
+    sold_out = np.clip(SOLD_OUT_RATIO * popularity / popularity.mean(), 0, 0.9)
     items = {
         "category": category,
         "price_eur": np.round(np.clip(price, 1, 4000), 2),
         "weight_g": np.round(np.exp(rng.normal(6, 1, n)) + 20, 1),
         "rating_stars": np.round(np.clip(4 + 0.35 * quality + rng.normal(0, 0.25, n), 1, 5), 2),
         "reviews_count": rng.poisson(np.clip(40 * popularity, 0, 5000)),
-        "stock_count": np.where(rng.random(n) < 0.04, 0, rng.integers(1, 400, n)),
+        "stock_count": np.where(rng.random(n) < sold_out, 0, rng.integers(1, 400, n)),
         "margin_ratio": np.round(np.clip(rng.beta(4, 10, n), 0.02, 0.8), 4),
         "listed_days": rng.integers(1, 1500, n),
         "return_ratio": np.round(rng.beta(2, 14, n), 4),
@@ -83,7 +86,7 @@ def _users(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array, Array
     }
     for name, values in columns.items():
         profile[:, INDEX[name]] = values
-    taste = rng.dirichlet(np.full(len(CATEGORIES), 0.6), n)
+    taste = rng.dirichlet(np.full(len(CATEGORIES), 3.0), n)
     profile[:, INTEREST] = taste
     activity = rng.gamma(1.5, 1.0, n) + 0.05
     assert profile.shape[1] == len(NAMES)

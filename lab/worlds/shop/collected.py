@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from lab.agreed.run import Run
 from lab.recording.collected import Columns, Events
-from lab.recording.metrics import Counts
-from lab.recording.schema import LABEL_WINDOW_S
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
-
-Array = npt.NDArray[Any]
+from lab.worlds.shop.registration import LABEL_WINDOW_S
 
 
 def features(events: Events, run: Run) -> Columns:
@@ -69,13 +65,3 @@ def predictions(events: Events, run: Run, component: str) -> Columns:
         **{name: frame[name].to_numpy() for name in names[2:]},
         **{f"input.{name}": matrix[:, i] for i, name in enumerate(INPUT_NAMES)},
     }
-
-
-def counts(events: Events, entry: str, edges_s: Array) -> list[Counts]:
-    """Items shown and clicked, by scrape interval; `edges_s`: where the intervals begin and end."""
-    shown_s = [page["time_s"] for page in events.get("page_shown", []) for _ in page["attributes"]["item_ids"]]
-    clicked_s = [click["time_s"] for click in events.get("item_clicked", [])]
-    return [
-        (entry, f"recommendation.{name}.count", "", np.histogram(times_s, edges_s)[0].astype(float))
-        for name, times_s in (("impression", shown_s), ("click", clicked_s))
-    ]

@@ -1,72 +1,35 @@
-"""What shoppers do: their requests and clicks until the feed takes them, and counts of them by interval."""
+"""What shoppers do: their requests, their clicks until the feed takes them, and counts of both by interval."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.content.protocol import Arrivals, Stream, Times
 from lab.recording.ids import STREAM_SHIFT
-from lab.worlds.base import Arrivals, Stream, Times
-from lab.worlds.shop.browsing import Browsing
-from lab.worlds.shop.groups import groups
-from lab.worlds.shop.visits import Visits, browse_draws
+from lab.worlds.kit.groups import groups
+from lab.worlds.shop.visits import Visits
 
 Array = npt.NDArray[Any]
 
 
-class _Coming(NamedTuple):
-    """Requests of a stream from number `first` on, which the feed has not seen, and the pages seen around them."""
-
-    first: int
-    times_ns: Array
-    users: Array
-    categories: Array
-    log_prices: Array
-
-    def part(self, rows: slice) -> _Coming:
-        """Some of them."""
-        start = rows.start or 0
-        return _Coming(self.first + start, *(column[rows] for column in self[1:]))
-
-
 class Requests:
-    """The streams of requests by number, and those requests that the feed has not seen yet.
+    """The streams of requests by number, and who makes them."""
 
-    `start_ns`: testbed time of scenario second 0.
-    """
-
-    def __init__(self, visits: Visits, start_ns: int) -> None:
+    def __init__(self, visits: Visits) -> None:
         self._visits = visits
-        self._start_ns = start_ns
         self._streams: dict[int, Stream] = {}
-        self._coming: dict[int, list[_Coming]] = {}
 
-    def arrive(self, stream: Stream, first: int, times_ns: Times, browsing: Browsing) -> Arrivals:
-        """Draws who comes, and what they look at."""
+    def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
+        """Draws who comes."""
         users = self._visits.users(stream.key, np.arange(first, first + len(times_ns)))
         self._streams[stream.number] = stream
-        coming = self._looking(stream, first, np.array(times_ns), users, browsing)
-        self._coming.setdefault(stream.number, []).append(coming)
-        return Arrivals(users, np.zeros(len(users), np.int64))
-
-    def look_anew(self, browsing: Browsing) -> None:
-        """Draws again what those look at that the feed has not seen: the shoppers are after something else."""
-        for number, parts in self._coming.items():
-            stream = self._streams[number]
-            self._coming[number] = [
-                self._looking(stream, part.first, part.times_ns, part.users, browsing) for part in parts
-            ]
-
-    def _looking(self, stream: Stream, first: int, times_ns: Array, users: Array, browsing: Browsing) -> _Coming:
-        # Far fewer and larger blocks than what the feed takes at a time.
-        draws = browse_draws(stream.key, np.arange(first, first + len(users)))
-        seen = browsing.looked_at(users, (times_ns - self._start_ns) / NS, *draws)
-        return _Coming(first, times_ns, users, *seen)
+        return Arrivals(users[:, None])
 
     def by_stream(self, requests: Array) -> list[tuple[Stream, Array | slice, Array]]:
         """(stream, places in `requests`, numbers in the stream) for each stream of the shop's that they are of."""
@@ -83,31 +46,10 @@ class Requests:
             users[places] = self._visits.users(stream.key, numbers)
         return users
 
-    def browse(self, browsing: Browsing, now_ns: int) -> list[Array]:
-        """Counts the pages seen around requests that came before now and were not counted; who made them."""
-        seen: list[_Coming] = []
-        for number, parts in self._coming.items():
-            stream = self._streams[number]
-            until_ns = now_ns if stream.closed_ns is None else min(now_ns, stream.closed_ns)
-            left = []
-            for part in parts:
-                count = int(np.searchsorted(part.times_ns, until_ns))
-                if count:
-                    seen.append(part.part(slice(count)))
-                if count < len(part.users) and stream.closed_ns is None:
-                    left.append(part.part(slice(count, None)))
-            self._coming[number] = left
-        now_s = (now_ns - self._start_ns) / NS
-        for part in seen:
-            ages_s = now_s - (part.times_ns - self._start_ns) / NS
-            browsing.count(part.users, ages_s, part.categories, part.log_prices)
-        return [part.users for part in seen]
-
     def copy(self, streams: Sequence[Stream]) -> Requests:
         """One that goes on for itself, with streams of its own."""
         copied = copy.copy(self)
         copied._streams = {stream.number: stream for stream in streams if stream.number in self._streams}
-        copied._coming = {number: list(parts) for number, parts in self._coming.items()}
         return copied
 
 

@@ -1,34 +1,22 @@
 """Feature contract and feature assembly of the shop: one module for the simulator and for the feature service.
 
-A row comes out of the database (or out of the cache, which keeps rows); `parse_value` reads one raw value as
-the service does, `model_inputs` turns user vectors and items into the model's input matrix.
+A row comes out of the database (or out of the cache, which keeps rows); `parse_row` reads it as the
+service does, `model_inputs` turns user vectors and items into the model's input matrix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lab.worlds.kit.contract import FeatureSpec, parse_value
+
 Floats = npt.NDArray[np.floating[Any]]
 
 CATEGORIES = ("electronics", "fashion", "home", "sports", "beauty", "toys")
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSpec:
-    """One column of the contract: SQL type, unit, valid range, and the value used when it is null."""
-
-    name: str
-    type: str
-    unit: str
-    low: float
-    high: float
-    default: float
-    owner: str
 
 
 USER_FEATURES: tuple[FeatureSpec, ...] = (
@@ -86,30 +74,6 @@ INPUT_NAMES = (
 
 INPUTS_LOGGED_ONE_IN = 4
 """The prediction log has the inputs of one in so many requests, by chance: a count would tell streams apart."""
-
-
-class ContractViolationError(ValueError):
-    """A row does not have the form the feature code relies on."""
-
-    def __init__(self, column: str, message: str) -> None:
-        self.column = column
-        super().__init__(message)
-
-
-def parse_value(row: Mapping[str, Any], column: str) -> float:
-    """One feature out of a raw row; None (SQL NULL) becomes NaN and is imputed later.
-
-    Raises ContractViolationError with the wording of the underlying KeyError or ValueError.
-    """
-    if column not in row:
-        raise ContractViolationError(column, f"KeyError: {column!r}")
-    value = row[column]
-    if value is None:
-        return float("nan")
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ContractViolationError(column, f"ValueError: {error}") from error
 
 
 def parse_row(row: Mapping[str, Any]) -> list[float]:

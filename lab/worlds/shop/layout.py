@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lab.worlds.base import Layout, StoreSpec
-from lab.worlds.operations import (
+from lab.content.operations import (
     OP_ASK,
     OP_GATE,
     OP_MARK,
@@ -14,6 +13,7 @@ from lab.worlds.operations import (
     OP_TABLE_READ,
     Op,
 )
+from lab.content.protocol import Layout, StoreSpec, TableSpec
 
 CACHE, TABLE, MODEL = "entries", "rows", "model"
 RULED = 1
@@ -34,6 +34,6 @@ def layout(users_count: int, ttl_ns: int) -> Layout:
             "aggregate_events": Op(OP_ASK),
         },
         stores={CACHE: StoreSpec(users_count, ttl_ns)},
-        tables={TABLE: users_count},
+        tables={TABLE: TableSpec(users_count)},
         gates=(MODEL,),
     )

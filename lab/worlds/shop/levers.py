@@ -14,6 +14,7 @@ from lab.injection.levers import (
     CacheMixKeys,
     ConfigSet,
     LeverTable,
+    ModelCanary,
     ModelDeploy,
     ModelUnload,
     Place,
@@ -72,6 +73,14 @@ def _write_version(shop: ShopWorld, place: Place, value: ModelDeploy | None) -> 
     shop.deploy(value)
 
 
+def _read_canary(shop: ShopWorld, place: Place) -> ModelCanary | None:
+    return shop.canary
+
+
+def _write_canary(shop: ShopWorld, place: Place, value: ModelCanary | None) -> None:
+    shop.let_answer(value)
+
+
 def _read_unloaded(shop: ShopWorld, place: Place) -> ModelUnload | None:
     return None if shop.loaded else ModelUnload()
 
@@ -102,6 +111,7 @@ LEVERS.lever(CacheFreeze, _read_freeze, _write_freeze)
 LEVERS.lever(CacheMixKeys, _read_mixed, _write_mixed)
 LEVERS.lever(ConfigSet, _read_time_to_live, _write_time_to_live)
 LEVERS.lever(ModelDeploy, _read_version, _write_version)
+LEVERS.lever(ModelCanary, _read_canary, _write_canary)
 LEVERS.lever(ModelUnload, _read_unloaded, _write_unloaded)
 LEVERS.lever(PopulationShift, _read_shift, _write_shift)
 LEVERS.lever(PopulationTastes, _read_tastes, _write_tastes)

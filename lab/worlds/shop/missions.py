@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.streams import Streams
+from lab.worlds.kit.groups import groups
 from lab.worlds.shop.behaviour import MISSION_MEAN_S
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import CATEGORIES
-from lab.worlds.shop.groups import groups
 
 if TYPE_CHECKING:
     from lab.injection.levers import PopulationTastes

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from lab.recording.arrow import numbers_array
-from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES, FeatureSpec
+from lab.worlds.kit.contract import FeatureSpec
+from lab.worlds.shop.features import INPUT_NAMES, NAMES, USER_FEATURES
 from lab.worlds.shop.training import Model
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.clock import NS
+from lab.content.operations import FROM_NOWHERE, FROM_STORE
+from lab.content.protocol import Columns
 from lab.recording.arrow import coded_array
-from lab.recording.schema import LABEL_WINDOW_S
-from lab.worlds.base import Columns
-from lab.worlds.operations import FROM_NOWHERE, FROM_STORE
 from lab.worlds.shop.behaviour import PAGE
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
+from lab.worlds.shop.registration import LABEL_WINDOW_S
 from lab.worlds.shop.showing import Pages, chosen, joined
 
 Array = npt.NDArray[Any]

@@ -23,7 +23,7 @@ class Thresholds:
 
     min_stock: int = 1
     margin_weight: float = 0.02
-    max_per_category: int = 2
+    max_per_category: int = 3
 
     def __post_init__(self) -> None:
         if self.min_stock < 0:

@@ -95,15 +95,17 @@ def score_micro(t: PageTables, item: int, version: int) -> int:
 def click_chance(t: PageTables, user: int, item: int, place: int) -> float:
     """True probability that a user clicks an item at a place of a page."""
     of = t.item_f
+    if t.item[item, I_STOCK] < 1:
+        return 0.0
     gap = of[item, IF_LOG_PRICE] - t.user_f[user, UF_BUDGET]
     bargain = t.user_f[user, UF_DISCOUNT_SHARE] * of[item, IF_DISCOUNT]
     x = (
-        -4.0
-        + 3.4 * sqrt(t.vector_f[VF_INTEREST + t.item[item, I_CATEGORY]])
-        - 0.75 * min(gap * gap, 4.0)
+        -3.85
+        + 3.1 * sqrt(t.vector_f[VF_INTEREST + t.item[item, I_CATEGORY]])
+        - 1.0 * min(gap * gap, 4.0)
         + 2.0 * bargain
-        + 0.55 * (of[item, IF_RATING] - 4.0)
-        + 0.10 * (of[item, IF_LOG_REVIEWS] - 3.5)
+        + 0.8 * (of[item, IF_RATING] - 4.0)
+        + 0.3 * (of[item, IF_LOG_REVIEWS] - 3.5)
         - 0.05 * (of[item, IF_SHIPPING] - 3.0)
     )
     chance: float = 1.0 / (1.0 + exp(-x)) * t.constant_f[CF_BIAS + place]

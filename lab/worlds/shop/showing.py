@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from lab.clock import NS
 from lab.compiled import signed
-from lab.recording.schema import LABEL_WINDOW_S
+from lab.content.protocol import Stream
 from lab.streams import Streams
-from lab.worlds.base import Stream
 from lab.worlds.shop import page_tables as at
 from lab.worlds.shop.behaviour import MISSION_SHARE, PAGE, POSITION_BIAS
 from lab.worlds.shop.candidates import Candidates
@@ -21,6 +20,7 @@ from lab.worlds.shop.features import DEFAULTS, INDEX, INPUT_NAMES
 from lab.worlds.shop.kernel import load_pages
 from lab.worlds.shop.missions import BLOCK_S, Missions
 from lab.worlds.shop.page_tables import ANSWERS_MAX, PageTables
+from lab.worlds.shop.registration import LABEL_WINDOW_S
 from lab.worlds.shop.rules import Thresholds
 from lab.worlds.shop.training import Model
 from lab.worlds.shop.visits import LABEL_DELAY_MEAN_S, Visits, are_inputs_logged
@@ -118,7 +118,7 @@ class Showing:
         tables, stream = self._tables, answers.stream
         rows = tables.answer[: len(minute[part])]
         rows[:, at.W_STREAM] = signed(stream.key)
-        rows[:, at.W_CLICKS] = stream.clicks
+        rows[:, at.W_CLICKS] = stream.responds
         for word, column in (
             (at.W_NUMBER, answers.numbers), (at.W_ROW, answers.row), (at.W_MINUTE, minute), (at.W_BLOCK, block),
             (at.W_VERSION, answers.version), (at.W_RULED, answers.ruled),

@@ -4,7 +4,8 @@ Every version is made in two steps, as is common: candidates are cross-validated
 fitted again on the whole window before it is shipped. Its registry entry reports the validation.
 
 A recipe names how a version comes about: `next-window` (good, the next window of history) or
-`corrupted-labels` (`corrupted`: share of engaged clicks whose label was lost before the fit that is shipped).
+`corrupted-labels` (`corrupted`: share of clicks, those of the most engaged first, whose label was lost before the fit
+that is shipped).
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any
     past = history.generate_history(shop, seed, window)
     rng = np.random.Generator(np.random.Philox(key=window))
     # The labels are joined anew for the fit that is shipped, so that late clicks count; that join is what can break.
-    lost = past.engaged & (rng.random(len(past.clicked)) < recipe.get("corrupted", 0.0))
+    lost = past.clicked & (past.engaged > np.quantile(past.engaged[past.clicked], 1 - recipe.get("corrupted", 0.0)))
     scaler, regression = _regression(past.inputs, past.clicked & ~lost)
     registry_fields = {
         "intercept": float(np.round(regression.intercept_[0], 9)),

@@ -1,4 +1,4 @@
-"""Everything random about a request: who comes, what is offered, what would be clicked, what is browsed.
+"""Everything random about a request: who comes, what is offered, what would be clicked.
 
 A draw follows from the stream's key, the request's number in it and what the draw is for; nothing else. So the
 simulator and the load generator of the real stack draw the same, each when it comes to it.
@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lab.draws import exponentials, normals, uniforms
-from lab.worlds.shop.behaviour import BROWSED_PER_REQUEST, PAGE
+from lab.draws import exponentials, uniforms
+from lab.worlds.shop.behaviour import PAGE
 from lab.worlds.shop.catalog import STRATA, Catalog
 from lab.worlds.shop.features import INPUTS_LOGGED_ONE_IN
 from lab.worlds.shop.page_tables import (
-    DRAW_BROWSED,
     DRAW_CANDIDATES,
     DRAW_CLICKS,
     DRAW_LABEL_DELAYS,
     DRAW_LOGGED,
-    DRAW_PRICES,
     DRAW_USER,
 )
 
@@ -60,10 +58,3 @@ def click_draws(key: int, numbers: Array) -> tuple[Array, Array]:
 def are_inputs_logged(key: int, numbers: Array) -> Array:
     """Mask (n,): whether the prediction log has the model's inputs of the request."""
     return np.asarray(uniforms(key, numbers, DRAW_LOGGED, 1)[:, 0] * INPUTS_LOGGED_ONE_IN < 1)
-
-
-def browse_draws(key: int, numbers: Array) -> tuple[Array, Array]:
-    """Uniform and normal numbers (n, browsed): the categories and the prices of the pages seen around a request."""
-    even = BROWSED_PER_REQUEST + BROWSED_PER_REQUEST % 2
-    noise = normals(uniforms(key, numbers, DRAW_PRICES, even))[:, :BROWSED_PER_REQUEST]
-    return uniforms(key, numbers, DRAW_BROWSED, BROWSED_PER_REQUEST), noise

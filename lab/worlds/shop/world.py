@@ -15,9 +15,12 @@ import numpy.typing as npt
 
 from lab.agreed.run import PAST_S
 from lab.clock import NS, to_ns
+from lab.content.operations import FROM_NOWHERE
+from lab.content.protocol import Arrivals, Columns, Counts, Done, PlaneState, Served, Stream, Times, WorldContext
 from lab.injection.levers import (
     ActValue,
     AnyLever,
+    ModelCanary,
     ModelDeploy,
     Place,
     PopulationShift,
@@ -26,33 +29,31 @@ from lab.injection.levers import (
     TableColumn,
 )
 from lab.recording.status import OK
-from lab.worlds.base import Arrivals, Columns, Counts, Done, PlaneState, Served, Stream, Times, WorldContext
-from lab.worlds.operations import FROM_NOWHERE
+from lab.worlds.kit.entries import EntryCache
+from lab.worlds.kit.epochs import Epochs
 from lab.worlds.shop import reference
 from lab.worlds.shop.behaviour import CLICK_WEIGHT, PAGE
 from lab.worlds.shop.browsing import Browsing
 from lab.worlds.shop.catalog import active_catalog, make_catalog
-from lab.worlds.shop.entries import EntryCache
-from lab.worlds.shop.epochs import Epochs
 from lab.worlds.shop.events import Clicks, EventCounts, Requests
-from lab.worlds.shop.features import INDEX, NAMES
+from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES
 from lab.worlds.shop.layout import CACHE, MODEL, RULED, TABLE, layout
 from lab.worlds.shop.levers import LEVERS
 from lab.worlds.shop.missions import Missions
-from lab.worlds.shop.offer import FIRST_VERSIONS, SHOPPERS
+from lab.worlds.shop.registration import FIRST_VERSIONS, SHOPPERS
 from lab.worlds.shop.rows import Rows, ServedLog, ShownLog
 from lab.worlds.shop.showing import Answers, Pages, Showing, click_times_ns
 from lab.worlds.shop.training import Model, train
 from lab.worlds.shop.visits import Visits
 
 if TYPE_CHECKING:
-    from lab.worlds.base import World
+    from lab.content.protocol import Content
 
 Array = npt.NDArray[Any]
 
 
 class ShopWorld:
-    """Implements `lab.worlds.base.World` for the shop."""
+    """Implements `lab.content.protocol.Content` for the shop."""
 
     def __init__(self, context: WorldContext) -> None:
         assert context.system.world is not None
@@ -68,15 +69,14 @@ class ShopWorld:
         warmup_s, start_ns = context.start_ns / NS, context.start_ns
         first_s = -warmup_s - PAST_S
         self.missions = Missions(self.catalog, context.streams, first_s)
-        self._browsing = Browsing(self.catalog, self.missions)
-        self._browsing.live_through(context.streams, first_s, -warmup_s, context.rate_per_s)
-        self.table = Epochs(self.catalog.profile.copy(), context.streams)
+        self._browsing = Browsing(self.catalog, self.missions, context.streams, first_s)
+        self._browsing.count_until(-warmup_s)
+        self.table = Epochs(self.catalog.profile.copy(), USER_FEATURES, context.streams)
         self._browsing.aggregate.write(self.table.rows)
-        self._aggregated_ns = 0
         self.versions: list[Model] = []
         for _ in range(FIRST_VERSIONS):
             self.versions.append(self._train({}))
-        self._requests = Requests(Visits(self.catalog), start_ns)
+        self._requests = Requests(Visits(self.catalog))
         self._showing = Showing(self.catalog, context.streams, start_ns)
         self._served = ServedLog(start_ns, ("default", self._cache_name, self._table_name))
         self._shown = ShownLog(start_ns, self._model_name)
@@ -94,7 +94,7 @@ class ShopWorld:
         state.gate(MODEL).version_a = FIRST_VERSIONS
 
     def arrive(self, stream: Stream, first: int, times_ns: Times) -> Arrivals:
-        return self._requests.arrive(stream, first, times_ns, self._browsing)
+        return self._requests.arrive(stream, first, times_ns)
 
     # Blocks.
 
@@ -137,9 +137,9 @@ class ShopWorld:
         self._served.add(Rows(served.request, served.time_ns, served.source, watermark_ns, served.written_ns, vectors))
 
     def _show(self, done: Done) -> None:
-        came = np.flatnonzero(done.source != FROM_NOWHERE)
+        came = np.flatnonzero(done.source[:, 0] != FROM_NOWHERE)
         row = np.full(len(done.request), -1)
-        row[came] = self.table.slots(done.epoch[came]) * self.catalog.users_count + done.row[came]
+        row[came] = self.table.slots(done.epoch[came, 0]) * self.catalog.users_count + done.row[came, 0]
         for stream, places, numbers in self._requests.by_stream(done.request):
             answers = Answers(
                 stream, numbers, done.request[places], done.start_ns[places], done.end_ns[places], row[places],
@@ -160,11 +160,8 @@ class ShopWorld:
     def operate(self, operation: str, now_ns: int) -> int:
         assert operation == "aggregate_events"
         self._settle()
-        aggregate = self._browsing.aggregate
-        aggregate.decay((now_ns - self._aggregated_ns) / NS)
-        self._aggregated_ns = now_ns
-        touched = self._state.store(CACHE).touched
-        for users in self._requests.browse(self._browsing, now_ns):
+        aggregate, touched = self._browsing.aggregate, self._state.store(CACHE).touched
+        for users in self._browsing.count_until(self._scenario_s(now_ns)):
             touched[users] = 1
         users, items, ages_s = self._clicks.take(now_ns)
         of_items = self.catalog.items
@@ -174,6 +171,9 @@ class ShopWorld:
         self.table.watermark_ns = now_ns
         self._renew(now_ns)
         return OK
+
+    def _scenario_s(self, time_ns: int) -> float:
+        return (time_ns - self._context.start_ns) / NS
 
     def _renew(self, now_ns: int) -> None:
         """Begins an epoch: what is in the cache or on its way keeps its rows."""
@@ -216,13 +216,37 @@ class ShopWorld:
 
     def deploy(self, value: ModelDeploy) -> None:
         """Serves a version: one that there is, or the next one, trained by a recipe."""
-        if value.version is None:
-            self.versions = [*self.versions, self._train(value.recipe)]
-        version = value.version or len(self.versions)
+        version = self._version(value)
         if version != self.serving:
             self._state.gate(MODEL).version_a = version
-            self._context.announce(self.now_ns, self._model_name, "deploy", f"Model version {version} deployed")
+            self._announce_deploy(f"Model version {version} deployed")
             self._context.log(self.now_ns, self._model_name, "INFO", "version_loaded", -1, version)
+
+    @property
+    def canary(self) -> ModelCanary | None:
+        """The other version that answers a share of the requests, if there is one."""
+        gate = self._state.gate(MODEL)
+        return ModelCanary(version=gate.version_b, share=gate.share_b) if gate.share_b > 0 else None
+
+    def let_answer(self, value: ModelCanary | None) -> None:
+        """Lets another version answer a share of the requests, or none."""
+        gate = self._state.gate(MODEL)
+        if value is None:
+            gate.share_b = 0.0
+            self._announce_deploy(f"Model version {self.serving} answers all requests")
+            return
+        gate.version_b, gate.share_b = self._version(value), value.share
+        self._announce_deploy(f"Model version {gate.version_b} deployed to {100 * value.share:.3g}% of the requests")
+        self._context.log(self.now_ns, self._model_name, "INFO", "version_loaded", -1, gate.version_b)
+
+    def _version(self, value: ModelDeploy) -> int:
+        """A version that there is, or the next one, trained by a recipe."""
+        if value.version is None:
+            self.versions = [*self.versions, self._train(value.recipe)]
+        return value.version or len(self.versions)
+
+    def _announce_deploy(self, summary: str) -> None:
+        self._context.announce(self.now_ns, self._model_name, "deploy", summary)
 
     def shift(self, feature: str, value: PopulationShift | None) -> None:
         """Multiplies a feature of all users by what they have at rest."""
@@ -233,8 +257,8 @@ class ShopWorld:
 
     def change_tastes(self, value: PopulationTastes | None) -> None:
         """Turns a share of the users to other categories, or back."""
+        self._browsing.pages.settle(self._scenario_s(self.now_ns))
         self.missions.change(value, self._context.streams)
-        self._requests.look_anew(self._browsing)
 
     def _train(self, recipe: Recipe) -> Model:
         """The next version: each is trained on the window of history that follows the one before."""
@@ -245,11 +269,13 @@ class ShopWorld:
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
         cached = [(self._cache_name, metric, "", value) for metric, value in self.cache.samples(now_ns)]
-        return [*cached, (self._model_name, "model.version", "", float(self.serving))]
+        gate = self._state.gate(MODEL)
+        canary = [(self._model_name, "model.version", "canary", float(gate.version_b))] if gate.share_b > 0 else []
+        return [*cached, (self._model_name, "model.version", "", float(self.serving)), *canary]
 
     def counts(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
         self._settle()
-        entry = self._context.system.entry
+        entry = self._context.system.entry or ""
         return [
             (entry, "recommendation.impression.count", "", PAGE * self._pages_count.between(edges_ns)),
             (entry, "recommendation.click.count", "", self._clicks_count.between(edges_ns)),
@@ -273,7 +299,7 @@ class ShopWorld:
     def reference(self) -> dict[str, Any]:
         return reference.files(self.versions, self._table_name)
 
-    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> World:
+    def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> Content:
         self._settle()
         copied = copy.copy(self)
         copied._context, copied._state = context, state
@@ -301,4 +327,4 @@ def _roles(context: WorldContext) -> dict[str, str]:
 
 
 if TYPE_CHECKING:
-    _KEEPS_TO: type[World] = ShopWorld
+    _KEEPS_TO: type[Content] = ShopWorld

@@ -29,7 +29,7 @@ def test_lever_values_are_read_with_their_defaults() -> None:
     [
         ("melt", {}, "unknown fault 'melt'"),
         ("delay", {}, "delay needs 'latency_s'"),
-        ("delay", {"latency_s": -1}, "latency_s: expected a number from 0 to 86400, got -1"),
+        ("delay", {"latency_s": -1}, "latency_s: expected a number from 0 to 5184000, got -1"),
         ("delay", {"latency_s": True}, "latency_s: expected a number"),
         ("delay", {"latency_s": float("nan")}, "latency_s: expected a number"),
         ("cut", {"direction": "up"}, "direction: expected both, request or response, got 'up'"),

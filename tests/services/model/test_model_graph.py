@@ -17,10 +17,12 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from lab.agreed import trees
 from services.model import savedmodel
 from services.model.errors import ServingError
 from services.model.graph import Graph, load
 from services.model.tensors import array_of, tensor_of
+from tests import boosted_trees
 
 FLOAT = types_pb2.DT_FLOAT
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,6 +119,41 @@ def test_the_same_entry_always_gives_the_same_bytes(tmp_path: Path, make_model: 
 def test_a_registry_entry_that_is_not_whole_is_refused(make_model: Any) -> None:
     with pytest.raises(ValueError, match="weights has 13 values for 14 inputs"):
         savedmodel.encode({**make_model(1).registry_entry(1), "weights": [0.0] * 13})
+
+
+def test_trees_give_the_scores_of_the_registry_even_where_inputs_are_no_numbers(tmp_path: Path) -> None:
+    entry, _, rows = boosted_trees.fitted(trees=20)
+    graph = load(savedmodel.push(tmp_path, "model", 1, savedmodel.encode(entry)))
+    odd = rows[:14].copy()
+    for value in (np.nan, np.inf, -np.inf, 1e308):
+        np.fill_diagonal(odd, value)
+        for inputs in (odd, rows):
+            scores = graph.run("serving_default", {"inputs": inputs}, ["scores"])["scores"]
+            np.testing.assert_array_equal(np.round(scores, 6), trees.score(entry, inputs))
+    assert np.ptp(trees.score(entry, odd)) > 0.1
+
+
+def test_columns_that_are_not_there_fail_the_request() -> None:
+    graph = small_graph(
+        const("which", [1, 0], np.int32),
+        const("axis", 1, np.int32),
+        ("y", "GatherV2", ["x", "which", "axis"], {}),
+        output="y:0", shape=(-1, 2),
+    )  # fmt: skip
+    swapped = graph.run("serving_default", {"x": np.array([[1, 2]], np.float32)}, ["y"])["y"]
+    np.testing.assert_array_equal(swapped, [[2, 1]])
+    with pytest.raises(ServingError, match="indices are not in"):
+        small_graph(
+            const("which", [2], np.int32),
+            const("axis", 1, np.int32),
+            ("y", "GatherV2", ["x", "which", "axis"], {}),
+            output="y:0", shape=(-1, 1),
+        )  # fmt: skip
+
+
+def test_a_family_that_is_not_known_is_refused(make_model: Any) -> None:
+    with pytest.raises(ValueError, match="family 'oracle' is not known; expected one of logistic-regression, gradient"):
+        savedmodel.encode({**make_model(1).registry_entry(1), "family": "oracle"})
 
 
 def test_a_network_with_a_hidden_layer_is_evaluated() -> None:

@@ -19,6 +19,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from lab.agreed import trees
+from services.model import savedmodel
+from tests import boosted_trees
 from tests.waiting import PATIENCE_S
 
 ROWS = np.random.default_rng(3).normal(0, 2, (20, 14))
@@ -72,6 +75,20 @@ def test_the_latest_version_scores_as_the_simulator_does(prediction: Any, make_m
     scores = response.outputs["scores"]
     assert [dim.size for dim in scores.tensor_shape.dim] == [20]
     np.testing.assert_array_equal(np.round(scores.double_val, 6), make_model(4).score(ROWS))
+
+
+def test_trees_score_as_the_registry_says_by_grpc_and_rest(tmp_path: Path, start_server: Any) -> None:
+    entry, _, rows = boosted_trees.fitted(trees=20, depth=3)
+    savedmodel.push(tmp_path, "ctr", 1, savedmodel.encode(entry))
+    server, expected = start_server(tmp_path), trees.score(entry, rows[:50])
+    with grpc.insecure_channel(server.grpc_address) as own:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(own)
+        answer = stub.Predict(predict_request(rows[:50]), PATIENCE_S)
+    np.testing.assert_array_equal(np.round(answer.outputs["scores"].double_val, 6), expected)
+    status, document = server.call("/v1/models/ctr:predict", {"instances": rows[:50].tolist()})
+    assert status == 200
+    np.testing.assert_array_equal(np.round(document["predictions"], 6), expected)
+    assert np.ptp(expected) > 0.3
 
 
 def test_a_version_is_chosen_by_number_or_by_label(prediction: Any, make_model: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.agreed import trees
 from lab.files.finding import shipped_names
 from lab.injection.dry_run import PlannedAct, PlanTestbed
 from lab.injection.faults import fault_types
@@ -27,10 +28,11 @@ from lab.scenario.plan import plan
 from lab.systems.files import load_system
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.features import INPUT_NAMES
-from lab.worlds.shop.offer import FIRST_VERSIONS
+from lab.worlds.shop.registration import FIRST_VERSIONS
 from lab.worlds.shop.training import SCORE_DECIMALS, Model, train
 from services.model import savedmodel
 from services.model.graph import load
+from tests import boosted_trees
 
 PYTHON = os.environ.get("LAB_TENSORFLOW_PYTHON", "")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="TensorFlow is not installed: make test-tensorflow")
@@ -63,9 +65,9 @@ def recipes_of(acts: Iterable[PlannedAct]) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True)
 class Scored:
-    """Versions by number, and what both made of the same batches."""
+    """What both made of the same batches of inputs: scores by `VERSION/BATCH`, TensorFlow's by loader too."""
 
-    models: dict[int, Model]
+    batches: dict[str, Any]
     lab: dict[str, Any]
     tensorflow: dict[str, Any]
     signatures: dict[str, Any]
@@ -73,13 +75,17 @@ class Scored:
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """Every version, pushed as the publisher does, scored by the lab and by TensorFlow in another process."""
-    folder = tmp_path_factory.mktemp("versions")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[int, Model], Scored]:
+    """(versions by number, what both made of them): every version of the shop."""
     models = dict(enumerate(trained(), 1))
-    for version, model in models.items():
-        savedmodel.push(folder, "model", version, savedmodel.encode(model.registry_entry(version)))
-    batches = make_batches(models)
+    entries = {version: model.registry_entry(version) for version, model in models.items()}
+    return models, in_both(tmp_path_factory.mktemp("versions"), entries, make_batches(models))
+
+
+def in_both(folder: Path, entries: Mapping[int, Mapping[str, Any]], batches: dict[str, Any]) -> Scored:
+    """Entries pushed as the publisher does, and their scores by the lab and by TensorFlow in another process."""
+    for version, entry in entries.items():
+        savedmodel.push(folder, "model", version, savedmodel.encode(entry))
     np.savez(folder / "inputs.npz", **batches)
     program = Path(__file__).with_name("in_tensorflow.py")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -88,14 +94,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
         check=False, capture_output=True, text=True, env=environment | {"TF_CPP_MIN_LOG_LEVEL": "2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    graphs = {version: load(folder / "model" / str(version)) for version in models}
+    graphs = {version: load(folder / "model" / str(version)) for version in entries}
     lab = {
         f"{version}/{name}": graph.run("serving_default", {"inputs": batch}, ["scores"])["scores"]
         for version, graph in graphs.items()
         for name, batch in batches.items()
     }
     output = json.loads((folder / "out.json").read_text(encoding="utf-8"))
-    return Scored(models, lab, dict(np.load(folder / "out.npz")), output["versions"], output["tensorflow"])
+    return Scored(batches, lab, dict(np.load(folder / "out.npz")), output["versions"], output["tensorflow"])
 
 
 def trained() -> Iterator[Model]:
@@ -129,6 +135,39 @@ def make_batches(models: Mapping[int, Model]) -> dict[str, Any]:
     return batches
 
 
+@pytest.fixture(scope="module")
+def boosted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Scored]:
+    """(entries by version, what both made of them): trees fitted by scikit-learn, of several numbers and depths."""
+    entries = {n: boosted_trees.fitted(n, *size)[0] for n, size in enumerate(((1, 1), (20, 3), (60, 4), (100, 2)), 1)}
+    rows = boosted_trees.fitted(1, 1, 1)[2]
+    draw = np.random.default_rng(0)
+    batches = {
+        "usual": rows,
+        "one row": rows[:1],
+        "no row": rows[:0],
+        "far": draw.normal(0, 1e6, (2000, rows.shape[1])),
+    }
+    for value in (1e308, -1e308, np.inf, -np.inf, np.nan, 5e-324):
+        odd = rows[: rows.shape[1]].copy()
+        np.fill_diagonal(odd, value)
+        batches[f"one is {value}"] = odd
+    return entries, in_both(tmp_path_factory.mktemp("boosted"), entries, batches)
+
+
+def test_trees_have_the_scores_of_the_registry_in_tensorflow(boosted: tuple[dict[str, Any], Scored]) -> None:
+    entries, scored = boosted
+    for version, entry in entries.items():
+        for name, batch in scored.batches.items():
+            expected = trees.score(entry, batch)
+            for loader in LOADERS:
+                theirs = scored.tensorflow[f"{loader}/{version}/{name}"]
+                np.testing.assert_array_equal(
+                    np.round(theirs, trees.SCORE_DECIMALS), expected, err_msg=f"{loader} {name}"
+                )
+            np.testing.assert_array_equal(np.round(scored.lab[f"{version}/{name}"], trees.SCORE_DECIMALS), expected)
+    assert np.ptp(scored.tensorflow["session/3/usual"]) > 0.5
+
+
 def test_recipes_of_scenarios_faults_and_decoys_are_all_there() -> None:
     trainings = {str(recipe["training"]) for recipe in recipes()}
     assert trainings == {"next-window", "corrupted-labels"}
@@ -139,9 +178,19 @@ def test_it_is_a_release_of_tensorflow_and_not_the_generated_modules(scored: Sco
     assert scored.release.startswith("2.")
 
 
+@pytest.fixture(scope="module")
+def scored(shop: tuple[dict[int, Model], Scored]) -> Scored:
+    return shop[1]
+
+
+@pytest.fixture(scope="module")
+def models(shop: tuple[dict[int, Model], Scored]) -> dict[int, Model]:
+    return shop[0]
+
+
 @pytest.mark.parametrize("loader", LOADERS)
-def test_scores_are_those_of_the_labs_server(scored: Scored, loader: str) -> None:
-    assert len(scored.models) > FIRST_VERSIONS + len(DOSES)
+def test_scores_are_those_of_the_labs_server(models: dict[int, Model], scored: Scored, loader: str) -> None:
+    assert len(models) > FIRST_VERSIONS + len(DOSES)
     for name, scores in scored.lab.items():
         theirs = scored.tensorflow[f"{loader}/{name}"]
         assert theirs.dtype == scores.dtype == np.float64
@@ -151,19 +200,19 @@ def test_scores_are_those_of_the_labs_server(scored: Scored, loader: str) -> Non
         float(np.nanmax(np.abs(scored.tensorflow[f"{loader}/{name}"] - scores), initial=0.0))
         for name, scores in scored.lab.items()
     )
-    print(f"TensorFlow {scored.release}, {loader}: {len(scored.models)} versions, largest difference {worst:.2g}")
+    print(f"TensorFlow {scored.release}, {loader}: {len(models)} versions, largest difference {worst:.2g}")
 
 
-def test_scores_are_those_of_the_registry(scored: Scored) -> None:
-    for version, model in scored.models.items():
+def test_scores_are_those_of_the_registry(models: dict[int, Model], scored: Scored) -> None:
+    for version, model in models.items():
         theirs = scored.tensorflow[f"session/{version}/trained on"]
-        expected = model.score(scored.models[1].sample_inputs)
+        expected = model.score(models[1].sample_inputs)
         np.testing.assert_allclose(theirs, expected, rtol=0, atol=0.5 * 10**-SCORE_DECIMALS + SAME)
         assert np.ptp(theirs) > 0.05
 
 
-def test_versions_differ_so_that_equal_scores_prove_something(scored: Scored) -> None:
-    good, corrupted = 1, max(scored.models)
+def test_versions_differ_so_that_equal_scores_prove_something(models: dict[int, Model], scored: Scored) -> None:
+    good, corrupted = 1, max(models)
     difference = scored.tensorflow[f"python/{good}/trained on"] - scored.tensorflow[f"python/{corrupted}/trained on"]
     assert np.abs(difference).max() > 0.01
 

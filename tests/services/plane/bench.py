@@ -71,7 +71,8 @@ class Stack:
     def given(self, name: str) -> dict[str, str]:
         """What a service is given in its environment."""
         return {
-            **self.db.environment(name), "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
+            "SYSTEM": "recommender", **self.db.environment(name),
+            "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
             "REDIS_USER": name, "REDIS_PASSWORD": password_of(name), "HOST": "127.0.0.1",
             "LINKS_TOKEN" if name == "links" else "CONTROL_TOKEN": TOKEN_OF.get(name, ""),
         }  # fmt: skip
@@ -141,6 +142,7 @@ def _start_services(found: Stack) -> None:
     collector = found.start(
         "collector", ["-m", "services.collector"], COLLECTOR_PORT="0", DATA_DIRECTORY=str(found.directory / "raw"),
         STATEMENT_LOG_DIRECTORY=str(found.db.log_directory), MODEL_STATUS_URL="http://127.0.0.1:9/none",
+        STACK_PART="lab.worlds.shop.stack:STACK",
     )  # fmt: skip
     found.ports["collector"] = collector.wait_for("ready")["port"]
     model = found.start(
@@ -150,12 +152,12 @@ def _start_services(found: Stack) -> None:
     )
     ready = model.wait_for("ready")
     found.ports |= {"model": ready["grpc_port"], "model-rest": ready["rest_port"]}
-    feed = found.start("feed", ["-m", "services.feed"], FEED_PORT="0")
+    feed = found.start("feed", ["-m", "services.shop.feed"], FEED_PORT="0")
     found.ports["feed"] = feed.wait_for("ready")["port"]
     _start_links(found)
     ports = found.ports
     features = found.start(
-        "features", ["-m", "services.features"], FEATURES_PORT="0", CONFIG_PORT="0",
+        "features", ["-m", "services.shop.features"], FEATURES_PORT="0", CONFIG_PORT="0",
         DB_PORT=str(ports["features->db"]), REDIS_PORT=str(ports["features->cache"]),
         MODEL_ADDRESS=f"127.0.0.1:{ports['features->model']}", RULES_URL=f"http://127.0.0.1:{ports['features->rules']}",
     )  # fmt: skip
@@ -170,5 +172,6 @@ def start_load(found: Stack) -> None:
     found.ports["load"] = port = free_port()
     locustfile = str(ROOT / "services" / "load" / "locustfile.py")
     command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port)]
-    load = found.start("load", command, TARGET_URL=found.url("features", ""))
+    given = {"TARGET_URL": found.url("features", ""), "PEOPLE": "services.shop.load.population:ShopPopulation"}
+    load = found.start("load", command, **given)
     wait_until(lambda: call("GET", found.url("load", "/healthz"))[0] == 200, load)

@@ -26,6 +26,7 @@ PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 PASSWORD = "only-for-this-test"
 DATABASE_ROLES = ("features", "feed", "load")
 CACHE_USERS = ("features", "feed", "collector")
+WORLD = {"WORLD": "shop", "DB_NAME": "recommender"}
 NOBODY = 65534
 
 
@@ -116,6 +117,7 @@ class Database:
         """What a service is given that has this role."""
         return {
             "DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DB_USER": role, "DB_PASSWORD": password_of(role),
+            "DB_NAME": WORLD["DB_NAME"],
         }  # fmt: skip
 
     def conninfo_of(self, role: str) -> str:
@@ -149,7 +151,8 @@ def database(*, is_cut_short: bool = False) -> Iterator[Database]:
     """
     folder = Path(tempfile.mkdtemp(prefix="lab-db-"))
     try:
-        shutil.copytree(ROOT / "services" / "db", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        for source, place in (("services/db", "app"), ("services/shop/db", "app/shop")):  # as the image has them
+            shutil.copytree(ROOT / source, folder / place)
         (folder / "log").mkdir()
         options = as_nobody()
         if options:
@@ -158,7 +161,7 @@ def database(*, is_cut_short: bool = False) -> Iterator[Database]:
         found = Database(free_port(), folder / "log")
         environment = {
             "DB_PORT": str(found.port), "DB_ADMIN_PASSWORD": password_of("lab"), "PGDATA": str(folder / "data"),
-            "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder),
+            "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder), **WORLD,
             **{f"DB_{role.upper()}_PASSWORD": password_of(role) for role in DATABASE_ROLES},
         }  # fmt: skip
         command = [str(folder / "app" / "entrypoint.sh")]
@@ -195,11 +198,12 @@ def wait_until(ready: Callable[[], Any], process: Process) -> None:
 def cache() -> Iterator[int]:
     """Redis by the image's own entrypoint; its port."""
     port = free_port()
-    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25"}
+    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25", **WORLD}
     environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in CACHE_USERS}
     folder = Path(tempfile.mkdtemp(prefix="lab-cache-"))
     for source in ("services/cache/entrypoint.sh", "lab/agreed/entries.lua"):  # as the image has them
         shutil.copy(ROOT / source, folder)
+    shutil.copytree(ROOT / "services" / "shop" / "cache", folder / "shop")
     process = Process([str(folder / "entrypoint.sh")], environment)
     try:
         import redis

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.worlds.shop.view import users_view_sql
+from tests.services.plane.views import users_view_sql
 from tests.waiting import eventually, least_s, took_s
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

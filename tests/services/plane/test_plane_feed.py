@@ -62,7 +62,7 @@ def test_a_frozen_feed_leaves_rows_as_they_are_until_its_lease_ends(stack: Any, 
 
 def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, call: Any) -> None:
     from lab.worlds.shop.catalog import make_catalog
-    from services.feed import tables
+    from services.shop.feed import tables
 
     def start_run() -> tuple[int, Any]:
         return stack.control("POST", "feed", "/runs", run.to_json())
@@ -86,7 +86,7 @@ def test_a_new_run_waits_for_the_job_that_is_under_way(stack: Any, run: Run, cal
 
 
 def test_a_renamed_column_does_not_stop_the_feed(stack: Any, run: Run, call: Any) -> None:
-    from lab.worlds.shop.view import users_view_sql
+    from tests.services.plane.views import users_view_sql
 
     stack.db.run(users_view_sql({"interest_beauty_ratio": {"change": "rename", "to": "beauty"}}))
     try:
@@ -131,7 +131,7 @@ def test_mixed_keys_answer_with_another_entry_always_the_same(stack: Any, redis_
     users = range(40)
 
     def answers(share: float) -> list[bytes]:
-        redis_client.function_load(CachePolicy(600, mixed_share=share, users_count=40).library(), replace=True)
+        redis_client.function_load(CachePolicy(600, mixed_share=share, keys_count=40).library(), replace=True)
         redis_client.fcall("apply_policy", 0)
         return [redis_client.fcall_ro("get_entry", 1, f"user:{user}") for user in users]
 

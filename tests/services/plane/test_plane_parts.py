@@ -21,22 +21,22 @@ from lab.streams import Streams
 from lab.systems.files import load_system
 from lab.systems.topology import World
 from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
-from lab.worlds.shop.view import users_view_sql
 from services.collector import otlp
 from services.collector.samples import cache_samples
 from services.collector.statements import StatementLog, parse_line
 from services.common.otlp import readable_log, readable_span
-from services.common.past import lived_through, shoppers_of
 from services.common.telemetry import LogEvent, Span
 from services.common.trace import TraceContext, server_span, sql_comment
-from services.features.plan import Plan
-from services.feed.control import Control
-from services.load.shoppers import Crowd
+from services.shop.features.plan import Plan
+from services.shop.feed.control import Control
+from services.shop.load.shoppers import Crowd
+from services.shop.past import lived_through, shoppers_of
+from tests.services.plane.views import users_view_sql
 from tests.waiting import eventually
 
 CONTEXT = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7")
 SHOP = World(name="shop", seed=11)
-SCHEMA = Path(__file__).resolve().parents[3] / "services" / "db" / "schema.sql"
+SCHEMA = Path(__file__).resolve().parents[3] / "services" / "shop" / "db" / "schema.sql"
 
 
 def run_of(time_scale: float = 1.0, rate_per_s: float = 40.0) -> Run:
@@ -225,7 +225,7 @@ def test_tastes_change_for_the_shoppers_of_the_simulator_and_back() -> None:
 
 
 def test_a_policy_is_read_back_from_its_library() -> None:
-    policy = CachePolicy(25, 5.0, frozen_share=0.4, mixed_share=0.25, users_count=400)
+    policy = CachePolicy(25, 5.0, frozen_share=0.4, mixed_share=0.25, keys_count=400)
     assert CachePolicy.of(policy.library()) == policy
     assert CachePolicy.of("#!lua name=other") is None
     for bad in ({"ttl_s": 0}, {"ttl_s": 1, "time_scale": 0}, {"ttl_s": 1, "mixed_share": 1.1}):

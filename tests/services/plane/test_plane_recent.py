@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lab.registration.slis import CORE_SLIS
+from lab.worlds.shop.stack import STACK
 from services.collector.recent import KEEP_S, Recent
 
 NOW_S = 1000.0
@@ -25,18 +27,21 @@ def event(at_s: float, name: str, **attributes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def recent() -> Recent:
-    return Recent("people", lambda: NOW_S)
+    return Recent("people", STACK, lambda: NOW_S)
 
 
 def test_nothing_is_known_before_anything_came_in(recent: Recent) -> None:
-    assert recent.slis(5) == {"error_ratio": None, "latency_p95_s": None, "click_through_ratio": None}
+    names = {sli.name for sli in CORE_SLIS if sli.needs == "users"} | STACK.ratios.keys()
+    assert recent.slis(5) == dict.fromkeys(names)
 
 
 def test_only_the_users_own_requests_of_the_window_count(recent: Recent) -> None:
     recent.add_spans([span(998), span(999, "timeout", 1.0), span(990, "error"), span(999, "error", service="front")])
     slis = recent.slis(5)
     assert slis["error_ratio"] == 0.5
-    assert slis["latency_p95_s"] == pytest.approx(1.0)
+    assert slis["availability"] == 0.5
+    assert slis["latency_p95_s"] == slis["latency_p99_s"] == pytest.approx(1.0)
+    assert slis["latency_p50_s"] < 1.0
 
 
 def test_clicks_count_against_what_was_shown(recent: Recent) -> None:

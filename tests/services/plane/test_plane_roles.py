@@ -29,7 +29,7 @@ EVERYBODY_LACKS = [
     "COPY (SELECT 1) TO PROGRAM 'true'",
     "COPY items TO '/tmp/mine'",
     "SELECT pg_read_file('/etc/hostname')",
-    "SELECT * FROM levers.users_view",
+    "SELECT * FROM levers.views",
     "SELECT pg_get_viewdef('users'::regclass)",
     "SELECT definition FROM pg_views WHERE viewname = 'users'",
     "SELECT ev_action FROM pg_rewrite",
@@ -97,7 +97,7 @@ def test_what_a_service_needs_is_granted(run_as: Callable[[str, str], Any], role
 def test_a_changed_view_can_be_read_and_says_nothing_of_the_change(
     stack: bench.Stack, run_as: Callable[[str, str], Any]
 ) -> None:
-    from lab.worlds.shop.view import users_view_sql
+    from tests.services.plane.views import users_view_sql
 
     stack.db.run(users_view_sql({"age_years": {"change": "rename", "to": "age"}}))
     try:
@@ -134,7 +134,7 @@ def test_a_database_of_an_earlier_version_says_what_to_do(tmp_path: Any) -> None
         done = subprocess.run(
             [str(data.parent / "app" / "entrypoint.sh")], cwd=data.parent, capture_output=True, text=True,
             env=servers.environment_of({**environment, **more, "LOG_DIRECTORY": str(first.log_directory),
-                                      "DB_PORT": str(first.port)}),
+                                      "DB_PORT": str(first.port), **servers.WORLD}),
             timeout=PATIENCE_S, check=False, **servers.as_nobody(),
         )  # fmt: skip
     assert done.returncode == 1

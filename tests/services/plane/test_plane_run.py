@@ -11,11 +11,12 @@ import pytest
 from lab.agreed.cache import CachePolicy
 from lab.agreed.run import Run
 from lab.recording.observed import Observed
-from lab.recording.schema import METRIC_LIST, TABLES
+from lab.recording.schema import schema_of
 from lab.signals import compute_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
 from lab.worlds.shop.catalog import make_catalog
+from lab.worlds.shop.stack import STACK
 from lab.worlds.shop.training import train
 from tests.services.plane import bench, servers
 
@@ -46,19 +47,19 @@ def observed(stack: bench.Stack) -> Observed:
     time.sleep(run.unix_s(DURATION_S) - time.time() + 0.5)
     stack.control("DELETE", "load", "/runs")
     models = [train(make_catalog(11), 11, 1, {})]
-    return assemble(stack.flush(), run, load_system("recommender"), versions=models, changes=[])
+    return assemble(stack.flush(), run, load_system("recommender"), STACK, versions=models, changes=[])
 
 
 def test_tables_have_their_documented_columns(observed: Observed) -> None:
-    for name, columns in TABLES.items():
+    for name, spec in schema_of("shop").tables.items():
         table = observed.tables[name]
         assert table.num_rows > 0
-        for column in columns:
+        for column in spec.columns:
             if "*" in column.name:
                 assert any(found.startswith(column.name[:-1]) for found in table.schema.names)
             elif column.otherwise is None or column.name in table.schema.names:
                 assert column.null or table[column.name].null_count == 0, (name, column.name)
-    assert set(observed.frame("metrics")["metric"]) <= {metric.name for metric in METRIC_LIST}
+    assert set(observed.frame("metrics")["metric"]) <= {*schema_of("shop").metrics}
     times_s = observed.frame("metrics")["time_s"]
     assert set(times_s % 5.0) == {0.0}
     assert times_s.max() == DURATION_S

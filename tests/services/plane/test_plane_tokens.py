@@ -114,10 +114,11 @@ def test_refusals_say_what_is_wanted(controlled: bench.Stack) -> None:
         refused.value.close()
 
 
-@pytest.mark.parametrize("module", ["services.feed", "services.features", "services.collector", "locust"])
+@pytest.mark.parametrize("module", ["services.shop.feed", "services.shop.features", "services.collector", "locust"])
 @pytest.mark.parametrize("token", ["", " "])
 def test_a_service_without_its_token_does_not_start(stack: bench.Stack, module: str, token: str) -> None:
-    more = ["-f", str(servers.ROOT / "services" / "load" / "locustfile.py"), "--headless"] if module == "locust" else []
+    locustfile = servers.ROOT / "services" / "load" / "locustfile.py"
+    more = ["-f", str(locustfile), "--headless"] if module == "locust" else []
     given = stack.given("feed") | {"CONTROL_TOKEN": token, "DATA_DIRECTORY": str(stack.directory / "none")}
     command, environment = [sys.executable, "-m", module, *more], servers.environment_of(given)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

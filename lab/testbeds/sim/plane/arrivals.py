@@ -32,14 +32,14 @@ class Chunks(Protocol):
 class Source:
     """A stream of requests that numbers its own: the base load, one surge, a job's runs.
 
-    `base + n` is request n's number across all streams, `key` names the stream in draws. `clicks`: whether those who
-    come look at what they get. `closed_ns`: from when on nobody comes any more.
+    `base + n` is request n's number across all streams, `key` names the stream in draws. `responds`: whether those
+    who come respond to what they get. `closed_ns`: from when on nobody comes any more.
     """
 
     name: str
     number: int
     key: int
-    clicks: bool = True
+    responds: bool = True
     closed_ns: int | None = None
     arrivals: Chunks | None = None
     taken: int = 0
@@ -64,9 +64,9 @@ class Source:
 
 
 class Subjects(Protocol):
-    """Whoever knows about whom a request is: (subject, or -1) with the predicate bits above."""
+    """Whoever knows about whom requests are: their own keys (n, slots), and their own numbers if they have any."""
 
-    def __call__(self, source: Source, first: int, times_ns: Times, /) -> Times: ...
+    def __call__(self, source: Source, first: int, times_ns: Times, /) -> tuple[Times, Times | None]: ...
 
 
 class Sources:
@@ -79,9 +79,9 @@ class Sources:
         self._subjects = subjects
         self._rows = 0
 
-    def open(self, name: str, component: int, arrivals: Chunks, *, clicks: bool = True) -> Source:
+    def open(self, name: str, component: int, arrivals: Chunks, *, responds: bool = True) -> Source:
         """Lets the requests of a load come to the users' component."""
-        source = self._add(name, component, WINDOW, arrivals, clicks=clicks)
+        source = self._add(name, component, WINDOW, arrivals, responds=responds)
         self.refill(source.number)
         row = self._plane.tables.source[source.number]
         row[at.O_ACTIVE] = 1
@@ -122,7 +122,38 @@ class Sources:
         arrival[begin : begin + len(waiting)] = waiting
         window = arrival[begin + len(waiting) : row[at.O_END]]
         window[:, at.A_TIME] = times_ns
-        window[:, at.A_SUBJECT] = -1 if self._subjects is None else self._subjects(source, first, times_ns)
+        if self._carries_more:
+            more = self._plane.tables.arrival_more
+            more[begin : begin + len(waiting)] = more[end - len(waiting) : end].copy()
+        self._ask(source, first, begin + len(waiting), int(row[at.O_END]))
+
+    def ask_anew(self) -> None:
+        """Asks again about whom the requests are that have not come yet."""
+        for source, row in zip(self.all, self._plane.tables.source, strict=False):
+            if source.arrivals is not None and row[at.O_ACTIVE]:
+                first = int(row[at.O_NEXT])
+                self._ask(source, first, int(row[at.O_BEGIN] + first - row[at.O_FIRST]), int(row[at.O_END]))
+
+    def _ask(self, source: Source, first: int, begin: int, end: int) -> None:
+        """Puts into rows of the window about whom requests `first`, … are."""
+        window = self._plane.tables.arrival[begin:end]
+        if self._subjects is None:
+            window[:, at.A_SUBJECT] = -1
+            return
+        keys, own = self._subjects(source, first, window[:, at.A_TIME])
+        window[:, at.A_SUBJECT] = keys[:, 0]
+        if self._carries_more:
+            self._put_more(self._plane.tables.arrival_more[begin:end], keys, own)
+
+    @property
+    def _carries_more(self) -> bool:
+        return bool(self._plane.tables.head[at.H_MORE])
+
+    @staticmethod
+    def _put_more(window: Times, keys: Times, own: Times | None) -> None:
+        window[:, at.AM_KEYS : at.AM_KEYS + keys.shape[1] - 1] = keys[:, 1:]
+        if own is not None:
+            window[:, at.AM_OWN : at.AM_OWN + own.shape[1]] = own
 
     def branch(self, plane: Plane, subjects: Subjects | None) -> Sources:
         """The same streams for another plane, whose tables are a copy of this one's."""
@@ -130,11 +161,14 @@ class Sources:
         other.all, other._rows = [copy.copy(source) for source in self.all], self._rows
         return other
 
-    def _add(self, name: str, component: int, rows: int, arrivals: Chunks | None, *, clicks: bool = True) -> Source:
-        source = Source(name, len(self.all), stream_key(self._streams, name), clicks, None, arrivals)
+    def _add(self, name: str, component: int, rows: int, arrivals: Chunks | None, *, responds: bool = True) -> Source:
+        source = Source(name, len(self.all), stream_key(self._streams, name), responds, None, arrivals)
         self.all.append(source)
         plane = self._plane
-        for table, needed in (("source", len(self.all)), ("arrival", self._rows + rows)):
+        needs = {"source": len(self.all), "arrival": self._rows + rows}
+        if self._carries_more:
+            needs["arrival_more"] = self._rows + rows
+        for table, needed in needs.items():
             if needed > len(getattr(plane.tables, table)):
                 plane.grow(table, max(needed, 2 * len(getattr(plane.tables, table))))
         row = plane.tables.source[source.number]

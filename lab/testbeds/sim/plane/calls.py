@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lab.compiled import kernel, signed, unsigned
+from lab.compiled import apart, kernel, signed, unsigned
 from lab.draws import call_key
 from lab.recording.status import DEPENDENCY, MISS, OK, RESET
 from lab.testbeds.sim.plane.frames import keep, take
 from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
 from lab.testbeds.sim.plane.links import LOST, RESET_AT_ONCE, impaired, is_answer_lost, passage
+from lab.testbeds.sim.plane.pools import HAS, REJECTED, come_to, leave
 
 
 @kernel
@@ -37,30 +38,72 @@ def hand_over(pay: Array, giver: int, taker: int) -> None:
     pay[taker, P_ARRIVED] = pay[giver, P_ARRIVED]
 
 
+@apart
+def hand_over_more(givers: Array, giver: int, takers: Array, taker: int) -> None:
+    """Copies what a request carries beside."""
+    for i in range(MORE_WORDS):
+        takers[taker, i] = givers[giver, i]
+
+
 @kernel
 def start(t: Tables, f: int, caller: int, e: int, attempt: int, now: int) -> int:
-    """Starts an attempt over an edge in frame f. Returns the next action: ARRIVE where it takes no time, else NEXT.
-
-    Its timeout is watched where it may come: a component that calls no other knows on arrival when it will have
-    answered; the others are waited for.
-    """
+    """Starts an attempt over an edge in frame f. Returns the next action: as `send`, or as `acquire`."""
     frame, edge = t.frame, t.edge
     key = call_key(unsigned(frame[caller, F_KEY]), unsigned(edge[e, E_KEY]), attempt)
-    patience = edge[e, E_TIMEOUT]
-    flags = FLAG_CLIENT | FLAG_SERVER
+    flags = FLAG_CLIENT
     if frame[caller, F_FLAGS] & FLAG_PAY:
-        flags |= FLAG_PAY
+        flags |= frame[caller, F_FLAGS] & (FLAG_PAY | FLAG_MORE)
         hand_over(t.pay, caller, f)
+        if flags & FLAG_MORE:
+            hand_over_more(t.more, caller, t.more, f)
     frame[f, F_REQUEST] = frame[caller, F_REQUEST]
     frame[f, F_KEY] = signed(key)
     frame[f, F_PARENT] = caller
     frame[f, F_EDGE] = e
     frame[f, F_ATTEMPT] = attempt
-    frame[f, F_START] = now
-    frame[f, F_DEADLINE] = now + patience
     frame[f, F_FAILED] = 0
     frame[f, F_STATUS] = OK
     frame[f, F_PARENT_KEY] = frame[caller, F_KEY]
+    if edge[e, E_TRAITS] > TRAIT_LEAF:
+        return start_apart(t, f, e, flags, now)
+    return send(t, f, e, key, flags, now)
+
+
+@apart
+def start_apart(t: Tables, f: int, e: int, flags: int, now: int) -> int:
+    """Starts what needs a connection, or is not waited for. Returns the next action: as `acquire`, or SEND."""
+    t.frame[f, F_START] = now
+    t.frame[f, F_FLAGS] = flags
+    return acquire(t, f, e, now) if connections(t, e) >= 0 else SEND
+
+
+@kernel
+def connections(t: Tables, e: int) -> int:
+    """The row of `pool` of an edge's connections; -1: it has none."""
+    return (t.edge[e, E_TRAITS] >> TRAIT_POOL_SHIFT) - 1
+
+
+@kernel
+def acquire(t: Tables, f: int, e: int, now: int) -> int:
+    """An attempt needs a connection. Returns the next action: SEND, NEXT while it waits, SETTLE where too many do."""
+    found = come_to(t, connections(t, e), f, now)
+    if found == HAS:
+        return SEND
+    return SETTLE if found == REJECTED else NEXT
+
+
+@kernel
+def send(t: Tables, f: int, e: int, key: int, flags: int, now: int) -> int:
+    """Sends an attempt's request, whose frame has these flags. Returns the next action: ARRIVE or NEXT.
+
+    Its timeout is watched where it may come: a component that calls no other knows on arrival when it will have
+    answered; the others are waited for.
+    """
+    frame, edge = t.frame, t.edge
+    patience = edge[e, E_TIMEOUT]
+    flags |= FLAG_SERVER
+    frame[f, F_START] = now
+    frame[f, F_DEADLINE] = now + patience
     link = edge[e, E_LINK]
     delay = passage(t, link, key, 0)
     event = EVENT_ARRIVE
@@ -75,13 +118,44 @@ def start(t: Tables, f: int, caller: int, e: int, attempt: int, now: int) -> int
         else:
             delay = impeded
     frame[f, F_FLAGS] = flags
-    if edge[e, E_LEAF] == 0 or event != EVENT_ARRIVE or delay >= patience:
+    if edge[e, E_TRAITS] & TRAIT_LEAF == 0 or event != EVENT_ARRIVE or delay >= patience:
         watch_timeout(t, f)
     if event == EVENT_ARRIVE and delay == 0:
         return ARRIVE
     if event >= 0:
         later(t, now + delay, event, f)
     return NEXT
+
+
+@kernel
+def send_apart(t: Tables, f: int, now: int) -> int:
+    """Sends what has its connection, if it needs one. Returns the next action: as `send`; of a message CONTINUE."""
+    frame = t.frame
+    e = frame[f, F_EDGE]
+    flags = frame[f, F_FLAGS]
+    is_message = t.edge[e, E_TRAITS] & TRAIT_MESSAGE
+    if is_message:
+        flags &= ~FLAG_CLIENT
+    elif connections(t, e) >= 0:
+        flags |= FLAG_CONNECTION
+    action = send(t, f, e, unsigned(frame[f, F_KEY]), flags, now)
+    if is_message == 0:
+        return action
+    if action == ARRIVE:
+        later(t, now, EVENT_ARRIVE, f)
+    go_on_after(t, f, e, now)
+    return CONTINUE
+
+
+@kernel
+def go_on_after(t: Tables, f: int, e: int, now: int) -> None:
+    """The sender of a message goes on, whatever becomes of it; a connection was used for an instant."""
+    frame = t.frame
+    side(t, f, now, now, e | (SIDE_CLIENT_FINAL << SIDE_SHIFT))
+    frame[frame[f, F_PARENT], F_STEP] = t.edge[e, E_NEXT]
+    if connections(t, e) >= 0:
+        leave(t, connections(t, e), now)
+    keep(t, f, frame[f, F_FLAGS])  # a link that loses it leaves nothing of it
 
 
 @kernel
@@ -204,8 +278,11 @@ def settle(t: Tables, f: int, status: int, now: int) -> tuple[int, int]:
     attempt = frame[f, F_ATTEMPT]
     caller = frame[f, F_PARENT]
     flags = frame[f, F_FLAGS]
-    if flags & FLAG_RING:
-        unlink(t, f)
+    if flags & (FLAG_RING | FLAG_CONNECTION):
+        if flags & FLAG_RING:
+            unlink(t, f)
+        if flags & FLAG_CONNECTION:
+            leave(t, connections(t, e), now)
     failed = status > MISS
     again = failed and attempt < edge[e, E_RETRIES]
     kind = SIDE_CLIENT if again else SIDE_CLIENT_FINAL
@@ -213,6 +290,8 @@ def settle(t: Tables, f: int, status: int, now: int) -> tuple[int, int]:
     if status == OK and flags & FLAG_PAY:
         frame[caller, F_FLAGS] |= FLAG_PAY
         hand_over(t.pay, f, caller)
+        if flags & FLAG_MORE:
+            hand_over_more(t.more, f, t.more, caller)
     keep(t, f, flags & ~(FLAG_RING | FLAG_CLIENT))
     if again:
         if edge[e, E_BACKOFF] == 0:

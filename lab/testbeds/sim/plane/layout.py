@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lab.content.operations import ASK_WORDS, OWN_MAX, SLOTS_MAX
+
 Array = npt.NDArray[Any]
 
 # head: the plane's own state.
@@ -28,15 +30,17 @@ Array = npt.NDArray[Any]
     H_RECORDS,  # whether span sides are written
     H_ROOT_FREE,  # whether the heap's first event was taken and its place is free; not at rest
     H_LATER,  # events to push before the next is taken, each three words (time, kind, slot) from H_FIRST_LATER on
-) = range(23)  # fmt: skip
-H_FIRST_LATER = 24
-HEAD_WORDS = 48
+    H_MORE, H_SLOTS,  # whether requests have a row of `more`; how many own keys they have
+    H_DECIDE, H_DECIDE_TABLES,  # the world's function and its tables, as `lab.called` numbers them
+) = range(27)  # fmt: skip
+H_FIRST_LATER = 32
+HEAD_WORDS = 56
 
 # frame: one attempt over an edge, both sides of it; or a request at its root. A freed frame has flags -1.
 (
     F_REQUEST, F_KEY, F_PARENT, F_EDGE,  # number over all streams; key; caller's frame; edge (-1 - component: a root)
     F_ATTEMPT, F_START, F_DEADLINE,  # of a root: its source, its start, -
-    F_ARRIVED,  # when the callee took it; of a leaf that did, when its work ends
+    F_ARRIVED,  # when the callee took it, of a leaf that did when its work ends; in a pool's queue, since when
     F_STEP, F_FAILED,  # of the callee's plan: next step (-1: none), bits of those that did not succeed
     F_FLAGS, F_STATUS,  # FLAG_*; the callee's answer
     F_NEXT, F_LATER, F_EARLIER,  # next in a queue or among the free; neighbours in the ring of timeouts
@@ -52,19 +56,37 @@ FLAG_RING = 8
 """Its timeout is in its edge's ring."""
 FLAG_PAY = 16
 """Its row of `pay` holds something."""
+FLAG_WORKER = 32
+"""The callee works on it with a worker of its pool."""
+FLAG_CONNECTION = 64
+"""The attempt has a connection of its caller's pool."""
+FLAG_MORE = 128
+"""Its row of `more` holds something; never without FLAG_PAY."""
 FLAG_KEPT = FLAG_CLIENT | FLAG_SERVER | FLAG_TIMEOUT
 """A frame with none of these is free."""
 
 # pay: what a request carries: a call takes along what its caller holds, an answer brings back what the callee holds.
 (
     P_FLAGS, P_KEY, P_EPOCH, P_WRITTEN,  # PAY_*; whose row it is; its epoch; when its store entry was written (-1)
-    P_SUBJECT, P_ARRIVED,  # the request's own column (see A_SUBJECT); when the request started
+    P_SUBJECT, P_ARRIVED,  # its own key; when the request started
 ) = range(6)  # fmt: skip
 PAY_SOURCE = 3
 """Bits 0 and 1 of P_FLAGS: where the row came from (FROM_*)."""
 VIOLATION_SHIFT, VERSION_SHIFT, MARKS_SHIFT = 2, 18, 34
 """Then 16 bits each: the row's violation (0: none), the version that was asked (0: none), marks."""
 PAY_CODE = 0xFFFF
+SERVED_SLOT_SHIFT = 50
+"""In V_FLAGS only: the slot and one (0: none)."""
+
+# more: what is carried beside `pay` where the world asks for it. Slot 0 is in `pay`, the others have five words each.
+M_VALUE, M_OWN, M_SLOTS = 0, 1, 8
+"""The value; own numbers; the first of the other slots."""
+(
+    MS_KEY, MS_FLAGS,  # its own key; source and violation as in P_FLAGS
+    MS_ROW, MS_EPOCH, MS_WRITTEN,  # as P_KEY, P_EPOCH and P_WRITTEN
+) = range(5)  # fmt: skip
+MS_WORDS = 5
+MORE_WORDS = 24
 
 # component. What every call reads comes first here and in `edge`: the first eight words are one line of memory.
 (
@@ -75,7 +97,10 @@ PAY_CODE = 0xFFFF
     C_FIRST_STEP,  # of its plan; -1: it has none
     C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
     C_THROTTLED,  # ns of C_BUSY without the CPU
-) = range(13)  # fmt: skip
+    C_POOL,  # row of `pool` (-1: its workers are those in `free`)
+) = range(14)  # fmt: skip
+HELD, POOLED = 1, 2
+"""Bits of C_HELD, of what comes and is not begun at once: the component handles nothing now; it has a pool."""
 COMPONENT_WORDS = 16
 CF_STRETCH, CF_CPU_SHARE = range(2)
 
@@ -84,13 +109,18 @@ CF_STRETCH, CF_CPU_SHARE = range(2)
     E_CALLEE, E_LINK, E_TIMEOUT,
     E_SAMPLER, E_OPERATION,  # of its own work (-1: always the mean); row of `operation` (-1: none), done by leaves
     E_EXTRA,  # ns more of work, before any stretch
-    E_LEAF, E_KEY,  # whether the callee calls nobody; key in draws
+    E_TRAITS, E_KEY,  # TRAIT_*, and above them the row of `pool` of its connections plus 1 (0: none); key in draws
     E_NEXT,  # the step after this one in the caller's plan (-1: none)
     E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap
     E_BIT, E_GOES_ON,  # bit in F_FAILED; may fail
     E_RETRIES, E_BACKOFF,
 ) = range(16)  # fmt: skip
 EDGE_WORDS = 16
+TRAIT_LEAF = 1
+"""The callee calls nobody and has no pool: on arrival it is known when it answers."""
+TRAIT_MESSAGE = 2
+"""The caller does not wait."""
+TRAIT_POOL_SHIFT = 8
 EF_MEAN = 0
 """edge_f: mean own work of the callee, ns."""
 
@@ -99,8 +129,27 @@ EF_MEAN = 0
     S_IS_CALL, S_INDEX,  # edge of a call; else row of `operation`
     S_UNLESS, S_AFTER, S_BIT, S_GOES_ON,  # bits in F_FAILED: only where one is set; only where none is; its own
     S_NEXT,  # the step after this one (-1: none)
-) = range(7)  # fmt: skip
+    S_WHEN,  # its row of `when` and one (0: none)
+) = range(8)  # fmt: skip
 STEP_WORDS = 8
+
+# pool: what so many may use at a time, a component's workers or its connections; the others wait in order, in frames
+# linked by F_NEXT.
+(
+    R_SIZE, R_IN_USE,
+    R_HEAD, R_TAIL, R_LENGTH,  # who waits
+    R_LIMIT, R_MAX_WAIT,  # so many may wait, FAR: all; and so long
+    R_LOOK_AT,  # when it is looked at who may begin and who waited too long; FAR: not yet
+    R_OWNER,  # component: its workers; -1 - component: its connections
+    R_KEEPS,  # whether a worker is kept until the answer
+    R_HELD,  # whether nobody begins now
+    R_SHED, R_EXPIRED,  # who found the queue full and who waited too long, since gauges were sampled
+    R_TAKEN, R_WAITED,  # who got one, and the ns that they waited, FAR at most
+) = range(15)  # fmt: skip
+POOL_WORDS = 16
+
+# when: the request's value must be above the one and at most the other.
+W_ABOVE, W_AT_MOST = range(2)
 
 # link
 (
@@ -125,8 +174,10 @@ SOURCE_WORDS = 12
 
 # arrival
 A_TIME, A_SUBJECT = range(2)
-SUBJECT_BITS = 32
-"""A_SUBJECT: the request's own key (a user) in these bits, 31 predicate bits above; -1: it has none."""
+"""A_SUBJECT: the request's own key (a user, a card); -1: it has none."""
+
+# arrival_more: own numbers, then the keys of the other slots.
+AM_OWN, AM_KEYS = 0, 7
 
 # store: entries by key; `store_head`: one row a store, whose entries begin at OFFSET.
 (
@@ -135,11 +186,12 @@ SUBJECT_BITS = 32
 ) = range(8)  # fmt: skip
 (
     SH_OFFSET, SH_KEYS, SH_TTL, SH_HITS, SH_MISSES, SH_EXPIRED, SH_EXPIRED_UNTIL,
-) = range(7)  # fmt: skip
+    SH_SLOT,  # whose key it goes by
+) = range(8)  # fmt: skip
 STORE_HEAD_WORDS = 8
 
 # table: violation by key (one array, no words); `table_head`: one row a table, whose keys begin at OFFSET.
-TH_OFFSET, TH_KEYS, TH_EPOCH, TH_WATERMARK = range(4)
+TH_OFFSET, TH_KEYS, TH_EPOCH, TH_WATERMARK, TH_SLOT = range(5)
 
 # gate: lets one of two versions answer.
 G_OPEN, G_VERSION_A, G_VERSION_B, G_SHARE_B = range(4)
@@ -150,12 +202,12 @@ EDGE_MASK = 0xFFFF
 ATTEMPT_SHIFT, STATUS_SHIFT, SIDE_SHIFT = 16, 24, 32
 SIDE_CLIENT, SIDE_CLIENT_FINAL, SIDE_SERVER = range(3)
 
-# served: a row for every OP_SERVE; done: a row for every request that ended.
+# served: a row for every OP_SERVE, slot and OP_NOTE; done: a row for every request that ended; done_more: its `more`.
 (
     V_REQUEST, V_TIME, V_KEY, V_FLAGS, V_EPOCH, V_WRITTEN, V_COMPONENT, V_ARRIVED,
 ) = range(8)  # fmt: skip
 (
-    D_REQUEST, D_START, D_END, D_STATUS, D_FLAGS, D_KEY, D_EPOCH, D_WRITTEN,
+    D_REQUEST, D_START, D_END, D_STATUS, D_FLAGS, D_KEY, D_EPOCH, D_SUBJECT,
 ) = range(8)  # fmt: skip
 
 # sampler: parameters of a distribution with mean 1; quantile: its quantiles (see `samplers`).
@@ -170,11 +222,12 @@ U_WORK, U_PASSAGE, U_CUT, U_RESET, U_DELAY, U_DROP, U_GATE, U_CHANCE = range(8)
 REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
 
 # What `advance` does next.
-NEXT, ARRIVE, REPLY, CONTINUE, FINISH, START, OPERATE, SETTLE = range(8)
+NEXT, ARRIVE, REPLY, CONTINUE, FINISH, START, OPERATE, SETTLE, SEND, WORK, ANSWER = range(11)
 
 # Events: time; order of pushes (35 bits), kind (4), slot (24). Of equal times the first pushed comes first.
 EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL = ARRIVE, REPLY, CONTINUE, FINISH  # slot: a frame
 EVENT_TIMEOUT, EVENT_RING, EVENT_RETRY, EVENT_SOURCE = range(5, 9)  # slot: a frame; an edge; a frame; a source
+EVENT_WORKED, EVENT_LOOK = 9, 10  # slot: a frame whose work by a pool's worker is done; a pool
 SLOT_BITS, KIND_BITS = 24, 4
 SLOT_MASK, KIND_MASK = (1 << SLOT_BITS) - 1, (1 << KIND_BITS) - 1
 ORDER_SHIFT = SLOT_BITS + KIND_BITS
@@ -182,8 +235,9 @@ FRAMES_MAX = 1 << SLOT_BITS
 FAR = 1 << 62
 LONGEST = 1 << 61
 """73 years, in ns: what work is stretched to and when a throttled link is free are cut to it. No run is as long, so
-nothing shows it. A drawn time is shorter by itself: a day at most is multiplied by 18,000 at most (`cv` 5). So a sum of
-two, which is what is ever formed, is below FAR."""
+nothing shows it. With drawn times, a sum of two, which is what is ever formed, is below FAR."""
+LONGEST_DRAWN = 2.0**60
+"""36 years, in ns: what a drawn time is cut to, as 60 days with a `cv` of 5 may be multiplied by 18,000."""
 
 
 class Tables(NamedTuple):
@@ -193,16 +247,20 @@ class Tables(NamedTuple):
     heap: Array
     frame: Array
     pay: Array
+    more: Array
     component: Array
     component_f: Array
     edge: Array
     edge_f: Array
     step: Array
+    pool: Array
+    when: Array
     link: Array
     link_f: Array
     operation: Array
     source: Array
     arrival: Array
+    arrival_more: Array
     free: Array
     sampler: Array
     quantile: Array
@@ -214,13 +272,16 @@ class Tables(NamedTuple):
     span: Array
     served: Array
     done: Array
+    done_more: Array
+    asked: Array
 
 
 WORDS = {
-    "heap": 2, "frame": 16, "pay": 6, "component": COMPONENT_WORDS, "component_f": 2, "edge": EDGE_WORDS, "edge_f": 1,
-    "step": STEP_WORDS, "link": LINK_WORDS, "link_f": 1, "operation": OPERATION_WORDS, "source": SOURCE_WORDS,
-    "arrival": 2, "sampler": 3, "quantile": CELLS + 1, "store": 8, "store_head": STORE_HEAD_WORDS, "table_head": 4,
-    "gate": 4, "span": 6, "served": 8, "done": 8,
+    "heap": 2, "frame": 16, "pay": 6, "more": MORE_WORDS, "component": COMPONENT_WORDS, "component_f": 2,
+    "edge": EDGE_WORDS, "edge_f": 1, "step": STEP_WORDS, "when": 2, "pool": POOL_WORDS, "link": LINK_WORDS, "link_f": 1,
+    "operation": OPERATION_WORDS, "source": SOURCE_WORDS, "arrival": 2, "arrival_more": OWN_MAX + SLOTS_MAX - 1,
+    "sampler": 3, "quantile": CELLS + 1, "store": 8, "store_head": STORE_HEAD_WORDS, "table_head": 8, "gate": 4,
+    "span": 6, "served": 8, "done": 8, "done_more": MORE_WORDS,
 }  # fmt: skip
 """Words a row of each table; the others have one dimension."""
 FLOATS = frozenset({"component_f", "edge_f", "link_f", "sampler", "quantile"})
@@ -244,7 +305,7 @@ def empty(name: str, rows: int) -> Array:
 def new_tables(**rows: int) -> Tables:
     """Tables with these numbers of rows (1 where none is given), at rest: no frame, no event, no edge armed."""
     tables = Tables._make(empty(name, rows.get(name, 1)) for name in Tables._fields)
-    tables = tables._replace(head=np.zeros(HEAD_WORDS, np.int64))
+    tables = tables._replace(head=np.zeros(HEAD_WORDS, np.int64), asked=empty("asked", ASK_WORDS))
     tables.head[[H_FREE, H_OPERATION_STATUS, H_WANTED_SOURCE, H_WANTED_OPERATION]] = -1
     tables.head[H_RECORDS] = 1
     tables.frame[:, F_FLAGS] = -1

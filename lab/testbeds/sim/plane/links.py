@@ -19,7 +19,7 @@ def passage(t: Tables, link: int, key: int, back: int) -> int:
         return 0
     bits = word(key, U_PASSAGE)
     uniform = low32(bits) if back else high32(bits)
-    return int(draw(t, t.link[link, L_SAMPLER], uniform) * mean + 0.5)
+    return int(min(draw(t, t.link[link, L_SAMPLER], uniform) * mean, LONGEST_DRAWN) + 0.5)
 
 
 @kernel

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from lab.compiled import Kernel, kernel, load
-from lab.recording.status import ERROR, OK, TIMEOUT
-from lab.testbeds.sim.plane.calls import give_up, reply, rung, settle, start
+from lab.called import Function, load_function
+from lab.compiled import Kernel, apart, kernel, load
+from lab.content.operations import OP_ASK, SLOTS_MAX
+from lab.recording.status import ERROR, EXHAUSTED, OK, TIMEOUT
+from lab.testbeds.sim.plane.calls import answer, give_up, reply, rung, send_apart, settle, start
 from lab.testbeds.sim.plane.frames import give, take
 from lab.testbeds.sim.plane.heap import close, push_noted
 from lab.testbeds.sim.plane.layout import *
-from lab.testbeds.sim.plane.serving import arrive, finish, operate, proceed
+from lab.testbeds.sim.plane.serving import arrive, finish, operate, proceed, turn, work_on, worked
 from lab.testbeds.sim.plane.sources import come, has_arrivals
-from lab.worlds.operations import OP_ASK
 
 
 @kernel
@@ -21,14 +22,14 @@ def what_is_full(t: Tables) -> int:
         return SPANS_FULL
     if head[H_LIVE] >= t.frame.shape[0] - 3:
         return FRAMES_FULL
-    return HEAP_FULL if head[H_HEAP] >= t.heap.shape[0] - 6 else REACHED
+    return HEAP_FULL if head[H_HEAP] >= t.heap.shape[0] - 8 else REACHED
 
 
 @kernel
 def what_keeps(t: Tables, row: int) -> int:
     """Why an operation cannot be performed yet: BLOCK_FULL, WORLD_WANTED; REACHED where it can."""
     head = t.head
-    if head[H_SERVED] >= t.served.shape[0]:
+    if head[H_SERVED] > t.served.shape[0] - SLOTS_MAX:
         return BLOCK_FULL
     if row >= 0 and t.operation[row, N_CODE] == OP_ASK and head[H_OPERATION_STATUS] < 0:
         head[H_WANTED_OPERATION] = row
@@ -50,9 +51,26 @@ def happen(t: Tables, kind: int, slot: int, now: int) -> tuple[int, int, int, in
         caller, e, attempt = t.frame[slot, F_PARENT], t.frame[slot, F_EDGE], t.frame[slot, F_ATTEMPT]
         give(t, slot)
         return START if caller >= 0 else NEXT, caller, e, attempt, OK
-    if t.source[slot, O_ACTIVE]:
-        return CONTINUE, come(t, slot, now), 0, 0, OK
-    return NEXT, -1, 0, 0, OK
+    if kind == EVENT_SOURCE:
+        if t.source[slot, O_ACTIVE]:
+            return CONTINUE, come(t, slot, now), 0, 0, OK
+        return NEXT, -1, 0, 0, OK
+    if kind == EVENT_WORKED:
+        action, row, status = worked(t, slot, now)
+        return action, slot, row, 0, status
+    action, f, status = turn(t, slot, now)
+    return action, f, 0, 0, status
+
+
+@apart
+def do_apart(t: Tables, action: int, f: int, now: int) -> int:
+    """What only some calls need: SEND, WORK or ANSWER. Returns the next action; CONTINUE: of the caller."""
+    if action == SEND:
+        return send_apart(t, f, now)
+    if action == ANSWER:
+        return answer(t, f, now, now)
+    work_on(t, f, now)
+    return NEXT
 
 
 def advance(t: Tables, until: int) -> int:
@@ -97,7 +115,7 @@ def advance(t: Tables, until: int) -> int:
             attempt, status = 0, OK
         if action == START:
             caller, f = f, take(t)
-            action = start(t, f, caller, e, attempt, now)
+            action, status = start(t, f, caller, e, attempt, now), EXHAUSTED
         elif action == FINISH:
             if frame[f, F_EDGE] < 0 and head[H_DONE] >= t.done.shape[0]:
                 code = BLOCK_FULL
@@ -107,6 +125,10 @@ def advance(t: Tables, until: int) -> int:
             action = arrive(t, f, now)
             if action == OPERATE:
                 e = t.edge[frame[f, F_EDGE], E_OPERATION]
+        if action >= SEND:
+            action = do_apart(t, action, f, now)
+            if action == CONTINUE:
+                f = frame[f, F_PARENT]
         push_noted(t)
         if code != REACHED:
             break
@@ -116,6 +138,8 @@ def advance(t: Tables, until: int) -> int:
     return code
 
 
-def load_plane() -> Kernel:
-    """The request plane, compiled where that is possible."""
+def load_plane(decide: Function | None = None) -> Kernel:
+    """The request plane, compiled where that is possible, for a world whose own kernel this is."""
+    if decide is not None:
+        load_function(decide)
     return load(advance, KINDS, "the request plane")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from lab.called import Called
 from lab.clock import NS, to_ns
 from lab.compiled import Kernel
 from lab.draws import threshold
 from lab.errors import UserError
 from lab.testbeds.sim.plane import layout as at
-from lab.testbeds.sim.plane.build import Built
+from lab.testbeds.sim.plane.build import Built, limit_words
 from lab.testbeds.sim.plane.heap import push
 from lab.testbeds.sim.state import RETRANSMISSION_TIMEOUT_NS, ComponentState, Edge, LinkState, SystemState
 
@@ -23,7 +24,10 @@ class Turns(Protocol):
     """What the plane leaves to others."""
 
     def take(self, sides: at.Array, served: at.Array, done: at.Array, now_ns: int) -> None:
-        """Rows of the blocks `span`, `served` and `done` since the last time; copies."""
+        """Rows of the blocks `span`, `served` and `done` since the last time; copies.
+
+        Where requests carry more, the words of `done_more` follow those of `done`.
+        """
 
     def refill(self, source: int) -> None:
         """Puts the following arrivals of a source into its window, or marks it exhausted."""
@@ -41,6 +45,9 @@ class Plane:
         self._kernel = kernel
         self._turns = turns
         self._rooms = self.tables.component[:, at.C_WORKERS].copy()
+        self._carries_more = bool(self.tables.head[at.H_MORE])
+        self._decide = None if built.decide is None else Called(built.decide, kernel.mode, self.tables.asked)
+        self._put_decide()
 
     @property
     def now_ns(self) -> int:
@@ -71,6 +78,8 @@ class Plane:
         if any(counts):
             blocks = (tables.span, tables.served, tables.done)
             sides, served, done = (block[:count].copy() for block, count in zip(blocks, counts, strict=True))
+            if self._carries_more:
+                done = np.concatenate([done, tables.done_more[: counts[2]]], axis=1)
             head[[at.H_SPANS, at.H_SERVED, at.H_DONE]] = 0
             self._turns.take(sides, served, done, self.now_ns)
 
@@ -100,10 +109,14 @@ class Plane:
             )
         self.grow("frame")
         self.grow("pay")
+        if self._carries_more:
+            self.grow("more")
         self.tables.frame[had:, at.F_FLAGS] = -1
 
     def release(self, component: ComponentState) -> None:
         """Lets go, in order of arrival, what a component held while paused."""
+        if self._pool_of(component) is not None:
+            return  # they are in its pool's queue, which `sync_component` has it look at
         row, frame = self.tables.component[component.index], self.tables.frame
         held, following = [], int(row[at.C_QUEUE_HEAD])
         for _ in range(row[at.C_QUEUE_LENGTH]):
@@ -117,10 +130,22 @@ class Plane:
         """A plane that goes on from here by itself; the blocks of this one were taken."""
         other = copy.copy(self)
         other._turns, other._rooms = turns, self._rooms.copy()
-        blocks = {name: at.empty(name, len(getattr(self.tables, name))) for name in ("span", "served", "done")}
+        names = ("span", "served", "done", "done_more")
+        blocks = {name: at.empty(name, len(getattr(self.tables, name))) for name in names}
         kept = {name: table.copy() for name, table in self.tables._asdict().items() if name not in blocks}
         other.tables = at.Tables(**kept, **blocks)
+        other._decide = self._decide and self._decide.branch(other.tables.asked)
+        other._put_decide()
         return other
+
+    def decide_with(self, tables: Any) -> None:
+        """Gives the world's kernel the tables that it reads from now on."""
+        assert self._decide is not None
+        self._decide.use(tables)
+
+    def _put_decide(self) -> None:
+        if self._decide is not None:
+            self.tables.head[[at.H_DECIDE, at.H_DECIDE_TABLES]] = self._decide.function, self._decide.tables
 
     # What levers set: Python keeps their state, the tables get copies of it.
 
@@ -132,16 +157,39 @@ class Plane:
             self.sync_link(index, link)
         for edge in state.edges:
             self.sync_edge(edge)
+        for pool in state.connections:
+            self._sync_pool(pool.index, pool.size, pool.max_wait_ns, pool.queue)
+        for index, limits in enumerate(state.limits):
+            self.tables.when[index] = limit_words(limits.above, limits.at_most)
 
     def sync_component(self, component: ComponentState) -> None:
         """Writes a component's condition into its row."""
         row, floats = self.tables.component[component.index], self.tables.component_f[component.index]
         row[at.C_MAX_WAIT] = component.max_wait_ns
-        row[at.C_STOPPED], row[at.C_HELD] = component.stopped, bool(component.holds)
+        pool = self._pool_of(component)
+        row[at.C_STOPPED] = component.stopped
+        row[at.C_HELD] = at.HELD * bool(component.holds) | at.POOLED * (pool is not None)
         row[at.C_STRETCHED] = component.stretch != 1.0
         floats[at.CF_STRETCH], floats[at.CF_CPU_SHARE] = component.stretch, component.cpu_share
         if row[at.C_WORKERS] != component.workers:
             self._change_workers(component.index, component.workers)
+        if pool is not None:
+            self.tables.pool[pool, at.R_HELD] = bool(component.holds)
+            self._sync_pool(pool, component.workers, component.max_wait_ns, component.queue)
+
+    def _pool_of(self, component: ComponentState) -> int | None:
+        """The row of `pool` of a component's workers."""
+        row = int(self.tables.component[component.index, at.C_POOL])
+        return row if row >= 0 else None
+
+    def _sync_pool(self, index: int, size: int, max_wait_ns: int, queue: int | None) -> None:
+        """Writes a pool's limits into its row; who waits may now begin, or has waited too long."""
+        row = self.tables.pool[index]
+        row[[at.R_SIZE, at.R_MAX_WAIT]] = size, max_wait_ns
+        row[at.R_LIMIT] = at.FAR if queue is None else queue
+        if row[at.R_LENGTH] and not row[at.R_HELD] and row[at.R_LOOK_AT] > self.now_ns:
+            row[at.R_LOOK_AT] = self.now_ns
+            self.push(self.now_ns, at.EVENT_LOOK, index)
 
     def _change_workers(self, index: int, workers: int) -> None:
         """With fewer workers the busiest remain; further ones are free now."""

@@ -38,14 +38,22 @@ class _End:
         """Ends the visits, frees what waits for nothing any more, and tells the callers."""
         ended = self._visits()
         self._forget_calls_of(ended)
-        gone = np.isin(self._kinds, (at.EVENT_CONTINUE, at.EVENT_FAIL, at.EVENT_REPLY)) & np.isin(self._slots, ended)
+        mine = (at.EVENT_CONTINUE, at.EVENT_FAIL, at.EVENT_REPLY, at.EVENT_WORKED)
+        gone = np.isin(self._kinds, mine) & np.isin(self._slots, ended)
         self._keep_events(~gone)
         row = self._plane.tables.component[self._component]
         row[[at.C_QUEUE_HEAD, at.C_QUEUE_TAIL, at.C_QUEUE_LENGTH]] = -1, -1, 0
         first = row[at.C_FIRST_FREE]
         self._plane.tables.free[first : first + row[at.C_WORKERS]] = self._plane.now_ns
+        self._empty_pools()
         for slot in ended.tolist():
             self._break(slot)
+
+    def _empty_pools(self) -> None:
+        """Nobody uses or waits for its workers and its connections any more."""
+        pools = self._plane.tables.pool
+        mine = np.isin(pools[:, at.R_OWNER], (self._component, -1 - self._component)) & (pools[:, at.R_SIZE] > 0)
+        pools[mine, at.R_IN_USE] = pools[mine, at.R_LENGTH] = 0
 
     def _visits(self) -> at.Array:
         """Frames that the component works on or holds: they came to it, and their answer is not on its way."""
@@ -77,6 +85,7 @@ class _End:
     def _break(self, slot: int) -> None:
         """Answers a call with a reset, after the answer's passage; ends a request at its root without a word."""
         frame, now_ns = self._frame[slot], self._plane.now_ns
+        frame[at.F_FLAGS] &= ~at.FLAG_WORKER
         if frame[at.F_EDGE] < 0 or not frame[at.F_FLAGS] & at.FLAG_CLIENT:
             self._clear(slot, at.FLAG_SERVER)
             return

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from lab.compiled import high32, kernel, low32, unsigned
+from lab.compiled import apart, high32, kernel, low32, unsigned
+from lab.content.operations import NO_VALUE
 from lab.draws import word
-from lab.recording.status import ERROR, MISS, OK, REFUSED
-from lab.testbeds.sim.plane.calls import answer, side, watch_timeout
+from lab.recording.status import ERROR, EXHAUSTED, MISS, OK, REFUSED
+from lab.testbeds.sim.plane.calls import answer, hand_over_more, side, watch_timeout
 from lab.testbeds.sim.plane.frames import give
 from lab.testbeds.sim.plane.heap import later
 from lab.testbeds.sim.plane.layout import *
 from lab.testbeds.sim.plane.operations import perform
+from lab.testbeds.sim.plane.pools import HAS, REJECTED, WAITS, come_to, leave, look
 from lab.testbeds.sim.plane.samplers import draw
+from lab.testbeds.sim.plane.sources import carry_nothing_more
 
 
 @kernel
@@ -32,7 +35,7 @@ def own_work(t: Tables, e: int, c: int, uniform: int) -> int:
     mean = t.edge_f[e, EF_MEAN]
     work = t.edge[e, E_EXTRA]
     if mean > 0.0:
-        work += int(draw(t, t.edge[e, E_SAMPLER], uniform) * mean + 0.5)
+        work += int(min(draw(t, t.edge[e, E_SAMPLER], uniform) * mean, LONGEST_DRAWN) + 0.5)
     if t.component[c, C_STRETCHED]:
         stretched = work * t.component_f[c, CF_STRETCH]
         work = int(stretched) if stretched < LONGEST else LONGEST
@@ -62,26 +65,24 @@ def occupy(t: Tables, c: int, end: int) -> None:
 
 @kernel
 def arrive(t: Tables, f: int, now: int) -> int:
-    """A call arrives. Returns the next action: NEXT, REPLY, or OPERATE of what a leaf does."""
+    """A call arrives. Returns the next action: NEXT, REPLY, ANSWER, OPERATE of what a leaf does, or as `wait`."""
     frame, component = t.frame, t.component
     e = frame[f, F_EDGE]
     c = t.edge[e, E_CALLEE]
     frame[f, F_ARRIVED] = now
     if component[c, C_HELD] and component[c, C_STOPPED] == 0:
-        hold(t, f, c)
-        watch_timeout(t, f)
-        return NEXT
+        return wait(t, f, c, now)
     begin = max(t.free[component[c, C_FIRST_FREE]], now)
     if component[c, C_STOPPED] or begin - now > component[c, C_MAX_WAIT]:
         frame[f, F_STATUS] = REFUSED
-        return answer(t, f, now, now)
+        return ANSWER
     bits = word(unsigned(frame[f, F_KEY]), U_WORK)
     work = own_work(t, e, c, high32(bits))
     fails = low32(bits) < component[c, C_NOISE]
     end = begin + work
     occupy(t, c, end)
     component[c, C_BUSY] = min(component[c, C_BUSY] + work, FAR)
-    if t.edge[e, E_LEAF] == 0:
+    if t.edge[e, E_TRAITS] & TRAIT_LEAF == 0:
         frame[f, F_STEP] = component[c, C_FIRST_STEP]
         later(t, end, EVENT_FAIL if fails else EVENT_CONTINUE, f)
         return NEXT
@@ -89,6 +90,71 @@ def arrive(t: Tables, f: int, now: int) -> int:
     if t.edge[e, E_OPERATION] >= 0 and not fails:
         return OPERATE
     return end_leaf(t, f, ERROR if fails else OK, now)
+
+
+@apart
+def wait(t: Tables, f: int, c: int, now: int) -> int:
+    """A call arrives where it may have to wait for its turn. Returns the next action: NEXT, WORK, ANSWER."""
+    p = t.component[c, C_POOL]
+    if p < 0:
+        hold(t, f, c)
+        watch_timeout(t, f)
+        return NEXT
+    found = come_to(t, p, f, now)
+    if found == REJECTED:
+        t.frame[f, F_STATUS] = REFUSED
+        return ANSWER
+    return WORK if found == HAS else NEXT
+
+
+@apart
+def turn(t: Tables, p: int, now: int) -> tuple[int, int, int]:
+    """Whose turn it is at a pool, if anybody's. Returns the next action, its frame and status."""
+    found, f = look(t, p, now)
+    if found == WAITS:
+        return NEXT, f, OK
+    if t.pool[p, R_OWNER] >= 0:
+        t.frame[f, F_STATUS] = OK if found == HAS else REFUSED
+        return WORK if found == HAS else ANSWER, f, OK
+    if found == REJECTED:
+        return SETTLE, f, EXHAUSTED
+    return SEND, f, OK
+
+
+@kernel
+def work_on(t: Tables, f: int, now: int) -> None:
+    """A worker of a component's pool begins its own work on a call."""
+    frame, component = t.frame, t.component
+    e = frame[f, F_EDGE]
+    c = t.edge[e, E_CALLEE]
+    bits = word(unsigned(frame[f, F_KEY]), U_WORK)
+    work = own_work(t, e, c, high32(bits))
+    component[c, C_BUSY] = min(component[c, C_BUSY] + work, FAR)
+    frame[f, F_STATUS] = ERROR if low32(bits) < component[c, C_NOISE] else OK
+    frame[f, F_STEP] = component[c, C_FIRST_STEP]
+    frame[f, F_FLAGS] |= FLAG_WORKER
+    later(t, now + work, EVENT_WORKED, f)
+
+
+@apart
+def worked(t: Tables, f: int, now: int) -> tuple[int, int, int]:
+    """A worker of a pool has done its own work on a call. Returns the next action, an operation's row and a status."""
+    e = t.frame[f, F_EDGE]
+    c = t.edge[e, E_CALLEE]
+    if t.pool[t.component[c, C_POOL], R_KEEPS] == 0:
+        let_go(t, f, now)
+    if t.frame[f, F_STATUS] != OK:
+        return FINISH, 0, ERROR
+    if t.component[c, C_FIRST_STEP] < 0 and t.edge[e, E_OPERATION] >= 0:
+        return OPERATE, t.edge[e, E_OPERATION], OK
+    return CONTINUE, 0, OK
+
+
+@apart
+def let_go(t: Tables, f: int, now: int) -> None:
+    """The worker of a pool that has a call is free for another."""
+    t.frame[f, F_FLAGS] &= ~FLAG_WORKER
+    leave(t, t.component[t.edge[t.frame[f, F_EDGE], E_CALLEE], C_POOL], now)
 
 
 @kernel
@@ -116,11 +182,23 @@ def proceed(t: Tables, f: int) -> tuple[int, int]:
     while s >= 0:
         unless = step[s, S_UNLESS]
         after = step[s, S_AFTER]
-        if unless | after == 0 or is_wanted(unless, after, t.frame[f, F_FAILED]):
-            t.frame[f, F_STEP] = s
-            return START if step[s, S_IS_CALL] else OPERATE, step[s, S_INDEX]
+        when = step[s, S_WHEN]
+        if unless | after | when == 0 or is_wanted(unless, after, t.frame[f, F_FAILED]):
+            if when == 0 or holds(t, f, when - 1):
+                t.frame[f, F_STEP] = s
+                return START if step[s, S_IS_CALL] else OPERATE, step[s, S_INDEX]
+            t.frame[f, F_FAILED] |= step[s, S_BIT]
         s = step[s, S_NEXT]
     return FINISH, 0
+
+
+@kernel
+def holds(t: Tables, f: int, row: int) -> int:
+    """Whether a request has a value, and one within the bounds of a row of `when`."""
+    if t.frame[f, F_FLAGS] & FLAG_MORE == 0 or t.more[f, M_VALUE] == NO_VALUE:
+        return 0
+    value = t.more[f, M_VALUE]
+    return 1 if t.when[row, W_ABOVE] < value <= t.when[row, W_AT_MOST] else 0
 
 
 @kernel
@@ -135,9 +213,11 @@ def operate(t: Tables, f: int, row: int, now: int) -> tuple[int, int]:
     frame = t.frame
     e = frame[f, F_EDGE]
     status = perform(t, row, f, t.edge[e, E_CALLEE] if e >= 0 else -1 - e, now) if row >= 0 else OK
-    if e >= 0 and t.edge[e, E_LEAF]:
+    if e >= 0 and t.edge[e, E_TRAITS] & TRAIT_LEAF:
         return end_leaf(t, f, status, now), status
     s = frame[f, F_STEP]
+    if s < 0:
+        return FINISH, status
     if status != OK:
         frame[f, F_FAILED] |= t.step[s, S_BIT]
         if status > MISS and t.step[s, S_GOES_ON] == 0:
@@ -154,6 +234,8 @@ def finish(t: Tables, f: int, status: int, now: int) -> int:
         end_request(t, f, status, now)
         give(t, f)
         return NEXT
+    if frame[f, F_FLAGS] & FLAG_WORKER:
+        let_go(t, f, now)
     frame[f, F_STATUS] = status
     side(t, f, frame[f, F_ARRIVED], now, server_codes(t, f, status))
     return answer(t, f, now, now)
@@ -176,12 +258,16 @@ def end_request(t: Tables, f: int, status: int, now: int) -> None:
         done[row, D_FLAGS] = pay[f, P_FLAGS]
         done[row, D_KEY] = pay[f, P_KEY]
         done[row, D_EPOCH] = pay[f, P_EPOCH]
-        done[row, D_WRITTEN] = pay[f, P_WRITTEN]
+        done[row, D_SUBJECT] = pay[f, P_SUBJECT]
+        if frame[f, F_FLAGS] & FLAG_MORE:
+            hand_over_more(t.more, f, t.done_more, row)
     else:
         done[row, D_FLAGS] = 0
         done[row, D_KEY] = -1
         done[row, D_EPOCH] = -1
-        done[row, D_WRITTEN] = -1
+        done[row, D_SUBJECT] = -1
+        if head[H_MORE]:
+            carry_nothing_more(t.done_more, row)
     if t.source[frame[f, F_ATTEMPT], O_RECORDS_ROOT]:
         codes = (frame[f, F_EDGE] & EDGE_MASK) | (status << STATUS_SHIFT) | (SIDE_SERVER << SIDE_SHIFT)
         side(t, f, frame[f, F_START], now, codes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.compiled import kernel, signed, unsigned
+from lab.compiled import apart, kernel, signed, unsigned
+from lab.content.operations import NO_VALUE, OWN_MAX, SLOTS_MAX
 from lab.draws import request_key
 from lab.recording.ids import STREAM_SHIFT
 from lab.testbeds.sim.plane.frames import take
@@ -58,4 +59,32 @@ def come(t: Tables, o: int, now: int) -> int:
         pay[f, P_WRITTEN] = -1
         pay[f, P_SUBJECT] = subject
         pay[f, P_ARRIVED] = now
+        if t.head[H_MORE]:
+            frame[f, F_FLAGS] |= FLAG_MORE
+            begin_more(t.more, f, t.arrival_more, row)
     return f
+
+
+@apart
+def begin_more(more: Array, f: int, arrival: Array, row: int) -> None:
+    """What a request carries beside, at its start: its own numbers and keys, no rows, no value."""
+    carry_nothing_more(more, f)
+    for i in range(OWN_MAX):
+        more[f, M_OWN + i] = arrival[row, AM_OWN + i]
+    for i in range(SLOTS_MAX - 1):
+        more[f, M_SLOTS + i * MS_WORDS + MS_KEY] = arrival[row, AM_KEYS + i]
+
+
+@apart
+def carry_nothing_more(more: Array, row: int) -> None:
+    """A row of `more` of whoever has no keys and numbers of its own and was served nothing."""
+    more[row, M_VALUE] = NO_VALUE
+    for i in range(OWN_MAX):
+        more[row, M_OWN + i] = 0
+    for i in range(SLOTS_MAX - 1):
+        m = M_SLOTS + i * MS_WORDS
+        more[row, m + MS_FLAGS] = 0
+        more[row, m + MS_KEY] = -1
+        more[row, m + MS_ROW] = -1
+        more[row, m + MS_EPOCH] = -1
+        more[row, m + MS_WRITTEN] = -1

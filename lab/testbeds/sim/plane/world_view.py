@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lab.content.operations import NO_VALUE, OP_SCORE, OP_TEST, OWN_MAX, SLOTS_MAX
+from lab.content.protocol import Done, GateState, Layout, PlaneState, Served, StoreState, TableState
 from lab.draws import threshold
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.layout import Array, Tables
-from lab.worlds.base import Done, GateState, Layout, PlaneState, Served, StoreState, TableState
 
 
 def table_rows(layout: Layout) -> dict[str, int]:
@@ -19,7 +20,7 @@ def table_rows(layout: Layout) -> dict[str, int]:
         "operation": len(layout.operations),
         "store": sum(spec.keys_count for spec in layout.stores.values()),
         "store_head": len(layout.stores),
-        "table": sum(layout.tables.values()),
+        "table": sum(spec.keys_count for spec in layout.tables.values()),
         "table_head": len(layout.tables),
         "gate": len(layout.gates),
     }
@@ -30,22 +31,48 @@ def operation_rows(layout: Layout) -> dict[str, int]:
     return {name: row for row, name in enumerate(layout.operations)}
 
 
+def carries_more(layout: Layout) -> bool:
+    """Whether requests carry more than the row of one key."""
+    return layout.slots_count > 1 or layout.own_count > 0 or layout.decide is not None
+
+
 def put_layout(tables: Tables, layout: Layout) -> None:
-    """Writes operations, and stores, tables and gates at rest: no entry, every key answers for itself, gates open."""
+    """Writes operations, and stores, tables and gates at rest: no entry, every key answers for itself, gates open.
+
+    ValueError for a layout that contradicts itself.
+    """
+    _check(layout)
+    tables.head[[at.H_MORE, at.H_SLOTS]] = carries_more(layout), layout.slots_count
     for row, operation in enumerate(layout.operations.values()):
         tables.operation[row, :3] = operation
     offset = 0
     for row, spec in enumerate(layout.stores.values()):
         tables.store_head[row, [at.SH_OFFSET, at.SH_KEYS, at.SH_TTL]] = offset, spec.keys_count, spec.ttl_ns
+        tables.store_head[row, at.SH_SLOT] = spec.slot
         entries = tables.store[offset : offset + spec.keys_count]
         entries[:, at.K_WRITTEN] = -1
         entries[:, at.K_ANSWERS] = entries[:, at.K_KEY] = np.arange(spec.keys_count)
         offset += spec.keys_count
     offset = 0
-    for row, keys_count in enumerate(layout.tables.values()):
-        tables.table_head[row, [at.TH_OFFSET, at.TH_KEYS]] = offset, keys_count
-        offset += keys_count
+    for row, table in enumerate(layout.tables.values()):
+        tables.table_head[row, [at.TH_OFFSET, at.TH_KEYS, at.TH_SLOT]] = offset, table.keys_count, table.slot
+        offset += table.keys_count
     tables.gate[:, at.G_OPEN] = 1
+
+
+def _check(layout: Layout) -> None:
+    if not 1 <= layout.slots_count <= SLOTS_MAX:
+        raise ValueError(f"slots_count: {layout.slots_count}; expected 1 to {SLOTS_MAX}")
+    if not 0 <= layout.own_count <= OWN_MAX:
+        raise ValueError(f"own_count: {layout.own_count}; expected 0 to {OWN_MAX}")
+    slots = {name: spec.slot for name, spec in layout.stores.items()}
+    slots |= {name: spec.slot for name, spec in layout.tables.items()}
+    for name, slot in slots.items():
+        if not 0 <= slot < layout.slots_count:
+            raise ValueError(f"{name!r} goes by slot {slot}; expected 0 to {layout.slots_count - 1}")
+    for name, operation in layout.operations.items():
+        if operation.code in (OP_SCORE, OP_TEST) and layout.decide is None:
+            raise ValueError(f"operation {name!r} has the world decide; expected a layout with `decide`")
 
 
 def served_of(rows: Array) -> Served:
@@ -61,30 +88,52 @@ def served_of(rows: Array) -> Served:
         written_ns=rows[:, at.V_WRITTEN],
         component=rows[:, at.V_COMPONENT],
         arrived_ns=rows[:, at.V_ARRIVED],
+        slot=(flags >> at.SERVED_SLOT_SHIFT) - 1,
     )
 
 
-def done_of(rows: Array) -> Done:
-    """A block of `done`, taken out of the table."""
+def done_of(rows: Array, layout: Layout) -> Done:
+    """A block of `done`, taken out of the table, with what was carried beside where requests do."""
     flags = rows[:, at.D_FLAGS]
+    others = at.WORDS["done"] + at.M_SLOTS + np.arange(layout.slots_count - 1) * at.MS_WORDS
+
+    def by_slot(first: int, other: int) -> Array:
+        found: Array = rows[:, np.concatenate([[first], others + other])]
+        return found
+
+    more = rows[:, at.WORDS["done"] :]
     return Done(
         request=rows[:, at.D_REQUEST],
         start_ns=rows[:, at.D_START],
         end_ns=rows[:, at.D_END],
         status=rows[:, at.D_STATUS],
-        row=rows[:, at.D_KEY],
-        source=flags & at.PAY_SOURCE,
+        row=by_slot(at.D_KEY, at.MS_ROW),
+        source=by_slot(at.D_FLAGS, at.MS_FLAGS) & at.PAY_SOURCE,
         version=(flags >> at.VERSION_SHIFT) & at.PAY_CODE,
         marks=(flags >> at.MARKS_SHIFT) & at.PAY_CODE,
-        epoch=rows[:, at.D_EPOCH],
+        epoch=by_slot(at.D_EPOCH, at.MS_EPOCH),
+        value=more[:, at.M_VALUE] if carries_more(layout) else np.full(len(rows), NO_VALUE),
+        keys=by_slot(at.D_SUBJECT, at.MS_KEY),
+        own=more[:, at.M_OWN : at.M_OWN + layout.own_count],
     )
 
 
 class PlaneView:
-    """The tables of a plane as its world sees them; `tables` gives those of the moment, for they may be replaced."""
+    """The tables of a plane as its world sees them; `tables` gives those of the moment, for they may be replaced.
 
-    def __init__(self, tables: Callable[[], Tables], layout: Layout) -> None:
+    `decide`: what takes the tables of the world's own kernel, where it has one. `arrive_anew`: draws again who comes.
+    """
+
+    def __init__(
+        self,
+        tables: Callable[[], Tables],
+        layout: Layout,
+        decide: Callable[[Any], None] | None = None,
+        arrive_anew: Callable[[], None] | None = None,
+    ) -> None:
         self._tables = tables
+        self._decide = decide
+        self._arrive_anew = arrive_anew
         self._stores = {name: row for row, name in enumerate(layout.stores)}
         self._table_rows = {name: row for row, name in enumerate(layout.tables)}
         self._gates = {name: row for row, name in enumerate(layout.gates)}
@@ -100,11 +149,23 @@ class PlaneView:
     def gate(self, name: str) -> GateState:
         return _Gate(self._tables().gate[self._gates[name]])
 
-    def carried_epochs(self) -> Array:
+    def carried_epochs(self, slot: int = 0) -> Array:
         tables = self._tables()
         is_used = tables.frame[:, at.F_FLAGS] >= 0
-        epochs: Array = tables.pay[: len(is_used)][is_used, at.P_EPOCH]
+        word = at.M_SLOTS + (slot - 1) * at.MS_WORDS + at.MS_EPOCH
+        of = tables.more[:, word] if slot else tables.pay[:, at.P_EPOCH]
+        epochs: Array = of[: len(is_used)][is_used]
         return epochs
+
+    def decide_with(self, tables: Any) -> None:
+        if self._decide is None:
+            raise ValueError("the world's layout has no `decide`")
+        self._decide(tables)
+
+    def arrive_anew(self) -> None:
+        if self._arrive_anew is None:
+            raise ValueError("no requests come here")
+        self._arrive_anew()
 
 
 class _Word:

@@ -9,9 +9,11 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import lab.rules.Responses.ApiException;
+import lab.rules.decisions.PaymentRules;
+import lab.rules.shop.ShopRules;
 
 /**
- * The business-rules service, configured by the environment: RULES_HOST (127.0.0.1), RULES_PORT (8080, 0: a free one),
+ * The business-rules service, configured by the environment: WORLD (whose rules: shop, decisions), RULES_HOST (127.0.0.1), RULES_PORT (8080, 0: a free one),
  * RULES_WORKERS (8), RULES_CONFIG (a JSON file of thresholds; without it, the defaults), OTEL_SERVICE_NAME (rules),
  * OTEL_EXPORTER_OTLP_ENDPOINT (without it, no spans are exported). Exit code 2 when that is not usable.
  */
@@ -27,28 +29,38 @@ public final class App {
         System.setProperty("sun.net.httpserver.nodelay", "true");
         System.setProperty("sun.net.httpserver.idleInterval", "300");
         try {
-            start(new JsonLog(System.out, COMPONENT));
+            start(ruleSet(environment("WORLD", "")), new JsonLog(System.out, COMPONENT));
         } catch (IllegalArgumentException e) {
             System.err.println("rules: " + e.getMessage());
             System.exit(2);
         }
     }
 
-    private static void start(JsonLog log) throws IOException {
+    private static RuleSet<?> ruleSet(String world) {
+        return switch (world) {
+            case "shop" -> new ShopRules();
+            case "decisions" -> new PaymentRules();
+            default -> throw new IllegalArgumentException("WORLD: expected shop or decisions, got '" + world + "'");
+        };
+    }
+
+    private static <T> void start(RuleSet<T> ruleSet, JsonLog log) throws IOException {
         String file = environment("RULES_CONFIG", "");
-        RulesConfig config = new RulesConfig(
+        RulesConfig<T> config = new RulesConfig<>(
+                ruleSet,
                 file.isEmpty() ? null : Path.of(file),
                 version -> log.info("thresholds reloaded", Map.of("rules_version", version)),
                 message -> log.error(message, Map.of()));
-        Metrics metrics = new Metrics();
+        Metrics metrics = new Metrics(ruleSet.counted());
         SpanExporter exporter = new SpanExporter(environment("OTEL_EXPORTER_OTLP_ENDPOINT", ""), COMPONENT);
         ExecutorService workers = Executors.newFixedThreadPool(integer("RULES_WORKERS", 8));
         InetSocketAddress address =
                 new InetSocketAddress(environment("RULES_HOST", "127.0.0.1"), integer("RULES_PORT", 8080));
         HttpServer server = HttpServer.create(address, BACKLOG);
         server.setExecutor(workers);
-        HttpHandler rules = new RulesHandler(config, metrics);
-        server.createContext(RulesHandler.ROUTE, new ObservedHandler(RulesHandler.ROUTE, rules, metrics, exporter, log));
+        HttpHandler rules = new RulesHandler<>(ruleSet, config, metrics);
+        String route = ruleSet.route();
+        server.createContext(route, new ObservedHandler(route, rules, metrics, exporter, log));
         server.createContext("/", new ObservedHandler("/", App::notFound, metrics, exporter, log));
         server.createContext("/healthz", exchange -> {
             try (exchange) {

@@ -7,9 +7,9 @@ import java.util.Map;
  * Reads and writes JSON (the JDK has none). Objects are maps in order, arrays are lists, numbers without fraction and
  * exponent are Long, the others Double.
  */
-final class Json {
+public final class Json {
     /** The text is not strict JSON; the message says what is wrong and at which character, from 0. */
-    static final class JsonException extends RuntimeException {
+    public static final class JsonException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         JsonException(String message, int position) {
@@ -20,12 +20,12 @@ final class Json {
     private Json() {}
 
     /** Reads one JSON value; nothing may follow it. */
-    static Object parse(String text) {
+    public static Object parse(String text) {
         return new JsonParser(text).parse();
     }
 
     /** Writes maps, lists, strings, numbers, booleans and null. */
-    static String write(Object value) {
+    public static String write(Object value) {
         StringBuilder out = new StringBuilder(256);
         write(value, out);
         return out.toString();

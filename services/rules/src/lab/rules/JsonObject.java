@@ -5,12 +5,12 @@ import java.util.Map;
 import java.util.Set;
 
 /** A parsed JSON object read field by field; what is missing, unknown, of a wrong type or out of range is named by path. */
-final class JsonObject {
+public final class JsonObject {
     /** A field is not what it must be. */
-    static final class FieldException extends RuntimeException {
+    public static final class FieldException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        FieldException(String message) {
+        public FieldException(String message) {
             super(message);
         }
     }
@@ -24,7 +24,7 @@ final class JsonObject {
     }
 
     /** @param path where the value was found, empty for the whole document */
-    static JsonObject of(String path, Object value, Set<String> known) {
+    public static JsonObject of(String path, Object value, Set<String> known) {
         if (!(value instanceof Map<?, ?> map)) {
             throw new FieldException((path.isEmpty() ? "body" : path) + ": expected an object, got " + Json.write(value));
         }
@@ -37,32 +37,32 @@ final class JsonObject {
         return object;
     }
 
-    boolean has(String name) {
+    public boolean has(String name) {
         return fields.containsKey(name);
     }
 
-    Object value(String name) {
+    public Object value(String name) {
         if (!fields.containsKey(name)) {
             throw new FieldException(at(name) + ": missing");
         }
         return fields.get(name);
     }
 
-    List<?> list(String name) {
+    public List<?> list(String name) {
         if (value(name) instanceof List<?> list) {
             return list;
         }
         throw wrong(name, "an array");
     }
 
-    long integer(String name, long low, long high) {
+    public long integer(String name, long low, long high) {
         if (value(name) instanceof Long number && low <= number && number <= high) {
             return number;
         }
         throw wrong(name, "an integer from " + low + " to " + high);
     }
 
-    double number(String name, double low, double high) {
+    public double number(String name, double low, double high) {
         if (value(name) instanceof Number number && low <= number.doubleValue() && number.doubleValue() <= high) {
             return number.doubleValue();
         }

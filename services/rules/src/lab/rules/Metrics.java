@@ -17,8 +17,13 @@ final class Metrics {
     private final Map<String, LongAdder> errors = new ConcurrentSkipListMap<>();
     private final Map<String, Histogram> durations = new ConcurrentSkipListMap<>();
     private final AtomicInteger active = new AtomicInteger();
-    private final LongAdder removedByStock = new LongAdder();
-    private final LongAdder removedByAge = new LongAdder();
+    private final Map<String, LongAdder> counts = new ConcurrentSkipListMap<>();
+    private final String counted;
+
+    /** @param counted what `counted` counts, in words */
+    Metrics(String counted) {
+        this.counted = counted;
+    }
 
     private static final class Histogram {
         private final LongAdder[] buckets = new LongAdder[BOUNDS_S.length + 1];
@@ -55,9 +60,9 @@ final class Metrics {
         durations.computeIfAbsent(labels, key -> new Histogram()).observe(nanos);
     }
 
-    void itemsRemoved(BusinessRules.Ranking ranking) {
-        removedByStock.add(ranking.removedByStock());
-        removedByAge.add(ranking.removedByAge());
+    /** Adds to what is counted by reason. */
+    void counted(Map<String, Integer> byReason) {
+        byReason.forEach((reason, count) -> counts.computeIfAbsent(reason, key -> new LongAdder()).add(count));
     }
 
     /** The present values. */
@@ -71,9 +76,8 @@ final class Metrics {
         durations.forEach((labels, histogram) -> render(out, labels, histogram));
         family(out, "http_server_active_requests", "gauge", "Requests being answered.");
         sample(out, "http_server_active_requests", "", active);
-        family(out, "rules_items_removed", "counter", "Items a filter removed.");
-        sample(out, "rules_items_removed", "reason=\"age\"", removedByAge);
-        sample(out, "rules_items_removed", "reason=\"stock\"", removedByStock);
+        family(out, "rules_count", "counter", counted);
+        counts.forEach((reason, count) -> sample(out, "rules_count", "reason=\"" + reason + "\"", count));
         family(out, "otlp_spans_dropped", "counter", "Spans that could not be exported.");
         sample(out, "otlp_spans_dropped", "", exporter.droppedCount());
         family(out, "process_cpu_seconds_total", "counter", "CPU time used.");

@@ -5,26 +5,28 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /**
  * The thresholds in a JSON file, read again when the file has changed. A file that cannot be used is reported once and
  * the last good thresholds stay in force.
  */
-final class RulesConfig {
+final class RulesConfig<T> {
     private static final Duration CHECK_INTERVAL = Duration.ofMillis(200);
 
+    private final RuleSet<T> rules;
     private final Path file;
     private final Consumer<String> onChange;
     private final Consumer<String> onError;
-    private Thresholds thresholds = Thresholds.DEFAULT;
+    private T thresholds;
     private String seen = "";
     private long nextCheckNanos;
 
     /** @param file null: the defaults, for good. IllegalArgumentException when there is a file and it is not usable. */
-    RulesConfig(Path file, Consumer<String> onChange, Consumer<String> onError) {
+    RulesConfig(RuleSet<T> rules, Path file, Consumer<String> onChange, Consumer<String> onError) {
+        this.rules = rules;
         this.file = file;
+        thresholds = rules.defaults();
         this.onChange = onChange;
         this.onError = onError;
         if (file != null) {
@@ -39,7 +41,7 @@ final class RulesConfig {
     }
 
     /** The thresholds in force; looks at the file at most every 200 ms. */
-    synchronized Thresholds current() {
+    synchronized T current() {
         if (file != null && System.nanoTime() - nextCheckNanos >= 0) {
             nextCheckNanos = System.nanoTime() + CHECK_INTERVAL.toNanos();
             reloadIfChanged();
@@ -54,10 +56,10 @@ final class RulesConfig {
             if (now.equals(seen)) {
                 return;
             }
-            Thresholds read = read();
+            T read = read();
             if (!read.equals(thresholds)) {
                 thresholds = read;
-                onChange.accept(read.version());
+                onChange.accept(Version.of(read));
             }
         } catch (IOException | RuntimeException e) {
             if (now != null || !seen.isEmpty()) {
@@ -73,20 +75,7 @@ final class RulesConfig {
         return attributes.lastModifiedTime() + "/" + attributes.size() + "/" + attributes.fileKey();
     }
 
-    private Thresholds read() throws IOException {
-        return parse(Files.readString(file));
-    }
-
-    /** Reads thresholds; a key that is not there has its default. Messages of the exceptions name the key. */
-    static Thresholds parse(String text) {
-        Thresholds base = Thresholds.DEFAULT;
-        JsonObject object =
-                JsonObject.of("", Json.parse(text), Set.of("min_stock", "margin_weight", "max_per_category"));
-        return new Thresholds(
-                object.has("min_stock") ? object.integer("min_stock", 0, Integer.MAX_VALUE) : base.minStock(),
-                object.has("margin_weight") ? object.number("margin_weight", -1e6, 1e6) : base.marginWeight(),
-                object.has("max_per_category")
-                        ? object.integer("max_per_category", 1, Integer.MAX_VALUE)
-                        : base.maxPerCategory());
+    private T read() throws IOException {
+        return rules.parse(Files.readString(file));
     }
 }

@@ -6,26 +6,25 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import lab.rules.Responses.ApiException;
 
-/** POST /v1/rules/apply: filters and re-ranks scored items. */
-final class RulesHandler implements HttpHandler {
-    static final String ROUTE = "/v1/rules/apply";
+/** POST to the route of a rule set, by the thresholds in force. */
+final class RulesHandler<T> implements HttpHandler {
     private static final int BODY_MAX_BYTES = 1 << 20;
 
-    private final RulesConfig config;
+    private final RuleSet<T> rules;
+    private final RulesConfig<T> config;
     private final Metrics metrics;
 
-    RulesHandler(RulesConfig config, Metrics metrics) {
+    RulesHandler(RuleSet<T> rules, RulesConfig<T> config, Metrics metrics) {
+        this.rules = rules;
         this.config = config;
         this.metrics = metrics;
     }
 
     @Override
     public void handle(HttpExchange exchange) throws IOException {
-        if (!exchange.getRequestURI().getPath().equals(ROUTE)) {
+        if (!exchange.getRequestURI().getPath().equals(rules.route())) {
             throw new ApiException(404, "No endpoint " + exchange.getRequestURI().getPath());
         }
         if (!exchange.getRequestMethod().equals("POST")) {
@@ -36,35 +35,30 @@ final class RulesHandler implements HttpHandler {
         if (type == null || !type.toLowerCase(java.util.Locale.ROOT).startsWith("application/json")) {
             throw new ApiException(415, "Content-Type '" + type + "' is not supported");
         }
-        RulesRequest request = read(exchange);
-        Thresholds thresholds = config.current();
-        BusinessRules.Ranking ranking =
-                BusinessRules.apply(request.userAgeYears(), request.items(), request.limit(), thresholds);
-        metrics.itemsRemoved(ranking);
-
-        Map<String, Object> removed = new LinkedHashMap<>();
-        removed.put("stock", ranking.removedByStock());
-        removed.put("age", ranking.removedByAge());
-        Map<String, Object> answer = new LinkedHashMap<>();
-        answer.put("items", ranking.items());
-        answer.put("removed", removed);
-        answer.put("rules_version", thresholds.version());
-        Responses.json(exchange, 200, answer);
+        RuleSet.Answer answer = answer(read(exchange));
+        metrics.counted(answer.counts());
+        Responses.json(exchange, 200, answer.document());
     }
 
-    private static RulesRequest read(HttpExchange exchange) throws IOException {
+    private RuleSet.Answer answer(String body) {
+        try {
+            return rules.answer(body, config.current());
+        } catch (Json.JsonException e) {
+            throw new ApiException(400, "JSON parse error: " + e.getMessage());
+        } catch (JsonObject.FieldException e) {
+            throw new ApiException(400, "Validation failed: " + e.getMessage());
+        }
+    }
+
+    private static String read(HttpExchange exchange) throws IOException {
         byte[] bytes = exchange.getRequestBody().readNBytes(BODY_MAX_BYTES + 1);
         if (bytes.length > BODY_MAX_BYTES) {
             throw new ApiException(413, "Body longer than " + BODY_MAX_BYTES + " bytes");
         }
         try {
-            return RulesRequest.parse(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString());
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
         } catch (CharacterCodingException e) {
             throw new ApiException(400, "JSON parse error: not UTF-8");
-        } catch (Json.JsonException e) {
-            throw new ApiException(400, "JSON parse error: " + e.getMessage());
-        } catch (JsonObject.FieldException e) {
-            throw new ApiException(400, "Validation failed: " + e.getMessage());
         }
     }
 }

@@ -3,24 +3,24 @@ package lab.rules;
 import java.util.Objects;
 
 /** Assertions that hold whether or not the JVM was started with -ea. */
-final class Check {
+public final class Check {
     static int count;
 
     private Check() {}
 
-    static void equal(Object expected, Object seen, String what) {
+    public static void equal(Object expected, Object seen, String what) {
         count++;
         if (!Objects.equals(expected, seen)) {
             throw new AssertionError(what + ": expected " + expected + ", got " + seen);
         }
     }
 
-    static void that(boolean holds, String what) {
+    public static void that(boolean holds, String what) {
         equal(true, holds, what);
     }
 
     /** The message of the exception that the action throws. */
-    static String failure(Class<? extends Exception> type, Runnable action, String what) {
+    public static String failure(Class<? extends Exception> type, Runnable action, String what) {
         count++;
         try {
             action.run();

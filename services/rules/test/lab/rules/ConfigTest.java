@@ -5,16 +5,46 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
-/** Thresholds: their file, its reload, and what happens when it is not usable. */
+/** The file of thresholds: its reload, and what happens when it is not usable. */
 final class ConfigTest {
     private static final long CHECK_INTERVAL_MS = 250;
+
+    /** Rules whose thresholds are one number. */
+    private static final class Limit implements RuleSet<Long> {
+        @Override
+        public String route() {
+            return "/limit";
+        }
+
+        @Override
+        public String counted() {
+            return "Nothing.";
+        }
+
+        @Override
+        public Long defaults() {
+            return 1L;
+        }
+
+        @Override
+        public Long parse(String text) {
+            return JsonObject.of("", Json.parse(text), Set.of("limit")).integer("limit", 0, 100);
+        }
+
+        @Override
+        public Answer answer(String body, Long thresholds) {
+            return new Answer(Map.of(), Map.of());
+        }
+    }
 
     private ConfigTest() {}
 
     static void run() throws IOException, InterruptedException {
-        missingKeysHaveTheirDefaults();
-        unusableFilesAreRefusedWithTheReason();
+        withoutAFileTheDefaultsHold();
+        aFileThatIsMissingAtTheStartIsRefused();
         versionsNameTheValues();
         Path directory = Files.createTempDirectory("rules");
         Path file = directory.resolve("rules.json");
@@ -26,57 +56,50 @@ final class ConfigTest {
         }
     }
 
-    private static void missingKeysHaveTheirDefaults() {
-        Check.equal(Thresholds.DEFAULT, RulesConfig.parse("{}"), "empty object");
-        Check.equal(new Thresholds(3, 0.02, 2), RulesConfig.parse("{\"min_stock\": 3}"), "one key");
+    private static void withoutAFileTheDefaultsHold() {
+        Check.equal(1L, new RulesConfig<>(new Limit(), null, version -> {}, error -> {}).current(), "defaults");
     }
 
-    private static void unusableFilesAreRefusedWithTheReason() {
-        String message = Check.failure(
-                JsonObject.FieldException.class, () -> RulesConfig.parse("{\"min_stock\": \"3\"}"), "wrong type");
-        Check.equal("min_stock: expected an integer from 0 to 2147483647, got \"3\"", message, "message");
-        Check.failure(JsonObject.FieldException.class, () -> RulesConfig.parse("{\"minStock\": 3}"), "unknown key");
-        Check.failure(JsonObject.FieldException.class, () -> RulesConfig.parse("[]"), "not an object");
+    private static void aFileThatIsMissingAtTheStartIsRefused() {
         Check.failure(
                 IllegalArgumentException.class,
-                () -> new RulesConfig(Path.of("no", "such", "file"), version -> {}, error -> {}),
+                () -> new RulesConfig<>(new Limit(), Path.of("no", "such", "file"), version -> {}, error -> {}),
                 "missing at the start");
-        Check.failure(IllegalArgumentException.class, () -> new Thresholds(1, Double.NaN, 1), "not a number");
     }
 
     private static void versionsNameTheValues() {
-        Check.equal(new Thresholds(1, 0.02, 2).version(), Thresholds.DEFAULT.version(), "same values");
-        Check.that(!new Thresholds(2, 0.02, 2).version().equals(Thresholds.DEFAULT.version()), "other values");
+        Check.equal(Version.of(List.of(1, 2)), Version.of(List.of(1, 2)), "same values");
+        Check.that(!Version.of(List.of(1, 2)).equals(Version.of(List.of(1, 3))), "other values");
     }
 
     private static void aChangedFileIsReadAgain(Path file) throws IOException, InterruptedException {
         List<String> changes = new ArrayList<>();
         List<String> errors = new ArrayList<>();
-        Files.writeString(file, "{\"min_stock\": 3}");
-        RulesConfig config = new RulesConfig(file, changes::add, errors::add);
-        Check.equal(3L, config.current().minStock(), "at the start");
+        Files.writeString(file, "{\"limit\": 3}");
+        RulesConfig<Long> config = new RulesConfig<>(new Limit(), file, changes::add, errors::add);
+        Check.equal(3L, config.current(), "at the start");
 
-        Files.writeString(file, "{\"min_stock\": 40}");
+        Files.writeString(file, "{\"limit\": 40}");
         Thread.sleep(CHECK_INTERVAL_MS);
-        Check.equal(40L, config.current().minStock(), "after a change");
-        Check.equal(List.of(config.current().version()), changes, "the change is told once");
+        Check.equal(40L, config.current(), "after a change");
+        Check.equal(List.of(Version.of(40L)), changes, "the change is told once");
 
-        Files.writeString(file, "{\"min_stock\":");
+        Files.writeString(file, "{\"limit\":");
         Thread.sleep(CHECK_INTERVAL_MS);
-        Check.equal(40L, config.current().minStock(), "a broken file changes nothing");
+        Check.equal(40L, config.current(), "a broken file changes nothing");
         Thread.sleep(CHECK_INTERVAL_MS);
         config.current();
         Check.equal(1, errors.size(), "and is told once");
 
         Files.delete(file);
         Thread.sleep(CHECK_INTERVAL_MS);
-        Check.equal(40L, config.current().minStock(), "nor does a missing one");
+        Check.equal(40L, config.current(), "nor does a missing one");
         Thread.sleep(CHECK_INTERVAL_MS);
         config.current();
         Check.equal(2, errors.size(), "which is told once too");
 
-        Files.writeString(file, "{\"min_stock\": 5}");
+        Files.writeString(file, "{\"limit\": 5}");
         Thread.sleep(CHECK_INTERVAL_MS);
-        Check.equal(5L, config.current().minStock(), "a good one does");
+        Check.equal(5L, config.current(), "a good one does");
     }
 }

@@ -1,0 +1,1 @@
+"""A help desk: people ask, the desk answers, and hands some questions on."""

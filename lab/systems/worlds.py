@@ -1,0 +1,23 @@
+"""What a system has of its world: the registration, and the settings of the components that have a part in it."""
+
+from __future__ import annotations
+
+from lab.registration.settings import Setting
+from lab.registration.world import World, registration_of
+from lab.systems.topology import System
+
+
+def world_of(system: System) -> World | None:
+    """The registration of the system's world; None where it has no world, or one that is not installed."""
+    return registration_of(system.world.name) if system.world else None
+
+
+def component_settings(system: System, component: str) -> dict[str, Setting]:
+    """The settings that the system's world has for a component, from the operations that others call it for."""
+    world = world_of(system)
+    found: dict[str, Setting] = {}
+    for caller in system.components.values():
+        for step in caller.steps:
+            operation = world.operations.get(step.operation or "") if world and step.call == component else None
+            found |= operation.settings if operation else {}
+    return found

@@ -1,0 +1,99 @@
+"""What fraud decisions register. It loads nothing heavy, so that files are checked quickly."""
+
+from __future__ import annotations
+
+from lab.files.units import MAX_DURATION_S
+from lab.registration.settings import Operation, Setting
+from lab.registration.slis import Sli
+from lab.registration.world import World
+from lab.worlds.decisions.recorded import RECORDED
+from lab.worlds.kit.catalogue import FEATURES, LIMITS, PREDICTIONS, WITNESSES
+from lab.worlds.kit.catalogue import RULES as KIT_RULES
+
+CARD_TABLE, MERCHANT_TABLE = "cards", "merchants"
+FAMILY = "gradient-boosted-trees"
+FIRST_VERSIONS = 2
+"""Model versions that are there before anything happens, so that one can be rolled back."""
+HOUR_S, REPORT_MEDIAN_H, LABEL_WINDOW_H = 3600.0, 60.0, 336.0
+"""Defaults: payers live in real time; a chargeback takes days, and payments are taken for genuine after two weeks."""
+
+_TTL = Setting("how long an entry lives after it was written", "s", at_least=0.001, at_most=MAX_DURATION_S)
+_IN = "lab.worlds.decisions.slis"
+
+WORLD = World(
+    name="decisions",
+    title="Payments by card of which a few are fraud: a model scores them, rules decide, analysts review, loss follows",
+    open="lab.worlds.decisions.world:Decisions",
+    levers="lab.worlds.decisions.levers:LEVERS",
+    operations={
+        "read_card": Operation("cache", needed=True, settings={"ttl_s": _TTL}),
+        "read_merchant": Operation("cache", needed=True, settings={"ttl_s": _TTL}),
+        "write_card": Operation("cache"),
+        "write_merchant": Operation("cache"),
+        "refresh_cards": Operation("cache"),
+        "refresh_merchants": Operation("cache"),
+        "read_card_row": Operation("database", needed=True, tables=(CARD_TABLE,)),
+        "read_merchant_row": Operation("database", needed=True, tables=(MERCHANT_TABLE,)),
+        "aggregate_payments": Operation("database"),
+        "score_payment": Operation("model", needed=True),
+        "apply_rules": Operation("service"),
+        "review_payment": Operation("service"),
+    },
+    own_code=("assemble_features", "is_blocked", "decline", "hold", "is_held"),
+    fallbacks=("default_features", "no_score", "approve_all"),
+    settings={
+        "hour_s": Setting(
+            "seconds that an hour of the payers' lives takes", "s", at_least=0.1, at_most=HOUR_S, default=HOUR_S
+        ),
+        "report_median_h": Setting(
+            "hours of the payers' lives from a fraud to its chargeback, the median", at_least=0.1, at_most=2000,
+            default=REPORT_MEDIAN_H,
+        ),
+        "label_window_h": Setting(
+            "hours after which a payment without a chargeback is taken for genuine", at_least=1, at_most=5000,
+            default=LABEL_WINDOW_H,
+        ),
+    },
+    tables={
+        CARD_TABLE: "lab.worlds.decisions.features:CARD_NAMES",
+        MERCHANT_TABLE: "lab.worlds.decisions.features:MERCHANT_NAMES",
+    },
+    value=Setting("predicted probability of fraud", at_least=0, at_most=1),
+    people="lab.worlds.decisions.payments:PEOPLE",
+    model_versions=FIRST_VERSIONS,
+    trainings=("next-window", "corrupted-labels"),
+    slis=(
+        Sli(
+            name="decline_ratio", unit="ratio", bad="rises", of=f"{_IN}:decline_ratio", window_intervals=6,
+            doc="payments declined, of all that were decided",
+        ),
+        Sli(
+            name="review_ratio", unit="ratio", bad="rises", of=f"{_IN}:review_ratio", window_intervals=6,
+            doc="payments held for review, of all that were decided",
+        ),
+        Sli(
+            name="review_backlog", unit="1", bad="rises", of=f"{_IN}:review_backlog",
+            doc="payments held that no analyst has decided yet, against those at the start",
+        ),
+        Sli(
+            name="fraud_loss_eur", unit="EUR", bad="rises", of=f"{_IN}:fraud_loss_eur", window_intervals=12,
+            doc="amounts charged back, at the time of the chargeback, per minute",
+        ),
+        Sli(
+            name="fraud_recall", unit="ratio", bad="falls", of=f"{_IN}:fraud_recall", window_intervals=24,
+            doc="fraud that was declined or held, of all that became known, when it becomes known",
+        ),
+        Sli(
+            name="fraud_precision", unit="ratio", bad="falls", of=f"{_IN}:fraud_precision", window_intervals=24,
+            doc="fraud among payments declined or held, when their label window closes",
+        ),
+    ),
+    models={FAMILY: "lab.worlds.kit.forest:score"},
+    signals=(FEATURES, PREDICTIONS),
+    recording=RECORDED,
+    witnesses=WITNESSES,
+    limits=LIMITS,
+    rules=(KIT_RULES,),
+    stack_needs="services for payments, features of cards and merchants, analysts and chargebacks, who pays, tables "
+    "and users of database and cache, and docker-compose.fraud.yml; model server and rules have what it needs",
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""Signals from the predictions that were made: their mean, calibration, and the registered models scored again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lab.errors import Problem, UserError
+from lab.recording.arrow import coded, numbers, numbers_of
+from lab.recording.observed import Observed
+from lab.registration.world import World, loaded, registration_of
+from lab.signals import Series
+from lab.signals.columns import Grid, Metrics, ratio, rolling
+
+Array = npt.NDArray[Any]
+Score: TypeAlias = "Callable[[Mapping[str, Any], Sequence[Array]], Array]"
+"""Scores of a registry entry on logged inputs, a column for each."""
+
+RESCORE_INTERVALS = 6
+MIN_POSITIVES = 20
+"""With fewer positive outcomes in a window an AUC says nothing."""
+
+
+def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
+    """All signals of this module; nothing where the system makes no predictions."""
+    predictions = observed.tables.get("predictions")
+    if predictions is not None and len(predictions):
+        yield from _predictions(predictions, observed, grid)
+
+
+def _predictions(table: pa.Table, observed: Observed, grid: Grid) -> Iterator[Series]:
+    names = coded(table["service.name"].slice(0, 1))
+    component = names.texts[names.codes[0]]
+    bins = grid.bins(numbers(table["time_s"]))
+    outcome, score = numbers_of(table, "outcome"), numbers_of(table, "score")
+    scored = ~np.isnan(score)
+    mean = ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
+    yield grid.series("prediction_mean", component, mean)
+    both = ~np.isnan(outcome) & scored
+    positives, predicted = (rolling(grid.sums(bins[both], of[both]), RESCORE_INTERVALS) for of in (outcome, score))
+    yield grid.series("calibration_ratio", component, ratio(positives, predicted))
+    yield from _rescored(table, observed, grid, component)
+
+
+def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str) -> Iterator[Series]:
+    """The logged scores beside those of the registered models on the same inputs."""
+    world = registration_of(observed.system.get("world") or "")
+    registry = {entry["version"]: entry for entry in observed.reference.get("registry.json", [])}
+    names = [f"input.{name}" for name in observed.reference.get("contract.json", {}).get("inputs", [])]
+    if world is None or not registry or not names or not set(names) <= set(table.column_names):
+        return
+    usable = ~np.isnan(numbers(table[names[0]])) & (numbers(table["model_version"]) > 0)
+    if not usable.any():
+        return
+    inputs = [numbers(table[name])[usable].astype(np.float64) for name in names]
+    version, bins = numbers(table["model_version"])[usable], grid.bins(numbers(table["time_s"])[usable])
+    logged, outcome = numbers_of(table, "score")[usable], numbers_of(table, "outcome")[usable]
+    again = np.full(len(version), np.nan)
+    for number in np.unique(version).tolist():
+        if number in registry:
+            mine = version == number
+            rows = inputs if mine.all() else [values[mine] for values in inputs]
+            again[mine] = _scored(world, registry[number], rows)
+    known = ~np.isnan(again)
+    error = grid.sums(bins[known], np.abs(again - logged)[known])
+    yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
+    incumbent = version[0]
+    is_newer = version != incumbent
+    first = _scored(world, registry[incumbent], inputs) if incumbent in registry and is_newer.any() else again
+    yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
+    closed = ~np.isnan(outcome)
+    deficit = _deficit(first[closed], logged[closed], outcome[closed], is_newer[closed], bins[closed], grid)
+    yield grid.series("model_auc_deficit", component, deficit)
+
+
+def _scored(world: World, entry: Mapping[str, Any], inputs: Sequence[Array]) -> Array:
+    """What a version in the registry says of these inputs; UserError for a model family that the world does not have.
+
+    An entry need not name its family where the world has one.
+    """
+    only = next(iter(world.models)) if len(world.models) == 1 else ""
+    family = entry.get("family", only)
+    if family not in world.models:
+        what = f"world {world.name!r} cannot score version {entry['version']} of the registry"
+        expected = f"`family`: one of {', '.join(world.models) or 'none'}"
+        raise UserError(Problem(what, seen=str(family) or "no family", expected=expected))
+    score: Score = loaded(world.models[family])
+    return score(entry, inputs)
+
+
+def _deficit(first: Array, logged: Array, outcome: Array, is_newer: Array, bins: Array, grid: Grid) -> Array:
+    """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves."""
+    starts = np.searchsorted(bins, np.arange(grid.count + 1))  # the prediction log is in time order
+    newer = np.concatenate([[0], np.cumsum(is_newer)])[starts]
+    found = np.full(grid.count, np.nan)
+    found[(starts[1:] > starts[:-1]) & (newer[1:] == newer[:-1])] = 0.0
+    first, logged, positive = _places(first[is_newer]), _places(logged[is_newer]), outcome[is_newer] > 0
+    for end in np.flatnonzero(np.isnan(found)).tolist():
+        rows = slice(newer[max(0, end + 1 - RESCORE_INTERVALS)], newer[end + 1])
+        if rows.start < rows.stop:
+            found[end] = _auc(first[rows], positive[rows]) - _auc(logged[rows], positive[rows])
+    return found
+
+
+def _places(values: Array) -> Array:
+    """The place of each value among the different ones: it orders as they do, and sorts ten times as fast."""
+    distinct, places = np.unique(values, return_inverse=True)
+    return places.astype(np.uint16 if len(distinct) <= 1 << 16 else np.int64)
+
+
+def _auc(places: Array, positive: Array) -> float:
+    """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few positives."""
+    n, n_positive = len(places), int(np.count_nonzero(positive))
+    n_negative = n - n_positive
+    if n_positive < MIN_POSITIVES or not n_negative:
+        return float("nan")
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    firsts = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])
+    twice_midranks = firsts + np.append(firsts[1:], n) + 1
+    ranks = float(np.add.reduceat(positive[order], firsts, dtype=np.int64) @ twice_midranks) / 2
+    return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)

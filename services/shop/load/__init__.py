@@ -1,0 +1,1 @@
+"""The shoppers of the load: pages looked at, items clicked."""

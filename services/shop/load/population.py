@@ -1,0 +1,26 @@
+"""The shoppers of runs, whose events go into the database."""
+
+from __future__ import annotations
+
+import gevent
+
+from lab.agreed.run import Run
+from lab.systems.topology import System
+from services.common.settings import conninfo
+from services.shop.load.events import EventWriter
+from services.shop.load.shoppers import Crowd
+from services.shop.past import shoppers_of
+
+
+class ShopPopulation:
+    """What one worker of the load has of the shop."""
+
+    def __init__(self, system: System) -> None:
+        assert system.world is not None
+        self._world = system.world
+        self._events = EventWriter(conninfo())
+        gevent.spawn(self._events.run)
+
+    def of(self, run: Run, wobble: float) -> Crowd:
+        """The shoppers of a run."""
+        return Crowd(shoppers_of(run, self._world), run, wobble, self._events.put)

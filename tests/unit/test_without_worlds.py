@@ -1,0 +1,69 @@
+"""The core without a world of its own: what it generates names none, and most of its tests need none."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.of_worlds import TESTS, is_of_a_world
+
+HIDING = TESTS / "without_worlds"
+WORDS = re.compile(
+    r"shop|click|recommend|impression|item_id|loyalty|catalogue of items|fraud|chargeback|merchant|analyst",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Every generated page and schema, of a process that finds none of the lab's worlds."""
+    folder = tmp_path_factory.mktemp("docs")
+    path = os.pathsep.join(filter(None, [str(HIDING), os.environ.get("PYTHONPATH", "")]))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom lab.docs.pages import write_docs\n"
+        "from lab.docs.schemas import write_schemas\nfrom lab.registration.world import installed_worlds\n"
+        "assert not installed_worlds()\n"
+        "write_docs(Path(sys.argv[1]))\nwrite_schemas(Path(sys.argv[1]) / 'schema')\n"
+        "assert not [name for name in sys.modules if name.startswith('lab.worlds')]\n"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    subprocess.run(command, cwd=TESTS.parent, env={**os.environ, "PYTHONPATH": path}, check=True)
+    return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in folder.rglob("*.*")}
+
+
+def test_pages_and_schemas_of_the_core_name_no_world(generated: dict[str, str]) -> None:
+    assert {"recording.md", "signals.md", "faults.md", "levers.md", "schema/system.v1.json"} <= generated.keys()
+    assert [name for name in generated if name.startswith("worlds/")] == []
+    found = [f"{name}: {line.strip()[:160]}" for name, text in generated.items() for line in text.splitlines()
+             if WORDS.search(line)]  # fmt: skip
+    assert found == []
+
+
+def test_the_core_imports_no_world() -> None:
+    """By no name: `tests/unit/test_architecture.py` follows imports, this finds what is loaded by reference too."""
+    lab = TESTS.parent / "lab"
+    sources = [file for file in lab.rglob("*.py") if not file.is_relative_to(lab / "worlds")]
+    naming = re.compile(r"lab\.worlds\.\w")
+    assert [str(file) for file in sources if naming.search(file.read_text(encoding="utf-8"))] == []
+
+
+def test_most_test_files_need_no_world_of_the_labs_own() -> None:
+    """`make test-core` runs these. That there are many keeps it from passing by running nothing."""
+    files = [*(TESTS / "unit").glob("test_*.py"), *(TESTS / "contract").glob("test_*.py")]
+    core = {file.name for file in files if not is_of_a_world(file)}
+    assert len(core) >= 70
+    assert {"test_plane_operations.py", "test_world_view.py", "test_report.py"} <= core
+
+
+def test_what_uses_a_helper_of_a_world_is_of_that_world(tmp_path: Path) -> None:
+    used = tmp_path / "test_used.py"
+    used.write_text("from tests.shop_plane import x\n", encoding="utf-8")
+    assert is_of_a_world(used)
+    free = tmp_path / "test_free.py"
+    free.write_text("from tests.waiting import PATIENCE_S\n", encoding="utf-8")
+    assert not is_of_a_world(free)
