@@ -1,7 +1,7 @@
 #!lua name=entries
 -- The cache's policy (lab/agreed/cache.py). Entries live for TTL_S scenario seconds, of which TIME_SCALE pass in a real
 -- one. FROZEN_SHARE of the keys are neither refreshed nor expired; MIXED_SHARE answer with the entry of another of the
--- keys 0 to KEYS_COUNT of their kind, always the same one. A key is its kind and a number: `user:5`.
+-- keys 0 to KEYS_COUNT[kind] of their kind, always the same one. A key is its kind and a number: `user:5`.
 -- Only get_entry looks keys up by GET, so the server's hit and miss counts are those of the look-ups.
 local TTL_S, TIME_SCALE, FROZEN_SHARE, MIXED_SHARE, KEYS_COUNT = @POLICY@
 
@@ -21,8 +21,11 @@ end
 -- The key whose entry answers for this one: its own, or that of the one half of all further on.
 local function answering(key)
     if MIXED_SHARE > 0 and place(key) < MIXED_SHARE then
-        local kind, number = string.match(key, '^(%a+:)(%d+)$')
-        return kind and kind .. string.format('%d', (tonumber(number) + math.ceil(KEYS_COUNT / 2)) % KEYS_COUNT) or key
+        local kind, number = string.match(key, '^(%a+):(%d+)$')
+        local count = kind and KEYS_COUNT[kind]
+        if count then
+            return kind .. ':' .. string.format('%d', (tonumber(number) + math.ceil(count / 2)) % count)
+        end
     end
     return key
 end

@@ -109,8 +109,8 @@ class StackPart(ABC):
         """Trains the model of a version by a recipe."""
 
     @abstractmethod
-    def keys_count(self, system: System, time_scale: float) -> int:
-        """How many keys of the cache have visitors at a time scale: 0 to this."""
+    def keys_counts(self, system: System, time_scale: float) -> Mapping[str, int]:
+        """By kind of key, how many keys of the cache have visitors at a time scale: 0 to this."""
 
     @abstractmethod
     def shift(self, system: System, feature: str, factor: float) -> Shift:

@@ -14,7 +14,7 @@ users=$(grep '^user ' "$(dirname "$0")/$WORLD/users.conf" | while read -r line; 
         export REDISCLI_AUTH="$REDIS_PASSWORD"
         until redis-cli -p "$REDIS_PORT" ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
         # It replaces none: in the middle of a run the lab may have been quicker with the run's.
-        sed -e "s/@POLICY@/$CACHE_TTL_S, 1, 0, 0, 2000/" "$(dirname "$0")/entries.lua" |
+        sed -e "s/@POLICY@/$CACHE_TTL_S, 1, 0, 0, {}/" "$(dirname "$0")/entries.lua" |
             redis-cli -p "$REDIS_PORT" -x function load >/dev/null
     ) &
 )

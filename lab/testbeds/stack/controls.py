@@ -225,8 +225,8 @@ class StackControls:
     def policy_of_run(self, time_scale: float) -> CachePolicy:
         """The policy of a run: the topology's time to live, and as many keys as have visitors at this time scale."""
         settings = self._system.components["cache"].settings
-        keys_count = self.part.keys_count(self._system, time_scale)
-        return CachePolicy(float(settings["ttl_s"]), time_scale, keys_count=keys_count)
+        counts = self.part.keys_counts(self._system, time_scale)
+        return CachePolicy(float(settings["ttl_s"]), time_scale, keys_counts=counts)
 
     def read_freeze_of_cache(self, place: Place) -> CacheFreeze | None:
         share = self.cache.policy().frozen_share

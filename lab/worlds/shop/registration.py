@@ -14,6 +14,8 @@ from lab.worlds.kit.tables import LOG_EVENTS, METRICS, features_table, predictio
 
 FEATURE_TABLE = "users"
 SHOPPERS = 2000
+USER = "user"
+"""What keys of the cache are of."""
 FIRST_VERSIONS = 2
 """Model versions that are there before anything happens, so that one can be rolled back."""
 CLICK_WINDOW_INTERVALS = 6

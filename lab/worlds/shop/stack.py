@@ -9,7 +9,7 @@ from lab.agreed.run import Run
 from lab.content.stack import Control, Counted, Shift, StackPart, View
 from lab.injection.levers import Recipe
 from lab.systems.topology import System
-from lab.worlds.shop.registration import FEATURE_TABLE, SHOPPERS, WORLD
+from lab.worlds.shop.registration import FEATURE_TABLE, SHOPPERS, USER, WORLD
 
 if TYPE_CHECKING:
     from lab.recording.collected import Columns, Events
@@ -56,11 +56,11 @@ class ShopStack(StackPart):
         seed = _world_seed(system)
         return train(make_catalog(seed), seed, version, recipe)
 
-    def keys_count(self, system: System, time_scale: float) -> int:
+    def keys_counts(self, system: System, time_scale: float) -> Mapping[str, int]:
         from lab.worlds.shop.catalog import active_count
 
         assert system.world is not None
-        return active_count(int(system.world.settings.get("visitors", SHOPPERS)), time_scale)
+        return {USER: active_count(int(system.world.settings.get("visitors", SHOPPERS)), time_scale)}
 
     def shift(self, system: System, feature: str, factor: float) -> Shift:
         """A feature that the feed computes is shifted until its next run, which writes its own."""

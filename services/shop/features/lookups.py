@@ -13,6 +13,7 @@ import redis.asyncio as redis
 from psycopg.rows import dict_row
 
 from lab.agreed.cache import key
+from lab.worlds.shop.registration import USER
 from services.common.calls import CallFailedError, MissError, abandon, database_status, redis_status
 from services.common.entries import decode_entry, encode_entry, from_database
 from services.common.trace import TraceContext, sql_comment
@@ -33,7 +34,7 @@ class CacheLookup:
     async def read_entry(self, visit: Visit, span: TraceContext) -> None:
         """The user's entry, if there is one."""
         try:
-            text = await self._client.fcall_ro("get_entry", 1, key(visit.user_id))
+            text = await self._client.fcall_ro("get_entry", 1, key(USER, visit.user_id))
         except (redis.RedisError, OSError) as error:
             raise CallFailedError(redis_status(error)) from error
         if text is None:
@@ -44,7 +45,7 @@ class CacheLookup:
         """Keeps the row the database has given."""
         assert visit.entry is not None
         try:
-            await self._client.fcall("put_entry", 1, key(visit.user_id), encode_entry(visit.entry, time.time()))
+            await self._client.fcall("put_entry", 1, key(USER, visit.user_id), encode_entry(visit.entry, time.time()))
         except (redis.RedisError, OSError) as error:
             raise CallFailedError(redis_status(error)) from error
 

@@ -17,6 +17,7 @@ from lab.agreed.cache import key
 from lab.systems.topology import Step
 from lab.worlds.shop.behaviour import CLICK_WEIGHT
 from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.registration import USER
 from services.common.calls import Caller, CallFailedError, abandon, database_status, redis_status
 from services.common.entries import encode_entry, from_database
 from services.common.trace import TraceContext, sql_comment
@@ -95,7 +96,7 @@ class Job:
             return
         now_s = time.time()
         # A renamed key column would be a fault of its own; rows carry the id they were asked for.
-        keys = [key(row["user_id"]) for row in work.rows]
+        keys = [key(USER, row["user_id"]) for row in work.rows]
         values = [encode_entry(from_database(row), now_s) for row in work.rows]
         try:
             await self._cache.fcall("refresh_entries", len(keys), *keys, *values)

@@ -131,7 +131,8 @@ def test_mixed_keys_answer_with_another_entry_always_the_same(stack: Any, redis_
     users = range(40)
 
     def answers(share: float) -> list[bytes]:
-        redis_client.function_load(CachePolicy(600, mixed_share=share, keys_count=40).library(), replace=True)
+        policy = CachePolicy(600, mixed_share=share, keys_counts={"item": 6, "user": 40})
+        redis_client.function_load(policy.library(), replace=True)
         redis_client.fcall("apply_policy", 0)
         return [redis_client.fcall_ro("get_entry", 1, f"user:{user}") for user in users]
 

@@ -225,10 +225,16 @@ def test_tastes_change_for_the_shoppers_of_the_simulator_and_back() -> None:
 
 
 def test_a_policy_is_read_back_from_its_library() -> None:
-    policy = CachePolicy(25, 5.0, frozen_share=0.4, mixed_share=0.25, keys_count=400)
+    policy = CachePolicy(25, 5.0, frozen_share=0.4, mixed_share=0.25, keys_counts={"user": 400, "card": 7})
     assert CachePolicy.of(policy.library()) == policy
     assert CachePolicy.of("#!lua name=other") is None
-    for bad in ({"ttl_s": 0}, {"ttl_s": 1, "time_scale": 0}, {"ttl_s": 1, "mixed_share": 1.1}):
+    for bad in (
+        {"ttl_s": 0},
+        {"ttl_s": 1, "time_scale": 0},
+        {"ttl_s": 1, "mixed_share": 1.1},
+        {"ttl_s": 1, "keys_counts": {"user": 0}},
+        {"ttl_s": 1, "keys_counts": {"A b": 1}},
+    ):
         with pytest.raises(ValueError, match="expected"):
             CachePolicy(**bad)
 
