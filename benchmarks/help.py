@@ -1,6 +1,6 @@
 """CPU of `lab --help` beside that of importing what every command needs: whether starting the lab loads too much.
 
-    python benchmarks/help.py [rounds]
+python benchmarks/help.py [rounds]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What length costs: the shipped scenario of 48 hours beside the naive SimPy model, and requests from 10⁴ to 10⁷.
 
-    python benchmarks/long_run.py days          `lab run` of the 48 hours with twin, diagnosis and grades: CPU, memory
-    python benchmarks/long_run.py flat [most]   the chain through the recorder, 1 % of traces kept: CPU, memory
+python benchmarks/long_run.py days          `lab run` of the 48 hours with twin, diagnosis and grades: CPU, memory
+python benchmarks/long_run.py flat [most]   the chain through the recorder, 1 % of traces kept: CPU, memory
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bytes on disk of a recorded span, random 8-byte ids included: `spans.parquet` of a shipped scenario, unsampled.
 
-    python benchmarks/span_bytes.py
+python benchmarks/span_bytes.py
 """
 
 from __future__ import annotations
