@@ -17,7 +17,12 @@ from lab.registration.world import World, installed_worlds, loaded, registration
 from lab.systems.topology import System
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lab.recording.collected import Columns, Events
+
+    Edges = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +51,19 @@ class Control:
 class Counted:
     """A count by scrape interval, recorded as `metric` of the entry: log events named `event`.
 
-    Each counts once, or once for each element of its attribute `each`.
+    Each counts once, or once for each element of its attribute `each`; where `where` is given, only if it has that
+    attribute with that value.
     """
 
     metric: str
     event: str
     each: str = ""
+    where: tuple[str, str] | None = None
 
     def of(self, attributes: Mapping[str, Any]) -> int:
         """How often an event counts."""
+        if self.where is not None and attributes.get(self.where[0]) != self.where[1]:
+            return 0
         return len(attributes.get(self.each) or ()) if self.each else 1
 
 
@@ -112,13 +121,39 @@ class StackPart(ABC):
     def keys_counts(self, system: System, time_scale: float) -> Mapping[str, int]:
         """By kind of key, how many keys of the cache have visitors at a time scale: 0 to this."""
 
+    def cannot_shift(self, feature: str) -> str:
+        """Why a feature of the people cannot be multiplied here, in words; empty where it can."""
+        return ""
+
     @abstractmethod
     def shift(self, system: System, feature: str, factor: float) -> Shift:
-        """How a feature of the people is multiplied."""
+        """How a feature of the people is multiplied, of those that can be."""
+
+    def files(self, system: System) -> Mapping[str, Mapping[str, str]]:
+        """By service, by path, files of its configuration at the start of a run; it reads them again when they change.
+
+        The service owns their folder.
+        """
+        return {}
 
     @abstractmethod
     def tables(self, events: Events, run: Run, system: System) -> Mapping[str, Columns]:
-        """The world's tables of a recording, from the services' log events."""
+        """The world's tables of a recording, from the services' log events: those of the warm-up are among them."""
+
+    def counts(self, events: Events, run: Run, system: System, edges_s: Edges) -> Mapping[str, Edges]:
+        """By metric of the entry, the counts of a recording by scrape interval: what is `counted`.
+
+        A world whose counts only all events of a run together tell has more of them. `edges_s`: where intervals begin
+        and end; the events of the warm-up are among `events`.
+        """
+        import numpy as np
+
+        found = {}
+        for count in self.counted.values():
+            mine = events.get(count.event, [])
+            weights = [float(count.of(event["attributes"])) for event in mine]
+            found[count.metric] = np.histogram([event["time_s"] for event in mine], edges_s, weights=weights)[0]
+        return found
 
     @abstractmethod
     def reference(self, versions: Sequence[Any], system: System) -> Mapping[str, Any]:

@@ -151,16 +151,22 @@ def span_columns(spans: pd.DataFrame, run: Clock) -> Columns:
     }
 
 
-def by_event(records: list[dict[str, Any]], run: Clock) -> Events:
-    """Log events by name, within the run, in order of time; `time_s` is added to each."""
+def by_event(records: list[dict[str, Any]], run: Clock, before_s: float = 0.0) -> Events:
+    """Log events by name, in order of time, of the run and of `before_s` before it; `time_s` is added to each."""
     events: Events = {}
     for record in records:
         time_s = run.scenario_s(record["time_ns"] / NS)
-        if 0 <= time_s <= run.duration_s:
+        if -before_s <= time_s <= run.duration_s:
             events.setdefault(record["event"], []).append(record | {"time_s": time_s})
     for found in events.values():
         found.sort(key=lambda record: record["time_ns"])
     return events
+
+
+def after(events: Events, time_s: float) -> Events:
+    """Those from a scenario time on."""
+    found = {name: [event for event in of if event["time_s"] >= time_s] for name, of in events.items()}
+    return {name: of for name, of in found.items() if of}
 
 
 def log_columns(events: Events, statements: pd.DataFrame, run: Clock, database: str) -> Columns:

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from lab.agreed.run import Run
 from lab.clock import NS
-from lab.content.stack import Counted, StackPart, Trained
+from lab.content.stack import StackPart, Trained
 from lab.recording import collected
 from lab.recording.assembly import Measured
 from lab.recording.assembly import assemble as assemble_recording
@@ -22,7 +19,6 @@ from lab.recording.observed import Observed
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
 
-Edges = npt.NDArray[np.float64]
 Sample = tuple[float, str, str, float]
 """(scenario time, component, metric, value over the interval that ended then)"""
 _CPU_TOTAL = "process_cpu_seconds_total"
@@ -47,8 +43,10 @@ def assemble(
     database = next(name for name, component in system.components.items() if component.kind == "database")
     spans = collected.span_frame(collected.read_lines(directory / "spans.jsonl"), system)
     statements = collected.statement_frame(collected.read_lines(directory / "statements.jsonl"), spans, system)
-    events = collected.by_event(collected.read_lines(directory / "logs.jsonl"), run)
+    since_warmup = collected.by_event(collected.read_lines(directory / "logs.jsonl"), run, run.warmup_s)
+    events = collected.after(since_warmup, 0.0)
     end_ns = round(run.duration_s * NS)
+    edges_s = interval_edges_ns(system, 0, end_ns) / NS
     entry = system.entry or ""  # the lab runs only systems with requests here
     measured = Measured(
         system, 0, end_ns, collected.call_sides(spans, CallGraph(system), run, statements),
@@ -56,22 +54,15 @@ def assemble(
         logs=collected.log_columns(events, statements, run, database),
         samples=_sampled(collected.read_lines(directory / "metrics.jsonl"), list(samples), run, system),
         counts=[
-            (entry, count.metric, "", _by_interval(events, count, interval_edges_ns(system, 0, end_ns) / NS))
-            for count in part.counted.values()
+            (entry, metric, "", values)
+            for metric, values in part.counts(since_warmup, run, system, edges_s).items()
         ],
-        tables=part.tables(events, run, system),
+        tables=part.tables(since_warmup, run, system),
         changes=changes,
         reference=part.reference(versions, system),
         sampled_servers=frozenset(name for name, c in system.components.items() if c.telemetry == "metrics"),
     )  # fmt: skip
     return assemble_recording(measured)
-
-
-def _by_interval(events: collected.Events, count: Counted, edges_s: Edges) -> Edges:
-    """How often something was counted, by scrape interval; `edges_s`: where the intervals begin and end."""
-    found = events.get(count.event, [])
-    weights = [float(count.of(event["attributes"])) for event in found]
-    return np.histogram([event["time_s"] for event in found], edges_s, weights=weights)[0].astype(float)
 
 
 def _sampled(records: list[dict[str, Any]], samples: list[Sample], run: Run, system: System) -> list[Measurement]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lab.worlds.decisions.features import DEFAULTS
 from lab.worlds.decisions.population import Population
 from lab.worlds.decisions.registration import CARD_TABLE, MERCHANT_TABLE
+from lab.worlds.decisions.rules import block_list
 from lab.worlds.decisions.score_tables import (
     CARD_SLOT,
     CARD_WORDS,
@@ -29,17 +30,13 @@ from lab.worlds.kit.epochs import Epochs
 
 Array = npt.NDArray[Any]
 
-BLOCKED_SHARE = 0.005
-"""Share of the merchants on the block list: those where fraudsters go most often for what they sell."""
-
 
 class Board:
     """`tables` are what the kernel reads now."""
 
     def __init__(self, population: Population, rows: Sequence[Epochs], versions: Sequence[Model]) -> None:
         blocked = np.zeros(population.merchants_count, np.int64)
-        worst = np.argsort(-population.risk / population.popularity, kind="stable")
-        blocked[worst[: round(BLOCKED_SHARE * len(worst))]] = 1
+        blocked[block_list(population)] = 1
         self.tables = ScoreTables(
             card_f=_by_row(rows[CARD_SLOT], CARD_WORDS),
             merchant_f=_by_row(rows[MERCHANT_SLOT], MERCHANT_WORDS),

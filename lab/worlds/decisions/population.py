@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,3 +77,26 @@ def make_population(seed: int, cards: int = CARDS, merchants: int = MERCHANTS) -
         merchant_age_days=np.rint(np.clip(of_merchants.lognormal(7.0, 0.8, merchants), 30, 9000)),
         log_level=_LEVEL[category] + 0.25 * of_merchants.standard_normal(merchants),
     )
+
+
+def active_count(count: int, time_scale: float) -> int:
+    """How many of so many cards or merchants may be active at a time scale and keep up their own pace."""
+    return min(count, max(1, round(count / time_scale)))
+
+
+def active(population: Population, time_scale: float) -> Population:
+    """The population of which only the first cards and merchants pay, are paid and are misused; the others rest."""
+    cards = active_count(population.cards_count, time_scale)
+    merchants = active_count(population.merchants_count, time_scale)
+    return replace(
+        population, activity=_first(cards, population.activity), popularity=_first(merchants, population.popularity),
+        risk=_first(merchants, population.risk),
+    )  # fmt: skip
+
+
+def _first(count: int, shares: Array) -> Array:
+    """Shares of the first of them, made whole again."""
+    if count == len(shares):
+        return shares
+    kept = np.where(np.arange(len(shares)) < count, shares, 0.0)
+    return np.asarray(kept / kept.sum())

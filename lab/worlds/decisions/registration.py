@@ -11,6 +11,8 @@ from lab.worlds.kit.catalogue import FEATURES, LIMITS, PREDICTIONS, WITNESSES
 from lab.worlds.kit.catalogue import RULES as KIT_RULES
 
 CARD_TABLE, MERCHANT_TABLE = "cards", "merchants"
+CARD, MERCHANT = "card", "merchant"
+"""What keys of the cache are of."""
 FAMILY = "gradient-boosted-trees"
 FIRST_VERSIONS = 2
 """Model versions that are there before anything happens, so that one can be rolled back."""
@@ -94,6 +96,5 @@ WORLD = World(
     witnesses=WITNESSES,
     limits=LIMITS,
     rules=(KIT_RULES,),
-    stack_needs="services for payments, features of cards and merchants, analysts and chargebacks, who pays, tables "
-    "and users of database and cache, and docker-compose.fraud.yml; model server and rules have what it needs",
+    stack="lab.worlds.decisions.stack:STACK",
 )  # fmt: skip

@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lab.systems.topology import System
+    from lab.worlds.decisions.population import Population
 
 APPROVE, REVIEW, DECLINE = range(3)
 DECISIONS = ("approve", "review", "decline")
+MICRO = 1_000_000
+BLOCKED_SHARE = 0.005
+"""Share of the merchants on the block list."""
+_LIMITS = {"review_micro": "hold", "decline_micro": "decline"}
+"""By threshold, the own code that a system's file limits by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +48,22 @@ def decide(score_micro: int, merchant: int, thresholds: Thresholds) -> int:
     if merchant in thresholds.blocked or score_micro > thresholds.decline_micro:
         return DECLINE
     return REVIEW if score_micro > thresholds.review_micro else APPROVE
+
+
+def block_list(population: Population) -> list[int]:
+    """The merchants whose payments are declined: where fraudsters go most often for what they sell."""
+    worst = np.argsort(-population.risk / population.popularity, kind="stable")
+    found: list[int] = worst[: round(BLOCKED_SHARE * len(worst))].tolist()
+    return found
+
+
+def thresholds_of(system: System, population: Population) -> Thresholds:
+    """The thresholds that a system's file gives its rules (the limits of `when`), and the world's block list."""
+    limits = {
+        step.run: step.when.above
+        for component in system.components.values()
+        for step in component.steps
+        if step.run and step.when and step.when.above is not None
+    }
+    given = {threshold: round(limits[run] * MICRO) for threshold, run in _LIMITS.items() if run in limits}
+    return Thresholds(**given, blocked=block_list(population))

@@ -82,8 +82,10 @@ class ShopStack(StackPart):
         return Shift(USERS, f"UPDATE {USERS} u {statement}", values, beside=(STATE,))
 
     def tables(self, events: Events, run: Run, system: System) -> Mapping[str, Columns]:
+        from lab.recording.collected import after
         from lab.worlds.shop import collected
 
+        events = after(events, 0.0)
         return {
             "features": collected.features(events, run),
             "predictions": collected.predictions(events, run, _called_for("predict", system)),
