@@ -5,8 +5,8 @@ as in the simulator. Events of one payment share its trace:
 
 * `payment_answered`, of the load: `card_id`, `merchant_id`, `amount_cents`, `decision` (as answered); its truth in
   `pattern` (0: genuine), `report_s` (scenario seconds until its cardholder reports it, -1: never) and `bits` (BIT_*).
-* `payment_decided`, of the payment service: `decision`, `model_version` and `score_micro` (0 and -1 where no model scored
-  it), `inputs` (none then).
+* `payment_decided`, of the payment service: `decision`, `model_version` and `score_micro` (0 and -1 where no model
+  scored it), `inputs` (none then).
 * `payment_reviewed`, of the analysts: one of them is done with it.
 * `feature_row_served`, of the feature service, for each table: `table`, `entity_id` (-1: no row), `source`, `row_age_s`
   and `entry_age_s` (real seconds), `values`.
