@@ -58,8 +58,8 @@ def span_frame(records: list[dict[str, Any]], system: System) -> pd.DataFrame:
     ):
         frame[column] = [r["attributes"].get(attribute, default) for r in records]
     frame = frame[frame["service"].isin(system.components)].drop_duplicates("span_id").reset_index(drop=True)
-    clients = frame[frame["kind"] == "client"].set_index("span_id")
-    is_server = frame["kind"] == "server"
+    clients = frame[frame["kind"].isin(["client", "producer"])].set_index("span_id")
+    is_server = frame["kind"].isin(["server", "consumer"])
     called = frame["parent_span_id"].where(is_server)
     own = frame["status"].where(frame["status"] != "", np.where(frame["is_error"].astype(bool), "error", "ok"))
     # Where a service only knows that it failed, its caller's status says how.
@@ -82,10 +82,10 @@ def call_sides(spans: pd.DataFrame, graph: CallGraph, run: Clock, statements: pd
         if row.kind == "internal":
             index: int | None = graph.job_run(row.service)
         else:
-            edge = graph.edge(row.peer if row.kind == "server" else row.service, row.name)
+            edge = graph.edge(row.peer if row.kind in ("server", "consumer") else row.service, row.name)
             index = edge.index if edge else None
         side = SERVER
-        if row.kind == "client":
+        if row.kind in ("client", "producer"):
             following = (row.trace_id, row.parent_span_id, row.name, row.attempt + 1)
             side = CLIENT if following in followed else CLIENT_FINAL
         if index is not None:

@@ -25,7 +25,9 @@ from lab.recording.status import ANSWERED
 if TYPE_CHECKING:
     from services.common.telemetry import LogEvent, Span
 
-KINDS = {"internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
+KINDS = {
+    "internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT, "producer": SpanKind.PRODUCER,
+}  # fmt: skip
 SEVERITIES = {
     "DEBUG": SeverityNumber.DEBUG, "INFO": SeverityNumber.INFO, "WARN": SeverityNumber.WARN,
     "ERROR": SeverityNumber.ERROR,

@@ -22,7 +22,7 @@ TIMEOUT_S = 3.0
 
 
 class Span(NamedTuple):
-    """One finished span; times in Unix ns, `kind` is internal, server or client.
+    """One finished span; times in Unix ns, `kind` is internal, server, client or producer.
 
     `error`: why it failed, where its attribute `lab.status` does not say that it did.
     """

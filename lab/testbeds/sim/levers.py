@@ -33,8 +33,9 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
 )
-from lab.registration.world import World, loaded, registration_of, registrations
+from lab.registration.world import registrations
 from lab.systems.topology import System
+from lab.testbeds.contents import content_levers, lacks_content, levers_of
 from lab.testbeds.sim.controls import SimControls
 
 AnyLink = TypeVar("AnyLink", LinkCut, LinkDelay, LinkDrop, LinkReset, LinkThrottle)
@@ -58,24 +59,14 @@ class SimTable(LeverTable[SimControls]):
         is_setting = isinstance(value, ConfigSet) and Place.parse(element).part.startswith("settings.")
         if system.world is None or not (value.is_content or is_setting):
             return super().cannot(system, element, value)
-        table = _table_of(system)
-        if table is not None and type(value) not in table:
-            return f"the world {system.world.name} has no {value.word} {value.name}"
+        if lacking := lacks_content(system, value):
+            return lacking
+        table = content_levers(system)
         return table.cannot(system, element, value) if table is not None else ""
 
 
 def _tables_of_worlds() -> list[LeverTable[object]]:
-    return [table for world in registrations() if (table := _levers(world)) is not None]
-
-
-def _table_of(system: System) -> LeverTable[object] | None:
-    """The content levers of the system's world; None where it has no world, or one without a table."""
-    return _levers(registration_of(system.world.name)) if system.world else None
-
-
-def _levers(world: World | None) -> LeverTable[object] | None:
-    table: LeverTable[object] | None = loaded(world.levers) if world is not None and world.levers else None
-    return table
+    return [table for world in registrations() if (table := levers_of(world)) is not None]
 
 
 LEVERS = SimTable("sim")
@@ -142,7 +133,7 @@ class SimLevers(SimControls):
 
     def lose_memory(self, place: Place) -> None:
         """A cache its entries, any process what was set in it since it started."""
-        system, content = self._state.system, _table_of(self._state.system)
+        system, content = self._state.system, content_levers(self._state.system)
         if content is not None and CacheFlush in content and self.component(place).spec.kind in CacheFlush.on:
             self.perform(place.element, CacheFlush())
         for lever in IN_MEMORY:

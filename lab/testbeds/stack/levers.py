@@ -43,6 +43,7 @@ from lab.injection.levers import (
     TableSlow,
 )
 from lab.systems.topology import System
+from lab.testbeds.contents import lacks_content
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.controls import CACHE_KEYS, StackControls, link_fault
 from lab.testbeds.stack.http import call
@@ -70,6 +71,10 @@ class StackTable(LeverTable[StackControls]):
         super().__init__("stack")
         self.keepers: dict[str, Keeper] = {}
         self._actions: dict[str, frozenset[str]] = {}
+
+    def cannot(self, system: System, element: str, value: LeverValue | ActValue) -> str:
+        lacking = lacks_content(system, value) if value.is_content else ""
+        return lacking or super().cannot(system, element, value)
 
     def keep(self, keeper: Keeper, *records: type[LeverValue]) -> None:
         """Says what keeps the state of levers."""
@@ -138,6 +143,12 @@ def _cannot_delay(system: System, place: Place, value: FeedDelay) -> str:
     return "its jobs cannot fall behind more and more" if value.growth else ""
 
 
+def _cannot_shift(system: System, place: Place, value: PopulationShift) -> str:
+    """Only features that rows in the database hold."""
+    part = part_for(system)
+    return part.cannot_shift(place.part) if part else ""
+
+
 def _cannot_configure(system: System, place: Place, value: ConfigSet) -> str:
     """Only what a component reads anew while it runs; see the keys below."""
     part = part_for(system)
@@ -163,7 +174,7 @@ _part(ComponentSlow, lambda levers: levers.slowing, _cannot_slow)
 LEVERS.keep(Keeper(in_memory=True), ComponentSlow)
 LEVERS.lever(TableColumn, StackControls.read_column, StackControls.write_column, _cannot_change_table)
 LEVERS.lever(TableSlow, StackControls.read_slow_table, StackControls.write_slow_table, _cannot_change_table)
-_part(PopulationShift, lambda levers: levers.shifts)
+_part(PopulationShift, lambda levers: levers.shifts, _cannot_shift)
 LEVERS.keep(Keeper(volume="db-data"), TableColumn, TableSlow, PopulationShift)
 _part(TableLock, lambda levers: levers.locks)
 LEVERS.lever(FeedFreeze, StackControls.read_freeze, StackControls.write_freeze)

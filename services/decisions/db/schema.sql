@@ -43,11 +43,13 @@ CREATE TABLE IF NOT EXISTS chargebacks (
 );
 CREATE INDEX IF NOT EXISTS chargebacks_new ON chargebacks (reported_at) WHERE NOT is_aggregated;
 
--- The aggregator's own: decayed sums of each card and each merchant, from which its feature columns follow.
+-- The aggregator's own: decayed sums of each card and each merchant, and the feature columns that follow from them, in
+-- the order of the table.
 CREATE TABLE IF NOT EXISTS aggregates_state (
     kind text NOT NULL CHECK (kind IN ('card', 'merchant')),
     entity_id integer NOT NULL,
     sums double precision[] NOT NULL,
+    features double precision[] NOT NULL,
     PRIMARY KEY (kind, entity_id)
 );
 CREATE TABLE IF NOT EXISTS aggregates_watermark (aggregated_at timestamptz NOT NULL);
