@@ -15,6 +15,7 @@ from services.collector.service import OPEN_PATHS, Collector, Sources
 from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
+from services.collector.worker_metrics import WorkerMetrics
 from services.common.control import Guard
 from services.common.settings import Listen, cache_url, part, system, variable
 
@@ -29,15 +30,18 @@ async def serve() -> None:
     topology, guard = system(), Guard.of(*OPEN_PATHS)
     kinds = {component.kind: name for name, component in topology.components.items()}
     cache = redis.from_url(cache_url(), socket_timeout=2.0)
+    pages = targets(variable("SCRAPE_TARGETS", ""))
+    silent = [name for name, component in topology.components.items() if component.telemetry == "metrics"]
     sources = Sources(
         cache_name=kinds["cache"],
         cache=cache,
         model_name=kinds["model"],
         model_url=variable("MODEL_STATUS_URL", "http://model:8501/v1/models/model"),
-        targets=targets(variable("SCRAPE_TARGETS", "")),
+        targets=pages,
         statements=StatementLog(Path(variable("STATEMENT_LOG_DIRECTORY", "/var/log/database"))),
         host=HostSampler(),
         model_metrics=ServingMetrics(kinds["model"], variable("MODEL_METRICS_URL", "")),
+        workers=[WorkerMetrics(name, pages[name]) for name in silent if name in pages],
     )
     store = Store(Path(variable("DATA_DIRECTORY", DATA_DIRECTORY)))
     collector = Collector(

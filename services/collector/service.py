@@ -7,8 +7,9 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,7 @@ from services.collector.recent import Recent
 from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
+from services.collector.worker_metrics import WorkerMetrics
 from services.common.control import Guard, middleware
 from services.common.settings import Listen
 
@@ -42,7 +44,8 @@ OPEN_PATHS = ("/v1/traces", "/v1/logs", "/slis", "/healthz")
 
 @dataclass(frozen=True)
 class Sources:
-    """Where samples come from; names are the components'. `targets`: Prometheus pages by component."""
+    """Where samples come from; names are the components'. `targets`: Prometheus pages by component; `workers`: of
+    those that say by it alone how they serve."""
 
     cache_name: str
     cache: redis.Redis
@@ -52,6 +55,7 @@ class Sources:
     statements: StatementLog
     host: HostSampler
     model_metrics: ServingMetrics
+    workers: Sequence[WorkerMetrics] = ()
 
 
 class Collector:
@@ -215,15 +219,17 @@ class Collector:
 
     async def _take_samples(self, session: aiohttp.ClientSession, time_s: float) -> None:
         taken, host = time.time(), self._sources.host.sample()
-        cache, model, scraped = await asyncio.gather(
-            samples.sample_cache(self._sources.cache_name, self._sources.cache),
-            self._sources.model_metrics.sample(session, round(time_s / self._interval_s)),
+        interval = round(time_s / self._interval_s)
+        scraped, *served = await asyncio.gather(
             samples.scrape(session, self._sources.targets),
+            samples.sample_cache(self._sources.cache_name, self._sources.cache),
+            self._sources.model_metrics.sample(session, interval),
+            *(workers.sample(session, interval) for workers in self._sources.workers),
         )
         if self._version is not None:
             scraped.append((self._sources.model_name, "model.version", float(self._version)))
         when = {"time_s": time_s, "unix_s": taken}
-        found = [(*sample, "") for sample in (*cache, *model, *scraped)] + host
+        found = [(*sample, "") for sample in (*chain(*served), *scraped)] + host
         self._store.add(
             "metrics",
             (

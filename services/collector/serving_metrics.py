@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from services.collector.pages import samples_of
-from services.collector.samples import TIMEOUT, Sample
+from services.collector.samples import Sample
+from services.collector.totals import TotalsPage, difference, quantile_s
 from services.common.serving import REQUEST_COUNT, REQUEST_LATENCY
 
 US = 1e-6
@@ -32,7 +33,7 @@ class Sums:
             {status: count - before.requests.get(status, 0.0) for status, count in self.requests.items()},
             self.latency_count - before.latency_count,
             self.latency_sum_s - before.latency_sum_s,
-            {bound: count - before.buckets.get(bound, 0.0) for bound, count in self.buckets.items()},
+            difference(self.buckets, before.buckets),
         )
 
 
@@ -51,16 +52,6 @@ def read(text: str) -> Sums:
         elif sample.name == f"{REQUEST_LATENCY}_sum":
             total_us += sample.value
     return Sums(dict(requests), count, total_us * US, dict(sorted(buckets.items())))
-
-
-def quantile_s(buckets: Mapping[float, float], share: float) -> float:
-    """A quantile (s) of cumulated buckets, even within a bucket, as Prometheus has it."""
-    wanted, low_s, below = share * max(buckets.values()), 0.0, 0.0
-    for bound_s, count in buckets.items():
-        if count >= wanted and count > below:
-            return low_s if bound_s == float("inf") else low_s + (bound_s - low_s) * (wanted - below) / (count - below)
-        low_s, below = bound_s, count
-    return low_s
 
 
 def samples(component: str, sums: Sums) -> list[Sample]:
@@ -82,21 +73,9 @@ class ServingMetrics:
 
     def __init__(self, component: str, url: str) -> None:
         self._component = component
-        self._url = url
-        self._before: tuple[int, Sums] | None = None
+        self._page = TotalsPage(url, read) if url else None
 
     async def sample(self, session: aiohttp.ClientSession, interval: int) -> list[Sample]:
         """What was served in the interval of this number; nothing where the scrape before it failed or never was."""
-        if not self._url:
-            return []
-        try:
-            async with session.get(self._url, timeout=TIMEOUT) as response:
-                response.raise_for_status()
-                now = read(await response.text())
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
-            self._before = None
-            return []
-        before, self._before = self._before, (interval, now)
-        if before is None or before[0] != interval - 1:
-            return []
-        return samples(self._component, now.since(before[1]))
+        pages = await self._page.scrape(session, interval) if self._page else None
+        return samples(self._component, pages[1].since(pages[0])) if pages else []

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from services.collector.serving_metrics import ServingMetrics, Sums, quantile_s, read, samples
+from services.collector.serving_metrics import ServingMetrics, Sums, read, samples
+from services.collector.totals import quantile_s
 
 PAGE = """\
 # TYPE :tensorflow:serving:request_count counter
