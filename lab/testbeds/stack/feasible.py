@@ -16,6 +16,7 @@ from lab.scenario import LoadedScenario
 from lab.scenario.plan import peak_rate, plan
 from lab.signals.catalogue import spec_of
 from lab.systems.files import load_system
+from lab.systems.topology import System
 from lab.testbeds.stack.cpu_use import known
 from lab.testbeds.stack.doses import too_weak
 from lab.testbeds.stack.files import checkout, declared_services
@@ -74,10 +75,23 @@ def _system(loaded: LoadedScenario, part: StackPart, services: Mapping[str, Any]
         why = f"the world that {part.system!r} has, without other settings"
     elif system.scrape_interval_s != served.scrape_interval_s:
         why = f"a scrape interval of {served.scrape_interval_s:g} s, which its collector has"
+    elif differing := [name for name in served.components if _handling(system, name) != _handling(served, name)]:
+        why = f"{', '.join(differing)} with the steps, connections and queue of the shipped {part.system!r}"
     if not why:
         return []
     what = f"the stack does not serve the system {system.name!r} as it is given"
     return [Problem(what, str(loaded.path), expected=why, hint="the testbed sim runs any system")]
+
+
+def _handling(system: System, name: str) -> Any:
+    """What services do by the topology that is in their image: calls, connections of pools, workers' queues."""
+    if name not in system.components:
+        return None
+    of = system.components[name]
+    steps = [step.model_copy(update={"service_time": None}) for step in of.steps]  # real ones take what they take
+    pools = {link: spec.pool for link, spec in system.links.items() if link.startswith(f"{name}->")}
+    queue = (of.workers, of.queue, of.max_wait_s) if of.has_worker_pool else None
+    return of.kind, steps, of.period_s, of.handling, queue, pools
 
 
 def _unmeasured(loaded: LoadedScenario, part: StackPart) -> list[Problem]:

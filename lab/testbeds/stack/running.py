@@ -109,6 +109,7 @@ class StackRun(DriverSession):
         # What was put back of an earlier run is no part of this one.
         session.testbed.changes_log.clear()
         session.testbed.entries.clear()
+        session.put_files()
         warmup_s = self._loaded.system.warmup_s
         session.time_scale = scale
         session.start_unix_s = time.time() + LEAD_S + warmup_s / scale

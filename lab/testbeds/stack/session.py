@@ -30,6 +30,7 @@ BASE_IMAGE = "LAB_BASE_IMAGE"
 SERVING_IMAGE = "LAB_TENSORFLOW_SERVING_IMAGE"
 MADE_BASE_IMAGE = "chaos-lab-base:bookworm"
 BUILD_LOG = "build.log"
+_PUT_FILE = 'printf %s "$TEXT" >"$FILE.tmp"; mv "$FILE.tmp" "$FILE"'
 
 
 class Session:
@@ -126,7 +127,14 @@ class Session:
             self.lock.show_activity(phase="waiting until the stack is healthy")
             self.compose.await_health(tick=tick)
             self.recover()
+            self.put_files()
         return True
+
+    def put_files(self) -> None:
+        """Gives services the files of their configuration that the system and its world say."""
+        for service, files in self.part.files(self.system).items():
+            for path, text in files.items():
+                self.compose.execute(service, ["sh", "-ec", _PUT_FILE], {"FILE": path, "TEXT": text})
 
     def _hint(self) -> str:
         """What else may be the matter where Compose failed."""

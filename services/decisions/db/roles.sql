@@ -23,6 +23,7 @@ GRANT SELECT ON cards, merchants TO aggregator;
 GRANT SELECT, INSERT, UPDATE, TRUNCATE ON cards_base, merchants_base, aggregates_state, aggregates_watermark
     TO aggregator;
 GRANT SELECT, UPDATE, TRUNCATE ON payments, chargebacks TO aggregator;
+GRANT INSERT ON chargebacks TO aggregator; -- of what was paid before a run
 
 GRANT INSERT (payment_id, card_id, merchant_id, amount_eur, decision, decided_at) ON payments TO load;
 GRANT INSERT (payment_id, merchant_id, reported_at) ON chargebacks TO load;
