@@ -103,7 +103,7 @@ def test_what_a_world_cannot_do_with_a_lever_that_it_has_is_refused(monkeypatch:
     content.lever(
         ConfigSet, lambda shop, place: None, lambda shop, place, value: None, lambda *_: "its entries live for ever"
     )
-    monkeypatch.setattr("lab.testbeds.sim.levers.loaded", lambda reference: content)
+    monkeypatch.setattr("lab.testbeds.contents.loaded", lambda reference: content)
     assert SHIPPED["sim"].cannot(SYSTEM, "cache/settings.ttl_s", ConfigSet(value=5)) == "its entries live for ever"
 
 

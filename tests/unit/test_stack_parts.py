@@ -52,6 +52,8 @@ def test_an_event_counts_once_or_once_for_each_of_what_it_lists() -> None:
     assert Counted("clicks", "click").of({"item": 3}) == 1
     listed = Counted("shown", "page", each="items")
     assert (listed.of({"items": [4, 5, 6]}), listed.of({"items": []}), listed.of({})) == (3, 0, 0)
+    of_one_kind = Counted("refusals", "answer", where=("word", "no"))
+    assert [of_one_kind.of(attributes) for attributes in ({"word": "no"}, {"word": "yes"}, {})] == [1, 0, 0]
 
 
 @pytest.mark.parametrize(("needs", "seen"), [(NEEDS, NEEDS), ("", "does not say what they would need")])
@@ -79,14 +81,15 @@ def test_what_is_not_measured_while_a_run_goes_on_judges_no_run(
     assert "error_ratio, availability" in problem.expected
 
 
+@pytest.mark.parametrize(
+    "command", [["up", "recommender"], ["abort", "recommender"], ["logs", "--system", "recommender"]]
+)
 def test_the_stack_of_a_system_without_services_is_refused_by_what_they_would_need(
-    capsys: pytest.CaptureFixture[str],
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = registration_of("decisions")
-    assert world is not None
-    for command in (["stack", "up", "fraud"], ["stack", "abort", "fraud"], ["stack", "logs", "--system", "fraud"]):
-        assert main(command) == 2
-        assert world.stack_needs in capsys.readouterr().err
+    without_services(monkeypatch, NEEDS)
+    assert main(["stack", *command]) == 2
+    assert NEEDS in capsys.readouterr().err
 
 
 def test_the_stack_is_of_the_systems_that_it_serves(capsys: pytest.CaptureFixture[str]) -> None:
