@@ -146,4 +146,4 @@ def _decided(events: Events) -> tuple[Decided, list[str]]:
 
 
 def _ns(seconds: Array) -> Array:
-    return np.rint(seconds * NS).astype(np.int64)
+    return np.asarray(np.rint(seconds * NS), np.int64)
