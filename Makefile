@@ -9,6 +9,10 @@ TENSORFLOW_REQUIREMENTS := tests/services/model/tensorflow-requirements.txt
 SERVICE_REQUIREMENTS := services/requirements.txt services/requirements-build.txt
 DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
+SUITES ?= recommender fraud
+
+# A command for each suite. One that fails does not keep the others from their turn; Ctrl-C does.
+each_suite = code=0; for suite in $(SUITES); do echo "== $$suite"; { $(1); } || { code=$$?; [ $$code != 130 ] || break; }; done; exit $$code
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-core fuzz mutate test-slow test-long test-all lint evaluate sample same-recordings effects report test-browser picture bench bench-suite figures profile cluster wheel base-image stack test-services test-tensorflow test-stack test-stack-all test-stack-scenarios test-stack-faults clean
@@ -16,8 +20,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 22
 
-run: $(VENV)/.installed ## set up and run the suite: verdicts, numbers, report
-	@$(BIN)/lab run recommender $(ARGS)
+run: $(VENV)/.installed ## set up and run the suite of each shipped system: verdicts, numbers, one report (SUITES=fraud for one)
+	@$(call each_suite,$(BIN)/lab run $$suite $(ARGS))
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
 	@$(BIN)/python -m pytest -n 2 -m "not slow and not long" $(ARGS)
@@ -40,10 +44,12 @@ lint: $(VENV)/.installed-test ## check style and types
 	@MYPYPATH=examples/testbed:examples/plugin:examples/world $(BIN)/mypy \
 		-p chaos_lab_processes -p chaos_lab_resets -p chaos_lab_desk
 
-evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs
+evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs (SUITES=fraud)
 	@mkdir -p runs
-	@$(BIN)/lab evaluate recommender $(ARGS) -o runs/evaluation.json; code=$$?; \
-		$(BIN)/python scripts/figures.py evaluation runs/evaluation.json && exit $$code
+	@$(call each_suite,rm -f runs/evaluation-$$suite.json; \
+		$(BIN)/lab evaluate $$suite $(ARGS) -o runs/evaluation-$$suite.json; measured=$$?; \
+		[ ! -f runs/evaluation-$$suite.json ] || $(BIN)/python scripts/figures.py evaluation runs/evaluation-$$suite.json || exit; \
+		(exit $$measured))
 
 sample: $(VENV)/.installed ## run the README's sample again, and publish its verdict
 	@$(BIN)/python scripts/figures.py sample

@@ -1,6 +1,6 @@
 """Writes figures and samples into README.md and docs, between markers: what is published is what a command printed.
 
-python scripts/figures.py evaluation RESULTS.json   from `lab evaluate recommender -o RESULTS.json` (`make evaluate`)
+python scripts/figures.py evaluation RESULTS.json   from `lab evaluate SUITE -o RESULTS.json` (`make evaluate`)
 python scripts/figures.py sample                    the README's verdict, from a run of its scenario (`make sample`)
 """
 
@@ -14,11 +14,13 @@ import tempfile
 from pathlib import Path
 
 from lab.cli.figures import comparisons_table, confusions_table, metrics_table, published
+from lab.cli.selection import SUITE
+from lab.files.finding import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = ROOT / "docs" / "figures" / "evaluation.json"
+FIGURES = ROOT / "docs" / "figures"
 README, EVALUATION = ROOT / "README.md", ROOT / "docs" / "evaluation.md"
-NOT_MEASURED = "Not measured since the system's observability became `usual`: `make evaluate` writes it here."
+NOT_MEASURED = "Not measured yet: `make evaluate` writes it here."
 SAMPLE = ("recommender/deploy-stale-cache", "--seed", "1", "--verbose", "--no-report")
 """The run whose verdict the README shows."""
 
@@ -41,12 +43,22 @@ def _pattern(name: str) -> str:
     return rf"(<!-- {name}: begin[^\n]*-->)\n(.*?)\n(<!-- {name}: end -->)"
 
 
+def figures_of(suite: str) -> Path:
+    """Where the published evaluation of a shipped suite is."""
+    return FIGURES / f"evaluation-{suite}.json"
+
+
 def evaluation_parts() -> list[tuple[Path, str, str]]:
-    """(file, marker, content) of everything that comes from the published evaluation, or says that there is none."""
+    """(file, marker, content) of all that comes from the published evaluations, or says that there is none."""
+    return [part for suite in shipped_names(SUITE) for part in _parts_of(suite)]
+
+
+def _parts_of(suite: str) -> list[tuple[Path, str, str]]:
     tables = {"figures": metrics_table, "comparisons": comparisons_table, "confusions": confusions_table}
-    document = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else None
+    path = figures_of(suite)
+    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     places = [(README, "figures"), *((EVALUATION, name) for name in tables)]
-    return [(path, name, tables[name](document) if document else NOT_MEASURED) for path, name in places]
+    return [(path, f"{name}-{suite}", tables[name](document) if document else NOT_MEASURED) for path, name in places]
 
 
 def sample() -> str:
@@ -66,9 +78,12 @@ def main(words: list[str]) -> None:
     match words:
         case ["evaluation", results]:
             document = published(json.loads(Path(results).read_text(encoding="utf-8")))
-            FIGURES.parent.mkdir(exist_ok=True)
-            FIGURES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-            for path, name, content in evaluation_parts():
+            suite = document["suite"]
+            if suite not in shipped_names(SUITE):
+                sys.exit(f"{results} is of suite {suite!r}; expected a shipped one: {', '.join(shipped_names(SUITE))}")
+            FIGURES.mkdir(exist_ok=True)
+            figures_of(suite).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            for path, name, content in _parts_of(suite):
                 write(path, name, content)
         case ["sample"]:
             write(README, "sample", sample())

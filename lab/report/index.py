@@ -30,6 +30,7 @@ class Listed:
     scenario: str
     title: str
     seed: int
+    system: str
     where: str
     status: str
     href: str
@@ -104,6 +105,7 @@ def _line(number: int, entry: matrix.Entry, root: Path, engines: Sequence[str]) 
         scenario=run.scenario,
         title=str(run.meta["scenario"].get("title", "")),
         seed=run.seed,
+        system=str(run.meta.get("system", "")),
         where=str(run.meta.get("testbed", "")),
         status="" if run.status == "complete" else run.status,
         href=href,

@@ -11,7 +11,7 @@ from lab.errors import ExitCode
 from lab.recording.opening import find_runs, open_run
 from lab.report import run_digest, write_run_report
 from lab.report.index import render_index, write_index
-from tests.cli_cases import HEALTHY, lab
+from tests.cli_cases import CHAIN, HEALTHY, lab
 from tests.report_pages import Reader
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -37,6 +37,17 @@ def test_a_later_run_adds_to_the_index_and_takes_nothing_from_it() -> None:
     for href in listed():
         assert Path("runs", href).is_file(), href
     assert not Path("runs/report.html").exists()
+
+
+def test_runs_of_several_systems_are_told_apart() -> None:
+    make("quiet.scenario.yaml")
+    system = Path("other.system.yaml")
+    system.write_text(CHAIN.read_text(encoding="utf-8").replace("name: chain", "name: other"), encoding="utf-8")
+    scenario = Path("quiet.scenario.yaml")
+    scenario.write_text(scenario.read_text(encoding="utf-8").replace(str(CHAIN), str(system)), encoding="utf-8")
+    make("quiet.scenario.yaml")
+    rows = Reader(Path("runs/index.html").read_text(encoding="utf-8")).values("data-name")
+    assert sorted(str(name).split()[-1] for name in rows) == ["chain", "other"]
 
 
 def test_the_page_to_open_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
