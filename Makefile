@@ -118,7 +118,7 @@ test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorF
 		tests/services/model/test_model_protos.py
 
 test-stack: $(VENV)/.installed-services ## test on the real stack; fails where Docker is missing
-	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "stack and not slow" --durations=10
+	@LAB_REQUIRE_STACK=1 LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/stack -m "stack and not slow" --durations=10 $(ARGS)
 
 # An hour of real time in two parts; each can be interrupted and run in pieces.
 test-stack-all: ## every shipped scenario and every fault on the real stack, before a release; ARGS=SCENARIO does one

@@ -93,7 +93,8 @@ def to_all_processes(container: Any, number: signal.Signals) -> None:
 @pytest.mark.parametrize("service", ["load", pytest.param("collector", marks=pytest.mark.slow)])
 def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Path, service: str) -> None:
     """All processes of the container stand still; to Docker it runs. Nobody takes that for what a load costs."""
-    container, known = stack.compose.container(service), cpu_use.known(stack.state, LAB)
+    container = stack.compose.container(service)
+    known = cpu_use.known(stack.state, LAB, STACK.cpu_s_per_request)
     with lab_running(write_scenario(tmp_path)) as lab:
         try:
             await_load(stack, lab)
@@ -104,4 +105,4 @@ def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Pa
             mend(stack)
     assert ended.code in (ABORTED, INCONCLUSIVE)
     assert f"no sample came from the {service} for 3 scrape intervals" in ended.reason
-    assert cpu_use.known(stack.state, LAB) == known
+    assert cpu_use.known(stack.state, LAB, STACK.cpu_s_per_request) == known
