@@ -43,7 +43,7 @@ class State(PlaneView):
 
     carried: Sequence[int] = ()
 
-    def carried_epochs(self) -> Any:
+    def carried_epochs(self, slot: int = 0) -> Any:
         return np.array(self.carried, np.int64)
 
 

@@ -310,6 +310,12 @@ class System(Strict):
         """The link over which users call it."""
         return None if self.users is None else f"{self.users}->{self.entry}"
 
+    @property
+    def performers(self) -> dict[str, str]:
+        """The component that is called for each operation of the world."""
+        steps = [step for component in self.components.values() for step in component.steps]
+        return {step.operation: str(step.call) for step in steps if step.operation}
+
     def elements(self) -> dict[str, str]:
         """Every name that can be blamed, with its kind (`link` for links)."""
         return {n: c.kind for n, c in self.components.items()} | dict.fromkeys(self.links, "link")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from lab.clock import NS
-from lab.worlds.decisions.ledger import HOLD_H, NEVER, NO_PAYMENTS, Decided, Ledger, Totals, chosen, joined
+from lab.worlds.decisions.ledger import HOLD_H, NEVER, NO_PAYMENTS, Decided, Ledger, Totals
 from lab.worlds.decisions.rules import APPROVE, DECLINE, REVIEW
 from lab.worlds.decisions.score_tables import BIT_FOUND, BIT_SUSPECTED, INPUTS
+from lab.worlds.kit.rows import chosen, joined
 
 HOUR_NS = 10 * NS
 HOLD_NS = round(HOLD_H * HOUR_NS)

@@ -26,11 +26,11 @@ from lab.injection.levers import (
 from lab.streams import Streams
 from lab.worlds.kit.contract import ContractViolationError, parse_value
 from lab.worlds.kit.epochs import Epochs, altered_row
+from lab.worlds.kit.sums import EventSums
 from lab.worlds.shop.behaviour import BROWSED_PER_S, MEMORY_S
 from lab.worlds.shop.browsing import Pages
 from lab.worlds.shop.candidates import Candidates
 from lab.worlds.shop.catalog import make_catalog
-from lab.worlds.shop.events import EventCounts
 from lab.worlds.shop.features import INDEX, NAMES, USER_FEATURES
 from lab.worlds.shop.layout import CACHE
 from lab.worlds.shop.missions import BLOCK_S, Missions
@@ -132,7 +132,7 @@ def test_levers_show_in_what_is_served(whole: Any) -> None:
     assert all(line[5] == "avg_order_value_eur" for line in plane.logs if line[3] == "feature_contract_violation")
     assert np.nanmax(served["entry_age_s"]) > 25.1  # of frozen entries
     assert np.isnan(served["feature.avg_order_value_eur"]).any()
-    assert plane.world.serving == 2
+    assert plane.world.model.serving == 2
     assert plane.world.missions.changed is None
 
 
@@ -253,7 +253,9 @@ def test_only_the_first_shoppers_visit_where_there_are_fewer() -> None:
     plane = FakePlane(duration_s=30, visitors=50).run(90.0)
     assert 40 < len(set(plane.users)) <= 50
     assert max(plane.users) < 50
-    assert np.array_equal(plane.world.versions[0].weights, FakePlane(duration_s=30).world.versions[0].weights)
+    assert np.array_equal(
+        plane.world.model.versions[0].weights, FakePlane(duration_s=30).world.model.versions[0].weights
+    )
 
 
 def test_who_comes_does_not_depend_on_how_many_are_drawn_at_a_time() -> None:
@@ -266,12 +268,12 @@ def test_who_comes_does_not_depend_on_how_many_are_drawn_at_a_time() -> None:
 
 @given(st.lists(st.integers(-50, 400), max_size=30), st.lists(st.integers(0, 400), max_size=8))
 def test_counts_of_intervals_are_those_of_single_events(times: list[int], looks: list[int]) -> None:
-    counts, added = EventCounts(0, 10), 0
+    counts, added = EventSums(0, 10), 0
     for now in [*sorted(looks), 400]:
         due = [t for t in sorted(times) if t < now + 5][added:]  # some are known a little before they happen
         counts.add(np.array(due, np.int64))
         added += len(due)
-        counts.count_until(now)
+        counts.sum_until(now)
     expected = [sum(start <= t < start + 10 for t in times if t < 405) for start in range(0, 400, 10)]
     assert counts.between(np.arange(0, 401, 10)).tolist() == expected
     assert counts.between(np.array([395, 400])).tolist() == [sum(395 <= t < 400 for t in times)]

@@ -43,7 +43,9 @@ def test_shoppers_come_as_in_the_simulator() -> None:
     numbers, ruled = np.arange(len(users)), np.ones(len(users), np.int64)
     answers = Answers(simulated, numbers, numbers, times_ns, times_ns, users, np.full(len(users), 2), ruled)
     world = plane.world
-    pages = Showing(world.catalog, Streams(7), 60 * NS).pages(answers, world.table.seen, world.versions, world.missions)
+    pages = Showing(world.catalog, Streams(7), 60 * NS).pages(
+        answers, world.table.seen, world.model.versions, world.missions
+    )
     shown = np.concatenate([page.item for page in pages])
     clicked = np.concatenate([page.clicked for page in pages])
     for visit, items, clicks in zip(visits, shown.tolist(), clicked, strict=True):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lab.worlds.decisions.rules import APPROVE, DECLINE, REVIEW
 from lab.worlds.decisions.score_tables import BIT_FOUND, BIT_SUSPECTED, INPUTS
+from lab.worlds.kit.rows import chosen, joined
 from lab.worlds.kit.sums import EventSums
 
 Array = npt.NDArray[Any]
@@ -49,16 +50,6 @@ class Decided(NamedTuple):
 
 _NONE = np.zeros(0, np.int64)
 NO_PAYMENTS = Decided._make([*[_NONE] * 11, np.zeros((0, INPUTS), np.float32), *[_NONE] * 3])
-
-
-def joined(parts: list[Decided]) -> Decided:
-    """Payments as one block."""
-    return parts[0] if len(parts) == 1 else Decided(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def chosen(payments: Decided, which: Array | slice) -> Decided:
-    """Those that a mask, places or a slice select."""
-    return Decided(*(column[which] for column in payments))
 
 
 class Totals:

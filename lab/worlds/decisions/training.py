@@ -9,32 +9,26 @@ A recipe names how a version comes about: `next-window` (good, the next window o
 
 from __future__ import annotations
 
-import io
-import json
-import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.agreed import trees
-from lab.files.fileio import write_file
 from lab.injection.levers import Recipe
 from lab.worlds.decisions import aggregates, features, history, payments, population
 from lab.worlds.decisions.features import INPUT_NAMES
 from lab.worlds.decisions.population import Population
+from lab.worlds.kit.kept_models import KeptModels, Trained
 
 Array = npt.NDArray[Any]
 TREES, DEPTH, LEARNING_RATE, LEAF_ROWS, ROWS_SHARE = 60, 3, 0.15, 20, 0.7
 KEPT_SHARE = 0.2
 FOLDS = 3
 SAMPLE_ROWS = 4000
-MODELS_KEPT = 16
-"""In memory."""
 
 
 @dataclass(frozen=True)
@@ -59,32 +53,18 @@ class Model:
         return {"version": version, **self.entry}
 
 
-_models: dict[tuple[Path, int, int, str], Model] = {}
-
-
 def train(of: Population, seed: int, window: int, recipe: Recipe) -> Model:
-    """The model of this recipe: from the cache if the very same one was trained before, else trained now."""
-    key = (_cache_dir(), seed, window, json.dumps(dict(recipe), sort_keys=True))
-    model = _models.pop(key, None) or _stored(of, seed, window, recipe)
-    _models[key] = model
-    if len(_models) > MODELS_KEPT:
-        del _models[next(iter(_models))]  # of which nobody asked for the longest time
-    return model
+    """The model of this recipe: the kept one if the very same was trained before, else trained now."""
+    return _KEPT.get(seed, window, recipe, lambda: _fit(of, seed, window, recipe))
 
 
-def _stored(of: Population, seed: int, window: int, recipe: Recipe) -> Model:
-    path = _cache_dir() / f"{_content_key(seed, window, recipe)}.npz"
-    if not path.exists():
-        _write(path, _fit(of, seed, window, recipe))
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files if name != "entry"}
-        entry = json.loads(str(stored["entry"]))
-    for array in arrays.values():
-        array.flags.writeable = False  # it is shared by all who ask
-    return Model(entry, **arrays)
+_KEPT = KeptModels(
+    (sys.modules[__name__], aggregates, features, history, payments, population, trees),
+    lambda kept: Model(kept.told, **kept.arrays),
+)
 
 
-def _fit(of: Population, seed: int, window: int, recipe: Recipe) -> dict[str, Any]:
+def _fit(of: Population, seed: int, window: int, recipe: Recipe) -> Trained:
     past = history.generate_history(of, seed, window)
     rng = np.random.Generator(np.random.Philox(key=window))
     count = len(past.is_known_fraud)
@@ -95,13 +75,13 @@ def _fit(of: Population, seed: int, window: int, recipe: Recipe) -> dict[str, An
     shipped = classifier(past.inputs, past.is_known_fraud & ~lost, kept, window)
     sample = rng.choice(count, SAMPLE_ROWS, replace=False)
     entry = {**entry_of(shipped), "metrics": metrics, "training_window": window, "training_rows_count": count}
-    return {
-        "entry": json.dumps(entry, sort_keys=True),
+    arrays = {
         "sample_inputs": past.inputs[sample],
         "sample_cards": past.cards[sample],
         "sample_merchants": past.merchants[sample],
         "sample_fraud": past.is_known_fraud[sample].astype(np.int8),
     }
+    return Trained(entry, arrays)
 
 
 def _dearest(past: history.History, share: float) -> Array:
@@ -165,30 +145,3 @@ def _validation(past: history.History, kept: Array, fold: Array) -> dict[str, fl
         "log_loss": round(float(log_loss(is_fraud, predicted)), 6),
         "fraud_ratio": round(float(is_fraud.mean()), 6),
     }
-
-
-def _content_key(seed: int, window: int, recipe: Recipe) -> str:
-    """Names a model by everything it follows from: code, library version, seed, window and recipe."""
-    from importlib.metadata import version
-
-    digest = blake2b(digest_size=12)
-    for module in (aggregates, features, history, payments, population, trees):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
-    libraries = [version("scikit-learn"), version("numpy")]
-    digest.update(json.dumps([libraries, seed, window, dict(recipe)], sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _cache_dir() -> Path:
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "models"
-
-
-def _write(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes the file completely or not at all, even if another process trains the same model."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_file(path, buffer.getvalue())

@@ -1,4 +1,4 @@
-"""What shoppers do: their requests, their clicks until the feed takes them, and counts of both by interval."""
+"""What shoppers do: their requests, their clicks until the feed takes them."""
 
 from __future__ import annotations
 
@@ -76,49 +76,3 @@ class Clicks:
         copied = Clicks()
         copied._rows = list(self._rows)
         return copied
-
-
-class EventCounts:
-    """How many events there were in each interval from `start_ns` on; single times are kept of the last ones only."""
-
-    def __init__(self, start_ns: int, interval_ns: int) -> None:
-        self._start_ns = start_ns
-        self._interval_ns = interval_ns
-        self._counted = np.zeros(0, np.int64)
-        self._times_ns: list[Array] = []
-
-    def add(self, times_ns: Array) -> None:
-        """Adds events, in any order, none earlier than the last three intervals before `count_until`."""
-        self._times_ns.append(times_ns)
-
-    def count_until(self, now_ns: int) -> None:
-        """Nothing that happened before now is still to be added."""
-        until = max(0, (now_ns - self._start_ns) // self._interval_ns - 2)
-        if until <= len(self._counted):
-            return
-        times_ns = self._times()
-        place = (times_ns - self._start_ns) // self._interval_ns
-        is_counted = place < until
-        counted = place[is_counted & (place >= 0)]
-        self._counted = np.concatenate([self._counted, np.zeros(until - len(self._counted), np.int64)])
-        self._counted += np.bincount(counted, minlength=until)
-        self._times_ns = [times_ns[~is_counted]]
-
-    def between(self, edges_ns: Array) -> Array:
-        """Events from each edge on and before the next."""
-        places = np.searchsorted(np.sort(self._times()), edges_ns, side="left")
-        found = np.diff(places).astype(float)
-        whole, rest = np.divmod(edges_ns[:-1] - self._start_ns, self._interval_ns)
-        known = (whole >= 0) & (whole < len(self._counted))
-        assert not rest[known].any(), "earlier counts are those of whole scrape intervals"
-        found[known] += self._counted[whole[known]]
-        return np.asarray(found)
-
-    def copy(self) -> EventCounts:
-        """One that goes on for itself."""
-        copied = copy.copy(self)
-        copied._counted, copied._times_ns = self._counted.copy(), list(self._times_ns)
-        return copied
-
-    def _times(self) -> Array:
-        return np.concatenate([np.zeros(0, np.int64), *self._times_ns])

@@ -14,8 +14,9 @@ from lab.content.operations import (
     Op,
 )
 from lab.content.protocol import Layout, StoreSpec, TableSpec
+from lab.worlds.shop.registration import FEATURE_TABLE
 
-CACHE, TABLE, MODEL = "entries", "rows", "model"
+CACHE, TABLE, MODEL = "entries", FEATURE_TABLE, "model"
 RULED = 1
 """The mark of answers whose business rules were applied."""
 

@@ -219,14 +219,4 @@ def click_times_ns(pages: Pages) -> tuple[Array, Array, Array]:
     return page, place, pages.shown_ns[page] + np.rint(pages.delay_s[page, place] * NS).astype(np.int64)
 
 
-def joined(pages: list[Pages]) -> Pages:
-    """Pages as one block."""
-    return Pages(*map(np.concatenate, zip(*pages, strict=True)))
-
-
-def chosen(pages: Pages, which: Array | slice) -> Pages:
-    """The pages that a mask, places or a slice select."""
-    return Pages(*(column[which] for column in pages))
-
-
 assert (len(DEFAULTS), len(INPUT_NAMES)) == (at.FEATURES, at.INPUTS)

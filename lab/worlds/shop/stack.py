@@ -88,23 +88,18 @@ class ShopStack(StackPart):
         events = after(events, 0.0)
         return {
             "features": collected.features(events, run),
-            "predictions": collected.predictions(events, run, _called_for("predict", system)),
+            "predictions": collected.predictions(events, run, system.performers["predict"]),
         }
 
     def reference(self, versions: Sequence[Model], system: System) -> Mapping[str, Any]:
         from lab.worlds.shop.reference import files
 
-        return files(list(versions), _called_for("read_row", system))
+        return files(list(versions), system.performers["read_row"])
 
 
 def _world_seed(system: System) -> int:
     assert system.world is not None
     return system.world.seed
-
-
-def _called_for(operation: str, system: System) -> str:
-    """The component that is called for an operation."""
-    return next(str(s.call) for c in system.components.values() for s in c.steps if s.operation == operation)
 
 
 STACK = ShopStack()

@@ -10,20 +10,16 @@ that is shipped).
 
 from __future__ import annotations
 
-import io
-import json
-import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.files.fileio import write_file
 from lab.injection.levers import Recipe
+from lab.worlds.kit.kept_models import KeptModels, Trained
 from lab.worlds.shop import behaviour, catalog, features, history, missions
 from lab.worlds.shop.catalog import Catalog
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
@@ -32,8 +28,6 @@ Array = npt.NDArray[Any]
 SAMPLE_ROWS = 4000
 FOLDS = 5
 SCORE_DECIMALS = 6
-MODELS_KEPT = 16
-"""In memory: about a megabyte each."""
 
 
 @dataclass(frozen=True)
@@ -82,35 +76,18 @@ class Model:
         }
 
 
-_models: dict[tuple[Path, int, int, str], Model] = {}
-
-
 def train(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
-    """The model of this recipe: from the cache if the very same one was trained before, else trained now.
-
-    A process reads each from there once, and keeps the last few.
-    """
-    key = (_cache_dir(), seed, window, json.dumps(dict(recipe), sort_keys=True))
-    model = _models.pop(key, None) or _stored(shop, seed, window, recipe)
-    _models[key] = model
-    if len(_models) > MODELS_KEPT:
-        del _models[next(iter(_models))]  # of which nobody asked for the longest time
-    return model
+    """The model of this recipe: the kept one if the very same was trained before, else trained now."""
+    return _KEPT.get(seed, window, recipe, lambda: _fit(shop, seed, window, recipe))
 
 
-def _stored(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
-    path = _cache_dir() / f"{_content_key(seed, window, recipe)}.npz"
-    if not path.exists():
-        _write(path, _fit(shop, seed, window, recipe))
-    with np.load(path, allow_pickle=False) as stored:
-        registry_fields = json.loads(str(stored["registry_fields"]))
-        arrays = {name: stored[name] for name in stored.files if name != "registry_fields"}
-    for array in arrays.values():
-        array.flags.writeable = False  # it is shared by all who ask
-    return Model(**arrays, **registry_fields)
+_KEPT = KeptModels(
+    (sys.modules[__name__], features, catalog, behaviour, missions, history),
+    lambda kept: Model(**kept.arrays, **kept.told),
+)
 
 
-def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any]:
+def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Trained:
     past = history.generate_history(shop, seed, window)
     rng = np.random.Generator(np.random.Philox(key=window))
     # The labels are joined anew for the fit that is shipped, so that late clicks count; that join is what can break.
@@ -123,8 +100,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any
         "rows_count": len(past.clicked),
     }
     chosen = rng.choice(len(past.clicked), SAMPLE_ROWS, replace=False)
-    return {
-        "registry_fields": json.dumps(registry_fields, sort_keys=True),
+    arrays = {
         "mean": np.round(scaler.mean_, 9),
         "scale": np.round(scaler.scale_, 9),
         "weights": np.round(regression.coef_[0], 9),
@@ -132,6 +108,7 @@ def _fit(shop: Catalog, seed: int, window: int, recipe: Recipe) -> dict[str, Any
         "sample_inputs": past.inputs[chosen],
         "sample_clicked": past.clicked[chosen].astype(np.int8),
     }
+    return Trained(registry_fields, arrays)
 
 
 def _regression(inputs: Array, clicked: Array) -> tuple[Any, Any]:
@@ -159,33 +136,6 @@ def _validation(past: history.History, fold: Array) -> dict[str, float]:
         "log_loss": round(float(log_loss(past.clicked, predicted)), 6),
         "click_through_ratio": round(float(past.clicked.mean()), 6),
     }
-
-
-def _content_key(seed: int, window: int, recipe: Recipe) -> str:
-    """Names a model by everything it follows from: code, library version, seed, window and recipe."""
-    from importlib.metadata import version
-
-    digest = blake2b(digest_size=12)
-    for module in (features, catalog, behaviour, missions, history):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
-    libraries = [version("scikit-learn"), version("numpy")]
-    digest.update(json.dumps([libraries, seed, window, dict(recipe)], sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _cache_dir() -> Path:
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "models"
-
-
-def _write(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes the file completely or not at all, even if another process trains the same model."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_file(path, buffer.getvalue())
 
 
 assert len(NAMES) == len(features.USER_FEATURES)
