@@ -119,6 +119,16 @@ def rolling(values: Array, width: int) -> Array:
     return np.where(count > 0, total, np.nan)
 
 
+def counted_ratio(samples: Samples, part: str, whole: str, intervals: int) -> Level:
+    """One count's share of another over the last intervals, with its binomial standard error."""
+    times_s, counts = samples.wide((part, whole))
+    some, all_of_them = (rolling(values, intervals) for values in counts)
+    ratio = share(some, all_of_them)
+    certain = np.clip(ratio, 0, 1)  # a scrape may be missing of one of the two
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Level(times_s, ratio, np.sqrt(certain * (1 - certain) / all_of_them))
+
+
 def error_ratio(samples: Samples) -> Level:
     """Requests of users that failed, of all."""
     times_s, (requests, errors) = samples.of_users("request.count", "error.count")

@@ -7,6 +7,7 @@ this to them. Leaves are whole millionths of a logit, so the sum is exact; only 
 from __future__ import annotations
 
 from math import exp, log, log1p
+from typing import Any
 
 from lab.compiled import kernel
 from lab.worlds.decisions.features import *
@@ -23,27 +24,15 @@ def on_grid(value: float) -> float:
 
 
 @kernel
-def take_card(t: ScoreTables, row: int) -> None:
-    """Copies a card row (-1: none) to scratch, with defaults for nulls."""
-    for i in range(CARD_WORDS):
-        value = t.card_default_f[i]
+def take(t: ScoreTables, seen_f: Any, row: int, default_f: Any, words: int, first: int) -> None:
+    """Copies a row (-1: none) of a table to scratch, from `first` on, with defaults for nulls."""
+    for i in range(words):
+        value = default_f[i]
         if row >= 0:
-            seen = t.card_f[row, i]
+            seen = seen_f[row, i]
             if seen == seen:  # noqa: PLR0124  what is not a number is null
                 value = seen
-        t.scratch_f[S_CARD + i] = value
-
-
-@kernel
-def take_merchant(t: ScoreTables, row: int) -> None:
-    """Copies a merchant row (-1: none) to scratch, with defaults for nulls."""
-    for i in range(MERCHANT_WORDS):
-        value = t.merchant_default_f[i]
-        if row >= 0:
-            seen = t.merchant_f[row, i]
-            if seen == seen:  # noqa: PLR0124  what is not a number is null
-                value = seen
-        t.scratch_f[S_MERCHANT + i] = value
+        t.scratch_f[first + i] = value
 
 
 @kernel
@@ -105,7 +94,7 @@ def score(
     t: ScoreTables, version: int, amount_eur: float, hour: int, device: int, country: int, card: int, merchant: int
 ) -> int:
     """The score of a payment in millionths; `card` and `merchant`: rows of the tables (-1: none was served)."""
-    take_card(t, card)
-    take_merchant(t, merchant)
+    take(t, t.card_f, card, t.card_default_f, CARD_WORDS, S_CARD)
+    take(t, t.merchant_f, merchant, t.merchant_default_f, MERCHANT_WORDS, S_MERCHANT)
     understand(t, amount_eur, hour, device, country)
     return probability_micro(logit_micro(t, version))

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from lab.recording.slis import Level, Samples, rolling, share
-
-Array = npt.NDArray[Any]
+from lab.recording.slis import Level, Samples, counted_ratio, rolling
 
 DECIDED_INTERVALS, LOSS_INTERVALS, LABEL_INTERVALS = 6, 12, 24
 MINUTE_S = 60.0
@@ -17,12 +12,12 @@ MINUTE_S = 60.0
 
 def decline_ratio(samples: Samples) -> Level:
     """Payments declined, of all decided."""
-    return _ratio(samples, "payment.declined.count", "payment.count", DECIDED_INTERVALS)
+    return counted_ratio(samples, "payment.declined.count", "payment.count", DECIDED_INTERVALS)
 
 
 def review_ratio(samples: Samples) -> Level:
     """Payments held, of all decided."""
-    return _ratio(samples, "payment.held.count", "payment.count", DECIDED_INTERVALS)
+    return counted_ratio(samples, "payment.held.count", "payment.count", DECIDED_INTERVALS)
 
 
 def review_backlog(samples: Samples) -> Level:
@@ -40,19 +35,9 @@ def fraud_loss_eur(samples: Samples) -> Level:
 
 def fraud_recall(samples: Samples) -> Level:
     """Of the fraud that became known, what had been declined or held."""
-    return _ratio(samples, "fraud.stopped.count", "fraud.known.count", LABEL_INTERVALS)
+    return counted_ratio(samples, "fraud.stopped.count", "fraud.known.count", LABEL_INTERVALS)
 
 
 def fraud_precision(samples: Samples) -> Level:
     """Of the payments declined or held whose label window closed, those known to be fraud."""
-    return _ratio(samples, "payment.flagged.fraud.count", "payment.flagged.ripe.count", LABEL_INTERVALS)
-
-
-def _ratio(samples: Samples, part: str, whole: str, intervals: int) -> Level:
-    """A share over the last intervals, with its binomial standard error."""
-    times_s, counts = samples.wide((part, whole))
-    some, all_of_them = (rolling(values, intervals) for values in counts)
-    ratio = share(some, all_of_them)
-    certain = np.clip(ratio, 0, 1)  # a scrape may be missing of one of the two
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Level(times_s, ratio, np.sqrt(certain * (1 - certain) / all_of_them))
+    return counted_ratio(samples, "payment.flagged.fraud.count", "payment.flagged.ripe.count", LABEL_INTERVALS)

@@ -38,8 +38,8 @@ public final class App {
 
     private static RuleSet<?> ruleSet(String world) {
         return switch (world) {
-            case "shop" -> new ShopRules();
-            case "decisions" -> new PaymentRules();
+            case "shop" -> ShopRules.RULES;
+            case "decisions" -> PaymentRules.RULES;
             default -> throw new IllegalArgumentException("WORLD: expected shop or decisions, got '" + world + "'");
         };
     }

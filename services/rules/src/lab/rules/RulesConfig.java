@@ -76,6 +76,6 @@ final class RulesConfig<T> {
     }
 
     private T read() throws IOException {
-        return rules.parse(Files.readString(file));
+        return rules.parse().apply(Files.readString(file));
     }
 }

@@ -42,7 +42,7 @@ final class RulesHandler<T> implements HttpHandler {
 
     private RuleSet.Answer answer(String body) {
         try {
-            return rules.answer(body, config.current());
+            return rules.answer().apply(body, config.current());
         } catch (Json.JsonException e) {
             throw new ApiException(400, "JSON parse error: " + e.getMessage());
         } catch (JsonObject.FieldException e) {

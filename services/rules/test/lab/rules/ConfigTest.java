@@ -13,32 +13,12 @@ final class ConfigTest {
     private static final long CHECK_INTERVAL_MS = 250;
 
     /** Rules whose thresholds are one number. */
-    private static final class Limit implements RuleSet<Long> {
-        @Override
-        public String route() {
-            return "/limit";
-        }
-
-        @Override
-        public String counted() {
-            return "Nothing.";
-        }
-
-        @Override
-        public Long defaults() {
-            return 1L;
-        }
-
-        @Override
-        public Long parse(String text) {
-            return JsonObject.of("", Json.parse(text), Set.of("limit")).integer("limit", 0, 100);
-        }
-
-        @Override
-        public Answer answer(String body, Long thresholds) {
-            return new Answer(Map.of(), Map.of());
-        }
-    }
+    private static final RuleSet<Long> LIMIT = new RuleSet<>(
+            "/limit",
+            "Nothing.",
+            1L,
+            text -> JsonObject.of("", Json.parse(text), Set.of("limit")).integer("limit", 0, 100),
+            (body, limit) -> new RuleSet.Answer(Map.of(), Map.of()));
 
     private ConfigTest() {}
 
@@ -57,13 +37,13 @@ final class ConfigTest {
     }
 
     private static void withoutAFileTheDefaultsHold() {
-        Check.equal(1L, new RulesConfig<>(new Limit(), null, version -> {}, error -> {}).current(), "defaults");
+        Check.equal(1L, new RulesConfig<>(LIMIT, null, version -> {}, error -> {}).current(), "defaults");
     }
 
     private static void aFileThatIsMissingAtTheStartIsRefused() {
         Check.failure(
                 IllegalArgumentException.class,
-                () -> new RulesConfig<>(new Limit(), Path.of("no", "such", "file"), version -> {}, error -> {}),
+                () -> new RulesConfig<>(LIMIT, Path.of("no", "such", "file"), version -> {}, error -> {}),
                 "missing at the start");
     }
 
@@ -76,7 +56,7 @@ final class ConfigTest {
         List<String> changes = new ArrayList<>();
         List<String> errors = new ArrayList<>();
         Files.writeString(file, "{\"limit\": 3}");
-        RulesConfig<Long> config = new RulesConfig<>(new Limit(), file, changes::add, errors::add);
+        RulesConfig<Long> config = new RulesConfig<>(LIMIT, file, changes::add, errors::add);
         Check.equal(3L, config.current(), "at the start");
 
         Files.writeString(file, "{\"limit\": 40}");

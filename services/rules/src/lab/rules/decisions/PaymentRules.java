@@ -9,7 +9,14 @@ import lab.rules.RuleSet;
 import lab.rules.Version;
 
 /** POST /v1/rules/decide: what becomes of a scored payment. The twin of lab/worlds/decisions/rules.py. */
-public final class PaymentRules implements RuleSet<Thresholds> {
+public final class PaymentRules {
+    public static final RuleSet<?> RULES = new RuleSet<>(
+            "/v1/rules/decide",
+            "Payments by what became of them.",
+            Thresholds.DEFAULT,
+            Thresholds::parse,
+            PaymentRules::answer);
+
     /** What becomes of a payment. */
     enum Decision {
         APPROVE,
@@ -24,35 +31,16 @@ public final class PaymentRules implements RuleSet<Thresholds> {
     /** The score of a payment that no model scored: it exceeds nothing. */
     static final long NONE = -1;
 
-    @Override
-    public String route() {
-        return "/v1/rules/decide";
-    }
-
-    @Override
-    public String counted() {
-        return "Payments by what became of them.";
-    }
-
-    @Override
-    public Thresholds defaults() {
-        return Thresholds.DEFAULT;
-    }
-
-    @Override
-    public Thresholds parse(String text) {
-        return Thresholds.parse(text);
-    }
+    private PaymentRules() {}
 
     /** A body is {"score_micro": 81234, "merchant": 17}. */
-    @Override
-    public Answer answer(String body, Thresholds thresholds) {
+    static RuleSet.Answer answer(String body, Thresholds thresholds) {
         JsonObject payment = JsonObject.of("", Json.parse(body), Set.of("score_micro", "merchant"));
         Decision decision = decide(
                 payment.integer("score_micro", NONE, Thresholds.MICRO),
                 payment.integer("merchant", 0, Integer.MAX_VALUE),
                 thresholds);
-        return new Answer(
+        return new RuleSet.Answer(
                 Map.of("decision", decision.word(), "rules_version", Version.of(thresholds)), Map.of(decision.word(), 1));
     }
 

@@ -6,29 +6,13 @@ import lab.rules.RuleSet;
 import lab.rules.Version;
 
 /** POST /v1/rules/apply: filters and re-ranks scored items. */
-public final class ShopRules implements RuleSet<Thresholds> {
-    @Override
-    public String route() {
-        return "/v1/rules/apply";
-    }
+public final class ShopRules {
+    public static final RuleSet<?> RULES = new RuleSet<>(
+            "/v1/rules/apply", "Items a filter removed.", Thresholds.DEFAULT, Thresholds::parse, ShopRules::answer);
 
-    @Override
-    public String counted() {
-        return "Items a filter removed.";
-    }
+    private ShopRules() {}
 
-    @Override
-    public Thresholds defaults() {
-        return Thresholds.DEFAULT;
-    }
-
-    @Override
-    public Thresholds parse(String text) {
-        return Thresholds.parse(text);
-    }
-
-    @Override
-    public Answer answer(String body, Thresholds thresholds) {
+    private static RuleSet.Answer answer(String body, Thresholds thresholds) {
         RulesRequest request = RulesRequest.parse(body);
         BusinessRules.Ranking ranking =
                 BusinessRules.apply(request.userAgeYears(), request.items(), request.limit(), thresholds);
@@ -39,6 +23,6 @@ public final class ShopRules implements RuleSet<Thresholds> {
         document.put("items", ranking.items());
         document.put("removed", removed);
         document.put("rules_version", Version.of(thresholds));
-        return new Answer(document, removed);
+        return new RuleSet.Answer(document, removed);
     }
 }

@@ -37,11 +37,11 @@ public final class PaymentRulesTest {
     }
 
     private static void answersCountWhatTheyDecide() {
-        var answer = new PaymentRules().answer("{\"score_micro\": 150, \"merchant\": 3}", SOME);
+        var answer = PaymentRules.answer("{\"score_micro\": 150, \"merchant\": 3}", SOME);
         Check.equal(Map.of("decision", "review", "rules_version", Version.of(SOME)), answer.document(), "answer");
         Check.equal(Map.of("review", 1), answer.counts(), "count");
         String message = Check.failure(
-                JsonObject.FieldException.class, () -> new PaymentRules().answer("{\"merchant\": 3}", SOME), "no score");
+                JsonObject.FieldException.class, () -> PaymentRules.answer("{\"merchant\": 3}", SOME), "no score");
         Check.equal("score_micro: missing", message, "message");
     }
 
