@@ -21,7 +21,6 @@ from lab.testbeds.sim.plane.layout import new_tables
 from lab.testbeds.sim.plane.world_view import PlaneView, put_layout, table_rows
 from lab.worlds.kit.contract import ContractViolationError, parse_value
 from lab.worlds.kit.entries import EntryCache
-from lab.worlds.shop import training
 from lab.worlds.shop.catalog import Catalog, active_catalog, make_catalog
 from lab.worlds.shop.features import (
     ITEM_FEATURES,
@@ -57,20 +56,6 @@ def inputs(catalog: Catalog) -> Any:
     rng = np.random.default_rng(1)
     vectors = catalog.profile[rng.integers(0, catalog.users_count, 300)]
     return model_inputs(impute(vectors), catalog.items, rng.integers(0, 500, (300, 20)))
-
-
-def test_a_process_reads_a_model_once_and_keeps_the_last_few(
-    catalog: Catalog, versions: tuple[Model, Model], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = []
-    monkeypatch.setattr(training, "_models", {})
-    monkeypatch.setattr(training, "_stored", lambda *asked: stored.append(asked[1:]) or versions[0])
-    monkeypatch.setattr(training, "MODELS_KEPT", 2)
-    for window in (1, 2, 1, 3, 1, 2):
-        assert train(catalog, SEED, window, {}) is versions[0]
-    assert [window for _, window, _ in stored] == [1, 2, 3, 2]
-    train(catalog, SEED, 2, {"corrupted": 0.3})
-    assert stored[-1] == (SEED, 2, {"corrupted": 0.3})
 
 
 def test_a_model_can_be_changed_by_nobody_who_has_it(versions: tuple[Model, Model]) -> None:
