@@ -24,11 +24,12 @@ from lab.clock import NS, to_ns
 from lab.recording.collected import Columns, Events, after
 from lab.systems.topology import System
 from lab.worlds.decisions.features import CARD_NAMES, FEATURES, MERCHANT_NAMES
-from lab.worlds.decisions.ledger import NEVER, Decided, Ledger, Totals, joined
+from lab.worlds.decisions.ledger import NEVER, Decided, Ledger, Totals
 from lab.worlds.decisions.registration import HOUR_S, LABEL_WINDOW_H
 from lab.worlds.decisions.rows import DecisionLog
 from lab.worlds.decisions.rules import DECISIONS
 from lab.worlds.decisions.score_tables import INPUTS
+from lab.worlds.kit.rows import joined
 
 Array = npt.NDArray[Any]
 ANSWERED, DECIDED, REVIEWED, SERVED = "payment_answered", "payment_decided", "payment_reviewed", "feature_row_served"

@@ -77,7 +77,7 @@ class DecisionsStack(StackPart):
 
         of = thresholds_of(system, _population(system))
         values = {"review_micro": of.review_micro, "decline_micro": of.decline_micro, "blocked": sorted(of.blocked)}
-        return {_called_for("apply_rules", system): {THRESHOLDS: json.dumps(values)}}
+        return {system.performers["apply_rules"]: {THRESHOLDS: json.dumps(values)}}
 
     def tables(self, events: Events, run: Run, system: System) -> Mapping[str, Columns]:
         from lab.worlds.decisions import collected
@@ -85,7 +85,7 @@ class DecisionsStack(StackPart):
         book = collected.book(events, run, system)
         return {
             "features": collected.features(events, run),
-            "predictions": collected.predictions(book, run, system, _called_for("score_payment", system)),
+            "predictions": collected.predictions(book, run, system, system.performers["score_payment"]),
         }
 
     def counts(self, events: Events, run: Run, system: System, edges_s: Edges) -> Mapping[str, Edges]:
@@ -97,7 +97,7 @@ class DecisionsStack(StackPart):
         from lab.worlds.decisions import collected
         from lab.worlds.decisions.reference import files
 
-        return files(list(versions), _called_for("read_card_row", system), collected.label_window_s(system))
+        return files(list(versions), system.performers["read_card_row"], collected.label_window_s(system))
 
 
 def _seed(system: System) -> int:
@@ -109,11 +109,6 @@ def _population(system: System) -> Population:
     from lab.worlds.decisions.population import make_population
 
     return make_population(_seed(system))
-
-
-def _called_for(operation: str, system: System) -> str:
-    """The component that is called for an operation."""
-    return next(str(s.call) for c in system.components.values() for s in c.steps if s.operation == operation)
 
 
 STACK = DecisionsStack()
