@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from services.collector.serving_metrics import ServingMetrics
 from services.collector.statements import StatementLog
 from services.collector.store import Store
 from services.collector.worker_metrics import WorkerMetrics
+from services.common import endpoints
 from services.common.control import Guard, middleware
 from services.common.settings import Listen
 
@@ -102,21 +102,13 @@ class Collector:
 
     async def serve(self, listen: Listen) -> None:
         """Takes in and samples until SIGTERM or SIGINT."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        runner = web.AppRunner(self.app(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, listen.host, listen.port).start()
-        port = runner.addresses[0][1]
-        print(json.dumps({"component": "collector", "event": "ready", "port": port}), flush=True)
+
+        def ready(port: int) -> None:
+            print(json.dumps({"component": "collector", "event": "ready", "port": port}), flush=True)
+
         async with aiohttp.ClientSession() as session:
-            loops = (self._sample(session), self._poll(session), self._forwarder.run(session))
-            work = [asyncio.create_task(loop) for loop in loops]
-            await stop.wait()
-            for task in work:
-                task.cancel()
-        await runner.cleanup()
+            work = (self._sample(session), self._poll(session), self._forwarder.run(session))
+            await endpoints.serve(self.app(), listen, ready, work)
         self._store.flush()
 
     def _taker(
@@ -140,9 +132,9 @@ class Collector:
     async def _start_run(self, request: web.Request) -> web.Response:
         """Forgets what was collected and samples at the ends of this run's intervals."""
         try:
-            run = Run.from_json(json.loads(await request.read()))
+            run = await endpoints.run_of(request)
         except (ValueError, TypeError) as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return endpoints.refused(error)
         self._store.clear()
         self._run = self._intervals = None  # a run that is refused leaves none: the one before is not sampled on
         requests = sum(rate * for_s for for_s, rate in run.stages) / run.time_scale

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from services.shop.features import connections as module
-from services.shop.features.connections import AT_ONCE_MAX, Connections
+from services.common import connections as module
+from services.common.connections import AT_ONCE_MAX, Connections
 
 
 class Database:

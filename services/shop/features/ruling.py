@@ -5,45 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import numpy as np
 import numpy.typing as npt
 
 from lab.worlds.shop.behaviour import PAGE
 from lab.worlds.shop.fallbacks import unfiltered_positions
 from lab.worlds.shop.features import INDEX
-from services.common.calls import CallFailedError, connection_status
+from services.common.calls import CallFailedError
+from services.common.http_calls import JsonClient
 from services.common.trace import TraceContext
 from services.shop.features.visit import Visit
+
+ROUTE = "/v1/rules/apply"
 
 
 class Rules:
     """The service at `base_url`; `items` is the catalogue by column."""
 
     def __init__(self, base_url: str) -> None:
-        self._url = f"{base_url.rstrip('/')}/v1/rules/apply"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60), timeout=aiohttp.ClientTimeout(total=None)
-        )
+        self._service = JsonClient(base_url)
         self.items: Mapping[str, npt.NDArray[Any]] = {}
 
     async def apply_rules(self, visit: Visit, span: TraceContext) -> None:
         """Has the scored candidates filtered and re-ranked."""
-        headers = {"traceparent": span.traceparent, "X-Request-Id": span.trace_id}
-        if visit.baggage:
-            headers["baggage"] = visit.baggage
-        try:
-            async with self._session.post(self._url, json=self._body(visit), headers=headers) as response:
-                if response.status != 200:
-                    raise CallFailedError("unavailable" if response.status == 503 else "error")
-                page = (await response.json())["items"]
-        except (aiohttp.ClientError, OSError) as error:
-            raise CallFailedError(connection_status(error)) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CallFailedError("error") from error
+        answer = await self._service.post(ROUTE, self._body(visit), span, visit.baggage)
         known = set(visit.candidates.tolist())
-        if not isinstance(page, list) or not set(page) <= known:
-            raise CallFailedError("error")
+        try:
+            page = answer["items"]
+            if not isinstance(page, list) or not set(page) <= known:
+                raise CallFailedError("error")
+        except (KeyError, TypeError) as error:
+            raise CallFailedError("error") from error
         visit.page = page[:PAGE]
 
     def _body(self, visit: Visit) -> dict[str, Any]:
@@ -59,7 +51,7 @@ class Rules:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._session.close()
+        await self._service.close()
 
 
 def unfiltered(candidates: npt.NDArray[np.int64], scores: npt.NDArray[Any]) -> list[int]:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import psycopg
 import redis.asyncio as redis
 
 from lab.agreed.cache import key
 from lab.systems.topology import Step
 from lab.worlds.shop.behaviour import CLICK_WEIGHT
 from lab.worlds.shop.catalog import Catalog
-from lab.worlds.shop.registration import USER
-from services.common.calls import Caller, CallFailedError, abandon, database_status, redis_status
-from services.common.entries import encode_entry, from_database
+from services.common.calls import Caller
+from services.common.job_stores import on_own_connection, refresh_entries
 from services.common.trace import TraceContext, sql_comment
 from services.shop.feed import tables
 
@@ -61,17 +57,7 @@ class Job:
     async def _aggregate(self, step: Step, span: TraceContext, work: Pass) -> None:
         """The feature columns follow from the events, in one transaction."""
         comment = sql_comment(span, "feed", "aggregate_events")
-        try:
-            connection = await tables.Connection.connect(self._conninfo, cursor_factory=psycopg.AsyncClientCursor)
-        except psycopg.Error as error:
-            raise CallFailedError(database_status(error)) from error
-        task = asyncio.ensure_future(self._aggregate_on(connection, comment, work))
-        try:
-            await asyncio.shield(task)
-        except psycopg.Error as error:
-            raise CallFailedError(database_status(error)) from error
-        finally:
-            abandon(connection, task)
+        await on_own_connection(self._conninfo, lambda connection: self._aggregate_on(connection, comment, work))
 
     async def _aggregate_on(self, connection: tables.Connection, comment: str, work: Pass) -> None:
         async with connection.transaction():
@@ -92,13 +78,6 @@ class Job:
 
     async def _refresh(self, step: Step, span: TraceContext, work: Pass) -> None:
         """Writes the entries that are there anew; those of users without events are left to expire."""
-        if not work.rows:
-            return
-        now_s = time.time()
         # A renamed key column would be a fault of its own; rows carry the id they were asked for.
-        keys = [key(USER, row["user_id"]) for row in work.rows]
-        values = [encode_entry(from_database(row), now_s) for row in work.rows]
-        try:
-            await self._cache.fcall("refresh_entries", len(keys), *keys, *values)
-        except (redis.RedisError, OSError) as error:
-            raise CallFailedError(redis_status(error)) from error
+        keys = [key("user", row["user_id"]) for row in work.rows]
+        await refresh_entries(self._cache, keys, work.rows)

@@ -24,11 +24,11 @@ from lab.worlds.shop.features import ITEM_FEATURES, USER_FEATURES
 from services.collector import otlp
 from services.collector.samples import cache_samples
 from services.collector.statements import StatementLog, parse_line
+from services.common.job_control import Control
 from services.common.otlp import readable_log, readable_span
+from services.common.plans import Plan
 from services.common.telemetry import LogEvent, Span
 from services.common.trace import TraceContext, server_span, sql_comment
-from services.shop.features.plan import Plan
-from services.shop.feed.control import Control
 from services.shop.load.shoppers import Crowd
 from services.shop.past import lived_through, shoppers_of
 from tests.services.plane.views import users_view_sql
@@ -264,4 +264,4 @@ def test_leases_end_by_themselves() -> None:
 def test_a_plan_with_an_unknown_operation_is_refused() -> None:
     component = load_system("recommender").components["features"]
     with pytest.raises(ValueError, match="cache_get"):
-        Plan(component, {}, None, None, None)  # type: ignore[arg-type]
+        Plan(component, None, None, operations={}, own={}, fallbacks={})  # type: ignore[arg-type]

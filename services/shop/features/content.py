@@ -1,91 +1,37 @@
-"""The call plan of the entry point, carried out step by step as the topology file has it."""
+"""The feature service's own code: assembly of features, its fallbacks, and the log of pages."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import Counter
 
 from lab.clock import NS
 from lab.recording import texts
-from lab.systems.topology import Component, Step
 from lab.worlds.kit.contract import ContractViolationError, parse_value
 from lab.worlds.shop.fallbacks import popular_scores
 from lab.worlds.shop.features import INPUTS_LOGGED_ONE_IN, NAMES, impute, model_inputs
-from services.common.calls import Caller, CallFailedError, MissError
 from services.common.log import Log
-from services.common.trace import TraceContext
+from services.common.plans import StepFailedError
 from services.shop.features.ruling import unfiltered
 from services.shop.features.visit import Visit
 
-CallOperation = Callable[[Visit, TraceContext], Awaitable[None]]
 
+class Content:
+    """What the steps do beside calls. `items` is the catalogue by column, empty until it was read."""
 
-class StepFailedError(Exception):
-    """A step without a way on has failed: the request ends with this status of `lab.recording.status`."""
-
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class Plan:
-    """Runs the steps of one component. `operations` by name do the calls; run steps and fallbacks are here."""
-
-    def __init__(
-        self,
-        component: Component,
-        operations: Mapping[str, CallOperation],
-        caller: Caller,
-        log: Log,
-        fallbacks: Counter,
-    ) -> None:
-        self._steps = component.steps
-        self._operations = operations
-        self._caller = caller
+    def __init__(self, log: Log) -> None:
         self._log = log
-        self._fallback_counter = fallbacks
         self.items: Mapping[str, npt.NDArray[Any]] = {}
-        self._own = {"assemble_features": self._assemble}
-        self._fallbacks = {
+        self.own: Mapping[str, Callable[[Visit], None]] = {"assemble_features": self._assemble}
+        self.fallbacks: Mapping[str, Callable[[Visit], None]] = {
             "default_features": self._default_features,
             "popular_items": self._popular_items,
             "unfiltered_items": self._unfiltered_items,
         }
-        for step in self._steps:
-            known = self._own if step.run else operations
-            if (step.run or step.operation) not in known or (step.fallback and step.fallback not in self._fallbacks):
-                raise ValueError(f"step {step.name!r}: no such operation or fallback in this service")
-
-    async def handle(self, visit: Visit) -> None:
-        """Fills the visit's page; StepFailedError where the plan says that the request fails."""
-        for step in self._steps:
-            if step.unless and step.unless not in visit.unsuccessful:
-                continue
-            if step.after and step.after in visit.unsuccessful:
-                continue
-            if step.run:
-                self._own[step.run](visit)
-            else:
-                await self._call(step, visit)
-
-    async def _call(self, step: Step, visit: Visit) -> None:
-        operation = self._operations[str(step.operation)]
-        try:
-            await self._caller.call(step, visit.span, lambda span: operation(visit, span))
-        except MissError:
-            visit.unsuccessful.add(step.name)
-        except CallFailedError as error:
-            visit.unsuccessful.add(step.name)
-            if step.on_failure == "fail":
-                raise StepFailedError("dependency_failed", f"{step.name}: {error.status}") from None
-            if step.fallback:
-                self._fallback_counter.labels(step.fallback).inc()
-                self._fallbacks[step.fallback](visit)
 
     def _assemble(self, visit: Visit) -> None:
         """The user vector and the model's inputs from the row; what was served goes to the feature log."""

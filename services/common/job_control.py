@@ -1,4 +1,4 @@
-"""The feed's levers: frozen, delayed. With a lease they end by themselves unless set again."""
+"""The levers of a job: frozen, delayed. With a lease they end by themselves unless set again."""
 
 from __future__ import annotations
 
