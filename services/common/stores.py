@@ -1,4 +1,4 @@
-"""Where rows come from: entries of the cache, records of the database. Connections that timed out are not used again."""
+"""Where rows come from: entries of the cache, records of the database. No connection that timed out is used again."""
 
 from __future__ import annotations
 
