@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from prometheus_client import Counter
 
-from lab.systems.topology import Component, Step
+from lab.systems.topology import Component, Step, System
 from services.common.calls import Caller, CallFailedError, MissError
 from services.common.messages import Messages
 from services.common.trace import TraceContext
@@ -32,7 +32,8 @@ class StepFailedError(Exception):
 
 
 class Plan(Generic[Subject]):
-    """Runs the steps of one component. `operations` by name do its calls, `own` its own code, which may miss.
+    """Runs the steps of one component. `operations` do its calls, by operation, or by step where
+    the call names none; `own` its own code, which may miss.
 
     `messages` sends those that nobody waits for. ValueError where the topology has a step that this service cannot do.
     """
@@ -57,7 +58,7 @@ class Plan(Generic[Subject]):
         self._messages = messages
         for step in self._steps:
             known = own if step.run else operations
-            if (step.run or step.operation) not in known or (step.fallback and step.fallback not in fallbacks):
+            if (step.run or _operation(step)) not in known or (step.fallback and step.fallback not in fallbacks):
                 raise ValueError(f"step {step.name!r}: no such operation or fallback in this service")
             if step.when:
                 raise ValueError(f"step {step.name!r}: this service cannot branch on a value ('when')")
@@ -85,7 +86,7 @@ class Plan(Generic[Subject]):
             request.unsuccessful.add(step.name)
 
     async def _call(self, step: Step, request: Subject) -> None:
-        operation = self._operations[str(step.operation)]
+        operation = self._operations[_operation(step)]
         try:
             await self._caller.call(step, request.span, lambda span: operation(request, span))
         except MissError:
@@ -100,5 +101,14 @@ class Plan(Generic[Subject]):
 
     def _send(self, step: Step, request: Subject) -> None:
         assert self._messages is not None
-        operation = self._operations[str(step.operation)]
+        operation = self._operations[_operation(step)]
         self._messages.send(step, request.span, lambda span: operation(request, span))
+
+
+def _operation(step: Step) -> str:
+    return step.operation or step.name
+
+
+def step_to(system: System, component: str) -> Step:
+    """The first step that calls a component: its requests are named after it."""
+    return next(step for c in system.components.values() for step in c.steps if step.call == component)

@@ -1,0 +1,53 @@
+"""The HTTP face of the feature service: rows for payments, health, metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.common.plans import Plan, StepFailedError
+from services.common.trace import server_span
+from services.common.web import HTTP_STATUS, Observer, add_routes, new_app
+from services.decisions.features.lookup import Lookup
+
+ROUTE = "/v1/features"
+
+
+class FeaturesRequest(BaseModel):
+    """Whose features are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    card_id: int = Field(ge=0)
+    merchant_id: int = Field(ge=0)
+
+
+def features_app(plan: Plan[Lookup], observer: Observer) -> FastAPI:
+    """POST /v1/features, GET /healthz, GET /metrics."""
+    app = new_app("features")
+
+    @app.post(ROUTE)
+    async def features(body: FeaturesRequest, request: Request) -> Response:
+        headers = request.headers
+        span, baggage = server_span(headers.get("traceparent")), headers.get("baggage", "")
+        lookup = Lookup.of(body.card_id, body.merchant_id, span, baggage)
+        start_ns, status, answer = time.time_ns(), "error", {}
+        try:
+            await plan.handle(lookup)
+            answer, status = _answer(lookup), "ok"
+        except StepFailedError as error:
+            status, answer = error.status, {"error": str(error)}
+        finally:
+            observer.record(span, start_ns, status)
+        return JSONResponse(answer, HTTP_STATUS[status], headers={"X-Request-Id": span.trace_id})
+
+    add_routes(app, observer, lambda: True)
+    return app
+
+
+def _answer(lookup: Lookup) -> dict[str, Any]:
+    """By table: the columns' values in the order of the contract, as read (null: none), and which component had them."""
+    return {table: {"values": row.values, "source": row.source} for table, row in lookup.rows.items()}
