@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.agreed.cache import key
+from lab.worlds.shop.registration import USER
 from services.common.calls import CallFailedError
 from services.common.entries import from_database
 from services.common.stores import CacheEntries, Records
 from services.common.trace import TraceContext, sql_comment
 from services.shop.features.visit import Visit
-
-KIND = "user"
-"""Of the cache's keys."""
 
 
 class CacheLookup:
@@ -27,12 +25,12 @@ class CacheLookup:
 
     async def read_entry(self, visit: Visit, span: TraceContext) -> None:
         """The user's entry, if there is one."""
-        visit.entry, visit.source = await self._entries.get(key(KIND, visit.user_id)), self._name
+        visit.entry, visit.source = await self._entries.get(key(USER, visit.user_id)), self._name
 
     async def write_entry(self, visit: Visit, span: TraceContext) -> None:
         """Keeps the row the database has given."""
         assert visit.entry is not None
-        await self._entries.put(key(KIND, visit.user_id), visit.entry)
+        await self._entries.put(key(USER, visit.user_id), visit.entry)
 
 
 class RowLookup:

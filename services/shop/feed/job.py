@@ -14,6 +14,7 @@ from lab.agreed.cache import key
 from lab.systems.topology import Step
 from lab.worlds.shop.behaviour import CLICK_WEIGHT
 from lab.worlds.shop.catalog import Catalog
+from lab.worlds.shop.registration import USER
 from services.common.calls import Caller
 from services.common.job_stores import on_own_connection, refresh_entries
 from services.common.trace import TraceContext, sql_comment
@@ -79,5 +80,5 @@ class Job:
     async def _refresh(self, step: Step, span: TraceContext, work: Pass) -> None:
         """Writes the entries that are there anew; those of users without events are left to expire."""
         # A renamed key column would be a fault of its own; rows carry the id they were asked for.
-        keys = [key("user", row["user_id"]) for row in work.rows]
+        keys = [key(USER, row["user_id"]) for row in work.rows]
         await refresh_entries(self._cache, keys, work.rows)
