@@ -1,0 +1,1 @@
+"""Fraud decisions on the stack: payments, features of cards and merchants, analysts, the aggregator, who pays."""

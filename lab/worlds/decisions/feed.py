@@ -55,6 +55,11 @@ class Feed:
         """Fraud that becomes known, now or later."""
         self._known.append((time_ns, merchant))
 
+    def reports_to_come(self) -> list[tuple[float, int]]:
+        """Fraud of the past that becomes known later: in how many hours from now, at which merchant."""
+        when_ns, where = map(np.concatenate, zip(*self._known, strict=True)) if self._known else (np.zeros(0),) * 2
+        return list(zip(((when_ns - self._now_ns) / self._hour_ns).tolist(), where.tolist(), strict=True))
+
     def run(self, now_ns: int) -> tuple[Array, Array]:
         """Writes the rows as of now; which cards and which merchants something happened to."""
         self.aggregates.decay((now_ns - self._now_ns) / self._hour_ns)

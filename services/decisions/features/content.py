@@ -14,7 +14,7 @@ from lab.worlds.kit.contract import ContractViolationError, parse_value
 from services.common.log import Log
 from services.common.plans import StepFailedError
 from services.decisions.features.lookup import Lookup, Row
-from services.decisions.features.tables import key_column
+from services.decisions.tables import key_column
 
 
 class Content:

@@ -18,7 +18,7 @@ from services.common.stores import CacheEntries, Records
 from services.common.telemetry import Telemetry
 from services.decisions.features.app import features_app
 from services.decisions.features.content import Content
-from services.decisions.features.tables import FeatureTable
+from services.decisions.features.table import FeatureTable
 
 
 class FeatureService:

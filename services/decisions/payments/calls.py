@@ -41,7 +41,9 @@ class Calls:
     async def score_payment(self, payment: Payment, span: TraceContext) -> None:
         """The probability of fraud, in millionths, of the inputs that follow from rows and payment."""
         of = payment.asked
-        asked = Asked(*(np.array([value]) for value in (of["amount_cents"] / 100, of["hour"], of["device"], of["country"])))
+        asked = Asked(
+            *(np.array([value]) for value in (of["amount_cents"] / 100, of["hour"], of["device"], of["country"]))
+        )
         rows = [impute(payment.rows[table][None, :], table) for table in (CARD_TABLE, MERCHANT_TABLE)]
         inputs = model_inputs(asked, *rows)
         scores, version = await self._model.predict(inputs, span, payment.baggage)

@@ -7,9 +7,11 @@ import gevent
 from lab.agreed.run import Run
 from lab.systems.topology import System
 from services.common.settings import conninfo
-from services.shop.load.events import EventWriter
+from services.load.rows import RowWriter
 from services.shop.load.shoppers import Crowd
 from services.shop.past import shoppers_of
+
+EVENTS = "events (user_id, kind, category, log_price_eur, occurred_at)"
 
 
 class ShopPopulation:
@@ -18,7 +20,7 @@ class ShopPopulation:
     def __init__(self, system: System) -> None:
         assert system.world is not None
         self._world = system.world
-        self._events = EventWriter(conninfo())
+        self._events = RowWriter(conninfo(), EVENTS)
         gevent.spawn(self._events.run)
 
     def of(self, run: Run, wobble: float) -> Crowd:

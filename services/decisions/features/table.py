@@ -1,4 +1,4 @@
-"""The feature tables and where their rows are: keys of the cache, statements of the database."""
+"""Where the rows of a feature table are read: keys of the cache, statements of the database."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ from collections.abc import Mapping
 
 from lab.agreed.cache import key
 from lab.systems.topology import Step
-from lab.worlds.decisions.registration import CARD_TABLE, MERCHANT_TABLE
 from services.common.calls import CallFailedError
 from services.common.entries import from_database
 from services.common.stores import CacheEntries, Records
 from services.common.trace import TraceContext, sql_comment
 from services.decisions.features.lookup import Lookup
-
-KEYS: Mapping[str, str] = {CARD_TABLE: "card", MERCHANT_TABLE: "merchant"}
-"""By table, the kind of its keys in the cache; the key's column in the database is named after it."""
-
-
-def key_column(table: str) -> str:
-    """The column that tells rows of a table apart."""
-    return f"{KEYS[table]}_id"
+from services.decisions.tables import KINDS, key_column
 
 
 class FeatureTable:
@@ -32,7 +24,7 @@ class FeatureTable:
         self._service = service
         self._entries = entries
         self._records = records
-        kind = KEYS[name]
+        kind = KINDS[name]
         self._read, self._read_row = f"read_{kind}", f"read_{kind}_row"
         self._cache, self._database = (str(steps[operation].call) for operation in (self._read, self._read_row))
         self.operations = {
@@ -43,7 +35,7 @@ class FeatureTable:
 
     async def _read_entry(self, lookup: Lookup, span: TraceContext) -> None:
         row = lookup.rows[self._name]
-        row.entry, row.source = await self._entries.get(key(KEYS[self._name], row.number)), self._cache
+        row.entry, row.source = await self._entries.get(key(KINDS[self._name], row.number)), self._cache
 
     async def _read_record(self, lookup: Lookup, span: TraceContext) -> None:
         row = lookup.rows[self._name]
@@ -57,4 +49,4 @@ class FeatureTable:
     async def _write_entry(self, lookup: Lookup, span: TraceContext) -> None:
         row = lookup.rows[self._name]
         assert row.entry is not None
-        await self._entries.put(key(KEYS[self._name], row.number), row.entry)
+        await self._entries.put(key(KINDS[self._name], row.number), row.entry)

@@ -1,31 +1,35 @@
-"""Shoppers' events on their way into the database: in batches, kept until they are in."""
+"""Rows of what people did, on their way into the database: in batches, kept until they are in."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
 import gevent
 import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_fixed
-
-from services.shop.load.shoppers import Event
 
 INTERVAL_S = 0.2
 RETRY_S = 0.5
 QUEUE_MAX = 200_000
 
 
-class EventWriter:
-    """Writes events over a connection of its own: shoppers' tracking is no part of the recommender."""
+class RowWriter:
+    """Writes rows over a connection of its own: what people leave behind is no part of the system under test.
 
-    def __init__(self, conninfo: str) -> None:
+    `target`: a relation and its columns, `events (user_id, kind)`.
+    """
+
+    def __init__(self, conninfo: str, target: str) -> None:
         self._conninfo = conninfo
-        self._queue: deque[Event] = deque(maxlen=QUEUE_MAX)
+        self._statement = f"COPY {target} FROM STDIN"
+        self._queue: deque[Sequence[Any]] = deque(maxlen=QUEUE_MAX)
         self._connection: psycopg.Connection | None = None
 
-    def put(self, events: list[Event]) -> None:
-        """Queues events; never waits."""
-        self._queue.extend(events)
+    def put(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Queues rows; never waits."""
+        self._queue.extend(rows)
 
     def run(self) -> None:
         """Writes for ever."""
@@ -49,8 +53,7 @@ class EventWriter:
         batch = list(self._queue)
         if self._connection is None:
             self._connection = psycopg.connect(self._conninfo, connect_timeout=3, prepare_threshold=None)
-        statement = "COPY events (user_id, kind, category, log_price_eur, occurred_at) FROM STDIN"
-        with self._connection.transaction(), self._connection.cursor().copy(statement) as copy:
-            for event in batch:
-                copy.write_row(event)
+        with self._connection.transaction(), self._connection.cursor().copy(self._statement) as copy:
+            for row in batch:
+                copy.write_row(row)
         return len(batch)
