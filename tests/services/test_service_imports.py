@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_THE_IMAGE = ("pandas", "pyarrow", "scipy", "sklearn", "simpy", "rich", "ruamel", "docker")
 MODULES = ("shop.features.__main__", "shop.feed.__main__", "load.locustfile", "shop.load.population",
+           "decisions.payments.__main__", "decisions.features.__main__", "decisions.analysts.__main__",
+           "decisions.aggregator.__main__", "decisions.load.population",
            "collector.__main__", "model.__main__", "model.savedmodel", "links.__main__")  # fmt: skip
 BLOCKED = """
 import importlib, sys

@@ -49,5 +49,5 @@ def features_app(plan: Plan[Lookup], observer: Observer) -> FastAPI:
 
 
 def _answer(lookup: Lookup) -> dict[str, Any]:
-    """By table: the values of the contract's columns, in order, as read (null: none), and the component they are from."""
+    """By table: values of the contract's columns, in order, as read (null: none), and the component they are from."""
     return {table: {"values": row.values, "source": row.source} for table, row in lookup.rows.items()}

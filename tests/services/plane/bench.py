@@ -24,12 +24,26 @@ from tests.services.plane.servers import (
     free_port,
     password_of,
     rules,
+    shop_rules,
     wait_until,
 )
 from tests.waiting import PATIENCE_S
 
-TOKEN_OF = {name: f"token-of-{name}" for name in ("links", "feed", "load", "features", "config", "collector")}
-TOKEN_OF["config"] = TOKEN_OF["features"]
+TOKEN_OF = {
+    name: f"token-of-{name}"
+    for name in (
+        "links",
+        "feed",
+        "load",
+        "features",
+        "config",
+        "collector",
+        "payments",
+        "payments-config",
+        "aggregator",
+    )
+}
+TOKEN_OF |= {"config": TOKEN_OF["features"], "payments-config": TOKEN_OF["payments"]}
 
 
 def call(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
@@ -53,6 +67,9 @@ class Stack:
     cache_port: int
     rules: RulesServer
     directory: Path
+    system: str = "recommender"
+    people: str = "services.shop.load.population:ShopPopulation"
+    entry: str = "features"
     ports: dict[str, int] = field(default_factory=dict)
     services: dict[str, Process] = field(default_factory=dict)
 
@@ -71,7 +88,7 @@ class Stack:
     def given(self, name: str) -> dict[str, str]:
         """What a service is given in its environment."""
         return {
-            "SYSTEM": "recommender", **self.db.environment(name),
+            "SYSTEM": self.system, **self.db.environment(name),
             "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.cache_port),
             "REDIS_USER": name, "REDIS_PASSWORD": password_of(name), "HOST": "127.0.0.1",
             "LINKS_TOKEN" if name == "links" else "CONTROL_TOKEN": TOKEN_OF.get(name, ""),
@@ -113,7 +130,7 @@ def stack(directory: Path) -> Iterator[Stack]:
     from services.model.savedmodel import encode, push
 
     push(directory / "models", "model", 1, encode(train(make_catalog(11), 11, 1, {}).registry_entry(1)))
-    with database() as db, cache() as cache_port, rules() as rules_server:
+    with database() as db, cache() as cache_port, rules(shop_rules) as rules_server:
         found = Stack(db, cache_port, rules_server, directory)
         try:
             _start_services(found)
@@ -126,23 +143,24 @@ def stack(directory: Path) -> Iterator[Stack]:
 LINKS = {"features->db": "db", "features->cache": "cache", "features->model": "model", "features->rules": "rules"}
 
 
-def _start_links(found: Stack) -> None:
-    """The fault proxy in front of what the feature service calls; ports by link name."""
+def start_links(found: Stack, to_of: Mapping[str, str]) -> None:
+    """The fault proxy in front of components, by link name; adds its ports by link name."""
     upstream = {
-        "db": found.db.port, "cache": found.cache_port, "model": found.ports["model"], "rules": found.rules.server_port,
+        **found.ports, "db": found.db.port, "cache": found.cache_port, "rules": found.rules.server_port,
     }  # fmt: skip
-    config = [{"link": name, "listen": 0, "upstream": f"127.0.0.1:{upstream[to]}"} for name, to in LINKS.items()]
+    config = [{"link": name, "listen": 0, "upstream": f"127.0.0.1:{upstream[to]}"} for name, to in to_of.items()]
     links = found.start("links", ["-m", "services.links"], LINKS_CONFIG=json.dumps(config), LINKS_API="127.0.0.1:0")
     found.ports["links"] = links.wait_for("ready")["api_port"]
     _, described = found.control("GET", "links", "/links")
     found.ports |= {link["link"]: link["listen"] for link in described["links"]}
 
 
-def _start_services(found: Stack) -> None:
+def start_common(found: Stack, part: str) -> None:
+    """Collector and model server; `part`: the world's part of the stack."""
     collector = found.start(
         "collector", ["-m", "services.collector"], COLLECTOR_PORT="0", DATA_DIRECTORY=str(found.directory / "raw"),
         STATEMENT_LOG_DIRECTORY=str(found.db.log_directory), MODEL_STATUS_URL="http://127.0.0.1:9/none",
-        STACK_PART="lab.worlds.shop.stack:STACK",
+        STACK_PART=part,
     )  # fmt: skip
     found.ports["collector"] = collector.wait_for("ready")["port"]
     model = found.start(
@@ -152,9 +170,13 @@ def _start_services(found: Stack) -> None:
     )
     ready = model.wait_for("ready")
     found.ports |= {"model": ready["grpc_port"], "model-rest": ready["rest_port"]}
+
+
+def _start_services(found: Stack) -> None:
+    start_common(found, "lab.worlds.shop.stack:STACK")
     feed = found.start("feed", ["-m", "services.shop.feed"], FEED_PORT="0")
     found.ports["feed"] = feed.wait_for("ready")["port"]
-    _start_links(found)
+    start_links(found, LINKS)
     ports = found.ports
     features = found.start(
         "features", ["-m", "services.shop.features"], FEATURES_PORT="0", CONFIG_PORT="0",
@@ -172,6 +194,6 @@ def start_load(found: Stack) -> None:
     found.ports["load"] = port = free_port()
     locustfile = str(ROOT / "services" / "load" / "locustfile.py")
     command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port)]
-    given = {"TARGET_URL": found.url("features", ""), "PEOPLE": "services.shop.load.population:ShopPopulation"}
+    given = {"TARGET_URL": found.url(found.entry, ""), "PEOPLE": found.people}
     load = found.start("load", command, **given)
     wait_until(lambda: call("GET", found.url("load", "/healthz"))[0] == 200, load)

@@ -24,10 +24,26 @@ from tests.waiting import PATIENCE_S
 ROOT = Path(__file__).resolve().parents[3]
 PROTO_DIR = os.environ.get("LAB_PROTO_DIR", "")
 PASSWORD = "only-for-this-test"
-DATABASE_ROLES = ("features", "feed", "load")
-CACHE_USERS = ("features", "feed", "collector")
-WORLD = {"WORLD": "shop", "DB_NAME": "recommender"}
 NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a world has in the stores: its folder of `services`, its database, its services' names there."""
+
+    world: str
+    database: str
+    roles: tuple[str, ...]
+    users: tuple[str, ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What database and cache are told of it."""
+        return {"WORLD": self.world, "DB_NAME": self.database}
+
+
+SHOP = Content("shop", "recommender", ("features", "feed", "load"), ("features", "feed", "collector"))
+DECISIONS = Content("decisions", "fraud", ("features", "aggregator", "load"), ("features", "aggregator", "collector"))
 
 
 def password_of(name: str) -> str:
@@ -111,18 +127,19 @@ class Database:
 
     port: int
     log_directory: Path
+    name: str
     stop: Callable[[], None] = lambda: None
 
     def environment(self, role: str) -> dict[str, str]:
         """What a service is given that has this role."""
         return {
             "DB_HOST": "127.0.0.1", "DB_PORT": str(self.port), "DB_USER": role, "DB_PASSWORD": password_of(role),
-            "DB_NAME": WORLD["DB_NAME"],
+            "DB_NAME": self.name,
         }  # fmt: skip
 
     def conninfo_of(self, role: str) -> str:
         """The way in for a role."""
-        return f"host=127.0.0.1 port={self.port} dbname=recommender user={role} password={password_of(role)}"
+        return f"host=127.0.0.1 port={self.port} dbname={self.name} user={role} password={password_of(role)}"
 
     @property
     def conninfo(self) -> str:
@@ -144,25 +161,28 @@ def as_nobody() -> dict[str, Any]:
 
 
 @contextmanager
-def database(*, is_cut_short: bool = False) -> Iterator[Database]:
-    """PostgreSQL by the image's own entrypoint, as a user that is not root.
+def database(of: Content = SHOP, *, is_cut_short: bool = False) -> Iterator[Database]:
+    """PostgreSQL with the tables of a world by the image's own entrypoint, as a user that is not root.
 
     `is_cut_short`: a start before this one is killed while it makes the cluster.
     """
     folder = Path(tempfile.mkdtemp(prefix="lab-db-"))
     try:
-        for source, place in (("services/db", "app"), ("services/shop/db", "app/shop")):  # as the image has them
+        for source, place in (
+            ("services/db", "app"),
+            (f"services/{of.world}/db", f"app/{of.world}"),
+        ):  # as the image has them
             shutil.copytree(ROOT / source, folder / place)
         (folder / "log").mkdir()
         options = as_nobody()
         if options:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
-        found = Database(free_port(), folder / "log")
+        found = Database(free_port(), folder / "log", of.database)
         environment = {
             "DB_PORT": str(found.port), "DB_ADMIN_PASSWORD": password_of("lab"), "PGDATA": str(folder / "data"),
-            "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder), **WORLD,
-            **{f"DB_{role.upper()}_PASSWORD": password_of(role) for role in DATABASE_ROLES},
+            "LOG_DIRECTORY": str(found.log_directory), "HOME": str(folder), **of.environment,
+            **{f"DB_{role.upper()}_PASSWORD": password_of(role) for role in of.roles},
         }  # fmt: skip
         command = [str(folder / "app" / "entrypoint.sh")]
         if is_cut_short:
@@ -172,7 +192,7 @@ def database(*, is_cut_short: bool = False) -> Iterator[Database]:
         process = Process(command, environment, cwd=folder, **options)
         found.stop = process.stop
         try:
-            wait_until(lambda: found.run("SELECT 1 FROM users_base LIMIT 1") is not None, process)
+            wait_until(lambda: found.run("SELECT 1") is not None, process)
             yield found
         finally:
             process.stop()
@@ -195,15 +215,15 @@ def wait_until(ready: Callable[[], Any], process: Process) -> None:
 
 
 @contextmanager
-def cache() -> Iterator[int]:
-    """Redis by the image's own entrypoint; its port."""
+def cache(of: Content = SHOP) -> Iterator[int]:
+    """Redis with the users of a world by the image's own entrypoint; its port."""
     port = free_port()
-    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25", **WORLD}
-    environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in CACHE_USERS}
+    environment = {"REDIS_PORT": str(port), "REDIS_PASSWORD": PASSWORD, "CACHE_TTL_S": "25", **of.environment}
+    environment |= {f"REDIS_{user.upper()}_PASSWORD": password_of(user) for user in of.users}
     folder = Path(tempfile.mkdtemp(prefix="lab-cache-"))
     for source in ("services/cache/entrypoint.sh", "lab/agreed/entries.lua"):  # as the image has them
         shutil.copy(ROOT / source, folder)
-    shutil.copytree(ROOT / "services" / "shop" / "cache", folder / "shop")
+    shutil.copytree(ROOT / "services" / of.world / "cache", folder / of.world)
     process = Process([str(folder / "entrypoint.sh")], environment)
     try:
         import redis
@@ -224,15 +244,11 @@ class RulesHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
-
         rules: RulesServer = self.server  # type: ignore[assignment]
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         rules.headers.append(dict(self.headers))
         time.sleep(rules.takes_s)
-        items = [Candidate(**item) for item in body["items"]]
-        page, removed = apply_rules(body["user"]["age_years"], items, body["limit"], Thresholds())
-        answer = json.dumps({"items": page, "removed": removed, "rules_version": 1}).encode()
+        answer = json.dumps({**rules.answer(body), "rules_version": 1}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
@@ -245,23 +261,40 @@ class RulesHandler(BaseHTTPRequestHandler):
 
 
 class RulesServer(ThreadingHTTPServer):
-    """Remembers the headers it was sent."""
+    """Answers by a world's rules. Remembers the headers it was sent."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[Any], dict[str, Any]]) -> None:
         super().__init__(("127.0.0.1", 0), RulesHandler)
+        self.answer = answer
         self.takes_s = 0.0
         self.headers: list[dict[str, str]] = []
 
 
 @contextmanager
-def rules() -> Iterator[RulesServer]:
-    """A rules service."""
-    server = RulesServer()
+def rules(answer: Callable[[Any], dict[str, Any]]) -> Iterator[RulesServer]:
+    """A rules service that answers requests so."""
+    server = RulesServer(answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server
     finally:
         server.shutdown()
         server.server_close()
+
+
+def shop_rules(body: Any) -> dict[str, Any]:
+    """The shop's, by their Python twin."""
+    from lab.worlds.shop.rules import Candidate, Thresholds, apply_rules
+
+    items = [Candidate(**item) for item in body["items"]]
+    page, removed = apply_rules(body["user"]["age_years"], items, body["limit"], Thresholds())
+    return {"items": page, "removed": removed}
+
+
+def decision_rules(body: Any) -> dict[str, Any]:
+    """The bank's, by their Python twin."""
+    from lab.worlds.decisions.rules import DECISIONS, Thresholds, decide
+
+    return {"decision": DECISIONS[decide(body["score_micro"], body["merchant"], Thresholds())]}

@@ -48,7 +48,7 @@ HAVING = {
              "UPDATE events SET is_aggregated = true WHERE NOT is_aggregated RETURNING event_id"],
     "load": ["COPY events (user_id, kind, category, log_price_eur, occurred_at) FROM STDIN"],
 }  # fmt: skip
-each_role = pytest.mark.parametrize("role", servers.DATABASE_ROLES)
+each_role = pytest.mark.parametrize("role", servers.SHOP.roles)
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +129,12 @@ def test_a_database_of_an_earlier_version_says_what_to_do(tmp_path: Any) -> None
     with servers.database() as first:
         data = first.log_directory.parent / "data"
         environment = {"DB_ADMIN_PASSWORD": "another-than-it-was-made-with", "PGDATA": str(data)}
-        more = {f"DB_{role.upper()}_PASSWORD": "x" for role in servers.DATABASE_ROLES}
+        more = {f"DB_{role.upper()}_PASSWORD": "x" for role in servers.SHOP.roles}
         first.stop()
         done = subprocess.run(
             [str(data.parent / "app" / "entrypoint.sh")], cwd=data.parent, capture_output=True, text=True,
             env=servers.environment_of({**environment, **more, "LOG_DIRECTORY": str(first.log_directory),
-                                      "DB_PORT": str(first.port), **servers.WORLD}),
+                                      "DB_PORT": str(first.port), **servers.SHOP.environment}),
             timeout=PATIENCE_S, check=False, **servers.as_nobody(),
         )  # fmt: skip
     assert done.returncode == 1
@@ -147,14 +147,14 @@ CACHE_LACKS = {
            ("CONFIG", "GET", "*"), ("CONFIG", "SET", "maxmemory", "1"), ("ACL", "LIST"), ("ACL", "WHOAMI"),
            ("TTL", "user:1"), ("EVAL", "return 1", 0), ("MONITOR",), ("SET", "other", "1"),
            ("FLUSHALL",), ("SHUTDOWN", "NOSAVE")]
-    for user in servers.CACHE_USERS
+    for user in servers.SHOP.users
 }  # fmt: skip
 CACHE_LACKS["features"] += [("FLUSHDB",), ("INFO",)]
 CACHE_LACKS["feed"] += [("INFO",), ("GET", "user:1")]
 CACHE_LACKS["collector"] += [("FLUSHDB",), ("GET", "user:1"), ("FCALL_RO", "get_entry", 1, "user:1")]
 
 
-@pytest.mark.parametrize("user", servers.CACHE_USERS)
+@pytest.mark.parametrize("user", servers.SHOP.users)
 def test_a_service_may_do_in_the_cache_what_it_needs_and_no_more(stack: bench.Stack, user: str) -> None:
     with redis.Redis(port=stack.cache_port, username=user, password=servers.password_of(user)) as client:
         for command in CACHE_LACKS[user]:
