@@ -32,8 +32,8 @@ class Bank(Stack):
     def pay(self, headers: Mapping[str, str] | None = None, **fields: Any) -> tuple[int, Any]:
         """Asks for a payment that differs from a usual one in these fields."""
         usual = {
-            "payment_id": f"test/{next(self.numbers)}", "card_id": 5, "merchant_id": 7, "amount_cents": 1999, "hour": 13,
-            "device": 1, "country": 0,
+            "payment_id": f"test/{next(self.numbers)}", "card_id": 5, "merchant_id": 7, "amount_cents": 1999,
+            "hour": 13, "device": 1, "country": 0,
         }  # fmt: skip
         return call("POST", self.url("payments", "/v1/payments"), usual | fields, headers)
 
