@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.content.stack import parts
 from lab.testbeds.stack.files import files_of
 from lab.testbeds.stack.options import SYSTEM, TENSORFLOW
 from lab.testbeds.stack.secrets import NAMES
@@ -29,9 +30,23 @@ def merged(first: Any, second: Any) -> Any:
     return first + second if isinstance(first, list) and isinstance(second, list) else second
 
 
-SERVICES: dict[str, dict[str, Any]] = merged(FILES[0]["services"], FILES[1]["services"])
-# The third file's model has only what differs.
-SERVICES |= {"publisher": OFFICIAL["publisher"], "official model": SERVICES["model"] | OFFICIAL["model"]}
+SYSTEMS = tuple(parts())
+"""Those that have services."""
+OWN_PATHS = {system: ROOT / files_of(system)[1] for system in SYSTEMS}
+OWN_FILES: dict[str, dict[str, Any]] = {
+    system: yaml.safe_load(path.read_text(encoding="utf-8")) for system, path in OWN_PATHS.items()
+}
+
+
+def services_of(system: str) -> dict[str, dict[str, Any]]:
+    """The services of a system's stack, with the official model server's under names of their own."""
+    services: dict[str, dict[str, Any]] = merged(FILES[0]["services"], OWN_FILES[system]["services"])
+    # The third file's model has only what differs.
+    return services | {"publisher": OFFICIAL["publisher"], "official model": services["model"] | OFFICIAL["model"]}
+
+
+SERVICES_OF = {system: services_of(system) for system in SYSTEMS}
+SERVICES = SERVICES_OF[SYSTEM]
 SECRETS = {name: name.lower() for name in NAMES}
 # Without a project name Compose v2 takes the directory's.
 REQUIRED = {**SECRETS, "LAB_CHECKOUT_ID": "d"}

@@ -22,10 +22,13 @@ from lab.testbeds.stack.secrets import PROJECT
 from tests.stack.compose_files import (
     FILES,
     OFFICIAL,
+    OWN_FILES,
+    OWN_PATHS,
     PATHS,
     REQUIRED,
     ROOT,
     SERVICES,
+    SYSTEMS,
     VARIABLES,
     compose_commands,
     dockerfile_of,
@@ -34,17 +37,22 @@ from tests.stack.compose_files import (
 )
 
 OBSERVABILITY = ROOT / "services" / "observability"
+each_stack = pytest.mark.parametrize(
+    "files",
+    [*((PATHS[0], own) for own in OWN_PATHS.values()), *((PATHS[0], own, PATHS[2]) for own in OWN_PATHS.values())],
+    ids=[*SYSTEMS, *(f"{system} with official model" for system in SYSTEMS)],
+)
 DOCKERFILES = sorted((ROOT / "services").rglob("Dockerfile"))
 
 
-@pytest.mark.parametrize("files", [PATHS[:2], PATHS], ids=["alone", "with official model"])
+@each_stack
 def test_loads_in_compose(files: tuple[Path, ...], tmp_path: Path) -> None:
     for loaded in load_with_compose(tmp_path, *files, **VARIABLES):
         assert loaded.returncode == 0, loaded.stderr
         assert {"prometheus", "grafana", "jaeger"} <= set(yaml.safe_load(loaded.stdout)["services"])
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PATHS, *OWN_PATHS.values()], ids=lambda path: path.name)
 def test_follows_the_compose_specification(path: Path) -> None:
     if importlib.util.find_spec("check_jsonschema") is None:
         pytest.skip("check-jsonschema is not installed")
@@ -62,12 +70,12 @@ def test_does_not_start_without_an_owner_and_passwords(variable: str, tmp_path: 
 
 @pytest.mark.parametrize("variable", REQUIRED)
 def test_every_use_of_an_owner_or_a_password_requires_it(variable: str) -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in PATHS[:2])
+    text = "".join(path.read_text(encoding="utf-8") for path in (PATHS[0], *OWN_PATHS.values()))
     uses = re.findall(rf"\$\{{?{variable}\b(.{{2}})", text)
     assert set(uses) == {":?"}
 
 
-@pytest.mark.parametrize("files", [PATHS[:2], PATHS], ids=["alone", "with official model"])
+@each_stack
 def test_everything_carries_the_checkouts_id_and_images_its_projects_name(
     files: tuple[Path, ...], tmp_path: Path
 ) -> None:
@@ -79,10 +87,10 @@ def test_everything_carries_the_checkouts_id_and_images_its_projects_name(
         assert [image for image in built if not image.startswith("p-")] == []
 
 
-@pytest.mark.parametrize("files", [FILES[:2], FILES], ids=["alone", "with official model"])
-def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: list[dict[str, Any]]) -> None:
+@each_stack
+def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: tuple[Path, ...]) -> None:
     services: dict[str, dict[str, Any]] = {}
-    for file in files:
+    for file in (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files):
         for name, service in file["services"].items():
             services[name] = services.get(name, {}) | service
     builders = [service["image"] for service in services.values() if "build" in service]
@@ -93,17 +101,20 @@ def test_one_image_is_built_by_one_service_and_the_others_come_after_it(files: l
         assert service is services.get(builder or "") or builder is None or builder in service["depends_on"]
 
 
-def test_services_of_every_file_share_what_confines_them() -> None:
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_services_of_every_file_share_what_confines_them(system: str) -> None:
     """Anchors do not cross files: what a system's file repeats of the common one is the same."""
-    for key in FILES[0].keys() & FILES[1].keys() - {"services", "x-secrets"}:
-        assert FILES[0][key] == FILES[1][key], key
+    own = OWN_FILES[system]
+    for key in FILES[0].keys() & own.keys() - {"services", "x-secrets"}:
+        assert FILES[0][key] == own[key], key
 
 
-def test_a_system_s_file_only_adds_to_the_common_services() -> None:
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_s_file_only_adds_to_the_common_services(system: str) -> None:
     """Their images, limits and networks are common; what they are told of the system is its own."""
-    told = {"environment", "ports"}
-    for name in FILES[0]["services"].keys() & FILES[1]["services"].keys():
-        assert FILES[1]["services"][name].keys() <= told, name
+    told, own = {"environment", "ports"}, OWN_FILES[system]["services"]
+    for name in FILES[0]["services"].keys() & own.keys():
+        assert own[name].keys() <= told, name
 
 
 def test_what_the_lab_reads_is_what_compose_makes_of_the_files(tmp_path: Path) -> None:

@@ -8,24 +8,30 @@ from typing import Any
 
 import pytest
 
+from lab.content.stack import parts
 from lab.systems.files import load_system
 from lab.testbeds.stack.secrets import CONTROLLED, token_name
-from lab.worlds.shop.stack import STACK
-from tests.stack.compose_files import OFFICIAL, SERVICES, dockerfile_of
+from tests.stack.compose_files import SERVICES, SERVICES_OF, SYSTEMS, dockerfile_of
 
-CONTROL = (*CONTROLLED, *STACK.controls)
-each_service = pytest.mark.parametrize("name", SERVICES)
+each_service = pytest.mark.parametrize(
+    "service",
+    [
+        pytest.param(service, id=f"{system}-{name}")
+        for system, of in SERVICES_OF.items()
+        for name, service in of.items()
+    ],
+)
+each_system = pytest.mark.parametrize("system", SYSTEMS)
 
 
 @each_service
-def test_is_published_on_loopback_only(name: str) -> None:
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
-    assert "network_mode" not in SERVICES[name]
+def test_is_published_on_loopback_only(service: dict[str, Any]) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    assert "network_mode" not in service
 
 
 @each_service
-def test_is_confined(name: str) -> None:
-    service = SERVICES[name]
+def test_is_confined(service: dict[str, Any]) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["read_only"] is True
@@ -34,8 +40,7 @@ def test_is_confined(name: str) -> None:
 
 
 @each_service
-def test_is_limited_in_ways_that_can_be_changed_and_restored(name: str) -> None:
-    service = SERVICES[name]
+def test_is_limited_in_ways_that_can_be_changed_and_restored(service: dict[str, Any]) -> None:
     assert "cpus" not in service
     assert service["cpu_period"] == 100_000
     assert service["cpu_quota"] > 0
@@ -44,8 +49,8 @@ def test_is_limited_in_ways_that_can_be_changed_and_restored(name: str) -> None:
 
 
 @each_service
-def test_has_a_health_check(name: str) -> None:
-    assert "test" in SERVICES[name].get("healthcheck", {}) or "\nHEALTHCHECK " in dockerfile_of(SERVICES[name])
+def test_has_a_health_check(service: dict[str, Any]) -> None:
+    assert "test" in service.get("healthcheck", {}) or "\nHEALTHCHECK " in dockerfile_of(service)
 
 
 def command_of_probe(service: dict[str, Any]) -> list[str]:
@@ -65,8 +70,8 @@ def timeout_of_probe_s(service: dict[str, Any]) -> float:
 
 
 @each_service
-def test_a_probe_ends_itself_before_docker_gives_it_up_and_leaves_it_behind(name: str) -> None:
-    command = command_of_probe(SERVICES[name])
+def test_a_probe_ends_itself_before_docker_gives_it_up_and_leaves_it_behind(service: dict[str, Any]) -> None:
+    command = command_of_probe(service)
     if command[0] == "timeout":
         assert command[1:3] == ["-s", "KILL"], "with all its children"
         limit_s = float(command[3])
@@ -75,13 +80,12 @@ def test_a_probe_ends_itself_before_docker_gives_it_up_and_leaves_it_behind(name
     else:
         assert command == ["true"]
         return
-    assert limit_s + 1 < timeout_of_probe_s(SERVICES[name]), "with time to start"
+    assert limit_s + 1 < timeout_of_probe_s(service), "with time to start"
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "official model"])
-def test_the_first_process_is_an_init(name: str) -> None:
+@each_service
+def test_the_first_process_is_an_init(service: dict[str, Any]) -> None:
     """In our images, so that no engine has to bring one; public images get the engine's."""
-    service = OFFICIAL["model"] if name == "official model" else SERVICES[name]
     assert "entrypoint" not in service
     entry = re.findall(r"^ENTRYPOINT (.*)$", dockerfile_of(service), re.M)
     if entry:
@@ -92,42 +96,46 @@ def test_the_first_process_is_an_init(name: str) -> None:
 
 
 @each_service
-def test_runs_as_a_user_of_its_own(name: str) -> None:
-    service = SERVICES[name]
+def test_runs_as_a_user_of_its_own(service: dict[str, Any]) -> None:
     users = [str(service["user"])] if "user" in service else re.findall(r"^USER (\S+)$", dockerfile_of(service), re.M)
     assert users
     assert users[-1] not in ("root", "0")
 
 
 @each_service
-def test_has_no_password_written_down(name: str) -> None:
-    environment = SERVICES[name].get("environment", {})
+def test_has_no_password_written_down(service: dict[str, Any]) -> None:
+    environment = service.get("environment", {})
     secret = {key: value for key, value in environment.items() if re.search("PASSWORD|SECRET|TOKEN", key)}
     assert all(re.fullmatch(r"\$\{LAB_\w+:\?[^}]+\}", value) for value in secret.values()), secret
 
 
-def test_every_call_of_the_topology_passes_the_proxy() -> None:
-    system = load_system("recommender")
-    configured = json.loads(SERVICES["links"]["environment"]["LINKS_CONFIG"])
-    assert {link["link"] for link in configured} == {str(link) for link in system.links}
+@each_system
+def test_every_call_of_the_topology_passes_the_proxy(system: str) -> None:
+    topology, services = load_system(system), SERVICES_OF[system]
+    configured = json.loads(services["links"]["environment"]["LINKS_CONFIG"])
+    assert {link["link"] for link in configured} == {str(link) for link in topology.links}
     address = {link["link"]: f"links:{link['listen']}" for link in configured}
     assert len(set(address.values())) == len(configured)
     for link in configured:
         assert link["upstream"].partition(":")[0] == link["link"].partition("->")[2]
-    features, feed = SERVICES["features"]["environment"], SERVICES["feed"]["environment"]
-    for caller, name in ((features, "features"), (feed, "feed")):
-        assert f"{caller['DB_HOST']}:{caller['DB_PORT']}" == address[f"{name}->db"]
-        assert f"{caller['REDIS_HOST']}:{caller['REDIS_PORT']}" == address[f"{name}->cache"]
-    assert features["MODEL_ADDRESS"] == address["features->model"]
-    assert features["RULES_URL"] == f"http://{address['features->rules']}"
-    assert SERVICES["load"]["environment"]["TARGET_URL"] == f"http://{address['shoppers->features']}"
+    for link, place in address.items():
+        caller, _, callee = link.partition("->")
+        given = services["load" if caller == topology.users else caller]["environment"]
+        told = {
+            "db": f"{given.get('DB_HOST')}:{given.get('DB_PORT')}", "model": given.get("MODEL_ADDRESS"),
+            "cache": f"{given.get('REDIS_HOST')}:{given.get('REDIS_PORT')}",
+        }  # fmt: skip
+        name = "TARGET_URL" if caller == topology.users else f"{callee.upper()}_URL"
+        assert told.get(callee, str(given.get(name)).removeprefix("http://")) == place, link
 
 
-def test_each_service_gets_its_own_token_only_and_nobody_gets_all() -> None:
-    for name, service in SERVICES.items():
+@each_system
+def test_each_service_gets_its_own_token_only_and_nobody_gets_all(system: str) -> None:
+    control = {*CONTROLLED, *parts()[system].controls}
+    for name, service in SERVICES_OF[system].items():
         text = json.dumps(service)
-        given = {owner for owner in CONTROL if token_name(owner) in text}
-        assert given == ({name} & set(CONTROL)), name
+        given = {owner for owner in control if f"{token_name(owner)}:" in text}
+        assert given == ({name} & control), name
 
 
 def test_the_proxys_control_listens_where_no_other_service_is() -> None:
@@ -142,9 +150,10 @@ def test_the_proxys_control_listens_where_no_other_service_is() -> None:
     assert min(SERVICES["links"]["networks"]) == "admin"
 
 
-def test_callers_cannot_reach_the_control_of_the_load() -> None:
-    for caller in ("features", "feed"):
-        assert not set(SERVICES[caller]["networks"]) & set(SERVICES["load"]["networks"])
+@each_system
+def test_callers_cannot_reach_the_control_of_the_load(system: str) -> None:
+    for caller in callers_of(system):
+        assert not set(SERVICES_OF[system][caller]["networks"]) & set(SERVICES_OF[system]["load"]["networks"])
 
 
 def test_the_load_takes_no_worker_of_another_container() -> None:
@@ -152,7 +161,17 @@ def test_the_load_takes_no_worker_of_another_container() -> None:
     assert command[command.index("--master-bind-host") + 1] == "127.0.0.1"
 
 
-def test_callers_cannot_reach_their_dependencies_past_the_proxy() -> None:
-    for caller in ("features", "feed"):
-        for dependency in ("db", "cache", "model", "rules"):
-            assert not set(SERVICES[caller]["networks"]) & set(SERVICES[dependency]["networks"])
+@each_system
+def test_callers_cannot_reach_their_dependencies_past_the_proxy(system: str) -> None:
+    """But those that call others themselves: they share the callers' network."""
+    services, callers = SERVICES_OF[system], callers_of(system)
+    for link in load_system(system).links:
+        caller, _, callee = link.partition("->")
+        if caller in callers and callee not in callers:
+            assert not set(services[caller]["networks"]) & set(services[callee]["networks"]), link
+
+
+def callers_of(system: str) -> set[str]:
+    """The services that call others."""
+    topology = load_system(system)
+    return {link.partition("->")[0] for link in topology.links} - {str(topology.users)}
