@@ -90,17 +90,37 @@ def test_rules_decide_by_the_score(bank: Bank) -> None:
 
 def test_one_trace_reaches_features_model_rules_and_statement_log(bank: Bank) -> None:
     trace, _ = scored(bank, card_id=41, merchant_id=11)
-    steps = {"get_features", "score", "apply_rules", "card_cache", "merchant_cache"}
-    spans = {span["name"]: span for span in records(bank, "spans", lambda span: span["trace_id"] == trace, 10)}
-    assert steps | {"pay"} <= set(spans)
-    of_features = next(s for s in spans.values() if s["service"] == "features" and s["kind"] == "server")
-    assert of_features["name"] == "get_features"
-    assert spans["card_cache"]["parent_span_id"] == of_features["span_id"]
+    steps = {"pay", "get_features", "score", "apply_rules", "card_cache", "card_db", "card_put", "merchant_cache"}
+
+    def whole() -> Any:
+        lines = (bank.flush() / "spans.jsonl").read_text(encoding="utf-8").splitlines()
+        found = [span for span in map(json.loads, lines) if span["trace_id"] == trace]
+        return found if steps <= {span["name"] for span in found} else None
+
+    spans = {(span["name"], span["kind"]): span for span in eventually(whole)}
+    of_features = spans["get_features", "server"]
+    assert of_features["service"] == "features"
+    assert of_features["parent_span_id"] == spans["get_features", "client"]["span_id"]
+    assert spans["card_cache", "client"]["parent_span_id"] == of_features["span_id"]
     [statement] = records(
         bank, "statements", lambda entry: entry["trace_id"] == trace and entry["action"] == "read_card_row"
     )
-    assert statement["span_id"] == spans["card_db"]["span_id"]
+    assert statement["span_id"] == spans["card_db", "client"]["span_id"]
     assert bank.rules.headers[-1]["traceparent"].split("-")[1] == trace
+
+
+def test_a_held_payment_becomes_a_message_that_analysts_look_at(bank: Bank) -> None:
+    def held() -> str | None:
+        trace, headers = traced()
+        status, answer = bank.pay(headers, card_id=next(bank.numbers) + 100, amount_cents=60_000, hour=2, device=BOLD)
+        return trace if status == 200 and answer["decision"] == "review" else None
+
+    trace = eventually(held)
+    [span] = records(bank, "spans", lambda span: span["trace_id"] == trace and span["kind"] == "producer")
+    assert span["name"] == "review"
+    assert span["start_ns"] == span["end_ns"]
+    assert span["attributes"]["peer.service"] == "analysts"
+    event(bank, trace, "payment_reviewed")
 
 
 def test_a_miss_is_read_from_the_database_and_kept(bank: Bank) -> None:
