@@ -114,7 +114,11 @@ def test_refusals_say_what_is_wanted(controlled: bench.Stack) -> None:
         refused.value.close()
 
 
-@pytest.mark.parametrize("module", ["services.shop.feed", "services.shop.features", "services.collector", "locust"])
+CONTROLLED = ("services.shop.feed", "services.shop.features", "services.decisions.payments",
+              "services.decisions.features", "services.decisions.aggregator", "services.collector", "locust")  # fmt: skip
+
+
+@pytest.mark.parametrize("module", CONTROLLED)
 @pytest.mark.parametrize("token", ["", " "])
 def test_a_service_without_its_token_does_not_start(stack: bench.Stack, module: str, token: str) -> None:
     locustfile = servers.ROOT / "services" / "load" / "locustfile.py"
