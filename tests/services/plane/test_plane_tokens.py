@@ -114,8 +114,8 @@ def test_refusals_say_what_is_wanted(controlled: bench.Stack) -> None:
         refused.value.close()
 
 
-CONTROLLED = ("services.shop.feed", "services.shop.features", "services.decisions.payments",
-              "services.decisions.features", "services.decisions.aggregator", "services.collector", "locust")  # fmt: skip
+CONTROLLED = ("services.shop.feed", "services.shop.features", "services.decisions.payments", "services.collector",
+              "services.decisions.features", "services.decisions.aggregator", "locust")  # fmt: skip
 
 
 @pytest.mark.parametrize("module", CONTROLLED)
