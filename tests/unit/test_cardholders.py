@@ -14,7 +14,6 @@ from lab.systems.files import load_system
 from lab.worlds.decisions.payments import Payers
 from lab.worlds.decisions.population import active_count, make_population
 from lab.worlds.decisions.score_tables import OWN_FRAUD
-from services.common.trace import root_span
 from services.decisions.load.cardholders import Books, Crowd, Payment, PaymentStream
 from services.decisions.past import cardholders_of
 from services.load.people import Answer
@@ -75,7 +74,7 @@ def answered(payment: Payment, decision: str) -> tuple[list[dict[str, Any]], lis
     def after(seconds: float, act: Callable[[], None]) -> None:
         later.append((seconds, act))
 
-    payment.answered(Answer({"decision": decision}, root_span(), telling, after))  # type: ignore[arg-type]
+    payment.answered(Answer({"decision": decision}, None, telling, after))  # type: ignore[arg-type]
     return telling.events, later
 
 
