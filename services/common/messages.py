@@ -36,14 +36,16 @@ class Messages:
         if len(self._under_way) >= UNDER_WAY_MAX:
             self._lost.labels(callee).inc()
             return
-        task = asyncio.create_task(self._hand_over(callee, operation(span)))
+        task = asyncio.create_task(self._hand_over(callee, operation, span))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _hand_over(self, callee: str, handing_over: Awaitable[None]) -> None:
+    async def _hand_over(
+        self, callee: str, operation: Callable[[TraceContext], Awaitable[None]], span: TraceContext
+    ) -> None:
         try:
             async with asyncio.timeout(GIVEN_UP_S):
-                await handing_over
+                await operation(span)
         except (CallFailedError, TimeoutError):
             self._lost.labels(callee).inc()
 
