@@ -398,12 +398,11 @@ def _predictions(observed: Observed, grid: Grid) -> Iterator[Series]:
         "prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
     )
     both = closed & scored
-    width = RESCORE_INTERVALS
-    observed_clicks = _rolling(grid.sums(bins[both], outcome[both]), width)
-    yield grid.series(
-        "calibration_ratio", component, ratio(observed_clicks, _rolling(grid.sums(bins[both], score[both]), width))
-    )
-    yield from _rescored(observed, grid, component, bins, width)
+    clicks, expected = grid.sums(bins[both], outcome[both]), grid.sums(bins[both], score[both])
+    width = _width(clicks)
+    calibration = ratio(_rolling(clicks, width), _rolling(expected, width))
+    yield grid.series("calibration_ratio", component, np.where(expected == 0, np.nan, calibration))
+    yield from _rescored(observed, grid, component, bins)
 
 
 def score_with(model: Mapping[str, Any], inputs: Array) -> Array:
@@ -412,7 +411,13 @@ def score_with(model: Mapping[str, Any], inputs: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-(scaled @ np.array(model["weights"]) + model["intercept"]))))
 
 
-def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width: int) -> Iterator[Series]:
+def _width(clicks: Array) -> int:
+    """Intervals that on average have enough clicks, six at least and a quarter of the recording at most."""
+    rate = pd.Series(clicks).loc[: np.flatnonzero(clicks).max(initial=0)].mean()
+    return int(max(RESCORE_INTERVALS, min(np.ceil(MIN_CLICKS / rate) if rate else 0, len(clicks) // 4)))
+
+
+def _rescored(observed: Observed, grid: Grid, component: str, bins: Array) -> Iterator[Series]:
     registry = {model["version"]: model for model in observed.reference.get("registry.json", [])}
     frame = observed.frame("predictions")
     version = frame["model_version"].to_numpy()
@@ -436,17 +441,17 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array, width
     yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
     deficit = np.full(grid.count, np.nan)
     closed = ~np.isnan(outcome)
-    starts = np.searchsorted(bins[closed], np.arange(grid.count + 1))
-    # Bins are in time order, because the prediction log is.
-    first, again, outcome, version = first[closed], logged[closed], outcome[closed], version[closed]
+    first, again, outcome, version, bins = (of[closed] for of in (first, logged, outcome, version, bins))
     for end in range(grid.count):
-        rows = slice(starts[max(0, end + 1 - width)], starts[end + 1])
-        latest = slice(starts[end], starts[end + 1])
-        if latest.stop > latest.start and (version[latest] == incumbent).all():
+        served = version[bins == end]
+        if len(served) and (served == incumbent).all():
             deficit[end] = 0.0
-        else:
-            mine = version[rows] != incumbent
-            deficit[end] = _auc(first[rows][mine], outcome[rows][mine]) - _auc(again[rows][mine], outcome[rows][mine])
+        elif len(served):
+            newest = served[served != incumbent].max()
+            mine = (version == newest) & (bins <= end)
+            begin = next((b for b in range(end, -1, -1) if outcome[mine & (bins >= b)].sum() >= MIN_CLICKS), 0)
+            rows = mine & (bins >= min(begin, end + 1 - RESCORE_INTERVALS))
+            deficit[end] = _auc(first[rows], outcome[rows]) - _auc(again[rows], outcome[rows])
     yield grid.series("model_auc_deficit", component, deficit)
 
 

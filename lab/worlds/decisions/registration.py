@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.files.units import MAX_DURATION_S
 from lab.registration.settings import Operation, Setting
+from lab.registration.signals import Signals, SignalSpec
 from lab.registration.slis import Sli
 from lab.registration.world import World
 from lab.worlds.decisions.recorded import RECORDED
@@ -20,7 +21,39 @@ HOUR_S, REPORT_MEDIAN_H, LABEL_WINDOW_H = 3600.0, 60.0, 336.0
 """Defaults: payers live in real time; a chargeback takes days, and payments are taken for genuine after two weeks."""
 
 _TTL = Setting("how long an entry lives after it was written", "s", at_least=0.001, at_most=MAX_DURATION_S)
+_MATURED = "by time of the payment, closed label windows, as many intervals as usually have twenty known frauds"
 _IN = "lab.worlds.decisions.slis"
+
+_PAYMENTS = Signals(
+    of="lab.worlds.decisions.signals:series",
+    catalogue={
+        "decline_ratio": SignalSpec("ratio", "component", "payments declined, of all that were decided"),
+        "review_ratio": SignalSpec("ratio", "component", "payments held for review, of all that were decided"),
+        "default_row_ratio": SignalSpec(
+            "ratio", "`features.` and a table", "rows served from it for which defaults stood in", level="usual"
+        ),
+        "known_fraud_ratio": SignalSpec(
+            "ratio", "component", f"payments that became known to be fraud, of all, {_MATURED}", level="usual"
+        ),
+        "matured_recall": SignalSpec(
+            "ratio", "component", f"fraud that was declined or held, of all that became known, {_MATURED}",
+            level="usual",
+        ),
+        "matured_precision": SignalSpec(
+            "ratio", "component", f"known fraud among payments declined or held, {_MATURED}", level="usual"
+        ),
+        "chargeback_ratio": SignalSpec(
+            "ratio", "component", f"of the amounts that were approved, those known to be fraud, {_MATURED}",
+            level="usual",
+        ),
+        "held_score_min": SignalSpec(
+            "ratio", "component", "lowest score of a payment that was held, 6 intervals", level="usual"
+        ),
+        "approved_score_max": SignalSpec(
+            "ratio", "component", "highest score of a payment that was approved, 6 intervals", level="usual"
+        ),
+    },
+)
 
 WORLD = World(
     name="decisions",
@@ -91,10 +124,10 @@ WORLD = World(
         ),
     ),
     models={FAMILY: "lab.worlds.kit.forest:score"},
-    signals=(FEATURES, PREDICTIONS),
+    signals=(FEATURES, PREDICTIONS, _PAYMENTS),
     recording=RECORDED,
     witnesses=WITNESSES,
     limits=LIMITS,
-    rules=(KIT_RULES,),
+    rules=(KIT_RULES, "lab.worlds.decisions:rules.yaml"),
     stack="lab.worlds.decisions.stack:STACK",
 )  # fmt: skip

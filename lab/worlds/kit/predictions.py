@@ -41,9 +41,23 @@ def _predictions(table: pa.Table, observed: Observed, grid: Grid) -> Iterator[Se
     mean = ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
     yield grid.series("prediction_mean", component, mean)
     both = ~np.isnan(outcome) & scored
-    positives, predicted = (rolling(grid.sums(bins[both], of[both]), RESCORE_INTERVALS) for of in (outcome, score))
-    yield grid.series("calibration_ratio", component, ratio(positives, predicted))
+    positives, predicted = (grid.sums(bins[both], of[both]) for of in (outcome, score))
+    width = window_of(positives)
+    calibration = ratio(rolling(positives, width), rolling(predicted, width))
+    calibration[predicted == 0] = np.nan  # nothing is known of this interval yet
+    yield grid.series("calibration_ratio", component, calibration)
     yield from _rescored(table, observed, grid, component)
+
+
+def window_of(positives: Array) -> int:
+    """Intervals of a window that usually has enough positive outcomes: `RESCORE_INTERVALS`, or more where they are few.
+
+    `positives`: how many there were in each interval. At most a quarter of the recording, where there are hardly any.
+    """
+    some = positives[: 1 + int(np.max(np.flatnonzero(positives), initial=0))]  # later ones are not known yet
+    usual = float(some.mean()) if len(some) else 0.0
+    needed = MIN_POSITIVES / usual if usual else 0.0
+    return max(RESCORE_INTERVALS, min(int(np.ceil(needed)), len(positives) // 4))
 
 
 def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str) -> Iterator[Series]:
@@ -69,11 +83,11 @@ def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str) -
     error = grid.sums(bins[known], np.abs(again - logged)[known])
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
     incumbent = version[0]
-    is_newer = version != incumbent
-    first = _scored(world, registry[incumbent], inputs) if incumbent in registry and is_newer.any() else again
+    has_newer = incumbent in registry and (version != incumbent).any()
+    first = _scored(world, registry[incumbent], inputs) if has_newer else again
     yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
     closed = ~np.isnan(outcome)
-    deficit = _deficit(first[closed], logged[closed], outcome[closed], is_newer[closed], bins[closed], grid)
+    deficit = _deficit(first[closed], logged[closed], outcome[closed], version[closed], incumbent, bins[closed], grid)
     yield grid.series("model_auc_deficit", component, deficit)
 
 
@@ -92,17 +106,27 @@ def _scored(world: World, entry: Mapping[str, Any], inputs: Sequence[Array]) -> 
     return score(entry, inputs)
 
 
-def _deficit(first: Array, logged: Array, outcome: Array, is_newer: Array, bins: Array, grid: Grid) -> Array:
-    """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves."""
-    starts = np.searchsorted(bins, np.arange(grid.count + 1))  # the prediction log is in time order
-    newer = np.concatenate([[0], np.cumsum(is_newer)])[starts]
-    found = np.full(grid.count, np.nan)
-    found[(starts[1:] > starts[:-1]) & (newer[1:] == newer[:-1])] = 0.0
-    first, logged, positive = _places(first[is_newer]), _places(logged[is_newer]), outcome[is_newer] > 0
-    for end in np.flatnonzero(np.isnan(found)).tolist():
-        rows = slice(newer[max(0, end + 1 - RESCORE_INTERVALS)], newer[end + 1])
-        if rows.start < rows.stop:
-            found[end] = _auc(first[rows], positive[rows]) - _auc(logged[rows], positive[rows])
+def _deficit(
+    first: Array, logged: Array, outcome: Array, version: Array, incumbent: int, bins: Array, grid: Grid
+) -> Array:
+    """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves.
+
+    Of each newer version by its own rows: those of the last `RESCORE_INTERVALS`, and of as many more as have enough
+    positives. NaN where nothing is known of an interval, or too little of its version. Rows are in time order.
+    """
+    starts = np.searchsorted(bins, np.arange(grid.count + 1))
+    found = np.where(starts[1:] > starts[:-1], 0.0, np.nan)
+    for number in np.unique(version[version != incumbent]).tolist():
+        mine = np.flatnonzero(version == number)
+        places, positive = (_places(first[mine]), _places(logged[mine])), outcome[mine] > 0
+        of_bin = np.searchsorted(bins[mine], np.arange(grid.count + 1))
+        positives = np.concatenate([[0], np.cumsum(positive)])[of_bin]
+        for end in np.flatnonzero(of_bin[1:] > of_bin[:-1]).tolist():
+            enough = int(np.searchsorted(positives, positives[end + 1] - MIN_POSITIVES, side="right")) - 1
+            begin = max(0, min(enough, end + 1 - RESCORE_INTERVALS))
+            rows = slice(of_bin[begin], of_bin[end + 1])
+            by_first, by_logged = (_auc(of[rows], positive[rows]) for of in places)
+            found[end] = by_first - by_logged
     return found
 
 
