@@ -45,7 +45,9 @@ def test_all_signals_are_registered_and_only_those() -> None:
     rows = payments((1, 10, 0.5, "review", 1.0), (2, 10, 0.01, "approve", 0.0))
     features = {"time_s": [1.0], "table": ["cards"], "source": ["db"]}
     registered = next(some for some in WORLD.signals if some.of == "lab.worlds.decisions.signals:series")
-    assert {name for name, _ in computed(observed(20, predictions=rows, features=features))} == set(registered.catalogue)
+    assert {name for name, _ in computed(observed(20, predictions=rows, features=features))} == set(
+        registered.catalogue
+    )
 
 
 def test_shares_of_what_was_decided() -> None:

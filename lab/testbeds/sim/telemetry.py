@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
@@ -92,17 +93,21 @@ class Telemetry:
 
     def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
         elapsed, self._last_ns = max(1, now_ns - self._last_ns), now_ns
-        busy = plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]].tolist()
-        plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]] = 0
-        workers = plane.tables.component[:, at.C_WORKERS].tolist()
+        busy = plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]]
+        workers = plane.tables.component[:, at.C_WORKERS]
+        # Work is counted when it begins: what workers could not have done yet, they do in the next intervals.
+        room = elapsed * workers
+        share = room / np.maximum(busy[:, 0], 1)
+        done = np.where(busy[:, :1] > room[:, None], np.rint(busy * share[:, None]).astype(np.int64), busy)
+        plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]] = busy - done
         found: list[Sample] = []
         for i, (name, spec) in enumerate(self.system.components.items()):
             if spec.kind in ("users", "job"):
                 continue
-            worked, throttled = busy[i]
-            used, share = worked / (elapsed * workers[i]), throttled / worked if worked else 0.0
-            found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, used)))
-            found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, share)))
+            worked, throttled = done[i].tolist()
+            waited = throttled / worked if worked else 0.0
+            found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, worked / (elapsed * int(workers[i])))))
+            found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, waited)))
         return found
 
     def observed(self, world: Content | None, until_ns: int) -> Observed:

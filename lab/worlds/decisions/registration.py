@@ -36,14 +36,18 @@ _PAYMENTS = Signals(
             "ratio", "component", f"payments that became known to be fraud, of all, {_MATURED}", level="usual"
         ),
         "matured_recall": SignalSpec(
-            "ratio", "component", f"fraud that was declined or held, of all that became known, {_MATURED}",
+            "ratio",
+            "component",
+            f"fraud that was declined or held, of all that became known, {_MATURED}",
             level="usual",
         ),
         "matured_precision": SignalSpec(
             "ratio", "component", f"known fraud among payments declined or held, {_MATURED}", level="usual"
         ),
         "chargeback_ratio": SignalSpec(
-            "ratio", "component", f"of the amounts that were approved, those known to be fraud, {_MATURED}",
+            "ratio",
+            "component",
+            f"of the amounts that were approved, those known to be fraud, {_MATURED}",
             level="usual",
         ),
         "held_score_min": SignalSpec(

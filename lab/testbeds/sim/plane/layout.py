@@ -93,7 +93,7 @@ MORE_WORDS = 24
     C_WORKERS, C_MAX_WAIT, C_STOPPED, C_HELD,
     C_FIRST_FREE,  # first of its workers in `free`, a heap of the times at which they are free
     C_NOISE,  # share of what fails after its work for no particular reason
-    C_BUSY, C_STRETCHED,  # ns of work begun since gauges were sampled, FAR at most; whether its work is stretched
+    C_BUSY, C_STRETCHED,  # ns of work begun that no sample has counted, FAR at most; whether its work is stretched
     C_FIRST_STEP,  # of its plan; -1: it has none
     C_QUEUE_HEAD, C_QUEUE_TAIL, C_QUEUE_LENGTH,  # frames held, linked by F_NEXT
     C_THROTTLED,  # ns of C_BUSY without the CPU

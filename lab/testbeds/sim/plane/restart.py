@@ -42,12 +42,23 @@ class _End:
         gone = np.isin(self._kinds, mine) & np.isin(self._slots, ended)
         self._keep_events(~gone)
         row = self._plane.tables.component[self._component]
+        self._forget_work(row, ended)
         row[[at.C_QUEUE_HEAD, at.C_QUEUE_TAIL, at.C_QUEUE_LENGTH]] = -1, -1, 0
         first = row[at.C_FIRST_FREE]
         self._plane.tables.free[first : first + row[at.C_WORKERS]] = self._plane.now_ns
         self._empty_pools()
         for slot in ended.tolist():
             self._break(slot)
+
+    def _forget_work(self, row: at.Array, ended: at.Array) -> None:
+        """Work was counted when it began: what its workers have left to do of it is not done any more."""
+        now_ns, first = self._plane.now_ns, row[at.C_FIRST_FREE]
+        ends_ns = [self._plane.tables.free[first : first + row[at.C_WORKERS]]]
+        ends_ns.append(self._events[(self._kinds == at.EVENT_WORKED) & np.isin(self._slots, ended), 0])
+        left = int(np.maximum(np.concatenate(ends_ns) - now_ns, 0).sum(dtype=float))
+        busy = int(row[at.C_BUSY])
+        kept = max(0, busy - left)
+        row[[at.C_BUSY, at.C_THROTTLED]] = kept, round(int(row[at.C_THROTTLED]) * kept / busy) if busy else 0
 
     def _empty_pools(self) -> None:
         """Nobody uses or waits for its workers and its connections any more."""
