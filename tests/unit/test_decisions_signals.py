@@ -15,10 +15,20 @@ from lab.worlds.decisions.registration import WORLD
 from lab.worlds.kit import predictions
 
 SCRAPE_S = 5.0
+PARTS = {
+    "front": {"steps": [{"name": "decide", "call": "rules", "run": None}]},
+    "rules": {
+        "steps": [
+            {"name": "block", "call": None, "run": "decline"},
+            {"name": "refuse", "call": None, "run": "decline", "when": {"above": 0.4, "at_most": None}},
+            {"name": "hold", "call": None, "run": "hold", "when": {"above": 0.08, "at_most": 0.4}},
+        ]
+    },
+}
 
 
 def observed(duration_s: float, **tables: dict[str, list[Any]]) -> Observed:
-    system = {"world": "decisions", "scrape_interval_s": SCRAPE_S, "entry": "front", "components": {}, "links": []}
+    system = {"world": "decisions", "scrape_interval_s": SCRAPE_S, "entry": "front", "components": PARTS, "links": []}
     none: dict[str, list[Any]] = {"time_s": [], "service.name": [], "metric": [], "value": []}
     none |= {"peer.service": [], "attribute": []}
     recorded = {name: pa.table(columns) for name, columns in {"metrics": none, **tables}.items()}
@@ -90,16 +100,17 @@ def test_fraud_is_told_by_the_time_of_the_payment_and_only_where_its_label_windo
     assert found["chargeback_ratio", "front"] == [0.0, 0.4, nan, nan]
 
 
-def test_limits_lie_between_the_highest_score_approved_and_the_lowest_held() -> None:
+def test_what_is_decided_otherwise_than_the_limits_say_is_told_of_the_component_that_has_them() -> None:
     rows = payments(
-        (1, 1, 0.07, "approve", None), (1, 1, 0.03, "approve", None), (1, 1, 0.09, "review", None),
-        (6, 1, 0.04, "review", None), (6, 1, 0.9, "decline", None), (36, 1, 0.05, "approve", None),
-        (36, 1, float("nan"), "approve", None),
+        (1, 1, 0.07, "approve", None), (1, 1, 0.09, "review", None), (1, 1, 0.5, "decline", None),
+        (6, 1, 0.04, "review", None), (6, 1, 0.9, "decline", None), (6, 1, 0.3, "decline", None),
+        (6, 1, 0.08, "approve", None), (11, 1, 0.6, "approve", None), (36, 1, float("nan"), "approve", None),
     )  # fmt: skip
     found = computed(observed(40, predictions=rows))
+    assert not [name for name in found if name[1] == "front" and name[0].startswith(("limit", "held"))]
     nan = pytest.approx(float("nan"), nan_ok=True)
-    assert found["held_score_min", "front"] == [0.09, *[0.04] * 6, nan]
-    assert found["approved_score_max", "front"] == [*[0.07] * 6, nan, 0.05]
+    assert found["limit_mismatch_ratio", "rules"] == [0.0, 0.5, 1.0, *[nan] * 5]
+    assert found["held_score_min", "rules"] == [0.09, *[0.04] * 6, nan]
 
 
 # Windows that follow positives.

@@ -50,11 +50,14 @@ _PAYMENTS = Signals(
             f"of the amounts that were approved, those known to be fraud, {_MATURED}",
             level="usual",
         ),
-        "held_score_min": SignalSpec(
-            "ratio", "component", "lowest score of a payment that was held, 6 intervals", level="usual"
+        "limit_mismatch_ratio": SignalSpec(
+            "ratio",
+            "component",
+            "scored payments that it decided otherwise than its limits in `system.json` say",
+            level="usual",
         ),
-        "approved_score_max": SignalSpec(
-            "ratio", "component", "highest score of a payment that was approved, 6 intervals", level="usual"
+        "held_score_min": SignalSpec(
+            "ratio", "component", "lowest score of a payment that it held, 6 intervals", level="usual"
         ),
     },
 )

@@ -6,7 +6,7 @@ time of the payment: so a signal moves when a decision was wrong, not when someb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
     payments = observed.tables.get("predictions")
     if payments is not None and len(payments):
         yield from _outcomes(entry, payments, grid)
-        yield from _limits(entry, payments, grid)
+        yield from _limits(observed.system["components"], payments, grid)
 
 
 def _decided(entry: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:
@@ -83,22 +83,37 @@ def _outcomes(entry: str, payments: pa.Table, grid: Grid) -> Iterator[Series]:
     yield grid.series("chargeback_ratio", entry, ratio(known(fraud & passed, eur), known(passed, eur)))
 
 
-def _limits(entry: str, payments: pa.Table, grid: Grid) -> Iterator[Series]:
-    """Where the rules' limits lie, as the scores on either side of them tell."""
+def _limits(components: Mapping[str, Any], payments: pa.Table, grid: Grid) -> Iterator[Series]:
+    """Of each component that applies limits to scores: payments that it decided otherwise than they say."""
     bins, score = grid.bins(numbers(payments["time_s"])), numbers_of(payments, "score")
-    decision = texts_of(payments, "decision")
-    scored = ~np.isnan(score)
-    highest = _extreme(bins, score, scored & decision.is_any(["approve"]), np.maximum, grid)
-    lowest = _extreme(bins, score, scored & decision.is_any(["review"]), np.minimum, grid)
-    yield grid.series("approved_score_max", entry, highest)
-    yield grid.series("held_score_min", entry, lowest)
+    decision, scored = texts_of(payments, "decision"), ~np.isnan(score)
+    held = scored & decision.is_any(["review"])
+    for name, component in components.items():
+        bands = {step["run"]: step["when"] for step in component["steps"] if step.get("when")}
+        if not bands.keys() & {"hold", "decline"}:
+            continue
+        holds, declines = (_within(score, bands.get(run)) for run in ("hold", "decline"))
+        differs = decision.is_any(["decline"]) != declines
+        differs |= ~declines & (held != holds)
+        yield grid.series(
+            "limit_mismatch_ratio", name, ratio(grid.sums(bins[scored & differs]), grid.sums(bins[scored]))
+        )
+        yield grid.series("held_score_min", name, _lowest(bins[held], score[held], grid))
 
 
-def _extreme(bins: Array, values: Array, which: Array, of: np.ufunc, grid: Grid) -> Array:
-    """The greatest or least value of the last intervals, NaN where there is none."""
-    start = -np.inf if of is np.maximum else np.inf
-    found = np.full(grid.count + 1, start)
-    of.at(found, bins[which], values[which])
-    padded = np.concatenate([np.full(LIMIT_INTERVALS - 1, start), found[: grid.count]])
-    over = of.reduce(np.lib.stride_tricks.sliding_window_view(padded, LIMIT_INTERVALS), axis=1)
-    return np.where(np.isfinite(over), over, np.nan)
+def _within(score: Array, band: Mapping[str, float | None] | None) -> Array:
+    """Mask of the scores within a band: above one limit, at most another; none where there is no band."""
+    if band is None:
+        return np.zeros(len(score), bool)
+    above, at_most = band.get("above"), band.get("at_most")
+    found = score > (-np.inf if above is None else above)
+    return np.asarray(found & (score <= (np.inf if at_most is None else at_most)))
+
+
+def _lowest(bins: Array, values: Array, grid: Grid) -> Array:
+    """The least value of the last intervals, NaN where there is none."""
+    found = np.full(grid.count + LIMIT_INTERVALS, np.inf)
+    np.minimum.at(found, bins + LIMIT_INTERVALS - 1, values)
+    recent = np.lib.stride_tricks.sliding_window_view(found[: grid.count + LIMIT_INTERVALS - 1], LIMIT_INTERVALS)
+    lowest = recent.min(axis=1)
+    return np.where(np.isfinite(lowest), lowest, np.nan)
