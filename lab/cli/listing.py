@@ -72,13 +72,17 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
 
     scenarios: dict[Path, LoadedScenario] = {}
     suites: dict[Path, LoadedSuite] = {}
+    loaded: dict[Path, LoadedScenario] = {}  # by a suite; most are in one
     problems: dict[Problem, None] = {}
     for target in targets or _everything():
         try:
             if is_suite(target):
                 suite = load_suite(target)
                 suites[suite.path.resolve()] = suite
+                loaded |= {one.path.resolve(): one for one in suite.scenarios}
                 members = suite.scenarios if targets else ()
+            elif Path(target).resolve() in loaded:
+                members = (loaded[Path(target).resolve()],)
             else:
                 members = select([target]).scenarios
                 inside = sorted(Path(target).rglob(f"*{SUITE}")) if Path(target).is_dir() else []
@@ -90,12 +94,13 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
 
 
 def _everything() -> list[str]:
-    """What comes with the lab, then the files of this directory."""
+    """The files that come with the lab, then those of this directory; suites first."""
     from lab.cli.selection import SCENARIO, SUITE
     from lab.files.finding import shipped_names
 
-    here = [str(path) for suffix in (SCENARIO, SUITE) for path in sorted(Path().glob(f"*{suffix}"))]
-    return [*shipped_names(SCENARIO), *shipped_names(SUITE), *here]
+    suffixes = (SUITE, SCENARIO)
+    shipped = [str(path) for suffix in suffixes for path in shipped_names(suffix).values()]
+    return [*shipped, *(str(path) for suffix in suffixes for path in sorted(Path().glob(f"*{suffix}")))]
 
 
 def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -> None:
