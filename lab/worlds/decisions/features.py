@@ -22,16 +22,16 @@ CARD_FEATURES = (
     FeatureSpec("device", "integer", "1", 0, 2**31 - 1, -1, "bank"),
     FeatureSpec("usual_amount_eur", "double precision", "EUR", 1, 2000, 40, "bank"),
     FeatureSpec("foreign_ratio", "double precision", "ratio", 0, 1, 0.05, "bank"),
-    FeatureSpec("payments_12h_count", "double precision", "1", 0, 500, 0.4, "feed"),
-    FeatureSpec("spent_48h_eur", "double precision", "EUR", 0, 100_000, 60, "feed"),
-    FeatureSpec("declines_48h_count", "double precision", "1", 0, 500, 0, "feed"),
+    FeatureSpec("payments_12h_count", "double precision", "1", 0, 500, 0.4, "job"),
+    FeatureSpec("spent_48h_eur", "double precision", "EUR", 0, 100_000, 60, "job"),
+    FeatureSpec("declines_48h_count", "double precision", "1", 0, 500, 0, "job"),
 )
 MERCHANT_FEATURES = (
     FeatureSpec("merchant_age_days", "integer", "days", 0, 9000, 1100, "bank"),
     FeatureSpec("average_amount_eur", "double precision", "EUR", 1, 5000, 40, "bank"),
-    FeatureSpec("payments_24h_count", "double precision", "1", 0, 100_000, 6, "feed"),
-    FeatureSpec("decline_ratio", "double precision", "ratio", 0, 1, 0.01, "feed"),
-    FeatureSpec("fraud_ratio", "double precision", "ratio", 0, 1, 0.008, "feed"),
+    FeatureSpec("payments_24h_count", "double precision", "1", 0, 100_000, 6, "job"),
+    FeatureSpec("decline_ratio", "double precision", "ratio", 0, 1, 0.01, "job"),
+    FeatureSpec("fraud_ratio", "double precision", "ratio", 0, 1, 0.008, "job"),
 )
 FEATURES = {CARD_TABLE: CARD_FEATURES, MERCHANT_TABLE: MERCHANT_FEATURES}
 CARD_NAMES, MERCHANT_NAMES = (tuple(spec.name for spec in specs) for specs in FEATURES.values())

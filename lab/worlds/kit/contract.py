@@ -11,7 +11,7 @@ from typing import Any
 class FeatureSpec:
     """One column of the contract: SQL type, unit, valid range, and the value used when it is null.
 
-    `owner` says who writes it, `feed` where a job computes it from events.
+    `owner` says who writes it, `job` where a job computes it from events.
     """
 
     name: str

@@ -26,17 +26,17 @@ USER_FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("orders_90d_count", "integer", "orders", 0, 400, 3, "profile"),
     FeatureSpec("discount_share_ratio", "double precision", "ratio", 0, 1, 0.3, "profile"),
     FeatureSpec("returns_ratio", "double precision", "ratio", 0, 1, 0.1, "profile"),
-    FeatureSpec("views_recent_count", "double precision", "views", 0, 10_000, 6, "feed"),
-    FeatureSpec("recent_price_eur", "double precision", "EUR", 0.5, 5000, 45, "feed"),
+    FeatureSpec("views_recent_count", "double precision", "views", 0, 10_000, 6, "job"),
+    FeatureSpec("recent_price_eur", "double precision", "EUR", 0.5, 5000, 45, "job"),
     *(
-        FeatureSpec(f"interest_{name}_ratio", "double precision", "ratio", 0, 1, round(1 / len(CATEGORIES), 6), "feed")
+        FeatureSpec(f"interest_{name}_ratio", "double precision", "ratio", 0, 1, round(1 / len(CATEGORIES), 6), "job")
         for name in CATEGORIES
     ),
 )
 NAMES = tuple(spec.name for spec in USER_FEATURES)
 INDEX = {name: i for i, name in enumerate(NAMES)}
 DEFAULTS = np.array([spec.default for spec in USER_FEATURES])
-FEED_COLUMNS = tuple(i for i, spec in enumerate(USER_FEATURES) if spec.owner == "feed")
+FEED_COLUMNS = tuple(i for i, spec in enumerate(USER_FEATURES) if spec.owner == "job")
 INTEREST = slice(INDEX[f"interest_{CATEGORIES[0]}_ratio"], INDEX[f"interest_{CATEGORIES[-1]}_ratio"] + 1)
 
 ITEM_FEATURES: tuple[FeatureSpec, ...] = (
