@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 import psycopg
@@ -19,35 +20,57 @@ from services.common.entries import Entry, decode_entry, encode_entry
 Connection = psycopg.AsyncConnection[Any]
 CONNECTIONS_MAX = 24
 CACHE_CONNECTIONS_MAX = 256
+ANSWERS_WITHIN_S = 1.0
+"""What takes longer goes nowhere, and its connection is given up."""
 
 
 class CacheEntries:
-    """Entries in Redis, by the functions of its entries library."""
+    """Entries in Redis, by the functions of its entries library.
+
+    A call that its request gives up goes on by itself and leaves its connection whole. Were it broken off, the next
+    call would have to make a connection first: over a slow way none would ever be ready in time.
+    """
 
     def __init__(self, url: str) -> None:
         # One attempt is one attempt: the plan retries, and its deadlines are not the client's.
         self._client = redis.from_url(url, retry=Retry(NoBackoff(), 0), max_connections=CACHE_CONNECTIONS_MAX)
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     async def get(self, key: str) -> Entry:
         """The entry of a key; MissError where there is none."""
-        try:
-            text = await self._client.fcall_ro("get_entry", 1, key)
-        except (redis.RedisError, OSError) as error:
-            raise CallFailedError(redis_status(error)) from error
+        text = await self._answer(self._client.fcall_ro("get_entry", 1, key))
         if text is None:
             raise MissError
         return decode_entry(text)
 
     async def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry, as written now."""
+        await self._answer(self._client.fcall("put_entry", 1, key, encode_entry(entry, time.time())))
+
+    async def _answer(self, call: Awaitable[Any]) -> Any:
+        task = asyncio.create_task(_within(call, ANSWERS_WITHIN_S))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
         try:
-            await self._client.fcall("put_entry", 1, key, encode_entry(entry, time.time()))
+            return await asyncio.shield(task)
         except (redis.RedisError, OSError) as error:
             raise CallFailedError(redis_status(error)) from error
 
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it has it; where nobody does, nobody is told
+
     async def close(self) -> None:
         """Closes the connections."""
+        for task in self._under_way:
+            task.cancel()
         await self._client.aclose()
+
+
+async def _within(call: Awaitable[Any], seconds: float) -> Any:
+    async with asyncio.timeout(seconds):
+        return await call
 
 
 class Records:

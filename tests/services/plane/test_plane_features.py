@@ -102,6 +102,25 @@ def test_a_partition_to_the_cache_costs_only_its_timeouts(stack: Any) -> None:
     page_from(stack, "cache", 25)
 
 
+def test_a_slow_way_to_the_cache_costs_no_connections(stack: Any, redis_client: Any) -> None:
+    page_from(stack, "cache", 26)
+
+    def made() -> int:
+        return int(redis_client.info("stats")["total_connections_received"])
+
+    def made_by_ten() -> int:
+        before = made()
+        for _ in range(10):
+            assert stack.recommend(26)[0] == 200
+        return made() - before
+
+    with stack.fault("features->cache", "delay", latency_s=0.1):  # longer than anybody waits
+        made_by_ten()  # as many as are under way at a time
+        assert made_by_ten() < 5, "each of them gave up twice"
+        assert stack.recommend(26)[1]["features_from"] == "db"
+    page_from(stack, "cache", 26)
+
+
 def test_slow_rules_are_left_out(stack: Any) -> None:
     stack.rules.takes_s = 0.3
     try:
