@@ -60,6 +60,7 @@ def parts(name: str, *values: str | int, **fixed: Any) -> list[Dose]:
 FAULTS: tuple[Series, ...] = (
     Series("A bad model", "model-regression", "model", parts("corrupted", "30%", "40%", "50%", "55%", "60%")),
     Series("Stale features out of the cache", "stale-cache", "cache", parts("fraction", "25%", "50%", "100%")),
+    Series("Features of others", "cache-key-collision", "cache", parts("fraction", "25%", "50%", "100%")),
     Series(
         "Stale features everywhere", "feed-stall", "feed",
         [Dose(f"for {length} s", for_s=length) for length in (45, 90, 180)],

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 USES: Mapping[str, Mapping[str, Any]] = {
     "cpu-throttle": {"target": "model", "with": {"cpu": "4%"}},
+    "cache-key-collision": {"target": "cache"},
     "deploy": {"target": "model"},
     "feed-stall": {"target": "feed"},
     "model-regression": {"target": "model"},

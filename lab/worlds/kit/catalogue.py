@@ -20,6 +20,13 @@ FEATURES = Signals(
         "entry_age_p95_s": SignalSpec(
             "s", "component", "95th percentile of the age of cache entries served", level="rich"
         ),
+        "entry_mismatch_ratio": SignalSpec(
+            "ratio",
+            "component",
+            "rows served from it whose stored columns are neither those that the store gave for the same entity before,"
+            " nor those that it gave after",
+            level="usual",
+        ),
         "feature_drift_psi": SignalSpec(
             "1",
             "column",
@@ -86,6 +93,7 @@ WITNESSES = {
         Witness("entry_age_p95_s", "{target}", 2, "periods"),
         Witness("row_age_mean_s", "{target}", 1, "periods"),
     ),
+    "cache-key-collision": (Witness("entry_mismatch_ratio", "{target}", 0.05),),
     "feed-stall": (Witness("row_age_mean_s", "*", 1.5, "periods"),),
     "schema-corruption": (
         Witness("feature_violation_ratio", "{column}", 0.01),
@@ -113,6 +121,7 @@ LIMITS = (
     Limit(8, "entry_age_p95_s", 1.0, _AGE, Boundary.INTEGRATION, unit="periods"),
     Limit(8, "row_age_mean_s", 1.2, _AGE, Boundary.INTEGRATION, unit="periods", of=("cache",)),
     Limit(8, "row_age_mean_s", 1.2, "feed-stall", Boundary.DATA, unit="periods", of=("job",)),
+    Limit(8, "entry_mismatch_ratio", 0.05, "cache-key-collision", Boundary.INTEGRATION),
     Limit(9, "feature_drift_psi", 0.5, _SCHEMA, Boundary.DATA, blames_store=True),
 )
 """How far these signals may go before the floor `naive-thresholds` blames what they speak of."""

@@ -14,6 +14,7 @@ from lab.recording.observed import Observed
 from lab.signals import Series
 from lab.signals.columns import Grid, Lines, Metrics, ratio, rolling, weights_of
 from lab.signals.ranks import Groups
+from lab.worlds.kit.entities import mismatches
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +33,7 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
         yield from _ages(features, grid)
         tables = _tables(observed, features)
         yield from _violations(observed, tables, grid)
+        yield from mismatches(observed, tables, grid)
         for rows, columns in tables:
             yield from _columns(rows, columns, observed.reference.get("training_sample.parquet"), grid)
 
