@@ -72,6 +72,9 @@ FAULTS: tuple[Series, ...] = (
     Series(
         "No model at all", "model-unload", "model", [Dose(f"for {length} s", for_s=length) for length in (45, 90, 180)]
     ),
+    Series(
+        "Impatience with the model", "short-timeout", "features->model", parts("timeout", "8ms", "6ms", "4ms")
+    ),
     Series("No rules", "network-partition", "features->rules", parts("fraction", "30%", "60%", "100%")),
     Series(
         "A price in another unit", "schema-corruption", "db",

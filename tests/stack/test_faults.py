@@ -33,6 +33,7 @@ USES: Mapping[str, Mapping[str, Any]] = {
     "network-partition": {"target": "features->db"},
     "schema-corruption": {"target": "db", "with": {"column": "age_years", "change": "rescale"}},
     "schema-migration": {"target": "db"},
+    "short-timeout": {"target": "features->model", "with": {"timeout": "4ms"}},
     "stale-cache": {"target": "cache"},
     "traffic-surge": {"target": "shoppers"},
 }

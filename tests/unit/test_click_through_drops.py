@@ -16,7 +16,7 @@ SHARP = {
     "model-unloaded": ("model", "model-unload"),
     "deploy-rescaled-column": ("db", "schema-corruption"),
     "interest-in-percent": ("db", "schema-corruption"),
-    "deploy-key-collision": ("cache", "cache-key-collision"),
+    "impatient-features": ("features->model", "short-timeout"),
     "discounts-in-percent-mild": ("db", "schema-corruption"),
 }
 """Scenarios in which click-through falls at once."""
