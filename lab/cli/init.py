@@ -1,4 +1,4 @@
-"""`lab init`: writes a first scenario, engine or rules file of one's own, which validates and runs as it is."""
+"""`lab init`: writes a first scenario, engine, rules file or world of one's own, which validates and runs as it is."""
 
 from __future__ import annotations
 
@@ -57,25 +57,35 @@ KINDS = {
     ),
 }
 
+WORLD = "world"
+"""A directory with a distribution, in place of a file."""
+
 _EPILOG = """\b
 Examples:
   lab init scenario checkout-outage        checkout-outage.scenario.yaml
   lab init engine                          my_engine.py
   lab init rules ours                      ours.rules.yaml
+  lab init world claims                    claims/: a distribution with a system of its own
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("kind", type=click.Choice([*KINDS, WORLD]))
 @click.argument("name", required=False)
 def command(kind: str, name: str | None) -> None:
-    """Write a first scenario, engine or rules file.
+    """Write a first scenario, engine or rules file, or a world.
 
     The file is written into this directory. It is valid and can be run at once; its comments explain what to change.
-    An existing file is never replaced.
+    A world is a directory: content behind a system of your own, to be installed beside the lab. Nothing that exists is
+    replaced.
     """
     from importlib.resources import files
 
+    from lab.cli import init_world
+
+    if kind == WORLD:
+        init_world.write_world(init_world.DEFAULT if name is None else name)
+        return
     chosen = KINDS[kind]
     name = chosen.default if name is None else name
     if not _NAME.fullmatch(name) or len(name) > _MAX_CHARACTERS or (kind == "scenario" and "_" in name):
