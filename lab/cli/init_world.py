@@ -83,6 +83,4 @@ def _file_name(name: str, template: str) -> str:
 
 def _filled(name: str, template: Traversable) -> str:
     text = template.read_text(encoding="utf-8")
-    return (
-        text.replace("PACKAGE_world", _package(name)).replace("PACKAGE", name.replace("-", "_")).replace("NAME", name)
-    )
+    return text.replace("PACKAGE", name.replace("-", "_")).replace("NAME", name)

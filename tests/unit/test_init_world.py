@@ -1,4 +1,4 @@
-"""What `lab init world` writes runs as it is, installed beside the lab as a stranger does, with no other world there."""
+"""What `lab init world` writes runs as it is, installed as a stranger does, with no other world there."""
 
 from __future__ import annotations
 
