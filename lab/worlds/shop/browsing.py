@@ -27,6 +27,7 @@ from lab.worlds.shop.missions import Missions
 Array = npt.NDArray[Any]
 
 TICK_S = 10.0
+"""How much of browsing is drawn at a time. Pages come at any time within it: nothing of the process follows from it."""
 
 
 class Browsed(NamedTuple):
