@@ -41,6 +41,7 @@ def test_the_wheel_holds_the_lab_its_plugins_and_its_scenarios_and_no_more(insta
     assert (installed / "lab/shipped/recommender.suite.yaml").is_file()
     assert (installed / "lab/engines/rules/rules.yaml").is_file()
     assert (installed / "lab/worlds/kit/rules.yaml").is_file()
+    assert (installed / "lab/templates/world/package/content.py.txt").is_file()
 
 
 @pytest.mark.slow
