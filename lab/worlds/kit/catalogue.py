@@ -23,8 +23,8 @@ FEATURES = Signals(
         "entry_mismatch_ratio": SignalSpec(
             "ratio",
             "component",
-            "rows served from it whose stored columns are neither those that the store gave for the same entity before,"
-            " nor those that it gave after",
+            "rows served from it that are somebody else's: most columns that no job computes are neither what the"
+            " store gave for the same entity before, nor what it gave after",
             level="usual",
         ),
         "feature_drift_psi": SignalSpec(

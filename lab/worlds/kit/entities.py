@@ -17,15 +17,17 @@ from lab.signals.columns import Grid, weights_of
 Array = npt.NDArray[Any]
 Tables = Sequence[tuple[pa.Table, list[str]]]
 
+FEWEST_COLUMNS = 2
 DEFAULT = "default"
 """What rows come from that nobody served."""
 
 
 def mismatches(observed: Observed, tables: Tables, grid: Grid) -> Iterator[Series]:
-    """By source, the rows that belong to nobody they were asked for, of those that can be compared.
+    """By source, the rows that are somebody else's, of those that can be compared.
 
-    `tables`: (rows, their feature columns). Compared are columns that no job computes, with what the store gave for the
-    same entity before and after: a column that changes under its readers is at least one of the two.
+    `tables`: (rows, their feature columns). Compared are the columns that no job computes, where there are two at
+    least, with what the store gave for the same entity before and after. A row that differs from both in most of them
+    is of another entity; a column that changes under its readers is only one of them.
     """
     contract = observed.reference.get("contract.json", {})
     stored = {feature["name"] for feature in contract.get("features", []) if not feature.get("derived_from")}
@@ -33,7 +35,7 @@ def mismatches(observed: Observed, tables: Tables, grid: Grid) -> Iterator[Serie
     for rows, columns in tables:
         compared = [column for column in columns if column in stored]
         entity = next((name for name in rows.column_names if name.endswith("_id") and name != "trace_id"), None)
-        if entity is None or not compared:
+        if entity is None or len(compared) < FEWEST_COLUMNS:
             continue
         source = texts_of(rows, "source")
         order = np.lexsort((numbers(rows["time_s"]), numbers(rows[entity])))
@@ -57,7 +59,7 @@ def mismatches(observed: Observed, tables: Tables, grid: Grid) -> Iterator[Serie
 
 
 def _against_the_store(entity: Array, is_stored: Array, values: Array) -> tuple[Array, Array]:
-    """Of rows by entity and time: which are not the store's and have one of it on both sides, and which equal neither.
+    """Of rows by entity and time: which have one of the store on both sides, and which resemble neither of the two.
 
     entity, is_stored (n,), values (n, columns); masks (n,).
     """
@@ -70,5 +72,5 @@ def _against_the_store(entity: Array, is_stored: Array, values: Array) -> tuple[
     differs = known.copy()
     for other in (before, after):
         is_same = (values == values[other]) | (np.isnan(values) & np.isnan(values[other]))
-        differs &= ~is_same.all(axis=1)
+        differs &= 2 * is_same.sum(axis=1) < values.shape[1]
     return known, differs
