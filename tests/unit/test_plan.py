@@ -103,7 +103,7 @@ def test_witnesses_name_the_target_and_the_parameters(tmp_path: Path) -> None:
 
 
 def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls() -> None:
-    required: Mapping[str, Any] = {"column": "age_years", "change": "null"}
+    required: Mapping[str, Any] = {"column": "age_years", "change": "null", "timeout": "4ms"}
     for kind in fault_types().values():
         # What is a world's is planned on a system of that world.
         system = load_system("fraud" if kind.module.startswith("lab.worlds.decisions") else "recommender")
