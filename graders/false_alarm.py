@@ -36,7 +36,7 @@ def _expected(degraded: TrueDegradation) -> str:
 
 
 def _on_degraded(answer: Diagnosis, degraded: TrueDegradation, expected: str) -> Grade:
-    broke = f"the load saturates {degraded.element} and broke {listed(degraded.slos)}"
+    broke = f"{degraded.cause} and broke {listed(degraded.slos)}"
     if answer.verdict is Verdict.HEALTHY:
         return failed("false-alarm", expected, "healthy", broke)
     if answer.verdict is Verdict.UNSURE:

@@ -242,7 +242,10 @@ class TrueDecoy:
 
 @dataclass(frozen=True, slots=True)
 class TrueDegradation:
-    """A control that its own load saturates: where, whose load it is, and the SLOs that it broke."""
+    """A control that its own load saturates: where, whose load it is, and the SLOs that it broke.
+
+    `element` is the users themselves where nothing is saturated: what they do breaks an objective.
+    """
 
     element: str
     users: str
@@ -252,6 +255,13 @@ class TrueDegradation:
     def answerable(self) -> frozenset[str]:
         """What may be named as the place of it: the saturated element, or the people who bring the load."""
         return frozenset({self.element, self.users})
+
+    @property
+    def cause(self) -> str:
+        """In words, what degrades it."""
+        if self.element == self.users:
+            return f"{self.users} do other things than usual"
+        return f"the load saturates {self.element}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     if planned.truth.degraded is not None:
         degraded = planned.truth.degraded
         places = " or ".join(sorted(degraded.answerable))
-        expected = f"nothing is injected, and the load is to saturate {degraded.element} and break an SLO"
+        expected = f"nothing is injected: {degraded.cause}, and an SLO is to break"
         console.print(f"  {expected}: right answers are 'unsure', and {places} (resource or external)", soft_wrap=True)
     elif planned.truth.is_control:
         console.print("  nothing is injected: the right answer is 'healthy'")

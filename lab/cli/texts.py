@@ -109,9 +109,7 @@ def truth_text(truth: Truth) -> str:
     decoys = listed([f"{decoy.kind} of {decoy.element} at {time_text(decoy.at_s)}" for decoy in truth.decoys])
     text = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
     if truth.degraded is not None:
-        text = (
-            f"nothing was injected; the load saturates {truth.degraded.element} (broke {listed(truth.degraded.slos)})"
-        )
+        text = f"nothing was injected; {truth.degraded.cause} (broke {listed(truth.degraded.slos)})"
     return f"{text}; benign: {decoys}" if decoys else text
 
 

@@ -58,7 +58,7 @@ def true_degradation(
             f"{name}: declared degraded, but its load broke no SLO, so nothing is degraded."
             f"{_levels_reached(loaded, observed, signals)} Raise the load or let it last longer, or remove `degraded`."
         )
-    peak = _peak_busy(element, signals)
+    peak = None if element == loaded.system.users else _peak_busy(element, signals)
     if peak is not None and peak < SATURATED_RATIO:
         raise RunAbortedError(
             f"{name}: declared degraded at {element!r}, whose workers were busy {peak:.0%} at most, expected at least "

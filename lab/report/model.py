@@ -148,8 +148,8 @@ def _degraded(truth: Truth) -> str:
     if found is None:
         return ""
     broken = f" and breaks {', '.join(found.slos)}" if found.slos else ""
-    passing = f"unsure, or naming {found.element} or {found.users}, passes too"
-    return f"Its own load saturates {found.element}{broken}: {passing}."
+    passing = f"unsure, or naming {' or '.join(sorted(found.answerable))}, passes too"
+    return f"Nothing is broken: {found.cause}{broken}: {passing}."
 
 
 def _facts(entry: Entry, observed: Observed, truth: Truth) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from lab.judging.truth import true_decoys, true_degradation, true_fault
 from lab.judging.witness import effects, judge_witnesses, judge_witnesses_alone
 from lab.recording.entries import Effect
 from lab.recording.observed import Observed
-from lab.scenario import LoadedScenario
+from lab.scenario import DecoyUse, LoadedScenario
 from lab.scenario.plan import plan
 from lab.signals import SignalTable, compute_signals
 from lab.testbeds.driver import Progress, Recorded, Twin
@@ -47,7 +47,7 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
             shown = judge_witnesses(witnesses[use.id], signals, without, at_s, until_s)
             true_effects[use.id] = effects(signals, without, at_s, until_s)
         faults.append(true_fault(use, (at_s, until_s), shown))
-    if scenario.decoys and twin is not None:
+    if _judged_decoys(loaded) and twin is not None:
         if len(scenario.faults) > 1:
             control = twin({use.id for use in scenario.faults})
         _check_decoys(loaded, control, twin)
@@ -58,10 +58,10 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
 
 def _check_decoys(loaded: LoadedScenario, control: Observed, twin: Twin) -> None:
     """Decoys alone may break no SLO that holds without them: a harmful decoy is no decoy."""
-    scenario = loaded.scenario
-    first_s = min(decoy.at_s for decoy in scenario.decoys)
+    scenario, decoys = loaded.scenario, _judged_decoys(loaded)
+    first_s = min(decoy.at_s for decoy in decoys)
     fired = [a for a in control.alerts if a["state"] == "firing" and a["time_s"] >= first_s]
-    every = {use.id for use in scenario.faults} | {use.id for use in scenario.decoys}
+    every = {use.id for use in scenario.faults} | {use.id for use in decoys}
     plain = twin(every).alerts if fired else []
     anyway = {alert["slo"] for alert in plain if alert["state"] == "firing"}
     for alert in fired:
@@ -70,3 +70,10 @@ def _check_decoys(loaded: LoadedScenario, control: Observed, twin: Twin) -> None
                 f"{scenario.name}: a decoy breaks the SLO {alert['slo']!r} at {alert['time_s']:.10g} s without any "
                 "fault, so it is not benign. Make it milder."
             )
+
+
+def _judged_decoys(loaded: LoadedScenario) -> tuple[DecoyUse, ...]:
+    """Those that have to be benign: of a degraded control not its users', which are what degrades it."""
+    scenario = loaded.scenario
+    exempt = loaded.system.users if scenario.degraded else None
+    return tuple(decoy for decoy in scenario.decoys if decoy.target != exempt)

@@ -258,7 +258,7 @@ class CrossChecks(Reading):
                 self._report((*use.path, "at"), what, seen=format_duration(use.at_s), expected=expected)
 
     def _check_degraded(self) -> None:
-        """Only a control can be degraded by its load, and only what serves requests can be saturated by them."""
+        """Only a control can be degraded: by its users, or where it serves their requests and can be saturated."""
         if self.document.get(("degraded",)) is None:
             return
         if self.document.get(("faults",)):
@@ -274,12 +274,13 @@ class CrossChecks(Reading):
             return
         elements = self.system.elements()
         serving = [n for n, kind in elements.items() if _serves(kind)]
+        degradable = [self.system.users, *serving]
         if name not in elements:
             what = f"system {self.system.name!r} has no component {name!r}"
-            self._report(("degraded", "element"), what, hint=nearest(name, serving))
-        elif name not in serving:
+            self._report(("degraded", "element"), what, hint=nearest(name, degradable))
+        elif name not in degradable:
             what, seen = f"{name!r} cannot be saturated by requests", f"kind {elements[name]}"
-            expected = f"a component that serves them: {', '.join(serving)}"
+            expected = f"{self.system.users}, or a component that serves them: {', '.join(serving)}"
             self._report(("degraded", "element"), what, seen=seen, expected=expected)
 
 

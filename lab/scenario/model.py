@@ -96,7 +96,10 @@ class DecoyUse(Use):
 
 
 class Degraded(Strict):
-    """What a control's own load saturates: the component that has too little capacity for it."""
+    """What breaks an SLO of a control: the component that has too little capacity for its load, or the users.
+
+    The users where nothing has to be saturated: people do other things than usual. Then their decoys may break SLOs.
+    """
 
     element: str
 

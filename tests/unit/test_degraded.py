@@ -93,5 +93,5 @@ def test_where_an_alert_fired_by_chance_unsure_is_not_judged_and_everything_else
 def test_the_dry_run_says_which_answers_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "recommender/control-flash-sale"]) == ExitCode.OK
     output = capsys.readouterr().out
-    assert "the load is to saturate model and break an SLO" in output
+    assert "the load saturates model, and an SLO is to break" in output
     assert "right answers are 'unsure', and model or shoppers (resource or external)" in output

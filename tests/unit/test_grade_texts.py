@@ -247,6 +247,15 @@ def test_a_degraded_control_says_what_its_load_broke(
     assert false_alarm(degraded(answer)) == Grade("false-alarm", outcome, value, named, ANSWERS, BROKE)
 
 
+def test_a_control_that_its_users_degrade_wants_them_named() -> None:
+    control = case(says(SATURATED))
+    truth = replace(control.truth, degraded=TrueDegradation("shoppers", "shoppers", ("latency",)))
+    assert false_alarm(replace(control, truth=truth)) == Grade(
+        "false-alarm", Outcome.FAIL, 0.0, "fault: features (resource)", "unsure, or shoppers (external or resource)",
+        "shoppers do other things than usual and broke latency",
+    )  # fmt: skip
+
+
 # Decoys.
 
 

@@ -34,6 +34,13 @@ def test_a_decoy_that_breaks_an_objective_makes_the_scenario_invalid(tmp_path: P
     assert not list(tmp_path.glob("runs/*/*/run.json"))
 
 
+@pytest.mark.slow
+def test_where_the_users_degrade_a_control_their_decoys_may_break_an_objective(tmp_path: Path) -> None:
+    loaded = scenario(tmp_path, duration_s=90, rate_per_s=10, decoys=[OVERLOAD], degraded={"element": "shoppers"})
+    run = run_scenario(loaded, 1, tmp_path / "runs")
+    assert run.truth().degraded == TrueDegradation("shoppers", "shoppers", alerts_fired(run.observed))
+
+
 def test_a_decoy_is_not_blamed_for_an_objective_that_breaks_without_it(tmp_path: Path) -> None:
     tight = tmp_path / "tight.system.yaml"
     shipped = (files("lab.systems") / "recommender.system.yaml").read_text(encoding="utf-8")

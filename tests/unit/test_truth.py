@@ -139,6 +139,15 @@ def test_how_busy_a_component_was_is_checked_only_where_it_is_known(declared: Lo
     assert true_degradation(declared, observed(LATENCY), busy(0.1, element="db")) is not None
 
 
+def test_where_people_do_other_things_than_usual_nothing_has_to_be_busy(tmp_path: Path) -> None:
+    declared = scenario(tmp_path, name="wave", degraded={"element": "shoppers"})
+    found = true_degradation(declared, observed(LATENCY), busy(0.3))
+    assert found == TrueDegradation("shoppers", "shoppers", ("latency",))
+    assert found.answerable == {"shoppers"}
+    with pytest.raises(RunAbortedError, match="its load broke no SLO"):
+        true_degradation(declared, observed(), busy(0.3))
+
+
 def test_a_load_that_broke_nothing_is_told_how_near_it_came(declared: LoadedScenario) -> None:
     with pytest.raises(RunAbortedError) as refused:
         true_degradation(declared, observed({**LATENCY, "state": "resolved"}), busy(0.62))
