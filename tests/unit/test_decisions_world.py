@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lab.agreed import trees
-from lab.injection.levers import ModelUnload, PopulationShift, TableColumn
+from lab.injection.levers import ModelCanary, ModelUnload, PopulationShift, TableColumn
 from lab.recording.observed import Observed
 from lab.testbeds.sim.session import SimSession
 from lab.testbeds.sim.testbed import SimTestbed
@@ -124,3 +124,16 @@ def test_a_session_runs_a_fault_beside_its_twin(tmp_path: Path) -> None:
     held = rows["decision"] == "review"
     during = (rows["time_s"] > 62) & (rows["time_s"] < 120)
     assert held[during].mean() > 2 * held[rows["time_s"] < 60].mean()
+
+
+def test_a_canary_scores_its_share_of_the_payments_by_its_own_trees(tmp_path: Path) -> None:
+    canary = {"model": ModelCanary(training="corrupted-labels", corrupted=0.7, share=0.3)}
+    observed = a_run(tmp_path, [], canary)
+    rows = frame(observed, "predictions")
+    rows = rows[rows["model_version"] > 0]
+    during = rows["time_s"] > CHANGE_S + 1
+    assert set(rows["model_version"][rows["time_s"] < CHANGE_S]) == {2}
+    assert set(rows["model_version"][during]) == {2, 3}
+    # Within four standard errors of a binomial share.
+    assert (rows["model_version"][during] == 3).mean() == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / during.sum()) ** 0.5)
+    test_recorded_scores_are_those_of_the_registered_trees(observed)

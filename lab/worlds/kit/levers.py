@@ -100,10 +100,6 @@ def enter_common(levers: LeverTable[World]) -> None:
     levers.lever(CacheMixKeys, _read_mixed, _write_mixed)
     levers.lever(ConfigSet, _read_time_to_live, _write_time_to_live)
     levers.lever(ModelDeploy, _read_version, _write_version)
+    levers.lever(ModelCanary, _read_canary, _write_canary)
     levers.lever(ModelUnload, _read_unloaded, _write_unloaded)
     levers.act(CacheFlush, _flush)
-
-
-def enter_canary(levers: LeverTable[World]) -> None:
-    """Enters the second version of a model that answers a share of the requests."""
-    levers.lever(ModelCanary, _read_canary, _write_canary)

@@ -1,4 +1,4 @@
-"""The shop's levers: those of every learned world, a canary, and what can be changed of its people.
+"""The shop's levers: those of every learned world, and what can be changed of its people.
 
 Loads nothing of the shop itself: what a scenario would pull is checked without running anything.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.injection.levers import LeverTable, Place, PopulationShift, PopulationTastes
-from lab.worlds.kit.levers import enter_canary, enter_common
+from lab.worlds.kit.levers import enter_common
 
 if TYPE_CHECKING:
     from lab.worlds.shop.world import ShopWorld
@@ -32,6 +32,5 @@ def _write_tastes(shop: ShopWorld, place: Place, value: PopulationTastes | None)
 
 LEVERS: LeverTable[ShopWorld] = LeverTable("sim")
 enter_common(LEVERS)
-enter_canary(LEVERS)
 LEVERS.lever(PopulationShift, _read_shift, _write_shift)
 LEVERS.lever(PopulationTastes, _read_tastes, _write_tastes)
