@@ -1,13 +1,16 @@
-"""A worse model is deployed, which looks like a good one; or the server has none to answer with."""
+"""A worse or a slower model is deployed, which looks like a good one; or the server has none to answer with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
 
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import ModelCanary, ModelDeploy, ModelUnload, Testbed
+from lab.injection.levers import ComponentSlow, ModelCanary, ModelDeploy, ModelUnload, Testbed
 
 
 @fault(
@@ -28,6 +31,25 @@ def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.55, s
     training = "corrupted-labels"
     canary = ModelCanary(training=training, corrupted=corrupted, share=share) if share < 1 else None
     with testbed.pull(model, canary or ModelDeploy(training=training, corrupted=corrupted)):
+        yield
+
+
+@fault(
+    "model-slow",
+    boundary=Boundary.MODEL,
+    target="model",
+    witnesses=(Witness("self_time_mean_s", "{target}", 0.0003),),
+    recovery_s=45,
+)
+def model_slow(
+    testbed: Testbed, model: str, *, factor: Annotated[float, Field(gt=1, le=1000, allow_inf_nan=False)] = 4.0
+) -> Iterator[None]:
+    """A version goes live that scores as well as the one before and needs `factor` times its compute (mild: 1.8).
+
+    It has more trees or wider layers, or was exported without optimisation. The machine is as fast as ever, so nothing
+    is throttled. The revert rolls back to the version before.
+    """
+    with testbed.pull(model, ModelDeploy(training="next-window")), testbed.pull(model, ComponentSlow(factor=factor)):
         yield
 
 

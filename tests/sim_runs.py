@@ -60,6 +60,8 @@ FAULTS: Mapping[str, Use] = {
     "cache-key-collision, mild": {"type": "cache-key-collision", "target": "cache", "with": {"fraction": "50%"}},
     "short-timeout": {"type": "short-timeout", "target": "features->model", "with": {"timeout": "4ms"}},
     "model-unload": {"type": "model-unload", "target": "model"},
+    "model-slow": {"type": "model-slow", "target": "model"},
+    "model-slow, mild": {"type": "model-slow", "target": "model", "with": {"factor": 1.8}},
     "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
     "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
 }  # fmt: skip

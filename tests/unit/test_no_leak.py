@@ -111,7 +111,9 @@ def test_nothing_observed_names_any_other_fault(name: str, tmp_path: Path) -> No
 
 def test_every_registered_fault_is_tried() -> None:
     assert {use["type"] for use in FAULTS.values()} == {
-        kind.name for kind in fault_types().values() if not kind.is_decoy
+        kind.name
+        for kind in fault_types().values()
+        if not kind.is_decoy and not kind.module.startswith("lab.worlds.")  # a world tries its own
     }
 
 

@@ -103,12 +103,19 @@ def test_witnesses_name_the_target_and_the_parameters(tmp_path: Path) -> None:
 
 
 def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls() -> None:
-    required: Mapping[str, Any] = {"column": "age_years", "change": "null", "timeout": "4ms"}
+    required: Mapping[str, Any] = {
+        "column": "age_years",
+        "change": "null",
+        "timeout": "4ms",
+        "step": "hold",
+        "above": 0.05,
+    }
     for kind in fault_types().values():
         # What is a world's is planned on a system of that world.
         system = load_system("fraud" if kind.module.startswith("lab.worlds.decisions") else "recommender")
         testbed = PlanTestbed(system)
-        target = next(name for name, k in system.elements().items() if k in kind.target_kinds)
+        fitting = [name for name, k in system.elements().items() if k in kind.target_kinds]
+        target = "rules" if "above" in kind.parameters.model_fields else fitting[0]
         given = {name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required()}
         parameters = kind.parameters(**given)
         assert pulls(kind, target, parameters, system), kind.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.files.units import MAX_DURATION_S
 from lab.registration.settings import Operation, Setting
-from lab.registration.signals import Signals, SignalSpec
+from lab.registration.signals import Signals, SignalSpec, Witness
 from lab.registration.slis import Sli
 from lab.registration.world import World
 from lab.worlds.decisions.recorded import RECORDED
@@ -133,7 +133,10 @@ WORLD = World(
     models={FAMILY: "lab.worlds.kit.forest:score"},
     signals=(FEATURES, PREDICTIONS, _PAYMENTS),
     recording=RECORDED,
-    witnesses=WITNESSES,
+    witnesses={
+        **WITNESSES,
+        "threshold-change": (Witness("limit_mismatch_ratio", "{target}", 0.003),),
+    },
     limits=LIMITS,
     rules=(KIT_RULES, "lab.worlds.decisions:rules.yaml"),
     stack="lab.worlds.decisions.stack:STACK",
