@@ -10,19 +10,14 @@ import numpy as np
 import pytest
 
 from lab.contracts import Outcome
-from lab.engines.host import EngineHost
 from lab.recording.observed import load_observed
-from lab.recording.rundir import RunDirectory
 from lab.runs.parity import compare
-from lab.scenario import LoadedScenario, load_scenario
-from lab.scenario.load import parse_scenario
 from lab.signals import load_signals
 from lab.testbeds.stack.session import Session
-from scripts.pairs import Pair, record_pair
+from tests.stack.recorded_pairs import Pairs, record_all
 
 pytestmark = pytest.mark.stack
 
-SEED = 21
 HEALED_S = 60.0
 """The last minute of the recording: how long healing takes depends on the machine, that it heals does not."""
 FAULTED, CONTROL = "partition-blamed-on-model", "control-quiet"
@@ -38,44 +33,9 @@ LEAST_SHOWN = 1
 """Scenarios that the machine must leave alone: without any, this has shown nothing."""
 
 
-class Pairs(dict[str, Pair]):
-    """Pairs by scenario. A test that asks for one that the machine disturbed twice is skipped: it proves nothing."""
-
-    def __getitem__(self, name: str) -> Pair:
-        pair = super().__getitem__(name)
-        if pair.stack.is_inconclusive:
-            pytest.skip(f"{name}: {pair.stack.problem}")
-        assert pair.stack.assessments, f"{name}: {pair.stack.problem}"
-        return pair
-
-    def on_sim(self, name: str) -> RunDirectory:
-        return self[name].recordings[0]
-
-    def on_stack(self, name: str) -> RunDirectory:
-        return self[name].recordings[1]
-
-    @property
-    def disturbed(self) -> dict[str, str]:
-        """What the machine did to the scenarios that it disturbed."""
-        return {name: pair.stack.problem for name, pair in self.items() if pair.stack.is_inconclusive}
-
-
 @pytest.fixture(scope="module")
 def pairs(stack: Session, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
-    """All scenarios, one after the other: the stack is one, and time on it is real."""
-    root = tmp_path_factory.mktemp("runs")
-    with EngineHost() as host:
-        return Pairs({name: record_pair(shortened(name), SEED, root, host) for name in SHORTER})
-
-
-def shortened(name: str) -> LoadedScenario:
-    """A shipped scenario, with its moments earlier."""
-    shipped = load_scenario(f"recommender/{name}")
-    text = shipped.text
-    for written, earlier in SHORTER[name].items():
-        assert written in text
-        text = text.replace(written, earlier)
-    return parse_scenario(text, str(shipped.path))
+    return record_all("recommender", SHORTER, tmp_path_factory.mktemp("runs"))
 
 
 def test_the_machine_left_enough_scenarios_alone_to_show_something(pairs: Pairs) -> None:
