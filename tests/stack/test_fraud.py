@@ -96,7 +96,7 @@ def test_stacks_of_two_systems_run_side_by_side(stack: Session, fraud: Session, 
             outcome(lab, within_s=4 * PATIENCE_S)
     for system, path in paths.items():
         run = recorded(path)
-        assert run["testbed"]["name"] == "stack" if isinstance(run["testbed"], dict) else run["testbed"] == "stack"
+        assert run["testbed"] == "stack"
         [place] = (path.parent / "runs").glob("*/*/observed")
         spans = load_observed(place).frame("spans")
         topology = load_system(system)
