@@ -21,8 +21,8 @@ from tests.waiting import PATIENCE_S
 pytestmark = pytest.mark.stack
 
 FAULTED = "latency-to-cache"
-SHORTER = {FAULTED: {"480s": "300s", "211.3s": "121.3s", "191.2s": "101.2s"}}
-"""Less time in which nothing happens: time on the stack is real."""
+SHORTER = {FAULTED: {"480s": "300s", "211.3s": "121.3s", "191.2s": "101.2s", "50/s": "20/s"}}
+"""Less time in which nothing happens, for time on the stack is real; and less load, for the shop's stack is up beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,12 @@ def test_both_testbeds_record_the_same_tables_of_the_same_payers(pairs: Pairs) -
     for name in ("features", "predictions"):
         tables = [observed.frame(name) for observed in (sim, real)]
         assert list(tables[0].columns) == list(tables[1].columns)
-        assert all(len(table) > 1000 for table in tables)
+        assert all(len(table) > 500 for table in tables)
     decided = [observed.frame("predictions")["decision"].value_counts(normalize=True) for observed in (sim, real)]
     assert all(set(shares.index) == set(DECISIONS) for shares in decided)
-    # Of thousands of payments one in a hundred is declined: by chance, shares differ by a third of that.
-    assert decided[0]["decline"] == pytest.approx(decided[1]["decline"], abs=0.008)
-    assert all(np.isclose(shares["approve"], 0.98, atol=0.015) for shares in decided)
+    # Of a thousand payments ten are declined and as many held: four standard deviations.
+    assert decided[0]["decline"] == pytest.approx(decided[1]["decline"], abs=0.015)
+    assert all(np.isclose(shares["approve"], 0.98, atol=0.02) for shares in decided)
 
 
 def test_held_payments_reach_the_analysts(pairs: Pairs) -> None:
