@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 
 FAULTED = "latency-to-cache"
 SHORTER = {FAULTED: {"480s": "300s", "211.3s": "121.3s", "191.2s": "101.2s", "50/s": "20/s"}}
-"""Less time in which nothing happens, for time on the stack is real; and less load, for the shop's stack is up beside it."""
+"""Less time in which nothing happens, for time on the stack is real; and less load: the shop's stack is up as well."""
 
 
 @pytest.fixture(scope="module")
