@@ -43,6 +43,11 @@ class DecisionsStack(StackPart):
         "held": Counted("payment.held.count", "payment_answered", where=("decision", "review")),
     }
     ratios: ClassVar = {"decline_ratio": ("declined", "decided"), "review_ratio": ("held", "decided")}
+    # As measured for docs/stack.md (Calibration).
+    cpu_s_per_request: ClassVar = {
+        "payments": 0.0037, "features": 0.0027, "model": 0.0015, "db": 0.0015, "cache": 0.0004, "rules": 0.0008,
+        "analysts": 0.0001,
+    }  # fmt: skip
     max_rate_per_s = 200.0
     limited_by = "its payment service and its feature service are one Python process each"
     # 100 rows of each table in 15 s for drift.
