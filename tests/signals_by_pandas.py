@@ -139,6 +139,8 @@ def telemetry(observed: Observed, grid: Grid) -> Iterator[Series]:
             yield grid.series("cache_expiry_rate_per_s", component, rate)
         elif metric == "job.last_success.age":
             yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
+        elif metric == "model.version" and not attribute:
+            yield grid.series("model_version", component, metrics.get(component, metric))
         elif metric == "system.pressure.stalled.ratio" and attribute.endswith(".some"):
             subject = f"{component}.{attribute.removesuffix('.some')}"
             yield grid.series("pressure_stall_ratio", subject, metrics.get(component, metric, attribute=attribute))
@@ -287,7 +289,7 @@ DRIFT_INTERVALS_MAX = 12
 RESCORE_INTERVALS = 6
 MIN_DRIFT_ROWS = 100
 RANGE_MARGIN = 0.1
-MIN_CLICKS = 20
+MIN_CLICKS, MIN_RANKED = 20, 40
 
 
 def content(observed: Observed, grid: Grid) -> Iterator[Series]:
@@ -398,10 +400,9 @@ def _predictions(observed: Observed, grid: Grid) -> Iterator[Series]:
         "prediction_mean", component, ratio(grid.sums(bins[scored], score[scored]), grid.sums(bins[scored]))
     )
     both = closed & scored
-    clicks, expected = grid.sums(bins[both], outcome[both]), grid.sums(bins[both], score[both])
-    width = _width(clicks)
-    calibration = ratio(_rolling(clicks, width), _rolling(expected, width))
-    yield grid.series("calibration_ratio", component, np.where(expected == 0, np.nan, calibration))
+    clicks, expected = (_rolling(grid.sums(bins[both], of[both]), RESCORE_INTERVALS) for of in (outcome, score))
+    yield grid.series("calibration_ratio", component, ratio(clicks, expected))
+    yield grid.series("positive_ratio", component, ratio(clicked, shown))
     yield from _rescored(observed, grid, component, bins)
 
 
@@ -412,9 +413,9 @@ def score_with(model: Mapping[str, Any], inputs: Array) -> Array:
 
 
 def _width(clicks: Array) -> int:
-    """Intervals that on average have enough clicks, six at least and a quarter of the recording at most."""
+    """Intervals that on average have enough clicks, a quarter of the recording at most."""
     rate = pd.Series(clicks).loc[: np.flatnonzero(clicks).max(initial=0)].mean()
-    return int(max(RESCORE_INTERVALS, min(np.ceil(MIN_CLICKS / rate) if rate else 0, len(clicks) // 4)))
+    return int(max(1, min(np.ceil(MIN_CLICKS / rate) if rate else 0, len(clicks) // 4)))
 
 
 def _rescored(observed: Observed, grid: Grid, component: str, bins: Array) -> Iterator[Series]:
@@ -438,7 +439,9 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array) -> It
     yield grid.series("rescore_error", component, ratio(error, grid.sums(bins[known])))
     incumbent = version[0]
     first = score_with(registry[incumbent], inputs) if incumbent in registry else again
-    yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
+    width = _width(grid.sums(bins[outcome > 0]))
+    scores = (_rolling(grid.sums(bins, of), width) for of in (logged, first))
+    yield grid.series("model_score_ratio", component, ratio(*scores))
     deficit = np.full(grid.count, np.nan)
     closed = ~np.isnan(outcome)
     first, again, outcome, version, bins = (of[closed] for of in (first, logged, outcome, version, bins))
@@ -449,7 +452,7 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array) -> It
         elif len(served):
             newest = served[served != incumbent].max()
             mine = (version == newest) & (bins <= end)
-            begin = next((b for b in range(end, -1, -1) if outcome[mine & (bins >= b)].sum() >= MIN_CLICKS), 0)
+            begin = next((b for b in range(end, -1, -1) if outcome[mine & (bins >= b)].sum() >= MIN_RANKED), 0)
             rows = mine & (bins >= min(begin, end + 1 - RESCORE_INTERVALS))
             deficit[end] = _auc(first[rows], outcome[rows]) - _auc(again[rows], outcome[rows])
     yield grid.series("model_auc_deficit", component, deficit)
@@ -459,7 +462,7 @@ def _auc(score: Array, outcome: Array) -> float:
     """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few clicks."""
     positive = outcome > 0
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if n_positive < MIN_CLICKS or not n_negative:
+    if n_positive < MIN_RANKED or not n_negative:
         return float("nan")
     ranks = pd.Series(score).rank().to_numpy()
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

@@ -50,6 +50,7 @@ CORE: Mapping[str, SignalSpec] = {
     "cpu_steal_ratio": SignalSpec(
         "ratio", "host", "share of the host's CPU time that its hypervisor gave to others, where that is reported"
     ),
+    "message_rate_per_s": SignalSpec("1/s", "link", "messages sent over the link per second, whatever became of them"),
     "request_rate_per_s": SignalSpec("1/s", "component", "requests handled per second"),
     "fallback_ratio": SignalSpec(
         "ratio", "component.fallback", "requests for which the named fallback was used", level="usual"

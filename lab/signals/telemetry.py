@@ -77,6 +77,8 @@ def _link(link: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:
         "client_timeout_ratio", link, ratio(metrics.get(caller, "client.timeout.count", callee), requests)
     )
     yield grid.series("client_duration_p50_s", link, p50)
+    sent = metrics.get(caller, "messaging.client.sent.messages", callee)
+    yield grid.series("message_rate_per_s", link, sent / grid.interval_s)
 
 
 def _component(name: str, observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:

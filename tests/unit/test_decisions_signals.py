@@ -85,7 +85,7 @@ def test_default_rows_are_counted_by_table() -> None:
 def test_fraud_is_told_by_the_time_of_the_payment_and_only_where_its_label_window_has_closed() -> None:
     found = computed(
         observed(
-            20,
+            40,
             predictions=payments(
                 (1, 30, 0.5, "decline", 1.0), (1, 10, 0.1, "review", 0.0), (1, 60, 0.01, "approve", 0.0),
                 (6, 40, 0.02, "approve", 1.0),
@@ -94,10 +94,9 @@ def test_fraud_is_told_by_the_time_of_the_payment_and_only_where_its_label_windo
         )
     )  # fmt: skip
     nan = pytest.approx(float("nan"), nan_ok=True)
-    assert found["known_fraud_ratio", "front"] == [pytest.approx(1 / 3, abs=1e-6), 0.5, nan, nan]
-    assert found["matured_recall", "front"] == [1.0, 0.5, nan, nan]
-    assert found["matured_precision", "front"] == [0.5, 0.5, nan, nan]
-    assert found["chargeback_ratio", "front"] == [0.0, 0.4, nan, nan]
+    assert found["matured_recall", "front"] == [1.0, 0.5, *[nan] * 6]
+    assert found["matured_precision", "front"] == [0.5, 0.5, *[nan] * 6]
+    assert found["chargeback_ratio", "front"] == [0.0, 0.4, *[nan] * 6]
 
 
 def test_what_is_decided_otherwise_than_the_limits_say_is_told_of_the_component_that_has_them() -> None:
@@ -118,10 +117,10 @@ def test_what_is_decided_otherwise_than_the_limits_say_is_told_of_the_component_
 
 def test_a_window_is_as_long_as_usually_holds_twenty_positives() -> None:
     many, few, none = np.full(100, 50.0), np.full(100, 2.0), np.zeros(100)
-    assert predictions.window_of(many) == predictions.RESCORE_INTERVALS == 6
+    assert predictions.window_of(many) == 1
     assert predictions.window_of(few) == 10
     assert predictions.window_of(few / 20) == 25  # a quarter of the recording: else nothing would be compared with
-    assert predictions.window_of(none) == 6
+    assert predictions.window_of(none) == 1
     few[60:] = 0  # label windows that are open yet say nothing of what is usual
     assert predictions.window_of(few) == 10
 
@@ -135,28 +134,29 @@ def deficit(version: list[int], outcome: list[int], bins: list[int], count: int)
 
 
 def test_the_deficit_of_a_version_is_told_once_enough_of_its_own_rows_turned_out_positive() -> None:
-    """One positive and one negative each interval: twenty of them take twenty intervals."""
+    """Two positives and two negatives each interval: forty of them take twenty intervals."""
     count = 40
-    bins = np.repeat(np.arange(count), 2).tolist()
+    bins = np.repeat(np.arange(count), 4).tolist()
     version = [1 if one < 10 else 2 for one in bins]
-    found = deficit(version, [0, 1] * count, bins, count)
+    found = deficit(version, [0, 1] * 2 * count, bins, count)
     assert found[:10] == [0.0] * 10
     assert np.isnan(found[10:29]).all()
     assert found[29:] == [1.0] * 11
 
 
 def test_a_canary_s_deficit_is_of_the_rows_that_it_scored() -> None:
-    count = 24
+    count = 44
     bins = np.repeat(np.arange(count), 4).tolist()
     found = deficit([1, 1, 1, 2] * count, [0, 1, 0, 1] * count, bins, count)
     assert np.isnan(found).all(), "the newer version had positives only, so nothing can be ranked"
     found = deficit([1, 1, 2, 2] * count, [0, 1, 0, 1] * count, bins, count)
-    assert found[19:] == [1.0] * 5
+    assert np.isnan(found[:39]).all()
+    assert found[39:] == [1.0] * 5
 
 
 def test_two_newer_versions_are_judged_apart() -> None:
     """A harmless version first: its rows say nothing about the one that follows."""
-    count, each = 12, 8
+    count, each = 12, 16
     bins = np.repeat(np.arange(count), each)
     version = np.select([bins < 4, bins < 8], [1, 2], 3)
     outcome = np.tile([0, 1], count * each // 2).astype(float)

@@ -32,9 +32,6 @@ _PAYMENTS = Signals(
         "default_row_ratio": SignalSpec(
             "ratio", "`features.` and a table", "rows served from it for which defaults stood in", level="usual"
         ),
-        "known_fraud_ratio": SignalSpec(
-            "ratio", "component", f"payments that became known to be fraud, of all, {_MATURED}", level="usual"
-        ),
         "matured_recall": SignalSpec(
             "ratio",
             "component",

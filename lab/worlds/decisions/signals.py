@@ -74,9 +74,7 @@ def _outcomes(entry: str, payments: pa.Table, grid: Grid) -> Iterator[Series]:
         found = rolling(grid.sums(bins[rows], of[rows]), width)
         return np.where(grid.sums(bins[closed]) > 0, found, np.nan)
 
-    everything = np.ones(len(outcome), bool)
     caught, of_fraud = known(fraud & ~passed), known(fraud)
-    yield grid.series("known_fraud_ratio", entry, ratio(of_fraud, known(everything)))
     yield grid.series("matured_recall", entry, ratio(caught, of_fraud))
     yield grid.series("matured_precision", entry, ratio(caught, known(~passed)))
     eur = amount_eur * weight

@@ -63,18 +63,24 @@ PREDICTIONS = Signals(
         "calibration_ratio": SignalSpec(
             "ratio", "component", "share of positive outcomes over mean prediction, 6 intervals", level="usual"
         ),
+        "positive_ratio": SignalSpec(
+            "ratio", "component", "positive outcomes of those that are known, by time of the prediction", level="usual"
+        ),
         "model_auc_deficit": SignalSpec(
             "1",
             "component",
-            "AUC of the version serving at the start minus that of the serving one, on the same rows (6 intervals)",
+            "AUC of the version serving at the start minus that of the serving one, on the same rows (6 intervals, or "
+            "as many as hold 40 positives)",
             level="usual",
         ),
         "model_score_ratio": SignalSpec(
             "1",
             "component",
-            "mean score of the serving version over that of the version serving at the start, on the same rows",
+            "mean score of the serving version over that of the version serving at the start, on the same rows "
+            "(as many intervals as usually hold 20 positives)",
             level="usual",
         ),
+        "model_version": SignalSpec("1", "component", "version that it serves, by its number", level="usual"),
         "rescore_error": SignalSpec(
             "ratio",
             "component",

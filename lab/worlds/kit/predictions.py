@@ -22,11 +22,16 @@ Score: TypeAlias = "Callable[[Mapping[str, Any], Sequence[Array]], Array]"
 
 RESCORE_INTERVALS = 6
 MIN_POSITIVES = 20
-"""With fewer positive outcomes in a window an AUC says nothing."""
+"""With fewer positive outcomes in a window, shares and means of it say little."""
+MIN_RANKED = 40
+"""With fewer positive outcomes in a window, two good versions differ in AUC by more than a worse one would."""
 
 
 def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
-    """All signals of this module; nothing where the system makes no predictions."""
+    """All signals of this module; of predictions only where the system makes any."""
+    for name, component in observed.system["components"].items():
+        if component["kind"] == "model":
+            yield grid.series("model_version", name, metrics.get(name, "model.version"))
     predictions = observed.tables.get("predictions")
     if predictions is not None and len(predictions):
         yield from _predictions(predictions, observed, grid)
@@ -42,22 +47,22 @@ def _predictions(table: pa.Table, observed: Observed, grid: Grid) -> Iterator[Se
     yield grid.series("prediction_mean", component, mean)
     both = ~np.isnan(outcome) & scored
     positives, predicted = (grid.sums(bins[both], of[both]) for of in (outcome, score))
-    width = window_of(positives)
-    calibration = ratio(rolling(positives, width), rolling(predicted, width))
-    calibration[predicted == 0] = np.nan  # nothing is known of this interval yet
-    yield grid.series("calibration_ratio", component, calibration)
+    over = (rolling(of, RESCORE_INTERVALS) for of in (positives, predicted))
+    yield grid.series("calibration_ratio", component, ratio(*over))
+    closed = ~np.isnan(outcome)
+    yield grid.series("positive_ratio", component, ratio(grid.sums(bins[outcome > 0]), grid.sums(bins[closed])))
     yield from _rescored(table, observed, grid, component)
 
 
 def window_of(positives: Array) -> int:
-    """Intervals of a window that usually has enough positive outcomes: `RESCORE_INTERVALS`, or more where they are few.
+    """Intervals of a window that usually has enough positive outcomes: 1 where there are many.
 
     `positives`: how many there were in each interval. At most a quarter of the recording, where there are hardly any.
     """
     some = positives[: 1 + int(np.max(np.flatnonzero(positives), initial=0))]  # later ones are not known yet
     usual = float(some.mean()) if len(some) else 0.0
     needed = MIN_POSITIVES / usual if usual else 0.0
-    return max(RESCORE_INTERVALS, min(int(np.ceil(needed)), len(positives) // 4))
+    return max(1, min(int(np.ceil(needed)), len(positives) // 4))
 
 
 def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str) -> Iterator[Series]:
@@ -85,7 +90,9 @@ def _rescored(table: pa.Table, observed: Observed, grid: Grid, component: str) -
     incumbent = version[0]
     has_newer = incumbent in registry and (version != incumbent).any()
     first = _scored(world, registry[incumbent], inputs) if has_newer else again
-    yield grid.series("model_score_ratio", component, ratio(grid.sums(bins, logged), grid.sums(bins, first)))
+    width = window_of(grid.sums(bins[outcome > 0]))
+    scores = (rolling(grid.sums(bins, of), width) for of in (logged, first))
+    yield grid.series("model_score_ratio", component, ratio(*scores))
     closed = ~np.isnan(outcome)
     deficit = _deficit(first[closed], logged[closed], outcome[closed], version[closed], incumbent, bins[closed], grid)
     yield grid.series("model_auc_deficit", component, deficit)
@@ -122,7 +129,7 @@ def _deficit(
         of_bin = np.searchsorted(bins[mine], np.arange(grid.count + 1))
         positives = np.concatenate([[0], np.cumsum(positive)])[of_bin]
         for end in np.flatnonzero(of_bin[1:] > of_bin[:-1]).tolist():
-            enough = int(np.searchsorted(positives, positives[end + 1] - MIN_POSITIVES, side="right")) - 1
+            enough = int(np.searchsorted(positives, positives[end + 1] - MIN_RANKED, side="right")) - 1
             begin = max(0, min(enough, end + 1 - RESCORE_INTERVALS))
             rows = slice(of_bin[begin], of_bin[end + 1])
             by_first, by_logged = (_auc(of[rows], positive[rows]) for of in places)
@@ -140,7 +147,7 @@ def _auc(places: Array, positive: Array) -> float:
     """Area under the ROC curve by the rank-sum identity, ties at mid-rank; NaN with too few positives."""
     n, n_positive = len(places), int(np.count_nonzero(positive))
     n_negative = n - n_positive
-    if n_positive < MIN_POSITIVES or not n_negative:
+    if n_positive < MIN_RANKED or not n_negative:
         return float("nan")
     order = np.argsort(places, kind="stable")
     ordered = places[order]
