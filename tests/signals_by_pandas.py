@@ -451,9 +451,11 @@ def _rescored(observed: Observed, grid: Grid, component: str, bins: Array) -> It
             deficit[end] = 0.0
         elif len(served):
             newest = served[served != incumbent].max()
-            mine = (version == newest) & (bins <= end)
-            begin = next((b for b in range(end, -1, -1) if outcome[mine & (bins >= b)].sum() >= MIN_RANKED), 0)
-            rows = mine & (bins >= min(begin, end + 1 - RESCORE_INTERVALS))
+            mine = version == newest
+            until = next((b for b in range(end, grid.count) if outcome[mine & (bins <= b)].sum() >= MIN_RANKED), -1)
+            mine &= bins <= until
+            begin = next((b for b in range(until, -1, -1) if outcome[mine & (bins >= b)].sum() >= MIN_RANKED), 0)
+            rows = mine & (bins >= min(begin, until + 1 - RESCORE_INTERVALS))
             deficit[end] = _auc(first[rows], outcome[rows]) - _auc(again[rows], outcome[rows])
     yield grid.series("model_auc_deficit", component, deficit)
 

@@ -119,7 +119,8 @@ def _deficit(
     """AUC of the first version minus that of a newer one on the rows that this one scored; 0 while none serves.
 
     Of each newer version by its own rows: those of the last `RESCORE_INTERVALS`, and of as many more as have enough
-    positives. NaN where nothing is known of an interval, or too little of its version. Rows are in time order.
+    positives; at its beginning those of the first intervals that have enough. NaN where nothing is known of an
+    interval, or too little of its version. Rows are in time order.
     """
     starts = np.searchsorted(bins, np.arange(grid.count + 1))
     found = np.where(starts[1:] > starts[:-1], 0.0, np.nan)
@@ -128,10 +129,13 @@ def _deficit(
         places, positive = (_places(first[mine]), _places(logged[mine])), outcome[mine] > 0
         of_bin = np.searchsorted(bins[mine], np.arange(grid.count + 1))
         positives = np.concatenate([[0], np.cumsum(positive)])[of_bin]
-        for end in np.flatnonzero(of_bin[1:] > of_bin[:-1]).tolist():
-            enough = int(np.searchsorted(positives, positives[end + 1] - MIN_RANKED, side="right")) - 1
-            begin = max(0, min(enough, end + 1 - RESCORE_INTERVALS))
-            rows = slice(of_bin[begin], of_bin[end + 1])
+        at = np.flatnonzero(of_bin[1:] > of_bin[:-1])
+        found[at] = np.nan
+        first_until = int(np.searchsorted(positives, MIN_RANKED))
+        for end in at.tolist() if first_until <= grid.count else ():
+            until = max(end + 1, first_until)
+            enough = int(np.searchsorted(positives, positives[until] - MIN_RANKED, side="right")) - 1
+            rows = slice(of_bin[max(0, min(enough, until - RESCORE_INTERVALS))], of_bin[until])
             by_first, by_logged = (_auc(of[rows], positive[rows]) for of in places)
             found[end] = by_first - by_logged
     return found
