@@ -132,7 +132,7 @@ WORLD = World(
     recording=RECORDED,
     witnesses={
         **WITNESSES,
-        "threshold-change": (Witness("review_backlog", "*", 10), Witness("decline_ratio", "*", 0.004)),
+        "threshold-change": (Witness("limit_mismatch_ratio", "{target}", 0.003),),
         # Nobody waits for a review, so a link that loses held payments shows in what piles up alone.
         "network-partition": (Witness("review_backlog", "*", 5),),
     },
