@@ -22,6 +22,11 @@ class FeatureSpec:
     default: float
     owner: str
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether a job computes it from events."""
+        return self.owner == "job"
+
 
 class ContractViolationError(ValueError):
     """A row does not have the form the feature code relies on."""

@@ -31,5 +31,5 @@ def declared(spec: FeatureSpec) -> dict[str, Any]:
     """A column's entry in the contract; `derived_from` is the data a job computes it from, if any."""
     return {
         "name": spec.name, "type": spec.type, "unit": spec.unit, "min": spec.low, "max": spec.high,
-        "default": spec.default, "derived_from": "events" if spec.owner == "job" else "",
+        "default": spec.default, "derived_from": "events" if spec.is_computed else "",
     }  # fmt: skip

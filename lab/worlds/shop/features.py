@@ -36,7 +36,7 @@ USER_FEATURES: tuple[FeatureSpec, ...] = (
 NAMES = tuple(spec.name for spec in USER_FEATURES)
 INDEX = {name: i for i, name in enumerate(NAMES)}
 DEFAULTS = np.array([spec.default for spec in USER_FEATURES])
-FEED_COLUMNS = tuple(i for i, spec in enumerate(USER_FEATURES) if spec.owner == "job")
+FEED_COLUMNS = tuple(i for i, spec in enumerate(USER_FEATURES) if spec.is_computed)
 INTEREST = slice(INDEX[f"interest_{CATEGORIES[0]}_ratio"], INDEX[f"interest_{CATEGORIES[-1]}_ratio"] + 1)
 
 ITEM_FEATURES: tuple[FeatureSpec, ...] = (

@@ -20,7 +20,7 @@ from services.decisions.tables import KINDS, key_column, relation
 
 Array = npt.NDArray[Any]
 OWNED: Mapping[str, tuple[int, ...]] = {
-    table: tuple(i for i, spec in enumerate(specs) if spec.owner == "feed") for table, specs in FEATURES.items()
+    table: tuple(i for i, spec in enumerate(specs) if spec.is_computed) for table, specs in FEATURES.items()
 }
 """By table, the places of the columns that follow from payments."""
 
