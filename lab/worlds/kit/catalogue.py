@@ -99,7 +99,6 @@ WITNESSES = {
         Witness("entry_age_p95_s", "{target}", 2, "periods"),
         Witness("row_age_mean_s", "{target}", 1, "periods"),
     ),
-    "cache-key-collision": (Witness("entry_mismatch_ratio", "{target}", 0.05),),
     "feed-stall": (Witness("row_age_mean_s", "*", 1.5, "periods"),),
     "schema-corruption": (
         Witness("feature_violation_ratio", "{column}", 0.01),

@@ -56,6 +56,8 @@ _RECORDING = Recorded(
 )
 
 _FEWER_CLICKS = Witness("click_through_ratio", "*", 0.004)
+_ROWS_OF_OTHERS = Witness("entry_mismatch_ratio", "{target}", 0.05)
+"""Its table of features names the shopper who was asked about, not the one whose row came."""
 
 WORLD = World(
     name="shop",
@@ -95,7 +97,11 @@ WORLD = World(
     ),
     models={"logistic-regression": "lab.worlds.kit.logistic:score"},
     signals=(FEATURES, PREDICTIONS, _CLICKS),
-    witnesses=WITNESSES | {"model-regression": (*WITNESSES["model-regression"], _FEWER_CLICKS)},
+    witnesses=WITNESSES
+    | {
+        "cache-key-collision": (_ROWS_OF_OTHERS,),
+        "model-regression": (*WITNESSES["model-regression"], _FEWER_CLICKS),
+    },
     limits=LIMITS,
     rules=(KIT_RULES, "lab.worlds.shop:rules.yaml"),
     recording=_RECORDING,
