@@ -19,10 +19,12 @@ from tests.sim_runs import digests, observe
 SUFFIX = ".scenario.yaml"
 QUICK = {"recommender/deploy-regression", "recommender/partition-one-way", "recommender/control-deploy-and-surge"}
 """One that publishes a version, one whose requests wait long, one with another load."""
+DAYS = {"recommender/slow-staleness", "fraud/mislabelled-for-weeks"}
+"""They last for days, and take as long as twenty others."""
 SCENARIOS = [
     pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.long)
     for name in shipped_names(SUFFIX)
-    if name != "recommender/slow-staleness"  # days
+    if name not in DAYS
 ]
 
 
