@@ -16,8 +16,10 @@ from lab.agreed.telemetry import KINDS
 from lab.clock import NS
 from lab.injection.levers import LeverValue, ModelCanary, PopulationShift, PopulationTastes
 from lab.recording.observed import Observed
+from lab.scenario import load_scenario
 from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
+from lab.testbeds.stack.feasible import problems_of
 from lab.testbeds.stack.levers import LEVERS
 from lab.worlds.decisions.features import CARD_NAMES, INPUT_NAMES, MERCHANT_NAMES
 from lab.worlds.decisions.population import CARDS, MERCHANTS, active, make_population
@@ -231,3 +233,32 @@ def test_levers_that_the_stack_has_not_for_payments_are_refused_in_words(
     element: str, value: LeverValue, words: str
 ) -> None:
     assert words in LEVERS.cannot(SYSTEM, element, value)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "differs"),
+    [
+        ("queue: 40", "queue: 4", "analysts"),
+        ("timeout: 120ms", "timeout: 12ms", "features"),
+        ("features->db: {latency: 0.3ms}", "features->db: {latency: 0.3ms, pool: {size: 2}}", "features"),
+        ("service_time: {mean: 7ms", "service_time: {mean: 9ms", ""),  # real services take what they take
+    ],
+)
+def test_a_system_whose_calls_or_queues_are_not_those_of_the_services_is_refused(
+    tmp_path: Path, written: str, instead: str, differs: str
+) -> None:
+    shipped = (ROOT / "lab/systems/fraud.system.yaml").read_text(encoding="utf-8")
+    assert written in shipped
+    (tmp_path / "mine.system.yaml").write_text(shipped.replace(written, instead), encoding="utf-8")
+    scenario = tmp_path / "quiet.scenario.yaml"
+    scenario.write_text(
+        "{schema_version: 1, name: quiet, system: ./mine.system.yaml, duration: 60s, "
+        "load: {stages: [{for: 60s, rate: 20/s}]}}",
+        encoding="utf-8",
+    )
+    problems = [str(problem) for problem in problems_of(load_scenario(str(scenario)), 1.0)]
+    if not differs:
+        assert not problems
+        return
+    [problem] = problems
+    assert f"{differs} with the steps, connections and queue of the shipped 'fraud'" in problem
