@@ -11,8 +11,8 @@ from tests.distributions import write_distribution
 
 SYSTEM = {
     "duration_s": 600.0,
-    "components": {"shop": {"kind": "service"}, "ranker": {"kind": "model"}, "store": {"kind": "database"}},
-    "links": {"shop->ranker": {}, "shop->store": {}},
+    "components": {"front": {"kind": "service"}, "ranker": {"kind": "model"}, "store": {"kind": "database"}},
+    "links": {"front->ranker": {}, "front->store": {}},
 }
 ANSWER = {
     "schema_version": 1,
@@ -125,7 +125,7 @@ def hangs(observed):
     time.sleep(60)
 
 def unsure_of_itself(observed):
-    return blames("shop", float("nan"))
+    return blames("front", float("nan"))
 
 def floods(observed):
     return blames("x" * 20_000_000)

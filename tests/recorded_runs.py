@@ -35,10 +35,10 @@ def chain(*, seed: int = 1, observability: str = "usual", **sampling: float | No
 
 
 def system(observability: str = "usual", scrape_interval_s: float = 5.0, **sampling: float | None) -> System:
-    """The chain with these settings of its telemetry, and tables of the shop."""
+    """The chain with these settings of its telemetry, and a world with a table."""
     kept = Sampling.model_construct(**{**FULL, **sampling})
     observe = Observe.model_construct(scrape_interval_s=scrape_interval_s, sampling=kept)
-    return CHAIN.model_copy(update={"observe": observe, "observability": observability, "world": World(name="shop")})
+    return CHAIN.model_copy(update={"observe": observe, "observability": observability, "world": World(name="records")})
 
 
 FULL = Sampling().model_dump()

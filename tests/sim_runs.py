@@ -1,4 +1,4 @@
-"""Small scenarios of the shop, on the embedded testbed: those of `tests.simulated` with the recommender as their system."""
+"""Small scenarios of the shop on the embedded testbed: as in `tests.simulated`, of the recommender."""
 
 from __future__ import annotations
 

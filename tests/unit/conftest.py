@@ -2,3 +2,4 @@
 
 from tests.cli_cases import folder  # noqa: F401
 from tests.engine_hosts import host, observed  # noqa: F401
+from tests.records import records_world  # noqa: F401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ from lab.streams import Streams
 from tests.disks import disk
 from tests.recorded_runs import VISIT, chain, key_of, made_up, system
 
+pytestmark = pytest.mark.usefixtures("records_world")
+
 ROOT = Path(__file__).parents[2]
 END_NS = 600 * NS
 SAMPLED = {"traces": 0.1, "slow_s": 0.05, "records": 0.5}
@@ -34,9 +37,9 @@ MODES = pytest.mark.parametrize("sampling", [{}, SAMPLED], ids=["whole", "sample
 
 
 def rows_between(begin_s: float, end_s: float) -> dict[str, np.ndarray]:
-    """A prediction for every request that arrived between two times."""
+    """An answer for every request that arrived between two times."""
     n = np.arange(int(begin_s * 20), int(end_s * 20))
-    columns = dict.fromkeys(("item_id", "position", "model_version"), n % 5)
+    columns = dict.fromkeys(("subject", "rank", "version"), n % 5)
     names = np.array(["front", "orders"])[n % 2]
     return {"time_s": n / 20, "request": n, "service.name": names, "score": n % 7 / 7, **columns}
 
@@ -64,7 +67,7 @@ def at_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         recorder.take(made_up(1, 0, 12_000))
         for second in range(5, 600, 5):
             told(recorder, second)
-        recorder.rows("predictions", rows_between(0, 600))
+        recorder.rows("answers", rows_between(0, 600))
         return sampling, block_sides, written(recorder.observed(END_NS), tmp_path_factory.mktemp("w") / "observed")
 
 
@@ -94,7 +97,7 @@ def stepped(recorder: BlockRecorder, begin_s: int, end_s: int, data: st.DataObje
     for second in range(5, 600, 5):
         if begin_s <= second < end_s:
             told(recorder, second)
-    recorder.rows("predictions", rows_between(begin_s, end_s))
+    recorder.rows("answers", rows_between(begin_s, end_s))
     what = data.draw(st.sampled_from(["commit", "look", "branch", "other branch", "nothing"]))
     if what == "commit":
         recorder.commit(end_s * NS)
@@ -228,13 +231,13 @@ for first in range(0, COUNT, AT_ONCE):
     recorder.take(made_up(1, first, AT_ONCE, per_s=PER_S, failing=0.0))
     recorder.commit((first + AT_ONCE) // PER_S * NS)
     n = np.arange(first, first + AT_ONCE)
-    whole = dict.fromkeys(("item_id", "position", "model_version"), n % 5)
+    whole = dict.fromkeys(("subject", "rank", "version"), n % 5)
     parts = {f"input.{name}": n / 7 for name in "abcdefghij"}
-    recorder.rows("predictions", {"time_s": n / PER_S, "request": n, "service.name": np.full(AT_ONCE, "front"),
+    recorder.rows("answers", {"time_s": n / PER_S, "request": n, "service.name": np.full(AT_ONCE, "front"),
                                   "score": n % 7 / 7, **whole, **parts})
     held.append(held_mb())
 rows = 0
-for group in recorder.observed(COUNT // PER_S * NS).tables.groups("predictions"):
+for group in recorder.observed(COUNT // PER_S * NS).tables.groups("answers"):
     rows += group.num_rows
     held.append(held_mb())
 print(rows, held[100_000 // AT_ONCE], max(held))
@@ -245,15 +248,16 @@ print(rows, held[100_000 // AT_ONCE], max(held))
     ("count", "more_mb"),
     [pytest.param(10**6, 110, marks=pytest.mark.slow), pytest.param(10**7, 250, marks=pytest.mark.long)],
 )
-def test_memory_stays_while_many_requests_are_recorded(count: int, more_mb: float) -> None:
-    """Of the traces 1 % is kept, of the predictions every one, 128 bytes each: these go to a file above 64 MB.
+def test_memory_stays_while_many_requests_are_recorded(count: int, more_mb: float, records_world: Path) -> None:
+    """Of the traces 1 % is kept, of the answers every one, 128 bytes each: these go to a file above 64 MB.
 
     So there is hardly more memory than after 10^5 requests, until all row groups were made. Of 10^7 requests there are
     also 38 MB of sides, which stay in memory, and metrics of 20,000 scrape intervals.
     """
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(count)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", MEMORY, str(count)], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(records_world)},
+    )  # fmt: skip
     rows, first_mb, most_mb = map(float, done.stdout.split())
     assert rows >= count
     assert most_mb < first_mb + more_mb

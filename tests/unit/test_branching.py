@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lab.clock import NS
 from lab.injection.levers import (
     ComponentLimit,
     ComponentRestart,
@@ -22,34 +21,17 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
 )
-from lab.recording.observed import Observed
 from lab.runs.following import follow
-from lab.scenario.timeline import moments
-from lab.testbeds.driver import Recorded
 from lab.testbeds.sim.branches import latest
 from lab.testbeds.sim.session import SimSession
 from lab.testbeds.sim.testbed import SimTestbed
-from tests.sim_runs import DECOYS, FAULTS, digests, scenario
+from tests.branches import compared, written
+from tests.simulated import scenario
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 SLOW_LINK = {"type": "network-latency", "target": "orders->db", "at": "40s", "for": "30s"}
 THROTTLE = {"type": "cpu-throttle", "target": "orders", "at": "60s", "for": "20s"}
 SURGE = {"type": "traffic-surge", "target": "people", "at": "30s", "for": "60s", "with": {"rate": "20/s"}}
-
-
-def compared(session: SimSession, recorded: Recorded, without: Collection[str], directory: Path) -> None:
-    """Writes the run, the twin that shares its past, and the one that does not; the twins are the same."""
-    assert recorded.twin is not None
-    shared = written(recorded.twin(without), directory / "shared")
-    assert written(recorded.twin(without), directory / "again") == shared
-    session._branches.clear()
-    assert written(recorded.twin(without), directory / "alone") == shared
-    assert written(recorded.observed, directory / "run") != shared
-
-
-def written(observed: Observed, directory: Path) -> dict[str, str]:
-    observed.write(directory)
-    return digests(directory)
 
 
 @pytest.mark.parametrize(
@@ -87,41 +69,6 @@ def test_a_shared_past_shows_in_nothing(
         branch = latest(session._branches, session._done, without)
         assert branch is not None
         assert branch.position == shares
-        compared(session, recorded, without, tmp_path)
-
-
-SURGE_THEN = {**DECOYS["traffic-surge"], "at": "15s", "for": "20s"}
-DEPLOYED = {**DECOYS["deploy"], "at": "20s"}
-FROM_40 = {"at": "40s", "for": "30s"}
-
-
-@pytest.mark.parametrize(
-    ("faults", "decoys", "without"),
-    [
-        (["stale-cache"], [SURGE_THEN], ["f1"]),
-        (["feed-stall"], [DEPLOYED], ["f1"]),
-        (["schema-corruption renames"], [SURGE_THEN, DEPLOYED], ["f1", "d1"]),
-        (["model-regression"], [], ["f1"]),
-        (["network-partition, mild", "schema-corruption nulls, mild"], [], ["f2"]),
-        (["network-partition, mild", "stale-cache, mild"], [DEPLOYED], ["f1", "f2"]),
-    ],
-    ids=lambda value: ",".join(value) if value and isinstance(value[0], str) else "",
-)
-def test_nor_does_it_where_there_is_a_world(
-    tmp_path: Path, faults: list[str], decoys: list[Mapping[str, Any]], without: Collection[str]
-) -> None:
-    """What was looked at on the way shows in neither."""
-    uses = [{**FAULTS[name], **FROM_40, "at": f"{40 + 5 * i}s"} for i, name in enumerate(faults)]
-    loaded = scenario(tmp_path, faults=uses, decoys=decoys)
-    with SimSession(loaded, 3) as session:
-        for moment in moments(loaded.scenario):
-            session.advance(moment.at_ns / NS - 1.5)
-            session.observed(session.now_s)
-            session.advance(moment.at_ns / NS)
-            (session.inject if moment.begins else session.revert)(moment.use)
-        session.advance(session.duration_s)
-        recorded = session.finish()
-        assert latest(session._branches, session._done, without) is not None
         compared(session, recorded, without, tmp_path)
 
 

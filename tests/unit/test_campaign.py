@@ -18,7 +18,7 @@ from lab.runs import campaign, runner
 from lab.runs.campaign import Job, JobResult, conclude, metrics, run_job, tally, verdicts
 from lab.runs.suite import METRICS, parse_threshold
 from lab.scenario import load_scenario
-from tests import sim_runs
+from tests import simulated
 from tests.grading_cases import CRASH, HEALTHY, case, fault, finding, says
 
 UNSEEN = {"witnessed_s": None}
@@ -147,7 +147,7 @@ def test_an_aborted_run_outranks_thresholds_that_hold() -> None:
     assert concluded.exit_code == ExitCode.INTERNAL
 
 
-QUIETLY = load_scenario("recommender/control-quiet")
+QUIETLY = load_scenario(Path(__file__).parents[1] / "scenarios" / "quiet.scenario.yaml")
 JOB = Job(replace(QUIETLY, scenario=QUIETLY.scenario.model_copy(update={"name": "cut"})), 7, ("rules",), fresh=True)
 
 
@@ -173,7 +173,7 @@ def test_a_job_that_goes_wrong_says_why_and_stops_no_other(
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_where_there_is_no_room_for_a_recording_the_place_and_the_remedy_are_named(keep: bool, tmp_path: Path) -> None:
-    loaded = sim_runs.scenario(tmp_path, faults=[], duration_s=60)
+    loaded = simulated.scenario(tmp_path, faults=[], duration_s=60)
     runs = tmp_path / "runs"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as on a full disk: writing fails half-way

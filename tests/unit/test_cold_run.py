@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from lab.runs.runner import run_scenario
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
-FAULT = {"type": "network-partition", "target": "features->db", "at": "50s", "for": "30s"}
+FAULT = {"type": "network-partition", "target": "desk->db", "at": "50s", "for": "30s"}
 HEAVY = ("pandas", "scipy", "sklearn", "numba")
 
 

@@ -15,6 +15,8 @@ from lab.recording.ids import Ids
 from lab.recording.schema import schema_of
 from lab.streams import Streams
 
+pytestmark = pytest.mark.usefixtures("records_world")
+
 COUNT = 23
 
 
@@ -25,7 +27,7 @@ def columns(chosen: Any, more: str = "x") -> dict[str, Any]:
         "request": at // 2,
         "time_s": at / 8,
         "service.name": coded_array(at % 3 - 1, ["b", "a"]),
-        "item_id": at * 7,
+        "subject": at * 7,
         "score": np.where(at % 5, at / 3, np.nan),
         f"input.{more}": at.astype(np.float32),
     }
@@ -33,7 +35,7 @@ def columns(chosen: Any, more: str = "x") -> dict[str, Any]:
 
 def rows(*cuts: int, share: float = 1.0) -> ContentRows:
     """All rows, added in parts that end at these."""
-    found = ContentRows("predictions", Ids([17], Streams(1)), share, schema_of("shop"))
+    found = ContentRows("answers", Ids([17], Streams(1)), share, schema_of("records"))
     for begin, end in zip((0, *cuts), (*cuts, COUNT), strict=True):
         found.add(columns(np.s_[begin:end]))
     return found
@@ -47,7 +49,7 @@ def whole_of(found: ContentRows) -> pa.Table:
 def test_parts_do_not_matter(cuts: tuple[int, ...]) -> None:
     whole = whole_of(rows())
     assert whole_of(rows(*cuts)).equals(whole)
-    assert whole["item_id"].to_pylist() == [7 * at for at in range(COUNT)]
+    assert whole["subject"].to_pylist() == [7 * at for at in range(COUNT)]
     assert whole["service.name"].to_pylist() == [[None, "b", "a"][at % 3] for at in range(COUNT)]
     assert whole["score"].to_pylist() == [at / 3 if at % 5 else None for at in range(COUNT)]
     assert whole["input.x"].to_pylist() == [float(at) for at in range(COUNT)]
@@ -67,7 +69,7 @@ def test_row_groups_have_as_many_rows_whatever_the_parts(
 
 
 def test_without_a_row_there_is_one_empty_group() -> None:
-    found = ContentRows("predictions", Ids([17], Streams(1)), 1.0, schema_of("shop"))
+    found = ContentRows("answers", Ids([17], Streams(1)), 1.0, schema_of("records"))
     found.add(columns(np.s_[:0]))
     (group,) = found.groups()
     assert group.num_rows == 0
@@ -79,7 +81,7 @@ def test_a_share_of_the_requests_is_kept_whole_and_weighted() -> None:
     chosen = set(kept["trace_id"].to_pylist())
     assert 0 < len(chosen) < 12
     wanted = [trace in chosen for trace in everything["trace_id"].to_pylist()]
-    assert kept["item_id"].to_pylist() == [7 * at for at in range(COUNT) if wanted[at]]
+    assert kept["subject"].to_pylist() == [7 * at for at in range(COUNT) if wanted[at]]
     assert set(kept["sample_weight"].to_pylist()) == {2.0}
 
 

@@ -15,7 +15,7 @@ from lab.errors import ExitCode, LabError, UserError
 from lab.runs.runner import run_scenario
 from lab.testbeds.installed import choose
 from tests.distributions import write_distribution
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
 CHAIN = str(Path(__file__).parents[1] / "systems" / "chain.system.yaml")
 DRIVER = """

@@ -22,7 +22,7 @@ from lab.engines.capture import LARGEST_ANSWER_BYTES
 from lab.engines.host import EngineHost
 from lab.engines.options import MEMORY_BYTES, TIMEOUT_S
 from tests.distributions import write_distribution
-from tests.sim_runs import observe, scenario
+from tests.simulated import observe, scenario
 from tests.waiting import PATIENCE_S
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "engine-contract.md"
@@ -47,7 +47,7 @@ WHOLE: dict[str, Any] = {
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What can be observed of a cut link, and of nothing."""
     folder = tmp_path_factory.mktemp("recordings")
-    cut = {"type": "network-partition", "target": "features->db", "at": "60s", "for": "60s"}
+    cut = {"type": "network-partition", "target": "desk->db", "at": "60s", "for": "60s"}
     made = {}
     for name, faults in (("cut", [cut]), ("quiet", [])):
         observe(scenario(folder, name=name, duration_s=150, rate_per_s=20, faults=faults)).write(folder / name)
@@ -77,7 +77,7 @@ def test_the_python_engine_of_the_document_names_the_link_that_was_cut(recording
     write_distribution(tmp_path, "mine", {"lab.engines": {"mine": "mine:diagnose"}})
     monkeypatch.syspath_prepend(str(tmp_path))
     assert asked("mine", recordings["quiet"]).verdict is Verdict.HEALTHY
-    assert asked("mine", recordings["cut"]).findings[0].culprit == "features->db"
+    assert asked("mine", recordings["cut"]).findings[0].culprit == "desk->db"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_the_limits_of_the_document_are_those_of_the_code():
 
 def test_the_sample_of_the_document_is_a_diagnosis():
     sample = json.loads(re.findall(r"```json\n(.*?)```", TEXT, flags=re.DOTALL)[0])
-    assert Diagnosis.from_json(sample).findings[0].culprit == "features->db"
+    assert Diagnosis.from_json(sample).findings[0].culprit == "desk->db"
     jsonschema.validate(sample, schemas()["diagnosis"])
 
 

@@ -19,7 +19,7 @@ from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.plan import peak_rate, plan
 from lab.systems.files import load_system
-from tests.sim_runs import observe
+from tests.simulated import observe
 
 SYSTEM = Path(__file__).parents[1] / "systems" / "nightly.system.yaml"
 DAY_S = 86_400.0

@@ -14,7 +14,7 @@ from lab.recording.keeping import check_room, kept_where_there_is_room, recordin
 from lab.runs.campaign import Campaign, Job, JobResult, run_job
 from lab.systems.topology import Sampling
 from services.collector.store import Store
-from tests import sim_runs
+from tests import simulated
 from tests.disks import disk, fill
 
 
@@ -42,7 +42,7 @@ def test_the_room_that_is_asked_for_follows_from_what_is_kept() -> None:
 
 
 def test_a_job_without_room_is_refused_before_it_runs(tmp_path: Path) -> None:
-    loaded = sim_runs.scenario(tmp_path, faults=[], duration_s=600)
+    loaded = simulated.scenario(tmp_path, faults=[], duration_s=600)
     with disk(tmp_path / "small") as small:
         done = run_job(Job(loaded, 7, ("rules",), fresh=True), small / "runs", None)  # type: ignore[arg-type]
         assert not list(small.rglob("run.json"))

@@ -20,7 +20,7 @@ from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.plane.serving import own_work
 from tests.identity import MODES, both_ways, kernel_mode
 from tests.planes import Bench
-from tests.sim_runs import observe, scenario
+from tests.simulated import observe, scenario
 
 DAY_MS, LAST_MS = 86_400_000.0, MAX_DURATION_S * 1000
 LONG = f"{MAX_DURATION_S / 3600:.0f}h"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from lab.recording import texts
 from lab.recording.arrow import texts_array
 from lab.recording.logs import statements
 from tests.recorded_runs import chain, made_up
+
+pytestmark = pytest.mark.usefixtures("records_world")
 
 
 @given(st.lists(st.integers(0, 600 * NS), min_size=1, max_size=20))

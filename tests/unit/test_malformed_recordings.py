@@ -7,20 +7,17 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from lab.cli import main
 from lab.errors import ExitCode, UserError
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
-from lab.recording.rundir import checksums, sealed
+from lab.recording.rundir import sealed
 from lab.runs.runner import run_scenario
-from lab.signals import compute_signals
-from tests.sim_runs import FAULTS, scenario
+from tests.damaged import change_json, change_table, put, replaced, reseal
+from tests.simulated import FAULTS, scenario
 
 COMMANDS = (["diagnose", "--engine", "constant"], ["grade"], ["report"])
 
@@ -35,38 +32,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(recorded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(recorded, tmp_path / "busy" / "5-abc"))
-
-
-def reseal(run: Path) -> None:
-    """Seals a recording again over what is in it now, as somebody would who wants it to look whole."""
-    meta = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    meta["checksums"] = {name: sum_ for name, sum_ in checksums(run).items() if name != "run.json"}
-    (run / "run.json").write_text(json.dumps(sealed(meta)), encoding="utf-8")
-
-
-def change_json(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
-    def damage(run: Path) -> None:
-        content = json.loads((run / name).read_text(encoding="utf-8"))
-        changed = change(content)
-        (run / name).write_text(json.dumps(content if changed is None else changed), encoding="utf-8")
-
-    return damage
-
-
-def change_table(name: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
-    def damage(run: Path) -> None:
-        path = run / f"observed/{name}.parquet"
-        pq.write_table(change(pq.read_table(path)), path)
-
-    return damage
-
-
-def put(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda run: (run / name).write_bytes(content) and None
-
-
-def replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
-    return table.set_column(table.column_names.index(column), column, pa.array(values))
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
@@ -134,11 +99,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         lambda run: put("observed/spans.parquet", (run / "observed/spans.parquet").read_bytes()[-300:])(run),
         "spans.parquet", "not a readable table",
     ),
-    "a model of other inputs": (
-        change_json("observed/reference/registry.json", lambda c: c[0]["weights"].pop() and None),
-        "registry.json", "for each input",
-    ),
-    "a contract that is text": (put("observed/reference/contract.json", b'"x"'), "contract.json", "malformed"),
     "grading by text": (change_json("run.json", lambda c: c["grading"].update(top_k="3")), "run.json", "top_k"),
     "no neighbours": (change_json("run.json", lambda c: c.pop("neighbours") and None), "run.json", "neighbours"),
     "a seed that is none": (change_json("run.json", lambda c: c.update(seed=None)), "run.json", "seed"),
@@ -217,15 +177,6 @@ def test_a_recording_that_lists_files_outside_of_itself_is_refused(
     (run / "run.json").write_text(json.dumps(sealed(meta)), encoding="utf-8")
     assert main(["grade", str(run)]) == ExitCode.INVALID
     assert "lists a file outside of itself" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("rows", [0, 1])
-def test_a_training_sample_of_hardly_any_rows_is_no_reason_to_break(run: Path, rows: int) -> None:
-    change_table("reference/training_sample", lambda table: table.slice(0, rows))(run)
-    reseal(run)
-    signals = compute_signals(load_observed(open_run(run).observed))
-    assert signals.subjects("feature_null_ratio")
-    assert bool(signals.subjects("feature_out_of_range_ratio")) == bool(rows)
 
 
 def test_a_line_ends_where_json_lines_end(run: Path) -> None:

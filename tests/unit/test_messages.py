@@ -16,7 +16,7 @@ from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.loop import load_plane
 from lab.testbeds.sim.testbed import SimTestbed
 from tests.planes import Bench
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 from tests.timelines import link, run, system
 
 TELL: dict[str, Any] = {"name": "tell", "call": "back", "wait": False}

@@ -18,6 +18,8 @@ from lab.recording.status import MISS, OK
 from lab.systems.calls import CallGraph
 from tests.recorded_runs import CHAIN, GRAPH, made_up, system
 
+pytestmark = pytest.mark.usefixtures("records_world")
+
 END_NS = 120 * NS
 EDGES_NS = interval_edges_ns(CHAIN, 0, END_NS)
 

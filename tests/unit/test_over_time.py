@@ -30,7 +30,7 @@ from lab.recording.rundir import RunDirectory
 from lab.runs.suite import parse_threshold
 from tests.cli_cases import CUT, lab, run, run_json, write
 from tests.engine_plugins import install
-from tests.sim_runs import digests
+from tests.simulated import digests
 from tests.waiting import PATIENCE_S
 
 PASS, FAIL = Outcome.PASS, Outcome.FAIL

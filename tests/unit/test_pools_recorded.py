@@ -12,7 +12,7 @@ from lab.injection.levers import ComponentSlow, ConfigSet
 from lab.recording.schema import METRIC_LIST
 from lab.systems.configuration import configuration
 from lab.testbeds.sim.testbed import SimTestbed
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 POOL_METRICS = {

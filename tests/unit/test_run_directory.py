@@ -20,7 +20,7 @@ from lab.runs import judged, runner
 from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario
 from lab.testbeds.installed import choose
-from tests.sim_runs import FAULTS, digests, scenario
+from tests.simulated import FAULTS, digests, scenario
 
 
 @pytest.fixture(scope="module")

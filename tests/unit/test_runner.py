@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,12 @@ from lab.errors import RunAbortedError
 from lab.recording.observed import alerts_fired
 from lab.runs.runner import run_scenario
 from lab.signals import forget_recorded, load_recorded
-from tests.sim_runs import scenario
+from tests.simulated import BOOKINGS, scenario
 
-OVERLOAD = {"type": "traffic-surge", "target": "shoppers", "at": "40s", "for": "50s", "with": {"rate": "800/s"}}
+OVERLOAD = {"type": "traffic-surge", "target": "people", "at": "40s", "for": "50s", "with": {"rate": "800/s"}}
 FAULTS = [
-    {"type": "stale-cache", "target": "cache", "at": "45s", "for": "30s"},
     {"type": "feed-stall", "target": "feed", "at": "45s", "for": "30s"},
+    {"type": "network-latency", "target": "desk->rules", "at": "45s", "for": "30s"},
 ]
 
 
@@ -43,10 +42,10 @@ def test_where_the_users_degrade_a_control_their_decoys_may_break_an_objective(t
 
 def test_a_decoy_is_not_blamed_for_an_objective_that_breaks_without_it(tmp_path: Path) -> None:
     tight = tmp_path / "tight.system.yaml"
-    shipped = (files("lab.systems") / "recommender.system.yaml").read_text(encoding="utf-8")
+    shipped = Path(BOOKINGS).read_text(encoding="utf-8")
     tight.write_text(shipped.replace("above: 150ms, for: 30s", "above: 1ms, for: 30s"), encoding="utf-8")
-    migration = {"type": "schema-migration", "target": "db", "at": "5s"}
-    loaded = scenario(tmp_path, system=str(tight), duration_s=90, rate_per_s=10, decoys=[migration])
+    surge = {"type": "traffic-surge", "target": "people", "at": "5s", "for": "20s", "with": {"rate": "1/s"}}
+    loaded = scenario(tmp_path, system=str(tight), duration_s=90, rate_per_s=10, decoys=[surge])
     assert run_scenario(loaded, 1, tmp_path / "runs").status == "complete"
 
 
@@ -59,7 +58,7 @@ def test_a_run_whose_steady_state_does_not_hold_is_aborted(tmp_path: Path) -> No
         run_scenario(loaded, 1, tmp_path / "runs")
 
 
-SHIPPED = (files("lab.systems") / "recommender.system.yaml").read_text(encoding="utf-8")
+SHIPPED = Path(BOOKINGS).read_text(encoding="utf-8")
 STRAINED = SHIPPED.replace("service_time: {mean: 6ms, cv: 0.3}", "service_time: {mean: 160ms, cv: 0.3}")
 IMPATIENT = SHIPPED.replace("above: 150ms, for: 30s", "above: 1ms, for: 30s")
 
@@ -97,9 +96,9 @@ def test_the_truth_of_a_degraded_control_says_what_is_saturated_and_what_broke(t
         tmp_path, system=str(tmp_path / "own.system.yaml"), duration_s=90, rate_per_s=30, degraded={"element": "model"}
     )
     run = run_scenario(loaded, 1, tmp_path / "runs")
-    assert run.truth().degraded == TrueDegradation("model", "shoppers", ("latency", "click-through"))
+    assert run.truth().degraded == TrueDegradation("model", "people", ("latency",))
     assert Truth.from_json(run.truth().to_json()) == run.truth()
-    assert alerts_fired(run.observed) == ("latency", "click-through")
+    assert alerts_fired(run.observed) == ("latency",)
 
 
 def test_what_is_remembered_of_a_run_is_what_its_files_say(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from lab.recording.observed import Observed
 from lab.recording.sampling import TraceSampler
 from tests.recorded_runs import chain, made_up, system
 
+pytestmark = pytest.mark.usefixtures("records_world")
+
 END_NS = 600 * NS
 SLOW_S, RATE, RECORDS = 0.05, 0.1, 0.2
 COUNT = 12_000
@@ -24,7 +26,7 @@ def recorded(*, seed: int = 1, observability: str = "rich", **sampling: float | 
     recorder.take(made_up(seed, 0, COUNT))
     n = np.arange(COUNT)
     shown = {"time_s": n / 20, "request": n, "service.name": np.array(["front"])[n * 0], "score": n % 7 / 7}
-    recorder.rows("predictions", {**shown, "item_id": n % 5, "position": n % 5, "model_version": n * 0})
+    recorder.rows("answers", {**shown, "subject": n % 5, "rank": n % 5, "version": n * 0})
     recorder.log(3 * NS, "front", "INFO", "version_loaded", -1, 7)
     recorder.commit(END_NS)
     return recorder.observed(END_NS)
@@ -89,7 +91,7 @@ def test_warnings_are_all_kept_and_other_lines_follow_their_trace(whole: Observe
 
 
 def test_records_of_the_content_are_kept_by_rate_alone(whole: Observed, sampled: Observed) -> None:
-    every, kept = (found.frame("predictions").astype({"trace_id": str}) for found in (whole, sampled))
+    every, kept = (found.frame("answers").astype({"trace_id": str}) for found in (whole, sampled))
     assert kept["trace_id"].tolist() == every.loc[chosen(every["trace_id"], RECORDS), "trace_id"].tolist()
     assert set(kept["sample_weight"]) == {1 / RECORDS}
 
@@ -101,7 +103,7 @@ def test_a_recording_says_how_it_was_sampled_and_a_whole_one_has_no_weights(whol
     assert set(whole.frame("spans")["sample_weight"]) == {1.0}, "as a data frame every row stands for itself"
 
 
-@pytest.mark.parametrize("table", ["spans", "logs", "predictions"])
+@pytest.mark.parametrize("table", ["spans", "logs", "answers"])
 def test_weights_are_without_bias(table: str) -> None:
     """The mean over 50 seeds of the sum of weights is the number of rows there were, within 4 standard errors."""
     estimates, counts = [], []
@@ -112,7 +114,7 @@ def test_weights_are_without_bias(table: str) -> None:
         shown = {"time_s": n / 20, "request": n, "service.name": np.array(["front"])[n * 0], "score": n / 600}
         for recorder in pair:
             recorder.take(sides)
-            recorder.rows("predictions", {**shown, "item_id": n, "position": n, "model_version": n * 0})
+            recorder.rows("answers", {**shown, "subject": n, "rank": n, "version": n * 0})
         every, some = (recorder.observed(END_NS).frame(table) for recorder in pair)
         counts.append(len(every))
         estimates.append(float(some["sample_weight"].sum()))
@@ -140,7 +142,7 @@ def test_poor_observability_keeps_its_share_unless_sampling_says_another() -> No
 def test_collected_telemetry_is_sampled_by_the_same_rules(whole: Observed, sampled: Observed) -> None:
     found = sampled_tables(dict(whole.tables), system("rich", **SAMPLING))
     assert found["spans"].num_rows == sampled.tables["spans"].num_rows
-    for name, key in (("spans", "span_id"), ("logs", "body"), ("predictions", "time_s")):
+    for name, key in (("spans", "span_id"), ("logs", "body"), ("answers", "time_s")):
         pairs = [
             sorted(zip(table[key].to_pylist(), table["sample_weight"].to_pylist(), strict=True))
             for table in (found[name], sampled.tables[name])

@@ -11,7 +11,7 @@ from lab.scenario import StopWhen
 from lab.scenario.stopping import StopWatch
 from lab.testbeds.stack import safety
 from lab.testbeds.stack.safety import SCRAPE_MIN_REAL_S, SCRAPES_MAX, Guard, Silence
-from tests import sim_runs
+from tests import simulated
 from tests.waiting import eventually
 
 SCRAPE_S = 5.0
@@ -92,7 +92,7 @@ def test_a_condition_that_holds_is_not_forgotten_while_nobody_can_tell() -> None
 
 def test_a_guard_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(safety, "call", lambda *_, **__: {"error_ratio": 0.0})  # and not what else it should say
-    with Guard(sim_runs.scenario(tmp_path).scenario, SCRAPE_S, 10.0, "http://collector", lambda: 1.0) as guard:
+    with Guard(simulated.scenario(tmp_path).scenario, SCRAPE_S, 10.0, "http://collector", lambda: 1.0) as guard:
         assert "the watch over the run failed: KeyError" in eventually(lambda: guard.reason)
     assert not guard.is_silence
 

@@ -22,7 +22,7 @@ from lab.systems import topology, world_checks
 from lab.systems.files import load_system
 from lab.systems.topology import SliBound, Slo, System
 from lab.testbeds.sim.safety import Safety
-from tests.sim_runs import observe, scenario
+from tests.simulated import observe, scenario
 
 LOSS = Sli(name="loss_eur", unit="EUR", bad="rises", doc="euros lost", of="tests.unit.test_slis:loss_eur")
 QUEUE = Sli(name="waiting", unit="1", bad="rises", doc="cases that wait", of="tests.unit.test_slis:loss_eur")

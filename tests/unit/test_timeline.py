@@ -9,14 +9,14 @@ import pytest
 from lab.injection.levers import LinkCut
 from lab.scenario.plan import plan
 from lab.scenario.timeline import moments
-from tests.sim_runs import ran, scenario
+from tests.simulated import ran, scenario
 
 TOUCHING = [("60s", "30s", "90s"), ("50.4s", "30.2s", "80.6s"), ("60.1s", "30.2s", "90.3s")]
 """(first begins, first lasts, second begins): the sums of the floats are not always equal."""
 
 
 def touching(directory: Path, at: str, length: str, then: str):  # type: ignore[no-untyped-def]
-    partition = {"type": "network-partition", "target": "features->rules", "for": length}
+    partition = {"type": "network-partition", "target": "desk->rules", "for": length}
     first = partition | {"at": at, "with": {"direction": "request"}}
     second = partition | {"at": then, "with": {"direction": "response"}}
     return scenario(directory, duration_s=130, rate_per_s=10, faults=[first, second])
@@ -38,5 +38,5 @@ def test_the_second_of_two_touching_faults_acts_and_everything_is_back_at_the_en
     assert [entry for entry in applied if entry[0] != "intent"] == [
         ("applied", "request"), ("reverted", None), ("applied", "response"), ("reverted", None),
     ]  # fmt: skip
-    assert testbed.read(LinkCut, "features->rules") is None
+    assert testbed.read(LinkCut, "desk->rules") is None
     assert [act.event for act in plan(loaded).timeline] == ["pull", "revert", "pull", "revert"]

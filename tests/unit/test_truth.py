@@ -20,7 +20,7 @@ from lab.judging.witness import Witnessed
 from lab.recording.observed import Observed
 from lab.scenario import LoadedScenario
 from lab.signals import Series, SignalTable
-from tests.sim_runs import scenario
+from tests.simulated import BOOKINGS, scenario
 
 TIMES_S = np.arange(5.0, 105.0, 5.0)
 LATENCY = {"slo": "latency", "state": "firing", "time_s": 30.0}
@@ -28,12 +28,12 @@ ERRORS = {"slo": "availability", "state": "firing", "time_s": 40.0}
 
 
 def showed(first_s: float | None, difference: float = 0.5) -> Witnessed:
-    return Witnessed("client_error_ratio", "features->db", difference, 0.02, 1 / 3000, first_s, first_s is not None)
+    return Witnessed("client_error_ratio", "desk->db", difference, 0.02, 1 / 3000, first_s, first_s is not None)
 
 
 def fault_of(folder: Path, *witnessed: Witnessed) -> TrueFault:
     slow = {
-        "type": "network-latency", "target": "features->db", "at": "40s", "for": "20s", "with": {"latency": "50ms"},
+        "type": "network-latency", "target": "desk->db", "at": "40s", "for": "20s", "with": {"latency": "50ms"},
     }  # fmt: skip
     (use,) = scenario(folder, faults=[slow]).scenario.faults
     return true_fault(use, (40.5, 60.5), witnessed)
@@ -41,7 +41,7 @@ def fault_of(folder: Path, *witnessed: Witnessed) -> TrueFault:
 
 def test_a_fault_is_written_as_it_was_and_not_as_it_was_planned(tmp_path: Path) -> None:
     fault = fault_of(tmp_path, showed(45.0))
-    assert (fault.id, fault.kind, fault.culprit, fault.boundary) == ("f1", "network-latency", "features->db", "network")
+    assert (fault.id, fault.kind, fault.culprit, fault.boundary) == ("f1", "network-latency", "desk->db", "network")
     assert (fault.injected_s, fault.reverted_s) == (40.5, 60.5)
     assert fault.parameters["latency"] == 0.05
 
@@ -55,7 +55,7 @@ def test_a_fault_is_witnessed_when_the_first_of_its_witnesses_shows(tmp_path: Pa
 def test_every_witness_is_kept_with_six_significant_digits(tmp_path: Path) -> None:
     shown, silent = fault_of(tmp_path, showed(45.0, difference=1234567.0), showed(None)).witnesses
     assert shown == {
-        "signal": "client_error_ratio", "subject": "features->db", "difference": 1234570.0, "at_least": 0.02,
+        "signal": "client_error_ratio", "subject": "desk->db", "difference": 1234570.0, "at_least": 0.02,
         "p_value": 0.000333333, "first_s": 45.0, "shown": True,
     }  # fmt: skip
     assert (silent["first_s"], silent["shown"]) == (None, False)
@@ -69,18 +69,18 @@ class Plugin(Parameters):
 
 
 def test_the_parameters_of_a_plug_ins_fault_are_written_as_json_has_them(tmp_path: Path) -> None:
-    slow = {"type": "network-latency", "target": "features->db", "at": "40s", "for": "20s"}
+    slow = {"type": "network-latency", "target": "desk->db", "at": "40s", "for": "20s"}
     (use,) = scenario(tmp_path, faults=[slow]).scenario.faults
     fault = true_fault(use.with_parameters(Plugin()), (40.0, 60.0), [])
     assert fault.parameters == {"columns": ["a", "b"], "since": "2026-01-31"}
 
 
 def test_decoys_are_written_as_the_scenario_has_them(tmp_path: Path) -> None:
-    deploy = {"type": "deploy", "target": "model", "at": "10s"}
-    decoys = [deploy, {"type": "schema-migration", "target": "db", "at": "20s"}]
+    surge = {"type": "traffic-surge", "target": "people", "for": "5s"}
+    decoys = [{**surge, "at": "10s"}, {**surge, "at": "20s"}]
     assert true_decoys(scenario(tmp_path, decoys=decoys).scenario) == (
-        TrueDecoy("d1", "deploy", "model", 10.0),
-        TrueDecoy("d2", "schema-migration", "db", 20.0),
+        TrueDecoy("d1", "traffic-surge", "people", 10.0),
+        TrueDecoy("d2", "traffic-surge", "people", 20.0),
     )
 
 
@@ -97,8 +97,8 @@ def observed(*alerts: Mapping[str, Any], latency_p95_s: float = 0.1) -> Observed
     metrics = pd.DataFrame(
         {
             "time_s": TIMES_S,
-            "service.name": "shoppers",
-            "peer.service": "features",
+            "service.name": "people",
+            "peer.service": "desk",
             "metric": "client.request.duration.p95",
             "value": latency_p95_s,
         }
@@ -119,9 +119,9 @@ def test_where_nothing_is_declared_nothing_is_degraded_whatever_alerts_fired(tmp
 
 def test_a_degradation_names_the_element_its_users_and_each_slo_that_broke_once(declared: LoadedScenario) -> None:
     again = {**LATENCY, "time_s": 60.0}
-    resolved = {"slo": "click-through", "state": "resolved", "time_s": 50.0}
+    resolved = {"slo": "freshness", "state": "resolved", "time_s": 50.0}
     found = true_degradation(declared, observed(LATENCY, ERRORS, resolved, again), busy(0.95))
-    assert found == TrueDegradation("model", "shoppers", ("latency", "availability"))
+    assert found == TrueDegradation("model", "people", ("latency", "availability"))
 
 
 def test_a_component_is_saturated_from_nine_tenths_of_its_workers_on(declared: LoadedScenario) -> None:
@@ -168,18 +168,23 @@ def test_what_is_not_known_of_how_near_it_came_is_left_out(declared: LoadedScena
     )
 
 
-def test_an_slo_with_a_lower_limit_is_told_by_that_limit_and_several_are_told_apart(declared: LoadedScenario) -> None:
-    clicks = pd.DataFrame(
+def test_an_slo_with_a_lower_limit_is_told_by_that_limit_and_several_are_told_apart(tmp_path: Path) -> None:
+    own = tmp_path / "own.system.yaml"
+    shipped = Path(BOOKINGS).read_text(encoding="utf-8")
+    own.write_text(shipped.replace("sli: error_ratio, above: 2%", "sli: availability, below: 98%"), encoding="utf-8")
+    declared = scenario(tmp_path, name="sale", system=str(own), degraded={"element": "model"})
+    requests = pd.DataFrame(
         [
-            {"time_s": time_s, "service.name": "features", "metric": f"recommendation.{name}.count", "value": count}
+            {"time_s": time_s, "service.name": "people", "peer.service": "desk", "metric": f"client.{name}.count",
+             "value": count}
             for time_s in TIMES_S
-            for name, count in (("impression", 1000.0), ("click", 120.0 if time_s < 60 else 90.0))
+            for name, count in (("request", 1000.0), ("error", 50.0 if time_s > 60 else 5.0))
         ]
-    )
+    )  # fmt: skip
     waited = observed(latency_p95_s=0.2).frame("metrics")
-    both = pa.Table.from_pandas(pd.concat([waited, clicks], ignore_index=True))
+    both = pa.Table.from_pandas(pd.concat([waited, requests], ignore_index=True))
     with pytest.raises(RunAbortedError) as refused:
         true_degradation(declared, Observed({"world": None}, {"metrics": both}, [], []))
     told = str(refused.value)
-    assert "latency (latency_p95_s) 0.2 at worst, alerts above 0.15 for 30 s, was there for 95 s; click-through" in told
-    assert "click-through (click_through_ratio) 0.09 at worst, alerts below 0.096 for 45 s, was there for " in told
+    assert "latency (latency_p95_s) 0.2 at worst, alerts above 0.15 for 30 s, was there for 95 s" in told
+    assert "availability (availability) 0.95 at worst, alerts below 0.98 for 30 s, was there for " in told

@@ -21,7 +21,7 @@ from lab.engines import confinement
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import ExitCode
-from tests import hunter, sim_runs
+from tests import hunter, simulated
 from tests.distributions import write_distribution
 
 needs_landlock = pytest.mark.skipif(confinement.landlock_abi() == 0, reason="this kernel has no Landlock")
@@ -38,8 +38,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     work = tmp_path / "work"
     work.mkdir()
-    fault = {"type": "network-partition", "target": "features->db", "at": "45s", "for": "30s"}
-    (work / "needle.scenario.yaml").write_text(sim_runs.text(faults=[fault]), encoding="utf-8")
+    fault = {"type": "network-partition", "target": "desk->db", "at": "45s", "for": "30s"}
+    (work / "needle.scenario.yaml").write_text(simulated.text(faults=[fault]), encoding="utf-8")
     suite = {"schema_version": 1, "name": "hunt", "scenarios": ["needle.scenario.yaml"]}
     (work / "hunt.suite.yaml").write_text(json.dumps(suite), encoding="utf-8")
     shutil.copy(Path(hunter.__file__), work / "hunter_script.py")
@@ -117,7 +117,7 @@ def diagnose(form: str, recording: Path, *, confine: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("way", "finds"), [("0", "features->db"), ("1", "the lab's memory is open")])
+@pytest.mark.parametrize(("way", "finds"), [("0", "desk->db"), ("1", "the lab's memory is open")])
 def test_without_confinement_the_hunter_finds_what_it_looks_for(recording, monkeypatch, form, way, finds):
     monkeypatch.setenv("HUNT_ONLY", way)
     assert diagnose(form, recording, confine=False) == [finds]

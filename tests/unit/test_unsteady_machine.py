@@ -16,7 +16,7 @@ from lab.runs.runner import _status
 from lab.scenario import LoadedScenario
 from lab.testbeds.driver import Recorded
 from lab.testbeds.stack.collect import busy_machine
-from tests.sim_runs import observe, scenario
+from tests.simulated import observe, scenario
 
 IMPOSSIBLE = [{"sli": "latency_p95_s", "below": "1ms"}]
 
