@@ -1,7 +1,7 @@
 """Chaos lab: breaks hybrid systems on purpose and grades root-cause analysis.
 
-In Python and notebooks: `lab.run("recommender/deploy-stale-cache")` runs, asks and grades; `lab.load_run(path)` opens a
-recording. Nothing heavy is imported before one of them is used. See docs/python.md.
+In Python and notebooks: `lab.run("mine.scenario.yaml")` runs, asks and grades; `lab.load_run(path)` opens a recording.
+ Nothing heavy is imported before one of them is used. See docs/python.md.
 """
 
 from __future__ import annotations

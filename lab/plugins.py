@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 
 from lab.errors import Problem, UserError
 
@@ -21,6 +21,16 @@ def installed(group: str, what: str) -> dict[str, EntryPoint]:
     the word for such a plug-in.
     """
     return dict(_found(group, what, _installation()))
+
+
+@lru_cache(maxsize=1)
+def is_installed() -> bool:
+    """Whether the lab is installed as a distribution; not where a service uses its sources, so no plug-in is known."""
+    try:
+        metadata(OWN)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _installation() -> tuple[tuple[str, int], ...]:

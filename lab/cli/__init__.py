@@ -49,9 +49,10 @@ MODULES = {"list": "listing", "results": "results_command"}
 
 _EPILOG = """\b
 Examples:
-  lab run recommender                      the shipped suite
-  lab run recommender/deploy-stale-cache   one shipped scenario
-  lab run recommender -k network -x        a part of the suite, until the first failure
+  lab list                                 what comes with the lab, and what is here
+  lab run SUITE                            a suite by its name or file
+  lab run SYSTEM/SCENARIO                  one scenario that comes with the lab
+  lab run SUITE -k network -x              a part of the suite, until the first failure
   lab run --last-failed                    the cases that failed last
   lab run mine.scenario.yaml --seeds 5     your own, with five seeds
   lab list --tag silent                    scenarios with this tag

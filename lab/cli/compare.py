@@ -18,8 +18,8 @@ OUTPUTS = (".json", ".md")
 
 _EPILOG = """\b
 Examples:
-  lab run recommender -o before.json
-  lab run recommender --engine rules:my.rules.yaml -o after.json
+  lab run mine.suite.yaml -o before.json
+  lab run mine.suite.yaml --engine rules:my.rules.yaml -o after.json
   lab compare before.json after.json
   lab compare before.json after.json --fail-on regression --markdown >> "$GITHUB_STEP_SUMMARY"
 

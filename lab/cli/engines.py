@@ -22,7 +22,7 @@ SPECS = {
 _EPILOG = """\b
 Examples:
   lab engines
-  lab run recommender --engine rules --engine 'cmd:python my_engine.py'
+  lab run mine.suite.yaml --engine rules --engine 'cmd:python my_engine.py'
 """
 
 

@@ -41,7 +41,7 @@ ENGINES = ("rules", *FLOORS)
 _EPILOG = """\b
 Examples:
   lab evaluate
-  lab evaluate recommender --seeds 1000-1009 -o results.json -o results.md
+  lab evaluate mine.suite.yaml --seeds 1000-1009 -o results.json -o results.md
   lab evaluate my.suite.yaml --engine 'cmd:python my_engine.py' --engine chance
 
 \b

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from lab.cli import completing
+from lab.cli.console import option
 from lab.errors import Problem, UserError
 from lab.files.fileio import reason
 
@@ -17,7 +19,10 @@ _MAX_CHARACTERS = 80
 
 @dataclass(frozen=True)
 class Kind:
-    """What can be begun: its template, the file it becomes, and what to type next (NAME stands for the name)."""
+    """What can be begun: its template, the file it becomes, and what to type next (NAME stands for the name).
+
+    A scenario has no template: it is made of its system.
+    """
 
     template: str
     file: str
@@ -27,7 +32,7 @@ class Kind:
 
 KINDS = {
     "scenario": Kind(
-        "scenario.yaml",
+        "",
         "NAME.scenario.yaml",
         "my-scenario",
         (
@@ -41,8 +46,8 @@ KINDS = {
         "NAME.py",
         "my_engine",
         (
-            ("lab run recommender/partition-one-way --engine 'cmd:python NAME.py'", "one incident"),
-            ("lab run recommender --engine rules --engine 'cmd:python NAME.py'", "beside the reference engine"),
+            ("lab init scenario", "an incident to try it on"),
+            ("lab run my-scenario.scenario.yaml --engine 'cmd:python NAME.py'", "what it answers"),
         ),
     ),
     "rules": Kind(
@@ -51,8 +56,8 @@ KINDS = {
         "my",
         (
             ("lab validate NAME.rules.yaml", "check it"),
-            ("lab run recommender/partition-one-way --engine rules:NAME.rules.yaml", "one incident"),
-            ("lab run recommender --engine rules:NAME.rules.yaml", "what it cannot find yet"),
+            ("lab init scenario", "an incident to try it on"),
+            ("lab run my-scenario.scenario.yaml --engine rules:NAME.rules.yaml", "what it concludes"),
         ),
     ),
 }
@@ -62,29 +67,37 @@ WORLD = "world"
 
 _EPILOG = """\b
 Examples:
-  lab init scenario checkout-outage        checkout-outage.scenario.yaml
-  lab init engine                          my_engine.py
-  lab init rules ours                      ours.rules.yaml
-  lab init world claims                    claims/: a distribution with a system of its own
+  lab init scenario checkout-outage                  checkout-outage.scenario.yaml
+  lab init scenario --system mine.system.yaml        of a system of your own
+  lab init engine                                    my_engine.py
+  lab init rules ours                                ours.rules.yaml
+  lab init world claims                              claims/: a distribution with a system of its own
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("kind", type=click.Choice([*KINDS, WORLD]))
 @click.argument("name", required=False)
-def command(kind: str, name: str | None) -> None:
+@option(
+    "--system",
+    metavar="SYSTEM",
+    shell_complete=completing.systems,
+    help="The scenario's system: the name of one that comes with the lab, or a *.system.yaml file."
+    " Without it the first that can be run here.",
+)
+def command(kind: str, name: str | None, system: str | None) -> None:
     """Write a first scenario, engine or rules file, or a world.
 
     The file is written into this directory. It is valid and can be run at once; its comments explain what to change.
     A world is a directory: content behind a system of your own, to be installed beside the lab. Nothing that exists is
     replaced.
     """
-    from importlib.resources import files
-
-    from lab.cli import init_world
-
+    if system is not None and kind != "scenario":
+        raise UserError(Problem(f"--system is for a scenario, not for a file of kind {kind!r}"))
     if kind == WORLD:
-        init_world.write_world(init_world.DEFAULT if name is None else name)
+        from lab.cli.init_world import DEFAULT, write_world
+
+        write_world(DEFAULT if name is None else name)
         return
     chosen = KINDS[kind]
     name = chosen.default if name is None else name
@@ -92,7 +105,7 @@ def command(kind: str, name: str | None) -> None:
         expected = f"small letters, digits and hyphens, at most {_MAX_CHARACTERS} characters, such as {chosen.default}"
         raise UserError(Problem(f"{name!r} is not a valid name for a file of kind {kind!r}", expected=expected))
     path = Path(chosen.file.replace("NAME", name))
-    text = files("lab").joinpath("templates", chosen.template).read_text(encoding="utf-8").replace("NAME", name)
+    text = _scenario(name, system) if kind == "scenario" else _template(chosen).replace("NAME", name)
     try:
         with path.open("x", encoding="utf-8") as file:  # a file that was made meanwhile is kept
             file.write(text)
@@ -106,3 +119,17 @@ def command(kind: str, name: str | None) -> None:
     width = max(len(line) for line, _ in chosen.next) - len("NAME") + len(name)
     for line, why in chosen.next:
         click.echo(f"  {line.replace('NAME', name):<{width}}  {why}")
+
+
+def _template(chosen: Kind) -> str:
+    from importlib.resources import files
+
+    return files("lab").joinpath("templates", chosen.template).read_text(encoding="utf-8")
+
+
+def _scenario(name: str, system: str | None) -> str:
+    from lab.cli.beginning import first_scenario, first_system
+    from lab.systems.files import load_system
+
+    chosen = first_system() if system is None else system
+    return first_scenario(name, load_system(chosen), chosen)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  lab plan recommender/deploy-stale-cache
+  lab plan mine.scenario.yaml
   lab plan mine.scenario.yaml --json
-  lab plan recommender -k network          the scenarios of a suite
-  lab plan recommender/feed-stall --testbed stack --time-scale 5
+  lab plan mine.suite.yaml -k network      the scenarios of a suite
+  lab plan mine.scenario.yaml --testbed stack --time-scale 5
 """
 
 

@@ -23,7 +23,7 @@ Examples:
   lab rules explain runs/control-quiet/11-3f2a9c01 --kind stale-cache --culprit cache
   lab rules explain runs/control-quiet/11-3f2a9c01 --engine rules:my.rules.yaml --json
   lab rules check my.rules.yaml
-  lab rules show --world shop > my.rules.yaml
+  lab rules show --world WORLD > my.rules.yaml
 """
 
 

@@ -44,13 +44,13 @@ FEWEST = 3
 
 _EPILOG = """\b
 Examples:
-  lab run recommender
-  lab run recommender/deploy-stale-cache --seed 11 -v
-  lab run recommender -k 'network and not mild' -x
+  lab run mine.suite.yaml
+  lab run mine.scenario.yaml --seed 11 -v
+  lab run mine.suite.yaml -k 'network and not mild' -x
   lab run --last-failed
-  lab run scenarios/recommender --seeds 3 --engine rules --engine chance
+  lab run my-scenarios/ --seeds 3 --engine rules --engine chance
   lab run mine.scenario.yaml --engine 'cmd:python my_engine.py' -o report.html -o results.xml
-  lab run recommender --baseline main.json --fail-on regression
+  lab run mine.suite.yaml --baseline main.json --fail-on regression
 
 \b
 Each verdict is printed when it is known; the tables at the end are in the order of the files.

@@ -16,7 +16,7 @@ from lab.errors import ExitCode, Problem, UserError
 _EPILOG = """\b
 Examples:
   lab validate mine.scenario.yaml
-  lab validate scenarios/*.suite.yaml scenarios/recommender/*.scenario.yaml
+  lab validate scenarios/*.suite.yaml scenarios/*/*.scenario.yaml
   lab validate my.system.yaml my.rules.yaml --json
   lab validate .
 """

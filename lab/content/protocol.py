@@ -160,7 +160,7 @@ class Stream(Protocol):
     """A stream of requests: `number << STREAM_SHIFT | n` is the number of its request n over all streams.
 
     `key` (64 bits, unsigned) names it in draws. `responds`: whether those who come respond to what they get, as people
-    do who click, buy or complain, and bots do not. `closed_ns`: since when none of its requests come any more; None
+    do who choose, buy or complain, and bots do not. `closed_ns`: since when none of its requests come any more; None
     while it is open.
     """
 

@@ -17,7 +17,7 @@ def shipped_directory() -> Path:
 
 
 def shipped_names(suffix: str) -> dict[str, Path]:
-    """Names without suffix, such as `recommender/stale-cache`, of the shipped files that end in a suffix."""
+    """Names without suffix, such as `SYSTEM/SCENARIO`, of the shipped files that end in a suffix."""
     top = shipped_directory()
     return {str(p.relative_to(top).as_posix()).removesuffix(suffix): p for p in sorted(top.rglob(f"*{suffix}"))}
 

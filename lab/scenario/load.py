@@ -35,7 +35,7 @@ class LoadedScenario:
 
 
 def load_scenario(path_or_name: str | Path) -> LoadedScenario:
-    """Loads a scenario file, or a shipped scenario by a name such as `recommender/stale-cache`.
+    """Loads a scenario file, or a shipped scenario by a name such as `SYSTEM/SCENARIO`.
 
     The parameters of its faults and decoys are validated values, defaults included. Raises UserError with every
     problem of the file.

@@ -9,6 +9,7 @@ from lab.errors import Problem, nearest
 from lab.files.reading import Reading
 from lab.files.yamlmodel import shown
 from lab.files.yamlsource import Document, KeyPath
+from lab.plugins import is_installed
 from lab.registration.known import slis_of
 from lab.registration.settings import Setting
 from lab.registration.world import World, installed_worlds, registration_of, registrations
@@ -58,11 +59,12 @@ class WorldChecks(Reading):
             self._check_without()
             return
         name, worlds = self._text(("world", "name")), installed_worlds()
-        if name is None or not worlds:  # no world at all: the lab's sources in a service, which needs none
+        if name is None or not (worlds or is_installed()):  # the lab's sources in a service, which needs no world
             return
         world = registration_of(name)
         if world is None:
-            self._report(("world", "name"), f"unknown world {name!r}", hint=nearest(name, worlds))
+            hint = nearest(name, worlds) if worlds else "none is installed: install the distribution that it comes with"
+            self._report(("world", "name"), f"unknown world {name!r}", expected="an installed world", hint=hint)
             return
         self._check_steps(world)
         self._check_needs(world)

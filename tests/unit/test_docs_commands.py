@@ -12,7 +12,7 @@ import pytest
 from lab.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("decisions/*.md")])
 INLINE = re.compile(r"`(lab [^`]+)`")
 LINE = re.compile(r"^\s*(?:\$ )?(lab [^\n]+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

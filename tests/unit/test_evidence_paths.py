@@ -18,7 +18,7 @@ LINKS = (
 SYMPTOM = "users->web"
 
 
-def shop(symptom: str = SYMPTOM, holders: frozenset[str] = frozenset()) -> Case:
+def market(symptom: str = SYMPTOM, holders: frozenset[str] = frozenset()) -> Case:
     neighbours: dict[str, frozenset[str]] = {}
     for link in LINKS:
         ends = frozenset(link.split("->"))
@@ -49,11 +49,11 @@ WAY_FROM_STOCK = {
     ],
 )
 def test_every_shortest_way_counts_and_a_longer_one_does_not(culprit: str, between: set[str]) -> None:
-    assert elements_between(culprit, shop()) == between
+    assert elements_between(culprit, market()) == between
 
 
 def test_an_element_that_does_not_exist_lies_nowhere() -> None:
-    assert elements_between("gremlins", shop()) == frozenset()
+    assert elements_between("gremlins", market()) == frozenset()
 
 
 def cited(subject: str, signal: str = "client_error_ratio") -> Evidence:
@@ -66,7 +66,7 @@ def cited(subject: str, signal: str = "client_error_ratio") -> Evidence:
      ("search.index", False), ("robot", False), ("elsewhere", False)],
 )  # fmt: skip
 def test_a_signal_is_about_its_element_whatever_part_of_it_is_named(subject: str, lies: bool) -> None:
-    assert lies_on_the_way(cited(subject), "cart", shop()) is lies
+    assert lies_on_the_way(cited(subject), "cart", market()) is lies
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_a_signal_is_about_its_element_whatever_part_of_it_is_named(subject: str
 )
 def test_a_column_is_about_who_hands_it_out_and_whom_it_describes(culprit: str, holders: set[str], lies: bool) -> None:
     column = cited("age_years", "feature_drift_psi")
-    assert lies_on_the_way(column, culprit, shop(holders=frozenset(holders))) is lies
+    assert lies_on_the_way(column, culprit, market(holders=frozenset(holders))) is lies
 
 
 def test_a_signal_of_an_unknown_kind_on_an_unknown_subject_is_judged_as_a_column() -> None:
-    assert lies_on_the_way(cited("age_years", "of-another-distribution"), "cart", shop())
+    assert lies_on_the_way(cited("age_years", "of-another-distribution"), "cart", market())
 
 
 def test_a_signal_of_the_host_is_about_no_element() -> None:
-    assert not lies_on_the_way(cited("host.cpu", "cpu_steal_ratio"), "cart", shop())
+    assert not lies_on_the_way(cited("host.cpu", "cpu_steal_ratio"), "cart", market())

@@ -1,4 +1,4 @@
-"""What `lab init` writes, a first scenario of the shop, validates and runs as it is, and nothing is ever replaced."""
+"""What `lab init` writes validates and runs as it is, for any system, and nothing is ever replaced."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 
 from lab.engines.rules.tree import load_tree
 from lab.errors import ExitCode
+from lab.systems import files
 from tests.cli_cases import lab, run, run_json
+from tests.simulated import BOOKINGS, CHAIN, NIGHTLY
 
 
 def test_the_first_scenario_validates_is_planned_and_passes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lab("init", "scenario") == ExitCode.OK
+    assert lab("init", "scenario", "--system", BOOKINGS) == ExitCode.OK
     output = capsys.readouterr().out
     assert output.startswith("wrote my-scenario.scenario.yaml\nnext:\n  lab validate my-scenario.scenario.yaml ")
     assert lab("validate", "my-scenario.scenario.yaml") == ExitCode.OK
@@ -21,12 +23,42 @@ def test_the_first_scenario_validates_is_planned_and_passes(folder: Path, capsys
     assert run("my-scenario.scenario.yaml", "--engine", "rules") == ExitCode.OK
 
 
+@pytest.mark.parametrize(
+    ("system", "fault"),
+    [(CHAIN, "network-partition of front->orders"), (NIGHTLY, "feed-stall of load")],
+    ids=["of a chain", "of jobs alone, in hours"],
+)
+def test_a_first_scenario_of_any_system_is_valid_and_can_be_planned(
+    system: str, fault: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lab("init", "scenario", "mine", "--system", system) == ExitCode.OK
+    assert lab("plan", "mine.scenario.yaml") == ExitCode.OK
+    printed = capsys.readouterr()
+    assert "inject" not in printed.err, "there is time before the fault"
+    assert f"f1: {fault}" in printed.out
+
+
+def test_where_no_shipped_system_can_be_run_it_asks_for_one(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "system_names", lambda: ())
+    assert lab("init", "scenario") == ExitCode.INVALID
+    printed = capsys.readouterr().err
+    assert "none of the systems that come with the lab can be run here" in printed
+    assert "--system mine.system.yaml" in printed
+
+
+def test_a_system_is_of_a_scenario_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("init", "engine", "--system", CHAIN) == ExitCode.INVALID
+    assert "--system is for a scenario" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_first_engine_answers_and_is_right_where_calls_are_lost(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab("init", "engine", "ours")
-    lab("init", "scenario", "ours")
+    lab("init", "scenario", "ours", "--system", BOOKINGS)
     capsys.readouterr()
     code, document = run_json(
         capsys,
@@ -45,8 +77,8 @@ def test_the_first_rules_validate_and_name_what_they_have_a_rule_for(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab("init", "rules")
-    lab("init", "scenario")
-    assert [cause.kind for cause in load_tree(Path("my.rules.yaml")).causes] == ["network-partition", "stale-cache"]
+    lab("init", "scenario", "--system", BOOKINGS)
+    assert [cause.kind for cause in load_tree(Path("my.rules.yaml")).causes] == ["network-partition", "cpu-throttle"]
     assert lab("validate", "my.rules.yaml") == ExitCode.OK
     assert run("my-scenario.scenario.yaml", "--engine", "rules:my.rules.yaml") == ExitCode.OK
     assert "✓ pass  my-scenario  seed 1  rules:my.rules.yaml" in capsys.readouterr().out
@@ -54,10 +86,11 @@ def test_the_first_rules_validate_and_name_what_they_have_a_rule_for(
 
 @pytest.mark.parametrize("kind", ["scenario", "engine", "rules"])
 def test_nothing_is_replaced(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lab("init", kind, "mine")
+    words = ["--system", BOOKINGS] if kind == "scenario" else []
+    lab("init", kind, "mine", *words)
     (path,) = (path for path in folder.iterdir() if path.name.startswith("mine"))
     path.write_text("precious")
-    assert lab("init", kind, "mine") == ExitCode.INVALID
+    assert lab("init", kind, "mine", *words) == ExitCode.INVALID
     assert path.read_text() == "precious"
     assert "this file exists already; it was not changed" in capsys.readouterr().err
 

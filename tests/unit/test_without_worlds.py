@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -41,6 +42,29 @@ def test_pages_and_schemas_of_the_core_name_no_world(generated: dict[str, str]) 
     assert [name for name in generated if name.startswith("worlds/")] == []
     found = [f"{name}: {line.strip()[:160]}" for name, text in generated.items() for line in text.splitlines()
              if WORDS.search(line)]  # fmt: skip
+    assert found == []
+
+
+def test_help_and_what_init_writes_name_no_world(tmp_path: Path) -> None:
+    """But for `lab stack`, which is about the systems that have containers."""
+    code = (
+        "import json, click, lab.cli\nfrom lab.cli import COMMANDS\n"
+        "main = lab.cli.cli\ncontext = click.Context(main, info_name='lab')\n"
+        "texts = {'lab': main.get_help(context)}\n"
+        "for name in set(COMMANDS) - {'stack'}:\n"
+        "    found = main.get_command(context, name)\n"
+        "    texts[name] = found.get_help(click.Context(found, info_name=name, parent=context))\n"
+        "print(json.dumps(texts))\n"
+    )
+    path = os.pathsep.join(filter(None, [str(HIDING), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=TESTS.parent, env={**os.environ, "PYTHONPATH": path},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    texts = json.loads(done.stdout)
+    texts |= {file.name: file.read_text(encoding="utf-8") for file in (TESTS.parent / "lab" / "templates").iterdir()}
+    assert {"lab", "run", "init", "rules", "rules.yaml"} <= texts.keys()
+    found = [f"{name}: {line}" for name, text in texts.items() for line in text.splitlines() if WORDS.search(line)]
     assert found == []
 
 
