@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.recording.observed import Observed
-from tests.sim_runs import digests
+from tests.simulated import digests
 
 MODES = ("compiled", "interpreted")
 

@@ -63,10 +63,10 @@ def check_order(observed: Observed, table: str) -> None:
         assert times.min() >= 0
 
 
-def check_metrics(schema: Schema, observed: Observed) -> None:
-    """Metrics are those of the list but for those WITHOUT, each once, and finite."""
+def check_metrics(schema: Schema, observed: Observed, *without: str) -> None:
+    """Metrics are those of the list but for those WITHOUT and these beginnings, each once, and finite."""
     metrics = observed.frame("metrics")
-    assert set(metrics["metric"]) == {name for name in schema.metrics if not name.startswith(WITHOUT)}
+    assert set(metrics["metric"]) == {name for name in schema.metrics if not name.startswith((*WITHOUT, *without))}
     assert np.isfinite(metrics["value"]).all()
     assert (metrics["value"] >= 0).all()
     ratios = metrics[metrics["metric"].str.endswith((".ratio", ".utilization"))]

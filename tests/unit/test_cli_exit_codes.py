@@ -31,7 +31,6 @@ def test_1_when_an_engine_gave_no_answer(folder: Path, capsys: pytest.CaptureFix
         (["run"], "Missing argument"),
         (["run", "cut.scenario.yaml", "--sead", "1"], "--seed"),
         (["run", "cat.scenario.yaml"], "cat.scenario.yaml"),
-        (["run", "recomender"], "did you mean 'recommender"),
         (["run", "cut.scenario.yaml", "--engine", "constantly"], "did you mean 'constant'?"),
         (["run", "cut.scenario.yaml", "--seeds", "9-1"], "expected a count"),
         (["run", "cut.scenario.yaml", "--seed", "1", "--seeds", "1-2"], "contradict"),

@@ -8,6 +8,7 @@ import pytest
 
 from lab.systems.files import load_system
 from lab.testbeds.stack.samples import ContainerSampler
+from tests.simulated import BOOKINGS
 
 
 def stats(at: str, used_s: float, throttled_s: float) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def stats(at: str, used_s: float, throttled_s: float) -> dict[str, Any]:
 def test_shares_are_of_elapsed_time_and_of_the_time_that_it_wanted(
     used_s: float, throttled_s: float, utilization: float, throttled: float
 ) -> None:
-    sampler = ContainerSampler(None, load_system("recommender"), lambda: 0.0)  # type: ignore[arg-type]
+    sampler = ContainerSampler(None, load_system(BOOKINGS), lambda: 0.0)  # type: ignore[arg-type]
     before, after = stats("05.000000000", 10.0, 3.0), stats("10.000000000", 10.0 + used_s, 3.0 + throttled_s)
     sampler._add("model", (5.2, before), (10.3, after))
     assert sampler.samples == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from lab.judging.grading import grade, registered_graders
 from lab.recording.grades import verdict
 from lab.runs.campaign import metrics
 from tests.grading_cases import CRASH, DECOY, HEALTHY, case, finding, graded, says
+from tests.simulated import scenario
 
 UNSURE = says(verdict=Verdict.UNSURE)
 SATURATED = finding("features", boundary="resource", kind="overload")
@@ -90,8 +92,9 @@ def test_where_an_alert_fired_by_chance_unsure_is_not_judged_and_everything_else
     )
 
 
-def test_the_dry_run_says_which_answers_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "recommender/control-flash-sale"]) == ExitCode.OK
+def test_the_dry_run_says_which_answers_would_be_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sale = scenario(tmp_path, degraded={"element": "model"})
+    assert main(["plan", str(sale.path)]) == ExitCode.OK
     output = capsys.readouterr().out
     assert "the load saturates model, and an SLO is to break" in output
-    assert "right answers are 'unsure', and model or shoppers (resource or external)" in output
+    assert "right answers are 'unsure', and model or people (resource or external)" in output

@@ -11,7 +11,6 @@ from lab.judging.truth import SATURATED_RATIO
 from lab.judging.witness import BEFORE_MIN_INTERVALS, BLAST_SIGMAS
 from lab.recording.grades import DECIDING
 from lab.runs.suite import ALL_ANSWERED, METRICS
-from lab.scenario import load_scenario
 
 TEXT = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8")
 
@@ -32,9 +31,3 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert (BEFORE_MIN_INTERVALS, SATURATED_RATIO) == (6, 0.9)
     assert "fewer than six intervals before" in TEXT
     assert "90 % busy" in TEXT
-
-
-def test_the_example_of_a_degraded_control_is_the_shipped_one() -> None:
-    declared = load_scenario("recommender/control-flash-sale").scenario.degraded
-    assert declared is not None
-    assert f"degraded: {{element: {declared.element}}}" in TEXT

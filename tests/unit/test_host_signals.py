@@ -15,7 +15,7 @@ from lab.recording.schema import METRIC_LIST
 from lab.registration.observability import HOST
 from lab.signals import compute_signals
 from services.collector.host import PRESSURE, STEAL, HostSampler
-from tests.sim_runs import observe, scenario
+from tests.simulated import BOOKINGS, observe, scenario
 
 INTERVAL_S = 5.0
 
@@ -113,7 +113,7 @@ def test_samples_of_a_run_keep_what_they_are_split_by() -> None:
         {"time_s": 10.0, "unix_s": 1010.0, "component": HOST, "metric": metric, "value": n / 10, "attribute": attribute}
         for n, (metric, attribute) in enumerate(kinds)
     ]
-    rows = _sampled(records, [(10.0, "db", "process.cpu.utilization", 0.5)], run, load_system("recommender"))
+    rows = _sampled(records, [(10.0, "db", "process.cpu.utilization", 0.5)], run, load_system(BOOKINGS))
     assert rows == [
         (10 * NS, HOST, PRESSURE, "cpu.some", 0.0),
         (10 * NS, HOST, PRESSURE, "io.some", 0.1),

@@ -24,9 +24,9 @@ from lab.recording.opening import open_run
 from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, RunDirectory, sealed
 from lab.runs.runner import run_scenario
 from lab.signals import Series, SignalTable, compute_signals, forget_recorded, kept, load_signals
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
-FAULT = {"type": "network-partition", "target": "features->db", "at": "50s", "for": "40s"}
+FAULT = {"type": "network-partition", "target": "desk->db", "at": "50s", "for": "40s"}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def false_signals(run: RunDirectory) -> SignalTable:
 
 def plant(run: RunDirectory) -> None:
     """Other values of the right shape, made as the lab makes them, with all checksums of the file right."""
-    (run.path / SIGNALS_FILE).write_bytes(kept.content(kept.digests(run.observed), false_signals(run), "shop"))
+    (run.path / SIGNALS_FILE).write_bytes(kept.content(kept.digests(run.observed), false_signals(run), None))
 
 
 def change_a_value(run: RunDirectory) -> None:
@@ -166,7 +166,7 @@ def test_an_engine_gets_the_signals_beside_its_copy_and_nothing_else(run: RunDir
     copy, checksum = copied(run.observed, tmp_path / "case" / "observed")
     assert sorted(path.name for path in copy.parent.iterdir()) == ["observed", SIGNALS_FILE]
     content = (copy.parent / SIGNALS_FILE).read_bytes()
-    computed_anew = kept.content(kept.digests(copy), from_tables(run), "shop")
+    computed_anew = kept.content(kept.digests(copy), from_tables(run), None)
     assert content == computed_anew, "all that it says follows from observed/"
     assert checksum == sha256(content).hexdigest()
 
@@ -188,7 +188,7 @@ def test_a_copy_s_signals_are_used_where_the_host_says_which_they_are(
     assert_equal(load_signals(copy), from_tables(run))
     assert computed == []
     forget_recorded()
-    (copy.parent / SIGNALS_FILE).write_bytes(kept.content(kept.digests(copy), false_signals(run), "shop"))
+    (copy.parent / SIGNALS_FILE).write_bytes(kept.content(kept.digests(copy), false_signals(run), None))
     assert_equal(load_signals(copy), from_tables(run))
     assert len(computed) == 1
 

@@ -123,7 +123,6 @@ def test_a_scenario_may_be_a_dict_or_a_path(here: Path) -> None:
         (QUIET.replace("quiet", "Quiet"), {}, "<scenario>:2:7"),
         ({"name": {1, 2}}, {}, "not plain data"),
         ({"duration": float("nan")}, {}, "not plain data"),
-        ("recommender/stale-cash", {}, "did you mean"),
         (QUIET, {"engines": "rulez"}, "did you mean 'rules'"),
         (QUIET, {"seed": -1}, "not a seed"),
         (QUIET, {"seed": 1, "seeds": [1]}, "contradict"),

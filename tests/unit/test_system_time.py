@@ -113,7 +113,7 @@ def amounts_of(conditions: tuple[Condition, ...]) -> list[tuple[str, Amount]]:
 
 
 def test_the_shipped_rules_know_only_times_of_networks_and_machines() -> None:
-    tree = shipped_tree("shop")
+    tree = shipped_tree(None)
     found = [(signal, noise) for signal, noise in tree.noise.items()]
     found += [pair for cause in tree.causes for pair in amounts_of((*cause.when, *cause.unless))]
     times = [(signal, by) for signal, by in found if spec_of(signal).unit == "s" and not by.unit]

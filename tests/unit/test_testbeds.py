@@ -14,7 +14,7 @@ from lab.errors import ExitCode, Problem, UserError
 from lab.testbeds.installed import choose, drivers, load_driver
 from tests.distributions import write_distribution
 
-SCENARIO = "recommender/partition-one-way"
+SCENARIO = str(Path(__file__).parents[1] / "scenarios" / "quiet.scenario.yaml")
 DRIVER = """
 from pydantic import Field
 from lab.injection.levers import LeverTable

@@ -25,7 +25,7 @@ from lab.runs.signature import measured
 from lab.signals import Series, SignalTable, load_signals
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import is_before, is_during, levels, split
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
 TIMES_S = np.arange(1, 41) * 5.0
 WINDOW = (100.0, 150.0)
@@ -80,11 +80,11 @@ def test_witness_parity_report_and_evidence_see_the_same_two_levels() -> None:
 
 def test_one_signal_of_one_run_is_reported_with_one_pair_of_numbers(tmp_path: Path) -> None:
     """Evidence, the why-chain and the report's panel of a real run, and the axis that recomputes the evidence."""
-    slow = {"type": "network-latency", "target": "features->db", "at": "60s", "for": "50s"}
+    slow = {"type": "network-latency", "target": "desk->db", "at": "60s", "for": "50s"}
     run = run_scenario(scenario(tmp_path, duration_s=150, rate_per_s=30, faults=[slow]), 3, tmp_path / "runs")
     answer = diagnose(run.observed)
     finding = answer.findings[0]
-    assert (finding.culprit, finding.kind) == ("features->db", "network-latency")
+    assert (finding.culprit, finding.kind) == ("desk->db", "network-latency")
     run.write_diagnosis("rules", answer)
     grades = [g for g in assess(run, "rules").grades if g.grader == "evidence"]
     assert [g.outcome for g in grades] == [Outcome.PASS]
@@ -93,7 +93,7 @@ def test_one_signal_of_one_run_is_reported_with_one_pair_of_numbers(tmp_path: Pa
         (p.signal, p.subject): (p.before, p.during) for p in view(Entry(run, run.grades(), "x"), ["rules"]).panels
     }
     signals, told_in_why = load_signals(run.observed), 0
-    tree = shipped_tree("shop")
+    tree = shipped_tree(None)
     for fact in finding.evidence:
         unit = spec_of(fact.signal).unit
         assert panels[fact.signal, fact.subject] == (quantity(fact.baseline, unit), quantity(fact.observed, unit))
