@@ -61,9 +61,7 @@ class Recovering:
         """Runs with a fault: when it has recovered, every SLI is as usual, and every lever where it was."""
         use = self.faults[name]
         fault = {**use, "at": f"{AT_S}s", "for": f"{FOR_S}s"}
-        loaded = scenario(
-            folder, system=self.system, duration_s=self.duration_s, rate_per_s=RATE_PER_S, faults=[fault]
-        )
+        loaded = scenario(folder, system=self.system, duration_s=self.duration_s, rate_per_s=RATE_PER_S, faults=[fault])
         session, recorded = ran(loaded, seed)
         testbed = session.levers
         recovered_s = AT_S + FOR_S + fault_type(str(use["type"])).recovery_s

@@ -21,6 +21,11 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[
     yield ""
 
 
+def first_line(text: str | None) -> str:
+    """The first line of a docstring, with a full stop."""
+    return (text or "").strip().partition("\n")[0].rstrip(".") + "."
+
+
 def signals(some: Mapping[str, SignalSpec]) -> Iterator[str]:
     """Signals, as a table."""
     rows = ((f"`{name}`", spec.subject, spec.unit, spec.level, spec.doc) for name, spec in some.items())

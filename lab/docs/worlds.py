@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from lab.docs.markdown import NOTE, shown_by, signals, slis, table
+from lab.docs.markdown import NOTE, first_line, shown_by, signals, slis, table
 from lab.docs.recording import files, log_events, metrics, tables
+from lab.engines.rules.shipped import shipped_tree
+from lab.engines.rules.tree import Condition
+from lab.injection.faults import fault_types
+from lab.injection.levers import act_types, lever_types
 from lab.registration.settings import Setting
-from lab.registration.world import World
+from lab.registration.world import World, loaded
 from lab.signals.catalogue import slis_as_signals
 
 
@@ -35,10 +39,74 @@ def world_page(world: World) -> Iterator[str]:
     own = {name: spec for some in world.signals for name, spec in some.catalogue.items()} | dict(slis_as_signals(world))
     if own:
         yield from ("## Signals", "", *signals(own))
+    yield from _levers(world)
+    yield from _faults(world)
+    yield from _rules(world)
+
+
+def _levers(world: World) -> Iterator[str]:
+    """The levers of content that the world has, on the simulator; those of its own among them."""
+    if not world.levers:
+        return
+    known = {**lever_types(), **act_types()}
+    rows = ((f"`{name}`", first_line(known[name].__doc__)) for name in sorted(loaded(world.levers)))
+    yield from ("## Levers", "", "Of [all levers](../levers.md) those that act on its content, on `sim`:", "")
+    yield from table(("lever or act", "what it does"), rows)
+
+
+def _faults(world: World) -> Iterator[str]:
+    """Faults that come with the world, and by what else those of every system show in it."""
+    package = world.open.partition(":")[0].rpartition(".")[0]
+    own = [kind for kind in fault_types().values() if kind.module.startswith(f"{package}.")]
+    if own or world.witnesses:
+        yield from ("## Faults", "")
+    if own:
+        rows = (
+            (
+                f"`{kind.name}`",
+                ", ".join(sorted(kind.target_kinds)),
+                str(kind.boundary or "decoy"),
+                first_line(kind.doc),
+            )
+            for kind in own
+        )
+        yield from ("That come with it ([parameters](../faults.md)):", "")
+        yield from table(("fault or decoy", "target", "boundary", "what happens"), rows)
     if world.witnesses:
-        yield from ("## Faults", "", "Beside what shows a [fault](../faults.md) in every system:", "")
-        rows = ((f"`{fault}`", shown_by(one)) for fault, witnesses in world.witnesses.items() for one in witnesses)
-        yield from table(("fault", "shows by"), rows)
+        yield from ("Beside what shows a [fault](../faults.md) in every system:", "")
+        shown = ((f"`{fault}`", shown_by(one)) for fault, witnesses in world.witnesses.items() for one in witnesses)
+        yield from table(("fault", "shows by"), shown)
+
+
+def _rules(world: World) -> Iterator[str]:
+    """What the reference engine concludes in systems of the world, beside what it concludes everywhere."""
+    core = shipped_tree(None).causes
+    causes = [cause for cause in shipped_tree(world.name).causes if cause not in core]
+    if not causes:
+        return
+    yield from ("## Rules", "", f"Beside those for every system; `lab rules show --world {world.name}` prints all.", "")
+    rows = (
+        (
+            f"`{cause.kind}`",
+            _each(cause.each),
+            cause.boundary,
+            ", ".join(f"`{name}`" for name in _looked_at(cause.when)),
+        )
+        for cause in causes
+    )
+    yield from table(("concludes", "of each", "boundary", "from"), rows)
+
+
+def _each(each: str | tuple[str, ...]) -> str:
+    return each if isinstance(each, str) else ", ".join(each)
+
+
+def _looked_at(conditions: Iterable[Condition]) -> dict[str, None]:
+    """The signals that conditions compare, each once, in their order."""
+    found: dict[str, None] = {}
+    for one in conditions:
+        found |= {one.signal: None} if one.signal else _looked_at(one.any)
+    return found
 
 
 def _files_of_systems(world: World) -> Iterator[str]:

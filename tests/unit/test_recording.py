@@ -39,7 +39,6 @@ def observed(run: RunDirectory) -> Observed:
     return load_observed(run.observed)
 
 
-
 @pytest.mark.parametrize("table", CORE.tables)
 def test_a_table_is_as_documented_and_in_order(observed: Observed, table: str) -> None:
     check_columns(CORE, observed, table)

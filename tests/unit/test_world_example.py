@@ -72,8 +72,12 @@ def test_its_files_are_valid_and_a_wrong_name_or_unit_has_its_place(lab: Lab, tm
 def test_pages_and_schemas_are_made_of_its_registration(site: Path, tmp_path: Path) -> None:
     assert run([site, EXAMPLE, HIDING], "-m", "lab.docs", tmp_path).returncode == 0
     page = (tmp_path / "worlds" / "desk.md").read_text(encoding="utf-8")
-    for part in ("questions.parquet", "`escalation_cost_eur` | EUR", "`topic_escalation_ratio`", "take_question"):
-        assert part in page
+    for part in (
+        "questions.parquet", "`escalation_cost_eur` | EUR", "`topic_escalation_ratio`", "take_question",
+        "| `questions.misroute` | Sends a share of the questions", "| `misrouted-questions` | service | service | ",
+        "| `misrouted-questions` | service | service | `escalation_ratio` |", "`topics`, how many topics there are",
+    ):  # fmt: skip
+        assert part in page, part
     assert run([site, EXAMPLE, HIDING], "-m", "lab", "schema", "--write", tmp_path).returncode == 0
     schema = json.loads((tmp_path / "system.v1.json").read_text(encoding="utf-8"))
     assert "escalation_ratio" in schema["$defs"]["Slo"]["properties"]["sli"]["enum"]
