@@ -191,9 +191,12 @@ def _show(error: LabError) -> None:
 
 def _show_internal(error: Exception) -> None:
     from lab.cli.console import escaped
+    from lab.registration.failures import failed_world
 
     message = " ".join(str(error).split())
-    click.echo(escaped(f"internal error: {type(error).__name__}: {message}"), err=True)
+    who = failed_world(error)
+    what = f"error: {who} failed" if who else "internal error"
+    click.echo(escaped(f"{what}: {type(error).__name__}: {message}"), err=True)
     if not _show_trace_if_asked():
         click.echo("  hint:    `lab --debug …` or LAB_DEBUG=1 shows where", err=True)
 

@@ -69,6 +69,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     yield from _packages()
     yield _plug_ins()
     yield from _testbeds()
+    yield from _worlds()
     yield _writable("model cache", cache_directory())
     yield _kernels()
     yield _writable("runs directory", runs_dir)
@@ -106,9 +107,10 @@ def _packages() -> Iterator[Check]:
 def _plug_ins() -> Check:
     from importlib.metadata import entry_points
 
-    groups = ("testbeds", "injectors", "engines", "graders")
+    groups = ("testbeds", "injectors", "worlds", "engines", "graders")
     counts = {group: len(entry_points(group=f"lab.{group}")) for group in groups}
-    return Check("plug-ins", all(counts.values()), ", ".join(f"{n} {group}" for group, n in counts.items()))
+    able = all(count for group, count in counts.items() if group != "worlds")
+    return Check("plug-ins", able, ", ".join(f"{count} {group}" for group, count in counts.items()))
 
 
 def _testbeds() -> Iterator[Check]:
@@ -133,6 +135,24 @@ def _testbeds() -> Iterator[Check]:
                 needs = f"what it needs could not be found out: {type(error).__name__}: {error}"
             detail = "; ".join(filter(None, (driver.summary, " ".join(needs.split()))))
             yield Check(f"testbed {name}", True if name == DEFAULT else None, detail)
+
+
+def _worlds() -> Iterator[Check]:
+    """The installed worlds: each with what it is, or all that is wrong with it, which keeps no other from working."""
+    from lab.cli.examining import problems
+    from lab.errors import UserError
+    from lab.registration.world import World, registered
+
+    try:
+        found = registered()
+    except UserError as error:
+        yield Check("worlds", False, " ".join(str(error).split()))
+        return
+    for name, world in found.items():
+        wrong = problems(world) if isinstance(world, World) else world.problems
+        said = "; ".join(" ".join(str(one).split()) for one in wrong)
+        detail = world.title if isinstance(world, World) and not said else f"cannot be used: {said}"
+        yield Check(f"world {name}", None if said else True, detail)
 
 
 def _kernels() -> Check:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
+from lab.errors import Problem, UserError
 from lab.recording import span_table
 from lab.recording.arrow import numbers_array
 from lab.recording.assembly import finished
@@ -153,6 +154,9 @@ class BlockRecorder:
     def rows(self, table: str, columns: Columns) -> None:
         """Adds rows of a table of the content that will not change any more, with `request` numbers."""
         if columns:
+            if table not in self._schema.tables:
+                what = "the world gives rows of a table that it has not registered"
+                raise UserError(Problem(what, seen=table, expected="a name of its `recording.tables`"))
             share = self._system.observe.sampling.records
             self._content.setdefault(table, ContentRows(table, self._ids, share, self._schema)).add(columns)
 

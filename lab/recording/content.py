@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lab.errors import Problem, UserError
 from lab.recording.arrow import Coded, coded, fitted_array
 from lab.recording.ids import Ids, trace_ids
 from lab.recording.observed import arrow_table
@@ -56,11 +57,21 @@ class ContentRows:
         kinds = {name: values.dtype for name, values in found.items()}
         if not self._order:
             self._order = [*found]
+            self._refuse_incomplete()
             self._kinds = dict(sorted(kinds.items(), key=lambda item: -item[1].itemsize))
         if kinds != self._kinds:
             raise TypeError(f"rows of {self._name!r} came with the columns {kinds}, the first ones with {self._kinds}")
         octets = [np.ascontiguousarray(found[name]).view(np.uint8) for name in self._kinds]
         self._parts.append(np.concatenate(octets))
+
+    def _refuse_incomplete(self) -> None:
+        needed = {column.name for column in self._schema.columns(self._name) if not column.null}
+        given = {*self._order, "trace_id", "sample_weight"}
+        missing = sorted(name for name in needed - given if not name.endswith(".*"))
+        if missing:
+            what = f"the world gives rows of the table {self._name!r} without columns that it registers"
+            hint = "give them, or register them with null=True"
+            raise UserError(Problem(what, seen="without " + ", ".join(missing), expected="every column", hint=hint))
 
     def groups(self) -> Iterator[pa.Table]:
         """All rows by row groups of GROUP_ROWS, whatever the parts were; with trace ids, and weights where not all are

@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from traceback import walk_tb
 from typing import Any
 
 from lab.errors import Problem, UserError
@@ -85,9 +86,30 @@ def resource(reference: str) -> Traversable:
 
 @lru_cache(maxsize=256)
 def loaded(reference: str) -> Any:
-    """What `module:attribute` refers to."""
+    """What `module:attribute` refers to.
+
+    UserError where there is no such thing, or where its module cannot be imported: both are mistakes of a world.
+    """
     module, _, attribute = reference.partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except UserError:
+        raise
+    except Exception as error:  # any failure of another package's module
+        why = " ".join(f"{type(error).__name__}: {error}{_within(error, module)}".split())
+        what, hint = f"{reference!r} of a world cannot be loaded: {why}", "correct it, or uninstall the world"
+        raise UserError(Problem(what, hint=hint)) from error
+
+
+def _within(error: Exception, module: str) -> str:
+    """Where the package of a module raised an error, in words; nothing where it could not be found."""
+    package = module.partition(".")[0]
+    frames = [
+        (frame.f_globals["__name__"], line)
+        for frame, line in walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == package and package != "lab"
+    ]
+    return " in {} line {}".format(*frames[-1]) if frames else ""
 
 
 def installed_worlds() -> dict[str, EntryPoint]:
@@ -125,5 +147,23 @@ def recorded_world(world: str) -> World:
 
 
 def registrations() -> list[World]:
-    """The registrations of all installed worlds, by name."""
-    return [found for name in installed_worlds() if (found := registration_of(name)) is not None]
+    """The registrations of all installed worlds that can be loaded, by name.
+
+    One that cannot keeps no file of another from working; what is wrong with it is said where its name is used, and by
+    `lab doctor`.
+    """
+    return [found for found in registered().values() if isinstance(found, World)]
+
+
+def registered() -> dict[str, World | UserError]:
+    """Every installed world by name: its registration, or why it cannot be loaded."""
+    found: dict[str, World | UserError] = {}
+    for name in installed_worlds():
+        try:
+            world = registration_of(name)
+        except UserError as error:
+            found[name] = error
+        else:
+            assert world is not None, "its name is that of an entry point"
+            found[name] = world
+    return found

@@ -19,6 +19,7 @@ from lab.judging.grading import BLAMING, METRIC_GRADERS, metric_graders
 from lab.judging.statistics import CaseId, RateSummary, Score, summarise
 from lab.recording.keeping import is_no_room
 from lab.recording.rundir import COMPLETE
+from lab.registration.failures import failed_world
 from lab.runs.memory import freed
 from lab.runs.suite import (
     DEGRADED_MISSED_RATIO,
@@ -205,7 +206,8 @@ def failed_job(job: Job, path: str, error: Exception, place: Path | str, remedy:
     if isinstance(error, OSError) and is_no_room(error):
         message = f"no room to write below {place}: {message}; {remedy}"
     if not isinstance(error, LabError | OSError):  # a full disk is not the lab's mistake
-        message = f"internal error: {message}"
+        who = failed_world(error)
+        message = f"{who} failed: {message}" if who else f"internal error: {message}"
     trace = "".join(traceback.format_exception(error))
     return JobResult(job.loaded.scenario.name, job.seed, path, (), message, code, trace)
 

@@ -64,7 +64,7 @@ class WorldChecks(Reading):
         world = registration_of(name)
         if world is None:
             hint = nearest(name, worlds) if worlds else "none is installed: install the distribution that it comes with"
-            self._report(("world", "name"), f"unknown world {name!r}", expected="an installed world", hint=hint)
+            self._report(("world", "name"), f"unknown world {name!r}", hint=hint)
             return
         self._check_steps(world)
         self._check_needs(world)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from lab.errors import LabError, Problem, UserError, nearest
 from lab.plugins import distribution, installed
+from lab.registration.failures import failed_world
 from lab.testbeds.driver import DEFAULT, GROUP, Driver, DriverOptions
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Chosen:
 
     @contextmanager
     def named(self, doing: str) -> Iterator[None]:
-        """Names the testbed in errors of its driver that are neither the lab's nor a file's: LabError, exit code 3."""
+        """Names the testbed, or the world, in errors that are neither the lab's nor a file's: LabError, exit code 3."""
         try:
             yield
         except LabError:
@@ -102,7 +103,8 @@ class Chosen:
             if isinstance(error, OSError) and (error.filename is not None or is_no_room(error)):
                 raise
             hint = "\n  hint:     `lab --debug …` or LAB_DEBUG=1 shows where"
-            raise LabError(f"{self.place} failed while {doing}: {type(error).__name__}: {error}{hint}") from error
+            who = failed_world(error) or self.place
+            raise LabError(f"{who} failed while {doing}: {type(error).__name__}: {error}{hint}") from error
 
     @property
     def place(self) -> str:

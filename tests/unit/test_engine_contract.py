@@ -77,7 +77,7 @@ def test_the_python_engine_of_the_document_names_the_link_that_was_cut(recording
     write_distribution(tmp_path, "mine", {"lab.engines": {"mine": "mine:diagnose"}})
     monkeypatch.syspath_prepend(str(tmp_path))
     assert asked("mine", recordings["quiet"]).verdict is Verdict.HEALTHY
-    assert asked("mine", recordings["cut"]).findings[0].culprit == "features->db"
+    assert asked("mine", recordings["cut"]).findings[0].culprit == "desk->db"
 
 
 @pytest.mark.parametrize(

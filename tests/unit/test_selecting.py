@@ -141,6 +141,7 @@ def test_filters_choose_what_is_run_and_a_part_of_a_suite_is_held_against_no_thr
 def test_a_filter_that_chooses_nothing_is_an_error(
     words: list[str], code: ExitCode, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    tagged("loud", "network", CUT)
     for command in ("run", "plan", "list"):
         assert lab(command, ".", *words) == code
         assert message in capsys.readouterr().err
@@ -289,7 +290,7 @@ def test_the_list_shows_what_there_is_here(folder: Path, capsys: pytest.CaptureF
 
 def test_a_broken_file_is_reported_and_the_others_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.scenario.yaml").write_text("schema_version: 1\nnme: broken\n")
-    assert lab("list", ".", "-k", "quiet") == ExitCode.INVALID
+    assert lab("list", "quiet.scenario.yaml", "broken.scenario.yaml", "-k", "quiet") == ExitCode.INVALID
     output = capsys.readouterr()
     assert "quiet.scenario.yaml" in output.out
     assert "broken.scenario.yaml:2:1" in output.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_the_example_of_a_degraded_control_is_the_shipped_one() -> None:
 def test_the_engine_contract_names_every_file_that_an_engine_may_see(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "engine-contract.md").read_text(encoding="utf-8")
     table = text.split("## What an engine gets")[1].split("##")[0]
-    observe(scenario(tmp_path, duration_s=15, rate_per_s=5)).write(tmp_path / "observed")
+    observe(scenario(tmp_path, duration_s=30, rate_per_s=5)).write(tmp_path / "observed")
     written = (path for path in (tmp_path / "observed").rglob("*") if path.is_file())
     assert set(re.findall(r"^\| `([\w./]+)` \|", table, flags=re.MULTILINE)) == {
         str(path.relative_to(tmp_path / "observed")) for path in written
@@ -84,3 +85,17 @@ def test_the_shops_rules_know_only_times_of_networks_and_machines() -> None:
     found += [pair for cause in tree.causes for pair in amounts_of((*cause.when, *cause.unless))]
     times = [(signal, by) for signal, by in found if spec_of(signal).unit == "s" and not by.unit]
     assert [(signal, by) for signal, by in times if by.value >= 0.01] == []
+
+
+def test_a_file_may_hold_defaults_for_a_testbed_that_is_not_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chaos-lab.toml").write_text("[plan]\ntime-scale = 2.5\n", encoding="utf-8")
+    assert lab("plan", "recommender/partition-one-way") == ExitCode.OK
+    assert lab("plan", "recommender/partition-one-way", "--testbed", "stack", "--json") == ExitCode.OK
+    planned = capsys.readouterr().out.partition("\n{")[2]
+    assert json.loads("{" + planned)["testbed_options"]["time_scale"] == 2.5
+    monkeypatch.setenv("LAB_PLAN_TIME_SCALE", "3")
+    assert lab("plan", "recommender/partition-one-way", "--testbed", "stack", "--json") == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["testbed_options"]["time_scale"] == 3

@@ -14,7 +14,7 @@ from lab.errors import ExitCode, Problem, UserError
 from lab.testbeds.installed import choose, drivers, load_driver
 from tests.distributions import write_distribution
 
-SCENARIO = str(Path(__file__).parents[1] / "scenarios" / "quiet.scenario.yaml")
+SCENARIO = str(Path(__file__).parents[1] / "scenarios" / "cut.scenario.yaml")
 DRIVER = """
 from pydantic import Field
 from lab.injection.levers import LeverTable
@@ -209,17 +209,3 @@ def test_a_flag_and_a_value_cannot_be_one_option(install: Install, capsys: pytes
     install(driver("time_scale: bool = False"))
     assert lab("plan", SCENARIO, "--testbed", "strange") == ExitCode.INVALID
     assert "another form" in capsys.readouterr().err
-
-
-def test_a_file_may_hold_defaults_for_a_testbed_that_is_not_chosen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("chaos-lab.toml").write_text("[plan]\ntime-scale = 2.5\n", encoding="utf-8")
-    assert lab("plan", SCENARIO) == ExitCode.OK
-    assert lab("plan", SCENARIO, "--testbed", "stack", "--json") == ExitCode.OK
-    planned = capsys.readouterr().out.partition("\n{")[2]
-    assert json.loads("{" + planned)["testbed_options"]["time_scale"] == 2.5
-    monkeypatch.setenv("LAB_PLAN_TIME_SCALE", "3")
-    assert lab("plan", SCENARIO, "--testbed", "stack", "--json") == ExitCode.OK
-    assert json.loads(capsys.readouterr().out)["testbed_options"]["time_scale"] == 3

@@ -13,7 +13,8 @@ from pathlib import Path
 import yaml
 
 from lab.engines.rules.tree import Part, Tree, parse_tree, parsed
-from lab.errors import UserError
+from lab.errors import Problem, UserError
+from lab.files.fileio import reason
 from lab.files.yamlsource import Document, parse_yaml, read_text
 from lab.registration.world import recorded_world, resource
 
@@ -44,7 +45,7 @@ def _tree(text: str) -> Tree:
 @lru_cache(maxsize=16)
 def _joined(files: tuple[str, ...]) -> str:
     core = parse_yaml(read_text(CORE), str(CORE))
-    documents = [core, *(parse_yaml(resource(file).read_text(encoding="utf-8"), file) for file in files)]
+    documents = [core, *(parse_yaml(_text(file), file) for file in files)]
     for document in documents[1:]:
         parsed(document, Part)
     _refuse_twice(documents)
@@ -56,6 +57,16 @@ def _joined(files: tuple[str, ...]) -> str:
         if said:
             sections.append(f"{section}:\n" + "\n".join(said))
     return "\n\n".join(sections) + "\n"
+
+
+def _text(file: str) -> str:
+    """A world's file; UserError where it cannot be read."""
+    try:
+        return resource(file).read_text(encoding="utf-8")
+    except (OSError, ImportError, UnicodeDecodeError) as error:
+        hint = "correct the `rules` of the world's registration, or the package data of its distribution"
+        why = reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise UserError(Problem(f"these rules of a world cannot be read: {why}", file, hint=hint)) from None
 
 
 def _section(document: Document, name: str) -> str:
