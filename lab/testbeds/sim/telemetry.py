@@ -84,9 +84,9 @@ class Telemetry:
         for pool, samples in zip(self._pools, samples_of_pools(plane, self._pools, now_ns), strict=True):
             self.recorder.sample(samples, pool.peer)
         if world is not None:
-            samples = world.samples(now_ns)
-            self._refuse_unregistered({metric for _, metric, _, _ in samples})
-            self.recorder.sample([(now_ns, *sample) for sample in samples])
+            gauges = world.samples(now_ns)
+            self._refuse_unregistered({metric for _, metric, _, _ in gauges})
+            self.recorder.sample([(now_ns, *gauge) for gauge in gauges])
 
     def commit(self, world: Content | None, now_ns: int) -> None:
         """Makes final what has ended; all that did was taken."""
