@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.files.units import MAX_DURATION_S
 from lab.registration.settings import Setting
@@ -18,7 +18,7 @@ from lab.systems.topology import (
     Step,
     System,
 )
-from lab.systems.worlds import component_settings
+from lab.systems.worlds import component_settings, world_of
 
 _LONG = MAX_DURATION_S
 STEP_KEYS = {
@@ -70,7 +70,7 @@ def _keys(system: System, name: str, spec: Component) -> Iterator[ConfigKey]:
         for key, setting in LIMIT_KEYS.items():
             limit = getattr(step.when, key, None)
             if limit is not None:
-                yield ConfigKey(f"steps.{step.name}.{key}", setting, limit)
+                yield ConfigKey(f"steps.{step.name}.{key}", _reachable(system, setting), limit)
         if step.call is not None:
             for key, setting in STEP_KEYS.items() if step.wait else ():
                 yield ConfigKey(f"steps.{step.name}.{key}", setting, _value(step, key))
@@ -86,6 +86,14 @@ def _keys(system: System, name: str, spec: Component) -> Iterator[ConfigKey]:
         yield ConfigKey("queue", QUEUE, spec.queue)
     for key, setting in component_settings(system, name).items():
         yield ConfigKey(f"settings.{key}", setting, spec.settings[key])
+
+
+def _reachable(system: System, limit: Setting) -> Setting:
+    """A limit of a branch, between what the values of the system's world can be, as in a system's file."""
+    world = world_of(system)
+    if world is None or world.value is None:
+        return limit
+    return replace(limit, above=world.value.above, at_least=world.value.at_least, at_most=world.value.at_most)
 
 
 def _pool_keys(prefix: str, pool: Pool | None) -> Iterator[ConfigKey]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lab.errors import UserError
+from lab.injection.dry_run import PlanTestbed
 from lab.injection.levers import ConfigSet
 from lab.scenario import LoadedScenario
 from lab.systems.files import load_system
@@ -66,6 +67,15 @@ def test_a_lever_moves_a_threshold_and_puts_it_back(market):
     sales = bed.finish().frame("sales")
     for moved, limit in ((sales["time_s"].between(10.2, 19.8), 100), (sales["time_s"].between(20.2, 30), 500)):
         assert ((sales["marks"] & 4 > 0) == (sales["value"] > limit))[moved].all()
+
+
+@pytest.mark.parametrize("value", [5, -0.1])
+def test_a_lever_moves_a_threshold_only_to_where_values_can_be(market, value):
+    with (
+        pytest.raises(UserError, match="a number, at least 0 and at most 1"),
+        PlanTestbed(market.system).pull("counter/steps.refuse.above", ConfigSet(value=value)),
+    ):
+        pass
 
 
 def test_a_limit_that_no_value_can_reach_is_refused_where_it_is_written(market, tmp_path):

@@ -12,6 +12,8 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 EXAMPLE = TOP / "examples" / "world"
+OWN = ("chaos_lab", "_editable_impl_chaos_lab", "lab", "injectors", "graders", "__pycache__")
+"""What an environment of developers has of the lab itself: a link to it would be written through."""
 pytestmark = pytest.mark.slow
 
 
@@ -31,7 +33,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = subprocess.run([place / "bin" / "python", "-c", code], check=True, capture_output=True, text=True)
     packages = Path(found.stdout.strip())
     for one in Path(sysconfig.get_path("purelib")).iterdir():
-        if not one.name.lower().replace("-", "_").startswith(("chaos_lab", "_editable_impl", "__pycache__")):
+        if not one.name.startswith(OWN):
             (packages / one.name).symlink_to(one)
     pip("--python", place / "bin" / "python", "install", "--no-deps", "--no-index", *wheels.glob("*.whl"))
     return place
