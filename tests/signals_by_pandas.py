@@ -40,7 +40,7 @@ def sli_series(metrics: pd.DataFrame, users: str, entry: str) -> pd.DataFrame:
 
 
 def _clicks(metrics: pd.DataFrame) -> pd.DataFrame | None:
-    """Items `shown` (missing where none was) and `clicked` over the last CLICK_WINDOW_S; None without a recommender."""
+    """Items `shown` (missing where none was) and `clicked` over the last CLICK_WINDOW_S; None without any."""
     mine = metrics[metrics["metric"].isin(["recommendation.impression.count", "recommendation.click.count"])]
     if not len(mine):
         return None
@@ -475,3 +475,13 @@ def signals(observed: Observed) -> list[Series]:
     grid = Grid(observed)
     found = [*telemetry(observed, grid), *content(observed, grid)]
     return [one for one in found if not np.isnan(one.values).all()]
+
+
+def assert_same(found: list[Series], expected: list[Series]) -> None:
+    """The same signals of the same subjects, equal but for the order of sums."""
+    found, expected = (sorted(some, key=lambda one: (one.signal, one.subject)) for some in (found, expected))
+    assert [(one.signal, one.subject) for one in found] == [(one.signal, one.subject) for one in expected]
+    for mine, other in zip(found, expected, strict=True):
+        about = f"{mine.signal} of {mine.subject}"
+        np.testing.assert_array_equal(mine.times_s, other.times_s, about)
+        np.testing.assert_allclose(mine.values, other.values, 1e-12, 1e-12, err_msg=about)

@@ -13,11 +13,11 @@ from lab.injection.levers import ComponentPause, LinkCut
 from lab.scenario import load_scenario
 from lab.testbeds.installed import choose
 from tests.distributions import installed_here
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "testbed"
-CUT = {"type": "network-partition", "target": "features->db", "at": "60s", "for": "60s"}
+CUT = {"type": "network-partition", "target": "desk->db", "at": "60s", "for": "60s"}
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module", params=["sim", "processes"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, example: None) -> Case:
     folder = tmp_path_factory.mktemp(request.param)
-    on_recommender = scenario(folder, duration_s=150, faults=[CUT])
+    on_bookings = scenario(folder, duration_s=150, faults=[CUT])
     if request.param == "sim":
-        return Case(choose("sim"), on_recommender, lambda t: t.read(LinkCut, "features->db") is not None)
+        return Case(choose("sim"), on_bookings, lambda t: t.read(LinkCut, "desk->db") is not None)
     frozen = load_scenario(EXAMPLE / "frozen.scenario.yaml").seen_by("rich")
     chosen = choose("processes", {"time_scale": 10, "state_dir": folder / "state"})
-    return Case(chosen, frozen, lambda t: t.read(ComponentPause, "orders") is not None, on_recommender)
+    return Case(chosen, frozen, lambda t: t.read(ComponentPause, "orders") is not None, on_bookings)

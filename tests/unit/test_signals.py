@@ -14,58 +14,27 @@ from hypothesis import strategies as st
 
 from lab.recording.arrow import numbers_array
 from lab.recording.observed import Observed, load_observed
-from lab.scenario import load_scenario
-from lab.signals import Series, compute_signals
+from lab.recording.schema import schema_of
+from lab.signals import compute_signals
 from lab.signals.ranks import Groups
 from lab.signals.spans import first_places
-from lab.systems.topology import Observe, Sampling
 from tests import signals_by_pandas
-from tests.sim_runs import observe, scenario
-from tests.unit.test_any_recording import edited, edits
+from tests.any_recording import edited, edits
+from tests.signals_by_pandas import assert_same
+from tests.simulated import observe, scenario
 
-RECORDINGS = Path(__file__).parents[1] / "data" / "recordings"
-COMMITTED = sorted(
-    directory for directory in RECORDINGS.glob("*/*/observed")
-    if "sampling" not in load_observed(directory).system  # the formulas in pandas know no weights
-)  # fmt: skip
-SHIPPED = (
-    "recommender/column-renamed", "recommender/control-flash-sale", "recommender/cpu-throttle-model",
-    "recommender/deploy-regression", "recommender/two-faults",
-)  # fmt: skip
-"""A renamed column, much load, CPU quotas, two versions of a model, and two faults at once."""
-
-
-def assert_same(found: list[Series], expected: list[Series]) -> None:
-    """The same signals of the same subjects, equal but for the order of sums."""
-    found, expected = (sorted(some, key=lambda one: (one.signal, one.subject)) for some in (found, expected))
-    assert [(one.signal, one.subject) for one in found] == [(one.signal, one.subject) for one in expected]
-    for mine, other in zip(found, expected, strict=True):
-        about = f"{mine.signal} of {mine.subject}"
-        np.testing.assert_array_equal(mine.times_s, other.times_s, about)
-        np.testing.assert_allclose(mine.values, other.values, 1e-12, 1e-12, err_msg=about)
+CORE = schema_of(None)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    fault = {"type": "stale-cache", "target": "cache", "at": "50s", "for": "40s"}
+    fault = {"type": "network-partition", "target": "desk->db", "at": "50s", "for": "40s"}
     loaded = scenario(tmp_path_factory.mktemp("signals"), duration_s=100, rate_per_s=20, faults=[fault])
     return observe(loaded)
 
 
-@pytest.mark.parametrize("directory", COMMITTED, ids=lambda path: path.parts[-3])
-def test_signals_of_the_committed_recordings(directory: Path) -> None:
-    assert_same(list(compute_signals(load_observed(directory))), signals_by_pandas.signals(load_observed(directory)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SHIPPED)
-def test_signals_of_shipped_scenarios(name: str) -> None:
-    observed = observe(load_scenario(name))
-    assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
-
-
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(edit=edits())
+@given(edit=edits(CORE))
 def test_signals_of_any_recording(recorded: Observed, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
     assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
@@ -85,30 +54,6 @@ def test_another_table_of_spans_takes_the_place_of_what_the_run_measured(recorde
     few = replace(recorded, tables={**recorded.tables, "spans": spans.slice(0, len(spans) // 2)})
     assert recorded.spans is not None
     assert few.spans is None
-
-
-def test_what_was_sampled_counts_for_what_was_not(tmp_path: Path) -> None:
-    """Of requests one in ten is recorded, of broken rows every log line: their ratio stays that of all."""
-    fault = {"type": "schema-corruption", "target": "db", "at": "40s", "for": "60s",
-             "with": {"column": "age_years", "change": "rename"}}  # fmt: skip
-    whole = scenario(tmp_path, duration_s=100, rate_per_s=60, faults=[fault])
-    seen = whole.system.model_copy(update={"observability": "rich"})
-    system = seen.model_copy(update={"observe": Observe(sampling=Sampling(traces=0.1, records=0.1))})
-    every, sampled = (compute_signals(observe(replace(whole, system=one))) for one in (seen, system))
-    assert every.subjects("feature_violation_ratio") == ["age_years"]
-    compared = set()
-    for name in ("contract_violation_ratio", "feature_violation_ratio", "own_error_ratio", "answered_duration_p50_s"):
-        for subject in every.subjects(name):
-            one, other = every.get(name, subject), sampled.get(name, subject)
-            assert one is not None
-            assert other is not None, (name, subject)
-            late = [series.values[series.times_s > 50] for series in (one, other)]
-            if np.isfinite(late[1]).sum() < 3:
-                continue  # of the feed's few runs one may have been recorded
-            compared.add(subject)
-            means = [float(np.nanmean(values)) for values in late]
-            assert means[1] == pytest.approx(means[0], rel=0.15, abs=0.02), (name, subject)
-    assert compared >= {"age_years", "features", "features->db"}
 
 
 def weighted(observed: Observed, weights: Any) -> Observed:
