@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -12,12 +11,10 @@ import pytest
 from lab.cli import main
 from lab.contracts import Boundary
 from lab.errors import ParameterError, Problem, UserError
-from lab.files.finding import shipped_names
 from lab.injection import faults
 from lab.injection.faults import Witness, fault, fault_types
 from lab.injection.levers import LinkCut, Testbed
-from lab.scenario import load_scenario
-from tests.sim_runs import scenario
+from tests.simulated import scenario
 
 SHOWS = (Witness("client_error_ratio", "{target}", 0.02),)
 
@@ -52,7 +49,7 @@ def declare(witnesses: tuple[Witness, ...] = SHOWS, *, announced_differently: bo
 
 def problem(folder: Path, wrong: str = "nothing") -> Problem:
     """The one problem of a scenario that uses `strange`."""
-    use = {"type": "strange", "target": "features->db", "at": "30s", "for": "20s", "with": {"wrong": wrong}}
+    use = {"type": "strange", "target": "desk->db", "at": "30s", "for": "20s", "with": {"wrong": wrong}}
     with pytest.raises(UserError) as caught:
         scenario(folder, faults=[use])
     (found,) = caught.value.problems
@@ -122,12 +119,3 @@ def test_a_fault_says_whether_what_is_announced_reveals_it(
     declare(announced_differently=announced_differently)
     assert main(["faults", "strange"]) == 0
     assert shown in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", shipped_names(".scenario.yaml"))
-def test_a_scenario_reaches_another_process_with_the_parameters_of_its_faults(name):
-    loaded = load_scenario(name)
-    again = pickle.loads(pickle.dumps(loaded))
-    assert again == loaded
-    for use, same in zip(loaded.scenario.faults, again.scenario.faults, strict=True):
-        assert type(same.parameters) is type(use.parameters)

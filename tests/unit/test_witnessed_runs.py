@@ -11,7 +11,7 @@ import pytest
 from lab.contracts import Truth
 from lab.recording.rundir import RunDirectory
 from lab.runs.runner import run_scenario
-from tests.sim_runs import FAULTS, scenario
+from tests.simulated import FAULTS, scenario
 
 
 def truth_of(folder: Path, use: Mapping[str, Any]) -> tuple[RunDirectory, Truth]:
@@ -22,21 +22,12 @@ def truth_of(folder: Path, use: Mapping[str, Any]) -> tuple[RunDirectory, Truth]
 
 
 INVISIBLE: Mapping[str, Mapping[str, Any]] = {
-    "an integer column retyped to integer": {
-        "type": "schema-corruption", "target": "db",
-        "with": {"column": "age_years", "change": "retype", "to": "integer"},
-    },
-    "a column multiplied by one": {
-        "type": "schema-corruption", "target": "db",
-        "with": {"column": "avg_order_value_eur", "change": "rescale", "factor": 1.0},
-    },
     "a partition of no connections": {
-        "type": "network-partition", "target": "features->db", "with": {"fraction": "0%"},
+        "type": "network-partition", "target": "desk->db", "with": {"fraction": "0%"},
     },
-    "a stale cache without stale keys": {"type": "stale-cache", "target": "cache", "with": {"fraction": "0%"}},
     "a throttle that leaves all the CPU": {"type": "cpu-throttle", "target": "model", "with": {"cpu": "100%"}},
     "ten microseconds": {
-        "type": "network-latency", "target": "features->db", "with": {"latency": "10us", "jitter": "0s"},
+        "type": "network-latency", "target": "desk->db", "with": {"latency": "10us", "jitter": "0s"},
     },
 }  # fmt: skip
 
@@ -58,10 +49,6 @@ def test_what_cannot_show_is_not_witnessed(name: str, tmp_path: Path) -> None:
         "network-partition, mild",
         "network-partition, one way",
         "network-latency",
-        "schema-corruption renames",
-        "schema-corruption retypes to text",
-        "schema-corruption rescales",
-        "schema-corruption nulls, mild",
         "cpu-throttle",
         "feed-stall",
     ],
@@ -80,9 +67,8 @@ def test_a_real_fault_is_witnessed_soon_after_it_begins(name: str, tmp_path: Pat
 def test_the_blast_radius_of_a_partition_reaches_its_caller_and_not_the_job(tmp_path: Path) -> None:
     run, _ = truth_of(tmp_path, FAULTS["network-partition"])
     moved = {(entry["signal"], entry["subject"]) for entry in run.effects()["f1"]}
-    assert ("client_error_ratio", "features->db") in moved
-    assert ("fallback_ratio", "features.default_features") in moved
-    assert not {subject for signal, subject in moved if signal.startswith("client_")} & {"feed->db", "features->rules"}
+    assert ("client_error_ratio", "desk->db") in moved
+    assert not {subject for signal, subject in moved if signal.startswith("client_")} & {"feed->db", "desk->rules"}
 
 
 def test_a_fault_that_two_intervals_precede_is_witnessed_on_the_simulator(tmp_path: Path) -> None:
