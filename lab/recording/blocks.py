@@ -29,7 +29,7 @@ from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges
 from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.sampling import TraceSampler, is_chosen, weights
-from lab.recording.schema import schema_of
+from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
 from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
 from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
@@ -236,6 +236,8 @@ class BlockRecorder:
         for name, columns in (rows or {}).items():
             ahead.rows(name, columns)
         groups: dict[str, Callable[[], Iterator[pa.Table]]] = {"spans": spans.groups, "logs": ahead._logs}
+        own = self._schema.tables.keys() - WITHOUT_WORLD.tables.keys()
+        groups |= {name: partial(_no_rows, name, self._schema) for name in sorted(own)}
         groups |= {name: content.groups for name, content in ahead._content.items()}
         metrics = {"metrics": partial(ahead.metrics, until_ns, counts)}
         duration_s = (until_ns - self._start_ns) / NS
@@ -276,3 +278,9 @@ class BlockRecorder:
                 by_rate = weights(lines["by_rate"], self._system.observe.sampling.traces)
                 columns["sample_weight"] = numbers_array(by_rate)
             yield arrow_table("logs", columns)
+
+
+def _no_rows(table: str, schema: Schema) -> Iterator[pa.Table]:
+    """A table of the content of which there was nothing to tell."""
+    columns = (column for column in schema.columns(table) if "*" not in column.name and column.otherwise is None)
+    yield arrow_table(table, {column.name: [] for column in columns}, schema)

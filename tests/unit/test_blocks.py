@@ -261,3 +261,11 @@ def test_memory_stays_while_many_requests_are_recorded(count: int, more_mb: floa
     rows, first_mb, most_mb = map(float, done.stdout.split())
     assert rows >= count
     assert most_mb < first_mb + more_mb
+
+
+def test_a_table_of_which_there_was_nothing_to_tell_is_there_and_empty() -> None:
+    recorder = chain()
+    recorder.take(made_up(1, 0, 100))
+    answers = recorder.observed(END_NS).tables["answers"]
+    assert answers.num_rows == 0
+    assert answers.column_names == ["time_s", "trace_id", "service.name", "subject", "rank", "version", "score"]
