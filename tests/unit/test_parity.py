@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from lab.runs.parity import LEAST_COMPARED, Parity, Row, compare, compared
 from lab.runs.runner import run_scenario
 from lab.runs.signature import Effect, Side, Symptom
 from lab.signals import Series, SignalTable
-from tests.simulated import FAULTS, scenario
+from tests.simulated import BOOKINGS, FAULTS, scenario
 
 TIMES_S = np.arange(1, 61) * 5.0
 AT_S, UNTIL_S = 100.0, 200.0
@@ -222,11 +223,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunDirecto
     """One of a partition that shows, one whose partition loses nothing."""
     root = tmp_path_factory.mktemp("recordings")
     fault = {**FAULTS["network-partition"], "at": "60s", "for": "60s"}
+    own = Path(BOOKINGS).read_text(encoding="utf-8") + "  - {name: answers, sli: availability, below: 98%, for: 45s}\n"
+    (root / "own.system.yaml").write_text(own, encoding="utf-8")
+    content = {"system": str(root / "own.system.yaml"), "duration_s": 150, "rate_per_s": 30}
     runs = {
-        "shown": scenario(root, name="shown", duration_s=150, rate_per_s=30, faults=[fault]),
-        "nothing": scenario(
-            root, name="nothing", duration_s=150, rate_per_s=30, faults=[{**fault, "with": {"fraction": "0%"}}]
-        ),
+        "shown": scenario(root, name="shown", faults=[fault], **content),
+        "nothing": scenario(root, name="nothing", faults=[{**fault, "with": {"fraction": "0%"}}], **content),
     }
     made = {name: run_scenario(loaded, 3, root / "runs") for name, loaded in runs.items()}
     for run in made.values():

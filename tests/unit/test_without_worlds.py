@@ -74,7 +74,8 @@ def test_help_and_what_init_writes_name_no_world(tmp_path: Path) -> None:
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     texts = json.loads(done.stdout)
-    texts |= {file.name: file.read_text(encoding="utf-8") for file in (TESTS.parent / "lab" / "templates").iterdir()}
+    templates = (file for file in (TESTS.parent / "lab" / "templates").rglob("*") if file.is_file())
+    texts |= {file.name: file.read_text(encoding="utf-8") for file in templates}
     assert {"lab", "run", "init", "rules", "rules.yaml"} <= texts.keys()
     found = [f"{name}: {line}" for name, text in texts.items() for line in text.splitlines() if WORDS.search(line)]
     assert found == []
