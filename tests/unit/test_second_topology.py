@@ -115,6 +115,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "features": {
         "lab/worlds/kit/tables.py": "the table of served features",
         "lab/worlds/kit/features.py": "the same table",
+        "lab/worlds/kit/entities.py": "a key of the feature contract",
         "lab/report/traces.py": "the same table",
         "lab/engines/rules/inference.py": "a key of the feature contract",
     },
