@@ -289,7 +289,7 @@ DRIFT_INTERVALS_MAX = 12
 RESCORE_INTERVALS = 6
 MIN_DRIFT_ROWS = 100
 RANGE_MARGIN = 0.1
-MIN_CLICKS, MIN_RANKED = 20, 40
+MIN_CLICKS, MIN_RANKED = 20, 30
 
 
 def content(observed: Observed, grid: Grid) -> Iterator[Series]:

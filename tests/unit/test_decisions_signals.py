@@ -134,16 +134,16 @@ def deficit(version: list[int], outcome: list[int], bins: list[int], count: int)
 
 
 def test_the_deficit_of_a_version_is_told_once_enough_of_its_own_rows_turned_out_positive() -> None:
-    """Two positives and two negatives each interval: forty of them take twenty intervals."""
+    """Two positives and two negatives each interval: thirty of them take fifteen intervals."""
     count = 40
     bins = np.repeat(np.arange(count), 4).tolist()
     version = [1 if one < 10 else 2 for one in bins]
     found = deficit(version, [0, 1] * 2 * count, bins, count)
     assert found == [0.0] * 10 + [1.0] * 30
-    soon = 4 * (count - 11)
+    soon = 4 * 24
     found = deficit(version[:soon], [0, 1] * (soon // 2), bins[:soon], count)
     assert found[:10] == [0.0] * 10
-    assert np.isnan(found[10:]).all(), "nineteen intervals of it"
+    assert np.isnan(found[10:]).all(), "fourteen intervals of it"
 
 
 def test_a_canary_s_deficit_is_of_the_rows_that_it_scored() -> None:
@@ -153,14 +153,14 @@ def test_a_canary_s_deficit_is_of_the_rows_that_it_scored() -> None:
     assert np.isnan(found).all(), "the newer version had positives only, so nothing can be ranked"
     found = deficit([1, 1, 2, 2] * count, [0, 1, 0, 1] * count, bins, count)
     assert found == [1.0] * count
-    few = 4 * 39
-    found = deficit([1, 1, 2, 2] * 39, [0, 1, 0, 1] * 39, bins[:few], count)
-    assert np.isnan(found).all(), "thirty-nine positives of its own"
+    few = 4 * 29
+    found = deficit([1, 1, 2, 2] * 29, [0, 1, 0, 1] * 29, bins[:few], count)
+    assert np.isnan(found).all(), "twenty-nine positives of its own"
 
 
 def test_two_newer_versions_are_judged_apart() -> None:
     """A harmless version first: its rows say nothing about the one that follows."""
-    count, each = 12, 16
+    count, each = 12, 14
     bins = np.repeat(np.arange(count), each)
     version = np.select([bins < 4, bins < 8], [1, 2], 3)
     outcome = np.tile([0, 1], count * each // 2).astype(float)

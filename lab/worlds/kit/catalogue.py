@@ -70,7 +70,7 @@ PREDICTIONS = Signals(
             "1",
             "component",
             "AUC of the version serving at the start minus that of the serving one, on the same rows (6 intervals, or "
-            "as many as hold 40 positives)",
+            "as many as hold 30 positives)",
             level="usual",
         ),
         "model_score_ratio": SignalSpec(
@@ -110,6 +110,7 @@ WITNESSES = {
     "model-regression": (
         Witness("model_auc_deficit", "{target}", 0.03),
         Witness("calibration_ratio", "{target}", 0.3),
+        Witness("model_score_ratio", "{target}", 0.15),
     ),
 }
 """By which of these signals faults show, beside those that every system has."""

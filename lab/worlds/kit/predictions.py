@@ -23,7 +23,7 @@ Score: TypeAlias = "Callable[[Mapping[str, Any], Sequence[Array]], Array]"
 RESCORE_INTERVALS = 6
 MIN_POSITIVES = 20
 """With fewer positive outcomes in a window, shares and means of it say little."""
-MIN_RANKED = 40
+MIN_RANKED = 30
 """With fewer positive outcomes in a window, two good versions differ in AUC by more than a worse one would."""
 
 
