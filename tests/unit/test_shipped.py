@@ -11,14 +11,15 @@ import pytest
 
 import lab as python
 from lab.cli import main
-from lab.docs.schemas import schemas
+from lab.docs.schemas import json_text, schemas
 from lab.engines.rules.shipped import shipped_tree
-from lab.errors import ExitCode
+from lab.errors import ExitCode, Problem
 from lab.files.yamlsource import read_yaml
 from lab.scenario import load_scenario
 from lab.signals.catalogue import spec_of
 from lab.systems.files import load_system, system_names
 from tests.cli_cases import lab, run_json
+from tests.expected_problems import check_expected
 from tests.sim_runs import observe, scenario
 from tests.unit.test_system_time import amounts_of
 
@@ -99,3 +100,29 @@ def test_a_file_may_hold_defaults_for_a_testbed_that_is_not_chosen(
     monkeypatch.setenv("LAB_PLAN_TIME_SCALE", "3")
     assert lab("plan", "recommender/partition-one-way", "--testbed", "stack", "--json") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["testbed_options"]["time_scale"] == 3
+
+
+@pytest.mark.parametrize("kind", ["scenario", "suite", "system"])
+def test_the_schema_files_are_current(kind: str) -> None:
+    path = ROOT / "docs" / "schema" / f"{kind}.v1.json"
+    assert path.read_text(encoding="utf-8") == json_text(schemas()[kind]), "run lab.docs.schemas.write_schemas"
+
+
+BAD = Path(__file__).parent / "bad_scenarios_of_the_shop"
+
+
+def problems(path: Path) -> tuple[Problem, ...]:
+    with pytest.raises(python.UserError) as caught:
+        load_scenario(path)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.name.split(".")[0])
+def test_a_broken_scenario_gets_exactly_the_problems_its_first_lines_expect(path: Path) -> None:
+    check_expected(path, problems(path))
+
+
+def test_a_file_with_many_errors_reports_all_of_them_in_order() -> None:
+    found = problems(BAD / "several.scenario.yaml")
+    assert len(found) >= 10
+    assert list(found) == sorted(found, key=lambda problem: (problem.line, problem.column))

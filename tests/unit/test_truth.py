@@ -140,10 +140,10 @@ def test_how_busy_a_component_was_is_checked_only_where_it_is_known(declared: Lo
 
 
 def test_where_people_do_other_things_than_usual_nothing_has_to_be_busy(tmp_path: Path) -> None:
-    declared = scenario(tmp_path, name="wave", degraded={"element": "shoppers"})
+    declared = scenario(tmp_path, name="wave", degraded={"element": "people"})
     found = true_degradation(declared, observed(LATENCY), busy(0.3))
-    assert found == TrueDegradation("shoppers", "shoppers", ("latency",))
-    assert found.answerable == {"shoppers"}
+    assert found == TrueDegradation("people", "people", ("latency",))
+    assert found.answerable == {"people"}
     with pytest.raises(RunAbortedError, match="its load broke no SLO"):
         true_degradation(declared, observed(), busy(0.3))
 
