@@ -146,10 +146,43 @@ def telemetry(observed: Observed, grid: Grid) -> Iterator[Series]:
             yield grid.series("pressure_stall_ratio", subject, metrics.get(component, metric, attribute=attribute))
         elif metric == "system.cpu.steal.ratio":
             yield grid.series("cpu_steal_ratio", component, metrics.get(component, metric))
+    yield from _pools(observed.frame("metrics"), grid)
     yield from _contract_violations(observed, metrics, grid)
     yield from _own_errors(observed, grid)
     yield from _answered(observed, metrics, grid)
     yield from _transit(observed, grid)
+
+
+def _pools(frame: pd.DataFrame, grid: Grid) -> Iterator[Series]:
+    """Signals of connections by link, of workers by component."""
+    frame = frame.assign(**{key: frame[key].astype("object").fillna("") for key in ("peer.service", "attribute")})
+    wide = frame.pivot_table(
+        index=["service.name", "peer.service", "attribute", "time_s"], columns="metric", values="value", observed=True
+    )
+    if "client.connection.count" in wide:
+        mine = wide[wide["client.connection.count"].notna()]
+        taken = mine["client.connection.wait_time.count"]
+        mine = mine.assign(waited=(mine.get("client.connection.wait_time.mean", np.nan) * taken).where(taken > 0, 0.0))
+        pools = mine.index.droplevel("time_s").unique().to_frame(index=False)
+        for (caller, callee), of in pools.groupby(["service.name", "peer.service"], observed=True):
+            parts = [mine.loc[tuple(pool)].reindex(grid.ends_s) for pool in of.itertuples(index=False)]
+            total: Any = sum(parts[1:], parts[0])
+            none, got = total["client.connection.timeout.count"], total["client.connection.wait_time.count"]
+            link = f"{caller}->{callee}"
+            yield grid.series("connections_in_use", link, total["client.connection.count"].to_numpy())
+            yield grid.series("connection_wait_mean_s", link, ratio(total["waited"].to_numpy(), got.to_numpy()))
+            yield grid.series("connection_exhausted_ratio", link, ratio(none.to_numpy(), (got + none).to_numpy()))
+    if "server.worker.count" in wide:
+        owners = wide[wide["server.worker.count"].notna()].index.get_level_values(0).unique()
+        for name in owners:
+            own = wide.loc[(name, "", "")].reindex(grid.ends_s)
+            shed = own["server.queue.shed.count"]
+            come = shed + own["server.request.count"]
+            wait_s = own.get("server.queue.wait_time.mean", pd.Series(np.nan, index=own.index))
+            yield grid.series("workers_in_use", name, own["server.worker.count"].to_numpy())
+            yield grid.series("queue_length", name, own["server.queue.length"].to_numpy())
+            yield grid.series("queue_wait_mean_s", name, wait_s.to_numpy())
+            yield grid.series("queue_shed_ratio", name, ratio(shed.to_numpy(), come.to_numpy()))
 
 
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
@@ -176,7 +209,12 @@ def _component(name: str, observed: Observed, metrics: _Metrics, grid: Grid) -> 
     callers = [link.split("->")[0] for link in observed.system["links"] if link.endswith(f"->{name}")]
     # A caller whose sample is missing makes the sum unknown; it does not mean that it made no calls.
     attempts = sum((metrics.get(caller, "client.request.count", name) for caller in callers), np.zeros(grid.count))
-    yield grid.series("arrival_ratio", name, ratio(requests, attempts))
+    for key in metrics.names:  # what got no connection was not sent; what was turned away at the queue did arrive
+        if key[1:3] == ("client.connection.timeout.count", name) and key[0] in callers:
+            attempts = attempts - metrics.get(*key)
+    shed = metrics.get(name, "server.queue.shed.count")
+    pooled = (name, "server.queue.shed.count", "", "") in metrics.names
+    yield grid.series("arrival_ratio", name, ratio(requests + shed if pooled else requests, attempts))
     yield grid.series("server_error_ratio", name, ratio(metrics.get(name, "server.error.count"), requests))
     yield grid.series("server_duration_p50_s", name, metrics.get(name, "server.request.duration.p50"))
     yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))

@@ -29,11 +29,14 @@ BROKEN_INTERVALS = 3
 LIMITS = (
     Limit(2, "cpu_throttled_ratio", 0.1, "cpu-throttle", Boundary.RESOURCE),
     Limit(2, "busy_time_mean_s", 0.0003, "cpu-throttle", Boundary.RESOURCE, times=0.4),
+    Limit(3, "connection_exhausted_ratio", 0.05, "pool-shrunk", Boundary.RESOURCE),
+    Limit(3, "queue_shed_ratio", 0.05, "pool-shrunk", Boundary.RESOURCE),
     Limit(3, "request_transit_p50_s", 0.008, "network-latency", Boundary.NETWORK),
     Limit(3, "network_time_s", 0.006, "network-latency", Boundary.NETWORK, times=0.5),
     Limit(4, "client_timeout_ratio", 0.06, "network-partition", Boundary.NETWORK),
     Limit(4, "client_error_ratio", 0.08, "network-partition", Boundary.NETWORK),
     Limit(5, "job_last_success_age_s", 1.5, "feed-stall", Boundary.DATA, unit="periods"),
+    Limit(6, "self_time_mean_s", 0.01, "slow-query", Boundary.SERVICE, times=1.0, of=("database",)),
     Limit(10, "own_error_ratio", 0.05, "cpu-throttle", Boundary.SERVICE),
 )
 """Limits for every system. Their ranks leave room for those that a world registers."""

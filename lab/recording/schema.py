@@ -92,6 +92,7 @@ METRIC_LIST = (
     Metric("client.connection.count", "1", "connections of a pool in use (of a step's own pool, with its name)"),
     Metric("client.connection.pending_requests", "1", "attempts that wait for a connection"),
     Metric("client.connection.timeout.count", "1", "attempts that got none: too many waited, or it took too long"),
+    Metric("client.connection.wait_time.count", "1", "attempts that got a connection"),
     Metric("client.connection.wait_time.mean", "s", "mean time that attempts waited for the connection they got"),
     Metric("messaging.client.sent.messages", "1", "messages sent over a link: calls that nobody waits for"),
     Metric("server.worker.count", "1", "workers in use, where they are handed out one by one"),

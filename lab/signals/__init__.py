@@ -59,7 +59,7 @@ class SignalTable:
 def compute_signals(observed: Observed) -> SignalTable:
     """Every signal that the recording's telemetry allows; UserError where its world is not installed."""
     from lab.registration.world import loaded, recorded_world
-    from lab.signals import spans, telemetry
+    from lab.signals import pools, spans, telemetry
     from lab.signals.catalogue import catalogue_of
     from lab.signals.columns import Grid, Metrics
 
@@ -67,6 +67,7 @@ def compute_signals(observed: Observed) -> SignalTable:
     metrics = Metrics(observed.metrics, grid)
     series = [
         *telemetry.series(observed, metrics, grid),
+        *pools.series(metrics, grid),
         *spans.series(observed, metrics, grid),
     ]
     world = observed.system.get("world")

@@ -26,7 +26,24 @@ CORE: Mapping[str, SignalSpec] = {
     "request_transit_p50_s": SignalSpec(
         "s", "link", "median time from the call to its start at the callee, answered or not"
     ),
-    "arrival_ratio": SignalSpec("ratio", "component", "requests the component handled, of attempts its callers made"),
+    "connections_in_use": SignalSpec("1", "link", "connections of the caller's pools that are in use, at the scrape"),
+    "connection_wait_mean_s": SignalSpec("s", "link", "mean time that attempts waited for the connection they got"),
+    "connection_exhausted_ratio": SignalSpec(
+        "ratio", "link", "attempts that got no connection: too many waited, or they waited too long"
+    ),
+    "arrival_ratio": SignalSpec(
+        "ratio",
+        "component",
+        "requests the component handled or turned away at its queue, of attempts that its callers sent",
+    ),
+    "workers_in_use": SignalSpec(
+        "1", "component", "workers that have a request, at the scrape, where they are handed out one by one"
+    ),
+    "queue_length": SignalSpec("1", "component", "requests that wait for such a worker, at the scrape"),
+    "queue_wait_mean_s": SignalSpec("s", "component", "mean time that requests waited for the worker they got"),
+    "queue_shed_ratio": SignalSpec(
+        "ratio", "component", "requests turned away: the queue was full, or they waited too long"
+    ),
     "server_error_ratio": SignalSpec(
         "ratio", "component", "requests the component answered with an error of any cause"
     ),

@@ -52,10 +52,13 @@ class Grid:
 
 
 class Metrics:
-    """Metric values by component, metric, peer and attribute on the grid; NaN where a sample is missing."""
+    """Metric values by component, metric, peer and attribute on the grid; NaN where a sample is missing.
+
+    `count`: the number of scrape intervals.
+    """
 
     def __init__(self, table: pa.Table, grid: Grid) -> None:
-        self._grid = grid
+        self._grid, self.count = grid, grid.count
         parts = [texts_of(table, name) for name in ("service.name", "metric", "peer.service", "attribute")]
         packed = np.zeros(len(table), np.int64)
         for part in parts:

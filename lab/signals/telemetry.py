@@ -14,6 +14,7 @@ from lab.registration.world import recorded_world
 from lab.signals import Series
 from lab.signals.catalogue import slis_as_signals
 from lab.signals.columns import Grid, Metrics, ratio, recent_mean
+from lab.signals.pools import exhausted, shed
 
 EXPIRY_INTERVALS = 6
 
@@ -85,8 +86,9 @@ def _component(name: str, observed: Observed, metrics: Metrics, grid: Grid) -> I
     requests = metrics.get(name, "server.request.count")
     callers = [link.split("->")[0] for link in observed.system["links"] if link.endswith(f"->{name}")]
     # A caller whose sample is missing makes the sum unknown; it does not mean that it made no calls.
-    attempts = sum((metrics.get(caller, "client.request.count", name) for caller in callers), np.zeros(grid.count))
-    yield grid.series("arrival_ratio", name, ratio(requests, attempts))
+    sent = (metrics.get(caller, "client.request.count", name) - exhausted(metrics, caller, name) for caller in callers)
+    arrived = requests + shed(metrics, name)
+    yield grid.series("arrival_ratio", name, ratio(arrived, sum(sent, np.zeros(grid.count))))
     yield grid.series("server_error_ratio", name, ratio(metrics.get(name, "server.error.count"), requests))
     yield grid.series("server_duration_p50_s", name, metrics.get(name, "server.request.duration.p50"))
     yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))

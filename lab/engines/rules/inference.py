@@ -9,6 +9,7 @@ from math import isfinite
 
 from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
 from lab.engines.rules.alarms import unexplained
+from lab.engines.rules.bindings import bindings
 from lab.engines.rules.incidents import APART_INTERVALS, incidents_of
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
@@ -45,7 +46,7 @@ class Inference:
     def trials(self) -> Iterator[Trial]:
         """Every cause on every element: once for each time it holds, or once to say what failed."""
         for cause in self.tree.causes:
-            for names in self._bindings(cause):
+            for names in bindings(cause, self.observed):
                 yield from self._times(cause, names)
 
     def _times(self, cause: Cause, names: Names) -> Iterator[Trial]:
@@ -66,27 +67,6 @@ class Inference:
             known += ((trial.window.onset_s - apart_s, trial.window.end_s + apart_s),)
         if failed is not None and not found:
             yield failed
-
-    def _bindings(self, cause: Cause) -> Iterator[Names]:
-        system = self.observed.system
-        contract = self.observed.reference.get("contract.json", {})
-        entry, users = system["entry"] or "", system["users"]
-        entry_link = f"{users}->{entry}" if users else ""
-        common = {"entry": entry, "entry_link": entry_link, "store": str(contract.get("component", ""))}
-        if cause.each == "link":
-            for link in system["links"]:
-                caller, callee = link.split("->")
-                yield {**common, "link": link, "caller": caller, "callee": callee}
-        elif cause.each == "column":
-            for feature in contract.get("features", []):
-                if cause.derived is not None and cause.derived != bool(feature.get("derived_from")):
-                    continue
-                yield {**common, "column": feature["name"], "store": str(feature.get("component", common["store"]))}
-        else:
-            kinds = {cause.each} if isinstance(cause.each, str) else set(cause.each)
-            for name, component in system["components"].items():
-                if component["kind"] in kinds:
-                    yield {**common, "component": name}
 
     def _try(self, cause: Cause, names: Names, known: Windows) -> Trial:
         """The cause in its strongest window outside of the known ones."""

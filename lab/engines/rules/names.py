@@ -24,7 +24,7 @@ LEVELS = ("baseline", "observed", "subject", "detail", "direction")
 
 def bound_by(each: Any) -> tuple[str, ...]:
     """The names that a cause over `each` binds."""
-    if each == "link":
+    if each in ("link", "connections"):
         return ("link", "caller", "callee", *COMMON)
     return ("column", *COMMON) if each == "column" else ("component", *COMMON)
 
@@ -48,7 +48,7 @@ def name_problems(document: Document) -> Iterator[Problem]:
 
 
 def _is_known(each: Any) -> bool:
-    kinds = {"link", "column", *get_args(ComponentKind)}
+    kinds = {"link", "column", "connections", "threads", *get_args(ComponentKind)}
     return all(isinstance(one, str) and one in kinds for one in (each if isinstance(each, list) else [each]))
 
 

@@ -140,13 +140,15 @@ class Because(Strict):
 class Cause(Strict):
     """One basic event of the fault tree.
 
+    `each: connections` are the links whose calls need a connection of their caller's pool, `each: threads` the
+    components that hand out their workers one by one: what has no pool is not tried, and lacks no signal of one.
     `derived` narrows `each: column` to columns that the feature contract calls derived from other data, such as
     counts of events, which follow the traffic (true), or to those it does not (false).
     """
 
     kind: Kind
     boundary: Boundary
-    each: Literal["link", "column"] | ComponentKind | tuple[ComponentKind, ...]
+    each: Literal["link", "column", "connections", "threads"] | ComponentKind | tuple[ComponentKind, ...]
     derived: bool | None = None
     culprit: Text
     confidence: float = Field(gt=0, le=1)

@@ -109,8 +109,9 @@ class Telemetry:
             if spec.kind in ("users", "job"):
                 continue
             worked, throttled = done[i].tolist()
-            waited = throttled / worked if worked else 0.0
-            found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, worked / (elapsed * int(workers[i])))))
+            # Fewer workers have no less CPU: it is as much as the system's file gives them.
+            used, waited = worked / (elapsed * spec.workers), throttled / worked if worked else 0.0
+            found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, used)))
             found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, waited)))
         return found
 
@@ -162,17 +163,18 @@ class Telemetry:
 
 def samples_of_pools(plane: Plane, specs: Sequence[PoolSpec], now_ns: int) -> Iterator[list[Sample]]:
     """Samples of each pool; what it counted since the last time begins anew."""
-    names = {"workers": ("server.worker.count", "server.queue.length", "server.queue.shed.count",
-                         "server.queue.wait_time.mean"),
-             "connections": ("client.connection.count", "client.connection.pending_requests",
-                             "client.connection.timeout.count", "client.connection.wait_time.mean")}  # fmt: skip
     words = [at.R_IN_USE, at.R_LENGTH, at.R_SHED, at.R_EXPIRED, at.R_TAKEN, at.R_WAITED]
     for spec, row in zip(specs, plane.tables.pool, strict=False):
         in_use, length, shed, expired, taken, waited_ns = row[words].tolist()
         row[[at.R_SHED, at.R_EXPIRED, at.R_TAKEN, at.R_WAITED]] = 0
-        values = [in_use, length, shed + expired, waited_ns / taken / NS if taken else None]
+        mean_s = waited_ns / taken / NS if taken else None
+        if spec.kind == "workers":
+            found = {"server.worker.count": in_use, "server.queue.length": length,
+                     "server.queue.shed.count": shed + expired, "server.queue.wait_time.mean": mean_s}  # fmt: skip
+        else:
+            found = {"client.connection.count": in_use, "client.connection.pending_requests": length,
+                     "client.connection.timeout.count": shed + expired, "client.connection.wait_time.count": taken,
+                     "client.connection.wait_time.mean": mean_s}  # fmt: skip
         yield [
-            (now_ns, spec.owner, name, spec.step, float(value))
-            for name, value in zip(names[spec.kind], values, strict=True)
-            if value is not None
+            (now_ns, spec.owner, name, spec.step, float(value)) for name, value in found.items() if value is not None
         ]

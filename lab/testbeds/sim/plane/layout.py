@@ -108,7 +108,7 @@ CF_STRETCH, CF_CPU_SHARE = range(2)
 (
     E_CALLEE, E_LINK, E_TIMEOUT,
     E_SAMPLER, E_OPERATION,  # of its own work (-1: always the mean); row of `operation` (-1: none), done by leaves
-    E_EXTRA,  # ns more of work, before any stretch
+    E_EXTRA,  # ns for which a worker waits beside its work, without CPU
     E_TRAITS, E_KEY,  # TRAIT_*, and above them the row of `pool` of its connections plus 1 (0: none); key in draws
     E_NEXT,  # the step after this one in the caller's plan (-1: none)
     E_RING_HEAD, E_RING_TAIL, E_ARMED,  # frames that wait for their timeout; whether the first of them is in the heap

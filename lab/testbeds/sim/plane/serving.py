@@ -31,17 +31,18 @@ def hold(t: Tables, f: int, c: int) -> None:
 
 @kernel
 def own_work(t: Tables, e: int, c: int, uniform: int) -> int:
-    """The time (ns) that a component works on a call itself."""
+    """The time (ns) that a component's worker has a call of its own accord: work, which is counted, and E_EXTRA."""
     mean = t.edge_f[e, EF_MEAN]
-    work = t.edge[e, E_EXTRA]
+    work = 0
     if mean > 0.0:
-        work += int(min(draw(t, t.edge[e, E_SAMPLER], uniform) * mean, LONGEST_DRAWN) + 0.5)
+        work = int(min(draw(t, t.edge[e, E_SAMPLER], uniform) * mean, LONGEST_DRAWN) + 0.5)
     if t.component[c, C_STRETCHED]:
         stretched = work * t.component_f[c, CF_STRETCH]
         work = int(stretched) if stretched < LONGEST else LONGEST
         throttled = int(work * (1.0 - t.component_f[c, CF_CPU_SHARE]))
         t.component[c, C_THROTTLED] = min(t.component[c, C_THROTTLED] + throttled, FAR)
-    return work
+    t.component[c, C_BUSY] = min(t.component[c, C_BUSY] + work, FAR)
+    return min(work + t.edge[e, E_EXTRA], LONGEST)
 
 
 @kernel
@@ -81,7 +82,6 @@ def arrive(t: Tables, f: int, now: int) -> int:
     fails = low32(bits) < component[c, C_NOISE]
     end = begin + work
     occupy(t, c, end)
-    component[c, C_BUSY] = min(component[c, C_BUSY] + work, FAR)
     if t.edge[e, E_TRAITS] & TRAIT_LEAF == 0:
         frame[f, F_STEP] = component[c, C_FIRST_STEP]
         later(t, end, EVENT_FAIL if fails else EVENT_CONTINUE, f)
@@ -129,7 +129,6 @@ def work_on(t: Tables, f: int, now: int) -> None:
     c = t.edge[e, E_CALLEE]
     bits = word(unsigned(frame[f, F_KEY]), U_WORK)
     work = own_work(t, e, c, high32(bits))
-    component[c, C_BUSY] = min(component[c, C_BUSY] + work, FAR)
     frame[f, F_STATUS] = ERROR if low32(bits) < component[c, C_NOISE] else OK
     frame[f, F_STEP] = component[c, C_FIRST_STEP]
     frame[f, F_FLAGS] |= FLAG_WORKER
