@@ -30,8 +30,8 @@ def _usual(system: System, component: str) -> dict[str, str | None]:
     boundary=Boundary.RESOURCE,
     target="service|database|cache|model|job",
     witnesses=(
-        Witness("connection_wait_mean_s", "{target}->{pool}", 0.001),
-        Witness("connection_exhausted_ratio", "{target}->{pool}", 0.02),
+        Witness("connection_wait_mean_s", "{target}.{pool}", 0.001),
+        Witness("connection_exhausted_ratio", "{target}.{pool}", 0.02),
         Witness("queue_wait_mean_s", "{target}", 0.001),
         Witness("queue_shed_ratio", "{target}", 0.02),
     ),
@@ -72,9 +72,8 @@ def _key(system: System, component: str, pool: str | None, step: str | None, siz
     if len(chosen) != 1:
         steps = [one.step for one in found if one.step]
         expected = f"one of {', '.join(steps)}" if steps else "no 'step': all steps share one pool"
-        what = (
-            f"{component!r} has several pools to {pool!r}" if step is None else f"step {step!r} has no pool of its own"
-        )
+        several = f"{component!r} has several pools to {pool!r}"
+        what = several if step is None else f"step {step!r} has no pool of its own"
         _refuse("step", what, step or "no 'step'", expected, nearest(step or "", steps))
     if size >= chosen[0].size:
         _refuse("size", "the pool does not shrink", str(size), f"less than {chosen[0].size}, the size that it has")

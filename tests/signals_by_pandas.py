@@ -168,10 +168,10 @@ def _pools(frame: pd.DataFrame, grid: Grid) -> Iterator[Series]:
             parts = [mine.loc[tuple(pool)].reindex(grid.ends_s) for pool in of.itertuples(index=False)]
             total: Any = sum(parts[1:], parts[0])
             none, got = total["client.connection.timeout.count"], total["client.connection.wait_time.count"]
-            link = f"{caller}->{callee}"
-            yield grid.series("connections_in_use", link, total["client.connection.count"].to_numpy())
-            yield grid.series("connection_wait_mean_s", link, ratio(total["waited"].to_numpy(), got.to_numpy()))
-            yield grid.series("connection_exhausted_ratio", link, ratio(none.to_numpy(), (got + none).to_numpy()))
+            pool = f"{caller}.{callee}"
+            yield grid.series("connections_in_use", pool, total["client.connection.count"].to_numpy())
+            yield grid.series("connection_wait_mean_s", pool, ratio(total["waited"].to_numpy(), got.to_numpy()))
+            yield grid.series("connection_exhausted_ratio", pool, ratio(none.to_numpy(), (got + none).to_numpy()))
     if "server.worker.count" in wide:
         owners = wide[wide["server.worker.count"].notna()].index.get_level_values(0).unique()
         for name in owners:

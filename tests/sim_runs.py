@@ -54,10 +54,12 @@ FAULTS: Mapping[str, Use] = {
     "model-unload": {"type": "model-unload", "target": "model"},
     "model-slow": {"type": "model-slow", "target": "model"},
     "model-slow, mild": {"type": "model-slow", "target": "model", "with": {"factor": 1.8}},
+    "slow-query": {"type": "slow-query", "target": "db"},
+    "slow-query, mild": {"type": "slow-query", "target": "db", "with": {"delay": "10ms"}},
     "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
     "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
 }  # fmt: skip
-"""Every registered fault, by default and mild, on the recommender."""
+"""Every registered fault that the recommender can have, by default and mild."""
 
 DECOYS: Mapping[str, Use] = {
     "deploy": {"type": "deploy", "target": "model"},

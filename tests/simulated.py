@@ -26,6 +26,7 @@ SYSTEMS = Path(__file__).parent / "systems"
 BOOKINGS = str(SYSTEMS / "bookings.system.yaml")
 CHAIN = str(SYSTEMS / "chain.system.yaml")
 NIGHTLY = str(SYSTEMS / "nightly.system.yaml")
+THREADS = str(SYSTEMS / "threads.system.yaml")
 NAME = "needle-in-a-haystack"
 
 FAULTS: Mapping[str, Use] = {
@@ -40,10 +41,19 @@ FAULTS: Mapping[str, Use] = {
     },
     "feed-stall": {"type": "feed-stall", "target": "feed"},
     "feed-stall, mild": {"type": "feed-stall", "target": "feed", "with": {"delay": "20s"}},
+    "slow-query": {"type": "slow-query", "target": "db"},
+    "slow-query, mild": {"type": "slow-query", "target": "db", "with": {"delay": "10ms"}},
     "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
     "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
 }  # fmt: skip
-"""Every registered fault that needs no world, by default and mild, on the bookings."""
+"""Every registered fault that needs neither a world nor pools, by default and mild, on the bookings."""
+
+OF_POOLS: Mapping[str, Use] = {
+    "pool-shrunk of connections": {"type": "pool-shrunk", "target": "orders", "with": {"pool": "db"}},
+    "pool-shrunk of connections, mild": {"type": "pool-shrunk", "target": "orders", "with": {"pool": "db", "size": 2}},
+    "pool-shrunk of threads": {"type": "pool-shrunk", "target": "orders", "with": {"pool": "workers", "size": 2}},
+}
+"""Every registered fault that needs pools, on the system `THREADS`."""
 
 DECOYS: Mapping[str, Use] = {
     "traffic-surge": {"type": "traffic-surge", "target": "people", "with": {"rate": "10/s"}},

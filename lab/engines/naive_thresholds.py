@@ -69,9 +69,11 @@ def diagnose(observed: Path) -> Diagnosis:
 
 
 def _blamed(subject: str, limit: Limit, recording: Observed) -> str:
-    """The component or link that a signal is about, or the feature table's component."""
-    if not limit.blames_store and (subject in recording.system["links"] or subject in recording.system["components"]):
-        return subject
+    """The component or link that a signal is about, or whose part it is about, or the feature table's component."""
+    for element in (subject, subject.partition(".")[0]):
+        known = element in recording.system["links"] or element in recording.system["components"]
+        if known and not limit.blames_store:
+            return element
     return str(recording.reference.get("contract.json", {}).get("component", ""))
 
 

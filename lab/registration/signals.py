@@ -12,7 +12,8 @@ from lab.registration.observability import Observability
 
 
 class SignalSpec(NamedTuple):
-    """One signal. `subject`: link, component, column, job, `component.fallback`, or the host under all components.
+    """One signal. `subject`: link, component, column, job, `component.fallback`, `component.callee`
+    of a component's connections, or the host under all components.
 
     `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
     log lines, so where it could be seen and is not there, there were none.

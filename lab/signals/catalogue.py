@@ -26,10 +26,12 @@ CORE: Mapping[str, SignalSpec] = {
     "request_transit_p50_s": SignalSpec(
         "s", "link", "median time from the call to its start at the callee, answered or not"
     ),
-    "connections_in_use": SignalSpec("1", "link", "connections of the caller's pools that are in use, at the scrape"),
-    "connection_wait_mean_s": SignalSpec("s", "link", "mean time that attempts waited for the connection they got"),
+    "connections_in_use": SignalSpec("1", "component.callee", "connections to the callee in use, at the scrape"),
+    "connection_wait_mean_s": SignalSpec(
+        "s", "component.callee", "mean time that attempts waited for the connection they got"
+    ),
     "connection_exhausted_ratio": SignalSpec(
-        "ratio", "link", "attempts that got no connection: too many waited, or they waited too long"
+        "ratio", "component.callee", "attempts that got no connection: too many waited, or they waited too long"
     ),
     "arrival_ratio": SignalSpec(
         "ratio",

@@ -9,7 +9,7 @@ import numpy as np
 from lab.signals import Series
 from lab.signals.columns import Array, Grid, Metrics, ratio
 
-EXHAUSTED = "client.connection.timeout.count"
+EXHAUSTED, SHED = "client.connection.timeout.count", "server.queue.shed.count"
 
 
 def series(metrics: Metrics, grid: Grid) -> Iterator[Series]:
@@ -39,11 +39,9 @@ def _summed(found: list[Array], metrics: Metrics) -> Array:
 
 
 def _connections(owner: str, peer: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:
-    """Of a link: its own pool and those of single steps together."""
-    link, steps = (
-        f"{owner}->{peer}",
-        [name[3] for name in metrics if name[:3] == (owner, "client.connection.count", peer)],
-    )
+    """Of a component's connections to another: the link's own pool and those of single steps together."""
+    pool = f"{owner}.{peer}"
+    steps = [name[3] for name in metrics if name[:3] == (owner, "client.connection.count", peer)]
     used, got, waited_s = (np.zeros(grid.count) for _ in range(3))
     for step in steps:
         taken = metrics.get(owner, "client.connection.wait_time.count", peer, step)
@@ -52,9 +50,9 @@ def _connections(owner: str, peer: str, metrics: Metrics, grid: Grid) -> Iterato
         got += taken
         waited_s += np.where(taken == 0, 0.0, taken * mean_s)  # nobody waited: there is no mean
     none = exhausted(metrics, owner, peer)
-    yield grid.series("connections_in_use", link, used)
-    yield grid.series("connection_wait_mean_s", link, ratio(waited_s, got))
-    yield grid.series("connection_exhausted_ratio", link, ratio(none, got + none))
+    yield grid.series("connections_in_use", pool, used)
+    yield grid.series("connection_wait_mean_s", pool, ratio(waited_s, got))
+    yield grid.series("connection_exhausted_ratio", pool, ratio(none, got + none))
 
 
 def _workers(component: str, metrics: Metrics, grid: Grid) -> Iterator[Series]:

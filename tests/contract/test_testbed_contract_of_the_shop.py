@@ -13,6 +13,7 @@ from lab.injection.levers import ConfigSet, LeverValue, PopulationShift, TableCo
 from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
 from tests.sim_runs import DECOYS, FAULTS, scenario
+from tests.simulated import OF_POOLS
 from tests.testbed_contract import *  # noqa: F403
 from tests.testbed_contract import Injection, Spy, injecting, placed
 
@@ -66,6 +67,6 @@ def test_what_does_not_exist_or_fit_is_refused_before_anything_is_journalled(
 
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:
-    used = {use["type"] for use in (*FAULTS.values(), *DECOYS.values())}
+    used = {use["type"] for use in (*FAULTS.values(), *DECOYS.values(), *OF_POOLS.values())}
     # A world's own are run on its own systems, by its own tests.
     assert used == {name for name, kind in fault_types().items() if not kind.module.startswith("lab.worlds.")}

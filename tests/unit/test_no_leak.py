@@ -18,7 +18,8 @@ from lab.registration.observability import LEVELS
 from lab.worlds.shop import history
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
-from tests.sim_runs import DECOYS, FAULTS, NAME, observe, scenario
+from tests.sim_runs import DECOYS, FAULTS, NAME, Use, observe, scenario
+from tests.simulated import OF_POOLS, THREADS
 
 FAST = ("network-partition", "schema-corruption retypes to text")
 FAULT_ID, DECOY_ID = "needle-f", "needle-d"
@@ -71,17 +72,23 @@ def needles(folder: Path) -> list[str]:
 
 
 def check(name: str, folder: Path) -> None:
-    fault = {"id": FAULT_ID, **FAULTS[name], "at": "15s", "for": "20s"}
     # After the fault, because a deploy and a bad deploy pull the same lever.
     decoys = [{"id": f"{DECOY_ID}{i}", **use, "at": "36s", "for": "5s"} for i, use in enumerate(DECOYS.values())]
-    loaded = scenario(folder, duration_s=45, faults=[fault], decoys=decoys)
+    seen = check_levels(folder, FAULTS[name], decoys=decoys)
+    if not fault_type(FAULTS[name]["type"]).announced_differently:
+        said_of_fault, said_of_decoys = (wordings(seen, of) for of in ((0, 36), (36, 45)))
+        assert said_of_fault <= said_of_decoys
+
+
+def check_levels(folder: Path, use: Use, **content: Any) -> Observed:
+    """Nothing leaks at any level of observability; what was observed at the last one."""
+    fault = {"id": FAULT_ID, **use, "at": "15s", "for": "20s"}
+    loaded = scenario(folder, duration_s=45, faults=[fault], **content)
     for level in LEVELS:
         seen = observe(loaded.seen_by(level))
         seen.write(folder / level)
         assert leaks(folder / level, needles(folder)) == set()
-    if not fault_type(FAULTS[name]["type"]).announced_differently:
-        said_of_fault, said_of_decoys = (wordings(seen, of) for of in ((0, 36), (36, 45)))
-        assert said_of_fault <= said_of_decoys
+    return seen
 
 
 def wordings(seen: Observed, window_s: tuple[float, float]) -> set[tuple[str, ...]]:
@@ -109,8 +116,14 @@ def test_nothing_observed_names_any_other_fault(name: str, tmp_path: Path) -> No
     check(name, tmp_path)
 
 
+@pytest.mark.parametrize("name", OF_POOLS)
+def test_nothing_observed_names_a_fault_of_a_pool(name: str, tmp_path: Path) -> None:
+    seen = check_levels(tmp_path, OF_POOLS[name], system=THREADS)
+    assert wordings(seen, (0, 45)) == set()
+
+
 def test_every_registered_fault_is_tried() -> None:
-    assert {use["type"] for use in FAULTS.values()} == {
+    assert {use["type"] for use in (*FAULTS.values(), *OF_POOLS.values())} == {
         kind.name
         for kind in fault_types().values()
         if not kind.is_decoy and not kind.module.startswith("lab.worlds.")  # a world tries its own

@@ -30,6 +30,7 @@ from lab.injection.levers import (
 from lab.scenario import load_scenario
 from lab.scenario.plan import plan
 from lab.systems.files import load_system
+from tests.simulated import THREADS
 
 for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
     importlib.import_module(f"injectors.{family}")
@@ -92,8 +93,9 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls() -> No
         "above": 0.05,
     }
     for kind in fault_types().values():
-        # What is a world's is planned on a system of that world.
-        system = load_system("fraud" if kind.module.startswith("lab.worlds.decisions") else "recommender")
+        # What is a world's is planned on a system of that world, what shrinks a pool on one that has them.
+        own = {"lab.worlds.decisions.faults": "fraud", "injectors.pools": THREADS}
+        system = load_system(own.get(kind.module, "recommender"))
         testbed = PlanTestbed(system)
         fitting = [name for name, k in system.elements().items() if k in kind.target_kinds]
         target = "rules" if "above" in kind.parameters.model_fields else fitting[0]
