@@ -21,7 +21,10 @@ AT_S, FOR_S, LENGTH_S, RATE_PER_S = 80, 100, 240, 150
 CASES: Mapping[str, Use] = {
     **OF_POOLS,
     "pool-shrunk of threads at the front": {
-        "type": "pool-shrunk", "target": "front", "with": {"pool": "workers", "size": 4},
+        "type": "pool-shrunk", "target": "front", "with": {"pool": "workers", "size": 3},
+    },
+    "pool-shrunk where nobody may wait": {
+        "type": "pool-shrunk", "target": "prices", "with": {"pool": "db", "size": 1}
     },
     # The same pool is used up, and nobody shrank it.
     "slow-query": {"type": "slow-query", "target": "db", "with": {"delay": "80ms"}},

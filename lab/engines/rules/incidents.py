@@ -36,4 +36,5 @@ def _apart(one: Shift, other: Shift, interval_s: float) -> bool:
     gap_s = max(one.onset_s, other.onset_s) - min(one.end_s, other.end_s)
     # What grows for hours fills several windows, which touch as closely as a long recording is scanned.
     coarser_s = max(0.0, max(one.step_s, other.step_s) - interval_s)
-    return gap_s >= APART_INTERVALS * interval_s + APART_STEPS * coarser_s
+    # Just that far apart is no time between: a cause is looked for again that far from where it was found.
+    return gap_s > APART_INTERVALS * interval_s + APART_STEPS * coarser_s
