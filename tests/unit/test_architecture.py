@@ -19,6 +19,7 @@ PUBLIC = {
     "lab.injection.levers",
     "lab.judging.ranking",
     "lab.signals",
+    "lab.systems.pools",
     "lab.systems.topology",
     "lab.files.units",
     "lab.signals.windows",

@@ -34,6 +34,7 @@ CASES: Mapping[str, Use] = {
     "latency on the way": {"type": "network-latency", "target": "orders->db", "with": {"latency": "90ms"}},
     "connections that hang": {"type": "network-partition", "target": "orders->db"},
 }  # fmt: skip
+SURGE: Use = {"type": "traffic-surge", "target": "people", "at": "80s", "with": {"rate": "250/s"}}
 ALIKE = {"pool-shrunk of connections", "slow-query"}
 
 
@@ -77,7 +78,7 @@ def test_what_uses_up_a_pool_is_found(tmp_path: Path, name: str, seed: int) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("decoys", [[], [{"type": "traffic-surge", "target": "people", "at": "80s", "with": {"rate": "250/s"}}]])  # fmt: skip
+@pytest.mark.parametrize("decoys", [[], [SURGE]])
 def test_pools_that_more_requests_fill_are_nobodys_fault(tmp_path: Path, seed: int, decoys: Any) -> None:
     assert diagnose(run(tmp_path, seed, decoys=decoys).observed).verdict == Verdict.HEALTHY
 
