@@ -67,7 +67,7 @@ def compute_signals(observed: Observed) -> SignalTable:
     metrics = Metrics(observed.metrics, grid)
     series = [
         *telemetry.series(observed, metrics, grid),
-        *pools.series(metrics, grid),
+        *pools.series(observed, metrics, grid),
         *spans.series(observed, metrics, grid),
     ]
     world = observed.system.get("world")

@@ -30,6 +30,11 @@ CORE: Mapping[str, SignalSpec] = {
     "connection_wait_mean_s": SignalSpec(
         "s", "component.callee", "mean time that attempts waited for the connection they got"
     ),
+    "connection_starved_ratio": SignalSpec(
+        "ratio",
+        "component.callee",
+        "1 where attempts wait at the scrape and fewer connections are in use than the pool should have, else 0",
+    ),
     "connection_exhausted_ratio": SignalSpec(
         "ratio", "component.callee", "attempts that got no connection: too many waited, or they waited too long"
     ),
@@ -43,6 +48,11 @@ CORE: Mapping[str, SignalSpec] = {
     ),
     "queue_length": SignalSpec("1", "component", "requests that wait for such a worker, at the scrape"),
     "queue_wait_mean_s": SignalSpec("s", "component", "mean time that requests waited for the worker they got"),
+    "worker_starved_ratio": SignalSpec(
+        "ratio",
+        "component",
+        "1 where requests wait at the scrape and fewer workers are in use than the component should have, else 0",
+    ),
     "queue_shed_ratio": SignalSpec(
         "ratio", "component", "requests turned away: the queue was full, or they waited too long"
     ),

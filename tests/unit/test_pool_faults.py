@@ -63,7 +63,7 @@ def check(folder: Path, name: str, seed: int) -> Any:
 def test_one_pool_used_up_for_two_reasons_and_each_is_told(tmp_path: Path, name: str) -> None:
     said = " ".join(check(tmp_path, name, 1).findings[0].why)
     # The way of it is the same: calls find no connection, threads wait, and the front turns people away.
-    assert "threads of orders were in use instead of" in said
+    assert "workers of orders were in use instead of" in said
     assert "front turned away" in said
     assert ("its pool is smaller than it was" in said) == (name != "slow-query")
     assert ("db takes" in said) == (name == "slow-query")

@@ -28,7 +28,7 @@ def recorded(rows: Rows) -> Observed:
     parts = {name: {"kind": "service", "workers": 4, "steps": []} for name in ("desk", "db")}
     system = {
         "name": "small", "world": None, "scrape_interval_s": 5.0, "duration_s": 10.0, "observability": "usual",
-        "users": "shop", "entry": "desk", "slos": [], "links": {"shop->desk": {}, "desk->db": {}},
+        "users": "shop", "entry": "desk", "slos": [], "links": {"shop->desk": {}, "desk->db": {"pool": {"size": 6}}},
         "components": {"shop": {"kind": "users"}, **parts},
     }  # fmt: skip
     found = [
@@ -88,6 +88,15 @@ def test_of_threads_are_told_how_many_are_in_use_who_waits_and_who_is_turned_awa
     assert values(rows, "queue_length", "db") == [0, 7]
     assert values(rows, "queue_wait_mean_s", "db") == [0.0, 0.25]
     assert values(rows, "queue_shed_ratio", "db") == [0.0, 0.25]
+
+
+def test_it_is_told_who_waits_although_not_all_that_there_should_be_are_in_use() -> None:
+    rows: Rows = {
+        ("db", "server.worker.count", "", ""): [2, 4], ("db", "server.queue.length", "", ""): [3, 3],
+        ("desk", IN_USE, "db", ""): [1, 1], ("desk", "client.connection.pending_requests", "db", ""): [0, 5],
+    }  # fmt: skip
+    assert values(rows, "worker_starved_ratio", "db") == [1.0, 0.0]  # it has four
+    assert values(rows, "connection_starved_ratio", "desk.db") == [0.0, 1.0]
 
 
 def test_a_scrape_that_failed_leaves_a_gap() -> None:
