@@ -15,7 +15,7 @@ from lab.errors import UserError
 from lab.runs.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.cli_cases import lab
-from tests.sim_runs import OF_POOLS, THREADS, Use, scenario, text
+from tests.simulated import OF_POOLS, THREADS, Use, scenario, text
 
 AT_S, FOR_S, LENGTH_S, RATE_PER_S = 80, 100, 240, 150
 CASES: Mapping[str, Use] = {

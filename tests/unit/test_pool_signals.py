@@ -13,7 +13,7 @@ import pytest
 from lab.recording.observed import Observed, arrow_table
 from lab.signals import compute_signals
 from tests import signals_by_pandas
-from tests.sim_runs import THREADS, observe, scenario
+from tests.simulated import THREADS, observe, scenario
 
 CALLS, CAME = "client.request.count", "server.request.count"
 IN_USE, NONE = "client.connection.count", "client.connection.timeout.count"
