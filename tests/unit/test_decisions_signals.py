@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,16 @@ def counted(metric: str, values: list[float]) -> list[tuple[float, str, str, flo
     return [((i + 1) * SCRAPE_S, "front", metric, value) for i, value in enumerate(values)]
 
 
-def payments(*rows: tuple[float, float, float, str, float | None]) -> dict[str, list[Any]]:
-    """Rows of time, amount, score, decision and outcome."""
+def payments(
+    *rows: tuple[float, float, float, str, float | None], merchants: Sequence[int] = ()
+) -> dict[str, list[Any]]:
+    """Rows of time, amount, score, decision and outcome; each at a merchant of its own where `merchants` is not given."""
     time_s, amount_eur, score, decision, outcome = map(list, zip(*rows, strict=True))
-    return {"time_s": time_s, "amount_eur": amount_eur, "score": score, "decision": decision, "outcome": outcome}
+    merchant_id = list(merchants) or list(range(len(rows)))
+    return {
+        "time_s": time_s, "merchant_id": merchant_id, "amount_eur": amount_eur, "score": score, "decision": decision,
+        "outcome": outcome,
+    }  # fmt: skip
 
 
 def test_all_signals_are_registered_and_only_those() -> None:
@@ -110,6 +117,15 @@ def test_what_is_decided_otherwise_than_the_limits_say_is_told_of_the_component_
     nan = pytest.approx(float("nan"), nan_ok=True)
     assert found["limit_mismatch_ratio", "rules"] == [0.0, 0.5, 1.0, *[nan] * 5]
     assert found["held_score_min", "rules"] == [0.09, *[0.04] * 6, nan]
+
+
+def test_payments_at_a_blocked_merchant_are_declined_whatever_their_score() -> None:
+    low = [(1.0 + time, 1.0, 0.01, "decline", None) for time in range(4)]
+    other = [(1.0 + time, 1.0, 0.01, decision, None) for time, decision in enumerate(["decline"] * 3 + ["approve"])]
+    found = computed(observed(10, predictions=payments(*low, *other, merchants=[7] * 4 + [8] * 4)))
+    assert found["limit_mismatch_ratio", "rules"] == [0.75, *[pytest.approx(float("nan"), nan_ok=True)]]
+    few = payments(*low[:3], other[3], merchants=[7] * 3 + [8])
+    assert computed(observed(10, predictions=few))["limit_mismatch_ratio", "rules"][0] == 0.75
 
 
 # Windows that follow positives.

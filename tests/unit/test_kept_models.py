@@ -42,7 +42,7 @@ def test_the_very_same_model_is_trained_once(code: ModuleType) -> None:
     fitted: list[float] = []
     for weight in (1.0, 2.0):
         model = KeptModels([code], lambda kept: kept).get(SEED, 1, {}, fit(weight, fitted))
-        assert model.told == {"window": 1}
+        assert model.facts == {"window": 1}
         assert model.arrays["weights"].tolist() == [1.0]
     assert fitted == [1.0]
 

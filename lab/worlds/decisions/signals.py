@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 
 LIMIT_INTERVALS = 6
 """Of so many intervals the scores are looked at that are next to a limit: one interval has few of them."""
+FEWEST_BLOCKED = 4
+"""Payments at a merchant, all declined, from which on the merchant is taken to be on the block list."""
 
 
 def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
@@ -82,9 +84,13 @@ def _outcomes(entry: str, payments: pa.Table, grid: Grid) -> Iterator[Series]:
 
 
 def _limits(components: Mapping[str, Any], payments: pa.Table, grid: Grid) -> Iterator[Series]:
-    """Of each component that applies limits to scores: payments that it decided otherwise than they say."""
+    """Of each component that applies limits to scores: payments that it decided otherwise than they say.
+
+    Payments at merchants on the block list are left out: they are declined whatever their score.
+    """
     bins, score = grid.bins(numbers(payments["time_s"])), numbers_of(payments, "score")
-    decision, scored = texts_of(payments, "decision"), ~np.isnan(score)
+    decision = texts_of(payments, "decision")
+    scored = ~np.isnan(score) & ~_blocked(numbers(payments["merchant_id"]), decision.is_any(["decline"]))
     held = scored & decision.is_any(["review"])
     for name, component in components.items():
         bands = {step["run"]: step["when"] for step in component["steps"] if step.get("when")}
@@ -97,6 +103,13 @@ def _limits(components: Mapping[str, Any], payments: pa.Table, grid: Grid) -> It
             "limit_mismatch_ratio", name, ratio(grid.sums(bins[scored & differs]), grid.sums(bins[scored]))
         )
         yield grid.series("held_score_min", name, _lowest(bins[held], score[held], grid))
+
+
+def _blocked(merchant: Array, declined: Array) -> Array:
+    """Mask of the payments at merchants all of whose payments, `FEWEST_BLOCKED` at least, were declined."""
+    _, place = np.unique(merchant, return_inverse=True)
+    all_count, declined_count = np.bincount(place), np.bincount(place, weights=declined)
+    return np.asarray(((declined_count == all_count) & (all_count >= FEWEST_BLOCKED))[place])
 
 
 def _within(score: Array, band: Mapping[str, float | None] | None) -> Array:

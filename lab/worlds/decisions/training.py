@@ -60,7 +60,7 @@ def train(of: Population, seed: int, window: int, recipe: Recipe) -> Model:
 
 _KEPT = KeptModels(
     (sys.modules[__name__], aggregates, features, history, payments, population, trees),
-    lambda kept: Model(kept.told, **kept.arrays),
+    lambda kept: Model(kept.facts, **kept.arrays),
 )
 
 

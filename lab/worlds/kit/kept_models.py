@@ -19,14 +19,14 @@ from lab.injection.levers import Recipe
 Model = TypeVar("Model")
 MODELS_KEPT = 16
 """In memory, of each kind: about a megabyte each."""
-_TOLD = "told"
+_FACTS = "facts"
 """Where a file has what is no array, as JSON."""
 
 
 class Trained(NamedTuple):
     """A model as it is kept: arrays, and what can be written as JSON."""
 
-    told: Mapping[str, Any]
+    facts: Mapping[str, Any]
     arrays: Mapping[str, Any]
 
 
@@ -56,11 +56,11 @@ class KeptModels(Generic[Model]):
         if not path.exists():
             _write(path, fit())
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name != _TOLD}
-            told = json.loads(str(stored[_TOLD]))
+            arrays = {name: stored[name] for name in stored.files if name != _FACTS}
+            facts = json.loads(str(stored[_FACTS]))
         for array in arrays.values():
             array.flags.writeable = False
-        return Trained(told, arrays)
+        return Trained(facts, arrays)
 
     def _content_key(self, seed: int, window: int, recipe: Recipe) -> str:
         """Names a model by everything it follows from: code, library versions, seed, window and recipe."""
@@ -85,6 +85,6 @@ def _write(path: Path, trained: Trained) -> None:
     """Writes the file completely or not at all, even if another process trains the same model."""
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {**trained.arrays, _TOLD: json.dumps(trained.told, sort_keys=True)}
+    arrays: dict[str, Any] = {**trained.arrays, _FACTS: json.dumps(trained.facts, sort_keys=True)}
     np.savez_compressed(buffer, **arrays)
     write_file(path, buffer.getvalue())

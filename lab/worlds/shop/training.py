@@ -83,7 +83,7 @@ def train(shop: Catalog, seed: int, window: int, recipe: Recipe) -> Model:
 
 _KEPT = KeptModels(
     (sys.modules[__name__], features, catalog, behaviour, missions, history),
-    lambda kept: Model(**kept.arrays, **kept.told),
+    lambda kept: Model(**kept.arrays, **kept.facts),
 )
 
 
