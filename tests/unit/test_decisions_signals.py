@@ -49,7 +49,7 @@ def counted(metric: str, values: list[float]) -> list[tuple[float, str, str, flo
 def payments(
     *rows: tuple[float, float, float, str, float | None], merchants: Sequence[int] = ()
 ) -> dict[str, list[Any]]:
-    """Rows of time, amount, score, decision and outcome; each at a merchant of its own where `merchants` is not given."""
+    """Rows of time, amount, score, decision and outcome; without `merchants` each is at one of its own."""
     time_s, amount_eur, score, decision, outcome = map(list, zip(*rows, strict=True))
     merchant_id = list(merchants) or list(range(len(rows)))
     return {
