@@ -41,8 +41,8 @@ FAULTS: Mapping[str, Use] = {
     },
     "feed-stall": {"type": "feed-stall", "target": "feed"},
     "feed-stall, mild": {"type": "feed-stall", "target": "feed", "with": {"delay": "20s"}},
-    "slow-query": {"type": "slow-query", "target": "db"},
-    "slow-query, mild": {"type": "slow-query", "target": "db", "with": {"delay": "10ms"}},
+    "slow-query": {"type": "slow-query", "target": "db", "with": {"table": "rooms"}},
+    "slow-query, mild": {"type": "slow-query", "target": "db", "with": {"table": "rooms", "delay": "10ms"}},
     "cpu-throttle": {"type": "cpu-throttle", "target": "model"},
     "cpu-throttle, mild": {"type": "cpu-throttle", "target": "db", "with": {"cpu": "60%"}},
 }  # fmt: skip
