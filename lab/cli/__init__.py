@@ -22,7 +22,7 @@ COMMANDS = {
     "run": "Run scenarios or a suite, ask engines, grade them.",
     "evaluate": "Measure engines over many seeds, with controls and floors.",
     "list": "List scenarios and suites.",
-    "init": "Write a first scenario, engine or rules file.",
+    "init": "Write a first scenario, engine or rules file, or a world.",
     "validate": "Check scenario, suite, system and rules files.",
     "plan": "Show what scenarios would do, without doing it.",
     "diagnose": "Ask engines what is wrong in recordings.",

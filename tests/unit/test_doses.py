@@ -21,6 +21,7 @@ from lab.testbeds.stack.cpu_use import (
 )
 from lab.testbeds.stack.doses import too_weak
 from lab.testbeds.stack.files import checkout, declared_services
+from lab.worlds.decisions.stack import STACK as PAYMENTS
 from lab.worlds.shop.stack import STACK
 from tests.sim_runs import scenario
 
@@ -144,6 +145,9 @@ def test_the_rate_is_that_of_the_stage(tmp_path: Path) -> None:
 def test_the_documentation_has_the_calibration(tmp_path: Path) -> None:
     text = (checkout() / "docs" / "stack.md").read_text(encoding="utf-8")
     lines = text.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("| CPU per request of a user |"))
-    names, figures = ([cell.strip() for cell in lines[at].strip("|").split("|")][1:] for at in (head, head + 2))
-    assert {name: float(ms) / 1e3 for name, ms in zip(names, figures, strict=True)} == pytest.approx(CALIBRATED_CPU_S)
+    head = next(number for number, line in enumerate(lines) if line.startswith("| CPU per request of a user"))
+    names, *rows = ([cell.strip() for cell in lines[at].strip("|").split("|")] for at in (head, head + 2, head + 3))
+    for part, row in zip((STACK, PAYMENTS), rows, strict=True):
+        assert row[0].startswith(part.system)
+        written = {name: float(ms) / 1e3 for name, ms in zip(names[1:], row[1:], strict=True) if ms != "–"}
+        assert written == pytest.approx(part.cpu_s_per_request)
