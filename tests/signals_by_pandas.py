@@ -354,8 +354,33 @@ def content(observed: Observed, grid: Grid) -> Iterator[Series]:
         yield from _ages(observed.frame("features"), grid)
         yield from _violations(observed, grid)
         yield from _columns(observed, grid)
+        yield from _mismatches(observed, grid)
     if len(observed.frame("predictions")):
         yield from _predictions(observed, grid)
+
+
+def _mismatches(observed: Observed, grid: Grid) -> Iterator[Series]:
+    """By source, rows that differ in most stored columns from the user's rows of the store before and after them."""
+    contract = observed.reference["contract.json"]
+    columns = [f"feature.{one['name']}" for one in contract["features"] if not one.get("derived_from")]
+    features = observed.frame("features")
+    rows = features.sort_values(["user_id", "time_s"], kind="stable").reset_index(drop=True)
+    stored = rows["source"] == contract["component"]
+    differs = pd.Series(True, index=rows.index)
+    known = ~stored
+    for side in ("ffill", "bfill"):
+        place = pd.Series(rows.index, index=rows.index).where(stored).groupby(rows["user_id"], observed=True)
+        other = getattr(place, side)()
+        known &= other.notna()
+        theirs = rows[columns].astype(float).reindex(other).to_numpy()
+        mine = rows[columns].astype(float).to_numpy()
+        is_same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
+        differs &= is_same.sum(axis=1) < len(columns) / 2
+    bins = pd.Series(grid.bins(rows["time_s"].to_numpy()), index=rows.index)
+    for name in rows["source"][known & (rows["source"] != "default")].astype(str).unique():
+        which = known & (rows["source"] == name)
+        shares = differs[which].groupby(bins[which]).mean()
+        yield grid.series("entry_mismatch_ratio", name, shares.reindex(range(len(grid.ends_s))).to_numpy())
 
 
 def _rolling(values: Array, width: int) -> Array:

@@ -35,9 +35,9 @@ def test_a_decoy_that_breaks_an_objective_makes_the_scenario_invalid(tmp_path: P
 
 @pytest.mark.slow
 def test_where_the_users_degrade_a_control_their_decoys_may_break_an_objective(tmp_path: Path) -> None:
-    loaded = scenario(tmp_path, duration_s=90, rate_per_s=10, decoys=[OVERLOAD], degraded={"element": "shoppers"})
+    loaded = scenario(tmp_path, duration_s=90, rate_per_s=10, decoys=[OVERLOAD], degraded={"element": "people"})
     run = run_scenario(loaded, 1, tmp_path / "runs")
-    assert run.truth().degraded == TrueDegradation("shoppers", "shoppers", alerts_fired(run.observed))
+    assert run.truth().degraded == TrueDegradation("people", "people", alerts_fired(run.observed))
 
 
 def test_a_decoy_is_not_blamed_for_an_objective_that_breaks_without_it(tmp_path: Path) -> None:
