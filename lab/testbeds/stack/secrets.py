@@ -29,9 +29,9 @@ def token_name(service: str) -> str:
 NAMES = (
     "LAB_DB_ADMIN_PASSWORD", "LAB_CACHE_ADMIN_PASSWORD", "LAB_CACHE_COLLECTOR_PASSWORD", "LAB_GRAFANA_PASSWORD",
     *(token_name(service) for service in CONTROLLED),
-    *(name for part in parts().values() for name in part.secrets),
+    *dict.fromkeys(name for part in parts().values() for name in part.secrets),
 )  # fmt: skip
-"""Secrets of the common services and of each system's own."""
+"""Secrets of the common services and of each system's own; services of one name in two systems share theirs."""
 CHECKOUT_ID = "LAB_CHECKOUT_ID"
 PROJECT = "COMPOSE_PROJECT_NAME"
 DIRECTORY = "LAB_CHECKOUT_DIRECTORY"
