@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
@@ -126,3 +126,13 @@ def nearest(name: str, valid: Iterable[str]) -> str:
         nearest_names = get_close_matches(name, names, n=3, cutoff=0.0)
         return f"the nearest: {', '.join(nearest_names)}; {len(names) - len(nearest_names)} more are valid"
     return f"valid: {', '.join(names)}" if names else ""
+
+
+def joined(failed: Sequence[LabError]) -> LabError:
+    """One error for several: of the kind that weighs most, with what all of them say."""
+    if all(isinstance(error, UserError) for error in failed):
+        return UserError([problem for error in failed if isinstance(error, UserError) for problem in error.problems])
+    heaviest = next((e for e in failed if e.exit_code is ExitCode.NOT_REVERTED), failed[0])
+    joined = LabError("\n".join(map(str, failed)))
+    joined.exit_code = heaviest.exit_code
+    return joined

@@ -10,7 +10,7 @@ import click
 from lab.cli import completing
 from lab.cli.console import json_option, option
 from lab.cli.testbed_options import EveryTestbedCommand, TestbedName
-from lab.errors import ExitCode, LabError, UserError
+from lab.errors import ExitCode, LabError, joined
 
 if TYPE_CHECKING:
     from lab.testbeds.driver import Recovery
@@ -47,7 +47,7 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
         except LabError as error:  # what is left on the others is put back all the same
             failed.append(error)
     if failed and not any(reverted.values()):
-        raise _joined(failed)  # a document without a lever would look as if nothing had been left
+        raise joined(failed)  # a document without a lever would look as if nothing had been left
     if as_json:
         reverted_levers = [{"testbed": name, **asdict(one)} for name, found in reverted.items() for one in found]
         write_json({"schema_version": 1, "reverted": reverted_levers})
@@ -58,15 +58,5 @@ def command(testbed: tuple[Chosen, ...], as_json: bool) -> int:
         if not any(reverted.values()):
             click.echo("nothing was left to revert")
     if failed:
-        raise _joined(failed)
+        raise joined(failed)
     return ExitCode.OK
-
-
-def _joined(failed: list[LabError]) -> LabError:
-    """One error for several: of the kind that weighs most, with what all of them say."""
-    if all(isinstance(error, UserError) for error in failed):
-        return UserError([problem for error in failed if isinstance(error, UserError) for problem in error.problems])
-    heaviest = next((e for e in failed if e.exit_code is ExitCode.NOT_REVERTED), failed[0])
-    joined = LabError("\n".join(map(str, failed)))
-    joined.exit_code = heaviest.exit_code
-    return joined

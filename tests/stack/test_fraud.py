@@ -20,6 +20,8 @@ from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.stack
 
+QUEUE = 40
+"""As many held payments wait for analysts at most."""
 FAULTED = "merchant-in-cents"
 SHORTER = {FAULTED: {"480s": "330s", "195.5s": "121.3s", "for: 180s": "for: 150s", "176.3s": "101.2s"}}
 """Less time in which nothing happens, for time on the stack is real."""
@@ -75,7 +77,7 @@ def test_held_payments_reach_the_analysts(pairs: Pairs) -> None:
     total = metrics.groupby(["service.name", "metric"], observed=True)["value"].sum()
     held = total["payments", "payment.held.count"]
     assert total["payments", "messaging.client.sent.messages"] == pytest.approx(held, abs=5)
-    assert 0 < total["analysts", "server.request.count"] <= held + 10
+    assert 0 < total["analysts", "server.request.count"] <= held + QUEUE  # those that waited when the recording began
     assert 0 < total["payments", "review.closed.count"] <= held
     signals = load_signals(run.observed)
     assert signals.get("client_error_ratio", "payments->model") is not None

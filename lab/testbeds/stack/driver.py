@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, Problem
+from lab.errors import LabError, Problem, joined
 from lab.testbeds.driver import Driver, Progress, Recovery, Session, silent
 from lab.testbeds.stack.options import StackOptions
 
@@ -98,5 +98,5 @@ class StackDriver(Driver[StackOptions]):
             except LabError as error:  # what is left on the stacks of other systems is put back all the same
                 failed.append(error)
         if failed:
-            raise failed[0]
+            raise joined(failed)
         return found
