@@ -136,6 +136,19 @@ def test_levers_show_in_what_is_served(whole: Any) -> None:
     assert plane.world.missions.changed is None
 
 
+def test_a_table_that_serves_no_features_can_be_altered_too_and_nobody_reads_it() -> None:
+    place, added = Place.parse("db/events.session_bucket"), TableColumn(change="add", type="integer")
+    plain, altered = FakePlane(duration_s=30).run(90.0, [], []), FakePlane(duration_s=30).run(70.0, [], [])
+    altered.world.write(TableColumn, place, added, altered.now_ns)
+    assert altered.world.read(TableColumn, place) == added
+    altered.run(90.0, [], [])
+    altered.world.write(TableColumn, place, None, altered.now_ns)
+    assert altered.world.read(TableColumn, place) is None
+    of_plain, of_altered = result(plain, {}), result(altered, {})
+    for name, columns in of_plain.items():
+        assert same(of_altered[name], columns), name
+
+
 @pytest.mark.parametrize("at_s", [65.0, 90.0])
 def test_a_branch_goes_on_as_the_run_does_and_changes_nothing_of_it(at_s: float) -> None:
     trunk = FakePlane(duration_s=60).run(at_s, [], LEVERS)

@@ -38,6 +38,7 @@ class LearnedWorld(ABC):
         self._context = context
         self.now_ns = 0
         self._waiting: tuple[tuple[Served, Done], ...] = ()
+        self._unread: dict[str, TableColumn] = {}
 
     def bind(self, state: PlaneState) -> None:
         self._state = state
@@ -113,8 +114,18 @@ class LearnedWorld(ABC):
         """A feature table."""
         return self.tables[list(self.layout.tables).index(name)]
 
+    def column(self, place: Place) -> TableColumn | None:
+        """How a column of any table of the database is altered."""
+        if place.table not in self.layout.tables:
+            return self._unread.get(str(place))
+        return self.table_named(place.table).changes.get(place.column)
+
     def change_column(self, place: Place, value: TableColumn | None) -> None:
-        """Alters a column for its readers, or puts it back (None)."""
+        """Alters a column for its readers, or puts it back (None). Only feature tables have readers."""
+        if place.table not in self.layout.tables:
+            others = {name: change for name, change in self._unread.items() if name != str(place)}
+            self._unread = others if value is None else {**others, str(place): value}
+            return
         self.table_named(place.table).change(place.column, value)
         self._renew(self.now_ns)
 

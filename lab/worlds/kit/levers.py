@@ -28,7 +28,7 @@ World = TypeVar("World", bound="LearnedWorld")
 
 
 def _read_column(world: LearnedWorld, place: Place) -> TableColumn | None:
-    return world.table_named(place.table).changes.get(place.column)
+    return world.column(place)
 
 
 def _write_column(world: LearnedWorld, place: Place, value: TableColumn | None) -> None:
