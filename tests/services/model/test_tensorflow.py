@@ -211,7 +211,8 @@ def test_scores_are_those_of_the_registry(models: dict[int, Model], scored: Scor
         theirs = scored.tensorflow[f"session/{version}/trained on"]
         expected = model.score(models[1].sample_inputs)
         np.testing.assert_allclose(theirs, expected, rtol=0, atol=0.5 * 10**-SCORE_DECIMALS + SAME)
-        assert np.ptp(theirs) > 0.01
+        assert np.ptp(theirs) > 0  # little in a version that learned from labels that are all wrong
+        assert version > 1 or np.ptp(theirs) > 0.05
 
 
 def test_versions_differ_so_that_equal_scores_prove_something(models: dict[int, Model], scored: Scored) -> None:
