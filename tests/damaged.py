@@ -9,7 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from lab.errors import UserError
+from lab.recording.opening import open_run
 from lab.recording.rundir import checksums, sealed
 
 
@@ -43,3 +46,13 @@ def put(name: str, content: bytes) -> Callable[[Path], None]:
 
 def replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
     return table.set_column(table.column_names.index(column), column, pa.array(values))
+
+
+def assert_refused(run: Path, change: Callable[[Path], None], file: str, message: str) -> None:
+    """A recording that was changed and sealed again does not open: which file it is, and what is wrong."""
+    change(run)
+    reseal(run)
+    with pytest.raises(UserError) as caught:
+        open_run(run)
+    assert f"{file}: " in str(caught.value)
+    assert message in str(caught.value)

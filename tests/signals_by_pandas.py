@@ -361,9 +361,11 @@ def content(observed: Observed, grid: Grid) -> Iterator[Series]:
 
 def _mismatches(observed: Observed, grid: Grid) -> Iterator[Series]:
     """By source, rows that differ in most stored columns from the user's rows of the store before and after them."""
-    contract = observed.reference["contract.json"]
-    columns = [f"feature.{one['name']}" for one in contract["features"] if not one.get("derived_from")]
+    contract = observed.reference.get("contract.json", {})
     features = observed.frame("features")
+    columns = [f"feature.{one['name']}" for one in contract.get("features", []) if not one.get("derived_from")]
+    if not columns:
+        return
     rows = features.sort_values(["user_id", "time_s"], kind="stable").reset_index(drop=True)
     stored = rows["source"] == contract["component"]
     differs = pd.Series(True, index=rows.index)

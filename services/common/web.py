@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -20,12 +21,13 @@ from services.common.configuration import NoSettingError, change_step, describe_
 from services.common.control import AsgiGuard, Guard
 from services.common.log import Log
 from services.common.metrics import CONTENT_TYPE, ReadCounter, durations, page
+from services.common.plans import StepFailedError
 from services.common.policies import Policy
 from services.common.settings import Listen
 from services.common.telemetry import Span, Telemetry
 from services.common.trace import TraceContext
 
-HTTP_STATUS = {"ok": 200, "error": 500, "dependency_failed": 502}
+_HTTP_STATUS = {"ok": 200, "error": 500, "dependency_failed": 502}
 """By how a request ended, as `lab.recording.status` names it."""
 KEEP_ALIVE_S = 120
 
@@ -53,6 +55,19 @@ class Observer:
         end_ns = time.time_ns()
         self._telemetry.span(Span(span, self._step_name, "server", start_ns, end_ns, {"lab.status": status}))
         self._durations.labels(status).observe((end_ns - start_ns) / NS)
+
+
+async def answered(observer: Observer, span: TraceContext, work: Awaitable[Mapping[str, Any]]) -> Response:
+    """What `work` answers, or which of its steps failed it; observed however it ends."""
+    start_ns, status = time.time_ns(), "error"
+    answer: Mapping[str, Any] = {}
+    try:
+        answer, status = await work, "ok"
+    except StepFailedError as error:
+        answer, status = {"error": str(error)}, error.status
+    finally:
+        observer.record(span, start_ns, status)
+    return JSONResponse(answer, _HTTP_STATUS[status], headers={"X-Request-Id": span.trace_id})
 
 
 def new_app(title: str) -> FastAPI:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lab.cli import main
-from lab.errors import ExitCode, UserError
+from lab.errors import ExitCode
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import sealed
 from lab.runs.runner import run_scenario
-from tests.damaged import change_json, change_table, put, replaced, reseal
+from tests.damaged import assert_refused, change_json, change_table, put, replaced, reseal
 from tests.simulated import FAULTS, scenario
 
 COMMANDS = (["diagnose", "--engine", "constant"], ["grade"], ["report"])
@@ -110,13 +110,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_resealed_recording_of_wrong_content_is_refused(run: Path, damage: str) -> None:
-    change, file, message = DAMAGES[damage]
-    change(run)
-    reseal(run)
-    with pytest.raises(UserError) as caught:
-        open_run(run)
-    assert f"{file}: " in str(caught.value)
-    assert message in str(caught.value)
+    assert_refused(run, *DAMAGES[damage])
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ["parity", "."]])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.common.plans import Plan, StepFailedError
+from services.common.plans import Plan
 from services.common.trace import server_span
-from services.common.web import HTTP_STATUS, Observer, add_routes, new_app
+from services.common.web import Observer, add_routes, answered, new_app
 from services.decisions.features.lookup import Lookup
 
 ROUTE = "/v1/features"
@@ -34,20 +33,13 @@ def features_app(plan: Plan[Lookup], observer: Observer) -> FastAPI:
         headers = request.headers
         span, baggage = server_span(headers.get("traceparent")), headers.get("baggage", "")
         lookup = Lookup.of(body.card_id, body.merchant_id, span, baggage)
-        start_ns, status, answer = time.time_ns(), "error", {}
-        try:
-            await plan.handle(lookup)
-            answer, status = _answer(lookup), "ok"
-        except StepFailedError as error:
-            status, answer = error.status, {"error": str(error)}
-        finally:
-            observer.record(span, start_ns, status)
-        return JSONResponse(answer, HTTP_STATUS[status], headers={"X-Request-Id": span.trace_id})
+        return await answered(observer, span, _answer(plan, lookup))
 
     add_routes(app, observer, lambda: True)
     return app
 
 
-def _answer(lookup: Lookup) -> dict[str, Any]:
+async def _answer(plan: Plan[Lookup], lookup: Lookup) -> dict[str, Any]:
     """By table: values of the contract's columns, in order, as read (null: none), and the component they are from."""
+    await plan.handle(lookup)
     return {table: {"values": row.values, "source": row.source} for table, row in lookup.rows.items()}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.plans import Plan, StepFailedError
 from services.common.trace import server_span
-from services.common.web import HTTP_STATUS, Observer, add_routes, new_app
+from services.common.web import Observer, add_routes, answered, new_app
 from services.decisions.payments.content import Content
 from services.decisions.payments.payment import Payment
 
@@ -40,15 +39,7 @@ def payments_app(plan: Plan[Payment], content: Content, observer: Observer) -> F
         headers = request.headers
         span, baggage = server_span(headers.get("traceparent")), headers.get("baggage", "")
         payment = Payment(body.model_dump(), span, baggage)
-        start_ns, status, answer = time.time_ns(), "error", {}
-        try:
-            answer = await _answer(plan, content, payment)
-            status = "ok"
-        except StepFailedError as error:
-            status, answer = error.status, {"error": str(error)}
-        finally:
-            observer.record(span, start_ns, status)
-        return JSONResponse(answer, HTTP_STATUS[status], headers={"X-Request-Id": span.trace_id})
+        return await answered(observer, span, _answer(plan, content, payment))
 
     add_routes(app, observer, lambda: True)
     return app

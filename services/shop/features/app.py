@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.common.plans import Plan, StepFailedError
 from services.common.trace import server_span
-from services.common.web import HTTP_STATUS, Observer, add_routes, new_app
+from services.common.web import Observer, add_routes, answered, new_app
 from services.shop.features.content import Content
 from services.shop.features.visit import CANDIDATES_MAX, Visit
 
@@ -38,15 +37,7 @@ def recommend_app(plan: Plan[Visit], content: Content, observer: Observer) -> Fa
             server_span(headers.get("traceparent")),
             headers.get("baggage", ""),
         )
-        start_ns, status, answer = time.time_ns(), "error", {}
-        try:
-            answer = await _answer(plan, content, visit)
-            status = "ok"
-        except StepFailedError as error:
-            status, answer = error.status, {"error": str(error)}
-        finally:
-            observer.record(visit.span, start_ns, status)
-        return JSONResponse(answer, HTTP_STATUS[status], headers={"X-Request-Id": visit.span.trace_id})
+        return await answered(observer, visit.span, _answer(plan, content, visit))
 
     add_routes(app, observer, lambda: bool(content.items))
     return app
