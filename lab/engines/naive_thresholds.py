@@ -1,7 +1,8 @@
 """Floor: a fixed limit on every signal that speaks of a cause, as a page of alert rules would have it.
 
-A script of an afternoon. Limits are for the change since the recording began. They know signals and kinds of elements,
-nothing of the system or the time, and of each other only their order: the first that is broken is what is blamed.
+A script of an afternoon. Limits are for the change since the recording began, beyond what a signal wandered by then,
+as who sets a limit makes sure that it does not fire at once. They know signals and kinds of elements, nothing of the
+system or the time, and of each other only their order: the first that is broken is what is blamed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from lab.signals import Series
 
 USUAL_INTERVALS = 8
-"""The usual level is the median of so many scrape intervals at the beginning."""
+"""The usual level is the median of so many scrape intervals at the beginning; no wander of theirs breaks a limit."""
 BROKEN_INTERVALS = 3
 """A limit counts as broken after so many intervals in a row."""
 
@@ -82,17 +83,21 @@ def _fits(element: str, limit: Limit, recording: Observed) -> bool:
     return not limit.of or (element in components and components[element]["kind"] in limit.of)
 
 
-def _usual(series: Series) -> float:
+def _usual(series: Series) -> tuple[float, float]:
+    """The usual level, and how far from it a signal went while it was usual."""
     known = series.values[~np.isnan(series.values)][:USUAL_INTERVALS]
-    return float(np.median(known)) if len(known) else 0.0
+    if not len(known):
+        return 0.0, 0.0
+    level = float(np.median(known))
+    return level, float(np.abs(known - level).max())
 
 
 def _broken(series: Series, limit: Limit, clock: SystemClock) -> int | None:
     """The interval at which the limit was broken for the first time, None where it held."""
-    usual = _usual(series)
+    usual, wander = _usual(series)
     change = (series.values - usual) * np.sign(limit.by)
     allowed = Amount(abs(limit.by), limit.unit).on(clock, series.subject)
-    beyond = change > allowed + limit.times * abs(usual)
+    beyond = change > allowed + limit.times * abs(usual) + wander
     for at in np.flatnonzero(beyond).tolist():
         if beyond[at : at + BROKEN_INTERVALS].sum() == BROKEN_INTERVALS:
             return int(at)
@@ -102,6 +107,6 @@ def _broken(series: Series, limit: Limit, clock: SystemClock) -> int | None:
 def _finding(element: str, series: Series, limit: Limit, at: int, confidence: float) -> Finding:
     step_s = float(series.times_s[0])
     observed = float(np.nanmean(series.values[at : at + BROKEN_INTERVALS]))
-    evidence = Evidence(series.signal, series.subject, round(_usual(series), 6), round(observed, 6))
+    evidence = Evidence(series.signal, series.subject, round(_usual(series)[0], 6), round(observed, 6))
     onset_s = max(0.0, float(series.times_s[at]) - step_s)
     return Finding(element, str(limit.boundary), limit.kind, onset_s, round(confidence, 6), (evidence,))

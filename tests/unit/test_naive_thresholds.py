@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
-from lab.contracts import Diagnosis, Verdict
-from lab.engines.naive_thresholds import LIMITS, diagnose, limits_of
-from lab.signals import load_signals
+from lab.contracts import Boundary, Diagnosis, Verdict
+from lab.engines.naive_thresholds import LIMITS, USUAL_INTERVALS, _broken, diagnose, limits_of
+from lab.registration.clock import SystemClock
+from lab.registration.signals import Limit
+from lab.signals import Series, load_signals
 from lab.signals.catalogue import CORE, catalogue_of
 from lab.systems.topology import ComponentKind
 from tests.sim_runs import DECOYS, FAULTS, observe, scenario
@@ -40,6 +43,19 @@ def test_it_blames_the_broken_limit_and_says_when(tmp_path: Path, fault: str, cu
 
 def test_it_is_quiet_when_nothing_is_wrong(tmp_path: Path) -> None:
     assert answer(tmp_path) == Diagnosis(Verdict.HEALTHY)
+
+
+@pytest.mark.parametrize("wander", [0.0, 2.0])
+def test_a_change_within_what_a_signal_wandered_by_at_first_breaks_no_limit(wander: float) -> None:
+    """Analysts close three cases in an interval: the mean of their work is twice as long in the next one."""
+    times = np.arange(1, 41) * 5.0
+    values = np.full(40, 3.0)
+    values[USUAL_INTERVALS // 2] += wander
+    values[20:30] += 2.5
+    limit = Limit(1, "busy_time_mean_s", 0.5, "cpu-throttle", Boundary.RESOURCE, times=0.4)
+    series = Series("busy_time_mean_s", "analysts", times, values)
+    found = _broken(series, limit, SystemClock(5.0, {}))
+    assert found == (None if wander else 20)
 
 
 def test_the_one_higher_up_in_the_list_is_blamed_first(tmp_path: Path) -> None:
