@@ -18,6 +18,7 @@ from lab.signals import Series
 from lab.signals.windows import is_during
 
 Array = npt.NDArray[Any]
+Windows = Sequence[tuple[float, float]]
 
 MIN_INSIDE = 4
 MIN_BEFORE = 2
@@ -77,9 +78,9 @@ def _averaged(values: Array, width: int) -> Array:
     return np.asarray(values[:whole].reshape(-1, width).mean(axis=1))
 
 
-def _walk_back(values: Array, start: int, baseline: float, direction: float, sd: float) -> int:
-    """The segment's start moved back over the foot of a ramp: while values lie beyond what is usual."""
-    while start > MIN_BEFORE and (values[start - 1] - baseline) * direction > WALK_BACK_SIGMAS * sd:
+def _walk_back(values: Array, start: int, first: int, baseline: float, direction: float, sd: float) -> int:
+    """The segment's start moved back, to `first` at most, over the foot of a ramp: while values are not usual."""
+    while start > first and (values[start - 1] - baseline) * direction > WALK_BACK_SIGMAS * sd:
         start -= 1
     return start
 
@@ -130,34 +131,44 @@ def _segments(n: int) -> tuple[Array, Array, Array, Array]:
     return starts, ends, inside, 1 / np.sqrt(1 / inside + 1 / (n - inside))
 
 
-def scan_towards(series: Series, direction: int, floor: float = 0.0) -> Shift | None:
+def scan_towards(series: Series, direction: int, floor: float = 0.0, known: Windows = ()) -> Shift | None:
     """The segment that rises (1) or falls (-1) most: what stands out more the other way is set aside first.
 
-    Looking for the largest rise at once would find all that is usual above a large fall.
+    Looking for the largest rise at once would find all that is usual above a large fall. `known` as for `scan`: a
+    segment may reach across what was set aside, as a rise with a dip in it does.
     """
     windows: list[tuple[float, float]] = []
     for _ in range(ASIDE_MAX):
-        found = scan(outside(series, windows), floor)
+        found = scan(outside(series, windows), floor, known)
         if found is None or found.z * direction >= 0:
             return found
         windows.append((found.onset_s, found.end_s))
     return None
 
 
-def scan(series: Series, floor: float = 0.0) -> Shift | None:
+def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | None:
     """The segment that stands out most; None where there is too little to compare.
 
-    `floor` is the smallest standard deviation to assume, for signals that are usually constant.
+    `floor` is the smallest standard deviation to assume, for signals that are usually constant. What the series says
+    within the `known` windows (from, until; seconds) is left out, and no segment lies on both sides of one: the end
+    of what was found there, together with an odd value from before it, would begin before it.
     """
-    known = np.flatnonzero(~np.isnan(series.values))
+    series = outside(series, known)
+    seen = np.flatnonzero(~np.isnan(series.values))
     # Pairs of edges grow with the square: a long recording is scanned in averages of neighbouring intervals.
-    width = max(1, -(-len(known) // POINTS_MAX))
-    times_s = series.times_s[known][width - 1 :: width]
-    values = _averaged(series.values[known], width)
+    width = max(1, -(-len(seen) // POINTS_MAX))
+    times_s = series.times_s[seen][width - 1 :: width]
+    values = _averaged(series.values[seen], width)
     n = len(values)
     if n < MIN_OUTSIDE + MIN_INSIDE:
         return None
     starts, ends, inside, weight = _segments(n)
+    cuts = [int(np.count_nonzero(times_s <= from_s)) for from_s, _ in known]
+    if cuts:
+        whole = np.logical_and.reduce([(ends <= cut) | (starts >= cut) for cut in cuts])
+        if not whole.any():
+            return None
+        starts, ends, inside, weight = starts[whole], ends[whole], inside[whole], weight[whole]
     sums = np.concatenate([[0.0], np.cumsum(values)])
     total = sums[ends] - sums[starts]
     scaled = (total / inside - (sums[-1] - total) / (n - inside)) * weight
@@ -169,12 +180,13 @@ def scan(series: Series, floor: float = 0.0) -> Shift | None:
     residual[start:end] -= level - baseline
     z = float(scaled[best] / noise_sd(residual, floor))
     carried = _carried(values[start:end], baseline, level - baseline)
-    start = _walk_back(values, start, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
+    first = max([MIN_BEFORE, *(cut for cut in cuts if cut <= start)])
+    start = _walk_back(values, start, first, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
     return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried, step_s=step_s)
 
 
-def outside(series: Series, windows: Sequence[tuple[float, float]]) -> Series:
+def outside(series: Series, windows: Windows) -> Series:
     """The series without what it says within these windows (from, until; seconds)."""
     if not windows:
         return series

@@ -121,3 +121,37 @@ def test_what_lies_outside_of_known_windows_is_compared_alone() -> None:
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
 def test_the_median_is_that_of_numpy_to_the_last_bit(values: list[float]) -> None:
     assert median(np.array(values)) == float(np.median(values))
+
+
+def test_what_is_searched_again_does_not_reach_across_what_is_known() -> None:
+    """The tail of a shift, too short to be one, does not become one together with what lay before the shift."""
+    values = np.tile([0.01, -0.01], 40)
+    values[30:34], values[34:50], values[50:53] = 0.5, 5.0, 3.0
+    first = scan(series(values))
+    assert first is not None
+    assert (first.onset_s, first.end_s) == (150.0, 265.0)
+    known = [(165.0, 255.0)]
+    again = scan_towards(series(values), 1, 0.0, known)
+    assert again is not None
+    assert again.end_s <= 165.0 or again.onset_s >= 255.0
+
+
+@given(
+    values=st.lists(st.floats(-10, 10), min_size=24, max_size=60), begin=st.integers(2, 20), length=st.integers(1, 20),
+    direction=st.sampled_from([-1, 1]),
+)  # fmt: skip
+def test_no_segment_lies_on_both_sides_of_a_known_window(
+    values: list[float], begin: int, length: int, direction: int
+) -> None:
+    known = (5.0 * begin, 5.0 * (begin + length))
+    found = scan_towards(series(values), direction, 0.01, [known])
+    assert found is None or found.end_s <= known[0] or found.onset_s >= known[1]
+
+
+def test_a_rise_may_reach_across_the_dip_that_was_set_aside() -> None:
+    values = np.tile([0.01, -0.01], 50)
+    values[30:60] += 1.0
+    values[42:47] -= 20.0
+    rise = scan_towards(series(values), 1)
+    assert rise is not None
+    assert (rise.onset_s, rise.end_s) == (150.0, 300.0)

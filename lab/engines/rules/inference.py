@@ -185,8 +185,8 @@ class Inference:
     def _scan(self, signal: str, subject: str, direction: int, known: Windows) -> Shift | None:
         key = (signal, subject, direction, known)
         if key not in self._scans:
-            series, noise = self._series(signal, subject, known)
-            self._scans[key] = scan_towards(series, direction, noise)
+            series, noise = self._series(signal, subject, ())
+            self._scans[key] = scan_towards(series, direction, noise, known)
         return self._scans[key]
 
     def _contrast(self, signal: str, subject: str, window: Shift, known: Windows) -> Shift | None:
