@@ -308,8 +308,25 @@ def _answered(observed: Observed, metrics: _Metrics, grid: Grid) -> Iterator[Ser
             values = table[i * len(peer.categories) + j, : grid.count]
             if f"{from_}->{to}" in observed.system["links"]:
                 yield grid.series("answered_duration_p50_s", f"{from_}->{to}", values)
-                inside = metrics.get(str(to), "server.request.duration.p50")
-                yield grid.series("network_time_s", f"{from_}->{to}", values - inside)
+                network_s = _outside(spans, str(from_), str(to), grid)
+                if network_s is None:
+                    network_s = values - metrics.get(str(to), "server.request.duration.p50")
+                yield grid.series("network_time_s", f"{from_}->{to}", np.maximum(network_s, 0))
+
+
+def _outside(spans: pd.DataFrame, caller: str, callee: str, grid: Grid) -> Any:
+    """Median time of answered attempts that is not their server span's; None where the callee has no such spans."""
+    of = spans[(spans["service.name"] == caller) & (spans["peer.service"] == callee)]
+    of = of[(of["span.kind"] == "client") & of["status"].isin(["ok", "miss"])]
+    server = spans[(spans["span.kind"] == "server") & spans["peer.service"].notna()]
+    both = of.merge(server, left_on="span_id", right_on="parent_span_id", suffixes=("", "_server"))
+    if not len(both):
+        return None
+    bins = grid.bins(np.maximum((both["time_s"] + both["duration_s"]).to_numpy(), 0))
+    outside_s = both["duration_s"] - both["duration_s_server"]
+    # The lower median, as of the durations.
+    medians = outside_s.groupby(bins).quantile(0.5, interpolation="lower")
+    return medians.reindex(range(grid.count)).to_numpy()
 
 
 def _transit(observed: Observed, grid: Grid) -> Iterator[Series]:

@@ -22,7 +22,11 @@ CORE: Mapping[str, SignalSpec] = {
     "answered_duration_p50_s": SignalSpec(
         "s", "link", "median duration of attempts that were answered, from client spans"
     ),
-    "network_time_s": SignalSpec("s", "link", "the same minus the callee's median: time outside the callee"),
+    "network_time_s": SignalSpec(
+        "s",
+        "link",
+        "of the same attempts: median time outside the callee; the difference of both medians where it has no spans",
+    ),
     "request_transit_p50_s": SignalSpec(
         "s", "link", "median time from the call to its start at the callee, answered or not"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,10 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
     """All signals of this module; nothing where nothing was traced."""
     spans = Spans.of(observed, grid)
     if spans is not None:
+        pairs = Pairs.of(spans)
         yield from _own_errors(spans, grid)
-        yield from _answered(spans, set(observed.system["links"]), metrics, grid)
-        yield from _transit(spans, grid)
+        yield from _answered(spans, pairs, set(observed.system["links"]), metrics, grid)
+        yield from _transit(spans, pairs, grid)
 
 
 def _own_errors(spans: Spans, grid: Grid) -> Iterator[Series]:
@@ -42,33 +43,41 @@ def _own_errors(spans: Spans, grid: Grid) -> Iterator[Series]:
             yield grid.series("own_error_ratio", name, share[: grid.count])
 
 
-def _answered(spans: Spans, links: set[str], metrics: Metrics, grid: Grid) -> Iterator[Series]:
-    """Per link, of attempts that were answered: median duration, and what of it passed outside the callee."""
-    client = (spans.kind.codes == spans.kind.code("client")) & spans.status.is_any(["ok", "miss"])
-    client = np.flatnonzero(client & (spans.service.codes >= 0) & (spans.peer.codes >= 0))
+def _answered(spans: Spans, pairs: Pairs, links: set[str], metrics: Metrics, grid: Grid) -> Iterator[Series]:
+    """Per link, of attempts that were answered: median duration, and what of it passed outside the callee.
+
+    Each attempt is compared with its own server span: a callee that goes on after callers gave up takes longer over
+    all that it handles than over what it answers. One without server spans has only the median of all.
+    """
+    is_answered = (spans.kind.codes == spans.kind.code("client")) & spans.status.is_any(["ok", "miss"])
+    is_answered &= (spans.service.codes >= 0) & (spans.peer.codes >= 0)
+    client = np.flatnonzero(is_answered)
     if not len(client):
         return
     callers, peers = spans.service.texts, spans.peer.texts
-    link = spans.service.codes[client] * len(peers) + spans.peer.codes[client]
-    keys = link * (grid.count + 1) + spans.ended[client]
-    groups = Groups.of(keys, spans.duration_s[client], spans.weights(client))
-    table = np.full((len(callers) * len(peers), grid.count + 1), np.nan)
-    table[np.divmod(groups.keys, grid.count + 1)] = groups.medians()[0]
+    link = spans.service.codes * len(peers) + spans.peer.codes
+    shape = len(callers) * len(peers), grid.count + 1
+
+    def medians(rows: Array, values: Array) -> Array:
+        groups = Groups.of(link[rows] * (grid.count + 1) + spans.ended[rows], values, spans.weights(rows))
+        return _table(groups.keys, groups.medians()[0], shape)
+
+    answered_s = medians(client, spans.duration_s[client])
+    sent, server = (places[is_answered[pairs.sent]] for places in pairs)
+    outside_s = medians(sent, spans.duration_s[sent] - spans.duration_s[server])
     for i, caller in enumerate(callers):
         for j, callee in enumerate(peers):
             if f"{caller}->{callee}" in links:
-                values = table[i * len(peers) + j, : grid.count]
-                yield grid.series("answered_duration_p50_s", f"{caller}->{callee}", values)
-                inside = metrics.get(callee, "server.request.duration.p50")
-                yield grid.series("network_time_s", f"{caller}->{callee}", values - inside)
+                answered, network = answered_s[i * len(peers) + j], outside_s[i * len(peers) + j]
+                yield grid.series("answered_duration_p50_s", f"{caller}->{callee}", answered)
+                if np.isnan(network).all():
+                    network = answered - metrics.get(callee, "server.request.duration.p50")
+                yield grid.series("network_time_s", f"{caller}->{callee}", np.maximum(network, 0.0))
 
 
-def _transit(spans: Spans, grid: Grid) -> Iterator[Series]:
+def _transit(spans: Spans, pairs: Pairs, grid: Grid) -> Iterator[Series]:
     """Per link to a component with server spans: median time from a client span's start to its server span's."""
-    client = np.flatnonzero(spans.kind.codes == spans.kind.code("client"))
-    server = np.flatnonzero((spans.kind.codes == spans.kind.code("server")) & (spans.peer.codes >= 0))
-    at = _parents(spans, client, server)
-    sent, server = client[at[at >= 0]], server[at >= 0]
+    sent, server = pairs
     if not len(server):
         return
     callers, callees = spans.peer.texts, spans.service.texts
@@ -76,18 +85,34 @@ def _transit(spans: Spans, grid: Grid) -> Iterator[Series]:
     sent_s = spans.start_s[sent]
     keys = link * (grid.count + 1) + grid.bins(np.maximum(sent_s, 0))
     groups = Groups.of(keys, spans.start_s[server] - sent_s, spans.weights(server))
-    table = np.full((len(callers) * len(callees), grid.count + 1), np.nan)
     lower, upper = groups.medians()
-    table[np.divmod(groups.keys, grid.count + 1)] = (lower + upper) / 2
+    table = _table(groups.keys, (lower + upper) / 2, (len(callers) * len(callees), grid.count + 1))
     names = {f"{callers[one // len(callees)]}->{callees[one % len(callees)]}": one for one in np.unique(link).tolist()}
     for name, one in sorted(names.items()):
-        yield grid.series("request_transit_p50_s", name, table[one, : grid.count])
+        yield grid.series("request_transit_p50_s", name, table[one])
 
 
-def _parents(spans: Spans, client: Array, server: Array) -> Array:
-    """For each server span the place of its parent among the client spans, -1 where it is not among them."""
-    wanted = spans.parent[server]
-    return np.where(wanted == 0, -1, first_places(spans.identity[client], wanted))
+def _table(keys: Array, values: Array, shape: tuple[int, int]) -> Array:
+    """Values of groups by link and scrape interval, NaN where there is none; the last interval is past the end."""
+    table = np.full(shape, np.nan)
+    table[np.divmod(keys, shape[1])] = values
+    return table[:, :-1]
+
+
+class Pairs(NamedTuple):
+    """Places of client spans, and of the server span that each of them is the parent of."""
+
+    sent: Array
+    server: Array
+
+    @classmethod
+    def of(cls, spans: Spans) -> Pairs:
+        """All calls of which both sides were recorded."""
+        client = np.flatnonzero(spans.kind.codes == spans.kind.code("client"))
+        server = np.flatnonzero((spans.kind.codes == spans.kind.code("server")) & (spans.peer.codes >= 0))
+        wanted = spans.parent[server]
+        at = np.where(wanted == 0, -1, first_places(spans.identity[client], wanted))
+        return cls(client[at[at >= 0]], server[at >= 0])
 
 
 def first_places(ids: Array, wanted: Array) -> Array:

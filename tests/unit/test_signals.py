@@ -24,6 +24,7 @@ from tests.signals_by_pandas import assert_same
 from tests.simulated import observe, scenario
 
 CORE = schema_of(None)
+LINK = "desk->model"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,25 @@ def test_signals_of_a_run_are_those_of_its_files(recorded: Observed, tmp_path: P
     assert [(one.signal, one.subject) for one in mine] == [(one.signal, one.subject) for one in read]
     for one, other in zip(mine, read, strict=True):
         np.testing.assert_array_equal(one.values, other.values, f"{one.signal} of {one.subject}")
+
+
+def test_time_of_the_network_is_what_it_is_where_the_callee_goes_on_after_its_callers_gave_up(tmp_path: Path) -> None:
+    """`desk` gives up after 150 ms; `model`, nearly without CPU, goes on for longer with most of what it handles."""
+    slow = {"type": "cpu-throttle", "target": "model", "at": "50s", "for": "40s", "with": {"cpu": "5%"}}
+    found = compute_signals(observe(scenario(tmp_path, duration_s=100, rate_per_s=20, faults=[slow])))
+    handled, answered, network = (
+        found.get(signal, subject)
+        for signal, subject in (
+            ("server_duration_p50_s", "model"), ("answered_duration_p50_s", LINK), ("network_time_s", LINK)
+        )
+    )  # fmt: skip
+    assert handled is not None
+    assert answered is not None
+    assert network is not None
+    assert np.nanmax(handled.values - answered.values) > 0.1
+    known = network.values[~np.isnan(network.values)]
+    assert known.min() > 0.0003
+    assert known.max() < 0.001
 
 
 def test_another_table_of_spans_takes_the_place_of_what_the_run_measured(recorded: Observed) -> None:
