@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from lab.agreed.run import Run
 from lab.clock import NS, to_ns
-from lab.recording.collected import Columns, Events, after
+from lab.recording.collected import Columns, Events
 from lab.systems.topology import System
 from lab.worlds.decisions.features import CARD_NAMES, FEATURES, MERCHANT_NAMES
 from lab.worlds.decisions.ledger import NEVER, Decided, Ledger, Totals
@@ -29,10 +29,11 @@ from lab.worlds.decisions.registration import HOUR_S, LABEL_WINDOW_H
 from lab.worlds.decisions.rows import DecisionLog
 from lab.worlds.decisions.rules import DECISIONS
 from lab.worlds.decisions.score_tables import INPUTS
+from lab.worlds.kit.collected import served
 from lab.worlds.kit.rows import joined
 
 Array = npt.NDArray[Any]
-ANSWERED, DECIDED, REVIEWED, SERVED = "payment_answered", "payment_decided", "payment_reviewed", "feature_row_served"
+ANSWERED, DECIDED, REVIEWED = "payment_answered", "payment_decided", "payment_reviewed"
 
 
 class Book(NamedTuple):
@@ -84,29 +85,9 @@ def counts(of: Book, system: System, edges_s: Array) -> dict[str, Array]:
 
 
 def features(events: Events, run: Run) -> Columns:
-    """The served-feature log: a row for each table of each payment; ages in scenario seconds."""
-    rows = after(events, 0.0).get(SERVED, [])
-    facts = [row["attributes"] for row in rows]
-
-    def age(name: str) -> Array:
-        ages = [fact[name] for fact in facts]
-        return np.array([np.nan if value is None else round(value * run.time_scale, 3) for value in ages], float)
-
-    names = (*CARD_NAMES, *MERCHANT_NAMES)
-    values = np.full((len(facts), len(names)), np.nan)
-    for i, fact in enumerate(facts):
-        first = 0 if fact["table"] == next(iter(FEATURES)) else len(CARD_NAMES)
-        values[i, first : first + len(fact["values"])] = np.array(fact["values"], float)
-    return {
-        "time_s": [row["time_s"] for row in rows],
-        "trace_id": [row["trace_id"] for row in rows],
-        "table": [fact["table"] for fact in facts],
-        "entity_id": [fact["entity_id"] for fact in facts],
-        "source": [fact["source"] for fact in facts],
-        "row_age_s": age("row_age_s"),
-        "entry_age_s": age("entry_age_s"),
-        **{f"feature.{name}": values[:, i] for i, name in enumerate(names)},
-    }
+    """The served-feature log: a row for each table of each payment."""
+    tables = dict(zip(FEATURES, (CARD_NAMES, MERCHANT_NAMES), strict=True))
+    return served(events, run, ("table", "entity_id"), tables)
 
 
 def _decided(events: Events) -> tuple[Decided, list[str]]:

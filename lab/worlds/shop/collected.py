@@ -9,29 +9,14 @@ import pandas as pd
 
 from lab.agreed.run import Run
 from lab.recording.collected import Columns, Events
+from lab.worlds.kit.collected import served
 from lab.worlds.shop.features import INPUT_NAMES, NAMES
 from lab.worlds.shop.registration import LABEL_WINDOW_S
 
 
 def features(events: Events, run: Run) -> Columns:
-    """The served-feature log; ages in scenario seconds."""
-    rows = events.get("feature_row_served", [])
-    facts = [row["attributes"] for row in rows]
-
-    def age(name: str) -> list[float]:
-        ages = [fact[name] for fact in facts]
-        return [np.nan if value is None else round(value * run.time_scale, 3) for value in ages]
-
-    values = np.array([fact["values"] for fact in facts], float).reshape(len(facts), len(NAMES))
-    return {
-        "time_s": [row["time_s"] for row in rows],
-        "trace_id": [row["trace_id"] for row in rows],
-        "user_id": [fact["user_id"] for fact in facts],
-        "source": [fact["source"] for fact in facts],
-        "row_age_s": np.array(age("row_age_s"), float),
-        "entry_age_s": np.array(age("entry_age_s"), float),
-        **{f"feature.{name}": values[:, i] for i, name in enumerate(NAMES)},
-    }
+    """The served-feature log."""
+    return served(events, run, ("user_id",), {"": NAMES})
 
 
 def predictions(events: Events, run: Run, component: str) -> Columns:
