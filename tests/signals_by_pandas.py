@@ -158,6 +158,11 @@ def _short(waiting: Any, in_use: Any, size: int) -> Any:
     return (waiting.gt(0) & in_use.lt(size)).astype(float).where(waiting.notna() & in_use.notna())
 
 
+def _full(_: Any, in_use: Any, size: int) -> Any:
+    """When all are in use."""
+    return in_use.ge(size).astype(float).where(in_use.notna())
+
+
 def _pools(observed: Observed, grid: Grid) -> Iterator[Series]:
     """Signals of connections by link, of workers by component."""
     frame, system = observed.frame("metrics"), observed.system
@@ -175,14 +180,16 @@ def _pools(observed: Observed, grid: Grid) -> Iterator[Series]:
             total: Any = sum(parts[1:], parts[0])
             none, got = total["client.connection.timeout.count"], total["client.connection.wait_time.count"]
             pool = f"{caller}.{callee}"
-            shorts = []
+            shorts, fulls = [], []
             for step, part in zip(of["attribute"], parts, strict=True):
                 holders = [one for one in system["components"][caller]["steps"] if one["name"] == step]
                 holder = holders[0] if step else system["links"][f"{caller}->{callee}"]
                 waiting, size = part["client.connection.pending_requests"], holder["pool"]["size"]
                 shorts.append(_short(waiting, part["client.connection.count"], size))
-            starved = pd.concat(shorts, axis=1).max(axis=1, skipna=False)
-            yield grid.series("connection_starved_ratio", pool, starved.to_numpy())
+                fulls.append(_full(waiting, part["client.connection.count"], size))
+            for name, found in (("starved", shorts), ("saturated", fulls)):
+                worst = pd.concat(found, axis=1).max(axis=1, skipna=False)
+                yield grid.series(f"connection_{name}_ratio", pool, worst.to_numpy())
             yield grid.series("connections_in_use", pool, total["client.connection.count"].to_numpy())
             yield grid.series("connection_wait_mean_s", pool, ratio(total["waited"].to_numpy(), got.to_numpy()))
             yield grid.series("connection_exhausted_ratio", pool, ratio(none.to_numpy(), (got + none).to_numpy()))
@@ -193,10 +200,10 @@ def _pools(observed: Observed, grid: Grid) -> Iterator[Series]:
             shed = own["server.queue.shed.count"]
             come = shed + own["server.request.count"]
             wait_s = own.get("server.queue.wait_time.mean", pd.Series(np.nan, index=own.index))
-            starved = _short(
-                own["server.queue.length"], own["server.worker.count"], system["components"][name]["workers"]
-            )
-            yield grid.series("worker_starved_ratio", name, starved.to_numpy())
+            workers = system["components"][name]["workers"]
+            for signal, of in (("worker_starved_ratio", _short), ("worker_saturated_ratio", _full)):
+                found = of(own["server.queue.length"], own["server.worker.count"], workers)
+                yield grid.series(signal, name, found.to_numpy())
             yield grid.series("workers_in_use", name, own["server.worker.count"].to_numpy())
             yield grid.series("queue_length", name, own["server.queue.length"].to_numpy())
             yield grid.series("queue_wait_mean_s", name, wait_s.to_numpy())

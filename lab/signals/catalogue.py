@@ -39,6 +39,11 @@ CORE: Mapping[str, SignalSpec] = {
         "component.callee",
         "1 where attempts wait at the scrape and fewer connections are in use than the pool should have, else 0",
     ),
+    "connection_saturated_ratio": SignalSpec(
+        "ratio",
+        "component.callee",
+        "1 where as many connections are in use at the scrape as the pool should have, else 0",
+    ),
     "connection_exhausted_ratio": SignalSpec(
         "ratio", "component.callee", "attempts that got no connection: too many waited, or they waited too long"
     ),
@@ -56,6 +61,11 @@ CORE: Mapping[str, SignalSpec] = {
         "ratio",
         "component",
         "1 where requests wait at the scrape and fewer workers are in use than the component should have, else 0",
+    ),
+    "worker_saturated_ratio": SignalSpec(
+        "ratio",
+        "component",
+        "1 where as many workers are in use at the scrape as the component should have, else 0",
     ),
     "queue_shed_ratio": SignalSpec(
         "ratio", "component", "requests turned away: the queue was full, or they waited too long"

@@ -45,7 +45,7 @@ def _connections(owner: str, peer: str, observed: Observed, metrics: Metrics, gr
     pool, system = f"{owner}.{peer}", observed.system
     sizes = {"": system["links"].get(f"{owner}->{peer}", {}), **{s["name"]: s for s in _steps(system, owner)}}
     steps = [name[3] for name in metrics if name[:3] == (owner, "client.connection.count", peer)]
-    used, got, waited_s, starved = (np.zeros(grid.count) for _ in range(4))
+    used, got, waited_s, starved, saturated = (np.zeros(grid.count) for _ in range(5))
     for step in steps:
         in_use = metrics.get(owner, "client.connection.count", peer, step)
         pending = metrics.get(owner, "client.connection.pending_requests", peer, step)
@@ -54,11 +54,14 @@ def _connections(owner: str, peer: str, observed: Observed, metrics: Metrics, gr
         used += in_use
         got += taken
         waited_s += np.where(taken == 0, 0.0, taken * mean_s)  # nobody waited: there is no mean
-        starved = np.maximum(starved, _starved(pending, in_use, (sizes.get(step, {}).get("pool") or {}).get("size", 0)))
+        size = (sizes.get(step, {}).get("pool") or {}).get("size", 0)
+        starved = np.maximum(starved, _starved(pending, in_use, size))
+        saturated = np.maximum(saturated, _saturated(in_use, size))
     none = exhausted(metrics, owner, peer)
     yield grid.series("connections_in_use", pool, used)
     yield grid.series("connection_wait_mean_s", pool, ratio(waited_s, got))
     yield grid.series("connection_starved_ratio", pool, starved)
+    yield grid.series("connection_saturated_ratio", pool, saturated)
     yield grid.series("connection_exhausted_ratio", pool, ratio(none, got + none))
 
 
@@ -71,6 +74,7 @@ def _workers(component: str, observed: Observed, metrics: Metrics, grid: Grid) -
     yield grid.series("queue_wait_mean_s", component, metrics.get(component, "server.queue.wait_time.mean"))
     size = observed.system["components"].get(component, {}).get("workers", 0)
     yield grid.series("worker_starved_ratio", component, _starved(length, in_use, size))
+    yield grid.series("worker_saturated_ratio", component, _saturated(in_use, size))
     yield grid.series("queue_shed_ratio", component, ratio(refused, come))
 
 
@@ -78,6 +82,11 @@ def _starved(waiting: Array, in_use: Array, size: int) -> Array:
     """1 at scrapes at which somebody waits although not all that there should be are in use, else 0; NaN: unknown."""
     starved = ((waiting > 0) & (in_use < size)).astype(float)
     return np.where(np.isnan(waiting) | np.isnan(in_use), np.nan, starved)
+
+
+def _saturated(in_use: Array, size: int) -> Array:
+    """1 at scrapes at which all that there should be are in use, else 0; NaN: unknown."""
+    return np.where(np.isnan(in_use), np.nan, (in_use >= size).astype(float))
 
 
 def _steps(system: Mapping[str, Any], component: str) -> list[Mapping[str, Any]]:

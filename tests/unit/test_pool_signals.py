@@ -99,6 +99,15 @@ def test_it_is_told_who_waits_although_not_all_that_there_should_be_are_in_use()
     assert values(rows, "connection_starved_ratio", "desk.db") == [0.0, 1.0]
 
 
+def test_it_is_told_when_all_that_there_should_be_are_in_use() -> None:
+    rows: Rows = {
+        ("db", "server.worker.count", "", ""): [2, 4], ("db", "server.queue.length", "", ""): [3, 0],
+        ("desk", IN_USE, "db", ""): [6, 1], ("desk", "client.connection.pending_requests", "db", ""): [0, 5],
+    }  # fmt: skip
+    assert values(rows, "worker_saturated_ratio", "db") == [0.0, 1.0]  # it has four
+    assert values(rows, "connection_saturated_ratio", "desk.db") == [1.0, 0.0]
+
+
 def test_a_scrape_that_failed_leaves_a_gap() -> None:
     rows: Rows = {
         ("desk", IN_USE, "db", ""): [NOTHING, 1], ("desk", GOT, "db", ""): [NOTHING, 5],
