@@ -129,10 +129,10 @@ class Inference:
             return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
         for subject in subjects:
-            scanned = window is None or condition.anywhere
             shift = (
-                self._scan(condition.signal, subject, -1 if condition.falls else 1, known)
-                if scanned or window is None
+                # What is asked of the whole recording is asked of the windows already known, too.
+                self._scan(condition.signal, subject, -1 if condition.falls else 1, () if condition.anywhere else known)
+                if window is None or condition.anywhere
                 else self._contrast(condition.signal, subject, window, known)
             )
             if shift is not None:
