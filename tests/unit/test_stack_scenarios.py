@@ -11,19 +11,19 @@ from typing import cast
 
 import pytest
 
+from lab.content.stack import parts
 from lab.engines.host import EngineHost
 from lab.errors import ExitCode, NotRevertedError
+from lab.files.finding import shipped_names
 from lab.runs.campaign import Job, JobResult
 from lab.runs.runner import run_path, run_scenario
-from lab.runs.suite import load_suite
 from lab.scenario import load_scenario
 from lab.testbeds.installed import choose
-from lab.testbeds.stack.files import files_of
-from lab.testbeds.stack.options import SYSTEM
-from scripts import pairs
-from scripts import stack_scenarios as published
+from lab.testbeds.stack.files import files_of, system_file
+from scripts import pairs, stack_page, stack_scenarios
 from scripts.figures import between
-from scripts.stack_scenarios import Known, Row, exit_code, kept_rows, read_known, stack_digest, table
+from scripts.stack_page import Known, Row, exit_code, kept_rows, read_known, sections, table
+from scripts.stack_scenarios import stack_digest
 
 RIGHT = Row("recommender/feed-stall", 1, "c0de", "feed (feed-stall)", 5.0, 120.0, "pass: feed (feed-stall)",
             "pass: feed (feed-stall)", "1 of 1", 4, 4)  # fmt: skip
@@ -36,14 +36,13 @@ def row(**changes: object) -> Row:
 
 
 def test_the_page_shows_the_rows_that_are_kept() -> None:
-    page = between(published.PAGE.read_text(encoding="utf-8"), "scenarios")
-    assert page == table(list(kept_rows().values()), read_known())
+    page = between(stack_page.PAGE.read_text(encoding="utf-8"), "scenarios")
+    assert page == sections(list(kept_rows().values()), read_known())
 
 
 def test_known_differences_are_of_shipped_scenarios_and_each_has_a_reason() -> None:
-    shipped = {loaded.scenario.name for loaded in load_suite("recommender").scenarios}
     known = read_known()
-    assert set(known) <= shipped
+    assert set(known) <= set(shipped_names(".scenario.yaml"))
     assert all(len(entry.why) > 40 for entry in known.values())
 
 
@@ -55,11 +54,11 @@ def test_nothing_is_brought_up_before_it_was_noted_what_is_there(monkeypatch: py
         asked.append(how)
         yield
 
-    monkeypatch.setattr(published, "Session", lambda _: object())  # of which nothing can be asked
-    monkeypatch.setattr(published, "held", held)
-    monkeypatch.setattr(published, "run_one", lambda *_, **__: RIGHT)
-    monkeypatch.setattr(published, "publish", lambda _: None)
-    assert published.main([RIGHT.scenario]) == ExitCode.OK
+    monkeypatch.setattr(stack_scenarios, "Session", lambda _: object())  # of which nothing can be asked
+    monkeypatch.setattr(stack_scenarios, "held", held)
+    monkeypatch.setattr(stack_scenarios, "run_one", lambda *_, **__: RIGHT)
+    monkeypatch.setattr(stack_scenarios, "publish", lambda _: None)
+    assert stack_scenarios.main([RIGHT.scenario]) == ExitCode.OK
     assert asked == [{"anew": True}]
 
 
@@ -87,7 +86,7 @@ def test_what_is_not_as_it_should_be_fails_unless_it_is_known(changes: dict[str,
 
 
 def test_a_known_difference_excuses_what_it_names_and_nothing_else() -> None:
-    known = {"feed-stall": Known(frozenset({"parity"}), "a reason", frozenset({OTHER}))}
+    known = {RIGHT.scenario: Known(frozenset({"parity"}), "a reason", frozenset({OTHER}))}
     assert exit_code([row(problems=("parity",), differing=(OTHER_SIGN,))], known) == ExitCode.OK
     more = (OTHER_SIGN, "error_ratio of features: 0 / +")
     assert exit_code([row(problems=("parity",), differing=more)], known) == ExitCode.FAILED
@@ -97,19 +96,44 @@ def test_a_known_difference_excuses_what_it_names_and_nothing_else() -> None:
 
 def test_the_table_says_what_differs_and_why() -> None:
     differing = row(problems=("parity",), differing=(OTHER_SIGN,), agreeing=3)
-    assert "**3 of 4**" in table([differing], {})
-    assert f"Seen: {OTHER_SIGN}. **Not explained.**" in table([differing], {})
+    assert "**3 of 4**" in table([differing], {}, 1)
+    assert f"Seen: {OTHER_SIGN}. **Not explained.**" in table([differing], {}, 1)
     known = Known(frozenset({"parity"}), "The stack is faster.", frozenset({OTHER}))
-    assert "The stack is faster." in table([differing], {"feed-stall": known})
+    assert "The stack is faster." in table([differing], {RIGHT.scenario: known}, 1)
+
+
+def test_each_system_has_its_own_section_which_counts_what_is_not_tried() -> None:
+    text = sections([RIGHT, row(scenario="fraud/feed-stall")], {})
+    assert text.index("## `fraud`") < text.index("## `recommender`")
+    assert text.count("| feed-stall | 1 |") == 2
+    assert "Not tried yet on the stack: 1 of the 2 that are shipped." in table([RIGHT], {}, 2)
+    assert "Not tried yet" not in table([RIGHT], {}, 1)
+    assert "Not run yet" in sections([RIGHT], {})
+
+
+def test_scenarios_of_several_systems_run_on_one_stack_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_up: list[str] = []
+
+    @contextmanager
+    def held(session: str, *_: object, **__: object) -> Iterator[None]:
+        brought_up.append(session)
+        yield
+
+    monkeypatch.setattr(stack_scenarios, "Session", lambda system: system.name)
+    monkeypatch.setattr(stack_scenarios, "held", held)
+    monkeypatch.setattr(stack_scenarios, "run_one", lambda loaded, *_, **__: row(scenario=loaded.scenario.name))
+    monkeypatch.setattr(stack_scenarios, "publish", lambda _: None)
+    assert stack_scenarios.main(["fraud/control-quiet", "fraud/default-rows", "recommender/feed-stall"]) == ExitCode.OK
+    assert brought_up == ["fraud", "recommender"]
 
 
 def test_published_rows_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures" / "rows.json"
     page.write_text("<!-- scenarios: begin -->\n\n<!-- scenarios: end -->\n", encoding="utf-8")
-    monkeypatch.setattr(published, "PAGE", page)
-    monkeypatch.setattr(published, "FIGURES", figures)
+    monkeypatch.setattr(stack_page, "PAGE", page)
+    monkeypatch.setattr(stack_page, "FIGURES", figures)
     rows = {RIGHT.scenario: row(problems=("parity",), differing=(OTHER_SIGN,))}
-    published.publish(rows)
+    stack_page.publish(rows)
     assert kept_rows() == rows
     assert json.loads(figures.read_text(encoding="utf-8"))["schema_version"] == 1
     assert "feed-stall" in page.read_text(encoding="utf-8")
@@ -118,12 +142,20 @@ def test_published_rows_come_back_as_they_were(tmp_path: Path, monkeypatch: pyte
 def test_recordings_of_other_code_are_not_taken_for_those_of_this(tmp_path: Path) -> None:
     for place in ("lab/testbeds/stack", "services"):
         (tmp_path / place).mkdir(parents=True)
-    for file in files_of(SYSTEM):
+    systems = sorted(parts())
+    for file in (file for system in systems for file in files_of(system)):
         (tmp_path / file).write_text("services: {}\n", encoding="utf-8")
-    before = stack_digest(tmp_path)
-    assert stack_digest(tmp_path) == before
+
+    def digests() -> list[str]:
+        return [stack_digest(system, tmp_path) for system in systems]
+
+    before = digests()
+    assert digests() == before
+    (tmp_path / system_file(systems[0])).write_text("services: {more: {}}\n", encoding="utf-8")
+    only_the_first = digests()
+    assert [one != other for one, other in zip(before, only_the_first, strict=True)] == [True, False]
     (tmp_path / "services" / "new.py").write_text("", encoding="utf-8")
-    assert stack_digest(tmp_path) != before
+    assert all(one != other for one, other in zip(digests(), only_the_first, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +195,7 @@ def test_nothing_runs_on_a_stack_on_which_something_was_not_put_back(
 def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(stack_scenarios, "RUNS", tmp_path / "runs")
     path = tmp_path / "short.scenario.yaml"
     path.write_text(
         "schema_version: 1\nname: short\nsystem: recommender\nduration: 60s\n"
@@ -172,11 +204,11 @@ def test_what_the_same_code_has_recorded_on_the_stack_is_answered_and_graded_and
     )
     loaded, root = load_scenario(path), tmp_path / "stack"
     with EngineHost() as host:
-        assert published.made_before(loaded, 1, root, host, 5.0) is None
+        assert stack_scenarios.made_before(loaded, 1, root, host, 5.0) is None
         made = run_scenario(loaded, 1, root)
         made.path.rename(run_path(loaded, 1, root, choose("stack", {"time_scale": 2.5})))
-        pair = published.made_before(loaded, 1, root, host, 5.0)
+        pair = stack_scenarios.made_before(loaded, 1, root, host, 5.0)
     assert pair is not None
     assert (pair.time_scale, pair.stack.reused) == (2.5, True)
-    found = published.judged(row(problems=()), pair)
+    found = stack_scenarios.judged(row(problems=()), pair)
     assert (found.stack, found.expected, found.problems) == ("pass: healthy", "healthy", ())
