@@ -17,14 +17,16 @@ from lab.testbeds.stack.options import LAB, MODEL_SERVERS, SYSTEM
 if TYPE_CHECKING:
     from lab.testbeds.stack.session import Session
 
-_EPILOG = """\b
+_EPILOG = f"""\b
 Examples:
-  lab stack up                             the recommender
-  lab stack up --model-server tensorflow
-  lab stack status
-  lab run recommender/partition-one-way --testbed stack --time-scale 5
-  lab stack abort                          abort the run of another terminal and restore everything
-  lab stack down --volumes
+  lab stack up SYSTEM                      its stack is built, started and healthy
+  lab stack up SYSTEM --model-server tensorflow
+  lab stack status SYSTEM
+  lab run SYSTEM/SCENARIO --testbed stack --time-scale 5
+  lab stack abort SYSTEM                   abort the run of another terminal and restore everything
+  lab stack down SYSTEM --volumes
+
+Where no SYSTEM is named, {SYSTEM} is meant.
 """
 
 
