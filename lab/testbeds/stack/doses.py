@@ -16,8 +16,8 @@ CPU_PERIOD_US = 100_000
 LEAST_QUOTA_US = 1_000
 """The engine refuses quotas below."""
 FELT_FROM = 1.0
-"""A quota is hardly felt by a component that uses less than this share of it: what a burst leaves undone in one period it
-makes up for in the next, so that most answers take as long as before."""
+"""A quota is hardly felt by a component that uses less than this share of it: what a burst leaves undone in one period
+it makes up for in the next, so that most answers take as long as before."""
 SHOWS_FROM = 1.5
 """A component that would use so many times its quota waits in every period."""
 
