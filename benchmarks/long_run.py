@@ -70,7 +70,7 @@ def _held(pid: int) -> int:
 
 def days(name: str = SCENARIO, *, more: tuple[str, ...] = ()) -> tuple[list[Figure], str]:
     """The scenario from the command to the verdict; and the verdict."""
-    requests = 2 * load_scenario(name).scenario.load.requests
+    requests = 2 * load_scenario(name).scenario.requests
     naive = naive_s(1, NAIVE_SAMPLE)
     with tempfile.TemporaryDirectory() as directory:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

@@ -43,4 +43,4 @@ def recorded(requests: int, rate_per_s: float = RATE_PER_S) -> tuple[float, int]
     observed = session.finish().observed
     with tempfile.TemporaryDirectory() as directory:
         observed.write(Path(directory) / "observed")
-    return process_time() - began, round(scenario.load.requests)
+    return process_time() - began, round(scenario.requests)

@@ -57,7 +57,7 @@ def requests() -> float:
     for name in SUITE:
         scenario = load_scenario(name).scenario
         twins = len(scenario.faults) + (len(scenario.faults) > 1 and bool(scenario.decoys))
-        total += scenario.load.requests * (1 + twins)
+        total += scenario.requests * (1 + twins)
     return total
 
 

@@ -119,21 +119,40 @@ class Spans(NamedTuple):
     @classmethod
     def _of_sides(cls, kept: KeptSpans, grid: Grid) -> Spans | None:
         """The same columns as of the table that these sides become, without its texts."""
-        sides = kept.sides()
-        if not len(sides):
+        count = sum(map(len, kept.parts))
+        if not count:
             return None
-        found = span_table.spans(kept.graph, sides, kept.origin_ns)
-        components = list(kept.graph.components)
+        columns = {name: np.empty(count, kind) for name, kind in _OF_SIDES.items()}
+        weighted = [weight for sides in kept.parts if (weight := kept.weights(sides)) is not None]
+        first = 0
+        for sides in kept.parts:  # one after the other: what is in between takes more memory than what comes of it
+            found = span_table.spans(kept.graph, sides, kept.origin_ns)
+            ended = grid.bins(np.maximum(found.time_s + found.duration_s, 0))
+            parent = np.where(found.is_child, parent_keys(sides), 0)
+            rows = (
+                found.time_s, found.duration_s, found.service, found.peer, found.kind, found.status, ended,
+                span_keys(sides), parent,
+            )  # fmt: skip
+            for column, part in zip(columns.values(), rows, strict=True):
+                column[first : first + len(sides)] = part
+            first += len(sides)
+        of, components = columns, list(kept.graph.components)
         return cls(
-            found.time_s, found.duration_s, Coded(found.service, components), Coded(found.peer, components),
-            Coded(found.kind, list(span_table.KINDS)), Coded(found.status, list(NAMES)),
-            grid.bins(np.maximum(found.time_s + found.duration_s, 0)),
-            span_keys(sides), np.where(found.is_child, parent_keys(sides), 0), kept.weights(sides),
+            of["start_s"], of["duration_s"], Coded(of["service"], components), Coded(of["peer"], components),
+            Coded(of["kind"], list(span_table.KINDS)), Coded(of["status"], list(NAMES)),
+            of["ended"], of["identity"], of["parent"], np.concatenate(weighted) if weighted else None,
         )  # fmt: skip
 
     def weights(self, rows: Array) -> Array | None:
         """The weights of some of the spans."""
         return None if self.weight is None else self.weight[rows]
+
+
+_OF_SIDES = {
+    "start_s": np.float64, "duration_s": np.float64, "service": np.int16, "peer": np.int16, "kind": np.int8,
+    "status": np.int8, "ended": np.int32, "identity": np.uint64, "parent": np.uint64,
+}  # fmt: skip
+"""Columns of `Spans` and how they are kept: a run has millions of spans, and codes and intervals are small numbers."""
 
 
 class Lines(NamedTuple):

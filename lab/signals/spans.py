@@ -29,7 +29,7 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
 def _own_errors(spans: Spans, grid: Grid) -> Iterator[Series]:
     """Failures that began in a component: its spans as server or consumer with status error (no failed dependency)."""
     server = np.flatnonzero(spans.kind.is_any(["server", "consumer"]))
-    codes = spans.service.codes[server]
+    codes = spans.service.codes[server].astype(np.int64)
     failed = spans.status.is_any(["error", "unavailable"])[server]
     weight = spans.weights(server)
     keys = codes * (grid.count + 1) + spans.ended[server]
@@ -55,11 +55,11 @@ def _answered(spans: Spans, pairs: Pairs, links: set[str], metrics: Metrics, gri
     if not len(client):
         return
     callers, peers = spans.service.texts, spans.peer.texts
-    link = spans.service.codes * len(peers) + spans.peer.codes
     shape = len(callers) * len(peers), grid.count + 1
 
     def medians(rows: Array, values: Array) -> Array:
-        groups = Groups.of(link[rows] * (grid.count + 1) + spans.ended[rows], values, spans.weights(rows))
+        link = spans.service.codes[rows].astype(np.int64) * len(peers) + spans.peer.codes[rows]
+        groups = Groups.of(link * (grid.count + 1) + spans.ended[rows], values, spans.weights(rows))
         return _table(groups.keys, groups.medians()[0], shape)
 
     answered_s = medians(client, spans.duration_s[client])
@@ -81,7 +81,7 @@ def _transit(spans: Spans, pairs: Pairs, grid: Grid) -> Iterator[Series]:
     if not len(server):
         return
     callers, callees = spans.peer.texts, spans.service.texts
-    link = spans.peer.codes[server] * len(callees) + spans.service.codes[server]
+    link = spans.peer.codes[server].astype(np.int64) * len(callees) + spans.service.codes[server]
     sent_s = spans.start_s[sent]
     keys = link * (grid.count + 1) + grid.bins(np.maximum(sent_s, 0))
     groups = Groups.of(keys, spans.start_s[server] - sent_s, spans.weights(server))
@@ -121,8 +121,8 @@ def first_places(ids: Array, wanted: Array) -> Array:
     A table by their upper bits finds most: those that it has no room for, one in eight of random ones, are sorted.
     """
     shift = np.uint64(64 - max(1, (4 * len(ids)).bit_length()))
-    slots, places = ids >> shift, np.arange(len(ids))
-    table = np.full(1 << int(64 - shift), -1)
+    slots, places = ids >> shift, np.arange(len(ids), dtype=np.int32)
+    table = np.full(1 << int(64 - shift), -1, np.int32)
     table[slots[::-1]] = places[::-1]  # so that of several the first stays
     found: Array = table[wanted >> shift]
     if len(ids):
