@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from graders.axis import judge, listed, witnessed
 from graders.paths import lies_on_the_way
 from lab.contracts import Case, Evidence, Finding, Grade
+from lab.files.units import LONG_S, long_duration
 
 if TYPE_CHECKING:
     from lab.signals import SignalTable
@@ -101,4 +102,13 @@ def evidence(case: Case) -> Grade | None:
 
 
 def _text(cited: Evidence) -> str:
-    return f"{cited.signal} of {cited.subject} {cited.baseline:.4g} → {cited.observed:.4g}"
+    baseline, observed = (_level(cited.signal, level) for level in (cited.baseline, cited.observed))
+    return f"{cited.signal} of {cited.subject} {baseline} → {observed}"
+
+
+def _level(signal: str, value: float) -> str:
+    """A claimed level in the signal's own unit; times of hours as people tell them."""
+    from lab.signals.catalogue import known_signals
+
+    is_long = abs(value) >= LONG_S and signal in known_signals() and known_signals()[signal].unit == "s"
+    return long_duration(value) if is_long else f"{value:.4g}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from graders.axis import considered, failed, leading, listed, unanswered, witnessed
 from lab.contracts import Case, Diagnosis, Finding, Grade, Outcome, TrueFault, Verdict
+from lab.files.units import LONG_S, time_text, window_text
 from lab.judging.ranking import cut
 
 Claim = tuple[str, str, float | None]
@@ -103,7 +104,8 @@ def _distances(case: Case, top: Sequence[Finding]) -> str:
             continue
         off_s = distance_s(onset_s, held_against.get(claim) or matched([claim], faults)[claim])
         side = "early" if off_s < 0 else "late" if off_s > 0 else "off"
-        notes.append(f"{culprit}: {abs(off_s):.1f} s {side}, tolerance {case.options.onset_within_s:.10g} s")
+        far = f"{abs(off_s):.1f} s" if abs(off_s) < LONG_S else time_text(round(abs(off_s)))
+        notes.append(f"{culprit}: {far} {side}, tolerance {time_text(case.options.onset_within_s)}")
     return listed(notes, "; ")
 
 
@@ -117,7 +119,8 @@ def onset(case: Case) -> Grade | None:
     if case.truth.is_control:
         return None
     faults = witnessed(case)
-    expected = listed(f"{f.injected_s:.10g}–{f.witnessed_s:.10g} s" for f in faults) or "no witnessed onset"
+    expected = listed(window_text(f.injected_s, f.witnessed_s) for f in faults if f.witnessed_s is not None)
+    expected = expected or "no witnessed onset"
     early = unanswered("onset", case, expected)
     if early is not None or not isinstance(case.answer, Diagnosis):
         return early
@@ -126,7 +129,7 @@ def onset(case: Case) -> Grade | None:
     findings = considered(case)
     value = worst_share(case, findings)
     top = leading(findings, len(faults))
-    answer = listed("none" if f.onset_s is None else f"{f.onset_s:.10g} s" for f in top) or "nothing"
+    answer = listed("none" if f.onset_s is None else time_text(f.onset_s) for f in top) or "nothing"
     words = "right" if value == 1 else "wrong" if value == 0 else f"{value:.2f} of {len(faults)}"
     explanation = "; ".join(word for word in (words, _distances(case, top)) if word)
     return Grade("onset", Outcome.PASS if value == 1 else Outcome.FAIL, value, answer, expected, explanation)

@@ -98,7 +98,8 @@ def time_text(seconds: float) -> str:
 
 def window_text(from_s: float, until_s: float) -> str:
     """A window in a scenario: `30–55 s`, `10d–11d6h`."""
-    return f"{time_text(from_s)}–{time_text(until_s)}".replace(" s–", "–" if until_s < LONG_S else " s–")
+    first, last = time_text(from_s), time_text(until_s)
+    return f"{first.removesuffix(' s') if last.endswith(' s') else first}–{last}"
 
 
 LONG_S = 7200.0

@@ -180,7 +180,8 @@ def panel(line: Line) -> Markup:
     low, high = value_range(line.values, levels)
     x = Axis(0.0, line.end_s, LEFT, WIDTH - RIGHT)
     y = Axis(low, high, HEIGHT - BOTTOM, TOP)
-    change = f"before {quantity(line.before, line.unit)}, during {quantity(line.during, line.unit)}"
+    before, during = quantity(line.before, line.unit), quantity(line.during, line.unit)
+    change = f"before {before}, during {during}" if line.windows else f"mean {before}"
     root = drawing(WIDTH, HEIGHT, line.name, f"Line over {moment(line.end_s)} of the run: {change}.")
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
     drawn = thinned(line.times_s, line.values)

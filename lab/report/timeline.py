@@ -50,11 +50,16 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests per second at the entry point, and the length of the run."""
+    """Requests per second at the entry point, and the length of the run. Without users there are no rates."""
 
     times_s: Array
     rates_per_s: Array
     end_s: float
+
+    @property
+    def height(self) -> int:
+        """Pixels that its lane takes; none where nobody sends requests."""
+        return LOAD_HEIGHT if len(self.times_s) else 0
 
 
 LEGEND: tuple[tuple[Shape | Literal["area", "window"], str, str], ...] = (
@@ -182,12 +187,13 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     """The timeline as SVG; lanes without marks are left out."""
     x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
     shown = [lane for lane in lanes if lane.marks]
-    bottom = TOP + LOAD_HEIGHT + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
+    bottom = TOP + load.height + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
     marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s, x.high)}" for lane in shown for m in lane.marks)
-    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Load only; nothing else happened.")
+    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Nothing happened but its load.")
     shade(root, windows, x, TOP, bottom)
-    _load(root, load, x)
-    top = float(TOP + LOAD_HEIGHT)
+    if load.height:
+        _load(root, load, x)
+    top = float(TOP + load.height)
     for lane in shown:
         add(root, "path", "grid", d=f"M{LEFT} {pixels(top + LANE_GAP / 2)}H{WIDTH - RIGHT}")
         top += LANE_GAP
@@ -197,6 +203,7 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
         add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
         add(root, "text", "tick", name, x=x(time_s), y=bottom + 19, text_anchor="middle")
     css = {mark.css for lane in shown for mark in lane.marks}
-    present = {word for _, name, word in LEGEND if name in css} | {"load"} | ({"fault window"} if windows else set())
+    present = {word for _, name, word in LEGEND if name in css} | ({"fault window"} if windows else set())
+    present |= {"load"} if load.height else set()
     _legend(root, bottom + AXIS_HEIGHT + 12, present)
     return markup(root)

@@ -22,16 +22,22 @@ MORE_COMMON, RARE = 3.0, 0.01
 USUAL_QUANTILE = 0.99
 """What more than this share of the requests before the fault stayed below is usual."""
 AGES = {"entry_age_s": "cache entry", "row_age_s": "database row"}
+REQUEST, JOB_RUN = "request", "run of a job"
+"""What a trace is of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Masks of the root spans of the requests that may be shown, and of those from before to hold against them."""
+    """Masks of the root spans of the requests that may be shown, and of those from before to hold against them.
+
+    `what`: REQUEST or JOB_RUN, which they are.
+    """
 
     requests: Requests
     inside: Array
     before: Array
     culprit: str
+    what: str
 
     def share_is_up(self, hit: Array) -> bool:
         """Whether what was hit is clearly more common inside than before."""
@@ -82,9 +88,10 @@ def choose(observed: Observed, faults: Sequence[tuple[str, Window]]) -> tuple[Wa
         return ()
     users = requests.began_at(str(observed.system["users"] or ""))
     if not faults:
-        of_users = users if users.any() else ~users
+        of_users, what = (users, REQUEST) if users.any() else (~users, JOB_RUN)
         slowest = _in_order(requests, of_users, requests.root_duration_s, 1.0)
-        which = "The slowest recorded request" if requests.sampled else "The slowest request of the run"
+        which = f"The slowest {'recorded ' if requests.sampled else ''}{what}"
+        which += " of the run" if what == REQUEST and not requests.sampled else ""
         return (_drawn(requests, slowest, which, ""),)
     candidates = [_candidates(requests, users, culprit, window) for culprit, window in faults]
     found = [one for one in candidates if one is not None]
@@ -104,9 +111,11 @@ def _candidates(requests: Requests, users: Array, culprit: str, window: Window) 
     inside = (requests.root_time_s >= at_s) & (requests.root_time_s < until_s)
     before = (requests.root_time_s >= 0) & (requests.root_time_s < at_s)
     through = requests.having(requests.touching(culprit))
-    for group, passed in ((through & users, True), (through, True), (users, False), (users | ~users, False)):
+    for group, passed, what in (
+        (through & users, True, REQUEST), (through, True, JOB_RUN), (users, False, REQUEST), (~users, False, JOB_RUN)
+    ):  # fmt: skip
         if (inside & group).any():
-            return Candidates(requests, inside & group, before & group, culprit if passed else "")
+            return Candidates(requests, inside & group, before & group, culprit if passed else "", what)
     return None
 
 
@@ -126,7 +135,7 @@ def _failures(found: Candidates, failed: Array, where: str = "") -> tuple[Waterf
     hit = found.requests.having(failed)
     if not found.share_is_up(hit):
         return ()
-    reason = f"A typical request during the fault{found.through} that failed{where} ({found.count(hit)} did)"
+    reason = f"A typical {found.what} during the fault{found.through} that failed{where} ({found.count(hit)} did)"
     return _beside_usual(found, hit, reason)
 
 
@@ -146,9 +155,8 @@ def _slower(found: Candidates, took_s: Array, what: str) -> tuple[Waterfall, ...
     if not found.share_is_up(hit):
         return ()
     usually, now = (quantity(found.level(took_s, which, 0.5), "s") for which in (found.before, found.inside & hit))
-    reason = (
-        f"A typical slow request during the fault: {what} took {now}, usually {usually} ({found.count(hit)} were slow)"
-    )
+    how_many = f"({found.count(hit)} were slow)"
+    reason = f"A typical slow {found.what} during the fault: {what} took {now}, usually {usually} {how_many}"
     return _beside_usual(found, hit, reason)
 
 
@@ -165,7 +173,7 @@ def _stale(observed: Observed, found: Candidates) -> tuple[Waterfall, ...]:
             request = found.middle(found.inside & hit, age_s)
             old = quantity(float(age_s[found.requests.root == request].max()), "s")
             reason = (
-                f"A typical request during the fault that was served a stale {what}, {old} old, "
+                f"A typical {found.what} during the fault that was served a stale {what}, {old} old, "
                 f"usually up to {quantity(usual_s, 's')}"
             )
             return (found.drawn(request, reason),)
@@ -173,7 +181,7 @@ def _stale(observed: Observed, found: Candidates) -> tuple[Waterfall, ...]:
 
 
 def _typical(observed: Observed, found: Candidates) -> tuple[Waterfall, ...]:
-    reason = f"A typical request during the fault{found.through}: no more failed, slow or stale ones than before"
+    reason = f"A typical {found.what} during the fault{found.through}: no more failed, slow or stale ones than before"
     return (found.drawn(found.middle(found.inside, found.requests.root_duration_s), reason),)
 
 
@@ -184,7 +192,7 @@ def _beside_usual(found: Candidates, hit: Array, reason: str) -> tuple[Waterfall
     usual = found.before & ~hit
     if not usual.any():
         return (shown,)
-    about = "The same path before the fault, a typical request, on the same scale"
+    about = f"The same path before the fault, a typical {found.what}, on the same scale"
     return shown, found.drawn(found.middle(usual, duration_s), about, shown.length_s)
 
 

@@ -10,7 +10,7 @@ from lab.engines.rules.nearness import nearness
 from lab.engines.rules.trace import Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Condition
 from lab.engines.shifts import ABRUPT_INTERVALS, CARRIED_SHARE, COVERED_SHARE
-from lab.files.units import LONG_S, long_duration
+from lab.files.units import LONG_S, long_duration, window_text
 from lab.registration.clock import Amount
 from lab.signals.catalogue import spec_of
 
@@ -117,7 +117,8 @@ def lines(trial: Trial, rule: str = "") -> Iterator[str]:
     at = f" [{rule}]" if rule else ""
     yield f"{trial.cause.kind} of {trial.culprit} ({trial.cause.boundary}{on}){at}: {outcome(trial)}, {because(trial)}"
     if trial.window is not None and abs(trial.window.z) >= FLAT_Z:
-        yield f"  window {trial.window.onset_s:.10g}–{trial.window.end_s:.10g} s, given by {trial.window.signal}"
+        window = window_text(trial.window.onset_s, trial.window.end_s)
+        yield f"  window {window}, given by {trial.window.signal}"
     for test in trial.when:
         yield from _test_lines(f"when {_MARKS[test.state]}", test, 2)
     for test in trial.unless:
@@ -167,8 +168,8 @@ def _moved(condition: Condition, seen: Seen) -> str:
     if abs(shift.z) < FLAT_Z and not seen.moved:
         return f"did not move ({_amount(condition, shift.baseline)} elsewhere, z {shift.z:.2g})"
     levels = f"{_amount(condition, shift.baseline)} → {_amount(condition, shift.observed)}"
-    window = f"{shift.onset_s:.10g}–{shift.end_s:.10g} s"
-    text = f"{levels} in {window} (change {_amount(condition, shift.change)}, z {shift.z:.3g})"
+    window = window_text(shift.onset_s, shift.end_s)
+    text = f"{levels} in {window} (change {_amount(condition, shift.change)}, z {_three_digits(shift.z)})"
     missed = {
         Short.BY: f"needs a change of {_amount(condition, seen.by)}",
         Short.TIMES: f"needs {condition.times:.0%} of {_amount(condition, shift.baseline)}",
@@ -194,5 +195,10 @@ def _amount(condition: Condition, value: float) -> str:
     if unit == "s" and abs(value) >= LONG_S:
         return long_duration(value)
     if unit == "s":
-        return f"{value:.3g} s" if abs(value) >= 1 or not value else f"{value * 1000:.3g} ms"
-    return f"{value:.3g}/s" if unit == "1/s" else f"{value:.3g}"
+        return f"{_three_digits(value)} s" if abs(value) >= 1 or not value else f"{value * 1000:.3g} ms"
+    return f"{_three_digits(value)}/s" if unit == "1/s" else _three_digits(value)
+
+
+def _three_digits(value: float) -> str:
+    """A number to three digits, those before the point in full; what is very large with an exponent."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
