@@ -12,13 +12,19 @@ import pytest
 
 from lab.contracts import Verdict
 from lab.engines.rules import diagnose
+from lab.engines.rules.explain import lines
+from lab.engines.rules.inference import Inference
+from lab.engines.rules.shipped import shipped_tree
 from lab.errors import RunAbortedError, UserError
 from lab.recording.observed import Observed, load_observed, requests_seen, symptom_link
+from lab.recording.opening import find_runs
 from lab.recording.slis import sli_series
 from lab.runs.runner import run_scenario
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.plan import peak_rate, plan
+from lab.signals import load_recorded
 from lab.systems.files import load_system
+from tests.cli_cases import lab
 from tests.simulated import observe
 
 SYSTEM = Path(__file__).parents[1] / "systems" / "nightly.system.yaml"
@@ -94,6 +100,29 @@ def test_what_breaks_a_job_fires_its_alert_is_named_and_graded(
     text = " ".join(answer.findings[0].why)
     assert re.search(r"\d (h|d|%)", text), text
     assert not re.search(r"\d{5}", text), "times are told in hours and days"
+
+
+def test_sixty_days_of_it_are_told_in_days_and_runs_of_jobs(tmp_path: Path) -> None:
+    """Seconds of weeks say nothing, and nobody sends requests: neither is in the page, grades and rules explained."""
+    fault = {**STALL, "at": "30d6h", "for": "10d"}
+    path = nightly(tmp_path, fault, duration="60d").path
+    runs = ("--runs-dir", tmp_path / "runs")
+    assert lab("run", path, "--seed", 1, "--engine", "rules", *runs) == 0
+    (run,) = find_runs(tmp_path / "runs")
+    page = re.sub(r"<(style|script).*?</\1>", "", (run / "report.html").read_text(encoding="utf-8"), flags=re.DOTALL)
+    told = re.sub(r"<[^>]+>", " ", page)
+    assert "30\N{NO-BREAK SPACE}d\N{NO-BREAK SPACE}6\N{NO-BREAK SPACE}h" in page
+    assert "is the mean of 5\N{NO-BREAK SPACE}h" in page
+    assert "A typical run of a job during the fault" in told
+    assert not re.search(r"\brequests?\b|/s\b", told)
+    grades = {grade["grader"]: grade for grade in json.loads((run / "grades" / "rules.json").read_text())["grades"]}
+    assert grades["onset"]["expected"].startswith("30d6h–3")
+    assert re.search(r"age_s of sum-up 1\d h → [56]\.\d+ d", grades["evidence"]["answer"])
+    loaded, signals = load_recorded(run / "observed")
+    trials = Inference(loaded, shipped_tree(None), signals).trials()
+    explained = "\n".join(line for trial in trials for line in lines(trial))
+    assert "window 30d" in explained
+    assert not re.search(r"(?<![\d.])\d{6}| \de\+", explained)
 
 
 def test_sampled_traces_are_those_of_slow_and_failed_runs(tmp_path: Path) -> None:

@@ -83,7 +83,13 @@ def test_long_times_are_told_as_a_file_may_give_them(seconds: float, text: str) 
 
 
 @pytest.mark.parametrize(
-    ("window", "text"), [((30, 55.5), "30–55.5 s"), ((864_000, 972_000), "10d–11d6h"), ((30, 7200), "30 s–2h")]
-)
+    ("window", "text"),
+    [
+        ((30, 55.5), "30–55.5 s"),
+        ((864_000, 972_000), "10d–11d6h"),
+        ((30, 7200), "30 s–2h"),
+        ((7000, 8000), "7000–8000 s"),
+    ],
+)  # fmt: skip
 def test_a_window_is_told_by_its_ends(window: tuple[float, float], text: str) -> None:
     assert window_text(*window) == text
