@@ -30,6 +30,8 @@ LEVERS: dict[str, tuple[str, Any]] = {
     "component.stop": ("rules", {}),
     "config.set": ("features/steps.db_get.timeout_s", {"value": 0.05}),
 }
+OF_EACH_WAY = ("link.cut", "table.column", "model.deploy", "component.slow")
+"""Of each way in which a lever is kept, one: a lease, the database, the versions on disk, a helper in the container."""
 EACH_ONCE: dict[str, tuple[str, Any]] = {
     "cache.mix-keys": ("cache", {"fraction": 0.5}),
     "model.unload": ("model", {}),

@@ -19,14 +19,12 @@ import pytest
 from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.live import described
 from lab.testbeds.stack.session import Session
-from tests.stack.holding import LEVERS, await_moment, lab_holding, now
+from tests.stack.holding import LEVERS, OF_EACH_WAY, await_moment, lab_holding, now
 from tests.waiting import PATIENCE_S, eventually, least_s
 
 pytestmark = pytest.mark.stack
 
 REVERTED_WITHIN_S = 5.0
-QUICK = ("link.cut", "table.column", "model.deploy", "component.slow")
-"""Of each way in which a lever is kept, one."""
 INTERRUPTED, INCONCLUSIVE, NOT_REVERTED = 130, 4, 6
 PLAN = """
 schema_version: 1
@@ -71,7 +69,7 @@ def time_of_abort(stack: Session, lever: str, *, stop: bool) -> float:
     return took_s
 
 
-@pytest.mark.parametrize("lever", [x if x in QUICK else pytest.param(x, marks=pytest.mark.slow) for x in LEVERS])
+@pytest.mark.parametrize("lever", [x if x in OF_EACH_WAY else pytest.param(x, marks=pytest.mark.slow) for x in LEVERS])
 def test_everything_is_put_back_within_seconds(stack: Session, lever: str) -> None:
     least_s(lambda: time_of_abort(stack, lever, stop=False), REVERTED_WITHIN_S)
 
