@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.engines.host import EngineHost
+from lab.judging.steady import first_change_s
 from lab.recording.rundir import RunDirectory
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.load import parse_scenario
@@ -38,19 +42,38 @@ class Pairs(dict[str, Pair]):
         return {name: pair.stack.problem for name, pair in self.items() if pair.stack.is_inconclusive}
 
 
-def record_all(system: str, shorter: Mapping[str, Mapping[str, str]], root: Path) -> Pairs:
-    """Shipped scenarios of a system, one after the other: its stack, which is up, is one, and time on it is real.
+@dataclass(frozen=True)
+class Shorter:
+    """How much happens of a shipped scenario, in scenario seconds: time on the stack is real.
 
-    `shorter`: by scenario, what is written otherwise than in the shipped file.
+    Faults and decoys begin earlier by the same time, the first of them at `before_s`. Each fault lasts `for_s` at most,
+    and the recording ends `after_s` after the last. A scenario in which nothing is changed lasts `before_s`.
     """
+
+    before_s: float
+    for_s: float = 150.0
+    after_s: float = 30.0
+
+    def of(self, shipped: LoadedScenario) -> LoadedScenario:
+        """The scenario, read again from its file with other times."""
+        content, scenario = yaml.safe_load(shipped.text), shipped.scenario
+        earlier_s = first_change_s(scenario) - self.before_s
+        ends_s = [self.before_s]
+        for use, written in zip(scenario.faults, content.get("faults", []), strict=True):
+            at_s, for_s = use.at_s - earlier_s, min(use.for_s, self.for_s)
+            written |= {"at": f"{at_s:g}s", "for": f"{for_s:g}s"}
+            ends_s.append(at_s + for_s + self.after_s)
+        for use, written in zip(scenario.decoys, content.get("decoys", []), strict=True):
+            written["at"] = f"{use.at_s - earlier_s:g}s"
+        [stage] = content["load"]["stages"]
+        content["duration"] = stage["for"] = f"{max(ends_s):g}s"
+        return parse_scenario(json.dumps(content), str(shipped.path))
+
+
+def record_all(system: str, shorter: Mapping[str, Shorter], root: Path) -> Pairs:
+    """Shipped scenarios of a system, one after the other: its stack, which is up, is one."""
     with EngineHost() as host:
-        return Pairs({n: record_pair(_rewritten(system, n, how), SEED, root, host) for n, how in shorter.items()})
-
-
-def _rewritten(system: str, name: str, changes: Mapping[str, str]) -> LoadedScenario:
-    shipped = load_scenario(f"{system}/{name}")
-    text = shipped.text
-    for written, instead in changes.items():
-        assert written in text
-        text = text.replace(written, instead)
-    return parse_scenario(text, str(shipped.path))
+        return Pairs({
+            name: record_pair(how.of(load_scenario(f"{system}/{name}")), SEED, root, host)
+            for name, how in shorter.items()
+        })  # fmt: skip

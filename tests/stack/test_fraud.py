@@ -14,7 +14,7 @@ from lab.signals import load_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.session import Session
 from lab.worlds.decisions.rules import DECISIONS
-from tests.stack.recorded_pairs import Pairs, record_all
+from tests.stack.recorded_pairs import Pairs, Shorter, record_all
 from tests.stack.running import lab_running, outcome, recorded, write_scenario
 from tests.waiting import PATIENCE_S
 
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.stack
 QUEUE = 40
 """As many held payments wait for analysts at most."""
 FAULTED = "merchant-in-cents"
-SHORTER = {FAULTED: {"480s": "330s", "195.5s": "121.3s", "for: 180s": "for: 150s", "176.3s": "101.2s"}}
-"""Less time in which nothing happens, for time on the stack is real."""
+SHORTER = {FAULTED: Shorter(before_s=100.0)}
 
 
 @pytest.fixture(scope="module")

@@ -14,21 +14,15 @@ from lab.recording.observed import load_observed
 from lab.runs.parity import compare
 from lab.signals import load_signals
 from lab.testbeds.stack.session import Session
-from tests.stack.recorded_pairs import Pairs, record_all
+from tests.stack.recorded_pairs import Pairs, Shorter, record_all
 
 pytestmark = pytest.mark.stack
 
 HEALED_S = 60.0
 """The last minute of the recording: how long healing takes depends on the machine, that it heals does not."""
 FAULTED, CONTROL = "partition-blamed-on-model", "control-quiet"
-SHORTER = {
-    FAULTED: {"480s": "340s", "172.3s": "112.3s", "187.3s": "127.3s"},
-    CONTROL: {"480s": "240s"},
-}
-"""A partition that looks like a bad model, and a control; what is written otherwise than in the shipped scenario.
-
-Less time in which nothing happens: time on the stack is real. All in full are run by `make test-stack-scenarios`.
-"""
+SHORTER = {FAULTED: Shorter(before_s=100.0, after_s=HEALED_S), CONTROL: Shorter(before_s=200.0)}
+"""A partition that looks like a bad model, and a control. All in full are run by `make test-stack-scenarios`."""
 LEAST_SHOWN = 1
 """Scenarios that the machine must leave alone: without any, this has shown nothing."""
 

@@ -19,11 +19,14 @@ from lab.runs.campaign import Job, JobResult
 from lab.runs.runner import run_path, run_scenario
 from lab.scenario import load_scenario
 from lab.testbeds.installed import choose
+from lab.testbeds.stack.feasible import problems_of
 from lab.testbeds.stack.files import files_of, system_file
 from scripts import pairs, stack_page, stack_scenarios
 from scripts.figures import between
 from scripts.stack_page import Known, Row, exit_code, kept_rows, read_known, sections, table
 from scripts.stack_scenarios import stack_digest
+from tests.stack import test_fraud, test_scenarios
+from tests.stack.recorded_pairs import Shorter
 
 RIGHT = Row("recommender/feed-stall", 1, "c0de", "feed (feed-stall)", 5.0, 120.0, "pass: feed (feed-stall)",
             "pass: feed (feed-stall)", "1 of 1", 4, 4)  # fmt: skip
@@ -60,6 +63,16 @@ def test_nothing_is_brought_up_before_it_was_noted_what_is_there(monkeypatch: py
     monkeypatch.setattr(stack_scenarios, "publish", lambda _: None)
     assert stack_scenarios.main([RIGHT.scenario]) == ExitCode.OK
     assert asked == [{"anew": True}]
+
+
+@pytest.mark.parametrize(
+    ("system", "shorter"), [("recommender", test_scenarios.SHORTER), ("fraud", test_fraud.SHORTER)]
+)
+def test_what_ci_runs_on_the_stack_is_possible_there(system: str, shorter: dict[str, Shorter]) -> None:
+    for name, how in shorter.items():
+        loaded = how.of(load_scenario(f"{system}/{name}"))
+        assert problems_of(loaded, pairs.TIME_SCALE) == []
+        assert loaded.scenario.duration_s < 330
 
 
 @pytest.mark.parametrize("entry", ["{problems: [verdict], why: ''}", "{problems: [], why: because}",
