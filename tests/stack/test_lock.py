@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from lab.injection.levers import Undo
 from lab.testbeds.stack.session import Session
 from tests.stack.checkouts import state_below
 from tests.stack.holding import LEVERS, await_moment, lab_holding, now
+from tests.stack.labs import lab_to_end
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.stack
@@ -31,8 +31,7 @@ COMMANDS = [
 
 
 def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lab", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+    return lab_to_end(arguments, PATIENCE_S)
 
 
 def status() -> tuple[int, dict[str, Any]]:
