@@ -102,13 +102,10 @@ def evidence(case: Case) -> Grade | None:
 
 
 def _text(cited: Evidence) -> str:
-    baseline, observed = (_level(cited.signal, level) for level in (cited.baseline, cited.observed))
+    """The claimed levels in the signal's own unit; times of hours as people tell them."""
+    from lab.signals.catalogue import spec_of
+
+    levels = (cited.baseline, cited.observed)
+    is_long = spec_of(cited.signal).unit == "s" and max(map(abs, levels)) >= LONG_S
+    baseline, observed = (long_duration(level) if is_long else f"{level:.4g}" for level in levels)
     return f"{cited.signal} of {cited.subject} {baseline} → {observed}"
-
-
-def _level(signal: str, value: float) -> str:
-    """A claimed level in the signal's own unit; times of hours as people tell them."""
-    from lab.signals.catalogue import known_signals
-
-    is_long = abs(value) >= LONG_S and signal in known_signals() and known_signals()[signal].unit == "s"
-    return long_duration(value) if is_long else f"{value:.4g}"

@@ -189,7 +189,8 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + load.height + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
     marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s, x.high)}" for lane in shown for m in lane.marks)
-    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or "Nothing happened but its load.")
+    nothing = f"Nothing happened but its {'load' if load.height else 'jobs'}."
+    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or nothing)
     shade(root, windows, x, TOP, bottom)
     if load.height:
         _load(root, load, x)
