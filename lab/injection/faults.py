@@ -185,7 +185,7 @@ def _load() -> None:
             import_module(entry.value)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # any failure of another package's module
             seen = f"{type(error).__name__}: {error}, in {entry.value}"
             what = f"plug-in {entry.name!r} of lab.injectors cannot be loaded"
             hint = "correct it, or uninstall the package it comes with"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lab.errors import Problem, UserError
 from lab.recording.entries import AlertEntry
 from lab.registration.known import slis_of
 from lab.registration.slis import Sli
@@ -198,8 +199,22 @@ def _worst(levels: Mapping[str, Level]) -> Level:
 
 def computed(sli: Sli, samples: Samples) -> Level:
     """An SLI of these metrics."""
-    level: Level = loaded(sli.of)(samples)
-    return level
+    level = loaded(sli.of)(samples)
+    if isinstance(level, Level) and all(_fits(part, len(level.times_s)) for part in level[:3] if part is not None):
+        return level
+    seen = f"{level!r}"[:80]
+    expected = "a lab.recording.slis.Level: a finite number for each of its times, NaN where one is missing"
+    raise UserError(Problem(f"{sli.of!r} gave what is no level of {sli.name!r}", seen=seen, expected=expected))
+
+
+def _fits(part: Any, count: int) -> bool:
+    """Whether this is an array of so many finite numbers or NaN."""
+    return (
+        isinstance(part, np.ndarray)
+        and part.shape == (count,)
+        and part.dtype.kind in "iuf"
+        and not np.isinf(part).any()
+    )
 
 
 def sli_series(metrics: pa.Table, system: System, names: Collection[str]) -> Mapping[str, Level]:

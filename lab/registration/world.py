@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.errors import Problem, UserError
 from lab.plugins import installed
+from lab.registration.checking import check_registration
 from lab.registration.recorded import Recorded
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Limit, Signals, Witness
@@ -95,13 +96,13 @@ def loaded(reference: str) -> Any:
         return getattr(import_module(module), attribute)
     except UserError:
         raise
-    except Exception as error:  # any failure of another package's module
+    except (Exception, SystemExit) as error:  # any failure of another package's module, which may not end the lab
         why = " ".join(f"{type(error).__name__}: {error}{_within(error, module)}".split())
         what, hint = f"{reference!r} of a world cannot be loaded: {why}", "correct it, or uninstall the world"
         raise UserError(Problem(what, hint=hint)) from error
 
 
-def _within(error: Exception, module: str) -> str:
+def _within(error: BaseException, module: str) -> str:
     """Where the package of a module raised an error, in words; nothing where it could not be found."""
     package = module.partition(".")[0]
     frames = [
@@ -120,7 +121,8 @@ def installed_worlds() -> dict[str, EntryPoint]:
 def registration_of(world: str) -> World | None:
     """The registration of a world; None where no such world is installed.
 
-    UserError where its entry point does not refer to a registration, or to one of another name.
+    UserError where its entry point does not refer to a registration, to one of another name, or to one that is not well
+    formed.
     """
     entry = installed_worlds().get(world)
     if entry is None:
@@ -132,7 +134,14 @@ def registration_of(world: str) -> World | None:
     if found.name != world:
         what, hint = f"{entry.value} registers another name", "give entry point and registration one name"
         raise UserError(Problem(what, seen=found.name, expected=world, hint=hint))
+    if _checked.get(entry.value) is not found:
+        check_registration(found, entry.value)
+        _checked[entry.value] = found
     return found
+
+
+_checked: dict[str, World] = {}
+"""Registrations that are well formed, by what their entry points refer to; it takes milliseconds to find out."""
 
 
 def recorded_world(world: str) -> World:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,12 +72,30 @@ def compute_signals(observed: Observed) -> SignalTable:
     ]
     world = observed.system.get("world")
     for own in recorded_world(world).signals if world else ():
-        series += loaded(own.of)(observed, metrics, grid)
+        series += _fitting(world, loaded(own.of)(observed, metrics, grid), grid.count)
     unknown = {one.signal for one in series} - catalogue_of(world).keys()
     if unknown:
         what = f"world {world!r} computed signals that it has not registered"
         raise UserError(Problem(what, seen=", ".join(sorted(unknown)), expected="names in its catalogue of signals"))
     return SignalTable([s for s in series if not np.isnan(s.values).all()])
+
+
+def _fitting(world: str, given: Iterable[Series], count: int) -> Iterator[Series]:
+    """What a world computed; UserError where it is no series of one finite number, or NaN, for each interval."""
+    for one in given:
+        seen = ""
+        if not isinstance(one, Series):
+            seen = f"{type(one).__name__} {one!r}"[:80]
+        elif not isinstance(one.signal, str) or not isinstance(one.subject, str):
+            seen = f"signal {one.signal!r} of {one.subject!r}"
+        elif one.values.shape != (count,) or one.times_s.shape != (count,):
+            seen = f"{one.signal} of {one.subject} with values of shape {one.values.shape}"
+        elif np.isinf(one.values).any():
+            seen = f"{one.signal} of {one.subject} with an infinite value"
+        if seen:
+            expected = f"lab.signals.Series of {count} values, one for each scrape interval, NaN where nothing was seen"
+            raise UserError(Problem(f"world {world!r} computed what is no signal", seen=seen, expected=expected))
+        yield one
 
 
 def load_signals(directory: Path) -> SignalTable:

@@ -48,7 +48,7 @@ def _loaded(entry: EntryPoint) -> Driver[Any] | Problem:
     try:
         made = entry.load()
         driver = made() if isinstance(made, type) else made
-    except Exception as error:  # any failure of another package's module
+    except (Exception, SystemExit) as error:  # any failure of another package's module
         why = " ".join(f"{type(error).__name__}: {error}".split())
         return _unloadable(entry, why, "ask its author, or uninstall its distribution")
     if not isinstance(driver, Driver):
