@@ -15,6 +15,7 @@ from lab.files.yamlmodel import check
 from lab.files.yamlsource import KeyPath
 from lab.injection.dry_run import pulls
 from lab.injection.faults import FaultType, Parameters, fault_types, witnesses_of
+from lab.recording.shapes import MAX_INTERVALS
 from lab.registration.known import slis_of
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.systems.topology import System
@@ -221,8 +222,16 @@ class CrossChecks(Reading):
             self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
 
     def _check_scrapes(self, length_s: float | None) -> None:
-        """Signals have a value per scrape: one value shows nothing."""
-        if self.system is None or length_s is None or length_s >= 2 * self.system.scrape_interval_s:
+        """Signals have a value per scrape: one value shows nothing, and there is a limit to what recordings hold."""
+        if self.system is None or length_s is None:
+            return
+        interval_s = self.system.scrape_interval_s
+        if length_s / interval_s > MAX_INTERVALS:
+            seen = f"{length_s / interval_s:,.0f}: {format_duration(length_s)} by {format_duration(interval_s)}"
+            hint = "scrape less often (`observe: {scrape_interval: …}`), or let the scenario be shorter"
+            expected = f"at most {MAX_INTERVALS:,} in a recording"
+            self._report(("duration",), "too many scrape intervals", seen=seen, expected=expected, hint=hint)
+        if length_s >= 2 * interval_s:
             return
         what = f"the duration is shorter than two scrape intervals of system {self.system.name!r}"
         expected = f"at least {format_duration(2 * self.system.scrape_interval_s)}"

@@ -143,6 +143,9 @@ class SystemChecks(Reading):
                 self._report(path, f"{name!r} does not have one step", seen=seen, expected=whole)
             elif (*path, 0, "run") in self.document.values:
                 self._report((*path, 0, "run"), "users run no code of the system", expected="the entry: 'call'")
+            elif self.document.get((*path, 0, "when")) is not None:
+                what, hint = f"{name!r} would never call", "a request has no value before the system handled it"
+                self._report((*path, 0, "when"), what, expected="an entry call without 'when'", hint=hint, at_key=True)
 
     def _check_circles(self) -> None:
         """No component calls itself, be it by way of others."""
@@ -208,7 +211,7 @@ class SystemChecks(Reading):
                 self._report(path, what, at_key=True)
 
     def _check_pools(self) -> None:
-        """What hands out workers takes calls, and connections are for calls."""
+        """What hands out workers takes calls, and connections are for calls that use them."""
         for name, kind in self.kinds.items():
             for key in ("handling", "queue"):
                 path: KeyPath = ("components", name, key)
@@ -219,6 +222,14 @@ class SystemChecks(Reading):
             path = (*step.path, "pool")
             if step.call is None and path in self.document.values:
                 self._report(path, "own code needs no connections", expected="'pool' beside 'call'", at_key=True)
+        sharing = {f"{s.caller}->{s.callee}" for s in self.steps if (*s.path, "pool") not in self.document.values}
+        calling = {f"{step.caller}->{step.callee}" for step in self.steps}
+        links = self.document.get(("links",))
+        for link in sorted(calling - sharing) if isinstance(links, dict) else ():
+            path = ("links", link, "pool")
+            if self.document.get(path) is not None:
+                what, hint = f"nothing uses the pool of {link!r}", "each step over the link has a pool of its own"
+                self._report(path, what, expected="a pool that some step uses", hint=hint, at_key=True)
 
     def _check_messages(self) -> None:
         """What waits for no answer says nothing of answers; users wait for theirs."""

@@ -113,6 +113,12 @@ class WorldChecks(Reading):
             if operation.needed and not callers and not self._misnamed(world):
                 what = f"world {world.name!r} needs a step with the operation {name!r}"
                 self._report(("world", "name"), what, expected=f"a call of a {operation.kind} with it")
+            waiting = [step for step in callers if self.document.get((*step.path, "wait")) is not False]
+            if operation.needed and callers and not waiting:
+                what = f"nobody waits for {name!r}, without whose answer world {world.name!r} cannot be"
+                self._report(
+                    (*callers[0].path, "wait"), what, expected="a call with it that is waited for", at_key=True
+                )
             first = next((step.callee for step in callers if step.callee is not None), None)
             for step in callers:
                 kind = self.kinds.get(step.callee or "")

@@ -20,7 +20,11 @@ from tests.distributions import write_distribution
 from tests.records import WORLD
 
 RATIO = Sli(name="some_ratio", unit="ratio", doc="some of all", bad="rises", of="a.module:function")
-TIME, TRACE, WEIGHT = Column("time_s", "float", "when"), Column("trace_id", "category", "request"), sample_weight("poor")
+TIME, TRACE, WEIGHT = (
+    Column("time_s", "float", "when"),
+    Column("trace_id", "category", "request"),
+    sample_weight("poor"),
+)
 ANY: Any = None
 
 

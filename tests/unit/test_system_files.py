@@ -12,8 +12,9 @@ import pytest
 from lab.errors import Problem, UserError
 from lab.files.yamlsource import read_yaml
 from lab.registration import world as registration
+from lab.systems import world_checks
 from lab.systems.checks import SystemChecks
-from lab.systems.files import load_system
+from lab.systems.files import _parsed, load_system
 from lab.testbeds.sim import SimTestbed
 from lab.worlds.shop.registration import WORLD
 from tests.expected_problems import check_expected
@@ -66,9 +67,12 @@ def test_a_system_without_a_world_names_operations_and_fallbacks_freely() -> Non
     assert load_system(str(CHAIN)).components["front"].steps[0].operation == "list-orders"
 
 
-def test_where_no_world_is_installed_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_lab_is_not_installed_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "installed", lambda group, what: {})
+    monkeypatch.setattr(world_checks, "is_installed", lambda: False)
+    _parsed.cache_clear()  # as read with the worlds
     assert load_system("recommender").world is not None
+    _parsed.cache_clear()
 
 
 def test_the_shop_offers_what_it_does(tmp_path: Path) -> None:
