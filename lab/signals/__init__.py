@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,7 @@ def compute_signals(observed: Observed) -> SignalTable:
     return SignalTable([s for s in series if not np.isnan(s.values).all()])
 
 
-def _fitting(world: str, given: Iterable[Series], count: int) -> Iterator[Series]:
+def _fitting(world: Any, given: Iterable[Any], count: int) -> Iterator[Series]:
     """What a world computed; UserError where it is no series of one finite number, or NaN, for each interval."""
     for one in given:
         seen = ""

@@ -33,7 +33,9 @@ from lab.content.protocol import (
     Layout,
     PlaneState,
     Served,
+    StoreSpec,
     Stream,
+    TableSpec,
     Times,
     WorldContext,
 )
@@ -41,6 +43,7 @@ from lab.errors import Problem, UserError
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.schema import schema_of
 from lab.recording.status import NAMES
+from lab.registration.recorded import Column
 from lab.systems.topology import System
 
 MARKS_MAX = 16
@@ -149,15 +152,17 @@ class CheckedContent:
             if columns and "request" not in columns:
                 raise self._wrong(rows, ", ".join(columns), "the column `request` among them")
             for spec in self._schema.columns(table):
-                values = columns.get(spec.name)
-                kind = getattr(getattr(values, "dtype", None), "kind", "")
-                if spec.type == "int" and kind == "f" and not np.array_equal(values, np.rint(values)):
-                    what = f"{rows}: {spec.name}"
-                    raise self._wrong(what, "a fraction or NaN", "whole numbers, as it is registered")
-                if spec.type == "float" and kind == "f" and not spec.null and not np.isfinite(values).all():
-                    what, expected = f"{rows}: {spec.name}", "finite numbers, or a column that is registered with null"
-                    raise self._wrong(what, "NaN or infinity", expected)
+                self._check_column(f"{rows}: {spec.name}", spec, columns.get(spec.name))
         return given
+
+    def _check_column(self, where: str, spec: Column, values: Any) -> None:
+        """Numbers are whole where they are registered so, and finite where nothing may be missing."""
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+            return
+        if spec.type == "int" and not np.array_equal(values, np.rint(values)):
+            raise self._wrong(where, "a fraction or NaN", "whole numbers, as it is registered")
+        if spec.type == "float" and not spec.null and not np.isfinite(values).all():
+            raise self._wrong(where, "NaN or infinity", "finite numbers, or a column that is registered with null=True")
 
     def _check_metrics(self, where: str, given: Any) -> None:
         if not isinstance(given, list | tuple):
@@ -206,7 +211,7 @@ class CheckedContent:
 
     def _least_keys(self, slot: int) -> int | None:
         """How many keys whatever goes by a slot has at least; None where nothing does."""
-        specs = (*self.layout.stores.values(), *self.layout.tables.values())
+        specs: list[StoreSpec | TableSpec] = [*self.layout.stores.values(), *self.layout.tables.values()]
         return min((spec.keys_count for spec in specs if spec.slot == slot), default=None)
 
     def _check_array(self, where: str, values: Any, shape: tuple[int, ...]) -> None:
