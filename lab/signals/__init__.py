@@ -83,19 +83,22 @@ def compute_signals(observed: Observed) -> SignalTable:
 def _fitting(world: Any, given: Iterable[Any], count: int) -> Iterator[Series]:
     """What a world computed; UserError where it is no series of one finite number, or NaN, for each interval."""
     for one in given:
-        seen = ""
-        if not isinstance(one, Series):
-            seen = f"{type(one).__name__} {one!r}"[:80]
-        elif not isinstance(one.signal, str) or not isinstance(one.subject, str):
-            seen = f"signal {one.signal!r} of {one.subject!r}"
-        elif one.values.shape != (count,) or one.times_s.shape != (count,):
-            seen = f"{one.signal} of {one.subject} with values of shape {one.values.shape}"
-        elif np.isinf(one.values).any():
-            seen = f"{one.signal} of {one.subject} with an infinite value"
+        seen = _unfit(one, count)
         if seen:
             expected = f"lab.signals.Series of {count} values, one for each scrape interval, NaN where nothing was seen"
             raise UserError(Problem(f"world {world!r} computed what is no signal", seen=seen, expected=expected))
         yield one
+
+
+def _unfit(one: Any, count: int) -> str:
+    """What a thing is that is no series of so many values; empty where it is one."""
+    if not isinstance(one, Series):
+        return f"{type(one).__name__} {one!r}"[:80]
+    if {type(text) for text in (one.signal, one.subject)} != {str}:
+        return f"signal {one.signal!r} of {one.subject!r}"
+    if one.values.shape != (count,) or one.times_s.shape != (count,):
+        return f"{one.signal} of {one.subject} with values of shape {one.values.shape}"
+    return f"{one.signal} of {one.subject} with an infinite value" if np.isinf(one.values).any() else ""
 
 
 def load_signals(directory: Path) -> SignalTable:
