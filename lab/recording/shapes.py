@@ -58,9 +58,26 @@ class _Run(Open):
     neighbours: dict[str, list[str]]
 
 
+class _Pool(Open):
+    size: Annotated[int, Field(ge=0, le=10**9)]
+
+
+class _Step(Open):
+    name: str
+    run: str | None
+    when: dict[str, Number | None] | None = None
+    pool: _Pool | None = None
+
+
 class _Component(Open):
     kind: str
     workers: Annotated[float, Field(ge=0, le=1e9)]
+    period_s: Annotated[float, Field(ge=0, le=1e9)]
+    steps: list[_Step]
+
+
+class _Link(Open):
+    pool: _Pool | None = None
 
 
 class _Slo(Open):
@@ -71,6 +88,7 @@ class _Slo(Open):
 
 
 class _System(Open):
+    name: Element
     world: Element | None
     duration_s: Positive
     scrape_interval_s: Positive
@@ -78,7 +96,7 @@ class _System(Open):
     users: Element | None
     entry: Element | None
     components: dict[Element, _Component]
-    links: dict[Link, Any]
+    links: dict[Link, _Link]
     slos: list[_Slo]
 
 
@@ -178,6 +196,9 @@ def _system(system: Mapping[str, Any]) -> str:
     for what, name in named.items():
         if name not in system["components"]:
             return f"{what} is {name!r}, which is not a component"
+    for name, component in system["components"].items():
+        if component["kind"] == "job" and component["period_s"] == 0:
+            return f"the job {name!r} has no period"
     return ""
 
 

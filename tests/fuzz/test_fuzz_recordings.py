@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ LINES = ("events.jsonl", "observed/alerts.jsonl", "observed/changes.jsonl")
 TABLES = ("metrics", "spans", "logs", "features", "predictions", "reference/training_sample")
 FILES = (*JSON_FILES, *LINES, *(f"observed/{name}.parquet" for name in TABLES))
 RULES = Path(__file__).parents[2] / "lab" / "engines" / "rules" / "rules.yaml"
+SYSTEMS = st.sampled_from(["recommender", "fraud"])
 COMMANDS = st.sampled_from(["grade", "report", "parity", "diagnose", "explain"])
 
 
@@ -37,12 +38,16 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A short recording of everything there is: a fault that shows, a deploy, an engine's answer and its grades."""
-    folder = tmp_path_factory.mktemp("recorded")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunDirectory]:
+    """A short recording of each shipped system."""
+    return {system: _recorded(system, tmp_path_factory.mktemp(system)) for system in ("recommender", "fraud")}
+
+
+def _recorded(system: str, folder: Path) -> RunDirectory:
+    """Everything there is: a fault that shows, a deploy, an engine's answer and its grades."""
     fault = {**FAULTS["network-partition"], "at": "40s", "for": "30s"}
     decoy = {"type": "deploy", "target": "model", "at": "20s"}
-    loaded = scenario(folder, name="busy", duration_s=85, rate_per_s=8, faults=[fault], decoys=[decoy])
+    loaded = scenario(folder, name="busy", system=system, duration_s=85, rate_per_s=8, faults=[fault], decoys=[decoy])
     run = run_scenario(loaded, 5, folder / "runs")
     evidence = Evidence("client_timeout_ratio", "features->db", 0.0, 1.0)
     finding = Finding("features->db", "network", "network-partition", 41.0, 0.9, (evidence,), ("it timed out",))
@@ -83,20 +88,23 @@ def look_at(run: Path, command: str) -> None:
     run_lab(*words[command])
 
 
+@pytest.mark.parametrize("system", ["recommender", "fraud"])
 @pytest.mark.parametrize("command", ["grade", "report", "parity"])
-def test_resealed_and_unchanged_it_is_as_good_as_before(recorded: RunDirectory, work: Path, command: str) -> None:
-    run = copied(recorded, work)
+def test_resealed_and_unchanged_it_is_as_good_as_before(
+    recordings: Mapping[str, RunDirectory], work: Path, system: str, command: str
+) -> None:
+    run = copied(recordings[system], work)
     reseal(run)
     words = {"report": ["-o", work / "page.html"], "parity": [run, "--engine", "asked"]}.get(command, [])
     assert run_lab(command, run, *words)[0] == 0
 
 
 @fuzzing(30)
-@given(name=st.sampled_from(JSON_FILES), what=changes, command=COMMANDS, again=st.booleans())
+@given(system=SYSTEMS, name=st.sampled_from(JSON_FILES), what=changes, command=COMMANDS, again=st.booleans())
 def test_json_of_other_content(
-    recorded: RunDirectory, work: Path, name: str, what: Any, command: str, again: bool
+    recordings: Mapping[str, RunDirectory], work: Path, system: str, name: str, what: Any, command: str, again: bool
 ) -> None:
-    run = copied(recorded, work)
+    run = copied(recordings[system], work)
     content = changed(json.loads((run / name).read_bytes()), what)
     (run / name).write_text(json.dumps(content), encoding="utf-8")
     if again:
@@ -105,9 +113,11 @@ def test_json_of_other_content(
 
 
 @fuzzing(20)
-@given(name=st.sampled_from(LINES), what=changes, command=COMMANDS)
-def test_journals_of_other_content(recorded: RunDirectory, work: Path, name: str, what: Any, command: str) -> None:
-    run = copied(recorded, work)
+@given(system=SYSTEMS, name=st.sampled_from(LINES), what=changes, command=COMMANDS)
+def test_journals_of_other_content(
+    recordings: Mapping[str, RunDirectory], work: Path, system: str, name: str, what: Any, command: str
+) -> None:
+    run = copied(recordings[system], work)
     lines = [json.loads(line) for line in (run / name).read_bytes().splitlines()]
     content = changed(lines or [{"time_s": 1.0}], what)
     assume(isinstance(content, list))
@@ -117,11 +127,11 @@ def test_journals_of_other_content(recorded: RunDirectory, work: Path, name: str
 
 
 @fuzzing(25)
-@given(name=st.sampled_from(FILES), what=edits, command=COMMANDS, again=st.booleans())
+@given(system=SYSTEMS, name=st.sampled_from(FILES), what=edits, command=COMMANDS, again=st.booleans())
 def test_files_of_other_bytes(
-    recorded: RunDirectory, work: Path, name: str, what: Any, command: str, again: bool
+    recordings: Mapping[str, RunDirectory], work: Path, system: str, name: str, what: Any, command: str, again: bool
 ) -> None:
-    run = copied(recorded, work)
+    run = copied(recordings[system], work)
     assume((run / name).exists())
     (run / name).write_bytes(edited((run / name).read_bytes(), what))
     if again:
@@ -159,15 +169,22 @@ def _nothing(_: Path) -> None:
 
 @fuzzing(20)
 @given(
+    system=SYSTEMS,
     name=st.sampled_from([*FILES, "observed", "truth", "observed/reference", "diagnosis", "grades"]),
     kind=st.sampled_from([_fifo, _folder, _loop, _dangling, _endless, _empty, _nothing]),
     command=COMMANDS,
     again=st.booleans(),
 )
 def test_something_else_in_place_of_a_file(
-    recorded: RunDirectory, work: Path, name: str, kind: Callable[[Path], None], command: str, again: bool
+    recordings: Mapping[str, RunDirectory],
+    work: Path,
+    system: str,
+    name: str,
+    kind: Callable[[Path], None],
+    command: str,
+    again: bool,
 ) -> None:
-    run = copied(recorded, work)
+    run = copied(recordings[system], work)
     assume((run / name).exists())
     if (run / name).is_dir():
         shutil.rmtree(run / name)
@@ -220,14 +237,20 @@ def _with(table: pa.Table, column: str, values_: Any) -> pa.Table:
 
 @fuzzing(40)
 @given(
+    system=SYSTEMS,
     name=st.sampled_from(TABLES),
     what=st.lists(st.tuples(st.sampled_from(sorted(TABLE_CHANGES)), places, places, values), min_size=1, max_size=3),
     command=COMMANDS,
 )
 def test_tables_of_other_content(
-    recorded: RunDirectory, work: Path, name: str, what: Sequence[tuple[str, int, int, Any]], command: str
+    recordings: Mapping[str, RunDirectory],
+    work: Path,
+    system: str,
+    name: str,
+    what: Sequence[tuple[str, int, int, Any]],
+    command: str,
 ) -> None:
-    run = copied(recorded, work)
+    run = copied(recordings[system], work)
     file = run / f"observed/{name}.parquet"
     table = pq.read_table(file)
     for how, at, number, value in what:
@@ -239,11 +262,13 @@ def test_tables_of_other_content(
 
 
 @fuzzing(15)
-@given(what=changes)
-def test_rules_of_other_content_explain_a_recording(recorded: RunDirectory, work: Path, what: Any) -> None:
+@given(system=SYSTEMS, what=changes)
+def test_rules_of_other_content_explain_a_recording(
+    recordings: Mapping[str, RunDirectory], work: Path, system: str, what: Any
+) -> None:
     from lab.files.yamlsource import read_yaml
 
     work.mkdir(exist_ok=True)
     rules = work / "x.rules.yaml"
     rules.write_text(json.dumps(changed(read_yaml(RULES).data, what)), encoding="utf-8")
-    run_lab("rules", "explain", recorded.path, "--engine", f"rules:{rules}")
+    run_lab("rules", "explain", recordings[system].path, "--engine", f"rules:{rules}")

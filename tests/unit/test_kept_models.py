@@ -76,3 +76,30 @@ def test_nobody_who_has_a_model_can_change_it(code: ModuleType) -> None:
     model = KeptModels([code], lambda kept: kept).get(SEED, 1, {}, fit(1.0, []))
     with pytest.raises(ValueError, match="read-only"):
         model.arrays["weights"][0] = 2.0
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", None, "cut", "flip"])
+def test_one_that_is_damaged_is_trained_again_and_kept(code: ModuleType, tmp_path: Path, damage: Any) -> None:
+    fitted: list[float] = []
+    KeptModels([code], lambda kept: kept).get(SEED, 1, {}, fit(1.0, fitted))
+    (file,) = (tmp_path / "cache" / "models").iterdir()
+    whole = file.read_bytes()
+    if damage is None:
+        file.unlink()
+        file.mkdir()
+    else:
+        other = {"cut": whole[: len(whole) // 2], "flip": whole[:60] + bytes(60) + whole[120:]}.get(damage, damage)
+        file.write_bytes(other)
+    for _ in range(2):
+        model = KeptModels([code], lambda kept: kept).get(SEED, 1, {}, fit(1.0, fitted))
+        assert model.arrays["weights"].tolist() == [1.0]
+    assert fitted == [1.0] * (3 if damage is None else 2)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_and_no_run(code: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in its place")
+    fitted: list[float] = []
+    for _ in range(2):
+        model = KeptModels([code], lambda kept: kept).get(SEED, 1, {}, fit(1.0, fitted))
+        assert model.facts == {"window": 1}
+    assert fitted == [1.0, 1.0]

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(recorded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(recorded, tmp_path / "busy" / "5-abc"))
+
+
+def _some(system: Any, kind: str) -> Any:
+    """The first component of a kind."""
+    return next(component for component in system["components"].values() if component["kind"] == kind)
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
@@ -60,6 +66,17 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a system of nothing": (put("observed/system.json", b"null"), "system.json", "malformed"),
     "a system whose entry is elsewhere": (
         change_json("observed/system.json", lambda c: c.update(entry="nowhere")), "system.json", "not a component",
+    ),
+    "a job without a period": (
+        change_json("observed/system.json", lambda c: _some(c, "job").update(period_s=0)), "system.json", "no period",
+    ),
+    "a step without a name": (
+        change_json("observed/system.json", lambda c: _some(c, "job")["steps"][0].pop("name") and None),
+        "system.json", "steps.0.name",
+    ),
+    "a link that is a number": (
+        change_json("observed/system.json", lambda c: c["links"].update(dict.fromkeys(c["links"], 5))),
+        "system.json", "links",
     ),
     "a scrape interval of nothing": (
         change_json("observed/system.json", lambda c: c.update(scrape_interval_s=0)), "system.json", "scrape_interval",

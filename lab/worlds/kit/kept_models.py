@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
-from lab.files.fileio import write_file
+from lab.files.fileio import read_file, write_file
 from lab.injection.levers import Recipe
 
 Model = TypeVar("Model")
@@ -53,14 +56,17 @@ class KeptModels(Generic[Model]):
 
     def _stored(self, seed: int, window: int, recipe: Recipe, fit: Callable[[], Trained]) -> Trained:
         path = _cache_dir() / f"{self._content_key(seed, window, recipe)}.npz"
-        if not path.exists():
-            _write(path, fit())
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name != _FACTS}
-            facts = json.loads(str(stored[_FACTS]))
-        for array in arrays.values():
-            array.flags.writeable = False
-        return Trained(facts, arrays)
+        try:
+            return _read(io.BytesIO(read_file(path)))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+            pass  # it is not there, or not whole: whoever damaged it, it is trained again
+        content = _written(fit())
+        with suppress(OSError):  # a cache that cannot be written costs time, and no run
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(
+                path, content.getvalue()
+            )  # the whole file or none, even if another process trains the same model
+        return _read(content)
 
     def _content_key(self, seed: int, window: int, recipe: Recipe) -> str:
         """Names a model by everything it follows from: code, library versions, seed, window and recipe."""
@@ -81,10 +87,18 @@ def _cache_dir() -> Path:
     return Path(os.environ.get("LAB_CACHE_DIR") or user_cache_path("chaos-lab")) / "models"
 
 
-def _write(path: Path, trained: Trained) -> None:
-    """Writes the file completely or not at all, even if another process trains the same model."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _written(trained: Trained) -> io.BytesIO:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {**trained.arrays, _FACTS: json.dumps(trained.facts, sort_keys=True)}
     np.savez_compressed(buffer, **arrays)
-    write_file(path, buffer.getvalue())
+    buffer.seek(0)
+    return buffer
+
+
+def _read(content: io.BytesIO) -> Trained:
+    with np.load(content, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != _FACTS}
+        facts = json.loads(str(stored[_FACTS]))
+    for array in arrays.values():
+        array.flags.writeable = False
+    return Trained(facts, arrays)
