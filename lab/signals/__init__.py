@@ -85,7 +85,7 @@ def _fitting(world: Any, given: Iterable[Any], count: int) -> Iterator[Series]:
     for one in given:
         seen = _unfit(one, count)
         if seen:
-            expected = f"lab.signals.Series of {count} values, one for each scrape interval, NaN where nothing was seen"
+            expected = f"lab.signals.Series of {count} floats, one for each scrape interval, NaN where nothing was seen"
             raise UserError(Problem(f"world {world!r} computed what is no signal", seen=seen, expected=expected))
         yield one
 
@@ -94,10 +94,13 @@ def _unfit(one: Any, count: int) -> str:
     """What a thing is that is no series of so many values; empty where it is one."""
     if not isinstance(one, Series):
         return f"{type(one).__name__} {one!r}"[:80]
+    for of in (one.times_s, one.values):
+        if not isinstance(of, np.ndarray) or of.shape != (count,) or of.dtype.kind != "f":
+            return f"{one.signal} of {one.subject} with {np.asarray(of).dtype} of shape {np.shape(of)}"
+    if np.isnan(one.values).all():
+        return ""  # it is left out
     if {type(text) for text in (one.signal, one.subject)} != {str}:
         return f"signal {one.signal!r} of {one.subject!r}"
-    if one.values.shape != (count,) or one.times_s.shape != (count,):
-        return f"{one.signal} of {one.subject} with values of shape {one.values.shape}"
     return f"{one.signal} of {one.subject} with an infinite value" if np.isinf(one.values).any() else ""
 
 

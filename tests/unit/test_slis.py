@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from lab.errors import UserError
+from lab.recording import slis
 from lab.recording.sides import make_sides
 from lab.recording.slis import Level, Samples, alerts, sli_series
 from lab.registration import known
@@ -109,6 +111,24 @@ def test_an_alert_on_the_sli_of_a_world_fires_where_it_misses_its_limit_by_a_sta
     rows = [(5.0 * i, "desk", "", "loss.sum", value) for i, value in enumerate(lost, 1)]
     found = [(alert["state"], alert["time_s"]) for alert in alerts(metrics(rows), system)]
     assert found == [("firing", 40.0), ("resolved", 55.0)]
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        None,
+        (np.ones(2), np.ones(2)),
+        Level(np.ones(2), np.ones(1)),
+        Level(np.ones(2), np.array(["1", "2"])),
+        Level(np.ones(2), np.array([1.0, np.inf])),
+        Level(np.ones(2), np.ones(2), np.ones(3)),
+        Level(np.ones(2), [1.0, 2.0]),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_level_is_refused_by_the_name_of_who_gave_it(level: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slis, "loaded", lambda reference: lambda samples: level)
+    with pytest.raises(UserError, match="'tests.unit.test_slis:loss_eur' gave what is no level of loss_eur"):
+        slis.computed(LOSS, Samples.of(metrics([(5.0, "desk", "", "loss.sum", 1.0)]), of_the_bank()))
 
 
 def test_the_core_measures_what_users_saw() -> None:

@@ -74,6 +74,34 @@ def test_a_signal_that_is_in_no_catalogue_is_refused(recorded: Observed, install
     assert refused.value.problems[0].seen == "fours"
 
 
+UNFIT: dict[str, Any] = {
+    "another thing": "threes",
+    "too few values": Series("threes", "front", np.ones(3), np.ones(3)),
+    "texts": Series("threes", "front", np.ones(12), np.array(["3"] * 12)),
+    "a list": Series("threes", "front", np.ones(12), [3.0] * 12),  # type: ignore[arg-type]
+    "beyond all numbers": Series("threes", "front", np.ones(12), np.full(12, np.inf)),
+    "of a number": Series("threes", 7, np.ones(12), np.ones(12)),  # type: ignore[arg-type]
+    "of nobody, and nothing known": Series("threes", None, np.ones(12), np.full(12, np.nan)),  # type: ignore[arg-type]
+}
+
+
+def unfit(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]:
+    yield UNFIT[observed.system["name"]]
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_what_is_no_signal_is_refused_and_what_tells_nothing_is_left_out(
+    recorded: Observed, installed: list[World], what: str
+) -> None:
+    installed[:] = [replace(STRANGE, signals=(Signals({"threes": SPEC}, f"{__name__}:unfit"),))]
+    of = replace(recorded, system={**recorded.system, "world": "strange", "name": what})
+    if "nothing known" in what:
+        assert "threes" not in compute_signals(of).names()
+        return
+    with pytest.raises(UserError, match="'strange' computed what is no signal"):
+        compute_signals(of)
+
+
 def test_worlds_may_share_a_signal_but_not_give_one_name_to_two(installed: list[World]) -> None:
     installed.append(replace(STRANGE, name="stranger"))
     assert catalogue.known_signals()["threes"] == SPEC
