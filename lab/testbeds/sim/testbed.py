@@ -33,7 +33,6 @@ from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
 from lab.streams import Streams
 from lab.testbeds.sim.control import Clock, Job, MakeRoom, Pauses, Return, SafetyCheck, Scrape
-from lab.testbeds.sim.given import CheckedContent
 from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Source, Sources
@@ -75,8 +74,7 @@ class SimTestbed(Testbed):
         conditions = self.scenario.safety.stop_when
         safety = Safety(conditions, self.system, entry.index if entry else None, jobs, self._start_ns)
         self._telemetry = Telemetry(self.system, self._streams, self._start_ns, self._end_ns, safety)
-        content = open_content(self._context())
-        self._world = CheckedContent(content, self.system) if content is not None else None
+        self._world = open_content(self._context())
         layout = self._world.layout if self._world else NO_CONTENT
         self._plane = Plane(build(self.system, layout), load_plane(layout.decide), self)
         if self._world is not None:
