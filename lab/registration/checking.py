@@ -24,7 +24,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """Of a recording's table: it names a file."""
 _FILE = re.compile(r"reference/[A-Za-z0-9][A-Za-z0-9_.-]{0,59}\.(json|parquet)")
-_METRIC = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,59}(\.\*)?")
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _RESOURCE = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")

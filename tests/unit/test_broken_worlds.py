@@ -81,7 +81,7 @@ RUN = pytest.mark.parametrize(
     [
         (REGISTRATION, '"questions",\n', '"spans",\n', 2, ["'desk' registers 'spans', which recordings have already"]),
         (REGISTRATION, "(_QUESTIONS,)", "(_QUESTIONS, _QUESTIONS)", 2, ["'desk' registers 'questions', which"]),
-        (REGISTRATION, 'name="escalation_cost_eur"', 'name="escalation_ratio"', 2, ["two SLIs are called"]),
+        (REGISTRATION, 'name="escalation_cost_eur"', 'name="escalation_ratio"', 2, ["'slis[1].name' of this world"]),
         (REGISTRATION, "content:Desk", "content:Desc", 2, ["'chaos_lab_desk.content:Desc' of a world"]),
         (REGISTRATION, "slis:escalation_cost_eur", "slis:no_such", 2, ["'chaos_lab_desk.slis:no_such' of a world"]),
         (REGISTRATION, "desk:rules.yaml", "desk:rulez.yaml", 1, ["rulez.yaml: these rules of a world cannot be read"]),

@@ -127,7 +127,7 @@ def test_an_alert_on_the_sli_of_a_world_fires_where_it_misses_its_limit_by_a_sta
 )
 def test_what_is_no_level_is_refused_by_the_name_of_who_gave_it(level: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slis, "loaded", lambda reference: lambda samples: level)
-    with pytest.raises(UserError, match="test_slis:loss_eur' gave what is no level of loss_eur"):
+    with pytest.raises(UserError, match="test_slis:loss_eur' gave what is no level of 'loss_eur'"):
         slis.computed(LOSS, Samples.of(metrics([(5.0, "desk", "", "loss.sum", 1.0)]), of_the_bank()))
 
 
