@@ -168,19 +168,30 @@ def _load(root: Element, load: Load, x: Axis) -> None:
     add(root, "text", "tick", "0", x=LEFT - 12, y=TOP + LOAD_HEIGHT, text_anchor="end")
 
 
+def _legend_places(present: set[str]) -> list[tuple[float, int]]:
+    """Where each entry of the legend that is present begins, and in which of its rows."""
+    places, at, row = [], float(LEFT), 0
+    for _, _, word in LEGEND:
+        if word in present:
+            width = 16 + CHARACTER_PX * len(word)
+            if at + width > WIDTH - RIGHT and at > LEFT:
+                at, row = float(LEFT), row + 1
+            places.append((at, row))
+            at += width + 26
+    return places
+
+
 def _legend(root: Element, top: float, present: set[str]) -> None:
-    at = float(LEFT)
-    for shape, css, word in LEGEND:
-        if word not in present:
-            continue
+    entries = [entry for entry in LEGEND if entry[2] in present]
+    for (shape, css, word), (at, row) in zip(entries, _legend_places(present), strict=True):
+        y = top + row * ROW_HEIGHT
         if shape == "area":
-            add(root, "rect", f"mark {css} area", x=at - 6, y=top - 7, width=14, height=14)
+            add(root, "rect", f"mark {css} area", x=at - 6, y=y - 7, width=14, height=14)
         elif shape == "window":
-            add(root, "rect", "window", x=at - 6, y=top - 7, width=14, height=14)
+            add(root, "rect", "window", x=at - 6, y=y - 7, width=14, height=14)
         else:
-            _shape(root, Mark(shape, css, 0, ""), at - (6 if shape == "bar" else 0), top, at + 8)
-        add(root, "text", "label", word, x=at + 16, y=top + 4)
-        at += 16 + CHARACTER_PX * len(word) + 26
+            _shape(root, Mark(shape, css, 0, ""), at - (6 if shape == "bar" else 0), y, at + 8)
+        add(root, "text", "label", word, x=at + 16, y=y + 4)
 
 
 def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Window]) -> Markup:
@@ -189,8 +200,12 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + load.height + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
     marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s, x.high)}" for lane in shown for m in lane.marks)
+    css = {mark.css for lane in shown for mark in lane.marks}
+    present = {word for _, name, word in LEGEND if name in css} | ({"fault window"} if windows else set())
+    present |= {"load"} if load.height else set()
+    legend_height = LEGEND_HEIGHT + ROW_HEIGHT * max((row for _, row in _legend_places(present)), default=0)
     nothing = f"Nothing happened but its {'load' if load.height else 'jobs'}."
-    root = drawing(WIDTH, bottom + AXIS_HEIGHT + LEGEND_HEIGHT, title, marks or nothing)
+    root = drawing(WIDTH, bottom + AXIS_HEIGHT + legend_height, title, marks or nothing)
     shade(root, windows, x, TOP, bottom)
     if load.height:
         _load(root, load, x)
@@ -203,8 +218,5 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     for time_s, name in time_ticks(load.end_s, 10):
         add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
         add(root, "text", "tick", name, x=x(time_s), y=bottom + 19, text_anchor="middle")
-    css = {mark.css for lane in shown for mark in lane.marks}
-    present = {word for _, name, word in LEGEND if name in css} | ({"fault window"} if windows else set())
-    present |= {"load"} if load.height else set()
     _legend(root, bottom + AXIS_HEIGHT + 12, present)
     return markup(root)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from lab.report.timeline import CHARACTER_PX, LEFT, WIDTH, Lane, Load, Mark, timeline
+from lab.report.timeline import CHARACTER_PX, LEFT, LEGEND, WIDTH, Lane, Load, Mark, timeline
 
 LOAD = Load(np.arange(5.0, 105.0, 5.0), np.full(20, 8.0), 100.0)
 
@@ -71,3 +71,16 @@ def test_a_run_without_load_has_a_timeline() -> None:
     nothing = Load(np.array([]), np.array([]), 0.0)
     assert "nan" not in timeline("t", nothing, [], [])
     ElementTree.fromstring(timeline("t", nothing, [Lane("x", (Mark("circle", "onset", 0.0, "now"),))], [(0.0, 0.0)]))
+
+
+def test_a_legend_of_everything_stays_in_the_picture() -> None:
+    """A fault, its effect, a decoy, a change, an alert and two sorts of onsets: more than fits in a row."""
+    shapes = {css: shape for shape, css, _ in LEGEND if css not in ("load", "")}
+    lanes = [Lane(css, (Mark(shape, css, 40.0, "one"),)) for css, shape in shapes.items()]  # type: ignore[arg-type]
+    root = ElementTree.fromstring(timeline("t", LOAD, lanes, [(20.0, 50.0)]))
+    height = float((root.get("viewBox") or "").split()[3])
+    words = {word for _, _, word in LEGEND}
+    placed = [(float(t.get("x", "")), float(t.get("y", "")), str(t.text)) for t in root.iter("text") if t.text in words]
+    assert {word for _, _, word in placed} == words
+    assert all(x + CHARACTER_PX * len(word) <= WIDTH and y <= height for x, y, word in placed if x >= LEFT)
+    assert len({y for x, y, word in placed if x >= LEFT}) == 2
