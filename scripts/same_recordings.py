@@ -2,10 +2,10 @@
 
 python -m scripts.same_recordings COMMIT [--seeds COUNT] [SCENARIO_OR_SUITE...]   (`make same-recordings BEFORE=COMMIT`)
 
-Runs the commit's code and the code of this checkout on `sim`, each with its own entry points, for each scenario and
-its first seeds; `--observability rich` compares what only rich telemetry has too. Ends with 0 where all bytes are
-equal, with 1 and a list of the files that differ or that only one of both made, with 2 where one of both cannot
-record. What is changed on purpose is named, each with its reason, in docs/decisions.
+Runs the commit's code and the code of this checkout on `sim`, each with its own entry points, for each scenario of
+each system's suite and its first seeds; `--observability rich` compares what only rich telemetry has too. Ends with 0
+where all bytes are equal, with 1 and a list of the files that differ or that only one of both made, with 2 where one of
+both cannot record. What is changed on purpose is named, each with its reason, in docs/decisions.
 """
 
 from __future__ import annotations
@@ -20,27 +20,34 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SUITE = "recommender"
+SUITES = ("recommender", "fraud")
+"""What is compared unless something is named. A suite is run by itself."""
 SEEDS = 2
 ENGINE = "chance"
 """Some engine has to be asked; this one reads nothing."""
 
 
-def record(tree: Path, options: Sequence[str], place: Path) -> Path:
-    """Runs scenarios with the code of a source tree; the directory of its recordings, by scenario and seed.
+def record(tree: Path, targets: Sequence[str], options: Sequence[str], place: Path) -> Path:
+    """Runs scenarios with the code of a source tree; the directory of its recordings, by target, scenario and seed.
 
-    `options`: what to run, as `lab run` takes it.
+    `targets`: scenarios and suites as `lab run` takes them; each is run by itself. `options`: the other options.
     """
     installed, runs = place / "installed", place / "runs"
     _write_entry_points(tree, installed)
-    command = [sys.executable, "-m", "lab", "run", *options, "--runs-dir", str(runs)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(tree)])}
-    command += ["--engine", ENGINE, "--no-report", "--quiet"]
-    done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode not in (0, 1, 4):  # an engine that guesses fails
-        print(f"nothing is compared: `lab run` of {tree} ended with {done.returncode}", file=sys.stderr)
-        raise SystemExit(2)
+    for target in targets:
+        command = [sys.executable, "-m", "lab", "run", target, *options, "--runs-dir", str(runs / folder(target))]
+        command += ["--engine", ENGINE, "--no-report", "--quiet"]
+        done = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode not in (0, 1, 4):  # an engine that guesses fails
+            print(f"nothing is compared: `lab run {target}` of {tree} ended with {done.returncode}", file=sys.stderr)
+            raise SystemExit(2)
     return runs
+
+
+def folder(target: str) -> str:
+    """The name of a target's directory: one level, whatever path the target is."""
+    return target.strip("/").replace("/", ":")
 
 
 def _write_entry_points(tree: Path, place: Path) -> None:
@@ -68,12 +75,12 @@ def differences(before: Path, after: Path) -> Iterator[str]:
 
 
 def _files(runs: Path) -> dict[str, Path]:
-    """Files under `observed/` by scenario, seed and name; a run's directory ends in a digest of the code."""
+    """Files under `observed/` by target, scenario, seed and name; a run's directory ends in a digest of the code."""
     found = {}
-    for path in runs.glob("*/*/observed/**/*"):
+    for path in runs.glob("*/*/*/observed/**/*"):
         if path.is_file():
-            scenario, run, *rest = path.relative_to(runs).parts
-            found["/".join([scenario, run.partition("-")[0], *rest])] = path
+            target, scenario, run, *rest = path.relative_to(runs).parts
+            found["/".join([target, scenario, run.partition("-")[0], *rest])] = path
     return found
 
 
@@ -81,11 +88,11 @@ def main() -> int:
     """Records with both, compares, and prints the differences."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit", help="the commit to compare this checkout with")
-    parser.add_argument("targets", nargs="*", default=[SUITE], metavar="SCENARIO_OR_SUITE")
+    parser.add_argument("targets", nargs="*", default=SUITES, metavar="SCENARIO_OR_SUITE")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds of each scenario [default: {SEEDS}]")
     parser.add_argument("--observability", default="", help="of all systems [default: that of their files]")
     given = parser.parse_args()
-    options = [*given.targets, "--seeds", str(given.seeds)]
+    options = ["--seeds", str(given.seeds)]
     options += ["--observability", given.observability] if given.observability else []
     with tempfile.TemporaryDirectory(prefix="same-recordings-") as name:
         place = Path(name)
@@ -96,10 +103,10 @@ def main() -> int:
         if added.returncode:  # git has said why
             return 2
         try:
-            before = record(tree, options, place / "before")
+            before = record(tree, given.targets, options, place / "before")
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
-        after = record(ROOT, options, place / "after")
+        after = record(ROOT, given.targets, options, place / "after")
         recordings = len({file.rpartition("/observed/")[0] for file in _files(after)})
         found = list(differences(before, after))
     for line in found:

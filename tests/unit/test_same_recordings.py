@@ -7,33 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from scripts.same_recordings import differences
+from lab.files.finding import shipped_names
+from scripts.same_recordings import SUITES, differences
 
 CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "nothing": (lambda runs: None, []),
     "a byte": (
-        lambda runs: (runs / "a/0-new/observed/spans.parquet").write_bytes(b"PAR0"),
-        ["a/0/observed/spans.parquet: other bytes"],
+        lambda runs: (runs / "fraud/a/0-new/observed/spans.parquet").write_bytes(b"PAR0"),
+        ["fraud/a/0/observed/spans.parquet: other bytes"],
     ),
     "a file that is gone": (
-        lambda runs: (runs / "a/0-new/observed/reference/contract.json").unlink(),
-        ["a/0/observed/reference/contract.json: only before"],
+        lambda runs: (runs / "fraud/a/0-new/observed/reference/contract.json").unlink(),
+        ["fraud/a/0/observed/reference/contract.json: only before"],
     ),
     "a further file": (
-        lambda runs: (runs / "a/1-new/observed/.hidden").touch(), ["a/1/observed/.hidden: only after"],
+        lambda runs: (runs / "fraud/a/1-new/observed/.hidden").touch(), ["fraud/a/1/observed/.hidden: only after"],
     ),
-    "a scenario that is gone": (
-        lambda runs: (runs / "b").rename(runs.parent / "elsewhere"),
-        ["b/0/observed/reference/contract.json: only before", "b/0/observed/spans.parquet: only before"],
+    "a scenario that is gone, of a name that another system has too": (
+        lambda runs: (runs / "recommender/a").rename(runs.parent / "elsewhere"),
+        [
+            "recommender/a/0/observed/reference/contract.json: only before",
+            "recommender/a/0/observed/spans.parquet: only before",
+        ],
     ),
     "the truth, which no engine sees": (
-        lambda runs: (runs / "a/0-new/truth/faults.json").write_text("{}"), [],
+        lambda runs: (runs / "fraud/a/0-new/truth/faults.json").write_text("{}"), [],
     ),
 }  # fmt: skip
 
 
 def record(runs: Path, code: str) -> Path:
-    for run in ("a/0", "a/1", "b/0"):
+    for run in ("fraud/a/0", "fraud/a/1", "recommender/a/0"):
         for name in ("observed/spans.parquet", "observed/reference/contract.json", "truth/faults.json"):
             file = runs / f"{run}-{code}" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,3 +51,7 @@ def test_what_differs_is_named_by_scenario_seed_and_file(tmp_path: Path, change:
     act, expected = CHANGES[change]
     act(after)
     assert list(differences(before, after)) == expected
+
+
+def test_unless_something_is_named_every_shipped_suite_is_compared() -> None:
+    assert set(SUITES) == set(shipped_names(".suite.yaml"))
