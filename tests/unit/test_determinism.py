@@ -40,6 +40,16 @@ BUSY: Mapping[str, Any] = {
     ],
     "decoys": [{**DECOYS["deploy"], "at": "40s"}, {**DECOYS["traffic-surge"], "at": "50s", "for": "20s"}],
 }
+PAYMENTS: Mapping[str, Any] = {
+    "system": "fraud",
+    "faults": [
+        {"type": "model-regression", "target": "model", "with": {"share": "50%"}, **WITHIN},
+        {**FAULTS["network-latency"], "target": "features->cache", "with": {"latency": "30ms"}, **WITHIN},
+    ],
+    "decoys": [{"type": "fraud-wave", "target": "payers", "at": "40s", "for": "30s"}],
+}
+"""A canary, calls that wait, and a world that is told to be another meanwhile."""
+SYSTEMS = {"recommender": BUSY, "fraud": PAYMENTS}
 
 CAMPAIGN: Mapping[str, Mapping[str, Any]] = {
     "late": {"faults": [{**FAULTS["network-latency"], "at": "45s", "for": "30s"}], "duration_s": 90},
@@ -85,12 +95,14 @@ def with_decoy(folder: Path, request: pytest.FixtureRequest) -> Ran:
     return run(scenario(folder, name=f"with-{request.param}", decoys=[decoy]))
 
 
-def written(folder: Path, name: str, *, seed: int = 1, hash_seed: str, cache: Path | None = None) -> dict[str, str]:
+def written(
+    folder: Path, name: str, *, content: Mapping[str, Any] = BUSY, hash_seed: str, cache: Path | None = None
+) -> dict[str, str]:
     """Digests of `observed/` as a fresh process writes it."""
     path = folder / "busy.scenario.yaml"
-    path.write_text(text(name="busy", **BUSY), encoding="utf-8")
+    path.write_text(text(name="busy", **content), encoding="utf-8")
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed} | ({"LAB_CACHE_DIR": str(cache)} if cache else {})
-    command = [sys.executable, "-c", WRITE, str(path), str(seed), str(folder / name)]
+    command = [sys.executable, "-c", WRITE, str(path), "1", str(folder / name)]
     subprocess.run(command, check=True, env=environment)
     return digests(folder / name)
 
@@ -115,8 +127,11 @@ def entry_calls(observed: Observed) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(folder: Path) -> None:
-    one, other = (written(folder, f"hash-{seed}", hash_seed=seed) for seed in ("0", "4242"))
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(folder: Path, system: str) -> None:
+    one, other = (
+        written(folder, f"{system}-hash-{seed}", content=SYSTEMS[system], hash_seed=seed) for seed in ("0", "4242")
+    )
     assert {"spans.parquet", "metrics.parquet", "logs.parquet", "features.parquet", "predictions.parquet"} <= set(one)
     assert {"system.json", "changes.jsonl", "alerts.jsonl", "reference/registry.json"} <= set(one)
     assert one == other
@@ -158,9 +173,12 @@ LARGE = {(build_module, "SIDES"): 1 << 16, (build_module, "ROWS"): 1 << 16, (arr
          (telemetry_module, "COMMIT_NS"): 1000 * NS}  # fmt: skip
 
 
-def test_sizes_of_blocks_and_windows_show_in_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_sizes_of_blocks_and_windows_show_in_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
     path = tmp_path / "busy.scenario.yaml"
-    path.write_text(text(name="busy", **BUSY), encoding="utf-8")
+    path.write_text(text(name="busy", **SYSTEMS[system]), encoding="utf-8")
     loaded = load_scenario(path)
     found = []
     for i, sizes in enumerate(({}, SMALL, LARGE)):
