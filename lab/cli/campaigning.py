@@ -123,7 +123,7 @@ def run_campaign(
             raise
         by_case = {(result.scenario, result.seed): result for result in made}
         for number in left:
-            case = jobs[number].loaded.scenario.name, jobs[number].seed
+            case = jobs[number].loaded.name, jobs[number].seed
             if case in by_case:
                 results[number] = by_case[case]
         ordered = [results[number] for number in sorted(results)]
@@ -157,7 +157,7 @@ def plan_name(selection: Selection) -> str:
     """What a campaign is called: as its suite, or as its only scenario."""
     if selection.suite is not None:
         return selection.suite.name
-    names = [loaded.scenario.name for loaded in selection.scenarios]
+    names = [loaded.name for loaded in selection.scenarios]
     return names[0] if len(names) == 1 else "scenarios"
 
 

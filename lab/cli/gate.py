@@ -36,7 +36,7 @@ class Gate:
         if self.baseline is None:
             return None
         before = read_results(self.baseline)
-        own = selected(before, [(job.loaded.scenario.name, job.seed) for job in jobs])
+        own = selected(before, [(job.loaded.name, job.seed) for job in jobs])
         if not own.cases:
             what = "the baseline has none of the cases that would be run"
             hint = "run the scenarios and seeds that it was made of, or write a new one with -o"

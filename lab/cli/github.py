@@ -35,7 +35,7 @@ def annotate_github(campaign: Campaign, scenarios: Iterable[LoadedScenario], tit
 
     if not on_github():
         return
-    paths = {loaded.scenario.name: loaded.path for loaded in scenarios}
+    paths = {loaded.name: loaded.path for loaded in scenarios}
     problems = list(failures(campaign, paths))
     for problem in problems[:MARKS_MAX]:
         click.echo(github_annotation(problem), err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,17 +49,20 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.engines.trying import try_engines
     from lab.errors import ExitCode, UserError, worst
     from lab.runs.campaign import conclude
+    from lab.scenario.naming import namesakes, told_apart
 
     chosen = checked_engines(engines, ())
     runs, problems = open_runs(targets)
     results = []
+    shared = namesakes((run.system, run.scenario) for run in runs)
     options = limits.for_runs(runs)
     try_engines([engine for engine in chosen if any(run.diagnosis(engine) is None for run in runs)], options)
     with Progress(len(runs)) as progress, EngineHost(options) as host:
         for number, run in enumerate(runs):
             progress.tick(number / len(runs), number)
             try:
-                results.append(_graded(run, chosen, host))
+                name = told_apart(run.system, run.scenario, shared)
+                results.append(_graded(run, name, chosen, host))
             except UserError as error:  # this recording is broken; the others are not
                 problems += error.problems
     campaign = conclude(results)
@@ -82,7 +85,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     return code
 
 
-def _graded(run: RunDirectory, chosen: tuple[str, ...], host: EngineHost) -> JobResult:
+def _graded(run: RunDirectory, name: str, chosen: tuple[str, ...], host: EngineHost) -> JobResult:
     from lab.cli.selection import checked_engines
     from lab.errors import LabError, UserError
     from lab.judging.assess import assess
@@ -91,12 +94,13 @@ def _graded(run: RunDirectory, chosen: tuple[str, ...], host: EngineHost) -> Job
     try:
         check_gradable(run)
         engines = chosen or run.engines() or checked_engines(())
-        cases = tuple(assess(run, e, None if run.diagnosis(e) is not None else host) for e in engines)
+        kept = {engine for engine in engines if run.diagnosis(engine) is not None}
+        cases = tuple(replace(assess(run, e, None if e in kept else host), scenario=name) for e in engines)
     except UserError:
         raise
     except LabError as error:
-        return JobResult(run.scenario, run.seed, str(run.path), (), str(error), error.exit_code)
-    return JobResult(run.scenario, run.seed, str(run.path), cases)
+        return JobResult(name, run.seed, str(run.path), (), str(error), error.exit_code)
+    return JobResult(name, run.seed, str(run.path), cases)
 
 
 def _print_axes(console: Console, case: Assessment) -> None:

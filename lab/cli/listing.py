@@ -53,8 +53,8 @@ def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, .
     if systems and not scenarios:
         raise NothingSelectedError(Problem(f"no scenario of system {' or '.join(systems)}"))
     chosen = filters.kept(scenarios) if filters else scenarios
-    names = {one.scenario.name for one in chosen}
-    suites = [one for one in suites if names & {own.scenario.name for own in one.scenarios}]
+    files = {one.path.resolve() for one in chosen}
+    suites = [one for one in suites if files & {own.path.resolve() for own in one.scenarios}]
     if as_json:
         document = {"scenarios": [*map(_scenario_json, chosen)], "suites": [*map(_suite_json, suites)]}
         write_json({"schema_version": 1, **document})
@@ -153,7 +153,7 @@ def _suite_json(loaded: LoadedSuite) -> dict[str, Any]:
         "reference": _suite_name(loaded),
         "name": loaded.suite.name,
         "title": loaded.suite.title,
-        "scenarios": [one.scenario.name for one in loaded.scenarios],
+        "scenarios": [one.name for one in loaded.scenarios],
         "engines": list(loaded.suite.engines),
         "thresholds": [str(limit) for limit in loaded.suite.thresholds],
         "path": str(loaded.path),

@@ -38,7 +38,9 @@ def write_reports(
 
     for result in campaign.results:
         if result.elsewhere:
-            writings.failed(runs_dir / result.scenario, f"{result.elsewhere}; the recording is kept: {result.path}")
+            writings.failed(
+                runs_dir / Path(result.path).parent.name, f"{result.elsewhere}; the recording is kept: {result.path}"
+            )
     if not recorded:
         return []
     written = [path for path in outputs if path.suffix == ".html" and writings.write(path, write)]

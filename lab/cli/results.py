@@ -94,7 +94,7 @@ def scenario_names(scenarios: Iterable[LoadedScenario]) -> dict[str, str]:
     """How to name each scenario on the command line."""
     from lab.cli.selection import name_of
 
-    return {loaded.scenario.name: name_of(loaded) for loaded in scenarios}
+    return {loaded.name: name_of(loaded) for loaded in scenarios}
 
 
 def summary_json(summary: RateSummary | None) -> dict[str, Any] | None:

@@ -166,8 +166,8 @@ def _run(
     from lab.runs.preparing import prepared
 
     jobs = plan.jobs
-    references = {job.loaded.scenario.name: lasting_name_of(job.loaded) for job in jobs}
-    asked = {(job.loaded.scenario.name, job.seed): job.engines for job in jobs}
+    references = {job.loaded.name: lasting_name_of(job.loaded) for job in jobs}
+    asked = {(job.loaded.name, job.seed): job.engines for job in jobs}
     failures = stopping.counter()
     with prepared(jobs, runs_dir), Progress(len(jobs)) as progress:
         verdicts = Verdicts(progress, verbosity, as_json=as_json)
@@ -214,7 +214,7 @@ def _typed(parameter: str) -> bool:
 def jobs_left_out(jobs: Sequence[Job], results: Sequence[JobResult]) -> list[Job]:
     """The jobs that were not started because enough had failed."""
     run = {(result.scenario, result.seed) for result in results}
-    return [job for job in jobs if (job.loaded.scenario.name, job.seed) not in run]
+    return [job for job in jobs if (job.loaded.name, job.seed) not in run]
 
 
 def make_jobs(
@@ -250,7 +250,7 @@ def _document(
         "lab_version": __version__,
         "suite": selection.suite.name if selection.suite else None,
         **campaign_json(campaign),
-        "not_run": [{"scenario": job.loaded.scenario.name, "seed": job.seed} for job in unrun],
+        "not_run": [{"scenario": job.loaded.name, "seed": job.seed} for job in unrun],
         "paths": {"runs": str(runs_dir), "reports": [str(path) for path in reports]},
     }
 
@@ -281,7 +281,7 @@ def _print_numbers(
     if selection.suite and selection.suite.thresholds and not held:
         console.print("Thresholds are not held: they are about the whole suite, and only a part of it was run.\n")
     if unrun:
-        names = listed([f"{job.loaded.scenario.name} seed {job.seed}" for job in unrun])
+        names = listed([f"{job.loaded.name} seed {job.seed}" for job in unrun])
         console.print(f"Not run, because enough had failed: {names}\n", soft_wrap=True)
 
 

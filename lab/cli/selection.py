@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,13 +166,16 @@ def files_under(directory: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(found)
 
 
-def _distinct(scenarios: Iterable[LoadedScenario]) -> tuple[LoadedScenario, ...]:
+def _distinct(scenarios: Sequence[LoadedScenario]) -> tuple[LoadedScenario, ...]:
+    from lab.scenario import distinguished
+
     by_name: dict[str, LoadedScenario] = {}
-    for loaded in scenarios:
-        other = by_name.setdefault(loaded.scenario.name, loaded)
+    for loaded in distinguished(scenarios):
+        other = by_name.setdefault(loaded.name, loaded)
         if other.path.resolve() != loaded.path.resolve():
             what = f"scenario {loaded.scenario.name!r} is also the name of {other.path}"
-            raise UserError(Problem(what, str(loaded.path), hint="runs are distinguished by scenario name: rename one"))
+            hint = "runs are distinguished by system and scenario name: rename one"
+            raise UserError(Problem(what, str(loaded.path), hint=hint))
     return tuple(by_name.values())
 
 

@@ -53,6 +53,10 @@ class RunDirectory:
         return str(self.meta["scenario"]["name"])
 
     @property
+    def system(self) -> str:
+        return str(self.meta.get("system", ""))
+
+    @property
     def seed(self) -> int:
         return int(self.meta["seed"])
 

@@ -121,7 +121,7 @@ def render_report(
         runs=(model.view(entry, named) for entry in shown),
         total=len(listed),
         detailed=len(shown),
-        scenarios=len({entry.run.scenario for entry in listed}),
+        scenarios=len({entry.scenario for entry in listed}),
         replays=replays[:MAX_REPLAYS],
         more_replays=max(0, len(replays) - MAX_REPLAYS),
         digest=digest,

@@ -11,6 +11,7 @@ from lab.recording.grades import DECIDING, verdict
 from lab.recording.rundir import RunDirectory
 from lab.report.format import shortened
 from lab.report.marks import NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
+from lab.scenario.naming import namesakes, told_apart
 
 ALL_DETAILED = 16
 MAX_DETAILED = 60
@@ -26,6 +27,12 @@ class Entry:
     run: RunDirectory
     grades: Mapping[str, list[Grade]]
     anchor: str
+    known_as: str = ""
+    """What its scenario is called among the others, where its name does not distinguish it."""
+
+    @property
+    def scenario(self) -> str:
+        return self.known_as or self.run.scenario
 
     def sign(self, engine: str | None) -> Sign:
         """The verdict on an engine's answer; of a run that proves nothing, that."""
@@ -96,8 +103,10 @@ class Count:
 
 def entries(runs: Sequence[RunDirectory], only: Sequence[str] | None = None) -> list[Entry]:
     """The runs with their grades (`only`: those of these engines), by scenario and seed."""
-    ordered = sorted(runs, key=lambda run: (run.scenario, run.seed, run.path.name))
-    return [Entry(run, _grades(run, only), f"run-{number}") for number, run in enumerate(ordered, 1)]
+    shared = namesakes((run.system, run.scenario) for run in runs)
+    names = {run.path: told_apart(run.system, run.scenario, shared) for run in runs}
+    ordered = sorted(runs, key=lambda run: (names[run.path], run.seed, run.path.name))
+    return [Entry(run, _grades(run, only), f"run-{n}", names[run.path]) for n, run in enumerate(ordered, 1)]
 
 
 def _grades(run: RunDirectory, only: Sequence[str] | None) -> dict[str, list[Grade]]:
@@ -118,7 +127,7 @@ def worst_first(listed: Sequence[Entry], engines: Sequence[str]) -> list[Entry]:
     def key(entry: Entry) -> int:
         return rank.get(entry.sign(next((e for e in engines if e in entry.grades), None)), 3)
 
-    return sorted(listed, key=lambda entry: (key(entry), entry.run.scenario, entry.run.seed, entry.run.path.name))
+    return sorted(listed, key=lambda entry: (key(entry), entry.scenario, entry.run.seed, entry.run.path.name))
 
 
 def outcomes_json(entry: Entry) -> str:
@@ -147,8 +156,8 @@ def detailed(listed: Sequence[Entry], leading: str | None) -> list[Entry]:
     chosen = []
     seen: set[str] = set()
     for entry in listed:
-        first = entry.run.scenario not in seen
-        seen.add(entry.run.scenario)
+        first = entry.scenario not in seen
+        seen.add(entry.scenario)
         if first or entry.sign(leading) is not SIGNS[Outcome.PASS]:
             chosen.append((not first, entry))
     # One run of every scenario matters more than the tenth failure of one.
@@ -163,7 +172,7 @@ def build(listed: Sequence[Entry], engines: Sequence[str], shown: Sequence[Entry
     lines = tuple(
         Line(
             entry.anchor,
-            entry.run.scenario,
+            entry.scenario,
             entry.run.seed,
             f"#{entry.anchor}" if entry.anchor in linked else None,
             outcomes_json(entry),
@@ -185,7 +194,7 @@ def _columns(listed: Sequence[Entry], engine: str) -> tuple[Column, ...]:
 
 def _verdict(entry: Entry, engine: str) -> Cell:
     sign = entry.sign(engine)
-    return Cell(sign, f"{engine} on {entry.run.scenario}, seed {entry.run.seed}: {sign.word}")
+    return Cell(sign, f"{engine} on {entry.scenario}, seed {entry.run.seed}: {sign.word}")
 
 
 def _cell(entry: Entry, column: Column) -> Cell:

@@ -92,7 +92,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
     return RunView(
         anchor=entry.anchor,
         title=str(run.meta["scenario"]["title"]) or run.scenario,
-        scenario=run.scenario,
+        scenario=entry.scenario,
         seed=run.seed,
         end_s=observed.end_s,
         outcomes=outcomes_json(entry),

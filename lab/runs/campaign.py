@@ -193,10 +193,10 @@ def _unkept(result: JobResult) -> JobResult:
 def _judged(job: Job, run: RunDirectory, host: EngineHost, reused: bool) -> JobResult:
     try:
         check_gradable(run)
-        graded = tuple(assess(run, engine, host) for engine in job.engines)
+        graded = tuple(replace(assess(run, engine, host), scenario=job.loaded.name) for engine in job.engines)
     except Exception as error:
         return failed_job(job, str(run.path), error, tempfile.gettempdir(), "free space there, or set TMPDIR")
-    return JobResult(job.loaded.scenario.name, job.seed, str(run.path), graded, reused=reused)
+    return JobResult(job.loaded.name, job.seed, str(run.path), graded, reused=reused)
 
 
 def failed_job(job: Job, path: str, error: Exception, place: Path | str, remedy: str) -> JobResult:
@@ -209,7 +209,7 @@ def failed_job(job: Job, path: str, error: Exception, place: Path | str, remedy:
         who = failed_world(error)
         message = f"{who} failed: {message}" if who else f"internal error: {message}"
     trace = "".join(traceback.format_exception(error))
-    return JobResult(job.loaded.scenario.name, job.seed, path, (), message, code, trace)
+    return JobResult(job.loaded.name, job.seed, path, (), message, code, trace)
 
 
 def _report(run: RunDirectory, engines: Sequence[str]) -> str:

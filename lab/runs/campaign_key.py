@@ -41,7 +41,7 @@ def campaign_id(jobs: Sequence[Job], keys: Sequence[str], options: EngineOptions
     asked = dict.fromkeys(engine for job in jobs for engine in job.engines)
     parts = [lab_digest(), *map(str, limits), *_graders(), *(f"{engine} {engine_digest(engine)}" for engine in asked)]
     for job, key in zip(jobs, keys, strict=True):
-        parts += [key, *job.engines]
+        parts += [key, job.loaded.name, *job.engines]
     clean = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:_LONGEST_NAME] or "campaign"
     return f"{clean}-{digest(part.encode(errors='backslashreplace') for part in parts)[:8]}"
 

@@ -116,7 +116,7 @@ class Dispatch:
                 return
             deaths = ATTEMPTS * (error.allowed_failures + 1)
             why = f"the worker that had it died, {deaths} times: killed, or out of memory"
-            result = JobResult(job.loaded.scenario.name, job.seed, problem=why, code=ExitCode.INTERNAL)
+            result = JobResult(job.loaded.name, job.seed, problem=why, code=ExitCode.INTERNAL)
         except Exception as error:
             if isinstance(error, CancelledError) or self.client.status != "running":
                 raise self._gone() from error

@@ -86,7 +86,7 @@ def keeping(
     recordings are still there. UserError where another lab is running the same campaign, which is then to be waited
     for; without `resume` the results are only not kept, as the other keeps the same.
     """
-    numbers = {(job.loaded.scenario.name, job.seed): number for number, job in enumerate(jobs)}
+    numbers = {(job.loaded.name, job.seed): number for number, job in enumerate(jobs)}
     keeper = Keeper(campaign, root, numbers, keys)
     lock = None
     try:

@@ -24,7 +24,7 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
         yield
         return
     testbed = jobs[0].testbed
-    scenarios = list({job.loaded.scenario.name: job.loaded for job in jobs}.values())
+    scenarios = list({job.loaded.name: job.loaded for job in jobs}.values())
     check(testbed, scenarios)
     driver = testbed.driver
     if not driver.is_repeatable:  # others are mostly there already, or quickly made again
@@ -32,7 +32,7 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
             recording_bytes(driver.requests(job.loaded, testbed.options), job.loaded.system.observe.sampling)
             for job in jobs
         )
-        check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].scenario.name)
+        check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].name)
     with ExitStack() as held:
         with testbed.named("getting what several runs need"):
             held.enter_context(driver.holding(scenarios, testbed.options))

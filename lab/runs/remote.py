@@ -141,7 +141,7 @@ def _other_recording(job: Job, key: str) -> str:
         same = recording_key(job.loaded, job.seed, job.testbed) == key
     except LabError as error:
         return str(error)
-    return "" if same else f"what {job.loaded.scenario.name} uses of plug-ins has another version there"
+    return "" if same else f"what {job.loaded.name} uses of plug-ins has another version there"
 
 
 def _at_home(parcel: Parcel) -> Job:

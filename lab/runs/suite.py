@@ -17,7 +17,7 @@ from lab.files.units import ratio
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, KeyPath, read_yaml
 from lab.judging.grading import METRIC_GRADERS, metric_graders
-from lab.scenario import LoadedScenario, load_scenario
+from lab.scenario import LoadedScenario, distinguished, load_scenario
 from lab.scenario.model import KebabName
 from lab.systems.topology import MAX_SEED, SchemaVersion, Strict
 
@@ -174,7 +174,7 @@ def _placed(suite: Suite, directory: Path) -> Suite:
 
 def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenario, ...], list[Problem]]:
     names, problems = document.get(("scenarios",)), []
-    loaded: dict[str, LoadedScenario] = {}
+    loaded: dict[tuple[str, str], LoadedScenario] = {}
     for i, name in enumerate(names if isinstance(names, list) else []):
         if not isinstance(name, str):
             continue
@@ -183,11 +183,13 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
         except UserError as error:
             problems += [_located(document, ("scenarios", i), problem) for problem in error.problems]
             continue
-        if found.scenario.name in loaded:
+        known = found.system.name, found.scenario.name
+        if known in loaded:
             what = f"scenario {found.scenario.name!r} is listed twice"
-            problems.append(document.problem(("scenarios", i), what, hint="runs are distinguished by scenario name"))
-        loaded.setdefault(found.scenario.name, found)
-    return tuple(loaded.values()), problems
+            hint = "runs are distinguished by system and scenario name"
+            problems.append(document.problem(("scenarios", i), what, hint=hint))
+        loaded.setdefault(known, found)
+    return distinguished(list(loaded.values())), problems
 
 
 def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lab.files.yamlsource import Document, parse_yaml, read_yaml
 from lab.registration.observability import Observability
 from lab.scenario.checks import CrossChecks
 from lab.scenario.model import Scenario
+from lab.scenario.naming import namesakes, told_apart
 from lab.systems.files import load_system
 from lab.systems.topology import System
 
@@ -26,12 +28,30 @@ class LoadedScenario:
     system: System
     path: Path
     text: str
+    known_as: str = ""
+    """What it is called among others that are run with it, where its name does not distinguish it."""
+
+    @property
+    def name(self) -> str:
+        """What distinguishes it among those that are run together: its name, or `SYSTEM/NAME` beside a namesake."""
+        return self.known_as or self.scenario.name
 
     def seen_by(self, observability: Observability | None) -> LoadedScenario:
         """The same scenario on a system that lets its operators see this much; None: as much as its file says."""
         if observability is None:
             return self
         return replace(self, system=self.system.model_copy(update={"observability": observability}))
+
+
+def distinguished(scenarios: Sequence[LoadedScenario]) -> tuple[LoadedScenario, ...]:
+    """The same scenarios, to be run together: those of several systems that share a name are named by system too."""
+    shared = namesakes((one.system.name, one.scenario.name) for one in scenarios)
+    return tuple(
+        replace(one, known_as=told_apart(one.system.name, one.scenario.name, shared))
+        if one.scenario.name in shared
+        else one
+        for one in scenarios
+    )
 
 
 def load_scenario(path_or_name: str | Path) -> LoadedScenario:
