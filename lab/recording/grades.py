@@ -33,6 +33,16 @@ def grades_from_json(data: Any) -> list[Grade]:
     try:
         if data["schema_version"] != SCHEMA_VERSION:
             raise UserError(f"grades have schema_version {data['schema_version']!r}, expected {SCHEMA_VERSION}")
-        return [Grade(**{**item, "outcome": Outcome(item["outcome"])}) for item in data["grades"]]
+        return [_grade(item) for item in data["grades"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"not a grades file: {type(error).__name__}: {error}") from error
+
+
+def _grade(item: Any) -> Grade:
+    grade = Grade(**{**item, "outcome": Outcome(item["outcome"])})
+    for name in ("grader", "answer", "expected", "explanation"):
+        if not isinstance(getattr(grade, name), str):
+            raise ValueError(f"{name} is {getattr(grade, name)!r}, not text")
+    if not (grade.value is None or type(grade.value) in (int, float)):
+        raise ValueError(f"value is {grade.value!r}, not a number")
+    return grade

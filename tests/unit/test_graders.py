@@ -347,3 +347,6 @@ def test_grades_survive_their_json_and_anything_else_is_refused():
     for broken in ([], {}, {"schema_version": 9, "grades": []}, {"schema_version": 1, "grades": [{"outcome": "won"}]}):
         with pytest.raises(UserError):
             grades_from_json(broken)
+    for name, value in (("answer", None), ("grader", 3), ("explanation", []), ("value", "1"), ("value", True)):
+        with pytest.raises(UserError, match=f"{name} is"):
+            grades_from_json({**written, "grades": [{**written["grades"][0], name: value}]})
