@@ -125,8 +125,10 @@ def registration_of(world: str) -> World | None:
     formed.
     """
     entry = installed_worlds().get(world)
-    if entry is None:
-        return None
+    return None if entry is None else _registration(world, entry)
+
+
+def _registration(world: str, entry: EntryPoint) -> World:
     found = loaded(entry.value)
     if not isinstance(found, World):
         seen = type(found).__name__
@@ -167,12 +169,9 @@ def registrations() -> list[World]:
 def registered() -> dict[str, World | UserError]:
     """Every installed world by name: its registration, or why it cannot be loaded."""
     found: dict[str, World | UserError] = {}
-    for name in installed_worlds():
+    for name, entry in installed_worlds().items():
         try:
-            world = registration_of(name)
+            found[name] = _registration(name, entry)
         except UserError as error:
             found[name] = error
-        else:
-            assert world is not None, "its name is that of an entry point"
-            found[name] = world
     return found
