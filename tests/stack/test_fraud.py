@@ -91,7 +91,7 @@ def test_stacks_of_two_systems_run_side_by_side(stack: Session, fraud: Session, 
     before, paths = containers(), {}
     for system in sessions:
         (tmp_path / system).mkdir()
-        paths[system] = write_scenario(tmp_path / system, duration_s=60, rate_per_s=10, system=system)
+        paths[system] = write_scenario(tmp_path / system, duration_s=40, rate_per_s=10, system=system)
     with lab_running(paths["recommender"], time_scale=2.0) as shop, lab_running(paths["fraud"], time_scale=2.0) as bank:
         for lab in (shop, bank):
             outcome(lab, within_s=4 * PATIENCE_S)

@@ -164,7 +164,7 @@ def read(container: Any) -> bytes:
 
 
 class TestStranger:
-    @pytest.fixture(params=[True, False], ids=["running", "stopped"])
+    @pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["running", "stopped"])
     def stranger(self, request: pytest.FixtureRequest, client: Any, image: str, tmp_path: Path) -> Iterator[Stranger]:
         project = f"victim-{os.getpid()}"
         found = Stranger.make(client, image, project, is_running=request.param)

@@ -126,6 +126,7 @@ def test_a_probe_of_a_server_that_hangs_ends_itself_and_restarts_nothing(stack: 
     assert server(stack) == before
 
 
+@pytest.mark.slow
 def test_a_probe_that_docker_gives_up_under_load_leaves_nothing_and_restarts_nothing(stack: Session) -> None:
     container = stack.compose.container("db")
     before = server(stack)
