@@ -41,7 +41,7 @@ KILLED, TIMEOUT, SURVIVED = "killed", "timeout", "survived"
 """What became of a mutant: a test failed, the tests did not end, or neither."""
 SPINNER = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 """What mutmut's progress begins with."""
-HEAD = ("module", "mutants", "killed", "timeout", "survived", "noticed")
+HEAD = ("module", "mutants", "killed", "timeout", "survived", "noticed", "at commit")
 
 
 @dataclass(frozen=True, order=True)
@@ -58,11 +58,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of the mutants of a module."""
+    """What became of the mutants of a module, and at which commit."""
 
     module: str
     counts: Mapping[str, int]
     survivors: tuple[Change, ...]
+    version: str = ""
 
     @property
     def total(self) -> int:
@@ -75,14 +76,16 @@ class Result:
 
     def row(self) -> tuple[str, ...]:
         counts = [self.total, *(self.counts.get(outcome, 0) for outcome in (KILLED, TIMEOUT, SURVIVED))]
-        return (self.module, *map(str, counts), f"{self.noticed_share:.1%}")
+        return (self.module, *map(str, counts), f"{self.noticed_share:.1%}", self.version)
 
 
 def read_figures(path: Path = FIGURES) -> dict[str, Result]:
     """What was found of each module when it was last mutated."""
     content = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return {
-        module: Result(module, entry["counts"], tuple(Change(*change) for change in entry["survivors"]))
+        module: Result(
+            module, entry["counts"], tuple(Change(*change) for change in entry["survivors"]), entry["version"]
+        )
         for module, entry in content.items()
     }
 
@@ -91,7 +94,8 @@ def write_figures(found: Iterable[Result], path: Path = FIGURES) -> None:
     """Puts results in the place of older ones of the same modules; forgets modules that are no longer mutated."""
     every = read_figures(path) | {result.module: result for result in found}
     content = {
-        module: {"counts": dict(sorted(every[module].counts.items())),
+        module: {"version": every[module].version,
+                 "counts": dict(sorted(every[module].counts.items())),
                  "survivors": [[c.function, c.was, c.becomes] for c in every[module].survivors]}
         for module in modules() if module in every
     }  # fmt: skip
@@ -156,6 +160,9 @@ def results(names: Sequence[str]) -> Iterator[Result]:
     from mutmut.stats import status_by_exit_code
     from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
+    version = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=False, capture_output=True, text=True
+    ).stdout.strip()
     for name in names:
         data = SourceFileMutationData(path=name)
         data.load()
@@ -169,7 +176,7 @@ def results(names: Sequence[str]) -> Iterator[Result]:
                 function, owner = orig_function_and_class_names_from_key(mutant)
                 was, becomes = changed_lines(get_diff_for_mutant(mutant, path=name))
                 survivors.append(Change(f"{owner}.{function}" if owner else function, was, becomes))
-        yield Result(name, counts, tuple(sorted(survivors)))
+        yield Result(name, counts, tuple(sorted(survivors)), version)
 
 
 def run_mutmut(names: Sequence[str], workers: int) -> int:
@@ -216,7 +223,8 @@ is done like this: [decision 0046](decisions/0046-mutation-testing.md).
 
 {table}
 
-"Noticed" are those that made a test fail, and those with which the tests did not end.
+"Noticed" are those that made a test fail, and those with which the tests did not end. Each module has the figures of
+the commit at which it was last mutated.
 """
 
 

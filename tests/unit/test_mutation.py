@@ -14,7 +14,7 @@ MODULE = "graders/axis.py"
 
 
 def result(survived: int, total: int = 20, *survivors: Change) -> Result:
-    return Result(MODULE, {KILLED: total - survived - 1, TIMEOUT: 1, SURVIVED: survived}, survivors)
+    return Result(MODULE, {KILLED: total - survived - 1, TIMEOUT: 1, SURVIVED: survived}, survivors, "a1b2c3d")
 
 
 def test_all_that_judges_is_mutated() -> None:
@@ -82,17 +82,17 @@ def test_each_survivor_has_one_reason(tmp_path: Path) -> None:
         mutate.read_reasons(path)
 
 
-def test_the_page_has_the_numbers_and_every_survivor_with_its_reason() -> None:
+def test_the_page_has_the_numbers_their_commit_and_every_survivor_with_its_reason() -> None:
     page = mutate.page([result(1, 20, SWAPPED)], {MODULE: {SWAPPED: "both are 0"}})
-    assert "| graders/axis.py | 20 | 18 | 1 | 1 | 95.0% |" in page
-    assert "| together | 20 | 18 | 1 | 1 | 95.0% |" in page
+    assert "| graders/axis.py | 20 | 18 | 1 | 1 | 95.0% | a1b2c3d |" in page
+    assert "| together | 20 | 18 | 1 | 1 | 95.0% |  |" in page
     assert "both are 0\n\n```diff\nleading\n- return a + b\n+ return a - b\n```" in page
 
 
 def test_the_numbers_are_read_in_columns() -> None:
     head, row, _ = mutate.as_text(mutate.table([result(1)])).splitlines()
-    assert head.split() == list(mutate.HEAD)
-    assert row.split() == [MODULE, "20", "18", "1", "1", "95.0%"]
+    assert head.split() == " ".join(mutate.HEAD).split()
+    assert row.split() == [MODULE, "20", "18", "1", "1", "95.0%", "a1b2c3d"]
     assert len(head) == len(row)
 
 
