@@ -1,4 +1,4 @@
-"""Where a warm run spends its CPU: cProfile of one job of `end_to_end.py`, by parts of the lab and by functions.
+"""Where a warm run spends its CPU: cProfile of a job of `end_to_end.py` a system, by parts of the lab and by functions.
 
 What is not the lab's own code (numpy, pyarrow, json) and what serves several parts (`lab/draws.py`, `lab/files`) counts
 for who called it. A profile makes many small calls look longer than they are. The engine's process is not in it: its
@@ -18,7 +18,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from end_to_end import SCENARIO, Warm, living_children_s
+from end_to_end import GOALS, Warm, living_children_s, written
 from figures import PAGE
 
 import lab
@@ -30,9 +30,9 @@ ENGINE, OTHER = "the engine's process: its copy of the recording read, rules", "
 GARBAGE = "freed"
 """The function that collects garbage."""
 PARTS = {
-    "compiled kernels: the request plane, scoring, pages of the shop": ("kernels.py",),
+    "compiled kernels: the request plane, scores, pages of the shop": ("kernels.py",),
     "what the plane asks Python for, and hands over": ("testbeds/sim/plane/",),
-    "the rest of the world by columns: what was served and shown, clicks, what the feed aggregates": ("worlds/",),
+    "the rest of the world by columns: what was served and decided, what people did, what jobs aggregate": ("worlds/",),
     "control, levers, scrapes": ("testbeds/", "injection/"),
     "blocks of the recorder, metrics, log lines": (
         "recording/blocks.py", "recording/metrics.py", "recording/logs.py", "recording/sampling.py",
@@ -86,19 +86,22 @@ def shares(stats: dict[Function, Any]) -> dict[str, float]:
     return found
 
 
-def table(found: dict[str, float]) -> str:
-    """The parts as a table, the largest first."""
-    total = sum(found.values())
-    rows = sorted(found.items(), key=lambda one: (one[0] == OTHER, -one[1]))
-    lines = [f"| {name} | {100 * seconds / total:.0f} % |" for name, seconds in rows]
-    return "\n".join(["| part | share of its CPU |", "|---|---|", *lines])
+def table(found: dict[str, dict[str, float]]) -> str:
+    """The parts as a table with a column for each system, the largest of the first one first."""
+    totals = {system: sum(parts.values()) for system, parts in found.items()}
+    names = dict.fromkeys(name for parts in found.values() for name in parts)
+    first = next(iter(found.values()))
+    lines = []
+    for name in sorted(names, key=lambda name: (name == OTHER, -first.get(name, 0.0))):
+        cells = (f"{100 * parts.get(name, 0.0) / totals[system]:.0f} %" for system, parts in found.items())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([f"| part, share of its CPU | {' | '.join(found)} |", "|---" * (1 + len(found)) + "|", *lines])
 
 
-def main(words: list[str]) -> None:
+def profiled(system: str) -> tuple[dict[str, float], pstats.Stats]:
+    """CPU seconds by part of one job, and its profile."""
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "ten.scenario.yaml"
-        path.write_text(SCENARIO, encoding="utf-8")
-        worker = Warm(path)
+        worker = Warm(written(system, name))
         for _ in range(2):
             worker.run_s()
         began_s = living_children_s()
@@ -109,13 +112,20 @@ def main(words: list[str]) -> None:
         engine_s = living_children_s() - began_s
         worker.close()
     stats = pstats.Stats(profile)
-    found = table({**shares(stats.stats), ENGINE: engine_s})  # type: ignore[attr-defined]
-    print(found)
+    return {**shares(stats.stats), ENGINE: engine_s}, stats  # type: ignore[attr-defined]
+
+
+def main(words: list[str]) -> None:
+    found = {system: profiled(system) for system in GOALS}
+    rows = table({system: parts for system, (parts, _) in found.items()})
+    print(rows)
     if words == ["--page"]:
         text = PAGE.read_text(encoding="utf-8")
         before, rest = text.split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    stats.sort_stats("tottime").print_stats(int(words[0]) if words and words[0].isdigit() else ROWS)
+        PAGE.write_text(f"{before}{BEGIN}\n{rows}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    for system, (_, stats) in found.items():
+        print(f"\n{system}")
+        stats.sort_stats("tottime").print_stats(int(words[0]) if words and words[0].isdigit() else ROWS)
 
 
 if __name__ == "__main__":
