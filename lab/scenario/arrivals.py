@@ -51,7 +51,7 @@ class Arrivals:
         since_s = np.arange(number * CHUNK_S, min((number + 1) * CHUNK_S, float(self._ends_s[-1])), 1.0)
         edges = self._start_s + since_s
         waves = np.sin(2 * np.pi * edges[:, None] / self._periods + self._phases).sum(axis=1)
-        factor = np.clip(1 + self._wobble * waves * np.sqrt(2 / 3), 0.1, None)
+        factor = np.maximum(1 + self._wobble * waves * np.sqrt(2 / 3), 0.1)
         rng = self._streams.generator(self.name, "arrivals", number)
         # A generator of its own, so that a chunk that ends early differs in nothing before.
         within_second = self._streams.generator(self.name, "within-second", number)
@@ -76,7 +76,7 @@ class Arrivals:
         rates, mixed = self._rates[self._stage_at(since_s)], dict[int, _Pieces]()
         inner = self._ends_s[:-1]
         inner = inner[(inner > since_s[0]) & (inner < since_s[-1] + 1) & (inner % 1 > 0)]
-        for second in np.unique(np.floor(inner)):
+        for second in np.unique(np.floor(inner)) if len(inner) else ():
             begins = np.append(0.0, np.unique(inner[np.floor(inner) == second] - second))
             i = int(second - since_s[0])
             mixed[i] = _Pieces(begins, self._rates[self._stage_at(second + begins)])
@@ -84,7 +84,7 @@ class Arrivals:
         return rates, mixed
 
     def _stage_at(self, since_s: Array) -> Times:
-        return np.searchsorted(self._ends_s, since_s, side="right").clip(max=len(self._rates) - 1)
+        return np.minimum(np.searchsorted(self._ends_s, since_s, side="right"), len(self._rates) - 1)
 
     def times_ns(self) -> Times:
         """All of them."""
@@ -107,7 +107,7 @@ class _Pieces:
 
 def _by_seconds(times: Array, counts: npt.NDArray[np.int64]) -> Array:
     """Times in order, of which so many lie in each second: sorting them second by second is four times faster."""
-    is_one = np.arange(counts.max(initial=0)) < counts[:, None]
+    is_one = np.arange(counts.max(initial=0), dtype=np.int32) < counts[:, None].astype(np.int32)
     rows = np.full(is_one.shape, np.inf)
     rows[is_one] = times
     rows.sort(axis=1)
