@@ -68,6 +68,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
     yield Check("python", sys.version_info[:2] >= MIN_PYTHON, f"{version} (needs {wanted} or later)")
     yield from _packages()
     yield _plug_ins()
+    yield from _faults()
     yield from _testbeds()
     yield from _worlds()
     yield _writable("model cache", cache_directory())
@@ -111,6 +112,17 @@ def _plug_ins() -> Check:
     counts = {group: len(entry_points(group=f"lab.{group}")) for group in groups}
     able = all(count for group, count in counts.items() if group != "worlds")
     return Check("plug-ins", able, ", ".join(f"{count} {group}" for group, count in counts.items()))
+
+
+def _faults() -> Iterator[Check]:
+    """Why faults cannot be loaded, which keeps every scenario from running; nothing where they can."""
+    from lab.errors import UserError
+    from lab.injection.faults import fault_types
+
+    try:
+        fault_types()
+    except UserError as error:
+        yield Check("faults", False, " ".join(str(error).split()))
 
 
 def _testbeds() -> Iterator[Check]:

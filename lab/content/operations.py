@@ -28,6 +28,7 @@ class Op(NamedTuple):
     OP_ASK,  # the world does it: `World.operate`
     OP_CHANCE,  # MISS for a share of all (ARGUMENT, a threshold), drawn by the call's key
 ) = range(13)  # fmt: skip
+OPS_COUNT = OP_CHANCE + 1
 FROM_NOWHERE, FROM_STORE, FROM_TABLE = range(3)
 """Where the row that a request carries came from."""
 SLOTS_MAX, OWN_MAX = 4, 7

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from lab.called import Function
 from lab.content.operations import Op
-from lab.errors import UserError, nearest
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.entries import LogArgument
-from lab.registration.world import installed_worlds, loaded, registration_of
 from lab.streams import Streams
 from lab.systems.topology import System
 
@@ -136,6 +134,10 @@ class GateState(Protocol):
 
 class PlaneState(Protocol):
     """The world's part of the plane's tables. Views are fetched when needed, never kept: tables may move."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether `decide` was given tables."""
 
     def store(self, name: str) -> StoreState: ...
     def table(self, name: str) -> TableState: ...
@@ -281,22 +283,13 @@ class Content(Protocol):
         """
 
     def pending_rows(self, until_ns: int) -> dict[str, Columns]:
-        """Rows from before `until_ns` that are not final, with what is not known of them left out. Changes nothing."""
+        """Rows from before `until_ns` that `final_rows` has not given, with what is not known by then left out.
+
+        A run may end long after `final_rows` was last called: some of these rows are final by now. Changes nothing.
+        """
 
     def reference(self) -> dict[str, Any]:
         """Training sample, schema contract and model registry by file name: JSON content or Arrow tables."""
 
     def branch(self, context: WorldContext, state: PlaneState, streams: Sequence[Stream]) -> Content:
         """A world of its own that goes on from here, on tables and with streams of its own that are the same so far."""
-
-
-def open_content(context: WorldContext) -> Content | None:
-    """The content behind a system, None where it has no world."""
-    spec = context.system.world
-    if spec is None:
-        return None
-    world = registration_of(spec.name)
-    if world is None:
-        raise UserError(f"unknown world {spec.name!r}; {nearest(spec.name, installed_worlds())}")
-    content: Content = loaded(world.open)(context)
-    return content

@@ -97,6 +97,8 @@ class FaultType:
 
 
 GROUP = "lab.injectors"
+TARGETS = frozenset({"users", "service", "database", "cache", "model", "job", "component", "link"})
+"""What a fault may be for: kinds of components, any component, or links."""
 _registered: dict[str, FaultType] = {}
 
 
@@ -104,6 +106,10 @@ def _parameters_model(name: str, function: FaultFunction) -> type[Parameters]:
     signature = inspect.signature(function, eval_str=True)
     fields: dict[str, Any] = {}
     for parameter in list(signature.parameters.values())[2:]:
+        if parameter.annotation is inspect.Parameter.empty:
+            what = f"parameter {parameter.name!r} of {name!r} has no type"
+            expected, hint = "an annotation, such as Duration, Ratio or Rate of lab.files.units", function.__module__
+            raise UserError(Problem(what, expected=expected, hint=f"correct {hint}"))
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (parameter.annotation, default)
     model = create_model("".join(part.title() for part in name.split("-")), __base__=Parameters, **fields)
@@ -127,10 +133,15 @@ def _register(
             function.__qualname__,
         ):
             raise UserError(claimed_twice("fault", name, _place(other.module), _place(function.__module__)))
+        kinds = frozenset(target.split("|"))
+        if unknown := sorted(kinds - TARGETS):
+            what, seen = f"{name!r} has a target of no kind that there is", ", ".join(unknown)
+            expected, hint = f"of {', '.join(sorted(TARGETS))}, several as a|b", f"correct {function.__module__}"
+            raise UserError(Problem(what, seen=seen, expected=expected, hint=hint))
         _registered[name] = FaultType(
             name=name,
             boundary=boundary,
-            target_kinds=frozenset(target.split("|")),
+            target_kinds=kinds,
             witnesses=witnesses,
             recovery_s=recovery_s,
             parameters=_parameters_model(name, function),

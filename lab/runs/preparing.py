@@ -17,8 +17,8 @@ from lab.testbeds.installed import Chosen
 def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
     """Keeps what jobs on one testbed need over all of them.
 
-    UserError, before anything is started, with everything that the testbed cannot do, and where recordings that cost
-    real time have no room under `root`.
+    UserError, before anything is started, with everything that the testbed cannot do, with what is wrong with the rules
+    of a world, and where recordings that cost real time have no room under `root`.
     """
     if not jobs:
         yield
@@ -26,6 +26,7 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
     testbed = jobs[0].testbed
     scenarios = list({job.loaded.name: job.loaded for job in jobs}.values())
     check(testbed, scenarios)
+    check_rules(jobs)
     driver = testbed.driver
     if not driver.is_repeatable:  # others are mostly there already, or quickly made again
         needed_bytes = sum(
@@ -46,3 +47,12 @@ def check(testbed: Chosen, scenarios: Sequence[LoadedScenario]) -> None:
         problems |= dict.fromkeys(testbed.problems(loaded))
     if problems:
         raise UserError(problems)
+
+
+def check_rules(jobs: Sequence[Job]) -> None:
+    """UserError with what is wrong with the rules of worlds, where the engine `rules` is asked about their systems."""
+    from lab.engines.rules.shipped import shipped_tree
+
+    worlds = {job.loaded.system.world.name for job in jobs if job.loaded.system.world and "rules" in job.engines}
+    for world in sorted(worlds):
+        shipped_tree(world)

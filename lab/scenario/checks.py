@@ -17,6 +17,7 @@ from lab.injection.dry_run import pulls
 from lab.injection.faults import FaultType, Parameters, fault_types, witnesses_of
 from lab.recording.shapes import MAX_INTERVALS
 from lab.registration.known import slis_of
+from lab.registration.world import registered
 from lab.scenario.model import MAX_REQUESTS, MAX_USES
 from lab.systems.topology import System
 from lab.systems.world_checks import sli_problems
@@ -105,6 +106,8 @@ class CrossChecks(Reading):
     def _check_witnesses(self, path: KeyPath, kind: FaultType) -> None:
         from lab.signals.catalogue import known_signals
 
+        if any(isinstance(world, UserError) for world in registered().values()):
+            return  # the signal may be one of a world that cannot be loaded, which is said by itself
         known = known_signals()
         world = world_of(self.system) if self.system else None
         for witness in witnesses_of(kind, world):

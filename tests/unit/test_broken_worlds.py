@@ -84,8 +84,8 @@ RUN = pytest.mark.parametrize(
         (REGISTRATION, 'name="escalation_cost_eur"', 'name="escalation_ratio"', 2, ["'slis[1].name' of this world"]),
         (REGISTRATION, "content:Desk", "content:Desc", 2, ["'chaos_lab_desk.content:Desc' of a world"]),
         (REGISTRATION, "slis:escalation_cost_eur", "slis:no_such", 2, ["'chaos_lab_desk.slis:no_such' of a world"]),
-        (REGISTRATION, "desk:rules.yaml", "desk:rulez.yaml", 1, ["rulez.yaml: these rules of a world cannot be read"]),
-        ("chaos_lab_desk/rules.yaml", "rises: escalation_ratio", "rises: escalations_ratio", 1,
+        (REGISTRATION, "desk:rules.yaml", "desk:rulez.yaml", 2, ["rulez.yaml: these rules of a world cannot be read"]),
+        ("chaos_lab_desk/rules.yaml", "rises: escalation_ratio", "rises: escalations_ratio", 2,
          ["rules.yaml:18:17: unknown signal 'escalations_ratio'; did you mean 'escalation_ratio'?"]),
         ("chaos_lab_desk/signals.py", "    questions =", '    raise KeyError("topic")\n    questions =', 3,
          ["world 'desk' of chaos-lab-desk, in chaos_lab_desk.signals line", "failed: KeyError: 'topic'"]),
@@ -101,6 +101,46 @@ RUN = pytest.mark.parametrize(
          ["rows of a table that it has not registered seen: question"]),
         (CONTENT, '"desk.escalation.cost"', '"desk.escalation.costs"', 2,
          ["world 'desk' gives metrics that it has not registered seen: desk.escalation.costs"]),
+        (CONTENT, "def reference(", "def references(", 2,
+         ["world 'desk': its content lacks", "seen: without reference"]),
+        (CONTENT, "operations={OPERATION: Op(OP_NONE)}", "operations={}", 2,
+         ["`layout` of its content has no operation 'take_question', which a call plan names"]),
+        (CONTENT, "Op(OP_NONE)", "Op(1)", 2, ["has the store of 'take_question' out of range seen: 0 expected: none"]),
+        (CONTENT, "Op(OP_NONE)", "Op(5)", 2, ["has the gate of 'take_question' out of range"]),
+        (CONTENT, "Op(OP_NONE)", "Op(6, 0, 16)", 2,
+         ["the mark of 'take_question' out of range seen: 16 expected: 0 to 15"]),
+        (CONTENT, "Op(OP_NONE)", "Op(12, 0, 0.5)", 2,
+         ["an operation that is not whole numbers", "lab.draws.threshold"]),
+        (CONTENT, "own_count=1", "own_count=2", 2,
+         ["`arrive` of its content gives wrong `own` seen: int64 of shape", "a row for each request"]),
+        (CONTENT, "(drawn * self._topics).astype(np.int64)", "drawn", 2, ["gives wrong `own` seen: float64"]),
+        (CONTENT, "np.zeros((len(times_ns), 1), np.int64)", "np.zeros(len(times_ns), np.int64)", 2,
+         ["gives wrong `keys` seen: int64 of shape"]),
+        (CONTENT, "np.zeros((len(times_ns), 1), np.int64)", "np.full((len(times_ns), 1), -3)", 2,
+         ["gives keys that do not exist seen: -3 to -3 in slot 0 expected: 0 or more"]),
+        (CONTENT, '(self._component, "desk.question.count", "", questions)',
+         '("desc", "desk.question.count", "", questions)', 2,
+         ["`counts` of its content gives metrics of no component seen: desc expected: one of people, desk"]),
+        (CONTENT, '"desk.question.count", "", questions', '"desk.question.count", "", questions[1:]', 2,
+         ["gives counts of another length seen: desk.question.count of shape"]),
+        (CONTENT, "        return []", "        return [(1, 2)]", 2,
+         ["`samples` of its content does not give a list of metrics"]),
+        (CONTENT, "        return {}\n\n    def branch", '        return {"model.json": {}}\n\n    def branch', 2,
+         ["`reference` of its content gives files that are not registered seen: model.json"]),
+        (CONTENT, "(handed_on * COST_EUR).astype(np.float64)", "handed_on / 0.0", 2,
+         ["gives counts that are no numbers seen: desk.escalation.cost"]),
+        (CONTENT, '"topic": rows[:, TOPIC],', '"topic": rows[:, TOPIC], "tropic": rows[:, TOPIC],', 2,
+         ["a column that is not registered in the table 'questions' seen: tropic", "did you mean 'topic'"]),
+        (CONTENT, '            "request": rows[:, REQUEST],\n', "", 2,
+         ["gives rows without 'request' in the table 'questions'"]),
+        (CONTENT, '"topic": rows[:, TOPIC]', '"topic": rows[1:, TOPIC]', 2, ["gives columns of several lengths"]),
+        (CONTENT, '"topic": rows[:, TOPIC]', '"topic": rows[:, TOPIC] / 4', 2,
+         ["gives a wrong column 'topic' in the table 'questions' seen: float64 with fractions"]),
+        (CONTENT, "np.full(len(rows), self._component)", "np.zeros(len(rows))", 2,
+         ["gives a wrong column 'service.name'", "expected: texts"]),
+        (CONTENT, "(rows[:, TIME] - self._start_ns) / NS", "rows[:, TIME]", 2, ["gives rows of other times"]),
+        (CONTENT, "rows = rows[np.lexsort((rows[:, REQUEST], rows[:, TIME]))]", "rows = rows[::-1]", 2,
+         ["gives rows of other times", "not in order of time"]),
     ],
 )  # fmt: skip
 
@@ -128,3 +168,30 @@ def test_the_doctor_says_what_does_not_fit_in_a_registration(
         "world desk cannot be used: 'chaos_lab_desk.slis:no_such' of a world cannot be loaded"
         in lab(capsys, "doctor")[1]
     )
+
+
+FAULTS = "chaos_lab_desk/faults.py"
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "message"),
+    [
+        ("fraction: Ratio = 0.6", "fraction=0.6", "parameter 'fraction' of 'misrouted-questions' has no type"),
+        ('target="service"', 'target="desk"', "'misrouted-questions' has a target of no kind that there is seen: desk"),
+    ],
+)
+def test_a_fault_that_cannot_be_registered_is_said_by_the_doctor_too(
+    broken: Broken, capsys: pytest.CaptureFixture[str], part: str, other: str, message: str
+) -> None:
+    desk = broken(FAULTS, part, other)
+    code, said = lab(capsys, "validate", desk / "misrouted.scenario.yaml")
+    assert (code, message in said) == (ExitCode.INVALID, True), said
+    code, said = lab(capsys, "doctor")
+    assert (code, message in said) == (ExitCode.INTERNAL, True), said
+
+
+def test_a_world_that_cannot_be_loaded_is_the_only_problem(broken: Broken, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = broken(REGISTRATION, "WORLD = World(", "WORLD = World((")
+    code, said = lab(capsys, "validate", desk / "misrouted.scenario.yaml")
+    assert code == ExitCode.INVALID
+    assert "1 problem in 1 of 1 file" in said, said

@@ -29,7 +29,8 @@ def shipped_text(world: str | None) -> str:
 
     UserError where the world is not installed, or a file of it is wrong or gives again what another one gave.
     """
-    return _joined(recorded_world(world).rules if world else ())
+    files = recorded_world(world).rules if world else ()
+    return _joined(tuple((file, _text(file)) for file in files))
 
 
 def shipped_tree(world: str | None) -> Tree:
@@ -43,9 +44,9 @@ def _tree(text: str) -> Tree:
 
 
 @lru_cache(maxsize=16)
-def _joined(files: tuple[str, ...]) -> str:
+def _joined(files: tuple[tuple[str, str], ...]) -> str:
     core = parse_yaml(read_text(CORE), str(CORE))
-    documents = [core, *(parse_yaml(_text(file), file) for file in files)]
+    documents = [core, *(parse_yaml(text, file) for file, text in files)]
     for document in documents[1:]:
         parsed(document, Part)
     _refuse_twice(documents)

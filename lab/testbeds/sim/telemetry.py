@@ -10,13 +10,11 @@ import pyarrow as pa
 
 from lab.clock import NS, to_ns
 from lab.content.protocol import Content
-from lab.errors import Problem, UserError
 from lab.recording.blocks import BLOCK_S, BLOCK_SIDES, BlockRecorder
 from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.ids import Ids
 from lab.recording.metrics import Counts, Sample, interval_edges_ns
 from lab.recording.observed import Observed
-from lab.recording.schema import schema_of
 from lab.recording.sides import from_words
 from lab.streams import Streams
 from lab.systems.pools import PoolSpec, pools
@@ -84,9 +82,7 @@ class Telemetry:
         for pool, samples in zip(self._pools, samples_of_pools(plane, self._pools, now_ns), strict=True):
             self.recorder.sample(samples, pool.peer)
         if world is not None:
-            gauges = world.samples(now_ns)
-            self._refuse_unregistered({metric for _, metric, _, _ in gauges})
-            self.recorder.sample([(now_ns, *gauge) for gauge in gauges])
+            self.recorder.sample([(now_ns, *gauge) for gauge in world.samples(now_ns)])
 
     def commit(self, world: Content | None, now_ns: int) -> None:
         """Makes final what has ended; all that did was taken."""
@@ -132,25 +128,13 @@ class Telemetry:
     def recent(self, world: Content, now_ns: int, intervals: int) -> pa.Table:
         """What the world reports of the last so many scrape intervals, as a table of metrics."""
         edges_ns = interval_edges_ns(self.system, self._start_ns, now_ns)[-intervals - 1 :]
-        counts = world.counts(edges_ns)
-        self._refuse_unregistered({metric for _, metric, _, _ in counts})
-        return self.recorder.recent(edges_ns, counts)
+        return self.recorder.recent(edges_ns, world.counts(edges_ns))
 
     def counts(self, world: Content | None, until_ns: int) -> Sequence[Counts]:
         """What users did, by scrape interval."""
         if world is None:
             return ()
-        counts = world.counts(interval_edges_ns(self.system, self._start_ns, until_ns))
-        self._refuse_unregistered({metric for _, metric, _, _ in counts})
-        return counts
-
-    def _refuse_unregistered(self, metrics: set[str]) -> None:
-        """UserError for a metric of the world's that nobody could read: its registration does not list it."""
-        assert self.system.world is not None
-        unknown = metrics - schema_of(self.system.world.name).metrics.keys()
-        if unknown:
-            what = f"world {self.system.world.name!r} gives metrics that it has not registered"
-            raise UserError(Problem(what, seen=", ".join(sorted(unknown)), expected="names of its `recording.metrics`"))
+        return world.counts(interval_edges_ns(self.system, self._start_ns, until_ns))
 
     def branch(self) -> Telemetry:
         """A copy that goes on by itself; committed blocks are shared."""

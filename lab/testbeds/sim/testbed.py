@@ -8,7 +8,8 @@ from typing import Literal
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
-from lab.content.protocol import Layout, WorldContext, open_content
+from lab.content.checked import open_content
+from lab.content.protocol import Layout, WorldContext
 from lab.draws import stream_key
 from lab.injection.levers import (
     ActValue,

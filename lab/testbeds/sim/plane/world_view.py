@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.content.operations import NO_VALUE, OP_SCORE, OP_TEST, OWN_MAX, SLOTS_MAX
+from lab.content.layouts import layout_problem
+from lab.content.operations import NO_VALUE
 from lab.content.protocol import Done, GateState, Layout, PlaneState, Served, StoreState, TableState
 from lab.draws import threshold
 from lab.testbeds.sim.plane import layout as at
@@ -41,7 +42,8 @@ def put_layout(tables: Tables, layout: Layout) -> None:
 
     ValueError for a layout that contradicts itself.
     """
-    _check(layout)
+    if wrong := layout_problem(layout):
+        raise ValueError(f"the layout {wrong}")
     tables.head[[at.H_MORE, at.H_SLOTS]] = carries_more(layout), layout.slots_count
     for row, operation in enumerate(layout.operations.values()):
         tables.operation[row, :3] = operation
@@ -58,21 +60,6 @@ def put_layout(tables: Tables, layout: Layout) -> None:
         tables.table_head[row, [at.TH_OFFSET, at.TH_KEYS, at.TH_SLOT]] = offset, table.keys_count, table.slot
         offset += table.keys_count
     tables.gate[:, at.G_OPEN] = 1
-
-
-def _check(layout: Layout) -> None:
-    if not 1 <= layout.slots_count <= SLOTS_MAX:
-        raise ValueError(f"slots_count: {layout.slots_count}; expected 1 to {SLOTS_MAX}")
-    if not 0 <= layout.own_count <= OWN_MAX:
-        raise ValueError(f"own_count: {layout.own_count}; expected 0 to {OWN_MAX}")
-    slots = {name: spec.slot for name, spec in layout.stores.items()}
-    slots |= {name: spec.slot for name, spec in layout.tables.items()}
-    for name, slot in slots.items():
-        if not 0 <= slot < layout.slots_count:
-            raise ValueError(f"{name!r} goes by slot {slot}; expected 0 to {layout.slots_count - 1}")
-    for name, operation in layout.operations.items():
-        if operation.code in (OP_SCORE, OP_TEST) and layout.decide is None:
-            raise ValueError(f"operation {name!r} has the world decide; expected a layout with `decide`")
 
 
 def served_of(rows: Array) -> Served:
@@ -133,6 +120,7 @@ class PlaneView:
     ) -> None:
         self._tables = tables
         self._decide = decide
+        self.decides = False
         self._arrive_anew = arrive_anew
         self._stores = {name: row for row, name in enumerate(layout.stores)}
         self._table_rows = {name: row for row, name in enumerate(layout.tables)}
@@ -161,6 +149,7 @@ class PlaneView:
         if self._decide is None:
             raise ValueError("the world's layout has no `decide`")
         self._decide(tables)
+        self.decides = True
 
     def arrive_anew(self) -> None:
         if self._arrive_anew is None:
