@@ -30,8 +30,8 @@ class SignalSpec(NamedTuple):
 class Signals:
     """Signals of a world, by name, and the function that computes them, as `module:function`.
 
-    It is called with the recording (`lab.recording.observed.Observed`) and its scrape intervals
-    (`lab.signals.columns.Grid`), and yields `lab.signals.Series` whose names are in the catalogue.
+    It is called with the recording (`lab.recording.observed.Observed`), its metrics (`lab.signals.columns.Metrics`) and
+    its scrape intervals (`lab.signals.columns.Grid`), and yields `lab.signals.Series` whose names are in the catalogue.
     """
 
     catalogue: Mapping[str, SignalSpec]
