@@ -68,6 +68,20 @@ def test_its_suite_passes(folder: Path) -> None:
     assert '"verdict": "healthy"' in early.stdout, early.stderr
 
 
+def test_its_fault_is_refused_where_the_content_is_not(folder: Path) -> None:
+    lab("init", "world", NAME)
+    system, incident = Path(NAME, f"{NAME}.system.yaml"), Path(NAME, f"{NAME}-confused.scenario.yaml")
+    called = "steps: [{name: print, call: printer}]\n  printer: {kind: service, service_time: {mean: 1ms}}\nlinks:"
+    text = system.read_text(encoding="utf-8").replace("\nlinks:\n", f"\n    {called}\n  desk->printer: {{}}\n")
+    system.write_text(text, encoding="utf-8")
+    assert run(folder, "lab", "plan", str(incident)).returncode == 0
+    elsewhere = incident.read_text(encoding="utf-8").replace("target: desk", "target: printer")
+    incident.write_text(elsewhere, encoding="utf-8")
+    refused = run(folder, "lab", "plan", str(incident))
+    assert refused.returncode == 2
+    assert "printer has no such content; desk has" in refused.stderr
+
+
 def test_nothing_is_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path(NAME).mkdir()
     assert lab("init", "world", NAME) == ExitCode.INVALID

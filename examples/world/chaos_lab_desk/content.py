@@ -49,8 +49,7 @@ class Desk:
         assert context.system.world is not None
         self._start_ns = context.start_ns
         self._topics = int(context.system.world.settings.get("topics", 8))
-        components = context.system.components.values()
-        self._component = next(str(s.call) for c in components for s in c.steps if s.operation == OPERATION)
+        self._component = context.system.performers[OPERATION]
         self._streams: dict[int, Stream] = {}
         self._taken: list[Array] = []
         self._given_ns = context.start_ns

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from lab.injection.levers import LeverTable, LeverValue, Place
+from lab.systems.topology import System
 
 if TYPE_CHECKING:
     from chaos_lab_desk.content import Desk
@@ -26,5 +27,11 @@ def _write(desk: Desk, place: Place, value: QuestionsMisrouted | None) -> None:
     desk.misrouted = value
 
 
+def _cannot(system: System, place: Place, value: QuestionsMisrouted) -> str:
+    """Only of the component that does `take_question`."""
+    doing = system.performers["take_question"]
+    return "" if place.element == doing else f"{place.element} has no such content; {doing} has"
+
+
 LEVERS: LeverTable[Desk] = LeverTable("sim")
-LEVERS.lever(QuestionsMisrouted, _read, _write)
+LEVERS.lever(QuestionsMisrouted, _read, _write, _cannot)
