@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lab.scenario import LoadedScenario
     from lab.testbeds.installed import Chosen
 
-pytest.register_assert_rewrite("lab.driver_suite")  # its failures say what was compared
+pytest.register_assert_rewrite("lab.driver_suite", "lab.world_suite")  # its failures say what was compared
 
 SUFFIX = ".scenario.yaml"
 _HOST = pytest.StashKey["EngineHost"]()

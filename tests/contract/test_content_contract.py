@@ -14,7 +14,9 @@ from lab.injection.levers import ConfigSet
 from lab.scenario import LoadedScenario
 from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
-from tests.content_contract import DURATION_S, ContentContract, quiet, whole
+from lab.world_suite import *  # noqa: F403
+from lab.world_suite import whole
+from tests.content_contract import DURATION_S, quiet
 from tests.market import market_installed
 
 SYSTEM = Path(__file__).parents[1] / "systems/market.system.yaml"
@@ -26,13 +28,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedScenario]
         yield quiet(tmp_path_factory.mktemp("scenarios"), str(SYSTEM))
 
 
-class TestMarket(ContentContract):
-    """Each check of the contract."""
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def loaded(cls, market: LoadedScenario) -> LoadedScenario:
-        return market
+@pytest.fixture(scope="module")
+def loaded(market: LoadedScenario) -> LoadedScenario:
+    return market
 
 
 def test_the_market_decides_by_what_was_served(market):

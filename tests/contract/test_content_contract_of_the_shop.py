@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lab.scenario import LoadedScenario
-from tests.content_contract import ContentContract, quiet
+from lab.world_suite import *  # noqa: F403
+from tests.content_contract import quiet
 
 
-class TestShop(ContentContract):
-    """Each check of the contract."""
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def loaded(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadedScenario:
-        return quiet(tmp_path_factory.mktemp("scenarios"), "recommender")
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedScenario:
+    return quiet(tmp_path_factory.mktemp("scenarios"), "recommender")

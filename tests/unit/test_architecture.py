@@ -50,7 +50,7 @@ ROOMS = (
     "engines", "judging", "testbeds", "report", "runs", "docs", "cli",
 )  # fmt: skip
 """Rooms of the lab, each of which may import from those before it and from none after it."""
-FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite")
+FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite", "world_suite")
 """Modules for people and other programs; no room imports them, but for the lab's version."""
 
 
