@@ -28,9 +28,10 @@ Examples:
 def command(targets: tuple[str, ...], as_json: bool) -> int:
     """Check scenario, suite, system and rules files.
 
-    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml; any other YAML
-    file is treated as a scenario. In a directory, every file of these kinds is checked, including those in directories
-    below it. Names of shipped scenarios, suites and systems are accepted too.
+    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml (or rules.yaml,
+    as in a world's package); any other YAML file is treated as a scenario. In a directory, every file of these
+    kinds is checked, including those in directories below it. Names of shipped scenarios, suites and systems are
+    accepted too.
     """
     found: dict[str, tuple[Problem, ...]] = {}
     for target in targets:
@@ -98,7 +99,7 @@ def _loader(target: str) -> Callable[[str], Any]:
     from lab.cli.selection import RULES, SYSTEM, is_suite, select
     from lab.systems.files import load_system, system_names
 
-    if target.endswith(RULES):
+    if target.endswith(RULES) or Path(target).name == RULES.removeprefix("."):
         from lab.engines.rules.tree import load_tree
 
         return lambda name: load_tree(Path(name))

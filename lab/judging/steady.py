@@ -49,11 +49,14 @@ def unsteady(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> str:
             out.append(f"{bound.sli} was {value:.4g}, expected {wanted}")
     if not out:
         return ""
+    advice = "Lower the load or correct the bound"
+    if any(levels[bound.sli] is None for bound in loaded.scenario.steady_state):
+        advice = "Let more happen before that, or correct what the SLI is computed of"
     counts = requests_counted(metrics, loaded.system, until_s)
     seen = f"{len(counts)} scrape intervals, {counts.sum():.0f} requests"
     return (
         f"{loaded.scenario.name}: steady state does not hold: {'; '.join(out)} (before {format_duration(until_s)}: "
-        f"{seen}); no fault would show reliably. Lower the load or correct the bound."
+        f"{seen}); no fault would show reliably. {advice}."
     )
 
 

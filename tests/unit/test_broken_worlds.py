@@ -170,6 +170,13 @@ def test_the_doctor_says_what_does_not_fit_in_a_registration(
     )
 
 
+def test_rules_of_a_world_are_validated_by_their_name(broken: Broken, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = broken("chaos_lab_desk/rules.yaml", "rises: escalation_ratio", "rises: escalations_ratio")
+    code, said = lab(capsys, "validate", desk / "chaos_lab_desk" / "rules.yaml")
+    assert code == ExitCode.INVALID
+    assert "rules.yaml:18:17: unknown signal 'escalations_ratio'" in said
+
+
 FAULTS = "chaos_lab_desk/faults.py"
 
 

@@ -54,6 +54,7 @@ def test_what_nobody_measured_is_not_steady(loaded: LoadedScenario) -> None:
         problem = judged(loaded, rows)
         for sli in ("error_ratio", "latency_p95_s", "click_through_ratio"):
             assert f"{sli} could not be measured" in problem
+        assert "correct what the SLI is computed of" in problem
 
 
 def test_counts_by_interval_give_the_levels_of_a_recording(loaded: LoadedScenario) -> None:
