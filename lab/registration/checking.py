@@ -31,6 +31,8 @@ _RESOURCE = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
 CALLED_KINDS = ("service", "database", "cache", "model")
 """Kinds of components that take calls."""
 COLUMN_TYPES = ("float", "int", "string", "category")
+CONTRACT = "reference/contract.json"
+"""The file that may say of each recording how long labels are open."""
 NEEDED_COLUMNS = ("time_s", "trace_id", "sample_weight")
 
 Found = Iterator[tuple[str, object, str]]
@@ -213,6 +215,11 @@ def _recorded(recorded: Any) -> Found:
     window_s = recorded.label_window_s
     if window_s is not None and window_s < 0:
         yield "recording.label_window_s", window_s, "seconds, 0 or more"
+    ripe = [
+        column.name for table in recorded.tables for column in table.columns if column.visible and column.visible.ripens
+    ]
+    if ripe and window_s is None and CONTRACT not in {file.name for file in recorded.files}:
+        yield "recording.label_window_s", None, f"seconds, for {ripe[0]!r} ripens; or a file {CONTRACT} that has them"
 
 
 def _table(place: str, table: Any) -> Found:

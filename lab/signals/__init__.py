@@ -17,6 +17,7 @@ from lab.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from lab.recording.observed import Observed
+    from lab.signals.columns import Grid, Metrics
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class SignalTable:
 
 def compute_signals(observed: Observed) -> SignalTable:
     """Every signal that the recording's telemetry allows; UserError where its world is not installed."""
-    from lab.registration.world import loaded, recorded_world
+    from lab.registration.world import recorded_world
     from lab.signals import pools, spans, telemetry
     from lab.signals.catalogue import catalogue_of
     from lab.signals.columns import Grid, Metrics
@@ -72,12 +73,27 @@ def compute_signals(observed: Observed) -> SignalTable:
     ]
     world = observed.system.get("world")
     for own in recorded_world(world).signals if world else ():
-        series += _fitting(world, loaded(own.of)(observed, metrics, grid), grid.count)
+        series += _fitting(world, _called(world, own.of, (observed, metrics, grid)), grid.count)
     unknown = {one.signal for one in series} - catalogue_of(world).keys()
     if unknown:
         what = f"world {world!r} computed signals that it has not registered"
         raise UserError(Problem(what, seen=", ".join(sorted(unknown)), expected="names in its catalogue of signals"))
     return SignalTable([s for s in series if not np.isnan(s.values).all()])
+
+
+def _called(world: Any, reference: str, given: tuple[Observed, Metrics, Grid]) -> Iterable[Any]:
+    """What a world's function gives; UserError where it cannot be called so."""
+    from lab.registration.failures import failed_world
+    from lab.registration.world import loaded
+
+    try:
+        found: Iterable[Any] = loaded(reference)(*given)
+    except TypeError as error:
+        if failed_world(error):
+            raise
+        what, expected = f"world {world!r} computes no signals by {reference}", "a function of recording, metrics, grid"
+        raise UserError(Problem(what, seen=str(error), expected=expected)) from error
+    return found
 
 
 def _fitting(world: Any, given: Iterable[Any], count: int) -> Iterator[Series]:

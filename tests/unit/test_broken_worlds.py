@@ -91,6 +91,8 @@ RUN = pytest.mark.parametrize(
          ["world 'desk' of chaos-lab-desk, in chaos_lab_desk.signals line", "failed: KeyError: 'topic'"]),
         ("chaos_lab_desk/signals.py", '"topic_escalation_ratio"', '"topic_ratio"', 2,
          ["world 'desk' computed signals that it has not registered seen: topic_ratio"]),
+        ("chaos_lab_desk/signals.py", "observed: Observed, metrics: Metrics, grid", "observed: Observed, grid", 2,
+         ["world 'desk' computes no signals by chaos_lab_desk.signals:series seen: series() takes 2"]),
         ("chaos_lab_desk/slis.py", "    times_s, (cost,)", '    raise KeyError("cost")\n    times_s, (cost,)', 3,
          ["world 'desk' of chaos-lab-desk, in chaos_lab_desk.slis line"]),
         (CONTENT, '        """Hands', '        raise RuntimeError("oh no")\n        """Hands', 3,

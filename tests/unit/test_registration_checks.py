@@ -11,7 +11,7 @@ import pytest
 from lab.cli import main
 from lab.errors import ExitCode, UserError
 from lab.registration.checking import check_registration
-from lab.registration.recorded import Column, File, Metric, Recorded, Table, Visible, sample_weight
+from lab.registration.recorded import RIPE, Column, File, Metric, Recorded, Table, Visible, sample_weight
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec, Witness
 from lab.registration.slis import Sli
@@ -43,6 +43,7 @@ def test_registrations_that_work_are_well_formed(world: World) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"title": None}, "'title'", "a text"),
+    ({"recording": recording(Column("is_late", "float", "late", null=True, visible=RIPE))}, "label_window_s", "ripens"),
     ({"rules": "a:rules.yaml"}, "'rules'", "a tuple, of a text"),
     ({"rules": ("rules.yaml",)}, "'rules[0]'", "package:file"),
     ({"open": "a.module"}, "'open'", "module:attribute"),
