@@ -75,7 +75,7 @@ def run(folder: Path, testbed: str = "strange") -> Any:
         ("return None", "`finish` gave None"),
         ("return recorded.observed", "`finish` gave Observed"),
         ("return Recorded(None, recorded.windows)", "`Recorded.observed` is None"),
-        ("return Recorded(Observed({}, {}, [], []), {})", "`Observed.system`: world: field required"),
+        ("return Recorded(Observed({}, {}, [], []), {})", "`Observed.system`: name: field required"),
         ("recorded.observed.tables.pop('metrics')", "no table 'metrics'"),
         ("t = recorded.observed.tables; t['notes'] = t['logs']", "table 'notes' becomes visible"),
         ("t = recorded.observed.tables; t['logs'] = t['logs'].append_column('mood', t['logs']['body'])", MOOD),
