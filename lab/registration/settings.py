@@ -51,7 +51,7 @@ class Setting:
 class Operation:
     """What a call may do: the kind of component that does it, and what that component must have for it.
 
-    Without a `needed` operation the world cannot run.
+    Without a `needed` operation, and its answer, the world cannot run.
     """
 
     kind: str

@@ -116,9 +116,9 @@ class WorldChecks(Reading):
             waiting = [step for step in callers if self.document.get((*step.path, "wait")) is not False]
             if operation.needed and callers and not waiting:
                 what = f"nobody waits for {name!r}, without whose answer world {world.name!r} cannot be"
-                self._report(
-                    (*callers[0].path, "wait"), what, expected="a call with it that is waited for", at_key=True
-                )
+                expected = "a call with it that is waited for"
+                hint = "if its answer does not matter: let the world register it without needed=True"
+                self._report((*callers[0].path, "wait"), what, expected=expected, hint=hint, at_key=True)
             first = next((step.callee for step in callers if step.callee is not None), None)
             for step in callers:
                 kind = self.kinds.get(step.callee or "")
