@@ -174,8 +174,8 @@ class TestContinuousIntegration:
         assert [line.split(" s  ")[1] for line in parts][-3:] == ["the stack", "cleaning up", "in all"]
         calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
         assert "docker compose build" in calls
-        assert calls[-5:] == [
-            "docker version", "lab stack down --volumes",
+        assert calls[-6:] == [
+            "docker version", "lab stack down --volumes", "lab stack down fraud --volumes",
             "docker image ls --format {{.Repository}}:{{.Tag}} --filter reference=chaos-lab-1-*",
             "docker image rm --no-prune chaos-lab-1-python:latest chaos-lab-1-db:latest", "ci-docker.sh stop",
         ]  # fmt: skip

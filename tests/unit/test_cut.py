@@ -310,7 +310,10 @@ def makes_one_of_another(function: ast.FunctionDef) -> bool:
 
 
 def test_nothing_else_cuts():
-    """Whoever makes a recording of another one, or reads when things become visible, would be a second one."""
+    """Whoever makes a recording of another one, or reads when things become visible, would be a second one.
+
+    Pages print it, and a registration is checked for what it needs.
+    """
     sources = [path for folder in ("lab", "services", "graders") for path in (ROOT / folder).rglob("*.py")]
     assert {f"{path.stem}.{f.name}" for path in sources for f in functions(path) if makes_one_of_another(f)} == {
         "cut.cut"
@@ -321,4 +324,4 @@ def test_nothing_else_cuts():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "visible"
     }
-    assert readers == {"lab/recording/cut.py", "lab/docs/recording.py"}
+    assert readers == {"lab/recording/cut.py", "lab/docs/recording.py", "lab/registration/checking.py"}
