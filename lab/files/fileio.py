@@ -60,16 +60,17 @@ def _regular(path: Path) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
-def write_file(path: Path, content: str | bytes) -> Path:
+def write_file(path: Path, content: str | bytes, *, streams: bool = True) -> Path:
     """Writes a file whole or not at all, and returns its path; OSError where that is impossible.
 
-    A symbolic link stays, what it points to is replaced. FIFOs and character devices are written to as they stand;
-    directories, sockets and block devices are refused. A replaced file keeps its mode.
+    A symbolic link stays, what it points to is replaced. FIFOs and character devices are written to as they stand, or
+    refused without `streams`: nobody names one as a file of a recording, and a FIFO is waited for. Directories, sockets
+    and block devices are refused. A replaced file keeps its mode.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
     mode = _mode(target)
-    if mode is not None and stat.S_IFMT(mode) in _STREAMED:
+    if mode is not None and streams and stat.S_IFMT(mode) in _STREAMED:
         _stream(target, data)
     elif mode is not None and not stat.S_ISREG(mode):
         raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"this is {kind_of(mode)}", str(path))

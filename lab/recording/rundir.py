@@ -191,9 +191,9 @@ def json_text(content: Any) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file of a recording, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, json_text(content))
+    write_file(path, json_text(content), streams=False)
 
 
 def write_run(

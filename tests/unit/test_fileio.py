@@ -109,6 +109,14 @@ def test_a_fifo_that_nobody_reads_is_an_error_in_the_end(tmp_path: Path, monkeyp
         write_file(tmp_path / "fifo.json", "anything")
 
 
+@pytest.mark.parametrize("place", ["/dev/null", "fifo.json"])
+def test_without_streams_only_regular_files_are_replaced_and_nothing_is_waited_for(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "fifo.json")
+    with pytest.raises(OSError, match=r"this is a (FIFO|character device)"):
+        write_file(tmp_path / place, "anything", streams=False)
+    assert names(tmp_path) == ["fifo.json"]
+
+
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:

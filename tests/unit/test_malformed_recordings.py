@@ -13,6 +13,7 @@ import pytest
 
 from lab.cli import main
 from lab.errors import ExitCode
+from lab.files import fileio
 from lab.recording.observed import load_observed
 from lab.recording.opening import open_run
 from lab.recording.rundir import sealed
@@ -171,12 +172,17 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
 
 
 @pytest.mark.parametrize("folder", ["diagnosis", "grades"])
-def test_an_answer_that_is_a_fifo_is_not_waited_for(run: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_that_is_a_fifo_is_not_waited_for(
+    run: Path, folder: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_for: list[Path] = []
+    monkeypatch.setattr(fileio, "_opened", waited_for.append)
     (run / folder).mkdir(exist_ok=True)
     os.mkfifo(run / folder / "constant.json")
     for command in (["grade"], ["report"], ["grade", "--engine", "constant"]):
         main([*command, str(run)])
         assert "internal error" not in capsys.readouterr().err
+    assert not waited_for
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "../outside.json", "observed/../run.json", "a\0b"])
