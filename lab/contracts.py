@@ -120,7 +120,7 @@ class Diagnosis:
 
 def _mapping(data: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(data, dict):
-        raise DiagnosisError(f"{where} is a {type(data).__name__}, expected an object")
+        raise DiagnosisError(f"{where} is of type {type(data).__name__}, expected an object")
     return data
 
 
@@ -147,7 +147,7 @@ def _text(data: Mapping[str, Any], key: str, where: str) -> str:
 def _list(data: Mapping[str, Any], key: str, where: str, most: int) -> list[Any]:
     items, at = data.get(key, []), f"{where}.{key}".lstrip(".")
     if not isinstance(items, list):
-        raise DiagnosisError(f"{at} is a {type(items).__name__}, expected a list")
+        raise DiagnosisError(f"{at} is of type {type(items).__name__}, expected a list")
     if len(items) > most:
         raise DiagnosisError(f"{at} has {len(items)} entries, expected at most {most}")
     return items
@@ -157,7 +157,7 @@ def _lines(data: Mapping[str, Any], key: str, where: str, longest: int, most: in
     lines = _list(data, key, where, most)
     for i, line in enumerate(lines):
         if not isinstance(line, str):
-            raise DiagnosisError(f"{where}.{key}[{i}] is a {type(line).__name__}, expected a string")
+            raise DiagnosisError(f"{where}.{key}[{i}] is of type {type(line).__name__}, expected a string")
         if len(line) > longest:
             raise DiagnosisError(f"{where}.{key}[{i}] has {len(line)} characters, expected at most {longest}")
     return tuple(lines)

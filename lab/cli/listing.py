@@ -43,12 +43,13 @@ def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, .
     """List scenarios and suites.
 
     Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite, its scenarios are
-    listed. Problems of files are shown on stderr; the other files are still listed.
+    listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
+    world that is not installed are left out, and stderr says so.
     """
     from lab.cli.console import show_problems, write_json
     from lab.errors import ExitCode, NothingSelectedError, Problem
 
-    scenarios, suites, problems = _found(targets)
+    scenarios, suites, problems = _found(targets) if targets else _everything()
     scenarios = [one for one in scenarios if not systems or one.system.name in systems]
     if systems and not scenarios:
         raise NothingSelectedError(Problem(f"no scenario of system {' or '.join(systems)}"))
@@ -64,8 +65,13 @@ def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, .
     return ExitCode.INVALID if problems else ExitCode.OK
 
 
-def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem]]:
-    """Scenarios and suites, each once, and what is wrong with those that cannot be loaded."""
+def _found(
+    targets: Sequence[str], *, whole: bool = True
+) -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem]]:
+    """Scenarios and suites, each once, and what is wrong with those that cannot be loaded.
+
+    `whole`: a suite's scenarios are listed too.
+    """
     from lab.cli.selection import SUITE, is_suite, select
     from lab.errors import UserError
     from lab.runs.suite import load_suite
@@ -74,13 +80,13 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
     suites: dict[Path, LoadedSuite] = {}
     loaded: dict[Path, LoadedScenario] = {}  # by a suite; most are in one
     problems: dict[Problem, None] = {}
-    for target in targets or _everything():
+    for target in targets:
         try:
             if is_suite(target):
                 suite = load_suite(target)
                 suites[suite.path.resolve()] = suite
                 loaded |= {one.path.resolve(): one for one in suite.scenarios}
-                members = suite.scenarios if targets else ()
+                members = suite.scenarios if whole else ()
             elif Path(target).resolve() in loaded:
                 members = (loaded[Path(target).resolve()],)
             else:
@@ -93,14 +99,32 @@ def _found(targets: Sequence[str]) -> tuple[list[LoadedScenario], list[LoadedSui
     return list(scenarios.values()), list(suites.values()), list(problems)
 
 
-def _everything() -> list[str]:
-    """The files that come with the lab, then those of this directory; suites first."""
+def _everything() -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem]]:
+    """What comes with the lab, as far as its worlds are installed, and the files of this directory; suites first."""
     from lab.cli.selection import SCENARIO, SUITE
     from lab.files.finding import shipped_names
+    from lab.systems.files import missing_worlds
 
     suffixes = (SUITE, SCENARIO)
     shipped = [str(path) for suffix in suffixes for path in shipped_names(suffix).values()]
-    return [*shipped, *(str(path) for suffix in suffixes for path in sorted(Path().glob(f"*{suffix}")))]
+    own = [str(path) for suffix in suffixes for path in sorted(Path().glob(f"*{suffix}"))]
+    missing = missing_worlds()
+    if not missing:
+        return _found([*shipped, *own], whole=False)
+    scenarios, suites, _ = _found(shipped, whole=False)
+    _tell_missing(missing, len(shipped) - len(scenarios) - len(suites))
+    more_scenarios, more_suites, problems = _found(own, whole=False) if own else ([], [], [])
+    return [*scenarios, *more_scenarios], [*suites, *more_suites], problems
+
+
+def _tell_missing(worlds: Sequence[str], left_out: int) -> None:
+    """A note on stderr: that nothing is listed of worlds that are not here is no error."""
+    many, names = "s" * (len(worlds) > 1), ", ".join(map(repr, worlds))
+    click.echo(
+        f"note: {left_out} shipped scenarios and suites are left out: of the world{many} {names}, not installed here\n"
+        "  hint:     install what is missing, or begin with a system of your own: lab init world NAME",
+        err=True,
+    )
 
 
 def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -> None:

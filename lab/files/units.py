@@ -92,8 +92,15 @@ def time_text(seconds: float) -> str:
     """A time of a scenario in seconds, such as `152.6 s`; `2d12h` where it is long, as a file may give it."""
     if seconds < LONG_S or seconds % 60:
         return f"{seconds:.10g} s"
-    parts = zip((*divmod(seconds // 3600, 24), seconds // 60 % 60), "dhm", strict=True)
-    return "".join(f"{count:.0f}{unit}" for count, unit in parts if count)
+    return compact_duration(seconds)
+
+
+def compact_duration(seconds: float) -> str:
+    """Whole minutes as a file may give them: `20d3h`, `45m`, `-2h30m`; `0m` for none."""
+    minutes = round(abs(seconds) / 60)
+    parts = zip((*divmod(minutes // 60, 24), minutes % 60), "dhm", strict=True)
+    text = "".join(f"{count}{unit}" for count, unit in parts if count) or "0m"
+    return f"-{text}" if seconds < 0 and minutes else text
 
 
 def window_text(from_s: float, until_s: float) -> str:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from lab.files.units import LONG_S, compact_duration
+
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
-HOURS_FROM_S, DAYS_FROM_S = 2 * HOUR_S, 4 * DAY_S
-"""How long a recording is whose times are told in hours, and in days."""
+DAYS_FROM_S = 4 * DAY_S
+"""How long a recording is whose times are told to the hour."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
 _IN_SECONDS = re.compile(r"\b(\d+(?:\.\d+)?)(?:–(\d+(?:\.\d+)?))? s\b")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -63,34 +65,33 @@ def quantity(value: float | None, unit: str) -> str:
 def moment(value_s: float | None, end_s: float = 0.0) -> str:
     """A scenario time such as `240 s`; to the minute or hour where it, or the recording's end, is late.
 
-    `8 h 20 min`, and `32 min` beside it; `5 d 3 h`, and `8 h` beside it. Less than a minute stays in seconds.
+    `8h20m`, and `32m` beside it; `5d3h`, and `8h` beside it, as commands tell and take them. Less than a minute stays
+    in seconds.
     """
     if value_s is None:
         return NOTHING
     longest_s = max(abs(value_s), end_s)
-    if longest_s < HOURS_FROM_S or abs(value_s) < MINUTE_S:
+    if longest_s < LONG_S or abs(value_s) < MINUTE_S:
         return f"{significant(value_s, 5)}{SPACE}s"
     in_days = longest_s >= DAYS_FROM_S and abs(value_s) >= HOUR_S
-    large, small, words = (DAY_S, HOUR_S, "d h") if in_days else (HOUR_S, MINUTE_S, "h min")
-    whole, rest = divmod(round(abs(value_s) / small), round(large / small))
-    parts = [f"{count}{SPACE}{word}" for count, word in zip((whole, rest), words.split(), strict=True) if count]
-    return ("-" if value_s < 0 else "") + SPACE.join(parts)
+    step_s = HOUR_S if in_days else MINUTE_S
+    return compact_duration(round(value_s / step_s) * step_s)
 
 
 def long_times_told(text: str, end_s: float = 0.0) -> str:
     """A text in which times such as `28800–32820 s` are told as `moment` tells them."""
 
     def told(found: re.Match[str]) -> str:
-        if max(float(found[found.lastindex or 1]), end_s) < HOURS_FROM_S:
+        if max(float(found[found.lastindex or 1]), end_s) < LONG_S:
             return found[0]
-        return " to ".join(moment(float(part), end_s) for part in found.groups() if part)
+        return "–".join(moment(float(part), end_s) for part in found.groups() if part)
 
     return _IN_SECONDS.sub(told, text)
 
 
 def time_unit(end_s: float) -> Scale:
     """The unit in which times of a recording of this length are labelled on an axis."""
-    if end_s < HOURS_FROM_S:
+    if end_s < LONG_S:
         return Scale(1.0, "s")
     return Scale(1 / HOUR_S, "h") if end_s < DAYS_FROM_S else Scale(1 / DAY_S, "d")
 

@@ -12,13 +12,14 @@ from markupsafe import Markup
 
 from lab.contracts import Diagnosis, TrueDecoy, Truth
 from lab.errors import UserError
+from lab.files.units import LONG_S
 from lab.files.yamlsource import parse_yaml
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
 from lab.report.charts import Line, group_size
-from lab.report.format import HOURS_FROM_S, moment, quantity
+from lab.report.format import moment, quantity
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
@@ -173,7 +174,7 @@ def _averaged(observed: Observed, drawn: Sequence[Line]) -> str:
     """How much time a point of a line stands for; nothing where every sample is drawn."""
     size = max((group_size(len(line.values)) for line in drawn), default=1)
     averaged_s = size * float(observed.system["scrape_interval_s"])
-    return (moment(averaged_s) if averaged_s >= HOURS_FROM_S else quantity(averaged_s, "s")) if size > 1 else ""
+    return (moment(averaged_s) if averaged_s >= LONG_S else quantity(averaged_s, "s")) if size > 1 else ""
 
 
 def _sampled(observed: Observed) -> Iterator[str]:

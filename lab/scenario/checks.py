@@ -6,6 +6,7 @@ things are wrong: all problems of a file come at once.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from lab.errors import ParameterError, UserError, nearest
@@ -132,10 +133,10 @@ class CrossChecks(Reading):
             what = "link" if "->" in name else "component"
             self._report(place, f"system {system!r} has no {what} {name!r}", hint=nearest(name, fitting or elements))
         elif kind is not None:
-            expected = "a " + " or ".join(sorted(kind.target_kinds))
+            expected = _any_of(kind.target_kinds)
             hint = f"in {system!r}: {', '.join(fitting) or 'none'}"
             what = f"{kind.name!r} has no effect on {name!r}"
-            self._report(place, what, seen=f"a {elements[name]}", expected=expected, hint=hint)
+            self._report(place, what, seen=_any_of({elements[name]}), expected=expected, hint=hint)
         return None
 
     def _check_ids(self, uses: list[_Use]) -> None:
@@ -303,6 +304,14 @@ def _serves(element_kind: str) -> bool:
 def _fits(kind: FaultType, element_kind: str) -> bool:
     """Whether a fault takes elements of this kind; `component` stands for all that serve requests."""
     return element_kind in kind.target_kinds or ("component" in kind.target_kinds and _serves(element_kind))
+
+
+def _any_of(kinds: Collection[str]) -> str:
+    """What an element of one of these kinds is called: `a link`, `a component of kind cache or database`."""
+    own = sorted({*kinds} - {"component", "link"})
+    words = ["a component that serves requests"] if "component" in kinds else []
+    words += [f"a component of kind {' or '.join(own)}"] if own else []
+    return " or ".join([*words, "a link"] if "link" in kinds else words)
 
 
 def _overlap(one: _Use, other: _Use) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.errors import Problem, UserError, nearest
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import parse_yaml, read_text
+from lab.registration.world import installed_worlds
 from lab.systems.checks import SystemChecks
 from lab.systems.topology import System
 
@@ -19,6 +20,13 @@ _SYSTEM_SUFFIX = ".system.yaml"
 def system_names() -> tuple[str, ...]:
     """The systems that come with the lab."""
     return tuple(sorted(p.name.removesuffix(_SYSTEM_SUFFIX) for p in _SYSTEMS.glob(f"*{_SYSTEM_SUFFIX}")))
+
+
+def missing_worlds() -> tuple[str, ...]:
+    """Worlds that systems of the lab need and that are not installed, by name."""
+    files = (_SYSTEMS / f"{name}{_SYSTEM_SUFFIX}" for name in system_names())
+    named = {parse_yaml(read_text(file), str(file)).get(("world", "name")) for file in files}
+    return tuple(sorted(named - {None} - installed_worlds().keys()))
 
 
 def load_system(name_or_path: str, relative_to: Path | None = None) -> System:

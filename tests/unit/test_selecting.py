@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from tests.cli_cases import CUT, HEALTHY, lab, run, run_json, write
 
 _FINDING = {"culprit": "orders->db", "boundary": "network", "kind": "network-partition", "onset_s": 30, "confidence": 1}
 _ANSWER = json.dumps({"schema_version": 1, "verdict": "fault", "findings": [_FINDING]})
+HIDING = Path(__file__).resolve().parents[1] / "without_worlds"
 RIGHT = f"cmd:sh -c {shlex.quote(f'echo {shlex.quote(_ANSWER)}')}"
 """An engine that always blames the link that the scenario `cut` cuts."""
 
@@ -294,6 +298,17 @@ def test_a_broken_file_is_reported_and_the_others_are_listed(folder: Path, capsy
     output = capsys.readouterr()
     assert "quiet.scenario.yaml" in output.out
     assert "broken.scenario.yaml:2:1" in output.err
+
+
+def test_without_the_shipped_worlds_the_list_says_what_is_missing_and_shows_the_rest(folder: Path) -> None:
+    """Nobody asked for what is missing, so nothing failed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HIDING), str(HIDING.parents[1])])}
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "list"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert re.findall(r"^\S+", done.stdout, re.MULTILINE) == ["cut.scenario.yaml", "quiet.scenario.yaml"]
+    assert re.fullmatch(r"note: \d\d+ shipped .* left out: of the worlds .*\n  hint: +install .*\n", done.stderr)
 
 
 def test_a_suite_and_a_directory_can_be_planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
