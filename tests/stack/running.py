@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+import lab.systems
 from lab.agreed import ports
 from lab.errors import LabError
 from lab.testbeds.stack.http import call
@@ -20,12 +23,25 @@ from tests.waiting import PATIENCE_S, eventually
 TIME_SCALE = 10.0
 LASTS_S = 3000.0
 """Scenario seconds of a run that is to be ended: so long that only what the test does ends it in time."""
+WARMUP_S = 10.0
+"""Of runs that are disturbed or ended, and of which nobody asks what is normal."""
 
 
-def write_scenario(directory: Path, *, duration_s: float = LASTS_S, rate_per_s: float = 20, **more: Any) -> Path:
-    """A scenario file without steady state, faults and decoys but for what is given."""
+def hardly_warmed(directory: Path, system: str = "recommender") -> str:
+    """A copy of a shipped system's file, with a shorter warm-up; its path."""
+    content = yaml.safe_load(Path(lab.systems.__file__).with_name(f"{system}.system.yaml").read_text(encoding="utf-8"))
+    path = directory / f"{system}.system.yaml"
+    path.write_text(json.dumps(content | {"warmup": f"{WARMUP_S:g}s"}), encoding="utf-8")
+    return str(path)
+
+
+def write_scenario(
+    directory: Path, *, duration_s: float = LASTS_S, rate_per_s: float = 20, system: str = "recommender", **more: Any
+) -> Path:
+    """A scenario file without steady state, faults and decoys but for what is given, with a short warm-up."""
     content = {
-        "schema_version": 1, "name": "disturbed", "system": "recommender", "duration": f"{duration_s:g}s",
+        "schema_version": 1, "name": "disturbed", "system": hardly_warmed(directory, system),
+        "duration": f"{duration_s:g}s",
         "load": {"stages": [{"for": f"{duration_s:g}s", "rate": f"{rate_per_s:g}/s"}]}, **more,
     }  # fmt: skip
     path = directory / "disturbed.scenario.yaml"

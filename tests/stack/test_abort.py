@@ -20,6 +20,7 @@ from lab.testbeds.stack.belongings import belongings
 from lab.testbeds.stack.live import described
 from lab.testbeds.stack.session import Session
 from tests.stack.holding import LEVERS, OF_EACH_WAY, await_moment, lab_holding, now
+from tests.stack.running import hardly_warmed
 from tests.waiting import PATIENCE_S, eventually, least_s
 
 pytestmark = pytest.mark.stack
@@ -31,7 +32,7 @@ schema_version: 1
 name: {name}
 title: Cut while others look
 tags: [network]
-system: recommender
+system: {system}
 duration: 600s
 load:
   stages: [{{for: 600s, rate: 20/s}}]
@@ -122,7 +123,9 @@ def test_without_a_live_lab_there_is_nothing_to_end(stack: Session) -> None:
 def campaign(directory: Path) -> Iterator[subprocess.Popen[str]]:
     """`lab run` of two scenarios, the first of which lasts for a minute."""
     for name in ("first", "second"):
-        (directory / f"{name}.scenario.yaml").write_text(PLAN.format(name=name), encoding="utf-8")
+        (directory / f"{name}.scenario.yaml").write_text(
+            PLAN.format(name=name, system=hardly_warmed(directory)), encoding="utf-8"
+        )
     command = [sys.executable, "-m", "lab", "run", str(directory), "--testbed", "stack", "--time-scale", "10", "--keep",
                "--runs-dir", str(directory / "runs"), "--no-report"]  # fmt: skip
     environment = os.environ | {"NO_COLOR": "1"}

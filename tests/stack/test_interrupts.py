@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE_S, eventually
 pytestmark = pytest.mark.stack
 
 INTERRUPTED = 130
-FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "60s", "for": "2800s",
+FAULT = {"id": "f1", "type": "cpu-throttle", "target": "model", "at": "20s", "for": "2800s",
          "with": {"cpu": "2%"}}  # fmt: skip
 
 

@@ -18,10 +18,11 @@ from tests.stack.recorded_pairs import Pairs, Shorter, record_all
 
 pytestmark = pytest.mark.stack
 
-HEALED_S = 60.0
-"""The last minute of the recording: how long healing takes depends on the machine, that it heals does not."""
+AFTER_S, HEALED_S = 45.0, 30.0
+"""How long the recording goes on after the fault, and the last of it: how long healing takes depends on the machine,
+that it heals does not."""
 FAULTED, CONTROL = "partition-blamed-on-model", "control-quiet"
-SHORTER = {FAULTED: Shorter(before_s=100.0, after_s=HEALED_S), CONTROL: Shorter(before_s=200.0)}
+SHORTER = {FAULTED: Shorter(before_s=75.0, for_s=75.0, after_s=AFTER_S), CONTROL: Shorter(before_s=120.0)}
 """A partition that looks like a bad model, and a control. All in full are run by `make test-stack-scenarios`."""
 LEAST_SHOWN = 1
 """Scenarios that the machine must leave alone: without any, this has shown nothing."""

@@ -14,6 +14,7 @@ import pytest
 
 from lab.testbeds.stack.running import LEAD_S
 from lab.testbeds.stack.session import Session
+from tests.stack.running import WARMUP_S, write_scenario
 from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
@@ -37,18 +38,13 @@ def ticker_of(lab: subprocess.Popen[str]) -> int:
 
 
 def test_a_run_during_which_the_machine_stalled_is_inconclusive(stack: Session, tmp_path: Path) -> None:
-    path = tmp_path / "quiet.scenario.yaml"
-    path.write_text(
-        f"schema_version: 1\nname: quiet\nsystem: recommender\nduration: {DURATION_S:g}s\n"
-        f"load: {{stages: [{{for: {DURATION_S:g}s, rate: 30/s}}]}}\n",
-        encoding="utf-8",
-    )
+    path = write_scenario(tmp_path, duration_s=DURATION_S)
     command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", f"{TIME_SCALE:g}"]
     command += ["--keep", "--runs-dir", str(tmp_path / "runs"), "--no-report", "--json", "--engine", "constant"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lab:
         try:
             ticker = eventually(lambda: ticker_of(lab))
-            time.sleep(LEAD_S + (stack.system.warmup_s + DURATION_S / 6) / TIME_SCALE)
+            time.sleep(LEAD_S + (WARMUP_S + DURATION_S / 6) / TIME_SCALE)
             # To the process that watches, a machine that stands still is one that does not let it run.
             os.kill(ticker, signal.SIGSTOP)
             time.sleep(STALLED_S)
