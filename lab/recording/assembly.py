@@ -44,7 +44,8 @@ class Measured:
     `samples`: gauges, and sums that a component reports by itself; `sampled_servers`: those whose server metrics come
     so. `counts`: what users did, by scrape interval. `tables`: tables of the content by name (features, predictions).
     `changes`: the change log, in scenario seconds. `reference`: files by name. `lost_scrapes`: for a testbed whose
-    scrapes never fail by themselves, the streams that decide which do.
+    scrapes never fail by themselves, the streams that decide which do. `time_scale`: testbed seconds that passed in a
+    real one; what lasted (spans, CPU time, waits) is real.
     """
 
     system: System
@@ -60,6 +61,7 @@ class Measured:
     reference: Mapping[str, Any] = field(default_factory=dict)
     sampled_servers: frozenset[str] = frozenset()
     lost_scrapes: Streams | None = None
+    time_scale: float = 1.0
 
 
 def assemble(measured: Measured) -> Observed:
@@ -79,18 +81,18 @@ def assemble(measured: Measured) -> Observed:
     duration_s = (measured.end_ns - measured.start_ns) / NS
     sampled = sampled_tables(tables, system)
     makers = {name: partial(sampled.__getitem__, name) for name in sampled}
-    return finished(system, duration_s, makers, measured.changes, measured.reference)
+    return finished(system, duration_s, makers, measured.changes, measured.reference, time_scale=measured.time_scale)
 
 
 def finished(
     system: System, duration_s: float, makers: Mapping[str, Callable[[], pa.Table]], changes: Sequence[ChangeEntry],
     reference: Mapping[str, Any], groups: Mapping[str, Callable[[], Iterator[pa.Table]]] | None = None,
-    spans: KeptSpans | None = None,
+    spans: KeptSpans | None = None, time_scale: float = 1.0,
 ) -> Observed:  # fmt: skip
     """A recording of these tables, as operators of a system of this observability see it, with its alerts.
 
     Tables are made when they are first asked for. `groups`: tables that come by their row groups. `spans`: what the
-    table of spans is made of.
+    table of spans is made of. `time_scale`: as in `Measured`.
     """
     level, schema = system.observability, schema_of(system.world.name if system.world else None)
     whole = {
@@ -104,7 +106,7 @@ def finished(
         if is_shown(schema, n, level)
     }
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
-    observed = Observed(describe(system, duration_s), Deferred(whole, parts, spans), within, [], reference)
+    observed = Observed(describe(system, duration_s, time_scale), Deferred(whole, parts, spans), within, [], reference)
     observed.alerts = alerts(observed.metrics, system)
     return observed
 

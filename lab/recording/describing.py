@@ -9,8 +9,11 @@ from lab.recording.schema import SCHEMA_VERSION
 from lab.systems.topology import Step, System
 
 
-def describe(system: System, duration_s: float) -> dict[str, Any]:
-    """`system.json` of a recording of this length. JSON-clean, no scenario in it."""
+def describe(system: System, duration_s: float, time_scale: float = 1.0) -> dict[str, Any]:
+    """`system.json` of a recording of this length. JSON-clean, no scenario in it.
+
+    `time_scale`: seconds of the recording's clock that passed in a real one.
+    """
     components = {
         name: {
             "kind": c.kind, "runtime": c.runtime, "telemetry": c.telemetry, "workers": c.workers,
@@ -35,6 +38,8 @@ def describe(system: System, duration_s: float) -> dict[str, Any]:
     sampling = system.observe.sampling
     if sampling.traces < 1 or sampling.records < 1:
         described["sampling"] = sampling.model_dump()
+    if time_scale != 1:
+        described["time_scale"] = time_scale
     cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
     return cleaned
 

@@ -68,7 +68,8 @@ FILES = (
     File(
         "system.json",
         "the system: components, links, SLOs; `users` and `entry` are null where no requests come; `duration_s` is the "
-        "recording's length",
+        "recording's length; `time_scale`, where time was compressed, says how many seconds of the recording's clock "
+        "passed in a real one: times are by that clock, while durations, waits and CPU time are real",
         FROM_THE_START,
     ),
     File("changes.jsonl", "the change log: each entry when it was announced", AT_ITS_TIME),

@@ -92,6 +92,7 @@ class _System(Open):
     world: Element | None
     duration_s: Positive
     scrape_interval_s: Positive
+    time_scale: Positive = 1.0
     observability: Observability = "usual"
     users: Element | None
     entry: Element | None

@@ -24,10 +24,15 @@ Name = tuple[str, str, str, str]
 
 
 class Grid:
-    """The scrape intervals of a recording: `ends_s`, and the interval of any time."""
+    """The scrape intervals of a recording: `ends_s`, and the interval of any time.
+
+    `interval_s` is by the recording's clock, `real_interval_s` by that of what lasted (durations, CPU time): where time
+    is compressed, an interval was shorter than it says.
+    """
 
     def __init__(self, observed: Observed) -> None:
         self.interval_s = float(observed.system["scrape_interval_s"])
+        self.real_interval_s = self.interval_s / float(observed.system.get("time_scale", 1.0))
         self.count = int(observed.end_s / self.interval_s)
         self.ends_s = np.arange(1, self.count + 1, dtype=np.float64) * self.interval_s
 

@@ -94,9 +94,8 @@ def _component(name: str, observed: Observed, metrics: Metrics, grid: Grid) -> I
     yield grid.series("cpu_utilization_ratio", name, metrics.get(name, "process.cpu.utilization"))
     yield grid.series("cpu_throttled_ratio", name, metrics.get(name, "process.cpu.throttled.ratio"))
     yield grid.series("request_rate_per_s", name, requests / grid.interval_s)
-    busy_s = (
-        metrics.get(name, "process.cpu.utilization") * observed.system["components"][name]["workers"] * grid.interval_s
-    )
+    workers = observed.system["components"][name]["workers"]
+    busy_s = metrics.get(name, "process.cpu.utilization") * workers * grid.real_interval_s
     yield grid.series("busy_time_mean_s", name, ratio(busy_s, requests))
     elsewhere = np.zeros(grid.count)
     for link in observed.system["links"]:

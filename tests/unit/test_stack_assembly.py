@@ -13,6 +13,7 @@ from lab.agreed.run import Run
 from lab.agreed.telemetry import KINDS
 from lab.clock import NS
 from lab.recording.observed import Observed
+from lab.signals import compute_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
 from lab.worlds.shop.catalog import make_catalog
@@ -114,6 +115,16 @@ def test_times_are_the_scenario_s_and_durations_are_real(observed: Observed) -> 
     assert spans.loc["b1", "time_s"] == pytest.approx(12.0, abs=1e-5)
     assert spans.loc["b1", "duration_s"] == pytest.approx(0.2)
     assert set(spans.index) == {"a1", "b1", "c1", "c2", "d1"}, "no server span without its caller"
+
+
+def test_work_per_request_is_real_as_durations_are(observed: Observed) -> None:
+    """Half of the database's workers were busy for an interval, which lasts half as long as the recording says."""
+    assert observed.system["time_scale"] == RUN.time_scale
+    assert metric(observed, "db", "server.request.count").loc[15.0] == 1
+    busy_s = compute_signals(observed).get("busy_time_mean_s", "db")
+    interval_s, workers = SYSTEM.scrape_interval_s / RUN.time_scale, SYSTEM.components["db"].workers
+    assert busy_s is not None
+    assert busy_s.values[busy_s.times_s == 15.0] == pytest.approx(0.5 * workers * interval_s)
 
 
 def test_calls_are_counted_in_the_interval_in_which_they_ended(observed: Observed) -> None:

@@ -48,7 +48,8 @@ def observed(files: Iterable[Path], system: System, start_unix_s: float, time_sc
     for name in ("start", "end"):
         spans[f"{name}_ns"] = (spans[name].astype(float) * NS).round().astype("int64")
     sides = call_sides(spans, CallGraph(system), clock)
-    return assemble(Measured(system, 0, to_ns(end_s), sides, span_columns(spans, clock), _NO_LINES))
+    columns = span_columns(spans, clock)
+    return assemble(Measured(system, 0, to_ns(end_s), sides, columns, _NO_LINES, time_scale=time_scale))
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -61,6 +61,7 @@ def assemble(
         changes=changes,
         reference=part.reference(versions, system),
         sampled_servers=frozenset(name for name, c in system.components.items() if c.telemetry == "metrics"),
+        time_scale=run.time_scale,
     )  # fmt: skip
     return assemble_recording(measured)
 
