@@ -22,7 +22,7 @@ AFTER_S, HEALED_S = 45.0, 30.0
 """How long the recording goes on after the fault, and the last of it: how long healing takes depends on the machine,
 that it heals does not."""
 FAULTED, CONTROL = "partition-blamed-on-model", "control-quiet"
-SHORTER = {FAULTED: Shorter(before_s=75.0, for_s=75.0, after_s=AFTER_S), CONTROL: Shorter(before_s=120.0)}
+SHORTER = {FAULTED: Shorter(before_s=75.0, for_s=90.0, after_s=AFTER_S), CONTROL: Shorter(before_s=120.0)}
 """A partition that looks like a bad model, and a control. All in full are run by `make test-stack-scenarios`."""
 LEAST_SHOWN = 1
 """Scenarios that the machine must leave alone: without any, this has shown nothing."""

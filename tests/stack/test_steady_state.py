@@ -22,6 +22,7 @@ from lab.testbeds.stack.session import Session
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
 from lab.worlds.shop.stack import STACK
 from tests.stack.running import TIME_SCALE, await_load, lab_running, mend, outcome, recorded, write_scenario
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -90,6 +91,12 @@ def to_all_processes(container: Any, number: signal.Signals) -> None:
             os.kill(int(process[1]), number)
 
 
+def is_over(stack: Session) -> bool:
+    """Whether the run under way has ended, and its telemetry is being fetched."""
+    holder = stack.lock.look().holder
+    return holder is not None and holder.activity.get("phase") == "collecting"
+
+
 @pytest.mark.parametrize("service", ["load", pytest.param("collector", marks=pytest.mark.slow)])
 def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Path, service: str) -> None:
     """All processes of the container stand still; to Docker it runs. Nobody takes that for what a load costs."""
@@ -99,6 +106,8 @@ def test_three_scrapes_without_a_sample_end_the_run(stack: Session, tmp_path: Pa
         try:
             await_load(stack, lab)
             to_all_processes(container, signal.SIGSTOP)
+            eventually(lambda: is_over(stack) or lab.poll() is not None)
+            to_all_processes(container, signal.SIGCONT)  # the load is told of the end, and would not answer for long
             ended = outcome(lab)
         finally:
             to_all_processes(container, signal.SIGCONT)

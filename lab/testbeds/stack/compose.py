@@ -156,14 +156,13 @@ class Compose:
 
     def running_model_server(self) -> str:
         """Which model server the stack has, by its container's label; empty where it has none."""
-        model = self.containers().get("model")
+        model = self._found(f"{SERVICE}=model").get("model")
         return "" if model is None else str(model.labels.get(MODEL_SERVER_LABEL, LAB))
 
     def publisher(self) -> str:
         """The service in whose container model versions are written; NoContainerError where there is none."""
-        for name, container in self.containers().items():
-            if container.labels.get(PUBLISHER_LABEL) == "true":
-                return name
+        for name in self._found(f"{PUBLISHER_LABEL}=true"):
+            return name
         raise NoContainerError(f"no container publishes model versions; run: {self.up}")
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
@@ -186,13 +185,17 @@ class Compose:
 
     def containers(self) -> dict[str, Any]:
         """This checkout's containers by service, running and stopped."""
-        labels = [self.owner, f"{PROJECT_LABEL}={self.project}", f"{ONE_OFF}=False"]
+        return self._found()
+
+    def _found(self, *more: str) -> dict[str, Any]:
+        """Those of its containers that have these labels, too. The engine is asked about each one, which takes time."""
+        labels = [self.owner, f"{PROJECT_LABEL}={self.project}", f"{ONE_OFF}=False", *more]
         found = self.client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
         return {c.labels[SERVICE]: c for c in found if self.is_own(c.labels)}
 
     def container(self, service: str) -> Any:
         """One container; NoContainerError where the service has none."""
-        containers = self.containers()
+        containers = self._found(f"{SERVICE}={service}")
         if service not in containers:
             raise NoContainerError(f"service {service!r} has no container; run: {self.up}")
         return containers[service]
