@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.files.units import Ratio
 from lab.injection.faults import decoy
-from lab.injection.levers import ModelDeploy, Testbed
+from lab.injection.levers import ModelCanary, ModelDeploy, Testbed
 
 
 @decoy("deploy", target="model")
-def deploy(testbed: Testbed, model: str) -> Iterator[None]:
-    """An equally good version, trained on the next window, goes live."""
-    with testbed.pull(model, ModelDeploy(training="next-window")):
+def deploy(testbed: Testbed, model: str, *, share: Ratio = 1.0) -> Iterator[None]:
+    """An equally good version, trained on the next window, goes live; the revert rolls back to the version before.
+
+    With a `share` below 100% it is a canary, as a bad version may be: it answers that share of the requests.
+    """
+    training = "next-window"
+    canary = ModelCanary(training=training, share=share) if share < 1 else None
+    with testbed.pull(model, canary or ModelDeploy(training=training)):
         yield
