@@ -27,6 +27,7 @@ BOOKINGS = str(SYSTEMS / "bookings.system.yaml")
 CHAIN = str(SYSTEMS / "chain.system.yaml")
 NIGHTLY = str(SYSTEMS / "nightly.system.yaml")
 THREADS = str(SYSTEMS / "threads.system.yaml")
+BUSY = str(SYSTEMS / "busy.system.yaml")
 NAME = "needle-in-a-haystack"
 
 FAULTS: Mapping[str, Use] = {

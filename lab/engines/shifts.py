@@ -110,6 +110,19 @@ def noise_sd(values: Array, floor: float = 0.0, lags: tuple[int, ...] = LAGS) ->
     return float(max([*estimates, floor, 1e-12]))
 
 
+def counting_sd(share: Series, rate_per_s: Series) -> float:
+    """Standard deviation of a share of so many, if each of them is one by chance, and as often all the time.
+
+    A share of few that is usually 0 has no neighbours that differ, and is not without noise for that.
+    """
+    known = ~np.isnan(share.values)
+    count = float(np.nanmean(rate_per_s.values)) * interval_of(share)
+    if not known.any() or not count > 0:
+        return 0.0
+    usual = min(max(float(share.values[known].mean()), 0.0), 1.0)
+    return float(np.sqrt(usual * (1 - usual) / count))
+
+
 def median(values: Array) -> float:
     """The median of some known values. `np.median` gives the same, and takes ten times as long for so few."""
     ordered, middle = np.sort(values), len(values) // 2

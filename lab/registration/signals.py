@@ -16,7 +16,8 @@ class SignalSpec(NamedTuple):
     of a component's connections, or the host under all components.
 
     `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
-    log lines, so where it could be seen and is not there, there were none.
+    log lines, so where it could be seen and is not there, there were none. `among`: the signal of the same subject that
+    says how many a second there are, of which a ratio is a share. Shares of few vary by chance.
     """
 
     unit: str
@@ -24,6 +25,7 @@ class SignalSpec(NamedTuple):
     doc: str
     level: Observability = "poor"
     events: bool = False
+    among: str = ""
 
 
 @dataclass(frozen=True, slots=True)

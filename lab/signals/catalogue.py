@@ -68,7 +68,10 @@ CORE: Mapping[str, SignalSpec] = {
         "1 where as many workers are in use at the scrape as the component should have, else 0",
     ),
     "queue_shed_ratio": SignalSpec(
-        "ratio", "component", "requests turned away: the queue was full, or they waited too long"
+        "ratio",
+        "component",
+        "requests turned away: the queue was full, or they waited too long",
+        among="request_rate_per_s",
     ),
     "server_error_ratio": SignalSpec(
         "ratio", "component", "requests the component answered with an error of any cause"

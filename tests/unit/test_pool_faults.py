@@ -15,7 +15,7 @@ from lab.errors import UserError
 from lab.runs.runner import run_scenario
 from lab.scenario import load_scenario
 from tests.cli_cases import lab
-from tests.simulated import OF_POOLS, THREADS, Use, scenario, text
+from tests.simulated import BUSY, OF_POOLS, THREADS, Use, scenario, text
 
 AT_S, FOR_S, LENGTH_S, RATE_PER_S = 80, 100, 240, 150
 CASES: Mapping[str, Use] = {
@@ -81,6 +81,34 @@ def test_what_uses_up_a_pool_is_found(tmp_path: Path, name: str, seed: int) -> N
 @pytest.mark.parametrize("decoys", [[], [SURGE]])
 def test_pools_that_more_requests_fill_are_nobodys_fault(tmp_path: Path, seed: int, decoys: Any) -> None:
     assert diagnose(run(tmp_path, seed, decoys=decoys).observed).verdict == Verdict.HEALTHY
+
+
+NEARLY_FULL: Mapping[str, Use] = {
+    "threads that are waited for": {"target": "waiting", "with": {"pool": "workers", "size": 6}},
+    "threads that nobody may wait for": {"target": "hasty", "with": {"pool": "workers", "size": 6}},
+    "connections that are waited for": {"target": "front", "with": {"pool": "prices", "size": 6}},
+    "connections that nobody may wait for": {"target": "front", "with": {"pool": "stock", "size": 6}},
+}
+
+
+def at_capacity(folder: Path, seed: int, **uses: Any) -> Any:
+    loaded = scenario(folder, observability="usual", system=BUSY, duration_s=420, rate_per_s=100, **uses)
+    return diagnose(run_scenario(loaded, seed, folder / "runs").observed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3, 11])
+def test_pools_that_are_nearly_full_every_day_have_not_shrunk(tmp_path: Path, seed: int) -> None:
+    """They wait and turn away now and then, as queues do near what they can serve: more, when a few more come."""
+    assert at_capacity(tmp_path, seed).verdict == Verdict.HEALTHY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEARLY_FULL)
+def test_pools_that_are_nearly_full_every_day_are_seen_to_shrink(tmp_path: Path, name: str) -> None:
+    fault: Use = {"type": "pool-shrunk", "at": "200s", "for": "120s", **NEARLY_FULL[name]}
+    answer = at_capacity(tmp_path, 1, faults=[fault])
+    assert [(one.kind, one.culprit) for one in answer.findings] == [("pool-shrunk", fault["target"])]
 
 
 def test_the_case_is_graded_right_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,7 @@ def test_every_problem_of_a_rules_file_is_reported_with_its_place(tmp_path: Path
     assert "did you mean 'network'?" in text
     assert "did you mean 'link'?" in text
     assert "did you mean 'of'?" in text
-    assert "exactly one of rises, falls, steady, any" in text
+    assert "exactly one of rises, falls, steady, level, any" in text
     assert "row_age_mean_s is a signal of a component, {link} is a link" in text
     with pytest.raises(UserError):
         check_engine(f"rules:{path}")
@@ -126,6 +126,11 @@ def test_a_missing_rules_file_is_reported_before_the_run(spec: str, says: str) -
 @pytest.mark.parametrize(
     ("change", "line"),
     [(("rises:", "steady:"), "gives the window"), (('of: "{link}", by: 0.1', "by: 0.1"), "whose client_error_ratio?"),
+     (("rises: client_error_ratio", "level: client_error_ratio"), "how high may it be at most?"),
+     (("by: 0.1", "by: 0.1, at_most: 0.1"), "`level` and `at_most` go together"),
+     (("rises: client_error_ratio", "level: client_error_ratio, at_most: 0.1"), "by: of a change"),
+     (('rises: client_error_ratio, of: "{link}", by: 0.1', 'level: client_error_ratio, of: "{link}", at_most: 0.1'),
+      "gives the window"),
      (("by: 0.1", "by: -1"), "at least 0"), (("each: link", "each: links"), "each"),
      (("causes:\n", "causes: []\nx:\n"), "1 or more entries")],
 )  # fmt: skip
@@ -244,6 +249,18 @@ def test_an_exception_that_holds_is_reported(recorded: Observed, tmp_path: Path)
         if trial.culprit == "features->model"
     ]
     assert next(iter(lines(trial))).partition("not named, ")[2].startswith("an exception holds: client_timeout_ratio")
+
+
+@pytest.mark.parametrize(("at_most", "named"), [(10, True), (0.01, False)])
+def test_a_level_is_that_in_the_window_whatever_it_is_outside(recorded: Observed, at_most: float, named: bool) -> None:
+    level = f'      - {{level: client_error_ratio, of: "{{link}}", at_most: {at_most}}}\n'
+    tree = parse_tree(OWN.replace("    because:\n", f"{level}    because:\n", 1), "x")
+    [trial] = [one for one in Inference(recorded, tree, thorough=True).trials() if one.culprit == "features->model"]
+    assert (trial.finding is not None) == named
+    assert as_json(trial)["when"][1]["needs"] == {"at_most": at_most}
+    [said] = [line for line in lines(trial) if "client_error_ratio of features->model level" in line]
+    assert f"(at most {100 * at_most:.3g} %)" in said
+    assert ("needs at most" in " ".join(lines(trial))) != named
 
 
 @pytest.mark.parametrize(

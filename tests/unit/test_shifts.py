@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.engines.shifts import contrast, median, outside, scan, scan_towards
+from lab.engines.shifts import contrast, counting_sd, median, noise_sd, outside, scan, scan_towards
 from lab.signals import Series
 
 
@@ -155,3 +155,19 @@ def test_a_rise_may_reach_across_the_dip_that_was_set_aside() -> None:
     rise = scan_towards(series(values), 1)
     assert rise is not None
     assert (rise.onset_s, rise.end_s) == (150.0, 300.0)
+
+
+def test_a_share_of_few_varies_as_often_as_few_are_counted() -> None:
+    """One in a hundred, ten an interval: most intervals have none, and neighbours tell of no noise."""
+    ten = series(np.full(2000, 2.0))  # a second, of which an interval has five
+    shares = series(np.random.default_rng(1).binomial(10, 0.01, 2000) / 10)
+    assert noise_sd(shares.values) < 0.001
+    assert counting_sd(shares, ten) == pytest.approx(shares.values.std(), rel=0.05)
+
+
+def test_a_share_of_many_varies_less_and_one_of_none_is_not_known_to() -> None:
+    shares = series([0.0, 0.1] * 50)
+    few, many = (counting_sd(shares, series(np.full(100, rate))) for rate in (1.0, 100.0))
+    assert few == pytest.approx(10 * many)
+    assert counting_sd(shares, series(np.zeros(100))) == 0
+    assert counting_sd(series(np.full(100, np.nan)), series(np.ones(100))) == 0

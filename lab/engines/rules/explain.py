@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.engines.rules.nearness import nearness
 from lab.engines.rules.trace import Seen, Short, State, Test, Trial
-from lab.engines.rules.tree import Condition
+from lab.engines.rules.tree import TESTS, Condition
 from lab.engines.shifts import ABRUPT_INTERVALS, CARRIED_SHARE, COVERED_SHARE
 from lab.files.units import LONG_S, long_duration, window_text
 from lab.registration.clock import Amount
@@ -61,7 +61,11 @@ def _test_json(test: Test) -> dict[str, Any]:
         "signal": condition.signal,
         "of": test.subjects,
         "state": str(test.state),
-        "needs": _by(condition.by) | {name: value for name, value in needs.items() if value},
+        "needs": (
+            {"at_most": _written(condition.at_most)}
+            if condition.level
+            else _by(condition.by) | {name: value for name, value in needs.items() if value}
+        ),
         "seen": [_seen_json(seen) for seen in test.seen],
         "missing_signals": list(test.missing),
     }
@@ -142,18 +146,27 @@ def _test_lines(title: str, test: Test, indent: int) -> Iterator[str]:
 
 
 def _nothing(condition: Condition) -> str:
+    if condition.level:
+        return "is not known in the window"
     return "never " + ("falls" if condition.falls else "rises") + ", or is known in too few intervals"
 
 
 def _by(by: Amount) -> dict[str, float | str]:
-    return {"by": str(by) if by.unit else by.value} if by.value else {}
+    return {"by": _written(by)} if by.value else {}
+
+
+def _written(amount: Amount) -> float | str:
+    return str(amount) if amount.unit else amount.value
 
 
 def _verb(condition: Condition) -> str:
-    return "rises" if condition.rises else "falls" if condition.falls else "steady"
+    return next(test for test in TESTS if getattr(condition, test))
 
 
 def _needs(condition: Condition) -> str:
+    if condition.level:
+        most = condition.at_most
+        return f" (at most {most if most.unit else _amount(condition, most.value)})"
     by = condition.by
     amounts = [f"by {by if by.unit else _amount(condition, by.value)}"] if by.value else []
     amounts += [f"by {condition.times:.0%} of its level"] if condition.times else []
@@ -165,6 +178,10 @@ def _needs(condition: Condition) -> str:
 def _moved(condition: Condition, seen: Seen) -> str:
     """`0.15 % → 5.4 % in 165–185 s (change 5.2 %, z 13): rests on one interval alone`."""
     shift = seen.shift
+    if condition.level:
+        window = window_text(shift.onset_s, shift.end_s)
+        high = "" if seen.moved else f": needs at most {_amount(condition, seen.by)}"
+        return f"is {_amount(condition, shift.observed)} in {window}{high}"
     if abs(shift.z) < FLAT_Z and not seen.moved:
         return f"did not move ({_amount(condition, shift.baseline)} elsewhere, z {shift.z:.2g})"
     levels = f"{_amount(condition, shift.baseline)} → {_amount(condition, shift.observed)}"

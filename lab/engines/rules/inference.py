@@ -13,7 +13,16 @@ from lab.engines.rules.bindings import bindings
 from lab.engines.rules.incidents import APART_INTERVALS, incidents_of
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
-from lab.engines.shifts import CARRIED_SHARE, COVERED_SHARE, Shift, contrast, is_abrupt, outside, scan_towards
+from lab.engines.shifts import (
+    CARRIED_SHARE,
+    COVERED_SHARE,
+    Shift,
+    contrast,
+    counting_sd,
+    is_abrupt,
+    outside,
+    scan_towards,
+)
 from lab.files.units import LONG_S, long_duration
 from lab.recording.observed import Observed
 from lab.registration.clock import SystemClock
@@ -125,7 +134,7 @@ class Inference:
         subjects = [s for s in known_subjects if not (but and fnmatchcase(s, but))]
         if not known_subjects:
             unknown = not self._would_be_seen(condition.signal)
-            state = State.UNKNOWN if unknown else State.HELD if condition.steady else State.FAILED
+            state = State.UNKNOWN if unknown else State.HELD if condition.steady or condition.level else State.FAILED
             return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
         for subject in subjects:
@@ -136,10 +145,11 @@ class Inference:
                 else self._contrast(condition.signal, subject, window, known)
             )
             if shift is not None:
-                by = condition.by.on(self.clock, subject)
+                by = (condition.at_most if condition.level else condition.by).on(self.clock, subject)
                 seen.append(Seen(shift, self._short(condition, shift, by), by))
         moved = sum(one.moved for one in seen)
-        held = moved == 0 if condition.steady else moved > 0 and moved >= condition.share * len(seen)
+        share = 1.0 if condition.level else condition.share
+        held = moved == 0 if condition.steady else moved > 0 and moved >= share * len(seen)
         return Test(condition, pattern, State.HELD if held else State.FAILED, tuple(seen))
 
     def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> Iterator[str]:
@@ -180,7 +190,11 @@ class Inference:
         series = self.signals.get(signal, subject)
         assert series is not None
         noise = self.tree.noise.get(signal)
-        return outside(series, known), noise.on(self.clock, subject) if noise else 0.0
+        least = noise.on(self.clock, subject) if noise else 0.0
+        rate_per_s = self.signals.get(spec_of(signal).among, subject)
+        if rate_per_s is not None:
+            least = max(least, counting_sd(series, rate_per_s))
+        return outside(series, known), least
 
     def _scan(self, signal: str, subject: str, direction: int, known: Windows) -> Shift | None:
         key = (signal, subject, direction, known)
@@ -195,6 +209,8 @@ class Inference:
 
     def _short(self, condition: Condition, shift: Shift, by: float) -> tuple[Short, ...]:
         """What a shift lacks of what a condition asks for; nothing where it is that."""
+        if condition.level:
+            return () if shift.observed <= by else (Short.HIGH,)
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
         enough = {
             Short.BY: change >= by,

@@ -62,7 +62,7 @@ def _conditions(document: Document, at: KeyPath, names: tuple[str, ...]) -> Iter
             continue
         for key in ("of", "but"):
             yield from _names(document, (*at, i, key), names)
-        signal = next((condition[key] for key in ("rises", "falls", "steady") if condition.get(key)), None)
+        signal = next((condition[key] for key in ("rises", "falls", "steady", "level") if condition.get(key)), None)
         yield from _subject(document, (*at, i, "of"), signal)
         yield from _conditions(document, (*at, i, "any"), names)
 

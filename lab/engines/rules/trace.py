@@ -30,13 +30,14 @@ class Short(StrEnum):
     CARRIED = "rests on one interval alone"
     COVERED = "known in too few intervals"
     ABRUPT = "not abrupt"
+    HIGH = "too high"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One subject of a condition's signal: how it moved, and what that lacks of what the condition asks for.
 
-    `by` is the least change that the condition asks for, in the unit of the signal.
+    `by` is the least change that the condition asks for, or the greatest level, in the unit of the signal.
     """
 
     shift: Shift
@@ -64,7 +65,11 @@ class Test:
         """Shifts that speak for the condition; for `any`, those of the first option that holds."""
         if self.options:
             return next((option.moved for option in self.options if option.state is State.HELD), ())
-        return () if self.condition.steady else tuple(seen.shift for seen in self.seen if seen.moved)
+        return (
+            ()
+            if self.condition.steady or self.condition.level
+            else tuple(seen.shift for seen in self.seen if seen.moved)
+        )
 
 
 @dataclass(frozen=True, slots=True)

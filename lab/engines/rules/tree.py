@@ -32,7 +32,10 @@ from lab.registration.clock import Amount, amount
 from lab.signals.catalogue import known_signals, spec_of
 from lab.systems.topology import ComponentKind, SchemaVersion, Strict
 
+TESTS = ("rises", "falls", "steady", "level")
+"""What a condition may ask of a signal."""
 EXAMPLES = ["6ms", "0.8 periods", "2.5 per interval"]
+OF_CHANGES = frozenset({"by", "times", "z", "share", "anywhere", "abrupt"})
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Least = Annotated[float, Field(ge=0)]
@@ -57,7 +60,7 @@ Signal = Annotated[str, AfterValidator(_known_signal), _Installed()]
 
 def _of_the_signal(value: Any, info: ValidationInfo) -> Amount:
     """A change in the unit of the condition's signal, or in the system's time."""
-    signal = next((info.data[test] for test in ("rises", "falls", "steady") if info.data.get(test)), None)
+    signal = next((info.data[test] for test in TESTS if info.data.get(test)), None)
     if signal is None:  # reported already, or a list of conditions, which has no change of its own
         signal = "job_last_success_age_s" if isinstance(value, str) else "error_ratio"
     return amount(value, spec_of(signal).unit)
@@ -82,11 +85,14 @@ Noise = Annotated[Amount, PlainValidator(lambda given: given), _AMOUNT]
 
 
 class Condition(Strict):
-    """One test of a signal over a window: exactly one of rises, falls, steady, any."""
+    """One test of a signal over a window: exactly one of rises, falls, steady, level, any."""
 
     rises: Signal | None = Field(None, description="The signal's level is higher in the window than outside.")
     falls: Signal | None = Field(None, description="It is lower.")
     steady: Signal | None = Field(None, description="It is recorded, and not higher.")
+    level: Signal | None = Field(
+        None, description="Its level in the window is `at_most` so much, whatever it is outside."
+    )
     any: tuple[Condition, ...] = Field((), description="One of these conditions holds.")
     of: str = Field("", description="Whose signal: names in braces are bound by the cause, * is any text.")
     but: str = Field("", description="Subjects of `of` that do not count, such as the element itself.")
@@ -94,6 +100,11 @@ class Condition(Strict):
     by: Change = Field(
         Amount(0.0),
         description="The least change: in the signal's unit (6ms, 0.04), periods of a job, or entries per interval.",
+        json_schema_extra={"default": 0.0},
+    )
+    at_most: Change = Field(
+        Amount(0.0),
+        description="With `level`: the greatest level, written as `by` is.",
         json_schema_extra={"default": 0.0},
     )
     times: Least = Field(0.0, description="The least change relative to the level outside: 0.2 is a fifth.")
@@ -104,21 +115,25 @@ class Condition(Strict):
 
     @model_validator(mode="after")
     def _one_test(self) -> Condition:
-        named = [s for s in (self.rises, self.falls, self.steady) if s]
+        named = [signal for test in TESTS if (signal := getattr(self, test))]
         if len(named) + bool(self.any) != 1:
-            raise ValueError("expected exactly one of rises, falls, steady, any")
+            raise ValueError(f"expected exactly one of {', '.join(TESTS)}, any")
         if named and not self.of:
             raise ValueError(f"expected `of`: whose {named[0]}?")
+        if ("at_most" in self.model_fields_set) != (self.level is not None):
+            raise ValueError("`level` and `at_most` go together: how high may it be at most?")
+        if self.level and (told := sorted(self.model_fields_set & OF_CHANGES)):
+            raise ValueError(f"{', '.join(told)}: of a change; a level has `at_most` only")
         return self
 
     @property
     def signal(self) -> str:
-        return self.rises or self.falls or self.steady or ""
+        return next((signal for test in TESTS if (signal := getattr(self, test))), "")
 
     @property
     def gives_window(self) -> bool:
         """Whether a window can be scanned for by it."""
-        return all(option.gives_window for option in self.any) if self.any else not self.steady
+        return all(option.gives_window for option in self.any) if self.any else bool(self.rises or self.falls)
 
 
 class Because(Strict):
@@ -159,7 +174,7 @@ class Cause(Strict):
     @model_validator(mode="after")
     def _window_first(self) -> Cause:
         if not self.when[0].gives_window:
-            raise ValueError("the first condition under `when` gives the window: expected rises or falls, not steady")
+            raise ValueError("the first condition under `when` gives the window: expected rises or falls")
         return self
 
 
