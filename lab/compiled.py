@@ -48,7 +48,8 @@ if BUILDING:
         return compiled
 
     def apart(function: Function) -> Function:
-        compiled: Function = numba.njit(error_model="numpy", _nrt=False)(function)
+        # Said, for numba would take over from who calls it that it is put into its callers.
+        compiled: Function = numba.njit(forceinline=False, error_model="numpy", _nrt=False)(function)
         return compiled
 
     @kernel

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees of the registry: walked, as matrices and by scikit-learn they are one model."""
+"""Gradient-boosted trees of the registry: node by node, as matrices and by scikit-learn they are one model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_matrices_and_walking_give_the_very_same_scores(seed: int) -> None:
+def test_matrices_and_nodes_give_the_very_same_scores(seed: int) -> None:
     entry, _, rows = fitted(seed, trees=20, depth=3)
     far = np.random.default_rng(seed).normal(0, 1e6, (500, rows.shape[1]))
     for inputs in (rows, far, rows[:1], rows[:0]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
@@ -25,7 +24,9 @@ from lab.testbeds.sim.plane.world_view import done_of, served_of
 from lab.testbeds.sim.safety import Safety
 
 COMMIT_NS = to_ns(BLOCK_S)
-"""How often what has ended is made final, at least. Nothing depends on it."""
+"""How often what has ended is made final, at most. Nothing depends on when."""
+ENOUGH_SIDES, AT_LAST_NS = BLOCK_SIDES >> 2, 15 * COMMIT_NS
+"""Where little happens it waits for more, but not for ever: each time costs the same milliseconds, whatever ended."""
 
 
 class Telemetry:
@@ -69,7 +70,8 @@ class Telemetry:
 
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time to make final what has ended."""
-        return now_ns - self._committed_ns >= COMMIT_NS or self.is_full
+        since_ns = now_ns - self._committed_ns
+        return (since_ns >= COMMIT_NS and (self._sides_count >= ENOUGH_SIDES or since_ns >= AT_LAST_NS)) or self.is_full
 
     @property
     def is_full(self) -> bool:
@@ -93,22 +95,22 @@ class Telemetry:
 
     def _gauges(self, plane: Plane, now_ns: int) -> list[Sample]:
         elapsed, self._last_ns = max(1, now_ns - self._last_ns), now_ns
-        busy = plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]]
-        workers = plane.tables.component[:, at.C_WORKERS]
-        # Work is counted when it begins: what workers could not have done yet, they do in the next intervals.
-        room = elapsed * workers
-        share = room / np.maximum(busy[:, 0], 1)
-        done = np.where(busy[:, :1] > room[:, None], np.rint(busy * share[:, None]).astype(np.int64), busy)
-        plane.tables.component[:, [at.C_BUSY, at.C_THROTTLED]] = busy - done
-        found: list[Sample] = []
-        for i, (name, spec) in enumerate(self.system.components.items()):
+        counted = [at.C_BUSY, at.C_THROTTLED]
+        rows = plane.tables.component[:, [*counted, at.C_WORKERS]].tolist()
+        left, found = [], list[Sample]()
+        for (name, spec), (busy, waiting, workers) in zip(self.system.components.items(), rows, strict=True):
+            # Work is counted when it begins: what workers could not have done yet, they do in the next intervals.
+            room, worked, throttled = elapsed * workers, busy, waiting
+            if busy > room:
+                worked, throttled = (round(part * (room / busy)) for part in (busy, waiting))
+            left.append((busy - worked, waiting - throttled))
             if spec.kind in ("users", "job"):
                 continue
-            worked, throttled = done[i].tolist()
             # Fewer workers have no less CPU: it is as much as the system's file gives them.
             used, waited = worked / (elapsed * spec.workers), throttled / worked if worked else 0.0
             found.append((now_ns, name, "process.cpu.utilization", "", min(1.0, used)))
             found.append((now_ns, name, "process.cpu.throttled.ratio", "", min(1.0, waited)))
+        plane.tables.component[:, counted] = left
         return found
 
     def observed(self, world: Content | None, until_ns: int) -> Observed:

@@ -53,12 +53,14 @@ class Source:
         return request_number(self.number, 0)
 
     def take(self, count: int) -> Times:
-        """The following arrivals, at most so many; none at the end."""
-        arrivals = self.arrivals
-        while arrivals is not None and not len(self._rest) and self._chunk < arrivals.chunks_count:
-            self._rest = arrivals.chunk(self._chunk)
+        """The following arrivals, so many or all that are left; none at the end."""
+        arrivals, parts, drawn = self.arrivals, [self._rest], len(self._rest)
+        while arrivals is not None and drawn < count and self._chunk < arrivals.chunks_count:
+            parts.append(arrivals.chunk(self._chunk))
+            drawn += len(parts[-1])
             self._chunk += 1
-        found, self._rest = self._rest[:count], self._rest[count:]
+        rest = np.concatenate(parts)
+        found, self._rest = rest[:count], rest[count:]
         self.taken += len(found)
         return found
 

@@ -10,7 +10,7 @@ import math
 from functools import cache
 from statistics import NormalDist
 
-from lab.compiled import kernel
+from lab.compiled import apart, kernel
 from lab.streams import lognormal_parameters
 from lab.testbeds.sim.plane.layout import *
 
@@ -90,11 +90,11 @@ def standard_normal(uniform: int) -> float:
     return -x if q < 0.0 else x
 
 
-@kernel
-def exact(t: Tables, row: int, uniform: int) -> float:
-    """The quantile of a distribution of mean 1 at a 32-bit uniform number."""
-    if t.sampler[row, Q_KIND] == LOGNORMAL:
-        return math.exp(t.sampler[row, Q_MU] + t.sampler[row, Q_SIGMA] * standard_normal(uniform))
+@apart
+def exact(kind: float, mu: float, sigma: float, uniform: int) -> float:
+    """The quantile of a distribution of mean 1 at a 32-bit uniform number: of one draw in 64."""
+    if kind == LOGNORMAL:
+        return math.exp(mu + sigma * standard_normal(uniform))
     return -math.log(1.0 - (uniform + 0.5) * _UNIT)
 
 
@@ -105,7 +105,7 @@ def draw(t: Tables, row: int, uniform: int) -> float:
         return 1.0
     cell = uniform >> _CELL_BITS
     if cell < _TAIL or cell >= CELLS - _TAIL:
-        return exact(t, row, uniform)
+        return exact(t.sampler[row, Q_KIND], t.sampler[row, Q_MU], t.sampler[row, Q_SIGMA], uniform)
     low = t.quantile[row, cell]
     return low + (t.quantile[row, cell + 1] - low) * ((uniform & _WITHIN) * _CELL)
 
