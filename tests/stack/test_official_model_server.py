@@ -1,7 +1,8 @@
 """The official model server's overlay, with a stand-in: an image of its environment, flags and ports, without Python.
 
 tensorflow/serving itself is a public image that tests do without. What it loads is tested on TensorFlow
-(tests/services/model/test_tensorflow.py).
+(tests/services/model/test_tensorflow.py), how its metrics are read in tests/services/plane/test_serving_metrics.py, and
+what the overlay changes in test_compose_file.py. So what takes the image is run before a release.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def official(stack: Session, stand_in: str) -> Iterator[Session]:
             stack.up(build=False, model_server="lab")
 
 
+@pytest.mark.slow
 def test_versions_go_through_the_publisher_and_the_model_has_no_python(official: Session) -> None:
     document = status()
     assert document["model_server"] == "tensorflow"
@@ -92,6 +94,7 @@ def test_versions_go_through_the_publisher_and_the_model_has_no_python(official:
     assert left == [str(version) for version in range(1, before + 1)]
 
 
+@pytest.mark.slow
 def test_the_collector_reads_the_servers_own_metrics(official: Session) -> None:
     program = (
         "import aiohttp, asyncio, json, os\n"
@@ -114,6 +117,7 @@ def test_the_collector_reads_the_servers_own_metrics(official: Session) -> None:
     assert 0 < found["server.request.duration.p50"] <= found["server.request.duration.p95"] < 1
 
 
+@pytest.mark.slow
 def test_the_labs_own_server_comes_back_with_the_same_versions(official: Session, stack: Session) -> None:
     with stack.lock.held():
         served = stack.levers.versions.served()

@@ -143,6 +143,7 @@ def test_what_is_open_in_another_checkout_is_none_of_this_ones_business(
     assert run_lab(theirs, "recover").returncode == NOT_REVERTED, "their stack is down, and that is theirs to tell"
 
 
+@pytest.mark.slow
 def test_a_run_with_more_workers_leaves_as_many_as_it_found(stack: Session) -> None:
     assert stack.load_workers() == 1
     with held(stack, StackOptions(build=False, load_workers=2)):
