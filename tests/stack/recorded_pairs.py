@@ -46,8 +46,9 @@ class Pairs(dict[str, Pair]):
 class Shorter:
     """How much happens of a shipped scenario, in scenario seconds: time on the stack is real.
 
-    Faults and decoys begin earlier by the same time, the first of them at `before_s`. Each fault lasts `for_s` at most,
-    and the recording ends `after_s` after the last. A scenario in which nothing is changed lasts `before_s`.
+    Faults and decoys begin earlier by the same time, the first of them at `before_s`. Each lasts `for_s` at most (a
+    decoy without an end until the end), and the recording ends `after_s` after the last fault. A scenario in which
+    nothing is changed lasts `before_s`.
     """
 
     before_s: float
@@ -65,6 +66,8 @@ class Shorter:
             ends_s.append(at_s + for_s + self.after_s)
         for use, written in zip(scenario.decoys, content.get("decoys", []), strict=True):
             written["at"] = f"{use.at_s - earlier_s:g}s"
+            if use.for_s is not None:
+                written["for"] = f"{min(use.for_s, self.for_s):g}s"
         [stage] = content["load"]["stages"]
         content["duration"] = stage["for"] = f"{max(ends_s):g}s"
         return parse_scenario(json.dumps(content), str(shipped.path))
