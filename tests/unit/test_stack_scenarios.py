@@ -72,7 +72,7 @@ def test_what_ci_runs_on_the_stack_is_possible_there(system: str, shorter: dict[
     for name, how in shorter.items():
         loaded = how.of(load_scenario(f"{system}/{name}"))
         assert problems_of(loaded, pairs.TIME_SCALE) == []
-        assert loaded.scenario.duration_s < 330
+        assert loaded.scenario.duration_s < 230
 
 
 @pytest.mark.parametrize("entry", ["{problems: [verdict], why: ''}", "{problems: [], why: because}",
