@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from functools import lru_cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,16 @@ FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite
 """Modules for people and other programs; no room imports them, but for the lab's version."""
 
 
+@lru_cache(maxsize=2048)
+def parsed(text: str) -> ast.Module:
+    """Read once: many tests look at the same files."""
+    return ast.parse(text)
+
+
+def tree_of(source: Path) -> ast.Module:
+    return parsed(source.read_text(encoding="utf-8"))
+
+
 def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
@@ -65,10 +78,10 @@ def imported(source: Path) -> set[str]:
     """
     package = ".".join(source.relative_to(ROOT).parts[:-1])
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.Import):
             names |= {"lab.*" if alias.name == "lab" else alias.name for alias in node.names}
-        elif isinstance(node, ast.Attribute) and ast.unparse(node).startswith("lab."):
+        elif isinstance(node, ast.Attribute) and _is_of_the_lab(node):
             names.add(ast.unparse(node))
         elif isinstance(node, ast.ImportFrom):
             base = package.rsplit(".", node.level - 1)[0] if node.level else ""
@@ -77,11 +90,19 @@ def imported(source: Path) -> set[str]:
     return names
 
 
+def _is_of_the_lab(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "lab"
+
+
 def imports_by_name(source: Path) -> bool:
     """Whether a file imports modules whose names it computes, which no reader of imports can follow."""
     importing = {"import_module", "__import__", "exec", "eval", "exec_module", "runpy"}
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    called = [ast.unparse(node.func).rpartition(".")[2] for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    tree = tree_of(source)
+    called = [
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
     named = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for a in node.names]
     used = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
     return bool(importing & {*called, *named, *used})
@@ -161,7 +182,7 @@ def test_nothing_above_the_drivers_knows_one_by_name():
         place = source.relative_to(ROOT).as_posix()
         if place.startswith(tuple(f"lab/testbeds/{name}/" for name in names)):
             continue
-        tree = ast.parse(source.read_text(encoding="utf-8"))
+        tree = tree_of(source)
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         if known := (names & texts) - NAMING_ONE.get(place, set()):
             found[place] = known
@@ -250,7 +271,7 @@ def imported_at_once(source: Path) -> set[str]:
     """What importing a file imports with it: not what functions import when called, nor what only mypy reads."""
     package = source.relative_to(ROOT).parts[:-1]
     found: set[str] = set()
-    waiting: list[ast.AST] = list(ast.parse(source.read_text(encoding="utf-8")).body)
+    waiting: list[ast.AST] = list(tree_of(source).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.ImportFrom):
@@ -323,22 +344,56 @@ def test_no_module_imports_itself_by_way_of_others():
     assert left == {}
 
 
+IMPORT_ALONE = """
+import importlib, json, sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+
+names, may_be_missing = json.load(sys.stdin)
+made, came_with = {}, {}
+
+class Made(MetaPathFinder, Loader):
+    def find_spec(self, name, path, target=None):
+        return ModuleSpec(name, self) if name in made and name != alone else None
+
+    def create_module(self, spec):
+        return made[spec.name]
+
+    def exec_module(self, module):
+        for name in came_with[module.__name__]:
+            sys.modules.setdefault(name, made[name])
+            package, _, last = name.rpartition(".")
+            if package and not hasattr(made[package], last):
+                setattr(made[package], last, made[name])
+
+packages = {name.split(".")[0] for name in names}
+sys.meta_path.insert(0, Made())
+for alone in names:
+    for name in [name for name in sys.modules if name.split(".")[0] in packages]:
+        package, _, last = name.rpartition(".")
+        module = sys.modules.pop(name)
+        if package in made and vars(made[package]).get(last) is module:
+            delattr(made[package], last)
+    try:
+        importlib.import_module(alone)
+    except ModuleNotFoundError as error:
+        if error.name not in may_be_missing:
+            raise
+        continue
+    imported = {name: module for name, module in sys.modules.items() if name.split(".")[0] in packages}
+    for name in imported.keys() - made.keys():
+        made[name], came_with[name] = imported[name], list(imported)
+"""
+"""Imports modules one by one, each in sight of nothing else; what it needs is executed only if it was not before."""
+
+
 @pytest.mark.slow
 def test_every_module_can_be_imported_alone():
-    names = [module_of(source) for folder in ("lab", "graders", "injectors") for source in sources(folder)]
-    code = (
-        "import importlib, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    for loaded in [n for n in sys.modules if n.split('.')[0] in ('lab', 'graders', 'injectors')]:\n"
-        "        del sys.modules[loaded]\n"
-        "    try:\n"
-        "        importlib.import_module(name)\n"
-        "    except ModuleNotFoundError as error:\n"
-        f"        if error.name not in {_of_the_stack()}:\n"
-        "            raise\n"
-    )
-    alone = [name for name in names if not name.endswith("__main__")]
-    subprocess.run([sys.executable, "-c", code, *alone], cwd=ROOT, check=True)
+    files = {module_of(source): source for folder in ("lab", "graders", "injectors") for source in sources(folder)}
+    needs = {name: imported_at_once(source) & files.keys() - {name} for name, source in files.items()}
+    names = [name for name in TopologicalSorter(needs).static_order() if not name.endswith("__main__")]
+    told = json.dumps([names, _of_the_stack()])
+    subprocess.run([sys.executable, "-c", IMPORT_ALONE], input=told, cwd=ROOT, text=True, check=True)
 
 
 def _of_the_stack() -> list[str]:
@@ -350,7 +405,7 @@ def _of_the_stack() -> list[str]:
 def defined(source: Path) -> set[str]:
     """The names that a module has once it is imported; `*` where it takes in those of another."""
     found: set[str] = set()
-    waiting: list[ast.AST] = list(ast.parse(source.read_text(encoding="utf-8")).body)
+    waiting: list[ast.AST] = list(tree_of(source).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -371,7 +426,7 @@ def test_every_name_that_is_imported_from_the_lab_is_there():
     missing = set()
     for source in (s for f in ("lab", "graders", "injectors", "services", "scripts", "benchmarks", "examples", "tests")
                    for s in sources(f)):  # fmt: skip
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(source)):
             if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "lab":
                 if node.module not in files:
                     missing.add(f"{source.relative_to(ROOT)}: {node.module}")
@@ -384,7 +439,7 @@ def test_every_name_that_is_imported_from_the_lab_is_there():
 
 
 def _all_of(source: Path) -> ast.expr:
-    tree = ast.parse(source.read_text(encoding="utf-8"))
+    tree = tree_of(source)
     return next(
         node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
