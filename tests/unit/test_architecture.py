@@ -381,8 +381,8 @@ for alone in names:
             raise
         continue
     imported = {name: module for name, module in sys.modules.items() if name.split(".")[0] in packages}
-    for name in imported.keys() - made.keys():
-        made[name], came_with[name] = imported[name], list(imported)
+    came_with |= dict.fromkeys({*imported} - made.keys() | {alone}, list(imported))
+    made = imported | made
 """
 """Imports modules one by one, each in sight of nothing else; what it needs is executed only if it was not before."""
 
