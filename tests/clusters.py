@@ -66,6 +66,13 @@ class LocalCluster:
     def folder_of(self, worker: int) -> Path:
         return self.folder / f"worker-{worker + 1}"
 
+    def end_workers(self) -> None:
+        """Ends all workers, and waits until the scheduler knows none."""
+        for worker in self.workers:
+            worker.kill()
+            worker.wait(PATIENCE_S)
+        eventually(lambda: not self.worker_addresses())
+
     def end(self) -> None:
         for process in self.processes:
             process.kill()

@@ -18,7 +18,7 @@ import pytest
 from lab.errors import ExitCode
 from lab.runs import cluster as cluster_module
 from lab.runs import dispatch
-from tests.cli_cases import HEALTHY, ROOT, lab
+from tests.cli_cases import CUT, HEALTHY, ROOT, lab, write
 from tests.clusters import LocalCluster, cluster
 from tests.disks import disk, fill
 from tests.gates import Gate, gated_engine
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.slow
 
 WORDS = ("run", ".", "--seeds", "3", "--engine", "constant", "--engine", HEALTHY, "--no-report")
 FAILED = ExitCode.FAILED
+Campaign = tuple[bytes, dict[str, bytes]]
+"""A results file, and what is in the runs directory."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,34 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A cluster of two worker processes, which tests leave as they find it."""
     with cluster(tmp_path_factory.mktemp("cluster")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def _scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    with cluster(tmp_path_factory.mktemp("bare"), workers=0) as made:
+        yield made
+
+
+@pytest.fixture
+def bare(_scheduler: LocalCluster) -> Iterator[LocalCluster]:
+    """A cluster without workers; those that a test starts are gone after it."""
+    yield _scheduler
+    _scheduler.end_workers()
+
+
+@pytest.fixture(scope="module")
+def _gate() -> Iterator[Gate]:
+    with gated_engine() as made:
+        yield made
+
+
+@pytest.fixture
+def gate(_gate: Gate) -> Gate:
+    """An engine that answers when it is told to. It is the same for all tests: its address is in every results file."""
+    _gate.open()
+    eventually(lambda: _gate.waiting == 0)
+    _gate.free = 0
+    return _gate
 
 
 @pytest.fixture
@@ -49,7 +79,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def done_here(*words: object) -> tuple[bytes, dict[str, bytes]]:
+def done_here(*words: object) -> Campaign:
     """The results file and the runs directory of the campaign run here; both are removed."""
     assert lab(*words, "--jobs", 1, "-o", "results.json") == FAILED
     found = Path("results.json").read_bytes(), content(Path("runs"))
@@ -91,15 +121,32 @@ def gated(gate: Gate) -> tuple[str, ...]:
     return ("run", ".", "--seeds", "3", "--engine", "constant", "--engine", gate.engine, "--no-report")
 
 
-def gated_here(gate: Gate) -> tuple[bytes, dict[str, bytes]]:
-    gate.free = 6
-    return done_here(*gated(gate))
+@pytest.fixture(scope="module")
+def _gated_here(_gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Campaign]:
+    """Where the campaign was run here, whole, and what it came to."""
+    with pytest.MonkeyPatch.context() as patch:
+        where = tmp_path_factory.mktemp("here")
+        patch.chdir(where)
+        patch.delenv("CI", raising=False)
+        patch.delenv("GITHUB_ACTIONS", raising=False)
+        write("cut", CUT)
+        write("quiet")
+        _gate.open()
+        return where, done_here(*gated(_gate))
 
 
-def test_a_worker_killed_in_the_middle_changes_nothing(elsewhere: Path, folder: Path) -> None:
+@pytest.fixture
+def gated_here(_gated_here: tuple[Path, Campaign], gate: Gate, folder: Path) -> Campaign:
+    """What the campaign comes to in the test's own directory, whose path is where the last failures are kept."""
+    where, (results, runs) = _gated_here
+    return results, {name: data.replace(bytes(where), bytes(folder)) for name, data in runs.items()}
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(
+    elsewhere: Path, folder: Path, gate: Gate, gated_here: Campaign
+) -> None:
     killed_after = random.SystemRandom().randint(1, 4)
-    with gated_engine() as gate, cluster(elsewhere) as own:
-        here = gated_here(gate)
+    with cluster(elsewhere) as own:
         with asked_on(own.executor, gate, killed_after) as process:
             eventually(lambda: gate.waiting == 2)  # each of the two is in the middle of a job
             own.workers[0].kill()
@@ -107,7 +154,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(elsewhere: Path, folder: 
             _, err = process.communicate()
             assert process.returncode == FAILED, err
         assert own.workers[1].poll() is None
-    assert (Path("results.json").read_bytes(), content(Path("runs"))) == here, f"killed after {killed_after}"
+    assert (Path("results.json").read_bytes(), content(Path("runs"))) == gated_here, f"killed after {killed_after}"
 
 
 @contextmanager
@@ -141,15 +188,15 @@ def test_shipped_scenarios_come_to_the_same_whatever_is_killed(elsewhere: Path, 
     assert (Path("results.json").read_bytes(), content(Path("runs"))) == here
 
 
-def test_a_lab_killed_in_the_middle_goes_on_with_resume(two: LocalCluster, folder: Path) -> None:
+def test_a_lab_killed_in_the_middle_goes_on_with_resume(
+    two: LocalCluster, folder: Path, gate: Gate, gated_here: Campaign
+) -> None:
     killed_after = random.SystemRandom().randint(1, 5)
-    with gated_engine() as gate:
-        here = gated_here(gate)
-        with asked_on(two.executor, gate, killed_after) as process:
-            process.kill()
-        gate.open()
-        assert lab(*gated(gate), "--executor", two.executor, "--resume", "-o", "results.json") == FAILED
-    assert (Path("results.json").read_bytes(), content(Path("runs"))) == here, f"killed after {killed_after}"
+    with asked_on(two.executor, gate, killed_after) as process:
+        process.kill()
+    gate.open()
+    assert lab(*gated(gate), "--executor", two.executor, "--resume", "-o", "results.json") == FAILED
+    assert (Path("results.json").read_bytes(), content(Path("runs"))) == gated_here, f"killed after {killed_after}"
 
 
 def test_recordings_stay_where_they_were_made_if_asked(
@@ -181,9 +228,10 @@ def test_an_evaluation_runs_there_too(two: LocalCluster, folder: Path) -> None:
     assert (Path("results.json").read_bytes(), content(Path("runs"))) == here
 
 
-def test_a_scheduler_that_goes_away_ends_the_campaign_which_goes_on_anywhere(elsewhere: Path, folder: Path) -> None:
-    with gated_engine() as gate, cluster(elsewhere, workers=1) as own:
-        here = gated_here(gate)
+def test_a_scheduler_that_goes_away_ends_the_campaign_which_goes_on_anywhere(
+    elsewhere: Path, folder: Path, gate: Gate, gated_here: Campaign
+) -> None:
+    with cluster(elsewhere, workers=1) as own:
         with asked_on(own.executor, gate, 2) as process:
             own.scheduler.kill()
             _, err = process.communicate()
@@ -193,42 +241,45 @@ def test_a_scheduler_that_goes_away_ends_the_campaign_which_goes_on_anywhere(els
         assert "Traceback" not in err
         gate.open()
         assert lab(*gated(gate), "--resume", "-o", "results.json", "--jobs", 1) == FAILED
-    assert (Path("results.json").read_bytes(), content(Path("runs"))) == here
+    assert (Path("results.json").read_bytes(), content(Path("runs"))) == gated_here
 
 
-def test_an_interrupt_takes_back_what_was_handed_over(two: LocalCluster, folder: Path) -> None:
-    with gated_engine() as gate:
-        with asked_on(two.executor, gate, 1) as process:
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate()
-        gate.open()
-        assert process.returncode == ExitCode.INTERRUPTED
-        assert "the same command with --resume goes on" in err
-        assert "Traceback" not in err
-        eventually(lambda: two.tasks() == 0)
+def test_an_interrupt_takes_back_what_was_handed_over(two: LocalCluster, folder: Path, gate: Gate) -> None:
+    with asked_on(two.executor, gate, 1) as process:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    gate.open()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "the same command with --resume goes on" in err
+    assert "Traceback" not in err
+    eventually(lambda: two.tasks() == 0)
 
 
-@pytest.mark.parametrize("deaths", [1, 2])
-def test_a_job_whose_workers_all_died_is_handed_over_once_more(deaths: int, elsewhere: Path, folder: Path) -> None:
+def test_a_job_whose_workers_all_died_is_handed_over_once_more(
+    elsewhere: Path, folder: Path, gate: Gate, gated_here: Campaign
+) -> None:
     one_is_all = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    with gated_engine() as gate, cluster(elsewhere, workers=1, **one_is_all) as own:
-        here = gated_here(gate)
-        before = gate.asked
-        with asked_on(own.executor, gate, 2) as process:
-            for number in range(deaths):
-                eventually(
-                    lambda number=number: gate.asked == before + 2 + number + 1
-                )  # it is in the middle of the job
-                own.workers[number].kill()
-                own.start_worker()
-            gate.open()
-            _, err = process.communicate()
-    if deaths == 1:
-        assert (process.returncode, Path("results.json").read_bytes()) == (FAILED, here[0]), err
-    else:
+    with cluster(elsewhere, workers=1, **one_is_all) as own:
+        process, err = _died_under(own, gate, deaths=1)
+        assert (process.returncode, Path("results.json").read_bytes()) == (FAILED, gated_here[0]), err
+        shutil.rmtree("runs")
+        process, err = _died_under(own, gate, deaths=2)
         assert process.returncode == ExitCode.INTERNAL, err
         [problem] = json.loads(Path("results.json").read_text())["not_graded"]
         assert problem["reason"].startswith("the worker that had it died, 2 times")
+
+
+def _died_under(own: LocalCluster, gate: Gate, deaths: int) -> tuple[subprocess.Popen[str], str]:
+    """The lab after a campaign in which workers died, one after the other, in the middle of one job; and its stderr."""
+    before = gate.asked
+    with asked_on(own.executor, gate, 2) as process:
+        for number in range(deaths):
+            eventually(lambda number=number: gate.asked == before + 2 + number + 1)  # it is in the middle of the job
+            own.workers[-1].kill()
+            own.start_worker()
+        gate.open()
+        _, err = process.communicate()
+    return process, err
 
 
 def test_no_further_job_is_handed_over_after_the_first_failure(
@@ -238,28 +289,30 @@ def test_no_further_job_is_handed_over_after_the_first_failure(
     assert 1 <= capsys.readouterr().out.count("✗ FAIL") <= 2
 
 
-def test_a_worker_with_other_code_is_refused(elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_with_other_code_is_refused(
+    bare: LocalCluster, elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = elsewhere / "other"
     for package in ("lab", "injectors", "graders"):
         shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
     with (other / "graders" / "kind.py").open("a") as file:
         file.write("# corrected\n")
-    with cluster(elsewhere, workers=0) as own:
-        own.start_worker(PYTHONPATH=str(other))
-        assert lab(*WORDS, "--executor", own.executor) == ExitCode.INVALID
+    bare.start_worker(PYTHONPATH=str(other))
+    assert lab(*WORDS, "--executor", bare.executor) == ExitCode.INVALID
     err = capsys.readouterr().err
     assert "would give other results" in err
     assert "chaos-lab 0.1.0 (code " in err
     assert "install the same chaos-lab" in err
 
 
-def test_a_worker_without_the_lab_is_refused(elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_without_the_lab_is_refused(
+    bare: LocalCluster, elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = elsewhere / "other" / "lab"
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'lab'\", name='lab')\n")
-    with cluster(elsewhere, workers=0) as own:
-        own.start_worker(PYTHONPATH=str(missing.parent))
-        assert lab(*WORDS, "--executor", own.executor) == ExitCode.INVALID
+    bare.start_worker(PYTHONPATH=str(missing.parent))
+    assert lab(*WORDS, "--executor", bare.executor) == ExitCode.INVALID
     assert "chaos-lab is not installed there" in capsys.readouterr().err
 
 
@@ -277,26 +330,26 @@ def test_a_worker_without_the_engines_files_is_refused(
 
 
 def test_a_cluster_without_workers_is_waited_for_and_then_given_up(
-    elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bare: LocalCluster, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "WORKERLESS_S", 0.5)
     monkeypatch.setattr(dispatch, "WORKERLESS_S", 0.5)
     monkeypatch.setattr(dispatch, "LOOK_EVERY_S", 0.1)
-    with cluster(elsewhere, workers=0) as own:
-        assert lab(*WORDS, "--executor", own.executor) == ExitCode.INVALID
-        err = capsys.readouterr().err
-        assert "has no worker yet; waiting for one" in err
-        assert "start some with `dask worker`" in err
+    assert lab(*WORDS, "--executor", bare.executor) == ExitCode.INVALID
+    err = capsys.readouterr().err
+    assert "has no worker yet; waiting for one" in err
+    assert "start some with `dask worker`" in err
 
 
 def test_a_full_disk_of_a_worker_is_named_with_what_sets_its_place(
-    elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    bare: LocalCluster, elsewhere: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("run", "quiet.scenario.yaml", "--engine", "constant", "--no-report", "--recordings", "stay")
-    with disk(elsewhere / "small") as small, cluster(elsewhere, workers=0) as own:
+    with disk(elsewhere / "small") as small:
         fill(small)
-        own.start_worker(LAB_RUNS_DIR=str(small / "runs"))
-        assert lab(*words, "--executor", own.executor) == ExitCode.INVALID
+        bare.start_worker(LAB_RUNS_DIR=str(small / "runs"))
+        assert lab(*words, "--executor", bare.executor) == ExitCode.INVALID
+        bare.end_workers()
         out = capsys.readouterr().out
         assert "there is no room for the recording of quiet" in out
         assert "on the worker tcp://127.0.0.1:" in out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,6 +108,12 @@ def written(
     return digests(folder / name)
 
 
+@pytest.fixture(scope="module")
+def usual(folder: Path) -> Callable[[str], dict[str, str]]:
+    """Digests of a system's `observed/` as a process with one certain hash seed writes it, once."""
+    return cache(lambda system: written(folder, f"{system}-usual", content=SYSTEMS[system], hash_seed="0"))
+
+
 def before(observed: Observed, table: str, until_s: float) -> pd.DataFrame:
     """Rows of a table that were complete before a time, without the categories' coding."""
     frame = observed.frame(table)
@@ -128,20 +135,23 @@ def entry_calls(observed: Observed) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(folder: Path, system: str) -> None:
-    one, other = (
-        written(folder, f"{system}-hash-{seed}", content=SYSTEMS[system], hash_seed=seed) for seed in ("0", "4242")
-    )
+def test_one_seed_gives_the_same_bytes_whatever_the_hash_seed(
+    folder: Path, usual: Callable[[str], dict[str, str]], system: str
+) -> None:
+    one = usual(system)
+    other = written(folder, f"{system}-other", content=SYSTEMS[system], hash_seed="4242")
     assert {"spans.parquet", "metrics.parquet", "logs.parquet", "features.parquet", "predictions.parquet"} <= set(one)
     assert {"system.json", "changes.jsonl", "alerts.jsonl", "reference/registry.json"} <= set(one)
     assert one == other
 
 
 @pytest.mark.slow
-def test_models_trained_just_now_or_kept_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_models_trained_just_now_or_kept_give_the_same_bytes(
+    folder: Path, tmp_path: Path, usual: Callable[[str], dict[str, str]]
+) -> None:
     cold = written(folder, "cold", hash_seed="1", cache=tmp_path)
     assert cold == written(folder, "warm", hash_seed="1", cache=tmp_path)
-    assert cold == written(folder, "own", hash_seed="1")
+    assert cold == usual("recommender")
     assert len(list((tmp_path / "models").glob("*.npz"))) == 3
     assert len(list((tmp_path / "kernels").glob("*.o"))) == 2, "the kernels were compiled there too"
 
@@ -153,7 +163,7 @@ def test_a_campaign_records_the_same_bytes_however_many_jobs_run_at_once(folder:
         name: text(name=name, **{"duration_s": 60, "rate_per_s": 8, **content}) for name, content in CAMPAIGN.items()
     }
     found = []
-    for jobs in ("1", "2", "3"):
+    for jobs in ("1", "3"):
         where = folder / f"jobs-{jobs}"
         where.mkdir()
         for name, content in text_of.items():
@@ -164,7 +174,6 @@ def test_a_campaign_records_the_same_bytes_however_many_jobs_run_at_once(folder:
         found.append({name: digest for name, digest in digests(where).items() if not TELLS_WHEN & {Path(name).name}})
     assert sum(name.endswith("spans.parquet") for name in found[0]) >= 6
     assert found[1] == found[0]
-    assert found[2] == found[0]
 
 
 SMALL = {(build_module, "SIDES"): 61, (build_module, "ROWS"): 64, (arrivals_module, "WINDOW"): 5,
