@@ -6,11 +6,15 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lab import plugins
+from lab.injection.faults import GROUP as FAULTS
+from lab.registration import world
 from lab.registration.world import installed_worlds
-from tests.of_worlds import is_of_a_world
+from tests.of_worlds import OUT_OF_REACH, is_of_a_world
 
 WITHOUT_WORLDS = "shop" not in installed_worlds()
 
@@ -35,8 +39,35 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leaves out what needs a world of the lab's own, where these are hidden (`make test-core`)."""
-    return True if WITHOUT_WORLDS and collection_path.suffix == ".py" and is_of_a_world(collection_path) else None
+    """Where the lab's own worlds are hidden (`make test-core`), leaves out what needs one, and what none reaches."""
+    if not WITHOUT_WORLDS or collection_path.suffix != ".py":
+        return None
+    return True if collection_path.name in OUT_OF_REACH or is_of_a_world(collection_path) else None
+
+
+@pytest.fixture(autouse=True)
+def _out_of_reach_no_world_is_read(request: pytest.FixtureRequest) -> Iterator[None]:
+    """So that what is left out where worlds are hidden can tell nothing of them."""
+    if request.path.name not in OUT_OF_REACH:
+        yield
+        return
+    found, registration = plugins._found, world._registration
+
+    def refuse(what: str) -> None:
+        pytest.fail(
+            f"{what} is read: worlds matter to {request.path.name}, take it out of tests.of_worlds.OUT_OF_REACH"
+        )
+
+    def found_there(group: str, *more: Any) -> Any:
+        return refuse(group) if group == FAULTS else found(group, *more)
+
+    def registered_there(name: str, entry: Any) -> Any:
+        return refuse(entry.value) if entry.value.startswith("lab.worlds.") else registration(name, entry)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "_found", found_there)
+        patch.setattr(world, "_registration", registered_there)
+        yield
 
 
 @pytest.fixture(autouse=True)

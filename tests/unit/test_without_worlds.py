@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.of_worlds import TESTS, is_of_a_world
+from tests.of_worlds import OUT_OF_REACH, TESTS, is_of_a_world
 
 HIDING = TESTS / "without_worlds"
 WORDS = re.compile(
@@ -104,3 +104,27 @@ def test_what_uses_a_helper_of_a_world_is_of_that_world(tmp_path: Path) -> None:
     free = tmp_path / "test_free.py"
     free.write_text("from tests.waiting import PATIENCE_S\n", encoding="utf-8")
     assert not is_of_a_world(free)
+
+
+def test_what_no_world_reaches_is_of_the_core() -> None:
+    assert {name for name in OUT_OF_REACH if is_of_a_world(TESTS / "unit" / name)} == set()
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "from lab.registration.world import registrations as read",
+        "from lab.injection.faults import fault_types as read",
+    ],
+)
+def test_a_test_out_of_reach_that_reads_a_world_fails(tmp_path: Path, reading: str) -> None:
+    (tmp_path / "conftest.py").write_text("from tests.conftest import _out_of_reach_no_world_is_read\n")
+    for name in (min(OUT_OF_REACH), "test_other.py"):
+        (tmp_path / name).write_text(f"{reading}\ndef test_it():\n    read()\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
+    path = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True, text=True
+    )
+    assert re.search(r"1 failed, 1 passed", done.stdout), done.stdout
+    assert f"worlds matter to {min(OUT_OF_REACH)}" in done.stdout
