@@ -41,8 +41,6 @@ test-all: test test-slow ## all tests that need no Docker, as CI runs them
 lint: $(VENV)/.installed-test ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@MYPYPATH=examples/testbed:examples/plugin:examples/world $(BIN)/mypy \
-		-p chaos_lab_processes -p chaos_lab_resets -p chaos_lab_desk
 
 evaluate: $(VENV)/.installed ## measure the engines on seeds kept for that (long), and publish the figures in README and docs (SUITES=fraud)
 	@mkdir -p runs
