@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.clock import to_ns
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.recording.schema import CORE
 from lab.scenario import LoadedScenario
-from lab.testbeds.sim import SimTestbed
+from lab.testbeds.sim import SimTestbed, telemetry
 
 CORE_TABLES = frozenset(table.name for table in CORE.tables)
 
@@ -53,6 +54,13 @@ def once(recorded: Observed, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return written(recorded, tmp_path_factory.mktemp("once"))
 
 
+@pytest.fixture
+def often_final(loaded: LoadedScenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has ended is made final ten times in a run, which a short one does once: rows are asked for as often."""
+    monkeypatch.setattr(telemetry, "COMMIT_NS", to_ns(loaded.scenario.duration_s) // 10)
+    monkeypatch.setattr(telemetry, "ENOUGH_SIDES", 0)
+
+
 def test_the_same_seed_gives_the_same_bytes(
     loaded: LoadedScenario, once: dict[str, str], tmp_path: Path
 ) -> None:  # fmt: skip
@@ -60,6 +68,7 @@ def test_the_same_seed_gives_the_same_bytes(
     assert written(whole(loaded), tmp_path) == once
 
 
+@pytest.mark.usefixtures("often_final")
 def test_where_blocks_end_changes_nothing(loaded: LoadedScenario, once: dict[str, str], tmp_path: Path) -> None:
     """`settle` gets blocks that end anywhere: who looks at a run on its way does not change it."""
     bed, end_s = SimTestbed(loaded, 1), loaded.scenario.duration_s
@@ -94,6 +103,7 @@ def test_a_branch_goes_on_as_the_run_it_comes_from_would(
     assert written(bed.finish(), tmp_path / "one") == once
 
 
+@pytest.mark.usefixtures("often_final")
 @pytest.mark.parametrize("share", [0.35, 0.8])
 def test_what_is_seen_on_the_way_is_what_the_recording_has_of_that_time(
     loaded: LoadedScenario, recorded: Observed, share: float

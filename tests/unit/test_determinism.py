@@ -177,9 +177,9 @@ def test_a_campaign_records_the_same_bytes_however_many_jobs_run_at_once(folder:
 
 
 SMALL = {(build_module, "SIDES"): 61, (build_module, "ROWS"): 64, (arrivals_module, "WINDOW"): 5,
-         (telemetry_module, "COMMIT_NS"): 7 * NS}  # fmt: skip
+         (telemetry_module, "COMMIT_NS"): 7 * NS, (telemetry_module, "ENOUGH_SIDES"): 0}  # fmt: skip
 LARGE = {(build_module, "SIDES"): 1 << 16, (build_module, "ROWS"): 1 << 16, (arrivals_module, "WINDOW"): 1 << 14,
-         (telemetry_module, "COMMIT_NS"): 1000 * NS}  # fmt: skip
+         (telemetry_module, "COMMIT_NS"): 1000 * NS, (telemetry_module, "ENOUGH_SIDES"): 1 << 20}  # fmt: skip
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
