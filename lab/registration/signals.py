@@ -17,7 +17,8 @@ class SignalSpec(NamedTuple):
 
     `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
     log lines, so where it could be seen and is not there, there were none. `among`: the signal of the same subject that
-    says how many a second there are, of which a ratio is a share. Shares of few vary by chance.
+    says how many a second there are, of which a ratio is a share. Shares of few vary by chance. `adds_up`: as of an SLI
+    (`lab.registration.slis.Sli`).
     """
 
     unit: str
@@ -26,6 +27,7 @@ class SignalSpec(NamedTuple):
     level: Observability = "poor"
     events: bool = False
     among: str = ""
+    adds_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ class Sli:
     suffer. `of` names the function (`module:function`) that computes it; it takes `lab.recording.slis.Samples` and
     gives a `lab.recording.slis.Level`. A value is of the last `window_intervals` scrape intervals. `with_slo`: its
     metric is recorded only for systems that have an SLO on it. `needs`: the kind of component without which a system
-    has no such SLI.
+    has no such SLI. `adds_up`: it adds up what requests leave behind, such as those that wait for people: in compressed
+    time fewer of them come in a second of the scenario, so it grows by less.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Sli:
     window_intervals: int = 1
     with_slo: bool = False
     needs: Literal["", "users", "job"] = ""
+    adds_up: bool = False
 
 
 ERROR_RATIO, AVAILABILITY = "error_ratio", "availability"

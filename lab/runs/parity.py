@@ -31,6 +31,7 @@ from lab.runs.signature import (
     windows,
 )
 from lab.signals import Series
+from lab.signals.catalogue import spec_of
 
 LEAST_COMPARED = 3
 """Signals that must be compared, at least, for an agreement."""
@@ -43,10 +44,14 @@ Verdict = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One symptom on both testbeds: what it did there, and whether that agrees."""
+    """One symptom on both testbeds: what it did there, and whether that agrees.
+
+    `slower`: in which of the two (0 or 1) it adds up more slowly, as time was compressed there; None for neither.
+    """
 
     symptom: Symptom
     effects: tuple[Effect, Effect]
+    slower: int | None = None
 
     @property
     def signal(self) -> str:
@@ -67,8 +72,11 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Equal signs; or effects that differ by no more than they are uncertain, or by less than matters."""
-        if self.signs[0] == self.signs[1]:
+        """Equal signs; or effects that differ by no more than they are uncertain, or by less than matters.
+
+        Where it adds up more slowly, it may be too little to be seen.
+        """
+        if self.signs[0] == self.signs[1] or (self.slower is not None and self.signs[self.slower] == 0):
             return True
         first, second = self.effects
         difference = abs(first.change - second.change)
@@ -166,6 +174,8 @@ def compared(sides: Sides) -> tuple[tuple[Row, ...], tuple[NotCompared, ...]]:
         else:
             found.append((symptom, (one, other)))
     level = per_test(len(found))
+    scales = [float(side.system.get("time_scale", 1.0)) for side in sides]
+    slower = None if scales[0] == scales[1] else int(scales[1] > scales[0])
     rows = []
     for symptom, pair in found:
         spans = windows(symptom, sides)
@@ -174,7 +184,7 @@ def compared(sides: Sides) -> tuple[tuple[Row, ...], tuple[NotCompared, ...]]:
             why = "; ".join(_without_intervals((first, second)))
             absent.append(NotCompared(symptom.signal, symptom.subject, why))
         else:
-            rows.append(Row(symptom, (first, second)))
+            rows.append(Row(symptom, (first, second), slower if spec_of(symptom.signal).adds_up else None))
     return tuple(rows), tuple(sorted(absent, key=lambda one: (one.signal, one.subject)))
 
 

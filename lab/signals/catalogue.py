@@ -131,7 +131,11 @@ def spec_of(signal: str) -> SignalSpec:
 def slis_as_signals(world: World) -> Mapping[str, SignalSpec]:
     """The world's SLIs that are signals where a system has an SLO on them: those that no own signal stands for."""
     own = _registered(world)
-    return {s.name: SignalSpec(s.unit, "component", s.doc + _where(s)) for s in world.slis if s.name not in own}
+    return {
+        sli.name: SignalSpec(sli.unit, "component", sli.doc + _where(sli), adds_up=sli.adds_up)
+        for sli in world.slis
+        if sli.name not in own
+    }
 
 
 def _registered(world: World) -> Mapping[str, SignalSpec]:

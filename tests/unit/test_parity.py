@@ -16,10 +16,12 @@ from lab.contracts import Diagnosis, Finding, TrueFault, Verdict
 from lab.injection.faults import fault_types
 from lab.recording.rundir import RunDirectory
 from lab.registration.observability import Observability
+from lab.runs import parity as parity_module
 from lab.runs.parity import LEAST_COMPARED, Parity, Row, compare, compared
 from lab.runs.runner import run_scenario
 from lab.runs.signature import Effect, Side, Symptom
 from lab.signals import Series, SignalTable
+from lab.signals.catalogue import CORE
 from tests.simulated import BOOKINGS, FAULTS, scenario
 
 TIMES_S = np.arange(1, 61) * 5.0
@@ -125,6 +127,29 @@ def test_effects_differ_beyond_their_uncertainty_and_by_what_matters(
     first: Effect, second: Effect, at_least: float, agrees: bool
 ) -> None:
     assert Row(Symptom("error_ratio", "x", at_least), (first, second)).agrees is agrees
+
+
+@pytest.mark.parametrize(
+    ("slower", "signs", "agrees"),
+    [(1, (1, 0), True), (0, (1, 0), False), (None, (1, 0), False), (1, (1, -1), False), (0, (0, 1), True)],
+)
+def test_what_adds_up_more_slowly_in_compressed_time_may_be_too_little_to_be_seen(
+    slower: int | None, signs: tuple[int, int], agrees: bool
+) -> None:
+    first, second = (Effect(10.0 * sign, 0.1, sign) for sign in signs)
+    assert Row(Symptom("queue_length", "x", 3.0), (first, second), slower).agrees is agrees
+
+
+@pytest.mark.parametrize(("scales", "slower"), [((1.0, 5.0), 1), ((5.0, 1.0), 0), ((5.0, 5.0), None)])
+def test_a_backlog_adds_up_more_slowly_where_time_is_compressed_and_a_ratio_does_not(
+    monkeypatch: pytest.MonkeyPatch, scales: tuple[float, float], slower: int | None
+) -> None:
+    spec = CORE["queue_length"]._replace(adds_up=True)
+    monkeypatch.setattr(parity_module, "spec_of", lambda name: spec if name == "latency_p95_s" else CORE[name])
+    sides = [replace(side(), system={**side().system, "time_scale": scale}) for scale in scales]
+    found = parity(sides[0], sides[1])
+    assert row(found, "latency_p95_s").slower == slower
+    assert row(found, "error_ratio").slower is None
 
 
 def test_a_noisy_effect_that_just_misses_the_test_is_no_difference() -> None:

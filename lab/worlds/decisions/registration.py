@@ -111,12 +111,12 @@ WORLD = World(
             doc="payments held for review, of all that were decided",
         ),
         Sli(
-            name="review_backlog", unit="1", bad="rises", of=f"{_IN}:review_backlog",
+            name="review_backlog", unit="1", bad="rises", of=f"{_IN}:review_backlog", adds_up=True,
             doc="payments held that no analyst has decided yet, against those at the start",
         ),
         Sli(
             name="fraud_loss_eur", unit="EUR", bad="rises", of=f"{_IN}:fraud_loss_eur", window_intervals=12,
-            doc="amounts charged back, at the time of the chargeback, per minute",
+            doc="amounts charged back, at the time of the chargeback, per minute", adds_up=True,
         ),
         Sli(
             name="fraud_recall", unit="ratio", bad="falls", of=f"{_IN}:fraud_recall", window_intervals=24,
