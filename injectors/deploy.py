@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.files.units import Ratio
 from lab.injection.faults import decoy
-from lab.injection.levers import ModelCanary, ModelDeploy, Testbed
+from lab.injection.levers import ModelDeploy, Testbed
 
 
 @decoy("deploy", target="model")
@@ -15,7 +15,5 @@ def deploy(testbed: Testbed, model: str, *, share: Ratio = 1.0) -> Iterator[None
 
     With a `share` below 100% it is a canary, as a bad version may be: it answers that share of the requests.
     """
-    training = "next-window"
-    canary = ModelCanary(training=training, share=share) if share < 1 else None
-    with testbed.pull(model, canary or ModelDeploy(training=training)):
+    with testbed.pull(model, ModelDeploy(training="next-window").answering(share)):
         yield

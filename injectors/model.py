@@ -10,7 +10,7 @@ from pydantic import Field
 from lab.contracts import Boundary
 from lab.files.units import Ratio
 from lab.injection.faults import Witness, fault
-from lab.injection.levers import ComponentSlow, ModelCanary, ModelDeploy, ModelUnload, Testbed
+from lab.injection.levers import ComponentSlow, ModelDeploy, ModelUnload, Testbed
 
 
 @fault(
@@ -28,9 +28,7 @@ def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.55, s
     validation before it had all labels, so the version is published with good metrics. With a `share` below 100% it is
     a canary: it answers that share of the requests, and the version before it the others.
     """
-    training = "corrupted-labels"
-    canary = ModelCanary(training=training, corrupted=corrupted, share=share) if share < 1 else None
-    with testbed.pull(model, canary or ModelDeploy(training=training, corrupted=corrupted)):
+    with testbed.pull(model, ModelDeploy(training="corrupted-labels", corrupted=corrupted).answering(share)):
         yield
 
 

@@ -116,6 +116,11 @@ class NotRevertedError(LabError):
     exit_code = ExitCode.NOT_REVERTED
 
 
+def with_article(noun: str) -> str:
+    """`a link`, `an int`: for nouns whose first letter is spoken as it is written."""
+    return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A hint naming the nearest valid name; where none is near, the valid names, of many the three nearest."""
     names = sorted(set(valid))

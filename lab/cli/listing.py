@@ -108,9 +108,9 @@ def _everything() -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem
     suffixes = (SUITE, SCENARIO)
     shipped = [str(path) for suffix in suffixes for path in shipped_names(suffix).values()]
     own = [str(path) for suffix in suffixes for path in sorted(Path().glob(f"*{suffix}"))]
-    missing = missing_worlds()
-    if not missing:
-        return _found([*shipped, *own], whole=False)
+    everything = _found([*shipped, *own], whole=False)
+    if not everything[2] or not (missing := missing_worlds()):
+        return everything
     scenarios, suites, _ = _found(shipped, whole=False)
     _tell_missing(missing, len(shipped) - len(scenarios) - len(suites))
     more_scenarios, more_suites, problems = _found(own, whole=False) if own else ([], [], [])

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from lab.contracts import Diagnosis
 from lab.engines import Engine, documentation, load_engine
+from lab.errors import with_article
 
 
 def protocol_streams() -> tuple[TextIO, TextIO]:
@@ -53,7 +54,7 @@ def answer(engine: Engine, observed: Path) -> dict[str, Any]:
     try:
         diagnosis: object = engine(observed)
         if not isinstance(diagnosis, Diagnosis):
-            return {"error": f"returned a {type(diagnosis).__name__}, expected a Diagnosis"}
+            return {"error": f"returned {with_article(type(diagnosis).__name__)}, expected a Diagnosis"}
         reply = {"diagnosis": diagnosis.to_json()}
         json.dumps(reply)
         return reply
@@ -69,7 +70,7 @@ def main() -> None:
     except Exception as error:
         sys.exit(f"cannot load engine {sys.argv[1]!r}: {type(error).__name__}: {error}")
     if not callable(engine):
-        sys.exit(f"engine {sys.argv[1]!r} is a {type(engine).__name__}, expected a function")
+        sys.exit(f"engine {sys.argv[1]!r} is {with_article(type(engine).__name__)}, expected a function")
     for line in requests:
         request = json.loads(line)
         if "describe" in request:

@@ -11,6 +11,7 @@ import pytest
 
 from lab.contracts import Outcome
 from lab.recording.observed import load_observed
+from lab.signals import load_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.session import Session
 from lab.worlds.decisions.collected import hour_s
@@ -101,6 +102,10 @@ def test_what_is_sent_to_the_analysts_is_looked_at_turned_away_or_waits(pairs: P
     # A message that is on its way at the last scrape has been sent, and waits nowhere yet.
     assert came[~ends_stretch].sum() - went <= waits
     assert came.sum() - went >= waits - room
+
+
+def test_calls_of_the_model_are_measured_where_they_are_made(pairs: Pairs) -> None:
+    assert load_signals(pairs.on_stack(FAULTED).observed).get("client_error_ratio", "payments->model") is not None
 
 
 def test_held_payments_are_closed_in_time_and_not_by_time_alone(pairs: Pairs) -> None:

@@ -94,7 +94,7 @@ def test_engines_are_tried_before_anything_runs_and_all_that_is_wrong_is_reporte
     assert "engine 'fine'" not in errors
     for expected in (
         "engine 'silent' cannot be asked\n  seen:     it has no docstring",
-        "engine 'number' is a int, expected a function",
+        "engine 'number' is an int, expected a function",
         "No module named 'no_such_module'",
         "no program 'no-such-program-here' on the PATH",
         "./gone: engine 'cmd:./gone': no such program",

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
+from lab.engines.rules.names import TESTS
 from lab.engines.rules.nearness import nearness
 from lab.engines.rules.trace import Seen, Short, State, Test, Trial
-from lab.engines.rules.tree import TESTS, Condition
+from lab.engines.rules.tree import Condition
 from lab.engines.shifts import ABRUPT_INTERVALS, CARRIED_SHARE, COVERED_SHARE
 from lab.files.units import LONG_S, long_duration, window_text
 from lab.registration.clock import Amount

@@ -134,7 +134,7 @@ class Inference:
         subjects = [s for s in known_subjects if not (but and fnmatchcase(s, but))]
         if not known_subjects:
             unknown = not self._would_be_seen(condition.signal)
-            state = State.UNKNOWN if unknown else State.HELD if condition.steady or condition.level else State.FAILED
+            state = State.UNKNOWN if unknown else State.FAILED if condition.asks_for_change else State.HELD
             return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
         for subject in subjects:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any, get_args
 
-from lab.errors import Problem, nearest
+from lab.errors import Problem, nearest, with_article
 from lab.files.yamlsource import Document, KeyPath
 from lab.signals.catalogue import known_signals
 from lab.systems.topology import ComponentKind
@@ -16,6 +16,9 @@ SUBJECTS: Mapping[str, str] = {
     "component": "component", "caller": "component", "callee": "component", "entry": "component", "store": "component",
 }  # fmt: skip
 """What each bound name stands for."""
+
+TESTS = ("rises", "falls", "steady", "level")
+"""What a condition may ask of a signal."""
 
 COMMON = ("entry", "entry_link", "store")
 LEVELS = ("baseline", "observed", "subject", "detail", "direction")
@@ -62,7 +65,7 @@ def _conditions(document: Document, at: KeyPath, names: tuple[str, ...]) -> Iter
             continue
         for key in ("of", "but"):
             yield from _names(document, (*at, i, key), names)
-        signal = next((condition[key] for key in ("rises", "falls", "steady", "level") if condition.get(key)), None)
+        signal = next((condition[key] for key in TESTS if condition.get(key)), None)
         yield from _subject(document, (*at, i, "of"), signal)
         yield from _conditions(document, (*at, i, "any"), names)
 
@@ -100,6 +103,6 @@ def _subject(document: Document, at: KeyPath, signal: Any) -> Iterator[Problem]:
     kind = SUBJECTS.get(pattern[1:-1]) if pattern.startswith("{") and pattern.endswith("}") else None
     about = {"entry link": "link", "job": "component"}.get(subject, subject)
     if kind is not None and kind != about:
-        what = f"{signal} is a signal of a {subject}, {pattern} is a {kind}"
-        expected = f"a {subject}, or a pattern such as *"
+        what = f"{signal} is a signal of {with_article(subject)}, {pattern} is {with_article(kind)}"
+        expected = f"{with_article(subject)}, or a pattern such as *"
         yield document.problem(at, what, seen=pattern, expected=expected)

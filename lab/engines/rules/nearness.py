@@ -28,7 +28,7 @@ def _test_nearness(test: Test) -> float:
         return 1.0
     if test.options:
         return max(_test_nearness(option) for option in test.options)
-    if test.condition.steady or test.condition.level:
+    if not test.condition.asks_for_change:
         return 0.0
     return max((_seen_nearness(test.condition, seen) for seen in test.seen), default=0.0)
 

@@ -65,11 +65,7 @@ class Test:
         """Shifts that speak for the condition; for `any`, those of the first option that holds."""
         if self.options:
             return next((option.moved for option in self.options if option.state is State.HELD), ())
-        return (
-            ()
-            if self.condition.steady or self.condition.level
-            else tuple(seen.shift for seen in self.seen if seen.moved)
-        )
+        return tuple(seen.shift for seen in self.seen if seen.moved) if self.condition.asks_for_change else ()
 
 
 @dataclass(frozen=True, slots=True)

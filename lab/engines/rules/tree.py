@@ -24,7 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lab.contracts import Boundary
-from lab.engines.rules.names import name_problems
+from lab.engines.rules.names import TESTS, name_problems
 from lab.errors import Problem, UserError, nearest
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, parse_yaml, read_text
@@ -32,8 +32,6 @@ from lab.registration.clock import Amount, amount
 from lab.signals.catalogue import known_signals, spec_of
 from lab.systems.topology import ComponentKind, SchemaVersion, Strict
 
-TESTS = ("rises", "falls", "steady", "level")
-"""What a condition may ask of a signal."""
 EXAMPLES = ["6ms", "0.8 periods", "2.5 per interval"]
 OF_CHANGES = frozenset({"by", "times", "z", "share", "anywhere", "abrupt"})
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -131,9 +129,14 @@ class Condition(Strict):
         return next((signal for test in TESTS if (signal := getattr(self, test))), "")
 
     @property
+    def asks_for_change(self) -> bool:
+        """Whether its signal has to move; else it may stay as it is, or must."""
+        return bool(self.rises or self.falls)
+
+    @property
     def gives_window(self) -> bool:
         """Whether a window can be scanned for by it."""
-        return all(option.gives_window for option in self.any) if self.any else bool(self.rises or self.falls)
+        return all(option.gives_window for option in self.any) if self.any else self.asks_for_change
 
 
 class Because(Strict):

@@ -51,6 +51,10 @@ class ModelDeploy(LeverValue, lever="model.deploy", on={"model"}, content=True, 
             recipe["corrupted"] = self.corrupted
         return recipe
 
+    def answering(self, share: float) -> ModelDeploy:
+        """Itself, or where the share of the requests is less than 1 a canary that answers so many."""
+        return self if share >= 1 else ModelCanary(**self.model_dump(exclude_unset=True), share=share)
+
     def check(self, system: System, place: Place) -> None:
         """Only ways of training that the world has, and versions that are there before anything is deployed."""
         world = world_of(system)

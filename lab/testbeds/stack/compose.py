@@ -161,9 +161,10 @@ class Compose:
 
     def publisher(self) -> str:
         """The service in whose container model versions are written; NoContainerError where there is none."""
-        for name in self._found(f"{PUBLISHER_LABEL}=true"):
-            return name
-        raise NoContainerError(f"no container publishes model versions; run: {self.up}")
+        name = next(iter(self._found(f"{PUBLISHER_LABEL}=true")), None)
+        if name is None:
+            raise NoContainerError(f"no container publishes model versions; run: {self.up}")
+        return name
 
     def is_own(self, labels: Mapping[str, str]) -> bool:
         """Whether something is this checkout's: by its id, unless a copy of this checkout that shares it made it."""
