@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "Write the HTML pages of recordings.",
     "results": "List the campaigns that were run, and show their figures.",
     "compare": "Compare results with earlier ones, case by case.",
+    "train": "Solve incidents in the browser, alone or in a group.",
     "parity": "Compare two recordings of one scenario, as from two testbeds.",
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",

@@ -50,7 +50,8 @@ SHARED = (
 """Modules beside the rooms that every room may import."""
 ROOMS = (
     "files", "registration", "systems", "agreed", "injection", "recording", "signals", "scenario", "content", "worlds",
-    "engines", "judging", "testbeds", "report", "runs", "docs", "cli",
+    "engines", "judging", "testbeds", "report", "runs", "investigation", "api",
+    "docs", "cli",
 )  # fmt: skip
 """Rooms of the lab, each of which may import from those before it and from none after it."""
 FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite", "world_suite")

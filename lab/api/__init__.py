@@ -1,0 +1,1 @@
+"""HTTP over `lab.investigation`: what the training pages, scripts and agents use alike. Imported by commands alone."""

@@ -1,0 +1,141 @@
+"""The app: the endpoints, the pages beside them, and the guard around both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from lab import __version__
+from lab.api.problems import ProblemAnswer, handle_problems
+from lab.api.routes import people, sessions, telemetry
+from lab.api.security import Guard, Hosts, Identity, Rate, csrf_of
+from lab.investigation.store import Participant
+from lab.investigation.training import Training
+
+PREFIX = "/api/v1"
+PAGES = Path(__file__).resolve().parents[1] / "web"
+"""The training pages: `index.html` and `static/`."""
+MOST_PARTICIPANTS = 500
+THREADS = 16
+"""Requests that look something up at a time."""
+EACH_S = 1.0
+"""How often running clocks are looked after."""
+
+_DESCRIPTION = """\
+What can be known of an incident up to a session's clock, and what a person, a script or an agent can do about it.
+
+Begin a session, ask for it until it is `ready`, let its clock go on or jump, look at what there is, and submit a
+diagnosis. Say who you are with `Authorization: Bearer TOKEN`. Times are scenario seconds since the load began.
+"""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of links, by the role that they give: `solo`; or `joining` and `instructor`."""
+
+    links: Mapping[str, str]
+    """Role by token."""
+
+
+def create_app(
+    training: Training,
+    tokens: Tokens,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 80,
+    names: tuple[str, ...] = (),
+    rate: Rate | None = None,
+) -> ASGIApp:
+    """The ASGI app of a training. `host`, `port`, `names`: what it is asked as; requests for others are refused.
+
+    It needs no server: `httpx.ASGITransport(create_app(…))`, with `Host: HOST:PORT` and a token.
+    """
+    known = _Known(training, tokens)
+    hosts = Hosts(host, port, names)
+    app = FastAPI(
+        title="chaos-lab investigation API",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    guard = Guard(app, hosts=hosts, identify=known.identify, rate=rate)
+    app.state.training = training
+    app.state.cookie = guard.cookie
+    app.state.most_participants = MOST_PARTICIPANTS
+    router = APIRouter(prefix=PREFIX, responses={"4XX": {"model": ProblemAnswer, "description": "what is wrong"}})
+    for part in (people, sessions, telemetry):
+        router.include_router(part.router)
+    app.include_router(router)
+    handle_problems(app)
+    app.add_api_route("/", _page, include_in_schema=False, response_class=FileResponse)
+    if (PAGES / "static").is_dir():
+        app.mount("/static", StaticFiles(directory=PAGES / "static"), name="static")
+    return guard
+
+
+async def _page() -> Response:
+    page = PAGES / "index.html"
+    if not page.is_file():
+        return PlainTextResponse("This lab was installed without its pages; the API is at /api/v1.\n", 404)
+    return FileResponse(page, media_type="text/html; charset=utf-8")
+
+
+class _Known:
+    """Who is behind a token; asked of the store once for each."""
+
+    def __init__(self, training: Training, tokens: Tokens) -> None:
+        self._store = training.store
+        self._links = tokens.links
+        self._found: dict[str, Identity] = {}
+
+    def identify(self, token: str) -> Identity | None:
+        found = self._found.get(token)
+        if found is None:
+            role = self._links.get(token)
+            who = self._somebody(role) if role else self._store.participant_of(token)
+            if role is None and who is None:
+                return None
+            found = self._found[token] = Identity(who, role or (who.role if who else ""), csrf_of(token))
+        return found
+
+    def _somebody(self, role: str) -> Participant | None:
+        """Who uses a link of this role; nobody yet, where they are still to join."""
+        if role == "joining":
+            return None
+        there = next((who for who in self._store.participants() if who.role == role), None)
+        if there is not None:
+            return there
+        return self._store.add_participant("you" if role == "solo" else "instructor", role)[0]  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    training: Training = app.state.training
+    looking_after = asyncio.create_task(_look_after(training))
+    try:
+        yield
+    finally:
+        looking_after.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking_after
+
+
+async def _look_after(training: Training) -> None:
+    while True:
+        await asyncio.sleep(EACH_S)
+        await anyio.to_thread.run_sync(training.keep_running)

@@ -1,0 +1,94 @@
+"""Errors as JSON: what is wrong, what was seen, what was expected, what to do. They tell nothing of what there is."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from lab.errors import UserError
+from lab.investigation.queries.asking import QueryError, UnknownError
+from lab.investigation.training import RefusedError
+
+SEEN_CHARACTERS = 100
+"""Of what was seen that an error repeats."""
+
+
+class ProblemBody(BaseModel):
+    """What is wrong."""
+
+    what: str
+    seen: str = ""
+    expected: str = ""
+    hint: str = ""
+
+
+class ProblemAnswer(BaseModel):
+    """The body of every error."""
+
+    problem: ProblemBody
+
+
+def problem(status: int, what: str, *, seen: str = "", expected: str = "", hint: str = "") -> JSONResponse:
+    """An error as an answer."""
+    body = ProblemBody(what=what, seen=_short(seen), expected=expected, hint=hint)
+    return JSONResponse({"problem": body.model_dump()}, status)
+
+
+def lab_failed() -> JSONResponse:
+    """The answer where the lab itself is at fault."""
+    return problem(500, "the lab failed", hint="the output of the server says where")
+
+
+def _short(text: str) -> str:
+    shown = text if len(text) <= SEEN_CHARACTERS else text[: SEEN_CHARACTERS - 1] + "…"
+    return shown.encode("utf-8", "replace").decode()
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Makes every error of an app a problem as JSON."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(QueryError, _refused)
+    app.add_exception_handler(UserError, _user_error)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first: dict[str, Any] = next(iter(error.errors()), {})
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    seen = first.get("input")
+    text = repr(seen) if isinstance(seen, str | int | float | bool | None) else type(seen).__name__
+    return problem(
+        422, f"{_short(where) or 'the request'} is not as it should be", seen=text, expected=str(first.get("msg", ""))
+    )
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase.lower()
+    answer = problem(error.status_code, phrase, hint="see /api/openapi.json")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _failed(_: Request, __: Exception) -> JSONResponse:
+    return lab_failed()
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QueryError)
+    status = 404 if isinstance(error, UnknownError) else 409 if isinstance(error, RefusedError) else 422
+    return problem(status, error.what, seen=error.seen, expected=error.expected, hint=error.hint)
+
+
+async def _user_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UserError)
+    first = error.problems[0]  # without its place, which is a path of the server's
+    return problem(422, first.what, seen=first.seen, expected=first.expected)

@@ -1,0 +1,45 @@
+"""Sessions: begun, polled, and their clocks."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from lab.api.asking import Own, Somebody, Trainings
+from lab.api.models import ClockChange, Created, NewSession, SessionAnswer
+
+router = APIRouter(tags=["sessions"])
+
+
+@router.post("/sessions", operation_id="begin_session", status_code=201)
+def begin_session(given: NewSession, who: Somebody, training: Trainings) -> Created:
+    """Begins a session on an exercise, or on a blind one that a seed draws. Its clock is paused at the first moment."""
+    if given.exercise is not None:
+        return Created(id=training.begin(who, given.exercise).id)
+    assert given.blind is not None
+    return Created(id=training.begin_blind(who, given.blind).id)
+
+
+@router.get("/sessions", operation_id="list_sessions")
+def list_sessions(who: Somebody, training: Trainings) -> list[SessionAnswer]:
+    """Your sessions, in the order in which you began them."""
+    return [SessionAnswer.model_validate(one.seen(training.wall())) for one in training.sessions(who)]
+
+
+@router.get("/sessions/{session}", operation_id="get_session")
+async def get_session(one: Own, training: Trainings) -> SessionAnswer:
+    """How a session stands: its status, its clock, what was taken and done. Poll this."""
+    return SessionAnswer.model_validate(one.seen(training.wall()))
+
+
+@router.post("/sessions/{session}/clock", operation_id="set_clock")
+def set_clock(given: ClockChange, one: Own, training: Trainings) -> SessionAnswer:
+    """Lets the incident go on, pauses it, changes its speed, or jumps: one tick, to the next alert, or to the end."""
+    training.set_clock(one, speed=given.speed, pause=given.pause, jump=given.jump)
+    return SessionAnswer.model_validate(one.seen(training.wall()))
+
+
+@router.post("/sessions/{session}/retry", operation_id="retry_session")
+def retry_session(one: Own, training: Trainings) -> SessionAnswer:
+    """Tries again to prepare or judge a session that failed."""
+    training.retry(one)
+    return SessionAnswer.model_validate(one.seen(training.wall()))

@@ -1,0 +1,130 @@
+"""What could be observed by a session's clock: alerts, changes, the system, signals, traces, logs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from lab.api.asking import Duration, Name, Seen, Time, Trainings
+from lab.api.models import AlertRow, Alerts, ChangeRow, Changes
+from lab.api.seen import Logs, SeriesList, Signals, SystemAnswer, TraceAnswer, Traces
+from lab.investigation.queries import logs as log_lines
+from lab.investigation.queries import signals, system, traces
+from lab.investigation.queries.asking import without_nan
+
+router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
+
+
+@router.get("/alerts", operation_id="list_alerts")
+def list_alerts(seen: Seen, training: Trainings) -> Alerts:
+    """Alerts that fired or resolved so far. An alert names an objective and where it is felt, never a culprit."""
+    training.look(seen.session, "alerts", "")
+    rows = [AlertRow.model_validate(without_nan(entry)) for entry in seen.view.alerts(seen.at_s)]
+    return Alerts(as_of_s=seen.at_s, alerts=rows)
+
+
+@router.get("/changes", operation_id="list_changes")
+def list_changes(seen: Seen, training: Trainings) -> Changes:
+    """What was announced so far: deploys, migrations, campaigns."""
+    training.look(seen.session, "changes", "")
+    rows = [ChangeRow.model_validate(without_nan(entry)) for entry in seen.view.changes(seen.at_s)]
+    return Changes(as_of_s=seen.at_s, changes=rows)
+
+
+@router.get("/system", operation_id="get_system")
+def get_system(seen: Seen) -> SystemAnswer:
+    """The components and links of the system with their health now, its objectives, and what users feel."""
+    return SystemAnswer.model_validate({"as_of_s": seen.at_s, **system.system(seen.view, seen.at_s)})
+
+
+@router.get("/signals", operation_id="list_signals")
+def list_signals(seen: Seen) -> Signals:
+    """The signals that there are by now, each with its unit, its meaning and its subjects."""
+    return Signals.model_validate({"as_of_s": seen.at_s, "signals": signals.catalogue(seen.view, seen.at_s)})
+
+
+@router.get("/series", operation_id="get_series")
+def get_series(
+    seen: Seen,
+    training: Trainings,
+    of: Annotated[list[Name], Query(max_length=signals.MOST_SERIES, description="SIGNAL:SUBJECT, up to 12 of them")],
+    since_s: Time | None = None,
+    until_s: Time | None = None,
+) -> SeriesList:
+    """Signals over time, up to now."""
+    found = signals.series(seen.view, seen.at_s, of, since_s, until_s)
+    for name in of:
+        training.look(seen.session, "signal", name)
+    return SeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
+
+
+@router.get("/traces", operation_id="find_traces")
+def find_traces(
+    seen: Seen,
+    training: Trainings,
+    service: Annotated[Name | None, Query(description="with a span of this component")] = None,
+    status: Annotated[Name | None, Query(description="with such a span, of that component where it is given")] = None,
+    min_duration_s: Duration | None = None,
+    max_duration_s: Duration | None = None,
+    since_s: Time | None = None,
+    until_s: Time | None = None,
+    order: Annotated[traces.Order, Query(description="of the traces that fit, which ones")] = "latest",
+    limit: Annotated[int, Query(ge=1, le=traces.MOST_TRACES)] = 50,
+) -> Traces:
+    """Finds traces by what happened in them, how long they took, and when they began."""
+    wanted = traces.Wanted(
+        service=service,
+        status=status,
+        min_duration_s=min_duration_s,
+        max_duration_s=max_duration_s,
+        since_s=since_s,
+        until_s=until_s,
+        order=order,
+        limit=limit,
+    )
+    training.look(seen.session, "traces", f"{service or ''}:{status or ''}")
+    return Traces.model_validate({"as_of_s": seen.at_s, "traces": traces.traces(seen.view, seen.at_s, wanted)})
+
+
+@router.get("/traces/{trace_id}", operation_id="get_trace")
+def get_trace(
+    seen: Seen,
+    training: Trainings,
+    trace_id: Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", description="hex digits")],
+) -> TraceAnswer:
+    """One request through the whole system: its spans, each after its parent, and its log lines."""
+    found = traces.trace(seen.view, seen.at_s, trace_id)
+    training.look(seen.session, "trace", trace_id)
+    return TraceAnswer.model_validate({"as_of_s": seen.at_s, **found})
+
+
+@router.get("/logs", operation_id="find_logs")
+def find_logs(
+    seen: Seen,
+    training: Trainings,
+    service: Name | None = None,
+    severity: Name | None = None,
+    event: Annotated[Name | None, Query(description="what a line is about")] = None,
+    contains: Annotated[Name | None, Query(description="part of its text, in any case")] = None,
+    trace_id: Name | None = None,
+    since_s: Time | None = None,
+    until_s: Time | None = None,
+    before: Annotated[int | None, Query(ge=0, le=2**53, description="id of a line: only older ones")] = None,
+    limit: Annotated[int, Query(ge=1, le=log_lines.MOST_LINES)] = 100,
+) -> Logs:
+    """Finds log lines, newest first."""
+    wanted = log_lines.Wanted(
+        service=service,
+        severity=severity,
+        event=event,
+        contains=contains,
+        trace_id=trace_id,
+        since_s=since_s,
+        until_s=until_s,
+        before=before,
+        limit=limit,
+    )
+    found, more = log_lines.logs(seen.view, seen.at_s, wanted)
+    training.look(seen.session, "logs", f"{service or ''}:{event or ''}")
+    return Logs.model_validate({"as_of_s": seen.at_s, "logs": found, "more": more})

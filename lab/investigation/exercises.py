@@ -1,0 +1,199 @@
+"""Courses and exercises: scenarios for people, in an order, with the texts that they read (`*.course.yaml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from lab.errors import Problem, UserError
+from lab.files.finding import find_file, shipped_name, shipped_names
+from lab.files.yamlmodel import check, in_file_order
+from lab.files.yamlsource import Document, KeyPath, read_yaml
+from lab.scenario import LoadedScenario, load_scenario
+from lab.scenario.load import SUFFIX as SCENARIO_SUFFIX
+from lab.scenario.model import KebabName
+from lab.systems.files import missing_worlds
+from lab.systems.topology import MAX_SEED, SchemaVersion, Strict
+
+Level: TypeAlias = str
+SUFFIX = ".course.yaml"
+MAX_EXERCISES = 200
+OWN = "own"
+"""The course of scenarios that were given by themselves."""
+
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=MAX_SEED)]
+
+
+class Entry(Strict):
+    """One exercise of a course file: a scenario, and the seed if it is not the scenario's own."""
+
+    scenario: str
+    seed: Seed | None = None
+
+
+class CourseFile(Strict):
+    """One course file: exercises in the order in which they are best solved."""
+
+    schema_version: SchemaVersion
+    name: KebabName
+    title: str = Field(min_length=1, max_length=120)
+    exercises: tuple[Entry, ...] = Field(min_length=1, max_length=MAX_EXERCISES)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One hint, and the points of the score that it costs."""
+
+    text: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One incident to solve. `id` is `<course>-<number>`: neither it nor the title tells what the matter is.
+
+    `number` counts from 1 within the course. `scenario` and `seed` are what must not leave the server before the
+    debrief.
+    """
+
+    id: str
+    course: str
+    number: int
+    title: str
+    level: Level
+    topics: tuple[str, ...]
+    brief: str
+    hints: tuple[Hint, ...]
+    system: str
+    scenario: LoadedScenario
+    seed: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the incident in scenario seconds."""
+        return self.scenario.scenario.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Exercises in an order; `name` is unique among those that are offered together."""
+
+    name: str
+    title: str
+    exercises: tuple[Exercise, ...]
+
+
+def courses(given: Sequence[str | Path] = ()) -> list[Course]:
+    """The shipped courses, then the given ones: course files by name or path, and scenarios, which form a course.
+
+    UserError with every problem of every file, with its place, and where two courses share a name. Of a shipped course,
+    exercises of systems whose world is not installed are left out.
+    """
+    missing, problems = bool(missing_worlds()), list[Problem]()
+    found = [_shipped(path, missing) for path in shipped_names(SUFFIX).values()]
+    own: list[LoadedScenario] = []
+    shipped = {course.name for course in found}
+    for target in given:
+        try:
+            if is_course(target):
+                course = load_course(target)
+                if course.name not in shipped or shipped_name(_path(target), SUFFIX) is None:
+                    found.append(course)
+            else:
+                own.append(load_scenario(target))
+        except UserError as error:
+            problems += error.problems
+    if own:
+        exercises = (exercise_of(loaded, OWN, number, None) for number, loaded in enumerate(own, 1))
+        found.append(Course(OWN, "Own scenarios", tuple(exercises)))
+    problems += _clashes(found)
+    if problems:
+        raise UserError(problems)
+    return [course for course in found if course.exercises]
+
+
+def is_course(target: str | Path) -> bool:
+    """Whether a path or shipped name means a course."""
+    return str(target).endswith(SUFFIX) or (not Path(target).is_file() and str(target) in shipped_names(SUFFIX))
+
+
+def load_course(path_or_name: str | Path) -> Course:
+    """Loads a course file, or a shipped course by name; UserError with every problem of it and of its scenarios."""
+    document = read_yaml(_path(path_or_name))
+    file, problems = check(document, CourseFile)
+    loaded, more = _scenarios(document)
+    problems += more
+    if file is None or problems:
+        raise UserError(in_file_order(problems))
+    return Course(file.name, file.title, tuple(_exercises(file, loaded)))
+
+
+def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | None) -> Exercise:
+    """A scenario as an exercise. One without a title for trainees gets a number as its title."""
+    scenario = loaded.scenario
+    training = scenario.training
+    return Exercise(
+        id=f"{course}-{number}", course=course, number=number, title=f"Exercise {number}",
+        level="beginner", topics=(), brief=training.brief,
+        hints=tuple(Hint(text, 10) for text in training.hints),
+        system=loaded.system.name, scenario=loaded, seed=scenario.seed if seed is None else seed,
+    )  # fmt: skip
+
+
+def _path(path_or_name: str | Path) -> Path:
+    return find_file(path_or_name, SUFFIX, "course")
+
+
+def _shipped(path: Path, tolerant: bool) -> Course:
+    """A shipped course; `tolerant`: a world is missing, so some of its scenarios cannot be loaded."""
+    if not tolerant:
+        return load_course(path)
+    document = read_yaml(path)
+    file, problems = check(document, CourseFile)
+    if file is None:
+        raise UserError(in_file_order(problems))
+    return Course(file.name, file.title, tuple(_exercises(file, _scenarios(document)[0])))
+
+
+def _exercises(file: CourseFile, loaded: Sequence[LoadedScenario | None]) -> Iterator[Exercise]:
+    for number, (entry, scenario) in enumerate(zip(file.exercises, loaded, strict=True), 1):
+        if scenario is not None:
+            yield exercise_of(scenario, file.name, number, entry.seed)
+
+
+def _scenarios(document: Document) -> tuple[list[LoadedScenario | None], list[Problem]]:
+    """The scenario of each entry, None where it cannot be loaded, and why."""
+    entries = document.get(("exercises",))
+    loaded: list[LoadedScenario | None] = []
+    problems: list[Problem] = []
+    for i, entry in enumerate(entries if isinstance(entries, list) else []):
+        name, at = (entry.get("scenario") if isinstance(entry, dict) else None), ("exercises", i, "scenario")
+        loaded.append(None)
+        if isinstance(name, str):
+            try:
+                path = find_file(name, SCENARIO_SUFFIX, "scenario", Path(document.file).parent)
+                loaded[-1] = load_scenario(path)
+            except UserError as error:
+                problems += [_located(document, at, problem) for problem in error.problems]
+    return loaded, problems
+
+
+def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
+    """A problem inside a file that a course names keeps its place; one not there is located in the course."""
+    if problem.line:
+        return problem
+    what = f"{problem.what}: {problem.file}" if problem.file else problem.what
+    return document.problem(at, what, expected=problem.expected, hint=problem.hint)
+
+
+def _clashes(found: Iterable[Course]) -> Iterator[Problem]:
+    names: set[str] = set()
+    for course in found:
+        if course.name in names:
+            what, hint = f"two courses are called {course.name!r}", "rename one: ids of exercises begin with the name"
+            yield Problem(what, expected="courses with names of their own", hint=hint)
+        names.add(course.name)

@@ -1,0 +1,169 @@
+"""The system with the health of its parts, told from signals: what is worse now than in the first part of the incident.
+
+The limits are the same for every system and every incident: shares in points, durations and ages in multiples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from lab.investigation.queries.asking import without_nan
+from lab.investigation.view import View
+from lab.report.layout import places
+from lab.signals import Series, SignalTable
+
+State = Literal["ok", "warn", "bad", "unknown"]
+
+NOW_INTERVALS = 3
+"""What counts as now: the last intervals."""
+FIRST_INTERVALS, FIRST_SHARE = 6, 0.1
+"""What counts as at first: this share of the incident, and at least so many intervals."""
+_SEVERITY: Mapping[State, int] = {"unknown": 0, "ok": 1, "warn": 2, "bad": 3}
+
+
+class Limit(NamedTuple):
+    """How much worse than at first is a warning, and how much is bad: `points` are added, `times` multiply."""
+
+    warn: float
+    bad: float
+    is_factor: bool = False
+
+
+POINTS, MUCH, TIMES = Limit(0.01, 0.05), Limit(0.2, 0.4), Limit(1.5, 3.0, is_factor=True)
+WATCHED: Mapping[str, Limit] = {
+    "server_error_ratio": POINTS,
+    "own_error_ratio": POINTS,
+    "queue_shed_ratio": POINTS,
+    "server_duration_p50_s": TIMES,
+    "cpu_utilization_ratio": MUCH,
+    "cpu_throttled_ratio": MUCH,
+    "worker_saturated_ratio": MUCH,
+    "job_last_success_age_s": Limit(2.0, 4.0, is_factor=True),
+    "client_error_ratio": POINTS,
+    "client_duration_p50_s": TIMES,
+    "connection_exhausted_ratio": POINTS,
+}
+"""Signals of components and links that health is told from."""
+
+
+class Health(NamedTuple):
+    """The state of an element and what it is told from, in words."""
+
+    state: State
+    why: str
+
+
+def system(view: View, at_s: float) -> dict[str, Any]:
+    """Components and links with their places, settings and health; objectives and indicators with their values."""
+    described, table = view.system(at_s), view.signals(at_s)
+    parts: Mapping[str, Any] = described["components"]
+    links = [str(link) for link in described["links"]]
+    ends = {link: (link.partition("->")[0], link.partition("->")[2]) for link in links}
+    kinds = {name: str(part["kind"]) for name, part in parts.items()}
+    placed = places(kinds, list(ends.values()), str(described.get("users") or ""))
+    first_s = _first_s(view)
+    return {
+        "name": described.get("name", described.get("system", "")),
+        "title": described.get("title", ""),
+        "users": described.get("users"),
+        "components": [
+            {
+                "name": name,
+                "kind": part["kind"],
+                "runtime": part.get("runtime", ""),
+                "workers": part.get("workers"),
+                "tables": list(part.get("tables", ())),
+                "settings": without_nan(part.get("settings", {})),
+                "steps": without_nan(part.get("steps", [])),
+                "row": placed[name].row,
+                "column": placed[name].column,
+                "health": health(table, name, at_s, first_s)._asdict(),
+            }
+            for name, part in parts.items()
+        ],
+        "links": [
+            {
+                "name": link,
+                "caller": caller,
+                "callee": callee,
+                "health": health(table, link, at_s, first_s)._asdict(),
+            }
+            for link, (caller, callee) in ends.items()
+        ],
+        "slos": without_nan(described.get("slos", [])),
+        "slis": list(_slis(view, at_s)),
+    }
+
+
+def _slis(view: View, at_s: float) -> Iterator[dict[str, Any]]:
+    """Indicators that are recorded, with their levels at first and now."""
+    from lab.registration.known import slis_of
+
+    described, table = view.system(at_s), view.signals(at_s)
+    first_s = _first_s(view)
+    limits = {str(slo["sli"]): slo for slo in described.get("slos", [])}
+    for name, sli in slis_of(described["world"]).items():
+        subjects = table.subjects(name)
+        one = table.get(name, subjects[0]) if subjects else None
+        if one is None:
+            continue
+        yield {
+            "name": name,
+            "subject": one.subject,
+            "unit": sli.unit,
+            "doc": sli.doc,
+            "bad": sli.bad,
+            "now": _mean(one, _is_now(one, at_s, view.tick_s)),
+            "at_first": _mean(one, one.times_s <= first_s),
+            "slo": without_nan(limits.get(name)),
+        }
+
+
+def _first_s(view: View) -> float:
+    return max(FIRST_SHARE * view.end_s, FIRST_INTERVALS * view.tick_s)
+
+
+def _is_now(one: Series, at_s: float, tick_s: float) -> Any:
+    return one.times_s > at_s - (NOW_INTERVALS + 0.5) * tick_s
+
+
+def _mean(one: Series, mask: Any) -> float | None:
+    values = one.values[mask]
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def health(table: SignalTable, element: str, at_s: float, first_s: float) -> Health:
+    """The health of a component or link: the worst of its signals; `unknown` where it reports nothing."""
+    return max(_judged(table, element, at_s, first_s), key=lambda one: _SEVERITY[one.state], default=_NOTHING)
+
+
+_NOTHING = Health("unknown", "it reports nothing that health could be told from")
+
+
+def _judged(table: SignalTable, element: str, at_s: float, first_s: float) -> Iterable[Health]:
+    for signal, limit in WATCHED.items():
+        for subject in (element, f"{element}."):
+            one = table.get(signal, subject)
+            if one is not None and len(one.times_s):
+                yield _compared(one, limit, at_s, first_s)
+
+
+def _compared(one: Series, limit: Limit, at_s: float, first_s: float) -> Health:
+    tick_s = float(one.times_s[1] - one.times_s[0]) if len(one.times_s) > 1 else 0.0
+    is_now = _is_now(one, at_s, tick_s)
+    now, usual = _mean(one, is_now), _mean(one, (one.times_s <= first_s) & ~is_now)
+    if now is None:
+        return Health("unknown", f"{one.signal}: nothing was measured in the last {NOW_INTERVALS} intervals")
+    if usual is None:
+        return Health("ok", f"{one.signal} is {now:.3g}; there is nothing to compare it with yet")
+    early = one.values[(one.times_s <= first_s) & ~is_now]
+    noise = 3 * float(np.nanstd(early)) / NOW_INTERVALS**0.5
+    text = f"{one.signal} is {now:.3g}, at first {usual:.3g}"
+    warn, bad = (usual * x if limit.is_factor else usual + x for x in (limit.warn, limit.bad))
+    if now <= usual + noise or now <= warn:
+        return Health("ok", text)
+    return Health("bad" if now > bad else "warn", text)

@@ -1,0 +1,185 @@
+"""One participant's session on one incident: its clock, what was done in it, and how it stands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab.investigation.board import Board
+from lab.investigation.clock import Clock, start_at
+
+if TYPE_CHECKING:
+    from lab.investigation.exercises import Exercise
+    from lab.investigation.view import View
+    from lab.investigation.workers import Failure, Job
+
+Status = Literal["preparing", "ready", "acting", "answered", "released", "failed"]
+DOING: Mapping[str, str] = {
+    "preparing": "the incident is being prepared",
+    "acting": "the incident is played again with what you did",
+    "answered": "the answer is being judged",
+}
+"""What a session waits for, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Something that was done to the system: begun at `at_s`, in effect at `done_s` (scenario seconds)."""
+
+    id: str
+    at_s: float
+    done_s: float
+    remedy: str
+    title: str
+    place: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A hint that was taken: which one, and when."""
+
+    number: int
+    at_s: float
+
+
+@dataclass
+class Session:
+    """A session as it is in memory. `lock` guards everything that changes; the store has what must not be lost."""
+
+    id: str
+    participant: str
+    exercise: Exercise
+    clock: Clock
+    is_blind: bool = False
+    status: Status = "preparing"
+    failure: Failure | None = None
+    notice: Failure | None = None
+    """What went wrong and was undone."""
+    job: Job | None = None
+    view: View | None = None
+    run: Path | None = None
+    """The recording without actions."""
+    hints: list[Taken] = field(default_factory=list)
+    actions: list[Done] = field(default_factory=list)
+    answer: dict[str, Any] | None = None
+    answered_at_s: float | None = None
+    score: float | None = None
+    is_judged: bool = False
+    board: Board = field(default_factory=lambda: Board([]))
+    stored_at: float = 0.0
+    """Wall time at which the clock was last kept."""
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no answer was given yet."""
+        return self.answer is None
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether there is something to look at."""
+        return self.view is not None
+
+    def state(self) -> dict[str, Any]:
+        """What is kept of it, beside its clock and its board."""
+        return {
+            "is_blind": self.is_blind,
+            "hints": [asdict(hint) for hint in self.hints],
+            "actions": [asdict(action) for action in self.actions],
+            "answer": self.answer,
+            "answered_at_s": self.answered_at_s,
+            "score": self.score,
+            "is_judged": self.is_judged,
+            "is_released": self.status == "released",
+        }
+
+    @classmethod
+    def kept(
+        cls, name: str, participant: str, exercise: Exercise, now_s: float, speed: float, state: Mapping[str, Any]
+    ) -> Session:
+        """A session as it was kept; its clock is paused."""
+        clock = new_clock(exercise)
+        clock = clock.moved(now_s, 0.0).at_speed(speed if speed in clock.speeds else 1.0, 0.0)
+        return cls(
+            name,
+            participant,
+            exercise,
+            clock,
+            is_blind=bool(state["is_blind"]),
+            hints=[Taken(**hint) for hint in state["hints"]],
+            actions=[Done(**action) for action in state["actions"]],
+            answer=state["answer"],
+            answered_at_s=state["answered_at_s"],
+            score=state["score"],
+            is_judged=bool(state["is_judged"]),
+        )
+
+    def seen(self, wall_s: float) -> dict[str, Any]:
+        """How it stands, for whoever polls: nothing heavy, no table."""
+        with self.lock:
+            clock, exercise = self.clock, self.exercise
+            as_of_s = clock.as_of(wall_s)
+            alerts = self.view.alerts(as_of_s) if self.view else []
+            changes = self.view.changes(as_of_s) if self.view else []
+            is_hidden = self.is_blind and self.status != "released"
+            left = exercise.hints[len(self.hints) :]
+            waiting = self.job if self.status in DOING else None
+            problem = self.failure or self.notice
+            return {
+                "id": self.id,
+                "exercise": {
+                    "id": None if is_hidden else exercise.id,
+                    "title": None if is_hidden else exercise.title,
+                    "level": None if is_hidden else exercise.level,
+                    "topics": [] if is_hidden else list(exercise.topics),
+                    "system": exercise.system,
+                    "brief": exercise.brief,
+                    "is_blind": self.is_blind,
+                },
+                "status": self.status,
+                "progress": {"what": DOING[self.status], "share": waiting.share} if waiting else None,
+                "problem": problem._asdict() if problem else None,
+                "clock": {
+                    "now_s": clock.at(wall_s),
+                    "as_of_s": as_of_s,
+                    "start_s": start_at(clock.end_s),
+                    "end_s": clock.end_s,
+                    "speed": clock.speed,
+                    "is_paused": clock.is_paused,
+                    "speeds": list(clock.speeds),
+                    "tick_s": clock.tick_s,
+                },
+                "alerts": {"count": len(alerts), "last": alerts[-1] if alerts else None},
+                "changes": {"count": len(changes)},
+                "hints": {
+                    "taken": [
+                        {"text": exercise.hints[hint.number].text, "cost": exercise.hints[hint.number].cost}
+                        | {"at_s": hint.at_s}
+                        for hint in self.hints
+                    ],
+                    "left": len(left) if self.is_open else 0,
+                    "next_cost": left[0].cost if left and self.is_open else None,
+                },
+                "actions": [asdict(action) for action in self.actions],
+                "board_version": self.board.version,
+                "score_cost": sum(exercise.hints[hint.number].cost for hint in self.hints),
+                "score": self.score if self.status == "released" else None,
+            }
+
+
+def new_clock(exercise: Exercise) -> Clock:
+    """The clock of a new session, paused at its first moment."""
+    end_s = exercise.scenario.scenario.duration_s
+    return Clock(end_s, exercise.scenario.system.scrape_interval_s, start_at(end_s))
+
+
+def fingerprint(exercise: Exercise) -> str:
+    """What tells an incident from others of the same id: sessions of another scenario or seed are not shown."""
+    loaded = exercise.scenario
+    content = "\0".join([loaded.system.name, loaded.text, str(exercise.seed)])
+    return sha256(content.encode()).hexdigest()[:32]

@@ -1,0 +1,396 @@
+"""Everybody's sessions on one server: begun, prepared, acted in, answered, and kept."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lab.investigation import work
+from lab.investigation.board import WHYS, Board, Kind
+from lab.investigation.exercises import Course, Exercise
+from lab.investigation.queries.asking import QueryError, UnknownError
+from lab.investigation.session import Done, Session, Taken, fingerprint, new_clock
+from lab.investigation.store import Participant, SessionRow, Store
+from lab.investigation.view import Cache, View
+from lab.investigation.workers import Failure, Workers
+
+KEEP_EVERY_S = 5.0
+"""Wall time after which a running clock is kept again."""
+MOST_SESSIONS = 500
+"""Of one participant."""
+MOST_ACTIONS = 30
+"""Of one session."""
+
+
+class RefusedError(QueryError):
+    """Something that cannot be done as a session stands."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An exercise as somebody sees it in the list: with their last session on it, if any."""
+
+    exercise: Exercise
+    session: Session | None
+
+
+class Training:
+    """The sessions of one server. Safe to use from several threads.
+
+    `is_group`: debriefs are shown when the instructor releases them, not at once. `wall`: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        courses: Sequence[Course],
+        directory: Path,
+        *,
+        is_group: bool = False,
+        workers: Workers | None = None,
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.courses = tuple(courses)
+        self.is_group = is_group
+        self.store = Store(directory)
+        self.wall = wall
+        self.cache = Cache()
+        self._directory = directory
+        self._workers = workers or Workers(1)
+        self._exercises = {one.id: one for course in courses for one in course.exercises}
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.RLock()
+        self._runs: dict[str, Path] = {}  # of exercises that were prepared, by fingerprint
+        self._released = self.store.released()
+        for row in self.store.sessions():
+            exercise = self._exercises.get(row.exercise)
+            if exercise is not None and fingerprint(exercise) == row.fingerprint:
+                one = Session.kept(row.id, row.participant, exercise, row.now_s, row.speed, row.state)
+                one.board = Board(self.store.items(row.id))
+                self._sessions[row.id] = one
+
+    def close(self) -> None:
+        """Pauses all clocks where they are, ends the workers and closes the store."""
+        self._workers.close()
+        for one in self._sessions.values():
+            with one.lock:
+                one.clock = one.clock.paused(self.wall())
+        self.store.keep_clocks([(one.id, one.clock.now_s) for one in self._sessions.values()])
+        self.store.close()
+
+    # What there is.
+
+    def exercises(self, who: Participant) -> list[Offered]:
+        """Every exercise, with somebody's last session on it. A blind session tells nothing before its debrief."""
+        mine = [one for one in self.sessions(who) if not one.is_blind or one.status == "released"]
+        last = {one.exercise.id: one for one in mine}
+        return [Offered(exercise, last.get(exercise.id)) for exercise in self._exercises.values()]
+
+    def sessions(self, who: Participant) -> list[Session]:
+        """Somebody's sessions, in the order in which they were begun."""
+        return [one for one in list(self._sessions.values()) if one.participant == who.id]
+
+    def everybody(self) -> Iterator[tuple[Participant, list[Session]]]:
+        """All participants with their sessions; not the instructor."""
+        for one in self.store.participants():
+            if one.role != "instructor":
+                yield one, self.sessions(one)
+
+    def session(self, who: Participant, name: str) -> Session:
+        """Somebody's own session; UnknownError for any other name. What it needs is prepared if it is not there."""
+        one = self._sessions.get(name)
+        if one is None or one.participant != who.id:
+            raise UnknownError("unknown session", expected="the id of a session of yours")
+        if one.view is None and one.job is None and one.failure is None:
+            self._prepare(one)
+        return one
+
+    # Sessions begin.
+
+    def begin(self, who: Participant, exercise: str) -> Session:
+        """A new session on an exercise."""
+        if exercise not in self._exercises:
+            raise UnknownError("unknown exercise", expected="an id from the list of exercises")
+        return self._begin(who, self._exercises[exercise], is_blind=False)
+
+    def begin_blind(self, who: Participant, seed: int) -> Session:
+        """A new session on an exercise that is drawn by a seed; which one it is is told in the debrief."""
+        drawn = int.from_bytes(sha256(f"blind {seed}".encode()).digest()[:8])
+        return self._begin(who, list(self._exercises.values())[drawn % len(self._exercises)], is_blind=True)
+
+    def _begin(self, who: Participant, exercise: Exercise, is_blind: bool) -> Session:
+        if len(self.sessions(who)) >= MOST_SESSIONS:
+            raise RefusedError("too many sessions", expected=f"at most {MOST_SESSIONS} of each participant")
+        one = Session(secrets.token_urlsafe(9), who.id, exercise, new_clock(exercise), is_blind)
+        known = fingerprint(exercise)
+        row = SessionRow(one.id, who.id, exercise.id, known, time.time(), one.clock.now_s, 1.0, one.state())
+        self.store.add_session(row)
+        self._sessions[one.id] = one
+        self._prepare(one)
+        return one
+
+    def _prepare(self, one: Session) -> None:
+        with one.lock:
+            if one.job is not None or one.view is not None:
+                return
+            known = self._runs.get(fingerprint(one.exercise))
+            if known is not None and known.is_dir():
+                self._is_prepared(one, known)
+                return
+            one.status = "preparing"
+            one.job = self._workers.submit(
+                work.prepared, one.exercise, self._directory / "runs",
+                then=partial(self._is_prepared, one), failed=partial(self._failed, one),
+            )  # fmt: skip
+
+    def _is_prepared(self, one: Session, run: Path) -> None:
+        with one.lock:
+            self._runs[fingerprint(one.exercise)] = one.run = run
+            one.job = None
+            self._show(one, run)
+            if one.actions:
+                self._play_again(one)
+            else:
+                self._settle(one)
+
+    def _show(self, one: Session, run: Path) -> None:
+        one.view = View(run / "observed", self.cache)
+        one.view.alerts(one.clock.as_of(self.wall()))  # read now, so that no poll waits for it
+
+    def _settle(self, one: Session) -> None:
+        """The status of a session for which nothing is being made."""
+        if one.is_open:
+            one.status = "ready"
+        elif not one.is_judged:
+            self._judge(one)
+        else:
+            is_shown = not self.is_group or one.exercise.id in self._released
+            one.status = "released" if is_shown else "answered"
+
+    def _failed(self, one: Session, failure: Failure) -> None:
+        with one.lock:
+            one.job, one.failure, one.status = None, failure, "failed"
+
+    def retry(self, one: Session) -> None:
+        """Tries again what failed."""
+        with one.lock:
+            if one.status == "failed":
+                one.failure = None
+                self._prepare(one)
+
+    # What is done in a session.
+
+    def keep(self, one: Session) -> None:
+        """Keeps a session as it is now."""
+        with one.lock:
+            wall_s = self.wall()
+            one.stored_at = wall_s
+            self.store.keep(one.id, one.clock.at(wall_s), one.clock.speed, one.state())
+
+    def keep_running(self) -> None:
+        """Keeps the clocks that run, those that were not kept for a while; pauses those that came to the end."""
+        wall_s, due = self.wall(), []
+        for one in list(self._sessions.values()):
+            with one.lock:
+                if one.clock.is_paused:
+                    continue
+                if one.clock.is_over(wall_s):
+                    one.clock = one.clock.paused(wall_s)
+                elif wall_s - one.stored_at < KEEP_EVERY_S:
+                    continue
+                one.stored_at = wall_s
+                due.append((one.id, one.clock.at(wall_s)))
+        if due:
+            self.store.keep_clocks(due)
+
+    def set_clock(
+        self, one: Session, *, speed: float | None = None, pause: bool | None = None, jump: str | None = None
+    ) -> None:
+        """Runs, pauses or moves a session's clock; RefusedError where there is nothing to see yet."""
+        with one.lock:
+            if one.view is None or one.status in ("preparing", "acting", "failed"):
+                raise RefusedError("the clock stands still", seen=one.status, expected="an incident that is ready")
+            wall_s = self.wall()
+            clock = one.clock
+            if speed is not None:
+                if speed not in clock.speeds:
+                    expected = "one of " + ", ".join(f"{known:g}" for known in clock.speeds)
+                    raise QueryError("not a speed of this clock", seen=f"{speed:g}", expected=expected)
+                clock = clock.at_speed(speed, wall_s)
+            if pause is not None:
+                clock = clock.paused(wall_s, pause)
+            if jump == "tick":
+                clock = clock.next_tick(wall_s)
+            elif jump == "end":
+                clock = clock.moved(clock.end_s, wall_s)
+            elif jump == "next-alert":
+                clock = clock.next_of(one.view.alert_times_s, wall_s).paused(wall_s)
+            one.clock = clock
+            self.keep(one)
+
+    def look(self, one: Session, kind: str, reference: str) -> None:
+        """Notes that something was looked at."""
+        if one.is_open:
+            self.store.add_look(one.id, kind, reference[:300], one.clock.as_of(self.wall()))
+
+    def take_hint(self, one: Session) -> dict[str, Any]:
+        """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
+        with one.lock:
+            self._refuse_answered(one, "no hints after the answer")
+            if len(one.hints) >= len(one.exercise.hints):
+                raise RefusedError("there are no more hints", seen=f"{len(one.hints)} taken")
+            number = len(one.hints)
+            one.hints.append(Taken(number, one.clock.at(self.wall())))
+            self.keep(one)
+            hint = one.exercise.hints[number]
+            return {"text": hint.text, "cost": hint.cost}
+
+    def _refuse_answered(self, one: Session, what: str) -> None:
+        if not one.is_open:
+            raise RefusedError(what, hint="begin another session on this exercise")
+
+    # Actions.
+
+    def act(self, one: Session, remedy: str, place: str, value: Any = None) -> Done:
+        """Does something to the system: it takes its time on the clock, and then the incident goes on with it."""
+        raise RefusedError("actions come later", seen=f"{one.id} {remedy} {place} {value}")
+
+    def _play_again(self, one: Session) -> None:
+        actions = [_action(done) for done in one.actions]
+        content = json.dumps([fingerprint(one.exercise), actions], sort_keys=True)
+        directory = self._directory / "acted" / sha256(content.encode()).hexdigest()[:32]
+        one.status = "acting"
+        one.job = self._workers.submit(
+            work.played_again, one.exercise, actions, directory,
+            then=partial(self._is_played, one), failed=partial(self._is_undone, one),
+        )  # fmt: skip
+
+    def _is_played(self, one: Session, directory: Path) -> None:
+        with one.lock:
+            one.job = None
+            self._show(one, directory)
+            self._settle(one)
+
+    def _is_undone(self, one: Session, failure: Failure) -> None:
+        """What cannot be played is as if it had not been done."""
+        with one.lock:
+            one.job, one.notice = None, failure
+            one.actions.pop()
+            self.keep(one)
+            self._settle(one)
+
+    # Answers.
+
+    def submit(self, one: Session, answer: Mapping[str, Any]) -> None:
+        """Takes the answer, once: a diagnosis as JSON, checked. It is judged while others work."""
+        with one.lock:
+            self._refuse_answered(one, "an answer was given already")
+            if one.status != "ready":
+                raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
+            wall_s = self.wall()
+            one.answer, one.answered_at_s = dict(answer), one.clock.at(wall_s)
+            one.clock = one.clock.paused(wall_s)
+            self.keep(one)
+            self._judge(one)
+
+    def _judge(self, one: Session) -> None:
+        assert one.run is not None
+        actions = [_action(done) for done in one.actions]
+        one.status = "answered"
+        one.job = self._workers.submit(
+            work.concluded, one.exercise, self._directory / "runs", one.run, self.record(one), actions,
+            self._kept_in(one),
+            then=partial(self._is_judged, one), failed=partial(self._failed, one),
+        )  # fmt: skip
+
+    def _is_judged(self, one: Session, found: Mapping[str, Any]) -> None:
+        with one.lock:
+            one.job, one.is_judged = None, True
+            points = found.get("score", {}).get("points")
+            one.score = float(points) if isinstance(points, int | float) else None
+            self._settle(one)
+            self.keep(one)
+
+    def record(self, one: Session) -> dict[str, Any]:
+        """All that was done in a session, for its debrief."""
+        with one.lock:
+            who = next((who for who in self.store.participants() if who.id == one.participant), None)
+            return {
+                "id": one.id,
+                "participant": who.name if who else "",
+                **one.state(),
+                "start_s": new_clock(one.exercise).now_s,
+                "board": one.board.content(),
+                "looks": [
+                    {"kind": kind, "reference": reference, "at_s": at_s}
+                    for kind, reference, at_s in self.store.looks(one.id)
+                ],
+            }
+
+    def release(self, exercise: str | None = None) -> int:
+        """Shows the debriefs of an exercise, or of all, to those who answered; how many sessions that were."""
+        if exercise is not None and exercise not in self._exercises:
+            raise UnknownError("unknown exercise", expected="an id from the list of exercises")
+        for name in [exercise] if exercise else self._exercises:
+            self.store.release(name)
+        self._released = self.store.released()
+        count = 0
+        for one in list(self._sessions.values()):
+            with one.lock:
+                if one.status == "answered" and one.is_judged and one.exercise.id in self._released:
+                    one.status, count = "released", count + 1
+                    self.keep(one)
+        return count
+
+    def debrief(self, one: Session) -> dict[str, Any]:
+        """The debrief; RefusedError before it is released."""
+        found: dict[str, Any] = json.loads(self._debriefed(one, "debrief.json"))
+        return found
+
+    def postmortem(self, one: Session) -> str:
+        """The post-mortem as Markdown; RefusedError before the debrief is released."""
+        return self._debriefed(one, "postmortem.md")
+
+    def _debriefed(self, one: Session, file: str) -> str:
+        if one.status != "released":
+            what = "the answer comes first" if one.is_open else "the debrief is not released yet"
+            raise RefusedError(what, seen=one.status)
+        return (self._kept_in(one) / file).read_text(encoding="utf-8")
+
+    def _kept_in(self, one: Session) -> Path:
+        return self._directory / "debriefs" / one.id
+
+    # The board.
+
+    def put(self, one: Session, kind: Kind, content: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
+        """Puts something new on the board, or changes what is there under a name."""
+        with one.lock:
+            board = one.board
+            item = board.added(kind, content) if name is None else board.changed(kind, name, content)
+            self.store.put_item(one.id, kind, item["id"], item)
+            return item
+
+    def drop(self, one: Session, kind: Kind, name: str) -> None:
+        """Takes something off the board."""
+        with one.lock:
+            for other, item in one.board.removed(kind, name):
+                self.store.put_item(one.id, other, item["id"], item)
+            self.store.drop_item(one.id, kind, name)
+
+    def set_whys(self, one: Session, whys: list[str]) -> None:
+        """Sets the chain of whys."""
+        with one.lock:
+            one.board.set_whys(whys)
+            self.store.put_item(one.id, WHYS, WHYS, {"whys": whys})
+
+
+def _action(done: Done) -> dict[str, Any]:
+    """What of an action the incident depends on."""
+    return {"at_s": done.done_s, "remedy": done.remedy, "place": done.place, "value": done.value}
