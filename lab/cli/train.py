@@ -49,9 +49,10 @@ def command(
     *, targets: tuple[str, ...], group: bool, host: str, names: tuple[str, ...], port: int, is_opened: bool | None,
     state: Path | None, workers: int | None,
 ) -> int:  # fmt: skip
-    """Solve incidents in the browser, graded as an engine is.
+    """Solve incidents in the browser, alone or in a group.
 
-    COURSE_OR_SCENARIO is a course or scenario file, or the name of a shipped one; the shipped courses are always there.
+    COURSE_OR_SCENARIO is a course or scenario file, or the name of a shipped one; the shipped courses are
+    always there. Answers are graded as an engine's are.
     """
     from lab.cli.console import stderr
     from lab.investigation.exercises import courses
