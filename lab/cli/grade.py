@@ -51,8 +51,11 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
     from lab.runs.campaign import conclude
     from lab.scenario.naming import namesakes, told_apart
 
-    chosen = checked_engines(engines, ())
     runs, problems = open_runs(targets)
+    # What is kept with every recording need not be there to be asked: people's answers are graded too.
+    left = [engine for engine in engines if not runs or any(run.diagnosis(engine) is None for run in runs)]
+    checked_engines(left, ())
+    chosen = tuple(dict.fromkeys(engines))
     results = []
     shared = namesakes((run.system, run.scenario) for run in runs)
     options = limits.for_runs(runs)
@@ -76,7 +79,7 @@ def command(*, targets: tuple[Path, ...], engines: tuple[str, ...], limits: Engi
         if len(campaign.cases) > 1:
             print_numbers(console, campaign)
         for case in campaign.cases if len(campaign.cases) == 1 else ():
-            _print_axes(console, case)
+            print_axes(console, case)
     judged = {result.path for result in campaign.results}
     refresh_pages([run for run in runs if str(run.path) in judged])
     warn_unkept([problem for case in campaign.cases for problem in case.unkept])
@@ -103,7 +106,8 @@ def _graded(run: RunDirectory, name: str, chosen: tuple[str, ...], host: EngineH
     return JobResult(name, run.seed, str(run.path), cases)
 
 
-def _print_axes(console: Console, case: Assessment) -> None:
+def print_axes(console: Console, case: Assessment) -> None:
+    """The grades of one case, an axis a line, with the reasons."""
     from rich.text import Text
 
     from lab.cli.console import table

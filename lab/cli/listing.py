@@ -1,7 +1,8 @@
-"""`lab list`: which scenarios and suites there are."""
+"""`lab list`: which scenarios, suites and courses there are."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from lab.errors import Problem
+    from lab.investigation.exercises import Course
     from lab.runs.suite import LoadedSuite
     from lab.scenario import LoadedScenario
 
@@ -40,10 +42,10 @@ Examples:
 )
 @json_option
 def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], as_json: bool) -> int:
-    """List scenarios and suites.
+    """List scenarios, suites and courses.
 
-    Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite, its scenarios are
-    listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
+    Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite or a course, its scenarios
+    are listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
     world that is not installed are left out, and stderr says so.
     """
     from lab.cli.console import show_problems, write_json
@@ -55,12 +57,16 @@ def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, .
         raise NothingSelectedError(Problem(f"no scenario of system {' or '.join(systems)}"))
     chosen = filters.kept(scenarios) if filters else scenarios
     files = {one.path.resolve() for one in chosen}
+    found, more = _courses(targets)
+    problems += more
+    courses = [one for one in found if files & {each.scenario.path.resolve() for each in one.exercises}]
     suites = [one for one in suites if files & {own.path.resolve() for own in one.scenarios}]
     if as_json:
         document = {"scenarios": [*map(_scenario_json, chosen)], "suites": [*map(_suite_json, suites)]}
+        document |= {"courses": [*map(_course_json, courses)]}
         write_json({"schema_version": 1, **document})
     else:
-        _print(chosen, suites)
+        _print(chosen, suites, courses)
     show_problems(problems)
     return ExitCode.INVALID if problems else ExitCode.OK
 
@@ -74,6 +80,7 @@ def _found(
     """
     from lab.cli.selection import SUITE, is_suite, select
     from lab.errors import UserError
+    from lab.investigation.exercises import is_course, load_course
     from lab.runs.suite import load_suite
 
     scenarios: dict[Path, LoadedScenario] = {}
@@ -87,6 +94,8 @@ def _found(
                 suites[suite.path.resolve()] = suite
                 loaded |= {one.path.resolve(): one for one in suite.scenarios}
                 members = suite.scenarios if whole else ()
+            elif is_course(target):
+                members = tuple(one.scenario for one in load_course(target).exercises)
             elif Path(target).resolve() in loaded:
                 members = (loaded[Path(target).resolve()],)
             else:
@@ -117,6 +126,19 @@ def _everything() -> tuple[list[LoadedScenario], list[LoadedSuite], list[Problem
     return [*scenarios, *more_scenarios], [*suites, *more_suites], problems
 
 
+def _courses(targets: Sequence[str]) -> tuple[list[Course], list[Problem]]:
+    """The courses among what was named; the shipped ones and those of this directory where nothing was."""
+    from lab.cli.selection import COURSE
+    from lab.errors import UserError
+    from lab.investigation.exercises import courses, is_course, load_course
+
+    own = [str(path) for path in sorted(Path().glob(f"*{COURSE}"))]
+    try:
+        return ([load_course(one) for one in targets if is_course(one)] if targets else courses(own)), []
+    except UserError as error:
+        return [], list(error.problems)
+
+
 def _tell_missing(worlds: Sequence[str], left_out: int) -> None:
     """A note on stderr: that nothing is listed of worlds that are not here is no error."""
     many, names = "s" * (len(worlds) > 1), ", ".join(map(repr, worlds))
@@ -127,7 +149,7 @@ def _tell_missing(worlds: Sequence[str], left_out: int) -> None:
     )
 
 
-def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -> None:
+def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite], courses: Sequence[Course]) -> None:
     from rich.text import Text
 
     from lab.cli.console import stdout
@@ -148,6 +170,10 @@ def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite]) -
         limits = ", ".join(map(str, suite.suite.thresholds))
         size = f"suite of {len(suite.scenarios)} scenarios"
         entry(_suite_name(suite), suite.suite.title, (size, ", ".join(suite.suite.engines), limits))
+    for course in courses:
+        levels = Counter(exercise.level for exercise in course.exercises)
+        counts = (f"{number} {level}" for level, number in levels.items())
+        entry(course.name, course.title, (f"course of {len(course.exercises)} exercises", *counts))
 
 
 def _faults(loaded: LoadedScenario) -> Iterable[str]:
@@ -182,6 +208,14 @@ def _suite_json(loaded: LoadedSuite) -> dict[str, Any]:
         "thresholds": [str(limit) for limit in loaded.suite.thresholds],
         "path": str(loaded.path),
     }
+
+
+def _course_json(course: Course) -> dict[str, Any]:
+    exercises = [
+        {"id": one.id, "title": one.title, "level": one.level, "topics": list(one.topics), "system": one.system}
+        for one in course.exercises
+    ]
+    return {"name": course.name, "title": course.title, "exercises": exercises}
 
 
 def _suite_name(loaded: LoadedSuite) -> str:

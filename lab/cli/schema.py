@@ -20,7 +20,9 @@ Editors find the schema by the first line of a file:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("name", required=False, type=click.Choice(["scenario", "suite", "system", "rules", "diagnosis"]))
+@click.argument(
+    "name", required=False, type=click.Choice(["scenario", "suite", "course", "system", "rules", "diagnosis"])
+)
 @option("--write", "directory", type=GivenPath(file_okay=False), metavar="DIR",
         help="Write all schemas into this directory instead.")  # fmt: skip
 def command(name: str | None, directory: Path | None) -> None:

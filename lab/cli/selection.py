@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ENGINES = ("rules",)
 SCENARIO, SUITE, SYSTEM, RULES = ".scenario.yaml", ".suite.yaml", ".system.yaml", ".rules.yaml"
+COURSE = ".course.yaml"
 MAX_FOLDERS = 5_000
 """Folders searched for scenarios; with more of them, the named directory is probably wrong."""
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})")

@@ -17,6 +17,7 @@ _EPILOG = """\b
 Examples:
   lab validate mine.scenario.yaml
   lab validate scenarios/*.suite.yaml scenarios/*/*.scenario.yaml
+  lab validate my.course.yaml
   lab validate my.system.yaml my.rules.yaml --json
   lab validate .
 """
@@ -26,12 +27,12 @@ Examples:
 @click.argument("targets", metavar="FILE_OR_DIRECTORY...", nargs=-1, required=True, shell_complete=completing.files)
 @json_option
 def command(targets: tuple[str, ...], as_json: bool) -> int:
-    """Check scenario, suite, system and rules files.
+    """Check scenario, suite, course, system and rules files.
 
-    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.system.yaml, *.rules.yaml (or rules.yaml,
-    as in a world's package); any other YAML file is treated as a scenario. In a directory, every file of these
-    kinds is checked, including those in directories below it. Names of shipped scenarios, suites and systems are
-    accepted too.
+    The kind of a file follows from its name: *.scenario.yaml, *.suite.yaml, *.course.yaml, *.system.yaml, *.rules.yaml
+    (or rules.yaml, as in a world's package); any other YAML file is treated as a scenario. In a directory, every file
+    of these kinds is checked, including those in directories below it. Names of shipped scenarios, suites, courses and
+    systems are accepted too.
     """
     found: dict[str, tuple[Problem, ...]] = {}
     for target in targets:
@@ -65,9 +66,9 @@ def _is_directory(target: str) -> bool:
 
 def _of_directory(directory: Path) -> dict[str, tuple[Problem, ...]]:
     """What is wrong with each file of a known kind, and with scenarios whose names clash."""
-    from lab.cli.selection import RULES, SCENARIO, SUITE, SYSTEM, files_under, select
+    from lab.cli.selection import COURSE, RULES, SCENARIO, SUITE, SYSTEM, files_under, select
 
-    kinds = (SCENARIO, SUITE, SYSTEM, RULES)
+    kinds = (SCENARIO, SUITE, COURSE, SYSTEM, RULES)
     try:
         files = files_under(directory, kinds)
     except UserError as error:
@@ -97,12 +98,15 @@ def problems_of(target: str) -> tuple[Problem, ...]:
 
 def _loader(target: str) -> Callable[[str], Any]:
     from lab.cli.selection import RULES, SYSTEM, is_suite, select
+    from lab.investigation.exercises import is_course, load_course
     from lab.systems.files import load_system, system_names
 
     if target.endswith(RULES) or Path(target).name == RULES.removeprefix("."):
         from lab.engines.rules.tree import load_tree
 
         return lambda name: load_tree(Path(name))
+    if is_course(target):
+        return load_course
     if target.endswith(SYSTEM) or (target in system_names() and not is_suite(target)):
         return load_system
     return lambda name: select([name])

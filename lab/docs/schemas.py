@@ -14,6 +14,7 @@ from lab.engines.rules.tree import Tree
 from lab.files.fileio import write_file
 from lab.files.units import MAX_DURATION_S, Duration, Ratio, format_duration
 from lab.injection.faults import FaultType, fault_types
+from lab.investigation.exercises import CourseFile
 from lab.registration.known import known_slis
 from lab.runs.suite import Suite
 from lab.scenario import Scenario
@@ -25,8 +26,8 @@ _SECONDS = {"anyOf": [TypeAdapter(Duration).json_schema(), {"type": "number", "m
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each kind of file by name: scenario (with all registered faults), suite, system, rules,
-    diagnosis."""
+    """The schema of each kind of file by name: scenario (with all registered faults), suite, course, system,
+    rules, diagnosis."""
     scenario = _schema(Scenario, "scenario")
     faults = {name: kind for name, kind in fault_types().items() if not kind.is_decoy}
     decoys = {name: kind for name, kind in fault_types().items() if kind.is_decoy}
@@ -35,6 +36,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "scenario": scenario,
         "suite": _schema(Suite, "suite"),
+        "course": _schema(CourseFile, "course"),
         "system": _schema(System, "system"),
         "rules": _schema(Tree, "rules"),
         "diagnosis": {"$schema": _DIALECT, **diagnosis_schema()},

@@ -1,4 +1,4 @@
-"""Where scenario and suite files are found: by path, or by the name of a shipped one."""
+"""Where scenario, suite and course files are found: by path, or by the name of a shipped one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from lab.errors import Problem, UserError, nearest
 
 _LAB = Path(__file__).resolve().parents[1]
-_KINDS = {".scenario.yaml": "scenario", ".suite.yaml": "suite", ".system.yaml": "system"}
+_KINDS = {".scenario.yaml": "scenario", ".suite.yaml": "suite", ".course.yaml": "course", ".system.yaml": "system"}
 
 
 def shipped_directory() -> Path:
-    """The directory of shipped scenarios and suites: inside the package in a wheel, beside it in a checkout."""
+    """The directory of what is shipped to be run or solved: inside the package in a wheel, beside it in a checkout."""
     in_wheel = _LAB / "shipped"
     return in_wheel if in_wheel.is_dir() else _LAB.parent / "scenarios"
 

@@ -15,11 +15,10 @@ from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, KeyPath, read_yaml
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.load import SUFFIX as SCENARIO_SUFFIX
-from lab.scenario.model import KebabName
+from lab.scenario.model import KebabName, Level
 from lab.systems.files import missing_worlds
 from lab.systems.topology import MAX_SEED, SchemaVersion, Strict
 
-Level: TypeAlias = str
 SUFFIX = ".course.yaml"
 MAX_EXERCISES = 200
 OWN = "own"
@@ -137,9 +136,9 @@ def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | No
     scenario = loaded.scenario
     training = scenario.training
     return Exercise(
-        id=f"{course}-{number}", course=course, number=number, title=f"Exercise {number}",
-        level="beginner", topics=(), brief=training.brief,
-        hints=tuple(Hint(text, 10) for text in training.hints),
+        id=f"{course}-{number}", course=course, number=number, title=training.title or f"Exercise {number}",
+        level=training.level, topics=training.topics, brief=training.brief,
+        hints=tuple(Hint(text, training.hint_cost) for text in training.hints),
         system=loaded.system.name, scenario=loaded, seed=scenario.seed if seed is None else seed,
     )  # fmt: skip
 
@@ -183,7 +182,7 @@ def _scenarios(document: Document) -> tuple[list[LoadedScenario | None], list[Pr
 
 
 def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
-    """A problem inside a file that a course names keeps its place; one not there is located in the course."""
+    """A problem inside a file that a course names keeps its place; that a file is missing is told in the course."""
     if problem.line:
         return problem
     what = f"{problem.what}: {problem.file}" if problem.file else problem.what

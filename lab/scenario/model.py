@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
@@ -119,11 +119,34 @@ class GradingModel(Strict):
         return GradingOptions(self.top_k, within_s)
 
 
-class Training(Strict):
-    """Texts for trainees: the brief at the start, hints one at a time."""
+Level = Literal["beginner", "intermediate", "advanced"]
+"""How much a trainee should have seen before."""
+HINT_COST = 10
 
+
+class Help(Strict):
+    """What helps against the incident: a remedy by its name (`lab.investigation.remedies`), and where it is applied."""
+
+    remedy: KebabName
+    place: str
+    value: JsonValue = None
+
+
+class Training(Strict):
+    """An incident as an exercise: what trainees read, and what helps.
+
+    `title`, `level` and `topics` are read before the incident is understood, so they tell nothing of its cause. `brief`
+    is what somebody on call is told at the start. Each of the `hints`, one at a time, costs `hint_cost` points of the
+    score. `remedies`: any one of them helps. They are told in the debrief.
+    """
+
+    title: str = Field(default="", max_length=120)
+    level: Level = "intermediate"
+    topics: Annotated[tuple[KebabName, ...], AfterValidator(_each_once)] = Field(default=(), max_length=MAX_TAGS)
     brief: str = ""
     hints: tuple[str, ...] = ()
+    hint_cost: int = Field(default=HINT_COST, ge=0, le=100)
+    remedies: tuple[Help, ...] = Field(default=(), max_length=MAX_USES)
 
 
 class StopWhen(SliBound):

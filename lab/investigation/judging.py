@@ -1,0 +1,74 @@
+"""What a person answered, graded as an engine's answer is: kept with the recording, by the same graders."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from lab.contracts import Diagnosis, Evidence, Finding, Isolation
+from lab.errors import Problem, UserError, nearest
+from lab.injection.faults import fault_types
+from lab.judging.assess import Assessment, assess
+from lab.recording.rundir import RunDirectory
+from lab.runs.campaign import check_gradable
+from lab.signals import SignalTable
+from lab.signals.windows import levels
+
+PERSON = "person:"
+"""People's answers are kept under names that begin so, and no engine's does."""
+PEOPLE = Isolation("person")
+
+
+def person(name: str) -> str:
+    """The name under which a person's answer is kept with a recording."""
+    return f"{PERSON}{name}"
+
+
+def judged(run: RunDirectory, diagnosis: Diagnosis, name: str = "you") -> Assessment:
+    """Keeps a person's answer with a recording and grades it: `lab grade RUN` gives the same grades.
+
+    An earlier answer of the same name is replaced. RunAbortedError or InconclusiveRunError for a recording that is not
+    to be graded; UserError where the answer cannot be kept.
+    """
+    check_gradable(run)
+    problem = run.write_diagnosis(person(name), diagnosis, PEOPLE)
+    if problem is not None:
+        raise UserError(problem)
+    return assess(run, person(name))
+
+
+def boundary_of(kind: str) -> str:
+    """Where the blame for a fault of this kind lies; UserError with the nearest name for one that does not exist."""
+    kinds = {name: found for name, found in fault_types().items() if not found.is_decoy}
+    if kind not in kinds:
+        hint = nearest(kind, kinds)
+        raise UserError(Problem("unknown kind of fault", seen=kind, expected="one of `lab faults`", hint=hint))
+    return str(kinds[kind].boundary)
+
+
+def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s: float) -> Evidence:
+    """A signal as evidence: its mean level before the onset, and from there to `end_s` (scenario seconds).
+
+    UserError for a signal or subject that the recording does not have, or that has no value on one side of the onset.
+    """
+    series = signals.get(signal, subject)
+    if series is None:
+        known = signals.subjects(signal) if signal in signals.names() else sorted(signals.names())
+        what = f"the recording has no signal {signal!r}" + (f" of {subject!r}" if signal in signals.names() else "")
+        hint = nearest(subject if signal in signals.names() else signal, known)
+        raise UserError(Problem(what, seen=f"{signal}:{subject}", expected="SIGNAL:SUBJECT", hint=hint))
+    found = levels(series.times_s, series.values, (onset_s, end_s))
+    if found is None:
+        what = f"{signal} of {subject} has no value on one side of the onset"
+        expected = f"an onset between its samples, which end at {end_s:g} s"
+        raise UserError(Problem(what, seen=f"onset {onset_s:g} s", expected=expected))
+    return Evidence(signal, subject, found.before, found.during)
+
+
+def unknown_places(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:
+    """Culprits that the system does not have, each with the nearest name."""
+    expected = "a component, or a link as caller->called"
+    return [
+        Problem("no element of this system", seen=one.culprit, expected=expected, hint=nearest(one.culprit, elements))
+        for one in findings
+        if one.culprit not in elements
+    ]

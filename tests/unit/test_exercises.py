@@ -1,0 +1,110 @@
+"""Courses: scenarios as exercises, with texts that tell nothing of the cause; bad files say what is wrong and where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.cli import main
+from lab.errors import ExitCode, UserError
+from lab.investigation.exercises import Course, courses, load_course
+from tests.cli_cases import CUT, folder, write  # noqa: F401
+
+COURSE = """\
+schema_version: 1
+name: mine
+title: First incidents
+exercises:
+  - {scenario: cut.scenario.yaml, seed: 8}
+  - {scenario: quiet.scenario.yaml}
+"""
+TRAINING = """\
+training:
+  title: Orders are slow
+  level: beginner
+  topics: [latency]
+  brief: Customers wait.
+  hints: [Look at orders., Look closer.]
+  hint_cost: 4
+"""
+
+
+def write_course(text: str = COURSE) -> Path:
+    path = Path("mine.course.yaml")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def named(name: str, found: list[Course]) -> Course:
+    return next(course for course in found if course.name == name)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_course_is_a_list_of_exercises_in_its_order() -> None:
+    write("cut", CUT + TRAINING)
+    course = load_course(write_course())
+    first, second = course.exercises
+    assert (course.name, course.title) == ("mine", "First incidents")
+    assert (first.id, first.number, first.title, first.level) == ("mine-1", 1, "Orders are slow", "beginner")
+    assert (first.topics, first.brief) == (("latency",), "Customers wait.")
+    assert [(hint.text, hint.cost) for hint in first.hints] == [("Look at orders.", 4), ("Look closer.", 4)]
+    assert (first.seed, second.seed) == (8, 3)
+    assert second.title == "Exercise 2"
+
+
+@pytest.mark.usefixtures("folder")
+def test_scenarios_given_by_themselves_form_a_course_of_their_own() -> None:
+    own = named("own", courses(["quiet.scenario.yaml", "cut.scenario.yaml"]))
+    assert [(one.id, one.scenario.scenario.name) for one in own.exercises] == [("own-1", "quiet"), ("own-2", "cut")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_courses_of_one_name_are_told_apart_by_nobody() -> None:
+    first = write_course()
+    second = Path("other.course.yaml")
+    second.write_text(first.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(UserError, match="two courses are called 'mine'"):
+        courses([first, second])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("cut.scenario.yaml, seed: -1", "5:41: bad value for 'seed'"),
+        ("cut.scenario.yaml, sead: 8", "5:35: unknown key 'sead'"),
+        ("cat.scenario.yaml, seed: 8", "5:16: "),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_wrong_with_a_course_is_told_with_its_place(
+    text: str, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_course(COURSE.replace("cut.scenario.yaml, seed: 8", text))
+    assert main(["validate", str(path)]) == ExitCode.INVALID
+    assert f"mine.course.yaml:{place}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_problems_of_a_scenario_keep_their_place_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    write("cut", CUT.replace("orders->db", "orders->bd"))
+    assert main(["validate", str(write_course())]) == ExitCode.INVALID
+    assert "cut.scenario.yaml:" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_courses_are_listed_and_their_scenarios_with_them(capsys: pytest.CaptureFixture[str]) -> None:
+    write_course()
+    assert main(["list", "mine.course.yaml", "--json"]) == ExitCode.OK
+    document = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in document["scenarios"]] == ["cut", "quiet"]
+    assert [(one["name"], [each["id"] for each in one["exercises"]]) for one in document["courses"]] == [
+        ("mine", ["mine-1", "mine-2"])
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_another_kind_of_file_is_no_course() -> None:
+    with pytest.raises(UserError, match="this is a scenario file, not a course"):
+        load_course(Path("cut.scenario.yaml"))
