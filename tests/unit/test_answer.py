@@ -45,7 +45,8 @@ def test_a_persons_grades_are_those_that_the_lab_gives_the_same_diagnosis(
     code, case = answered(capsys, recording, *RIGHT)
     diagnosis = Path("diagnosis.json")
     diagnosis.write_text(json.dumps(case["answer"]), encoding="utf-8")
-    lab("grade", recording, "--engine", f"cmd:sh -c 'cat {diagnosis.resolve()}'", "--no-confine", "--json")
+    program = f"cmd:sh -c 'cat {diagnosis.resolve()}'"
+    lab("grade", recording, "--engine", program, "--engine-read", diagnosis.resolve(), "--json")
     engine = json.loads(capsys.readouterr().out)["cases"][0]
     assert engine["grades"] == case["grades"]
     assert (code, engine["outcome"]) == (ExitCode.OK, case["outcome"])

@@ -137,6 +137,6 @@ def test_the_schema_explains_each_fault_and_shows_defaults_as_they_are_written()
 
 def test_schemas_are_written_one_file_a_kind(tmp_path: Path) -> None:
     paths = write_schemas(tmp_path / "schema")
-    kinds = ["scenario", "suite", "system", "rules", "diagnosis"]
+    kinds = ["scenario", "suite", "course", "system", "rules", "diagnosis"]
     assert [path.name for path in paths] == [f"{kind}.v1.json" for kind in kinds]
     assert paths[0].read_text(encoding="utf-8") == json_text(schemas()["scenario"])
