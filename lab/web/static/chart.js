@@ -1,0 +1,123 @@
+// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor, marks and windows drawn behind.
+import uPlot from "./vendor/uplot.js";
+import { clock, quantity } from "./format.js";
+import { useMedia } from "./hooks.js";
+import { html, useEffect, useRef } from "./lib.js";
+
+export const COLOURS = 12;
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const cursors = uPlot.sync("time");
+
+/** Series with times of their own, on one axis of times. */
+function aligned(series) {
+  const times = [...new Set(series.flatMap((one) => one.times_s))].sort((a, b) => a - b);
+  const place = new Map(times.map((time, i) => [time, i]));
+  return [times, ...series.map((one) => {
+    const values = new Array(times.length).fill(null);
+    one.times_s.forEach((time, i) => { values[place.get(time)] = one.values[i]; });
+    return values;
+  })];
+}
+
+/** Bands (windows of time) and lines (moments) behind the series. */
+function behind(current) {
+  return (chart) => {
+    const { bands = [], marks = [] } = current();
+    const { ctx } = chart, { left, top, width, height } = chart.bbox;
+    const x = (time) => Math.max(left, Math.min(left + width, chart.valToPos(time, "x", true)));
+    ctx.save();
+    for (const { from, to, kind } of bands) {
+      ctx.fillStyle = colour(kind === "before" ? "--before" : "--window");
+      ctx.fillRect(x(from), top, Math.max(1, x(to) - x(from)), height);
+    }
+    for (const { at, kind } of marks) {
+      if (at < chart.scales.x.min || at > chart.scales.x.max) continue;
+      ctx.strokeStyle = colour({ alert: "--near", change: "--unknown", action: "--pass", fault: "--fail" }[kind] || "--edge");
+      ctx.lineWidth = devicePixelRatio * 1.2;
+      ctx.setLineDash(kind === "now" ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(x(at), top);
+      ctx.lineTo(x(at), top + height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  };
+}
+
+function options(box, current) {
+  const { series, unit, height, onSelect, onPoint } = current();
+  const ink = colour("--quiet"), rule = colour("--rule");
+  const font = '11px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+  return {
+    width: Math.max(80, box.clientWidth), height,
+    legend: { show: false },
+    cursor: {
+      sync: { key: cursors.key, setSeries: false }, y: false, drag: { x: Boolean(onSelect), y: false, setScale: false, dist: 5 },
+      points: { size: 7 }, bind: { dblclick: () => () => { onSelect?.(null); return null; } },
+    },
+    scales: { x: { time: false, range: () => current().range || [0, 1] }, y: { range: (_, low, high) => limits(low, high, current().fromZero) } },
+    axes: [
+      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 26, space: 60, values: (_, at) => at.map((v) => clock(v)), incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
+      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)), space: 30, values: (_, at) => at.map((v) => quantity(v, unit)) },
+    ],
+    series: [{}, ...series.map((one, i) => ({ label: one.label, stroke: colour(`--c${(one.colour ?? i) % COLOURS}`), width: 1.7, dash: one.dashed ? [5, 4] : undefined, points: { size: 4, show: one.times_s.length < 3 }, spanGaps: true }))],
+    hooks: {
+      drawClear: [behind(current)],
+      setSelect: [(chart) => {
+        if (chart.select.width < 4) return;
+        current().onSelect?.([chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x")]);
+        chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+      }],
+      ready: [(chart) => {
+        if (onPoint) chart.over.addEventListener("click", () => chart.cursor.left >= 0 && current().onPoint(chart.posToVal(chart.cursor.left, "x")));
+      }],
+      setCursor: [(chart) => current().onCursor(chart)],
+    },
+  };
+}
+
+function limits(low, high, fromZero) {
+  if (low === null || high === null || low === undefined) return [0, 1];
+  if (fromZero && low > 0) low = 0;
+  const room = (high - low || Math.abs(high) || 1) * 0.08;
+  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+}
+
+/**
+ * A chart of series `{label, times_s, values, colour?, dashed?}` of one unit, from `range` [from, to] in seconds. `onSelect`
+ * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked.
+ */
+export function Chart({ series, unit, range, height = 150, bands, marks, onSelect, onPoint, fromZero = true, label, legend = true }) {
+  const box = useRef(), chart = useRef(null), readout = useRef(), latest = useRef({});
+  const dark = useMedia("(prefers-color-scheme: dark)");
+  latest.current = {
+    series, unit, range, height, bands, marks, onSelect, onPoint, fromZero,
+    onCursor(plot) {
+      const i = plot.cursor.idx;
+      for (const [n, item] of [...(readout.current?.children || [])].entries()) {
+        const values = plot.data[n + 1] || [];
+        let at = i ?? values.length - 1;
+        while (i === null && at > 0 && values[at] === null) at--;
+        item.lastElementChild.textContent = values.length ? quantity(values[at], latest.current.unit) : "–";
+        item.title = i === null || i === undefined ? "" : clock(plot.data[0][i]);
+      }
+    },
+  };
+  const shape = `${dark}|${unit}|${height}|${Boolean(onSelect)}|${Boolean(onPoint)}|${series.map((one) => `${one.label}:${one.colour}`).join()}`;
+  useEffect(() => {
+    const plot = new uPlot(options(box.current, () => latest.current), aligned(latest.current.series), box.current);
+    chart.current = plot;
+    latest.current.onCursor(plot);
+    const sized = new ResizeObserver(() => box.current && plot.setSize({ width: Math.max(80, box.current.clientWidth), height }));
+    sized.observe(box.current);
+    return () => { sized.disconnect(); plot.destroy(); chart.current = null; };
+  }, [shape]);
+  const last = series.map((one) => `${one.times_s.length}:${one.values.at(-1)}`).join();
+  useEffect(() => {
+    chart.current?.setData(aligned(series));
+    if (chart.current) latest.current.onCursor(chart.current);
+  }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
+  const spoken = `${label || series.map((one) => one.label).join(", ")}: ${series.map((one) => quantity(one.values.filter((v) => v !== null).at(-1), unit)).join(", ")}`;
+  return html`<div class="chart"><div ref=${box} role="img" aria-label=${spoken}></div>
+    ${legend && html`<ul class="legend" ref=${readout} key=${shape}>${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b></li>`)}</ul>`}</div>`;
+}

@@ -1,0 +1,52 @@
+// Numbers and times as people read them.
+const two = (n) => String(n).padStart(2, "0");
+
+/** Scenario time: `06:30`, above an hour `1:06:30`, above a day `day 2, 01:06`. */
+export function clock(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(Number(seconds))) return "–";
+  const sign = seconds < 0 ? "−" : "";
+  const whole = Math.floor(Math.abs(seconds) + 1e-6);
+  const s = whole % 60, m = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600);
+  if (whole >= 86_400) return `${sign}day ${Math.floor(whole / 86_400) + 1}, ${two(hours % 24)}:${two(m)}`;
+  return sign + (hours ? `${hours}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`);
+}
+
+/** A length of time: `850 ms`, `42 s`, `3.5 min`, `2 h`. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const size = Math.abs(seconds);
+  if (size === 0) return "0 s";
+  if (size < 1e-3) return `${digits(seconds * 1e6)} µs`;
+  if (size < 1) return `${digits(seconds * 1e3)} ms`;
+  if (size < 120) return `${digits(seconds)} s`;
+  if (size < 7200) return `${digits(seconds / 60)} min`;
+  if (size < 172_800) return `${digits(seconds / 3600)} h`;
+  return `${digits(seconds / 86_400)} days`;
+}
+
+/** A number with about three significant digits. */
+export function digits(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1e9 || size < 1e-4) return value.toExponential(2).replace("e+", "e").replace("-", "−");
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(size)));
+  const text = value.toLocaleString("en-GB", { maximumFractionDigits: Math.min(decimals, 6) });
+  return text.replace("-", "−");
+}
+
+/** A value with its unit, as the catalogue of signals names units. */
+export function quantity(value, unit) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (unit === "s") return duration(value);
+  if (unit === "ratio") return `${digits(value * 100)} %`;
+  return unit && unit !== "1" ? `${digits(value)} ${unit}` : digits(value);
+}
+
+export const mean = (values) => {
+  const there = values.filter((v) => v !== null && v !== undefined && Number.isFinite(v));
+  return there.length ? there.reduce((a, b) => a + b, 0) / there.length : null;
+};
+
+/** `1 span`, `2 spans`. */
+export const count = (n, one, many = `${one}s`) => `${digits(n)} ${n === 1 ? one : many}`;

@@ -1,0 +1,60 @@
+// Pinning: any chart, trace, log line, alert, change or distribution becomes evidence on the board.
+import { useLive } from "./hooks.js";
+import { createContext, html, useContext, useState } from "./lib.js";
+import { Choice, Dialog, Field, Toggle, useToast } from "./parts.js";
+import { useSession } from "./session.js";
+import { t } from "./texts.js";
+
+const Pinning = createContext(() => {});
+
+/** The board, as it is now: `{hypotheses, pins, notes, whys}`. */
+export function useBoard() {
+  const { base, session } = useSession();
+  const live = useLive(`${base}/board`, session?.board_version);
+  const { hypotheses = [], pins = [], notes = [], whys = [] } = live.data || {};
+  return { hypotheses, pins, notes, whys, isThere: live.data !== null };
+}
+
+function PinDialog({ what, onClose }) {
+  const { act } = useSession();
+  const { hypotheses } = useBoard();
+  const toast = useToast();
+  const [chosen, choose] = useState(hypotheses.at(-1)?.id || "");
+  const [fresh, setFresh] = useState(""), [stance, setStance] = useState("for"), [text, setText] = useState(what.text);
+  async function pin(event) {
+    event.preventDefault();
+    let hypothesis = chosen || null;
+    if (fresh.trim()) hypothesis = (await act("POST", "/board/hypotheses", { text: fresh.trim() }))?.id ?? null;
+    if (await act("POST", "/board/pins", { hypothesis, stance, kind: what.kind, ref: what.of, text, ...(what.at_s === undefined ? {} : { at_s: what.at_s }) })) {
+      toast(t.pin.done);
+      onClose();
+    }
+  }
+  return html`<${Dialog} title=${t.pin.title} onClose=${onClose}><form class="stack tight" onSubmit=${pin}>
+    <${Field} label=${t.pin.text}><textarea rows="2" name="text" value=${text} maxlength="500" onInput=${(event) => setText(event.target.value)}></textarea><//>
+    <${Toggle} label=${t.pin.stance} value=${stance} onChange=${setStance} options=${Object.entries(t.board.stances)} />
+    <${Choice} label=${t.pin.to} value=${chosen} empty=${t.pin.none} options=${hypotheses.map((one) => [one.id, one.text])} onChange=${choose} />
+    <${Field} label=${t.pin.fresh}><input name="hypothesis" value=${fresh} maxlength="300" placeholder=${t.board.placeholder} onInput=${(event) => setFresh(event.target.value)} /><//>
+    <div class="row"><button class="primary">${t.pin.pin}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div></form><//>`;
+}
+
+export function PinArea({ children }) {
+  const [what, set] = useState(null);
+  return html`<${Pinning.Provider} value=${set}>${children}${what && html`<${PinDialog} what=${what} onClose=${() => set(null)} />`}<//>`;
+}
+
+/** A button that pins something: `kind`, `of` (enough to find it again), the words that it is pinned with. */
+export function Pin({ kind, of, text, at_s, label }) {
+  const open = useContext(Pinning);
+  return html`<button type="button" class="pin" onClick=${() => open({ kind, of, text: text.slice(0, 500), at_s })} aria-label=${t.pin.of(text)} title=${t.pin.title}><span aria-hidden="true">📌</span> ${label || t.pin.pin}</button>`;
+}
+
+/** Where something that was pinned can be seen again. */
+export function pinAddress(session, { kind, ref = {} }) {
+  const to = (tab, query = {}) => `#/session/${encodeURIComponent(session)}/${tab}?${new URLSearchParams(query)}`;
+  if (kind === "chart") return ref.signal ? to("signals", { of: `${ref.signal}:${ref.subject}` }) : to("overview");
+  if (kind === "trace") return to("traces", { id: ref.trace_id || "" });
+  if (kind === "log") return ref.trace_id ? to("logs", { trace_id: ref.trace_id }) : to("logs", { service: ref.service || "" });
+  if (kind === "distribution") return to("data", { table: ref.table || "", column: ref.column || "" });
+  return to("overview");
+}

@@ -1,0 +1,53 @@
+// The bar at the top: what it is, the clock and what moves it.
+import { clock, duration } from "../format.js";
+import { html, useEffect, useState } from "../lib.js";
+import { Dialog, Toggle } from "../parts.js";
+import { useNow, useSession } from "../session.js";
+import { t } from "../texts.js";
+
+const jump = (context, to) => context.act("POST", "/clock", { jump: to });
+const pause = (context, is_paused) => context.act("POST", "/clock", { pause: is_paused });
+
+/** Keys that move the clock and change the view, unless something is being written. */
+export function useClockKeys(context) {
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog, [contenteditable]")) return;
+      const { session } = context;
+      if (event.key === "k") pause(context, !session.clock.is_paused);
+      else if (event.key === ".") jump(context, "tick");
+      else if (event.key === "n") jump(context, "next-alert");
+      else if (event.key === "?") document.getElementById("keys-button")?.click();
+      else if (/^[1-9]$/.test(event.key)) document.querySelectorAll(".tabs a")[event.key - 1]?.click();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [context]);
+}
+
+function Keys() {
+  const [open, set] = useState(false);
+  return html`<button type="button" class="plain keys" id="keys-button" onClick=${() => set(true)} aria-label=${t.keys.title} title=${t.keys.title}>?</button>
+    ${open && html`<${Dialog} title=${t.keys.title} onClose=${() => set(false)}><dl class="facts">${t.keys.list.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl><//>`}`;
+}
+
+export function ClockBar({ me }) {
+  const context = useSession();
+  const { session } = context;
+  const { end_s, speed, speeds, is_paused, tick_s } = session.clock;
+  const now = useNow(context);
+  const over = now >= end_s, still = over || session.status === "acting";
+  return html`<div class="bar">
+    <div class="what"><a href=${me.role === "instructor" ? "#/group" : "#/"} class="brand" title=${t.back}>‹<span class="hidden"> ${t.back}</span></a>
+      <div class="grow"><b class="title">${session.exercise?.title || t.session.blind}</b><span class="small quiet">${[session.exercise?.system, t.levels[session.exercise?.level]].filter(Boolean).join(" · ")}</span></div></div>
+    <div class="clock" role="group" aria-label=${t.clock.label}>
+      <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}><b class="number">${clock(now)}</b> <span class="small quiet">${t.clock.of(clock(end_s))}</span></span>
+      <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress></div>
+    <div class="row controls">
+      <button type="button" class=${is_paused && !over ? "primary run" : "run"} disabled=${still} onClick=${() => pause(context, !is_paused)} title=${t.clock.runHint}>${is_paused || over ? `▶ ${t.clock.run}` : `❚❚ ${t.clock.pause}`}</button>
+      <${Toggle} label=${t.clock.speed} value=${speed} options=${speeds.map((one) => [one, `×${one}`])} onChange=${(one) => context.act("POST", "/clock", { speed: one })} />
+      <button type="button" disabled=${still} onClick=${() => jump(context, "tick")} title=${t.clock.tickHint(duration(tick_s))} aria-label=${t.clock.tick}>+${duration(tick_s)}</button>
+      <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}>⏭ ${t.clock.nextAlert}</button>
+      <button type="button" disabled=${still} onClick=${() => jump(context, "end")} title=${t.clock.endHint}>${t.clock.end}</button>
+      <${Keys} /></div></div>`;
+}

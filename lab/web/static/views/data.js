@@ -1,0 +1,102 @@
+// What was served and predicted: rows, and distributions now, before and in the training sample.
+import { query as asQuery } from "../api.js";
+import { clock, digits } from "../format.js";
+import { setQuery, useLive, useRoute } from "../hooks.js";
+import { html } from "../lib.js";
+import { Answer, Badge, Choice, useMore } from "../parts.js";
+import { Pin } from "../pins.js";
+import { useSession } from "../session.js";
+import { t } from "../texts.js";
+import { Amount } from "./traces.js";
+
+const KINDS = ["now", "before", "sample"];
+const WIDTH = 420, HEIGHT = 170, LEFT = 40, BOTTOM = 40, TOP = 8;
+
+const total = (counts) => counts.reduce((a, b) => a + b, 0);
+
+/** Bars side by side, as shares of each kind's rows: numbers by bins, words by category. */
+export function Bars({ of, label }) {
+  const names = of.categories || null, bins = names ? names.length : of.edges.length - 1;
+  const kinds = KINDS.filter((kind) => of[kind] && total(of[kind]) > 0);
+  const shares = Object.fromEntries(kinds.map((kind) => [kind, of[kind].map((n) => n / total(of[kind]))]));
+  const most = Math.max(1e-9, ...kinds.flatMap((kind) => shares[kind]));
+  const wide = (WIDTH - LEFT - 6) / bins, bar = Math.max(0.7, (wide * (names ? 0.8 : 0.92)) / Math.max(1, kinds.length));
+  const y = (share) => TOP + (1 - share / most) * (HEIGHT - TOP - BOTTOM);
+  const ticks = names ? names.map((name, i) => [i + 0.5, String(name)]) : [0, Math.floor(bins / 2), bins].map((i) => [i, digits(of.edges[i])]);
+  const shown = names && bins > 8 ? ticks.filter((_, i) => i % Math.ceil(bins / 8) === 0) : ticks;
+  return html`<svg class="drawing bars" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${label}>
+    ${[0, 0.5, 1].map((part) => html`<line class="grid" x1=${LEFT} x2=${WIDTH} y1=${y(part * most)} y2=${y(part * most)} /><text class="tick" x=${LEFT - 5} y=${y(part * most) + 4} text-anchor="end">${digits(100 * part * most)}%</text>`)}
+    ${kinds.map((kind, k) => shares[kind].map((share, i) => share > 0 && html`<rect class=${`bar ${kind}`} x=${LEFT + i * wide + (wide - bar * kinds.length) / 2 + k * bar} y=${y(share)} width=${bar} height=${Math.max(0.5, HEIGHT - BOTTOM - y(share))}><title>${`${t.data.legend[kind]}: ${digits(100 * share)} %, ${names ? names[i] : `${digits(of.edges[i])} – ${digits(of.edges[i + 1])}`}`}</title></rect>`))}
+    ${shown.map(([i, text], n) => html`<text class="tick" x=${LEFT + i * wide} y=${HEIGHT - BOTTOM + 15 + (names && bins > 4 && n % 2 ? 13 : 0)} text-anchor=${names ? "middle" : n === 0 ? "start" : n === shown.length - 1 ? "end" : "middle"}>${text.length > 16 ? `${text.slice(0, 15)}…` : text}</text>`)}</svg>`;
+}
+
+const PSI = [0.1, 0.25];
+const worth = (psi) => (psi === null || psi === undefined ? "" : psi >= PSI[1] ? "bad" : psi >= PSI[0] ? "warn" : "ok");
+
+/** PSI and KS, each one number or one a comparison. */
+function Distances({ of }) {
+  const both = (value) => (value !== null && typeof value === "object" ? [[t.data.toBefore, value.before], [t.data.toSample, value.sample]] : [[of.sample ? t.data.toSample : t.data.toBefore, value]]);
+  const row = (name, hint, value, judge) => both(value).filter(([, number]) => number !== null && number !== undefined).map(([against, number]) => html`<span title=${hint}><${Badge} kind=${judge(number)}>${name} ${digits(number)}<//> <small>${against}</small></span>`);
+  return html`<p class="row">${row(t.data.psi, t.data.psiHint, of.psi, worth)}${row(t.data.ks, t.data.ksHint, of.ks, () => "")}</p>`;
+}
+
+const Legend = ({ of }) => html`<ul class="legend">${KINDS.filter((kind) => of[kind]).map((kind) => html`<li><i class=${`swatch ${kind}`}></i> ${t.data.legend[kind]} <small>${digits(total(of[kind]))}</small></li>`)}</ul>`;
+
+function Distribution({ table, column, columns, query }) {
+  const { base, version } = useSession();
+  const by = query.get("by") || "";
+  const found = useLive(`${base}/tables/${encodeURIComponent(table)}/columns/${encodeURIComponent(column)}/distribution${asQuery({ since_s: query.get("since_s"), until_s: query.get("until_s"), by })}`, version);
+  const splits = columns.filter((one) => one.name !== column && /category|string|int|bool/.test(one.type || "") && !/(^|_)id$/.test(one.name)).map((one) => one.name);
+  return html`<section class="card stack tight"><header><h2>${t.data.distribution}: ${column}</h2><div class="row end">
+      <${Choice} label=${t.data.by} empty=${t.data.nobody} value=${by} options=${splits} onChange=${(value) => setQuery({ by: value })} />
+      <${Amount} label=${t.data.nowSince} name="since_s" value=${query.get("since_s")} /></div></header>
+    <p class="quiet small">${columns.find((one) => one.name === column)?.doc}</p>
+    <${Answer} of=${found}>${(data) => {
+      const groups = data.by ? Object.entries(data.by) : [];
+      const psi = typeof data.psi === "object" && data.psi ? data.psi.sample ?? data.psi.before : data.psi;
+      const text = `${table}.${column}: PSI ${digits(psi)}`;
+      if (!data.now || !total(data.now)) return html`<p class="empty">${t.data.few}</p>`;
+      return html`<${Bars} of=${data} label=${text} /><div class="row apart"><${Legend} of=${data} /><${Pin} kind="distribution" of=${{ table, column, psi: psi ?? null }} text=${text} /></div><${Distances} of=${data} />
+        ${groups.length > 0 && html`<div class="charts">${groups.map(([value, group]) => html`<figure key=${value}><figcaption><b>${t.data.group(by, value)}</b></figcaption><${Bars} of=${{ edges: data.edges, categories: data.categories, ...group }} label=${t.data.group(by, value)} /><${Distances} of=${group} /></figure>`)}</div>`}`;
+    }}<//></section>`;
+}
+
+/** A cell as text: numbers short, what is missing as a dash. */
+export function cell(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number") return digits(value);
+  if (typeof value === "object") return JSON.stringify(value);
+  return String(value);
+}
+
+function Rows({ table, query }) {
+  const { base, version, id } = useSession();
+  const found = useLive(`${base}/tables/${encodeURIComponent(table)}/rows${asQuery({ limit: 50 })}`, version);
+  return html`<section class="card stack tight"><h2>${t.data.rowsTitle}</h2><${Answer} of=${found}>${(data) => {
+    const rows = Array.isArray(data) ? data : data.rows;
+    if (!rows.length) return html`<p class="empty">${t.data.noRows}</p>`;
+    const names = Object.keys(rows[0]);
+    return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${t.data.rowsTitle}><table class="table cells hover"><thead><tr>${names.map((name) => html`<th><button type="button" class="plain" onClick=${() => setQuery({ column: name, by: null })}>${name}</button></th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr>${names.map((name) => html`<td>${name === "trace_id" && row[name] ? html`<a href=${`#/session/${encodeURIComponent(id)}/traces?id=${row[name]}`}>${String(row[name]).slice(0, 8)}…</a>` : name.endsWith("time_s") ? clock(row[name]) : cell(row[name])}</td>`)}</tr>`)}</tbody></table></div>`;
+  }}<//></section>`;
+}
+
+function Columns({ columns, chosen }) {
+  const [shown, more] = useMore(columns, 40);
+  return html`<ul class="choices">${shown.map((one) => html`<li key=${one.name}><button type="button" class="choice" aria-pressed=${one.name === chosen} title=${one.doc} onClick=${() => setQuery({ column: one.name, by: null })}><span class="name">${one.name}</span> <small>${one.type || ""}</small></button></li>`)}</ul>${more}`;
+}
+
+export function Data() {
+  const { base, version } = useSession();
+  const { query } = useRoute();
+  const listed = useLive(`${base}/tables`, version);
+  return html`<${Answer} of=${listed}>${(data) => {
+    const tables = Array.isArray(data) ? data : data.tables;
+    const table = tables.find((one) => one.name === query.get("table")) || tables[0];
+    if (!table) return html`<p class="empty">${t.data.none}</p>`;
+    const column = query.get("column");
+    return html`<div class="beside-picker"><section class="card picker stack tight"><${Choice} label=${t.data.table} value=${table.name} options=${tables.map((one) => one.name)} onChange=${(value) => setQuery({ table: value, column: null, by: null })} />
+        <p class="small quiet">${table.doc} ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p><${Columns} columns=${table.columns} chosen=${column} /></section>
+      <div class="stack"><p class="quiet">${t.data.lead}</p>${column && table.columns.some((one) => one.name === column) ? html`<${Distribution} key=${table.name + column} table=${table.name} column=${column} columns=${table.columns} query=${query} />` : html`<p class="note">${t.data.choose}</p>`}
+        <${Rows} table=${table.name} query=${query} /></div></div>`;
+  }}<//>`;
+}

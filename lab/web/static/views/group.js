@@ -1,0 +1,57 @@
+// The instructor's page: how everyone is getting on, the scoreboard beside the engines, release, export, calibration.
+import { ROOT, send } from "../api.js";
+import { clock, digits } from "../format.js";
+import { usePolled } from "../hooks.js";
+import { html, useState } from "../lib.js";
+import { Badge, Dialog, Problem, useToast } from "../parts.js";
+import { t } from "../texts.js";
+
+const KINDS = { released: "ok", answered: "on", ready: "", acting: "acting", preparing: "", failed: "bad" };
+
+function Progress({ sessions, onRelease }) {
+  const toRelease = [...new Set(sessions.filter((one) => one.status === "answered").map((one) => one.exercise))];
+  return html`<section class="card stack tight"><header><h2>${t.group.participants}</h2><div class="row">${toRelease.length > 1 && toRelease.map((exercise) => html`<button type="button" onClick=${() => onRelease({ exercise })}>${t.group.releaseOne} ${exercise}</button>`)}<button type="button" class="primary" disabled=${!toRelease.length} onClick=${() => onRelease({})}>${t.group.release}</button></div></header>
+    ${sessions.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}><table class="table hover"><thead><tr><th>${t.group.name}</th><th>${t.group.exercise}</th><th>${t.group.status}</th><th>${t.group.clock}</th><th class="right">${t.group.hints}</th><th class="right">${t.group.actions}</th><th class="right">${t.group.score}</th></tr></thead>
+      <tbody>${sessions.map((one) => html`<tr key=${one.id || one.name + one.exercise}><th>${one.name}</th><td>${one.title || one.exercise}</td><td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td><td class="number">${clock(one.now_s)}</td><td class="right">${one.hints}</td><td class="right">${one.actions}</td><td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td></tr>`)}</tbody></table></div>` : html`<p class="empty">${t.group.none}</p>`}</section>`;
+}
+
+function Scoreboard({ rows }) {
+  return html`<section class="card stack tight"><h2>${t.group.scoreboard}</h2><div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}><table class="table"><thead><tr><th>${t.group.who}</th><th class="right">${t.group.answered}</th><th class="right">${t.group.right}</th><th class="right">${t.group.score}</th></tr></thead><tbody>${rows.map((one) => html`<tr><th>${one.name}${one.is_engine && html` <small>${t.group.engines}</small>`}</th><td class="right">${one.answered}</td><td class="right">${one.right}</td><td class="right">${one.points === null || one.points === undefined ? "–" : digits(one.points)}</td></tr>`)}</tbody></table></div></section>`;
+}
+
+const SIZE = 240, EDGE = 36;
+
+/** Confidence against the share that was right; the diagonal is well calibrated. */
+function Calibration({ people }) {
+  const at = (share) => EDGE + share * (SIZE - EDGE - 10), y = (share) => SIZE - EDGE - share * (SIZE - EDGE - 10);
+  const points = people.flatMap((person) => (person.bins || []).filter((bin) => bin.count).map((bin) => ({ ...bin, name: person.name })));
+  return html`<section class="card stack tight"><h2>${t.group.calibration}</h2><p class="small quiet">${t.group.calibrationLead}</p><svg class="drawing calibration" viewBox=${`0 0 ${SIZE} ${SIZE}`} role="img" aria-label=${points.map((one) => `${one.name}: ${digits(100 * one.confidence)} %, ${digits(100 * one.right)} %`).join("; ") || t.group.calibration}>
+    <line class="grid" x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(1)} /><line x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(0)} /><line x1=${at(0)} y1=${y(0)} x2=${at(0)} y2=${y(1)} />
+    ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${at(share)} y=${SIZE - EDGE + 14} text-anchor="middle">${100 * share}%</text><text class="tick" x=${EDGE - 4} y=${y(share) + 4} text-anchor="end">${100 * share}%</text>`)}
+    <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
+    ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle>`)}</svg></section>`;
+}
+
+export function Group({ me }) {
+  const group = usePolled(`${ROOT}/group`, 2000);
+  const [asking, ask] = useState(null);
+  const toast = useToast();
+  async function release(what) {
+    ask(null);
+    try {
+      await send("POST", `${ROOT}/group/release`, what);
+      toast(t.group.released);
+    } catch (error) {
+      toast(error);
+    }
+    group.refresh();
+  }
+  const { data } = group;
+  return html`<header class="banner"><div class="sheet row apart"><a href="#/group" class="brand">${t.product}</a><span class="row small quiet"><a href="#/exercises">${t.list.title}</a>${me.name}</span></div></header>
+    ${group.lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
+    <main class="sheet stack" tabindex="-1" id="content"><div class="row apart"><h1>${t.group.title}</h1><div class="row">${t.group.export}: <a class="button" href=${`${ROOT}/group/export?format=csv`} download>${t.group.csv}</a><a class="button" href=${`${ROOT}/group/export?format=json`} download>${t.group.json}</a></div></div>
+    <${Problem} problem=${group.problem} />
+    ${data && html`<${Progress} sessions=${data.sessions || []} onRelease=${ask} /><div class="beside-list"><${Scoreboard} rows=${data.scoreboard || []} /><${Calibration} people=${data.calibration || []} /></div>`}
+    ${asking && html`<${Dialog} title=${t.group.releaseTitle} onClose=${() => ask(null)}><p>${t.group.confirm}</p><div class="row"><button type="button" class="primary" onClick=${() => release(asking)}>${t.group.release}</button><button type="button" onClick=${() => ask(null)}>${t.cancel}</button></div><//>`}</main>`;
+}
+

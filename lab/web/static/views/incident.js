@@ -1,0 +1,81 @@
+// One session: bar with clock, views, and the notebook beside them.
+import { clock } from "../format.js";
+import { useMedia } from "../hooks.js";
+import { classes, html, useEffect, useState } from "../lib.js";
+import { Problem } from "../parts.js";
+import { PinArea } from "../pins.js";
+import { SessionContext, usePolledSession } from "../session.js";
+import { t } from "../texts.js";
+import { Act } from "./act.js";
+import { AnswerForm } from "./answer.js";
+import { Board } from "./board.js";
+import { ClockBar, useClockKeys } from "./clockbar.js";
+import { Data } from "./data.js";
+import { Debrief } from "./debrief.js";
+import { Jobs } from "./jobs.js";
+import { Logs } from "./logs.js";
+import { Notebook } from "./notebook.js";
+import { Overview } from "./overview.js";
+import { Postmortem } from "./postmortem.js";
+import { Signals } from "./signals.js";
+import { Traces } from "./traces.js";
+
+const VIEWS = { overview: Overview, signals: Signals, traces: Traces, logs: Logs, data: Data, jobs: Jobs, board: Board, act: Act, answer: AnswerForm, debrief: Debrief, postmortem: Postmortem };
+const AFTER = ["debrief", "postmortem"];
+
+function Tabs({ id, tab, session }) {
+  const released = session.status === "released";
+  const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
+  return html`<nav class="tabs" aria-label=${t.session.views}>${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class="bubble" aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}</nav>`;
+}
+
+function Preparing({ session }) {
+  const share = session.progress?.share;
+  return html`<main class="sheet narrow" tabindex="-1" id="content"><section class="card stack tight">
+    <h1>${session.status === "failed" ? t.session.failed : t.session.preparing}</h1>
+    ${session.status === "failed" ? html`<${Problem} problem=${typeof session.problem === "string" ? { what: session.problem } : session.problem} />`
+      : html`<p class="quiet">${t.session.preparingLead}</p><progress max="1" value=${share ?? undefined} aria-label=${session.progress?.what || t.session.preparing}></progress><p class="small quiet" role="status">${session.progress?.what || ""}</p>`}
+    <p><a href="#/">${t.back}</a></p></section></main>`;
+}
+
+/** What stands above the view when the session is in a state that explains why something cannot be done. */
+function State({ session, tab }) {
+  const { status, clock: time } = session;
+  const text = status === "acting" ? t.session.acting
+    : status === "answered" ? t.session.waiting
+    : status === "ready" && time.now_s >= time.end_s ? t.clock.ended : "";
+  if (!text || (status === "released" && AFTER.includes(tab))) return null;
+  return html`<div class="note row" role="status"><span>${text}</span>${status === "acting" && html`<progress class="short" max="1" value=${session.progress?.share ?? undefined} aria-label=${t.session.acting}></progress>`}</div>`;
+}
+
+function Watching({ context, tab, me }) {
+  const { session } = context;
+  const wide = useMedia("(min-width: 72rem)");
+  const [folded, fold] = useState(false);
+  useClockKeys(context);
+  useEffect(() => {
+    document.title = `${clock(session.clock.as_of_s)} · ${session.exercise?.title || t.session.blind}`;
+    return () => { document.title = t.product; };
+  }, [session.clock.as_of_s]);
+  const View = VIEWS[tab] || Overview;
+  const alone = AFTER.includes(tab) || tab === "board" || tab === "answer";
+  const beside = wide && !alone && !folded;
+  return html`<header class="banner top"><${ClockBar} me=${me} /><${Tabs} id=${context.id} tab=${tab} session=${session} /></header>
+    <div class=${classes("sheet wide", beside && "with-notebook")}>
+      <main tabindex="-1" id="content" class="stack"><${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
+      ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
+      ${!wide && tab === "overview" && html`<${Notebook} />`}
+    </div>`;
+}
+
+export function Incident({ id, tab, me }) {
+  const context = usePolledSession(id);
+  const { session, problem, lost } = context;
+  return html`<${SessionContext.Provider} value=${context}><${PinArea}>
+    ${lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
+    ${problem && !session ? html`<main class="sheet narrow"><${Problem} problem=${problem} /><p><a href="#/">${t.back}</a></p></main>`
+      : !session ? html`<p class="sheet empty" role="status">${t.loading}</p>`
+      : ["preparing", "failed"].includes(session.status) || !session.clock ? html`<${Preparing} session=${session} />`
+      : html`<${Watching} context=${context} tab=${tab} me=${me} />`}
+    <//><//>`;
+}
