@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from lab.injection.faults import fault_type
-from lab.injection.levers import Json, LeverValue, ModelDeploy, Place, Testbed, Undo, lever_type, lever_types
+from lab.injection.levers import Claim, Json, LeverValue, ModelDeploy, Place, Testbed, Undo, lever_type, lever_types
 from lab.scenario import LoadedScenario
 from lab.systems.topology import System
 
-Injection = Callable[[Testbed], AbstractContextManager[None]]
+Injection = Callable[[Testbed], AbstractContextManager[Claim]]
 
 
 def placed(system: System) -> list[type[LeverValue]]:
@@ -133,4 +133,88 @@ def test_a_fault_leaves_every_lever_as_it_was(
     assert all(now(testbed, undo) == undo.previous for undo in spy.undos)
     with suppress(RuntimeError), injection(testbed):
         raise RuntimeError("the run was aborted")
+    assert all(now(testbed, undo) == undo.previous for undo in spy.undos)
+
+
+def test_a_lever_that_a_person_sets_ends_every_hold_of_it(testbed: Testbed, lever: type[LeverValue]) -> None:
+    element, value = example(lever, testbed)
+    rest = testbed.read(lever, element)
+    with testbed.pull(element, value):
+        with testbed.pull(element, value):
+            testbed.settle(element, lever)
+            assert testbed.read(lever, element) == rest
+        assert testbed.read(lever, element) == rest
+    assert testbed.read(lever, element) == rest
+    assert list(testbed.holds) == []
+
+
+def test_a_value_that_a_person_sets_stays_and_goes_back_at_the_end(testbed: Testbed, lever: type[LeverValue]) -> None:
+    element, value = example(lever, testbed)
+    rest = testbed.read(lever, element)
+    with testbed.pull(element, value):
+        testbed.settle(element, lever, value)
+        theirs = testbed.read(lever, element)
+    assert testbed.read(lever, element) == theirs != rest
+    testbed.put_back_settled()
+    assert testbed.read(lever, element) == rest
+
+
+def test_what_is_pulled_after_a_person_set_it_goes_back_to_what_they_set(
+    testbed: Testbed, lever: type[LeverValue]
+) -> None:
+    element, value = example(lever, testbed)
+    testbed.settle(element, lever, value)
+    theirs = testbed.read(lever, element)
+    with testbed.pull(element, value):
+        pass
+    assert testbed.read(lever, element) == theirs
+    testbed.settle(element, lever)
+    assert list(testbed.holds) == []
+
+
+def test_a_person_ends_the_hold_of_one_place_alone(testbed: Testbed, lever: type[LeverValue]) -> None:
+    here, *elsewhere = list(lever.places(testbed.system))[:2]
+    for there in elsewhere:
+        value = lever.example(testbed.system, Place.parse(there))
+        with testbed.pull(there, value):
+            during = testbed.read(lever, there)
+            testbed.settle(here, lever)
+            assert testbed.read(lever, there) == during
+
+
+def test_the_journal_has_nothing_open_after_a_person_put_a_lever_at_rest(
+    testbed: Testbed, lever: type[LeverValue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    element, value = example(lever, testbed)
+    spy = Spy(testbed, monkeypatch)
+    with testbed.pull(element, value):
+        testbed.settle(element, lever)
+    assert spy.events.count("intent") == spy.events.count("reverted") == len(spy.undos)
+
+
+def test_a_fault_whose_every_lever_a_person_set_does_nothing_more(
+    testbed: Testbed, injection: Injection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy, done = Spy(testbed, monkeypatch), []
+    with injection(testbed):
+        for undo in spy.undos.copy():
+            testbed.settle(undo.element, lever_type(undo.lever))
+        before = [now(testbed, undo) for undo in spy.undos]
+        monkeypatch.setattr(testbed, "perform", lambda *act: done.append(act))
+        spy.events.clear()
+    assert (spy.events, done) == ([], [])
+    assert [now(testbed, undo) for undo in spy.undos] == before
+
+
+def test_a_fault_of_which_a_person_set_no_lever_ends_as_ever(
+    testbed: Testbed, injection: Injection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = Spy(testbed, monkeypatch)
+    with injection(testbed) as claim:
+        held = {(undo.lever, undo.element) for undo in spy.undos}
+        for lever in placed(testbed.system):
+            for element in lever.places(testbed.system):
+                if (lever.name, element) not in held:
+                    testbed.settle(element, lever)
+        assert not claim.is_over
     assert all(now(testbed, undo) == undo.previous for undo in spy.undos)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -23,7 +23,7 @@ from lab.registration.signals import Witness
 from lab.registration.world import World, registrations
 
 if TYPE_CHECKING:
-    from lab.injection.levers import Testbed
+    from lab.injection.levers import Claim, Testbed
     from lab.systems.topology import System
 
 __all__ = [
@@ -90,10 +90,26 @@ class FaultType:
             update={name: value for name, value in given.items() if getattr(parameters, name) is None}
         )
 
-    def inject(self, testbed: Testbed, target: str, parameters: Parameters) -> AbstractContextManager[None]:
-        """A context: entering injects, leaving reverts. `parameters` is an instance of this fault's own model."""
+    @contextmanager
+    def inject(self, testbed: Testbed, target: str, parameters: Parameters) -> Iterator[Claim]:
+        """A context: entering injects, leaving reverts. `parameters` is an instance of this fault's own model.
+
+        Where others have set every lever that it held, leaving does nothing: nor does what comes after its `yield`.
+        """
         parameters = self.completed(parameters, testbed.system, target)
-        return contextmanager(self.function)(testbed, target, **dict(parameters))
+        context = contextmanager(self.function)(testbed, target, **dict(parameters))
+        with testbed.holds.claimed() as claim:
+            context.__enter__()
+        try:
+            yield claim
+        except BaseException as error:
+            if not context.__exit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            if claim.is_over:
+                context.__exit__(GeneratorExit, GeneratorExit(), None)
+            else:
+                context.__exit__(None, None, None)
 
 
 GROUP = "lab.injectors"

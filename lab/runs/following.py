@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.clock import NS, to_ns
 from lab.judging.steady import first_change_s, unsteady
 from lab.recording.observed import no_metrics
 from lab.scenario import LoadedScenario
-from lab.scenario.timeline import moments
-from lab.testbeds.driver import Progress, Session, silent
+from lab.scenario.timeline import Moment, moments
+from lab.testbeds.driver import Deed, Progress, Session, silent
 
 
 @dataclass(frozen=True)
@@ -20,26 +22,40 @@ class Followed:
     """Whether a fault or decoy was injected."""
 
 
-def follow(session: Session, loaded: LoadedScenario, progress: Progress = silent) -> Followed:
+def follow(
+    session: Session, loaded: LoadedScenario, progress: Progress = silent, deeds: Sequence[Deed] | None = None
+) -> Followed:
     """Advances a session to its end, and injects and reverts at the scenario's moments.
 
     The steady state is judged before the first of them; where it does not hold, or the session ends early, nothing
     more is done. What lasts until the end is left in: finishing the session reverts it.
+
+    `deeds`: what persons do during a run that was made without them before. Its steady state held then, and is not
+    judged again. A person acts after all else that happens at the time, so what was recorded by then is as it was.
     """
     scenario, is_changed = loaded.scenario, False
-    why = _judged(session, loaded, progress)
+    why = _judged(session, loaded, progress) if deeds is None else ""
     if why or _is_over(session):
         return Followed(why)
-    for moment in moments(scenario):
-        if moment.at_s >= scenario.duration_s:
+    for at_ns, what in _in_order(loaded, deeds or ()):
+        if at_ns >= to_ns(scenario.duration_s):
             continue
-        session.advance_with_progress(moment.at_s, "run", progress)
+        session.advance_with_progress(at_ns / NS, "run", progress)
         if _is_over(session):
             return Followed(is_changed=is_changed)
-        (session.inject if moment.begins else session.revert)(moment.use)
+        if isinstance(what, Deed):
+            session.act(what)
+        else:
+            (session.inject if what.begins else session.revert)(what.use)
         is_changed = True
     session.advance_with_progress(scenario.duration_s, "run", progress)
     return Followed(is_changed=is_changed)
+
+
+def _in_order(loaded: LoadedScenario, deeds: Sequence[Deed]) -> list[tuple[int, Moment | Deed]]:
+    found: list[tuple[int, Moment | Deed]] = [(moment.at_ns, moment) for moment in moments(loaded.scenario)]
+    found += [(to_ns(deed.at_s) + 1, deed) for deed in deeds]
+    return sorted(found, key=lambda one: one[0])
 
 
 def _is_over(session: Session) -> bool:

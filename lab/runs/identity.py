@@ -23,11 +23,11 @@ OWN = ("lab", "injectors")
 NO_PART = frozenset(
     f"lab/{name}"
     for name in (
-        "cli", "docs", "engines", "investigation", "judging/assess.py", "judging/grading.py", "judging/ranking.py",
-        "judging/statistics.py", "library.py", "pytest_plugin.py", "report", "runs/baseline.py", "runs/campaign.py",
-        "runs/campaign_key.py", "runs/cases.py", "runs/cluster.py", "runs/dataset.py", "runs/dispatch.py",
-        "runs/keeping.py", "runs/order.py", "runs/packing.py", "runs/parity.py", "runs/pool.py", "runs/remote.py",
-        "runs/suite.py", "shipped", "templates",
+        "api", "cli", "docs", "engines", "investigation", "judging/assess.py", "judging/grading.py",
+        "judging/ranking.py", "judging/statistics.py", "library.py", "mcp", "pytest_plugin.py", "report",
+        "runs/baseline.py", "runs/campaign.py", "runs/campaign_key.py", "runs/cases.py", "runs/cluster.py",
+        "runs/dataset.py", "runs/dispatch.py", "runs/keeping.py", "runs/order.py", "runs/packing.py",
+        "runs/parity.py", "runs/pool.py", "runs/remote.py", "runs/suite.py", "shipped", "templates", "web",
     )
 )  # fmt: skip
 """What no byte of a recording follows from: what asks, grades and prints."""

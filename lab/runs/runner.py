@@ -87,7 +87,7 @@ def run_scenario(
         raise UserError(problems)
     needed_bytes = recording_bytes(driver.requests(loaded, chosen.options), loaded.system.observe.sampling)
     check_room(root, needed_bytes, loaded.scenario.name)
-    parts = _Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
+    parts = Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
     with chosen.named("making a run"), driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
         followed = follow(session, loaded, parts.of(0))
         recorded = finished(session, chosen)
@@ -95,12 +95,12 @@ def run_scenario(
     judged = judge(loaded, recorded, status == COMPLETE, parts.of)
     key = {"key": recording_key(loaded, seed, chosen)} if driver.is_repeatable else {}
     content = {**meta(loaded, seed, status, chosen), **recorded.meta, **key}
-    run = _kept(recorded, judged, run_path(loaded, seed, root, chosen), root, content)
+    run = keep(recorded, judged, run_path(loaded, seed, root, chosen), root, content)
     remember_recorded(run.observed, recorded.observed, judged.signals)  # who grades it next need not compute them again
     return run
 
 
-class _Parts:
+class Parts:
     """Progress over the run and its twins, which take about as long each."""
 
     def __init__(self, progress: Progress, count: int) -> None:
@@ -128,7 +128,7 @@ def _status(recorded: Recorded, followed: Followed, ended: str) -> str:
     return COMPLETE
 
 
-def _kept(recorded: Recorded, judged: Judged, path: Path, root: Path, content: Mapping[str, Any]) -> RunDirectory:
+def keep(recorded: Recorded, judged: Judged, path: Path, root: Path, content: Mapping[str, Any]) -> RunDirectory:
     """Writes the recording; where there is no room for one that cannot be made again, in a spare place."""
 
     def write(top: Path) -> RunDirectory:

@@ -8,7 +8,7 @@ Times are scenario seconds: 0 is the start of the load that is recorded, a warm-
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lab.errors import Problem
-    from lab.injection.levers import ActValue, Json, LeverValue, Testbed
+    from lab.injection.levers import ActValue, Claim, Json, LeverValue, Testbed
     from lab.recording.observed import Observed
     from lab.scenario import DecoyUse, FaultUse, LoadedScenario
     from lab.systems.topology import System
@@ -36,6 +36,17 @@ STEPS = 50
 
 Window = tuple[float, float]
 """When a fault or decoy was injected and when it was reverted, scenario seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that a person does with the levers at a scenario second, after all that happens at that time.
+
+    `do` sets levers by `Testbed.settle`. It is called for each run that is made with it.
+    """
+
+    at_s: float
+    do: Callable[[Testbed], None]
 
 
 class Progress(Protocol):
@@ -142,6 +153,7 @@ class Session(ABC):
         self.active: dict[str, FaultUse | DecoyUse] = {}
         """The active faults and decoys, by id."""
         self._contexts: dict[str, ExitStack] = {}
+        self._claims: dict[str, Claim] = {}
 
     @property
     @abstractmethod
@@ -196,7 +208,8 @@ class Session(ABC):
         context = self._contexts[use.id] = ExitStack()
         context.callback(self._note_end, use.id, self.now_s)
         self.windows[use.id] = (self.now_s, self.duration_s)
-        context.enter_context(fault_type(use.type).inject(self.levers, use.target, use.parameters))
+        kind = fault_type(use.type)
+        self._claims[use.id] = context.enter_context(kind.inject(self.levers, use.target, use.parameters))
         self.active[use.id] = use
         self.active_changed()
 
@@ -207,9 +220,20 @@ class Session(ABC):
             context.close()
             self.active_changed()
 
+    def act(self, deed: Deed) -> None:
+        """A person does something now. A fault or decoy of which no lever is left as it pulled it has ended."""
+        deed.do(self.levers)
+        for use in list(self.active.values()):
+            if self._claims[use.id].is_over:
+                self.revert(use)
+
     def revert_all(self) -> None:
-        """Reverts all active faults and decoys, the last first; each is tried, even if another one fails."""
+        """Reverts all active faults and decoys, the last first, then what persons did.
+
+        Each is tried, even if another one fails.
+        """
         with ExitStack() as held:
+            held.callback(self.levers.put_back_settled)
             for context in self._contexts.values():
                 held.callback(context.close)
             self._contexts.clear()

@@ -8,6 +8,9 @@ from lab.injection.levers.caches import *  # noqa: F403
 from lab.injection.levers.changes import *  # noqa: F403
 from lab.injection.levers.components import *  # noqa: F403
 from lab.injection.levers.configuration import *  # noqa: F403
+from lab.injection.levers.holds import Claim as Claim
+from lab.injection.levers.holds import Holds as Holds
+from lab.injection.levers.holds import Undo as Undo
 from lab.injection.levers.jobs import *  # noqa: F403
 from lab.injection.levers.links import *  # noqa: F403
 from lab.injection.levers.models import *  # noqa: F403
@@ -26,4 +29,3 @@ from lab.injection.levers.testbed import AnyLever as AnyLever
 from lab.injection.levers.testbed import Event as Event
 from lab.injection.levers.testbed import JournalEntry as JournalEntry
 from lab.injection.levers.testbed import Testbed as Testbed
-from lab.injection.levers.testbed import Undo as Undo

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from lab.recording.observed import Observed
 from lab.scenario import DecoyUse, FaultUse, LoadedScenario
-from lab.testbeds.driver import Progress, Recorded, Session, silent
+from lab.testbeds.driver import Deed, Progress, Recorded, Session, silent
 from lab.testbeds.sim.branches import Branch, Done, latest
 from lab.testbeds.sim.testbed import SimTestbed
 
@@ -47,12 +47,16 @@ class SimSession(Session):
     def inject(self, use: FaultUse | DecoyUse) -> None:
         if self._keeps_branches:
             self._branches.append(Branch(len(self._done), frozenset(self.active), self.levers.branch()))
-        self._done.append((self.now_s, use, True))
+        self._done.append(Done(self.now_s, use))
         super().inject(use)
 
     def revert(self, use: FaultUse | DecoyUse) -> None:
-        self._done.append((self.now_s, use, False))
+        self._done.append(Done(self.now_s, use, is_revert=True))
         super().revert(use)
+
+    def act(self, deed: Deed) -> None:
+        self._done.append(Done(self.now_s, deed))
+        super().act(deed)
 
     def finish(self) -> Recorded:
         self.levers.tidy_up()
@@ -72,9 +76,12 @@ class SimSession(Session):
         past, position = (begin.testbed.branch(), begin.position) if begin else (None, 0)
         with SimSession(self._loaded, self._seed, past=past) as twin:
             twin._keeps_branches = False
-            for at_s, use, begins in self._done[position:]:
-                if use.id not in without:
-                    twin.advance_with_progress(at_s, what, progress)
-                    (twin.inject if begins else twin.revert)(use)
+            for done in self._done[position:]:
+                if done.use not in without:
+                    twin.advance_with_progress(done.at_s, what, progress)
+                    if isinstance(done.what, Deed):
+                        twin.act(done.what)
+                    else:
+                        (twin.revert if done.is_revert else twin.inject)(done.what)
             twin.advance_with_progress(self.duration_s, what, progress)
             return twin.finish().observed

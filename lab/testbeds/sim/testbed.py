@@ -90,6 +90,7 @@ class SimTestbed(Testbed):
         """Copies what changes in a run; what is recorded for good is shared."""
         past._plane.drain()
         self.journal_entries = list(past.journal_entries)
+        self.holds = past.holds.copy()
         self._telemetry = past._telemetry.branch()
         self._plane = past._plane.branch(self)
         self._sources = past._sources.branch(self._plane, self._subjects if past._world else None)
