@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lab.registration.costs import Cost
 from lab.registration.signals import SignalSpec, Witness
 from lab.registration.slis import Sli
 from lab.signals.catalogue import spec_of
@@ -46,6 +47,12 @@ def slis(some: Iterable[Sli]) -> Iterator[str]:
     """Service level indicators, as a table."""
     rows = ((f"`{s.name}`", s.unit, s.bad, f"{s.window_intervals}", s.doc) for s in some)
     yield from table(("SLI", "unit", "is bad when it", "intervals", "meaning"), rows)
+
+
+def costs(some: Iterable[Cost]) -> Iterator[str]:
+    """What an incident costs, as a table."""
+    rows = ((f"`{cost.name}`", cost.unit, cost.bad, cost.doc) for cost in some)
+    yield from table(("cost", "unit", "suffers when it", "meaning"), rows)
 
 
 def default(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from lab.docs.markdown import NOTE, first_line, shown_by, signals, slis, table
+from lab.docs.markdown import NOTE, costs, first_line, shown_by, signals, slis, table
 from lab.docs.recording import files, log_events, metrics, tables
 from lab.engines.rules.shipped import shipped_tree
 from lab.engines.rules.tree import Condition
@@ -25,6 +25,9 @@ def world_page(world: World) -> Iterator[str]:
     if world.slis:
         yield from ("## Service level indicators", "", "For SLOs, steady states and stop conditions.", "")
         yield from slis(world.slis)
+    if world.costs:
+        yield from ("## Costs", "", "What an incident costs beyond failed requests and waiting, in debriefs.", "")
+        yield from costs(world.costs)
     yield from tables(world.recording.tables)
     if world.recording.label_window_s is not None:
         yield f"The label window is {world.recording.label_window_s:g} s where `reference/contract.json` has none."

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from lab.errors import Problem, UserError
 from lab.recording.entries import AlertEntry
+from lab.registration.costs import Cost
 from lab.registration.known import slis_of
 from lab.registration.slis import Sli
 from lab.registration.world import loaded
@@ -66,6 +67,13 @@ class Samples:
     def of(cls, metrics: pa.Table, system: System) -> Samples:
         """The metrics of a system."""
         return cls(metrics, system.users, system.entry, system.scrape_interval_s, system.periods_s)
+
+    @classmethod
+    def recorded(cls, metrics: pa.Table, system: Mapping[str, Any]) -> Samples:
+        """The metrics of a recording, by its `system.json`."""
+        parts = system["components"].items()
+        periods_s = {name: float(part["period_s"]) for name, part in parts if part["kind"] == "job"}
+        return cls(metrics, system["users"], system["entry"], float(system["scrape_interval_s"]), periods_s)
 
     def wide(self, names: Sequence[str], component: str | None = None, peer: str = "") -> tuple[Array, list[Array]]:
         """The interval ends with a sample of one of these metrics, and the values of each: NaN where one is missing.
@@ -197,8 +205,8 @@ def _worst(levels: Mapping[str, Level]) -> Level:
     return Level(times_s, np.where(highest > -np.inf, highest, np.nan), of=[names[row] for row in first.tolist()])
 
 
-def computed(sli: Sli, samples: Samples) -> Level:
-    """An SLI of these metrics."""
+def computed(sli: Sli | Cost, samples: Samples) -> Level:
+    """An SLI of these metrics, or a cost."""
     level = loaded(sli.of)(samples)
     if isinstance(level, Level) and all(_fits(part, len(level.times_s)) for part in level[:3] if part is not None):
         return level

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.errors import Problem, UserError
+from lab.registration.costs import CORE_COSTS
 from lab.registration.slis import CORE_SLIS
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -150,6 +151,7 @@ def _ill_formed(world: Any) -> Found:
     if world.model_versions < 1:
         yield "model_versions", world.model_versions, "at least 1"
     yield from _slis(world)
+    yield from _costs(world)
     for i, some in enumerate(world.signals):
         yield from _texts(f"signals[{i}].catalogue", some.catalogue, _WORD, "names in small letters, such as hit_ratio")
         for name, spec in some.catalogue.items():
@@ -170,6 +172,7 @@ def _referring(world: Any) -> Found:
     of += [(key, getattr(world, key)) for key in ("levers", "people", "stack") if getattr(world, key)]
     of += [(f"{key}[{name!r}]", one) for key in ("tables", "models") for name, one in getattr(world, key).items()]
     of += [(f"slis[{i}].of", sli.of) for i, sli in enumerate(world.slis)]
+    of += [(f"costs[{i}].of", cost.of) for i, cost in enumerate(world.costs)]
     of += [(f"signals[{i}].of", some.of) for i, some in enumerate(world.signals)]
     for i, file in enumerate(world.recording.files):
         of += [(f"recording.files[{i}].{key}", getattr(file, key)) for key in ("shape", "check") if getattr(file, key)]
@@ -199,6 +202,16 @@ def _slis(world: Any) -> Found:
             yield f"{place}.unit", sli.unit, "a unit: ratio, s, EUR; 1 for a count"
         if sli.window_intervals < 1:
             yield f"{place}.window_intervals", sli.window_intervals, "at least 1"
+
+
+def _costs(world: Any) -> Found:
+    core = [cost.name for cost in CORE_COSTS]
+    for i, cost in enumerate(world.costs):
+        yield from _texts(f"costs[{i}].name", [cost.name], _WORD, "a name in small letters, such as lost_orders")
+        if cost.name in [*core, *(one.name for one in world.costs[:i])]:
+            yield f"costs[{i}].name", cost.name, "a name that no other cost has"
+        if not cost.unit:
+            yield f"costs[{i}].unit", cost.unit, "a unit: s, EUR; 1 for a count"
 
 
 def _recorded(recorded: Any) -> Found:

@@ -15,6 +15,7 @@ from typing import Any
 from lab.errors import Problem, UserError
 from lab.plugins import installed
 from lab.registration.checking import check_registration
+from lab.registration.costs import Cost
 from lab.registration.recorded import Recorded
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Limit, Signals, Witness
@@ -33,8 +34,8 @@ class World:
     columns can be changed, by name a reference to the tuple of columns that feature code reads. `people`: the same of
     features of the people who come, which a shift of the population changes. Model versions 1 to `model_versions` are
     there from the start, the last of them serves; `trainings` are the ways to train another. `slis` are the indicators
-    of its content. `models` says by family of models how to score an entry of the registry: a function of the entry and
-    of columns of inputs. `signals` are what is computed of the world's recordings beside the signals of every system.
+    of its content, `costs` what an incident costs. `models` says by family of models how to score an entry of the
+    registry: a function of the entry and of columns of inputs. `signals` are what is computed of the world's recordings beside the signals of every system.
     `rules` are files, as `package:file`, that the reference engine reads after its own. `witnesses` are by fault
     signals by which it shows here, beside those that it declares for every system. `limits` are for the floor
     `naive-thresholds`.
@@ -60,6 +61,7 @@ class World:
     trainings: tuple[str, ...] = ()
     value: Setting | None = None
     slis: tuple[Sli, ...] = ()
+    costs: tuple[Cost, ...] = ()
     recording: Recorded = field(default_factory=Recorded)
     stack: str = ""
     stack_needs: str = ""

@@ -52,9 +52,7 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
 def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
     """SLIs: errors and latency of the users' requests, and what else the system has an SLO on; of jobs, each by job."""
     users, entry = observed.system["users"], observed.system["entry"]
-    parts = observed.system["components"].items()
-    periods_s = {name: float(part["period_s"]) for name, part in parts if part["kind"] == "job"}
-    samples = Samples(observed.metrics, users, entry, grid.interval_s, periods_s)
+    samples = Samples.recorded(observed.metrics, observed.system)
     wanted = {ERROR_RATIO, LATENCY_P95_S, *(slo["sli"] for slo in observed.system["slos"])}
     for sli in CORE_SLIS:
         if sli.name in wanted and sli.needs == "users" and users is not None:
@@ -65,7 +63,7 @@ def _slis(observed: Observed, grid: Grid) -> Iterator[Series]:
             level = computed(slis_of(world)[name], samples)
             yield grid.series(name, str(entry or observed.system["name"]), grid.at_ends(*level.known()))
     for name, of_job in ((JOB_AGE_PERIODS, job_age), (JOB_FAILURE_RATIO, job_failures)):
-        for job in periods_s if name in wanted else ():
+        for job in samples.periods_s if name in wanted else ():
             yield grid.series(name, job, grid.at_ends(*of_job(samples, job).known()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.registration.costs import Cost
 from lab.registration.recorded import Column, Metric, Recorded, Table, sample_weight
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec
@@ -51,6 +52,14 @@ WORLD = World(
             unit="EUR",
             bad="rises",
             doc="cost of questions handed on, by interval",
+            of="chaos_lab_desk.slis:escalation_cost_eur",
+        ),
+    ),
+    costs=(
+        Cost(
+            name="escalation_eur",
+            unit="EUR",
+            doc="specialists' time for questions handed on",
             of="chaos_lab_desk.slis:escalation_cost_eur",
         ),
     ),

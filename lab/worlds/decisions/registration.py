@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.files.units import MAX_DURATION_S
+from lab.registration.costs import Cost
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec, Witness
 from lab.registration.slis import Sli
@@ -125,6 +126,20 @@ WORLD = World(
         Sli(
             name="fraud_precision", unit="ratio", bad="falls", of=f"{_IN}:fraud_precision", window_intervals=24,
             doc="fraud among payments declined or held, when their label window closes",
+        ),
+    ),
+    costs=(
+        Cost(
+            name="fraud_eur", unit="EUR", of=f"{_IN}:charged_back_eur",
+            doc="amounts charged back of payments that went through, at the chargeback",
+        ),
+        Cost(
+            name="declined_payments", unit="1", of=f"{_IN}:declined_payments",
+            doc="payments declined beyond those that are otherwise: customers who could not pay",
+        ),
+        Cost(
+            name="held_payment_minutes", unit="min", of=f"{_IN}:held_payment_minutes",
+            doc="minutes that held payments waited for an analyst, all together",
         ),
     ),
     models={FAMILY: "lab.worlds.kit.forest:score"},

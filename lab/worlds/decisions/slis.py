@@ -41,3 +41,21 @@ def fraud_recall(samples: Samples) -> Level:
 def fraud_precision(samples: Samples) -> Level:
     """Of the payments declined or held whose label window closed, those known to be fraud."""
     return counted_ratio(samples, "payment.flagged.fraud.count", "payment.flagged.ripe.count", LABEL_INTERVALS)
+
+
+def charged_back_eur(samples: Samples) -> Level:
+    """Euros charged back, of each interval."""
+    times_s, (loss,) = samples.wide(("fraud.loss.eur",))
+    return Level(times_s, loss)
+
+
+def declined_payments(samples: Samples) -> Level:
+    """Payments declined, of each interval."""
+    times_s, (declined,) = samples.wide(("payment.declined.count",))
+    return Level(times_s, declined)
+
+
+def held_payment_minutes(samples: Samples) -> Level:
+    """Minutes that payments waited for an analyst, of each interval: so many wait at its end."""
+    times_s, waiting, *_ = review_backlog(samples)
+    return Level(times_s, waiting * samples.interval_s / MINUTE_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.files.units import MAX_DURATION_S
+from lab.registration.costs import Cost
 from lab.registration.recorded import Column, Metric, Recorded
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec, Witness
@@ -93,6 +94,15 @@ WORLD = World(
             of="lab.worlds.shop.slis:click_through_ratio",
             window_intervals=CLICK_WINDOW_INTERVALS,
             needs="users",
+        ),
+    ),
+    costs=(
+        Cost(
+            name="lost_clicks",
+            unit="1",
+            bad="falls",
+            of="lab.worlds.shop.slis:clicks",
+            doc="clicks on recommended items that did not come",
         ),
     ),
     models={"logistic-regression": "lab.worlds.kit.logistic:score"},

@@ -10,3 +10,9 @@ def click_through_ratio(samples: Samples) -> Level:
     """Clicks for each item shown, over the last intervals."""
     shown, clicked = "recommendation.impression.count", "recommendation.click.count"
     return counted_ratio(samples, clicked, shown, CLICK_WINDOW_INTERVALS)
+
+
+def clicks(samples: Samples) -> Level:
+    """Clicks on recommended items, of each interval."""
+    times_s, (clicked,) = samples.wide(("recommendation.click.count",))
+    return Level(times_s, clicked)
