@@ -35,11 +35,11 @@ class World:
     features of the people who come, which a shift of the population changes. Model versions 1 to `model_versions` are
     there from the start, the last of them serves; `trainings` are the ways to train another. `slis` are the indicators
     of its content, `costs` what an incident costs. `models` says by family of models how to score an entry of the
-    registry: a function of the entry and of columns of inputs. `signals` are what is computed of the world's recordings beside the signals of every system.
-    `rules` are files, as `package:file`, that the reference engine reads after its own. `witnesses` are by fault
-    signals by which it shows here, beside those that it declares for every system. `limits` are for the floor
-    `naive-thresholds`.
-    `recording` is what its recordings have that those of other systems have not.
+    registry: a function of the entry and of columns of inputs. `signals` are what is computed of the world's recordings
+    beside the signals of every system. `rules` are files, as `package:file`, that the reference engine reads after its
+    own. `witnesses` are by fault signals by which it shows here, beside those that it declares for every system.
+    `limits` are for the floor `naive-thresholds`. `recording` is what its recordings have that those of other systems
+    have not.
 
     `value` is what its content decides of a request (a model's score), with limits; call plans branch on it (`when`).
 
