@@ -11,14 +11,13 @@ import pyarrow as pa
 
 from lab.recording.arrow import mask_array, numbers, numbers_of, texts_of
 from lab.recording.observed import Observed
-from lab.signals import Series
+from lab.signals import Series, drift
 from lab.signals.columns import Grid, Lines, Metrics, ratio, rolling, weights_of
 from lab.signals.ranks import Groups
 from lab.worlds.kit.entities import mismatches
 
 Array = npt.NDArray[Any]
 
-BUCKETS = 10
 DRIFT_INTERVALS = 3
 DRIFT_INTERVALS_MAX = 12
 MIN_DRIFT_ROWS = 100
@@ -112,12 +111,11 @@ def _drift(
     column: str, known: Array, bins: Array, served: Array, trained: Array, width: int, grid: Grid
 ) -> Iterator[Series]:
     """How far the values of a column lie from those of the training sample."""
-    edges = np.unique(np.quantile(trained, np.linspace(0, 1, BUCKETS + 1)[1:-1]))
-    expected = _shares(_bucketed(trained, edges, np.zeros(len(trained), np.intp), 1))
-    counts = rolling(_bucketed(known, edges, bins, grid.count + 1)[: grid.count], width)
-    actual = _shares(counts)
-    psi = ((actual - expected) * np.log(actual / expected)).sum(axis=1)
-    ks = np.abs(np.cumsum(actual - expected, axis=1)).max(axis=1)
+    edges = drift.quantile_edges(trained)
+    expected = drift.shares(drift.bucketed(trained, edges, np.zeros(len(trained), np.intp), 1))
+    counts = rolling(drift.bucketed(known, edges, bins, grid.count + 1)[: grid.count], width)
+    actual = drift.shares(counts)
+    psi, ks = drift.psi(actual, expected), drift.ks(actual, expected)
     low, high = float(trained.min()), float(trained.max())
     beyond = (known < low - RANGE_MARGIN * abs(low)) | (known > high + RANGE_MARGIN * abs(high))
     enough = counts.sum(axis=1) >= MIN_DRIFT_ROWS
@@ -126,23 +124,8 @@ def _drift(
     yield grid.series("feature_drift_ks", column, np.where(enough, ks, np.nan))
 
 
-def _bucketed(values: Array, edges: Array, bins: Array, count: int) -> Array:
-    """How many values of each bin lie in each bucket between the edges, an edge in the one below it."""
-    buckets = np.zeros(len(values), np.uint8)
-    for edge in edges:
-        buckets += values > edge
-    size = len(edges) + 1
-    return np.bincount(bins * size + buckets, minlength=count * size).reshape(count, size)
-
-
 def _drift_width(bins: Array, grid: Grid) -> int:
     """Intervals of a drift window: three, at low load as many as usually hold enough rows, twelve at most."""
     usual = float(np.median(grid.sums(bins))) if grid.count else 0.0
     needed = MIN_DRIFT_ROWS / usual if usual else 1.0
     return int(min(DRIFT_INTERVALS_MAX, max(DRIFT_INTERVALS, np.ceil(1.2 * needed))))
-
-
-def _shares(counts: Array) -> Array:
-    """Bucket shares, smoothed by half a row so that an empty bucket has a finite logarithm."""
-    smoothed = counts + 0.5
-    return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True))
