@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from lab.errors import UserError
 from lab.investigation.queries.asking import QueryError, UnknownError
-from lab.investigation.training import RefusedError
+from lab.investigation.training import NotYetError, RefusedError
 
 SEEN_CHARACTERS = 100
 """Of what was seen that an error repeats."""
@@ -84,7 +84,8 @@ async def _failed(_: Request, __: Exception) -> JSONResponse:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QueryError)
-    status = 404 if isinstance(error, UnknownError) else 409 if isinstance(error, RefusedError) else 422
+    kinds = ((UnknownError, 404), (NotYetError, 403), (RefusedError, 409), (QueryError, 422))
+    status = next(status for kind, status in kinds if isinstance(error, kind))
     return problem(status, error.what, seen=error.seen, expected=error.expected, hint=error.hint)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.investigation import work
+from lab.investigation.answering import diagnosis
 from lab.investigation.board import WHYS, Board, Kind
 from lab.investigation.exercises import Course, Exercise
 from lab.investigation.queries.asking import QueryError, UnknownError
@@ -32,6 +33,10 @@ MOST_ACTIONS = 30
 
 class RefusedError(QueryError):
     """Something that cannot be done as a session stands."""
+
+
+class NotYetError(RefusedError):
+    """Something that is told later."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,10 @@ class Training:
 
     # Actions.
 
+    def remedies(self, one: Session) -> list[dict[str, Any]]:
+        """What can be done about an incident of this system."""
+        return []
+
     def act(self, one: Session, remedy: str, place: str, value: Any = None) -> Done:
         """Does something to the system: it takes its time on the clock, and then the incident goes on with it."""
         raise RefusedError("actions come later", seen=f"{one.id} {remedy} {place} {value}")
@@ -289,13 +298,14 @@ class Training:
     # Answers.
 
     def submit(self, one: Session, answer: Mapping[str, Any]) -> None:
-        """Takes the answer, once: a diagnosis as JSON, checked. It is judged while others work."""
+        """Takes the answer, once: a diagnosis as JSON. It is judged while others work."""
         with one.lock:
             self._refuse_answered(one, "an answer was given already")
-            if one.status != "ready":
+            if one.view is None or one.status != "ready":
                 raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
             wall_s = self.wall()
-            one.answer, one.answered_at_s = dict(answer), one.clock.at(wall_s)
+            given = diagnosis(one.view, one.clock.as_of(wall_s), answer)
+            one.answer, one.answered_at_s = given.to_json(), one.clock.at(wall_s)
             one.clock = one.clock.paused(wall_s)
             self.keep(one)
             self._judge(one)
@@ -350,18 +360,18 @@ class Training:
         return count
 
     def debrief(self, one: Session) -> dict[str, Any]:
-        """The debrief; RefusedError before it is released."""
+        """The debrief; NotYetError before it is released."""
         found: dict[str, Any] = json.loads(self._debriefed(one, "debrief.json"))
         return found
 
     def postmortem(self, one: Session) -> str:
-        """The post-mortem as Markdown; RefusedError before the debrief is released."""
+        """The post-mortem as Markdown; NotYetError before the debrief is released."""
         return self._debriefed(one, "postmortem.md")
 
     def _debriefed(self, one: Session, file: str) -> str:
         if one.status != "released":
             what = "the answer comes first" if one.is_open else "the debrief is not released yet"
-            raise RefusedError(what, seen=one.status)
+            raise NotYetError(what, seen=one.status)
         return (self._kept_in(one) / file).read_text(encoding="utf-8")
 
     def _kept_in(self, one: Session) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,4 +37,13 @@ def concluded(
     progress: Progress,
 ) -> dict[str, Any]:
     """The debrief of a session, kept in `directory` with the post-mortem; `record`: all that was done in it."""
-    raise UserError("debriefs come later")
+    from lab.contracts import Diagnosis
+    from lab.investigation.judging import judged
+    from lab.recording.opening import open_run
+
+    case = judged(open_run(run), Diagnosis.from_json(record["answer"]), record["participant"])
+    grades = [{"axis": g.grader, "outcome": g.outcome, "why": g.explanation} for g in case.grades]
+    found = {"answers": [{"who": "you", **record["answer"], "grades": grades, "outcome": case.outcome}], "score": {}}
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "debrief.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+    return found

@@ -1,0 +1,210 @@
+"""Bodies of requests and answers about what a participant thinks and does: board, remedies, hints, diagnosis, group."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+
+from lab.api.models import Answer, Given, ShortText, Text
+from lab.contracts import LARGEST_NUMBER
+
+REFERENCE_BYTES = 2_000
+MOST_FINDINGS, MOST_EVIDENCE, MOST_WHYS = 10, 20, 10
+
+
+def _small(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if len(json.dumps(value)) > REFERENCE_BYTES:
+        raise ValueError(f"expected at most {REFERENCE_BYTES} bytes of JSON")
+    return value
+
+
+Reference: TypeAlias = Annotated[dict[str, JsonValue], Field(max_length=20), AfterValidator(_small)]
+Id: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+Number: TypeAlias = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
+Number_s: TypeAlias = Annotated[float, Field(ge=-1e10, le=1e10, allow_inf_nan=False)]
+State: TypeAlias = Literal["open", "likely", "ruled-out"]
+Stance: TypeAlias = Literal["for", "against", "neutral"]
+PinKind: TypeAlias = Literal["chart", "trace", "log", "alert", "change", "distribution"]
+
+
+class NewHypothesis(Given):
+    """What may be the matter; `parent`: the hypothesis that it is a part of, in the fault tree."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    culprit: ShortText | None = None
+    boundary: ShortText | None = None
+    kind: ShortText | None = None
+    state: State = "open"
+    parent: Id | None = None
+
+
+class HypothesisChange(Given):
+    """What changes of a hypothesis; what is left out stays."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    culprit: ShortText | None = None
+    boundary: ShortText | None = None
+    kind: ShortText | None = None
+    state: State | None = None
+    parent: Id | None = None
+
+
+class Hypothesis(NewHypothesis):
+    """A hypothesis on the board."""
+
+    id: str
+
+
+class NewPin(Given):
+    """Evidence: a chart, trace, line… (`ref` says which, as the page that pins it needs it) for or against."""
+
+    hypothesis: Id | None = None
+    stance: Stance = "neutral"
+    kind: PinKind
+    ref: Reference
+    text: Text = ""
+    at_s: Number_s | None = None
+
+
+class PinChange(Given):
+    """What changes of a pin; what is left out stays."""
+
+    hypothesis: Id | None = None
+    stance: Stance | None = None
+    text: Text | None = None
+
+
+class Pin(NewPin):
+    """Evidence on the board; `at_s` is the session's time at which it was pinned."""
+
+    id: str
+
+
+class NewNote(Given):
+    """A note."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    at_s: Number_s | None = None
+
+
+class NoteChange(Given):
+    """Another text for a note."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+
+
+class Note(NewNote):
+    """A note on the board; `wall`: when it was written, in seconds since 1970."""
+
+    id: str
+    wall: float
+
+
+class Whys(Given):
+    """A chain of whys, from what was noticed to its cause."""
+
+    whys: Annotated[list[Annotated[str, StringConstraints(max_length=500)]], Field(max_length=MOST_WHYS)]
+
+
+class BoardAnswer(Answer):
+    """All that is on a board."""
+
+    version: int
+    hypotheses: list[Hypothesis]
+    pins: list[Pin]
+    notes: list[Note]
+    whys: list[str]
+
+
+class RemedyPlace(Answer):
+    """Where a remedy can be done; `value`: a JSON schema of what it sets there, with `unit` and what it is `now`."""
+
+    place: str
+    label: str
+    value: dict[str, Any] | None
+
+
+class RemedyAnswer(Answer):
+    """Something that people can do, and how long it takes them. What there is does not depend on the incident."""
+
+    name: str
+    title: str
+    doc: str
+    cost_s: float
+    places: list[RemedyPlace]
+
+
+class NewAction(Given):
+    """Does a remedy at a place; `value`: what it sets there, if it sets something."""
+
+    remedy: ShortText
+    place: ShortText
+    value: Number | None = None
+
+
+class HintAnswer(Answer):
+    """A hint, and the points that it cost."""
+
+    text: str
+    cost: float
+
+
+class GivenEvidence(Given):
+    """A signal that moved; its levels are looked up where they are left out."""
+
+    signal: ShortText
+    subject: ShortText
+    baseline: Number | None = None
+    observed: Number | None = None
+
+
+class GivenFinding(Given):
+    """A suspected cause. `boundary` is that of the kind where it is left out."""
+
+    culprit: ShortText
+    kind: ShortText
+    boundary: Literal["data", "model", "service", "network", "resource", "integration", "external"] | None = None
+    onset_s: Number_s | None = None
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    evidence: Annotated[list[GivenEvidence], Field(max_length=MOST_EVIDENCE)] = []
+    why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = []
+
+
+class GivenDiagnosis(Given):
+    """The answer: a diagnosis as engines give it. `healthy` and `unsure` have no findings."""
+
+    schema_version: Literal[1] = 1
+    verdict: Literal["fault", "healthy", "unsure"]
+    findings: Annotated[list[GivenFinding], Field(max_length=MOST_FINDINGS)] = []
+
+
+class Submitted(Answer):
+    """What became of an answer."""
+
+    status: str
+
+
+class BoundaryWord(Answer):
+    """Where blame may lie."""
+
+    name: str
+    doc: str
+
+
+class KindWord(Answer):
+    """A kind of fault, where the blame for it lies, and what kinds of elements can have it."""
+
+    name: str
+    boundary: str
+    doc: str
+    targets: list[str]
+
+
+class Vocabulary(Answer):
+    """Words of diagnoses."""
+
+    boundaries: list[BoundaryWord]
+    kinds: list[KindWord]
+    verdicts: list[str]

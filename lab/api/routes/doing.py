@@ -1,0 +1,61 @@
+"""What a participant does: remedies, hints, the answer; and what they are told in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+
+from lab.api import answers
+from lab.api.asking import Own, Somebody, Trainings
+from lab.api.models import ActionDone
+from lab.investigation.vocabulary import vocabulary
+
+router = APIRouter(tags=["acting and answering"])
+
+
+@router.get("/vocabulary", operation_id="get_vocabulary")
+def get_vocabulary(_: Somebody) -> answers.Vocabulary:
+    """The words of a diagnosis: boundaries, kinds of faults, verdicts."""
+    return answers.Vocabulary.model_validate(vocabulary())
+
+
+@router.get("/sessions/{session}/remedies", operation_id="list_remedies")
+def list_remedies(own: Own, training: Trainings) -> list[answers.RemedyAnswer]:
+    """What can be done about an incident of this system, where, and how long it takes."""
+    return [answers.RemedyAnswer.model_validate(one) for one in training.remedies(own)]
+
+
+@router.post("/sessions/{session}/actions", operation_id="act", status_code=202)
+def act(given: answers.NewAction, own: Own, training: Trainings) -> ActionDone:
+    """Does a remedy. The clock moves on by what it takes; then the incident goes on with it, for better or worse."""
+    done = training.act(own, given.remedy, given.place, given.value)
+    return ActionDone.model_validate(done, from_attributes=True)
+
+
+@router.post("/sessions/{session}/hints", operation_id="take_hint")
+def take_hint(own: Own, training: Trainings) -> answers.HintAnswer:
+    """Takes the next hint, at the cost that the session tells."""
+    return answers.HintAnswer.model_validate(training.take_hint(own))
+
+
+@router.post("/sessions/{session}/submit", operation_id="submit")
+def submit(given: answers.GivenDiagnosis, own: Own, training: Trainings) -> answers.Submitted:
+    """Submits the diagnosis, once. It is graded as an engine's is."""
+    training.submit(own, given.model_dump())
+    return answers.Submitted(status=own.status)
+
+
+@router.get("/sessions/{session}/debrief", operation_id="get_debrief")
+def get_debrief(own: Own, training: Trainings) -> dict[str, Any]:
+    """The truth, beside the answer, its grades, what was done and what engines said. 403 before it is released."""
+    return training.debrief(own)
+
+
+@router.get("/sessions/{session}/postmortem", operation_id="get_postmortem", response_class=PlainTextResponse)
+def get_postmortem(own: Own, training: Trainings) -> Response:
+    """A blameless post-mortem as Markdown, filled in as far as it can be. 403 before the debrief is released."""
+    text = training.postmortem(own)
+    headers = {"content-disposition": 'attachment; filename="postmortem.md"'}
+    return Response(text, media_type="text/markdown; charset=utf-8", headers=headers)

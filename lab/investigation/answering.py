@@ -1,0 +1,51 @@
+"""From what somebody submits to a diagnosis: what they left out is filled in from what they could see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.contracts import Diagnosis, DiagnosisError
+from lab.errors import UserError
+from lab.investigation.judging import boundary_of, cited, unknown_places
+from lab.investigation.queries.asking import QueryError
+from lab.investigation.view import View
+
+
+def diagnosis(view: View, at_s: float, given: Mapping[str, Any]) -> Diagnosis:
+    """A diagnosis from its JSON, in which `boundary`, and the levels of evidence, may be left out.
+
+    A boundary is then that of the kind; levels are those of the signal before and after the onset, as it was seen at
+    `at_s`. QueryError for what is no diagnosis of this system.
+    """
+    findings = [_finding(view, at_s, dict(finding)) for finding in given.get("findings", ())]
+    try:
+        found = Diagnosis.from_json({**given, "findings": findings})
+    except DiagnosisError as error:
+        raise QueryError("not a diagnosis", seen=str(error), expected="as docs/schema/diagnosis.v1.json has it") from error
+    described = view.system(at_s)
+    for problem in unknown_places(found.findings, {*described["components"], *described["links"]}):
+        raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint)
+    return found
+
+
+def _finding(view: View, at_s: float, finding: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if finding.get("boundary") is None:
+            finding["boundary"] = boundary_of(str(finding.get("kind")))
+        finding["evidence"] = [_evidence(view, at_s, finding, dict(one)) for one in finding.get("evidence", ())]
+    except UserError as error:
+        problem = error.problems[0]
+        raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint) from error
+    return finding
+
+
+def _evidence(view: View, at_s: float, finding: Mapping[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    if one.get("baseline") is not None and one.get("observed") is not None:
+        return one
+    onset_s = finding.get("onset_s")
+    if onset_s is None:
+        expected = "an onset, or both levels"
+        raise QueryError("evidence without levels, of a finding without an onset", expected=expected)
+    found = cited(view.signals(at_s), str(one.get("signal")), str(one.get("subject")), float(onset_s), at_s)
+    return {"signal": found.signal, "subject": found.subject, "baseline": found.baseline, "observed": found.observed}
