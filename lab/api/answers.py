@@ -168,8 +168,8 @@ class GivenFinding(Given):
     boundary: Literal["data", "model", "service", "network", "resource", "integration", "external"] | None = None
     onset_s: Number_s | None = None
     confidence: float = Field(default=1.0, ge=0, le=1)
-    evidence: Annotated[list[GivenEvidence], Field(max_length=MOST_EVIDENCE)] = []
-    why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = []
+    evidence: Annotated[list[GivenEvidence], Field(max_length=MOST_EVIDENCE)] = Field(default=[])
+    why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = Field(default=[])
 
 
 class GivenDiagnosis(Given):
@@ -177,7 +177,7 @@ class GivenDiagnosis(Given):
 
     schema_version: Literal[1] = 1
     verdict: Literal["fault", "healthy", "unsure"]
-    findings: Annotated[list[GivenFinding], Field(max_length=MOST_FINDINGS)] = []
+    findings: Annotated[list[GivenFinding], Field(max_length=MOST_FINDINGS)] = Field(default=[])
 
 
 class Submitted(Answer):

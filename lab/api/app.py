@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from lab import __version__
 from lab.api.problems import ProblemAnswer, handle_problems
-from lab.api.routes import board, doing, exploring, people, sessions, telemetry
+from lab.api.routes import board, doing, exploring, group, people, sessions, telemetry
 from lab.api.security import Guard, Hosts, Identity, Rate, csrf_of
 from lab.investigation.store import Participant
 from lab.investigation.training import Training
@@ -77,7 +77,7 @@ def create_app(
     app.state.cookie = guard.cookie
     app.state.most_participants = MOST_PARTICIPANTS
     router = APIRouter(prefix=PREFIX, responses={"4XX": {"model": ProblemAnswer, "description": "what is wrong"}})
-    for part in (people, sessions, telemetry, exploring, doing, board):
+    for part in (people, sessions, telemetry, exploring, doing, board, group):
         router.include_router(part.router)
     app.include_router(router)
     handle_problems(app)

@@ -22,7 +22,9 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any]) -> Diagnosis:
     try:
         found = Diagnosis.from_json({**given, "findings": findings})
     except DiagnosisError as error:
-        raise QueryError("not a diagnosis", seen=str(error), expected="as docs/schema/diagnosis.v1.json has it") from error
+        raise QueryError(
+            "not a diagnosis", seen=str(error), expected="as docs/schema/diagnosis.v1.json has it"
+        ) from error
     described = view.system(at_s)
     for problem in unknown_places(found.findings, {*described["components"], *described["links"]}):
         raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint)

@@ -69,6 +69,8 @@ class Session:
     answer: dict[str, Any] | None = None
     answered_at_s: float | None = None
     score: float | None = None
+    outcome: str | None = None
+    """What the grades of the answer come to."""
     is_judged: bool = False
     board: Board = field(default_factory=lambda: Board([]))
     stored_at: float = 0.0
@@ -94,6 +96,7 @@ class Session:
             "answer": self.answer,
             "answered_at_s": self.answered_at_s,
             "score": self.score,
+            "outcome": self.outcome,
             "is_judged": self.is_judged,
             "is_released": self.status == "released",
         }
@@ -116,6 +119,7 @@ class Session:
             answer=state["answer"],
             answered_at_s=state["answered_at_s"],
             score=state["score"],
+            outcome=state["outcome"],
             is_judged=bool(state["is_judged"]),
         )
 

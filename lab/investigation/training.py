@@ -98,6 +98,11 @@ class Training:
         last = {one.exercise.id: one for one in mine}
         return [Offered(exercise, last.get(exercise.id)) for exercise in self._exercises.values()]
 
+    @property
+    def released(self) -> frozenset[str]:
+        """Exercises whose debrief everybody sees who answered; in a group."""
+        return self._released
+
     def sessions(self, who: Participant) -> list[Session]:
         """Somebody's sessions, in the order in which they were begun."""
         return [one for one in list(self._sessions.values()) if one.participant == who.id]
@@ -188,7 +193,10 @@ class Training:
         with one.lock:
             if one.status == "failed":
                 one.failure = None
-                self._prepare(one)
+                if one.view is None:
+                    self._prepare(one)
+                else:
+                    self._settle(one)
 
     # What is done in a session.
 
@@ -305,7 +313,7 @@ class Training:
                 raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
             wall_s = self.wall()
             given = diagnosis(one.view, one.clock.as_of(wall_s), answer)
-            one.answer, one.answered_at_s = given.to_json(), one.clock.at(wall_s)
+            one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
             one.clock = one.clock.paused(wall_s)
             self.keep(one)
             self._judge(one)
@@ -325,6 +333,10 @@ class Training:
             one.job, one.is_judged = None, True
             points = found.get("score", {}).get("points")
             one.score = float(points) if isinstance(points, int | float) else None
+            mine: Mapping[str, Any] = next(
+                (answer for answer in found.get("answers", ()) if answer.get("who") == "you"), {}
+            )
+            one.outcome = mine.get("outcome")
             self._settle(one)
             self.keep(one)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lab.errors import Problem, UserError
+from lab.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,9 +115,10 @@ def _failure(error: BaseException) -> Failure:
     if isinstance(error, BrokenProcessPool):
         return Failure("the process that simulates died", "it may be out of memory; try again")
     if isinstance(error, UserError):
-        problem: Problem = error.problems[0]
-        return Failure("the incident cannot be simulated here", problem.hint)
-    return Failure("the incident could not be simulated", "the server's output says why")
+        sys.stderr.write(f"{error}\n")
+        return Failure("this cannot be worked out here", "the server's output says why")
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    return Failure("this could not be worked out", "the server's output says why; try again")
 
 
 @contextmanager

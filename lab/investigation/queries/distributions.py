@@ -109,8 +109,9 @@ def _texts(column: pa.ChunkedArray) -> Array:
     if kind_of(column.type) == "text":
         named = texts_of(pa.table([column], names=["of"]), "of")
         return np.array([*named.texts, None], object)[named.codes]
-    found = [None if not np.isfinite(value) else f"{value:.12g}" for value in numbers(column).astype(float).tolist()]
-    return np.array(found, object)
+    values, places = np.unique(numbers(column).astype(np.float64), return_inverse=True)
+    names = [f"{value:.12g}" if np.isfinite(value) else None for value in values.tolist()]
+    return np.array(names, object)[places]
 
 
 class _Bars:

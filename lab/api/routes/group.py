@@ -1,0 +1,100 @@
+"""What an instructor sees and does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import Field
+
+from lab.api.asking import Instructor, Trainings
+from lab.api.models import Answer, Given, ShortText
+from lab.investigation.group import CSV_COLUMNS, overview, rows
+
+router = APIRouter(prefix="/group", tags=["group"])
+
+
+class GroupSession(Answer):
+    """How far a participant is with an exercise."""
+
+    id: str
+    exercise: str
+    title: str
+    status: str
+    is_blind: bool
+    now_s: float
+    end_s: float
+    hints: int
+    actions: int
+    answered_at_s: float | None
+    score: float | None
+    outcome: str | None
+
+
+class GroupParticipant(Answer):
+    """A participant with their sessions."""
+
+    id: str
+    name: str
+    sessions: list[GroupSession]
+    solved: int
+    points: float
+
+
+class GroupAnswer(Answer):
+    """Everybody's progress, and the scoreboard beside engines."""
+
+    participants: list[GroupParticipant]
+    released: list[str] = Field(description="exercises whose debrief everybody sees who answered")
+    scoreboard: dict[str, Any]
+
+
+class Release(Given):
+    """Which exercise's debrief is released; all where it is left out."""
+
+    exercise: ShortText | None = None
+
+
+class ReleasedAnswer(Answer):
+    """How many sessions see their debrief now that did not before."""
+
+    sessions: int
+
+
+@router.get("", operation_id="get_group")
+def get_group(_: Instructor, training: Trainings) -> GroupAnswer:
+    """Everybody's progress and scores. For the instructor."""
+    return GroupAnswer.model_validate(overview(training))
+
+
+@router.post("/release", operation_id="release_debrief")
+def release_debrief(given: Release, _: Instructor, training: Trainings) -> ReleasedAnswer:
+    """Shows the debrief of an exercise, or of all, to those who answered, and from now on to who answers."""
+    return ReleasedAnswer(sessions=training.release(given.exercise))
+
+
+@router.get("/export", operation_id="export_group", response_class=Response)
+def export_group(
+    _: Instructor, training: Trainings, format: Annotated[Literal["csv", "json"], Query()] = "csv"
+) -> Response:
+    """A row for each session: who, which exercise, when, hints, actions, grades, score."""
+    found = rows(training)
+    if format == "json":
+        text, kind = json.dumps({"schema_version": 1, "sessions": found}, indent=1), "application/json"
+    else:
+        out = io.StringIO()
+        writer = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({name: _safe(value) for name, value in row.items()} for row in found)
+        text, kind = out.getvalue(), "text/csv"
+    headers = {"content-disposition": f'attachment; filename="training.{format}"'}
+    return Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
+
+
+def _safe(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

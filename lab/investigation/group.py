@@ -1,0 +1,64 @@
+"""A group as its instructor sees it: progress, scores, and what is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.investigation.session import Session
+from lab.investigation.store import Participant
+from lab.investigation.training import Training
+
+CSV_COLUMNS = (
+    "participant", "exercise", "title", "level", "system", "status", "answered_at_s", "hints", "actions", "verdict",
+    "culprit", "kind", "confidence", "outcome", "score",
+)  # fmt: skip
+
+
+def overview(training: Training) -> dict[str, Any]:
+    """Everybody's sessions, in the order in which they came."""
+    participants = []
+    for who, sessions in training.everybody():
+        told = [_progress(training, one) for one in sessions]
+        points = sum(one["score"] or 0.0 for one in told)
+        solved = sum(one["outcome"] == "pass" for one in told)
+        content = {"id": who.id, "name": who.name, "sessions": told, "solved": solved, "points": points}
+        participants.append(content)
+    return {"participants": participants, "released": sorted(training.released), "scoreboard": {}}
+
+
+def _progress(training: Training, one: Session) -> dict[str, Any]:
+    with one.lock:
+        return {
+            "id": one.id,
+            "exercise": one.exercise.id,
+            "title": one.exercise.title,
+            "status": one.status,
+            "is_blind": one.is_blind,
+            "now_s": one.clock.at(training.wall()),
+            "end_s": one.clock.end_s,
+            "hints": len(one.hints),
+            "actions": len(one.actions),
+            "answered_at_s": one.answered_at_s,
+            "score": one.score,
+            "outcome": one.outcome,
+        }
+
+
+def rows(training: Training) -> list[dict[str, Any]]:
+    """A row for each session, as exported."""
+    return [row for who, sessions in training.everybody() for row in _rows(training, who, sessions)]
+
+
+def _rows(training: Training, who: Participant, sessions: list[Session]) -> Iterator[dict[str, Any]]:
+    for one in sessions:
+        answer: Mapping[str, Any] = one.answer or {}
+        first: Mapping[str, Any] = next(iter(answer.get("findings", ())), {})
+        yield {
+            "participant": who.name,
+            "level": one.exercise.level,
+            "system": one.exercise.system,
+            "verdict": answer.get("verdict"),
+            **{name: first.get(name) for name in ("culprit", "kind", "confidence")},
+            **_progress(training, one),
+        }
