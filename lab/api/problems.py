@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from lab.errors import UserError
+from lab.errors import ParameterError, UserError
 from lab.investigation.queries.asking import QueryError, UnknownError
 from lab.investigation.training import NotYetError, RefusedError
 
@@ -92,4 +92,5 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 async def _user_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, UserError)
     first = error.problems[0]  # without its place, which is a path of the server's
-    return problem(422, first.what, seen=first.seen, expected=first.expected)
+    hint = first.hint if isinstance(error, ParameterError) else ""
+    return problem(422, first.what, seen=first.seen, expected=first.expected, hint=hint)

@@ -16,21 +16,18 @@ CSV_COLUMNS = (
 
 
 def overview(training: Training) -> dict[str, Any]:
-    """Everybody's sessions, in the order in which they came."""
-    participants = []
-    for who, sessions in training.everybody():
-        told = [_progress(training, one) for one in sessions]
-        points = sum(one["score"] or 0.0 for one in told)
-        solved = sum(one["outcome"] == "pass" for one in told)
-        content = {"id": who.id, "name": who.name, "sessions": told, "solved": solved, "points": points}
-        participants.append(content)
-    return {"participants": participants, "released": sorted(training.released), "scoreboard": {}}
+    """Everybody's sessions, in the order in which participants came."""
+    people = list(training.everybody())
+    sessions = [_progress(training, who, one) for who, theirs in people for one in theirs]
+    participants = [{"id": who.id, "name": who.name} for who, _ in people]
+    return {"participants": participants, "sessions": sessions, "released": sorted(training.released)}
 
 
-def _progress(training: Training, one: Session) -> dict[str, Any]:
+def _progress(training: Training, who: Participant, one: Session) -> dict[str, Any]:
     with one.lock:
         return {
             "id": one.id,
+            "name": who.name,
             "exercise": one.exercise.id,
             "title": one.exercise.title,
             "status": one.status,
@@ -60,5 +57,5 @@ def _rows(training: Training, who: Participant, sessions: list[Session]) -> Iter
             "system": one.exercise.system,
             "verdict": answer.get("verdict"),
             **{name: first.get(name) for name in ("culprit", "kind", "confidence")},
-            **_progress(training, one),
+            **_progress(training, who, one),
         }

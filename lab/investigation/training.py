@@ -272,12 +272,40 @@ class Training:
     # Actions.
 
     def remedies(self, one: Session) -> list[dict[str, Any]]:
-        """What can be done about an incident of this system."""
-        return []
+        """What can be done about an incident of this system: the same for all that it may have."""
+        from lab.investigation.remedies import remedies
 
-    def act(self, one: Session, remedy: str, place: str, value: Any = None) -> Done:
+        system = one.exercise.scenario.system
+        key = ("remedies", fingerprint(one.exercise))
+        return self.cache.get(key, lambda: [remedy.to_json(system) for remedy in remedies(system)])
+
+    def act(self, one: Session, remedy_name: str, place: str, value: Any = None) -> Done:
         """Does something to the system: it takes its time on the clock, and then the incident goes on with it."""
-        raise RefusedError("actions come later", seen=f"{one.id} {remedy} {place} {value}")
+        from lab.investigation.remedies import check, remedy
+
+        with one.lock:
+            self._refuse_answered(one, "no actions after the answer")
+            if one.status != "ready":
+                raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
+            if len(one.actions) >= MOST_ACTIONS:
+                raise RefusedError("too many actions", expected=f"at most {MOST_ACTIONS}")
+            system = one.exercise.scenario.system
+            check(system, remedy_name, place, value)
+            chosen = remedy(system, remedy_name)
+            wall_s = self.wall()
+            at_s = one.clock.at(wall_s)
+            done_s = at_s + chosen.cost_s
+            if done_s >= one.clock.end_s:
+                what, seen = "it would take longer than the incident goes on", f"{chosen.cost_s:g} s"
+                raise RefusedError(what, seen=seen, expected=f"at most {one.clock.end_s - at_s:.0f} s")
+            done = Done(secrets.token_hex(4), at_s, done_s, chosen.name, chosen.title, place, value)
+            one.actions.append(done)
+            one.goes_on = not one.clock.is_paused
+            one.clock = one.clock.moved(done_s, wall_s).paused(wall_s)
+            one.notice = None
+            self.keep(one)
+            self._play_again(one)
+            return done
 
     def _play_again(self, one: Session) -> None:
         actions = [_action(done) for done in one.actions]
@@ -294,6 +322,8 @@ class Training:
             one.job = None
             self._show(one, directory)
             self._settle(one)
+            if one.goes_on:
+                one.goes_on, one.clock = False, one.clock.paused(self.wall(), False)
 
     def _is_undone(self, one: Session, failure: Failure) -> None:
         """What cannot be played is as if it had not been done."""

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import UserError
-
 if TYPE_CHECKING:
     from lab.investigation.exercises import Exercise
 
@@ -24,7 +22,14 @@ def prepared(exercise: Exercise, root: Path, progress: Progress) -> Path:
 
 def played_again(exercise: Exercise, actions: Sequence[Mapping[str, Any]], directory: Path, progress: Progress) -> Path:
     """`directory`, with what could be observed of an incident with these actions; made if it is not there yet."""
-    raise UserError("actions come later")
+    from lab.investigation.acting import Action, made_again
+    from lab.recording.holding import held
+
+    with held(directory):
+        if not (directory / "observed" / "system.json").is_file():
+            given = [Action.from_json(one) for one in actions]
+            made_again(exercise.scenario, exercise.seed, given, directory, progress)
+    return directory
 
 
 def concluded(
@@ -38,10 +43,15 @@ def concluded(
 ) -> dict[str, Any]:
     """The debrief of a session, kept in `directory` with the post-mortem; `record`: all that was done in it."""
     from lab.contracts import Diagnosis
+    from lab.investigation.acting import Action, run_with_actions
     from lab.investigation.judging import judged
     from lab.recording.opening import open_run
 
-    case = judged(open_run(run), Diagnosis.from_json(record["answer"]), record["participant"])
+    judged_on = open_run(run)
+    if actions:
+        given = [Action.from_json(one) for one in actions]
+        judged_on = run_with_actions(exercise.scenario, exercise.seed, given, root, progress)
+    case = judged(judged_on, Diagnosis.from_json(record["answer"]), record["participant"])
     grades = [{"axis": g.grader, "outcome": g.outcome, "why": g.explanation} for g in case.grades]
     found = {"answers": [{"who": "you", **record["answer"], "grades": grades, "outcome": case.outcome}], "score": {}}
     directory.mkdir(parents=True, exist_ok=True)

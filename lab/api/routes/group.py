@@ -19,9 +19,10 @@ router = APIRouter(prefix="/group", tags=["group"])
 
 
 class GroupSession(Answer):
-    """How far a participant is with an exercise."""
+    """How far a participant, whose name this is, is with an exercise."""
 
     id: str
+    name: str
     exercise: str
     title: str
     status: str
@@ -36,21 +37,18 @@ class GroupSession(Answer):
 
 
 class GroupParticipant(Answer):
-    """A participant with their sessions."""
+    """A participant."""
 
     id: str
     name: str
-    sessions: list[GroupSession]
-    solved: int
-    points: float
 
 
 class GroupAnswer(Answer):
-    """Everybody's progress, and the scoreboard beside engines."""
+    """Everybody's progress, in the order in which they came."""
 
     participants: list[GroupParticipant]
+    sessions: list[GroupSession]
     released: list[str] = Field(description="exercises whose debrief everybody sees who answered")
-    scoreboard: dict[str, Any]
 
 
 class Release(Given):
