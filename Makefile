@@ -7,6 +7,7 @@ PROTOS := $(VENV)/protos
 TENSORFLOW := $(VENV)/tensorflow
 TENSORFLOW_REQUIREMENTS := tests/services/model/tensorflow-requirements.txt
 SERVICE_REQUIREMENTS := services/requirements.txt services/requirements-build.txt
+RECORDED := tests/services/plane/test_plane_run.py tests/services/plane/decisions/test_plane_payments_run.py
 DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
 SUITES ?= recommender fraud
@@ -104,11 +105,11 @@ fuzz: $(VENV)/.installed-test ## broken files by the thousand, other ones each t
 mutate: $(VENV)/.installed-mutation ## change the code that judges, a little at a time: which changes does no test notice? (ARGS=witness)
 	@$(BIN)/python -m scripts.mutate $(ARGS)
 
-# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. The plane's
-# recording is made in real time, which a busy second process would disturb.
+# Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. Recordings of
+# the plane are made in real time, which a busy second process would disturb: they come last, one after the other.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services --ignore=tests/services/plane
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest tests/services/plane
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadgroup tests/services $(RECORDED:%=--ignore=%) --durations=10
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest $(RECORDED) --durations=10
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys
 	@LAB_PROTO_DIR=$(PROTOS) LAB_TENSORFLOW_PYTHON=$(CURDIR)/$(TENSORFLOW)/bin/python \

@@ -37,6 +37,7 @@ COMMANDS = {
     "faults": "List faults and decoys with their parameters.",
     "engines": "List root-cause-analysis engines.",
     "schema": "Print or write the JSON Schemas of the lab's files.",
+    "mcp": "Let an agent solve an exercise, by the Model Context Protocol.",
     "stack": "Start, inspect and stop the docker-compose stack of a system, or abort a run on it.",
     "recover": "Restore what a killed lab left changed.",
     "clean": "Remove recordings that newer ones have replaced.",

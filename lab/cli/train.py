@@ -25,6 +25,8 @@ Examples:
   lab train                                every course there is, on this machine only
   lab train mine.course.yaml               also your own course
   lab train mine.scenario.yaml             also your own incident
+  lab train --export-quiz page.html on-call-1
+                                           one exercise as a file that needs no server
   lab train --group --host 0.0.0.0         for several people on a network that you trust
 
 \b
@@ -44,16 +46,23 @@ each is, and releases the debriefs.
 @option("--open/--no-open", "is_opened", default=None, help="Open the browser. [default: on a terminal]")
 @option("--state", type=GivenPath(file_okay=False),
         help="Where sessions and recordings are kept. [default: the user's state directory]")  # fmt: skip
+@option("--export-quiz", "quiz", metavar="FILE", type=GivenPath(dir_okay=False),
+        help="Write one exercise as an HTML file that needs no server, and end.")  # fmt: skip
 @option("--workers", type=click.IntRange(1, 64), help="Processes that simulate. [default: one for each CPU but one]")
 def command(
     *, targets: tuple[str, ...], group: bool, host: str, names: tuple[str, ...], port: int, is_opened: bool | None,
-    state: Path | None, workers: int | None,
+    state: Path | None, quiz: Path | None, workers: int | None,
 ) -> int:  # fmt: skip
     """Solve incidents in the browser, alone or in a group.
 
     COURSE_OR_SCENARIO is a course or scenario file, or the name of a shipped one; the shipped courses are
     always there. Answers are graded as an engine's are.
     """
+    if quiz is not None:
+        from lab.cli.quiz_export import export
+
+        export(targets, quiz, state or state_directory())
+        return ExitCode.OK
     from lab.cli.console import stderr
     from lab.investigation.exercises import courses
     from lab.investigation.training import Training

@@ -51,7 +51,7 @@ SHARED = (
 ROOMS = (
     "files", "registration", "systems", "agreed", "injection", "recording", "signals", "scenario", "content", "worlds",
     "engines", "judging", "testbeds", "report", "runs", "investigation", "api",
-    "docs", "cli",
+    "quiz", "mcp", "docs", "cli",
 )  # fmt: skip
 """Rooms of the lab, each of which may import from those before it and from none after it."""
 FRONT_DOORS = ("__init__", "__main__", "library", "pytest_plugin", "driver_suite", "world_suite")

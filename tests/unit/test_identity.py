@@ -19,7 +19,7 @@ from tests.generated import Drawn, cases, run
 from tests.identity import MODES, both_ways, kernel_mode
 from tests.sim_runs import observe
 
-MINUTE_S, BEFORE_S = 60.0, 20.0
+PIECE_S, BEFORE_S = 30.0, 10.0
 HOURS_S = 2 * 3600.0
 DAYS = "recommender/slow-staleness"
 SHIPPED = [name for name in shipped_names(".scenario.yaml") if not name.startswith("training/")]  # they add no lever
@@ -93,8 +93,8 @@ def around_its_fault(loaded: LoadedScenario, length_s: float, before_s: float) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_minute_of_each_shipped_scenario_is_recorded_alike_both_ways(name: str, tmp_path: Path) -> None:
-    loaded = around_its_fault(load_scenario(name), MINUTE_S, BEFORE_S)
+def test_half_a_minute_of_each_shipped_scenario_is_recorded_alike_both_ways(name: str, tmp_path: Path) -> None:
+    loaded = around_its_fault(load_scenario(name), PIECE_S, BEFORE_S)
     compiled, interpreted = both_ways(lambda: observe(loaded), tmp_path)
     assert compiled == interpreted
 
