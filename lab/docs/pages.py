@@ -9,6 +9,7 @@ from typing import Any
 from lab.docs.levers import levers_page
 from lab.docs.markdown import NOTE, default, shown_by, signals, slis, table, values
 from lab.docs.recording import recording_page
+from lab.docs.remedies import remedies_page
 from lab.docs.schemas import schemas
 from lab.docs.worlds import world_page
 from lab.files.fileio import write_file
@@ -36,6 +37,7 @@ def pages() -> dict[str, list[str]]:
         "signals.md": list(_signals()),
         "faults.md": list(_faults()),
         "levers.md": list(levers_page()),
+        "remedies.md": list(remedies_page()),
         **{f"worlds/{world.name}.md": list(world_page(world)) for world in registrations()},
     }
 

@@ -74,7 +74,7 @@ def made_again(
     """
     chosen = choose()
     check_room(directory, _needed_bytes(loaded, chosen), loaded.scenario.name)
-    recorded = _recorded(loaded, seed, actions, chosen, progress)
+    recorded = played(loaded, seed, actions, chosen, progress)
     directory.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".observed.", suffix=".tmp", dir=directory))
     try:
@@ -102,7 +102,7 @@ def run_with_actions(
     parts = Parts(progress, 2 + len(loaded.scenario.faults))
     before = reusable(loaded, seed, root, chosen) or run_scenario(loaded, seed, root, chosen, parts.of(0))
     check_room(root, _needed_bytes(loaded, chosen), loaded.scenario.name)
-    recorded = _recorded(loaded, seed, actions, chosen, parts.of(1))
+    recorded = played(loaded, seed, actions, chosen, parts.of(1))
     judged = _judged(loaded, recorded, before.truth(), parts)
     told = [action.to_json() for action in in_order(actions)]
     content = {**meta(loaded, seed, before.status, chosen), **recorded.meta, "key": key, "actions": told}
@@ -124,9 +124,10 @@ def in_order(actions: Sequence[Action]) -> list[Action]:
     return sorted(actions, key=lambda action: action.at_s)
 
 
-def _recorded(
-    loaded: LoadedScenario, seed: int, actions: Sequence[Action], chosen: Chosen, progress: Progress
+def played(
+    loaded: LoadedScenario, seed: int, actions: Sequence[Action], chosen: Chosen, progress: Progress = silent
 ) -> Recorded:
+    """A run with actions, as a testbed records it: its twins have the actions as well. UserError as from `check`."""
     for action in actions:
         action.check(loaded)
     deeds = [Deed(action.at_s, partial(_do, action)) for action in in_order(actions)]
