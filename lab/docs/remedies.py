@@ -11,17 +11,17 @@ from lab.investigation.remedies import Remedy
 
 _FORMS = {"": "ELEMENT", "table": "COMPONENT/TABLE", "key": "COMPONENT/KEY"}
 _INTRO = """\
-A remedy is what a person can do about an incident. It works through [levers](levers.md) alone: where they were changed it
-puts them right, and elsewhere it changes nothing. So a system has the same remedies at the same places in every incident,
-and a wrong one does not help.
+A remedy is what a person can do about an incident. It works through [levers](levers.md) alone: where they were changed
+it puts them right, and elsewhere it changes nothing. So a system has the same remedies at the same places in every
+incident, and a wrong one does not help.
 
-Setting a lever ends the hold of a fault or decoy on it: what that does later with the lever is nothing more. A fault that
-holds nothing any more has ended. A restart ends no hold: what made a component so is outside of its process.
+Setting a lever ends the hold that a fault or decoy has on it: when that puts the lever back later, nothing happens. A
+fault that holds nothing any more has ended. A restart ends no hold: what made a component so is outside of its process.
 
-`training.remedies` of a scenario names those that help, by name, place and, where one is set, value. The names are as well
-those of the investigation API. On `sim` the run is made again with what was done: up to then it is the run that was, byte
-for byte. A lever that no remedy of this list puts back, as one of a world of your own, gets a remedy of its own, such as
-`undo-population-shift`, which takes {cost}.
+`training.remedies` of a scenario names those that help, each with its place and, where one is set, its value. On `sim`
+the run is made again with what was done: up to then it is the run that was, byte for byte. A lever that no remedy of
+this list puts back, as one of a world of your own, has a remedy of its own, such as `undo-population-shift`, which
+takes {cost}.
 """
 
 

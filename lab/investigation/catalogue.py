@@ -85,8 +85,8 @@ REMEDIES: tuple[Remedy, ...] = (
         doc="Moves it to a host without limits on its CPU or workers.",
     ),
     Remedy(
-        name="scale-out", title="Change the number of workers", cost_s=90, on=PROCESSES, part="key", keys=WORKERS,
-        doc="Lets a component handle so many requests at a time; of people, lets so many work on them.",
+        name="scale-out", title="Scale a component out", cost_s=90, on=PROCESSES - JOB, part="key", keys=WORKERS,
+        doc="Gives it so many workers, each of which handles a request at a time; where people work, so many people.",
     ),
     Remedy(
         name="revert-migration", title="Revert the migrations of a table", cost_s=240, on=DATABASE, part="table",
