@@ -60,7 +60,7 @@ function options(box, current) {
       { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 26, space: 60, values: (_, at) => at.map((v) => clock(v)), incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
       { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)), space: 30, values: (_, at) => at.map((v) => quantity(v, unit)) },
     ],
-    series: [{}, ...series.map((one, i) => ({ label: one.label, stroke: colour(`--c${(one.colour ?? i) % COLOURS}`), width: 1.7, dash: one.dashed ? [5, 4] : undefined, points: { size: 4, show: one.times_s.length < 3 }, spanGaps: true }))],
+    series: [{}, ...series.map((one, i) => ({ label: one.label, stroke: colour(`--c${(one.colour ?? i) % COLOURS}`), width: 1.7, dash: one.dashed ? [5, 4] : undefined, points: { size: 4, show: (chart) => chart.data[0].length < 3 }, spanGaps: true }))],
     hooks: {
       drawClear: [behind(current)],
       setSelect: [(chart) => {
@@ -85,9 +85,9 @@ function limits(low, high, fromZero) {
 
 /**
  * A chart of series `{label, times_s, values, colour?, dashed?}` of one unit, from `range` [from, to] in seconds. `onSelect`
- * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked.
+ * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked; `beside` what stands beside a series in the legend.
  */
-export function Chart({ series, unit, range, height = 150, bands, marks, onSelect, onPoint, fromZero = true, label, legend = true }) {
+export function Chart({ series, unit, range, height = 150, bands, marks, onSelect, onPoint, fromZero = true, label, legend = true, beside }) {
   const box = useRef(), chart = useRef(null), readout = useRef(), latest = useRef({});
   const dark = useMedia("(prefers-color-scheme: dark)");
   latest.current = {
@@ -98,7 +98,7 @@ export function Chart({ series, unit, range, height = 150, bands, marks, onSelec
         const values = plot.data[n + 1] || [];
         let at = i ?? values.length - 1;
         while (i === null && at > 0 && values[at] === null) at--;
-        item.lastElementChild.textContent = values.length ? quantity(values[at], latest.current.unit) : "–";
+        item.querySelector("b").textContent = values.length ? quantity(values[at], latest.current.unit) : "–";
         item.title = i === null || i === undefined ? "" : clock(plot.data[0][i]);
       }
     },
@@ -119,5 +119,5 @@ export function Chart({ series, unit, range, height = 150, bands, marks, onSelec
   }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
   const spoken = `${label || series.map((one) => one.label).join(", ")}: ${series.map((one) => quantity(one.values.filter((v) => v !== null).at(-1), unit)).join(", ")}`;
   return html`<div class="chart"><div ref=${box} role="img" aria-label=${spoken}></div>
-    ${legend && html`<ul class="legend" ref=${readout} key=${shape}>${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b></li>`)}</ul>`}</div>`;
+    ${legend && html`<ul class="legend" ref=${readout} key=${shape}>${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}</ul>`}</div>`;
 }

@@ -2,7 +2,7 @@
 import { classes, html } from "./lib.js";
 import { t } from "./texts.js";
 
-const WIDTH = 132, HEIGHT = 46, ACROSS = 196, DOWN = 68, EDGE = 16;
+const WIDTH = 152, HEIGHT = 44, ACROSS = 224, DOWN = 60, EDGE = 16;
 export const SIGNS = { ok: "✓", warn: "!", bad: "✗", unknown: "?" };
 
 function placed(system) {
@@ -19,6 +19,12 @@ function way(from, to) {
   const right = to.x > from.x;
   const x1 = right ? from.x + WIDTH : from.x, x2 = right ? to.x - 6 : to.x + WIDTH + 6, bend = (x2 - x1) * 0.45;
   return `M${x1} ${from.y + HEIGHT / 2}C${x1 + bend} ${from.y + HEIGHT / 2} ${x2 - bend} ${to.y + HEIGHT / 2} ${x2} ${to.y + HEIGHT / 2}`;
+}
+
+/** What a component is, as long as its box is wide. */
+function described({ kind, runtime }) {
+  const text = runtime && runtime !== kind ? `${kind}, ${runtime}` : kind;
+  return text.length > 25 ? `${text.slice(0, 24)}…` : text;
 }
 
 const state = (one) => one.health?.state || "unknown";
@@ -42,7 +48,7 @@ export function Graph({ system, chosen, onChoose }) {
       return html`<g key=${one.name} class=${classes("node", state(one), `kind-${one.kind}`, chosen === one.name && "chosen")} ...${acts(one.name)} aria-label=${spoken(one)}>
         <rect x=${x} y=${y} width=${WIDTH} height=${HEIGHT} rx=${one.kind === "users" ? HEIGHT / 2 : 8} />
         <text class="name" x=${x + WIDTH / 2} y=${y + 20} text-anchor="middle">${one.name}</text>
-        <text class="kind" x=${x + WIDTH / 2} y=${y + 35} text-anchor="middle">${one.kind}${one.runtime && one.runtime !== one.kind ? `, ${one.runtime}` : ""}</text>
+        <text class="kind" x=${x + WIDTH / 2} y=${y + 35} text-anchor="middle">${described(one)}</text>
         ${state(one) !== "unknown" && html`<g class="sign"><circle cx=${x + WIDTH - 4} cy=${y + 4} r="8" /><text x=${x + WIDTH - 4} y=${y + 8} text-anchor="middle">${SIGNS[state(one)]}</text></g>`}</g>`;
     })}</svg></div>`;
 }

@@ -1,5 +1,6 @@
 // Pinning: any chart, trace, log line, alert, change or distribution becomes evidence on the board.
 import { useLive } from "./hooks.js";
+import { Icon } from "./icons.js";
 import { createContext, html, useContext, useState } from "./lib.js";
 import { Choice, Dialog, Field, Toggle, useToast } from "./parts.js";
 import { useSession } from "./session.js";
@@ -46,7 +47,7 @@ export function PinArea({ children }) {
 /** A button that pins something: `kind`, `of` (enough to find it again), the words that it is pinned with. */
 export function Pin({ kind, of, text, at_s, label }) {
   const open = useContext(Pinning);
-  return html`<button type="button" class="pin" onClick=${() => open({ kind, of, text: text.slice(0, 500), at_s })} aria-label=${t.pin.of(text)} title=${t.pin.title}><span aria-hidden="true">📌</span> ${label || t.pin.pin}</button>`;
+  return html`<button type="button" class="pin" onClick=${() => open({ kind, of, text: text.slice(0, 500), at_s })} aria-label=${t.pin.of(text)} title=${t.pin.title}><${Icon} name="pin" /> ${label || t.pin.pin}</button>`;
 }
 
 /** Where something that was pinned can be seen again. */

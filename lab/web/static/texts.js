@@ -120,7 +120,7 @@ export const t = {
 
   slis: {
     title: "What users feel",
-    slo: (text) => `objective: ${text}`,
+    slo: (text) => `alert ${text}`, beyond: (bound, limit, length) => `${bound} ${limit}${length ? ` for ${length}` : ""}`,
     now: "now",
     none: "No values yet. Run the clock.",
     pin: "Pin this chart",
@@ -141,7 +141,7 @@ export const t = {
     guess: "Use the first third and the last minute",
     columns: ["Signal", "Before", "During", "Change", "Times"],
     clearWindows: "Clear windows",
-    overlay: "One chart a unit", separate: "One chart a signal", layout: "Charts",
+    overlay: "overlaid", separate: "one each", layout: "Charts",
     meaning: "Meaning",
     nothing: "Nothing of that name exists so far.",
   },
@@ -162,7 +162,7 @@ export const t = {
     kinds: { client: "calls", server: "serves", internal: "works", producer: "sends", consumer: "receives" },
     kindsLong: { client: "client side: what the caller saw", server: "server side: what the component itself did", internal: "inside of one component", producer: "message sent", consumer: "message received" },
     attempt: (n) => `retry ${n}`,
-    legend: "Filled: seen by the caller. Striped: inside the component that serves. The gap between both is the network and the queue.",
+    legend: "Filled: seen by the caller. Outlined: inside the component that serves. The gap between both is the network and the queue.",
     scatter: "Duration of these traces by time",
   },
 
@@ -201,7 +201,7 @@ export const t = {
 
   board: {
     title: "Board",
-    lead: "A hypothesis is a sentence that evidence can speak for or against. Pin evidence with the 📌 beside any chart, trace, log line, alert or change.",
+    lead: "A hypothesis is a sentence that evidence can speak for or against. Pin evidence with the “Pin” beside any chart, trace, log line, alert or change.",
     newHypothesis: "New hypothesis", placeholder: "e.g. the new model version scores badly",
     add: "Add", edit: "Edit", states: { open: "open", likely: "likely", "ruled-out": "ruled out" },
     culprit: "Who is to blame", boundary: "Boundary", kind: "Kind", parent: "Explains", noParent: "nothing (a cause of its own)",
@@ -244,7 +244,7 @@ export const t = {
     verdict: "Verdict",
     verdicts: { fault: ["Something is to blame", "name it below"], healthy: ["Nothing is wrong", "what was seen is normal or harmless"], unsure: ["I cannot tell", "passes only if the system itself is overloaded"] },
     finding: (n) => `Finding ${n}`, addFinding: "Another finding", removeFinding: "Remove",
-    culprit: "Culprit", culpritHint: "component, link, job or the users", boundary: "Boundary", kind: "Kind", kindEmpty: "choose a boundary first", choose: "choose…",
+    culprit: "Culprit", culpritDoc: "A component, a link, a job or the users.", boundary: "Boundary", kind: "Kind", kindEmpty: "choose a boundary first", choose: "choose…",
     onset: "Onset, seconds", onsetHint: "since when; click into the chart, or take a pinned time", onsetNow: "clock", onsetAlert: "first alert", noOnset: "I do not know",
     onsetChart: "Click into the chart to set the onset",
     confidence: "Confidence",

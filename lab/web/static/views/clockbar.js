@@ -1,5 +1,6 @@
 // The bar at the top: what it is, the clock and what moves it.
 import { clock, duration } from "../format.js";
+import { Icon } from "../icons.js";
 import { html, useEffect, useState } from "../lib.js";
 import { Dialog, Toggle } from "../parts.js";
 import { useNow, useSession } from "../session.js";
@@ -44,10 +45,10 @@ export function ClockBar({ me }) {
       <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}><b class="number">${clock(now)}</b> <span class="small quiet">${t.clock.of(clock(end_s))}</span></span>
       <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress></div>
     <div class="row controls">
-      <button type="button" class=${is_paused && !over ? "primary run" : "run"} disabled=${still} onClick=${() => pause(context, !is_paused)} title=${t.clock.runHint}>${is_paused || over ? `▶ ${t.clock.run}` : `❚❚ ${t.clock.pause}`}</button>
+      <button type="button" class=${is_paused && !over ? "primary run" : "run"} disabled=${still} onClick=${() => pause(context, !is_paused)} title=${t.clock.runHint}><${Icon} name=${is_paused || over ? "run" : "pause"} /> ${is_paused || over ? t.clock.run : t.clock.pause}</button>
       <${Toggle} label=${t.clock.speed} value=${speed} options=${speeds.map((one) => [one, `×${one}`])} onChange=${(one) => context.act("POST", "/clock", { speed: one })} />
       <button type="button" disabled=${still} onClick=${() => jump(context, "tick")} title=${t.clock.tickHint(duration(tick_s))} aria-label=${t.clock.tick}>+${duration(tick_s)}</button>
-      <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}>⏭ ${t.clock.nextAlert}</button>
+      <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}><${Icon} name="next" /> ${t.clock.nextAlert}</button>
       <button type="button" disabled=${still} onClick=${() => jump(context, "end")} title=${t.clock.endHint}>${t.clock.end}</button>
       <${Keys} /></div></div>`;
 }

@@ -1,7 +1,7 @@
 // The first look: alerts, change log, the system with its health, and what users feel.
 import { query } from "../api.js";
 import { Chart } from "../chart.js";
-import { clock, mean, quantity } from "../format.js";
+import { clock, duration, mean, quantity } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { Graph, SIGNS } from "../graph.js";
 import { classes, html } from "../lib.js";
@@ -104,18 +104,21 @@ export function useSlis() {
   });
 }
 
-/** An objective in words, from whatever fields its row has. */
-const objective = (slo) => Object.entries(slo).filter(([name, value]) => !["name", "sli", "unit"].includes(name) && value !== null && typeof value !== "object").map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+/** An objective in words: what its alert waits for. */
+function objective(slo, unit) {
+  const bound = ["above", "below"].find((name) => slo[name] !== undefined && slo[name] !== null);
+  return bound ? t.slis.slo(t.slis.beyond(bound, quantity(slo[bound], unit), slo.for_s ? duration(slo.for_s) : "")) : "";
+}
 
 function Slis() {
-  const { session } = useSession();
+  const { session, id } = useSession();
   const slis = useSlis(), marks = useMarks();
-  return html`<section class="stack tight"><h2>${t.slis.title}</h2><div class="charts">${slis.map((sli) => html`<figure class="card" key=${sli.name}><figcaption><b>${sli.name}</b> <span class="quiet small">${sli.doc}${sli.slo ? ` · ${t.slis.slo(objective(sli.slo))}` : ""}</span></figcaption>
-    <${Chart} series=${[{ ...sli.series, label: sli.name }]} unit=${sli.unit} range=${[0, session.clock.end_s]} marks=${marks} height=${130} />
+  return html`<section class="stack tight"><h2>${t.slis.title}</h2><div class="charts narrow">${slis.map((sli) => html`<figure class="card" key=${sli.name}><figcaption><a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${sli.name}:${sli.subject}` })}`}><b>${sli.name}</b></a> <small>${sli.doc}${sli.slo ? ` · ${objective(sli.slo, sli.unit)}` : ""}</small></figcaption>
+    <${Chart} series=${[{ ...sli.series, label: sli.name }]} unit=${sli.unit} range=${[0, session.clock.end_s]} marks=${marks} height=${96} />
     <${Pin} kind="chart" of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }} text=${`${sli.name}: ${quantity(levels(sli.series).baseline, sli.unit)} → ${quantity(levels(sli.series).observed, sli.unit)}`} /></figure>`)}</div>
     ${!slis.length && html`<p class="empty">${t.slis.none}</p>`}</section>`;
 }
 
 export function Overview() {
-  return html`<div class="beside-alerts"><div class="stack"><${Alerts} /><${Changes} /></div><${SystemCard} /></div><${Slis} />`;
+  return html`<${Slis} /><div class="beside-alerts"><div class="stack"><${Alerts} /><${Changes} /></div><${SystemCard} /></div>`;
 }

@@ -3,7 +3,7 @@ import { query as asQuery } from "../api.js";
 import { Chart, COLOURS } from "../chart.js";
 import { clock, digits, mean, quantity } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
-import { classes, html, useMemo, useState } from "../lib.js";
+import { html, useMemo, useState } from "../lib.js";
 import { Answer, Toggle, useMore, useToast } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
@@ -118,9 +118,8 @@ export function Signals() {
     ${problem && html`<p class="problem" role="alert">${problem.what}</p>`}
     ${!chosen.length && html`<${Starters} onToggle=${toggle} />`}
     ${charts(series, layout).map(([key, unit, list]) => html`<figure class="card" key=${key}>
-      <${Chart} series=${list} unit=${unit} range=${range} height=${layout === "separate" ? 130 : 220} bands=${bands} marks=${marks} onSelect=${dragged} fromZero=${false} />
-      <ul class="pins">${list.map((one) => html`<li key=${one.of} class=${classes("row")}><i class=${`swatch c${one.colour}`}></i><span class="small">${one.name} <span class="quiet">${one.subject}</span></span>
-        <${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="plain" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button></li>`)}</ul></figure>`)}
+      <${Chart} series=${list} unit=${unit} range=${range} height=${layout === "separate" ? 130 : 220} bands=${bands} marks=${marks} onSelect=${dragged} fromZero=${false}
+        beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`} /></figure>`)}
     ${chosen.length > 0 && html`<${Comparison} series=${series} before=${before} during=${during} />`}
     <p class="small quiet">${t.signals.lead}</p></div></div>`;
 }

@@ -42,7 +42,13 @@ function Found({ rows }) {
   return html`<${Scatter} rows=${rows} isBad=${(one) => !GOOD.includes(one.status) || one.failed_spans > 0} onChoose=${(one) => setQuery({ id: one.trace_id })} label=${t.traces.scatter} />
     <div class="card scroll"><table class="table hover stacked"><thead><tr>${t.traces.columns.map((name) => html`<th>${name}</th>`)}</tr></thead>
     <tbody>${rows.map((one) => html`<tr key=${one.trace_id}><td class="number">${clock(one.time_s)}</td><td><button type="button" class="plain" onClick=${() => setQuery({ id: one.trace_id })} aria-label=${`${t.traces.open}: ${one.service} ${clock(one.time_s)} ${duration(one.duration_s)}`}>${one.service}</button></td><td>${one.name}</td>
-      <td><${StatusBadge} of=${one.status} />${one.failed_spans > 0 && GOOD.includes(one.status) && html` <${Badge} kind="warn">${one.failed_spans} ✗<//>`}</td><td class="long"><span class="number">${duration(one.duration_s)}</span><meter min="0" max=${longest} value=${one.duration_s} aria-hidden="true"></meter></td><td class="number">${one.spans}</td></tr>`)}</tbody></table></div>`;
+      <td><${StatusBadge} of=${one.status} />${one.failed_spans > 0 && GOOD.includes(one.status) && html` <${Badge} kind="warn">${one.failed_spans} ✗<//>`}</td><td class="long"><div><span class="number">${duration(one.duration_s)}</span><svg width="100%" height="8" aria-hidden="true"><rect class=${one.status === "ok" ? "" : "bad"} width=${`${(100 * one.duration_s) / longest}%`} height="8" rx="2" /></svg></div></td><td class="number">${one.spans}</td></tr>`)}</tbody></table></div>`;
+}
+
+/** How long a span took: right of its bar, left of it, or inside, wherever there is room. Places in percent. */
+function Length({ from, to, text }) {
+  const [where, style] = to < 78 ? ["", { left: `${to}%` }] : from > 22 ? ["", { right: `${100 - from}%` }] : ["inside", { right: `${Math.max(0, 100 - to)}%` }];
+  return html`<span class=${classes("length number", where)} style=${style}>${text}</span>`;
 }
 
 function Waterfall({ trace }) {
@@ -52,7 +58,7 @@ function Waterfall({ trace }) {
   return html`<div class="waterfall" role="table" aria-label=${t.traces.title}><div class="ruler" aria-hidden="true"><span></span><span class="ticks">${[0, 0.25, 0.5, 0.75, 1].map((share) => html`<i>${duration(whole * share)}</i>`)}</span></div>
     ${spans.map((one) => html`<div role="row" key=${one.span_id + one.kind} class=${classes("span", one.kind, !GOOD.includes(one.status) && "failed", open === one.span_id && "open")}>
       <div role="rowheader" class="head" style=${{ paddingLeft: `${Math.min(one.depth, 12) * 0.7}rem` }}><button type="button" class="plain" aria-expanded=${open === one.span_id} onClick=${() => setOpen(open === one.span_id ? null : one.span_id)}><b>${one.service}</b> <span>${one.name}${one.kind === "client" && one.peer ? ` → ${one.peer}` : ""}</span></button>${one.attempt > 0 && html`<${Badge} kind="warn">${t.traces.attempt(one.attempt)}<//>`}</div>
-      <div role="cell" class="track"><svg width="100%" height="16" aria-hidden="true"><rect class="all" x=${`${x(one.time_s)}%`} y="3" height="10" rx="2" width=${`${Math.max(0.4, (100 * one.duration_s) / whole)}%`} /></svg><span class=${classes("length number", x(one.time_s) > 70 && "left")} style=${x(one.time_s) > 70 ? { right: `${100 - x(one.time_s)}%` } : { left: `${Math.min(x(one.time_s + one.duration_s), 88)}%` }}>${duration(one.duration_s)}${GOOD.includes(one.status) ? "" : ` ✗ ${one.status}`}</span></div>
+      <div role="cell" class="track"><svg width="100%" height="16" aria-hidden="true"><rect class="all" x=${`${x(one.time_s)}%`} y="3" height="10" rx="2" width=${`${Math.max(0.4, (100 * one.duration_s) / whole)}%`} /></svg><${Length} from=${x(one.time_s)} to=${x(one.time_s + one.duration_s)} text=${`${duration(one.duration_s)}${GOOD.includes(one.status) ? "" : ` ✗ ${one.status}`}`} /></div>
       ${open === one.span_id && html`<dl class="facts more">${[["kind", `${one.kind}: ${t.traces.kindsLong[one.kind] || ""}`], ["status", one.status], ["peer", one.peer], ["begins", `+${duration(one.time_s - begin)}`], ["duration", duration(one.duration_s)], ["span_id", one.span_id]].filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`}</div>`)}</div>
     <p class="small quiet">${t.traces.legend}</p>`;
 }
