@@ -181,7 +181,7 @@ export const t = {
     lead: "What the system served and predicted, as it was logged. Compare now with before, and with what the model was trained on.",
     none: "This system logs no data of its own.",
     table: "Table", rows: (n) => `${n} rows so far`, column: "Column", by: "Split by", nobody: "nothing",
-    nowSince: "Now: from, s", distribution: "Distribution", rowsTitle: "Newest rows", filter: "Only where", equals: "is", clear: "Clear",
+    nowSince: "Now: from, s", nowUntil: "to, s", levels: ["rows", "missing", "mean", "5 %", "median", "95 %"], meanNow: (now, before) => `mean ${now}, before ${before}`, rowsOf: (n) => `${n} rows`, distribution: "Distribution", rowsTitle: "Newest rows", filter: "Only where", equals: "is", clear: "Clear",
     legend: { now: "now", before: "before", sample: "training sample" },
     psi: "PSI", ks: "KS",
     psiHint: "Population stability index: below 0.1 alike, above 0.25 clearly different.",
@@ -195,6 +195,8 @@ export const t = {
   },
 
   jobs: {
+    period: (text) => `each ${text}`, calls: (names) => `calls ${names}`, age: (text) => `last success ${text} ago`, never: "no success seen yet", runColumns: ["Time", "Result", "Took", "Trace"],
+    registered: "Published", served: "Served over time", logged: "Logged", version: "version", rowsCount: (n) => `${n} rows; the first ones:`,
     jobs: "Runs of jobs", versions: "Versions", reference: "Reference files", noJobs: "No job has run so far.", noVersions: "No version is known.",
     lead: "What runs by itself, what is deployed, and what data and schemas were agreed on.",
   },

@@ -6,13 +6,11 @@ import { Answer, Badge, Choice, Dialog, Field } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 
+/** The number that a remedy sets; what its JSON schema says limits it. */
 function Value({ schema, value, onChange }) {
   if (!schema) return null;
-  const now = schema.now === undefined || schema.now === null ? "" : ` (${t.act.now(String(schema.now))})`;
-  const label = `${t.act.value}${schema.unit && schema.unit !== "1" ? `, ${schema.unit}` : ""}${now}`;
-  if (schema.enum) return html`<${Choice} label=${label} value=${value} empty=${t.answer.choose} options=${schema.enum.map(String)} onChange=${onChange} />`;
-  const number = ["number", "integer"].includes(schema.type);
-  return html`<${Field} label=${label}><input name="value" required type=${number ? "number" : "text"} step=${schema.type === "integer" ? 1 : "any"} min=${schema.minimum} max=${schema.maximum} value=${value} onInput=${(event) => onChange(event.target.value)} /><//>`;
+  const label = [t.act.value, schema.unit && schema.unit !== "1" ? `, ${schema.unit}` : "", schema.now === undefined || schema.now === null ? "" : ` (${t.act.now(String(schema.now))})`].join("");
+  return html`<${Field} label=${label}><input name="value" required type="number" title=${schema.doc} step=${schema.type === "integer" ? 1 : "any"} min=${schema.minimum ?? schema.exclusiveMinimum} max=${schema.maximum} value=${value} onInput=${(event) => onChange(event.target.value)} /><//>`;
 }
 
 function Remedy({ one }) {
@@ -20,16 +18,15 @@ function Remedy({ one }) {
   const [place, setPlace] = useState(one.places.length === 1 ? one.places[0].place : "");
   const [value, setValue] = useState("");
   const [asking, ask] = useState(false);
-  const label = one.places.find((item) => item.place === place)?.label || place;
+  const chosen = one.places.find((item) => item.place === place), schema = chosen?.value, label = chosen?.label || place;
   async function go() {
     ask(false);
-    const number = one.value && ["number", "integer"].includes(one.value.type);
-    await act("POST", "/actions", { remedy: one.name, place, ...(one.value ? { value: number ? Number(value) : value } : {}) });
+    await act("POST", "/actions", { remedy: one.name, place, ...(schema ? { value: Number(value) } : {}) });
   }
   return html`<details class="card remedy" data-remedy=${one.name}><summary><b>${one.title}</b> <span class="quiet small">${t.act.cost(duration(one.cost_s))}</span></summary>
     <form class="stack tight" onSubmit=${(event) => { event.preventDefault(); ask(true); }}><p class="quiet">${one.doc}</p>
     <div class="row end"><${Choice} label=${t.act.place} value=${place} required empty=${one.places.length === 1 ? undefined : t.answer.choose} options=${one.places.map((item) => [item.place, item.label || item.place])} onChange=${setPlace} />
-      <${Value} schema=${one.value} value=${value} onChange=${setValue} />
+      <${Value} schema=${schema} value=${value} onChange=${setValue} />
       <button class="primary" disabled=${!isOpen || session.status === "acting" || !place}>${t.act.go}</button></div></form>
     ${asking && html`<${Dialog} title=${one.title} onClose=${() => ask(false)}><p>${t.act.confirm(one.title, label, duration(one.cost_s))}</p><div class="row"><button type="button" class="primary" onClick=${go}>${t.act.go}</button><button type="button" onClick=${() => ask(false)}>${t.cancel}</button></div><//>`}</details>`;
 }

@@ -2,8 +2,8 @@
 import { query as asQuery } from "../api.js";
 import { clock, digits } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
-import { html } from "../lib.js";
-import { Answer, Badge, Choice, useMore } from "../parts.js";
+import { html, useState } from "../lib.js";
+import { Answer, Badge, Choice, Field, useMore } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -12,13 +12,13 @@ import { Amount } from "./traces.js";
 const KINDS = ["now", "before", "sample"];
 const WIDTH = 420, HEIGHT = 170, LEFT = 40, BOTTOM = 40, TOP = 8;
 
-const total = (counts) => counts.reduce((a, b) => a + b, 0);
+const total = (of) => of.counts.reduce((a, b) => a + b, 0);
 
 /** Bars side by side, as shares of each kind's rows: numbers by bins, words by category. */
 export function Bars({ of, label }) {
   const names = of.categories || null, bins = names ? names.length : of.edges.length - 1;
   const kinds = KINDS.filter((kind) => of[kind] && total(of[kind]) > 0);
-  const shares = Object.fromEntries(kinds.map((kind) => [kind, of[kind].map((n) => n / total(of[kind]))]));
+  const shares = Object.fromEntries(kinds.map((kind) => [kind, of[kind].counts.map((n) => n / total(of[kind]))]));
   const most = Math.max(1e-9, ...kinds.flatMap((kind) => shares[kind]));
   const wide = (WIDTH - LEFT - 6) / bins, bar = Math.max(0.7, (wide * (names ? 0.8 : 0.92)) / Math.max(1, kinds.length));
   const y = (share) => TOP + (1 - share / most) * (HEIGHT - TOP - BOTTOM);
@@ -33,32 +33,40 @@ export function Bars({ of, label }) {
 const PSI = [0.1, 0.25];
 const worth = (psi) => (psi === null || psi === undefined ? "" : psi >= PSI[1] ? "bad" : psi >= PSI[0] ? "warn" : "ok");
 
-/** PSI and KS, each one number or one a comparison. */
+/** How far now is from what it was compared with. */
 function Distances({ of }) {
-  const both = (value) => (value !== null && typeof value === "object" ? [[t.data.toBefore, value.before], [t.data.toSample, value.sample]] : [[of.sample ? t.data.toSample : t.data.toBefore, value]]);
-  const row = (name, hint, value, judge) => both(value).filter(([, number]) => number !== null && number !== undefined).map(([against, number]) => html`<span title=${hint}><${Badge} kind=${judge(number)}>${name} ${digits(number)}<//> <small>${against}</small></span>`);
-  return html`<p class="row">${row(t.data.psi, t.data.psiHint, of.psi, worth)}${row(t.data.ks, t.data.ksHint, of.ks, () => "")}</p>`;
+  const known = (value) => value !== null && value !== undefined;
+  const against = of.compared_with === "sample" ? t.data.toSample : t.data.toBefore;
+  return html`<p class="row">${known(of.psi) && html`<span title=${t.data.psiHint}><${Badge} kind=${worth(of.psi)}>${t.data.psi} ${digits(of.psi)}<//></span>`}${known(of.ks) && html`<span title=${t.data.ksHint}><${Badge}>${t.data.ks} ${digits(of.ks)}<//></span>`}${known(of.psi) && html`<small>${against}. ${t.data.psiHint}</small>`}</p>`;
 }
 
-const Legend = ({ of }) => html`<ul class="legend">${KINDS.filter((kind) => of[kind]).map((kind) => html`<li><i class=${`swatch ${kind}`}></i> ${t.data.legend[kind]} <small>${digits(total(of[kind]))}</small></li>`)}</ul>`;
+function Levels({ of }) {
+  const kinds = KINDS.filter((kind) => of[kind]);
+  return html`<div class="scroll"><table class="table"><thead><tr><th></th>${t.data.levels.map((name) => html`<th class="right">${name}</th>`)}</tr></thead><tbody>${kinds.map((kind) => html`<tr key=${kind}><th><i class=${`swatch ${kind}`}></i> ${t.data.legend[kind]} ${of[`${kind}_s`] && html`<small>${clock(of[`${kind}_s`][0])}–${clock(of[`${kind}_s`][1])}</small>`}</th><td class="right">${digits(of[kind].rows)}</td><td class="right">${digits((100 * of[kind].nulls) / Math.max(1, of[kind].rows))} %</td>${["mean", "p5", "p50", "p95"].map((name) => html`<td class="right">${digits(of[kind][name])}</td>`)}</tr>`)}</tbody></table></div>`;
+}
 
 function Distribution({ table, column, columns, query }) {
   const { base, version } = useSession();
   const by = query.get("by") || "";
   const found = useLive(`${base}/tables/${encodeURIComponent(table)}/columns/${encodeURIComponent(column)}/distribution${asQuery({ since_s: query.get("since_s"), until_s: query.get("until_s"), by })}`, version);
-  const splits = columns.filter((one) => one.name !== column && /category|string|int|bool/.test(one.type || "") && !/(^|_)id$/.test(one.name)).map((one) => one.name);
+  const splits = [...columns].filter((one) => one.name !== column && !/(^|_)(id|s)$/.test(one.name)).sort((one, other) => (one.type === "text" ? 0 : 1) - (other.type === "text" ? 0 : 1)).map((one) => one.name);
   return html`<section class="card stack tight"><header><h2>${t.data.distribution}: ${column}</h2><div class="row end">
       <${Choice} label=${t.data.by} empty=${t.data.nobody} value=${by} options=${splits} onChange=${(value) => setQuery({ by: value })} />
-      <${Amount} label=${t.data.nowSince} name="since_s" value=${query.get("since_s")} /></div></header>
+      <${Amount} label=${t.data.nowSince} name="since_s" value=${query.get("since_s")} /><${Amount} label=${t.data.nowUntil} name="until_s" value=${query.get("until_s")} /></div></header>
     <p class="quiet small">${columns.find((one) => one.name === column)?.doc}</p>
     <${Answer} of=${found}>${(data) => {
-      const groups = data.by ? Object.entries(data.by) : [];
-      const psi = typeof data.psi === "object" && data.psi ? data.psi.sample ?? data.psi.before : data.psi;
-      const text = `${table}.${column}: PSI ${digits(psi)}`;
-      if (!data.now || !total(data.now)) return html`<p class="empty">${t.data.few}</p>`;
-      return html`<${Bars} of=${data} label=${text} /><div class="row apart"><${Legend} of=${data} /><${Pin} kind="distribution" of=${{ table, column, psi: psi ?? null }} text=${text} /></div><${Distances} of=${data} />
-        ${groups.length > 0 && html`<div class="charts">${groups.map(([value, group]) => html`<figure key=${value}><figcaption><b>${t.data.group(by, value)}</b></figcaption><${Bars} of=${{ edges: data.edges, categories: data.categories, ...group }} label=${t.data.group(by, value)} /><${Distances} of=${group} /></figure>`)}</div>`}`;
+      const text = `${table}.${column}: ${[data.psi !== null && `PSI ${digits(data.psi)} (${data.compared_with === "sample" ? t.data.toSample : t.data.toBefore})`, data.now.mean !== null && t.data.meanNow(digits(data.now.mean), digits(data.before.mean)), data.now.nulls > 0 && t.data.nulls(`${digits((100 * data.now.nulls) / data.now.rows)} %`)].filter(Boolean).join(", ")}`;
+      return html`${total(data.now) + total(data.before) ? html`<${Bars} of=${data} label=${text} />` : html`<p class="empty">${t.data.few}</p>`}<div class="row apart"><${Distances} of=${data} /><${Pin} kind="distribution" of=${{ table, column, psi: data.psi, ks: data.ks }} text=${text} /></div><${Levels} of=${data} />
+        ${data.by && html`<div class="charts">${Object.entries(data.by).map(([value, group]) => html`<figure key=${value}><figcaption><b>${t.data.group(by, value)}</b> <small>${t.data.rowsOf(digits(group.rows))}</small></figcaption>${total(group) > 0 && html`<${Bars} of=${{ edges: data.edges, categories: data.categories, now: group, sample: data.sample, before: data.sample ? null : data.before }} label=${t.data.group(by, value)} />`}</figure>`)}</div>`}`;
     }}<//></section>`;
+}
+
+/** Conditions that rows must meet, each `COLUMN:VALUE`. */
+function Where({ columns, given }) {
+  const [column, setColumn] = useState(columns[0].name), [value, setValue] = useState("");
+  const add = (event) => { event.preventDefault(); if (value.trim()) setQuery({ where: [...given, `${column}:${value.trim()}`] }); setValue(""); };
+  return html`<form class="row end" onSubmit=${add}>${given.map((one) => html`<button type="button" key=${one} class="on" aria-label=${`${t.remove}: ${one}`} onClick=${() => setQuery({ where: given.filter((other) => other !== one) })}>${one.replace(":", " = ")} ✕</button>`)}
+    <${Choice} label=${t.data.filter} value=${columns.some((one) => one.name === column) ? column : columns[0].name} options=${columns.map((one) => one.name)} onChange=${setColumn} /><${Field} label=${t.data.equals}><input class="level" value=${value} onInput=${(event) => setValue(event.target.value)} /><//><button disabled=${!value.trim()}>${t.board.add}</button></form>`;
 }
 
 /** A cell as text: numbers short, what is missing as a dash. */
@@ -69,10 +77,10 @@ export function cell(value) {
   return String(value);
 }
 
-function Rows({ table, query }) {
+function Rows({ table, columns, query }) {
   const { base, version, id } = useSession();
-  const found = useLive(`${base}/tables/${encodeURIComponent(table)}/rows${asQuery({ limit: 50 })}`, version);
-  return html`<section class="card stack tight"><h2>${t.data.rowsTitle}</h2><${Answer} of=${found}>${(data) => {
+  const found = useLive(`${base}/tables/${encodeURIComponent(table)}/rows${asQuery({ where: query.getAll("where"), since_s: query.get("since_s"), until_s: query.get("until_s"), limit: 50 })}`, version);
+  return html`<section class="card stack tight"><header><h2>${t.data.rowsTitle}</h2><${Where} columns=${columns} given=${query.getAll("where")} /></header><${Answer} of=${found}>${(data) => {
     const rows = Array.isArray(data) ? data : data.rows;
     if (!rows.length) return html`<p class="empty">${t.data.noRows}</p>`;
     const names = Object.keys(rows[0]);
@@ -94,9 +102,9 @@ export function Data() {
     const table = tables.find((one) => one.name === query.get("table")) || tables[0];
     if (!table) return html`<p class="empty">${t.data.none}</p>`;
     const column = query.get("column");
-    return html`<div class="beside-picker"><section class="card picker stack tight"><${Choice} label=${t.data.table} value=${table.name} options=${tables.map((one) => one.name)} onChange=${(value) => setQuery({ table: value, column: null, by: null })} />
+    return html`<div class="beside-picker"><section class="card picker stack tight"><${Choice} label=${t.data.table} value=${table.name} options=${tables.map((one) => one.name)} onChange=${(value) => setQuery({ table: value, column: null, by: null, where: null })} />
         <p class="small quiet">${table.doc} ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p><${Columns} columns=${table.columns} chosen=${column} /></section>
       <div class="stack"><p class="quiet">${t.data.lead}</p>${column && table.columns.some((one) => one.name === column) ? html`<${Distribution} key=${table.name + column} table=${table.name} column=${column} columns=${table.columns} query=${query} />` : html`<p class="note">${t.data.choose}</p>`}
-        <${Rows} table=${table.name} query=${query} /></div></div>`;
+        <${Rows} key=${table.name} table=${table.name} columns=${table.columns} query=${query} /></div></div>`;
   }}<//>`;
 }
