@@ -8,13 +8,11 @@ import { t } from "./texts.js";
 
 const Pinning = createContext(() => {});
 
+const BoardContext = createContext(null);
+const EMPTY = { hypotheses: [], pins: [], notes: [], whys: [] };
+
 /** The board, as it is now: `{hypotheses, pins, notes, whys}`. */
-export function useBoard() {
-  const { base, session } = useSession();
-  const live = useLive(`${base}/board`, session?.board_version);
-  const { hypotheses = [], pins = [], notes = [], whys = [] } = live.data || {};
-  return { hypotheses, pins, notes, whys, isThere: live.data !== null };
-}
+export const useBoard = () => useContext(BoardContext);
 
 function PinDialog({ what, onClose }) {
   const { act } = useSession();
@@ -39,9 +37,12 @@ function PinDialog({ what, onClose }) {
     <div class="row"><button class="primary">${t.pin.pin}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div></form><//>`;
 }
 
+/** What can be pinned from, and what knows the board. */
 export function PinArea({ children }) {
+  const { base, session } = useSession();
   const [what, set] = useState(null);
-  return html`<${Pinning.Provider} value=${set}>${children}${what && html`<${PinDialog} what=${what} onClose=${() => set(null)} />`}<//>`;
+  const board = useLive(session && session.status !== "preparing" ? `${base}/board` : null, session?.board_version);
+  return html`<${BoardContext.Provider} value=${board.data || EMPTY}><${Pinning.Provider} value=${set}>${children}${what && html`<${PinDialog} what=${what} onClose=${() => set(null)} />`}<//><//>`;
 }
 
 /** A button that pins something: `kind`, `of` (enough to find it again), the words that it is pinned with. */

@@ -235,7 +235,7 @@ export const t = {
     done: "What was done", nothing: "Nothing was done so far.",
     doneAt: (time, title, place, value) => `${time}: ${title}, ${place}${value === null || value === undefined ? "" : ` (${value})`}`,
     over: "After the answer nothing more can be done.",
-    none: "There is nothing that can be done in this system.",
+    search: "Search: what, or where", none: "Nothing of that name can be done in this system.",
     running: "being done…",
     compare: "Look at the charts to see whether it helped; the page does not tell.",
   },

@@ -23,7 +23,7 @@ function Remedy({ one }) {
     ask(false);
     await act("POST", "/actions", { remedy: one.name, place, ...(schema ? { value: Number(value) } : {}) });
   }
-  return html`<details class="card remedy" data-remedy=${one.name}><summary><b>${one.title}</b> <span class="quiet small">${t.act.cost(duration(one.cost_s))}</span></summary>
+  return html`<details class="remedy" data-remedy=${one.name}><summary><b>${one.title}</b> <span class="quiet small">${t.act.cost(duration(one.cost_s))}</span></summary>
     <form class="stack tight" onSubmit=${(event) => { event.preventDefault(); ask(true); }}><p class="quiet">${one.doc}</p>
     <div class="row end"><${Choice} label=${t.act.place} value=${place} required empty=${one.places.length === 1 ? undefined : t.answer.choose} options=${one.places.map((item) => [item.place, item.label || item.place])} onChange=${setPlace} />
       <${Value} schema=${schema} value=${value} onChange=${setValue} />
@@ -38,10 +38,13 @@ export function ActionList({ actions }) {
 export function Act() {
   const { base, session, version, isDone } = useSession();
   const remedies = useLive(`${base}/remedies`, version);
+  const [find, setFind] = useState("");
   return html`<div><h1>${t.act.title}</h1><p class="quiet">${t.act.lead}</p></div>
     <div class="beside-list"><div class="stack tight">${isDone ? html`<p class="note">${t.act.over}</p>` : html`<${Answer} of=${remedies}>${(data) => {
-      const list = Array.isArray(data) ? data : data.remedies;
-      return list.length ? list.map((one) => html`<${Remedy} key=${one.name} one=${one} />`) : html`<p class="empty">${t.act.none}</p>`;
+      const words = find.toLowerCase().split(/\s+/);
+      const list = data.filter((one) => words.every((word) => `${one.title} ${one.doc} ${one.places.map((item) => item.label).join(" ")}`.toLowerCase().includes(word)));
+      return html`<input type="search" aria-label=${t.act.search} placeholder=${t.act.search} value=${find} onInput=${(event) => setFind(event.target.value)} />
+        <div class="card remedies">${list.map((one) => html`<${Remedy} key=${one.name} one=${one} />`)}${!list.length && html`<p class="empty">${t.act.none}</p>`}</div>`;
     }}<//>`}</div>
     <section class="card"><h2>${t.act.done}</h2>${session.status === "acting" && html`<p class="row"><${Badge} kind="acting">${t.act.running}<//><progress class="short" max="1" value=${session.progress?.share ?? undefined} aria-label=${t.act.running}></progress></p>`}
       ${session.actions.length ? html`<${ActionList} actions=${session.actions} /><p class="small quiet">${t.act.compare}</p>` : html`<p class="empty">${t.act.nothing}</p>`}</section></div>`;

@@ -9,6 +9,7 @@ import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Amount } from "./traces.js";
 
+const LONGEST = 60;
 const KINDS = ["now", "before", "sample"];
 const WIDTH = 420, HEIGHT = 170, LEFT = 40, BOTTOM = 40, TOP = 8;
 
@@ -73,8 +74,9 @@ function Where({ columns, given }) {
 export function cell(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "number") return digits(value);
-  if (typeof value === "object") return JSON.stringify(value);
-  return String(value);
+  if (typeof value !== "object") return String(value);
+  const text = JSON.stringify(value);
+  return text.length > LONGEST ? html`<details><summary>${text.slice(0, LONGEST)}…</summary><pre>${JSON.stringify(value, null, 2)}</pre></details>` : text;
 }
 
 function Rows({ table, columns, query }) {

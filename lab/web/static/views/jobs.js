@@ -14,7 +14,8 @@ const SHOWN = 20;
 
 /** Whatever rows say, a column a name. */
 function Table({ rows, label }) {
-  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const isLong = (name) => rows.some((row) => typeof row[name] === "object" && row[name] !== null);
+  const all = [...new Set(rows.flatMap((row) => Object.keys(row)))], names = [...all.filter((name) => !isLong(name)), ...all.filter(isLong)];
   return html`<div class="scroll tall" tabindex="0" role="region" aria-label=${label}><table class="table cells"><thead><tr>${names.map((name) => html`<th>${name.replaceAll("_", " ")}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr>${names.map((name) => html`<td>${cell(row[name])}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 

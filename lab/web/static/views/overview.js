@@ -29,14 +29,20 @@ export function useMarks() {
 
 const alertText = (one) => `${one.slo} of ${one["service.name"]} ${t.alerts.states[one.state] || one.state}`;
 
+/** Units of what objectives are about, by objective. */
+function useUnits() {
+  const { base, version } = useSession();
+  return new Map((useLive(`${base}/system`, version).data?.slis || []).map((sli) => [sli.slo?.name, sli.unit]));
+}
+
 function Alerts() {
-  const alerts = useAlerts();
+  const alerts = useAlerts(), units = useUnits();
   return html`<section class="card"><header><h2>${t.alerts.title}</h2></header><${Answer} of=${alerts}>${({ alerts: rows }) => {
     if (!rows.length) return html`<p class="empty">${t.alerts.none}</p>`;
     const last = new Map(rows.map((one) => [`${one["service.name"]}/${one.slo}`, one]));
     return html`<ul class="pager">${[...rows].reverse().map((one) => html`<li key=${`${one.time_s}${one.slo}`} class=${classes("alert", one.state, last.get(`${one["service.name"]}/${one.slo}`) === one && "current")}>
       <span class="number">${clock(one.time_s)}</span><${Badge} kind=${one.state === "firing" ? "bad" : "ok"}>${t.alerts.states[one.state] || one.state}<//>
-      <span class="grow"><b>${one.slo}</b> <span class="quiet">${one["service.name"]}${one.value !== undefined && one.value !== null ? `, ${t.alerts.value(quantity(one.value, ""))}` : ""}</span></span>
+      <span class="grow"><b>${one.slo}</b> <span class="quiet">${one["service.name"]}${one.value !== undefined && one.value !== null ? `, ${t.alerts.value(quantity(one.value, units.get(one.slo) || ""))}` : ""}</span></span>
       <${Pin} kind="alert" at_s=${one.time_s} of=${one} text=${`${clock(one.time_s)} ${alertText(one)}`} /></li>`)}</ul>`;
   }}<//></section>`;
 }
