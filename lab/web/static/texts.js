@@ -64,7 +64,7 @@ export const t = {
   session: {
     preparing: "The incident is being prepared",
     preparingLead: "The system is simulated once, from start to end. This takes some seconds; the page goes on by itself.",
-    failed: "This incident could not be prepared",
+    failed: "This incident could not be prepared", retry: "Try again",
     blind: "Blind exercise",
     tabs: { overview: "Overview", signals: "Signals", traces: "Traces", logs: "Logs", data: "Data", jobs: "Jobs & versions", board: "Board", act: "Act", answer: "Answer", debrief: "Debrief", postmortem: "Post-mortem" },
     views: "Views of the incident",
@@ -289,7 +289,7 @@ export const t = {
     export: "Export", csv: "CSV", json: "JSON", calibration: "Calibration",
     calibrationLead: "How sure people were, and how often they were right. Well calibrated people lie on the diagonal.",
     none: "Nobody has joined yet. Give participants their link: it is printed where `lab train --group` was started.",
-    name: "Name", answered: "answered", score: "Points", right: "Right",
+    noSessions: "Nobody has begun an exercise yet.", name: "Name", answered: "answered", score: "Points", right: "Right",
     confirm: "Everyone who has answered sees the truth then.", releaseTitle: "Release the debriefs?", status: "State", clock: "Clock", hints: "Hints", actions: "Actions", exercise: "Exercise", toGroup: "Instructor's page", who: "Who", confidence: "Confidence", share: "Right, of so many", engines: "engine",
   },
 

@@ -8,15 +8,26 @@ import { t } from "../texts.js";
 
 const KINDS = { released: "ok", answered: "on", ready: "", acting: "acting", preparing: "", failed: "bad" };
 
-function Progress({ sessions, onRelease }) {
+function Progress({ sessions, participants, onRelease }) {
   const toRelease = [...new Set(sessions.filter((one) => one.status === "answered").map((one) => one.exercise))];
   return html`<section class="card stack tight"><header><h2>${t.group.participants}</h2><div class="row">${toRelease.length > 1 && toRelease.map((exercise) => html`<button type="button" onClick=${() => onRelease({ exercise })}>${t.group.releaseOne} ${exercise}</button>`)}<button type="button" class="primary" disabled=${!toRelease.length} onClick=${() => onRelease({})}>${t.group.release}</button></div></header>
-    ${sessions.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}><table class="table hover"><thead><tr><th>${t.group.name}</th><th>${t.group.exercise}</th><th>${t.group.status}</th><th>${t.group.clock}</th><th class="right">${t.group.hints}</th><th class="right">${t.group.actions}</th><th class="right">${t.group.score}</th></tr></thead>
-      <tbody>${sessions.map((one) => html`<tr key=${one.id || one.name + one.exercise}><th>${one.name}</th><td>${one.title || one.exercise}</td><td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td><td class="number">${clock(one.now_s)}</td><td class="right">${one.hints}</td><td class="right">${one.actions}</td><td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td></tr>`)}</tbody></table></div>` : html`<p class="empty">${t.group.none}</p>`}</section>`;
+    <p class="small quiet">${participants.map((one) => one.name).join(", ")}</p>${sessions.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}><table class="table hover"><thead><tr><th>${t.group.name}</th><th>${t.group.exercise}</th><th>${t.group.status}</th><th>${t.group.clock}</th><th class="right">${t.group.hints}</th><th class="right">${t.group.actions}</th><th class="right">${t.group.score}</th></tr></thead>
+      <tbody>${sessions.map((one) => html`<tr key=${one.id || one.name + one.exercise}><th>${one.name}</th><td>${one.title || one.exercise}${one.is_blind && html` <small>${t.session.blind}</small>`}</td><td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td><td class="number">${clock(one.now_s)} <small>${t.clock.of(clock(one.end_s))}</small></td><td class="right">${one.hints}</td><td class="right">${one.actions}</td><td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td></tr>`)}</tbody></table></div>` : html`<p class="empty">${participants.length ? t.group.noSessions : t.group.none}</p>`}</section>`;
 }
 
 function Scoreboard({ rows }) {
   return html`<section class="card stack tight"><h2>${t.group.scoreboard}</h2><div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}><table class="table"><thead><tr><th>${t.group.who}</th><th class="right">${t.group.answered}</th><th class="right">${t.group.right}</th><th class="right">${t.group.score}</th></tr></thead><tbody>${rows.map((one) => html`<tr><th>${one.name}${one.is_engine && html` <small>${t.group.engines}</small>`}</th><td class="right">${one.answered}</td><td class="right">${one.right}</td><td class="right">${one.points === null || one.points === undefined ? "–" : digits(one.points)}</td></tr>`)}</tbody></table></div></section>`;
+}
+
+/** People counted from their sessions, where the server sends no scoreboard. */
+function counted(sessions) {
+  const names = [...new Set(sessions.map((one) => one.name))];
+  const rows = names.map((name) => {
+    const own = sessions.filter((one) => one.name === name && ["answered", "released"].includes(one.status));
+    const scores = own.map((one) => one.score).filter((score) => score !== null && score !== undefined);
+    return { name, answered: own.length, right: own.filter((one) => one.outcome === "pass").length, points: scores.length ? scores.reduce((a, b) => a + b, 0) : null };
+  });
+  return rows.sort((one, other) => (other.points ?? -1) - (one.points ?? -1));
 }
 
 const SIZE = 240, EDGE = 36;
@@ -51,7 +62,7 @@ export function Group({ me }) {
     ${group.lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
     <main class="sheet stack" tabindex="-1" id="content"><div class="row apart"><h1>${t.group.title}</h1><div class="row">${t.group.export}: <a class="button" href=${`${ROOT}/group/export?format=csv`} download>${t.group.csv}</a><a class="button" href=${`${ROOT}/group/export?format=json`} download>${t.group.json}</a></div></div>
     <${Problem} problem=${group.problem} />
-    ${data && html`<${Progress} sessions=${data.sessions || []} onRelease=${ask} /><div class="beside-list"><${Scoreboard} rows=${data.scoreboard || []} /><${Calibration} people=${data.calibration || []} /></div>`}
+    ${data && html`<${Progress} sessions=${data.sessions} participants=${data.participants} onRelease=${ask} /><div class="beside-list"><${Scoreboard} rows=${data.scoreboard || counted(data.sessions)} />${data.calibration && html`<${Calibration} people=${data.calibration} />`}</div>`}
     ${asking && html`<${Dialog} title=${t.group.releaseTitle} onClose=${() => ask(null)}><p>${t.group.confirm}</p><div class="row"><button type="button" class="primary" onClick=${() => release(asking)}>${t.group.release}</button><button type="button" onClick=${() => ask(null)}>${t.cancel}</button></div><//>`}</main>`;
 }
 
