@@ -1,0 +1,171 @@
+"""What became of an incident: how much of its effect was left over time, what actions did to it, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.investigation.control import Control
+from lab.recording.costs import Amount, incurred
+from lab.signals import Series, SignalTable
+from lab.signals.catalogue import spec_of
+
+Array = npt.NDArray[np.float64]
+
+MOST_SIGNALS = 8
+"""Of the fault's effects, the largest, by which it is judged how much is left of it."""
+HELPED = 0.3
+"""Share of the fault's effect that must be gone after an action."""
+MENDED = 0.25
+"""Share of the effect that may be left where an incident counts as mended."""
+LEAST_INTERVALS = 3
+MOST_POINTS = 300
+
+
+@dataclass(frozen=True)
+class Left:
+    """How much of the faults' effects there is: 1 as without any action, 0 as without the faults, by interval end."""
+
+    times_s: Array
+    share: Array
+
+    def between(self, from_s: float, until_s: float) -> float | None:
+        """The mean share over (from, until]; None where that is less than a few intervals."""
+        inside = (self.times_s > from_s) & (self.times_s <= until_s) & ~np.isnan(self.share)
+        return float(self.share[inside].mean()) if np.count_nonzero(inside) >= LEAST_INTERVALS else None
+
+    def mended_s(self, since_s: float) -> float | None:
+        """From when on little was left for good; None where that never was, or there is too little time to tell."""
+        known = ~np.isnan(self.share) & (self.times_s > since_s)
+        times_s, share = self.times_s[known], self.share[known]
+        if len(share) < LEAST_INTERVALS:
+            return None
+        smooth = np.array([share[max(0, i - LEAST_INTERVALS + 1) : i + 1].mean() for i in range(len(share))])
+        high = np.flatnonzero(smooth > MENDED)
+        first = int(high[-1]) + 1 if len(high) else 0
+        return float(times_s[first]) if first < len(share) - 1 else None
+
+
+def left(signals: SignalTable, control: Control, moved: Iterable[Mapping[str, Any]]) -> Left:
+    """How much of the effects of faults is in a recording, as the mean over the signals that they moved most.
+
+    `moved`: entries of `truth/effects.json` of the run without actions. One signal counts between -1 and 2.
+    """
+    shares, times_s = [], np.zeros(0)
+    for effect in sorted(moved, key=lambda one: -one["size"])[:MOST_SIGNALS]:
+        mine = signals.get(effect["signal"], effect["subject"])
+        plain = control.signals.get(effect["signal"], effect["subject"])
+        if mine is None:
+            continue
+        base = np.zeros(len(mine.values)) if plain is None else _as_long(plain.values, len(mine.values))
+        with np.errstate(invalid="ignore"):
+            share = np.clip((mine.values - base) / (effect["with"] - effect["without"]), -1, 2)
+        shares.append(share)
+        times_s = mine.times_s
+    if not shares:
+        return Left(times_s, np.full(len(times_s), np.nan))
+    known = ~np.isnan(shares)
+    counts = known.sum(axis=0)
+    sums = np.where(known, shares, 0.0).sum(axis=0)
+    return Left(times_s, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
+
+
+def _as_long(values: Array, count: int) -> Array:
+    found = np.full(count, np.nan)
+    found[: len(values)] = values[:count]
+    return found
+
+
+def judged_actions(
+    actions: Sequence[Mapping[str, Any]], share: Left, onset_s: float | None, end_s: float
+) -> list[dict[str, Any]]:
+    """Each action of a session with what it did: `helped` (None: no telling), `why`, and the share `before`, `after`.
+
+    Before is from the fault or the action before it; after is the later half of the time to the next action or the end,
+    so that what rolls or refills has come to rest.
+    """
+    found = []
+    begins = [float(action["done_s"]) for action in actions]
+    for i, action in enumerate(actions):
+        done_s = begins[i]
+        until_s = begins[i + 1] if i + 1 < len(actions) else end_s
+        since_s = max(onset_s or 0.0, begins[i - 1] if i else 0.0)
+        before = share.between(since_s, done_s) if onset_s is not None and done_s > onset_s else None
+        after = share.between((done_s + until_s) / 2, until_s)
+        found.append({**action, **_what_it_did(onset_s, done_s, before, after), "before": before, "after": after})
+    return found
+
+
+def _what_it_did(onset_s: float | None, done_s: float, before: float | None, after: float | None) -> dict[str, Any]:
+    if onset_s is None:
+        return {"helped": False, "why": "There was nothing to mend."}
+    if done_s <= onset_s:
+        return {"helped": False, "why": "Nothing was wrong yet when it was done."}
+    if before is None or after is None:
+        return {"helped": None, "why": "There was too little time before or after it to tell."}
+    told = f"Of the fault's effect {before:.0%} was there before it, and {after:.0%} after."
+    return {"helped": before - after >= HELPED, "why": told}
+
+
+def costs(as_it_was: Sequence[Amount], acted: Sequence[Amount], control: Control) -> list[dict[str, Any]]:
+    """What the incident cost as it went, and what the actions saved of what it would have cost.
+
+    Costs that neither moved are left out.
+    """
+    plain = {amount.cost.name: amount for amount in control.amounts}
+    before = {amount.cost.name: incurred(amount, plain[amount.cost.name]) for amount in as_it_was}
+    found = []
+    for amount in acted:
+        cost = amount.cost
+        incident = incurred(amount, plain[cost.name])
+        saved = before[cost.name] - incident
+        if abs(incident) > 1e-9 or abs(saved) > 1e-9:
+            told = {"incident": number(incident), "saved": number(saved)}
+            found.append({"name": cost.name, "unit": cost.unit, "doc": cost.doc, **told})
+    return found
+
+
+def courses(
+    names: Sequence[tuple[str, str]], acted: SignalTable | None, as_it_was: SignalTable, control: Control | None
+) -> list[dict[str, Any]]:
+    """Signals over the incident: with the actions (where there were some), as it was, and without the faults."""
+    found = []
+    for signal, subject in names:
+        series = as_it_was.get(signal, subject)
+        if series is None:
+            continue
+        step = max(1, -(-len(series.values) // MOST_POINTS))
+        entry: dict[str, Any] = {
+            "signal": signal, "subject": subject, "unit": spec_of(signal).unit, "doc": spec_of(signal).doc,
+            "times_s": [number(at_s) for at_s in series.times_s[step - 1 :: step]],
+        }  # fmt: skip
+        for key, table in (
+            ("with_actions", acted),
+            ("as_it_was", as_it_was),
+            ("without_fault", control.signals if control else None),
+        ):
+            one = table.get(signal, subject) if table else None
+            if one is not None and len(one.values) == len(series.values):
+                entry[key] = _thinned(one, step)
+        found.append(entry)
+    return found
+
+
+def _thinned(series: Series, step: int) -> list[float | None]:
+    if step == 1:
+        return [number(value) for value in series.values]
+    groups = np.array_split(series.values, range(step, len(series.values), step))
+    return [number(float(np.nanmean(group))) if not np.isnan(group).all() else None for group in groups][
+        : len(series.values[step - 1 :: step])
+    ]
+
+
+def number(value: float | None) -> float | None:
+    """A number for JSON, to six digits: None for NaN and infinity, and no minus before 0."""
+    if value is None or not np.isfinite(value):
+        return None
+    return float(f"{value:.6g}") + 0.0

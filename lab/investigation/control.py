@@ -1,0 +1,125 @@
+"""The same time without the faults: the run made once more from the same seed, to know what they truly did and cost."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.errors import UserError
+from lab.files.fileio import read_file, write_file
+from lab.recording.costs import Amount, amounts, costs_of
+from lab.recording.observed import Observed
+from lab.recording.rundir import RunDirectory
+from lab.scenario import LoadedScenario
+from lab.scenario.load import parse_scenario
+from lab.signals import Series, SignalTable, compute_signals
+from lab.testbeds.driver import Progress, silent
+
+FILE = "control.npz"
+"""Where it is kept, beside `observed/` of the recording with the faults."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a recording's signals and costs are without its faults; decoys are kept."""
+
+    signals: SignalTable
+    amounts: tuple[Amount, ...]
+
+
+def scenario_of(run: RunDirectory) -> LoadedScenario:
+    """The scenario that a recording was made from, as its `run.json` has it; UserError where it can no longer be read.
+
+    A system file that it names is looked for beside the scenario's own file.
+    """
+    from lab.files.finding import find_file
+    from lab.scenario.load import SUFFIX
+
+    about = run.meta["scenario"]
+    try:
+        place = find_file(str(about["reference"]), SUFFIX, "scenario")
+    except UserError:
+        place = Path(str(about["reference"]))
+    return parse_scenario(str(about["text"]), str(place))
+
+
+def control_of(run: RunDirectory, loaded: LoadedScenario, progress: Progress = silent) -> Control | None:
+    """The control of a recording, kept with it; None where its testbed cannot make the same run again.
+
+    A recording that cannot be written to has it made each time.
+    """
+    from lab.signals import load_recorded
+
+    observed, signals = load_recorded(run.observed)
+    if not loaded.scenario.faults:
+        return Control(signals, tuple(amounts(observed)))
+    kept = _read(run.path / FILE, observed.system)
+    if kept is not None:
+        return kept
+    plain = without_faults(loaded, run, progress)
+    if plain is None:
+        return None
+    made = Control(compute_signals(plain), tuple(amounts(plain)))
+    with suppress(OSError):  # an archive that is only read
+        write_file(run.path / FILE, _content(made), streams=False)
+    return made
+
+
+def without_faults(loaded: LoadedScenario, run: RunDirectory, progress: Progress = silent) -> Observed | None:
+    """What could be observed of a run without its faults; None where this lab cannot make the same run again."""
+    from lab.runs.delivered import finished
+    from lab.runs.following import follow
+    from lab.testbeds.installed import choose
+
+    chosen = choose(str(run.meta["testbed"]), dict(run.meta.get("testbed_options", {})))
+    if not chosen.driver.is_repeatable:
+        return None
+    safety = loaded.scenario.safety.model_copy(update={"stop_when": ()})
+    scenario = loaded.scenario.model_copy(update={"faults": (), "safety": safety})
+    plain = replace(loaded, scenario=scenario)
+    with (
+        chosen.named("making a run without its faults"),
+        chosen.driver.open(plain, run.seed, chosen.options) as session,
+    ):
+        follow(session, plain, progress)
+        return finished(session, chosen).observed
+
+
+def _content(made: Control) -> bytes:
+    series = list(made.signals)
+    head = {
+        "signals": [[one.signal, one.subject] for one in series],
+        "costs": [one.cost.name for one in made.amounts],
+    }
+    arrays: dict[str, Any] = {f"times_{i}": one.times_s for i, one in enumerate(made.amounts)}
+    arrays |= {f"amounts_{i}": one.values for i, one in enumerate(made.amounts)}
+    into = io.BytesIO()
+    np.savez(
+        into, head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+        times_s=series[0].times_s if series else np.zeros(0),
+        values=np.array([one.values for one in series], np.float64), **arrays,
+    )  # fmt: skip
+    return into.getvalue()
+
+
+def _read(path: Path, system: Any) -> Control | None:
+    """What is kept; None where it is not there, or is of other costs than this lab's."""
+    try:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as file:
+            head = json.loads(file["head"].tobytes())
+            named = zip(head["signals"], file["values"], strict=True)
+            times_s = file["times_s"]
+            signals = SignalTable([Series(signal, subject, times_s, values) for (signal, subject), values in named])
+            costs = costs_of(system)
+            if [cost.name for cost in costs] != head["costs"]:
+                return None
+            found = (Amount(cost, file[f"times_{i}"], file[f"amounts_{i}"]) for i, cost in enumerate(costs))
+            return Control(signals, tuple(found))
+    except (OSError, ValueError, KeyError):
+        return None

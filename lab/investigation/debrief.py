@@ -1,0 +1,338 @@
+"""The debrief: the truth beside an answer, when it could be seen, what was done, and what came of it. As JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.contracts import Diagnosis, EngineFailure, Outcome, TrueFault, Truth, Verdict
+from lab.injection.faults import fault_type
+from lab.investigation import aftermath
+from lab.investigation.aftermath import number
+from lab.investigation.control import Control, control_of
+from lab.investigation.exercises import Exercise
+from lab.investigation.judging import judged, person
+from lab.investigation.recordings import ENGINES, REFERENCE
+from lab.investigation.scoring import FORMULA, score
+from lab.investigation.visibility import Piece, first_visible, missing_watches, onset_of
+from lab.judging.assess import Assessment, assess
+from lab.recording.costs import amounts
+from lab.recording.observed import Observed
+from lab.recording.rundir import RunDirectory
+from lab.signals import SignalTable, load_recorded
+from lab.signals.catalogue import spec_of
+from lab.signals.windows import levels
+from lab.systems.topology import System
+
+Json = dict[str, Any]
+Record = Mapping[str, Any]
+"""All that was done in a session: `lab.investigation.training.Training.record`."""
+
+MOST_MOVED = 12
+MOST_PIECES = 12
+MOST_WATCHES = 8
+YOU = "you"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One recording as a debrief tells of it: what could be seen, and what was true."""
+
+    run: RunDirectory
+    observed: Observed
+    signals: SignalTable
+    truth: Truth
+
+    @classmethod
+    def of(cls, run: RunDirectory) -> Told:
+        """Reads a recording."""
+        observed, signals = load_recorded(run.observed)
+        return cls(run, observed, signals, run.truth())
+
+
+def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, record: Record | None = None) -> Json:
+    """All that a participant is told after the answer.
+
+    `run` is the exercise's recording, `acted` the one with the participant's actions, if there were any: the answer is
+    judged on that, and kept with it. `record` is what was done in the session; None for a recording nobody worked on.
+    Raises what `lab.investigation.judging.judged` raises.
+    """
+    as_it_was = Told.of(run)
+    told = Told.of(acted) if acted is not None else as_it_was
+    control = control_of(run, exercise.scenario)
+    truth, end_s = told.truth, told.observed.end_s
+    onset_s = onset_of(truth)
+    answers = [*_own(told.run, exercise, record), *_engines(as_it_was.run)]
+    actions = _actions(record, as_it_was, told, control, onset_s)
+    pieces = _pieces(as_it_was, _cited_by(as_it_was.run, REFERENCE))
+    seen = _evidence(as_it_was, pieces, record)
+    own = answers[0] if record and record.get("answer") else None
+    return {
+        "exercise": {"id": exercise.id, "title": exercise.title, "level": exercise.level,
+                     "topics": list(exercise.topics), "system": exercise.system,
+                     "what": exercise.scenario.scenario.title},
+        "participant": record["participant"] if record else None,
+        "truth": _truth(truth),
+        "timeline": sorted(_timeline(told, exercise, record), key=lambda entry: entry["time_s"]),
+        "answers": answers,
+        "effects": [_effects(as_it_was, fault) for fault in as_it_was.truth.faults],
+        "series": aftermath.courses(
+            _shown(as_it_was), told.signals if acted is not None else None, as_it_was.signals, control
+        ),
+        "evidence": seen,
+        "actions": actions,
+        "helps": _helps(exercise, exercise.scenario.system),
+        "times": _times(onset_s, told, control, as_it_was, seen, record),
+        "costs": aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control) if control else [],
+        "monitoring": _monitoring(as_it_was, control, pieces),
+        "score": {**own["score"], "formula": FORMULA} if own else None,
+        "calibration": _calibration(own) if own else None,
+        "end_s": end_s,
+    }  # fmt: skip
+
+
+# The truth, and the answers beside it.
+
+
+def _truth(truth: Truth) -> Json:
+    found = truth.to_json()
+    for fault in found["faults"]:
+        fault["doc"] = fault_type(fault["kind"]).doc
+    return {key: found[key] for key in ("faults", "decoys", "degraded")}
+
+
+def _own(run: RunDirectory, exercise: Exercise, record: Record | None) -> Iterator[Json]:
+    """The participant's answer, judged and kept with the recording."""
+    if record is None:
+        yield from (_answer(who, assess(run, who), 0) for who in run.engines() if who.startswith(person("")))
+    elif record.get("answer"):
+        case = judged(run, Diagnosis.from_json(record["answer"]), name_of(record))
+        spent = sum(exercise.hints[hint["number"]].cost for hint in record["hints"])
+        yield {**_answer(YOU, case, spent), "kept_as": person(name_of(record))}
+
+
+def name_of(record: Record) -> str:
+    """The name under which a session's answer is kept with its recording: no two sessions share one."""
+    return f"{record['participant'] or YOU} {str(record['id'])[:6]}"
+
+
+def _engines(run: RunDirectory) -> Iterator[Json]:
+    for engine in ENGINES:
+        if run.diagnosis(engine) is not None:
+            yield _answer(engine, assess(run, engine), 0)
+
+
+def _answer(who: str, case: Assessment, hints: int) -> Json:
+    answer = case.answer
+    if isinstance(answer, EngineFailure):
+        said: Json = {"verdict": "no answer", "findings": [], "failure": answer.reason}
+    else:
+        said = {key: answer.to_json()[key] for key in ("verdict", "findings")}
+    grades = [
+        {"axis": one.grader, "outcome": str(one.outcome), "value": number(one.value), "answer": one.answer,
+         "expected": one.expected, "why": one.explanation}
+        for one in case.grades
+    ]  # fmt: skip
+    return {"who": who, **said, "grades": grades, "outcome": str(case.outcome),
+            "score": score(case.grades, hints).to_json()}  # fmt: skip
+
+
+def _calibration(own: Json) -> Json | None:
+    """How sure the participant was, and whether the first cause named was right; None where no cause was named."""
+    if own["verdict"] != Verdict.FAULT or own["outcome"] == Outcome.INCONCLUSIVE:
+        return None
+    confidence = max(finding["confidence"] for finding in own["findings"])
+    is_right = own["outcome"] == Outcome.PASS
+    return {"confidence": confidence, "is_right": is_right, "brier": number((confidence - is_right) ** 2)}
+
+
+# What happened when.
+
+
+def _timeline(told: Told, exercise: Exercise, record: Record | None) -> Iterator[Json]:
+    for fault in told.truth.faults:
+        yield _entry(fault.injected_s, "fault", f"{fault.kind} on {fault.culprit} begins")
+        if fault.witnessed_s is not None:
+            yield _entry(fault.witnessed_s, "fault", f"first effect of {fault.kind}")
+        if fault.reverted_s < told.observed.end_s:
+            yield _entry(fault.reverted_s, "fault", f"{fault.kind} on {fault.culprit} ends")
+    for decoy in told.truth.decoys:
+        if decoy.at_s <= told.observed.end_s:
+            yield _entry(decoy.at_s, "decoy", f"{decoy.kind} of {decoy.element}, harmless")
+    for alert in told.observed.alerts:
+        yield _entry(alert["time_s"], "alert", f"{alert['slo']} {alert['state']} ({alert['value']:.3g})")
+    for change in told.observed.changes:
+        yield _entry(change["time_s"], "change", change["summary"])
+    yield from _of_session(exercise, record) if record else ()
+    yield _entry(told.observed.end_s, "end", "the recording ends")
+
+
+def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
+    for action in record["actions"]:
+        value = "" if action.get("value") is None else f" = {action['value']}"
+        yield _entry(action["done_s"], "action", f"{action['title']}: {action['place']}{value}")
+    for hint in record["hints"]:
+        yield _entry(hint["at_s"], "hint", exercise.hints[hint["number"]].text)
+    for look in record["looks"]:
+        yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip())
+    board = record["board"]
+    names = {one["id"]: one.get("text", "") for one in board["hypotheses"]}
+    for pin in board["pins"]:
+        about = f" {pin['stance']} “{names[pin['hypothesis']]}”" if pin.get("hypothesis") in names else ""
+        yield _entry(pin.get("at_s") or 0.0, "pin", f"{pin.get('text') or pin.get('kind')}{about}")
+    for note in board["notes"]:
+        yield _entry(note.get("at_s") or 0.0, "note", note["text"])
+    if record.get("answered_at_s") is not None:
+        yield _entry(record["answered_at_s"], "answer", _said(record.get("answer")))
+
+
+def _said(answer: Mapping[str, Any] | None) -> str:
+    findings = (answer or {}).get("findings") or []
+    if not findings:
+        return str((answer or {}).get("verdict", "answered"))
+    return ", ".join(f"{one['kind']} of {one['culprit']}" for one in findings[:3])
+
+
+def _entry(time_s: float, kind: str, text: str) -> Json:
+    return {"time_s": number(time_s), "kind": kind, "text": text}
+
+
+# What the faults did, and when that could be seen.
+
+
+def _effects(told: Told, fault: TrueFault) -> Json:
+    moved = []
+    for effect in told.run.effects().get(fault.id, [])[:MOST_MOVED]:
+        series = told.signals.get(effect["signal"], effect["subject"])
+        known = series and levels(series.times_s, series.values, (fault.injected_s, fault.reverted_s))
+        spec = spec_of(effect["signal"])
+        told_of = {"unit": spec.unit, "doc": spec.doc, "before": number(known.before) if known else None}
+        moved.append({**effect, **told_of})
+    return {"fault": f"{fault.kind} on {fault.culprit}", "id": fault.id, "moved": moved}
+
+
+def _pieces(told: Told, cited: Iterable[tuple[str, str]]) -> dict[Piece, str]:
+    """What tells of the faults, each with who says so: witnesses, the largest effects, what the reference cited."""
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    for fault in told.truth.faults:
+        effects = {(one["signal"], one["subject"]): one for one in told.run.effects().get(fault.id, [])}
+        for witness in fault.witnesses:
+            if witness["shown"]:
+                key = witness["signal"], witness["subject"]
+                found.setdefault(key, (1 if witness["difference"] > 0 else -1, "witness"))
+        for key in [*(key for key in cited if key in effects), *effects]:
+            direction = 1 if effects[key]["with"] > effects[key]["without"] else -1
+            found.setdefault(key, (direction, "reference" if key in cited else "effect"))
+    listed = list(found.items())[:MOST_PIECES]
+    return {Piece(*key, direction): source for key, (direction, source) in listed}
+
+
+def _cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
+    answer = run.diagnosis(engine)
+    if not isinstance(answer, Diagnosis):
+        return []
+    return [(fact.signal, fact.subject) for finding in answer.findings[:2] for fact in finding.evidence]
+
+
+def _evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> list[Json]:
+    onset_s = onset_of(told.truth)
+    if onset_s is None:
+        return []
+    seen = first_visible(told.observed, told.signals, list(pieces), onset_s)
+    looks = [look for look in record["looks"] if look["kind"] == "signal"] if record else []
+    findings = ((record or {}).get("answer") or {}).get("findings") or []
+    cited = {(fact["signal"], fact["subject"]) for finding in findings for fact in finding.get("evidence", ())}
+    found = []
+    for (piece, source), first_s in zip(pieces.items(), seen, strict=True):
+        name = f"{piece.signal}:{piece.subject}"
+        times_s = [one["at_s"] for one in looks if one["reference"] == name and one["at_s"] >= (first_s or 0.0)]
+        spec = spec_of(piece.signal)
+        found.append({
+            "signal": piece.signal, "subject": piece.subject, "unit": spec.unit, "doc": spec.doc, "source": source,
+            "first_visible_s": number(first_s), "cited": (piece.signal, piece.subject) in cited,
+            "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
+        })  # fmt: skip
+    return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
+
+
+def _shown(told: Told) -> list[tuple[str, str]]:
+    """The signals whose course is shown: those of objectives, then what shows each fault first."""
+    slis = [str(slo["sli"]) for slo in told.observed.system["slos"]]
+    names = [(sli, subject) for sli in dict.fromkeys(slis) for subject in told.signals.subjects(sli)]
+    for fault in told.truth.faults:
+        names += [(one["signal"], one["subject"]) for one in told.run.effects().get(fault.id, [])[:2]]
+    return list(dict.fromkeys(names))
+
+
+def _monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str]) -> Json:
+    """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end."""
+    onset_s = onset_of(told.truth)
+    if onset_s is None or control is None:
+        return {"first_alert_s": None, "missing": []}
+    alert_s = _first_alert_s(told, onset_s)
+    watches = missing_watches(told.signals, control, pieces, onset_s)
+    missing = [
+        {**asdict(watch), "limit": number(watch.limit), "unit": spec_of(watch.signal).unit,
+         "doc": spec_of(watch.signal).doc,
+         "earlier_s": None if alert_s is None else number(alert_s - watch.alert_s)}
+        for watch in watches
+        if alert_s is None or watch.alert_s < alert_s
+    ]  # fmt: skip
+    return {"first_alert_s": number(alert_s), "missing": missing[:MOST_WATCHES]}
+
+
+def _first_alert_s(told: Told, onset_s: float) -> float | None:
+    times_s = (one["time_s"] for one in told.observed.alerts if one["state"] == "firing" and one["time_s"] >= onset_s)
+    return min(times_s, default=None)
+
+
+# What was done about it.
+
+
+def _actions(
+    record: Record | None, as_it_was: Told, told: Told, control: Control | None, onset_s: float | None
+) -> list[Json]:
+    actions = list(record["actions"]) if record else []
+    if control is None or not actions:
+        return actions
+    share = aftermath.left(told.signals, control, _moved(as_it_was))
+    judged_ones = aftermath.judged_actions(actions, share, onset_s, told.observed.end_s)
+    return [{**one, "before": number(one["before"]), "after": number(one["after"])} for one in judged_ones]
+
+
+def _moved(told: Told) -> list[Mapping[str, Any]]:
+    return [effect for effects in told.run.effects().values() for effect in effects]
+
+
+def _helps(exercise: Exercise, system: System) -> list[Json]:
+    from lab.investigation.remedies import remedies
+
+    known = {remedy.name: remedy for remedy in remedies(system)}
+    return [
+        {"remedy": help.remedy, "place": help.place, "value": help.value,
+         "title": known[help.remedy].title if help.remedy in known else help.remedy}
+        for help in exercise.scenario.scenario.training.remedies
+    ]  # fmt: skip
+
+
+def _times(
+    onset_s: float | None, told: Told, control: Control | None, as_it_was: Told, seen: Sequence[Json],
+    record: Record | None,
+) -> Json:  # fmt: skip
+    """When the fault began (scenario seconds), and how long after it was noticed, answered, mended; None for never."""
+    if onset_s is None:
+        return {"onset_s": None, "detect_s": None, "diagnose_s": None, "mitigate_s": None}
+    answered_s = (record or {}).get("answered_at_s")
+    noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
+    alert_s = _first_alert_s(told, onset_s)
+    noticed += [alert_s] if alert_s is not None and (answered_s is None or alert_s <= answered_s) else []
+    noticed += [answered_s] if answered_s is not None else []
+    mended_s = None
+    if control is not None and record and record["actions"]:
+        mended_s = aftermath.left(told.signals, control, _moved(as_it_was)).mended_s(onset_s)
+    after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s}
+    return {
+        "onset_s": number(onset_s),
+        **{name: None if at_s is None else number(max(0.0, at_s - onset_s)) for name, at_s in after.items()},
+    }
