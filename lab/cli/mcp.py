@@ -65,12 +65,15 @@ def command(*, exercise: str, state: Path | None, url: str | None, token: str | 
 
     try:
         anyio.run(serve)
-    except* UserError as group:
-        raise UserError([problem for error in _each(group) for problem in error.problems]) from None
+    except BaseExceptionGroup as group:  # of what goes on side by side
+        errors = [one for one in _each(group) if isinstance(one, UserError)]
+        if not errors:
+            raise
+        raise UserError([problem for error in errors for problem in error.problems]) from None
     return ExitCode.OK
 
 
-def _each(group: BaseExceptionGroup[UserError]) -> Iterator[UserError]:
+def _each(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     """The errors of a group and of the groups in it."""
     for one in group.exceptions:
         if isinstance(one, BaseExceptionGroup):

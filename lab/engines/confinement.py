@@ -16,6 +16,7 @@ from pathlib import Path
 from lab.contracts import Isolation
 from lab.engines.grants import DEVICES, OWN_PROCESS, Grants, add_program, add_python, add_system, hidden_of, mirror
 from lab.engines.options import EngineOptions
+from lab.engines.processes import is_file
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _LARGEST_FILE_BYTES = 4 * 2**30
@@ -65,7 +66,7 @@ class Confinement:
         """Permits a program, the files it is given, and what Python scripts among them import; the import path."""
         add_system(self._grants)
         add_program(self._grants, words[0])
-        files = [Path(word) for word in words[1:] if Path(word).is_file()]
+        files = [Path(word) for word in words[1:] if is_file(word)]
         roots = [str(file.parent) for file in files if file.suffix == ".py"]
         roots += [root for root in os.environ.get("PYTHONPATH", "").split(os.pathsep) if root]
         given = Grants(())  # a file that is named is meant

@@ -107,10 +107,9 @@ class EngineHost:
         return Confinement(self.options, folder, folder.with_suffix(".policy"), cases)
 
     def _run(self, spec: str, observed: Path) -> str:
-        folder = self._folder()
+        folder, words, path = self._folder(), command_line(spec), list[str]()
+        confinement = self._confinement(folder)
         try:
-            words, path = command_line(spec), list[str]()
-            confinement = self._confinement(folder)
             copy, signals = copied(observed, folder / "observed")
             if confinement is not None:
                 path = confinement.for_command(words)

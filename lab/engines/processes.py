@@ -162,7 +162,15 @@ def command_line(spec: str) -> list[str]:
     """The words of a `cmd:` engine; files named relative to here are made absolute, since the engine runs elsewhere."""
     program, *arguments = shlex.split(spec.removeprefix(COMMAND))
     program = shutil.which(program) or program
-    return [os.path.abspath(word) if Path(word).is_file() else word for word in (program, *arguments)]
+    return [os.path.abspath(word) if is_file(word) else word for word in (program, *arguments)]
+
+
+def is_file(word: str) -> bool:
+    """Whether a word of a command names a file; one that no file can be called, such as a long text, does not."""
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def run_command(words: Sequence[str], folder: Path, timeout_s: float, environment: Mapping[str, str]) -> str:

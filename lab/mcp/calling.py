@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SESSIONS = "/api/v1/sessions"
 BUSY = ("preparing", "acting")
 """Statuses of a session whose recording is being made."""
+JUDGING = "answered"
+"""Status of a session whose answer is being judged, and in a group until the instructor releases the debrief."""
 POLL_S = 0.3
 PATIENCE_S = 900.0
 """For so long a call waits for a recording, which may take minutes to make."""
@@ -53,7 +55,7 @@ class Api:
 
         try:
             reply = await self.client.request(
-                request.method, request.path, params=list(request.query), json=request.body
+                request.method, request.path, params=list(request.query) or None, json=request.body
             )
         except httpx2.HTTPError as error:
             raise UserError(_unreachable(str(self.client.base_url), error)) from error
@@ -75,13 +77,13 @@ class Api:
         made = await self.document(Request("POST", SESSIONS, body={"exercise": exercise}))
         return str(made["id"])
 
-    async def ready(self, session: str) -> Mapping[str, Any]:
-        """The session, when its recording is there; as it is after `PATIENCE_S`."""
+    async def ready(self, session: str, busy: Collection[str] = BUSY) -> Mapping[str, Any]:
+        """The session, when its status is none of these; as it is after `PATIENCE_S`."""
         import anyio
 
         found = await self.document(Request("GET", f"{SESSIONS}/{session}"))
         with anyio.move_on_after(PATIENCE_S):
-            while found["status"] in BUSY:
+            while found["status"] in busy:
                 await anyio.sleep(POLL_S)
                 found = await self.document(Request("GET", f"{SESSIONS}/{session}"))
         return found

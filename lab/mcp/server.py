@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab import __version__
 from lab.errors import UserError
-from lab.mcp.calling import SESSIONS, Answer, Api
+from lab.mcp.calling import JUDGING, SESSIONS, Answer, Api
 from lab.mcp.tools import Request, Tool, tools
 
 if TYPE_CHECKING:
@@ -67,19 +67,18 @@ async def called(api: Api, session: str, tool: Tool, arguments: Mapping[str, Any
     answer = await api.send(tool.request(arguments))
     if answer.failed or tool.path != base + SUBMIT:
         return answer
-    await api.ready(session)
+    if (await api.document(Request("GET", "/api/v1/me")))["group"]:
+        return answer  # the instructor says when it is told
+    await api.ready(session, {JUDGING})
     debrief = await api.get(f"{base}/debrief")
-    return answer if debrief.failed else Answer(answer.status, json.dumps(graded(debrief.document)))
+    return debrief if debrief.failed else Answer(answer.status, json.dumps(graded(debrief.document)))
 
 
 def graded(debrief: Mapping[str, Any]) -> dict[str, Any]:
     """Of a debrief what an agent is told at once: its grades and score; the whole has a tool of its own."""
     own: Mapping[str, Any] = next((one for one in debrief["answers"] if one["who"] == "you"), {})
-    return {
-        **{key: own.get(key) for key in ("verdict", "outcome", "grades")},
-        "score": debrief["score"],
-        "truth": debrief["truth"],
-    }
+    told = {key: own.get(key) for key in ("verdict", "outcome", "grades")}
+    return told | {key: debrief[key] for key in ("score", "truth") if key in debrief}
 
 
 def _described(tool: Tool) -> Any:

@@ -187,6 +187,12 @@ def test_a_command_gets_the_directory_last_and_prints_the_diagnosis(host, observ
     assert SCENARIO not in cwd
 
 
+def test_an_argument_may_be_longer_than_a_file_s_name(host, observed, tmp_path):
+    long = "x" * 5_000
+    answering = command(tmp_path, f"assert sys.argv[2] == 'x' * {len(long)}; print(json.dumps(answer))")
+    assert culprit(host.diagnose(f"{answering} {long}", observed)) == "somebody"
+
+
 def test_a_command_named_relative_to_here_is_found(host, observed, tmp_path, monkeypatch):
     command(tmp_path, "print(json.dumps(answer))")
     monkeypatch.chdir(tmp_path)
