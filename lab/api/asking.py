@@ -1,4 +1,7 @@
-"""What endpoints are given: who asks, the training, a session of theirs, and the time up to which they see."""
+"""What endpoints are given: who asks, the training, a session of theirs, and the time up to which they see.
+
+None of it waits for anything, so it is async: FastAPI would take a thread for each otherwise.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ MOST_S = 1e10
 """No incident is longer."""
 
 
-def training(request: Request) -> Training:
+async def training(request: Request) -> Training:
     """The training that this server offers."""
     found: Training = request.app.state.training
     return found
 
 
-def identity(request: Request) -> Identity:
+async def identity(request: Request) -> Identity:
     """Who asks."""
     found: Identity = request.state.identity
     return found
@@ -34,14 +37,14 @@ Known: TypeAlias = Annotated[Identity, Depends(identity)]
 Trainings: TypeAlias = Annotated[Training, Depends(training)]
 
 
-def participant(found: Known) -> Participant:
+async def participant(found: Known) -> Participant:
     """Who asks, where it is somebody with sessions of their own."""
     if found.who is None:
         raise RefusedError("give a name first", hint="POST /api/v1/participants")
     return found.who
 
 
-def instructor(found: Known) -> Participant:
+async def instructor(found: Known) -> Participant:
     """Who asks, where it is the instructor; for all others there is nothing here."""
     if found.who is None or found.role != "instructor":
         raise UnknownError("not found")
@@ -52,7 +55,7 @@ Somebody: TypeAlias = Annotated[Participant, Depends(participant)]
 Instructor: TypeAlias = Annotated[Participant, Depends(instructor)]
 
 
-def own_session(
+async def own_session(
     who: Somebody, all_of_them: Trainings, session: Annotated[str, Path(max_length=40, description="id of a session")]
 ) -> Session:
     """The session of that id, where it is one's own."""
@@ -70,7 +73,7 @@ class Sight(NamedTuple):
     at_s: float
 
 
-def sight(session: Own, all_of_them: Trainings) -> Sight:
+async def sight(session: Own, all_of_them: Trainings) -> Sight:
     """What a session sees now; RefusedError where its incident is not ready."""
     with session.lock:
         if session.view is None:

@@ -66,6 +66,8 @@ class Session:
     """The recording without actions."""
     hints: list[Taken] = field(default_factory=list)
     actions: list[Done] = field(default_factory=list)
+    looks: set[tuple[str, str]] = field(default_factory=set)
+    """What was looked at since the server began."""
     goes_on: bool = False
     """Whether the clock goes on by itself once an action is in effect."""
     answer: dict[str, Any] | None = None

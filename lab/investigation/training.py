@@ -161,8 +161,12 @@ class Training:
             )  # fmt: skip
 
     def _is_prepared(self, one: Session, run: Path) -> None:
+        known = fingerprint(one.exercise)
+        if known not in self._runs:
+            # Engines answer while people look: who debriefs later need not wait for them.
+            self._workers.submit(work.engines_asked, run, self._directory / "runs", then=_nothing, failed=_nothing)
         with one.lock:
-            self._runs[fingerprint(one.exercise)] = one.run = run
+            self._runs[known] = one.run = run
             one.job = None
             self._show(one, run)
             if one.actions:
@@ -250,8 +254,10 @@ class Training:
 
     def look(self, one: Session, kind: str, reference: str) -> None:
         """Notes that something was looked at."""
-        if one.is_open:
-            self.store.add_look(one.id, kind, reference[:300], one.clock.as_of(self.wall()))
+        look = kind, reference[:300]
+        if one.is_open and look not in one.looks:
+            one.looks.add(look)
+            self.store.add_look(one.id, *look, one.clock.as_of(self.wall()))
 
     def take_hint(self, one: Session) -> dict[str, Any]:
         """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
@@ -337,16 +343,21 @@ class Training:
 
     def submit(self, one: Session, answer: Mapping[str, Any]) -> None:
         """Takes the answer, once: a diagnosis as JSON. It is judged while others work."""
+        self._refuse_unanswerable(one)
+        assert one.view is not None
+        given = diagnosis(one.view, one.clock.as_of(self.wall()), answer)  # takes a while, so not under the lock
         with one.lock:
-            self._refuse_answered(one, "an answer was given already")
-            if one.view is None or one.status != "ready":
-                raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
+            self._refuse_unanswerable(one)
             wall_s = self.wall()
-            given = diagnosis(one.view, one.clock.as_of(wall_s), answer)
             one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
             one.clock = one.clock.paused(wall_s)
             self.keep(one)
             self._judge(one)
+
+    def _refuse_unanswerable(self, one: Session) -> None:
+        self._refuse_answered(one, "an answer was given already")
+        if one.view is None or one.status != "ready":
+            raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
 
     def _judge(self, one: Session) -> None:
         assert one.run is not None
@@ -441,6 +452,10 @@ class Training:
         with one.lock:
             one.board.set_whys(whys)
             self.store.put_item(one.id, WHYS, WHYS, {"whys": whys})
+
+
+def _nothing(_: object) -> None:
+    """Nobody waits for it."""
 
 
 def _action(done: Done) -> dict[str, Any]:

@@ -14,10 +14,20 @@ Progress = Callable[[str, float], None]
 
 
 def prepared(exercise: Exercise, root: Path, progress: Progress) -> Path:
-    """Where the recording of an exercise lies, made with the engines' answers if it is not there yet."""
-    from lab.investigation.recordings import prepare
+    """Where the recording of an exercise lies, made if it is not there yet. No engine is asked: nobody waits for it."""
+    from lab.investigation.recordings import record
 
-    return prepare(exercise, root, progress).path
+    return record(exercise, root, progress).path
+
+
+def engines_asked(run: Path, root: Path, progress: Progress) -> None:
+    """Asks engines about a recording, those that were not asked yet."""
+    from lab.investigation.recordings import ask
+    from lab.recording.holding import held
+    from lab.recording.opening import open_run
+
+    with held(run.with_name(f"{run.name}.engines")):
+        ask(open_run(run), root, progress)
 
 
 def played_again(exercise: Exercise, actions: Sequence[Mapping[str, Any]], directory: Path, progress: Progress) -> Path:
@@ -51,6 +61,7 @@ def concluded(
     if actions:
         given = [Action.from_json(one) for one in actions]
         judged_on = run_with_actions(exercise.scenario, exercise.seed, given, root, progress)
+    engines_asked(run, root, progress)
     case = judged(judged_on, Diagnosis.from_json(record["answer"]), record["participant"])
     grades = [{"axis": g.grader, "outcome": g.outcome, "why": g.explanation} for g in case.grades]
     found = {"answers": [{"who": "you", **record["answer"], "grades": grades, "outcome": case.outcome}], "score": {}}
