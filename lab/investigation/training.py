@@ -196,7 +196,7 @@ class Training:
         """Tries again what failed."""
         with one.lock:
             if one.status == "failed":
-                one.failure = None
+                one.failure = one.job = None
                 if one.view is None:
                     self._prepare(one)
                 else:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lab.investigation.queries.asking import Array, UnknownError, within
 from lab.investigation.view import View
-from lab.recording.arrow import is_null, numbers, numbers_array, texts_of
+from lab.recording.arrow import codes, is_null, mask_array, numbers, numbers_array, texts_of
 
 MOST_TRACES = 200
 MOST_SPANS = 2_000
@@ -103,7 +103,16 @@ def trace(view: View, at_s: float, trace_id: str) -> dict[str, Any]:
 def _rows(view: View, table: str, at_s: float, trace_id: str) -> Iterator[dict[str, Any]]:
     if table in view.tables:
         rows = view.table(table, at_s)
-        yield from rows.filter(pc.equal(rows["trace_id"].cast(pa.string()), trace_id)).to_pylist()
+        yield from rows.filter(_equals(rows["trace_id"], trace_id)).to_pylist()
+
+
+def _equals(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    """Mask of the rows of a column of texts that hold one; a dictionary is searched instead of the rows."""
+    if not pa.types.is_dictionary(column.type):
+        return pc.equal(column, text)
+    array = column.unify_dictionaries().combine_chunks()
+    places = np.flatnonzero(np.asarray(pc.equal(array.dictionary, text).to_numpy(zero_copy_only=False), bool))
+    return mask_array(np.isin(codes(array), places))
 
 
 def _nested(spans: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,363 @@
+"""The investigation API: a session from the list to the debrief, and what each endpoint refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.investigation import work
+from lab.investigation.recordings import record
+from tests.investigating import HINTS, INSTRUCTOR, JOINING, NAME, AtOnce, Client, Wall, client, course, training
+
+KIND = "network-partition"
+RIGHT: dict[str, Any] = {
+    "verdict": "fault",
+    "findings": [
+        {
+            "culprit": "desk->db", "kind": KIND, "onset_s": 50, "confidence": 0.9,
+            "evidence": [{"signal": "client_error_ratio", "subject": "desk->db"}],
+        }
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """An exercise and its recording, made once."""
+    top = tmp_path_factory.mktemp("api")
+    offered = course(top)
+    return offered, record(offered.exercises[0], top / "runs").path
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def prepared(shared: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What prepares an incident finds that recording, and asks no engine."""
+    monkeypatch.setattr(work, "prepared", lambda exercise, root, progress: shared[1])
+    monkeypatch.setattr(work, "engines_asked", lambda run, root, progress: None)
+    return shared[0]
+
+
+@pytest.fixture
+def alone(prepared: Any, tmp_path: Path, wall: Wall) -> Client:
+    return client(training(tmp_path, [prepared], wall=wall))
+
+
+@pytest.fixture
+def session(alone: Client) -> str:
+    """The path of a session that is ready."""
+    return f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+
+
+def test_the_list_says_what_there_is_and_how_far_one_is(alone: Client, session: str):
+    found = alone.get("/exercises")
+    assert found["courses"] == [{"name": "own", "title": "Own scenarios", "exercises": ["own-1"]}]
+    (one,) = found["exercises"]
+    assert (one["system"], one["duration_s"], one["hints"], one["status"]) == ("bookings", 240.0, 2, "ready")
+    assert session.endswith(one["session"])
+
+
+def test_a_new_session_is_paused_where_every_session_begins(alone: Client, session: str):
+    found = alone.get(session)
+    clock = found["clock"]
+    assert (clock["now_s"], clock["as_of_s"], clock["is_paused"], clock["end_s"]) == (12.0, 10.0, True, 240.0)
+    assert (found["status"], found["alerts"]["count"], found["hints"]["left"]) == ("ready", 0, 2)
+
+
+def test_the_clock_runs_pauses_and_jumps(alone: Client, session: str, wall: Wall):
+    alone.post(f"{session}/clock", {"speed": 10})
+    alone.post(f"{session}/clock", {"pause": False})
+    wall.now_s += 2
+    assert alone.get(session)["clock"]["now_s"] == 32.0
+    alone.post(f"{session}/clock", {"pause": True})
+    wall.now_s += 100
+    assert alone.get(session)["clock"]["now_s"] == 32.0
+    assert alone.post(f"{session}/clock", {"jump": "tick"})["clock"]["now_s"] == 35.0
+    at_alert = alone.post(f"{session}/clock", {"jump": "next-alert"})
+    assert at_alert["alerts"]["count"] == 1
+    assert at_alert["clock"]["now_s"] == at_alert["alerts"]["last"]["time_s"]
+    assert alone.post(f"{session}/clock", {"jump": "end"})["clock"]["now_s"] == 240.0
+
+
+@pytest.mark.parametrize("change", [{}, {"pause": True, "speed": 10}, {"jump": "back"}, {"speed": 7}, {"speed": -1}])
+def test_other_changes_of_the_clock_are_refused(alone: Client, session: str, change: Any):
+    assert alone.refused("POST", f"{session}/clock", change)[0] == 422
+
+
+QUERIES = (
+    "/alerts", "/changes", "/system", "/signals", "/series?of=client_error_ratio:desk-%3Edb", "/metrics",
+    "/metric-series?of=server.request.count|db", "/traces?order=slowest", "/logs", "/tables", "/jobs", "/versions",
+    "/reference",
+)  # fmt: skip
+
+
+def later_times(content: Any, as_of_s: float) -> list[float]:
+    """Every `time_s` in an answer that is later than what can be seen."""
+    if isinstance(content, dict):
+        own = [content["time_s"]] if isinstance(content.get("time_s"), float) and content["time_s"] > as_of_s else []
+        listed = [t for t in content.get("times_s", ()) if t > as_of_s]
+        return [*own, *listed, *(time for value in content.values() for time in later_times(value, as_of_s))]
+    if isinstance(content, list):
+        return [time for value in content for time in later_times(value, as_of_s)]
+    return []
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_query_shows_what_comes_after_the_clock(alone: Client, session: str, query: str):
+    for _ in range(12):
+        found = alone.get(f"{session}{query}")
+        as_of_s = alone.get(session)["clock"]["as_of_s"]
+        assert later_times(found, as_of_s) == []
+        alone.post(f"{session}/clock", {"jump": "tick"})
+    alone.post(f"{session}/clock", {"jump": "end"})
+    assert alone.get(f"{session}{query}") is not None
+
+
+def test_nothing_that_is_told_before_the_answer_names_the_fault(alone: Client, session: str, tmp_path: Path):
+    alone.post(f"{session}/clock", {"jump": "end"})
+    for path in ("/exercises", "/sessions", session, *(session + query for query in QUERIES), f"{session}/remedies"):
+        text = alone.ask("GET", f"/api/v1{path}").text
+        for secret in (NAME, KIND, HINTS[0], str(tmp_path), "7654321"):
+            assert secret not in text, path
+
+
+def test_hints_come_in_order_at_their_cost_until_none_is_left(alone: Client, session: str):
+    assert alone.get(session)["hints"]["next_cost"] == 10
+    assert [alone.post(f"{session}/hints")["text"] for _ in HINTS] == list(HINTS)
+    assert alone.refused("POST", f"{session}/hints")[0] == 409
+    found = alone.get(session)
+    assert (found["hints"]["left"], found["score_cost"]) == (0, 20)
+
+
+def answered(alone: Client, session: str, answer: Any) -> dict[str, Any]:
+    alone.post(f"{session}/clock", {"jump": "end"})
+    alone.post(f"{session}/submit", answer)
+    found: dict[str, Any] = alone.get(session)
+    return found
+
+
+def test_an_answer_is_judged_and_the_debrief_shown(alone: Client, session: str):
+    assert alone.refused("GET", f"{session}/debrief")[0] == 403
+    assert answered(alone, session, RIGHT)["status"] == "released"
+    mine = next(one for one in alone.get(f"{session}/debrief")["answers"] if one["who"] == "you")
+    assert mine["outcome"] == "pass"
+    cited = mine["findings"][0]["evidence"][0]
+    assert cited["baseline"] < 0.05 < cited["observed"], "levels that were left out were looked up"
+    assert mine["findings"][0]["boundary"] == "network"
+
+
+def test_an_answer_is_given_once(alone: Client, session: str):
+    answered(alone, session, {"verdict": "healthy"})
+    for path, body in (("/submit", RIGHT), ("/hints", None), ("/actions", {"remedy": "restart", "place": "db"})):
+        assert alone.refused("POST", f"{session}{path}", body)[0] == 409
+    assert alone.get(f"{session}/alerts"), "one can still look"
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        ({"verdict": "maybe"}, "body.verdict"),
+        ({"verdict": "fault"}, "not a diagnosis"),
+        ({"verdict": "healthy", "findings": RIGHT["findings"]}, "not a diagnosis"),
+        ({"verdict": "fault", "findings": [{"culprit": "nobody", "kind": KIND}]}, "no element of this system"),
+        ({"verdict": "fault", "findings": [{"culprit": "db", "kind": "bad-luck"}]}, "unknown kind of fault"),
+        ({"verdict": "fault", "findings": [{"culprit": "db", "kind": KIND, "confidence": 2}]}, "confidence"),
+        (
+            {"verdict": "fault", "findings": [{**RIGHT["findings"][0], "onset_s": None}]},
+            "evidence without levels",
+        ),
+    ],
+)
+def test_what_is_no_diagnosis_is_refused_and_can_be_corrected(alone: Client, session: str, answer: Any, what: str):
+    alone.post(f"{session}/clock", {"jump": "end"})
+    status, problem = alone.refused("POST", f"{session}/submit", answer)
+    assert (status, what in problem["what"]) == (422, True), problem
+    alone.post(f"{session}/submit", RIGHT)
+
+
+def test_a_session_of_somebody_else_is_not_there(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    people = [Client(joining.app, joining.post("/participants", {"name": name})["token"]) for name in ("Ann", "Bo")]
+    session = people[0].post("/sessions", {"exercise": "own-1"})["id"]
+    assert people[0].get(f"/sessions/{session}")["id"] == session
+    for path in ("", "/alerts", "/board", "/debrief"):
+        status, problem = people[1].refused("GET", f"/sessions/{session}{path}")
+        assert (status, problem["what"]) == (404, "unknown session")
+    assert people[1].refused("GET", "/sessions/nonsense")[1] == problem, "as any other"
+
+
+def test_in_a_group_the_instructor_releases_the_debrief(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    ann = Client(joining.app, joining.post("/participants", {"name": "Ann"})["token"])
+    teacher = Client(joining.app, INSTRUCTOR)
+    session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+    assert answered(ann, session, RIGHT)["status"] == "answered"
+    assert ann.refused("GET", f"{session}/debrief")[0] == 403
+    (row,) = teacher.get("/group")["sessions"]
+    assert (row["name"], row["status"], row["outcome"]) == ("Ann", "answered", "pass")
+    assert teacher.post("/group/release", {}) == {"sessions": 1}
+    assert ann.get(session)["status"] == "released"
+    assert ann.get(f"{session}/debrief")
+    exported = teacher.ask("GET", "/api/v1/group/export?format=csv").text.splitlines()
+    assert exported[0].startswith("participant,exercise")
+    assert exported[1].startswith("Ann,own-1")
+
+
+def test_only_the_instructor_sees_the_group(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    ann = Client(joining.app, joining.post("/participants", {"name": "Ann"})["token"])
+    for one in (joining, ann):
+        assert one.refused("GET", "/group")[0] == 404
+        assert one.refused("POST", "/group/release", {})[0] == 404
+        assert one.refused("GET", "/group/export")[0] == 404
+
+
+def test_a_name_is_taken_once_and_before_anything_else(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    assert joining.get("/me")["role"] == "joining"
+    assert joining.refused("GET", "/exercises")[0] == 409
+    joining.post("/participants", {"name": "Ann"})
+    assert joining.refused("POST", "/participants", {"name": " ann "})[0] == 409
+    assert joining.refused("POST", "/participants", {"name": "<b>"})[0] == 422
+
+
+def test_a_blind_session_tells_nothing_of_its_exercise_before_the_debrief(alone: Client):
+    session = f"/sessions/{alone.post('/sessions', {'blind': 3})['id']}"
+    told = alone.get(session)["exercise"]
+    assert (told["id"], told["title"], told["level"], told["topics"]) == (None, None, None, [])
+    assert alone.get("/exercises")["exercises"][0]["session"] is None
+    assert answered(alone, session, RIGHT)["exercise"]["id"] == "own-1"
+
+
+def test_after_a_restart_all_is_as_it_was_and_the_clock_stands(prepared: Any, tmp_path: Path, wall: Wall):
+    of = training(tmp_path, [prepared], wall=wall)
+    before = client(of)
+    session = f"/sessions/{before.post('/sessions', {'exercise': 'own-1'})['id']}"
+    before.post(f"{session}/clock", {"jump": "next-alert"})
+    before.post(f"{session}/clock", {"pause": False})
+    before.post(f"{session}/hints")
+    before.post(f"{session}/board/notes", {"text": "it hurts"})
+    wall.now_s += 3
+    as_it_was = before.get(session)
+    of.close()
+    wall.now_s += 1000
+    after = client(training(tmp_path, [prepared], wall=wall))
+    found = after.get(session)
+    assert found["clock"]["is_paused"]
+    assert found["clock"]["now_s"] == as_it_was["clock"]["now_s"]
+    assert (found["hints"], found["status"]) == (as_it_was["hints"], "ready")
+    assert after.get(f"{session}/board")["notes"][0]["text"] == "it hurts"
+
+
+def test_a_running_clock_is_kept_every_few_seconds(prepared: Any, tmp_path: Path, wall: Wall):
+    of = training(tmp_path, [prepared], wall=wall)
+    alone = client(of)
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    alone.post(f"{session}/clock", {"pause": False})
+    wall.now_s += 20
+    of.keep_running()
+    assert client(training(tmp_path, [prepared], wall=wall)).get(session)["clock"]["now_s"] == 32.0
+
+
+def test_a_session_of_a_scenario_that_has_changed_is_not_shown(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared])
+    client(of).post("/sessions", {"exercise": "own-1"})
+    other = course(tmp_path, duration_s=90)
+    assert client(training(tmp_path, [other])).get("/sessions") == []
+
+
+def test_while_an_incident_is_prepared_there_is_nothing_to_see(prepared: Any, tmp_path: Path):
+    workers = AtOnce(held=True)
+    alone = client(training(tmp_path, [prepared], workers=workers))
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    assert alone.get(session)["status"] == "preparing"
+    assert alone.refused("GET", f"{session}/system")[0] == 409
+    assert alone.refused("POST", f"{session}/clock", {"pause": False})[0] == 409
+    workers.go_on()
+    assert alone.get(session)["status"] == "ready"
+
+
+def test_what_failed_is_told_and_can_be_tried_again(prepared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    good = work.prepared
+    monkeypatch.setattr(work, "prepared", lambda *_: 1 / 0)
+    alone = client(training(tmp_path, [prepared]))
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    assert alone.get(session)["status"] == "failed"
+    monkeypatch.setattr(work, "prepared", good)
+    assert alone.post(f"{session}/retry")["status"] == "ready"
+
+
+class TestActions:
+    """What is done to the system changes what comes, and nothing that was."""
+
+    @pytest.fixture
+    def at_alert(self, alone: Client, session: str) -> str:
+        alone.post(f"{session}/clock", {"jump": "next-alert"})
+        return session
+
+    def remedy_at(self, alone: Client, session: str, place: str) -> dict[str, Any]:
+        return min(
+            (
+                one for one in alone.get(f"{session}/remedies")
+                if any(p["place"] == place and p["value"] is None for p in one["places"])
+            ),
+            key=lambda one: one["cost_s"],
+        )  # fmt: skip
+
+    def test_the_past_stays_and_the_clock_moves_on_by_what_it_takes(self, alone: Client, at_alert: str):
+        remedy = self.remedy_at(alone, at_alert, "db")
+        name = "client_error_ratio:desk->db"
+        before = alone.get(f"{at_alert}/series", of=name)["series"][0]["values"]
+        now_s = alone.get(at_alert)["clock"]["now_s"]
+        done = alone.post(f"{at_alert}/actions", {"remedy": remedy["name"], "place": "db"})
+        found = alone.get(at_alert)
+        assert done["done_s"] == now_s + remedy["cost_s"] == found["clock"]["now_s"]
+        assert (found["status"], len(found["actions"])) == ("ready", 1)
+        assert alone.get(f"{at_alert}/series", of=name)["series"][0]["values"][: len(before)] == before
+
+    def test_what_takes_longer_than_the_incident_is_refused(self, alone: Client, session: str):
+        alone.post(f"{session}/clock", {"jump": "end"})
+        remedy = self.remedy_at(alone, session, "db")
+        given = {"remedy": remedy["name"], "place": "db"}
+        assert alone.refused("POST", f"{session}/actions", given)[0] == 409
+        assert alone.get(session)["actions"] == []
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"remedy": "prayer", "place": "db"},
+            {"remedy": "restart", "place": "nowhere"},
+            {"remedy": "restart", "place": "db", "value": 5},
+            {"remedy": "restart", "place": "db", "more": 5},
+        ],
+    )
+    def test_what_there_is_not_is_refused(self, alone: Client, session: str, given: Any):
+        assert alone.refused("POST", f"{session}/actions", given)[0] == 422
+
+    def test_what_cannot_be_played_is_undone_and_told(
+        self, alone: Client, at_alert: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(work, "played_again", lambda *_: 1 / 0)
+        remedy = self.remedy_at(alone, at_alert, "db")
+        alone.post(f"{at_alert}/actions", {"remedy": remedy["name"], "place": "db"})
+        found = alone.get(at_alert)
+        assert (found["status"], found["actions"], bool(found["problem"])) == ("ready", [], True)
+
+
+def test_the_api_is_described_for_those_who_ask(alone: Client):
+    described = alone.ask("GET", "/api/openapi.json").json
+    operations = {o["operationId"] for path in described["paths"].values() for o in path.values()}
+    assert {"get_session", "set_clock", "get_series", "find_traces", "act", "submit", "get_debrief"} <= operations
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("description"), f"{method} {path}"
