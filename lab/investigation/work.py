@@ -52,19 +52,16 @@ def concluded(
     progress: Progress,
 ) -> dict[str, Any]:
     """The debrief of a session, kept in `directory` with the post-mortem; `record`: all that was done in it."""
-    from lab.contracts import Diagnosis
     from lab.investigation.acting import Action, run_with_actions
-    from lab.investigation.judging import judged
+    from lab.investigation.debrief import debrief
     from lab.recording.opening import open_run
 
-    judged_on = open_run(run)
+    engines_asked(run, root, progress)
+    acted = None
     if actions:
         given = [Action.from_json(one) for one in actions]
-        judged_on = run_with_actions(exercise.scenario, exercise.seed, given, root, progress)
-    engines_asked(run, root, progress)
-    case = judged(judged_on, Diagnosis.from_json(record["answer"]), record["participant"])
-    grades = [{"axis": g.grader, "outcome": g.outcome, "why": g.explanation} for g in case.grades]
-    found = {"answers": [{"who": "you", **record["answer"], "grades": grades, "outcome": case.outcome}], "score": {}}
+        acted = run_with_actions(exercise.scenario, exercise.seed, given, root, progress)
+    found = debrief(open_run(run), acted, exercise, record)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "debrief.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
     return found

@@ -272,7 +272,7 @@ def test_a_running_clock_is_kept_every_few_seconds(prepared: Any, tmp_path: Path
 def test_a_session_of_a_scenario_that_has_changed_is_not_shown(prepared: Any, tmp_path: Path):
     of = training(tmp_path, [prepared])
     client(of).post("/sessions", {"exercise": "own-1"})
-    other = course(tmp_path, duration_s=90)
+    other = course(tmp_path, duration_s=200)
     assert client(training(tmp_path, [other])).get("/sessions") == []
 
 
