@@ -23,14 +23,14 @@ from typing import Any
 import pytest
 
 from lab.errors import Problem
-from lab.injection.levers import Json, Testbed, Undo
+from lab.injection.levers import Json, Testbed, Undo, lever_type
 from lab.injection.levers.testbed import Event
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
 from lab.recording.opening import open_run
 from lab.runs.runner import run_scenario
 from lab.scenario import FaultUse, LoadedScenario
-from lab.testbeds.driver import Driver, Recorded, Session
+from lab.testbeds.driver import Deed, Driver, Recorded, Session
 from lab.testbeds.installed import Chosen, drivers, load_driver
 
 SLACK_S = 3.0
@@ -188,6 +188,23 @@ def test_leaving_puts_everything_back_whatever_happens(case: Case) -> None:
     assert journal.events[-1] == "reverted"
     with suppress(Exception):  # a testbed may be gone with its session
         assert not case.is_in(levers)
+
+
+def test_a_lever_that_a_person_sets_ends_the_fault_that_held_it(case: Case) -> None:
+    def put_at_rest(testbed: Testbed) -> None:
+        for hold in testbed.holds:
+            testbed.settle(hold.undo.element, lever_type(hold.undo.lever))
+
+    with case.open() as session:
+        session.inject(case.fault)
+        began_s, _ = session.windows[case.fault.id]
+        session.act(Deed(session.now_s, put_at_rest))
+        assert session.active == {}
+        assert not case.is_in(session.levers)
+        assert began_s <= session.windows[case.fault.id][1] <= began_s + case.slack_s
+        journal = Journal(session.levers)
+        session.revert(case.fault)
+        assert journal.events == []
 
 
 class Journal:

@@ -36,6 +36,9 @@ from lab.signals import compute_signals, remember_recorded
 from lab.testbeds.driver import Deed, Progress, Recorded, silent
 from lab.testbeds.installed import Chosen, choose
 
+INCIDENT = "an incident"
+"""What errors call it: the name of its scenario tells too much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -73,7 +76,7 @@ def made_again(
     Up to each action, that time included, it is what it is without that action. UserError for an action that cannot be.
     """
     chosen = choose()
-    check_room(directory, _needed_bytes(loaded, chosen), loaded.scenario.name)
+    check_room(directory, _needed_bytes(loaded, chosen), INCIDENT)
     recorded = played(loaded, seed, actions, chosen, progress)
     directory.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".observed.", suffix=".tmp", dir=directory))
@@ -101,7 +104,7 @@ def run_with_actions(
         return there
     parts = Parts(progress, 2 + len(loaded.scenario.faults))
     before = reusable(loaded, seed, root, chosen) or run_scenario(loaded, seed, root, chosen, parts.of(0))
-    check_room(root, _needed_bytes(loaded, chosen), loaded.scenario.name)
+    check_room(root, _needed_bytes(loaded, chosen), INCIDENT)
     recorded = played(loaded, seed, actions, chosen, parts.of(1))
     judged = _judged(loaded, recorded, before.truth(), parts)
     told = [action.to_json() for action in in_order(actions)]

@@ -21,12 +21,14 @@ from lab.injection.levers import (
     TableLock,
     TableSlow,
 )
+from lab.investigation.remedies import apply
 from lab.runs.following import follow
+from lab.testbeds.driver import Deed
 from lab.testbeds.sim.branches import latest
 from lab.testbeds.sim.session import SimSession
 from lab.testbeds.sim.testbed import SimTestbed
 from tests.branches import compared, written
-from tests.simulated import scenario
+from tests.simulated import FAULTS, scenario
 
 CHAIN = Path(__file__).parents[1] / "systems" / "chain.system.yaml"
 SLOW_LINK = {"type": "network-latency", "target": "orders->db", "at": "40s", "for": "30s"}
@@ -70,6 +72,32 @@ def test_a_shared_past_shows_in_nothing(
         assert branch is not None
         assert branch.position == shares
         compared(session, recorded, without, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("without", "at_s", "remedy", "place"),
+    [
+        (["f2"], 70.0, "restart", "feed"),
+        (["f2"], 70.0, "resume-job", "feed"),
+        (["f1"], 70.0, "restore-cpu", "model"),
+        (["f2"], 45.0, "restart", "db"),
+        (["f1", "f2"], 85.0, "set-timeout", "desk/steps.db_get.timeout_s"),
+    ],
+)
+def test_a_twin_has_what_persons_did_and_what_they_ended_is_ended_there_too(
+    tmp_path: Path, without: Collection[str], at_s: float, remedy: str, place: str
+) -> None:
+    """A restart leaves what others hold, also in a copy whose holds began in the run that it was made from."""
+    faults = [
+        {**FAULTS["feed-stall"], "at": "40s", "for": "80s"},
+        {**FAULTS["cpu-throttle"], "at": "60s", "for": "60s"},
+    ]
+    loaded = scenario(tmp_path, duration_s=120, rate_per_s=30, faults=faults)
+    value = 0.3 if remedy.startswith("set-") else None
+    deed = Deed(at_s, lambda testbed: apply(testbed, remedy, place, value))
+    with SimSession(loaded, 3) as session:
+        follow(session, loaded, deeds=[deed])
+        compared(session, session.finish(), without, tmp_path)
 
 
 def test_a_copy_has_every_lever_as_it_is(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ class Holds:
         return [hold for hold in self._live if hold.is_on(lever, element)]
 
     def of_persons(self) -> list[Hold]:
-        """What persons have set and what is to be put back at the end, the last first."""
-        return [hold for hold in reversed(self._live) if hold.by_person]
+        """What persons have set and what is to be put back at the end, the first one first."""
+        return [hold for hold in self._live if hold.by_person]
 
     def __iter__(self) -> Iterator[Hold]:
         return iter(tuple(self._live))

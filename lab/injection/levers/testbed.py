@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Literal, TypedDict, TypeVar
 
@@ -117,10 +117,11 @@ class Testbed(ABC):
                 self.write(kind, hold.undo.element, was)
 
     def put_back_settled(self) -> None:
-        """Undoes what persons have set, the last first."""
-        for hold in self.holds.of_persons():
-            self.holds.end(hold)
-            self.revert(hold.undo)
+        """Undoes what persons have set, the last first; each is tried, even if another one fails."""
+        with ExitStack() as undone:
+            for hold in self.holds.of_persons():
+                self.holds.end(hold)
+                undone.callback(self.revert, hold.undo)
 
     def _held_beside(self, place: Place, lever: type[LeverValue]) -> list[tuple[Hold, LeverValue | None]]:
         """What else is held at an element, and how it reads."""
