@@ -22,6 +22,8 @@ from lab.investigation.store import Participant
 from lab.investigation.training import Training
 
 PREFIX = "/api/v1"
+PARTS = tuple(part.router for part in (people, sessions, telemetry, exploring, doing, board, group))
+"""Every group of endpoints."""
 PAGES = Path(__file__).resolve().parents[1] / "web"
 """The training pages: `index.html` and `static/`."""
 MOST_PARTICIPANTS = 500
@@ -77,11 +79,11 @@ def create_app(
     app.state.cookie = guard.cookie
     app.state.most_participants = MOST_PARTICIPANTS
     router = APIRouter(prefix=PREFIX, responses={"4XX": {"model": ProblemAnswer, "description": "what is wrong"}})
-    for part in (people, sessions, telemetry, exploring, doing, board, group):
-        router.include_router(part.router)
+    for part in PARTS:
+        router.include_router(part)
     app.include_router(router)
     handle_problems(app)
-    app.add_api_route("/", _page, include_in_schema=False, response_class=FileResponse)
+    app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=Response)
     if (PAGES / "static").is_dir():
         app.mount("/static", StaticFiles(directory=PAGES / "static"), name="static")
     return guard

@@ -72,7 +72,8 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase.lower()
+    is_body = error.status_code == HTTPStatus.BAD_REQUEST  # FastAPI's word for a body that cannot be parsed
+    phrase = "the body is not JSON" if is_body else HTTPStatus(error.status_code).phrase.lower()
     answer = problem(error.status_code, phrase, hint="see /api/openapi.json")
     answer.headers.update(error.headers or {})
     return answer

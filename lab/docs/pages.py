@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.docs.investigation import investigation_page
 from lab.docs.levers import levers_page
 from lab.docs.markdown import NOTE, default, shown_by, signals, slis, table, values
 from lab.docs.recording import recording_page
@@ -38,6 +39,7 @@ def pages() -> dict[str, list[str]]:
         "faults.md": list(_faults()),
         "levers.md": list(levers_page()),
         "remedies.md": list(remedies_page()),
+        "investigation-api.md": list(investigation_page()),
         **{f"worlds/{world.name}.md": list(world_page(world)) for world in registrations()},
     }
 

@@ -315,11 +315,9 @@ class Training:
 
     def _play_again(self, one: Session) -> None:
         actions = [_action(done) for done in one.actions]
-        content = json.dumps([fingerprint(one.exercise), actions], sort_keys=True)
-        directory = self._directory / "acted" / sha256(content.encode()).hexdigest()[:32]
         one.status = "acting"
         one.job = self._workers.submit(
-            work.played_again, one.exercise, actions, directory,
+            work.played_again, one.exercise, actions, self._directory / "acted",
             then=partial(self._is_played, one), failed=partial(self._is_undone, one),
         )  # fmt: skip
 

@@ -30,14 +30,18 @@ def engines_asked(run: Path, root: Path, progress: Progress) -> None:
         ask(open_run(run), root, progress)
 
 
-def played_again(exercise: Exercise, actions: Sequence[Mapping[str, Any]], directory: Path, progress: Progress) -> Path:
-    """`directory`, with what could be observed of an incident with these actions; made if it is not there yet."""
-    from lab.investigation.acting import Action, made_again
+def played_again(exercise: Exercise, actions: Sequence[Mapping[str, Any]], top: Path, progress: Progress) -> Path:
+    """A directory below `top` with what could be observed of an incident with these actions; made if it is not there.
+
+    Its name follows from all that it depends on, the lab's own code included.
+    """
+    from lab.investigation.acting import Action, acted_key, made_again
     from lab.recording.holding import held
 
+    given = [Action.from_json(one) for one in actions]
+    directory = top / acted_key(exercise.scenario, exercise.seed, given)[:32]
     with held(directory):
         if not (directory / "observed" / "system.json").is_file():
-            given = [Action.from_json(one) for one in actions]
             made_again(exercise.scenario, exercise.seed, given, directory, progress)
     return directory
 
