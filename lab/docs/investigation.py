@@ -77,7 +77,7 @@ def investigation_page() -> Iterator[str]:
     for part in PARTS:
         for route in part.routes:
             if isinstance(route, APIRoute):
-                (method,) = route.methods or ()
+                method = "/".join(sorted(route.methods or ()))
                 row = (f"`{method} {route.path}`", f"`{route.operation_id}`", " ".join(route.description.split()))
                 groups.setdefault(str(route.tags[0]), []).append(row)
     for group, rows in groups.items():
