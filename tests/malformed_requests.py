@@ -24,6 +24,11 @@ NO_JSON = (
 NO_OBJECTS: tuple[Any, ...] = (None, 1, "text", [], [{}], True)
 NO_VALUES: tuple[Any, ...] = ({"a": {}}, [[]], "x" * 30_000, 10**400, "\ud800")
 """Of no field of any body."""
+NO_PATHS = (
+    "/static/../../../../etc/passwd", "/static/%2e%2e/%2e%2e/pyproject.toml", "/static/..%5c..%5cx", "/static/%00",
+    "/static//etc/passwd", "/static/app.js/", "/static/" + "%2e" * 200, "/api/v1/../../run.json", "/api/v2/me", "/api",
+    "/api/v1/sessions//alerts", "//etc/passwd", "/docs", "/" + "a/" * 600, "/index.html.bak", "/.git/config",
+)  # fmt: skip
 BODY_BYTES = 64 * 1024
 
 
@@ -173,12 +178,7 @@ def _length(random: Random, found: list[_Operation]) -> Wrong:
 
 
 def _path(random: Random, _: list[_Operation]) -> Wrong:
-    tried = random.choice((
-        "/static/../../../../etc/passwd", "/static/%2e%2e/%2e%2e/pyproject.toml", "/static/..%5c..%5cx", "/static//etc/passwd",
-        "/static/%00", "/static/app.js/", "/api/v1/../../run.json", "/api/v2/me", "/api/v1/sessions//alerts", "//etc/passwd",
-        "/docs", "/api", "/" + "a/" * 600, "/static/" + "%2e" * 200, "/index.html.bak", "/.git/config",
-    ))  # fmt: skip
-    return Wrong("no such path", "GET", tried)
+    return Wrong("no such path", "GET", random.choice(NO_PATHS))
 
 
 def _text(random: Random, found: list[_Operation]) -> Wrong:
