@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 NO_NUMBERS = ("nan", "inf", "-inf", "1e400", "soon", "", "0x10", "1" * 400, "٣ ٤", "1;2", "[1]")
 NO_JSON = (
@@ -86,9 +87,8 @@ def _with_body(random: Random, found: list[_Operation]) -> _Operation:
 
 def _number(random: Random, found: list[_Operation]) -> Wrong:
     one = random.choice([one for one in found if one.numbers])
-    from urllib.parse import urlencode
 
-    given = {name: "error_ratio:x" for name in one.needed} | {random.choice(one.numbers): random.choice(NO_NUMBERS)}
+    given = dict.fromkeys(one.needed, "error_ratio:x") | {random.choice(one.numbers): random.choice(NO_NUMBERS)}
     return Wrong("no number", one.method, f"{one.path}?{urlencode(given)}")
 
 
@@ -183,7 +183,7 @@ def _path(random: Random, _: list[_Operation]) -> Wrong:
 
 def _text(random: Random, found: list[_Operation]) -> Wrong:
     one = random.choice(
-        [one for one in found if one.fields and "board" in one.path or one.path.endswith("participants")]
+        [one for one in found if (one.fields and "board" in one.path) or one.path.endswith("participants")]
     )
     text = random.choice(("\ud800", "x" * 60_000))
     return Wrong("no text", one.method, one.path, json.dumps(dict.fromkeys(one.fields or ["name"], text)).encode())
