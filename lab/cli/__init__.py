@@ -29,6 +29,7 @@ COMMANDS = {
     "rules": "Explain the answers of the rules engine, or check rules files.",
     "answer": "Answer what is wrong in a recording yourself, and be graded.",
     "grade": "Grade the answers kept with recordings.",
+    "postmortem": "Write a blameless post-mortem of a recording.",
     "report": "Write the HTML pages of recordings.",
     "results": "List the campaigns that were run, and show their figures.",
     "compare": "Compare results with earlier ones, case by case.",

@@ -107,7 +107,8 @@ def _what_it_did(onset_s: float | None, done_s: float, before: float | None, aft
         return {"helped": False, "why": "Nothing was wrong yet when it was done."}
     if before is None or after is None:
         return {"helped": None, "why": "There was too little time before or after it to tell."}
-    told = f"Of the fault's effect {before:.0%} was there before it, and {after:.0%} after."
+    shown = [f"{min(max(share, 0.0), 1.0):.0%}" for share in (before, after)]
+    told = f"Of the fault's effect {shown[0]} was there before it, and {shown[1]} after."
     return {"helped": before - after >= HELPED, "why": told}
 
 

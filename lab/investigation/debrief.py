@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from lab.investigation.visibility import Piece, first_visible, missing_watches, 
 from lab.judging.assess import Assessment, assess
 from lab.recording.costs import amounts
 from lab.recording.observed import Observed
-from lab.recording.rundir import RunDirectory
+from lab.recording.rundir import RunDirectory, engine_slug, read_kept, write_json
 from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import levels
@@ -33,6 +34,8 @@ MOST_MOVED = 12
 MOST_PIECES = 12
 MOST_WATCHES = 8
 YOU = "you"
+SESSIONS = "sessions"
+"""The folder of a recording in which sessions are kept."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,26 @@ def _truth(truth: Truth) -> Json:
 
 def _own(run: RunDirectory, exercise: Exercise, record: Record | None) -> Iterator[Json]:
     """The participant's answer, judged and kept with the recording."""
-    if record is None:
+    if record is None:  # of whoever answered on the command line
         yield from (_answer(who, assess(run, who), 0) for who in run.engines() if who.startswith(person("")))
     elif record.get("answer"):
         case = judged(run, Diagnosis.from_json(record["answer"]), name_of(record))
+        _keep(run, record)
         spent = sum(exercise.hints[hint["number"]].cost for hint in record["hints"])
         yield {**_answer(YOU, case, spent), "kept_as": person(name_of(record))}
+
+
+def _keep(run: RunDirectory, record: Record) -> None:
+    """Keeps a session with the recording that its answer was judged on, for `lab postmortem`."""
+    with suppress(OSError):  # an archive that is only read
+        write_json(run.path / SESSIONS / f"{engine_slug(name_of(record))}.json", record)
+
+
+def records(run: RunDirectory) -> list[Record]:
+    """The sessions that are kept with a recording, in the order in which they were answered."""
+    files = (run.path / SESSIONS).glob("*.json")
+    read = [(file.stat().st_mtime_ns, read_kept(file, dict[str, Any])) for file in files]
+    return [record for _, record in sorted(read, key=lambda one: one[0])]
 
 
 def name_of(record: Record) -> str:

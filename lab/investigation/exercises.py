@@ -107,7 +107,7 @@ def courses(given: Sequence[str | Path] = ()) -> list[Course]:
         except UserError as error:
             problems += error.problems
     if own:
-        exercises = (exercise_of(loaded, OWN, number, None) for number, loaded in enumerate(own, 1))
+        exercises = (exercise_of(loaded, OWN, number) for number, loaded in enumerate(own, 1))
         found.append(Course(OWN, "Own scenarios", tuple(exercises)))
     problems += _clashes(found)
     if problems:
@@ -131,12 +131,12 @@ def load_course(path_or_name: str | Path) -> Course:
     return Course(file.name, file.title, tuple(_exercises(file, loaded)))
 
 
-def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | None) -> Exercise:
-    """A scenario as an exercise. One without a title for trainees gets a number as its title."""
+def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | None = None, title: str = "") -> Exercise:
+    """A scenario as an exercise. One without a title for trainees gets a number as its title, if none is given."""
     scenario = loaded.scenario
     training = scenario.training
     return Exercise(
-        id=f"{course}-{number}", course=course, number=number, title=training.title or f"Exercise {number}",
+        id=f"{course}-{number}", course=course, number=number, title=title or training.title or f"Exercise {number}",
         level=training.level, topics=training.topics, brief=training.brief,
         hints=tuple(Hint(text, training.hint_cost) for text in training.hints),
         system=loaded.system.name, scenario=loaded, seed=scenario.seed if seed is None else seed,

@@ -11,7 +11,7 @@ import pytest
 from lab.cli import main
 from lab.errors import ExitCode
 from lab.recording.opening import find_runs, open_run
-from tests.cli_cases import CUT, HEALTHY, folder, lab, run, run_json, write  # noqa: F401
+from tests.cli_cases import HEALTHY, lab, run, run_json
 
 RIGHT = (
     "--culprit", "orders->db", "--kind", "network-partition", "--onset", "30s", "--confidence", "80%",
@@ -20,7 +20,7 @@ RIGHT = (
 
 
 @pytest.fixture
-def recording(folder: Path) -> Path:  # noqa: F811
+def recording(folder: Path) -> Path:
     """A recording of a cut link, about which an engine was asked that sees nothing."""
     run("cut.scenario.yaml", "--engine", HEALTHY)
     return find_runs(folder / "runs")[0]

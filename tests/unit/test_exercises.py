@@ -10,7 +10,7 @@ import pytest
 from lab.cli import main
 from lab.errors import ExitCode, UserError
 from lab.investigation.exercises import Course, courses, load_course
-from tests.cli_cases import CUT, folder, write  # noqa: F401
+from tests.cli_cases import CUT, write
 
 COURSE = """\
 schema_version: 1

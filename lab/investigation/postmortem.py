@@ -1,0 +1,258 @@
+"""A blameless post-mortem as Markdown, filled in with what recording and session tell; the rest is left empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from lab.contracts import Boundary
+from lab.files.units import time_text
+from lab.investigation.debrief import Json, Record
+from lab.investigation.exercises import Exercise
+from lab.report.format import quantity
+from lab.systems.topology import System
+
+_SPECIAL = re.compile(r"([\\`*\[\]<|&~]|(?<![^\W_])_|_(?![^\W_])|^[#+\-=>]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
+"""What may be markup: some characters anywhere, an underscore at the edge of a word, others at the beginning only."""
+TO_FILL = "_(to be filled in)_"
+BOUNDARY_OF_KIND: Mapping[str, Boundary] = {
+    "users": Boundary.EXTERNAL,
+    "service": Boundary.SERVICE,
+    "database": Boundary.DATA,
+    "job": Boundary.DATA,
+    "model": Boundary.MODEL,
+    "cache": Boundary.INTEGRATION,
+    "link": Boundary.NETWORK,
+}
+"""Where what shows on an element of this kind is listed."""
+MOST_FACTORS = 4
+MOST_EVENTS = 60
+
+
+def postmortem(debrief: Json, exercise: Exercise, record: Record | None = None) -> str:
+    """The Markdown text. `debrief` is what `lab.investigation.debrief.debrief` gives, `record` what was done, if known.
+
+    Whatever people wrote is escaped: it can add no markup.
+    """
+    sections = (
+        ("Summary", _summary(debrief, exercise)),
+        ("Impact", _impact(debrief)),
+        ("Timeline", _timeline(debrief)),
+        ("Detection", _detection(debrief)),
+        ("Root cause", _root_cause(debrief, record)),
+        ("Contributing factors", _factors(debrief, exercise.scenario.system)),
+        ("What monitoring was missing", _monitoring(debrief)),
+        ("What went well", _went_well(debrief)),
+        ("What could go better", _could_go_better(debrief)),
+        ("Action items", _action_items()),
+    )
+    lines = [f"# Post-mortem: {escaped(exercise.title)}", ""]
+    lines += ["This post-mortem is blameless: it asks how the system made the incident possible, not who did it.", ""]
+    for title, content in sections:
+        lines += [f"## {title}", "", *content, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escaped(text: object) -> str:
+    """Text in which Markdown sees no markup, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def _at(time_s: float | None) -> str:
+    return "never" if time_s is None else time_text(round(time_s, 1))
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def _faults(debrief: Json) -> list[Json]:
+    return list(debrief["truth"]["faults"])
+
+
+def _summary(debrief: Json, exercise: Exercise) -> Iterator[str]:
+    faults, system = _faults(debrief), escaped(exercise.system)
+    if not faults:
+        degraded = debrief["truth"]["degraded"]
+        what = f"its own load was too much for {escaped(degraded['element'])}" if degraded else "nothing was wrong"
+        yield f"In {system} {what}. The recording has {_at(debrief['end_s'])}."
+        return
+    yield f"{escaped(exercise.scenario.scenario.title or exercise.title)}."
+    yield ""
+    for fault in faults:
+        ended = (
+            "lasted until the end"
+            if fault["reverted_s"] >= debrief["end_s"]
+            else f"ended at {_at(fault['reverted_s'])}"
+        )
+        what = f"**{escaped(fault['kind'])}** on **{escaped(fault['culprit'])}**"
+        yield f"* {what} (boundary: {escaped(fault['boundary'])}) began at {_at(fault['injected_s'])} and {ended}."
+    helped = [one for one in debrief["actions"] if one.get("helped")]
+    if helped:
+        done = ", ".join(f"{escaped(one['title'])} ({escaped(one['place'])}) at {_at(one['done_s'])}" for one in helped)
+        yield f"* What helped: {done}."
+
+
+def _impact(debrief: Json) -> Iterator[str]:
+    slos = [entry["text"] for entry in debrief["timeline"] if entry["kind"] == "alert"]
+    if debrief["costs"]:
+        rows = (
+            (escaped(one["name"].replace("_", " ")), quantity(one["incident"], one["unit"]),
+             quantity(one["saved"], one["unit"]), escaped(one["doc"]))
+            for one in debrief["costs"]
+        )  # fmt: skip
+        yield from _table(("what", "beyond the same time without the incident", "saved by actions", "meaning"), rows)
+    else:
+        yield "Nothing was lost beyond what the same time costs without the incident, as far as that is known."
+    yield ""
+    yield "Alerts: " + ("; ".join(map(escaped, slos[:12])) if slos else "none fired") + "."
+
+
+def _timeline(debrief: Json) -> Iterator[str]:
+    events = [entry for entry in debrief["timeline"] if entry["kind"] not in ("look", "pin", "decoy")]
+    yield from _table(
+        ("time", "", "what"),
+        ((_at(entry["time_s"]), entry["kind"], escaped(entry["text"])) for entry in events[:MOST_EVENTS]),
+    )
+    if len(events) > MOST_EVENTS:
+        yield ""
+        yield f"{len(events) - MOST_EVENTS} later events are left out."
+
+
+def _detection(debrief: Json) -> Iterator[str]:
+    times, faults = debrief["times"], _faults(debrief)
+    if not faults:
+        yield "There was nothing to detect."
+        return
+    alert_s = debrief["monitoring"]["first_alert_s"]
+    fired = "No alert fired" if alert_s is None else f"The first alert fired at {_at(alert_s)}"
+    yield f"The incident began at {_at(times['onset_s'])}. {fired}."
+    yield ""
+    for key, text in (
+        ("detect_s", "Time to detect"), ("diagnose_s", "Time to diagnose"), ("mitigate_s", "Time to mitigate"),
+    ):  # fmt: skip
+        yield f"* {text}: {'–' if times[key] is None else time_text(round(times[key], 1))}"
+    seen = [one for one in debrief["evidence"] if one["first_visible_s"] is not None]
+    if seen:
+        first = seen[0]
+        yield (
+            f"* First trace: {escaped(first['signal'])} of {escaped(first['subject'])} stood out at "
+            f"{_at(first['first_visible_s'])}"
+        )
+
+
+def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
+    for fault in _faults(debrief):
+        given = ", ".join(f"{name} {value}" for name, value in fault["parameters"].items() if value is not None)
+        yield f"{escaped(fault['kind'])} on {escaped(fault['culprit'])}: {escaped(fault['doc'])}"
+        yield f"Here: {escaped(given)}." if given else ""
+        yield ""
+    if not _faults(debrief):
+        yield "None: this was a control."
+        yield ""
+    yield "### Five whys"
+    yield ""
+    whys = _whys(debrief, record)
+    yield from (f"{number}. {escaped(why)}" for number, why in enumerate(whys, 1))
+    yield from (f"{number}. {TO_FILL}" for number in range(len(whys) + 1, 6))
+
+
+def _whys(debrief: Json, record: Record | None) -> list[str]:
+    """Those of the board, else those of the answer, else those that the reference engine gives."""
+    if record and record["board"].get("whys"):
+        return [str(why) for why in record["board"]["whys"]]
+    for answer in debrief["answers"]:
+        whys = [str(why) for finding in answer["findings"][:1] for why in finding.get("why", ())]
+        if whys and (answer["who"] != "rules" or answer["outcome"] == "pass"):
+            return whys
+    return []
+
+
+def _factors(debrief: Json, system: System) -> Iterator[str]:
+    """By boundary: the causes, and where else it showed."""
+    rows: dict[str, list[str]] = {str(boundary): [] for boundary in Boundary}
+    for fault in _faults(debrief):
+        rows[fault["boundary"]].append(f"**{escaped(fault['kind'])} on {escaped(fault['culprit'])}**, the cause")
+    kinds = system.elements()
+    felt = f"{system.users}->{system.entry}"  # what users feel is the impact, and no factor
+    for effect in debrief["effects"]:
+        for one in effect["moved"]:
+            kind = kinds.get(one["subject"].partition(".")[0], "")
+            boundary = BOUNDARY_OF_KIND.get(kind)
+            text = (
+                f"{escaped(one['signal'])} of {escaped(one['subject'])}: {quantity(one['without'], one['unit'])} "
+                f"→ {quantity(one['with'], one['unit'])}"
+            )
+            if boundary is not None and one["subject"] != felt and len(rows[boundary]) < MOST_FACTORS:
+                rows[boundary].append(text)
+    yield from _table(
+        ("boundary", "what was seen there", "what made it possible"),
+        ((boundary, "; ".join(found) or "–", TO_FILL if found else "") for boundary, found in rows.items()),
+    )
+    decoys = debrief["truth"]["decoys"]
+    if decoys:
+        yield ""
+        told = "; ".join(f"{escaped(one['kind'])} of {escaped(one['element'])} at {_at(one['at_s'])}" for one in decoys)
+        yield f"Had no part in it, though it happened about then: {told}."
+
+
+def _monitoring(debrief: Json) -> Iterator[str]:
+    missing = debrief["monitoring"]["missing"]
+    if not missing:
+        yield "No limit on a signal of the catalogue would have told of it earlier."
+        return
+    yield "Limits that page nobody in the same time without the incident, and would have paged with it:"
+    yield ""
+    rows = (
+        (f"{escaped(one['signal'])} of {escaped(one['subject'])}",
+         f"{one['side']} {quantity(one['limit'], one['unit'])}", _at(one["alert_s"]),
+         "there was no alert" if one["earlier_s"] is None else f"{time_text(round(one['earlier_s'], 1))} earlier")
+        for one in missing
+    )  # fmt: skip
+    yield from _table(("signal", "limit", "would have paged at", "than the first alert"), rows)
+
+
+def _went_well(debrief: Json) -> Iterator[str]:
+    found = []
+    times, own = debrief["times"], _own(debrief)
+    alert_s = debrief["monitoring"]["first_alert_s"]
+    if alert_s is not None and times["onset_s"] is not None:
+        found.append(f"An alert fired {time_text(round(alert_s - times['onset_s'], 1))} after the incident began.")
+    found += [
+        f"{escaped(one['title'])} ({escaped(one['place'])}) helped. {escaped(one.get('why', ''))}"
+        for one in debrief["actions"]
+        if one.get("helped")
+    ]
+    if own is not None:
+        right = [grade["axis"] for grade in own["grades"] if grade["outcome"] == "pass"]
+        found += [f"The diagnosis was right about: {', '.join(map(escaped, right))}."] if right else []
+    looked = [one for one in debrief["evidence"] if one["looked_s"] is not None]
+    if looked:
+        found.append(f"{len(looked)} of {len(debrief['evidence'])} traces of it were looked at.")
+    yield from (f"* {line}" for line in found or [TO_FILL])
+
+
+def _could_go_better(debrief: Json) -> Iterator[str]:
+    found = [
+        f"{escaped(one['title'])} ({escaped(one['place'])}) did not help. {escaped(one.get('why', ''))}"
+        for one in debrief["actions"]
+        if one.get("helped") is False
+    ]
+    if _faults(debrief) and debrief["monitoring"]["first_alert_s"] is None:
+        found.append("No alert told of the incident.")
+    if debrief["helps"] and not any(one.get("helped") for one in debrief["actions"]):
+        told = " or ".join(f"{escaped(one['title'])} ({escaped(one['place'])})" for one in debrief["helps"])
+        found.append(f"It was not mended. What helps: {told}.")
+    yield from (f"* {line}" for line in found or [TO_FILL])
+
+
+def _own(debrief: Json) -> Mapping[str, Any] | None:
+    return next((one for one in debrief["answers"] if one["who"] == "you"), None)
+
+
+def _action_items() -> Iterator[str]:
+    yield from _table(("what", "prevents, detects or mitigates", "owner", "by"), [("", "", "", "")] * 3)
