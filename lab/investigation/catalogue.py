@@ -37,6 +37,8 @@ JOB, USERS, LINK = frozenset({"job"}), frozenset({"users"}), frozenset({"link"})
 POOLS = ("pools.*", "steps.*.pool.*")
 TIMEOUTS = ("steps.*.timeout_s",)
 WORKERS = ("workers",)
+LIMITS = ("steps.*.above", "steps.*.at_most")
+"""Between which values a step runs: that is part of a release, as rules are."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -77,8 +79,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         name="roll-back-code", title="Roll a component's code back", cost_s=180, on=PROCESSES - MODEL,
-        rests=(ComponentSlow,),
-        doc="Deploys the release that ran at the start. Configuration, data and links stay as they are.",
+        rests=(ComponentSlow, ConfigSet), rest_keys=LIMITS,
+        doc="Deploys the release that ran at the start, with its limits in rules. Other configuration stays as it is.",
     ),
     Remedy(
         name="restore-cpu", title="Give a component its CPU back", cost_s=120, on=PROCESSES, rests=(ComponentLimit,),

@@ -25,8 +25,9 @@ class Remedy:
     """One thing that people can do.
 
     `title` is an imperative, `cost_s` how long it takes people, `on` the kinds of elements that it is for. `rests` are
-    the levers that it puts at rest, everywhere within the place; `pulls` and `acts` are what it does there beside that.
-    `keys`: patterns of configuration keys, one of which it sets to a value. `part`: what of an element a place is.
+    the levers that it puts at rest, everywhere within the place (of configuration keys those that fit `rest_keys`);
+    `pulls` and `acts` are what it does there beside that. `keys`: patterns of configuration keys, one of which it sets
+    to a value, `not_keys` among them excepted. `part`: what of an element a place is.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Remedy:
     on: frozenset[str]
     part: Literal["", "table", "key"] = ""
     rests: tuple[type[LeverValue], ...] = ()
+    rest_keys: tuple[str, ...] = ("*",)
     pulls: tuple[LeverValue, ...] = ()
     acts: tuple[ActValue, ...] = ()
     keys: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ class Remedy:
         for lever in self.rests:
             held = [hold.undo.element for hold in testbed.holds if hold.undo.lever == lever.name]
             for one in dict.fromkeys([*held, *_possible(lever, system)]):
-                if self._place(one) == place:
+                if self._place(one) == place and (lever is not ConfigSet or self._rests_key(one)):
                     testbed.settle(one, lever)
         for pulled in self.pulls:
             testbed.settle(place, type(pulled), pulled)
@@ -115,6 +117,9 @@ class Remedy:
 
     def _records(self) -> list[type[Record]]:
         return [*self.rests, *map(type, self.pulls), *map(type, self.acts), *([ConfigSet] if self.keys else [])]
+
+    def _rests_key(self, of_lever: str) -> bool:
+        return any(fnmatchcase(Place.parse(of_lever).part, key) for key in self.rest_keys)
 
     def _place(self, of_lever: str) -> str:
         """The remedy's place that a lever's place lies in; empty for none."""
