@@ -134,22 +134,27 @@ class Remedy:
 
 def remedies(system: System) -> list[Remedy]:
     """What can be done about incidents of a system, those first that are listed, then one for each other lever."""
+    return [one for one in _all(system) if one.places(system)]
+
+
+def remedy(system: System, name: str) -> Remedy:
+    """One by its name; UserError with the nearest one."""
+    found = next((one for one in _all(system) if one.name == name), None)
+    if found is None or not found.places(system):
+        hint = nearest(name, [one.name for one in remedies(system)])
+        raise ParameterError("remedy", Problem(f"there is no remedy {name!r}", seen=name, hint=hint))
+    return found
+
+
+def _all(system: System) -> Iterator[Remedy]:
     from lab.injection.levers import lever_types
     from lab.investigation.catalogue import REMEDIES, generic
     from lab.testbeds.contents import content_levers
 
     content_levers(system)  # loads the levers that only the system's world has
-    covered = {lever for remedy in REMEDIES for lever in remedy.rests}
-    others = [generic(lever) for lever in lever_types().values() if lever not in covered]
-    return [remedy for remedy in (*REMEDIES, *others) if remedy.places(system)]
-
-
-def remedy(system: System, name: str) -> Remedy:
-    """One by its name; UserError with the nearest one."""
-    known = {one.name: one for one in remedies(system)}
-    if name not in known:
-        raise ParameterError("remedy", Problem(f"there is no remedy {name!r}", seen=name, hint=nearest(name, known)))
-    return known[name]
+    covered = {lever for one in REMEDIES for lever in one.rests}
+    yield from REMEDIES
+    yield from (generic(lever) for lever in lever_types().values() if lever not in covered)
 
 
 def check(system: System, name: str, place: str, value: JsonValue = None) -> None:
