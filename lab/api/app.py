@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -140,4 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _look_after(training: Training) -> None:
     while True:
         await asyncio.sleep(EACH_S)
-        await anyio.to_thread.run_sync(training.keep_running)
+        try:
+            await anyio.to_thread.run_sync(training.keep_running)
+        except (OSError, sqlite3.Error) as error:  # a full disk may have room again in a second
+            sys.stderr.write(f"clocks cannot be kept: {error}\n")

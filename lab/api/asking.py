@@ -11,9 +11,10 @@ from fastapi import Depends, Path, Query, Request
 
 from lab.api.security import Identity
 from lab.investigation.queries.asking import UnknownError
+from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Session
 from lab.investigation.store import Participant
-from lab.investigation.training import RefusedError, Training
+from lab.investigation.training import Training
 from lab.investigation.view import View
 
 LONGEST_NAME = 300

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from lab.errors import ParameterError, UserError
 from lab.investigation.queries.asking import QueryError, UnknownError
-from lab.investigation.training import NotYetError, RefusedError
+from lab.investigation.refusals import NotYetError, RefusedError
 
 SEEN_CHARACTERS = 100
 """Of what was seen that an error repeats."""
@@ -56,6 +58,7 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(QueryError, _refused)
     app.add_exception_handler(UserError, _user_error)
+    app.add_exception_handler(sqlite3.Error, _unkept)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -77,6 +80,12 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     answer = problem(error.status_code, phrase, hint="see /api/openapi.json")
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def _unkept(_: Request, error: Exception) -> JSONResponse:
+    sys.stderr.write(f"sessions cannot be kept: {error}\n")
+    hint = "the disk of the server may be full; try again when there is room"
+    return problem(503, "this could not be kept", hint=hint)
 
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from lab.errors import ExitCode, Problem, UserError
 if TYPE_CHECKING:
     import socket
 
+    from lab.investigation.exercises import Course
     from lab.investigation.training import Training
 
 PORT = 8765
@@ -63,30 +66,35 @@ def command(
 
         export(targets, quiz, state or state_directory())
         return ExitCode.OK
-    from lab.cli.console import stderr
+    from lab.investigation.alone import alone
     from lab.investigation.exercises import courses
-    from lab.investigation.training import Training
-    from lab.investigation.workers import Workers
 
     offered = courses(targets)
     if not offered:
         hint = "give a course or a scenario"
         raise UserError(Problem("there is nothing to solve", expected="a course with an exercise", hint=hint))
-    listening = _listening(host, port)
+    directory = state or state_directory()
+    with alone(directory), _listening(host, port) as listening:
+        _train(offered, directory, group, workers or _spare(), partial(_serve, listening, host, names, is_opened))
+    return ExitCode.OK
+
+
+def _train(
+    offered: Sequence[Course], directory: Path, group: bool, workers: int, serve: Callable[[Training], None]
+) -> None:
+    from lab.cli.console import stderr
+    from lab.investigation.training import Training
+    from lab.investigation.workers import Workers
+    from lab.runs.pool import clear_leftovers
+
+    clear_leftovers(directory / "runs")
+    training = Training(offered, directory, is_group=group, workers=Workers(workers))
     try:
-        training = Training(offered, state or state_directory(), is_group=group, workers=Workers(workers or _spare()))
-    except BaseException:
-        listening.close()
-        raise
-    try:
-        _serve(training, listening, host, names, is_opened)
+        serve(training)
     except KeyboardInterrupt:
         stderr().print("ended; sessions are kept")
-        return ExitCode.OK
     finally:
         training.close()
-        listening.close()
-    return ExitCode.OK
 
 
 def state_directory() -> Path:
@@ -128,7 +136,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _serve(
-    training: Training, listening: socket.socket, host: str, names: tuple[str, ...], is_opened: bool | None
+    listening: socket.socket, host: str, names: tuple[str, ...], is_opened: bool | None, training: Training
 ) -> None:
     import socket
     import sys

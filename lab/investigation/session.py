@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lab.investigation.board import Board
 from lab.investigation.clock import Clock, start_at
+from lab.investigation.refusals import RefusedError
 
 if TYPE_CHECKING:
     from lab.investigation.exercises import Exercise
@@ -68,6 +69,10 @@ class Session:
     actions: list[Done] = field(default_factory=list)
     looks: set[tuple[str, str]] = field(default_factory=set)
     """What was looked at since the server began."""
+    played_count: int = 0
+    """How many of the actions the recording has that is seen."""
+    is_acting: bool = False
+    """Whether the last action was done just now, and is being played."""
     goes_on: bool = False
     """Whether the clock goes on by itself once an action is in effect."""
     answer: dict[str, Any] | None = None
@@ -86,10 +91,10 @@ class Session:
         """Whether no answer was given yet."""
         return self.answer is None
 
-    @property
-    def is_looked_at(self) -> bool:
-        """Whether there is something to look at."""
-        return self.view is not None
+    def refuse_answered(self, what: str) -> None:
+        """RefusedError once the answer was given."""
+        if not self.is_open:
+            raise RefusedError(what, hint="begin another session on this exercise")
 
     def state(self) -> dict[str, Any]:
         """What is kept of it, beside its clock and its board."""

@@ -1,9 +1,10 @@
-"""Everybody's sessions on one server: begun, prepared, acted in, answered, and kept."""
+"""Everybody's sessions on one server: begun, prepared, kept. What is done in them is in modules beside it."""
 
 from __future__ import annotations
 
-import json
 import secrets
+import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.investigation import work
-from lab.investigation.answering import diagnosis
 from lab.investigation.board import WHYS, Board, Kind
+from lab.investigation.concluding import Concluding
 from lab.investigation.exercises import Course, Exercise
+from lab.investigation.playing import Playing
 from lab.investigation.queries.asking import QueryError, UnknownError
-from lab.investigation.session import Done, Session, Taken, fingerprint, new_clock
+from lab.investigation.refusals import RefusedError
+from lab.investigation.session import Session, Taken, fingerprint, new_clock
 from lab.investigation.store import Participant, SessionRow, Store
 from lab.investigation.view import Cache, View
 from lab.investigation.workers import Failure, Workers
@@ -27,16 +30,6 @@ KEEP_EVERY_S = 5.0
 """Wall time after which a running clock is kept again."""
 MOST_SESSIONS = 500
 """Of one participant."""
-MOST_ACTIONS = 30
-"""Of one session."""
-
-
-class RefusedError(QueryError):
-    """Something that cannot be done as a session stands."""
-
-
-class NotYetError(RefusedError):
-    """Something that is told later."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,10 @@ class Training:
         self.store = Store(directory)
         self.wall = wall
         self.cache = Cache()
-        self._directory = directory
-        self._workers = workers or Workers(1)
+        self.directory = directory
+        self.workers = workers or Workers(1)
+        self.playing = Playing(self)
+        self.concluding = Concluding(self)
         self._exercises = {one.id: one for course in courses for one in course.exercises}
         self._sessions: dict[str, Session] = {}
         self._lock = threading.RLock()
@@ -83,11 +78,14 @@ class Training:
 
     def close(self) -> None:
         """Pauses all clocks where they are, ends the workers and closes the store."""
-        self._workers.close()
+        self.workers.close()
         for one in self._sessions.values():
             with one.lock:
                 one.clock = one.clock.paused(self.wall())
-        self.store.keep_clocks([(one.id, one.clock.now_s) for one in self._sessions.values()])
+        try:
+            self.store.keep_clocks([(one.id, one.clock.now_s) for one in self._sessions.values() if one.stored_at])
+        except sqlite3.Error as error:
+            sys.stderr.write(f"the clocks of sessions are as they were some seconds ago: {error}\n")
         self.store.close()
 
     # What there is.
@@ -155,40 +153,41 @@ class Training:
                 self._is_prepared(one, known)
                 return
             one.status = "preparing"
-            one.job = self._workers.submit(
-                work.prepared, one.exercise, self._directory / "runs",
-                then=partial(self._is_prepared, one), failed=partial(self._failed, one),
+            one.job = self.workers.submit(
+                work.prepared, one.exercise, self.directory / "runs",
+                then=partial(self._is_prepared, one), failed=partial(self.failed, one),
             )  # fmt: skip
 
     def _is_prepared(self, one: Session, run: Path) -> None:
         known = fingerprint(one.exercise)
         if known not in self._runs:
             # Engines answer while people look: who debriefs later need not wait for them.
-            self._workers.submit(work.engines_asked, run, self._directory / "runs", then=_nothing, failed=_nothing)
+            self.workers.submit(work.engines_asked, run, self.directory / "runs", then=_nothing, failed=_nothing)
         with one.lock:
             self._runs[known] = one.run = run
-            one.job = None
-            self._show(one, run)
-            if one.actions:
-                self._play_again(one)
-            else:
-                self._settle(one)
+            one.job, one.played_count = None, 0
+            self.show(one, run)
+            self.settle(one)
 
-    def _show(self, one: Session, run: Path) -> None:
+    def show(self, one: Session, run: Path) -> None:
+        """Lets a session see a recording: the prepared one, or one with actions."""
         one.view = View(run / "observed", self.cache)
         one.view.alerts(one.clock.as_of(self.wall()))  # read now, so that no poll waits for it
 
-    def _settle(self, one: Session) -> None:
-        """The status of a session for which nothing is being made."""
-        if one.is_open:
+    def settle(self, one: Session) -> None:
+        """What becomes of a session for which nothing is being made."""
+        if one.played_count < len(one.actions):
+            self.playing.play(one)
+        elif one.is_open:
             one.status = "ready"
         elif not one.is_judged:
-            self._judge(one)
+            self.concluding.judge(one)
         else:
             is_shown = not self.is_group or one.exercise.id in self._released
             one.status = "released" if is_shown else "answered"
 
-    def _failed(self, one: Session, failure: Failure) -> None:
+    def failed(self, one: Session, failure: Failure) -> None:
+        """Notes that nothing can go on in a session, and why."""
         with one.lock:
             one.job, one.failure, one.status = None, failure, "failed"
 
@@ -200,7 +199,7 @@ class Training:
                 if one.view is None:
                     self._prepare(one)
                 else:
-                    self._settle(one)
+                    self.settle(one)
 
     # What is done in a session.
 
@@ -262,7 +261,7 @@ class Training:
     def take_hint(self, one: Session) -> dict[str, Any]:
         """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
         with one.lock:
-            self._refuse_answered(one, "no hints after the answer")
+            one.refuse_answered("no hints after the answer")
             if len(one.hints) >= len(one.exercise.hints):
                 raise RefusedError("there are no more hints", seen=f"{len(one.hints)} taken")
             number = len(one.hints)
@@ -274,126 +273,6 @@ class Training:
     def _refuse_answered(self, one: Session, what: str) -> None:
         if not one.is_open:
             raise RefusedError(what, hint="begin another session on this exercise")
-
-    # Actions.
-
-    def remedies(self, one: Session) -> list[dict[str, Any]]:
-        """What can be done about an incident of this system: the same for all that it may have."""
-        from lab.investigation.remedies import remedies
-
-        system = one.exercise.scenario.system
-        key = ("remedies", fingerprint(one.exercise))
-        return self.cache.get(key, lambda: [remedy.to_json(system) for remedy in remedies(system)])
-
-    def act(self, one: Session, remedy_name: str, place: str, value: Any = None) -> Done:
-        """Does something to the system: it takes its time on the clock, and then the incident goes on with it."""
-        from lab.investigation.remedies import check, remedy
-
-        with one.lock:
-            self._refuse_answered(one, "no actions after the answer")
-            if one.status != "ready":
-                raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
-            if len(one.actions) >= MOST_ACTIONS:
-                raise RefusedError("too many actions", expected=f"at most {MOST_ACTIONS}")
-            system = one.exercise.scenario.system
-            check(system, remedy_name, place, value)
-            chosen = remedy(system, remedy_name)
-            wall_s = self.wall()
-            at_s = one.clock.at(wall_s)
-            done_s = at_s + chosen.cost_s
-            if done_s >= one.clock.end_s:
-                what, seen = "it would take longer than the incident goes on", f"{chosen.cost_s:g} s"
-                raise RefusedError(what, seen=seen, expected=f"at most {one.clock.end_s - at_s:.0f} s")
-            done = Done(secrets.token_hex(4), at_s, done_s, chosen.name, chosen.title, place, value)
-            one.actions.append(done)
-            one.goes_on = not one.clock.is_paused
-            one.clock = one.clock.moved(done_s, wall_s).paused(wall_s)
-            one.notice = None
-            self.keep(one)
-            self._play_again(one)
-            return done
-
-    def _play_again(self, one: Session) -> None:
-        actions = [_action(done) for done in one.actions]
-        one.status = "acting"
-        one.job = self._workers.submit(
-            work.played_again, one.exercise, actions, self._directory / "acted",
-            then=partial(self._is_played, one), failed=partial(self._is_undone, one),
-        )  # fmt: skip
-
-    def _is_played(self, one: Session, directory: Path) -> None:
-        with one.lock:
-            one.job = None
-            self._show(one, directory)
-            self._settle(one)
-            if one.goes_on:
-                one.goes_on, one.clock = False, one.clock.paused(self.wall(), False)
-
-    def _is_undone(self, one: Session, failure: Failure) -> None:
-        """What cannot be played is as if it had not been done."""
-        with one.lock:
-            one.job, one.notice = None, failure
-            one.actions.pop()
-            self.keep(one)
-            self._settle(one)
-
-    # Answers.
-
-    def submit(self, one: Session, answer: Mapping[str, Any]) -> None:
-        """Takes the answer, once: a diagnosis as JSON. It is judged while others work."""
-        self._refuse_unanswerable(one)
-        assert one.view is not None
-        given = diagnosis(one.view, one.clock.as_of(self.wall()), answer)  # takes a while, so not under the lock
-        with one.lock:
-            self._refuse_unanswerable(one)
-            wall_s = self.wall()
-            one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
-            one.clock = one.clock.paused(wall_s)
-            self.keep(one)
-            self._judge(one)
-
-    def _refuse_unanswerable(self, one: Session) -> None:
-        self._refuse_answered(one, "an answer was given already")
-        if one.view is None or one.status != "ready":
-            raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
-
-    def _judge(self, one: Session) -> None:
-        assert one.run is not None
-        actions = [_action(done) for done in one.actions]
-        one.status = "answered"
-        one.job = self._workers.submit(
-            work.concluded, one.exercise, self._directory / "runs", one.run, self.record(one), actions,
-            self._kept_in(one),
-            then=partial(self._is_judged, one), failed=partial(self._failed, one),
-        )  # fmt: skip
-
-    def _is_judged(self, one: Session, found: Mapping[str, Any]) -> None:
-        with one.lock:
-            one.job, one.is_judged = None, True
-            points = found.get("score", {}).get("points")
-            one.score = float(points) if isinstance(points, int | float) else None
-            mine: Mapping[str, Any] = next(
-                (answer for answer in found.get("answers", ()) if answer.get("who") == "you"), {}
-            )
-            one.outcome = mine.get("outcome")
-            self._settle(one)
-            self.keep(one)
-
-    def record(self, one: Session) -> dict[str, Any]:
-        """All that was done in a session, for its debrief."""
-        with one.lock:
-            who = next((who for who in self.store.participants() if who.id == one.participant), None)
-            return {
-                "id": one.id,
-                "participant": who.name if who else "",
-                **one.state(),
-                "start_s": new_clock(one.exercise).now_s,
-                "board": one.board.content(),
-                "looks": [
-                    {"kind": kind, "reference": reference, "at_s": at_s}
-                    for kind, reference, at_s in self.store.looks(one.id)
-                ],
-            }
 
     def release(self, exercise: str | None = None) -> int:
         """Shows the debriefs of an exercise, or of all, to those who answered; how many sessions that were."""
@@ -409,24 +288,6 @@ class Training:
                     one.status, count = "released", count + 1
                     self.keep(one)
         return count
-
-    def debrief(self, one: Session) -> dict[str, Any]:
-        """The debrief; NotYetError before it is released."""
-        found: dict[str, Any] = json.loads(self._debriefed(one, "debrief.json"))
-        return found
-
-    def postmortem(self, one: Session) -> str:
-        """The post-mortem as Markdown; NotYetError before the debrief is released."""
-        return self._debriefed(one, "postmortem.md")
-
-    def _debriefed(self, one: Session, file: str) -> str:
-        if one.status != "released":
-            what = "the answer comes first" if one.is_open else "the debrief is not released yet"
-            raise NotYetError(what, seen=one.status)
-        return (self._kept_in(one) / file).read_text(encoding="utf-8")
-
-    def _kept_in(self, one: Session) -> Path:
-        return self._directory / "debriefs" / one.id
 
     # The board.
 
@@ -454,8 +315,3 @@ class Training:
 
 def _nothing(_: object) -> None:
     """Nobody waits for it."""
-
-
-def _action(done: Done) -> dict[str, Any]:
-    """What of an action the incident depends on."""
-    return {"at_s": done.done_s, "remedy": done.remedy, "place": done.place, "value": done.value}

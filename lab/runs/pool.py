@@ -67,9 +67,7 @@ def run_jobs(
     # Jobs are what runs in parallel; numerical libraries that start a thread per CPU in each only get in the way.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    for old in leftovers(root):
-        if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
-            shutil.rmtree(old, ignore_errors=True)
+    clear_leftovers(root)
     alone = any(not job.testbed.driver.is_shared for job in jobs)
     workers = 1 if alone else min(workers, len(jobs))
     settings = _Settings(root, keep, engines or EngineOptions(hidden=(root.resolve(),)))
@@ -97,6 +95,13 @@ class Watch:
 def leftovers(root: Path) -> list[Path]:
     """Staging directories under a runs directory: of a lab that is writing now, or of one that was killed."""
     return sorted(path for suffix in ("tmp", "old") for path in root.glob(f"*/.*.{suffix}") if path.is_dir())
+
+
+def clear_leftovers(root: Path) -> None:
+    """Deletes staging directories under a runs directory that belong to no running lab."""
+    for old in leftovers(root):
+        if time.time() - old.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _here(jobs: Sequence[Job], settings: _Settings, watch: Watch) -> list[JobResult]:

@@ -137,6 +137,14 @@ def test_a_port_that_is_taken_is_refused(start: Start):
     assert "--port" in errors
 
 
+def test_a_second_server_on_the_same_sessions_is_refused(start: Start):
+    first = start("small.scenario.yaml")
+    link(first)
+    _, errors = start("small.scenario.yaml").communicate(timeout=60)
+    assert "another lab train keeps its sessions here" in errors
+    assert f"process {first.pid}" in errors
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [

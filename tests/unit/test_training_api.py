@@ -9,6 +9,7 @@ import pytest
 
 from lab.investigation import work
 from lab.investigation.recordings import record
+from lab.investigation.training import Training
 from tests.investigating import HINTS, INSTRUCTOR, JOINING, NAME, AtOnce, Client, Wall, client, course, training
 
 KIND = "network-partition"
@@ -361,3 +362,39 @@ def test_the_api_is_described_for_those_who_ask(alone: Client):
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path}"
+
+
+def test_what_cannot_be_kept_is_told_and_the_server_goes_on(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared])
+    alone = client(of)
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    of.store._db.execute("PRAGMA max_page_count = 1")  # as on a full disk
+    for n in range(100):
+        reply = alone.ask("POST", f"/api/v1{session}/board/notes", {"text": f"{n} " * 500})
+        if reply.status != 201:
+            break
+    assert (reply.status, reply.json["problem"]["what"]) == (503, "this could not be kept")
+    assert alone.get(session)["status"] == "ready"
+    of.store._db.execute("PRAGMA max_page_count = 1000000")
+    alone.post(f"{session}/board/notes", {"text": "there is room again"})
+
+
+def test_actions_are_played_again_after_a_restart(prepared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def ready(of: Training) -> dict[str, Any]:
+        found: dict[str, Any] = client(of).get(session)
+        return found
+
+    first = training(tmp_path, [prepared])
+    alone = client(first)
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    alone.post(f"{session}/clock", {"jump": "next-alert"})
+    alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
+    seen = alone.get(f"{session}/series", of="client_error_ratio:desk->db")["series"]
+    first.close()
+    good = work.played_again
+    monkeypatch.setattr(work, "played_again", lambda *_: 1 / 0)
+    broken = training(tmp_path, [prepared])
+    assert (ready(broken)["status"], len(ready(broken)["actions"])) == ("failed", 1), "what was done stays done"
+    monkeypatch.setattr(work, "played_again", good)
+    assert client(broken).post(f"{session}/retry")["status"] == "ready"
+    assert client(broken).get(f"{session}/series", of="client_error_ratio:desk->db")["series"] == seen

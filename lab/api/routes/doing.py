@@ -24,13 +24,13 @@ def get_vocabulary(_: Somebody) -> answers.Vocabulary:
 @router.get("/sessions/{session}/remedies", operation_id="list_remedies")
 def list_remedies(own: Own, training: Trainings) -> list[answers.RemedyAnswer]:
     """What can be done about an incident of this system, where, and how long it takes."""
-    return [answers.RemedyAnswer.model_validate(one) for one in training.remedies(own)]
+    return [answers.RemedyAnswer.model_validate(one) for one in training.playing.remedies(own)]
 
 
 @router.post("/sessions/{session}/actions", operation_id="act", status_code=202)
 def act(given: answers.NewAction, own: Own, training: Trainings) -> ActionDone:
     """Does a remedy. The clock moves on by what it takes; then the incident goes on with it, for better or worse."""
-    done = training.act(own, given.remedy, given.place, given.value)
+    done = training.playing.act(own, given.remedy, given.place, given.value)
     return ActionDone.model_validate(done, from_attributes=True)
 
 
@@ -43,19 +43,19 @@ def take_hint(own: Own, training: Trainings) -> answers.HintAnswer:
 @router.post("/sessions/{session}/submit", operation_id="submit")
 def submit(given: answers.GivenDiagnosis, own: Own, training: Trainings) -> answers.Submitted:
     """Submits the diagnosis, once. It is graded as an engine's is."""
-    training.submit(own, given.model_dump())
+    training.concluding.submit(own, given.model_dump())
     return answers.Submitted(status=own.status)
 
 
 @router.get("/sessions/{session}/debrief", operation_id="get_debrief")
 def get_debrief(own: Own, training: Trainings) -> dict[str, Any]:
     """The truth, beside the answer, its grades, what was done and what engines said. 403 before it is released."""
-    return training.debrief(own)
+    return training.concluding.debrief(own)
 
 
 @router.get("/sessions/{session}/postmortem", operation_id="get_postmortem", response_class=PlainTextResponse)
 def get_postmortem(own: Own, training: Trainings) -> Response:
     """A blameless post-mortem as Markdown, filled in as far as it can be. 403 before the debrief is released."""
-    text = training.postmortem(own)
+    text = training.concluding.postmortem(own)
     headers = {"content-disposition": 'attachment; filename="postmortem.md"'}
     return Response(text, media_type="text/markdown; charset=utf-8", headers=headers)

@@ -8,7 +8,8 @@ from lab import __version__
 from lab.api.asking import Known, Somebody, Trainings
 from lab.api.models import CourseAnswer, ExerciseAnswer, Exercises, Joined, Me, NewParticipant
 from lab.api.security import csrf_of, set_cookie
-from lab.investigation.training import Offered, RefusedError
+from lab.investigation.refusals import RefusedError
+from lab.investigation.training import Offered
 
 router = APIRouter(tags=["people and exercises"])
 

@@ -1,0 +1,111 @@
+"""How sessions end: the answer is taken, judged, and the debrief shown when it may be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.investigation import work
+from lab.investigation.answering import diagnosis
+from lab.investigation.playing import played
+from lab.investigation.refusals import NotYetError, RefusedError
+from lab.investigation.session import Session, new_clock
+
+if TYPE_CHECKING:
+    from lab.investigation.training import Training
+
+
+class Concluding:
+    """The answers in the sessions of a training, and their debriefs."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def submit(self, one: Session, answer: Mapping[str, Any]) -> None:
+        """Takes the answer, once: a diagnosis as JSON. It is judged while others work.
+
+        QueryError for what is no diagnosis, RefusedError where no answer can be given now.
+        """
+        _refuse_unanswerable(one)
+        assert one.view is not None
+        wall = self._training.wall
+        given = diagnosis(one.view, one.clock.as_of(wall()), answer)  # takes a while, so not under the lock
+        with one.lock:
+            _refuse_unanswerable(one)
+            wall_s = wall()
+            one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
+            one.clock = one.clock.paused(wall_s)
+            self._training.keep(one)
+            self.judge(one)
+
+    def judge(self, one: Session) -> None:
+        """Has the answer judged, and the debrief written."""
+        training = self._training
+        assert one.run is not None
+        one.status = "answered"
+        one.job = training.workers.submit(
+            work.concluded, one.exercise, training.directory / "runs", one.run, self.record(one), played(one),
+            self._directory(one), then=partial(self._is_judged, one), failed=partial(training.failed, one),
+        )  # fmt: skip
+
+    def _is_judged(self, one: Session, found: Mapping[str, Any]) -> None:
+        with one.lock:
+            one.job, one.is_judged = None, True
+            points = found.get("score", {}).get("points")
+            one.score = float(points) if isinstance(points, int | float) else None
+            answers: Iterable[Mapping[str, Any]] = found.get("answers", ())
+            one.outcome = next((answer.get("outcome") for answer in answers if answer.get("who") == "you"), None)
+            self._training.settle(one)
+            self._training.keep(one)
+
+    def record(self, one: Session) -> dict[str, Any]:
+        """All that was done in a session, for its debrief."""
+        store = self._training.store
+        with one.lock:
+            who = next((who for who in store.participants() if who.id == one.participant), None)
+            looks = [dict(zip(("kind", "reference", "at_s"), look, strict=True)) for look in store.looks(one.id)]
+            return {
+                "id": one.id,
+                "participant": who.name if who else "",
+                **one.state(),
+                "start_s": new_clock(one.exercise).now_s,
+                "board": one.board.content(),
+                "looks": looks,
+            }
+
+    def debrief(self, one: Session) -> dict[str, Any]:
+        """The debrief; NotYetError before it is released."""
+        found: dict[str, Any] = json.loads(self._debriefed(one, "debrief.json"))
+        return found
+
+    def postmortem(self, one: Session) -> str:
+        """The post-mortem as Markdown; NotYetError before the debrief is released."""
+        return self._debriefed(one, "postmortem.md")
+
+    def judged(self, one: Session) -> dict[str, Any] | None:
+        """The debrief of an answer that was judged, for the instructor; None before."""
+        file = self._directory(one) / "debrief.json"
+        if not one.is_judged or not file.is_file():
+            return None
+        found: dict[str, Any] = self._training.cache.get(
+            ("debrief", one.id), lambda: json.loads(file.read_text(encoding="utf-8"))
+        )
+        return found
+
+    def _debriefed(self, one: Session, file: str) -> str:
+        if one.status != "released":
+            what = "the answer comes first" if one.is_open else "the debrief is not released yet"
+            raise NotYetError(what, seen=one.status)
+        return (self._directory(one) / file).read_text(encoding="utf-8")
+
+    def _directory(self, one: Session) -> Path:
+        return self._training.directory / "debriefs" / one.id
+
+
+def _refuse_unanswerable(one: Session) -> None:
+    one.refuse_answered("an answer was given already")
+    if one.view is None or one.status != "ready":
+        raise RefusedError("not now", seen=one.status, expected="an incident that is ready")
