@@ -64,6 +64,7 @@ MEASURES: dict[str, Callable[[], list[Figure]]] = {
     "span-bytes": _of("span_bytes"),
     "help": _of("help"),
     "rate": _rate,
+    "training": _of("training"),
 }
 
 
