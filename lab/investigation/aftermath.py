@@ -81,34 +81,45 @@ def _as_long(values: Array, count: int) -> Array:
 
 
 def judged_actions(
-    actions: Sequence[Mapping[str, Any]], share: Left, onset_s: float | None, end_s: float
+    actions: Sequence[Mapping[str, Any]],
+    share: Left,
+    untouched: Left,
+    onset_s: float | None,
+    over_s: float,
+    end_s: float,
 ) -> list[dict[str, Any]]:
     """Each action of a session with what it did: `helped` (None: no telling), `why`, and the share `before`, `after`.
 
-    Before is from the fault or the action before it; after is the later half of the time to the next action or the end,
-    so that what rolls or refills has come to rest.
+    It helped where much less is left than before it, and than without any action (`untouched`) at the same time.
+    Before is from the fault or the action before it; after is the later half of the time to the next action, or until
+    the faults end by themselves (`over_s`), so that what rolls or refills has come to rest.
     """
     found = []
     begins = [float(action["done_s"]) for action in actions]
     for i, action in enumerate(actions):
         done_s = begins[i]
-        until_s = begins[i + 1] if i + 1 < len(actions) else end_s
+        until_s = min([*begins[i + 1 : i + 2], over_s if done_s < over_s else end_s])
         since_s = max(onset_s or 0.0, begins[i - 1] if i else 0.0)
         before = share.between(since_s, done_s) if onset_s is not None and done_s > onset_s else None
-        after = share.between((done_s + until_s) / 2, until_s)
-        found.append({**action, **_what_it_did(onset_s, done_s, before, after), "before": before, "after": after})
+        after, anyway = (one.between((done_s + until_s) / 2, until_s) for one in (share, untouched))
+        did = _what_it_did(onset_s, done_s, before, after, anyway)
+        found.append({**action, **did, "before": before, "after": after})
     return found
 
 
-def _what_it_did(onset_s: float | None, done_s: float, before: float | None, after: float | None) -> dict[str, Any]:
+def _what_it_did(
+    onset_s: float | None, done_s: float, before: float | None, after: float | None, anyway: float | None
+) -> dict[str, Any]:
     if onset_s is None:
         return {"helped": False, "why": "There was nothing to mend."}
     if done_s <= onset_s:
         return {"helped": False, "why": "Nothing was wrong yet when it was done."}
-    if before is None or after is None:
+    if before is None or after is None or anyway is None:
         return {"helped": None, "why": "There was too little time before or after it to tell."}
     shown = [f"{min(max(share, 0.0), 1.0):.0%}" for share in (before, after)]
     told = f"Of the fault's effect {shown[0]} was there before it, and {shown[1]} after."
+    if before - after >= HELPED > anyway - after:
+        return {"helped": False, "why": f"{told} It was over by then without any action."}
     return {"helped": before - after >= HELPED, "why": told}
 
 

@@ -313,8 +313,10 @@ def _actions(
     actions = list(record["actions"]) if record else []
     if control is None or not actions:
         return actions
-    share = aftermath.left(told.signals, control, _moved(as_it_was))
-    judged_ones = aftermath.judged_actions(actions, share, onset_s, told.observed.end_s)
+    acted, untouched = (aftermath.left(one.signals, control, _moved(as_it_was)) for one in (told, as_it_was))
+    end_s = told.observed.end_s
+    over_s = max((fault.reverted_s for fault in as_it_was.truth.faults), default=end_s)
+    judged_ones = aftermath.judged_actions(actions, acted, untouched, onset_s, over_s, end_s)
     return [{**one, "before": number(one["before"]), "after": number(one["after"])} for one in judged_ones]
 
 
@@ -337,9 +339,14 @@ def _times(
     onset_s: float | None, told: Told, control: Control | None, as_it_was: Told, seen: Sequence[Json],
     record: Record | None,
 ) -> Json:  # fmt: skip
-    """When the fault began (scenario seconds), and how long after it was noticed, answered, mended; None for never."""
+    """When the fault began, and the participant was called (scenario seconds); how long it took from the later of them.
+
+    Until it was noticed (an alert, a look at what tells of it), answered, and mended; None for never.
+    """
+    called_s = float((record or {}).get("start_s") or 0.0)
     if onset_s is None:
-        return {"onset_s": None, "detect_s": None, "diagnose_s": None, "mitigate_s": None}
+        return {"onset_s": None, "called_s": called_s, "detect_s": None, "diagnose_s": None, "mitigate_s": None}
+    from_s = max(onset_s, called_s)
     answered_s = (record or {}).get("answered_at_s")
     noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
     alert_s = _first_alert_s(told, onset_s)
@@ -351,5 +358,6 @@ def _times(
     after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s}
     return {
         "onset_s": number(onset_s),
-        **{name: None if at_s is None else number(max(0.0, at_s - onset_s)) for name, at_s in after.items()},
+        "called_s": number(called_s),
+        **{name: None if at_s is None else number(max(0.0, at_s - from_s)) for name, at_s in after.items()},
     }

@@ -55,7 +55,8 @@ class Hint:
 class Exercise:
     """One incident to solve. `id` is `<course>-<number>`: neither it nor the title tells what the matter is.
 
-    `number` counts from 1 within the course. `scenario` and `seed` are what must not leave the server before the
+    `number` counts from 1 within the course. `called_at_s`: the scenario second at which the participant comes to it,
+    None where the scenario leaves that open. `scenario` and `seed` are what must not leave the server before the
     debrief.
     """
 
@@ -70,6 +71,7 @@ class Exercise:
     system: str
     scenario: LoadedScenario
     seed: int
+    called_at_s: float | None = None
 
     @property
     def duration_s(self) -> float:
@@ -140,6 +142,7 @@ def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | No
         level=training.level, topics=training.topics, brief=training.brief,
         hints=tuple(Hint(text, training.hint_cost) for text in training.hints),
         system=loaded.system.name, scenario=loaded, seed=scenario.seed if seed is None else seed,
+        called_at_s=training.called_at_s,
     )  # fmt: skip
 
 

@@ -136,14 +136,15 @@ class Training(Strict):
     """An incident as an exercise: what trainees read, and what helps.
 
     `title`, `level` and `topics` are read before the incident is understood, so they tell nothing of its cause. `brief`
-    is what somebody on call is told at the start. Each of the `hints`, one at a time, costs `hint_cost` points of the
-    score. `remedies`: any one of them helps. They are told in the debrief.
+    is what somebody on call is told when called, at `called_at`, if that is given. Each of the `hints`, one at a time,
+    costs `hint_cost` points of the score. `remedies`: any one of them helps. They are told in the debrief.
     """
 
     title: str = Field(default="", max_length=120)
     level: Level = "intermediate"
     topics: Annotated[tuple[KebabName, ...], AfterValidator(_each_once)] = Field(default=(), max_length=MAX_TAGS)
     brief: str = ""
+    called_at_s: Duration | None = Field(default=None, alias="called_at")
     hints: tuple[str, ...] = ()
     hint_cost: int = Field(default=HINT_COST, ge=0, le=100)
     remedies: tuple[Help, ...] = Field(default=(), max_length=MAX_USES)
