@@ -58,6 +58,7 @@ def concluded(
     """The debrief of a session, kept in `directory` with the post-mortem; `record`: all that was done in it."""
     from lab.investigation.acting import Action, run_with_actions
     from lab.investigation.debrief import debrief
+    from lab.investigation.postmortem import postmortem
     from lab.recording.opening import open_run
 
     engines_asked(run, root, progress)
@@ -67,5 +68,6 @@ def concluded(
         acted = run_with_actions(exercise.scenario, exercise.seed, given, root, progress)
     found = debrief(open_run(run), acted, exercise, record)
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "postmortem.md").write_text(postmortem(found, exercise, record), encoding="utf-8")
     (directory / "debrief.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
     return found

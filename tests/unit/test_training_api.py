@@ -144,13 +144,16 @@ def answered(alone: Client, session: str, answer: Any) -> dict[str, Any]:
 
 
 def test_an_answer_is_judged_and_the_debrief_shown(alone: Client, session: str):
-    assert alone.refused("GET", f"{session}/debrief")[0] == 403
+    assert alone.refused("GET", f"{session}/debrief")[0] == alone.refused("GET", f"{session}/postmortem")[0] == 403
     assert answered(alone, session, RIGHT)["status"] == "released"
     mine = next(one for one in alone.get(f"{session}/debrief")["answers"] if one["who"] == "you")
     assert mine["outcome"] == "pass"
     cited = mine["findings"][0]["evidence"][0]
     assert cited["baseline"] < 0.05 < cited["observed"], "levels that were left out were looked up"
     assert mine["findings"][0]["boundary"] == "network"
+    written = alone.ask("GET", f"/api/v1{session}/postmortem")
+    assert written.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert written.text.startswith("# ")
 
 
 def test_an_answer_is_given_once(alone: Client, session: str):
