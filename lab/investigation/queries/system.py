@@ -5,8 +5,8 @@ The limits are the same for every system and every incident: shares in points, d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from lab.investigation.queries.asking import without_nan
 from lab.investigation.view import View
 from lab.report.layout import places
 from lab.signals import Series, SignalTable
+
+if TYPE_CHECKING:
+    from lab.recording.entries import AlertEntry
 
 State = Literal["ok", "warn", "bad", "unknown"]
 
@@ -32,7 +35,7 @@ class Limit(NamedTuple):
     is_factor: bool = False
 
 
-POINTS, MUCH, TIMES = Limit(0.01, 0.05), Limit(0.2, 0.4), Limit(1.5, 3.0, is_factor=True)
+POINTS, MUCH, TIMES = Limit(0.01, 0.05), Limit(0.2, 0.4), Limit(2.0, 3.0, is_factor=True)
 WATCHED: Mapping[str, Limit] = {
     "server_error_ratio": POINTS,
     "own_error_ratio": POINTS,
@@ -45,6 +48,7 @@ WATCHED: Mapping[str, Limit] = {
     "client_error_ratio": POINTS,
     "client_duration_p50_s": TIMES,
     "connection_exhausted_ratio": POINTS,
+    "fallback_ratio": POINTS,
 }
 """Signals of components and links that health is told from."""
 
@@ -64,9 +68,11 @@ def system(view: View, at_s: float) -> dict[str, Any]:
     ends = {link: (link.partition("->")[0], link.partition("->")[2]) for link in links}
     kinds = {name: str(part["kind"]) for name, part in parts.items()}
     placed = places(kinds, list(ends.values()), str(described.get("users") or ""))
-    first_s = _first_s(view)
+    states = health(table, at_s, _first_s(view))
+    if described.get("users") is not None:
+        states[str(described["users"])] = _of_users(view.alerts(at_s))
     return {
-        "name": described.get("name", described.get("system", "")),
+        "name": described["name"],
         "title": described.get("title", ""),
         "users": described.get("users"),
         "components": [
@@ -80,7 +86,7 @@ def system(view: View, at_s: float) -> dict[str, Any]:
                 "steps": without_nan(part.get("steps", [])),
                 "row": placed[name].row,
                 "column": placed[name].column,
-                "health": health(table, name, at_s, first_s)._asdict(),
+                "health": states.get(name, _NOTHING)._asdict(),
             }
             for name, part in parts.items()
         ],
@@ -89,7 +95,7 @@ def system(view: View, at_s: float) -> dict[str, Any]:
                 "name": link,
                 "caller": caller,
                 "callee": callee,
-                "health": health(table, link, at_s, first_s)._asdict(),
+                "health": states.get(link, _NOTHING)._asdict(),
             }
             for link, (caller, callee) in ends.items()
         ],
@@ -136,33 +142,39 @@ def _mean(one: Series, mask: Any) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def health(table: SignalTable, element: str, at_s: float, first_s: float) -> Health:
-    """The health of a component or link: the worst of its signals; `unknown` where it reports nothing."""
-    return max(_judged(table, element, at_s, first_s), key=lambda one: _SEVERITY[one.state], default=_NOTHING)
+def health(table: SignalTable, at_s: float, first_s: float) -> dict[str, Health]:
+    """The health of each component and link that reports something: the worst of its signals."""
+    found: dict[str, Health] = {}
+    for one in table:
+        limit = WATCHED.get(one.signal)
+        if limit is not None and len(one.times_s):
+            element = one.subject.partition(".")[0]  # connections and fallbacks are of the component that has them
+            judged = _compared(one, limit, at_s, first_s)
+            found[element] = max(found.get(element, judged), judged, key=lambda health: _SEVERITY[health.state])
+    return found
 
 
 _NOTHING = Health("unknown", "it reports nothing that health could be told from")
 
 
-def _judged(table: SignalTable, element: str, at_s: float, first_s: float) -> Iterable[Health]:
-    for signal, limit in WATCHED.items():
-        for subject in (element, f"{element}."):
-            one = table.get(signal, subject)
-            if one is not None and len(one.times_s):
-                yield _compared(one, limit, at_s, first_s)
+def _of_users(alerts: Sequence[AlertEntry]) -> Health:
+    """How it is for the people who use the system: by the alerts that fire."""
+    last = {alert["slo"]: alert for alert in alerts}
+    firing = [f"{slo} since {alert['time_s']:g} s" for slo, alert in last.items() if alert["state"] == "firing"]
+    return Health("bad", "firing: " + ", ".join(firing)) if firing else Health("ok", "no alert fires")
 
 
 def _compared(one: Series, limit: Limit, at_s: float, first_s: float) -> Health:
     tick_s = float(one.times_s[1] - one.times_s[0]) if len(one.times_s) > 1 else 0.0
     is_now = _is_now(one, at_s, tick_s)
-    now, usual = _mean(one, is_now), _mean(one, (one.times_s <= first_s) & ~is_now)
+    is_first = (one.times_s <= first_s) & ~is_now
+    now, usual = _mean(one, is_now), _mean(one, is_first)
     if now is None:
         return Health("unknown", f"{one.signal}: nothing was measured in the last {NOW_INTERVALS} intervals")
     if usual is None:
         return Health("ok", f"{one.signal} is {now:.3g}; there is nothing to compare it with yet")
-    early = one.values[(one.times_s <= first_s) & ~is_now]
-    noise = 3 * float(np.nanstd(early)) / NOW_INTERVALS**0.5
-    text = f"{one.signal} is {now:.3g}, at first {usual:.3g}"
+    noise = 3 * float(np.nanstd(one.values[is_first])) / NOW_INTERVALS**0.5
+    text = f"{one.signal} of {one.subject} is {now:.3g}, at first {usual:.3g}"
     warn, bad = (usual * x if limit.is_factor else usual + x for x in (limit.warn, limit.bad))
     if now <= usual + noise or now <= warn:
         return Health("ok", text)
