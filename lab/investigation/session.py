@@ -160,7 +160,7 @@ class Session:
                 "clock": {
                     "now_s": clock.at(wall_s),
                     "as_of_s": as_of_s,
-                    "start_s": start_at(clock.end_s),
+                    "start_s": new_clock(exercise).now_s,
                     "end_s": clock.end_s,
                     "speed": clock.speed,
                     "is_paused": clock.is_paused,
@@ -186,9 +186,10 @@ class Session:
 
 
 def new_clock(exercise: Exercise) -> Clock:
-    """The clock of a new session, paused at its first moment."""
+    """The clock of a new session, paused when the participant is called; else where every session begins."""
     end_s = exercise.scenario.scenario.duration_s
-    return Clock(end_s, exercise.scenario.system.scrape_interval_s, start_at(end_s))
+    start_s = start_at(end_s) if exercise.called_at_s is None else exercise.called_at_s
+    return Clock(end_s, exercise.scenario.system.scrape_interval_s, start_s)
 
 
 def fingerprint(exercise: Exercise) -> str:

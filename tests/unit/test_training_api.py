@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,16 @@ def test_a_new_session_is_paused_where_every_session_begins(alone: Client, sessi
     clock = found["clock"]
     assert (clock["now_s"], clock["as_of_s"], clock["is_paused"], clock["end_s"]) == (12.0, 10.0, True, 240.0)
     assert (found["status"], found["alerts"]["count"], found["hints"]["left"]) == ("ready", 0, 2)
+
+
+def test_who_is_called_later_comes_later_and_sees_what_was_before(tmp_path: Path, prepared: Any):
+    (exercise,) = prepared.exercises
+    called = replace(prepared, exercises=(replace(exercise, called_at_s=100.0),))
+    alone = client(training(tmp_path, [called]))
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    clock = alone.get(session)["clock"]
+    assert (clock["now_s"], clock["start_s"], clock["as_of_s"]) == (100.0, 100.0, 100.0)
+    assert alone.get(session)["alerts"]["count"] == 1
 
 
 def test_the_clock_runs_pauses_and_jumps(alone: Client, session: str, wall: Wall):

@@ -119,6 +119,15 @@ def test_the_parts_that_a_fault_cut_off_are_not_well_and_were_before(view: View)
     assert of(120.0)["desk->db"] == "ok"
 
 
+def test_where_nothing_is_wrong_every_part_is_well(tmp_path: Path):
+    observe(scenario(tmp_path, duration_s=200)).write(tmp_path / "observed")
+    quiet = View(tmp_path / "observed", Cache())
+    for at_s in (70.0, 120.0, 200.0):
+        found = system.system(quiet, at_s)
+        states = {one["health"]["state"] for one in [*found["components"], *found["links"]]}
+        assert states <= {"ok", "unknown"}, at_s
+
+
 def test_traces_are_found_by_what_happened_in_them(view: View):
     failed = traces.traces(view, 80.0, traces.Wanted(service="desk", status="timeout", order="first"))
     assert failed
