@@ -48,5 +48,5 @@ export const mean = (values) => {
   return there.length ? there.reduce((a, b) => a + b, 0) / there.length : null;
 };
 
-/** `1 span`, `2 spans`. */
-export const count = (n, one, many = `${one}s`) => `${digits(n)} ${n === 1 ? one : many}`;
+/** To four digits, as somebody would write it down. */
+export const rounded = (value) => (value === null ? null : Number(value.toPrecision(4)));

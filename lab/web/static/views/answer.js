@@ -51,9 +51,9 @@ function Onset({ value, onChange }) {
   const pick = (time) => onChange(String(Math.max(0, Math.round(time))));
   return html`<div class="stack tight"><div class="row end"><${Field} label=${t.answer.onset}><input type="number" name="onset" min="0" step="any" value=${value} onInput=${(event) => onChange(event.target.value)} /><//>
       <span class="number quiet">${value === "" ? t.answer.noOnset : `= ${clock(Number(value))}`}</span>
-      ${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}</div>
-    <details><summary class="small">${t.answer.onsetChart}</summary><div class="charts">${slis.slice(0, MOST_CHARTS).map((sli) => html`<figure key=${sli.name}><figcaption class="small">${sli.name}</figcaption>
-      <${Chart} series=${[sli.series]} unit=${sli.unit} range=${[0, session.clock.end_s]} height=${110} legend=${false} onPoint=${pick} marks=${value === "" ? marks : [...marks, { at: Number(value), kind: "fault" }]} label=${t.answer.onsetChart} /></figure>`)}</div></details></div>`;
+      <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button>${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}</div>
+    <p class="small quiet">${t.answer.onsetChart}</p><div class="charts">${slis.slice(0, MOST_CHARTS).map((sli) => html`<figure key=${sli.name}><figcaption class="small">${sli.name}</figcaption>
+      <${Chart} series=${[sli.series]} unit=${sli.unit} range=${[0, session.clock.end_s]} height=${110} legend=${false} onPoint=${pick} marks=${value === "" ? marks : [...marks, { at: Number(value), kind: "fault" }]} label=${`${sli.name}: ${t.answer.onsetChart}`} /></figure>`)}</div></div>`;
 }
 
 /** A pinned chart as a fact that can be cited: where, and two levels. */

@@ -24,6 +24,7 @@ function Score({ score, times, hints }) {
   const points = score?.points;
   return html`<section class="card stack tight"><h2>${t.debrief.score}</h2><p class="points"><b class="number">${points === null || points === undefined ? "–" : Math.round(points)}</b> <span>${t.debrief.points}</span> <small>${t.debrief.hints(score?.hints ?? hints ?? 0)}</small></p>
     ${score?.by_axis && html`<ul class="axes">${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}</ul>`}
+    ${score?.formula && html`<details><summary class="small">${t.debrief.formula}</summary><p class="small quiet">${score.formula}</p></details>`}
     <h3>${t.debrief.times}</h3><dl class="facts">${Object.entries(t.debrief.timesOf).filter(([name]) => times && name in times).map(([name, text]) => html`<dt>${text}</dt><dd class="number">${times[name] === null ? t.debrief.notReached : name === "onset_s" ? clock(times[name]) : duration(times[name])}</dd>`)}</dl></section>`;
 }
 
@@ -60,6 +61,11 @@ function Seen({ evidence }) {
   return html`<section class="card stack tight"><h2>${t.debrief.evidence}</h2><p class="quiet small">${t.debrief.evidenceLead}</p><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.evidence}><table class="table"><thead><tr>${t.debrief.evidenceColumns.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${evidence.map((one) => html`<tr><th>${one.signal}</th><td>${one.subject}</td><td class="number">${clock(one.first_visible_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}</td><td>${one.cited ? html`<${Badge} kind="ok">✓ ${t.debrief.yes}<//>` : html`<span class="quiet">${t.debrief.no}</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
+/** Limits that would have alerted earlier than what did, or where nothing did. */
+function Monitoring({ of: { first_alert_s, missing } }) {
+  return html`<section class="card stack tight"><h2>${t.debrief.monitoring}</h2><p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p><ul class="plainlist">${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${one.direction < 0 || one.is_above === false ? "<" : ">"} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}</ul></section>`;
+}
+
 function Actions({ actions, helps }) {
   const kind = (one) => (one.helped === true ? "ok" : one.helped === false ? "bad" : "");
   return html`<section class="card stack tight"><h2>${t.debrief.actions}</h2>${actions?.length ? html`<ul class="pager">${actions.map((one) => html`<li><span class="number">${clock(one.done_s ?? one.at_s)}</span><${Badge} kind=${kind(one)}>${t.debrief.helped[String(one.helped ?? null)]}<//><span class="grow"><b>${one.title || one.remedy}</b> <span class="quiet">${one.place}${one.value === null || one.value === undefined ? "" : `, ${one.value}`}</span>${one.why && html`<small class="block">${one.why}</small>`}</span></li>`)}</ul>` : html`<p class="empty">${t.debrief.noActions}</p>`}
@@ -78,13 +84,14 @@ export function Debrief() {
   return html`<${Answer} of=${found}>${(data) => {
     const { faults = [] } = data.truth, end_s = session.clock.end_s;
     const marks = [...faults.map((one) => ({ at: one.injected_s, kind: "fault" })), ...(data.actions || []).map((one) => ({ at: one.done_s ?? one.at_s, kind: "action" }))];
-    return html`<div class="row apart"><h1>${t.debrief.title}</h1><div class="row"><a class="button" href="#/">${t.debrief.nextExercise}</a><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a></div></div>
+    return html`<div class="row apart"><div><h1>${t.debrief.title}</h1><p class="quiet">${data.exercise?.what || ""}</p></div><div class="row"><a class="button" href="#/">${t.debrief.nextExercise}</a><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a></div></div>
       <div class="beside-truth"><${Truth} truth=${data.truth} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} /></div>
       <${Answers} answers=${data.answers || []} />
       <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
       ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
       <div class="halves"><${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}</div>
       ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} />`}
+      ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
       ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
   }}<//>`;
 }

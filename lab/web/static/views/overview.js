@@ -1,7 +1,7 @@
 // The first look: alerts, change log, the system with its health, and what users feel.
 import { query } from "../api.js";
 import { Chart } from "../chart.js";
-import { clock, duration, mean, quantity } from "../format.js";
+import { clock, duration, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { Graph, SIGNS } from "../graph.js";
 import { classes, html } from "../lib.js";
@@ -94,7 +94,7 @@ function SystemCard() {
 /** An SLI's values as a pin's reference: how it was in the first third, and lately. */
 export function levels(series) {
   const third = Math.max(1, Math.floor(series.values.length / 3)), late = Math.max(1, Math.floor(series.values.length / 8));
-  return { baseline: mean(series.values.slice(0, third)), observed: mean(series.values.slice(-late)) };
+  return { baseline: rounded(mean(series.values.slice(0, third))), observed: rounded(mean(series.values.slice(-late))) };
 }
 
 /** The system's SLIs with their series so far; used wherever the course of the incident is drawn. */

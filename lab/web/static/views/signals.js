@@ -1,7 +1,7 @@
 // Signals and raw metrics: pick, overlay, zoom, compare two windows of time.
 import { query as asQuery } from "../api.js";
 import { Chart, COLOURS } from "../chart.js";
-import { clock, digits, mean, quantity } from "../format.js";
+import { clock, digits, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useMemo, useState } from "../lib.js";
 import { Answer, Toggle, useMore, useToast } from "../parts.js";
@@ -110,7 +110,7 @@ export function Signals() {
     else setQuery({ of: chosen.includes(of) ? chosen.filter((one) => one !== of) : [...chosen, of] });
   }
   const dragged = (window) => setQuery({ [mode]: window && window.map((time) => Math.max(0, Math.round(time * 10) / 10)).join() });
-  const level = (one) => (before && during ? { baseline: mean(within(one, before)), observed: mean(within(one, during)) } : levels(one));
+  const level = (one) => (before && during ? { baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) } : levels(one));
   return html`<div class="beside-picker"><${Picker} source=${source} chosen=${chosen} onToggle=${toggle} />
     <div class="stack"><div class="row apart"><div class="row"><span class="small quiet">${t.signals.mode}</span><${Toggle} label=${t.signals.mode} value=${mode} onChange=${setMode} options=${["zoom", "before", "during"].map((one) => [one, t.signals[one]])} />
         <${Toggle} label=${t.signals.layout} value=${layout} onChange=${(value) => setQuery({ layout: value })} options=${[["overlay", t.signals.overlay], ["separate", t.signals.separate]]} /></div>
