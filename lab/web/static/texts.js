@@ -261,7 +261,7 @@ export const t = {
     actions: "What your actions did", noActions: "You did nothing. That is allowed; the fault took its course.", helped: { true: "helped", false: "did not help", null: "no telling" }, helps: "What helps here",
     times: "Times", timesOf: { onset_s: "fault began", detect_s: "until you noticed", diagnose_s: "until you answered", mitigate_s: "until it was mended" }, notReached: "not reached",
     costs: "What it cost", costColumns: ["", "The incident", "You saved"], toPostmortem: "Write the post-mortem",
-    formula: "How points are counted", monitoring: "What monitoring was missing", noAlert: "No alert fired because of the fault. These limits would have:", firstAlert: (time) => `The first alert came at ${time}. These limits would have been earlier:`, wouldAlert: (time, earlier) => `at ${time}${earlier ? `, ${earlier} earlier` : ""}`,
+    sides: { above: "above", below: "below" }, formula: "How points are counted", monitoring: "What monitoring was missing", noAlert: "No alert fired because of the fault. These limits would have:", firstAlert: (time) => `The first alert came at ${time}. These limits would have been earlier:`, wouldAlert: (time, earlier) => `at ${time}${earlier ? `, ${earlier} earlier` : ""}`,
     nextExercise: "Next exercises",
   },
 

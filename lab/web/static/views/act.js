@@ -31,7 +31,7 @@ function Remedy({ one }) {
     ${asking && html`<${Dialog} title=${one.title} onClose=${() => ask(false)}><p>${t.act.confirm(one.title, label, duration(one.cost_s))}</p><div class="row"><button type="button" class="primary" onClick=${go}>${t.act.go}</button><button type="button" onClick=${() => ask(false)}>${t.cancel}</button></div><//>`}</details>`;
 }
 
-export function ActionList({ actions }) {
+function ActionList({ actions }) {
   return html`<ul class="pager">${actions.map((one) => html`<li key=${one.id}><span class="number">${clock(one.done_s ?? one.at_s)}</span><span class="grow"><b>${one.title || one.remedy}</b> <span class="quiet">${one.place}${one.value === null || one.value === undefined ? "" : `, ${one.value}`}</span></span></li>`)}</ul>`;
 }
 

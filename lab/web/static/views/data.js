@@ -16,7 +16,7 @@ const WIDTH = 420, HEIGHT = 170, LEFT = 40, BOTTOM = 40, TOP = 8;
 const total = (of) => of.counts.reduce((a, b) => a + b, 0);
 
 /** Bars side by side, as shares of each kind's rows: numbers by bins, words by category. */
-export function Bars({ of, label }) {
+function Bars({ of, label }) {
   const names = of.categories || null, bins = names ? names.length : of.edges.length - 1;
   const kinds = KINDS.filter((kind) => of[kind] && total(of[kind]) > 0);
   const shares = Object.fromEntries(kinds.map((kind) => [kind, of[kind].counts.map((n) => n / total(of[kind]))]));

@@ -63,7 +63,7 @@ function Seen({ evidence }) {
 
 /** Limits that would have alerted earlier than what did, or where nothing did. */
 function Monitoring({ of: { first_alert_s, missing } }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.monitoring}</h2><p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p><ul class="plainlist">${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${one.direction < 0 || one.is_above === false ? "<" : ">"} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}</ul></section>`;
+  return html`<section class="card stack tight"><h2>${t.debrief.monitoring}</h2><p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p><ul class="plainlist">${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}</ul></section>`;
 }
 
 function Actions({ actions, helps }) {

@@ -49,7 +49,7 @@ function Alerts() {
 
 const KNOWN = ["time_s", "kind", "component", "service.name", "element", "text", "body", "message", "summary", "title"];
 /** What a change says, in whatever words its row has. */
-export function changeText(one) {
+function changeText(one) {
   const said = one.text || one.body || one.message || one.summary || one.title || one.kind || "";
   const rest = Object.entries(one).filter(([name, value]) => !KNOWN.includes(name) && value !== null && value !== "" && typeof value !== "object").map(([name, value]) => `${name} ${value}`);
   return [said, ...rest].filter(Boolean).join(", ");

@@ -34,7 +34,7 @@ function Filters({ query }) {
     <form class="row end" onSubmit=${(event) => { event.preventDefault(); if (id.trim()) setQuery({ id: id.trim() }); }}><${Field} label=${t.traces.id}><input name="trace" class="id" value=${id} onInput=${(event) => setId(event.target.value)} /><//><button>${t.traces.open}</button></form></div>`;
 }
 
-export const StatusBadge = ({ of }) => html`<${Badge} kind=${GOOD.includes(of) ? "ok" : "bad"}>${of}<//>`;
+const StatusBadge = ({ of }) => html`<${Badge} kind=${GOOD.includes(of) ? "ok" : "bad"}>${of}<//>`;
 
 function Found({ rows }) {
   const longest = Math.max(...rows.map((one) => one.duration_s), 1e-9);
