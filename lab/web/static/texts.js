@@ -252,7 +252,7 @@ export const t = {
     score: "Score", points: "points", hints: (n) => (n ? `${plural(n, "point")} went to hints` : "no hints taken"),
     truth: "What really happened", healthy: "Nothing was wrong. This was a control.", degraded: "The system was degraded by its own load.",
     culprit: "culprit", boundary: "boundary", kind: "kind", injected: "injected", reverted: "ended", effect: "first effect", parameters: "with", decoys: "Harmless, but placed to mislead", where: (element, time) => `${element} at ${time}`,
-    answers: "Answers beside the truth", axis: "Axis", expected: "Expected", you: "You", noFindings: "named nothing",
+    answers: "Answers beside the truth", answersLead: "“rules” is the reference engine; the others are floors that any good answer should beat. Unfold a cell to see why it was graded so.", axis: "Axis", expected: "Expected", you: "You", noFindings: "named nothing",
     timeline: "Timeline", lanes: { truth: "truth", fault: "truth", decoy: "decoys", alert: "alerts", change: "changes", look: "you looked", board: "board", pin: "board", note: "board", hint: "hints", action: "actions", answer: "answer", end: "end" },
     allEvents: (n) => `All ${n} events as a list`,
     effects: "What the fault really moved", effectsLead: "The same seed was run with and without the fault. The difference is its true effect.", columns: ["Signal", "Of", "Before", "With it", "Without it"], noEffects: "It moved nothing that was measured.",

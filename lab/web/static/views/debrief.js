@@ -28,21 +28,24 @@ function Score({ score, times, hints }) {
     <h3>${t.debrief.times}</h3><dl class="facts">${Object.entries(t.debrief.timesOf).filter(([name]) => times && name in times).map(([name, text]) => html`<dt>${text}</dt><dd class="number">${times[name] === null ? t.debrief.notReached : name === "onset_s" ? clock(times[name]) : duration(times[name])}</dd>`)}</dl></section>`;
 }
 
-/** One answer on one axis: its outcome, what it said, why. */
-function Graded({ grade }) {
+const LONGEST = 44;
+
+/** One answer on one axis: its outcome and what it said; why, when it is unfolded. One's own is unfolded at first. */
+function Graded({ grade, isOpen }) {
   if (!grade) return html`<span class="quiet">–</span>`;
-  return html`<${Outcome} of=${grade.outcome} />${grade.answer && html` <span>${grade.answer}</span>`}${(grade.why || grade.explanation) && html`<small class="block">${grade.why || grade.explanation}</small>`}`;
+  const answer = grade.answer || "", short = answer.length > LONGEST ? `${answer.slice(0, LONGEST - 1)}…` : answer;
+  return html`<details class="graded" open=${isOpen}><summary><${Outcome} of=${grade.outcome} /> ${short}</summary>${short !== answer && html`<p class="small">${answer}</p>`}<p class="small quiet">${grade.why || grade.explanation}</p></details>`;
 }
 
 function Answers({ answers }) {
   const axes = [...new Set(answers.flatMap((one) => (one.grades || []).map((grade) => grade.axis)))];
   const name = (who) => (who === "you" ? t.debrief.you : who);
   const of = (one, axis) => (one.grades || []).find((grade) => grade.axis === axis);
-  const said = (one) => (one.findings?.length ? one.findings.slice(0, 3).map((finding) => html`<span class="block">${finding.culprit}: ${finding.kind} <small>${finding.boundary}, ${digits(100 * finding.confidence)} %</small></span>`) : html`<span class="quiet">${t.debrief.noFindings}</span>`);
+  const said = (one) => (one.findings?.length ? one.findings.slice(0, 2).map((finding) => html`<span class="block">${finding.culprit}: ${finding.kind} <small>${finding.boundary}, ${digits(100 * finding.confidence)} %</small></span>`) : html`<span class="quiet">${t.debrief.noFindings}</span>`);
   const expected = (axis) => answers.map((one) => of(one, axis)?.expected).find(Boolean);
-  return html`<section class="card stack tight"><h2>${t.debrief.answers}</h2><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.answers}><table class="table answers labelled"><thead><tr><th>${t.debrief.axis}</th>${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}</th>`)}</tr></thead>
+  return html`<section class="card stack tight"><div><h2>${t.debrief.answers}</h2><p class="small quiet">${t.debrief.answersLead}</p></div><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.answers}><table class="table answers labelled"><thead><tr><th>${t.debrief.axis}</th>${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}</th>`)}</tr></thead>
     <tbody><tr><th>${t.answer.verdict}</th>${axes.some(expected) && html`<td data-label=${t.debrief.expected}></td>`}${answers.map((one) => html`<td data-label=${name(one.who)}>${one.outcome && html`<${Outcome} of=${one.outcome} /> `}${one.verdict}<div class="small">${said(one)}</div></td>`)}</tr>
-    ${axes.map((axis) => html`<tr><th>${axis}</th>${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} /></td>`)}</tr>`)}</tbody></table></div></section>`;
+    ${axes.map((axis) => html`<tr><th>${axis}</th>${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}</tr>`)}</tbody></table></div></section>`;
 }
 
 function Courses({ series, marks, end_s }) {
@@ -57,8 +60,8 @@ function Effects({ effects }) {
   return html`<section class="card stack tight"><h2>${t.debrief.effects}</h2><p class="quiet small">${t.debrief.effectsLead}</p>${effects.map((effect) => html`${effects.length > 1 && html`<h3>${effect.fault}</h3>`}${effect.moved?.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.effects}><table class="table"><thead><tr>${t.debrief.columns.map((name, i) => html`<th class=${i > 1 ? "right" : ""}>${name}</th>`)}</tr></thead><tbody>${effect.moved.map((one) => html`<tr><th>${one.signal}</th><td>${one.subject}</td>${["before", "with", "without"].map((level) => html`<td class="right">${quantity(one[level], one.unit)}</td>`)}</tr>`)}</tbody></table></div>` : html`<p class="empty">${t.debrief.noEffects}</p>`}`)}</section>`;
 }
 
-function Seen({ evidence }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.evidence}</h2><p class="quiet small">${t.debrief.evidenceLead}</p><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.evidence}><table class="table"><thead><tr>${t.debrief.evidenceColumns.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${evidence.map((one) => html`<tr><th>${one.signal}</th><td>${one.subject}</td><td class="number">${clock(one.first_visible_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}</td><td>${one.cited ? html`<${Badge} kind="ok">✓ ${t.debrief.yes}<//>` : html`<span class="quiet">${t.debrief.no}</span>`}</td></tr>`)}</tbody></table></div></section>`;
+function Seen({ evidence, id }) {
+  return html`<section class="card stack tight"><h2>${t.debrief.evidence}</h2><p class="quiet small">${t.debrief.evidenceLead}</p><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.evidence}><table class="table"><thead><tr>${t.debrief.evidenceColumns.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${evidence.map((one) => html`<tr><th><a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}>${one.signal}</a></th><td>${one.subject}</td><td class="number">${clock(one.first_visible_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}</td><td>${one.cited ? html`<${Badge} kind="ok">✓ ${t.debrief.yes}<//>` : html`<span class="quiet">${t.debrief.no}</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 /** Limits that would have alerted earlier than what did, or where nothing did. */
@@ -90,7 +93,7 @@ export function Debrief() {
       <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
       ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
       <div class="halves"><${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}</div>
-      ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} />`}
+      ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${id} />`}
       ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
       ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
   }}<//>`;
