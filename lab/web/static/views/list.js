@@ -32,7 +32,7 @@ function Exercise({ one, isNext, start }) {
         <span>${one.system}</span>${one.topics?.length > 0 && html`<span>${one.topics.join(" · ")}</span>`}
         ${one.duration_s ? html`<span>${t.list.length(duration(one.duration_s))}</span>` : null}
         ${one.score !== null && one.score !== undefined && html`<b class="number">${t.list.score(Math.round(one.score))}</b>`}</p>
-    </div>${open}</li>`;
+    </div><div class="starts">${open}${one.session && html`<button type="button" class="plain" onClick=${() => start({ exercise: one.id })}>${t.list.again}<span class="hidden"> ${one.title}</span></button>`}</div></li>`;
 }
 
 function Filters({ all, query }) {

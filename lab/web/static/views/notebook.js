@@ -39,7 +39,7 @@ export function Notebook({ onFold }) {
   const { hypotheses, pins, notes } = useBoard();
   return html`<aside class="notebook card stack" aria-label=${t.session.notebook}>
     <section><div class="row apart"><h3>${t.session.brief}</h3>${onFold && html`<button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button>`}</div><p class="pre">${session.exercise?.brief}</p>
-      ${session.clock.is_paused && isOpen && session.clock.now_s < session.clock.end_s * 0.1 && html`<p class="small quiet">${t.session.briefStart}</p>`}</section>
+      ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s && html`<p class="small quiet">${t.session.briefStart(clock(session.clock.start_s))}</p>`}</section>
     <${Hints} />
     <section class="stack tight"><div class="row apart"><h3>${t.board.title}</h3><a class="small" href=${`#/session/${encodeURIComponent(id)}/board`}>${t.session.tabs.board} ›</a></div>
       <ul class="thoughts">${hypotheses.map((one) => {
