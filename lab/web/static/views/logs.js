@@ -32,7 +32,7 @@ function Typed({ label, name, value, className }) {
     const timer = setTimeout(() => setQuery({ [name]: text }), 500);
     return () => clearTimeout(timer);
   }, [text]);
-  return html`<${Field} label=${label}><input name=${name} class=${className} value=${text} onInput=${(event) => setText(event.target.value)} /><//>`;
+  return html`<${Field} label=${label}><input name=${`filter-${name}`} class=${className} value=${text} onInput=${(event) => setText(event.target.value)} /><//>`;
 }
 
 function Filters({ query }) {
