@@ -3,16 +3,21 @@ import { html } from "./lib.js";
 
 const INLINE = /(`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*|_[^_\s][^_]*_)/;
 
+// What stands behind a backslash is text: it is set aside, out of sight of every pattern, until it is shown.
+const ASIDE = 0xe000;
+const aside = (line) => line.replace(/\\([!-/:-@[-`{-~])/g, (_, sign) => String.fromCharCode(ASIDE + sign.charCodeAt(0)));
+const shown = (text) => text.replace(/[\ue021-\ue07e]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) - ASIDE));
+
 function inline(text) {
   return text.split(INLINE).map((part) => {
-    if (part.length > 2 && part.startsWith("`")) return html`<code>${part.slice(1, -1)}</code>`;
-    if (part.length > 4 && part.startsWith("**")) return html`<b>${part.slice(2, -2)}</b>`;
-    if (part.length > 2 && (part.startsWith("*") || part.startsWith("_")) && part.at(-1) === part[0]) return html`<em>${part.slice(1, -1)}</em>`;
-    return part;
+    if (part.length > 2 && part.startsWith("`")) return html`<code>${shown(part.slice(1, -1))}</code>`;
+    if (part.length > 4 && part.startsWith("**")) return html`<b>${shown(part.slice(2, -2))}</b>`;
+    if (part.length > 2 && (part.startsWith("*") || part.startsWith("_")) && part.at(-1) === part[0]) return html`<em>${shown(part.slice(1, -1))}</em>`;
+    return shown(part);
   });
 }
 
-const cells = (line) => line.replace(/^\s*\||\|\s*$/g, "").split(/(?<!\\)\|/).map((cell) => cell.replaceAll("\\|", "|").trim());
+const cells = (line) => line.replace(/^\s*\||\|\s*$/g, "").split("|").map((cell) => cell.trim());
 
 function block(lines) {
   const [first] = lines;
@@ -50,7 +55,7 @@ export function markdown(text) {
     else if (!line.trim()) close();
     else {
       if (/^#{1,4}\s/.test(line)) close();
-      lines.push(line);
+      lines.push(aside(line));
       if (/^#{1,4}\s/.test(line)) close();
     }
   }
