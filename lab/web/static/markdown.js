@@ -1,7 +1,7 @@
 // The part of Markdown that post-mortems use, made into elements: nothing of the text is ever taken as markup of the page.
 import { html } from "./lib.js";
 
-const INLINE = /(`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*|_[^_\s][^_]*_)/;
+const INLINE = /(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*|(?<![\w_])_[^_\s][^_]*_(?!\w))/;
 
 // What stands behind a backslash is text: it is set aside, out of sight of every pattern, until it is shown.
 const ASIDE = 0xe000;
