@@ -67,7 +67,7 @@ def plausible(exercise: Exercise) -> list[Action]:
 def acts_at_s(exercise: Exercise) -> float:
     """A third of the way to the end from when somebody is called and can see the first fault."""
     begun_s = min(fault.at_s for fault in exercise.scenario.scenario.faults)
-    called_s = max(begun_s, getattr(exercise, "called_at_s", None) or 0.0)
+    called_s = max(begun_s, exercise.called_at_s or 0.0)
     return called_s + (exercise.duration_s - called_s) / 3
 
 
