@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 from lab.api.models import Answer, Given, ShortText, Text
 from lab.contracts import LARGEST_NUMBER
@@ -208,3 +208,28 @@ class Vocabulary(Answer):
     boundaries: list[BoundaryWord]
     kinds: list[KindWord]
     verdicts: list[str]
+
+
+class Debrief(Answer):
+    """The truth, and everything beside it. Times are scenario seconds; what does not apply is null or empty."""
+
+    model_config = ConfigDict(extra="allow")
+
+    exercise: dict[str, Any] = Field(description="which one it was, and `what` was the matter")
+    participant: str | None
+    truth: dict[str, Any] = Field(description="faults with their times and witnesses, decoys, degradation")
+    timeline: list[dict[str, Any]] = Field(description="what happened, was seen, done and said, by `time_s`")
+    answers: list[dict[str, Any]] = Field(description="yours (`who` is `you`), then engines': findings, grades, score")
+    effects: list[dict[str, Any]] = Field(description="of each fault: the signals it moved, with it and without it")
+    series: list[dict[str, Any]] = Field(description="signals as it was, with your actions, and without the fault")
+    evidence: list[dict[str, Any]] = Field(
+        description="when it could be seen first, when you looked, whether you cited it"
+    )
+    actions: list[dict[str, Any]] = Field(description="what you did, whether it helped, and why")
+    helps: list[dict[str, Any]] = Field(description="remedies that help")
+    times: dict[str, Any] = Field(description="onset, and the time to detect, to diagnose and to mitigate")
+    costs: list[dict[str, Any]] = Field(description="what the incident cost, and what you saved of it")
+    monitoring: dict[str, Any] = Field(description="the first alert, and signals that would have alerted earlier")
+    score: dict[str, Any] | None
+    calibration: dict[str, Any] | None
+    end_s: float

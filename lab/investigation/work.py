@@ -59,6 +59,7 @@ def concluded(
     from lab.investigation.acting import Action, run_with_actions
     from lab.investigation.debrief import debrief
     from lab.investigation.postmortem import postmortem
+    from lab.investigation.queries.asking import without_nan
     from lab.recording.opening import open_run
 
     engines_asked(run, root, progress)
@@ -69,5 +70,5 @@ def concluded(
     found = debrief(open_run(run), acted, exercise, record)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "postmortem.md").write_text(postmortem(found, exercise, record), encoding="utf-8")
-    (directory / "debrief.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+    (directory / "debrief.json").write_text(json.dumps(without_nan(found), allow_nan=False), encoding="utf-8")
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
@@ -48,9 +46,9 @@ def submit(given: answers.GivenDiagnosis, own: Own, training: Trainings) -> answ
 
 
 @router.get("/sessions/{session}/debrief", operation_id="get_debrief")
-def get_debrief(own: Own, training: Trainings) -> dict[str, Any]:
+def get_debrief(own: Own, training: Trainings) -> answers.Debrief:
     """The truth, beside the answer, its grades, what was done and what engines said. 403 before it is released."""
-    return training.concluding.debrief(own)
+    return answers.Debrief.model_validate(training.concluding.debrief(own))
 
 
 @router.get("/sessions/{session}/postmortem", operation_id="get_postmortem", response_class=PlainTextResponse)
