@@ -90,7 +90,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "costs": aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control) if control else [],
         "monitoring": _monitoring(as_it_was, control, pieces),
         "score": {**own["score"], "formula": FORMULA} if own else None,
-        "calibration": _calibration(own) if own else None,
+        "calibration": calibration_of(own) if own else None,
         "end_s": end_s,
     }  # fmt: skip
 
@@ -155,12 +155,12 @@ def _answer(who: str, case: Assessment, hints: int) -> Json:
             "score": score(case.grades, hints).to_json()}  # fmt: skip
 
 
-def _calibration(own: Json) -> Json | None:
-    """How sure the participant was, and whether the first cause named was right; None where no cause was named."""
-    if own["verdict"] != Verdict.FAULT or own["outcome"] == Outcome.INCONCLUSIVE:
+def calibration_of(answer: Mapping[str, Any]) -> Json | None:
+    """How sure an answer was, and whether it was right; None where it named no cause."""
+    if answer["verdict"] != Verdict.FAULT or answer["outcome"] == Outcome.INCONCLUSIVE:
         return None
-    confidence = max(finding["confidence"] for finding in own["findings"])
-    is_right = own["outcome"] == Outcome.PASS
+    confidence = max(finding["confidence"] for finding in answer["findings"])
+    is_right = answer["outcome"] == Outcome.PASS
     return {"confidence": confidence, "is_right": is_right, "brier": number((confidence - is_right) ** 2)}
 
 

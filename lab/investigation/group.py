@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lab.investigation.scoreboard import Entry, scoreboard
 from lab.investigation.session import Session
 from lab.investigation.store import Participant
 from lab.investigation.training import Training
@@ -20,7 +21,18 @@ def overview(training: Training) -> dict[str, Any]:
     people = list(training.everybody())
     sessions = [_progress(training, who, one) for who, theirs in people for one in theirs]
     participants = [{"id": who.id, "name": who.name} for who, _ in people]
-    return {"participants": participants, "sessions": sessions, "released": sorted(training.released)}
+    return {
+        "participants": participants,
+        "sessions": sessions,
+        "released": sorted(training.released),
+        **scoreboard(_entries(training, people)),
+    }
+
+
+def _entries(training: Training, people: Sequence[tuple[Participant, list[Session]]]) -> list[Entry]:
+    """Every answer that was judged, in the order in which sessions were begun."""
+    found = ((who.name, training.concluding.judged(one)) for who, sessions in people for one in sessions)
+    return [Entry(name, debrief) for name, debrief in found if debrief is not None]
 
 
 def _progress(training: Training, who: Participant, one: Session) -> dict[str, Any]:

@@ -218,6 +218,10 @@ def test_in_a_group_the_instructor_releases_the_debrief(prepared: Any, tmp_path:
     assert ann.refused("GET", f"{session}/debrief")[0] == 403
     (row,) = teacher.get("/group")["sessions"]
     assert (row["name"], row["status"], row["outcome"]) == ("Ann", "answered", "pass")
+    (ranked,) = teacher.get("/group")["scoreboard"]
+    assert (ranked["name"], ranked["answered"], ranked["right"], ranked["points"]) == ("Ann", 1, 1, 100)
+    (bins,) = (one["bins"] for one in teacher.get("/group")["calibration"])
+    assert bins == [{"confidence": 0.9, "right": 1.0, "count": 1}]
     assert teacher.post("/group/release", {}) == {"sessions": 1}
     assert ann.get(session)["status"] == "released"
     assert ann.get(f"{session}/debrief")

@@ -43,12 +43,40 @@ class GroupParticipant(Answer):
     name: str
 
 
+class Ranked(Answer):
+    """A participant, or an engine, over the exercises that were answered; the first answer to each counts."""
+
+    name: str
+    is_engine: bool
+    answered: int
+    right: int
+    points: float
+
+
+class Bin(Answer):
+    """Answers with about the same confidence: the share of them that was right."""
+
+    confidence: float
+    right: float
+    count: int
+
+
+class Calibrated(Answer):
+    """How well somebody knows what they know; `brier` is the mean squared error of their confidence."""
+
+    name: str
+    bins: list[Bin]
+    brier: float | None
+
+
 class GroupAnswer(Answer):
-    """Everybody's progress, in the order in which they came."""
+    """Everybody's progress, in the order in which they came; and the scoreboard beside engines."""
 
     participants: list[GroupParticipant]
     sessions: list[GroupSession]
     released: list[str] = Field(description="exercises whose debrief everybody sees who answered")
+    scoreboard: list[Ranked]
+    calibration: list[Calibrated]
 
 
 class Release(Given):

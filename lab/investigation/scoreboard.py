@@ -1,0 +1,100 @@
+"""People and engines beside each other, over the exercises that were answered; and how well each knows what it knows.
+
+Everything is counted from debriefs, so there is no second definition of a grade or a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lab.contracts import Outcome
+from lab.investigation.debrief import YOU, calibration_of
+
+BINS = 5
+"""Of confidence, from 0 to 1."""
+
+
+class Entry(NamedTuple):
+    """A participant's name, and the debrief of one answer of theirs."""
+
+    name: str
+    debrief: Mapping[str, Any]
+
+    @property
+    def exercise(self) -> str:
+        return str(self.debrief["exercise"]["id"])
+
+
+def first_answers(entries: Iterable[Entry]) -> list[Entry]:
+    """Of each participant the first answer to each exercise: who has seen a debrief knows."""
+    found: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        found.setdefault((entry.name, entry.exercise), entry)
+    return list(found.values())
+
+
+def scoreboard(entries: Sequence[Entry]) -> dict[str, list[dict[str, Any]]]:
+    """`scoreboard`: for each participant and engine how many were answered, how many rightly, and the points; the most
+    points first. `calibration`: for each how often it was right, by how sure it was.
+
+    Engines count once for each exercise that somebody answered.
+    """
+    answers = _answers(first_answers(entries))
+    board = [_counted(name, is_engine, given) for (name, is_engine), given in answers.items()]
+    calibrated = [{"name": name, **_calibrated(given)} for (name, _), given in answers.items()]
+    board.sort(key=lambda row: (-row["points"], row["is_engine"], row["name"]))
+    return {"scoreboard": board, "calibration": [one for one in calibrated if one["bins"]]}
+
+
+def _answers(entries: Iterable[Entry]) -> dict[tuple[str, bool], list[Mapping[str, Any]]]:
+    """Answers by who gave them: (name, whether it is an engine)."""
+    found: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
+    asked: set[tuple[str, str]] = set()
+    for entry in entries:
+        for answer in entry.debrief["answers"]:
+            who = str(answer["who"])
+            if who == YOU:
+                found.setdefault((entry.name, False), []).append(answer)
+            elif (who, entry.exercise) not in asked:
+                asked.add((who, entry.exercise))
+                found.setdefault((who, True), []).append(answer)
+    return found
+
+
+def _counted(name: str, is_engine: bool, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    points = [answer["score"]["points"] for answer in answers]
+    return {
+        "name": name,
+        "is_engine": is_engine,
+        "answered": len(answers),
+        "right": sum(answer["outcome"] == Outcome.PASS for answer in answers),
+        "points": round(sum(one for one in points if one is not None), 1),
+    }
+
+
+def _calibrated(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Bins of answers that named a cause, by confidence: its mean, the share that was right, and how many there are.
+
+    `brier`: the mean squared distance of confidence from what was so; 0 is best, always saying 0.5 gives 0.25.
+    """
+    known = [found for found in map(calibration_of, answers) if found is not None]
+    bins: dict[int, list[Mapping[str, Any]]] = {}
+    for one in known:
+        bins.setdefault(min(BINS - 1, int(one["confidence"] * BINS)), []).append(one)
+    return {
+        "bins": [
+            {
+                "confidence": _mean(one["confidence"] for one in held),
+                "right": _mean(float(one["is_right"]) for one in held),
+                "count": len(held),
+            }
+            for _, held in sorted(bins.items())
+        ],
+        "brier": _mean(one["brier"] for one in known) if known else None,
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    held = list(values)
+    return round(sum(held) / len(held), 4)
