@@ -137,7 +137,8 @@ class Training(Strict):
 
     `title`, `level` and `topics` are read before the incident is understood, so they tell nothing of its cause. `brief`
     is what somebody on call is told when called, at `called_at`, if that is given. Each of the `hints`, one at a time,
-    costs `hint_cost` points of the score. `remedies`: any one of them helps. They are told in the debrief.
+    costs `hint_cost` points of the score. `remedies`: any one of them helps; where there are several faults, each needs
+    its own. They are told in the debrief.
     """
 
     title: str = Field(default="", max_length=120)
