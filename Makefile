@@ -63,8 +63,9 @@ report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs
 
 test-browser: $(VENV)/.installed-test ## look at the pages in Chromium (Debian: apt-get install chromium)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "no Chromium: apt-get install chromium" >&2; exit 2; }
 	@$(PIP_INSTALL) -e '.[test,browser]'
-	@$(BIN)/python -m pytest tests/browser -m slow
+	@$(BIN)/python -m pytest -n 2 tests/browser -m slow $(ARGS)
 
 picture: $(VENV)/.installed ## make the README's picture anew: a run's page in Chromium
 	@scripts/picture.sh
