@@ -45,6 +45,12 @@ class _Stage(Open):
     rate_per_s: Annotated[float, Field(ge=0, le=1e9)]
 
 
+class _Action(Open):
+    at_s: Time
+    remedy: str
+    place: str
+
+
 class _Run(Open):
     schema_version: Literal[1]
     lab_version: str
@@ -56,6 +62,7 @@ class _Run(Open):
     load: list[_Stage]
     grading: _Grading
     neighbours: dict[str, list[str]]
+    actions: list[_Action] = []
 
 
 class _Pool(Open):

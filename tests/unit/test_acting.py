@@ -158,14 +158,33 @@ def test_an_action_elsewhere_ends_nothing(
     assert changes(run) == changes(before)
 
 
-def test_a_fault_whose_levers_are_set_one_after_the_other_ends_with_the_last(
+def test_one_remedy_ends_a_fault_of_two_levers_where_both_are_of_the_same_thing(
     made: dict[str, tuple[LoadedScenario, RunDirectory, Observed]],
 ) -> None:
-    """A slow version is in by two levers; both are the version's, so that one remedy sets both."""
+    """A slow version is in by two levers; both are the version's."""
     loaded, before, _ = made["fraud, a slow version and a stopped job"]
     run = run_with_actions(loaded, SEED, [Action(50.5, "roll-back-model", "model")], before.path.parents[1])
     ended = {fault.kind: round(fault.reverted_s, 3) for fault in run.truth().faults}
     assert ended == {"model-slow": 50.5, "feed-stall": DURATION_S}
+
+
+def test_a_fault_whose_levers_are_set_one_after_the_other_ends_with_the_last(tmp_path: Path) -> None:
+    """Two steps call the cache, each with its own timeout."""
+    hasty = {
+        "type": "short-timeout",
+        "target": "features->cache",
+        "with": {"timeout": "1ms"},
+        "at": "30s",
+        "for": "90s",
+    }
+    loaded = scenario(tmp_path, system="recommender", duration_s=DURATION_S, rate_per_s=25, faults=[hasty])
+    get, put = (Action(t, "set-timeout", f"features/steps.{step}.timeout_s", 0.05)
+                for t, step in ((60, "cache_get"), (70, "cache_put")))  # fmt: skip
+    ended = []
+    for actions in ([get], [get, put], [put, get]):
+        (fault,) = run_with_actions(loaded, SEED, actions, tmp_path / "runs").truth().faults
+        ended.append(round(fault.reverted_s, 3))
+    assert ended == [DURATION_S, 70, 70]
 
 
 def test_a_reverted_migration_is_not_announced_by_the_fault_that_made_it(
