@@ -45,6 +45,22 @@ export function usePolled(path, every_ms = 1000) {
   return { ...state, refresh: () => again.current() };
 }
 
+const REMEMBERED = 60;
+const answers = new Map();
+
+/** The answer for a path in a version: parts of the page that ask for the same share one request. */
+function shared(path, version) {
+  if (!version) return get(path);
+  const key = `${path} ${version}`;
+  if (!answers.has(key)) {
+    const answer = get(path);
+    answers.set(key, answer);
+    answer.catch(() => answers.delete(key));
+    if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
+  }
+  return answers.get(key);
+}
+
 /**
  * Asks for a path whenever it or `version` changes, one request at a time and always for the newest wish. Until the answer
  * is there, what was there before is still given, with `busy`.
@@ -60,7 +76,7 @@ export function useLive(path, version = "") {
       box.wanted = null;
       set((old) => (old.busy ? old : { ...old, busy: true }));
       try {
-        const data = await get(wish.path);
+        const data = await shared(wish.path, wish.version);
         if (!box.over) set({ data, path: wish.path, problem: null, busy: box.wanted !== null });
       } catch (error) {
         if (box.over) break;
@@ -74,7 +90,7 @@ export function useLive(path, version = "") {
   useEffect(() => {
     if (!path) return;
     clearTimeout(box.timer);
-    box.wanted = { path };
+    box.wanted = { path, version };
     run();
   }, [path, version]);
   useEffect(() => { box.over = false; return () => { box.over = true; clearTimeout(box.timer); }; }, []);

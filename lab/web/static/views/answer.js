@@ -14,7 +14,7 @@ const FRESH = { culprit: "", boundary: "", kind: "", onset_s: "", confidence: 0.
 const MOST_CHARTS = 3;
 
 export function useVocabulary() {
-  return useLive(`${ROOT}/vocabulary`).data || { boundaries: [], kinds: [], verdicts: [] };
+  return useLive(`${ROOT}/vocabulary`, "always").data || { boundaries: [], kinds: [], verdicts: [] };
 }
 
 /** Everything that can be blamed: components, the users, links. */
