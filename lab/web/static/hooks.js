@@ -45,10 +45,10 @@ export function usePolled(path, every_ms = 1000) {
   return { ...state, refresh: () => again.current() };
 }
 
-const REMEMBERED = 60;
+const REMEMBERED_MS = 5000;
 const answers = new Map();
 
-/** The answer for a path in a version: parts of the page that ask for the same share one request. */
+/** The answer for a path in a version, for some seconds: parts of the page that ask for the same share one request. */
 function shared(path, version) {
   if (!version) return get(path);
   const key = `${path} ${version}`;
@@ -56,7 +56,7 @@ function shared(path, version) {
     const answer = get(path);
     answers.set(key, answer);
     answer.catch(() => answers.delete(key));
-    if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
+    setTimeout(() => answers.delete(key), REMEMBERED_MS);
   }
   return answers.get(key);
 }
