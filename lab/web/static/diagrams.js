@@ -19,9 +19,9 @@ function folded(text, length = 24, lines = 2) {
 const speaking = (pins, id, stance) => pins.filter((pin) => pin.hypothesis === id && pin.stance === stance).length;
 
 function Box({ x, y, text, state, note, isTop }) {
-  const lines = folded(text);
+  const lines = folded(text), middle = y + HEIGHT / 2 + (note ? -9 : 4);
   return html`<g class=${classes("idea", state, isTop && "top")}><rect x=${x} y=${y} width=${WIDTH} height=${HEIGHT} rx="7" />
-    ${lines.map((line, i) => html`<text x=${x + WIDTH / 2} y=${y + (lines.length > 1 ? 17 : 24) + i * 15} text-anchor="middle" class=${isTop ? "strong" : ""}>${line}</text>`)}
+    ${lines.map((line, i) => html`<text x=${x + WIDTH / 2} y=${middle + (i - (lines.length - 1) / 2) * 15} text-anchor="middle" class=${isTop ? "strong" : ""}>${line}</text>`)}
     ${note && html`<text class="quiet" x=${x + WIDTH / 2} y=${y + HEIGHT - 6} text-anchor="middle">${note}</text>`}<title>${text}</title></g>`;
 }
 
@@ -55,16 +55,16 @@ export function FaultTree({ symptom, hypotheses, pins }) {
 /** A spine with a bone for each boundary, and the hypotheses on their bones; bones without any are short. */
 export function Fishbone({ symptom, hypotheses, boundaries }) {
   const bones = [...boundaries, ...(hypotheses.some((one) => !boundaries.includes(one.boundary)) ? [""] : [])];
-  const columns = Math.ceil(bones.length / 2), across = 200, width = columns * across + 40 + WIDTH, spine = 170, height = 2 * spine;
+  const columns = Math.ceil(bones.length / 2), across = 250, width = columns * across + 30 + WIDTH, spine = 170, height = 2 * spine;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.board.fishbone}><svg class="drawing tree" viewBox=${`0 0 ${width} ${height}`} style=${{ minWidth: "44rem", maxWidth: `${width * 1.2}px` }} role="img" aria-label=${`${t.board.fishbone}: ${bones.map((bone) => `${bone || t.board.unsorted}: ${hypotheses.filter((one) => (one.boundary || "") === bone).map((one) => one.text).join(", ") || t.none}`).join("; ")}`}>
     <line class="spine" x1="16" x2=${width - WIDTH - 14} y1=${spine} y2=${spine} />
     ${bones.map((bone, i) => {
-      const up = i % 2 === 0, foot = 60 + (Math.floor(i / 2) + 1) * across - 60, head = foot - 70, end = up ? 34 : height - 34;
+      const up = i % 2 === 0, foot = (Math.floor(i / 2) + 1) * across, head = foot - 70, end = up ? 34 : height - 34;
       const own = hypotheses.filter((one) => (boundaries.includes(one.boundary) ? one.boundary : "") === bone).slice(0, 4);
       return html`<g class=${classes("bone", own.length && "used")}><line x1=${head} y1=${end} x2=${foot} y2=${spine} /><text class="strong" x=${head} y=${up ? end - 12 : end + 22} text-anchor="middle">${bone || t.board.unsorted}</text>
         ${own.map((one, n) => {
           const share = (n + 1) / (own.length + 1), y = end + (spine - end) * share, x = head + (foot - head) * share;
-          return html`<g class=${classes("idea", one.state)}><line x1=${x - 108} x2=${x} y1=${y} y2=${y} /><text x=${x - 106} y=${y - 5}>${folded(one.text, 19, 1)[0]}</text><title>${one.text}</title></g>`;
+          return html`<g class=${classes("idea", one.state)}><line x1=${x - 160} x2=${x} y1=${y} y2=${y} /><text x=${x - 158} y=${y - 5}>${folded(one.text, 23, 1)[0]}</text><title>${one.text}</title></g>`;
         })}</g>`;
     })}
     <${Box} x=${width - WIDTH - 12} y=${spine - HEIGHT / 2} text=${symptom} isTop /></svg></div>`;

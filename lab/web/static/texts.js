@@ -115,7 +115,6 @@ export const t = {
   slis: {
     title: "What users feel",
     slo: (text) => `alert ${text}`, beyond: (bound, limit, length) => `${bound} ${limit}${length ? ` for ${length}` : ""}`,
-    none: "No values yet. Run the clock.",
   },
 
   signals: {

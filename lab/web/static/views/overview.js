@@ -122,7 +122,7 @@ function Slis() {
   return html`<section class="stack tight"><h2>${t.slis.title}</h2><div class="charts narrow">${slis.map((sli) => html`<figure class="card" key=${sli.name}><figcaption><a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${sli.name}:${sli.subject}` })}`}><b>${sli.name}</b></a> <small>${sli.doc}${sli.slo ? ` · ${objective(sli.slo, sli.unit)}` : ""}</small></figcaption>
     <${Chart} series=${[{ ...sli.series, label: sli.name }]} unit=${sli.unit} range=${[0, session.clock.end_s]} marks=${marks} height=${96} />
     <${Pin} kind="chart" of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }} text=${`${sli.name}: ${quantity(levels(sli.series).baseline, sli.unit)} → ${quantity(levels(sli.series).observed, sli.unit)}`} /></figure>`)}</div>
-    ${!slis.length && html`<p class="empty">${t.slis.none}</p>`}</section>`;
+    ${!slis.length && html`<p class="empty">${t.loading}</p>`}</section>`;
 }
 
 export function Overview() {
