@@ -69,7 +69,8 @@ export const t = {
     brief: "Brief",
     briefStart: (time) => `You are called at ${time}; what came before is on record. The clock stands still until you start it.`,
     acting: "The incident is being made again with your action…",
-    waiting: "You have answered. The debrief opens when the instructor releases it.",
+    judging: "Your answer is being judged…",
+    waiting: "You have answered. Waiting for the instructor to release the debrief.",
   },
 
   clock: {
@@ -242,12 +243,11 @@ export const t = {
     done: "Your answer is in.",
     toDebrief: "To the debrief",
     fromBoard: "Start from a hypothesis",
-    waiting: "The instructor releases the debrief for everyone at once. You can go on looking around.",
     hints: (points) => `Hints so far cost ${plural(points, "point")}.`,
   },
 
   debrief: {
-    title: "Debrief", notYet: "The debrief opens after the answer.", waiting: "Waiting for the instructor to release the debrief.",
+    title: "Debrief", notYet: "The debrief opens after the answer.", meanwhile: "Meanwhile you can go on looking around; the post-mortem comes with the debrief.",
     score: "Score", points: "points", hints: (n) => (n ? `${plural(n, "point")} went to hints` : "no hints taken"),
     truth: "What really happened", healthy: "Nothing was wrong. This was a control.", degraded: "The system was degraded by its own load.",
     culprit: "culprit", boundary: "boundary", kind: "kind", injected: "injected", reverted: "ended", effect: "first effect", parameters: "with", decoys: "Harmless, but placed to mislead", where: (element, time) => `${element} at ${time}`,

@@ -94,7 +94,7 @@ export function AnswerForm() {
   const { id, session, act, isOpen, isDone } = useSession();
   const [draft, setDraft] = useKept(`answer/${id}`, { verdict: "", findings: [FRESH] });
   const [asking, ask] = useState(false);
-  if (isDone) return html`<section class="card"><h1>${t.answer.done}</h1>${session.status === "released" ? html`<p><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/debrief`}>${t.answer.toDebrief}</a></p>` : html`<p>${t.answer.waiting}</p>`}</section>`;
+  if (isDone) return html`<section class="card"><h1>${t.answer.done}</h1>${session.status === "released" ? html`<p><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/debrief`}>${t.answer.toDebrief}</a></p>` : html`<p>${t.debrief.meanwhile}</p>`}</section>`;
   const { verdict, findings } = draft;
   const change = (changes) => setDraft((old) => ({ ...old, ...changes }));
   const lacking = verdict === "fault" ? [...new Set(findings.flatMap(missing))].map((part) => t.answer.parts[part]) : [];

@@ -82,7 +82,7 @@ function Costs({ costs }) {
 export function Debrief() {
   const { base, id, session } = useSession();
   const found = useLive(session.status === "released" ? `${base}/debrief` : null, session.status);
-  if (session.status === "answered") return html`<p class="note">${t.debrief.waiting}</p>`;
+  if (session.status === "answered") return html`<p class="empty">${t.debrief.meanwhile}</p>`;
   if (session.status !== "released") return html`<p class="note">${t.debrief.notYet}</p>`;
   return html`<${Answer} of=${found}>${(data) => {
     const { faults = [] } = data.truth, end_s = session.clock.end_s;

@@ -44,11 +44,11 @@ function Preparing() {
 function State({ session, tab }) {
   const { status, clock: time, problem } = session;
   const text = status === "acting" ? t.session.acting
-    : status === "answered" ? t.session.waiting
+    : status === "answered" ? (session.progress ? t.session.judging : t.session.waiting)
     : status === "ready" && time.now_s >= time.end_s ? t.clock.ended : "";
   if (problem && !text) return html`<${Problem} problem=${problem} />`;
   if (!text || (status === "released" && AFTER.includes(tab))) return null;
-  return html`<div class="note row" role="status"><span>${text}</span>${status === "acting" && html`<progress class="short" max="1" value=${session.progress?.share ?? undefined} aria-label=${t.session.acting}></progress>`}</div>`;
+  return html`<div class="note row" role="status"><span>${text}</span>${session.progress && html`<progress class="short" max="1" value=${session.progress.share || undefined} aria-label=${text}></progress>`}</div>`;
 }
 
 function Watching({ context, tab, me }) {
