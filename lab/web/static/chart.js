@@ -1,6 +1,6 @@
 // Line charts over scenario time, by uPlot: zoom by dragging, shared cursor, marks and windows drawn behind.
 import uPlot from "./vendor/uplot.js";
-import { clock, quantity } from "./format.js";
+import { clock, quantity, tick } from "./format.js";
 import { useMedia } from "./hooks.js";
 import { html, useEffect, useRef } from "./lib.js";
 
@@ -57,8 +57,8 @@ function options(box, current) {
     },
     scales: { x: { time: false, range: () => current().range || [0, 1] }, y: { range: (_, low, high) => limits(low, high, current().fromZero) } },
     axes: [
-      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 26, space: 60, values: (_, at) => at.map((v) => clock(v)), incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
-      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)), space: 30, values: (_, at) => at.map((v) => quantity(v, unit)) },
+      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 26, space: 60, values: (chart, at) => at.map((v) => tick(v, chart.scales.x.max - chart.scales.x.min)), incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
+      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)), space: 22, values: (_, at) => at.map((v) => quantity(v, unit)) },
     ],
     series: [{}, ...series.map((one, i) => ({ label: one.label, stroke: colour(`--c${(one.colour ?? i) % COLOURS}`), width: 1.7, dash: one.dashed ? [5, 4] : undefined, points: { size: 4, show: (chart) => chart.data[0].length < 3 }, spanGaps: true }))],
     hooks: {

@@ -1,4 +1,5 @@
 // Numbers and times as people read them.
+const DAY_S = 86_400;
 const two = (n) => String(n).padStart(2, "0");
 
 /** Scenario time: `06:30`, above an hour `1:06:30`, above a day `day 2, 01:06`. */
@@ -7,8 +8,15 @@ export function clock(seconds) {
   const sign = seconds < 0 ? "−" : "";
   const whole = Math.floor(Math.abs(seconds) + 1e-6);
   const s = whole % 60, m = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600);
-  if (whole >= 86_400) return `${sign}day ${Math.floor(whole / 86_400) + 1}, ${two(hours % 24)}:${two(m)}`;
+  if (whole >= DAY_S) return `${sign}day ${Math.floor(whole / DAY_S) + 1}, ${two(hours % 24)}:${two(m)}`;
   return sign + (hours ? `${hours}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`);
+}
+
+/** Scenario time on an axis that is so long: above a day, days and hours. */
+export function tick(seconds, span_s) {
+  if (span_s < DAY_S) return clock(seconds);
+  const hours = Math.floor((seconds % DAY_S) / 3600), minutes = Math.floor((seconds % 3600) / 60);
+  return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 
 /** A length of time: `850 ms`, `42 s`, `3.5 min`, `2 h`. */
@@ -21,7 +29,7 @@ export function duration(seconds) {
   if (size < 120) return `${digits(seconds)} s`;
   if (size < 7200) return `${digits(seconds / 60)} min`;
   if (size < 172_800) return `${digits(seconds / 3600)} h`;
-  return `${digits(seconds / 86_400)} days`;
+  return `${digits(seconds / DAY_S)} days`;
 }
 
 /** A number with about three significant digits. */
