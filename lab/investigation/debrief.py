@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from lab.judging.assess import Assessment, assess
 from lab.recording.costs import amounts
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, engine_slug, read_kept, write_json
+from lab.runs.identity import digest, sources
 from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import levels
@@ -34,6 +36,8 @@ MOST_MOVED = 12
 MOST_PIECES = 12
 MOST_WATCHES = 8
 YOU = "you"
+VISIBLE = "visible.json"
+"""The file beside a recording that keeps when its evidence could first be seen."""
 SESSIONS = "sessions"
 """The folder of a recording in which sessions are kept."""
 
@@ -256,7 +260,7 @@ def _evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) ->
     onset_s = onset_of(told.truth)
     if onset_s is None:
         return []
-    seen = first_visible(told.observed, told.signals, list(pieces), onset_s)
+    seen = _first_visible(told, list(pieces), onset_s)
     looks = [look for look in record["looks"] if look["kind"] == "signal"] if record else []
     findings = ((record or {}).get("answer") or {}).get("findings") or []
     cited = {(fact["signal"], fact["subject"]) for finding in findings for fact in finding.get("evidence", ())}
@@ -271,6 +275,20 @@ def _evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) ->
             "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
         })  # fmt: skip
     return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
+
+
+def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[float | None]:
+    """When each piece first stood out; kept with the recording, for everybody who works on it asks the same."""
+    kept, asked = told.run.path / VISIBLE, [list(asdict(piece).values()) for piece in pieces]
+    made_by = digest(sources("lab.investigation.visibility"))
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if (found["of"], found["made_by"]) == (asked, made_by):
+            return list(found["first_s"])
+    first_s = first_visible(told.observed, told.signals, pieces, onset_s)
+    with suppress(OSError):  # an archive that is only read
+        write_json(kept, {"of": asked, "made_by": made_by, "first_s": first_s})
+    return first_s
 
 
 def _shown(told: Told) -> list[tuple[str, str]]:
