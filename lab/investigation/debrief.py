@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.contracts import Diagnosis, EngineFailure, Outcome, TrueFault, Truth, Verdict
 from lab.injection.faults import fault_type
 from lab.investigation import aftermath
 from lab.investigation.aftermath import number
+from lab.investigation.chronicle import chronicle
 from lab.investigation.control import Control, control_of
+from lab.investigation.evidence import cited_by, evidence, monitoring, pieces_of
 from lab.investigation.exercises import Exercise
 from lab.investigation.judging import judged, person
 from lab.investigation.recordings import ENGINES, REFERENCE
 from lab.investigation.scoring import FORMULA, score
-from lab.investigation.visibility import Piece, first_visible, missing_watches, onset_of
+from lab.investigation.told import Json, Record, Told
 from lab.judging.assess import Assessment, assess
 from lab.recording.costs import amounts
-from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, engine_slug, read_kept, write_json
-from lab.runs.identity import digest, sources
-from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import levels
 from lab.systems.topology import System
 
-Json = dict[str, Any]
-Record = Mapping[str, Any]
-"""All that was done in a session: `lab.investigation.training.Training.record`."""
-
 MOST_MOVED = 12
-MOST_PIECES = 12
-MOST_WATCHES = 8
 YOU = "you"
-VISIBLE = "visible.json"
-"""The file beside a recording that keeps when its evidence could first be seen."""
 SESSIONS = "sessions"
 """The folder of a recording in which sessions are kept."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """One recording as a debrief tells of it: what could be seen, and what was true."""
-
-    run: RunDirectory
-    observed: Observed
-    signals: SignalTable
-    truth: Truth
-
-    @classmethod
-    def of(cls, run: RunDirectory) -> Told:
-        """Reads a recording."""
-        observed, signals = load_recorded(run.observed)
-        return cls(run, observed, signals, run.truth())
 
 
 def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, record: Record | None = None) -> Json:
@@ -69,11 +42,11 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
     told = Told.of(acted) if acted is not None else as_it_was
     control = control_of(run, exercise.scenario)
     truth, end_s = told.truth, told.observed.end_s
-    onset_s = onset_of(truth)
+    onset_s = told.onset_s
     answers = [*_own(told.run, exercise, record), *_engines(as_it_was.run)]
     actions = _actions(record, as_it_was, told, control, onset_s)
-    pieces = _pieces(as_it_was, _cited_by(as_it_was.run, REFERENCE))
-    seen = _evidence(as_it_was, pieces, record)
+    pieces = pieces_of(as_it_was, cited_by(as_it_was.run, REFERENCE))
+    seen = evidence(as_it_was, pieces, record)
     own = answers[0] if record and record.get("answer") else None
     return {
         "exercise": {"id": exercise.id, "title": exercise.title, "level": exercise.level,
@@ -81,7 +54,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
                      "what": exercise.scenario.scenario.title},
         "participant": record["participant"] if record else None,
         "truth": _truth(truth),
-        "timeline": sorted(_timeline(told, exercise, record), key=lambda entry: entry["time_s"]),
+        "timeline": chronicle(told, exercise, record),
         "answers": answers,
         "effects": [_effects(as_it_was, fault) for fault in as_it_was.truth.faults],
         "series": aftermath.courses(
@@ -92,7 +65,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "helps": _helps(exercise, exercise.scenario.system),
         "times": _times(onset_s, told, control, as_it_was, seen, record),
         "costs": aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control) if control else [],
-        "monitoring": _monitoring(as_it_was, control, pieces),
+        "monitoring": monitoring(as_it_was, control, pieces),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,
         "end_s": end_s,
@@ -168,57 +141,6 @@ def calibration_of(answer: Mapping[str, Any]) -> Json | None:
     return {"confidence": confidence, "is_right": is_right, "brier": number((confidence - is_right) ** 2)}
 
 
-# What happened when.
-
-
-def _timeline(told: Told, exercise: Exercise, record: Record | None) -> Iterator[Json]:
-    for fault in told.truth.faults:
-        yield _entry(fault.injected_s, "fault", f"{fault.kind} on {fault.culprit} begins")
-        if fault.witnessed_s is not None:
-            yield _entry(fault.witnessed_s, "fault", f"first effect of {fault.kind}")
-        if fault.reverted_s < told.observed.end_s:
-            yield _entry(fault.reverted_s, "fault", f"{fault.kind} on {fault.culprit} ends")
-    for decoy in told.truth.decoys:
-        if decoy.at_s <= told.observed.end_s:
-            yield _entry(decoy.at_s, "decoy", f"{decoy.kind} of {decoy.element}, harmless")
-    for alert in told.observed.alerts:
-        yield _entry(alert["time_s"], "alert", f"{alert['slo']} {alert['state']} ({alert['value']:.3g})")
-    for change in told.observed.changes:
-        yield _entry(change["time_s"], "change", change["summary"])
-    yield from _of_session(exercise, record) if record else ()
-    yield _entry(told.observed.end_s, "end", "the recording ends")
-
-
-def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
-    for action in record["actions"]:
-        value = "" if action.get("value") is None else f" = {action['value']}"
-        yield _entry(action["done_s"], "action", f"{action['title']}: {action['place']}{value}")
-    for hint in record["hints"]:
-        yield _entry(hint["at_s"], "hint", exercise.hints[hint["number"]].text)
-    for look in record["looks"]:
-        yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip())
-    board = record["board"]
-    names = {one["id"]: one.get("text", "") for one in board["hypotheses"]}
-    for pin in board["pins"]:
-        about = f" {pin['stance']} “{names[pin['hypothesis']]}”" if pin.get("hypothesis") in names else ""
-        yield _entry(pin.get("at_s") or 0.0, "pin", f"{pin.get('text') or pin.get('kind')}{about}")
-    for note in board["notes"]:
-        yield _entry(note.get("at_s") or 0.0, "note", note["text"])
-    if record.get("answered_at_s") is not None:
-        yield _entry(record["answered_at_s"], "answer", _said(record.get("answer")))
-
-
-def _said(answer: Mapping[str, Any] | None) -> str:
-    findings = (answer or {}).get("findings") or []
-    if not findings:
-        return str((answer or {}).get("verdict", "answered"))
-    return ", ".join(f"{one['kind']} of {one['culprit']}" for one in findings[:3])
-
-
-def _entry(time_s: float, kind: str, text: str) -> Json:
-    return {"time_s": number(time_s), "kind": kind, "text": text}
-
-
 # What the faults did, and when that could be seen.
 
 
@@ -233,64 +155,6 @@ def _effects(told: Told, fault: TrueFault) -> Json:
     return {"fault": f"{fault.kind} on {fault.culprit}", "id": fault.id, "moved": moved}
 
 
-def _pieces(told: Told, cited: Iterable[tuple[str, str]]) -> dict[Piece, str]:
-    """What tells of the faults, each with who says so: witnesses, the largest effects, what the reference cited."""
-    found: dict[tuple[str, str], tuple[int, str]] = {}
-    for fault in told.truth.faults:
-        effects = {(one["signal"], one["subject"]): one for one in told.run.effects().get(fault.id, [])}
-        for witness in fault.witnesses:
-            if witness["shown"]:
-                key = witness["signal"], witness["subject"]
-                found.setdefault(key, (1 if witness["difference"] > 0 else -1, "witness"))
-        for key in [*(key for key in cited if key in effects), *effects]:
-            direction = 1 if effects[key]["with"] > effects[key]["without"] else -1
-            found.setdefault(key, (direction, "reference" if key in cited else "effect"))
-    listed = list(found.items())[:MOST_PIECES]
-    return {Piece(*key, direction): source for key, (direction, source) in listed}
-
-
-def _cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
-    answer = run.diagnosis(engine)
-    if not isinstance(answer, Diagnosis):
-        return []
-    return [(fact.signal, fact.subject) for finding in answer.findings[:2] for fact in finding.evidence]
-
-
-def _evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> list[Json]:
-    onset_s = onset_of(told.truth)
-    if onset_s is None:
-        return []
-    seen = _first_visible(told, list(pieces), onset_s)
-    looks = [look for look in record["looks"] if look["kind"] == "signal"] if record else []
-    findings = ((record or {}).get("answer") or {}).get("findings") or []
-    cited = {(fact["signal"], fact["subject"]) for finding in findings for fact in finding.get("evidence", ())}
-    found = []
-    for (piece, source), first_s in zip(pieces.items(), seen, strict=True):
-        name = f"{piece.signal}:{piece.subject}"
-        times_s = [one["at_s"] for one in looks if one["reference"] == name and one["at_s"] >= (first_s or 0.0)]
-        spec = spec_of(piece.signal)
-        found.append({
-            "signal": piece.signal, "subject": piece.subject, "unit": spec.unit, "doc": spec.doc, "source": source,
-            "first_visible_s": number(first_s), "cited": (piece.signal, piece.subject) in cited,
-            "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
-        })  # fmt: skip
-    return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
-
-
-def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[float | None]:
-    """When each piece first stood out; kept with the recording, for everybody who works on it asks the same."""
-    kept, asked = told.run.path / VISIBLE, [list(asdict(piece).values()) for piece in pieces]
-    made_by = digest(sources("lab.investigation.visibility"))
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(kept.read_text(encoding="utf-8"))
-        if (found["of"], found["made_by"]) == (asked, made_by):
-            return list(found["first_s"])
-    first_s = first_visible(told.observed, told.signals, pieces, onset_s)
-    with suppress(OSError):  # an archive that is only read
-        write_json(kept, {"of": asked, "made_by": made_by, "first_s": first_s})
-    return first_s
-
-
 def _shown(told: Told) -> list[tuple[str, str]]:
     """The signals whose course is shown: those of objectives, then what shows each fault first."""
     slis = [str(slo["sli"]) for slo in told.observed.system["slos"]]
@@ -298,28 +162,6 @@ def _shown(told: Told) -> list[tuple[str, str]]:
     for fault in told.truth.faults:
         names += [(one["signal"], one["subject"]) for one in told.run.effects().get(fault.id, [])[:2]]
     return list(dict.fromkeys(names))
-
-
-def _monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str]) -> Json:
-    """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end."""
-    onset_s = onset_of(told.truth)
-    if onset_s is None or control is None:
-        return {"first_alert_s": None, "missing": []}
-    alert_s = _first_alert_s(told, onset_s)
-    watches = missing_watches(told.signals, control, pieces, onset_s)
-    missing = [
-        {**asdict(watch), "limit": number(watch.limit), "unit": spec_of(watch.signal).unit,
-         "doc": spec_of(watch.signal).doc,
-         "earlier_s": None if alert_s is None else number(alert_s - watch.alert_s)}
-        for watch in watches
-        if alert_s is None or watch.alert_s < alert_s
-    ]  # fmt: skip
-    return {"first_alert_s": number(alert_s), "missing": missing[:MOST_WATCHES]}
-
-
-def _first_alert_s(told: Told, onset_s: float) -> float | None:
-    times_s = (one["time_s"] for one in told.observed.alerts if one["state"] == "firing" and one["time_s"] >= onset_s)
-    return min(times_s, default=None)
 
 
 # What was done about it.
@@ -367,7 +209,7 @@ def _times(
     from_s = max(onset_s, called_s)
     answered_s = (record or {}).get("answered_at_s")
     noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
-    alert_s = _first_alert_s(told, onset_s)
+    alert_s = told.first_alert_s(onset_s)
     noticed += [alert_s] if alert_s is not None and (answered_s is None or alert_s <= answered_s) else []
     noticed += [answered_s] if answered_s is not None else []
     mended_s = None

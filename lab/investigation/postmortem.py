@@ -8,8 +8,8 @@ from typing import Any
 
 from lab.contracts import Boundary
 from lab.files.units import time_text
-from lab.investigation.debrief import Json, Record
 from lab.investigation.exercises import Exercise
+from lab.investigation.told import Json, Record
 from lab.report.format import quantity
 from lab.systems.topology import System
 

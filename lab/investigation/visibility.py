@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.contracts import Truth
 from lab.investigation.control import Control
 from lab.recording.cut import cut
 from lab.recording.observed import Observed
@@ -149,8 +148,3 @@ def missing_watches(
             side = "above" if piece.direction > 0 else "below"
             found.append(Watch(piece.signal, piece.subject, side, limit, float(mine.times_s[twice[0] + 1])))
     return sorted(found, key=lambda watch: (watch.alert_s, watch.signal, watch.subject))
-
-
-def onset_of(truth: Truth) -> float | None:
-    """When the first fault was injected; None for a control."""
-    return min((fault.injected_s for fault in truth.faults), default=None)

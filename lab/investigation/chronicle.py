@@ -1,0 +1,63 @@
+"""What happened when: the truth, what could be seen, and what was done, on one timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.investigation.aftermath import number
+from lab.investigation.exercises import Exercise
+from lab.investigation.told import Json, Record, Told
+
+
+def chronicle(told: Told, exercise: Exercise, record: Record | None) -> list[Json]:
+    """Truth, alerts, changes and what was done in a session, by time, each with a kind and a text."""
+    return sorted(_entries(told, exercise, record), key=lambda entry: float(entry["time_s"]))
+
+
+def _entries(told: Told, exercise: Exercise, record: Record | None) -> Iterator[Json]:
+    for fault in told.truth.faults:
+        yield _entry(fault.injected_s, "fault", f"{fault.kind} on {fault.culprit} begins")
+        if fault.witnessed_s is not None:
+            yield _entry(fault.witnessed_s, "fault", f"first effect of {fault.kind}")
+        if fault.reverted_s < told.observed.end_s:
+            yield _entry(fault.reverted_s, "fault", f"{fault.kind} on {fault.culprit} ends")
+    for decoy in told.truth.decoys:
+        if decoy.at_s <= told.observed.end_s:
+            yield _entry(decoy.at_s, "decoy", f"{decoy.kind} of {decoy.element}, harmless")
+    for alert in told.observed.alerts:
+        yield _entry(alert["time_s"], "alert", f"{alert['slo']} {alert['state']} ({alert['value']:.3g})")
+    for change in told.observed.changes:
+        yield _entry(change["time_s"], "change", change["summary"])
+    yield from _of_session(exercise, record) if record else ()
+    yield _entry(told.observed.end_s, "end", "the recording ends")
+
+
+def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
+    for action in record["actions"]:
+        value = "" if action.get("value") is None else f" = {action['value']}"
+        yield _entry(action["done_s"], "action", f"{action['title']}: {action['place']}{value}")
+    for hint in record["hints"]:
+        yield _entry(hint["at_s"], "hint", exercise.hints[hint["number"]].text)
+    for look in record["looks"]:
+        yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip())
+    board = record["board"]
+    names = {one["id"]: one.get("text", "") for one in board["hypotheses"]}
+    for pin in board["pins"]:
+        about = f" {pin['stance']} “{names[pin['hypothesis']]}”" if pin.get("hypothesis") in names else ""
+        yield _entry(pin.get("at_s") or 0.0, "pin", f"{pin.get('text') or pin.get('kind')}{about}")
+    for note in board["notes"]:
+        yield _entry(note.get("at_s") or 0.0, "note", note["text"])
+    if record.get("answered_at_s") is not None:
+        yield _entry(record["answered_at_s"], "answer", _said(record.get("answer")))
+
+
+def _said(answer: Mapping[str, Any] | None) -> str:
+    findings = (answer or {}).get("findings") or []
+    if not findings:
+        return str((answer or {}).get("verdict", "answered"))
+    return ", ".join(f"{one['kind']} of {one['culprit']}" for one in findings[:3])
+
+
+def _entry(time_s: float, kind: str, text: str) -> Json:
+    return {"time_s": number(time_s), "kind": kind, "text": text}

@@ -1,0 +1,99 @@
+"""What told of the faults: when each trace could first be seen, who looked, and what would have paged earlier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+
+from lab.contracts import Diagnosis
+from lab.investigation.aftermath import number
+from lab.investigation.control import Control
+from lab.investigation.told import Json, Record, Told
+from lab.investigation.visibility import Piece, first_visible, missing_watches
+from lab.recording.rundir import RunDirectory, write_json
+from lab.runs.identity import digest, sources
+from lab.signals.catalogue import spec_of
+
+MOST_PIECES = 12
+MOST_WATCHES = 8
+VISIBLE = "visible.json"
+"""The file beside a recording that keeps when its evidence could first be seen."""
+
+
+def pieces_of(told: Told, cited: Iterable[tuple[str, str]]) -> dict[Piece, str]:
+    """What tells of the faults, each with who says so: witnesses, the largest effects, what the reference cited."""
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    for fault in told.truth.faults:
+        effects = {(one["signal"], one["subject"]): one for one in told.run.effects().get(fault.id, [])}
+        for witness in fault.witnesses:
+            if witness["shown"]:
+                key = witness["signal"], witness["subject"]
+                found.setdefault(key, (1 if witness["difference"] > 0 else -1, "witness"))
+        for key in [*(key for key in cited if key in effects), *effects]:
+            direction = 1 if effects[key]["with"] > effects[key]["without"] else -1
+            found.setdefault(key, (direction, "reference" if key in cited else "effect"))
+    listed = list(found.items())[:MOST_PIECES]
+    return {Piece(*key, direction): source for key, (direction, source) in listed}
+
+
+def cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
+    """The signals that an engine cites of its leading findings, with their subjects."""
+    answer = run.diagnosis(engine)
+    if not isinstance(answer, Diagnosis):
+        return []
+    return [(fact.signal, fact.subject) for finding in answer.findings[:2] for fact in finding.evidence]
+
+
+def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> list[Json]:
+    """Each piece: when it first could be seen, when the participant looked after that, and whether the answer cites it."""
+    onset_s = told.onset_s
+    if onset_s is None:
+        return []
+    seen = _first_visible(told, list(pieces), onset_s)
+    looks = [look for look in record["looks"] if look["kind"] == "signal"] if record else []
+    findings = ((record or {}).get("answer") or {}).get("findings") or []
+    cited = {(fact["signal"], fact["subject"]) for finding in findings for fact in finding.get("evidence", ())}
+    found = []
+    for (piece, source), first_s in zip(pieces.items(), seen, strict=True):
+        name = f"{piece.signal}:{piece.subject}"
+        times_s = [one["at_s"] for one in looks if one["reference"] == name and one["at_s"] >= (first_s or 0.0)]
+        spec = spec_of(piece.signal)
+        found.append({
+            "signal": piece.signal, "subject": piece.subject, "unit": spec.unit, "doc": spec.doc, "source": source,
+            "first_visible_s": number(first_s), "cited": (piece.signal, piece.subject) in cited,
+            "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
+        })  # fmt: skip
+    return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
+
+
+def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[float | None]:
+    """When each piece first stood out; kept with the recording, for everybody who works on it asks the same."""
+    kept, asked = told.run.path / VISIBLE, [list(asdict(piece).values()) for piece in pieces]
+    made_by = digest(sources("lab.investigation.visibility"))
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if (found["of"], found["made_by"]) == (asked, made_by):
+            return list(found["first_s"])
+    first_s = first_visible(told.observed, told.signals, pieces, onset_s)
+    with suppress(OSError):  # an archive that is only read
+        write_json(kept, {"of": asked, "made_by": made_by, "first_s": first_s})
+    return first_s
+
+
+def monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str]) -> Json:
+    """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end."""
+    onset_s = told.onset_s
+    if onset_s is None or control is None:
+        return {"first_alert_s": None, "missing": []}
+    alert_s = told.first_alert_s(onset_s)
+    watches = missing_watches(told.signals, control, pieces, onset_s)
+    missing = [
+        {**asdict(watch), "limit": number(watch.limit), "unit": spec_of(watch.signal).unit,
+         "doc": spec_of(watch.signal).doc,
+         "earlier_s": None if alert_s is None else number(alert_s - watch.alert_s)}
+        for watch in watches
+        if alert_s is None or watch.alert_s < alert_s
+    ]  # fmt: skip
+    return {"first_alert_s": number(alert_s), "missing": missing[:MOST_WATCHES]}
