@@ -47,7 +47,7 @@ def cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
 
 
 def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> list[Json]:
-    """Each piece: when it first could be seen, when the participant looked after that, and whether the answer cites it."""
+    """Each piece: when it first could be seen, when the participant looked then, whether the answer cites it."""
     onset_s = told.onset_s
     if onset_s is None:
         return []
