@@ -109,7 +109,7 @@ mutate: $(VENV)/.installed-mutation ## change the code that judges, a little at 
 # Real Redis, PostgreSQL, Java and sockets, without Docker; what a machine lacks is skipped with the reason. Recordings of
 # the plane are made in real time, which a busy second process would disturb: they come last, one after the other.
 test-services: $(VENV)/.installed-services ## test the services outside of containers
-	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadgroup tests/services $(RECORDED:%=--ignore=%) --durations=10
+	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest -n 2 --dist loadfile tests/services $(RECORDED:%=--ignore=%) --durations=10
 	@LAB_PROTO_DIR=$(PROTOS) $(BIN)/python -m pytest $(RECORDED) --durations=10
 
 test-tensorflow: $(VENV)/.installed-services $(TENSORFLOW)/.installed ## TensorFlow itself loads and scores what the lab deploys

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.services.plane import bench, servers
 from tests.waiting import PATIENCE_S
@@ -174,5 +176,6 @@ def test_a_service_may_do_in_the_cache_what_it_needs_and_no_more(stack: bench.St
 
 def test_nobody_comes_into_the_cache_without_a_password(stack: bench.Stack) -> None:
     for given in ({}, {"username": "features", "password": servers.password_of("feed")}, {"password": "x"}):
-        with redis.Redis(port=stack.cache_port, **given) as client, pytest.raises(redis.AuthenticationError):
+        asking = redis.Redis(port=stack.cache_port, retry=Retry(NoBackoff(), 0), **given)
+        with asking as client, pytest.raises(redis.AuthenticationError):
             client.ping()
