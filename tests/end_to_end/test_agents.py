@@ -7,12 +7,16 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -87,23 +91,23 @@ def test_an_agent_solves_an_exercise_and_gets_the_grade_of_lab_grade(
 
 
 @contextmanager
-def served(incident: Path, state: Path) -> Iterator[tuple[str, str]]:
-    """A `lab train` with this exercise: its address and token."""
+def served(incident: Path, state: Path, errors: list[str]) -> Iterator[tuple[str, str]]:
+    """A `lab train` with this exercise: its address and token. In the end `errors` has what it said on stderr."""
     command = [sys.executable, "-m", "lab", "train", str(incident), "--port", "0", "--no-open", "--state", str(state)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         [(url, token)] = re.findall(r"(http://[^/]+)/\?token=(\S+)", server.stdout.readline())
         yield url, token
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=PATIENCE_S)
+        errors.append(server.communicate(timeout=PATIENCE_S)[1])
 
 
 def test_a_script_solves_an_exercise_over_http_and_gets_the_grade_of_lab_grade(
     incident: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with served(incident, tmp_path / "state") as (url, token):
+    with served(incident, tmp_path / "state", []) as (url, token):
         environment = {**os.environ, "LAB_TOKEN": token}
         done = subprocess.run(
             [sys.executable, str(SCRIPT), url, "own-1"], env=environment, capture_output=True, text=True, check=False
@@ -128,3 +132,33 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["mcp", "--exercise", "own-1"]) == ExitCode.INVALID
     assert "install it: pip install 'chaos-lab[mcp]'" in capsys.readouterr().err
+
+
+def test_what_is_no_http_is_refused_without_a_word_too_many(incident: Path, tmp_path: Path) -> None:
+    """Bytes drawn by a seed, broken heads and lengths, on a real socket: the server answers the next request."""
+    random = Random(5)
+    host = b"Host: 127.0.0.1\r\n"
+    broken = [
+        b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n" + host + b"\r\n", b"G\x00T / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"POST / HTTP/1.1\r\n" + host + b"Content-Length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000,
+        *(random.randbytes(random.randint(1, 400)) + b"\r\n\r\n" for _ in range(20)),
+    ]  # fmt: skip
+    errors: list[str] = []
+    with served(incident, tmp_path / "state", errors) as (url, token):
+        parts = urlsplit(url)
+        for sent in broken:
+            with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=PATIENCE_S) as asking:
+                asking.sendall(sent)
+                asking.shutdown(socket.SHUT_WR)
+                answer = b""
+                with suppress(ConnectionError):
+                    while part := asking.recv(65536):
+                        answer += part
+            assert answer == b"" or re.match(rb"HTTP/1.1 4\d\d ", answer), (sent, answer)
+            assert b"Traceback" not in answer
+        asking_who = Request(f"{url}/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+        with urlopen(asking_who, timeout=PATIENCE_S) as reply:
+            assert json.load(reply)["role"] == "solo"
+    assert "Traceback" not in errors[0]
