@@ -78,10 +78,14 @@ class Workers:
             if done.cancelled() or self._closed:
                 return
             error = done.exception()
-            if error is None:
-                then(done.result())
-            else:
-                failed(_failure(error))
+            try:
+                if error is None:
+                    then(done.result())
+                else:
+                    failed(_failure(error))
+            except Exception:
+                if not self._closed:  # else the server ends meanwhile: what comes of it is found again later
+                    raise
 
         future.add_done_callback(ended)
         return Job(slot, self._shares)

@@ -164,7 +164,9 @@ def test_what_cannot_be_solved_is_refused_with_its_place(start: Start, tmp_path:
 def test_a_state_that_cannot_be_written_is_refused(start: Start, tmp_path: Path):
     (tmp_path / "file").touch()
     begun = start("small.scenario.yaml", "--state", "file/state")
-    assert begun.wait(60) == 2
+    _, errors = begun.communicate(timeout=60)
+    assert begun.returncode == 2
+    assert "file/state: sessions cannot be kept here" in errors
 
 
 def test_the_help_loads_nothing_of_the_server():
