@@ -16,10 +16,12 @@ from lab.files.fileio import read_file, write_file
 from lab.recording.costs import Amount, amounts, costs_of
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory
+from lab.registration.observability import LEVELS
 from lab.scenario import LoadedScenario
 from lab.scenario.load import parse_scenario
 from lab.signals import Series, SignalTable, compute_signals
 from lab.testbeds.driver import Progress, silent
+from lab.testbeds.installed import Chosen, choose
 
 FILE = "control.npz"
 """Where it is kept, beside `observed/` of the recording with the faults."""
@@ -36,7 +38,7 @@ class Control:
 def scenario_of(run: RunDirectory) -> LoadedScenario:
     """The scenario that a recording was made from, as its `run.json` has it; UserError where it can no longer be read.
 
-    A system file that it names is looked for beside the scenario's own file.
+    A system file that it names is looked for beside the scenario's own file. It shows as much as the recording does.
     """
     from lab.files.finding import find_file
     from lab.scenario.load import SUFFIX
@@ -46,11 +48,12 @@ def scenario_of(run: RunDirectory) -> LoadedScenario:
         place = find_file(str(about["reference"]), SUFFIX, "scenario")
     except UserError:
         place = Path(str(about["reference"]))
-    return parse_scenario(str(about["text"]), str(place))
+    seen = next((level for level in LEVELS if level == run.observability), None)
+    return parse_scenario(str(about["text"]), str(place)).seen_by(seen)
 
 
 def control_of(run: RunDirectory, loaded: LoadedScenario, progress: Progress = silent) -> Control | None:
-    """The control of a recording, kept with it; None where its testbed cannot make the same run again.
+    """The control of a recording, kept with it; None where this lab cannot make the same run again.
 
     A recording that cannot be written to has it made each time.
     """
@@ -72,13 +75,15 @@ def control_of(run: RunDirectory, loaded: LoadedScenario, progress: Progress = s
 
 
 def without_faults(loaded: LoadedScenario, run: RunDirectory, progress: Progress = silent) -> Observed | None:
-    """What could be observed of a run without its faults; None where this lab cannot make the same run again."""
+    """What could be observed of a run without its faults; None where this lab cannot make the same run again.
+
+    Its testbed may not be repeatable, or another version of the lab made it: a run of this one would differ by that.
+    """
     from lab.runs.delivered import finished
     from lab.runs.following import follow
-    from lab.testbeds.installed import choose
 
     chosen = choose(str(run.meta["testbed"]), dict(run.meta.get("testbed_options", {})))
-    if not chosen.driver.is_repeatable:
+    if not chosen.driver.is_repeatable or run.meta.get("key") != _key(loaded, run, chosen):
         return None
     safety = loaded.scenario.safety.model_copy(update={"stop_when": ()})
     scenario = loaded.scenario.model_copy(update={"faults": (), "safety": safety})
@@ -89,6 +94,15 @@ def without_faults(loaded: LoadedScenario, run: RunDirectory, progress: Progress
     ):
         follow(session, plain, progress)
         return finished(session, chosen).observed
+
+
+def _key(loaded: LoadedScenario, run: RunDirectory, chosen: Chosen) -> str:
+    """The key that the recording would have if it were made now."""
+    from lab.investigation.acting import Action, acted_key
+    from lab.runs.identity import recording_key
+
+    actions = [Action.from_json(one) for one in run.meta.get("actions", ())]
+    return acted_key(loaded, run.seed, actions, chosen) if actions else recording_key(loaded, run.seed, chosen)
 
 
 def _content(made: Control) -> bytes:

@@ -36,6 +36,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
 
     `run` is the exercise's recording, `acted` the one with the participant's actions, if there were any: the answer is
     judged on that, and kept with it. `record` is what was done in the session; None for a recording nobody worked on.
+    In what it gives, `is_compared` says whether there is a run without the faults to compare with.
     Raises what `lab.investigation.judging.judged` raises.
     """
     as_it_was = Told.of(run)
@@ -65,6 +66,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "helps": _helps(exercise, exercise.scenario.system),
         "times": _times(onset_s, told, control, as_it_was, seen, record),
         "costs": aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control) if control else [],
+        "is_compared": control is not None,
         "monitoring": monitoring(as_it_was, control, pieces),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,

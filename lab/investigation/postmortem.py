@@ -106,8 +106,10 @@ def _impact(debrief: Json) -> Iterator[str]:
             for one in debrief["costs"]
         )  # fmt: skip
         yield from _table(("what", "beyond the same time without the incident", "saved by actions", "meaning"), rows)
+    elif debrief["is_compared"]:
+        yield "It cost nothing beyond what the same time costs without the incident."
     else:
-        yield "Nothing was lost beyond what the same time costs without the incident, as far as that is known."
+        yield "What it cost is not known: this lab cannot make the same run again without the fault, to compare with."
     yield ""
     yield "Alerts: " + ("; ".join(map(escaped, slos[:12])) if slos else "none fired") + "."
 
@@ -148,7 +150,7 @@ def _detection(debrief: Json) -> Iterator[str]:
 def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
     for fault in _faults(debrief):
         given = ", ".join(f"{name} {value}" for name, value in fault["parameters"].items() if value is not None)
-        yield f"{escaped(fault['kind'])} on {escaped(fault['culprit'])}: {escaped(fault['doc'])}"
+        yield f"{escaped(fault['kind'])} on {escaped(fault['culprit'])}: {' '.join(fault['doc'].split())}"
         yield f"Here: {escaped(given)}." if given else ""
         yield ""
     if not _faults(debrief):

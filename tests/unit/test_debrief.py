@@ -17,7 +17,7 @@ from lab.investigation.exercises import Exercise, exercise_of
 from lab.investigation.postmortem import escaped, postmortem
 from lab.investigation.recordings import record
 from lab.investigation.scoring import MOST, score
-from lab.recording.rundir import RunDirectory
+from lab.recording.rundir import RunDirectory, sealed, write_json
 from lab.scenario import load_scenario
 from lab.signals import SignalTable, load_signals
 from tests.cli_cases import lab, run_json, write
@@ -198,3 +198,15 @@ def test_a_recording_of_a_session_has_its_postmortem(
     assert "anna abcdef" in capsys.readouterr().err
     assert lab("postmortem", run.path, "-o", "out.md") == 0
     assert Path("out.md").read_text(encoding="utf-8").startswith("# Post-mortem: Orders fail")
+
+
+def test_a_recording_that_cannot_be_made_again_has_a_postmortem_without_its_control(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meta = sealed({**run.meta, "key": "of another lab"})
+    write_json(run.path / "run.json", meta)
+    capsys.readouterr()
+    assert lab("postmortem", run.path) == 0
+    text = capsys.readouterr().out
+    assert "What it cost is not known" in text
+    assert "**network-partition** on **orders->db**" in text
