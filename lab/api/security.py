@@ -28,6 +28,8 @@ PATH_BYTES, QUERY_BYTES = 1_000, 8_000
 TOKEN_CHARACTERS = 200
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf-token"
+JOINING = "_joining"
+"""Ends the name of the cookie with the token of a group's link."""
 MOST_CLIENTS = 10_000
 """Whose rates are remembered."""
 
@@ -186,10 +188,12 @@ class Guard:
         if kind.lower() == "bearer":
             return token.strip()[:TOKEN_CHARACTERS], False
         try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+            cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
-            found = None
-        return (found.value[:TOKEN_CHARACTERS], True) if found else ("", False)
+            return "", False
+        found = [cookies[name].value for name in (self.cookie, f"{self.cookie}{JOINING}") if name in cookies]
+        tokens = [token[:TOKEN_CHARACTERS] for token in found]
+        return next((token for token in tokens if self._identify(token)), ""), True
 
     def _given(self, scope: Scope) -> tuple[str, str] | None:
         """(the token of a link, the rest of its query); None for a request without one."""
@@ -204,7 +208,8 @@ class Guard:
         """Takes the token out of the address, and leaves it in a cookie."""
         if not self._rate.allows(client, time.monotonic()):
             return PlainTextResponse("too many requests\n", 429)
-        if self._identify(token[:TOKEN_CHARACTERS]) is None:
+        identity = self._identify(token[:TOKEN_CHARACTERS])
+        if identity is None:
             return _locked(scope)
         where = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
         answer: Response
@@ -216,7 +221,8 @@ class Guard:
             )
         else:
             answer = RedirectResponse(where, 303)
-        set_cookie(answer, self.cookie, token)
+        # Whoever follows the group's link once more stays who they are: it has a cookie of its own.
+        set_cookie(answer, self.cookie if identity.who else f"{self.cookie}{JOINING}", token)
         return answer
 
 

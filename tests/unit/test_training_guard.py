@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.api.security import BODY_BYTES, HEADERS, Hosts, Rate, csrf_of
-from tests.investigating import SOLO, Client, client, course, training
+from tests.investigating import JOINING, SOLO, Client, Reply, client, course, training
 
 COOKIE = "lab_training_80"
 
@@ -59,6 +59,20 @@ def test_a_link_leads_nowhere_else(alone: Client, path: str):
     where = alone.ask("GET", f"{path}?token={SOLO}", authorization=None).headers["location"]
     assert where.startswith("/")
     assert not where.startswith(("//", "/\\"))
+
+
+def test_who_follows_the_link_of_the_group_again_stays_who_they_are(offered: Any, tmp_path: Path):
+    of = client(training(tmp_path, [offered], is_group=True), None)
+
+    def cookie_of(reply: Reply) -> str:
+        return reply.headers["set-cookie"].split(";")[0]
+
+    joining = cookie_of(of.ask("GET", f"/?token={JOINING}"))
+    csrf = of.ask("GET", "/api/v1/me", cookie=joining).json["csrf"]
+    joined = of.ask("POST", "/api/v1/participants", {"name": "Ann"}, cookie=joining, x_csrf_token=csrf)
+    both = f"{cookie_of(joined)}; {cookie_of(of.ask('GET', f'/?token={JOINING}'))}"
+    me = of.ask("GET", "/api/v1/me", cookie=both).json
+    assert (me["name"], me["role"]) == ("Ann", "participant")
 
 
 def test_a_link_with_a_wrong_token_leads_nowhere(alone: Client):
