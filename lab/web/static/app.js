@@ -12,14 +12,23 @@ import { Join } from "./views/join.js";
 function Page({ me, reload }) {
   const { parts } = useRoute();
   const [error, again] = useErrorBoundary((broken) => console.error(broken));
-  useEffect(() => { if (error) again(); window.scrollTo(0, 0); }, [parts.slice(0, 3).join("/")]);
-  if (error) return html`<main class="sheet"><${Problem} problem=${{ what: t.problems.broke, seen: String(error), hint: t.problems.brokeHint }} /></main>`;
+  useEffect(() => {
+    if (error) again();
+    window.scrollTo(0, 0);
+  }, [parts.slice(0, 3).join("/")]);
+  if (error)
+    return html`<main class="sheet">
+      <${Problem} problem=${{ what: t.problems.broke, seen: String(error), hint: t.problems.brokeHint }} />
+    </main>`;
   const [where = me.role === "instructor" ? "group" : "", id, tab] = parts;
   if (me.needs_name) return html`<${Join} done=${reload} />`;
   if (where === "" || where === "exercises") return html`<${ExerciseList} me=${me} />`;
   if (where === "group" && me.role === "instructor") return html`<${Group} me=${me} />`;
   if (where === "session" && id) return html`<${Incident} key=${id} id=${id} tab=${tab || "overview"} me=${me} />`;
-  return html`<main class="sheet"><p>${t.problems.notFound}</p><a href="#/">${t.back}</a></main>`;
+  return html`<main class="sheet">
+    <p>${t.problems.notFound}</p>
+    <a href="#/">${t.back}</a>
+  </main>`;
 }
 
 function App() {
@@ -36,9 +45,19 @@ function App() {
       if (error.passes) setTimeout(load, 3000);
     }
   }
-  useEffect(() => { load(); }, []);
+  useEffect(() => {
+    load();
+  }, []);
   return html`<${ToastArea}>
-    <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main")?.focus(); }}>${t.skip}</a>
+    <a
+      class="skip"
+      href="#content"
+      onClick=${(event) => {
+        event.preventDefault();
+        document.querySelector("main")?.focus();
+      }}
+      >${t.skip}</a
+    >
     ${problem ? html`<main class="sheet"><${Problem} problem=${problem} /></main>` : me ? html`<${Page} me=${me} reload=${load} />` : html`<p class="sheet empty" role="status">${t.loading}</p>`}
   <//>`;
 }

@@ -12,18 +12,24 @@ const cursors = uPlot.sync("time");
 function aligned(series) {
   const times = [...new Set(series.flatMap((one) => one.times_s))].sort((a, b) => a - b);
   const place = new Map(times.map((time, i) => [time, i]));
-  return [times, ...series.map((one) => {
-    const values = new Array(times.length).fill(null);
-    one.times_s.forEach((time, i) => { values[place.get(time)] = one.values[i]; });
-    return values;
-  })];
+  return [
+    times,
+    ...series.map((one) => {
+      const values = new Array(times.length).fill(null);
+      one.times_s.forEach((time, i) => {
+        values[place.get(time)] = one.values[i];
+      });
+      return values;
+    }),
+  ];
 }
 
 /** Bands (windows of time) and lines (moments) behind the series. */
 function behind(current) {
   return (chart) => {
     const { bands = [], marks = [] } = current();
-    const { ctx } = chart, { left, top, width, height } = chart.bbox;
+    const { ctx } = chart,
+      { left, top, width, height } = chart.bbox;
     const x = (time) => Math.max(left, Math.min(left + width, chart.valToPos(time, "x", true)));
     ctx.save();
     for (const { from, to, kind } of bands) {
@@ -46,31 +52,76 @@ function behind(current) {
 
 function options(box, current) {
   const { series, unit, height, onSelect, onPoint } = current();
-  const ink = colour("--quiet"), rule = colour("--rule");
+  const ink = colour("--quiet"),
+    rule = colour("--rule");
   const font = '11px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
   return {
-    width: Math.max(80, box.clientWidth), height,
+    width: Math.max(80, box.clientWidth),
+    height,
     legend: { show: false },
     cursor: {
-      sync: { key: cursors.key, setSeries: false }, y: false, drag: { x: Boolean(onSelect), y: false, setScale: false, dist: 5 },
-      points: { size: 7 }, bind: { dblclick: () => () => { onSelect?.(null); return null; } },
+      sync: { key: cursors.key, setSeries: false },
+      y: false,
+      drag: { x: Boolean(onSelect), y: false, setScale: false, dist: 5 },
+      points: { size: 7 },
+      bind: {
+        dblclick: () => () => {
+          onSelect?.(null);
+          return null;
+        },
+      },
     },
-    scales: { x: { time: false, range: () => current().range || [0, 1] }, y: { range: (_, low, high) => limits(low, high, current().fromZero) } },
+    scales: {
+      x: { time: false, range: () => current().range || [0, 1] },
+      y: { range: (_, low, high) => limits(low, high, current().fromZero) },
+    },
     axes: [
-      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 26, space: 60, values: (chart, at) => at.map((v) => tick(v, chart.scales.x.max - chart.scales.x.min)), incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
-      { stroke: ink, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)), space: 22, values: (_, at) => at.map((v) => quantity(v, unit)) },
+      {
+        stroke: ink,
+        font,
+        grid: { stroke: rule, width: 1 },
+        ticks: { show: false },
+        size: 26,
+        space: 60,
+        values: (chart, at) => at.map((v) => tick(v, chart.scales.x.max - chart.scales.x.min)),
+        incrs: [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800],
+      },
+      {
+        stroke: ink,
+        font,
+        grid: { stroke: rule, width: 1 },
+        ticks: { show: false },
+        size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)),
+        space: 22,
+        values: (_, at) => at.map((v) => quantity(v, unit)),
+      },
     ],
-    series: [{}, ...series.map((one, i) => ({ label: one.label, stroke: colour(`--c${(one.colour ?? i) % COLOURS}`), width: 1.7, dash: one.dashed ? [5, 4] : undefined, points: { size: 4, show: (chart) => chart.data[0].length < 3 }, spanGaps: true }))],
+    series: [
+      {},
+      ...series.map((one, i) => ({
+        label: one.label,
+        stroke: colour(`--c${(one.colour ?? i) % COLOURS}`),
+        width: 1.7,
+        dash: one.dashed ? [5, 4] : undefined,
+        points: { size: 4, show: (chart) => chart.data[0].length < 3 },
+        spanGaps: true,
+      })),
+    ],
     hooks: {
       drawClear: [behind(current)],
-      setSelect: [(chart) => {
-        if (chart.select.width < 4) return;
-        current().onSelect?.([chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x")]);
-        chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-      }],
-      ready: [(chart) => {
-        if (onPoint) chart.over.addEventListener("click", () => chart.cursor.left >= 0 && current().onPoint(chart.posToVal(chart.cursor.left, "x")));
-      }],
+      setSelect: [
+        (chart) => {
+          if (chart.select.width < 4) return;
+          current().onSelect?.([chart.posToVal(chart.select.left, "x"), chart.posToVal(chart.select.left + chart.select.width, "x")]);
+          chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+        },
+      ],
+      ready: [
+        (chart) => {
+          if (onPoint)
+            chart.over.addEventListener("click", () => chart.cursor.left >= 0 && current().onPoint(chart.posToVal(chart.cursor.left, "x")));
+        },
+      ],
       setCursor: [(chart) => current().onCursor(chart)],
     },
   };
@@ -87,11 +138,35 @@ function limits(low, high, fromZero) {
  * A chart of series `{label, times_s, values, colour?, dashed?}` of one unit, from `range` [from, to] in seconds. `onSelect`
  * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked; `beside` what stands beside a series in the legend.
  */
-export function Chart({ series, unit, range, height = 150, bands, marks, onSelect, onPoint, fromZero = true, label, legend = true, beside }) {
-  const box = useRef(), chart = useRef(null), readout = useRef(), latest = useRef({});
+export function Chart({
+  series,
+  unit,
+  range,
+  height = 150,
+  bands,
+  marks,
+  onSelect,
+  onPoint,
+  fromZero = true,
+  label,
+  legend = true,
+  beside,
+}) {
+  const box = useRef(),
+    chart = useRef(null),
+    readout = useRef(),
+    latest = useRef({});
   const dark = useMedia("(prefers-color-scheme: dark)");
   latest.current = {
-    series, unit, range, height, bands, marks, onSelect, onPoint, fromZero,
+    series,
+    unit,
+    range,
+    height,
+    bands,
+    marks,
+    onSelect,
+    onPoint,
+    fromZero,
     onCursor(plot) {
       const i = plot.cursor.idx;
       for (const [n, item] of [...(readout.current?.children || [])].entries()) {
@@ -105,12 +180,20 @@ export function Chart({ series, unit, range, height = 150, bands, marks, onSelec
   };
   const shape = `${dark}|${unit}|${height}|${Boolean(onSelect)}|${Boolean(onPoint)}|${series.map((one) => `${one.label}:${one.colour}`).join()}`;
   useEffect(() => {
-    const plot = new uPlot(options(box.current, () => latest.current), aligned(latest.current.series), box.current);
+    const plot = new uPlot(
+      options(box.current, () => latest.current),
+      aligned(latest.current.series),
+      box.current,
+    );
     chart.current = plot;
     latest.current.onCursor(plot);
     const sized = new ResizeObserver(() => box.current && plot.setSize({ width: Math.max(80, box.current.clientWidth), height }));
     sized.observe(box.current);
-    return () => { sized.disconnect(); plot.destroy(); chart.current = null; };
+    return () => {
+      sized.disconnect();
+      plot.destroy();
+      chart.current = null;
+    };
   }, [shape]);
   const last = series.map((one) => `${one.times_s.length}:${one.values.at(-1)}`).join();
   useEffect(() => {
@@ -118,6 +201,13 @@ export function Chart({ series, unit, range, height = 150, bands, marks, onSelec
     if (chart.current) latest.current.onCursor(chart.current);
   }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
   const spoken = `${label || series.map((one) => one.label).join(", ")}: ${series.map((one) => quantity(one.values.filter((v) => v !== null).at(-1), unit)).join(", ")}`;
-  return html`<div class="chart"><div ref=${box} role="img" aria-label=${spoken}></div>
-    ${legend && html`<ul class="legend" ref=${readout} key=${shape}>${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}</ul>`}</div>`;
+  return html`<div class="chart">
+    <div ref=${box} role="img" aria-label=${spoken}></div>
+    ${
+      legend &&
+      html`<ul class="legend" ref=${readout} key=${shape}>
+        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
+      </ul>`
+    }
+  </div>`;
 }

@@ -7,7 +7,9 @@ export function clock(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(Number(seconds))) return "–";
   const sign = seconds < 0 ? "−" : "";
   const whole = Math.floor(Math.abs(seconds) + 1e-6);
-  const s = whole % 60, m = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600);
+  const s = whole % 60,
+    m = Math.floor(whole / 60) % 60,
+    hours = Math.floor(whole / 3600);
   if (whole >= DAY_S) return `${sign}day ${Math.floor(whole / DAY_S) + 1}, ${two(hours % 24)}:${two(m)}`;
   return sign + (hours ? `${hours}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`);
 }
@@ -15,7 +17,8 @@ export function clock(seconds) {
 /** Scenario time on an axis that is so long: above a day, days and hours. */
 export function tick(seconds, span_s) {
   if (span_s < DAY_S) return clock(seconds);
-  const hours = Math.floor((seconds % DAY_S) / 3600), minutes = Math.floor((seconds % 3600) / 60);
+  const hours = Math.floor((seconds % DAY_S) / 3600),
+    minutes = Math.floor((seconds % 3600) / 60);
   return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 

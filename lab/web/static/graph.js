@@ -2,22 +2,30 @@
 import { classes, html } from "./lib.js";
 import { t } from "./texts.js";
 
-const WIDTH = 152, HEIGHT = 44, ACROSS = 224, DOWN = 60, EDGE = 16;
+const WIDTH = 152,
+  HEIGHT = 44,
+  ACROSS = 224,
+  DOWN = 60,
+  EDGE = 16;
 export const SIGNS = { ok: "✓", warn: "!", bad: "✗", unknown: "?" };
 
 function placed(system) {
-  const rows = Math.max(1, ...system.components.map((one) => one.row + 1)), columns = Math.max(1, ...system.components.map((one) => one.column + 1));
+  const rows = Math.max(1, ...system.components.map((one) => one.row + 1)),
+    columns = Math.max(1, ...system.components.map((one) => one.column + 1));
   const at = new Map(system.components.map((one) => [one.name, { x: EDGE + one.column * ACROSS, y: EDGE + one.row * DOWN }]));
   return { at, width: 2 * EDGE + (columns - 1) * ACROSS + WIDTH, height: 2 * EDGE + (rows - 1) * DOWN + HEIGHT };
 }
 
 function way(from, to) {
   if (from.x === to.x) {
-    const side = from.x + WIDTH, bulge = side + 34;
+    const side = from.x + WIDTH,
+      bulge = side + 34;
     return `M${side} ${from.y + HEIGHT / 2}C${bulge} ${from.y + HEIGHT / 2} ${bulge} ${to.y + HEIGHT / 2} ${side + 5} ${to.y + HEIGHT / 2}`;
   }
   const right = to.x > from.x;
-  const x1 = right ? from.x + WIDTH : from.x, x2 = right ? to.x - 6 : to.x + WIDTH + 6, bend = (x2 - x1) * 0.45;
+  const x1 = right ? from.x + WIDTH : from.x,
+    x2 = right ? to.x - 6 : to.x + WIDTH + 6,
+    bend = (x2 - x1) * 0.45;
   return `M${x1} ${from.y + HEIGHT / 2}C${x1 + bend} ${from.y + HEIGHT / 2} ${x2 - bend} ${to.y + HEIGHT / 2} ${x2} ${to.y + HEIGHT / 2}`;
 }
 
@@ -34,21 +42,51 @@ const spoken = (one) => `${one.name}: ${t.graph.states[state(one)]}${one.health?
 export function Graph({ system, chosen, onChoose }) {
   const { at, width, height } = placed(system);
   const acts = (name) => ({
-    tabindex: 0, role: "button", "aria-pressed": chosen === name,
+    tabindex: 0,
+    role: "button",
+    "aria-pressed": chosen === name,
     onClick: () => onChoose(name),
-    onKeyDown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); onChoose(name); } },
+    onKeyDown: (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        onChoose(name);
+      }
+    },
   });
   const links = system.links.filter((one) => at.has(one.caller) && at.has(one.callee));
-  return html`<div class="scroll" tabindex="-1"><svg class="drawing graph" viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${t.graph.title}>
-    <defs>${["ok", "warn", "bad", "unknown", "chosen"].map((kind) => html`<marker key=${kind} id=${`tip-${kind}`} viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path class=${`tip ${kind}`} d="M0 0L8 4L0 8z" /></marker>`)}</defs>
-    ${links.map((link) => html`<g key=${link.name} class=${classes("link", state(link), chosen === link.name && "chosen")} ...${acts(link.name)} aria-label=${spoken(link)}>
-      <path class="touch" d=${way(at.get(link.caller), at.get(link.callee))} /><path class="line" marker-end=${`url(#tip-${chosen === link.name ? "chosen" : state(link)})`} d=${way(at.get(link.caller), at.get(link.callee))} /></g>`)}
-    ${system.components.map((one) => {
-      const { x, y } = at.get(one.name);
-      return html`<g key=${one.name} class=${classes("node", state(one), `kind-${one.kind}`, chosen === one.name && "chosen")} ...${acts(one.name)} aria-label=${spoken(one)}>
-        <rect x=${x} y=${y} width=${WIDTH} height=${HEIGHT} rx=${one.kind === "users" ? HEIGHT / 2 : 8} />
-        <text class="name" x=${x + WIDTH / 2} y=${y + 20} text-anchor="middle">${one.name}</text>
-        <text class="kind" x=${x + WIDTH / 2} y=${y + 35} text-anchor="middle">${described(one)}</text>
-        ${state(one) !== "unknown" && html`<g class="sign"><circle cx=${x + WIDTH - 4} cy=${y + 4} r="8" /><text x=${x + WIDTH - 4} y=${y + 8} text-anchor="middle">${SIGNS[state(one)]}</text></g>`}</g>`;
-    })}</svg></div>`;
+  return html`<div class="scroll" tabindex="-1">
+    <svg class="drawing graph" viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${t.graph.title}>
+      <defs>
+        ${["ok", "warn", "bad", "unknown", "chosen"].map((kind) => html`<marker key=${kind} id=${`tip-${kind}`} viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path class=${`tip ${kind}`} d="M0 0L8 4L0 8z" /></marker>`)}
+      </defs>
+      ${links.map(
+        (link) =>
+          html`<g
+            key=${link.name}
+            class=${classes("link", state(link), chosen === link.name && "chosen")}
+            ...${acts(link.name)}
+            aria-label=${spoken(link)}
+          >
+            <path class="touch" d=${way(at.get(link.caller), at.get(link.callee))} /><path
+              class="line"
+              marker-end=${`url(#tip-${chosen === link.name ? "chosen" : state(link)})`}
+              d=${way(at.get(link.caller), at.get(link.callee))}
+          /></g>`,
+      )}
+      ${system.components.map((one) => {
+        const { x, y } = at.get(one.name);
+        return html`<g
+          key=${one.name}
+          class=${classes("node", state(one), `kind-${one.kind}`, chosen === one.name && "chosen")}
+          ...${acts(one.name)}
+          aria-label=${spoken(one)}
+        >
+          <rect x=${x} y=${y} width=${WIDTH} height=${HEIGHT} rx=${one.kind === "users" ? HEIGHT / 2 : 8} />
+          <text class="name" x=${x + WIDTH / 2} y=${y + 20} text-anchor="middle">${one.name}</text>
+          <text class="kind" x=${x + WIDTH / 2} y=${y + 35} text-anchor="middle">${described(one)}</text>
+          ${state(one) !== "unknown" && html`<g class="sign"><circle cx=${x + WIDTH - 4} cy=${y + 4} r="8" /><text x=${x + WIDTH - 4} y=${y + 8} text-anchor="middle">${SIGNS[state(one)]}</text></g>`}</g
+        >`;
+      })}
+    </svg>
+  </div>`;
 }

@@ -13,7 +13,10 @@ export function usePolled(path, every_ms = 1000) {
   const again = useRef(() => {});
   useEffect(() => {
     if (!path) return undefined;
-    let over = false, timer = 0, wait = every_ms, asked = 0;
+    let over = false,
+      timer = 0,
+      wait = every_ms,
+      asked = 0;
     async function ask() {
       clearTimeout(timer);
       const mine = ++asked;
@@ -81,8 +84,17 @@ export function useLive(path, version = "") {
       } catch (error) {
         if (box.over) break;
         const passes = error instanceof ApiError && error.passes;
-        set((old) => ({ ...old, problem: error.problem || { what: String(error) }, busy: passes, data: old.path === wish.path ? old.data : null }));
-        if (passes && !box.wanted) box.timer = setTimeout(() => { box.wanted ??= wish; run(); }, 2000);
+        set((old) => ({
+          ...old,
+          problem: error.problem || { what: String(error) },
+          busy: passes,
+          data: old.path === wish.path ? old.data : null,
+        }));
+        if (passes && !box.wanted)
+          box.timer = setTimeout(() => {
+            box.wanted ??= wish;
+            run();
+          }, 2000);
       }
     }
     box.running = false;
@@ -93,7 +105,13 @@ export function useLive(path, version = "") {
     box.wanted = { path, version };
     run();
   }, [path, version]);
-  useEffect(() => { box.over = false; return () => { box.over = true; clearTimeout(box.timer); }; }, []);
+  useEffect(() => {
+    box.over = false;
+    return () => {
+      box.over = true;
+      clearTimeout(box.timer);
+    };
+  }, []);
   return state;
 }
 
@@ -134,24 +152,28 @@ export function useKept(key, first) {
       return first;
     }
   });
-  return [value, (next) => {
-    set((old) => {
-      const now = typeof next === "function" ? next(old) : next;
-      try {
-        localStorage.setItem(key, JSON.stringify(now));
-      } catch {
-        // Storage may be full or forbidden: the page works without.
-      }
-      return now;
-    });
-  }];
+  return [
+    value,
+    (next) => {
+      set((old) => {
+        const now = typeof next === "function" ? next(old) : next;
+        try {
+          localStorage.setItem(key, JSON.stringify(now));
+        } catch {
+          // Storage may be full or forbidden: the page works without.
+        }
+        return now;
+      });
+    },
+  ];
 }
 
 /** Whether a media query holds now. */
 export function useMedia(text) {
   const [holds, set] = useState(() => matchMedia(text).matches);
   useEffect(() => {
-    const list = matchMedia(text), changed = () => set(list.matches);
+    const list = matchMedia(text),
+      changed = () => set(list.matches);
     list.addEventListener("change", changed);
     return () => list.removeEventListener("change", changed);
   }, [text]);

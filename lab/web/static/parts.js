@@ -5,8 +5,15 @@ import { t } from "./texts.js";
 /** What went wrong, as the server says it. */
 export function Problem({ problem }) {
   if (!problem) return null;
-  const facts = [problem.seen && t.problems.seen(problem.seen), problem.expected && t.problems.expected(problem.expected), problem.hint].filter(Boolean);
-  return html`<div class="problem" role="alert"><p><b>${problem.what}</b></p>${facts.map((line) => html`<p class="small">${line}</p>`)}</div>`;
+  const facts = [
+    problem.seen && t.problems.seen(problem.seen),
+    problem.expected && t.problems.expected(problem.expected),
+    problem.hint,
+  ].filter(Boolean);
+  return html`<div class="problem" role="alert">
+    <p><b>${problem.what}</b></p>
+    ${facts.map((line) => html`<p class="small">${line}</p>`)}
+  </div>`;
 }
 
 /** What a request answered: its problem, that it is on its way, or what `children` makes of it. */
@@ -45,7 +52,8 @@ export function Choice({ label, value, options, onChange, empty, required }) {
         const [key, text] = Array.isArray(one) ? one : [one, one];
         return html`<option key=${key} value=${key}>${text}</option>`;
       })}
-    </select><//>`;
+    </select><//
+  >`;
 }
 
 /** A modal dialog; Escape and its close button call `onClose`. */
@@ -55,7 +63,10 @@ export function Dialog({ title, onClose, children }) {
     if (!element.current.open) element.current.showModal();
   }, []);
   return html`<dialog ref=${element} aria-label=${title} onClose=${onClose} onCancel=${onClose}>
-    <div class="row apart"><h2>${title}</h2><button type="button" class="plain" onClick=${onClose} aria-label=${t.close}>✕</button></div>
+    <div class="row apart">
+      <h2>${title}</h2>
+      <button type="button" class="plain" onClick=${onClose} aria-label=${t.close}>✕</button>
+    </div>
     ${children}
   </dialog>`;
 }
@@ -73,17 +84,29 @@ export function ToastArea({ children }) {
     set((old) => [...old.slice(-3), { id, problem, text: problem ? problem.what : what }]);
     setTimeout(() => drop(id), problem ? 9000 : 4000);
   }).current;
-  return html`<${Toasts.Provider} value=${show}>${children}
+  return html`<${Toasts.Provider} value=${show}
+    >${children}
     <div class="toasts" role="status" aria-live="polite">
-      ${toasts.map((one) => html`<div key=${one.id} class=${classes("toast", one.problem && "fail")}>
-        <div><p>${one.text}</p>${one.problem?.hint && html`<p class="small">${one.problem.hint}</p>`}</div>
-        <button type="button" onClick=${() => drop(one.id)} aria-label=${t.close}>✕</button></div>`)}
-    </div><//>`;
+      ${toasts.map(
+        (one) =>
+          html`<div key=${one.id} class=${classes("toast", one.problem && "fail")}>
+            <div>
+              <p>${one.text}</p>
+              ${one.problem?.hint && html`<p class="small">${one.problem.hint}</p>`}
+            </div>
+            <button type="button" onClick=${() => drop(one.id)} aria-label=${t.close}>✕</button>
+          </div>`,
+      )}
+    </div><//
+  >`;
 }
 
 /** Shows the newest `step` entries of a list, and more on demand. */
 export function useMore(items, step = 30) {
   const [shown, set] = useState(step);
-  const button = items.length > shown ? html`<button type="button" class="plain" onClick=${() => set(shown + 4 * step)}>${t.more(items.length - shown)}</button>` : null;
+  const button =
+    items.length > shown
+      ? html`<button type="button" class="plain" onClick=${() => set(shown + 4 * step)}>${t.more(items.length - shown)}</button>`
+      : null;
   return [items.slice(0, shown), button];
 }

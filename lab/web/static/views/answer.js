@@ -33,27 +33,62 @@ function diagnosis({ verdict, findings }) {
   return {
     schema_version: 1,
     verdict,
-    findings: verdict === "fault" ? findings.map((one) => ({
-      culprit: one.culprit, boundary: one.boundary, kind: one.kind,
-      onset_s: one.onset_s === "" ? null : Number(one.onset_s),
-      confidence: Number(one.confidence),
-      evidence: one.evidence.filter((fact) => fact.baseline !== "" && fact.observed !== "").map((fact) => ({ ...fact, baseline: Number(fact.baseline), observed: Number(fact.observed) })),
-      why: one.why.split("\n").map((line) => line.trim()).filter(Boolean),
-    })) : [],
+    findings:
+      verdict === "fault"
+        ? findings.map((one) => ({
+            culprit: one.culprit,
+            boundary: one.boundary,
+            kind: one.kind,
+            onset_s: one.onset_s === "" ? null : Number(one.onset_s),
+            confidence: Number(one.confidence),
+            evidence: one.evidence
+              .filter((fact) => fact.baseline !== "" && fact.observed !== "")
+              .map((fact) => ({ ...fact, baseline: Number(fact.baseline), observed: Number(fact.observed) })),
+            why: one.why
+              .split("\n")
+              .map((line) => line.trim())
+              .filter(Boolean),
+          }))
+        : [],
   };
 }
 
 function Onset({ value, onChange }) {
   const { session } = useSession();
   const alerts = useAlerts().data?.alerts || [];
-  const slis = useSlis(), marks = useMarks();
+  const slis = useSlis(),
+    marks = useMarks();
   const first = alerts.find((one) => one.state === "firing");
   const pick = (time) => onChange(String(Math.max(0, Math.round(time))));
-  return html`<div class="stack tight"><div class="row end"><${Field} label=${t.answer.onset}><input type="number" name="onset" min="0" step="any" value=${value} onInput=${(event) => onChange(event.target.value)} /><//>
+  return html`<div class="stack tight">
+    <div class="row end">
+      <${Field} label=${t.answer.onset}
+        ><input type="number" name="onset" min="0" step="any" value=${value} onInput=${(event) => onChange(event.target.value)}
+      /><//>
       <span class="number quiet">${value === "" ? t.answer.noOnset : `= ${clock(Number(value))}`}</span>
-      <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button>${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}</div>
-    <p class="small quiet">${t.answer.onsetChart}</p><div class="charts">${slis.slice(0, MOST_CHARTS).map((sli) => html`<figure key=${sli.name}><figcaption class="small">${sli.name}</figcaption>
-      <${Chart} series=${[sli.series]} unit=${sli.unit} range=${[0, session.clock.end_s]} height=${110} legend=${false} onPoint=${pick} marks=${value === "" ? marks : [...marks, { at: Number(value), kind: "fault" }]} label=${`${sli.name}: ${t.answer.onsetChart}`} /></figure>`)}</div></div>`;
+      <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button
+      >${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}
+    </div>
+    <p class="small quiet">${t.answer.onsetChart}</p>
+    <div class="charts">
+      ${slis.slice(0, MOST_CHARTS).map(
+        (sli) =>
+          html`<figure key=${sli.name}>
+            <figcaption class="small">${sli.name}</figcaption>
+            <${Chart}
+              series=${[sli.series]}
+              unit=${sli.unit}
+              range=${[0, session.clock.end_s]}
+              height=${110}
+              legend=${false}
+              onPoint=${pick}
+              marks=${value === "" ? marks : [...marks, { at: Number(value), kind: "fault" }]}
+              label=${`${sli.name}: ${t.answer.onsetChart}`}
+            />
+          </figure>`,
+      )}
+    </div>
+  </div>`;
 }
 
 /** A pinned chart as a fact that can be cited: where, and two levels. */
@@ -62,39 +97,106 @@ function Evidence({ evidence, onChange }) {
   const of = (pin) => evidence.find((fact) => fact.signal === pin.ref.signal && fact.subject === pin.ref.subject);
   const unique = [...new Map(pins.map((pin) => [`${pin.ref.signal}:${pin.ref.subject}`, pin])).values()];
   const change = (pin, changes) => onChange(evidence.map((fact) => (fact === of(pin) ? { ...fact, ...changes } : fact)));
-  const toggle = (pin) => onChange(of(pin) ? evidence.filter((fact) => fact !== of(pin)) : [...evidence, { signal: pin.ref.signal, subject: pin.ref.subject, baseline: pin.ref.baseline ?? "", observed: pin.ref.observed ?? "" }]);
-  return html`<fieldset class="stack tight"><legend>${t.answer.evidence}</legend>
-    ${unique.map((pin) => html`<div class="row evidence" key=${pin.id}><label class="check grow"><input type="checkbox" checked=${Boolean(of(pin))} onChange=${() => toggle(pin)} /><span>${pin.ref.signal} <span class="quiet">${pin.ref.subject}</span></span></label>
-      ${of(pin) && ["baseline", "observed"].map((level) => html`<label class="row small quiet">${t.answer[level]} <input class="level" type="number" step="any" aria-label=${`${t.answer[level]}: ${pin.ref.signal}`} value=${of(pin)[level]} title=${quantity(Number(of(pin)[level]), pin.ref.unit)} onInput=${(event) => change(pin, { [level]: event.target.value })} /></label>`)}</div>`)}
-    ${!unique.length && html`<p class="small quiet">${t.answer.noEvidence}</p>`}</fieldset>`;
+  const toggle = (pin) =>
+    onChange(
+      of(pin)
+        ? evidence.filter((fact) => fact !== of(pin))
+        : [
+            ...evidence,
+            { signal: pin.ref.signal, subject: pin.ref.subject, baseline: pin.ref.baseline ?? "", observed: pin.ref.observed ?? "" },
+          ],
+    );
+  return html`<fieldset class="stack tight">
+    <legend>${t.answer.evidence}</legend>
+    ${unique.map(
+      (pin) =>
+        html`<div class="row evidence" key=${pin.id}>
+          <label class="check grow"
+            ><input type="checkbox" checked=${Boolean(of(pin))} onChange=${() => toggle(pin)} /><span
+              >${pin.ref.signal} <span class="quiet">${pin.ref.subject}</span></span
+            ></label
+          >
+          ${of(pin) && ["baseline", "observed"].map((level) => html`<label class="row small quiet">${t.answer[level]} <input class="level" type="number" step="any" aria-label=${`${t.answer[level]}: ${pin.ref.signal}`} value=${of(pin)[level]} title=${quantity(Number(of(pin)[level]), pin.ref.unit)} onInput=${(event) => change(pin, { [level]: event.target.value })} /></label>`)}
+        </div>`,
+    )}
+    ${!unique.length && html`<p class="small quiet">${t.answer.noEvidence}</p>`}
+  </fieldset>`;
 }
 
 function Finding({ one, number, count, onChange, onRemove }) {
-  const elements = useElements(), { boundaries, kinds } = useVocabulary();
+  const elements = useElements(),
+    { boundaries, kinds } = useVocabulary();
   const set = (name) => (value) => onChange({ ...one, [name]: value });
   const fitting = kinds.filter((kind) => !one.boundary || kind.boundary === one.boundary);
-  const boundary = boundaries.find((item) => item.name === one.boundary), kind = kinds.find((item) => item.name === one.kind);
-  return html`<section class="card stack tight finding"><div class="row apart"><h2>${count > 1 ? t.answer.finding(number) : t.answer.finding(1)}</h2>${count > 1 && html`<button type="button" class="plain danger" onClick=${onRemove}>${t.answer.removeFinding}</button>`}</div>
-    <div class="fields"><div><${Choice} label=${t.answer.culprit} value=${one.culprit} empty=${t.answer.choose} options=${elements} onChange=${set("culprit")} /><p class="small quiet">${t.answer.culpritDoc}</p></div>
-      <div><${Choice} label=${t.answer.boundary} value=${one.boundary} empty=${t.answer.choose} options=${boundaries.map((item) => item.name)} onChange=${(value) => onChange({ ...one, boundary: value, kind: kinds.find((item) => item.name === one.kind)?.boundary === value ? one.kind : "" })} /><p class="small quiet">${boundary?.doc}</p></div>
-      <div><${Choice} label=${t.answer.kind} value=${one.kind} empty=${one.boundary ? t.answer.choose : t.answer.kindEmpty} options=${fitting.map((item) => item.name)} onChange=${(value) => onChange({ ...one, kind: value, boundary: one.boundary || kinds.find((item) => item.name === value)?.boundary || "" })} /><p class="small quiet">${kind?.doc}</p></div>
-      <${Field} label=${`${t.answer.confidence}: ${Math.round(100 * one.confidence)} %`}><input type="range" name="confidence" min="0.05" max="1" step="0.05" value=${one.confidence} onInput=${(event) => set("confidence")(Number(event.target.value))} /><//></div>
+  const boundary = boundaries.find((item) => item.name === one.boundary),
+    kind = kinds.find((item) => item.name === one.kind);
+  return html`<section class="card stack tight finding">
+    <div class="row apart">
+      <h2>${count > 1 ? t.answer.finding(number) : t.answer.finding(1)}</h2>
+      ${count > 1 && html`<button type="button" class="plain danger" onClick=${onRemove}>${t.answer.removeFinding}</button>`}
+    </div>
+    <div class="fields">
+      <div>
+        <${Choice} label=${t.answer.culprit} value=${one.culprit} empty=${t.answer.choose} options=${elements} onChange=${set("culprit")} />
+        <p class="small quiet">${t.answer.culpritDoc}</p>
+      </div>
+      <div>
+        <${Choice}
+          label=${t.answer.boundary}
+          value=${one.boundary}
+          empty=${t.answer.choose}
+          options=${boundaries.map((item) => item.name)}
+          onChange=${(value) => onChange({ ...one, boundary: value, kind: kinds.find((item) => item.name === one.kind)?.boundary === value ? one.kind : "" })}
+        />
+        <p class="small quiet">${boundary?.doc}</p>
+      </div>
+      <div>
+        <${Choice}
+          label=${t.answer.kind}
+          value=${one.kind}
+          empty=${one.boundary ? t.answer.choose : t.answer.kindEmpty}
+          options=${fitting.map((item) => item.name)}
+          onChange=${(value) => onChange({ ...one, kind: value, boundary: one.boundary || kinds.find((item) => item.name === value)?.boundary || "" })}
+        />
+        <p class="small quiet">${kind?.doc}</p>
+      </div>
+      <${Field} label=${`${t.answer.confidence}: ${Math.round(100 * one.confidence)} %`}
+        ><input
+          type="range"
+          name="confidence"
+          min="0.05"
+          max="1"
+          step="0.05"
+          value=${one.confidence}
+          onInput=${(event) => set("confidence")(Number(event.target.value))}
+      /><//>
+    </div>
     <${Onset} value=${one.onset_s} onChange=${set("onset_s")} />
     <${Evidence} evidence=${one.evidence} onChange=${set("evidence")} />
-    <${Field} label=${t.answer.whys}><textarea rows="3" name="why" value=${one.why} onInput=${(event) => set("why")(event.target.value)}></textarea><//></section>`;
+    <${Field} label=${t.answer.whys}>
+      <textarea rows="3" name="why" value=${one.why} onInput=${(event) => set("why")(event.target.value)}></textarea>
+    <//>
+  </section>`;
 }
 
 function FromBoard({ onUse }) {
   const { hypotheses, whys } = useBoard();
   if (!hypotheses.length) return null;
-  return html`<div class="row small"><span class="quiet">${t.answer.fromBoard}:</span>${hypotheses.filter((one) => one.state !== "ruled-out").map((one) => html`<button type="button" key=${one.id} onClick=${() => onUse({ ...FRESH, culprit: one.culprit || "", boundary: one.boundary || "", kind: one.kind || "", why: [one.text, ...whys].join("\n") })}>${one.text.slice(0, 60)}</button>`)}</div>`;
+  return html`<div class="row small">
+    <span class="quiet">${t.answer.fromBoard}:</span
+    >${hypotheses.filter((one) => one.state !== "ruled-out").map((one) => html`<button type="button" key=${one.id} onClick=${() => onUse({ ...FRESH, culprit: one.culprit || "", boundary: one.boundary || "", kind: one.kind || "", why: [one.text, ...whys].join("\n") })}>${one.text.slice(0, 60)}</button>`)}
+  </div>`;
 }
 
 export function AnswerForm() {
   const { id, session, act, isOpen, isDone } = useSession();
   const [draft, setDraft] = useKept(`answer/${id}`, { verdict: "", findings: [FRESH] });
   const [asking, ask] = useState(false);
-  if (isDone) return html`<section class="card"><h1>${t.answer.done}</h1>${session.status === "released" ? html`<p><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/debrief`}>${t.answer.toDebrief}</a></p>` : html`<p>${t.debrief.meanwhile}</p>`}</section>`;
+  if (isDone)
+    return html`<section class="card">
+      <h1>${t.answer.done}</h1>
+      ${session.status === "released" ? html`<p><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/debrief`}>${t.answer.toDebrief}</a></p>` : html`<p>${t.debrief.meanwhile}</p>`}
+    </section>`;
   const { verdict, findings } = draft;
   const change = (changes) => setDraft((old) => ({ ...old, ...changes }));
   const lacking = verdict === "fault" ? [...new Set(findings.flatMap(missing))].map((part) => t.answer.parts[part]) : [];
@@ -102,14 +204,57 @@ export function AnswerForm() {
     ask(false);
     if (await act("POST", "/submit", diagnosis(draft))) location.hash = `#/session/${encodeURIComponent(id)}/debrief`;
   }
-  return html`<form class="stack answer" onSubmit=${(event) => { event.preventDefault(); ask(true); }}>
-    <div><h1>${t.answer.title}</h1><p class="quiet">${t.answer.lead} ${session.score_cost ? t.answer.hints(session.score_cost) : ""}</p></div>
-    <fieldset class="verdicts"><legend>${t.answer.verdict}</legend>${Object.entries(t.answer.verdicts).map(([key, [name, doc]]) => html`<label key=${key} class="card verdict"><input type="radio" name="verdict" value=${key} checked=${verdict === key} onChange=${() => change({ verdict: key })} /><span><b>${name}</b><small>${doc}</small></span></label>`)}</fieldset>
-    ${verdict === "fault" && html`<${FromBoard} onUse=${(one) => change({ findings: findings.length === 1 && !findings[0].culprit && !findings[0].kind ? [one] : [...findings, one] })} />
-      ${findings.map((one, i) => html`<${Finding} key=${i} one=${one} number=${i + 1} count=${findings.length} onChange=${(next) => change({ findings: findings.map((old, n) => (n === i ? next : old)) })} onRemove=${() => change({ findings: findings.filter((_, n) => n !== i) })} />`)}
-      <div><button type="button" onClick=${() => change({ findings: [...findings, FRESH] })}>${t.answer.addFinding}</button></div>`}
-    <div class="row"><button class="primary" disabled=${!verdict || lacking.length > 0 || !isOpen || session.status === "acting"}>${t.answer.submit}</button>${lacking.length > 0 && html`<span class="quiet" role="status">${t.answer.missing(lacking.join(", "))}</span>`}</div>
-    ${asking && html`<${Dialog} title=${t.answer.confirmTitle} onClose=${() => ask(false)}><p>${t.answer.confirm}</p><p><b>${t.answer.verdicts[verdict][0]}</b></p>${verdict === "fault" && html`<ul>${findings.map((one) => html`<li>${one.culprit}: ${one.kind} (${one.boundary})${one.onset_s === "" ? "" : `, ${clock(Number(one.onset_s))}`}, ${digits(100 * one.confidence)} %</li>`)}</ul>`}
-      <div class="row"><button type="button" class="primary" onClick=${submit}>${t.answer.yes}</button><button type="button" onClick=${() => ask(false)}>${t.cancel}</button></div><//>`}</form>`;
+  return html`<form
+    class="stack answer"
+    onSubmit=${(event) => {
+      event.preventDefault();
+      ask(true);
+    }}
+  >
+    <div>
+      <h1>${t.answer.title}</h1>
+      <p class="quiet">${t.answer.lead} ${session.score_cost ? t.answer.hints(session.score_cost) : ""}</p>
+    </div>
+    <fieldset class="verdicts">
+      <legend>${t.answer.verdict}</legend>
+      ${Object.entries(t.answer.verdicts).map(
+        ([key, [name, doc]]) =>
+          html`<label key=${key} class="card verdict"
+            ><input type="radio" name="verdict" value=${key} checked=${verdict === key} onChange=${() => change({ verdict: key })} /><span
+              ><b>${name}</b><small>${doc}</small></span
+            ></label
+          >`,
+      )}
+    </fieldset>
+    ${
+      verdict === "fault" &&
+      html`<${FromBoard}
+          onUse=${(one) => change({ findings: findings.length === 1 && !findings[0].culprit && !findings[0].kind ? [one] : [...findings, one] })}
+        />
+        ${findings.map((one, i) => html`<${Finding} key=${i} one=${one} number=${i + 1} count=${findings.length} onChange=${(next) => change({ findings: findings.map((old, n) => (n === i ? next : old)) })} onRemove=${() => change({ findings: findings.filter((_, n) => n !== i) })} />`)}
+        <div><button type="button" onClick=${() => change({ findings: [...findings, FRESH] })}>${t.answer.addFinding}</button></div>`
+    }
+    <div class="row">
+      <button class="primary" disabled=${!verdict || lacking.length > 0 || !isOpen || session.status === "acting"}>
+        ${t.answer.submit}</button
+      >${lacking.length > 0 && html`<span class="quiet" role="status">${t.answer.missing(lacking.join(", "))}</span>`}
+    </div>
+    ${
+      asking &&
+      html`<${Dialog} title=${t.answer.confirmTitle} onClose=${() => ask(false)}
+        ><p>${t.answer.confirm}</p>
+        <p><b>${t.answer.verdicts[verdict][0]}</b></p>
+        ${
+          verdict === "fault" &&
+          html`<ul>
+            ${findings.map((one) => html`<li>${one.culprit}: ${one.kind} (${one.boundary})${one.onset_s === "" ? "" : `, ${clock(Number(one.onset_s))}`}, ${digits(100 * one.confidence)} %</li>`)}
+          </ul>`
+        }
+        <div class="row">
+          <button type="button" class="primary" onClick=${submit}>${t.answer.yes}</button
+          ><button type="button" onClick=${() => ask(false)}>${t.cancel}</button>
+        </div><//
+      >`
+    }
+  </form>`;
 }
-

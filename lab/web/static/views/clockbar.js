@@ -13,7 +13,8 @@ const pause = (context, is_paused) => context.act("POST", "/clock", { pause: is_
 export function useClockKeys(context) {
   useEffect(() => {
     const pressed = (event) => {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog, [contenteditable]")) return;
+      if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog, [contenteditable]"))
+        return;
       const { session } = context;
       if (event.key === "k") pause(context, !session.clock.is_paused);
       else if (event.key === ".") jump(context, "tick");
@@ -28,8 +29,28 @@ export function useClockKeys(context) {
 
 function Keys() {
   const [open, set] = useState(false);
-  return html`<button type="button" class="plain keys" id="keys-button" onClick=${() => set(true)} aria-label=${t.keys.title} title=${t.keys.title}>?</button>
-    ${open && html`<${Dialog} title=${t.keys.title} onClose=${() => set(false)}><dl class="facts">${t.keys.list.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl><//>`}`;
+  return html`<button
+      type="button"
+      class="plain keys"
+      id="keys-button"
+      onClick=${() => set(true)}
+      aria-label=${t.keys.title}
+      title=${t.keys.title}
+    >
+      ?
+    </button>
+    ${
+      open &&
+      html`<${Dialog} title=${t.keys.title} onClose=${() => set(false)}
+        ><dl class="facts">
+          ${t.keys.list.map(
+            ([key, what]) =>
+              html`<dt><kbd>${key}</kbd></dt>
+                <dd>${what}</dd>`,
+          )}
+        </dl><//
+      >`
+    }`;
 }
 
 export function ClockBar({ me }) {
@@ -37,18 +58,52 @@ export function ClockBar({ me }) {
   const { session } = context;
   const { end_s, speed, speeds, is_paused, tick_s } = session.clock;
   const now = useNow(context);
-  const over = now >= end_s, still = over || session.status === "acting";
+  const over = now >= end_s,
+    still = over || session.status === "acting";
   return html`<div class="bar">
-    <div class="what"><a href=${me.role === "instructor" ? "#/group" : "#/"} class="brand" title=${t.back}>‹<span class="hidden"> ${t.back}</span></a>
-      <div class="grow"><b class="title">${session.exercise?.title || t.session.blind}</b><span class="small quiet">${[session.exercise?.system, t.levels[session.exercise?.level]].filter(Boolean).join(" · ")}</span></div></div>
+    <div class="what">
+      <a href=${me.role === "instructor" ? "#/group" : "#/"} class="brand" title=${t.back}>‹<span class="hidden"> ${t.back}</span></a>
+      <div class="grow">
+        <b class="title">${session.exercise?.title || t.session.blind}</b
+        ><span class="small quiet">${[session.exercise?.system, t.levels[session.exercise?.level]].filter(Boolean).join(" · ")}</span>
+      </div>
+    </div>
     <div class="clock" role="group" aria-label=${t.clock.label}>
-      <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}><b class="number">${clock(now)}</b> <span class="small quiet">${t.clock.of(clock(end_s))}</span></span>
-      <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress></div>
+      <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}
+        ><b class="number">${clock(now)}</b> <span class="small quiet">${t.clock.of(clock(end_s))}</span></span
+      >
+      <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress>
+    </div>
     <div class="row controls">
-      <button type="button" class=${is_paused && !over ? "primary run" : "run"} disabled=${still} onClick=${() => pause(context, !is_paused)} title=${t.clock.runHint}><${Icon} name=${is_paused || over ? "run" : "pause"} /> ${is_paused || over ? t.clock.run : t.clock.pause}</button>
-      <${Toggle} label=${t.clock.speed} value=${speed} options=${speeds.map((one) => [one, `×${one}`])} onChange=${(one) => context.act("POST", "/clock", { speed: one })} />
-      <button type="button" disabled=${still} onClick=${() => jump(context, "tick")} title=${t.clock.tickHint(duration(tick_s))} aria-label=${t.clock.tick}>+${duration(tick_s)}</button>
-      <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}><${Icon} name="next" /> ${t.clock.nextAlert}</button>
+      <button
+        type="button"
+        class=${is_paused && !over ? "primary run" : "run"}
+        disabled=${still}
+        onClick=${() => pause(context, !is_paused)}
+        title=${t.clock.runHint}
+      >
+        <${Icon} name=${is_paused || over ? "run" : "pause"} /> ${is_paused || over ? t.clock.run : t.clock.pause}
+      </button>
+      <${Toggle}
+        label=${t.clock.speed}
+        value=${speed}
+        options=${speeds.map((one) => [one, `×${one}`])}
+        onChange=${(one) => context.act("POST", "/clock", { speed: one })}
+      />
+      <button
+        type="button"
+        disabled=${still}
+        onClick=${() => jump(context, "tick")}
+        title=${t.clock.tickHint(duration(tick_s))}
+        aria-label=${t.clock.tick}
+      >
+        +${duration(tick_s)}
+      </button>
+      <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}>
+        <${Icon} name="next" /> ${t.clock.nextAlert}
+      </button>
       <button type="button" disabled=${still} onClick=${() => jump(context, "end")} title=${t.clock.endHint}>${t.clock.end}</button>
-      <${Keys} /></div></div>`;
+      <${Keys} />
+    </div>
+  </div>`;
 }

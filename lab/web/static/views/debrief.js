@@ -10,22 +10,73 @@ import { Timeline } from "./timeline.js";
 
 function Truth({ truth }) {
   const { faults = [], decoys = [], degraded } = truth;
-  return html`<section class="card truth stack tight"><h2>${t.debrief.truth}</h2>
+  return html`<section class="card truth stack tight">
+    <h2>${t.debrief.truth}</h2>
     ${!faults.length && html`<p><b>${degraded ? t.debrief.degraded : t.debrief.healthy}</b> ${degraded?.element || ""}</p>`}
-    ${faults.map((one) => html`<dl class="facts">${[
-      [t.debrief.culprit, html`<b>${one.culprit}</b>`], [t.debrief.boundary, html`<b>${one.boundary}</b>`], [t.debrief.kind, html`<b>${one.kind}</b>`],
-      [t.debrief.injected, clock(one.injected_s)], [t.debrief.effect, one.witnessed_s === null || one.witnessed_s === undefined ? null : clock(one.witnessed_s)], [t.debrief.reverted, clock(one.reverted_s)],
-      [t.debrief.parameters, Object.entries(one.parameters || {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ")],
-    ].filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>${one.doc && html`<p class="small">${one.doc}</p>`}`)}
-    ${decoys.length > 0 && html`<p class="small quiet">${t.debrief.decoys}: ${decoys.map((one) => `${one.kind.replaceAll("-", " ")}, ${t.debrief.where(one.element, clock(one.at_s))}`).join("; ")}.</p>`}</section>`;
+    ${faults.map(
+      (one) =>
+        html`<dl class="facts">
+            ${[
+              [t.debrief.culprit, html`<b>${one.culprit}</b>`],
+              [t.debrief.boundary, html`<b>${one.boundary}</b>`],
+              [t.debrief.kind, html`<b>${one.kind}</b>`],
+              [t.debrief.injected, clock(one.injected_s)],
+              [t.debrief.effect, one.witnessed_s === null || one.witnessed_s === undefined ? null : clock(one.witnessed_s)],
+              [t.debrief.reverted, clock(one.reverted_s)],
+              [
+                t.debrief.parameters,
+                Object.entries(one.parameters || {})
+                  .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+                  .join(", "),
+              ],
+            ]
+              .filter(([, value]) => value)
+              .map(
+                ([name, value]) =>
+                  html`<dt>${name}</dt>
+                    <dd>${value}</dd>`,
+              )}
+          </dl>
+          ${one.doc && html`<p class="small">${one.doc}</p>`}`,
+    )}
+    ${decoys.length > 0 && html`<p class="small quiet">${t.debrief.decoys}: ${decoys.map((one) => `${one.kind.replaceAll("-", " ")}, ${t.debrief.where(one.element, clock(one.at_s))}`).join("; ")}.</p>`}
+  </section>`;
 }
 
 function Score({ score, times, hints }) {
   const points = score?.points;
-  return html`<section class="card stack tight"><h2>${t.debrief.score}</h2><p class="points"><b class="number">${points === null || points === undefined ? "–" : Math.round(points)}</b> <span>${t.debrief.points}</span> <small>${t.debrief.hints(score?.hints ?? hints ?? 0)}</small></p>
-    ${score?.by_axis && html`<ul class="axes">${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}</ul>`}
-    ${score?.formula && html`<details><summary class="small">${t.debrief.formula}</summary><p class="small quiet">${score.formula}</p></details>`}
-    <h3>${t.debrief.times}</h3><dl class="facts">${Object.entries(t.debrief.timesOf).filter(([name]) => times && name in times).map(([name, text]) => html`<dt>${text}</dt><dd class="number">${times[name] === null ? t.debrief.notReached : name === "onset_s" ? clock(times[name]) : duration(times[name])}</dd>`)}</dl></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.score}</h2>
+    <p class="points">
+      <b class="number">${points === null || points === undefined ? "–" : Math.round(points)}</b> <span>${t.debrief.points}</span>
+      <small>${t.debrief.hints(score?.hints ?? hints ?? 0)}</small>
+    </p>
+    ${
+      score?.by_axis &&
+      html`<ul class="axes">
+        ${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}
+      </ul>`
+    }
+    ${
+      score?.formula &&
+      html`<details>
+        <summary class="small">${t.debrief.formula}</summary>
+        <p class="small quiet">${score.formula}</p>
+      </details>`
+    }
+    <h3>${t.debrief.times}</h3>
+    <dl class="facts">
+      ${Object.entries(t.debrief.timesOf)
+        .filter(([name]) => times && name in times)
+        .map(
+          ([name, text]) =>
+            html`<dt>${text}</dt>
+              <dd class="number">
+                ${times[name] === null ? t.debrief.notReached : name === "onset_s" ? clock(times[name]) : duration(times[name])}
+              </dd>`,
+        )}
+    </dl>
+  </section>`;
 }
 
 const LONGEST = 44;
@@ -33,50 +84,225 @@ const LONGEST = 44;
 /** One answer on one axis: its outcome and what it said; why, when it is unfolded. One's own is unfolded at first. */
 function Graded({ grade, isOpen }) {
   if (!grade) return html`<span class="quiet">–</span>`;
-  const answer = grade.answer || "", short = answer.length > LONGEST ? `${answer.slice(0, LONGEST - 1)}…` : answer;
-  return html`<details class="graded" open=${isOpen}><summary><${Outcome} of=${grade.outcome} /> ${short}</summary>${short !== answer && html`<p class="small">${answer}</p>`}<p class="small quiet">${grade.why || grade.explanation}</p></details>`;
+  const answer = grade.answer || "",
+    short = answer.length > LONGEST ? `${answer.slice(0, LONGEST - 1)}…` : answer;
+  return html`<details class="graded" open=${isOpen}>
+    <summary><${Outcome} of=${grade.outcome} /> ${short}</summary>
+    ${short !== answer && html`<p class="small">${answer}</p>`}
+    <p class="small quiet">${grade.why || grade.explanation}</p>
+  </details>`;
 }
 
 function Answers({ answers }) {
   const axes = [...new Set(answers.flatMap((one) => (one.grades || []).map((grade) => grade.axis)))];
   const name = (who) => (who === "you" ? t.debrief.you : who);
   const of = (one, axis) => (one.grades || []).find((grade) => grade.axis === axis);
-  const said = (one) => (one.findings?.length ? one.findings.slice(0, 2).map((finding) => html`<span class="block">${finding.culprit}: ${finding.kind} <small>${finding.boundary}, ${digits(100 * finding.confidence)} %</small></span>`) : html`<span class="quiet">${t.debrief.noFindings}</span>`);
+  const said = (one) =>
+    one.findings?.length
+      ? one.findings
+          .slice(0, 2)
+          .map(
+            (finding) =>
+              html`<span class="block"
+                >${finding.culprit}: ${finding.kind} <small>${finding.boundary}, ${digits(100 * finding.confidence)} %</small></span
+              >`,
+          )
+      : html`<span class="quiet">${t.debrief.noFindings}</span>`;
   const expected = (axis) => answers.map((one) => of(one, axis)?.expected).find(Boolean);
-  return html`<section class="card stack tight"><div><h2>${t.debrief.answers}</h2><p class="small quiet">${t.debrief.answersLead}</p></div><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.answers}><table class="table answers labelled"><thead><tr><th>${t.debrief.axis}</th>${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}</th>`)}</tr></thead>
-    <tbody><tr><th>${t.answer.verdict}</th>${axes.some(expected) && html`<td data-label=${t.debrief.expected}></td>`}${answers.map((one) => html`<td data-label=${name(one.who)}>${one.outcome && html`<${Outcome} of=${one.outcome} /> `}${one.verdict}<div class="small">${said(one)}</div></td>`)}</tr>
-    ${axes.map((axis) => html`<tr><th>${axis}</th>${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}</tr>`)}</tbody></table></div></section>`;
+  return html`<section class="card stack tight">
+    <div>
+      <h2>${t.debrief.answers}</h2>
+      <p class="small quiet">${t.debrief.answersLead}</p>
+    </div>
+    <div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.answers}>
+      <table class="table answers labelled">
+        <thead>
+          <tr>
+            <th>${t.debrief.axis}</th>
+            ${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            <th>${t.answer.verdict}</th>
+            ${axes.some(expected) && html`<td data-label=${t.debrief.expected}></td>`}${answers.map(
+              (one) =>
+                html`<td data-label=${name(one.who)}>
+                  ${one.outcome && html`<${Outcome} of=${one.outcome} /> `}${one.verdict}
+                  <div class="small">${said(one)}</div>
+                </td>`,
+            )}
+          </tr>
+          ${axes.map(
+            (axis) =>
+              html`<tr>
+                <th>${axis}</th>
+                ${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 function Courses({ series, marks, end_s }) {
   const kinds = Object.keys(t.debrief.series);
-  return html`<section class="stack tight"><div><h2>${t.debrief.courses}</h2><p class="quiet small">${t.debrief.coursesLead}</p></div><div class="charts">${series.map((one) => {
-    const there = kinds.filter((kind) => Array.isArray(one[kind]));
-    return html`<figure class="card"><figcaption><b>${one.signal || one.sli}</b> <span class="quiet small">${one.subject || ""}</span></figcaption><${Chart} unit=${one.unit || ""} range=${[0, end_s]} marks=${marks} height=${150} series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: { with_actions: 0, as_it_was: 4, without_fault: 2 }[kind], dashed: kind === "without_fault" }))} /></figure>`;
-  })}</div></section>`;
+  return html`<section class="stack tight">
+    <div>
+      <h2>${t.debrief.courses}</h2>
+      <p class="quiet small">${t.debrief.coursesLead}</p>
+    </div>
+    <div class="charts">
+      ${series.map((one) => {
+        const there = kinds.filter((kind) => Array.isArray(one[kind]));
+        return html`<figure class="card">
+          <figcaption><b>${one.signal || one.sli}</b> <span class="quiet small">${one.subject || ""}</span></figcaption>
+          <${Chart}
+            unit=${one.unit || ""}
+            range=${[0, end_s]}
+            marks=${marks}
+            height=${150}
+            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: { with_actions: 0, as_it_was: 4, without_fault: 2 }[kind], dashed: kind === "without_fault" }))}
+          />
+        </figure>`;
+      })}
+    </div>
+  </section>`;
 }
 
 function Effects({ effects }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.effects}</h2><p class="quiet small">${t.debrief.effectsLead}</p>${effects.map((effect) => html`${effects.length > 1 && html`<h3>${effect.fault}</h3>`}${effect.moved?.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.effects}><table class="table"><thead><tr>${t.debrief.columns.map((name, i) => html`<th class=${i > 1 ? "right" : ""}>${name}</th>`)}</tr></thead><tbody>${effect.moved.map((one) => html`<tr><th>${one.signal}</th><td>${one.subject}</td>${["before", "with", "without"].map((level) => html`<td class="right">${quantity(one[level], one.unit)}</td>`)}</tr>`)}</tbody></table></div>` : html`<p class="empty">${t.debrief.noEffects}</p>`}`)}</section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.effects}</h2>
+    <p class="quiet small">${t.debrief.effectsLead}</p>
+    ${effects.map(
+      (effect) =>
+        html`${effects.length > 1 && html`<h3>${effect.fault}</h3>`}${
+          effect.moved?.length
+            ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.effects}>
+                <table class="table">
+                  <thead>
+                    <tr>
+                      ${t.debrief.columns.map((name, i) => html`<th class=${i > 1 ? "right" : ""}>${name}</th>`)}
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${effect.moved.map(
+                      (one) =>
+                        html`<tr>
+                          <th>${one.signal}</th>
+                          <td>${one.subject}</td>
+                          ${["before", "with", "without"].map((level) => html`<td class="right">${quantity(one[level], one.unit)}</td>`)}
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </div>`
+            : html`<p class="empty">${t.debrief.noEffects}</p>`
+        }`,
+    )}
+  </section>`;
 }
 
 function Seen({ evidence, id }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.evidence}</h2><p class="quiet small">${t.debrief.evidenceLead}</p><div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.evidence}><table class="table"><thead><tr>${t.debrief.evidenceColumns.map((name) => html`<th>${name}</th>`)}</tr></thead><tbody>${evidence.map((one) => html`<tr><th><a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}>${one.signal}</a></th><td>${one.subject}</td><td class="number">${clock(one.first_visible_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td><td class="number">${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}</td><td>${one.cited ? html`<${Badge} kind="ok">✓ ${t.debrief.yes}<//>` : html`<span class="quiet">${t.debrief.no}</span>`}</td></tr>`)}</tbody></table></div></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.evidence}</h2>
+    <p class="quiet small">${t.debrief.evidenceLead}</p>
+    <div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.evidence}>
+      <table class="table">
+        <thead>
+          <tr>
+            ${t.debrief.evidenceColumns.map((name) => html`<th>${name}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${evidence.map(
+            (one) =>
+              html`<tr>
+                <th>
+                  <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}
+                    >${one.signal}</a
+                  >
+                </th>
+                <td>${one.subject}</td>
+                <td class="number">${clock(one.first_visible_s)}</td>
+                <td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td>
+                <td class="number">
+                  ${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}
+                </td>
+                <td>${one.cited ? html`<${Badge} kind="ok">✓ ${t.debrief.yes}<//>` : html`<span class="quiet">${t.debrief.no}</span>`}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 /** Limits that would have alerted earlier than what did, or where nothing did. */
 function Monitoring({ of: { first_alert_s, missing } }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.monitoring}</h2><p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p><ul class="plainlist">${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}</ul></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.monitoring}</h2>
+    <p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p>
+    <ul class="plainlist">
+      ${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}
+    </ul>
+  </section>`;
 }
 
 function Actions({ actions, helps }) {
   const kind = (one) => (one.helped === true ? "ok" : one.helped === false ? "bad" : "");
-  return html`<section class="card stack tight"><h2>${t.debrief.actions}</h2>${actions?.length ? html`<ul class="pager">${actions.map((one) => html`<li><span class="number">${clock(one.done_s ?? one.at_s)}</span><${Badge} kind=${kind(one)}>${t.debrief.helped[String(one.helped ?? null)]}<//><span class="grow"><b>${one.title || one.remedy}</b> <span class="quiet">${one.place}${one.value === null || one.value === undefined ? "" : `, ${one.value}`}</span>${one.why && html`<small class="block">${one.why}</small>`}</span></li>`)}</ul>` : html`<p class="empty">${t.debrief.noActions}</p>`}
-    ${helps?.length > 0 && html`<h3>${t.debrief.helps}</h3><ul>${helps.map((one) => html`<li>${typeof one === "string" ? one : [one.title || one.remedy, one.place, one.value].filter((part) => part !== null && part !== undefined).join(", ")}</li>`)}</ul>`}</section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.actions}</h2>
+    ${
+      actions?.length
+        ? html`<ul class="pager">
+            ${actions.map(
+              (one) =>
+                html`<li>
+                  <span class="number">${clock(one.done_s ?? one.at_s)}</span
+                  ><${Badge} kind=${kind(one)}>${t.debrief.helped[String(one.helped ?? null)]}<//
+                  ><span class="grow"
+                    ><b>${one.title || one.remedy}</b>${" "}
+                    <span class="quiet">${one.place}${one.value === null || one.value === undefined ? "" : `, ${one.value}`}</span
+                    >${one.why && html`<small class="block">${one.why}</small>`}</span
+                  >
+                </li>`,
+            )}
+          </ul>`
+        : html`<p class="empty">${t.debrief.noActions}</p>`
+    }
+    ${
+      helps?.length > 0 &&
+      html`<h3>${t.debrief.helps}</h3>
+        <ul>
+          ${helps.map((one) => html`<li>${typeof one === "string" ? one : [one.title || one.remedy, one.place, one.value].filter((part) => part !== null && part !== undefined).join(", ")}</li>`)}
+        </ul>`
+    }
+  </section>`;
 }
 
 function Costs({ costs }) {
-  return html`<section class="card stack tight"><h2>${t.debrief.costs}</h2><table class="table"><thead><tr>${t.debrief.costColumns.map((name, i) => html`<th class=${i ? "right" : ""}>${name}</th>`)}</tr></thead><tbody>${costs.map((one) => html`<tr title=${one.doc}><th>${one.name.replaceAll("_", " ")}<small class="block">${one.doc}</small></th><td class="right">${quantity(one.incident, one.unit)}</td><td class="right">${quantity(one.saved, one.unit)}</td></tr>`)}</tbody></table></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.debrief.costs}</h2>
+    <table class="table">
+      <thead>
+        <tr>
+          ${t.debrief.costColumns.map((name, i) => html`<th class=${i ? "right" : ""}>${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${costs.map(
+          (one) =>
+            html`<tr title=${one.doc}>
+              <th>${one.name.replaceAll("_", " ")}<small class="block">${one.doc}</small></th>
+              <td class="right">${quantity(one.incident, one.unit)}</td>
+              <td class="right">${quantity(one.saved, one.unit)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </section>`;
 }
 
 export function Debrief() {
@@ -84,17 +310,36 @@ export function Debrief() {
   const found = useLive(session.status === "released" ? `${base}/debrief` : null, session.status);
   if (session.status === "answered") return html`<p class="empty">${t.debrief.meanwhile}</p>`;
   if (session.status !== "released") return html`<p class="note">${t.debrief.notYet}</p>`;
-  return html`<${Answer} of=${found}>${(data) => {
-    const { faults = [] } = data.truth, end_s = session.clock.end_s;
-    const marks = [...faults.map((one) => ({ at: one.injected_s, kind: "fault" })), ...(data.actions || []).map((one) => ({ at: one.done_s ?? one.at_s, kind: "action" }))];
-    return html`<div class="row apart"><div><h1>${t.debrief.title}</h1><p class="quiet">${data.exercise?.what || ""}</p></div><div class="row"><a class="button" href="#/">${t.debrief.nextExercise}</a><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a></div></div>
-      <div class="beside-truth"><${Truth} truth=${data.truth} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} /></div>
-      <${Answers} answers=${data.answers || []} />
-      <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
-      ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
-      <div class="halves"><${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}</div>
-      ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${id} />`}
-      ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
-      ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
-  }}<//>`;
+  return html`<${Answer} of=${found}
+    >${(data) => {
+      const { faults = [] } = data.truth,
+        end_s = session.clock.end_s;
+      const marks = [
+        ...faults.map((one) => ({ at: one.injected_s, kind: "fault" })),
+        ...(data.actions || []).map((one) => ({ at: one.done_s ?? one.at_s, kind: "action" })),
+      ];
+      return html`<div class="row apart">
+          <div>
+            <h1>${t.debrief.title}</h1>
+            <p class="quiet">${data.exercise?.what || ""}</p>
+          </div>
+          <div class="row">
+            <a class="button" href="#/">${t.debrief.nextExercise}</a
+            ><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a>
+          </div>
+        </div>
+        <div class="beside-truth">
+          <${Truth} truth=${data.truth} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} />
+        </div>
+        <${Answers} answers=${data.answers || []} />
+        <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
+        ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
+        <div class="halves">
+          <${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}
+        </div>
+        ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${id} />`}
+        ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
+        ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
+    }}<//
+  >`;
 }

@@ -10,13 +10,84 @@ const KINDS = { released: "ok", answered: "on", ready: "", acting: "acting", pre
 
 function Progress({ sessions, participants, onRelease }) {
   const toRelease = [...new Set(sessions.filter((one) => one.status === "answered").map((one) => one.exercise))];
-  return html`<section class="card stack tight"><header><h2>${t.group.participants}</h2><div class="row">${toRelease.length > 1 && toRelease.map((exercise) => html`<button type="button" onClick=${() => onRelease({ exercise })}>${t.group.releaseOne} ${exercise}</button>`)}<button type="button" class="primary" disabled=${!toRelease.length} onClick=${() => onRelease({})}>${t.group.release}</button></div></header>
-    <p class="small quiet">${participants.map((one) => one.name).join(", ")}</p>${sessions.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}><table class="table hover"><thead><tr><th>${t.group.name}</th><th>${t.group.exercise}</th><th>${t.group.status}</th><th>${t.group.clock}</th><th class="right">${t.group.hints}</th><th class="right">${t.group.actions}</th><th class="right">${t.group.score}</th></tr></thead>
-      <tbody>${sessions.map((one) => html`<tr key=${one.id || one.name + one.exercise}><th>${one.name}</th><td>${one.title || one.exercise}${one.is_blind && html` <small>${t.session.blind}</small>`}</td><td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td><td class="number">${clock(one.now_s)} <small>${t.clock.of(clock(one.end_s))}</small></td><td class="right">${one.hints}</td><td class="right">${one.actions}</td><td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td></tr>`)}</tbody></table></div>` : html`<p class="empty">${participants.length ? t.group.noSessions : t.group.none}</p>`}</section>`;
+  return html`<section class="card stack tight">
+    <header>
+      <h2>${t.group.participants}</h2>
+      <div class="row">
+        ${toRelease.length > 1 && toRelease.map((exercise) => html`<button type="button" onClick=${() => onRelease({ exercise })}>${t.group.releaseOne} ${exercise}</button>`)}<button
+          type="button"
+          class="primary"
+          disabled=${!toRelease.length}
+          onClick=${() => onRelease({})}
+        >
+          ${t.group.release}
+        </button>
+      </div>
+    </header>
+    <p class="small quiet">${participants.map((one) => one.name).join(", ")}</p>
+    ${
+      sessions.length
+        ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}>
+            <table class="table hover">
+              <thead>
+                <tr>
+                  <th>${t.group.name}</th>
+                  <th>${t.group.exercise}</th>
+                  <th>${t.group.status}</th>
+                  <th>${t.group.clock}</th>
+                  <th class="right">${t.group.hints}</th>
+                  <th class="right">${t.group.actions}</th>
+                  <th class="right">${t.group.score}</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${sessions.map(
+                  (one) =>
+                    html`<tr key=${one.id || one.name + one.exercise}>
+                      <th>${one.name}</th>
+                      <td>${one.title || one.exercise}${one.is_blind && html` <small>${t.session.blind}</small>`}</td>
+                      <td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td>
+                      <td class="number">${clock(one.now_s)} <small>${t.clock.of(clock(one.end_s))}</small></td>
+                      <td class="right">${one.hints}</td>
+                      <td class="right">${one.actions}</td>
+                      <td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td>
+                    </tr>`,
+                )}
+              </tbody>
+            </table>
+          </div>`
+        : html`<p class="empty">${participants.length ? t.group.noSessions : t.group.none}</p>`
+    }
+  </section>`;
 }
 
 function Scoreboard({ rows }) {
-  return html`<section class="card stack tight"><h2>${t.group.scoreboard}</h2><div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}><table class="table"><thead><tr><th>${t.group.who}</th><th class="right">${t.group.answered}</th><th class="right">${t.group.right}</th><th class="right">${t.group.score}</th></tr></thead><tbody>${rows.map((one) => html`<tr><th>${one.name}${one.is_engine && html` <small>${t.group.engines}</small>`}</th><td class="right">${one.answered}</td><td class="right">${one.right}</td><td class="right">${one.points === null || one.points === undefined ? "–" : digits(one.points)}</td></tr>`)}</tbody></table></div></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.group.scoreboard}</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}>
+      <table class="table">
+        <thead>
+          <tr>
+            <th>${t.group.who}</th>
+            <th class="right">${t.group.answered}</th>
+            <th class="right">${t.group.right}</th>
+            <th class="right">${t.group.score}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            (one) =>
+              html`<tr>
+                <th>${one.name}${one.is_engine && html` <small>${t.group.engines}</small>`}</th>
+                <td class="right">${one.answered}</td>
+                <td class="right">${one.right}</td>
+                <td class="right">${one.points === null || one.points === undefined ? "–" : digits(one.points)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 /** People counted from their sessions, where the server sends no scoreboard. */
@@ -25,22 +96,41 @@ function counted(sessions) {
   const rows = names.map((name) => {
     const own = sessions.filter((one) => one.name === name && ["answered", "released"].includes(one.status));
     const scores = own.map((one) => one.score).filter((score) => score !== null && score !== undefined);
-    return { name, answered: own.length, right: own.filter((one) => one.outcome === "pass").length, points: scores.length ? scores.reduce((a, b) => a + b, 0) : null };
+    return {
+      name,
+      answered: own.length,
+      right: own.filter((one) => one.outcome === "pass").length,
+      points: scores.length ? scores.reduce((a, b) => a + b, 0) : null,
+    };
   });
   return rows.sort((one, other) => (other.points ?? -1) - (one.points ?? -1));
 }
 
-const SIZE = 240, EDGE = 36;
+const SIZE = 240,
+  EDGE = 36;
 
 /** Confidence against the share that was right; the diagonal is well calibrated. */
 function Calibration({ people }) {
-  const at = (share) => EDGE + share * (SIZE - EDGE - 10), y = (share) => SIZE - EDGE - share * (SIZE - EDGE - 10);
+  const at = (share) => EDGE + share * (SIZE - EDGE - 10),
+    y = (share) => SIZE - EDGE - share * (SIZE - EDGE - 10);
   const points = people.flatMap((person) => (person.bins || []).filter((bin) => bin.count).map((bin) => ({ ...bin, name: person.name })));
-  return html`<section class="card stack tight"><h2>${t.group.calibration}</h2><p class="small quiet">${t.group.calibrationLead}</p><svg class="drawing calibration" viewBox=${`0 0 ${SIZE} ${SIZE}`} role="img" aria-label=${points.map((one) => `${one.name}: ${digits(100 * one.confidence)} %, ${digits(100 * one.right)} %`).join("; ") || t.group.calibration}>
-    <line class="grid" x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(1)} /><line x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(0)} /><line x1=${at(0)} y1=${y(0)} x2=${at(0)} y2=${y(1)} />
-    ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${at(share)} y=${SIZE - EDGE + 14} text-anchor="middle">${100 * share}%</text><text class="tick" x=${EDGE - 4} y=${y(share) + 4} text-anchor="end">${100 * share}%</text>`)}
-    <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
-    ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle>`)}</svg></section>`;
+  return html`<section class="card stack tight">
+    <h2>${t.group.calibration}</h2>
+    <p class="small quiet">${t.group.calibrationLead}</p>
+    <svg
+      class="drawing calibration"
+      viewBox=${`0 0 ${SIZE} ${SIZE}`}
+      role="img"
+      aria-label=${points.map((one) => `${one.name}: ${digits(100 * one.confidence)} %, ${digits(100 * one.right)} %`).join("; ") || t.group.calibration}
+    >
+      <line class="grid" x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(1)} />
+      <line x1=${at(0)} y1=${y(0)} x2=${at(1)} y2=${y(0)} />
+      <line x1=${at(0)} y1=${y(0)} x2=${at(0)} y2=${y(1)} />
+      ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${at(share)} y=${SIZE - EDGE + 14} text-anchor="middle">${100 * share}%</text><text class="tick" x=${EDGE - 4} y=${y(share) + 4} text-anchor="end">${100 * share}%</text>`)}
+      <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
+      ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle>`)}
+    </svg>
+  </section>`;
 }
 
 export function Group({ me }) {
@@ -58,11 +148,40 @@ export function Group({ me }) {
     group.refresh();
   }
   const { data } = group;
-  return html`<header class="banner"><div class="sheet row apart"><a href="#/group" class="brand">${t.product}</a><span class="row small quiet"><a href="#/exercises">${t.list.title}</a>${me.name}</span></div></header>
+  return html`<header class="banner">
+      <div class="sheet row apart">
+        <a href="#/group" class="brand">${t.product}</a
+        ><span class="row small quiet"><a href="#/exercises">${t.list.title}</a>${me.name}</span>
+      </div>
+    </header>
     ${group.lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
-    <main class="sheet stack" tabindex="-1" id="content"><div class="row apart"><h1>${t.group.title}</h1><div class="row">${t.group.export}: <a class="button" href=${`${ROOT}/group/export?format=csv`} download>${t.group.csv}</a><a class="button" href=${`${ROOT}/group/export?format=json`} download>${t.group.json}</a></div></div>
-    <${Problem} problem=${group.problem} />
-    ${data && html`<${Progress} sessions=${data.sessions} participants=${data.participants} onRelease=${ask} /><div class="beside-list"><${Scoreboard} rows=${data.scoreboard || counted(data.sessions)} />${data.calibration && html`<${Calibration} people=${data.calibration} />`}</div>`}
-    ${asking && html`<${Dialog} title=${t.group.releaseTitle} onClose=${() => ask(null)}><p>${t.group.confirm}</p><div class="row"><button type="button" class="primary" onClick=${() => release(asking)}>${t.group.release}</button><button type="button" onClick=${() => ask(null)}>${t.cancel}</button></div><//>`}</main>`;
+    <main class="sheet stack" tabindex="-1" id="content">
+      <div class="row apart">
+        <h1>${t.group.title}</h1>
+        <div class="row">
+          ${t.group.export}: <a class="button" href=${`${ROOT}/group/export?format=csv`} download>${t.group.csv}</a
+          ><a class="button" href=${`${ROOT}/group/export?format=json`} download>${t.group.json}</a>
+        </div>
+      </div>
+      <${Problem} problem=${group.problem} />
+      ${
+        data &&
+        html`<${Progress} sessions=${data.sessions} participants=${data.participants} onRelease=${ask} />
+          <div class="beside-list">
+            <${Scoreboard}
+              rows=${data.scoreboard || counted(data.sessions)}
+            />${data.calibration && html`<${Calibration} people=${data.calibration} />`}
+          </div>`
+      }
+      ${
+        asking &&
+        html`<${Dialog} title=${t.group.releaseTitle} onClose=${() => ask(null)}
+          ><p>${t.group.confirm}</p>
+          <div class="row">
+            <button type="button" class="primary" onClick=${() => release(asking)}>${t.group.release}</button
+            ><button type="button" onClick=${() => ask(null)}>${t.cancel}</button>
+          </div><//
+        >`
+      }
+    </main>`;
 }
-

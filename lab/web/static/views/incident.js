@@ -20,35 +20,71 @@ import { Postmortem } from "./postmortem.js";
 import { Signals } from "./signals.js";
 import { Traces } from "./traces.js";
 
-const VIEWS = { overview: Overview, signals: Signals, traces: Traces, logs: Logs, data: Data, jobs: Jobs, board: Board, act: Act, answer: AnswerForm, debrief: Debrief, postmortem: Postmortem };
+const VIEWS = {
+  overview: Overview,
+  signals: Signals,
+  traces: Traces,
+  logs: Logs,
+  data: Data,
+  jobs: Jobs,
+  board: Board,
+  act: Act,
+  answer: AnswerForm,
+  debrief: Debrief,
+  postmortem: Postmortem,
+};
 const AFTER = ["debrief", "postmortem"];
 
 function Tabs({ id, tab, session }) {
-  const released = session.status === "released", bar = useRef();
-  useEffect(() => { bar.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [tab]);
+  const released = session.status === "released",
+    bar = useRef();
+  useEffect(() => {
+    bar.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab]);
   const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
-  return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class="bubble" aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}</nav>`;
+  return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>
+    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class="bubble" aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}
+  </nav>`;
 }
 
 function Preparing() {
   const { session, act } = useSession();
   const share = session.progress?.share;
-  return html`<main class="sheet narrow" tabindex="-1" id="content"><section class="card stack tight">
-    <h1>${session.status === "failed" ? t.session.failed : t.session.preparing}</h1>
-    ${session.status === "failed" ? html`<${Problem} problem=${typeof session.problem === "string" ? { what: session.problem } : session.problem} /><p><button type="button" class="primary" onClick=${() => act("POST", "/retry")}>${t.session.retry}</button></p>`
-      : html`<p class="quiet">${t.session.preparingLead}</p><progress max="1" value=${share ?? undefined} aria-label=${session.progress?.what || t.session.preparing}></progress><p class="small quiet" role="status">${session.progress?.what || ""}</p>`}
-    <p><a href="#/">${t.back}</a></p></section></main>`;
+  return html`<main class="sheet narrow" tabindex="-1" id="content">
+    <section class="card stack tight">
+      <h1>${session.status === "failed" ? t.session.failed : t.session.preparing}</h1>
+      ${
+        session.status === "failed"
+          ? html`<${Problem} problem=${typeof session.problem === "string" ? { what: session.problem } : session.problem} />
+              <p><button type="button" class="primary" onClick=${() => act("POST", "/retry")}>${t.session.retry}</button></p>`
+          : html`<p class="quiet">${t.session.preparingLead}</p>
+              <progress max="1" value=${share ?? undefined} aria-label=${session.progress?.what || t.session.preparing}></progress>
+              <p class="small quiet" role="status">${session.progress?.what || ""}</p>`
+      }
+      <p><a href="#/">${t.back}</a></p>
+    </section>
+  </main>`;
 }
 
 /** What stands above the view when the session is in a state that explains why something cannot be done. */
 function State({ session, tab }) {
   const { status, clock: time, problem } = session;
-  const text = status === "acting" ? t.session.acting
-    : status === "answered" ? (session.progress ? t.session.judging : t.session.waiting)
-    : status === "ready" && time.now_s >= time.end_s ? t.clock.ended : "";
+  const text =
+    status === "acting"
+      ? t.session.acting
+      : status === "answered"
+        ? session.progress
+          ? t.session.judging
+          : t.session.waiting
+        : status === "ready" && time.now_s >= time.end_s
+          ? t.clock.ended
+          : "";
   if (problem && !text) return html`<${Problem} problem=${problem} />`;
   if (!text || (status === "released" && AFTER.includes(tab))) return null;
-  return html`<div class="note row" role="status"><span>${text}</span>${session.progress && html`<progress class="short" max="1" value=${session.progress.share || undefined} aria-label=${text}></progress>`}</div>`;
+  return html`<div class="note row" role="status">
+    <span>${text}</span
+    >${session.progress && html`<progress class="short" max="1" value=${session.progress.share || undefined} aria-label=${text}></progress>`}
+  </div>`;
 }
 
 function Watching({ context, tab, me }) {
@@ -58,7 +94,9 @@ function Watching({ context, tab, me }) {
   useClockKeys(context);
   useEffect(() => {
     document.title = `${clock(session.clock.as_of_s)} · ${session.exercise?.title || t.session.blind}`;
-    return () => { document.title = t.product; };
+    return () => {
+      document.title = t.product;
+    };
   }, [session.clock.as_of_s]);
   const View = VIEWS[tab] || Overview;
   const alone = AFTER.includes(tab) || tab === "board" || tab === "answer";
@@ -74,11 +112,21 @@ function Watching({ context, tab, me }) {
 export function Incident({ id, tab, me }) {
   const context = usePolledSession(id);
   const { session, problem, lost } = context;
-  return html`<${SessionContext.Provider} value=${context}><${PinArea}>
-    ${lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
-    ${problem && !session ? html`<main class="sheet narrow"><${Problem} problem=${problem} /><p><a href="#/">${t.back}</a></p></main>`
-      : !session ? html`<p class="sheet empty" role="status">${t.loading}</p>`
-      : ["preparing", "failed"].includes(session.status) || !session.clock ? html`<${Preparing} />`
-      : html`<${Watching} context=${context} tab=${tab} me=${me} />`}
-    <//><//>`;
+  return html`<${SessionContext.Provider} value=${context}
+    ><${PinArea}>
+      ${lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
+      ${
+        problem && !session
+          ? html`<main class="sheet narrow">
+              <${Problem} problem=${problem} />
+              <p><a href="#/">${t.back}</a></p>
+            </main>`
+          : !session
+            ? html`<p class="sheet empty" role="status">${t.loading}</p>`
+            : ["preparing", "failed"].includes(session.status) || !session.clock
+              ? html`<${Preparing} />`
+              : html`<${Watching} context=${context} tab=${tab} me=${me} />`
+      }
+    <//><//
+  >`;
 }

@@ -17,8 +17,14 @@ export function Join({ done }) {
       toast(error);
     }
   }
-  return html`<main class="sheet narrow" tabindex="-1"><form class="card stack" onSubmit=${join}>
-    <h1>${t.join.title}</h1><p class="quiet">${t.join.lead}</p>
-    <${Field} label=${t.join.name}><input name="name" value=${name} required maxlength="60" autocomplete="name" onInput=${(event) => setName(event.target.value)} /><//>
-    <button class="primary">${t.join.go}</button></form></main>`;
+  return html`<main class="sheet narrow" tabindex="-1">
+    <form class="card stack" onSubmit=${join}>
+      <h1>${t.join.title}</h1>
+      <p class="quiet">${t.join.lead}</p>
+      <${Field} label=${t.join.name}
+        ><input name="name" value=${name} required maxlength="60" autocomplete="name" onInput=${(event) => setName(event.target.value)}
+      /><//>
+      <button class="primary">${t.join.go}</button>
+    </form>
+  </main>`;
 }

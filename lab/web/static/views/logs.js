@@ -18,33 +18,67 @@ const PAGE = 200;
 /** One line; `isInTrace` leaves out what leads to the trace that it stands in. */
 export function Line({ line, isInTrace }) {
   const { id } = useSession();
-  return html`<li class=${classes("line", line.severity)}><span class="number when">${clock(line.time_s)}<small>.${String(Math.floor((line.time_s % 1) * 1000)).padStart(3, "0")}</small></span><span class="who">${line.service}</span><${Badge} kind=${KINDS[line.severity] || ""}>${line.severity}<//>
+  return html`<li class=${classes("line", line.severity)}>
+    <span class="number when">${clock(line.time_s)}<small>.${String(Math.floor((line.time_s % 1) * 1000)).padStart(3, "0")}</small></span
+    ><span class="who">${line.service}</span><${Badge} kind=${KINDS[line.severity] || ""}>${line.severity}<//>
     <span class="body"><span class="quiet">${line.event}</span> ${line.body}</span>
-    <span class="does">${line.trace_id && !isInTrace && html`<a class="small" href=${`#/session/${encodeURIComponent(id)}/logs?trace_id=${line.trace_id}`}>${t.logs.follow}</a>`}<${Pin} kind="log" of=${{ trace_id: line.trace_id || null, service: line.service, event: line.event, time_s: line.time_s }} at_s=${line.time_s} text=${`${clock(line.time_s)} ${line.service} ${line.severity}: ${line.body}`} /></span></li>`;
+    <span class="does"
+      >${line.trace_id && !isInTrace && html`<a class="small" href=${`#/session/${encodeURIComponent(id)}/logs?trace_id=${line.trace_id}`}>${t.logs.follow}</a>`}<${Pin}
+        kind="log"
+        of=${{ trace_id: line.trace_id || null, service: line.service, event: line.event, time_s: line.time_s }}
+        at_s=${line.time_s}
+        text=${`${clock(line.time_s)} ${line.service} ${line.severity}: ${line.body}`}
+    /></span>
+  </li>`;
 }
 
 /** Text that is typed counts half a second after the last key. */
 function Typed({ label, name, value, className }) {
   const [text, setText] = useState(value || "");
-  useEffect(() => { setText(value || ""); }, [value]);
+  useEffect(() => {
+    setText(value || "");
+  }, [value]);
   useEffect(() => {
     if (text === (value || "")) return undefined;
     const timer = setTimeout(() => setQuery({ [name]: text }), 500);
     return () => clearTimeout(timer);
   }, [text]);
-  return html`<${Field} label=${label}><input name=${`filter-${name}`} class=${className} value=${text} onInput=${(event) => setText(event.target.value)} /><//>`;
+  return html`<${Field} label=${label}
+    ><input name=${`filter-${name}`} class=${className} value=${text} onInput=${(event) => setText(event.target.value)}
+  /><//>`;
 }
 
 function Filters({ query }) {
   const services = useElements().filter((name) => !name.includes("->"));
   const choose = (name) => (value) => setQuery({ [name]: value });
   return html`<form class="card row end" onSubmit=${(event) => event.preventDefault()}>
-    <${Choice} label=${t.logs.service} empty=${t.logs.any} value=${query.get("service")} options=${services} onChange=${choose("service")} />
-    <${Choice} label=${t.logs.severity} empty=${t.logs.any} value=${query.get("severity")} options=${SEVERITIES} onChange=${choose("severity")} />
-    <${Typed} label=${t.logs.contains} name="contains" value=${query.get("contains")} /><${Typed} label=${t.logs.event} name="event" value=${query.get("event")} />
+    <${Choice}
+      label=${t.logs.service}
+      empty=${t.logs.any}
+      value=${query.get("service")}
+      options=${services}
+      onChange=${choose("service")}
+    />
+    <${Choice}
+      label=${t.logs.severity}
+      empty=${t.logs.any}
+      value=${query.get("severity")}
+      options=${SEVERITIES}
+      onChange=${choose("severity")}
+    />
+    <${Typed} label=${t.logs.contains} name="contains" value=${query.get("contains")} /><${Typed}
+      label=${t.logs.event}
+      name="event"
+      value=${query.get("event")}
+    />
     <${Typed} label=${t.logs.trace} name="trace_id" value=${query.get("trace_id")} className="id" />
-    <${Amount} label=${t.logs.since} name="since_s" value=${query.get("since_s")} /><${Amount} label=${t.logs.until} name="until_s" value=${query.get("until_s")} />
-    ${FILTERS.some((name) => query.get(name)) && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])))}>${t.logs.clear}</button>`}</form>`;
+    <${Amount} label=${t.logs.since} name="since_s" value=${query.get("since_s")} /><${Amount}
+      label=${t.logs.until}
+      name="until_s"
+      value=${query.get("until_s")}
+    />
+    ${FILTERS.some((name) => query.get(name)) && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])))}>${t.logs.clear}</button>`}
+  </form>`;
 }
 
 /** Newest lines, and older ones as often as they are asked for. */
@@ -57,6 +91,17 @@ export function Logs() {
   const trace = query.get("trace_id");
   return html`<${Filters} query=${query} />
     ${trace && html`<p class="note row apart"><span>${t.logs.following(trace)}</span><a href=${`#/session/${encodeURIComponent(id)}/traces?id=${trace}`}>${t.logs.asTrace}</a></p>`}
-    <section class="card"><${Answer} of=${found}>${({ logs, more }) => html`${logs.length ? html`<ul class="lines">${logs.map((line) => html`<${Line} key=${line.id ?? `${line.time_s}${line.service}${line.body}`} line=${line} isInTrace=${Boolean(trace)} />`)}</ul>` : html`<p class="empty">${t.logs.none}</p>`}
-      ${more && limit < 500 && html`<button type="button" class="plain" onClick=${() => setLimit(500)}>${t.logs.older}</button>`}`}<//></section>`;
+    <section class="card">
+      <${Answer} of=${found}
+        >${({ logs, more }) =>
+          html`${
+            logs.length
+              ? html`<ul class="lines">
+                  ${logs.map((line) => html`<${Line} key=${line.id ?? `${line.time_s}${line.service}${line.body}`} line=${line} isInTrace=${Boolean(trace)} />`)}
+                </ul>`
+              : html`<p class="empty">${t.logs.none}</p>`
+          }
+          ${more && limit < 500 && html`<button type="button" class="plain" onClick=${() => setLimit(500)}>${t.logs.older}</button>`}`}<//
+      >
+    </section>`;
 }

@@ -8,10 +8,23 @@ import { t } from "../texts.js";
 export function Hints() {
   const { session, act, isOpen } = useSession();
   const { taken, left, next_cost } = session.hints;
-  return html`<section class="stack tight"><div class="row apart"><h3>${t.hints.title}</h3><span class="small quiet">${left ? t.hints.left(left) : ""}</span></div>
-    ${taken.length > 0 && html`<ol class="hints">${taken.map((one) => html`<li>${one.text} <small>${t.hints.at(clock(one.at_s), one.cost)}</small></li>`)}</ol>`}
-    ${left > 0 && isOpen ? html`<button type="button" onClick=${() => act("POST", "/hints", {})}>${t.hints.take(next_cost)}</button>`
-      : html`<p class="small quiet">${taken.length || left ? (isOpen ? t.hints.none : "") : t.hints.noneAtAll}</p>`}</section>`;
+  return html`<section class="stack tight">
+    <div class="row apart">
+      <h3>${t.hints.title}</h3>
+      <span class="small quiet">${left ? t.hints.left(left) : ""}</span>
+    </div>
+    ${
+      taken.length > 0 &&
+      html`<ol class="hints">
+        ${taken.map((one) => html`<li>${one.text} <small>${t.hints.at(clock(one.at_s), one.cost)}</small></li>`)}
+      </ol>`
+    }
+    ${
+      left > 0 && isOpen
+        ? html`<button type="button" onClick=${() => act("POST", "/hints", {})}>${t.hints.take(next_cost)}</button>`
+        : html`<p class="small quiet">${taken.length || left ? (isOpen ? t.hints.none : "") : t.hints.noneAtAll}</p>`
+    }
+  </section>`;
 }
 
 export function NewHypothesis() {
@@ -19,9 +32,19 @@ export function NewHypothesis() {
   const [text, set] = useState("");
   async function add(event) {
     event.preventDefault();
-    if (text.trim() && await act("POST", "/board/hypotheses", { text: text.trim() })) set("");
+    if (text.trim() && (await act("POST", "/board/hypotheses", { text: text.trim() }))) set("");
   }
-  return html`<form class="row tight" onSubmit=${add}><input class="grow" name="new-hypothesis" aria-label=${t.board.newHypothesis} placeholder=${t.board.placeholder} value=${text} maxlength="300" onInput=${(event) => set(event.target.value)} /><button disabled=${!text.trim()}>${t.board.add}</button></form>`;
+  return html`<form class="row tight" onSubmit=${add}>
+    <input
+      class="grow"
+      name="new-hypothesis"
+      aria-label=${t.board.newHypothesis}
+      placeholder=${t.board.placeholder}
+      value=${text}
+      maxlength="300"
+      onInput=${(event) => set(event.target.value)}
+    /><button disabled=${!text.trim()}>${t.board.add}</button>
+  </form>`;
 }
 
 export function NewNote() {
@@ -29,23 +52,67 @@ export function NewNote() {
   const [text, set] = useState("");
   async function add(event) {
     event.preventDefault();
-    if (text.trim() && await act("POST", "/board/notes", { text: text.trim(), at_s: session.clock.as_of_s })) set("");
+    if (text.trim() && (await act("POST", "/board/notes", { text: text.trim(), at_s: session.clock.as_of_s }))) set("");
   }
-  return html`<form class="row tight" onSubmit=${add}><input class="grow" name="new-note" aria-label=${t.board.note} placeholder=${t.board.note} value=${text} maxlength="1000" onInput=${(event) => set(event.target.value)} /><button disabled=${!text.trim()}>${t.board.add}</button></form>`;
+  return html`<form class="row tight" onSubmit=${add}>
+    <input
+      class="grow"
+      name="new-note"
+      aria-label=${t.board.note}
+      placeholder=${t.board.note}
+      value=${text}
+      maxlength="1000"
+      onInput=${(event) => set(event.target.value)}
+    /><button disabled=${!text.trim()}>${t.board.add}</button>
+  </form>`;
 }
 
 export function Notebook({ onFold }) {
   const { session, id, isOpen } = useSession();
   const { hypotheses, pins, notes } = useBoard();
   return html`<aside class="notebook card stack" aria-label=${t.session.notebook}>
-    <section><div class="row apart"><h3>${t.session.brief}</h3>${onFold && html`<button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button>`}</div><p class="pre">${session.exercise?.brief}</p>
-      ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s && html`<p class="small quiet">${t.session.briefStart(clock(session.clock.start_s))}</p>`}</section>
+    <section>
+      <div class="row apart">
+        <h3>${t.session.brief}</h3>
+        ${onFold && html`<button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button>`}
+      </div>
+      <p class="pre">${session.exercise?.brief}</p>
+      ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s && html`<p class="small quiet">${t.session.briefStart(clock(session.clock.start_s))}</p>`}
+    </section>
     <${Hints} />
-    <section class="stack tight"><div class="row apart"><h3>${t.board.title}</h3><a class="small" href=${`#/session/${encodeURIComponent(id)}/board`}>${t.session.tabs.board} ›</a></div>
-      <ul class="thoughts">${hypotheses.map((one) => {
-        const own = pins.filter((pin) => pin.hypothesis === one.id), speaking = (stance) => own.filter((pin) => pin.stance === stance).length;
-        return html`<li key=${one.id} class=${classes("thought", one.state)}><b>${one.text}</b><small>${t.board.states[one.state] || one.state} · ${t.board.count(speaking("for"), speaking("against"))}</small></li>`;
-      })}</ul><${NewHypothesis} />
-      ${pins.length > 0 && html`<details><summary class="small">${t.board.evidence} (${pins.length})</summary><ul class="plainlist small">${pins.map((pin) => html`<li key=${pin.id}><a href=${pinAddress(id, pin)}>${pin.text || t.pin.kinds[pin.kind]}</a></li>`)}</ul></details>`}</section>
-    <section class="stack tight"><h3>${t.board.notes}</h3>${notes.length > 0 && html`<ul class="plainlist small">${notes.map((one) => html`<li key=${one.id}><span class="number quiet">${clock(one.at_s)}</span> ${one.text}</li>`)}</ul>`}<${NewNote} /></section></aside>`;
+    <section class="stack tight">
+      <div class="row apart">
+        <h3>${t.board.title}</h3>
+        <a class="small" href=${`#/session/${encodeURIComponent(id)}/board`}>${t.session.tabs.board} ›</a>
+      </div>
+      <ul class="thoughts">
+        ${hypotheses.map((one) => {
+          const own = pins.filter((pin) => pin.hypothesis === one.id),
+            speaking = (stance) => own.filter((pin) => pin.stance === stance).length;
+          return html`<li key=${one.id} class=${classes("thought", one.state)}>
+            <b>${one.text}</b
+            ><small>${t.board.states[one.state] || one.state} · ${t.board.count(speaking("for"), speaking("against"))}</small>
+          </li>`;
+        })}
+      </ul>
+      <${NewHypothesis} /> ${
+        pins.length > 0 &&
+        html`<details>
+          <summary class="small">${t.board.evidence} (${pins.length})</summary>
+          <ul class="plainlist small">
+            ${pins.map((pin) => html`<li key=${pin.id}><a href=${pinAddress(id, pin)}>${pin.text || t.pin.kinds[pin.kind]}</a></li>`)}
+          </ul>
+        </details>`
+      }
+    </section>
+    <section class="stack tight">
+      <h3>${t.board.notes}</h3>
+      ${
+        notes.length > 0 &&
+        html`<ul class="plainlist small">
+          ${notes.map((one) => html`<li key=${one.id}><span class="number quiet">${clock(one.at_s)}</span> ${one.text}</li>`)}
+        </ul>`
+      }<${NewNote} />
+    </section>
+  </aside>`;
 }

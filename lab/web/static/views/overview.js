@@ -36,64 +36,165 @@ function useUnits() {
 }
 
 function Alerts() {
-  const alerts = useAlerts(), units = useUnits();
-  return html`<section class="card"><header><h2>${t.alerts.title}</h2></header><${Answer} of=${alerts}>${({ alerts: rows }) => {
-    if (!rows.length) return html`<p class="empty">${t.alerts.none}</p>`;
-    const last = new Map(rows.map((one) => [`${one["service.name"]}/${one.slo}`, one]));
-    return html`<ul class="pager">${[...rows].reverse().map((one) => html`<li key=${`${one.time_s}${one.slo}`} class=${classes("alert", one.state, last.get(`${one["service.name"]}/${one.slo}`) === one && "current")}>
-      <span class="number">${clock(one.time_s)}</span><${Badge} kind=${one.state === "firing" ? "bad" : "ok"}>${t.alerts.states[one.state] || one.state}<//>
-      <span class="grow"><b>${one.slo}</b> <span class="quiet">${one["service.name"]}${one.value !== undefined && one.value !== null ? `, ${t.alerts.value(quantity(one.value, units.get(one.slo) || ""))}` : ""}</span></span>
-      <${Pin} kind="alert" at_s=${one.time_s} of=${one} text=${`${clock(one.time_s)} ${alertText(one)}`} /></li>`)}</ul>`;
-  }}<//></section>`;
+  const alerts = useAlerts(),
+    units = useUnits();
+  return html`<section class="card">
+    <header><h2>${t.alerts.title}</h2></header>
+    <${Answer} of=${alerts}
+      >${({ alerts: rows }) => {
+        if (!rows.length) return html`<p class="empty">${t.alerts.none}</p>`;
+        const last = new Map(rows.map((one) => [`${one["service.name"]}/${one.slo}`, one]));
+        return html`<ul class="pager">
+          ${[...rows].reverse().map(
+            (one) =>
+              html`<li
+                key=${`${one.time_s}${one.slo}`}
+                class=${classes("alert", one.state, last.get(`${one["service.name"]}/${one.slo}`) === one && "current")}
+              >
+                <span class="number">${clock(one.time_s)}</span
+                ><${Badge} kind=${one.state === "firing" ? "bad" : "ok"}>${t.alerts.states[one.state] || one.state}<//>
+                <span class="grow"
+                  ><b>${one.slo}</b>${" "}
+                  <span class="quiet"
+                    >${one["service.name"]}${one.value !== undefined && one.value !== null ? `, ${t.alerts.value(quantity(one.value, units.get(one.slo) || ""))}` : ""}</span
+                  ></span
+                >
+                <${Pin} kind="alert" at_s=${one.time_s} of=${one} text=${`${clock(one.time_s)} ${alertText(one)}`} />
+              </li>`,
+          )}
+        </ul>`;
+      }}<//
+    >
+  </section>`;
 }
 
 const KNOWN = ["time_s", "kind", "component", "service.name", "element", "text", "body", "message", "summary", "title"];
 /** What a change says, in whatever words its row has. */
 function changeText(one) {
   const said = one.text || one.body || one.message || one.summary || one.title || one.kind || "";
-  const rest = Object.entries(one).filter(([name, value]) => !KNOWN.includes(name) && value !== null && value !== "" && typeof value !== "object").map(([name, value]) => `${name} ${value}`);
+  const rest = Object.entries(one)
+    .filter(([name, value]) => !KNOWN.includes(name) && value !== null && value !== "" && typeof value !== "object")
+    .map(([name, value]) => `${name} ${value}`);
   return [said, ...rest].filter(Boolean).join(", ");
 }
 
 function Changes() {
   const { base, version } = useSession();
   const changes = useLive(`${base}/changes`, version);
-  return html`<section class="card"><header><h2>${t.changes.title}</h2></header><${Answer} of=${changes}>${({ changes: rows }) => rows.length ? html`<ul class="pager">${[...rows].reverse().map((one) => html`<li key=${JSON.stringify(one)}>
-    <span class="number">${clock(one.time_s)}</span>${one.kind && html`<${Badge}>${one.kind}<//>`}<span class="grow"><b>${one.component || one["service.name"] || one.element || ""}</b> ${changeText(one.kind ? { ...one, kind: null } : one)}</span>
-    <${Pin} kind="change" at_s=${one.time_s} of=${one} text=${`${clock(one.time_s)} ${[one.component || one["service.name"], changeText(one)].filter(Boolean).join(": ")}`} /></li>`)}</ul>`
-    : html`<p class="empty">${t.changes.none}</p>`}<//></section>`;
+  return html`<section class="card">
+    <header><h2>${t.changes.title}</h2></header>
+    <${Answer} of=${changes}
+      >${({ changes: rows }) =>
+        rows.length
+          ? html`<ul class="pager">
+              ${[...rows].reverse().map(
+                (one) =>
+                  html`<li key=${JSON.stringify(one)}>
+                    <span class="number">${clock(one.time_s)}</span>${one.kind && html`<${Badge}>${one.kind}<//>`}<span class="grow"
+                      ><b>${one.component || one["service.name"] || one.element || ""}</b>${" "}
+                      ${changeText(one.kind ? { ...one, kind: null } : one)}</span
+                    >
+                    <${Pin}
+                      kind="change"
+                      at_s=${one.time_s}
+                      of=${one}
+                      text=${`${clock(one.time_s)} ${[one.component || one["service.name"], changeText(one)].filter(Boolean).join(": ")}`}
+                    />
+                  </li>`,
+              )}
+            </ul>`
+          : html`<p class="empty">${t.changes.none}</p>`}<//
+    >
+  </section>`;
 }
 
 function Details({ system, name, id }) {
-  const one = system.components.find((item) => item.name === name), link = system.links.find((item) => item.name === name);
+  const one = system.components.find((item) => item.name === name),
+    link = system.links.find((item) => item.name === name);
   if (!one && !link) return html`<p class="empty small">${t.graph.choose}</p>`;
   const to = (tab, query) => `#/session/${encodeURIComponent(id)}/${tab}?${new URLSearchParams(query)}`;
   const health = (one || link).health;
-  const facts = one ? [
-    [t.graph.kind, one.kind], [t.graph.runtime, one.runtime], [t.graph.workers, one.workers], [t.graph.tables, (one.tables || []).join(", ")],
-    [t.graph.settings, Object.entries(one.settings || {}).map(([key, value]) => `${key} = ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ")],
-  ] : [[t.graph.link, t.graph.calls(link.caller, link.callee)]];
+  const facts = one
+    ? [
+        [t.graph.kind, one.kind],
+        [t.graph.runtime, one.runtime],
+        [t.graph.workers, one.workers],
+        [t.graph.tables, (one.tables || []).join(", ")],
+        [
+          t.graph.settings,
+          Object.entries(one.settings || {})
+            .map(([key, value]) => `${key} = ${typeof value === "object" ? JSON.stringify(value) : value}`)
+            .join(", "),
+        ],
+      ]
+    : [[t.graph.link, t.graph.calls(link.caller, link.callee)]];
   const service = one ? one.name : link.caller;
-  return html`<div class="stack tight"><h3>${name}</h3><dl class="facts">${[...facts, [t.graph.health, health && `${SIGNS[health.state]} ${t.graph.states[health.state]}${health.why ? `: ${health.why}` : ""}`]].filter(([, value]) => value !== undefined && value !== null && value !== "").map(([key, value]) => html`<dt>${key}</dt><dd>${value}</dd>`)}</dl>
-    <p class="row"><a class="button" href=${to("signals", { find: name })}>${t.graph.toSignals}</a><a class="button" href=${to("traces", { service })}>${t.graph.toTraces}</a><a class="button" href=${to("logs", { service })}>${t.graph.toLogs}</a></p></div>`;
+  return html`<div class="stack tight">
+    <h3>${name}</h3>
+    <dl class="facts">
+      ${[
+        ...facts,
+        [t.graph.health, health && `${SIGNS[health.state]} ${t.graph.states[health.state]}${health.why ? `: ${health.why}` : ""}`],
+      ]
+        .filter(([, value]) => value !== undefined && value !== null && value !== "")
+        .map(
+          ([key, value]) =>
+            html`<dt>${key}</dt>
+              <dd>${value}</dd>`,
+        )}
+    </dl>
+    <p class="row">
+      <a class="button" href=${to("signals", { find: name })}>${t.graph.toSignals}</a
+      ><a class="button" href=${to("traces", { service })}>${t.graph.toTraces}</a
+      ><a class="button" href=${to("logs", { service })}>${t.graph.toLogs}</a>
+    </p>
+  </div>`;
 }
 
 function SystemCard() {
   const { base, version, id } = useSession();
   const system = useLive(`${base}/system`, version);
   const chosen = useRoute().query.get("element");
-  return html`<section class="card"><header><h2>${t.graph.title}</h2><ul class="key">${Object.entries(t.graph.states).map(([key, text]) => html`<li><span class=${`dot ${key}`}>${SIGNS[key]}</span> ${text}</li>`)}</ul></header>
-    <${Answer} of=${system}>${(data) => {
-      const unwell = [...data.components, ...data.links].filter((one) => ["warn", "bad"].includes(one.health?.state));
-      return html`<${Graph} system=${data} chosen=${chosen} onChoose=${(name) => setQuery({ element: name === chosen ? null : name })} />
-        <div class="beside-graph"><div><h4>${t.graph.unusual}</h4>${unwell.length ? html`<ul class="unwell">${unwell.map((one) => html`<li key=${one.name}><span class=${`dot ${one.health.state}`}>${SIGNS[one.health.state]}</span> <span><b>${one.name}</b> <span class="quiet">${one.health.why}</span></span></li>`)}</ul>` : html`<p class="quiet small">${t.graph.fine}</p>`}</div>
-        <${Details} system=${data} name=${chosen} id=${id} /></div><p class="small quiet">${t.graph.lead}</p>`;
-    }}<//></section>`;
+  return html`<section class="card">
+    <header>
+      <h2>${t.graph.title}</h2>
+      <ul class="key">
+        ${Object.entries(t.graph.states).map(([key, text]) => html`<li><span class=${`dot ${key}`}>${SIGNS[key]}</span> ${text}</li>`)}
+      </ul>
+    </header>
+    <${Answer} of=${system}
+      >${(data) => {
+        const unwell = [...data.components, ...data.links].filter((one) => ["warn", "bad"].includes(one.health?.state));
+        return html`<${Graph} system=${data} chosen=${chosen} onChoose=${(name) => setQuery({ element: name === chosen ? null : name })} />
+          <div class="beside-graph">
+            <div>
+              <h4>${t.graph.unusual}</h4>
+              ${
+                unwell.length
+                  ? html`<ul class="unwell">
+                      ${unwell.map(
+                        (one) =>
+                          html`<li key=${one.name}>
+                            <span class=${`dot ${one.health.state}`}>${SIGNS[one.health.state]}</span>
+                            <span><b>${one.name}</b> <span class="quiet">${one.health.why}</span></span>
+                          </li>`,
+                      )}
+                    </ul>`
+                  : html`<p class="quiet small">${t.graph.fine}</p>`
+              }
+            </div>
+            <${Details} system=${data} name=${chosen} id=${id} />
+          </div>
+          <p class="small quiet">${t.graph.lead}</p>`;
+      }}<//
+    >
+  </section>`;
 }
 
 /** An SLI's values as a pin's reference: how it was in the first third, and lately. */
 export function levels(series) {
-  const third = Math.max(1, Math.floor(series.values.length / 3)), late = Math.max(1, Math.floor(series.values.length / 8));
+  const third = Math.max(1, Math.floor(series.values.length / 3)),
+    late = Math.max(1, Math.floor(series.values.length / 8));
   return { baseline: rounded(mean(series.values.slice(0, third))), observed: rounded(mean(series.values.slice(-late))) };
 }
 
@@ -118,13 +219,43 @@ function objective(slo, unit) {
 
 function Slis() {
   const { session, id } = useSession();
-  const slis = useSlis(), marks = useMarks();
-  return html`<section class="stack tight"><h2>${t.slis.title}</h2><div class="charts narrow">${slis.map((sli) => html`<figure class="card" key=${sli.name}><figcaption><a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${sli.name}:${sli.subject}` })}`}><b>${sli.name}</b></a> <small>${sli.doc}${sli.slo ? ` · ${objective(sli.slo, sli.unit)}` : ""}</small></figcaption>
-    <${Chart} series=${[{ ...sli.series, label: sli.name }]} unit=${sli.unit} range=${[0, session.clock.end_s]} marks=${marks} height=${96} />
-    <${Pin} kind="chart" of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }} text=${`${sli.name}: ${quantity(levels(sli.series).baseline, sli.unit)} → ${quantity(levels(sli.series).observed, sli.unit)}`} /></figure>`)}</div>
-    ${!slis.length && html`<p class="empty">${t.loading}</p>`}</section>`;
+  const slis = useSlis(),
+    marks = useMarks();
+  return html`<section class="stack tight">
+    <h2>${t.slis.title}</h2>
+    <div class="charts narrow">
+      ${slis.map(
+        (sli) =>
+          html`<figure class="card" key=${sli.name}>
+            <figcaption>
+              <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${sli.name}:${sli.subject}` })}`}
+                ><b>${sli.name}</b></a
+              >${" "}
+              <small>${sli.doc}${sli.slo ? ` · ${objective(sli.slo, sli.unit)}` : ""}</small>
+            </figcaption>
+            <${Chart}
+              series=${[{ ...sli.series, label: sli.name }]}
+              unit=${sli.unit}
+              range=${[0, session.clock.end_s]}
+              marks=${marks}
+              height=${96}
+            />
+            <${Pin}
+              kind="chart"
+              of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }}
+              text=${`${sli.name}: ${quantity(levels(sli.series).baseline, sli.unit)} → ${quantity(levels(sli.series).observed, sli.unit)}`}
+            />
+          </figure>`,
+      )}
+    </div>
+    ${!slis.length && html`<p class="empty">${t.loading}</p>`}
+  </section>`;
 }
 
 export function Overview() {
-  return html`<${Slis} /><div class="beside-alerts"><div class="stack"><${Alerts} /><${Changes} /></div><${SystemCard} /></div>`;
+  return html`<${Slis} />
+    <div class="beside-alerts">
+      <div class="stack"><${Alerts} /><${Changes} /></div>
+      <${SystemCard} />
+    </div>`;
 }

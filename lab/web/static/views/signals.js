@@ -15,11 +15,21 @@ const MOST = 12;
 /** What can be chosen, one entry a series: signals of the catalogue, or raw metrics. */
 function entries(data, source) {
   const list = Array.isArray(data) ? data : data[source === "raw" ? "metrics" : "signals"] || [];
-  if (source !== "raw") return list.flatMap((one) => one.subjects.map((subject) => ({ of: `${one.signal}:${subject}`, name: one.signal, subject, ...one })));
-  return list.flatMap((one) => (one.series || [one]).map((entry) => {
-    const parts = [one.metric, entry.component, entry.peer, entry.attribute].map((part) => part ?? "");
-    return { of: `m|${parts.join("|")}`, name: one.metric, subject: parts.slice(1).filter(Boolean).join(" "), unit: one.unit, doc: one.doc, group: entry.component };
-  }));
+  if (source !== "raw")
+    return list.flatMap((one) => one.subjects.map((subject) => ({ of: `${one.signal}:${subject}`, name: one.signal, subject, ...one })));
+  return list.flatMap((one) =>
+    (one.series || [one]).map((entry) => {
+      const parts = [one.metric, entry.component, entry.peer, entry.attribute].map((part) => part ?? "");
+      return {
+        of: `m|${parts.join("|")}`,
+        name: one.metric,
+        subject: parts.slice(1).filter(Boolean).join(" "),
+        unit: one.unit,
+        doc: one.doc,
+        group: entry.component,
+      };
+    }),
+  );
 }
 
 function Picker({ source, chosen, onToggle }) {
@@ -27,36 +37,77 @@ function Picker({ source, chosen, onToggle }) {
   const listed = useLive(`${base}/${source === "raw" ? "metrics" : "signals"}`, version);
   const find = useRoute().query.get("find") || "";
   return html`<section class="card picker stack tight" aria-label=${t.signals.source}>
-    <${Toggle} label=${t.signals.source} value=${source} onChange=${(value) => setQuery({ source: value })} options=${[["signals", t.signals.signals], ["raw", t.signals.raw]]} />
-    <input type="search" aria-label=${t.signals.search} placeholder=${t.signals.searchHint} value=${find} onInput=${(event) => setQuery({ find: event.target.value })} />
-    <${Answer} of=${listed}>${(data) => html`<${Choices} all=${entries(data, source)} find=${find} chosen=${chosen} onToggle=${onToggle} />`}<//></section>`;
+    <${Toggle}
+      label=${t.signals.source}
+      value=${source}
+      onChange=${(value) => setQuery({ source: value })}
+      options=${[
+        ["signals", t.signals.signals],
+        ["raw", t.signals.raw],
+      ]}
+    />
+    <input
+      type="search"
+      aria-label=${t.signals.search}
+      placeholder=${t.signals.searchHint}
+      value=${find}
+      onInput=${(event) => setQuery({ find: event.target.value })}
+    />
+    <${Answer} of=${listed}
+      >${(data) => html`<${Choices} all=${entries(data, source)} find=${find} chosen=${chosen} onToggle=${onToggle} />`}<//
+    >
+  </section>`;
 }
 
 function Choices({ all, find, chosen, onToggle }) {
   const words = find.toLowerCase().split(/\s+/).filter(Boolean);
-  const fitting = all.filter((one) => words.every((word) => `${one.name} ${one.subject} ${one.doc || ""} ${one.group || ""}`.toLowerCase().includes(word)));
+  const fitting = all.filter((one) =>
+    words.every((word) => `${one.name} ${one.subject} ${one.doc || ""} ${one.group || ""}`.toLowerCase().includes(word)),
+  );
   const [shown, more] = useMore(fitting, 60);
   let group = null;
-  return html`<ul class="choices">${shown.map((one) => {
-    const title = one.group !== group && one.group;
-    group = one.group;
-    return html`${title && html`<li class="group" key=${`group ${title} ${one.of}`}>${title}</li>`}<li key=${one.of}><label class="check" title=${one.doc}><input type="checkbox" checked=${chosen.includes(one.of)} onChange=${() => onToggle(one.of)} /><span><span class="name">${one.name}</span> <small>${one.subject}</small></span></label></li>`;
-  })}</ul>${more}${!fitting.length && html`<p class="empty small">${t.signals.nothing}</p>`}`;
+  return html`<ul class="choices">
+      ${shown.map((one) => {
+        const title = one.group !== group && one.group;
+        group = one.group;
+        return html`${title && html`<li class="group" key=${`group ${title} ${one.of}`}>${title}</li>`}
+          <li key=${one.of}>
+            <label class="check" title=${one.doc}
+              ><input type="checkbox" checked=${chosen.includes(one.of)} onChange=${() => onToggle(one.of)} /><span
+                ><span class="name">${one.name}</span> <small>${one.subject}</small></span
+              ></label
+            >
+          </li>`;
+      })}
+    </ul>
+    ${more}${!fitting.length && html`<p class="empty small">${t.signals.nothing}</p>`}`;
 }
 
 /** The series that are chosen, of both sources, in the order in which they were chosen. */
 function useSeries(chosen) {
   const { base, version } = useSession();
-  const raw = chosen.filter((one) => one.startsWith("m|")), signals = chosen.filter((one) => !one.startsWith("m|"));
+  const raw = chosen.filter((one) => one.startsWith("m|")),
+    signals = chosen.filter((one) => !one.startsWith("m|"));
   const a = useLive(signals.length ? base + "/series" + asQuery({ of: signals }) : null, version);
   const b = useLive(raw.length ? base + "/metric-series" + asQuery({ of: raw.map((one) => one.slice(2)) }) : null, version);
   return {
     problem: (signals.length && a.problem) || (raw.length && b.problem) || null,
     series: chosen.map((of, colour) => {
-      const isRaw = of.startsWith("m|"), [name, ...rest] = of.slice(isRaw ? 2 : 0).split(isRaw ? "|" : ":");
+      const isRaw = of.startsWith("m|"),
+        [name, ...rest] = of.slice(isRaw ? 2 : 0).split(isRaw ? "|" : ":");
       const subject = rest.filter(Boolean).join(isRaw ? " " : ":");
       const found = isRaw ? b.data?.series?.[raw.indexOf(of)] : a.data?.series?.find((one) => `${one.signal}:${one.subject}` === of);
-      return { of, name, subject, label: `${name} ${subject}`, colour: colour % COLOURS, unit: found?.unit || "", times_s: found?.times_s || [], values: found?.values || [], isRaw };
+      return {
+        of,
+        name,
+        subject,
+        label: `${name} ${subject}`,
+        colour: colour % COLOURS,
+        unit: found?.unit || "",
+        times_s: found?.times_s || [],
+        values: found?.values || [],
+        isRaw,
+      };
     }),
   };
 }
@@ -66,12 +117,50 @@ const within = (one, [from, to]) => one.values.filter((_, i) => one.times_s[i] >
 function Comparison({ series, before, during }) {
   const { session } = useSession();
   const now = session.clock.as_of_s;
-  return html`<section class="card stack tight"><header><h2>${t.signals.compare}</h2><div class="row"><button type="button" onClick=${() => setQuery({ before: `0,${Math.round(now / 3)}`, during: `${Math.max(Math.round(now / 3), now - Math.max(60, 6 * session.clock.tick_s))},${now}` })}>${t.signals.guess}</button>${(before || during) && html`<button type="button" class="plain" onClick=${() => setQuery({ before: null, during: null })}>${t.signals.clearWindows}</button>`}</div></header>
-    ${before && during ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.signals.compare}><table class="table"><thead><tr><th>${t.signals.columns[0]}</th><th class="right"><span class="swatch before"></span> ${t.signals.columns[1]} ${clock(before[0])}–${clock(before[1])}</th><th class="right"><span class="swatch during"></span> ${t.signals.columns[2]} ${clock(during[0])}–${clock(during[1])}</th><th class="right">${t.signals.columns[3]}</th><th class="right">${t.signals.columns[4]}</th></tr></thead>
-      <tbody>${series.map((one) => {
-        const a = mean(within(one, before)), b = mean(within(one, during)), known = a !== null && b !== null;
-        return html`<tr key=${one.of}><th><i class=${`swatch c${one.colour}`}></i> ${one.name} <span class="quiet">${one.subject}</span></th><td class="right">${quantity(a, one.unit)}</td><td class="right">${quantity(b, one.unit)}</td><td class="right">${known ? (b > a ? "+" : "") + quantity(b - a, one.unit) : "–"}</td><td class="right">${known && a !== 0 ? `×${digits(b / a)}` : "–"}</td></tr>`;
-      })}</tbody></table></div>` : html`<p class="small quiet">${t.signals.compareLead}</p>`}</section>`;
+  return html`<section class="card stack tight">
+    <header>
+      <h2>${t.signals.compare}</h2>
+      <div class="row">
+        <button
+          type="button"
+          onClick=${() => setQuery({ before: `0,${Math.round(now / 3)}`, during: `${Math.max(Math.round(now / 3), now - Math.max(60, 6 * session.clock.tick_s))},${now}` })}
+        >
+          ${t.signals.guess}</button
+        >${(before || during) && html`<button type="button" class="plain" onClick=${() => setQuery({ before: null, during: null })}>${t.signals.clearWindows}</button>`}
+      </div>
+    </header>
+    ${
+      before && during
+        ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.signals.compare}>
+            <table class="table">
+              <thead>
+                <tr>
+                  <th>${t.signals.columns[0]}</th>
+                  <th class="right"><span class="swatch before"></span> ${t.signals.columns[1]} ${clock(before[0])}–${clock(before[1])}</th>
+                  <th class="right"><span class="swatch during"></span> ${t.signals.columns[2]} ${clock(during[0])}–${clock(during[1])}</th>
+                  <th class="right">${t.signals.columns[3]}</th>
+                  <th class="right">${t.signals.columns[4]}</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${series.map((one) => {
+                  const a = mean(within(one, before)),
+                    b = mean(within(one, during)),
+                    known = a !== null && b !== null;
+                  return html`<tr key=${one.of}>
+                    <th><i class=${`swatch c${one.colour}`}></i> ${one.name} <span class="quiet">${one.subject}</span></th>
+                    <td class="right">${quantity(a, one.unit)}</td>
+                    <td class="right">${quantity(b, one.unit)}</td>
+                    <td class="right">${known ? (b > a ? "+" : "") + quantity(b - a, one.unit) : "–"}</td>
+                    <td class="right">${known && a !== 0 ? `×${digits(b / a)}` : "–"}</td>
+                  </tr>`;
+                })}
+              </tbody>
+            </table>
+          </div>`
+        : html`<p class="small quiet">${t.signals.compareLead}</p>`
+    }
+  </section>`;
 }
 
 const span = (text) => {
@@ -91,35 +180,86 @@ function charts(series, layout) {
 function Starters({ onToggle }) {
   const { base, version } = useSession();
   const slis = useLive(`${base}/system`, version).data?.slis || [];
-  return html`<section class="card"><p>${t.signals.none}</p><div class="row">${slis.map((sli) => html`<button type="button" key=${sli.name} onClick=${() => onToggle(`${sli.name}:${sli.subject}`)}>${sli.name}</button>`)}</div></section>`;
+  return html`<section class="card">
+    <p>${t.signals.none}</p>
+    <div class="row">
+      ${slis.map((sli) => html`<button type="button" key=${sli.name} onClick=${() => onToggle(`${sli.name}:${sli.subject}`)}>${sli.name}</button>`)}
+    </div>
+  </section>`;
 }
 
 export function Signals() {
   const { session } = useSession();
   const { query } = useRoute();
   const toast = useToast();
-  const chosen = query.getAll("of").slice(0, MOST), source = query.get("source") || "signals", layout = query.get("layout") || "overlay";
+  const chosen = query.getAll("of").slice(0, MOST),
+    source = query.get("source") || "signals",
+    layout = query.get("layout") || "overlay";
   const { series, problem } = useSeries(chosen);
   const marks = useMarks();
   const [mode, setMode] = useState("zoom");
-  const before = span(query.get("before")), during = span(query.get("during"));
+  const before = span(query.get("before")),
+    during = span(query.get("during"));
   const range = span(query.get("zoom")) || [0, session.clock.end_s];
-  const bands = useMemo(() => [before && { from: before[0], to: before[1], kind: "before" }, during && { from: during[0], to: during[1], kind: "during" }].filter(Boolean), [query.get("before"), query.get("during")]);
+  const bands = useMemo(
+    () =>
+      [before && { from: before[0], to: before[1], kind: "before" }, during && { from: during[0], to: during[1], kind: "during" }].filter(
+        Boolean,
+      ),
+    [query.get("before"), query.get("during")],
+  );
   function toggle(of) {
     if (!chosen.includes(of) && chosen.length >= MOST) toast(t.signals.full);
     else setQuery({ of: chosen.includes(of) ? chosen.filter((one) => one !== of) : [...chosen, of] });
   }
   const dragged = (window) => setQuery({ [mode]: window && window.map((time) => Math.max(0, Math.round(time * 10) / 10)).join() });
-  const level = (one) => (before && during ? { baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) } : levels(one));
-  return html`<div class="beside-picker"><${Picker} source=${source} chosen=${chosen} onToggle=${toggle} />
-    <div class="stack"><div class="row apart"><div class="row"><span class="small quiet">${t.signals.mode}</span><${Toggle} label=${t.signals.mode} value=${mode} onChange=${setMode} options=${["zoom", "before", "during"].map((one) => [one, t.signals[one]])} />
-        <${Toggle} label=${t.signals.layout} value=${layout} onChange=${(value) => setQuery({ layout: value })} options=${[["overlay", t.signals.overlay], ["separate", t.signals.separate]]} /></div>
-      <div class="row">${query.get("zoom") && html`<button type="button" onClick=${() => setQuery({ zoom: null })}>${t.signals.reset}</button>`}${chosen.length > 0 && html`<button type="button" class="plain" onClick=${() => setQuery({ of: null })}>${t.signals.clear}</button>`}</div></div>
-    ${problem && html`<p class="problem" role="alert">${problem.what}</p>`}
-    ${!chosen.length && html`<${Starters} onToggle=${toggle} />`}
-    ${charts(series, layout).map(([key, unit, list]) => html`<figure class="card" key=${key}>
-      <${Chart} series=${list} unit=${unit} range=${range} height=${layout === "separate" ? 130 : 220} bands=${bands} marks=${marks} onSelect=${dragged} fromZero=${false}
-        beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`} /></figure>`)}
-    ${chosen.length > 0 && html`<${Comparison} series=${series} before=${before} during=${during} />`}
-    <p class="small quiet">${t.signals.lead}</p></div></div>`;
+  const level = (one) =>
+    before && during ? { baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) } : levels(one);
+  return html`<div class="beside-picker">
+    <${Picker} source=${source} chosen=${chosen} onToggle=${toggle} />
+    <div class="stack">
+      <div class="row apart">
+        <div class="row">
+          <span class="small quiet">${t.signals.mode}</span
+          ><${Toggle}
+            label=${t.signals.mode}
+            value=${mode}
+            onChange=${setMode}
+            options=${["zoom", "before", "during"].map((one) => [one, t.signals[one]])}
+          />
+          <${Toggle}
+            label=${t.signals.layout}
+            value=${layout}
+            onChange=${(value) => setQuery({ layout: value })}
+            options=${[
+              ["overlay", t.signals.overlay],
+              ["separate", t.signals.separate],
+            ]}
+          />
+        </div>
+        <div class="row">
+          ${query.get("zoom") && html`<button type="button" onClick=${() => setQuery({ zoom: null })}>${t.signals.reset}</button>`}${chosen.length > 0 && html`<button type="button" class="plain" onClick=${() => setQuery({ of: null })}>${t.signals.clear}</button>`}
+        </div>
+      </div>
+      ${problem && html`<p class="problem" role="alert">${problem.what}</p>`} ${!chosen.length && html`<${Starters} onToggle=${toggle} />`}
+      ${charts(series, layout).map(
+        ([key, unit, list]) =>
+          html`<figure class="card" key=${key}>
+            <${Chart}
+              series=${list}
+              unit=${unit}
+              range=${range}
+              height=${layout === "separate" ? 130 : 220}
+              bands=${bands}
+              marks=${marks}
+              onSelect=${dragged}
+              fromZero=${false}
+              beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`}
+            />
+          </figure>`,
+      )}
+      ${chosen.length > 0 && html`<${Comparison} series=${series} before=${before} during=${during} />`}
+      <p class="small quiet">${t.signals.lead}</p>
+    </div>
+  </div>`;
 }
