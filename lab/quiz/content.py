@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from lab.contracts import Boundary, GradingOptions, Truth
 from lab.injection.faults import fault_types
+from lab.investigation.scoring import WEIGHTS
 from lab.recording.observed import Observed, alerts_fired, requests_seen
 from lab.recording.rundir import RunDirectory
 from lab.report.charts import Line, panel
@@ -89,6 +90,7 @@ def graded_with(truth: Truth, options: GradingOptions, requests: int | None, ale
         "onset_within_s": options.onset_within_s,
         "requests": requests,
         "alerts": list(alerts),
+        "weights": dict(WEIGHTS),
     }
 
 

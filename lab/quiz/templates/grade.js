@@ -160,5 +160,13 @@ const grading = (() => {
     const deciding = grades.filter((one) => DECIDING.includes(one.grader)).map((one) => one.outcome);
     return deciding.includes("fail") ? "fail" : deciding.includes("inconclusive") || !deciding.length ? "inconclusive" : "pass";
   };
-  return { grade, outcome };
+  // As lab/investigation/scoring.py: each axis gives its value of its weight's share; null where nobody is judged.
+  const score = (weights, grades, hints) => {
+    const counted = grades.filter((one) => one.grader in weights && one.value !== null);
+    if (!counted.length || outcome(grades) === "inconclusive") return null;
+    const sum = (of) => counted.map(of).reduce((a, b) => a + b, 0);
+    const reached = (100 * sum((one) => weights[one.grader] * one.value)) / sum((one) => weights[one.grader]);
+    return Math.round(10 * Math.max(0, reached - hints)) / 10;
+  };
+  return { grade, outcome, score };
 })();

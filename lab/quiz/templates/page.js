@@ -75,8 +75,9 @@ const quiz = (() => {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = unveiled(veiled.dataset.case, `${salt}/case`), grades = grading.grade(given, answered()), outcome = grading.outcome(grades);
+    const score = grading.score(given.weights, grades, points);
     find("#summary").replaceChildren(element("span", SIGNS[outcome], `badge ${outcome === "inconclusive" ? "unknown" : outcome}`),
-      ` ${taken ? `${taken} ${taken === 1 ? "hint" : "hints"} taken, ${points} points.` : "No hint taken."}`);
+      score === null ? " Nobody is judged here." : ` ${score} of 100 points${points ? `; hints cost ${points}` : ""}.`);
     for (const { grader, outcome: result, value, why } of grades) {
       const row = document.createElement("tr"), head = element("th", grader);
       head.scope = "row";
