@@ -11,6 +11,7 @@ import pytest
 from lab.cli import main
 from lab.errors import ExitCode, UserError
 from lab.registration.checking import check_registration
+from lab.registration.costs import Cost
 from lab.registration.recorded import RIPE, Column, File, Metric, Recorded, Table, Visible, sample_weight
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec, Witness
@@ -20,6 +21,7 @@ from tests.distributions import write_distribution
 from tests.records import WORLD
 
 RATIO = Sli(name="some_ratio", unit="ratio", doc="some of all", bad="rises", of="a.module:function")
+LOSS = Cost(name="loss", unit="EUR", doc="what is lost", of="a.module:function")
 TIME, TRACE, WEIGHT = (
     Column("time_s", "float", "when"),
     Column("trace_id", "category", "request"),
@@ -60,6 +62,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"slis": (replace(RATIO, window_intervals=0),)}, "window_intervals", "at least 1"),
     ({"slis": (replace(RATIO, name="error_ratio"),)}, "'slis[0].name'", "another name"),
     ({"slis": (RATIO, RATIO)}, "'slis[1].name'", "no other SLI"),
+    ({"costs": (replace(LOSS, bad=ANY),)}, "'costs[0].bad'", "'rises', 'falls'"),
+    ({"costs": (replace(LOSS, unit=""),)}, "'costs[0].unit'", "a unit"),
+    ({"costs": (replace(LOSS, name="failed_requests"),)}, "'costs[0].name'", "no other cost"),
+    ({"costs": (LOSS, LOSS)}, "'costs[1].name'", "no other cost"),
+    ({"costs": (replace(LOSS, of="a.module"),)}, "'costs[0].of'", "module:attribute"),
     ({"signals": signals("drift", "ratio")}, "catalogue['drift']", "SignalSpec"),
     ({"signals": signals("drift", SignalSpec("", "column", "drift"))}, "unit", "a unit"),
     ({"signals": signals("drift!", SignalSpec("1", "column", "drift"))}, "catalogue", "names in small letters"),
