@@ -13,6 +13,8 @@ from lab.investigation.debrief import YOU, calibration_of
 
 BINS = 5
 """Of confidence, from 0 to 1."""
+ENOUGH = 10
+"""Answers from which on a calibration tells more than luck."""
 
 
 class Entry(NamedTuple):
@@ -77,6 +79,7 @@ def _calibrated(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Bins of answers that named a cause, by confidence: its mean, the share that was right, and how many there are.
 
     `brier`: the mean squared distance of confidence from what was so; 0 is best, always saying 0.5 gives 0.25.
+    `is_enough`: whether there are so many answers that it tells something.
     """
     known = [found for found in map(calibration_of, answers) if found is not None]
     bins: dict[int, list[Mapping[str, Any]]] = {}
@@ -92,6 +95,8 @@ def _calibrated(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             for _, held in sorted(bins.items())
         ],
         "brier": _mean(one["brier"] for one in known) if known else None,
+        "count": len(known),
+        "is_enough": len(known) >= ENOUGH,
     }
 
 

@@ -69,6 +69,7 @@ def test_calibration_is_how_often_one_is_right_by_how_sure_one_is():
         {"confidence": 0.9333, "right": 0.6667, "count": 3},
     ]
     assert ann["brier"] == round((0.01 + 0.81 + 0.09 + 0.0) / 4, 4)
+    assert (ann["count"], ann["is_enough"]) == (4, False)
 
 
 def test_who_says_that_nothing_is_wrong_is_not_sure_of_a_cause():

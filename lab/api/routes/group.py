@@ -67,6 +67,8 @@ class Calibrated(Answer):
     name: str
     bins: list[Bin]
     brier: float | None
+    count: int
+    is_enough: bool = Field(description="whether there are so many answers that this tells more than luck")
 
 
 class GroupAnswer(Answer):

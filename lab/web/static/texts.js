@@ -489,6 +489,7 @@ export const t = {
     csv: "CSV",
     json: "JSON",
     calibration: "Calibration",
+    calibrated: (name, brier, count, enough) => `${name}: Brier score ${brier} over ${plural(count, "answer")}${enough ? "" : ", too few to tell"}`,
     calibrationLead: "How sure people were, and how often they were right. Well calibrated people lie on the diagonal.",
     none: "Nobody has joined yet. Give participants their link: it is printed where `lab train --group` was started.",
     noSessions: "Nobody has begun an exercise yet.",

@@ -130,6 +130,9 @@ function Calibration({ people }) {
       <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
       ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle>`)}
     </svg>
+    <ul class="small">
+      ${people.map((one) => html`<li>${t.group.calibrated(one.name, digits(one.brier), one.count, one.is_enough)}</li>`)}
+    </ul>
   </section>`;
 }
 
