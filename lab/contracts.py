@@ -141,7 +141,16 @@ def _text(data: Mapping[str, Any], key: str, where: str) -> str:
         raise DiagnosisError(f"{where}.{key} is {value!r:.300}, expected a string")
     if len(value) > LONGEST_NAME:
         raise DiagnosisError(f"{where}.{key} has {len(value)} characters, expected at most {LONGEST_NAME}")
+    _check_encodable(value, f"{where}.{key}")
     return value
+
+
+def _check_encodable(value: str, where: str) -> None:
+    """JSON's escapes can spell half a character, which no file can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise DiagnosisError(f"{where} is {value!r:.300}, expected text without half characters") from error
 
 
 def _list(data: Mapping[str, Any], key: str, where: str, most: int) -> list[Any]:
@@ -160,6 +169,7 @@ def _lines(data: Mapping[str, Any], key: str, where: str, longest: int, most: in
             raise DiagnosisError(f"{where}.{key}[{i}] is of type {type(line).__name__}, expected a string")
         if len(line) > longest:
             raise DiagnosisError(f"{where}.{key}[{i}] has {len(line)} characters, expected at most {longest}")
+        _check_encodable(line, f"{where}.{key}[{i}]")
     return tuple(lines)
 
 

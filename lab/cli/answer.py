@@ -49,13 +49,14 @@ class Given:
     kind: str | None
     boundary: str | None
     onset_s: float | None
-    confidence: float
+    confidence: float | None
     evidence: tuple[str, ...]
     why: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.culprit or self.kind or self.boundary or self.evidence or self.why) and self.onset_s is None
+        named = self.culprit or self.kind or self.boundary or self.evidence or self.why
+        return not named and self.onset_s is None and self.confidence is None
 
 
 @click.command(epilog=_EPILOG)
@@ -77,10 +78,8 @@ class Given:
 @option(
     "--confidence",
     type=_Parsed("share", "ratio", "80%"),
-    default="100%",
-    show_default=True,
     metavar="SHARE",
-    help="How sure you are.",
+    help="How sure you are. [default: 100%]",
 )
 @option(
     "--evidence",
@@ -102,7 +101,7 @@ class Given:
 @json_option
 def command(
     *, target: Path, culprit: str | None, kind: str | None, boundary: str | None, onset_s: float | None,
-    confidence: float, evidence: tuple[str, ...], why: tuple[str, ...], healthy: bool, unsure: bool,
+    confidence: float | None, evidence: tuple[str, ...], why: tuple[str, ...], healthy: bool, unsure: bool,
     source: Path | None, name: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Answer what is wrong in a recording yourself, and be graded.
@@ -116,13 +115,18 @@ def command(
     from lab.cli.reports import refresh_pages
     from lab.cli.results import campaign_json
     from lab.cli.verdicts import print_cases
-    from lab.investigation.judging import judged
+    from lab.errors import UserError
+    from lab.investigation.judging import judged, unknown_names
     from lab.recording.opening import open_run
     from lab.runs.campaign import JobResult, conclude
 
     given = Given(culprit, kind, boundary, onset_s, confidence, evidence, why)
     run = open_run(target)
-    case = judged(run, _diagnosis(run, given, healthy=healthy, unsure=unsure, source=source), _checked_name(name))
+    diagnosis = _diagnosis(run, given, healthy=healthy, unsure=unsure, source=source)
+    problems = unknown_names(diagnosis.findings, run.neighbours)
+    if problems:
+        raise UserError(problems)
+    case = judged(run, diagnosis, _checked_name(name))
     campaign = conclude([JobResult(run.scenario, run.seed, str(run.path), (case,))])
     if as_json:
         document = {"problems": [], "exit_code": int(campaign.exit_code)}
@@ -166,7 +170,7 @@ def _diagnosis(run: RunDirectory, given: Given, *, healthy: bool, unsure: bool, 
 def _of_one(run: RunDirectory, given: Given) -> Diagnosis:
     from lab.contracts import Diagnosis, Finding, Verdict
     from lab.errors import Problem, UserError
-    from lab.investigation.judging import boundary_of, unknown_places
+    from lab.investigation.judging import boundary_of
 
     if given.culprit is None or given.kind is None:
         missing = "--culprit" if given.culprit is None else "--kind"
@@ -174,12 +178,8 @@ def _of_one(run: RunDirectory, given: Given) -> Diagnosis:
         raise UserError(Problem(f"{missing} is missing", expected="both --culprit and --kind", hint=hint))
     own = boundary_of(given.kind)
     cited = _evidence(run, given)
-    finding = Finding(
-        given.culprit, given.boundary or own, given.kind, given.onset_s, given.confidence, cited, given.why
-    )
-    problems = unknown_places([finding], run.neighbours)
-    if problems:
-        raise UserError(problems)
+    confidence = 1.0 if given.confidence is None else given.confidence
+    finding = Finding(given.culprit, given.boundary or own, given.kind, given.onset_s, confidence, cited, given.why)
     return Diagnosis(Verdict.FAULT, (finding,))
 
 

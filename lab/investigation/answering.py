@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.contracts import Diagnosis, DiagnosisError
 from lab.errors import UserError
-from lab.investigation.judging import boundary_of, cited, unknown_places
+from lab.investigation.judging import boundary_of, cited, unknown_names
 from lab.investigation.queries.asking import QueryError
 from lab.investigation.view import View
 
@@ -26,7 +26,7 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any]) -> Diagnosis:
             "not a diagnosis", seen=str(error), expected="as docs/schema/diagnosis.v1.json has it"
         ) from error
     described = view.system(at_s)
-    for problem in unknown_places(found.findings, {*described["components"], *described["links"]}):
+    for problem in unknown_names(found.findings, {*described["components"], *described["links"]}):
         raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint)
     return found
 

@@ -86,6 +86,8 @@ class Course:
     name: str
     title: str
     exercises: tuple[Exercise, ...]
+    path: Path | None = None
+    """The course file; None for scenarios that were given by themselves."""
 
 
 def courses(given: Sequence[str | Path] = ()) -> list[Course]:
@@ -130,7 +132,7 @@ def load_course(path_or_name: str | Path) -> Course:
     problems += more
     if file is None or problems:
         raise UserError(in_file_order(problems))
-    return Course(file.name, file.title, tuple(_exercises(file, loaded)))
+    return Course(file.name, file.title, tuple(_exercises(file, loaded)), Path(document.file))
 
 
 def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | None = None, title: str = "") -> Exercise:
@@ -158,7 +160,7 @@ def _shipped(path: Path, tolerant: bool) -> Course:
     file, problems = check(document, CourseFile)
     if file is None:
         raise UserError(in_file_order(problems))
-    return Course(file.name, file.title, tuple(_exercises(file, _scenarios(document)[0])))
+    return Course(file.name, file.title, tuple(_exercises(file, _scenarios(document)[0])), path)
 
 
 def _exercises(file: CourseFile, loaded: Sequence[LoadedScenario | None]) -> Iterator[Exercise]:
@@ -193,9 +195,15 @@ def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
 
 
 def _clashes(found: Iterable[Course]) -> Iterator[Problem]:
-    names: set[str] = set()
+    first: dict[str, Course] = {}
     for course in found:
-        if course.name in names:
-            what, hint = f"two courses are called {course.name!r}", "rename one: ids of exercises begin with the name"
-            yield Problem(what, expected="courses with names of their own", hint=hint)
-        names.add(course.name)
+        other = first.setdefault(course.name, course)
+        if other is course:
+            continue
+        what = f"two courses are called {course.name!r}"
+        expected = f"another name than that of {other.path or 'the scenarios that are given by themselves'}"
+        hint = "rename one: ids of exercises begin with the name"
+        # Scenarios that are given by themselves come last, and have no file to point at: the course has.
+        at = course.path or other.path
+        assert at is not None  # only one course has none
+        yield read_yaml(at).problem(("name",), what, expected=expected, hint=hint)

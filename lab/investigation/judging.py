@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 
-from lab.contracts import Diagnosis, Evidence, Finding, Isolation
+from lab.contracts import Diagnosis, DiagnosisError, Evidence, Finding, Isolation
 from lab.errors import Problem, UserError, nearest
 from lab.injection.faults import fault_types
 from lab.judging.assess import Assessment, assess
@@ -26,14 +27,33 @@ def person(name: str) -> str:
 def judged(run: RunDirectory, diagnosis: Diagnosis, name: str = "you") -> Assessment:
     """Keeps a person's answer with a recording and grades it: `lab grade RUN` gives the same grades.
 
-    An earlier answer of the same name is replaced. RunAbortedError or InconclusiveRunError for a recording that is not
-    to be graded; UserError where the answer cannot be kept.
+    An earlier answer of the same name is replaced; one that is kept already is graded without writing, as in an
+    archive. RunAbortedError or InconclusiveRunError for a recording that is not to be graded; UserError, before
+    anything is written, for an answer that could not be read again, and where it cannot be kept.
     """
     check_gradable(run)
-    problem = run.write_diagnosis(person(name), diagnosis, PEOPLE)
-    if problem is not None:
-        raise UserError(problem)
+    answer = _readable(diagnosis)
+    if not _is_kept(run, answer, person(name)):
+        problem = run.write_diagnosis(person(name), answer, PEOPLE)
+        if problem is not None:
+            raise UserError(problem)
     return assess(run, person(name))
+
+
+def _readable(diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis as whoever grades the recording again will read it."""
+    try:
+        return Diagnosis.from_json(json.loads(json.dumps(diagnosis.to_json())))
+    except DiagnosisError as error:
+        expected = "as `lab schema diagnosis` has it"
+        raise UserError(Problem("not a diagnosis", seen=str(error), expected=expected)) from error
+
+
+def _is_kept(run: RunDirectory, answer: Diagnosis, name: str) -> bool:
+    try:
+        return run.diagnosis(name) == answer
+    except UserError:  # a broken file, which is written anew
+        return False
 
 
 def boundary_of(kind: str) -> str:
@@ -64,11 +84,17 @@ def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s
     return Evidence(signal, subject, found.before, found.during)
 
 
-def unknown_places(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:
-    """Culprits that the system does not have, each with the nearest name."""
+def unknown_names(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:
+    """Culprits and kinds that there are not, each with the nearest name: a slip of the pen is no diagnosis."""
     expected = "a component, or a link as caller->called"
-    return [
+    problems = [
         Problem("no element of this system", seen=one.culprit, expected=expected, hint=nearest(one.culprit, elements))
         for one in findings
         if one.culprit not in elements
     ]
+    for kind in dict.fromkeys(one.kind for one in findings):
+        try:
+            boundary_of(kind)
+        except UserError as error:
+            problems += error.problems
+    return problems

@@ -26,6 +26,17 @@ def recording(folder: Path) -> Path:
     return find_runs(folder / "runs")[0]
 
 
+def write_answer(answer: dict[str, Any]) -> None:
+    Path("mine.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+def of_one(**different: Any) -> dict[str, Any]:
+    """A diagnosis as JSON that blames a link, but for what is given."""
+    finding = {"culprit": "orders->db", "boundary": "network", "kind": "network-partition", "onset_s": 30.0,
+               "confidence": 0.8, "evidence": [], "why": []}  # fmt: skip
+    return {"schema_version": 1, "verdict": "fault", "findings": [finding | different]}
+
+
 def answered(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dict[str, Any]]:
     capsys.readouterr()
     code, document = run_json(capsys, "answer", *words)
@@ -87,7 +98,7 @@ def test_several_causes_come_as_a_diagnosis_of_the_same_form(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, case = answered(capsys, recording, *RIGHT)
-    Path("mine.json").write_text(json.dumps(case["answer"]), encoding="utf-8")
+    write_answer(case["answer"])
     assert answered(capsys, recording, "--from", "mine.json")[1]["grades"] == case["grades"]
 
 
@@ -104,6 +115,9 @@ def test_several_causes_come_as_a_diagnosis_of_the_same_form(
         (("--culprit", "db", "--kind", "cpu-throttle", "--onset", "nine"), "is not a time"),
         (("--from", "cut.scenario.yaml"), "not JSON"),
         (("--healthy", "--as", " "), "expected a name"),
+        (("--healthy", "--confidence", "80%"), "--culprit and --kind and --healthy contradict each other"),
+        (("--culprit", "db", "--kind", "cpu-throttle", "--why", "x" * 2001), "why[0] has 2001 characters"),
+        (("--culprit", "db", "--kind", "cpu-throttle", "--why", "\udcff"), "half characters"),
     ],
 )
 def test_what_is_no_answer_is_told_and_nothing_is_kept(
@@ -113,3 +127,23 @@ def test_what_is_no_answer_is_told_and_nothing_is_kept(
     assert main(["answer", str(recording), *words]) == ExitCode.INVALID
     assert said in capsys.readouterr().err
     assert not any(name.startswith("person:") for name in open_run(recording).engines())
+
+
+@pytest.mark.parametrize(
+    ("different", "said"),
+    [
+        ({"culprit": "bd"}, "did you mean 'db'?"),
+        ({"kind": "network-partitoin"}, "did you mean 'network-partition'?"),
+        ({"why": ["\ud800"]}, "half characters"),
+        ({"why": ["x" * 2001]}, "why[0] has 2001 characters"),
+    ],
+)
+def test_a_diagnosis_in_a_file_is_held_to_the_same_rules(
+    recording: Path, different: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_answer(of_one(**different))
+    capsys.readouterr()
+    assert main(["answer", str(recording), "--from", "mine.json"]) == ExitCode.INVALID
+    assert said in capsys.readouterr().err
+    assert not any(name.startswith("person:") for name in open_run(recording).engines())
+    assert lab("grade", recording) in (ExitCode.OK, ExitCode.FAILED)

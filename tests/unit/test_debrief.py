@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,21 @@ def test_a_recording_of_a_session_has_its_postmortem(
     assert "anna abcdef" in capsys.readouterr().err
     assert lab("postmortem", run.path, "-o", "out.md") == 0
     assert Path("out.md").read_text(encoding="utf-8").startswith("# Post-mortem: Orders fail")
+
+
+def test_a_recording_that_cannot_be_written_to_has_the_postmortem_of_its_session(
+    exercise: Exercise, run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    debrief(run, None, exercise, session())
+
+    def read_only(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("lab.recording.rundir.write_file", read_only)
+    monkeypatch.setattr("lab.investigation.control.write_file", read_only)
+    capsys.readouterr()
+    assert lab("postmortem", run.path) == 0
+    assert "odd" in capsys.readouterr().out
 
 
 def test_a_recording_that_cannot_be_made_again_has_a_postmortem_without_its_control(

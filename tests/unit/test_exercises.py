@@ -65,8 +65,18 @@ def test_two_courses_of_one_name_are_told_apart_by_nobody() -> None:
     first = write_course()
     second = Path("other.course.yaml")
     second.write_text(first.read_text(encoding="utf-8"), encoding="utf-8")
-    with pytest.raises(UserError, match="two courses are called 'mine'"):
+    with pytest.raises(UserError, match="two courses are called 'mine'") as caught:
         courses([first, second])
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line, problem.column) == ("other.course.yaml", 2, 7)
+    assert problem.expected == "another name than that of mine.course.yaml"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_course_may_not_be_called_as_scenarios_given_by_themselves_are() -> None:
+    course = write_course(COURSE.replace("name: mine", "name: own"))
+    with pytest.raises(UserError, match=r"mine.course.yaml:2:7: two courses are called 'own'"):
+        courses([course, "cut.scenario.yaml"])
 
 
 @pytest.mark.parametrize(
