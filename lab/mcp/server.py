@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab import __version__
-from lab.errors import UserError
+from lab.errors import UserError, nearest
 from lab.mcp.calling import JUDGING, SESSIONS, Answer, Api
 from lab.mcp.tools import Request, Tool, tools
 
@@ -43,8 +43,12 @@ async def server(api: Api, session: str) -> Server[Any]:
         tool = found.get(params.name)
         if tool is None:
             return _result(f"there is no tool {params.name!r}; there are: {', '.join(found)}", failed=True)
+        arguments = params.arguments or {}
+        if unknown := sorted(arguments.keys() - tool.schema["properties"].keys()):
+            hint = nearest(unknown[0], tool.schema["properties"]) or "it takes none"
+            return _result(f"{tool.name} takes no argument {unknown[0]!r}; {hint}", failed=True)
         try:
-            answer = await called(api, session, tool, params.arguments or {})
+            answer = await called(api, session, tool, arguments)
         except UserError as error:
             return _result(str(error), failed=True)
         return _result(answer.text, failed=answer.failed)

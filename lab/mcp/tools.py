@@ -44,10 +44,10 @@ class Tool:
     has_body: bool = False
 
     def request(self, arguments: Mapping[str, Any]) -> Request:
-        """The request of a call. Arguments that the schema does not know are sent, for the API to refuse."""
+        """The request of a call, whose arguments all stand in the schema."""
         path, query, body = self.path, [], {}
         for name, value in arguments.items():
-            place = self.places.get(name, "body" if self.has_body else "query")
+            place = self.places[name]
             if place == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
             elif place == "body":

@@ -63,6 +63,9 @@ async def worked(incident: Path, state: Path, *more: str) -> tuple[dict[str, Any
         refused = await agent.call_tool("get_debrief", {})
         assert refused.is_error
         assert "the answer comes first" in refused.content[0].text
+        mistaken = await agent.call_tool("find_logs", {"servce": "front"})
+        assert mistaken.is_error
+        assert "takes no argument 'servce'; did you mean 'service'?" in mistaken.content[0].text
         await use("set_clock", jump="end")
         [signal_] = [one for one in (await use("list_signals"))["signals"] if one["signal"] == "client_timeout_ratio"]
         series = (await use("get_series", of=[f"client_timeout_ratio:{link}" for link in signal_["subjects"]]))[

@@ -117,11 +117,6 @@ def test_of_a_body_of_several_forms_the_fields_of_all_are_arguments(by_name: dic
     assert by_name["set_clock"].request({"jump": "end"}).body == {"jump": "end"}
 
 
-def test_an_argument_that_nobody_knows_is_left_to_the_api(by_name: dict[str, Tool]) -> None:
-    assert by_name["set_clock"].request({"later": 1}).body == {"later": 1}
-    assert by_name["get_trace"].request({"trace_id": "1", "later": True}).query == (("later", "true"),)
-
-
 def test_an_argument_that_stands_in_two_places_is_refused() -> None:
     made = FastAPI()
 
