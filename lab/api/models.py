@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
+from unicodedata import category
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MOST_SEED = 2**63 - 1
 
@@ -23,8 +24,19 @@ class Answer(BaseModel):
 
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=2_000)]
 ShortText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+def _readable(name: str) -> str:
+    """Refuses what is not seen, such as marks that turn text around: a name must not look like another one."""
+    if wrong := next((sign for sign in name if category(sign)[0] == "C" or category(sign) in ("Zl", "Zp")), None):
+        raise ValueError(f"a sign that cannot be seen, U+{ord(wrong):04X}")
+    return name
+
+
 PersonName: TypeAlias = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f<>]+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=r"^[^<>]+$"),
+    AfterValidator(_readable),
 ]
 
 

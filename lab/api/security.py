@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -211,7 +211,8 @@ class Guard:
         identity = self._identify(token[:TOKEN_CHARACTERS])
         if identity is None:
             return _locked(scope)
-        where = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
+        # Two slashes, or backslashes for them, would lead to another server.
+        where = "/" + quote(scope["path"].lstrip("/\\")) + (f"?{rest}" if rest else "")
         answer: Response
         if headers.get("sec-fetch-site") == "cross-site":
             # A strict cookie is not sent on a redirect that another site began, as a link in a chat does.

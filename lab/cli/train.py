@@ -89,6 +89,11 @@ def _train(
 
     clear_leftovers(directory / "runs")
     training = Training(offered, directory, is_group=group, workers=Workers(workers))
+    if training.left_out:
+        stderr().print(
+            f"note: {training.left_out} sessions are not shown: their exercises are not offered now, or were changed\n"
+            "  hint:     name the course or scenario of them too; with the same files they are there again"
+        )
     try:
         serve(training)
     except KeyboardInterrupt:

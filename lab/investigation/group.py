@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.investigation.scoreboard import Entry, scoreboard
@@ -11,8 +13,8 @@ from lab.investigation.store import Participant
 from lab.investigation.training import Training
 
 CSV_COLUMNS = (
-    "participant", "exercise", "title", "level", "system", "status", "answered_at_s", "hints", "actions", "verdict",
-    "culprit", "kind", "confidence", "outcome", "score",
+    "participant", "exercise", "attempt", "counts", "id", "begun_at", "title", "level", "system", "status",
+    "answered_at_s", "hints", "actions", "verdict", "culprit", "kind", "confidence", "outcome", "score",
 )  # fmt: skip
 
 
@@ -60,11 +62,21 @@ def rows(training: Training) -> list[dict[str, Any]]:
 
 
 def _rows(training: Training, who: Participant, sessions: list[Session]) -> Iterator[dict[str, Any]]:
+    """Rows of one participant. `attempt` counts sessions on an exercise; the first that was judged `counts`."""
+    attempts: Counter[str] = Counter()
+    counted: set[str] = set()
     for one in sessions:
+        attempts[one.exercise.id] += 1
+        counts = one.is_judged and one.exercise.id not in counted
+        if counts:
+            counted.add(one.exercise.id)
         answer: Mapping[str, Any] = one.answer or {}
         first: Mapping[str, Any] = next(iter(answer.get("findings", ())), {})
         yield {
             "participant": who.name,
+            "attempt": attempts[one.exercise.id],
+            "counts": counts,
+            "begun_at": datetime.fromtimestamp(one.created_at, UTC).isoformat(timespec="seconds"),
             "level": one.exercise.level,
             "system": one.exercise.system,
             "verdict": answer.get("verdict"),

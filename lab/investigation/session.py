@@ -81,6 +81,8 @@ class Session:
     outcome: str | None = None
     """What the grades of the answer come to."""
     is_judged: bool = False
+    created_at: float = 0.0
+    """Unix time at which it was begun."""
     board: Board = field(default_factory=lambda: Board([]))
     stored_at: float = 0.0
     """Wall time at which the clock was last kept."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lab.investigation import work
 from lab.investigation.board import WHYS, Board, Kind
@@ -69,12 +69,18 @@ class Training:
         self._lock = threading.RLock()
         self._runs: dict[str, Path] = {}  # of exercises that were prepared, by fingerprint
         self._released = self.store.released()
+        self.left_out = 0
+        """Sessions of exercises that are not offered now, or not as they were: kept, and not shown."""
         for row in self.store.sessions():
             exercise = self._exercises.get(row.exercise)
             if exercise is not None and fingerprint(exercise) == row.fingerprint:
                 one = Session.kept(row.id, row.participant, exercise, row.now_s, row.speed, row.state)
                 one.board = Board(self.store.items(row.id))
+                one.created_at = row.created_at
+                one.status = "ready" if one.is_open else self._shown(one) if one.is_judged else "answered"
                 self._sessions[row.id] = one
+            else:
+                self.left_out += 1
 
     def close(self) -> None:
         """Pauses all clocks where they are, ends the workers and closes the store."""
@@ -138,7 +144,8 @@ class Training:
             raise RefusedError("too many sessions", expected=f"at most {MOST_SESSIONS} of each participant")
         one = Session(secrets.token_urlsafe(9), who.id, exercise, new_clock(exercise), is_blind)
         known = fingerprint(exercise)
-        row = SessionRow(one.id, who.id, exercise.id, known, time.time(), one.clock.now_s, 1.0, one.state())
+        one.created_at = time.time()
+        row = SessionRow(one.id, who.id, exercise.id, known, one.created_at, one.clock.now_s, 1.0, one.state())
         self.store.add_session(row)
         self._sessions[one.id] = one
         self._prepare(one)
@@ -183,8 +190,11 @@ class Training:
         elif not one.is_judged:
             self.concluding.judge(one)
         else:
-            is_shown = not self.is_group or one.exercise.id in self._released
-            one.status = "released" if is_shown else "answered"
+            one.status = self._shown(one)
+
+    def _shown(self, one: Session) -> Literal["answered", "released"]:
+        """Whether the debrief of an answer that was judged may be seen."""
+        return "answered" if self.is_group and one.exercise.id not in self._released else "released"
 
     def failed(self, one: Session, failure: Failure) -> None:
         """Notes that nothing can go on in a session, and why."""

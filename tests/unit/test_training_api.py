@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,22 @@ def test_in_a_group_the_instructor_releases_the_debrief(prepared: Any, tmp_path:
     assert ann.get(f"{session}/debrief")
     exported = teacher.ask("GET", "/api/v1/group/export?format=csv").text.splitlines()
     assert exported[0].startswith("participant,exercise")
-    assert exported[1].startswith("Ann,own-1")
+    assert exported[1].startswith(f"Ann,own-1,1,True,{session.rpartition('/')[2]},20")
+
+
+def test_what_is_exported_says_which_attempt_counts(prepared: Any, tmp_path: Path):
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    ann = Client(joining.app, joining.post("/participants", {"name": "＝Ann"})["token"])
+    for given in (None, RIGHT, RIGHT):
+        session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+        if given:
+            answered(ann, session, given)
+    teacher = Client(joining.app, INSTRUCTOR)
+    rows = json.loads(teacher.ask("GET", "/api/v1/group/export?format=json").text)["sessions"]
+    assert [(row["attempt"], row["counts"]) for row in rows] == [(1, False), (2, True), (3, False)]
+    lines = teacher.ask("GET", "/api/v1/group/export?format=csv").text.splitlines()
+    assert [line.partition(",")[0] for line in lines[1:]] == ["'＝Ann"] * 3, "no spreadsheet takes it for a formula"
 
 
 def test_only_the_instructor_sees_the_group(prepared: Any, tmp_path: Path):
@@ -247,7 +263,8 @@ def test_a_name_is_taken_once_and_before_anything_else(prepared: Any, tmp_path: 
     assert joining.refused("GET", "/exercises")[0] == 409
     joining.post("/participants", {"name": "Ann"})
     assert joining.refused("POST", "/participants", {"name": " ann "})[0] == 409
-    assert joining.refused("POST", "/participants", {"name": "<b>"})[0] == 422
+    for name in ("<b>", "A\u200bnn", "\u202ennA", "A\x85nn", "A\u2028nn"):
+        assert joining.refused("POST", "/participants", {"name": name})[0] == 422
 
 
 def test_a_blind_session_tells_nothing_of_its_exercise_before_the_debrief(alone: Client):
@@ -278,6 +295,26 @@ def test_after_a_restart_all_is_as_it_was_and_the_clock_stands(prepared: Any, tm
     assert after.get(f"{session}/board")["notes"][0]["text"] == "it hurts"
 
 
+def test_after_a_restart_lists_tell_sessions_as_they_stood(prepared: Any, tmp_path: Path):
+    """Before anybody opens one: its recording is looked for then."""
+    of = training(tmp_path, [prepared], is_group=True)
+    joining = client(of, JOINING)
+    token = joining.post("/participants", {"name": "Ann"})["token"]
+    ann = Client(joining.app, token)
+    for given in (None, RIGHT):
+        session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+        if given:
+            answered(ann, session, given)
+    of.close()
+    again = training(tmp_path, [prepared], is_group=True, workers=AtOnce(held=True))
+    teacher = client(again, INSTRUCTOR)
+    assert [row["status"] for row in teacher.get("/group")["sessions"]] == ["ready", "answered"]
+    assert teacher.post("/group/release", {}) == {"sessions": 1}
+    later = training(tmp_path, [prepared], is_group=True, workers=AtOnce(held=True))
+    listed = Client(client(later, INSTRUCTOR).app, token).get("/sessions")
+    assert [(one["status"], one["score"]) for one in listed] == [("ready", None), ("released", 100)]
+
+
 def test_a_running_clock_is_kept_every_few_seconds(prepared: Any, tmp_path: Path, wall: Wall):
     of = training(tmp_path, [prepared], wall=wall)
     alone = client(of)
@@ -292,7 +329,9 @@ def test_a_session_of_a_scenario_that_has_changed_is_not_shown(prepared: Any, tm
     of = training(tmp_path, [prepared])
     client(of).post("/sessions", {"exercise": "own-1"})
     other = course(tmp_path, duration_s=200)
-    assert client(training(tmp_path, [other])).get("/sessions") == []
+    later = training(tmp_path, [other])
+    assert client(later).get("/sessions") == []
+    assert later.left_out == 1
 
 
 def test_while_an_incident_is_prepared_there_is_nothing_to_see(prepared: Any, tmp_path: Path):

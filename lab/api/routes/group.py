@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from typing import Annotated, Any, Literal
+from unicodedata import normalize
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -125,4 +126,7 @@ def export_group(
 
 def _safe(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    if not isinstance(value, str) or not value:
+        return value
+    first = normalize("NFKC", value[0])[:1]  # as a wide ＝ is
+    return f"'{value}" if first in "=+-@\t\r" else value
