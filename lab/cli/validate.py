@@ -97,7 +97,7 @@ def problems_of(target: str) -> tuple[Problem, ...]:
 
 
 def _loader(target: str) -> Callable[[str], Any]:
-    from lab.cli.selection import RULES, SYSTEM, is_suite, select
+    from lab.cli.selection import RULES, SYSTEM, is_suite
     from lab.investigation.exercises import is_course, load_course
     from lab.systems.files import load_system, system_names
 
@@ -109,4 +109,13 @@ def _loader(target: str) -> Callable[[str], Any]:
         return load_course
     if target.endswith(SYSTEM) or (target in system_names() and not is_suite(target)):
         return load_system
-    return lambda name: select([name])
+    return _load_scenarios
+
+
+def _load_scenarios(target: str) -> None:
+    from lab.cli.selection import select
+    from lab.investigation.helps import help_problems
+
+    problems = [problem for loaded in select([target]).scenarios for problem in help_problems(loaded)]
+    if problems:
+        raise UserError(problems)

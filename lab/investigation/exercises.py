@@ -13,6 +13,7 @@ from lab.errors import Problem, UserError
 from lab.files.finding import find_file, shipped_name, shipped_names
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, KeyPath, read_yaml
+from lab.investigation.helps import help_problems
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.load import SUFFIX as SCENARIO_SUFFIX
 from lab.scenario.model import KebabName, Level
@@ -108,6 +109,7 @@ def courses(given: Sequence[str | Path] = ()) -> list[Course]:
                     found.append(course)
             else:
                 own.append(load_scenario(target))
+                problems += help_problems(own[-1])
         except UserError as error:
             problems += error.problems
     if own:
@@ -180,7 +182,8 @@ def _scenarios(document: Document) -> tuple[list[LoadedScenario | None], list[Pr
         if isinstance(name, str):
             try:
                 path = find_file(name, SCENARIO_SUFFIX, "scenario", Path(document.file).parent)
-                loaded[-1] = load_scenario(path)
+                loaded[-1] = scenario = load_scenario(path)
+                problems += help_problems(scenario)
             except UserError as error:
                 problems += [_located(document, at, problem) for problem in error.problems]
     return loaded, problems
