@@ -8,6 +8,9 @@ from typing import Any
 from lab.investigation.aftermath import number
 from lab.investigation.exercises import Exercise
 from lab.investigation.told import Json, Record, Told
+from lab.scenario import DecoyUse, FaultUse
+
+WORDS = {"fault": "the fault", "decoy": "harmless", "other": "no part of it"}
 
 
 def chronicle(told: Told, exercise: Exercise, record: Record | None) -> list[Json]:
@@ -27,10 +30,32 @@ def _entries(told: Told, exercise: Exercise, record: Record | None) -> Iterator[
             yield _entry(decoy.at_s, "decoy", f"{decoy.kind} of {decoy.element}, harmless")
     for alert in told.observed.alerts:
         yield _entry(alert["time_s"], "alert", f"{alert['slo']} {alert['state']} ({alert['value']:.3g})")
-    for change in told.observed.changes:
-        yield _entry(change["time_s"], "change", change["summary"])
+    for change in changes_told(told, exercise):
+        yield _entry(change["time_s"], "change", f"{change['summary']} ({WORDS[change['of']]})")
     yield from _of_session(exercise, record) if record else ()
     yield _entry(told.observed.end_s, "end", "the recording ends")
+
+
+def changes_told(told: Told, exercise: Exercise) -> list[Json]:
+    """The change log, each entry with what it was `of`: a `fault`, a `decoy`, or `other` (whatever people did).
+
+    An entry is of a fault or decoy on its element that began or ended at that time.
+    """
+    uses: list[tuple[str, FaultUse | DecoyUse]] = []
+    scenario, interval_s = exercise.scenario.scenario, float(told.observed.system["scrape_interval_s"])
+    uses += [("fault", use) for use in scenario.faults]
+    uses += [("decoy", use) for use in scenario.decoys]
+    found = []
+    for change in told.observed.changes:
+        near = [
+            (abs(at_s - change["time_s"]), of)
+            for of, use in uses
+            for at_s in (use.at_s, use.at_s + (use.for_s or scenario.duration_s))
+            if use.target == change["service.name"] and abs(at_s - change["time_s"]) <= interval_s
+        ]
+        told_of = {"time_s": number(change["time_s"]), "element": change["service.name"], "summary": change["summary"]}
+        found.append({**told_of, "of": min(near)[1] if near else "other"})
+    return found
 
 
 def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:

@@ -10,7 +10,7 @@ from lab.contracts import Diagnosis, EngineFailure, Outcome, TrueFault, Truth, V
 from lab.injection.faults import fault_type
 from lab.investigation import aftermath
 from lab.investigation.aftermath import number
-from lab.investigation.chronicle import chronicle
+from lab.investigation.chronicle import changes_told, chronicle
 from lab.investigation.control import Control, control_of
 from lab.investigation.evidence import cited_by, evidence, monitoring, pieces_of
 from lab.investigation.exercises import Exercise
@@ -27,6 +27,8 @@ from lab.systems.topology import System
 
 MOST_MOVED = 12
 YOU = "you"
+ROLES = {YOU: "you", REFERENCE: "reference"}
+"""Of who answers; all others are floors."""
 SESSIONS = "sessions"
 """The folder of a recording in which sessions are kept."""
 
@@ -54,7 +56,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
                      "topics": list(exercise.topics), "system": exercise.system,
                      "what": exercise.scenario.scenario.title},
         "participant": record["participant"] if record else None,
-        "truth": _truth(truth),
+        "truth": {**_truth(truth, exercise), "changes": changes_told(told, exercise)},
         "timeline": chronicle(told, exercise, record),
         "answers": answers,
         "effects": [_effects(as_it_was, fault) for fault in as_it_was.truth.faults],
@@ -77,10 +79,13 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
 # The truth, and the answers beside it.
 
 
-def _truth(truth: Truth) -> Json:
+def _truth(truth: Truth, exercise: Exercise) -> Json:
+    """What was true; of each fault's parameters those that its scenario gives, as it gives them."""
     found = truth.to_json()
+    given = {use.id: dict(use.given) for use in exercise.scenario.scenario.faults}
     for fault in found["faults"]:
-        fault["doc"] = fault_type(fault["kind"]).doc
+        fault["doc"] = fault_type(fault["kind"]).doc.partition("\n")[0]
+        fault["parameters"] = given.get(fault["id"], fault["parameters"])
     return {key: found[key] for key in ("faults", "decoys", "degraded")}
 
 
@@ -130,7 +135,7 @@ def _answer(who: str, case: Assessment, hints: int) -> Json:
          "expected": one.expected, "why": one.explanation}
         for one in case.grades
     ]  # fmt: skip
-    return {"who": who, **said, "grades": grades, "outcome": str(case.outcome),
+    return {"who": who, "role": ROLES.get(who, "floor"), **said, "grades": grades, "outcome": str(case.outcome),
             "score": score(case.grades, hints).to_json()}  # fmt: skip
 
 
@@ -218,7 +223,9 @@ def _times(
     if control is not None and record and record["actions"]:
         mended_s = aftermath.left(told.signals, control, _moved(as_it_was)).mended_s(onset_s)
     after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s}
+    names = {"detect_s": "noticed_at_s", "diagnose_s": "answered_at_s", "mitigate_s": "mended_at_s"}
     return {
+        **{names[key]: number(at_s) for key, at_s in after.items()},
         "onset_s": number(onset_s),
         "called_s": number(called_s),
         **{name: None if at_s is None else number(max(0.0, at_s - from_s)) for name, at_s in after.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -52,13 +52,13 @@ def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> 
     if onset_s is None:
         return []
     seen = _first_visible(told, list(pieces), onset_s)
-    looks = [look for look in record["looks"] if look["kind"] == "signal"] if record else []
+    looks = list(_looks(record)) if record else []
     findings = ((record or {}).get("answer") or {}).get("findings") or []
     cited = {(fact["signal"], fact["subject"]) for finding in findings for fact in finding.get("evidence", ())}
     found = []
     for (piece, source), first_s in zip(pieces.items(), seen, strict=True):
-        name = f"{piece.signal}:{piece.subject}"
-        times_s = [one["at_s"] for one in looks if one["reference"] == name and one["at_s"] >= (first_s or 0.0)]
+        names = f"{piece.signal}:{piece.subject}", f"column:{piece.subject}"
+        times_s = [at_s for name, at_s in looks if name in names and at_s >= (first_s or 0.0)]
         spec = spec_of(piece.signal)
         found.append({
             "signal": piece.signal, "subject": piece.subject, "unit": spec.unit, "doc": spec.doc, "source": source,
@@ -66,6 +66,21 @@ def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> 
             "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
         })  # fmt: skip
     return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
+
+
+def _looks(record: Record) -> Iterator[tuple[str, float]]:
+    """What was looked at, and when: `SIGNAL:SUBJECT`, or `column:NAME` for the distribution of a column. Pins count."""
+    for look in record["looks"]:
+        if look["kind"] == "signal":
+            yield look["reference"], look["at_s"]
+        elif look["kind"] == "table":
+            yield f"column:{look['reference'].rpartition('.')[2]}", look["at_s"]
+    for pin in record["board"]["pins"]:
+        ref, at_s = pin.get("ref") or {}, pin.get("at_s")
+        if at_s is not None and "signal" in ref and "subject" in ref:
+            yield f"{ref['signal']}:{ref['subject']}", at_s
+        elif at_s is not None and "column" in ref:
+            yield f"column:{str(ref['column']).rpartition('.')[2]}", at_s
 
 
 def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[float | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from lab.contracts import Diagnosis, DiagnosisError, Evidence, Finding, Isolation
 from lab.errors import Problem, UserError, nearest
 from lab.injection.faults import fault_types
@@ -12,11 +14,13 @@ from lab.judging.assess import Assessment, assess
 from lab.recording.rundir import RunDirectory
 from lab.runs.campaign import check_gradable
 from lab.signals import SignalTable
-from lab.signals.windows import levels
+from lab.signals.windows import levels, split
 
 PERSON = "person:"
 """People's answers are kept under names that begin so, and no engine's does."""
 PEOPLE = Isolation("person")
+LEVEL_INTERVALS = 6
+"""Intervals in a row that make a level."""
 
 
 def person(name: str) -> str:
@@ -66,8 +70,9 @@ def boundary_of(kind: str) -> str:
 
 
 def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s: float) -> Evidence:
-    """A signal as evidence: its mean level before the onset, and from there to `end_s` (scenario seconds).
+    """A signal as evidence: its mean level before the onset, and the farthest from it since, until `end_s` (seconds).
 
+    The latter is the mean over a few intervals in a row, so that no odd value counts, nor what came after a remedy.
     UserError for a signal or subject that the recording does not have, or that has no value on one side of the onset.
     """
     series = signals.get(signal, subject)
@@ -81,7 +86,10 @@ def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s
         what = f"{signal} of {subject} has no value on one side of the onset"
         expected = f"an onset between its samples, which end at {end_s:g} s"
         raise UserError(Problem(what, seen=f"onset {onset_s:g} s", expected=expected))
-    return Evidence(signal, subject, found.before, found.during)
+    _, since = split(series.times_s, series.values, (onset_s, end_s))
+    width = min(LEVEL_INTERVALS, len(since))
+    recent = np.convolve(since, np.full(width, 1 / width), "valid")
+    return Evidence(signal, subject, found.before, float(recent[np.abs(recent - found.before).argmax()]))
 
 
 def unknown_names(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:

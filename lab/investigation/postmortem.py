@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.contracts import Boundary
-from lab.files.units import time_text
+from lab.files.units import LONG_S, time_text
 from lab.investigation.exercises import Exercise
 from lab.investigation.told import Json, Record
 from lab.report.format import quantity
@@ -60,7 +60,19 @@ def escaped(text: object) -> str:
 
 
 def _at(time_s: float | None) -> str:
-    return "never" if time_s is None else time_text(round(time_s, 1))
+    """A time of the incident as its clock shows it."""
+    if time_s is None:
+        return "never"
+    seconds = round(time_s)
+    return f"{seconds // 60:02d}:{seconds % 60:02d}" if seconds < LONG_S else time_text(round(time_s, 1))
+
+
+def _long(seconds: float) -> str:
+    """A length of time."""
+    whole = round(seconds)
+    if whole < 60 or whole >= LONG_S:
+        return time_text(round(seconds, 1))
+    return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -134,10 +146,14 @@ def _detection(debrief: Json) -> Iterator[str]:
     fired = "No alert fired" if alert_s is None else f"The first alert fired at {_at(alert_s)}"
     yield f"The incident began at {_at(times['onset_s'])}. {fired}."
     yield ""
+    called_s, onset_s = times["called_s"], times["onset_s"]
+    if called_s > onset_s:
+        yield f"* People were called at {_at(called_s)}, {_long(called_s - onset_s)} after it began."
     for key, text in (
-        ("detect_s", "Time to detect"), ("diagnose_s", "Time to diagnose"), ("mitigate_s", "Time to mitigate"),
+        ("noticed_at_s", "Time to detect"), ("answered_at_s", "Time to diagnose"), ("mended_at_s", "Time to mitigate"),
     ):  # fmt: skip
-        yield f"* {text}: {'–' if times[key] is None else time_text(round(times[key], 1))}"
+        at_s = times[key]
+        yield f"* {text}: " + ("–" if at_s is None else f"{_long(at_s - onset_s)} after it began ({_at(at_s)})")
     seen = [one for one in debrief["evidence"] if one["first_visible_s"] is not None]
     if seen:
         first = seen[0]
@@ -212,7 +228,7 @@ def _monitoring(debrief: Json) -> Iterator[str]:
     rows = (
         (f"{escaped(one['signal'])} of {escaped(one['subject'])}",
          f"{one['side']} {quantity(one['limit'], one['unit'])}", _at(one["alert_s"]),
-         "there was no alert" if one["earlier_s"] is None else f"{time_text(round(one['earlier_s'], 1))} earlier")
+         "there was no alert" if one["earlier_s"] is None else f"{_long(one['earlier_s'])} earlier")
         for one in missing
     )  # fmt: skip
     yield from _table(("signal", "limit", "would have paged at", "than the first alert"), rows)
@@ -223,7 +239,7 @@ def _went_well(debrief: Json) -> Iterator[str]:
     times, own = debrief["times"], _own(debrief)
     alert_s = debrief["monitoring"]["first_alert_s"]
     if alert_s is not None and times["onset_s"] is not None:
-        found.append(f"An alert fired {time_text(round(alert_s - times['onset_s'], 1))} after the incident began.")
+        found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
     found += [
         f"{escaped(one['title'])} ({escaped(one['place'])}) helped. {escaped(one.get('why', ''))}"
         for one in debrief["actions"]

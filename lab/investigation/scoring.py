@@ -10,6 +10,7 @@ from lab.recording.grades import verdict
 
 MOST = 100
 """Points of an answer that is right on every axis, without a hint."""
+FALSE_ALARM = "false-alarm"
 WEIGHTS: Mapping[str, float] = {
     "culprit": 40,
     "kind": 20,
@@ -18,13 +19,15 @@ WEIGHTS: Mapping[str, float] = {
     "evidence": 10,
     "culprit-top-k": 5,
     "decoy-blamed": 5,
-    "false-alarm": 60,
+    FALSE_ALARM: 60,
 }
 """What an axis is worth beside the others that apply to the case. Others, as of plug-ins, are worth nothing."""
 FORMULA = (
-    f"Each axis that applies is worth its share of {MOST} points by these weights: "
-    + ", ".join(f"{axis} {weight:g}" for axis, weight in WEIGHTS.items())
-    + ". An axis gives its value (0 to 1) of them. Hints cost what they say. No score is below 0."
+    f"Right on every axis and without a hint are {MOST} points. Each axis that applies to the case has its share of "
+    "them, by its weight, and gives as much of it as its value, 0 to 1. Where something is broken the weights are "
+    + ", ".join(f"{axis} {weight:g}" for axis, weight in WEIGHTS.items() if axis != FALSE_ALARM)
+    + f"; where nothing is, {FALSE_ALARM} {WEIGHTS[FALSE_ALARM]:g} and decoy-blamed {WEIGHTS['decoy-blamed']:g}. "
+    "Hints cost what they say. No score is below 0."
 )
 
 

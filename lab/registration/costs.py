@@ -31,7 +31,7 @@ CORE_COSTS = (
         doc="requests of users that failed",
     ),
     Cost(
-        name="waiting_s", unit="s", of="lab.recording.costs:waiting_s",
+        name="waiting_time", unit="s", of="lab.recording.costs:waiting_s",
         doc="time that users waited for answers, all requests together",
     ),
 )  # fmt: skip

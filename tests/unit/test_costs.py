@@ -45,7 +45,10 @@ def test_the_costs_of_every_system_are_failed_requests_and_the_time_that_people_
     recorded = observed(**{
         "request.count": [10.0, 0.0, 20.0], "error.count": [1.0, 0.0, 4.0], "request.duration.mean": [0.5, np.nan, 2.0],
     })  # fmt: skip
-    assert {one.cost.name: one.values.sum() for one in amounts(recorded)} == {"failed_requests": 5.0, "waiting_s": 45.0}
+    assert {one.cost.name: one.values.sum() for one in amounts(recorded)} == {
+        "failed_requests": 5.0,
+        "waiting_time": 45.0,
+    }
 
 
 def test_an_incident_costs_what_there_is_beyond_the_same_time_without_it() -> None:
