@@ -23,7 +23,7 @@ INSTALL = "pip install 'chaos-lab[mcp]'"
 
 _EPILOG = """\b
 Examples:
-  lab mcp --exercise on-call-1                   an exercise of a course, as `lab train` lists them
+  lab mcp --exercise on-call-1                     an exercise of a course, as `lab train` lists them
   lab mcp --exercise mine.scenario.yaml            any scenario, shipped or your own
   LAB_MCP_TOKEN=… lab mcp --exercise on-call-1 --url http://127.0.0.1:8765
                                                    on a `lab train` that runs: the token is the one of its link
