@@ -49,6 +49,7 @@ class AtOnce:
             self.waiting.append(work)
         else:
             work()
+            return None  # there is nothing to wait for
         return type("Job", (), {"share": property(lambda _: share[0])})()
 
     def go_on(self) -> None:

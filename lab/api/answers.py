@@ -11,13 +11,29 @@ from lab.api.models import Answer, Given, ShortText, Text
 from lab.contracts import LARGEST_NUMBER
 
 REFERENCE_BYTES = 2_000
+LARGEST_WHOLE = 2**53
+"""Other programs take larger ones for floats."""
 MOST_FINDINGS, MOST_EVIDENCE, MOST_WHYS = 10, 20, 10
 
 
 def _small(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if len(json.dumps(value)) > REFERENCE_BYTES:
+    """JSON that can be kept and sent: short, its texts in Unicode, its numbers those of other programs too."""
+    try:
+        octets = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:  # half of a surrogate pair is one too
+        raise ValueError("expected JSON with texts in Unicode and finite numbers") from error
+    if len(octets) > REFERENCE_BYTES:
         raise ValueError(f"expected at most {REFERENCE_BYTES} bytes of JSON")
+    if _largest(value) > LARGEST_WHOLE:
+        raise ValueError(f"expected whole numbers up to {LARGEST_WHOLE}")
     return value
+
+
+def _largest(value: JsonValue) -> int:
+    """The largest whole number in JSON, without its sign."""
+    if isinstance(value, dict | list):
+        return max(map(_largest, value.values() if isinstance(value, dict) else value), default=0)
+    return abs(value) if isinstance(value, int) else 0
 
 
 Reference: TypeAlias = Annotated[dict[str, JsonValue], Field(max_length=20), AfterValidator(_small)]

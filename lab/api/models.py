@@ -130,10 +130,10 @@ class SessionExercise(Answer):
 
 
 class ProgressAnswer(Answer):
-    """What is waited for, and the share of it that is done."""
+    """What is waited for, and the share of it that is done, where that is told."""
 
     what: str
-    share: float
+    share: float | None
 
 
 class Trouble(Answer):

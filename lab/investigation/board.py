@@ -28,6 +28,13 @@ class Board:
             else:
                 self._items[kind][content["id"]] = content
 
+    def copy(self) -> Board:
+        """One that changes by itself."""
+        other = Board([])
+        other.version, other.whys = self.version, self.whys
+        other._items = {kind: dict(items) for kind, items in self._items.items()}
+        return other
+
     def content(self) -> dict[str, Any]:
         """All of it."""
         lists = {kind: list(items.values()) for kind, items in self._items.items()}

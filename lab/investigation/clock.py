@@ -77,10 +77,9 @@ class Clock:
         """One tick later."""
         return self.moved(self.tick_before(self.at(wall_s)) + self.tick_s, wall_s)
 
-    def next_of(self, times_s: Sequence[float], wall_s: float) -> Clock:
-        """At the first of these times that cannot be seen yet, on a whole tick; at the end where there is none."""
+    def next_of(self, times_s: Sequence[float], wall_s: float, at_most_s: float = math.inf) -> Clock:
+        """At the first of these times that cannot be seen yet, on a whole tick; so much later if it is further off."""
         seen_s = self.as_of(wall_s)
-        later = [time_s for time_s in times_s if time_s > seen_s]
-        if not later:
-            return self.moved(self.end_s, wall_s)
-        return self.moved(math.ceil(min(later) / self.tick_s - _CLOSE) * self.tick_s, wall_s)
+        later = min((time_s for time_s in times_s if time_s > seen_s), default=math.inf)
+        until_s = min(later, seen_s + at_most_s, self.end_s)
+        return self.moved(math.ceil(until_s / self.tick_s - _CLOSE) * self.tick_s, wall_s)

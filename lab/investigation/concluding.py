@@ -36,9 +36,9 @@ class Concluding:
         with one.lock:
             _refuse_unanswerable(one)
             wall_s = wall()
-            one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
-            one.clock = one.clock.paused(wall_s)
-            self._training.keep(one)
+            with self._training.changing(one):
+                one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
+                one.clock = one.clock.paused(wall_s)
             self.judge(one)
 
     def judge(self, one: Session) -> None:
@@ -59,7 +59,7 @@ class Concluding:
             answers: Iterable[Mapping[str, Any]] = found.get("answers", ())
             one.outcome = next((answer.get("outcome") for answer in answers if answer.get("who") == "you"), None)
             self._training.settle(one)
-            self._training.keep(one)
+            self._training.keep_later(one)
 
     def record(self, one: Session) -> dict[str, Any]:
         """All that was done in a session, for its debrief."""
@@ -99,7 +99,14 @@ class Concluding:
         if one.status != "released":
             what = "the answer comes first" if one.is_open else "the debrief is not released yet"
             raise NotYetError(what, seen=one.status)
-        return (self._directory(one) / file).read_text(encoding="utf-8")
+        try:
+            return (self._directory(one) / file).read_text(encoding="utf-8")
+        except FileNotFoundError:  # somebody tidied up: it is written again
+            with one.lock:
+                one.is_judged = False
+                if one.job is None:
+                    self._training.settle(one)
+            raise NotYetError("the answer is judged once more", hint="ask again in a moment") from None
 
     def _directory(self, one: Session) -> Path:
         return self._training.directory / "debriefs" / one.id

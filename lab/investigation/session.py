@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -98,6 +99,15 @@ class Session:
         if not self.is_open:
             raise RefusedError(what, hint="begin another session on this exercise")
 
+    def as_it_is(self) -> dict[str, Any]:
+        """What a participant may change of it, to be put back."""
+        return {name: copy(getattr(self, name)) for name in _CHANGED}
+
+    def put_back(self, before: Mapping[str, Any]) -> None:
+        """Puts back what it was."""
+        for name, value in before.items():
+            setattr(self, name, value)
+
     def state(self) -> dict[str, Any]:
         """What is kept of it, beside its clock and its board."""
         return {
@@ -134,6 +144,10 @@ class Session:
             is_judged=bool(state["is_judged"]),
         )
 
+    def _share(self, job: Job) -> float | None:
+        """How far a job is; None while an incident is prepared: there are as many parts as faults, and one more."""
+        return None if self.status == "preparing" else job.share
+
     def seen(self, wall_s: float) -> dict[str, Any]:
         """How it stands, for whoever polls: nothing heavy, no table."""
         with self.lock:
@@ -157,7 +171,7 @@ class Session:
                     "is_blind": self.is_blind,
                 },
                 "status": self.status,
-                "progress": {"what": DOING[self.status], "share": waiting.share} if waiting else None,
+                "progress": {"what": DOING[self.status], "share": self._share(waiting)} if waiting else None,
                 "problem": problem._asdict() if problem else None,
                 "clock": {
                     "now_s": clock.at(wall_s),
@@ -185,6 +199,9 @@ class Session:
                 "score_cost": sum(exercise.hints[hint.number].cost for hint in self.hints),
                 "score": self.score if self.status == "released" else None,
             }
+
+
+_CHANGED = ("clock", "hints", "actions", "answer", "answered_at_s", "is_acting", "goes_on", "notice")
 
 
 def new_clock(exercise: Exercise) -> Clock:

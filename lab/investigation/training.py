@@ -7,7 +7,8 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab.investigation import work
-from lab.investigation.board import WHYS, Board, Kind
+from lab.investigation.board import Board
+from lab.investigation.boards import Boards
 from lab.investigation.concluding import Concluding
 from lab.investigation.exercises import Course, Exercise
 from lab.investigation.playing import Playing
@@ -28,6 +30,10 @@ from lab.investigation.workers import Failure, Workers
 
 KEEP_EVERY_S = 5.0
 """Wall time after which a running clock is kept again."""
+JUMP_TICKS = 60
+"""How far a jump to the next alert goes where none comes: further would tell that none will."""
+MOST_LOOKS = 1_000
+"""Of one session."""
 MOST_SESSIONS = 500
 """Of one participant."""
 
@@ -64,6 +70,7 @@ class Training:
         self.workers = workers or Workers(1)
         self.playing = Playing(self)
         self.concluding = Concluding(self)
+        self.boards = Boards(self.store)
         self._exercises = {one.id: one for course in courses for one in course.exercises}
         self._sessions: dict[str, Session] = {}
         self._lock = threading.RLock()
@@ -122,6 +129,10 @@ class Training:
         one = self._sessions.get(name)
         if one is None or one.participant != who.id:
             raise UnknownError("unknown session", expected="the id of a session of yours")
+        if one.view is not None and not one.view.directory.is_dir():
+            with one.lock:  # somebody tidied up: what is seen follows from the seed, and can be made again
+                one.view = None
+                self._runs.pop(fingerprint(one.exercise), None)
         if one.view is None and one.job is None and one.failure is None:
             self._prepare(one)
         return one
@@ -220,6 +231,25 @@ class Training:
             one.stored_at = wall_s
             self.store.keep(one.id, one.clock.at(wall_s), one.clock.speed, one.state())
 
+    @contextmanager
+    def changing(self, one: Session) -> Iterator[None]:
+        """What changes a session inside; it is kept then. What cannot be kept has not happened."""
+        with one.lock:
+            before = one.as_it_is()
+            try:
+                yield
+                self.keep(one)
+            except BaseException:
+                one.put_back(before)
+                raise
+
+    def keep_later(self, one: Session) -> None:
+        """Keeps what a worker found out; if that is not possible now, with the next change."""
+        try:
+            self.keep(one)
+        except sqlite3.Error as error:
+            sys.stderr.write(f"a session cannot be kept: {error}\n")
+
     def keep_running(self) -> None:
         """Keeps the clocks that run, those that were not kept for a while; pauses those that came to the end."""
         wall_s, due = self.wall(), []
@@ -257,16 +287,19 @@ class Training:
             elif jump == "end":
                 clock = clock.moved(clock.end_s, wall_s)
             elif jump == "next-alert":
-                clock = clock.next_of(one.view.alert_times_s, wall_s).paused(wall_s)
-            one.clock = clock
-            self.keep(one)
+                clock = clock.next_of(one.view.alert_times_s, wall_s, at_most_s=JUMP_TICKS * clock.tick_s).paused(
+                    wall_s
+                )
+            with self.changing(one):
+                one.clock = clock
 
     def look(self, one: Session, kind: str, reference: str) -> None:
         """Notes that something was looked at."""
         look = kind, reference[:300]
-        if one.is_open and look not in one.looks:
+        if one.is_open and look not in one.looks and len(one.looks) < MOST_LOOKS:
             one.looks.add(look)
-            self.store.add_look(one.id, *look, one.clock.as_of(self.wall()))
+            with suppress(sqlite3.Error):  # where it cannot be kept, one can look all the same
+                self.store.add_look(one.id, *look, one.clock.as_of(self.wall()))
 
     def take_hint(self, one: Session) -> dict[str, Any]:
         """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
@@ -275,14 +308,10 @@ class Training:
             if len(one.hints) >= len(one.exercise.hints):
                 raise RefusedError("there are no more hints", seen=f"{len(one.hints)} taken")
             number = len(one.hints)
-            one.hints.append(Taken(number, one.clock.at(self.wall())))
-            self.keep(one)
+            with self.changing(one):
+                one.hints.append(Taken(number, one.clock.at(self.wall())))
             hint = one.exercise.hints[number]
             return {"text": hint.text, "cost": hint.cost}
-
-    def _refuse_answered(self, one: Session, what: str) -> None:
-        if not one.is_open:
-            raise RefusedError(what, hint="begin another session on this exercise")
 
     def release(self, exercise: str | None = None) -> int:
         """Shows the debriefs of an exercise, or of all, to those who answered; how many sessions that were."""
@@ -296,31 +325,8 @@ class Training:
             with one.lock:
                 if one.status == "answered" and one.is_judged and one.exercise.id in self._released:
                     one.status, count = "released", count + 1
-                    self.keep(one)
+                    self.keep_later(one)
         return count
-
-    # The board.
-
-    def put(self, one: Session, kind: Kind, content: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
-        """Puts something new on the board, or changes what is there under a name."""
-        with one.lock:
-            board = one.board
-            item = board.added(kind, content) if name is None else board.changed(kind, name, content)
-            self.store.put_item(one.id, kind, item["id"], item)
-            return item
-
-    def drop(self, one: Session, kind: Kind, name: str) -> None:
-        """Takes something off the board."""
-        with one.lock:
-            for other, item in one.board.removed(kind, name):
-                self.store.put_item(one.id, other, item["id"], item)
-            self.store.drop_item(one.id, kind, name)
-
-    def set_whys(self, one: Session, whys: list[str]) -> None:
-        """Sets the chain of whys."""
-        with one.lock:
-            one.board.set_whys(whys)
-            self.store.put_item(one.id, WHYS, WHYS, {"whys": whys})
 
 
 def _nothing(_: object) -> None:

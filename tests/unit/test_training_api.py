@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.investigation import work
+from lab.investigation.clock import Clock
 from lab.investigation.recordings import record
 from lab.investigation.training import Training
 from tests.investigating import HINTS, INSTRUCTOR, JOINING, NAME, AtOnce, Client, Wall, client, course, training
@@ -98,6 +100,15 @@ def test_the_clock_runs_pauses_and_jumps(alone: Client, session: str, wall: Wall
     assert alone.post(f"{session}/clock", {"jump": "end"})["clock"]["now_s"] == 240.0
 
 
+def test_a_jump_to_an_alert_that_never_comes_does_not_tell_so(alone: Client, session: str):
+    """It goes so far, and then so far again, as if one might come."""
+    at_s = [alone.post(f"{session}/clock", {"jump": "next-alert"})["clock"]["now_s"] for _ in range(2)]
+    assert at_s == [at_s[0], 240.0]
+    long_one = Clock(end_s=2000.0, tick_s=5.0, now_s=100.0)
+    assert long_one.next_of([], 0.0, at_most_s=300.0).now_s == 400.0
+    assert long_one.next_of([1900.0], 0.0, at_most_s=300.0).now_s == 400.0, "neither does one that comes late"
+
+
 @pytest.mark.parametrize("change", [{}, {"pause": True, "speed": 10}, {"jump": "back"}, {"speed": 7}, {"speed": -1}])
 def test_other_changes_of_the_clock_are_refused(alone: Client, session: str, change: Any):
     assert alone.refused("POST", f"{session}/clock", change)[0] == 422
@@ -166,6 +177,31 @@ def test_an_answer_is_judged_and_the_debrief_shown(alone: Client, session: str):
     written = alone.ask("GET", f"/api/v1{session}/postmortem")
     assert written.headers["content-type"] == "text/markdown; charset=utf-8"
     assert written.text.startswith("# ")
+
+
+def test_a_debrief_that_was_tidied_up_is_written_again(alone: Client, session: str, tmp_path: Path):
+    answered(alone, session, RIGHT)
+    shutil.rmtree(tmp_path / "debriefs")
+    assert alone.refused("GET", f"{session}/debrief")[0] == 403
+    assert alone.get(f"{session}/debrief")["answers"][0]["outcome"] == "pass"
+
+
+def test_a_recording_that_was_tidied_up_is_made_again(alone: Client, session: str, tmp_path: Path):
+    alone.post(f"{session}/clock", {"jump": "next-alert"})
+    alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
+    shutil.rmtree(tmp_path / "acted")
+    assert alone.get(session)["status"] == "ready"
+    assert alone.get(f"{session}/system")
+
+
+BAD_REFERENCES = [{"a": "\ud800"}, {"\udfff": 1}, {"a": 10**1500}, {"a": [-(10**20)]}, {"a": "x" * 2001}, {"a": 1e400}]
+
+
+@pytest.mark.parametrize("reference", BAD_REFERENCES, ids=range(len(BAD_REFERENCES)))
+def test_a_pin_that_could_not_be_sent_again_is_refused(alone: Client, session: str, reference: Any):
+    assert alone.refused("POST", f"{session}/board/pins", {"kind": "log", "ref": reference})[0] in (400, 422)
+    alone.post(f"{session}/board/pins", {"kind": "log", "ref": {"at_s": 0.12345678901234567, "ids": [2**53]}})
+    assert len(alone.get(f"{session}/board")["pins"]) == 1
 
 
 def test_an_answer_is_given_once(alone: Client, session: str):
@@ -339,6 +375,7 @@ def test_while_an_incident_is_prepared_there_is_nothing_to_see(prepared: Any, tm
     alone = client(training(tmp_path, [prepared], workers=workers))
     session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
     assert alone.get(session)["status"] == "preparing"
+    assert alone.get(session)["progress"]["share"] is None, "there is a part for each fault"
     assert alone.refused("GET", f"{session}/system")[0] == 409
     assert alone.refused("POST", f"{session}/clock", {"pause": False})[0] == 409
     workers.go_on()
@@ -421,19 +458,48 @@ def test_the_api_is_described_for_those_who_ask(alone: Client):
             assert operation.get("description"), f"{method} {path}"
 
 
-def test_what_cannot_be_kept_is_told_and_the_server_goes_on(prepared: Any, tmp_path: Path):
-    of = training(tmp_path, [prepared])
-    alone = client(of)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
-    of.store._db.execute("PRAGMA max_page_count = 1")  # as on a full disk
-    for n in range(100):
-        reply = alone.ask("POST", f"/api/v1{session}/board/notes", {"text": f"{n} " * 500})
-        if reply.status != 201:
-            break
-    assert (reply.status, reply.json["problem"]["what"]) == (503, "this could not be kept")
-    assert alone.get(session)["status"] == "ready"
-    of.store._db.execute("PRAGMA max_page_count = 1000000")
-    alone.post(f"{session}/board/notes", {"text": "there is room again"})
+class TestFullDisk:
+    """What cannot be kept has not happened; reading goes on."""
+
+    @pytest.fixture
+    def of(self, prepared: Any, tmp_path: Path) -> Training:
+        return training(tmp_path, [prepared])
+
+    @pytest.fixture
+    def begun(self, of: Training) -> tuple[Client, str]:
+        alone = client(of)
+        session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+        alone.post(f"{session}/clock", {"jump": "next-alert"})
+        return alone, session
+
+    def is_full(self, of: Training, is_full: bool = True) -> None:
+        of.store._db.execute(f"PRAGMA query_only = {'on' if is_full else 'off'}")
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/hints", None), ("/submit", RIGHT), ("/actions", {"remedy": "restart", "place": "db"}),
+            ("/clock", {"jump": "tick"}), ("/board/notes", {"text": "it hurts"}), ("/board/whys", {"whys": ["why"]}),
+        ],
+    )  # fmt: skip
+    def test_a_change_is_told_not_to_have_happened_and_can_be_made_later(
+        self, of: Training, begun: tuple[Client, str], path: str, body: Any
+    ):
+        alone, session = begun
+        before = alone.get(session), alone.get(f"{session}/board")
+        self.is_full(of)
+        status, problem = alone.refused("POST", session + path, body)
+        assert (status, problem["what"]) == (503, "this could not be kept")
+        assert (alone.get(session), alone.get(f"{session}/board")) == before
+        self.is_full(of, False)
+        alone.post(session + path, body)
+        assert (alone.get(session), alone.get(f"{session}/board")) != before
+
+    @pytest.mark.parametrize("query", ["/alerts", "/logs", "/series?of=client_error_ratio:desk-%3Edb"])
+    def test_one_can_look_all_the_same(self, of: Training, begun: tuple[Client, str], query: str):
+        alone, session = begun
+        self.is_full(of)
+        assert alone.get(session + query)
 
 
 def test_actions_are_played_again_after_a_restart(prepared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

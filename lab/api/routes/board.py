@@ -31,7 +31,7 @@ async def get_board(own: Own) -> answers.BoardAnswer:
 @router.post("/hypotheses", operation_id="add_hypothesis", status_code=201)
 def add_hypothesis(given: answers.NewHypothesis, own: Own, training: Trainings) -> answers.Hypothesis:
     """Puts a hypothesis on the board."""
-    return answers.Hypothesis.model_validate(training.put(own, "hypotheses", given.model_dump()))
+    return answers.Hypothesis.model_validate(training.boards.put(own, "hypotheses", given.model_dump()))
 
 
 @router.patch("/hypotheses/{item}", operation_id="change_hypothesis")
@@ -40,13 +40,13 @@ def change_hypothesis(
 ) -> answers.Hypothesis:
     """Changes a hypothesis: what is left out stays, null takes away."""
     changes = _changes(given, kept=("text", "state"))
-    return answers.Hypothesis.model_validate(training.put(own, "hypotheses", changes, item))
+    return answers.Hypothesis.model_validate(training.boards.put(own, "hypotheses", changes, item))
 
 
 @router.delete("/hypotheses/{item}", operation_id="remove_hypothesis", status_code=204)
 def remove_hypothesis(item: ItemId, own: Own, training: Trainings) -> None:
     """Takes a hypothesis off; its pins and parts stay, and belong to none."""
-    training.drop(own, "hypotheses", item)
+    training.boards.drop(own, "hypotheses", item)
 
 
 @router.post("/pins", operation_id="add_pin", status_code=201)
@@ -54,20 +54,20 @@ def add_pin(given: answers.NewPin, own: Own, training: Trainings) -> answers.Pin
     """Pins a chart, trace, line, alert, change or distribution as evidence."""
     content = given.model_dump()
     content["at_s"] = _now_s(training, own) if given.at_s is None else given.at_s
-    return answers.Pin.model_validate(training.put(own, "pins", content))
+    return answers.Pin.model_validate(training.boards.put(own, "pins", content))
 
 
 @router.patch("/pins/{item}", operation_id="change_pin")
 def change_pin(item: ItemId, given: answers.PinChange, own: Own, training: Trainings) -> answers.Pin:
     """Changes whether a pin speaks for or against, of what, and its text."""
     changes = _changes(given, kept=("stance", "text"))
-    return answers.Pin.model_validate(training.put(own, "pins", changes, item))
+    return answers.Pin.model_validate(training.boards.put(own, "pins", changes, item))
 
 
 @router.delete("/pins/{item}", operation_id="remove_pin", status_code=204)
 def remove_pin(item: ItemId, own: Own, training: Trainings) -> None:
     """Takes a pin off."""
-    training.drop(own, "pins", item)
+    training.boards.drop(own, "pins", item)
 
 
 @router.post("/notes", operation_id="add_note", status_code=201)
@@ -75,25 +75,25 @@ def add_note(given: answers.NewNote, own: Own, training: Trainings) -> answers.N
     """Writes a note, at the session's time."""
     at_s = _now_s(training, own) if given.at_s is None else given.at_s
     content = {"text": given.text, "at_s": at_s, "wall": time.time()}
-    return answers.Note.model_validate(training.put(own, "notes", content))
+    return answers.Note.model_validate(training.boards.put(own, "notes", content))
 
 
 @router.patch("/notes/{item}", operation_id="change_note")
 def change_note(item: ItemId, given: answers.NoteChange, own: Own, training: Trainings) -> answers.Note:
     """Writes another text."""
-    return answers.Note.model_validate(training.put(own, "notes", given.model_dump(), item))
+    return answers.Note.model_validate(training.boards.put(own, "notes", given.model_dump(), item))
 
 
 @router.delete("/notes/{item}", operation_id="remove_note", status_code=204)
 def remove_note(item: ItemId, own: Own, training: Trainings) -> None:
     """Takes a note off."""
-    training.drop(own, "notes", item)
+    training.boards.drop(own, "notes", item)
 
 
 @router.post("/whys", operation_id="set_whys")
 def set_whys(given: answers.Whys, own: Own, training: Trainings) -> answers.BoardAnswer:
     """Sets the chain of whys, in place of the one that was there."""
-    training.set_whys(own, given.whys)
+    training.boards.set_whys(own, given.whys)
     return answers.BoardAnswer.model_validate(own.board.content())
 
 

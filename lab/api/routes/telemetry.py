@@ -54,8 +54,9 @@ def get_series(
 ) -> SeriesList:
     """Signals over time, up to now."""
     found = signals.series(seen.view, seen.at_s, of, since_s, until_s)
-    for name in of:
-        training.look(seen.session, "signal", name)
+    for one in found:
+        if one["times_s"]:
+            training.look(seen.session, "signal", f"{one['signal']}:{one['subject']}")
     return SeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
 
 
