@@ -54,7 +54,7 @@ def command(*, target: Path, output: Path | None, name: str) -> int:
     run = open_run(target)
     loaded, record = scenario_of(run), _record(run, name)
     exercise = exercise_of(loaded, OWN, 1, run.seed, title=loaded.scenario.training.title or loaded.scenario.title)
-    before = _before(run) if run.meta.get("actions") else None
+    before = _before(run) if run.actions else None
     told = debrief(before or run, run if before else None, exercise, record)
     text = postmortem(told, exercise, record)
     if output is None:

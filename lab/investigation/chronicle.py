@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.investigation.aftermath import number
 from lab.investigation.exercises import Exercise
 from lab.investigation.told import Json, Record, Told
+from lab.report.format import done_text
 from lab.scenario import DecoyUse, FaultUse
 
 WORDS = {"fault": "the fault", "decoy": "harmless", "other": "no part of it"}
 
 
-def chronicle(told: Told, exercise: Exercise, record: Record | None) -> list[Json]:
-    """Truth, alerts, changes and what was done in a session, by time, each with a kind and a text."""
-    return sorted(_entries(told, exercise, record), key=lambda entry: float(entry["time_s"]))
+def chronicle(told: Told, exercise: Exercise, record: Record | None, actions: Iterable[Json]) -> list[Json]:
+    """Truth, alerts, changes, actions and what was done in a session, by time, each with a kind and a text."""
+    return sorted(_entries(told, exercise, record, actions), key=lambda entry: float(entry["time_s"]))
 
 
-def _entries(told: Told, exercise: Exercise, record: Record | None) -> Iterator[Json]:
+def _entries(told: Told, exercise: Exercise, record: Record | None, actions: Iterable[Json]) -> Iterator[Json]:
     for fault in told.truth.faults:
         yield _entry(fault.injected_s, "fault", f"{fault.kind} on {fault.culprit} begins")
         if fault.witnessed_s is not None:
@@ -32,6 +33,8 @@ def _entries(told: Told, exercise: Exercise, record: Record | None) -> Iterator[
         yield _entry(alert["time_s"], "alert", f"{alert['slo']} {alert['state']} ({alert['value']:.3g})")
     for change in changes_told(told, exercise):
         yield _entry(change["time_s"], "change", f"{change['summary']} ({WORDS[change['of']]})")
+    for action in actions:
+        yield _entry(action["done_s"], "action", done_text(action, action["title"]))
     yield from _of_session(exercise, record) if record else ()
     yield _entry(told.observed.end_s, "end", "the recording ends")
 
@@ -59,9 +62,6 @@ def changes_told(told: Told, exercise: Exercise) -> list[Json]:
 
 
 def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
-    for action in record["actions"]:
-        value = "" if action.get("value") is None else f" = {action['value']}"
-        yield _entry(action["done_s"], "action", f"{action['title']}: {action['place']}{value}")
     for hint in record["hints"]:
         yield _entry(hint["at_s"], "hint", exercise.hints[hint["number"]].text)
     for look in record["looks"]:

@@ -101,7 +101,7 @@ def _key(loaded: LoadedScenario, run: RunDirectory, chosen: Chosen) -> str:
     from lab.investigation.acting import Action, acted_key
     from lab.runs.identity import recording_key
 
-    actions = [Action.from_json(one) for one in run.meta.get("actions", ())]
+    actions = [Action.from_json(one) for one in run.actions]
     return acted_key(loaded, run.seed, actions, chosen) if actions else recording_key(loaded, run.seed, chosen)
 
 

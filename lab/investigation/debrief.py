@@ -47,7 +47,8 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
     truth, end_s = told.truth, told.observed.end_s
     onset_s = told.onset_s
     answers = [*_own(told.run, exercise, record), *_engines(as_it_was.run)]
-    actions = _actions(record, as_it_was, told, control, onset_s)
+    done = _done(told.run, exercise.scenario.system, record)
+    actions = _actions(done, as_it_was, told, control, onset_s)
     pieces = pieces_of(as_it_was, cited_by(as_it_was.run, REFERENCE))
     seen = evidence(as_it_was, pieces, record)
     own = answers[0] if record and record.get("answer") else None
@@ -57,7 +58,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
                      "what": exercise.scenario.scenario.title},
         "participant": record["participant"] if record else None,
         "truth": {**_truth(truth, exercise), "changes": changes_told(told, exercise)},
-        "timeline": chronicle(told, exercise, record),
+        "timeline": chronicle(told, exercise, record, done),
         "answers": answers,
         "effects": [_effects(as_it_was, fault) for fault in as_it_was.truth.faults],
         "series": aftermath.courses(
@@ -66,8 +67,8 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "evidence": seen,
         "actions": actions,
         "helps": _helps(exercise, exercise.scenario.system),
-        "times": _times(onset_s, told, control, as_it_was, seen, record),
-        "costs": aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control) if control else [],
+        "times": _times(onset_s, told, control, as_it_was, seen, record, done),
+        "costs": _costs(as_it_was, told, control, is_alone=acted is None and bool(done)),
         "is_compared": control is not None,
         "monitoring": monitoring(as_it_was, control, pieces),
         "score": {**own["score"], "formula": FORMULA} if own else None,
@@ -174,12 +175,27 @@ def _shown(told: Told) -> list[tuple[str, str]]:
 # What was done about it.
 
 
+def _done(run: RunDirectory, system: System, record: Record | None) -> list[Json]:
+    """What was done: as the session has it, else as the recording has it, of which no session may be kept."""
+    from lab.investigation.remedies import remedies
+
+    if record and record["actions"]:
+        return list(record["actions"])
+    titles = {remedy.name: remedy.title for remedy in remedies(system)} if run.actions else {}
+    return [
+        {"value": None, **one, "id": str(i), "done_s": one["at_s"], "title": titles.get(one["remedy"], one["remedy"])}
+        for i, one in enumerate(run.actions)
+    ]
+
+
 def _actions(
-    record: Record | None, as_it_was: Told, told: Told, control: Control | None, onset_s: float | None
+    actions: list[Json], as_it_was: Told, told: Told, control: Control | None, onset_s: float | None
 ) -> list[Json]:
-    actions = list(record["actions"]) if record else []
     if control is None or not actions:
         return actions
+    if told is as_it_was:  # nothing tells how it would have gone on without them
+        why = "There is no recording without the actions to compare with."
+        return [{**one, "helped": None, "why": why, "before": None, "after": None} for one in actions]
     acted, untouched = (aftermath.left(one.signals, control, _moved(as_it_was)) for one in (told, as_it_was))
     end_s = told.observed.end_s
     over_s = max((fault.reverted_s for fault in as_it_was.truth.faults), default=end_s)
@@ -189,6 +205,14 @@ def _actions(
 
 def _moved(told: Told) -> list[Mapping[str, Any]]:
     return [effect for effects in told.run.effects().values() for effect in effects]
+
+
+def _costs(as_it_was: Told, told: Told, control: Control | None, *, is_alone: bool) -> list[Json]:
+    """What it cost, and what the actions saved: None where the recording without them is not there (`is_alone`)."""
+    if control is None:
+        return []
+    found = aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control)
+    return [{**one, "saved": None} for one in found] if is_alone else found
 
 
 def _helps(exercise: Exercise, system: System) -> list[Json]:
@@ -204,7 +228,7 @@ def _helps(exercise: Exercise, system: System) -> list[Json]:
 
 def _times(
     onset_s: float | None, told: Told, control: Control | None, as_it_was: Told, seen: Sequence[Json],
-    record: Record | None,
+    record: Record | None, done: Sequence[Json],
 ) -> Json:  # fmt: skip
     """When the fault began, and the participant was called (scenario seconds); how long it took from the later of them.
 
@@ -220,7 +244,7 @@ def _times(
     noticed += [alert_s] if alert_s is not None and (answered_s is None or alert_s <= answered_s) else []
     noticed += [answered_s] if answered_s is not None else []
     mended_s = None
-    if control is not None and record and record["actions"]:
+    if control is not None and done:
         mended_s = aftermath.left(told.signals, control, _moved(as_it_was)).mended_s(onset_s)
     after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s}
     names = {"detect_s": "noticed_at_s", "diagnose_s": "answered_at_s", "mitigate_s": "mended_at_s"}

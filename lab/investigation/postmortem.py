@@ -262,7 +262,7 @@ def _could_go_better(debrief: Json) -> Iterator[str]:
     ]
     if _faults(debrief) and debrief["monitoring"]["first_alert_s"] is None:
         found.append("No alert told of the incident.")
-    if debrief["helps"] and not any(one.get("helped") for one in debrief["actions"]):
+    if debrief["helps"] and all(one.get("helped") is False for one in debrief["actions"]):
         told = " or ".join(f"{escaped(one['title'])} ({escaped(one['place'])})" for one in debrief["helps"])
         found.append(f"It was not mended. What helps: {told}.")
     yield from (f"* {line}" for line in found or [TO_FILL])

@@ -71,6 +71,11 @@ class RunDirectory:
         return self.status.removeprefix(INCONCLUSIVE) if self.status.startswith(INCONCLUSIVE) else ""
 
     @property
+    def actions(self) -> tuple[Mapping[str, Any], ...]:
+        """What people did in this run, in time order: `at_s`, `remedy`, `place`, and a `value` where one was set."""
+        return tuple(self.meta.get("actions", ()))
+
+    @property
     def grading(self) -> GradingOptions:
         return GradingOptions(**self.meta["grading"])
 

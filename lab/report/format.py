@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -104,3 +105,9 @@ def unbroken(text: str) -> Markup:
 def shortened(text: str, length: int) -> str:
     """Text of at most `length` characters, an ellipsis marking what was cut."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def done_text(action: Mapping[str, Any], title: str = "") -> str:
+    """What somebody did, as `restart: db`, by the remedy's name or its title: what it set follows, if anything."""
+    value = "" if action.get("value") is None else f" = {action['value']}"
+    return f"{title or action['remedy']}: {action['place']}{value}"

@@ -19,7 +19,7 @@ from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
 from lab.report.charts import Line, group_size
-from lab.report.format import moment, quantity
+from lab.report.format import done_text, moment, quantity
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
@@ -195,12 +195,14 @@ def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Obse
     effects = [Mark("flag", "effect", at_s, label) for at_s, label in seen]
     decoys = [Mark("diamond", "decoy", d.at_s, f"{d.kind} of {d.element}") for d in _in_time(truth.decoys)]
     changes = [Mark("triangle", "change", c["time_s"], str(c["summary"])) for c in observed.changes]
+    actions = [Mark("square", "action", done["at_s"], done_text(done)) for done in entry.run.actions]
     lanes = [
         Lane("fault", tuple(faults)),
         Lane("first effect", tuple(effects)),
         Lane("decoy", tuple(decoys)),
         Lane("change log", tuple(changes)),
         Lane("alert", tuple(_alert_marks(observed))),
+        Lane("action", tuple(actions)),
         Lane("onset found", tuple(_onset_marks(entry, engines, truth, observed.end_s))),
     ]
     rate = signals.get("request_rate_per_s", str(observed.system["entry"] or ""))

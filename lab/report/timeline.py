@@ -1,4 +1,4 @@
-"""The run on one time axis: load, fault windows, decoys, change log, alerts, and the onsets that engines found."""
+"""The run on one time axis: load, faults, decoys, change log, alerts, actions, and the onsets that engines found."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOP, AXIS_HEIGHT, LEGEND_HEIGHT = 10, 30, 26
 CHARACTER_PX = 6.4
 MAX_LABEL = 60
 
-Shape = Literal["bar", "diamond", "triangle", "circle", "flag"]
+Shape = Literal["bar", "diamond", "triangle", "circle", "flag", "square"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ LEGEND: tuple[tuple[Shape | Literal["area", "window"], str, str], ...] = (
     ("diamond", "decoy", "decoy"),
     ("triangle", "change", "change log"),
     ("bar", "alert", "alert firing"),
+    ("square", "action", "action"),
     ("circle", "onset", "onset of a leading finding"),
     ("circle", "onset lesser", "onset of a lesser one"),
 )
@@ -78,6 +79,8 @@ def _shape(parent: Element, mark: Mark, x: float, y: float, right: float) -> Ele
     css = f"mark {mark.css}"
     if mark.shape == "bar":
         return add(parent, "rect", css, x=x, y=y - 7, width=max(3.0, right - x), height=14, rx=3)
+    if mark.shape == "square":
+        return add(parent, "rect", css, x=x - 5.5, y=y - 5.5, width=11, height=11)
     if mark.shape == "circle":
         return add(parent, "circle", css, cx=x, cy=y, r=5.5)
     outline = {"diamond": "M0 -7L6 0L0 7L-6 0Z", "triangle": "M0 -6L6.5 6H-6.5Z", "flag": "M-1 8V-8H8L5 -4L8 0H1V8Z"}

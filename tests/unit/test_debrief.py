@@ -96,6 +96,25 @@ def test_a_wrong_remedy_is_told_from_the_one_that_helps(exercise: Exercise, run:
     assert {"with_actions", "as_it_was", "without_fault"} <= told["series"][0].keys()
 
 
+def test_what_was_done_in_a_run_is_told_though_no_session_is_kept(
+    exercise: Exercise, run: RunDirectory, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acted = run_with_actions(exercise.scenario, exercise.seed, WRONG_THEN_RIGHT, folder / "runs")
+    assert lab("postmortem", acted.path) == 0
+    text = capsys.readouterr().out
+    assert "| 01:40 | action | Restart a component: db |" in text
+    assert "| 02:30 | action | Route a link another way: orders->db |" in text
+    assert "* What helped: Route a link another way (orders->db) at 02:30" in text
+    assert "| failed requests | 742 | 729 |" in text
+    moved = acted.path.rename(folder / "alone")
+    assert lab("postmortem", moved) == 0
+    text = capsys.readouterr().out
+    assert "| 02:30 | action | Route a link another way: orders->db |" in text
+    assert "| failed requests | 742 | – |" in text
+    assert "What helped" not in text, "beside no other recording nothing can be said"
+    assert "It was not mended" not in text
+
+
 def test_what_was_mended_before_it_broke_helped_nothing() -> None:
     done = [{"done_s": 40.0}, {"done_s": 100.0}]
     early, none = (

@@ -331,3 +331,16 @@ def test_parameters_are_told_with_the_units_that_the_scenario_gives(tmp_path: Pa
     text = render_report([a_run(tmp_path, "late", slow, "Late")])
     assert "latency 250ms" in text
     assert "latency 0.25" not in text
+
+
+def test_what_people_did_is_on_the_timeline(runs: list[RunDirectory], tmp_path: Path) -> None:
+    done = [
+        {"at_s": 35.0, "remedy": "restart", "place": "db", "value": None},
+        {"at_s": 45.0, "remedy": "scale-out", "place": "orders/workers", "value": 8},
+    ]
+    text = render_report([copied(runs[0], tmp_path / "run", actions=done)], engines=["careful"])
+    assert "action: restart: db at 35 s; action: scale-out: orders/workers = 8 at 45 s" in Reader(text).text.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    assert text.count('class="mark action"') == 2 + 1, "two marks, and one in the legend"
+    assert "mark action" not in render_report([runs[0]], engines=["careful"])
