@@ -174,6 +174,9 @@ class GivenEvidence(Given):
     subject: ShortText
     baseline: Number | None = None
     observed: Number | None = None
+    until_s: Number_s | None = Field(
+        default=None, description="to where levels are looked up; the first action, or now, where it is left out"
+    )
 
 
 class GivenFinding(Given):

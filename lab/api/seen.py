@@ -164,7 +164,7 @@ class LogRow(TraceLog):
 
 
 class Logs(Answer):
-    """Log lines, newest first; `more`: older ones fit too (ask with `before`)."""
+    """Log lines; `more`: others fit too (ask with `before` the last one, or `after` it where the oldest come first)."""
 
     as_of_s: float
     logs: list[LogRow]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +13,15 @@ from lab.investigation.queries.asking import QueryError
 from lab.investigation.view import View
 
 
-def diagnosis(view: View, at_s: float, given: Mapping[str, Any]) -> Diagnosis:
+def diagnosis(view: View, at_s: float, given: Mapping[str, Any], until_s: float | None = None) -> Diagnosis:
     """A diagnosis from its JSON, in which `boundary`, and the levels of evidence, may be left out.
 
-    A boundary is then that of the kind; levels are those of the signal before and after the onset, as it was seen at
-    `at_s`. QueryError for what is no diagnosis of this system.
+    A boundary is then that of the kind; levels are those of the signal before the onset and from there to `until_s` (of
+    the evidence, else this one, else `at_s`), as it was seen at `at_s`. QueryError for what is no diagnosis of this
+    system.
     """
-    findings = [_finding(view, at_s, dict(finding)) for finding in given.get("findings", ())]
+    end_s = at_s if until_s is None else min(until_s, at_s)
+    findings = [_finding(view, at_s, end_s, dict(finding)) for finding in given.get("findings", ())]
     try:
         found = Diagnosis.from_json({**given, "findings": findings})
     except DiagnosisError as error:
@@ -31,23 +34,35 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any]) -> Diagnosis:
     return found
 
 
-def _finding(view: View, at_s: float, finding: dict[str, Any]) -> dict[str, Any]:
+def _finding(view: View, at_s: float, end_s: float, finding: dict[str, Any]) -> dict[str, Any]:
     try:
         if finding.get("boundary") is None:
             finding["boundary"] = boundary_of(str(finding.get("kind")))
-        finding["evidence"] = [_evidence(view, at_s, finding, dict(one)) for one in finding.get("evidence", ())]
+        finding["evidence"] = [_evidence(view, at_s, end_s, finding, dict(one)) for one in finding.get("evidence", ())]
     except UserError as error:
         problem = error.problems[0]
         raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint) from error
     return finding
 
 
-def _evidence(view: View, at_s: float, finding: Mapping[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+def _evidence(view: View, at_s: float, end_s: float, finding: Mapping[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    until_s = one.pop("until_s", None)
     if one.get("baseline") is not None and one.get("observed") is not None:
         return one
     onset_s = finding.get("onset_s")
     if onset_s is None:
         expected = "an onset, or both levels"
         raise QueryError("evidence without levels, of a finding without an onset", expected=expected)
-    found = cited(view.signals(at_s), str(one.get("signal")), str(one.get("subject")), float(onset_s), at_s)
+    found = cited(
+        view.signals(at_s),
+        str(one.get("signal")),
+        str(one.get("subject")),
+        float(onset_s),
+        _until(until_s, end_s, onset_s),
+    )
     return {"signal": found.signal, "subject": found.subject, "baseline": found.baseline, "observed": found.observed}
+
+
+def _until(given_s: float | None, end_s: float, onset_s: float) -> float:
+    """Where the time after an onset ends: what was given, else the usual end, if that is not before the onset."""
+    return float(given_s) if given_s is not None else end_s if end_s > onset_s else math.inf

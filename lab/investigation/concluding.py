@@ -32,7 +32,9 @@ class Concluding:
         _refuse_unanswerable(one)
         assert one.view is not None
         wall = self._training.wall
-        given = diagnosis(one.view, one.clock.as_of(wall()), answer)  # takes a while, so not under the lock
+        # What was done about it is no evidence of what was wrong: levels are of the time before.
+        acted_s = min((done.done_s for done in one.actions), default=None)
+        given = diagnosis(one.view, one.clock.as_of(wall()), answer, acted_s)  # takes a while, so not under the lock
         with one.lock:
             _refuse_unanswerable(one)
             wall_s = wall()

@@ -204,6 +204,27 @@ def test_a_pin_that_could_not_be_sent_again_is_refused(alone: Client, session: s
     assert len(alone.get(f"{session}/board")["pins"]) == 1
 
 
+def test_evidence_is_of_the_time_before_something_was_done(alone: Client, session: str):
+    alone.post(f"{session}/clock", {"jump": "next-alert"})
+    alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
+    answered(alone, session, RIGHT)
+    (cited,) = alone.get(f"{session}/debrief")["answers"][0]["findings"][0]["evidence"]
+    values = alone.get(f"{session}/series", of="client_error_ratio:desk->db")["series"][0]
+    worst = [v for t, v in zip(values["times_s"], values["values"], strict=True) if v is not None and 55 < t <= 80]
+    assert cited["observed"] == pytest.approx(sum(worst) / len(worst), rel=0.5)
+    assert "until_s" not in cited
+
+
+def test_what_the_picture_of_the_system_tells_counts_as_looked_at(alone: Client, session: str):
+    alone.post(f"{session}/clock", {"jump": "next-alert"})
+    alone.get(f"{session}/system")
+    answered(alone, session, RIGHT)
+    looked = {
+        f"{one['signal']}:{one['subject']}": one["looked_s"] for one in alone.get(f"{session}/debrief")["evidence"]
+    }
+    assert looked["client_error_ratio:desk->db"] is not None
+
+
 def test_an_answer_is_given_once(alone: Client, session: str):
     answered(alone, session, {"verdict": "healthy"})
     for path, body in (("/submit", RIGHT), ("/hints", None), ("/actions", {"remedy": "restart", "place": "db"})):

@@ -84,6 +84,9 @@ def test_a_distribution_that_did_not_move_lies_near_the_training_sample(view: Vi
     assert len(found["edges"]) == len(found["now"]["counts"]) + 1
     assert sum(found["now"]["counts"]) == found["now"]["rows"] - found["now"]["nulls"]
     assert found["now_s"] == [35.0, 95.0]
+    assert found["before_s"] == [0.0, 35.0]
+    assert distributions.distribution(view, 180.0, "features", PRICE, Windows())["before_s"] == [0.0, 120.0]
+    assert f"feature_drift_psi:{PRICE.partition('.')[2]}" in distributions.shows(view, 95.0, PRICE)
 
 
 def test_a_distribution_that_moved_lies_far_from_what_it_was(view: View):

@@ -157,6 +157,16 @@ def test_log_lines_come_newest_first_and_page_by_page(view: View):
     assert first + second == every[:6]
 
 
+def test_log_lines_come_oldest_first_where_that_is_asked_for(view: View):
+    first, more = logs.logs(view, 120.0, logs.Wanted(severity="WARN", order="first", limit=3))
+    then, _ = logs.logs(view, 120.0, logs.Wanted(severity="WARN", order="first", after=first[-1]["id"], limit=3))
+    assert more
+    ids = [line["id"] for line in first + then]
+    assert ids == sorted(set(ids))
+    earliest, _ = logs.logs(view, first[0]["time_s"] + 5, logs.Wanted(severity="WARN", limit=500))
+    assert earliest[-1] == first[0]
+
+
 def test_the_number_of_a_log_line_stays_the_same_as_time_goes_on(view: View):
     early = {line["id"]: line["body"] for line in logs.logs(view, 70.0, logs.Wanted(event="call_failed"))[0]}
     late = {line["id"]: line["body"] for line in logs.logs(view, 120.0, logs.Wanted(event="call_failed", limit=500))[0]}

@@ -83,6 +83,8 @@ def get_distribution(
     )
     found = distributions.distribution(seen.view, seen.at_s, table, column, windows, by)
     training.look(seen.session, "table", f"{table}.{column}")
+    for name in distributions.shows(seen.view, seen.at_s, column):
+        training.look(seen.session, "signal", name)
     return explored.Distribution.model_validate({"as_of_s": seen.at_s, **found})
 
 

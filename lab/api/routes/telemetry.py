@@ -33,8 +33,10 @@ def list_changes(seen: Seen, training: Trainings) -> Changes:
 
 
 @router.get("/system", operation_id="get_system")
-def get_system(seen: Seen) -> SystemAnswer:
+def get_system(seen: Seen, training: Trainings) -> SystemAnswer:
     """The components and links of the system with their health now, its objectives, and what users feel."""
+    for name in system.shown(seen.view, seen.at_s):
+        training.look(seen.session, "signal", name)
     return SystemAnswer.model_validate({"as_of_s": seen.at_s, **system.system(seen.view, seen.at_s)})
 
 
@@ -112,9 +114,11 @@ def find_logs(
     since_s: Time | None = None,
     until_s: Time | None = None,
     before: Annotated[int | None, Query(ge=0, le=2**53, description="id of a line: only older ones")] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**53, description="id of a line: only later ones")] = None,
+    order: Annotated[log_lines.Order, Query(description="newest first, or oldest first")] = "latest",
     limit: Annotated[int, Query(ge=1, le=log_lines.MOST_LINES)] = 100,
 ) -> Logs:
-    """Finds log lines, newest first."""
+    """Finds log lines, newest first or oldest first."""
     wanted = log_lines.Wanted(
         service=service,
         severity=severity,
@@ -124,6 +128,8 @@ def find_logs(
         since_s=since_s,
         until_s=until_s,
         before=before,
+        after=after,
+        order=order,
         limit=limit,
     )
     found, more = log_lines.logs(seen.view, seen.at_s, wanted)

@@ -22,13 +22,13 @@ MOST_CATEGORIES = 20
 MOST_PARTS = 8
 FEW = 12
 """Whole numbers with so few different values are categories."""
-NOW_INTERVALS = 12
+NOW_INTERVALS, FIRST_INTERVALS = 12, 24
 OTHER = "(other)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """What is compared, in scenario seconds: now with before. By default the last intervals with all before them."""
+    """What is compared, in scenario seconds: now with before. By default the last intervals with the first ones."""
 
     since_s: float | None = None
     until_s: float | None = None
@@ -50,7 +50,8 @@ def distribution(
     times_s = numbers(rows["time_s"])
     since_s = windows.since_s if windows.since_s is not None else max(0.0, at_s - NOW_INTERVALS * view.tick_s)
     until_s = windows.until_s if windows.until_s is not None else at_s
-    before = (windows.before_since_s or 0.0, since_s if windows.before_until_s is None else windows.before_until_s)
+    usual_s = min(since_s, FIRST_INTERVALS * view.tick_s)  # later than that the incident may have begun
+    before = (windows.before_since_s or 0.0, usual_s if windows.before_until_s is None else windows.before_until_s)
     is_now, is_before = within(times_s, since_s, until_s), within(times_s, *before)
     if windows.before_until_s is None:
         is_before &= times_s < since_s
@@ -75,6 +76,12 @@ def distribution(
         **shape.distances(parts["now"][column], reference),
         "by": _split(parts["now"], column, by, shape) if by is not None else None,
     }
+
+
+def shows(view: View, at_s: float, column: str) -> list[str]:
+    """Signals, as `SIGNAL:SUBJECT`, that are about a column: who looks at its distribution has seen what they tell."""
+    subject = column.partition(".")[2] or column
+    return [f"{one.signal}:{one.subject}" for one in view.signals(at_s) if one.subject == subject]
 
 
 def _sample(view: View, at_s: float, column: str) -> pa.ChunkedArray | None:

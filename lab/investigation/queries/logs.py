@@ -1,9 +1,9 @@
-"""Log lines as they could be seen at a time, newest first."""
+"""Log lines as they could be seen at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,15 @@ from lab.investigation.view import View
 from lab.recording.arrow import numbers, numbers_array, texts_of
 
 MOST_LINES = 500
+Order = Literal["latest", "first"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which lines are looked for. `contains`: in their text, in any case. `before`: a line's id, from there back."""
+    """Which lines are looked for, and in which order. `contains`: in their text, in any case.
+
+    `before`, `after`: a line's id, from there back or on.
+    """
 
     service: str | None = None
     severity: str | None = None
@@ -28,6 +32,8 @@ class Wanted:
     since_s: float | None = None
     until_s: float | None = None
     before: int | None = None
+    after: int | None = None
+    order: Order = "latest"
     limit: int = 100
 
 
@@ -42,7 +48,7 @@ def logs(view: View, at_s: float, wanted: Wanted) -> tuple[list[dict[str, Any]],
         found = pc.match_substring(bodies, wanted.contains, ignore_case=True)
         rows = rows[np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), bool)]
     limit = min(wanted.limit, MOST_LINES)
-    shown = rows[-limit:][::-1]
+    shown = rows[-limit:][::-1] if wanted.order == "latest" else rows[:limit]
     lines = table.take(numbers_array(np.ascontiguousarray(shown))).to_pylist()
     return [_line(row, number) for row, number in zip(lines, shown.tolist(), strict=True)], len(rows) > limit
 
@@ -57,6 +63,8 @@ def _mask(table: pa.Table, wanted: Wanted) -> Array:
         mask &= texts_of(table, "trace_id").is_any([wanted.trace_id])
     if wanted.before is not None:
         mask[max(0, wanted.before) :] = False
+    if wanted.after is not None:
+        mask[: max(0, wanted.after) + 1] = False
     return mask
 
 

@@ -54,10 +54,14 @@ WATCHED: Mapping[str, Limit] = {
 
 
 class Health(NamedTuple):
-    """The state of an element and what it is told from, in words."""
+    """The state of an element and what it is told from, in words; `of`: that signal, as `SIGNAL:SUBJECT`."""
 
     state: State
     why: str
+    of: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"state": self.state, "why": self.why}
 
 
 def system(view: View, at_s: float) -> dict[str, Any]:
@@ -86,7 +90,7 @@ def system(view: View, at_s: float) -> dict[str, Any]:
                 "steps": without_nan(part.get("steps", [])),
                 "row": placed[name].row,
                 "column": placed[name].column,
-                "health": states.get(name, _NOTHING)._asdict(),
+                "health": states.get(name, _NOTHING).to_json(),
             }
             for name, part in parts.items()
         ],
@@ -95,13 +99,20 @@ def system(view: View, at_s: float) -> dict[str, Any]:
                 "name": link,
                 "caller": caller,
                 "callee": callee,
-                "health": states.get(link, _NOTHING)._asdict(),
+                "health": states.get(link, _NOTHING).to_json(),
             }
             for link, (caller, callee) in ends.items()
         ],
         "slos": without_nan(described.get("slos", [])),
         "slis": list(_slis(view, at_s)),
     }
+
+
+def shown(view: View, at_s: float) -> list[str]:
+    """Signals, as `SIGNAL:SUBJECT`, that the picture of the system tells: why something is not well, and indicators."""
+    states = health(view.signals(at_s), at_s, _first_s(view)).values()
+    indicators = [f"{one['name']}:{one['subject']}" for one in _slis(view, at_s)]
+    return [one.of for one in states if one.state in ("warn", "bad")] + indicators
 
 
 def _slis(view: View, at_s: float) -> Iterator[dict[str, Any]]:
@@ -165,17 +176,18 @@ def _of_users(alerts: Sequence[AlertEntry]) -> Health:
 
 
 def _compared(one: Series, limit: Limit, at_s: float, first_s: float) -> Health:
+    of = f"{one.signal}:{one.subject}"
     tick_s = float(one.times_s[1] - one.times_s[0]) if len(one.times_s) > 1 else 0.0
     is_now = _is_now(one, at_s, tick_s)
     is_first = (one.times_s <= first_s) & ~is_now
     now, usual = _mean(one, is_now), _mean(one, is_first)
     if now is None:
-        return Health("unknown", f"{one.signal}: nothing was measured in the last {NOW_INTERVALS} intervals")
+        return Health("unknown", f"{one.signal}: nothing was measured in the last {NOW_INTERVALS} intervals", of)
     if usual is None:
-        return Health("ok", f"{one.signal} is {now:.3g}; there is nothing to compare it with yet")
+        return Health("ok", f"{one.signal} is {now:.3g}; there is nothing to compare it with yet", of)
     noise = 3 * float(np.nanstd(one.values[is_first])) / NOW_INTERVALS**0.5
     text = f"{one.signal} of {one.subject} is {now:.3g}, at first {usual:.3g}"
     warn, bad = (usual * x if limit.is_factor else usual + x for x in (limit.warn, limit.bad))
     if now <= usual + noise or now <= warn:
-        return Health("ok", text)
-    return Health("bad" if now > bad else "warn", text)
+        return Health("ok", text, of)
+    return Health("bad" if now > bad else "warn", text, of)
