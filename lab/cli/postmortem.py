@@ -33,12 +33,12 @@ Examples:
     help="Of whose session, where the recording is of several. [default: the last]",
 )
 def command(*, target: Path, output: Path | None, name: str) -> int:
-    """Write a blameless post-mortem of a recording, as Markdown.
+    """Write a blameless post-mortem of a recording.
 
-    RUN is a run directory. Filled in are summary, impact, timeline, detection, root cause, contributing factors by
-    boundary, which signals would have told of the incident earlier, and what went well. Where the recording is of a
-    training session, its notes, actions and answer are part of it. Action items are left to you. It tells the truth of
-    the case.
+    RUN is a run directory. Filled in are, as Markdown, summary, impact, timeline, detection, root cause, contributing
+    factors by boundary, which signals would have told of the incident earlier, and what went well. Where the recording
+    is of a training session, its notes, actions and answer are part of it. Action items are left to you. It tells the
+    truth of the case.
     """
     from lab.cli.outputs import check_place
     from lab.errors import ExitCode

@@ -170,7 +170,7 @@ def test_schema_prints_one_or_writes_all(folder: Path, capsys: pytest.CaptureFix
     assert lab("schema", "suite") == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["title"] == "Chaos lab suite file, version 1"
     assert lab("schema", "--write", "made") == ExitCode.OK
-    kinds = ["diagnosis", "rules", "scenario", "suite", "system"]
+    kinds = ["course", "diagnosis", "rules", "scenario", "suite", "system"]
     assert sorted(path.name for path in Path("made").iterdir()) == [f"{kind}.v1.json" for kind in kinds]
 
 
