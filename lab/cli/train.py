@@ -149,6 +149,7 @@ def _serve(
     import uvicorn
 
     from lab.api.app import Tokens, create_app
+    from lab.api.connections import Timely
     from lab.api.security import is_loopback
     from lab.cli.console import stderr
 
@@ -174,7 +175,7 @@ def _serve(
         webbrowser.open(urls[roles[-1]])
     config = uvicorn.Config(
         app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=3, lifespan="on",
-        h11_max_incomplete_event_size=32 * 1024, timeout_keep_alive=15, limit_concurrency=1000, ws="none",
+        http=Timely, h11_max_incomplete_event_size=32 * 1024, timeout_keep_alive=15, limit_concurrency=1000, ws="none",
     )  # fmt: skip
     server: Any = uvicorn.Server(config)
     server.run(sockets=[listening])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -13,7 +14,10 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
 
+from lab.api.connections import Timely
 from tests.simulated import scenario
 from tests.waiting import eventually
 
@@ -124,6 +128,29 @@ def test_listening_for_others_is_warned_of(start: Start):
     link(begun)
     begun.terminate()
     assert "warning: others on the network can reach" in begun.communicate(timeout=60)[1]
+
+
+def test_a_connection_that_asks_nothing_is_closed():
+    async def served() -> bytes:
+        class Soon(Timely):
+            within_s = 0.1
+
+        config = uvicorn.Config(PlainTextResponse("well"), port=0, log_level="error", http=Soon, lifespan="off")
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve([listening]))
+            while not server.started:
+                await asyncio.sleep(0.01)
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nHost: ")
+            said = await asyncio.wait_for(reader.read(), 60)
+            writer.close()
+            server.should_exit = True
+            await serving
+            return said
+
+    assert asyncio.run(served()) == b""
 
 
 def test_a_port_that_is_taken_is_refused(start: Start):
