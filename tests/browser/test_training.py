@@ -128,8 +128,9 @@ def begin(page: Any) -> str:
 
 def view(page: Any, name: str) -> None:
     """Goes to a view by its link."""
-    page.locator(f'.tabs a[href$="/{name}"]').click()
-    expect(page.locator(f'.tabs a[href$="/{name}"]')).to_have_attribute("aria-current", "page")
+    link = page.locator(f'.tabs a[href*="/{name}"]')
+    link.click()
+    expect(link).to_have_attribute("aria-current", "page")
 
 
 def forward(page: Any, ticks: int) -> None:
@@ -154,7 +155,8 @@ def submit(page: Any, verdict: str) -> None:
     if verdict == "fault":
         for label, choice in (("Culprit", "model"), ("Boundary", "model"), ("Kind", "model-unload")):
             page.get_by_role("combobox", name=label).select_option(choice)
-        page.locator("input[name=onset]").fill("80")
+        page.get_by_label("Since when").fill("01:20")
+        page.keyboard.press("Enter")
     page.get_by_role("button", name="Submit answer").click()
     page.get_by_role("button", name="Yes, submit").click()
 
@@ -194,6 +196,9 @@ def test_an_exercise_from_the_list_to_the_debrief(opened: Callable[..., Any], al
     expect(page.get_by_label("Service")).to_have_value("features")
     expect(page.locator(".clock .time b")).to_have_text(time_before)
     expect(page.locator(".hints li")).to_have_count(1)
+    view(page, "overview")
+    view(page, "logs")
+    expect(page.get_by_label("Service")).to_have_value("features")
 
     view(page, "act")
     remedy = page.locator("[data-remedy=load-model]")
@@ -205,7 +210,7 @@ def test_an_exercise_from_the_list_to_the_debrief(opened: Callable[..., Any], al
 
     submit(page, "fault")
     expect(page.locator(".truth")).to_contain_text("model-unload")
-    own = page.locator(".answers tbody tr").filter(has_text="culprit").first.locator("td[data-label=You]")
+    own = page.locator(".answers tbody tr").filter(has_text="who is to blame").first.locator("td[data-label=You]")
     expect(own).to_contain_text("pass")
     expect(page.locator(".points")).to_contain_text("10 points went to hints")
     expect(page.locator(".pager .badge.ok", has_text="helped")).to_be_visible()

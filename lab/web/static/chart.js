@@ -8,14 +8,14 @@ export const COLOURS = 12;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const cursors = uPlot.sync("time");
 
-/** Series with times of their own, on one axis of times. */
+/** Series with times of their own, on one axis of times: null is a value that is missing, undefined a time of another series. */
 function aligned(series) {
   const times = [...new Set(series.flatMap((one) => one.times_s))].sort((a, b) => a - b);
   const place = new Map(times.map((time, i) => [time, i]));
   return [
     times,
     ...series.map((one) => {
-      const values = new Array(times.length).fill(null);
+      const values = new Array(times.length).fill(undefined);
       one.times_s.forEach((time, i) => {
         values[place.get(time)] = one.values[i];
       });
@@ -104,7 +104,7 @@ function options(box, current) {
         width: 1.7,
         dash: one.dashed ? [5, 4] : undefined,
         points: { size: 4, show: (chart) => chart.data[0].length < 3 },
-        spanGaps: true,
+        spanGaps: false,
       })),
     ],
     hooks: {
@@ -172,7 +172,7 @@ export function Chart({
       for (const [n, item] of [...(readout.current?.children || [])].entries()) {
         const values = plot.data[n + 1] || [];
         let at = i ?? values.length - 1;
-        while (i === null && at > 0 && values[at] === null) at--;
+        while ((i === null || i === undefined) && at > 0 && (values[at] ?? null) === null) at--;
         item.querySelector("b").textContent = values.length ? quantity(values[at], latest.current.unit) : "–";
         item.title = i === null || i === undefined ? "" : clock(plot.data[0][i]);
       }
@@ -206,7 +206,7 @@ export function Chart({
     ${
       legend &&
       html`<ul class="legend" ref=${readout} key=${shape}>
-        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
+        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}${one.dashed ? " dashed" : ""}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
       </ul>`
     }
   </div>`;

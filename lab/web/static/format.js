@@ -22,6 +22,16 @@ export function tick(seconds, span_s) {
   return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 
+/** Seconds that a text names: `05:12`, `1:05:12`, `312`, `312s`, `5m`, `2h`, `3d`; undefined where it names none. */
+export function parsedTime(text) {
+  if (/^\d+(:\d{1,2}){1,2}(\.\d+)?$/.test(text)) return String(text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0));
+  const found = /^(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?$/.exec(text);
+  return found ? String(Number(found[1]) * { s: 1, m: 60, min: 60, h: 3600, d: DAY_S }[found[2] || "s"]) : undefined;
+}
+
+/** A moment with parts of a second, as lines of logs have it: `04:18.676`. */
+export const moment = (seconds) => `${clock(seconds)}.${String(Math.floor((seconds % 1) * 1000)).padStart(3, "0")}`;
+
 /** A length of time: `850 ms`, `42 s`, `3.5 min`, `2 h`. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";

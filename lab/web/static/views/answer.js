@@ -1,6 +1,7 @@
 // The answer, in the form in which every engine answers: verdict and findings.
 import { ROOT } from "../api.js";
 import { Chart } from "../chart.js";
+import { TimeField } from "../fields.js";
 import { clock, digits, quantity } from "../format.js";
 import { useKept, useLive } from "../hooks.js";
 import { html, useState } from "../lib.js";
@@ -42,8 +43,10 @@ function diagnosis({ verdict, findings }) {
             onset_s: one.onset_s === "" ? null : Number(one.onset_s),
             confidence: Number(one.confidence),
             evidence: one.evidence
-              .filter((fact) => fact.baseline !== "" && fact.observed !== "")
-              .map((fact) => ({ ...fact, baseline: Number(fact.baseline), observed: Number(fact.observed) })),
+              // Levels that were not chosen are taken by the server from the signal around the onset, where there is one.
+              .map(({ signal, subject, is_chosen, baseline, observed }) =>
+                is_chosen || one.onset_s === "" ? { signal, subject, baseline, observed } : { signal, subject },
+              ),
             why: one.why
               .split("\n")
               .map((line) => line.trim())
@@ -62,10 +65,7 @@ function Onset({ value, onChange }) {
   const pick = (time) => onChange(String(Math.max(0, Math.round(time))));
   return html`<div class="stack tight">
     <div class="row end">
-      <${Field} label=${t.answer.onset}
-        ><input type="number" name="onset" min="0" step="any" value=${value} onInput=${(event) => onChange(event.target.value)}
-      /><//>
-      <span class="number quiet">${value === "" ? t.answer.noOnset : `= ${clock(Number(value))}`}</span>
+      <${TimeField} label=${t.answer.onset} name="onset" value=${value} onCommit=${onChange} hint=${t.answer.noOnset} />
       <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button
       >${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}
     </div>
@@ -91,41 +91,43 @@ function Onset({ value, onChange }) {
   </div>`;
 }
 
-/** A pinned chart as a fact that can be cited: where, and two levels. */
-function Evidence({ evidence, onChange }) {
-  const pins = useBoard().pins.filter((pin) => pin.kind === "chart" && pin.ref?.signal && pin.ref?.subject);
-  const of = (pin) => evidence.find((fact) => fact.signal === pin.ref.signal && fact.subject === pin.ref.subject);
+/** Pinned charts as facts that can be cited: which signal, and its two levels. */
+function Evidence({ evidence, onset, onChange }) {
+  const all = useBoard().pins;
+  const pins = all.filter((pin) => pin.kind === "chart" && pin.ref?.signal && pin.ref?.subject && !pin.ref.is_raw);
+  const same = (pin) => (fact) => fact.signal === pin.ref.signal && fact.subject === pin.ref.subject;
   const unique = [...new Map(pins.map((pin) => [`${pin.ref.signal}:${pin.ref.subject}`, pin])).values()];
-  const change = (pin, changes) => onChange(evidence.map((fact) => (fact === of(pin) ? { ...fact, ...changes } : fact)));
-  const toggle = (pin) =>
+  const toggle = (pin) => {
+    const { signal, subject, is_chosen = false, baseline, observed } = pin.ref;
     onChange(
-      of(pin)
-        ? evidence.filter((fact) => fact !== of(pin))
-        : [
-            ...evidence,
-            { signal: pin.ref.signal, subject: pin.ref.subject, baseline: pin.ref.baseline ?? "", observed: pin.ref.observed ?? "" },
-          ],
+      evidence.some(same(pin))
+        ? evidence.filter((fact) => !same(pin)(fact))
+        : [...evidence, { signal, subject, is_chosen, baseline, observed }],
     );
+  };
+  const said = ({ is_chosen, baseline, observed, unit }) =>
+    is_chosen || onset === "" ? `${quantity(baseline, unit)} → ${quantity(observed, unit)}` : t.answer.aroundOnset;
   return html`<fieldset class="stack tight">
     <legend>${t.answer.evidence}</legend>
     ${unique.map(
       (pin) =>
-        html`<div class="row evidence" key=${pin.id}>
-          <label class="check grow"
-            ><input type="checkbox" checked=${Boolean(of(pin))} onChange=${() => toggle(pin)} /><span
-              >${pin.ref.signal} <span class="quiet">${pin.ref.subject}</span></span
-            ></label
-          >
-          ${of(pin) && ["baseline", "observed"].map((level) => html`<label class="row small quiet">${t.answer[level]} <input class="level" type="number" step="any" aria-label=${`${t.answer[level]}: ${pin.ref.signal}`} value=${of(pin)[level]} title=${quantity(Number(of(pin)[level]), pin.ref.unit)} onInput=${(event) => change(pin, { [level]: event.target.value })} /></label>`)}
-        </div>`,
+        html`<label class="check evidence" key=${pin.id}
+          ><input type="checkbox" checked=${evidence.some(same(pin))} onChange=${() => toggle(pin)} /><span
+            >${pin.ref.signal} <span class="quiet">${pin.ref.subject}, ${said(pin.ref)}</span></span
+          ></label
+        >`,
     )}
-    ${!unique.length && html`<p class="small quiet">${t.answer.noEvidence}</p>`}
+    <p class="small quiet">
+      ${unique.length ? "" : t.answer.noEvidence} ${all.length > pins.length ? t.answer.otherPins(all.length - pins.length) : ""}
+    </p>
   </fieldset>`;
 }
 
 function Finding({ one, number, count, onChange, onRemove }) {
   const elements = useElements(),
-    { boundaries, kinds } = useVocabulary();
+    vocabulary = useVocabulary(),
+    { kinds } = vocabulary;
+  const boundaries = vocabulary.boundaries.filter((item) => kinds.some((kind) => kind.boundary === item.name));
   const set = (name) => (value) => onChange({ ...one, [name]: value });
   const fitting = kinds.filter((kind) => !one.boundary || kind.boundary === one.boundary);
   const boundary = boundaries.find((item) => item.name === one.boundary),
@@ -171,8 +173,18 @@ function Finding({ one, number, count, onChange, onRemove }) {
           onInput=${(event) => set("confidence")(Number(event.target.value))}
       /><//>
     </div>
+    <details open=${!one.boundary}>
+      <summary class="small">${t.answer.whatBoundaries}</summary>
+      <dl class="facts">
+        ${boundaries.map(
+          (item) =>
+            html`<dt>${item.name}</dt>
+              <dd>${item.doc}</dd>`,
+        )}
+      </dl>
+    </details>
     <${Onset} value=${one.onset_s} onChange=${set("onset_s")} />
-    <${Evidence} evidence=${one.evidence} onChange=${set("evidence")} />
+    <${Evidence} evidence=${one.evidence} onset=${one.onset_s} onChange=${set("evidence")} />
     <${Field} label=${t.answer.whys}>
       <textarea rows="3" name="why" value=${one.why} onInput=${(event) => set("why")(event.target.value)}></textarea>
     <//>

@@ -42,7 +42,11 @@ function Keys() {
     ${
       open &&
       html`<${Dialog} title=${t.keys.title} onClose=${() => set(false)}
-        ><dl class="facts">
+        ><ol class="steps">
+          ${t.list.steps.map(([name, text]) => html`<li><b>${name}.</b> ${text}</li>`)}
+        </ol>
+        <h3>${t.keys.keys}</h3>
+        <dl class="facts">
           ${t.keys.list.map(
             ([key, what]) =>
               html`<dt><kbd>${key}</kbd></dt>
@@ -53,7 +57,8 @@ function Keys() {
     }`;
 }
 
-export function ClockBar({ me }) {
+/** `isAfter`: the view is of what came after the answer, where no time passes. */
+export function ClockBar({ me, isAfter }) {
   const context = useSession();
   const { session } = context;
   const { end_s, speed, speeds, is_paused, tick_s } = session.clock;
@@ -74,7 +79,7 @@ export function ClockBar({ me }) {
       >
       <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress>
     </div>
-    <div class="row controls">
+    <div class="row controls" hidden=${isAfter}>
       <button
         type="button"
         class=${is_paused && !over ? "primary run" : "run"}

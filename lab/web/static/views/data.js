@@ -1,5 +1,6 @@
 // What was served and predicted: rows, and distributions now, before and in the training sample.
 import { query as asQuery } from "../api.js";
+import { TimeField } from "../fields.js";
 import { clock, digits } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useState } from "../lib.js";
@@ -7,7 +8,6 @@ import { Answer, Badge, Choice, Field, useMore } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
-import { Amount } from "./traces.js";
 
 const LONGEST = 60;
 const KINDS = ["now", "before", "sample"];
@@ -81,10 +81,15 @@ function Levels({ of }) {
 }
 
 function Distribution({ table, column, columns, query }) {
-  const { base, version } = useSession();
+  const { base, version, session } = useSession();
+  // By default what is compared with ends well before now, so that little of the incident is in it.
+  const before = {
+    since: query.get("before_since_s") || "0",
+    until: query.get("before_until_s") || String(Math.floor(session.clock.as_of_s / 4 / session.clock.tick_s + 1) * session.clock.tick_s),
+  };
   const by = query.get("by") || "";
   const found = useLive(
-    `${base}/tables/${encodeURIComponent(table)}/columns/${encodeURIComponent(column)}/distribution${asQuery({ since_s: query.get("since_s"), until_s: query.get("until_s"), by })}`,
+    `${base}/tables/${encodeURIComponent(table)}/columns/${encodeURIComponent(column)}/distribution${asQuery({ since_s: query.get("since_s"), until_s: query.get("until_s"), before_since_s: before.since, before_until_s: before.until, by })}`,
     version,
   );
   const splits = [...columns]
@@ -96,10 +101,14 @@ function Distribution({ table, column, columns, query }) {
       <h2>${t.data.distribution}: ${column}</h2>
       <div class="row end">
         <${Choice} label=${t.data.by} empty=${t.data.nobody} value=${by} options=${splits} onChange=${(value) => setQuery({ by: value })} />
-        <${Amount} label=${t.data.nowSince} name="since_s" value=${query.get("since_s")} /><${Amount}
+        <${TimeField} label=${t.data.nowSince} name="since_s" value=${query.get("since_s")} /><${TimeField}
           label=${t.data.nowUntil}
           name="until_s"
           value=${query.get("until_s")}
+        /><${TimeField} label=${t.data.beforeSince} name="before_since_s" value=${before.since} /><${TimeField}
+          label=${t.data.beforeUntil}
+          name="before_until_s"
+          value=${before.until}
         />
       </div>
     </header>

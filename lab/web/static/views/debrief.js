@@ -54,7 +54,7 @@ function Score({ score, times, hints }) {
     ${
       score?.by_axis &&
       html`<ul class="axes">
-        ${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}
+        ${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${t.debrief.axes[axis] || axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}
       </ul>`
     }
     ${
@@ -95,7 +95,7 @@ function Graded({ grade, isOpen }) {
 
 function Answers({ answers }) {
   const axes = [...new Set(answers.flatMap((one) => (one.grades || []).map((grade) => grade.axis)))];
-  const name = (who) => (who === "you" ? t.debrief.you : who);
+  const name = (who) => (who === "you" ? t.debrief.you : t.debrief.engine(who));
   const of = (one, axis) => (one.grades || []).find((grade) => grade.axis === axis);
   const said = (one) =>
     one.findings?.length
@@ -124,7 +124,7 @@ function Answers({ answers }) {
         </thead>
         <tbody>
           <tr>
-            <th>${t.answer.verdict}</th>
+            <th>${t.debrief.whole}</th>
             ${axes.some(expected) && html`<td data-label=${t.debrief.expected}></td>`}${answers.map(
               (one) =>
                 html`<td data-label=${name(one.who)}>
@@ -136,7 +136,7 @@ function Answers({ answers }) {
           ${axes.map(
             (axis) =>
               html`<tr>
-                <th>${axis}</th>
+                <th>${t.debrief.axes[axis] || axis}</th>
                 ${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}
               </tr>`,
           )}

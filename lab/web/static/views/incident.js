@@ -1,6 +1,6 @@
 // One session: bar with clock, views, and the notebook beside them.
 import { clock } from "../format.js";
-import { useMedia } from "../hooks.js";
+import { useKept, useMedia, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
 import { Problem } from "../parts.js";
 import { PinArea } from "../pins.js";
@@ -35,7 +35,19 @@ const VIEWS = {
 };
 const AFTER = ["debrief", "postmortem"];
 
+/** What was chosen in each view, kept over reloads: a link back to a view leads to it as it was left. */
+function useViews(id, tab) {
+  const { query } = useRoute();
+  const [kept, keep] = useKept(`views/${id}`, {});
+  const text = query.toString();
+  useEffect(() => {
+    if ((kept[tab] || "") !== text) keep((old) => ({ ...old, [tab]: text }));
+  }, [tab, text]);
+  return kept;
+}
+
 function Tabs({ id, tab, session }) {
+  const kept = useViews(id, tab);
   const released = session.status === "released",
     bar = useRef();
   useEffect(() => {
@@ -43,7 +55,7 @@ function Tabs({ id, tab, session }) {
   }, [tab]);
   const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
   return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>
-    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class="bubble" aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}
+    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}
   </nav>`;
 }
 
@@ -99,9 +111,11 @@ function Watching({ context, tab, me }) {
     };
   }, [session.clock.as_of_s]);
   const View = VIEWS[tab] || Overview;
-  const alone = AFTER.includes(tab) || tab === "board" || tab === "answer";
+  const alone = AFTER.includes(tab) || tab === "board";
   const beside = wide && !alone && !folded;
-  return html`<header class="banner top"><${ClockBar} me=${me} /><${Tabs} id=${context.id} tab=${tab} session=${session} /></header>
+  return html`<header class="banner top">
+      <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
+    </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
       <main tabindex="-1" id="content" class="stack"><${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}

@@ -25,11 +25,12 @@ function Exercise({ one, isNext, start }) {
     ? html`<a
         class=${classes("button", isNext && "primary")}
         href=${`#/session/${encodeURIComponent(one.session)}/${one.status === "released" ? "debrief" : "overview"}`}
-        >${one.status === "released" ? t.list.look : one.status === "answered" ? t.list.waiting : t.list.goOn}<span class="hidden"> ${one.title}</span
+        >${one.status === "released" ? t.list.look : one.status === "answered" ? t.list.waiting : t.list.goOn}<span class="hidden"
+          >${` ${one.title}`}</span
         ></a
       >`
     : html`<button type="button" class=${isNext ? "primary" : ""} onClick=${() => start({ exercise: one.id })}>
-        ${t.list.start}<span class="hidden"> ${one.title}</span>
+        ${t.list.start}<span class="hidden">${` ${one.title}`}</span>
       </button>`;
   return html`<li class=${classes("exercise", isDone(one) && "done", isNext && "next")} data-exercise=${one.id}>
     <span class="mark" aria-hidden="true">${isDone(one) ? "✓" : one.number}</span>
@@ -44,7 +45,7 @@ function Exercise({ one, isNext, start }) {
       </p>
     </div>
     <div class="starts">
-      ${open}${one.session && html`<button type="button" class="plain" onClick=${() => start({ exercise: one.id })}>${t.list.again}<span class="hidden"> ${one.title}</span></button>`}
+      ${open}${one.session && html`<button type="button" class="plain" onClick=${() => start({ exercise: one.id })}>${t.list.again}<span class="hidden">${` ${one.title}`}</span></button>`}
     </div>
   </li>`;
 }

@@ -1,16 +1,16 @@
 // Log lines: filtered, and one request followed through all components.
 import { query as asQuery } from "../api.js";
+import { TimeField, Typed } from "../fields.js";
 import { clock } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
-import { classes, html, useEffect, useState } from "../lib.js";
-import { Answer, Badge, Choice, Field } from "../parts.js";
+import { classes, html, useState } from "../lib.js";
+import { Answer, Badge, Choice } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { useElements } from "./answer.js";
-import { Amount } from "./traces.js";
 
-const FILTERS = ["service", "severity", "event", "contains", "trace_id", "since_s", "until_s"];
+const FILTERS = ["service", "severity", "event", "contains", "trace_id", "since_s", "until_s", "order"];
 const SEVERITIES = ["DEBUG", "INFO", "WARN", "ERROR"];
 const KINDS = { ERROR: "bad", WARN: "warn" };
 const PAGE = 200;
@@ -30,22 +30,6 @@ export function Line({ line, isInTrace }) {
         text=${`${clock(line.time_s)} ${line.service} ${line.severity}: ${line.body}`}
     /></span>
   </li>`;
-}
-
-/** Text that is typed counts half a second after the last key. */
-function Typed({ label, name, value, className }) {
-  const [text, setText] = useState(value || "");
-  useEffect(() => {
-    setText(value || "");
-  }, [value]);
-  useEffect(() => {
-    if (text === (value || "")) return undefined;
-    const timer = setTimeout(() => setQuery({ [name]: text }), 500);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return html`<${Field} label=${label}
-    ><input name=${`filter-${name}`} class=${className} value=${text} onInput=${(event) => setText(event.target.value)}
-  /><//>`;
 }
 
 function Filters({ query }) {
@@ -72,10 +56,16 @@ function Filters({ query }) {
       value=${query.get("event")}
     />
     <${Typed} label=${t.logs.trace} name="trace_id" value=${query.get("trace_id")} className="id" />
-    <${Amount} label=${t.logs.since} name="since_s" value=${query.get("since_s")} /><${Amount}
+    <${TimeField} label=${t.logs.since} name="since_s" value=${query.get("since_s")} /><${TimeField}
       label=${t.logs.until}
       name="until_s"
       value=${query.get("until_s")}
+    />
+    <${Choice}
+      label=${t.traces.order}
+      value=${query.get("order") || "latest"}
+      options=${Object.entries(t.logs.orders)}
+      onChange=${choose("order")}
     />
     ${FILTERS.some((name) => query.get(name)) && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])))}>${t.logs.clear}</button>`}
   </form>`;
@@ -88,7 +78,8 @@ export function Logs() {
   const [limit, setLimit] = useState(PAGE);
   const wanted = Object.fromEntries(FILTERS.map((name) => [name, query.get(name)]));
   const found = useLive(base + "/logs" + asQuery({ ...wanted, limit }), version);
-  const trace = query.get("trace_id");
+  const trace = query.get("trace_id"),
+    isFirst = query.get("order") === "first";
   return html`<${Filters} query=${query} />
     ${trace && html`<p class="note row apart"><span>${t.logs.following(trace)}</span><a href=${`#/session/${encodeURIComponent(id)}/traces?id=${trace}`}>${t.logs.asTrace}</a></p>`}
     <section class="card">
@@ -97,7 +88,7 @@ export function Logs() {
           html`${
             logs.length
               ? html`<ul class="lines">
-                  ${logs.map((line) => html`<${Line} key=${line.id ?? `${line.time_s}${line.service}${line.body}`} line=${line} isInTrace=${Boolean(trace)} />`)}
+                  ${(isFirst ? [...logs].sort((one, other) => one.time_s - other.time_s) : logs).map((line) => html`<${Line} key=${line.id ?? `${line.time_s}${line.service}${line.body}`} line=${line} isInTrace=${Boolean(trace)} />`)}
                 </ul>`
               : html`<p class="empty">${t.logs.none}</p>`
           }

@@ -22,7 +22,9 @@ export function Hints() {
     ${
       left > 0 && isOpen
         ? html`<button type="button" onClick=${() => act("POST", "/hints", {})}>${t.hints.take(next_cost)}</button>`
-        : html`<p class="small quiet">${taken.length || left ? (isOpen ? t.hints.none : "") : t.hints.noneAtAll}</p>`
+        : html`<p class="small quiet">
+            ${taken.length || left ? (isOpen ? t.hints.none : "") : isOpen ? t.hints.noneAtAll : t.hints.over}
+          </p>`
     }
   </section>`;
 }
@@ -77,7 +79,10 @@ export function Notebook({ onFold }) {
         ${onFold && html`<button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button>`}
       </div>
       <p class="pre">${session.exercise?.brief}</p>
-      ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s && html`<p class="small quiet">${t.session.briefStart(clock(session.clock.start_s))}</p>`}
+      <p class="small quiet">
+        ${t.session.called(clock(session.clock.start_s))}
+        ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s ? t.session.briefStart : ""}
+      </p>
     </section>
     <${Hints} />
     <section class="stack tight">

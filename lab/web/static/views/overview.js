@@ -79,29 +79,32 @@ function changeText(one) {
 }
 
 function Changes() {
-  const { base, version } = useSession();
+  const { base, version, session } = useSession();
   const changes = useLive(`${base}/changes`, version);
+  const own = (session.actions || []).map((one) => ({ time_s: one.done_s, kind: t.changes.own, component: one.place, summary: one.title }));
   return html`<section class="card">
     <header><h2>${t.changes.title}</h2></header>
     <${Answer} of=${changes}
-      >${({ changes: rows }) =>
-        rows.length
+      >${({ changes: announced }) =>
+        announced.length + own.length
           ? html`<ul class="pager">
-              ${[...rows].reverse().map(
-                (one) =>
-                  html`<li key=${JSON.stringify(one)}>
-                    <span class="number">${clock(one.time_s)}</span>${one.kind && html`<${Badge}>${one.kind}<//>`}<span class="grow"
-                      ><b>${one.component || one["service.name"] || one.element || ""}</b>${" "}
-                      ${changeText(one.kind ? { ...one, kind: null } : one)}</span
-                    >
-                    <${Pin}
-                      kind="change"
-                      at_s=${one.time_s}
-                      of=${one}
-                      text=${`${clock(one.time_s)} ${[one.component || one["service.name"], changeText(one)].filter(Boolean).join(": ")}`}
-                    />
-                  </li>`,
-              )}
+              ${[...announced, ...own]
+                .sort((one, other) => other.time_s - one.time_s)
+                .map(
+                  (one) =>
+                    html`<li key=${JSON.stringify(one)}>
+                      <span class="number">${clock(one.time_s)}</span>${one.kind && html`<${Badge}>${one.kind}<//>`}<span class="grow"
+                        ><b>${one.component || one["service.name"] || one.element || ""}</b>${" "}
+                        ${changeText(one.kind ? { ...one, kind: null } : one)}</span
+                      >
+                      <${Pin}
+                        kind="change"
+                        at_s=${one.time_s}
+                        of=${one}
+                        text=${`${clock(one.time_s)} ${[one.component || one["service.name"], changeText(one)].filter(Boolean).join(": ")}`}
+                      />
+                    </li>`,
+                )}
             </ul>`
           : html`<p class="empty">${t.changes.none}</p>`}<//
     >
@@ -144,7 +147,7 @@ function Details({ system, name, id }) {
         )}
     </dl>
     <p class="row">
-      <a class="button" href=${to("signals", { find: name })}>${t.graph.toSignals}</a
+      <a class="button" href=${to("signals", { find: name, of_element: name })}>${t.graph.toSignals}</a
       ><a class="button" href=${to("traces", { service })}>${t.graph.toTraces}</a
       ><a class="button" href=${to("logs", { service })}>${t.graph.toLogs}</a>
     </p>
@@ -191,11 +194,17 @@ function SystemCard() {
   </section>`;
 }
 
-/** An SLI's values as a pin's reference: how it was in the first third, and lately. */
+const FEW = 3;
+
+/** What a series shows, as a pin says it: how it was in the first third, and where it went farthest from that. */
 export function levels(series) {
-  const third = Math.max(1, Math.floor(series.values.length / 3)),
-    late = Math.max(1, Math.floor(series.values.length / 8));
-  return { baseline: rounded(mean(series.values.slice(0, third))), observed: rounded(mean(series.values.slice(-late))) };
+  const usual = mean(series.values.slice(0, Math.max(1, Math.floor(series.values.length / 3))));
+  let farthest = usual;
+  for (let i = FEW; i <= series.values.length; i++) {
+    const here = mean(series.values.slice(i - FEW, i));
+    if (here !== null && Math.abs(here - usual) > Math.abs(farthest - usual)) farthest = here;
+  }
+  return { baseline: rounded(usual), observed: rounded(farthest) };
 }
 
 /** The system's SLIs with their series so far; used wherever the course of the incident is drawn. */

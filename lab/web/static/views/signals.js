@@ -3,7 +3,7 @@ import { query as asQuery } from "../api.js";
 import { Chart, COLOURS } from "../chart.js";
 import { clock, digits, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
-import { html, useMemo, useState } from "../lib.js";
+import { html, useEffect, useMemo, useState } from "../lib.js";
 import { Answer, Toggle, useMore, useToast } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
@@ -64,23 +64,49 @@ function Choices({ all, find, chosen, onToggle }) {
   const fitting = all.filter((one) =>
     words.every((word) => `${one.name} ${one.subject} ${one.doc || ""} ${one.group || ""}`.toLowerCase().includes(word)),
   );
-  const [shown, more] = useMore(fitting, 60);
+  const signals = [...new Set(fitting.map((one) => one.name))].map((name) => fitting.filter((one) => one.name === name));
+  const [shown, more] = useMore(signals, 25);
   let group = null;
   return html`<ul class="choices">
-      ${shown.map((one) => {
-        const title = one.group !== group && one.group;
+      ${shown.map((subjects) => {
+        const [one] = subjects;
+        const title = !one.of.startsWith("m|") && one.group !== group && one.group;
         group = one.group;
-        return html`${title && html`<li class="group" key=${`group ${title} ${one.of}`}>${title}</li>`}
-          <li key=${one.of}>
-            <label class="check" title=${one.doc}
-              ><input type="checkbox" checked=${chosen.includes(one.of)} onChange=${() => onToggle(one.of)} /><span
-                ><span class="name">${one.name}</span> <small>${one.subject}</small></span
-              ></label
-            >
+        return html`${title && html`<li class="group" key=${`group ${title}`}>${title}</li>`}
+          <li key=${one.name} class="signal">
+            <span class="name"><b>${one.name}</b></span
+            ><small>${one.doc}</small>
+            <div class="subjects">
+              ${subjects.map((item) => html`<label class="check" key=${item.of}><input type="checkbox" aria-label=${`${item.name} ${item.subject}`} checked=${chosen.includes(item.of)} onChange=${() => onToggle(item.of)} /><small>${item.subject}</small></label>`)}
+            </div>
           </li>`;
       })}
     </ul>
     ${more}${!fitting.length && html`<p class="empty small">${t.signals.nothing}</p>`}`;
+}
+
+// What is looked at first of any element, by what signals are about: failures, time, load, saturation, age.
+const FIRST = [
+  /error_ratio|failure/,
+  /duration_p95/,
+  /duration_p50/,
+  /request_rate|arrival/,
+  /utilization|saturated|throttled/,
+  /age|hit_ratio/,
+];
+const MOST_FIRST = 6;
+
+/** Chooses the main signals of an element that another view led here for, once they are known. */
+function useElement(query) {
+  const { base, version } = useSession();
+  const element = query.get("of_element");
+  const listed = useLive(element ? `${base}/signals` : null, version).data;
+  useEffect(() => {
+    if (!element || !listed) return;
+    const own = entries(listed, "signals").filter((one) => one.subject === element || one.subject.startsWith(`${element}.`));
+    const first = FIRST.map((about) => own.find((one) => about.test(one.name))).filter(Boolean);
+    setQuery({ of_element: null, of: [...new Set([...first, ...own].map((one) => one.of))].slice(0, MOST_FIRST) });
+  }, [element, listed]);
 }
 
 /** The series that are chosen, of both sources, in the order in which they were chosen. */
@@ -195,6 +221,7 @@ export function Signals() {
   const chosen = query.getAll("of").slice(0, MOST),
     source = query.get("source") || "signals",
     layout = query.get("layout") || "overlay";
+  useElement(query);
   const { series, problem } = useSeries(chosen);
   const marks = useMarks();
   const [mode, setMode] = useState("zoom");
@@ -214,7 +241,9 @@ export function Signals() {
   }
   const dragged = (window) => setQuery({ [mode]: window && window.map((time) => Math.max(0, Math.round(time * 10) / 10)).join() });
   const level = (one) =>
-    before && during ? { baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) } : levels(one);
+    before && during
+      ? { is_chosen: true, baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) }
+      : levels(one);
   return html`<div class="beside-picker">
     <${Picker} source=${source} chosen=${chosen} onToggle=${toggle} />
     <div class="stack">

@@ -1,6 +1,7 @@
 // Traces: searched by what happened in them, and one as a waterfall.
 import { query as asQuery } from "../api.js";
-import { clock, duration } from "../format.js";
+import { Amount, TimeField } from "../fields.js";
+import { clock, duration, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useState } from "../lib.js";
 import { Answer, Badge, Choice, Field } from "../parts.js";
@@ -14,20 +15,6 @@ import { Scatter } from "./scatter.js";
 const STATUSES = ["ok", "miss", "error", "timeout", "refused", "reset", "unavailable", "dependency_failed", "exhausted"];
 const GOOD = ["ok", "miss"];
 const FILTERS = ["service", "status", "min", "max", "since_s", "until_s", "order"];
-
-/** A number that is typed: it counts when the field is left or Enter is pressed. */
-export function Amount({ label, name, value, min = 0 }) {
-  return html`<${Field} label=${label}
-    ><input
-      type="number"
-      class="amount"
-      name=${name}
-      min=${min}
-      step="any"
-      value=${value ?? ""}
-      onChange=${(event) => setQuery({ [name]: event.target.value })}
-  /><//>`;
-}
 
 function Filters({ query }) {
   const services = useElements().filter((name) => !name.includes("->"));
@@ -54,7 +41,7 @@ function Filters({ query }) {
         name="max"
         value=${query.get("max")}
       />
-      <${Amount} label=${t.traces.since} name="since_s" value=${query.get("since_s")} /><${Amount}
+      <${TimeField} label=${t.traces.since} name="since_s" value=${query.get("since_s")} /><${TimeField}
         label=${t.traces.until}
         name="until_s"
         value=${query.get("until_s")}
@@ -102,7 +89,7 @@ function Found({ rows }) {
           ${rows.map(
             (one) =>
               html`<tr key=${one.trace_id}>
-                <td class="number">${clock(one.time_s)}</td>
+                <td class="number">${moment(one.time_s)}</td>
                 <td>
                   <button
                     type="button"
