@@ -27,7 +27,11 @@ function Committed({ label, name, value, className, read, show, onCommit, hint }
       aria-invalid=${isWrong}
       onInput=${(event) => setText(event.target.value)}
       onChange=${commit}
-      onKeyDown=${(event) => event.key === "Enter" && commit(event)}
+      onKeyDown=${(event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault(); // the form around it is not sent by it
+        commit(event);
+      }}
   /><//>`;
 }
 
