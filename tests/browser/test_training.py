@@ -216,7 +216,7 @@ def test_an_exercise_from_the_list_to_the_debrief(opened: Callable[..., Any], al
     expect(page.locator(".pager .badge.ok", has_text="helped")).to_be_visible()
     expect(page.get_by_role("heading", name="What it cost")).to_be_visible()
 
-    page.get_by_role("link", name="Write the post-mortem").click()
+    view(page, "postmortem")
     expect(page.locator(".markdown h2").first).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download Markdown").click()
