@@ -421,6 +421,8 @@ export const t = {
     parameters: "with",
     decoys: "Harmless, but placed to mislead",
     where: (element, time) => `${element} at ${time}`,
+    announced: "What the change log told of",
+    changeOf: { fault: "the fault itself", decoy: "harmless, to mislead", other: "harmless" },
     answers: "Answers beside the truth",
     answersLead:
       "Programs (engines) answered as well: “rules” is the lab’s own; the others only guess in simple ways, so a good answer should beat them. Unfold a cell to see why it was graded so.",
@@ -475,7 +477,7 @@ export const t = {
     helped: { true: "helped", false: "did not help", null: "no telling" },
     helps: "What helps here",
     times: "Times",
-    timesOf: { onset_s: "fault began", detect_s: "until you noticed", diagnose_s: "until you answered", mitigate_s: "until it was mended" },
+    timesOf: { onset_s: "fault began", detect_s: "from your call until you noticed", diagnose_s: "from your call until you answered", mitigate_s: "from your call until it was mended" },
     notReached: "not reached",
     costs: "What it cost",
     costColumns: ["", "The incident", "You saved"],

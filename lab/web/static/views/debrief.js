@@ -9,7 +9,7 @@ import { t } from "../texts.js";
 import { Timeline } from "./timeline.js";
 
 function Truth({ truth }) {
-  const { faults = [], decoys = [], degraded } = truth;
+  const { faults = [], decoys = [], degraded, changes = [] } = truth;
   return html`<section class="card truth stack tight">
     <h2>${t.debrief.truth}</h2>
     ${!faults.length && html`<p><b>${degraded ? t.debrief.degraded : t.debrief.healthy}</b> ${degraded?.element || ""}</p>`}
@@ -40,6 +40,7 @@ function Truth({ truth }) {
           ${one.doc && html`<p class="small">${one.doc}</p>`}`,
     )}
     ${decoys.length > 0 && html`<p class="small quiet">${t.debrief.decoys}: ${decoys.map((one) => `${one.kind.replaceAll("-", " ")}, ${t.debrief.where(one.element, clock(one.at_s))}`).join("; ")}.</p>`}
+  ${changes.length > 0 && html`<h3>${t.debrief.announced}</h3><ul class="plainlist small">${changes.map((one) => html`<li><span class="number">${clock(one.time_s)}</span> ${one.element}, ${one.summary}: <b>${t.debrief.changeOf[one.of] || one.of}</b></li>`)}</ul>`}
   </section>`;
 }
 
