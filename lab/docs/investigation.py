@@ -24,9 +24,9 @@ curl -s -H "$AUTH" $API/exercises
 curl -s -H "$AUTH" -H "$JSON" -d '{"exercise": "on-call-1"}' $API/sessions                # {"id": "…"}
 curl -s -H "$AUTH" $API/sessions/ID                                                       # until its status is ready
 curl -s -H "$AUTH" -H "$JSON" -d '{"jump": "next-alert"}' $API/sessions/ID/clock
-curl -s -H "$AUTH" "$API/sessions/ID/series?of=client_error_ratio:features->db"
-curl -s -H "$AUTH" -H "$JSON" -d '{"verdict": "fault", "findings": [{"culprit": "db", "kind": "slow-query",
-  "onset_s": 240, "confidence": 0.8, "evidence": [{"signal": "server_duration_p50_s", "subject": "db"}]}]}' \\
+curl -s -H "$AUTH" "$API/sessions/ID/series?of=client_error_ratio:CALLER->CALLEE"
+curl -s -H "$AUTH" -H "$JSON" -d '{"verdict": "fault", "findings": [{"culprit": "ELEMENT", "kind": "slow-query",
+  "onset_s": 240, "confidence": 0.8, "evidence": [{"signal": "server_duration_p50_s", "subject": "ELEMENT"}]}]}' \\
   $API/sessions/ID/submit
 curl -s -H "$AUTH" $API/sessions/ID/debrief                                               # once its status is released
 ```

@@ -95,6 +95,12 @@ def time_text(seconds: float) -> str:
     return compact_duration(seconds)
 
 
+def clock_text(seconds: float) -> str:
+    """A time of a scenario as a clock shows it, to the second: `07:35`; as `time_text` where it is long."""
+    whole = round(seconds)
+    return f"{whole // 60:02d}:{whole % 60:02d}" if whole < LONG_S else time_text(round(seconds, 1))
+
+
 def compact_duration(seconds: float) -> str:
     """Whole minutes as a file may give them: `20d3h`, `45m`, `-2h30m`; `0m` for none."""
     minutes = round(abs(seconds) / 60)

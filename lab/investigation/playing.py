@@ -54,7 +54,7 @@ class Playing:
             done_s = at_s + chosen.cost_s
             if done_s >= one.clock.end_s:
                 what, seen = "it would take longer than the incident goes on", f"{chosen.cost_s:g} s"
-                raise RefusedError(what, seen=seen, expected=f"at most {one.clock.end_s - at_s:.0f} s")
+                raise RefusedError(what, seen=seen, expected=f"less than {one.clock.end_s - at_s:.0f} s")
             done = Done(secrets.token_hex(4), at_s, done_s, chosen.name, chosen.title, place, value)
             with self._training.changing(one):
                 one.actions.append(done)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.contracts import Boundary
-from lab.files.units import LONG_S, time_text
+from lab.files.units import LONG_S, clock_text, time_text
 from lab.investigation.exercises import Exercise
 from lab.investigation.told import Json, Record
 from lab.report.format import quantity
@@ -61,10 +61,7 @@ def escaped(text: object) -> str:
 
 def _at(time_s: float | None) -> str:
     """A time of the incident as its clock shows it."""
-    if time_s is None:
-        return "never"
-    seconds = round(time_s)
-    return f"{seconds // 60:02d}:{seconds % 60:02d}" if seconds < LONG_S else time_text(round(time_s, 1))
+    return "never" if time_s is None else clock_text(time_s)
 
 
 def _long(seconds: float) -> str:

@@ -165,11 +165,13 @@ class View:
 
     def reference(self, name: str, at_s: float) -> Any:
         """A file of `reference/` as it was: JSON content or a table. KeyError where there is no such file."""
+        from lab.recording.cut import needs_telemetry
+
         whole = self.whole
         if name not in whole.reference:
             raise KeyError(name)
-        if whole.schema.files[f"reference/{name}"].visible.entries:
-            return self.observed(at_s).reference[name]  # other telemetry tells, whichever
+        if needs_telemetry(whole.schema, name):
+            return self.observed(at_s).reference[name]
         return self._cache.get(
             (self.directory, at_s, "reference", name), lambda: self._cut(at_s, (), (name,)).reference[name]
         )

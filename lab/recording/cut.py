@@ -46,6 +46,11 @@ def cut(observed: Observed, at_s: float) -> Observed:
     return Observed({**observed.system, "duration_s": at_s}, tables, changes, alerts, reference)
 
 
+def needs_telemetry(schema: Schema, reference: str) -> bool:
+    """Whether other telemetry tells what a file of `reference/` was by a time: it cannot be cut alone."""
+    return bool(_file_visible(schema, f"reference/{reference}").entries)
+
+
 def checked_time(at_s: float, end_s: float) -> float:
     """A time at which a recording of this length can be cut, to the nanosecond; UserError for any other."""
     expected = f"a time from 0 s up to the recording's end at {end_s:g} s"

@@ -6,14 +6,18 @@ The limits are the same for every system and every incident: shares in points, d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from lab.files.units import clock_text
 from lab.investigation.queries.asking import without_nan
 from lab.investigation.view import View
+from lab.report.format import quantity
 from lab.report.layout import places
 from lab.signals import Series, SignalTable
+from lab.signals.catalogue import spec_of
 
 if TYPE_CHECKING:
     from lab.recording.entries import AlertEntry
@@ -171,12 +175,13 @@ _NOTHING = Health("unknown", "it reports nothing that health could be told from"
 def _of_users(alerts: Sequence[AlertEntry]) -> Health:
     """How it is for the people who use the system: by the alerts that fire."""
     last = {alert["slo"]: alert for alert in alerts}
-    firing = [f"{slo} since {alert['time_s']:g} s" for slo, alert in last.items() if alert["state"] == "firing"]
+    firing = [f"{slo} since {clock_text(alert['time_s'])}" for slo, alert in last.items() if alert["state"] == "firing"]
     return Health("bad", "firing: " + ", ".join(firing)) if firing else Health("ok", "no alert fires")
 
 
 def _compared(one: Series, limit: Limit, at_s: float, first_s: float) -> Health:
     of = f"{one.signal}:{one.subject}"
+    told = partial(quantity, unit=spec_of(one.signal).unit)
     tick_s = float(one.times_s[1] - one.times_s[0]) if len(one.times_s) > 1 else 0.0
     is_now = _is_now(one, at_s, tick_s)
     is_first = (one.times_s <= first_s) & ~is_now
@@ -184,9 +189,9 @@ def _compared(one: Series, limit: Limit, at_s: float, first_s: float) -> Health:
     if now is None:
         return Health("unknown", f"{one.signal}: nothing was measured in the last {NOW_INTERVALS} intervals", of)
     if usual is None:
-        return Health("ok", f"{one.signal} is {now:.3g}; there is nothing to compare it with yet", of)
+        return Health("ok", f"{one.signal} is {told(now)}; there is nothing to compare it with yet", of)
     noise = 3 * float(np.nanstd(one.values[is_first])) / NOW_INTERVALS**0.5
-    text = f"{one.signal} of {one.subject} is {now:.3g}, at first {usual:.3g}"
+    text = f"{one.signal} of {one.subject} is {told(now)}, at first {told(usual)}"
     warn, bad = (usual * x if limit.is_factor else usual + x for x in (limit.warn, limit.bad))
     if now <= usual + noise or now <= warn:
         return Health("ok", text, of)
