@@ -515,7 +515,7 @@ export const t = {
     none: "Nobody has joined yet. Give participants their link: it is printed where `lab train --group` was started.",
     noSessions: "Nobody has begun an exercise yet.",
     name: "Name",
-    answered: "answered",
+    answered: "Answered",
     score: "Points",
     right: "Right",
     confirm: "Everyone who has answered sees the truth then.",

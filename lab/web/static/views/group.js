@@ -107,13 +107,17 @@ function counted(sessions) {
 }
 
 const SIZE = 240,
-  EDGE = 36;
+  EDGE = 36,
+  MARGIN = 24;
 
 /** Confidence against the share that was right; the diagonal is well calibrated. */
+/** What stands for someone in the drawing: A, B, …, Z, A1, B1, … */
+const letter = (index) => String.fromCharCode(65 + (index % 26)) + (index >= 26 ? Math.floor(index / 26) : "");
+
 function Calibration({ people }) {
-  const at = (share) => EDGE + share * (SIZE - EDGE - 10),
-    y = (share) => SIZE - EDGE - share * (SIZE - EDGE - 10);
-  const points = people.flatMap((person) => (person.bins || []).filter((bin) => bin.count).map((bin) => ({ ...bin, name: person.name })));
+  const at = (share) => EDGE + share * (SIZE - EDGE - MARGIN),
+    y = (share) => SIZE - EDGE - share * (SIZE - EDGE - MARGIN);
+  const points = people.flatMap((person, index) => (person.bins || []).filter((bin) => bin.count).map((bin) => ({ ...bin, name: person.name, index })));
   return html`<section class="card stack tight">
     <h2>${t.group.calibration}</h2>
     <p class="small quiet">${t.group.calibrationLead}</p>
@@ -128,10 +132,10 @@ function Calibration({ people }) {
       <line x1=${at(0)} y1=${y(0)} x2=${at(0)} y2=${y(1)} />
       ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${at(share)} y=${SIZE - EDGE + 14} text-anchor="middle">${100 * share}%</text><text class="tick" x=${EDGE - 4} y=${y(share) + 4} text-anchor="end">${100 * share}%</text>`)}
       <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
-      ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle>`)}
+      ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle><text class="tick" x=${at(one.confidence) + 8} y=${y(one.right) - 6 + 9 * (one.index % 3)}>${letter(one.index)}</text>`)}
     </svg>
     <ul class="small">
-      ${people.map((one) => html`<li>${t.group.calibrated(one.name, digits(one.brier), one.count, one.is_enough)}</li>`)}
+      ${people.map((one, index) => html`<li><b>${letter(index)}</b> ${t.group.calibrated(one.name, digits(one.brier), one.count, one.is_enough)}</li>`)}
     </ul>
   </section>`;
 }
