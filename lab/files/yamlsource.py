@@ -78,6 +78,13 @@ class Document:
         line, column = (self.keys if at_key and path in self.keys else self.values)[path]
         return Problem(what, self.file, line, column, seen, expected, hint)
 
+    def located(self, at: KeyPath, problem: Problem) -> Problem:
+        """A problem inside a file that this one names keeps its place; one of a file that is not there gets it here."""
+        if problem.line:
+            return problem
+        what = f"{problem.what}: {problem.file}" if problem.file else problem.what
+        return self.problem(at, what, expected=problem.expected, hint=problem.hint)
+
 
 def read_yaml(path: Path) -> Document:
     """Reads a file whose top level is a mapping; UserError with the place of what is wrong otherwise."""

@@ -19,18 +19,17 @@ from typing import Any
 from pydantic import JsonValue
 
 from lab.contracts import Truth
-from lab.errors import ParameterError, Problem, UserError
+from lab.errors import ParameterError, Problem
 from lab.injection.levers import Testbed
 from lab.investigation.remedies import apply, remedy
 from lab.judging.witness import effects
 from lab.recording.keeping import check_room, recording_bytes
-from lab.recording.opening import open_run
 from lab.recording.rundir import RunDirectory, put_in_place
 from lab.runs.delivered import finished
 from lab.runs.following import follow
 from lab.runs.identity import digest, recording_key, sources
 from lab.runs.judged import Judged
-from lab.runs.runner import Parts, keep, meta, reusable, run_scenario
+from lab.runs.runner import Parts, intact, keep, meta, reusable, run_scenario
 from lab.scenario import LoadedScenario
 from lab.signals import compute_signals, remember_recorded
 from lab.testbeds.driver import Deed, Progress, Recorded, silent
@@ -99,7 +98,7 @@ def run_with_actions(
     chosen = choose()
     key = acted_key(loaded, seed, actions, chosen)
     path = root / loaded.scenario.name / f"{seed}-{key[:8]}"
-    there = _intact(path, key)
+    there = intact(path, key)
     if there is not None:
         return there
     parts = Parts(progress, 2 + len(loaded.scenario.faults))
@@ -134,7 +133,7 @@ def played(
     for action in actions:
         action.check(loaded)
     deeds = [Deed(action.at_s, partial(_do, action)) for action in in_order(actions)]
-    unstopped = _unstopped(loaded)
+    unstopped = loaded.unstopped()  # what a person does must not end the run early
     with chosen.named("making a run again"), chosen.driver.open(unstopped, seed, chosen.options) as session:
         follow(session, unstopped, progress, deeds)
         return finished(session, chosen)
@@ -142,12 +141,6 @@ def played(
 
 def _do(action: Action, testbed: Testbed) -> None:
     apply(testbed, action.remedy, action.place, action.value)
-
-
-def _unstopped(loaded: LoadedScenario) -> LoadedScenario:
-    """A scenario without stop conditions: what a person does to a simulated run must not end it early."""
-    safety = loaded.scenario.safety.model_copy(update={"stop_when": ()})
-    return replace(loaded, scenario=loaded.scenario.model_copy(update={"safety": safety}))
 
 
 def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Parts) -> Judged:
@@ -160,14 +153,6 @@ def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Pa
         without = compute_signals(recorded.twin({fault.id}, parts.of(number)))
         true_effects[fault.id] = effects(signals, without, fault.injected_s, fault.reverted_s)
     return Judged(replace(before, faults=faults), true_effects, signals)
-
-
-def _intact(path: Path, key: str) -> RunDirectory | None:
-    try:
-        run = open_run(path) if path.is_dir() else None
-    except UserError:
-        return None
-    return run if run is not None and run.meta.get("key") == key else None
 
 
 def _needed_bytes(loaded: LoadedScenario, chosen: Chosen) -> int:

@@ -30,7 +30,7 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any], until_s: float 
         ) from error
     described = view.system(at_s)
     for problem in unknown_names(found.findings, {*described["components"], *described["links"]}):
-        raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint)
+        raise QueryError.of(problem)
     return found
 
 
@@ -40,8 +40,7 @@ def _finding(view: View, at_s: float, end_s: float, finding: dict[str, Any]) -> 
             finding["boundary"] = boundary_of(str(finding.get("kind")))
         finding["evidence"] = [_evidence(view, at_s, end_s, finding, dict(one)) for one in finding.get("evidence", ())]
     except UserError as error:
-        problem = error.problems[0]
-        raise QueryError(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint) from error
+        raise QueryError.of(error.problems[0]) from error
     return finding
 
 

@@ -85,9 +85,8 @@ def without_faults(loaded: LoadedScenario, run: RunDirectory, progress: Progress
     chosen = choose(str(run.meta["testbed"]), dict(run.meta.get("testbed_options", {})))
     if not chosen.driver.is_repeatable or run.meta.get("key") != _key(loaded, run, chosen):
         return None
-    safety = loaded.scenario.safety.model_copy(update={"stop_when": ()})
-    scenario = loaded.scenario.model_copy(update={"faults": (), "safety": safety})
-    plain = replace(loaded, scenario=scenario)
+    plain = loaded.unstopped()
+    plain = replace(plain, scenario=plain.scenario.model_copy(update={"faults": ()}))
     with (
         chosen.named("making a run without its faults"),
         chosen.driver.open(plain, run.seed, chosen.options) as session,

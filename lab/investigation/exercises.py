@@ -12,7 +12,7 @@ from pydantic import Field
 from lab.errors import Problem, UserError
 from lab.files.finding import find_file, shipped_name, shipped_names
 from lab.files.yamlmodel import check, in_file_order
-from lab.files.yamlsource import Document, KeyPath, read_yaml
+from lab.files.yamlsource import Document, read_yaml
 from lab.investigation.helps import help_problems
 from lab.scenario import LoadedScenario, load_scenario
 from lab.scenario.load import SUFFIX as SCENARIO_SUFFIX
@@ -97,8 +97,8 @@ def courses(given: Sequence[str | Path] = ()) -> list[Course]:
     UserError with every problem of every file, with its place, and where two courses share a name. Of a shipped course,
     exercises of systems whose world is not installed are left out.
     """
-    missing, problems = bool(missing_worlds()), list[Problem]()
-    found = [_shipped(path, missing) for path in shipped_names(SUFFIX).values()]
+    problems = list[Problem]()
+    found = [_shipped(path) for path in shipped_names(SUFFIX).values()]
     own: list[LoadedScenario] = []
     shipped = {course.name for course in found}
     for target in given:
@@ -154,10 +154,13 @@ def _path(path_or_name: str | Path) -> Path:
     return find_file(path_or_name, SUFFIX, "course")
 
 
-def _shipped(path: Path, tolerant: bool) -> Course:
-    """A shipped course; `tolerant`: a world is missing, so some of its scenarios cannot be loaded."""
-    if not tolerant:
+def _shipped(path: Path) -> Course:
+    """A shipped course; where a world is missing, without the scenarios that cannot be loaded for it."""
+    try:
         return load_course(path)
+    except UserError:
+        if not missing_worlds():
+            raise
     document = read_yaml(path)
     file, problems = check(document, CourseFile)
     if file is None:
@@ -185,16 +188,8 @@ def _scenarios(document: Document) -> tuple[list[LoadedScenario | None], list[Pr
                 loaded[-1] = scenario = load_scenario(path)
                 problems += help_problems(scenario)
             except UserError as error:
-                problems += [_located(document, at, problem) for problem in error.problems]
+                problems += [document.located(at, problem) for problem in error.problems]
     return loaded, problems
-
-
-def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
-    """A problem inside a file that a course names keeps its place; that a file is missing is told in the course."""
-    if problem.line:
-        return problem
-    what = f"{problem.what}: {problem.file}" if problem.file else problem.what
-    return document.problem(at, what, expected=problem.expected, hint=problem.hint)
 
 
 def _clashes(found: Iterable[Course]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from lab.signals import SignalTable, load_recorded
 
 Json = dict[str, Any]
 Record = Mapping[str, Any]
-"""All that was done in a session: `lab.investigation.training.Training.record`."""
+"""All that was done in a session: `lab.investigation.concluding.Concluding.record`."""
 
 
 @dataclass(frozen=True)

@@ -46,14 +46,19 @@ def reusable(loaded: LoadedScenario, seed: int, root: Path, testbed: Chosen | No
     A testbed whose runs differ from one another makes each anew.
     """
     chosen = testbed or choose()
-    path = run_path(loaded, seed, root, chosen)
     if not chosen.driver.is_repeatable:
         return None
+    run = intact(run_path(loaded, seed, root, chosen), recording_key(loaded, seed, chosen))
+    return None if run is None else _renamed(run, loaded)
+
+
+def intact(path: Path, key: str) -> RunDirectory | None:
+    """The recording of this key that lies there; None where there is none, or it was changed."""
     try:
         run = open_run(path) if path.is_dir() else None
     except UserError:
         return None
-    return _renamed(run, loaded) if run and run.meta.get("key") == recording_key(loaded, seed, chosen) else None
+    return run if run is not None and run.meta.get("key") == key else None
 
 
 def _renamed(run: RunDirectory, loaded: LoadedScenario) -> RunDirectory:

@@ -15,7 +15,7 @@ from lab.errors import Problem, UserError, nearest
 from lab.files.finding import find_file
 from lab.files.units import ratio
 from lab.files.yamlmodel import check, in_file_order
-from lab.files.yamlsource import Document, KeyPath, read_yaml
+from lab.files.yamlsource import Document, read_yaml
 from lab.judging.grading import METRIC_GRADERS, metric_graders
 from lab.scenario import LoadedScenario, distinguished, load_scenario
 from lab.scenario.model import KebabName
@@ -181,7 +181,7 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
         try:
             found = load_scenario(find_file(name, ".scenario.yaml", "scenario", directory))
         except UserError as error:
-            problems += [_located(document, ("scenarios", i), problem) for problem in error.problems]
+            problems += [document.located(("scenarios", i), problem) for problem in error.problems]
             continue
         known = found.system.name, found.scenario.name
         if known in loaded:
@@ -192,19 +192,11 @@ def _scenarios(document: Document, directory: Path) -> tuple[tuple[LoadedScenari
     return distinguished(list(loaded.values())), problems
 
 
-def _located(document: Document, at: KeyPath, problem: Problem) -> Problem:
-    """A problem inside a file that a suite names keeps its place; a file that is not there is located in the suite."""
-    if problem.line:
-        return problem
-    what = f"{problem.what}: {problem.file}" if problem.file else problem.what
-    return document.problem(at, what, expected=problem.expected, hint=problem.hint)
-
-
 def _engine_problems(document: Document, directory: Path) -> list[Problem]:
     names, problems = document.get(("engines",)), []
     for i, name in enumerate(names if isinstance(names, list) else []):
         for problem in engine_problems(beside(name, directory)) if isinstance(name, str) else ():
-            problems.append(_located(document, ("engines", i), problem))
+            problems.append(document.located(("engines", i), problem))
     return problems
 
 

@@ -42,6 +42,11 @@ class LoadedScenario:
             return self
         return replace(self, system=self.system.model_copy(update={"observability": observability}))
 
+    def unstopped(self) -> LoadedScenario:
+        """The same scenario without stop conditions: a simulated run of it comes to its end."""
+        safety = self.scenario.safety.model_copy(update={"stop_when": ()})
+        return replace(self, scenario=self.scenario.model_copy(update={"safety": safety}))
+
 
 def distinguished(scenarios: Sequence[LoadedScenario]) -> tuple[LoadedScenario, ...]:
     """The same scenarios, to be run together: those of several systems that share a name are named by system too."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from lab.errors import Problem
 
 Array = npt.NDArray[Any]
 
@@ -17,6 +19,11 @@ class QueryError(Exception):
     def __init__(self, what: str, *, seen: str = "", expected: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what, self.seen, self.expected, self.hint = what, seen, expected, hint
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """A problem of the lab, without the file that it is in."""
+        return cls(problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint)
 
 
 class UnknownError(QueryError):

@@ -29,44 +29,33 @@ export function Hints() {
   </section>`;
 }
 
-export function NewHypothesis() {
+/** One line to write, and what is sent of it; the line is emptied once it is kept. */
+function NewLine({ name, label, placeholder, most, path, body }) {
   const { act } = useSession();
   const [text, set] = useState("");
   async function add(event) {
     event.preventDefault();
-    if (text.trim() && (await act("POST", "/board/hypotheses", { text: text.trim() }))) set("");
+    if (text.trim() && (await act("POST", path, body(text.trim())))) set("");
   }
   return html`<form class="row tight" onSubmit=${add}>
     <input
       class="grow"
-      name="new-hypothesis"
-      aria-label=${t.board.newHypothesis}
-      placeholder=${t.board.placeholder}
+      name=${name}
+      aria-label=${label}
+      placeholder=${placeholder}
       value=${text}
-      maxlength="300"
+      maxlength=${most}
       onInput=${(event) => set(event.target.value)}
     /><button disabled=${!text.trim()}>${t.board.add}</button>
   </form>`;
 }
 
+export const NewHypothesis = () =>
+  html`<${NewLine} name="new-hypothesis" label=${t.board.newHypothesis} placeholder=${t.board.placeholder} most="300" path="/board/hypotheses" body=${(text) => ({ text })} />`;
+
 export function NewNote() {
-  const { act, session } = useSession();
-  const [text, set] = useState("");
-  async function add(event) {
-    event.preventDefault();
-    if (text.trim() && (await act("POST", "/board/notes", { text: text.trim(), at_s: session.clock.as_of_s }))) set("");
-  }
-  return html`<form class="row tight" onSubmit=${add}>
-    <input
-      class="grow"
-      name="new-note"
-      aria-label=${t.board.note}
-      placeholder=${t.board.note}
-      value=${text}
-      maxlength="1000"
-      onInput=${(event) => set(event.target.value)}
-    /><button disabled=${!text.trim()}>${t.board.add}</button>
-  </form>`;
+  const { session } = useSession();
+  return html`<${NewLine} name="new-note" label=${t.board.note} placeholder=${t.board.note} most="1000" path="/board/notes" body=${(text) => ({ text, at_s: session.clock.as_of_s })} />`;
 }
 
 export function Notebook({ onFold }) {
