@@ -53,6 +53,20 @@ def test_entries_of_the_cache_live_as_long_as_before(run: Run, stack: Session, v
     assert stack.levers.cache.policy() == before, "what the container starts with does not replace it"
 
 
+def test_a_component_is_back_when_it_has_what_the_run_gave_it(
+    run: Run, stack: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, give = stack.levers.cache.policy(), stack.levers.given["cache"]
+
+    def give_late() -> None:
+        time.sleep(1.0)  # as on a machine with much else to do: the process listens, and has nothing yet
+        give()
+
+    monkeypatch.setitem(stack.levers.given, "cache", give_late)
+    start_again(run, "cache", BY_ITSELF)
+    assert stack.levers.cache.policy() == before
+
+
 def test_the_feed_works_as_often_as_before(run: Run, stack: Session) -> None:
     start_again(run, "feed", BY_ITSELF)
     eventually(lambda: job_runs(stack) >= 1)

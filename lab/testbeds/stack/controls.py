@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -70,6 +71,9 @@ class StackControls:
         self._now_s = now_s
         self._system = system
         self._restarts: dict[str, ComponentRestart | None] = {}
+        self._starting: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._incomplete: set[str] = set()
+        """Components that were started and do not yet have what the run under way wants of them."""
         self.given: dict[str, Callable[[], object]] = {}
         """By component: gives its process what the run under way gave to the one before, which kept it in memory."""
         self.renewals: dict[str, str] = {}
@@ -120,7 +124,7 @@ class StackControls:
             container.unpause()
 
     def read_stop(self, place: Place) -> ComponentStop | None:
-        return ComponentStop() if self.compose.container(place.element).status == "exited" else None
+        return ComponentStop() if self._is_away(place.element) else None
 
     def write_stop(self, place: Place, value: ComponentStop | None) -> None:
         container = self.compose.container(place.element)
@@ -130,7 +134,7 @@ class StackControls:
             self._start(place.element)
 
     def read_restart(self, place: Place) -> ComponentRestart | None:
-        return ComponentRestart() if self.compose.container(place.element).status == "exited" else None
+        return ComponentRestart() if self._is_away(place.element) else None
 
     def write_restart(self, place: Place, value: ComponentRestart | None) -> None:
         self._restarts[place.element] = value
@@ -139,7 +143,7 @@ class StackControls:
             if container.status == "running":
                 container.kill()  # without a goodbye: its connections break
             threading.Thread(target=self._bring_back, args=(place, value, self._now_s()), daemon=True).start()
-        elif container.status == "exited":
+        else:
             self._start(place.element)
 
     def _bring_back(self, place: Place, restart: ComponentRestart, since_s: float) -> None:
@@ -152,19 +156,27 @@ class StackControls:
             with suppress(LabError, DockerException):
                 self.write_restart(place, None)
 
+    def _is_away(self, component: str) -> bool:
+        return self.compose.container(component).status == "exited" or component in self._incomplete
+
     def _start(self, component: str) -> None:
-        """Starts a component that has ended, with what the run under way wants of it."""
-        self.compose.container(component).start()
-        give, until_s = self.given.get(component), time.monotonic() + STARTED_WITHIN_S
-        while give is not None:
-            try:
-                give()
-            except StackError:  # it does not listen yet
-                if time.monotonic() > until_s:
-                    raise
-                time.sleep(0.05)
-            else:
+        """Starts a component that has ended, with what the run under way wants of it; waits where another does."""
+        with self._starting[component]:
+            if not self._is_away(component):
                 return
+            self._incomplete.add(component)
+            self.compose.container(component).start()
+            give, until_s = self.given.get(component, lambda: None), time.monotonic() + STARTED_WITHIN_S
+            while True:
+                try:
+                    give()
+                except StackError:  # it does not listen yet
+                    if time.monotonic() > until_s:
+                        raise
+                    time.sleep(0.05)
+                else:
+                    self._incomplete.discard(component)
+                    return
 
     def _declared_quota(self, component: str) -> int:
         return int(self.compose.services[component]["cpu_quota"])
