@@ -22,6 +22,17 @@ HINTS = ("Look at the links.", "Look at the way to the database.")
 NAME = "needle-in-a-haystack"
 """Of the scenario: nothing that is sent may hold it."""
 SEED = 7_654_321
+KIND = "network-partition"
+RIGHT: dict[str, Any] = {
+    "verdict": "fault",
+    "findings": [
+        {
+            "culprit": "desk->db", "kind": KIND, "onset_s": 50, "confidence": 0.9,
+            "evidence": [{"signal": "client_error_ratio", "subject": "desk->db"}],
+        }
+    ],
+}  # fmt: skip
+"""The right answer to it."""
 
 
 class AtOnce:
@@ -73,7 +84,7 @@ class Wall:
 
 def course(directory: Path, **content: Any) -> Course:
     """A course of one exercise: people who book rooms, and a database that cannot be reached for a while."""
-    fault = {"type": "network-partition", "target": "desk->db", "at": "50s", "for": "100s"}
+    fault = {"type": KIND, "target": "desk->db", "at": "50s", "for": "100s"}
     training = {"brief": "People complain.", "hints": list(HINTS)}
     loaded = simulated.scenario(
         directory, **{"name": NAME, "duration_s": 240, "faults": [fault], "training": training, **content}
@@ -171,3 +182,11 @@ def client(of: Training, token: str | None = SOLO, **more: Any) -> Client:
     """A client of a training alone or of a group, which may ask as often as it likes."""
     links = {JOINING: "joining", INSTRUCTOR: "instructor"} if of.is_group else {SOLO: "solo"}
     return Client(create_app(of, Tokens(links), rate=more.pop("rate", Rate(1e6, 1e6)), **more), token)
+
+
+def answered(alone: Client, session: str, answer: Any) -> dict[str, Any]:
+    """How a session stands after an answer at the end of its incident."""
+    alone.post(f"{session}/clock", {"jump": "end"})
+    alone.post(f"{session}/submit", answer)
+    found: dict[str, Any] = alone.get(session)
+    return found

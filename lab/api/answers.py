@@ -93,9 +93,13 @@ class PinChange(Given):
 
 
 class Pin(NewPin):
-    """Evidence on the board; `at_s` is the session's time at which it was pinned."""
+    """Evidence on the board. `at_s` is of what is pinned, where it has a time, else when it was pinned.
+
+    `pinned_s`: the session's time at which it was pinned; null for what was pinned after the answer.
+    """
 
     id: str
+    pinned_s: Number_s | None = None
 
 
 class NewNote(Given):

@@ -174,6 +174,18 @@ class ChangeRow(Answer):
     time_s: float
 
 
+class StoppedAnswer(Answer):
+    """Where the last jump to an alert stopped, and why: at the `alert`, at the end, or at neither within `looked_s`.
+
+    Whether an alert comes after that is not told.
+    """
+
+    at_s: float
+    why: Literal["alert", "nothing", "end"]
+    looked_s: float
+    alert: AlertRow | None
+
+
 class AlertsSeen(Answer):
     """How many alerts there were, and the last one."""
 
@@ -224,6 +236,7 @@ class SessionAnswer(Answer):
     progress: ProgressAnswer | None
     problem: Trouble | None
     clock: ClockAnswer
+    stopped: StoppedAnswer | None
     alerts: AlertsSeen
     changes: Counted
     hints: HintsSeen

@@ -38,7 +38,7 @@ class Concluding:
         with one.lock:
             _refuse_unanswerable(one)
             wall_s = wall()
-            with self._training.changing(one):
+            with self._training.keeping.changing(one):
                 one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
                 one.clock = one.clock.paused(wall_s)
             self.judge(one)
@@ -61,7 +61,7 @@ class Concluding:
             answers: Iterable[Mapping[str, Any]] = found.get("answers", ())
             one.outcome = next((answer.get("outcome") for answer in answers if answer.get("who") == "you"), None)
             self._training.settle(one)
-            self._training.keep_later(one)
+            self._training.keeping.keep_later(one)
 
     def record(self, one: Session) -> dict[str, Any]:
         """All that was done in a session, for its debrief."""

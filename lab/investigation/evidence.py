@@ -10,6 +10,7 @@ from dataclasses import asdict
 from lab.contracts import Diagnosis
 from lab.investigation.aftermath import number
 from lab.investigation.control import Control
+from lab.investigation.looking import look_of
 from lab.investigation.told import Json, Record, Told
 from lab.investigation.visibility import Piece, first_visible, missing_watches
 from lab.recording.rundir import RunDirectory, write_json
@@ -69,18 +70,23 @@ def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> 
 
 
 def _looks(record: Record) -> Iterator[tuple[str, float]]:
-    """What was looked at, and when: `SIGNAL:SUBJECT`, or `column:NAME` for the distribution of a column. Pins count."""
+    """What was looked at, and when: `SIGNAL:SUBJECT`, or `column:NAME` for the distribution of a column.
+
+    A pin counts as one more look when it was pinned: nothing can be pinned that was not shown.
+    """
     for look in record["looks"]:
-        if look["kind"] == "signal":
-            yield look["reference"], look["at_s"]
-        elif look["kind"] == "table":
-            yield f"column:{look['reference'].rpartition('.')[2]}", look["at_s"]
+        if (name := _named(look["kind"], look["reference"])) is not None:
+            yield name, look["at_s"]
     for pin in record["board"]["pins"]:
-        ref, at_s = pin.get("ref") or {}, pin.get("at_s")
-        if at_s is not None and "signal" in ref and "subject" in ref:
-            yield f"{ref['signal']}:{ref['subject']}", at_s
-        elif at_s is not None and "column" in ref:
-            yield f"column:{str(ref['column']).rpartition('.')[2]}", at_s
+        look, at_s = look_of(pin.get("ref") or {}), pin.get("pinned_s", pin.get("at_s"))
+        if at_s is not None and look is not None and (name := _named(*look)) is not None:
+            yield name, at_s
+
+
+def _named(kind: str, reference: str) -> str | None:
+    if kind == "signal":
+        return reference
+    return f"column:{reference.rpartition('.')[2]}" if kind == "table" else None
 
 
 def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[float | None]:

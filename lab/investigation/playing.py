@@ -56,11 +56,11 @@ class Playing:
                 what, seen = "it would take longer than the incident goes on", f"{chosen.cost_s:g} s"
                 raise RefusedError(what, seen=seen, expected=f"less than {one.clock.end_s - at_s:.0f} s")
             done = Done(secrets.token_hex(4), at_s, done_s, chosen.name, chosen.title, place, value)
-            with self._training.changing(one):
+            with self._training.keeping.changing(one):
                 one.actions.append(done)
                 one.is_acting, one.goes_on = True, not one.clock.is_paused
                 one.clock = one.clock.moved(done_s, wall_s).paused(wall_s)
-                one.notice = None
+                one.notice = one.stopped = None
             self.play(one)
             return done
 
@@ -90,7 +90,7 @@ class Playing:
             one.job, one.notice, one.is_acting, one.goes_on = None, failure, False, False
             one.actions.pop()
             self._training.settle(one)
-            self._training.keep_later(one)
+            self._training.keeping.keep_later(one)
 
 
 def played(one: Session) -> list[dict[str, Any]]:

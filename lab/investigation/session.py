@@ -42,6 +42,19 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Where a jump to the next alert stopped (scenario seconds), and why: at this alert, at the end, or at neither.
+
+    A jump looks `looked_s` ahead. Whether an alert comes later is not told.
+    """
+
+    at_s: float
+    why: Literal["alert", "nothing", "end"]
+    looked_s: float
+    alert: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """A hint that was taken: which one, and when."""
 
@@ -72,6 +85,10 @@ class Session:
     """What was looked at since the server began."""
     played_count: int = 0
     """How many of the actions the recording has that is seen."""
+    played: str | None = None
+    """The name of the recording with actions that was seen last."""
+    stopped: Stopped | None = None
+    """Where the last jump to an alert stopped, until the clock is set otherwise."""
     is_acting: bool = False
     """Whether the last action was done just now, and is being played."""
     goes_on: bool = False
@@ -111,7 +128,9 @@ class Session:
     def state(self) -> dict[str, Any]:
         """What is kept of it, beside its clock and its board."""
         return {
+            "title": self.exercise.title,
             "is_blind": self.is_blind,
+            "played": self.played,
             "hints": [asdict(hint) for hint in self.hints],
             "actions": [asdict(action) for action in self.actions],
             "answer": self.answer,
@@ -142,6 +161,7 @@ class Session:
             score=state["score"],
             outcome=state["outcome"],
             is_judged=bool(state["is_judged"]),
+            played=state.get("played"),
         )
 
     def _share(self, job: Job) -> float | None:
@@ -183,6 +203,7 @@ class Session:
                     "speeds": list(clock.speeds),
                     "tick_s": clock.tick_s,
                 },
+                "stopped": asdict(self.stopped) if self.stopped else None,
                 "alerts": {"count": len(alerts), "last": alerts[-1] if alerts else None},
                 "changes": {"count": len(changes)},
                 "hints": {
@@ -201,7 +222,7 @@ class Session:
             }
 
 
-_CHANGED = ("clock", "hints", "actions", "answer", "answered_at_s", "is_acting", "goes_on", "notice")
+_CHANGED = ("clock", "stopped", "hints", "actions", "answer", "answered_at_s", "is_acting", "goes_on", "notice")
 
 
 def new_clock(exercise: Exercise) -> Clock:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,22 +15,19 @@ from typing import Any, Literal
 from lab.investigation import work
 from lab.investigation.board import Board
 from lab.investigation.boards import Boards
+from lab.investigation.clocks import Clocks
 from lab.investigation.concluding import Concluding
 from lab.investigation.exercises import Course, Exercise
+from lab.investigation.keeping import Keeping
+from lab.investigation.looking import Looking
 from lab.investigation.playing import Playing
-from lab.investigation.queries.asking import QueryError, UnknownError
+from lab.investigation.queries.asking import UnknownError
 from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Session, Taken, fingerprint, new_clock
 from lab.investigation.store import Participant, SessionRow, Store
 from lab.investigation.view import Cache, View
 from lab.investigation.workers import Failure, Workers
 
-KEEP_EVERY_S = 5.0
-"""Wall time after which a running clock is kept again."""
-JUMP_TICKS = 60
-"""How far a jump to the next alert goes where none comes: further would tell that none will."""
-MOST_LOOKS = 1_000
-"""Of one session."""
 MOST_SESSIONS = 500
 """Of one participant."""
 
@@ -71,6 +65,9 @@ class Training:
         self.playing = Playing(self)
         self.concluding = Concluding(self)
         self.boards = Boards(self.store)
+        self.keeping = Keeping(self.store, wall)
+        self.clocks = Clocks(self.keeping, wall)
+        self.looking = Looking(self.store, wall)
         self._exercises = {one.id: one for course in courses for one in course.exercises}
         self._sessions: dict[str, Session] = {}
         self._lock = threading.RLock()
@@ -92,13 +89,7 @@ class Training:
     def close(self) -> None:
         """Pauses all clocks where they are, ends the workers and closes the store."""
         self.workers.close()
-        for one in self._sessions.values():
-            with one.lock:
-                one.clock = one.clock.paused(self.wall())
-        try:
-            self.store.keep_clocks([(one.id, one.clock.now_s) for one in self._sessions.values() if one.stored_at])
-        except sqlite3.Error as error:
-            sys.stderr.write(f"the clocks of sessions are as they were some seconds ago: {error}\n")
+        self.keeping.pause(self._sessions.values())
         self.store.close()
 
     # What there is.
@@ -224,82 +215,9 @@ class Training:
 
     # What is done in a session.
 
-    def keep(self, one: Session) -> None:
-        """Keeps a session as it is now."""
-        with one.lock:
-            wall_s = self.wall()
-            one.stored_at = wall_s
-            self.store.keep(one.id, one.clock.at(wall_s), one.clock.speed, one.state())
-
-    @contextmanager
-    def changing(self, one: Session) -> Iterator[None]:
-        """What changes a session inside; it is kept then. What cannot be kept has not happened."""
-        with one.lock:
-            before = one.as_it_is()
-            try:
-                yield
-                self.keep(one)
-            except BaseException:
-                one.put_back(before)
-                raise
-
-    def keep_later(self, one: Session) -> None:
-        """Keeps what a worker found out; if that is not possible now, with the next change."""
-        try:
-            self.keep(one)
-        except sqlite3.Error as error:
-            sys.stderr.write(f"a session cannot be kept: {error}\n")
-
     def keep_running(self) -> None:
-        """Keeps the clocks that run, those that were not kept for a while; pauses those that came to the end."""
-        wall_s, due = self.wall(), []
-        for one in list(self._sessions.values()):
-            with one.lock:
-                if one.clock.is_paused:
-                    continue
-                if one.clock.is_over(wall_s):
-                    one.clock = one.clock.paused(wall_s)
-                elif wall_s - one.stored_at < KEEP_EVERY_S:
-                    continue
-                one.stored_at = wall_s
-                due.append((one.id, one.clock.at(wall_s)))
-        if due:
-            self.store.keep_clocks(due)
-
-    def set_clock(
-        self, one: Session, *, speed: float | None = None, pause: bool | None = None, jump: str | None = None
-    ) -> None:
-        """Runs, pauses or moves a session's clock; RefusedError where there is nothing to see yet."""
-        with one.lock:
-            if one.view is None or one.status in ("preparing", "acting", "failed"):
-                raise RefusedError("the clock stands still", seen=one.status, expected="an incident that is ready")
-            wall_s = self.wall()
-            clock = one.clock
-            if speed is not None:
-                if speed not in clock.speeds:
-                    expected = "one of " + ", ".join(f"{known:g}" for known in clock.speeds)
-                    raise QueryError("not a speed of this clock", seen=f"{speed:g}", expected=expected)
-                clock = clock.at_speed(speed, wall_s)
-            if pause is not None:
-                clock = clock.paused(wall_s, pause)
-            if jump == "tick":
-                clock = clock.next_tick(wall_s)
-            elif jump == "end":
-                clock = clock.moved(clock.end_s, wall_s)
-            elif jump == "next-alert":
-                clock = clock.next_of(one.view.alert_times_s, wall_s, at_most_s=JUMP_TICKS * clock.tick_s).paused(
-                    wall_s
-                )
-            with self.changing(one):
-                one.clock = clock
-
-    def look(self, one: Session, kind: str, reference: str) -> None:
-        """Notes that something was looked at."""
-        look = kind, reference[:300]
-        if one.is_open and look not in one.looks and len(one.looks) < MOST_LOOKS:
-            one.looks.add(look)
-            with suppress(sqlite3.Error):  # where it cannot be kept, one can look all the same
-                self.store.add_look(one.id, *look, one.clock.as_of(self.wall()))
+        """Looks after the clocks that run; to be called each second or so."""
+        self.keeping.keep_running(list(self._sessions.values()))
 
     def take_hint(self, one: Session) -> dict[str, Any]:
         """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
@@ -308,7 +226,7 @@ class Training:
             if len(one.hints) >= len(one.exercise.hints):
                 raise RefusedError("there are no more hints", seen=f"{len(one.hints)} taken")
             number = len(one.hints)
-            with self.changing(one):
+            with self.keeping.changing(one):
                 one.hints.append(Taken(number, one.clock.at(self.wall())))
             hint = one.exercise.hints[number]
             return {"text": hint.text, "cost": hint.cost}
@@ -325,7 +243,7 @@ class Training:
             with one.lock:
                 if one.status == "answered" and one.is_judged and one.exercise.id in self._released:
                     one.status, count = "released", count + 1
-                    self.keep_later(one)
+                    self.keeping.keep_later(one)
         return count
 
 

@@ -12,52 +12,22 @@ import pytest
 
 from lab.investigation import work
 from lab.investigation.clock import Clock
-from lab.investigation.recordings import record
 from lab.investigation.training import Training
-from tests.investigating import HINTS, INSTRUCTOR, JOINING, NAME, AtOnce, Client, Wall, client, course, training
-
-KIND = "network-partition"
-RIGHT: dict[str, Any] = {
-    "verdict": "fault",
-    "findings": [
-        {
-            "culprit": "desk->db", "kind": KIND, "onset_s": 50, "confidence": 0.9,
-            "evidence": [{"signal": "client_error_ratio", "subject": "desk->db"}],
-        }
-    ],
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """An exercise and its recording, made once."""
-    top = tmp_path_factory.mktemp("api")
-    offered = course(top)
-    return offered, record(offered.exercises[0], top / "runs").path
-
-
-@pytest.fixture
-def wall() -> Wall:
-    return Wall()
-
-
-@pytest.fixture
-def prepared(shared: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What prepares an incident finds that recording, and asks no engine."""
-    monkeypatch.setattr(work, "prepared", lambda exercise, root, progress: shared[1])
-    monkeypatch.setattr(work, "engines_asked", lambda run, root, progress: None)
-    return shared[0]
-
-
-@pytest.fixture
-def alone(prepared: Any, tmp_path: Path, wall: Wall) -> Client:
-    return client(training(tmp_path, [prepared], wall=wall))
-
-
-@pytest.fixture
-def session(alone: Client) -> str:
-    """The path of a session that is ready."""
-    return f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+from tests.investigating import (
+    HINTS,
+    INSTRUCTOR,
+    JOINING,
+    KIND,
+    NAME,
+    RIGHT,
+    AtOnce,
+    Client,
+    Wall,
+    answered,
+    client,
+    course,
+    training,
+)
 
 
 def test_the_list_says_what_there_is_and_how_far_one_is(alone: Client, session: str):
@@ -157,13 +127,6 @@ def test_hints_come_in_order_at_their_cost_until_none_is_left(alone: Client, ses
     assert alone.refused("POST", f"{session}/hints")[0] == 409
     found = alone.get(session)
     assert (found["hints"]["left"], found["score_cost"]) == (0, 20)
-
-
-def answered(alone: Client, session: str, answer: Any) -> dict[str, Any]:
-    alone.post(f"{session}/clock", {"jump": "end"})
-    alone.post(f"{session}/submit", answer)
-    found: dict[str, Any] = alone.get(session)
-    return found
 
 
 def test_an_answer_is_judged_and_the_debrief_shown(alone: Client, session: str):

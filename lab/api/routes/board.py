@@ -51,9 +51,14 @@ def remove_hypothesis(item: ItemId, own: Own, training: Trainings) -> None:
 
 @router.post("/pins", operation_id="add_pin", status_code=201)
 def add_pin(given: answers.NewPin, own: Own, training: Trainings) -> answers.Pin:
-    """Pins a chart, trace, line, alert, change or distribution as evidence."""
-    content = given.model_dump()
-    content["at_s"] = _now_s(training, own) if given.at_s is None else given.at_s
+    """Pins a chart, trace, line, alert, change or distribution as evidence.
+
+    409 for a signal, or a table's column, that was not shown to this session: a pin counts as a look at it.
+    """
+    training.looking.refuse_unseen(own, given.ref)
+    content, now_s = given.model_dump(), _now_s(training, own)
+    content["at_s"] = now_s if given.at_s is None else given.at_s
+    content["pinned_s"] = now_s if own.is_open else None
     return answers.Pin.model_validate(training.boards.put(own, "pins", content))
 
 

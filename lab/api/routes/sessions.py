@@ -33,8 +33,14 @@ async def get_session(one: Own, training: Trainings) -> SessionAnswer:
 
 @router.post("/sessions/{session}/clock", operation_id="set_clock")
 def set_clock(given: ClockChange, one: Own, training: Trainings) -> SessionAnswer:
-    """Lets the incident go on, pauses it, changes its speed, or jumps: one tick, to the next alert, or to the end."""
-    training.set_clock(one, speed=given.speed, pause=given.pause, jump=given.jump)
+    """Lets the incident go on, pauses it, changes its speed, or jumps: one tick, to the next alert, or to the end.
+
+    After a jump to the next alert `stopped` tells where it stopped and why.
+    """
+    if given.jump is not None:
+        training.clocks.jump(one, given.jump)
+    else:
+        training.clocks.run(one, given.speed, given.pause)
     return SessionAnswer.model_validate(one.seen(training.wall()))
 
 

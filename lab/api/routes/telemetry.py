@@ -19,7 +19,7 @@ router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
 @router.get("/alerts", operation_id="list_alerts")
 def list_alerts(seen: Seen, training: Trainings) -> Alerts:
     """Alerts that fired or resolved so far. An alert names an objective and where it is felt, never a culprit."""
-    training.look(seen.session, "alerts", "")
+    training.looking.note(seen.session, "alerts", "")
     rows = [AlertRow.model_validate(without_nan(entry)) for entry in seen.view.alerts(seen.at_s)]
     return Alerts(as_of_s=seen.at_s, alerts=rows)
 
@@ -27,7 +27,7 @@ def list_alerts(seen: Seen, training: Trainings) -> Alerts:
 @router.get("/changes", operation_id="list_changes")
 def list_changes(seen: Seen, training: Trainings) -> Changes:
     """What was announced so far: deploys, migrations, campaigns."""
-    training.look(seen.session, "changes", "")
+    training.looking.note(seen.session, "changes", "")
     rows = [ChangeRow.model_validate(without_nan(entry)) for entry in seen.view.changes(seen.at_s)]
     return Changes(as_of_s=seen.at_s, changes=rows)
 
@@ -36,7 +36,7 @@ def list_changes(seen: Seen, training: Trainings) -> Changes:
 def get_system(seen: Seen, training: Trainings) -> SystemAnswer:
     """The components and links of the system with their health now, its objectives, and what users feel."""
     for name in system.shown(seen.view, seen.at_s):
-        training.look(seen.session, "signal", name)
+        training.looking.note(seen.session, "signal", name)
     return SystemAnswer.model_validate({"as_of_s": seen.at_s, **system.system(seen.view, seen.at_s)})
 
 
@@ -58,7 +58,7 @@ def get_series(
     found = signals.series(seen.view, seen.at_s, of, since_s, until_s)
     for one in found:
         if one["times_s"]:
-            training.look(seen.session, "signal", f"{one['signal']}:{one['subject']}")
+            training.looking.note(seen.session, "signal", f"{one['signal']}:{one['subject']}")
     return SeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
 
 
@@ -86,7 +86,7 @@ def find_traces(
         order=order,
         limit=limit,
     )
-    training.look(seen.session, "traces", f"{service or ''}:{status or ''}")
+    training.looking.note(seen.session, "traces", f"{service or ''}:{status or ''}")
     return Traces.model_validate({"as_of_s": seen.at_s, "traces": traces.traces(seen.view, seen.at_s, wanted)})
 
 
@@ -98,7 +98,7 @@ def get_trace(
 ) -> TraceAnswer:
     """One request through the whole system: its spans, each after its parent, and its log lines."""
     found = traces.trace(seen.view, seen.at_s, trace_id)
-    training.look(seen.session, "trace", trace_id)
+    training.looking.note(seen.session, "trace", trace_id)
     return TraceAnswer.model_validate({"as_of_s": seen.at_s, **found})
 
 
@@ -133,5 +133,5 @@ def find_logs(
         limit=limit,
     )
     found, more = log_lines.logs(seen.view, seen.at_s, wanted)
-    training.look(seen.session, "logs", f"{service or ''}:{event or ''}")
+    training.looking.note(seen.session, "logs", f"{service or ''}:{event or ''}")
     return Logs.model_validate({"as_of_s": seen.at_s, "logs": found, "more": more})
