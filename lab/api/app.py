@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from lab import __version__
 from lab.api.problems import ProblemAnswer, handle_problems
 from lab.api.routes import board, doing, exploring, group, people, sessions, telemetry
 from lab.api.security import Guard, Hosts, Identity, Rate, csrf_of
+from lab.investigation.codes import as_typed
 from lab.investigation.store import Participant
 from lab.investigation.training import Training
 
@@ -78,6 +80,7 @@ def create_app(
     )
     guard = Guard(app, hosts=hosts, identify=known.identify, rate=rate)
     app.state.training = training
+    app.state.forget = known.forget
     app.state.cookie = guard.cookie
     app.state.most_participants = MOST_PARTICIPANTS
     router = APIRouter(prefix=PREFIX, responses={"4XX": {"model": ProblemAnswer, "description": "what is wrong"}})
@@ -99,22 +102,31 @@ async def _page() -> Response:
 
 
 class _Known:
-    """Who is behind a token; asked of the store once for each."""
+    """Who is behind a token, or a personal code as somebody typed it; asked of the store once for each."""
 
     def __init__(self, training: Training, tokens: Tokens) -> None:
         self._store = training.store
         self._links = tokens.links
         self._found: dict[str, Identity] = {}
+        self._lock = threading.Lock()
 
     def identify(self, token: str) -> Identity | None:
+        token = as_typed(token)
         found = self._found.get(token)
         if found is None:
-            role = self._links.get(token)
-            who = self._somebody(role) if role else self._store.participant_of(token)
-            if role is None and who is None:
-                return None
-            found = self._found[token] = Identity(who, role or (who.role if who else ""), csrf_of(token))
+            with self._lock:  # so that what is forgotten meanwhile is not noted again
+                role = self._links.get(token)
+                who = self._somebody(role) if role else self._store.participant_of(token)
+                if role is None and who is None:
+                    return None
+                found = self._found[token] = Identity(who, role or (who.role if who else ""), csrf_of(token))
         return found
+
+    def forget(self, who: Participant) -> None:
+        """Asks the store anew for whoever has another token now."""
+        with self._lock:
+            for token in [token for token, found in self._found.items() if found.who == who]:
+                del self._found[token]
 
     def _somebody(self, role: str) -> Participant | None:
         """Who uses a link of this role; nobody yet, where they are still to join."""

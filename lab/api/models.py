@@ -57,7 +57,7 @@ class NewParticipant(Given):
 
 
 class Joined(Answer):
-    """A participant's token, which is told this once."""
+    """A participant's token, which is told this once: a code that can be typed, and leads back as `/?token=TOKEN`."""
 
     token: str
     id: str

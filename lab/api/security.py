@@ -45,7 +45,7 @@ HEADERS = {
 }
 """Of every answer."""
 
-LOCKED = "This page needs the link that `lab train` printed: it ends in ?token=…\n"
+LOCKED = "This page needs a link that ends in ?token=…: the one that `lab train` printed, or your personal one.\n"
 
 
 class Identity(NamedTuple):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lab.errors import Problem, UserError
+from lab.investigation.codes import new_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,13 +152,19 @@ class Store:
         rows = self._all("SELECT name FROM kept WHERE name LIKE 'released %'")
         return frozenset(str(name).removeprefix("released ") for (name,) in rows)
 
-    def add_participant(self, name: str, role: Role, token: str | None = None) -> tuple[Participant, str]:
-        """A new participant and their token; ids and tokens are random, unless a token is given."""
-        token = token or secrets.token_urlsafe(24)
-        one = Participant(secrets.token_urlsafe(8), name, role)
+    def add_participant(self, name: str, role: Role) -> tuple[Participant, str]:
+        """A new participant and their token, a personal code; only its digest is kept."""
+        one, token = Participant(secrets.token_urlsafe(8), name, role), new_code()
         with self._changing() as db:
             db.execute("INSERT INTO participants VALUES (?, ?, ?, ?, ?)", (*one, digest(token), time.time()))
         return one, token
+
+    def new_token(self, participant: str) -> str:
+        """Another token for the participant of this id; the one that they had is nobody's from now on."""
+        token = new_code()
+        with self._changing() as db:
+            db.execute("UPDATE participants SET token_sha256 = ? WHERE id = ?", (digest(token), participant))
+        return token
 
     def participant_of(self, token: str) -> Participant | None:
         """Whose token this is; None for nobody's."""

@@ -8,13 +8,14 @@ import json
 from typing import Annotated, Any, Literal
 from unicodedata import normalize
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
 from lab.api.asking import Instructor, Trainings
 from lab.api.models import Answer, Given, ShortText
 from lab.investigation.group import CSV_COLUMNS, overview, rows
+from lab.investigation.queries.asking import UnknownError
 
 router = APIRouter(prefix="/group", tags=["group"])
 
@@ -42,6 +43,14 @@ class GroupParticipant(Answer):
 
     id: str
     name: str
+
+
+class Renewed(Answer):
+    """A participant's new token, which is told this once."""
+
+    id: str
+    name: str
+    token: str
 
 
 class Ranked(Answer):
@@ -98,6 +107,22 @@ class ReleasedAnswer(Answer):
 def get_group(_: Instructor, training: Trainings) -> GroupAnswer:
     """Everybody's progress and scores. For the instructor."""
     return GroupAnswer.model_validate(overview(training))
+
+
+@router.post("/participants/{participant}/token", operation_id="renew_participant")
+def renew_participant(
+    participant: Annotated[str, Path(max_length=40, description="id of a participant")],
+    _: Instructor,
+    training: Trainings,
+    request: Request,
+) -> Renewed:
+    """A new personal code for a participant who lost theirs; the earlier one, and browsers with it, are locked out."""
+    who = next((who for who, _ in training.everybody() if who.id == participant), None)
+    if who is None:
+        raise UnknownError("unknown participant", expected="the id of a participant of the group")
+    token = training.store.new_token(who.id)
+    request.app.state.forget(who)
+    return Renewed(id=who.id, name=who.name, token=token)
 
 
 @router.post("/release", operation_id="release_debrief")

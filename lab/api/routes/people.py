@@ -24,12 +24,16 @@ async def get_me(known: Known, training: Trainings) -> Me:
 
 @router.post("/participants", operation_id="join", status_code=201)
 def join(given: NewParticipant, known: Known, training: Trainings, request: Request, response: Response) -> Joined:
-    """Joins the group under a name, with the token of the group's link. Sets a cookie with a token of one's own."""
+    """Joins the group under a name, with the token of the group's link. Sets a cookie with a token of one's own.
+
+    The token is a personal code: `/?token=CODE` brings back whoever lost the cookie. It is told this once.
+    """
     if known.role != "joining":
         raise RefusedError("you have joined already", seen=known.role)
     taken = {who.name.casefold() for who in training.store.participants()}
     if given.name.casefold() in taken:
-        raise RefusedError("somebody here has this name", hint="choose another one")
+        hint = "choose another one; if it is you, open your personal link, or ask the instructor for a new one"
+        raise RefusedError("somebody here has this name", hint=hint)
     if len(taken) >= request.app.state.most_participants:
         raise RefusedError("the group is full", expected=f"at most {request.app.state.most_participants} participants")
     who, token = training.store.add_participant(given.name, "participant")
