@@ -53,7 +53,7 @@ class _Hunter:
     def _below_the_prefix(self) -> Iterator[str]:
         yield from ("/me", "/exercises", "/sessions", "/vocabulary", "/group", "/group/export?format=csv")
         for plain in ("", "/alerts", "/changes", "/system", "/signals", "/metrics", "/tables", "/jobs", "/versions",
-                      "/reference", "/remedies", "/board", "/debrief", "/postmortem"):  # fmt: skip
+                      "/reference", "/remedies", "/board", "/debrief", "/postmortem", "/postmortem/draft"):  # fmt: skip
             yield self.base + plain
         yield from (f"/sessions/{quote(guess, safe='')}/alerts" for guess in self.guesses)
         yield from self._series()

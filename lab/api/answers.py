@@ -14,6 +14,8 @@ REFERENCE_BYTES = 2_000
 LARGEST_WHOLE = 2**53
 """Other programs take larger ones for floats."""
 MOST_FINDINGS, MOST_EVIDENCE, MOST_WHYS = 10, 20, 10
+MOST_POSTMORTEM = 50_000
+"""Characters; what is longer than a request may be (`lab.api.security.BODY_BYTES`) is refused before."""
 
 
 def _small(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -207,6 +209,26 @@ class Submitted(Answer):
     """What became of an answer."""
 
     status: str
+
+
+class PostmortemChange(Given):
+    """Your version of a post-mortem as Markdown, and the revision of the text that it was made from."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_POSTMORTEM)]
+    revision: Annotated[int, Field(ge=0, le=LARGEST_WHOLE)]
+
+
+class PostmortemDraft(Answer):
+    """A post-mortem to go on with. `generated`: it is the lab's, with the revision 0; nobody kept another.
+
+    `saved_at`: when it was kept, in seconds since 1970. `original`: the lab's text, null where it is not there now.
+    """
+
+    text: str
+    revision: int
+    generated: bool
+    saved_at: float | None
+    original: str | None
 
 
 class BoundaryWord(Answer):

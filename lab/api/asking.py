@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 from fastapi import Depends, Path, Query, Request
 
 from lab.api.security import Identity
+from lab.investigation.concluding import Answered
 from lab.investigation.queries.asking import UnknownError
 from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Session
@@ -64,6 +65,16 @@ async def own_session(
 
 
 Own: TypeAlias = Annotated[Session, Depends(own_session)]
+
+
+async def own_answered(
+    who: Somebody, all_of_them: Trainings, session: Annotated[str, Path(max_length=40, description="id of a session")]
+) -> Answered:
+    """The session of that id, where it is one's own; a past one too."""
+    return all_of_them.answered(who, session)
+
+
+OwnAnswered: TypeAlias = Annotated[Answered, Depends(own_answered)]
 
 
 class Sight(NamedTuple):

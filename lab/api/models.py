@@ -91,11 +91,28 @@ class ExerciseAnswer(Answer):
     score: float | None
 
 
+class PastAnswer(Answer):
+    """A session of yours that cannot go on, and why; of a released one debrief and post-mortem can be read.
+
+    A blind one tells its exercise and title once it is released. `began_at`: seconds since 1970.
+    """
+
+    session: str
+    exercise: str | None
+    title: str | None
+    is_blind: bool
+    status: Literal["open", "answered", "released"]
+    score: float | None
+    began_at: float
+    why: str
+
+
 class Exercises(Answer):
-    """All that can be solved here."""
+    """All that can be solved here, and your sessions on what was offered before."""
 
     courses: list[CourseAnswer]
     exercises: list[ExerciseAnswer]
+    past: list[PastAnswer]
 
 
 class NewSession(Given):

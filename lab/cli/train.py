@@ -89,10 +89,10 @@ def _train(
 
     clear_leftovers(directory / "runs")
     training = Training(offered, directory, is_group=group, workers=Workers(workers))
-    if training.left_out:
+    if past := len(training.past):
         stderr().print(
-            f"note: {training.left_out} sessions are not shown: their exercises are not offered now, or were changed\n"
-            "  hint:     name the course or scenario of them too; with the same files they are there again"
+            f"note: {past} sessions are listed as past: their exercises are not offered now, or were changed\n"
+            "  hint:     name their course or scenario too; with the same files one can go on with them"
         )
     try:
         serve(training)

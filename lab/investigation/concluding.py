@@ -6,16 +6,22 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lab.investigation import work
 from lab.investigation.answering import diagnosis
+from lab.investigation.past import PastSession
 from lab.investigation.playing import played
+from lab.investigation.queries.asking import UnknownError
 from lab.investigation.refusals import NotYetError, RefusedError
 from lab.investigation.session import Session, new_clock
 
 if TYPE_CHECKING:
     from lab.investigation.training import Training
+
+
+Answered: TypeAlias = Session | PastSession
+"""What may have a debrief."""
 
 
 class Concluding:
@@ -50,7 +56,7 @@ class Concluding:
         one.status = "answered"
         one.job = training.workers.submit(
             work.concluded, one.exercise, training.directory / "runs", one.run, self.record(one), played(one),
-            self._directory(one), then=partial(self._is_judged, one), failed=partial(training.failed, one),
+            self._directory(one.id), then=partial(self._is_judged, one), failed=partial(training.failed, one),
         )  # fmt: skip
 
     def _is_judged(self, one: Session, found: Mapping[str, Any]) -> None:
@@ -78,18 +84,22 @@ class Concluding:
                 "looks": looks,
             }
 
-    def debrief(self, one: Session) -> dict[str, Any]:
-        """The debrief; NotYetError before it is released."""
+    def debrief(self, one: Answered) -> dict[str, Any]:
+        """The debrief; NotYetError before it is released, UnknownError where it is not kept any more."""
         found: dict[str, Any] = json.loads(self._debriefed(one, "debrief.json"))
         return found
 
-    def postmortem(self, one: Session) -> str:
-        """The post-mortem as Markdown; NotYetError before the debrief is released."""
+    def postmortem(self, one: Answered) -> str:
+        """The post-mortem as the lab writes it, Markdown; errors as of the debrief."""
         return self._debriefed(one, "postmortem.md")
+
+    def file(self, session: str, name: str) -> str:
+        """What a debrief wrote; FileNotFoundError where it is not there."""
+        return (self._directory(session) / name).read_text(encoding="utf-8")
 
     def judged(self, one: Session) -> dict[str, Any] | None:
         """The debrief of an answer that was judged, for the instructor; None before."""
-        file = self._directory(one) / "debrief.json"
+        file = self._directory(one.id) / "debrief.json"
         if not one.is_judged or not file.is_file():
             return None
         found: dict[str, Any] = self._training.cache.get(
@@ -97,21 +107,23 @@ class Concluding:
         )
         return found
 
-    def _debriefed(self, one: Session, file: str) -> str:
+    def _debriefed(self, one: Answered, file: str) -> str:
         if one.status != "released":
             what = "the answer comes first" if one.is_open else "the debrief is not released yet"
             raise NotYetError(what, seen=one.status)
         try:
-            return (self._directory(one) / file).read_text(encoding="utf-8")
-        except FileNotFoundError:  # somebody tidied up: it is written again
-            with one.lock:
+            return self.file(one.id, file)
+        except FileNotFoundError:
+            if not isinstance(one, Session):
+                raise UnknownError("the debrief is not kept any more") from None
+            with one.lock:  # somebody tidied up: it is written again
                 one.is_judged = False
                 if one.job is None:
                     self._training.settle(one)
             raise NotYetError("the answer is judged once more", hint="ask again in a moment") from None
 
-    def _directory(self, one: Session) -> Path:
-        return self._training.directory / "debriefs" / one.id
+    def _directory(self, session: str) -> Path:
+        return self._training.directory / "debriefs" / session
 
 
 def _refuse_unanswerable(one: Session) -> None:

@@ -37,15 +37,16 @@ def first_answers(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def scoreboard(entries: Sequence[Entry]) -> dict[str, list[dict[str, Any]]]:
-    """`scoreboard`: for each participant and engine how many were answered, how many rightly, and the points; the most
-    points first. `calibration`: for each how often it was right, by how sure it was.
+    """`scoreboard`: for each participant and engine how many were answered, how many rightly, and the points, as their
+    mean and sum over those that were `counted`: what is inconclusive has no points. The best mean comes first, so that
+    who answers more is not better for that; of the same mean, who answered more. `calibration`: for each how often it was right, by how sure it was.
 
     Engines count once for each exercise that somebody answered.
     """
     answers = _answers(first_answers(entries))
     board = [_counted(name, is_engine, given) for (name, is_engine), given in answers.items()]
     calibrated = [{"name": name, **_calibrated(given)} for (name, _), given in answers.items()]
-    board.sort(key=lambda row: (-row["points"], row["is_engine"], row["name"]))
+    board.sort(key=_rank)
     return {"scoreboard": board, "calibration": [one for one in calibrated if one["bins"]]}
 
 
@@ -64,14 +65,21 @@ def _answers(entries: Iterable[Entry]) -> dict[tuple[str, bool], list[Mapping[st
     return found
 
 
+def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    mean = row["mean"]
+    return mean is None, -(mean or 0), -row["counted"], row["is_engine"], row["name"]
+
+
 def _counted(name: str, is_engine: bool, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    points = [answer["score"]["points"] for answer in answers]
+    points = [float(one) for answer in answers if (one := answer["score"]["points"]) is not None]
     return {
         "name": name,
         "is_engine": is_engine,
         "answered": len(answers),
         "right": sum(answer["outcome"] == Outcome.PASS for answer in answers),
-        "points": round(sum(one for one in points if one is not None), 1),
+        "counted": len(points),
+        "points": round(sum(points), 1),
+        "mean": round(sum(points) / len(points), 1) if points else None,
     }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILE = "training.sqlite3"
-VERSION = 1
+VERSION = 2
 """Of the schema below; kept as the file's `user_version`."""
 _BUSY_S = 10.0
 
@@ -45,6 +45,12 @@ _SCHEMA = (
     CREATE TABLE looks (
         session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, kind TEXT NOT NULL,
         reference TEXT NOT NULL, at_s REAL NOT NULL, PRIMARY KEY (session, kind, reference)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE postmortems (
+        session TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+        text TEXT NOT NULL, saved_at REAL NOT NULL
     ) STRICT
     """,
 )
@@ -72,6 +78,14 @@ class SessionRow(NamedTuple):
     now_s: float
     speed: float
     state: Mapping[str, Any]
+
+
+class KeptPostmortem(NamedTuple):
+    """A person's version of a post-mortem. `revision` counts versions; `saved_at`: seconds since 1970."""
+
+    text: str
+    revision: int
+    saved_at: float
 
 
 class Store:
@@ -223,6 +237,24 @@ class Store:
         """Takes something off a board."""
         with self._changing() as db:
             db.execute("DELETE FROM items WHERE session = ? AND kind = ? AND id = ?", (session, kind, item))
+
+    # What somebody wrote in the end.
+
+    def postmortem(self, session: str) -> KeptPostmortem | None:
+        """A person's version of the post-mortem; None where nobody kept one."""
+        found = self._all("SELECT text, revision, saved_at FROM postmortems WHERE session = ?", session)
+        return KeptPostmortem(*found[0]) if found else None
+
+    def keep_postmortem(self, session: str, revision: int, text: str, saved_at: float) -> bool:
+        """Keeps a version after that of `revision`, 0 for the first; False where that is not the last one."""
+        with self._changing() as db:
+            found = db.execute("SELECT revision FROM postmortems WHERE session = ?", (session,)).fetchone()
+            if revision != (found[0] if found else 0):
+                return False
+            db.execute(
+                "INSERT OR REPLACE INTO postmortems VALUES (?, ?, ?, ?)", (session, revision + 1, text, saved_at)
+            )
+        return True
 
     # What somebody looked at.
 

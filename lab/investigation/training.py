@@ -16,10 +16,12 @@ from lab.investigation import work
 from lab.investigation.board import Board
 from lab.investigation.boards import Boards
 from lab.investigation.clocks import Clocks
-from lab.investigation.concluding import Concluding
+from lab.investigation.concluding import Answered, Concluding
+from lab.investigation.drafts import Drafts
 from lab.investigation.exercises import Course, Exercise
 from lab.investigation.keeping import Keeping
 from lab.investigation.looking import Looking
+from lab.investigation.past import Past
 from lab.investigation.playing import Playing
 from lab.investigation.queries.asking import UnknownError
 from lab.investigation.refusals import RefusedError
@@ -64,6 +66,7 @@ class Training:
         self.workers = workers or Workers(1)
         self.playing = Playing(self)
         self.concluding = Concluding(self)
+        self.drafts = Drafts(self.store, self.concluding)
         self.boards = Boards(self.store)
         self.keeping = Keeping(self.store, wall)
         self.clocks = Clocks(self.keeping, wall)
@@ -73,8 +76,7 @@ class Training:
         self._lock = threading.RLock()
         self._runs: dict[str, Path] = {}  # of exercises that were prepared, by fingerprint
         self._released = self.store.released()
-        self.left_out = 0
-        """Sessions of exercises that are not offered now, or not as they were: kept, and not shown."""
+        self.past = Past(self)
         for row in self.store.sessions():
             exercise = self._exercises.get(row.exercise)
             if exercise is not None and fingerprint(exercise) == row.fingerprint:
@@ -84,7 +86,7 @@ class Training:
                 one.status = "ready" if one.is_open else self._shown(one) if one.is_judged else "answered"
                 self._sessions[row.id] = one
             else:
-                self.left_out += 1
+                self.past.add(row)
 
     def close(self) -> None:
         """Pauses all clocks where they are, ends the workers and closes the store."""
@@ -127,6 +129,14 @@ class Training:
         if one.view is None and one.job is None and one.failure is None:
             self._prepare(one)
         return one
+
+    def offers(self, exercise: str) -> bool:
+        """Whether there is an exercise of this id now."""
+        return exercise in self._exercises
+
+    def answered(self, who: Participant, name: str) -> Answered:
+        """Somebody's own session, also where its exercise is not offered any more; UnknownError for any other name."""
+        return self.past.find(who, name) or self.session(who, name)
 
     # Sessions begin.
 
@@ -235,7 +245,7 @@ class Training:
         """Shows the debriefs of an exercise, or of all, to those who answered; how many sessions that were."""
         if exercise is not None and exercise not in self._exercises:
             raise UnknownError("unknown exercise", expected="an id from the list of exercises")
-        for name in [exercise] if exercise else self._exercises:
+        for name in [exercise] if exercise else [*self._exercises, *self.past.exercises]:
             self.store.release(name)
         self._released = self.store.released()
         count = 0

@@ -20,7 +20,7 @@ def entry(name: str, exercise: str, own: dict[str, Any], *engines: dict[str, Any
 RULES = answer("rules", "pass", 0.8, 90.0)
 
 
-def test_the_most_points_come_first_and_engines_are_told_apart():
+def test_the_best_comes_first_and_engines_are_told_apart():
     found = scoreboard(
         [
             entry("Ann", "a-1", answer("you", "pass", 0.9, 100.0), RULES),
@@ -31,6 +31,29 @@ def test_the_most_points_come_first_and_engines_are_told_apart():
         (row["name"], row["is_engine"], row["answered"], row["right"], row["points"]) for row in found["scoreboard"]
     ]
     assert rows == [("Ann", False, 1, 1, 100.0), ("rules", True, 1, 1, 90.0), ("Bo", False, 1, 0, 20.0)]
+
+
+def test_who_answers_more_is_not_ahead_for_that():
+    often = [entry("Ann", f"a-{n}", answer("you", "fail", 0.9, 40.0)) for n in range(3)]
+    found = scoreboard([*often, entry("Bo", "a-1", answer("you", "pass", 0.9, 90.0))])
+    rows = [(row["name"], row["mean"], row["counted"], row["points"]) for row in found["scoreboard"]]
+    assert rows == [("Bo", 90.0, 1, 90.0), ("Ann", 40.0, 3, 120.0)]
+
+
+def test_of_the_same_mean_who_answered_more_comes_first():
+    often = [entry("Bo", f"a-{n}", answer("you", "pass", 0.9, 80.0)) for n in range(2)]
+    found = scoreboard([entry("Ann", "a-1", answer("you", "pass", 0.9, 80.0)), *often])
+    assert [row["name"] for row in found["scoreboard"]] == ["Bo", "Ann"]
+
+
+def test_who_has_no_points_yet_comes_last_and_an_inconclusive_case_lowers_no_mean():
+    entries = [
+        entry("Ann", "a-1", answer("you", "inconclusive", 0.9, None)),
+        entry("Bo", "a-1", answer("you", "inconclusive", 0.9, None)),
+        entry("Bo", "a-2", answer("you", "fail", 0.9, 0.0)),
+    ]
+    rows = [(row["name"], row["answered"], row["counted"], row["mean"]) for row in scoreboard(entries)["scoreboard"]]
+    assert rows == [("Bo", 2, 1, 0.0), ("Ann", 1, 0, None)]
 
 
 def test_the_first_answer_to_an_exercise_counts_since_who_saw_the_debrief_knows():

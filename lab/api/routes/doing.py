@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
 from lab.api import answers
-from lab.api.asking import Own, Somebody, Trainings
+from lab.api.asking import Own, OwnAnswered, Somebody, Trainings
 from lab.api.models import ActionDone
 from lab.investigation.vocabulary import vocabulary
 
@@ -46,14 +46,27 @@ def submit(given: answers.GivenDiagnosis, own: Own, training: Trainings) -> answ
 
 
 @router.get("/sessions/{session}/debrief", operation_id="get_debrief")
-def get_debrief(own: Own, training: Trainings) -> answers.Debrief:
+def get_debrief(own: OwnAnswered, training: Trainings) -> answers.Debrief:
     """The truth, beside the answer, its grades, what was done and what engines said. 403 before it is released."""
     return answers.Debrief.model_validate(training.concluding.debrief(own))
 
 
 @router.get("/sessions/{session}/postmortem", operation_id="get_postmortem", response_class=PlainTextResponse)
-def get_postmortem(own: Own, training: Trainings) -> Response:
-    """A blameless post-mortem as Markdown, filled in as far as it can be. 403 before the debrief is released."""
-    text = training.concluding.postmortem(own)
+def get_postmortem(own: OwnAnswered, training: Trainings) -> Response:
+    """A blameless post-mortem as Markdown: filled in as far as it can be, or as you kept it. 403 before the debrief."""
+    text = training.drafts.read(own).text
     headers = {"content-disposition": 'attachment; filename="postmortem.md"'}
     return Response(text, media_type="text/markdown; charset=utf-8", headers=headers)
+
+
+@router.get("/sessions/{session}/postmortem/draft", operation_id="get_postmortem_draft")
+def get_postmortem_draft(own: OwnAnswered, training: Trainings) -> answers.PostmortemDraft:
+    """The post-mortem to go on with, and its revision, which a change must name."""
+    return answers.PostmortemDraft.model_validate(training.drafts.read(own), from_attributes=True)
+
+
+@router.put("/sessions/{session}/postmortem", operation_id="keep_postmortem")
+def keep_postmortem(given: answers.PostmortemChange, own: OwnAnswered, training: Trainings) -> answers.PostmortemDraft:
+    """Keeps your version of the post-mortem. 409 where another was kept since the revision that it was made from."""
+    found = training.drafts.write(own, given.text, given.revision)
+    return answers.PostmortemDraft.model_validate(found, from_attributes=True)

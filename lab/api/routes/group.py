@@ -54,13 +54,18 @@ class Renewed(Answer):
 
 
 class Ranked(Answer):
-    """A participant, or an engine, over the exercises that were answered; the first answer to each counts."""
+    """A participant, or an engine, over the exercises that were answered; the first answer to each counts.
+
+    `points` is the sum and `mean` the mean over those that have points, `counted` of them; null where none has.
+    """
 
     name: str
     is_engine: bool
     answered: int
+    counted: int
     right: int
     points: float
+    mean: float | None
 
 
 class Bin(Answer):
@@ -87,7 +92,7 @@ class GroupAnswer(Answer):
     participants: list[GroupParticipant]
     sessions: list[GroupSession]
     released: list[str] = Field(description="exercises whose debrief everybody sees who answered")
-    scoreboard: list[Ranked]
+    scoreboard: list[Ranked] = Field(description="the best mean first")
     calibration: list[Calibrated]
 
 

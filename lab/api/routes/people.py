@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Request, Response
 
 from lab import __version__
 from lab.api.asking import Known, Somebody, Trainings
-from lab.api.models import CourseAnswer, ExerciseAnswer, Exercises, Joined, Me, NewParticipant
+from lab.api.models import CourseAnswer, ExerciseAnswer, Exercises, Joined, Me, NewParticipant, PastAnswer
 from lab.api.security import csrf_of, set_cookie
 from lab.investigation.refusals import RefusedError
 from lab.investigation.training import Offered
@@ -43,12 +45,13 @@ def join(given: NewParticipant, known: Known, training: Trainings, request: Requ
 
 @router.get("/exercises", operation_id="list_exercises")
 def list_exercises(who: Somebody, training: Trainings) -> Exercises:
-    """Courses and their exercises, with your last session on each."""
+    """Courses and their exercises, with your last session on each; and sessions of exercises of before."""
     courses = [
         CourseAnswer(name=course.name, title=course.title, exercises=[one.id for one in course.exercises])
         for course in training.courses
     ]
-    return Exercises(courses=courses, exercises=[_answer(offered) for offered in training.exercises(who)])
+    past = [PastAnswer.model_validate({"session": one.id, **asdict(one)}) for one in training.past.of(who)]
+    return Exercises(courses=courses, exercises=[_answer(offered) for offered in training.exercises(who)], past=past)
 
 
 def _answer(offered: Offered) -> ExerciseAnswer:
