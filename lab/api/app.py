@@ -13,9 +13,10 @@ from pathlib import Path
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from lab import __version__
 from lab.api.problems import ProblemAnswer, handle_problems
@@ -90,7 +91,7 @@ def create_app(
     handle_problems(app)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=Response)
     if (PAGES / "static").is_dir():
-        app.mount("/static", StaticFiles(directory=PAGES / "static"), name="static")
+        app.mount("/static", _Files(directory=PAGES / "static"), name="static")
     return guard
 
 
@@ -99,6 +100,15 @@ async def _page() -> Response:
     if not page.is_file():
         return PlainTextResponse("This lab was installed without its pages; the API is at /api/v1.\n", 404)
     return FileResponse(page, media_type="text/html; charset=utf-8")
+
+
+class _Files(StaticFiles):
+    """Files, each under one path: Starlette would also give one for its path with a slash at the end."""
+
+    def get_path(self, scope: Scope) -> str:
+        if scope["path"].endswith("/"):
+            raise HTTPException(404)
+        return super().get_path(scope)
 
 
 class _Known:

@@ -39,7 +39,8 @@ def first_answers(entries: Iterable[Entry]) -> list[Entry]:
 def scoreboard(entries: Sequence[Entry]) -> dict[str, list[dict[str, Any]]]:
     """`scoreboard`: for each participant and engine how many were answered, how many rightly, and the points, as their
     mean and sum over those that were `counted`: what is inconclusive has no points. The best mean comes first, so that
-    who answers more is not better for that; of the same mean, who answered more. `calibration`: for each how often it was right, by how sure it was.
+    who answers more is not better for that; of the same mean, who answered more. `calibration`: for each how often it
+    was right, by how sure it was.
 
     Engines count once for each exercise that somebody answered.
     """

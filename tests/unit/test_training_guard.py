@@ -146,6 +146,7 @@ def test_what_is_no_request_is_refused_with_a_problem(alone: Client, raw: bytes)
     [
         ("PUT", "/api/v1/me", 405), ("GET", "/api/v1/nothing", 404), ("GET", "/static/nothing.js", 404),
         ("GET", "/static/../app.py", 404), ("GET", "/static/%2e%2e/%2e%2e/pyproject.toml", 404), ("GET", "/docs", 404),
+        ("GET", "/static/app.js/", 404),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_told_as_a_problem(alone: Client, method: str, path: str, status: int):
