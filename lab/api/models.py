@@ -135,7 +135,7 @@ class Created(Answer):
 
 
 class SessionExercise(Answer):
-    """What a session is about; of a blind one no more than the brief, before its debrief."""
+    """What a session is about. A blind one tells the system and a brief that all of it share, before its debrief."""
 
     id: str | None
     title: str | None

@@ -26,6 +26,7 @@ Examples:
   lab list -k 'network and not mild'
   lab list --tag look-alike --json
   lab list my-scenarios/ my.suite.yaml
+  lab list --tag training --spoilers
 """
 
 
@@ -40,13 +41,19 @@ Examples:
     shell_complete=completing.systems,
     help="Only of this system; may be repeated.",
 )
+@option("--spoilers", is_flag=True, help="Also tell what is the matter in scenarios that are exercises for people.")
 @json_option
-def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], as_json: bool) -> int:
+def command(
+    *, targets: tuple[str, ...], filters: Filters, systems: tuple[str, ...], spoilers: bool, as_json: bool
+) -> int:
     """List scenarios, suites and courses.
 
     Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite or a course, its scenarios
     are listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
     world that is not installed are left out, and stderr says so.
+
+    Scenarios that have a title for trainees are listed by it, without their faults and tags: whoever solves them should
+    not read what is the matter. With --spoilers, in JSON, and by a filter that names a fault or tag, one learns it.
     """
     from lab.cli.console import show_problems, write_json
     from lab.errors import ExitCode, NothingSelectedError, Problem
@@ -66,7 +73,7 @@ def command(*, targets: tuple[str, ...], filters: Filters, systems: tuple[str, .
         document |= {"courses": [*map(_course_json, courses)]}
         write_json({"schema_version": 1, **document})
     else:
-        _print(chosen, suites, courses)
+        _print(chosen, suites, courses, spoilers)
     show_problems(problems)
     return ExitCode.INVALID if problems else ExitCode.OK
 
@@ -149,7 +156,9 @@ def _tell_missing(worlds: Sequence[str], left_out: int) -> None:
     )
 
 
-def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite], courses: Sequence[Course]) -> None:
+def _print(
+    scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite], courses: Sequence[Course], spoilers: bool
+) -> None:
     from rich.text import Text
 
     from lab.cli.console import stdout
@@ -162,10 +171,13 @@ def _print(scenarios: Sequence[LoadedScenario], suites: Sequence[LoadedSuite], c
         console.print(Text("    " + " · ".join(filter(None, details)), "dim"), soft_wrap=True)
 
     for one in scenarios:
-        scenario = one.scenario
-        faults = ", ".join(_faults(one)) or "no fault"
-        details = (one.system.name, time_text(scenario.duration_s), faults, ", ".join(scenario.tags))
-        entry(name_of(one), scenario.title, details)
+        scenario, training = one.scenario, one.scenario.training
+        what = (one.system.name, time_text(scenario.duration_s))
+        if training.title and not spoilers:
+            entry(name_of(one), training.title, (*what, f"exercise, {training.level}", ", ".join(training.topics)))
+        else:
+            faults = ", ".join(_faults(one)) or "no fault"
+            entry(name_of(one), scenario.title, (*what, faults, ", ".join(scenario.tags)))
     for suite in suites:
         limits = ", ".join(map(str, suite.suite.thresholds))
         size = f"suite of {len(suite.scenarios)} scenarios"

@@ -83,12 +83,14 @@ def _train(
     offered: Sequence[Course], directory: Path, group: bool, workers: int, serve: Callable[[Training], None]
 ) -> None:
     from lab.cli.console import stderr
+    from lab.investigation.tidying import tidy
     from lab.investigation.training import Training
     from lab.investigation.workers import Workers
     from lab.runs.pool import clear_leftovers
 
     clear_leftovers(directory / "runs")
     training = Training(offered, directory, is_group=group, workers=Workers(workers))
+    tidy(directory, training.needed)
     if past := len(training.past):
         stderr().print(
             f"note: {past} sessions are listed as past: their exercises are not offered now, or were changed\n"

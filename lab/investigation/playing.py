@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lab.investigation import work
 from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Done, Session, fingerprint
+from lab.investigation.tidying import ACTED, use
 
 if TYPE_CHECKING:
     from lab.investigation.training import Training
@@ -69,15 +70,18 @@ class Playing:
         training = self._training
         one.status = "acting"
         one.job = training.workers.submit(
-            work.played_again, one.exercise, played(one), training.directory / "acted",
+            work.played_again, one.exercise, played(one), training.directory / ACTED,
             then=partial(self._is_played, one, len(one.actions)), failed=partial(self._is_undone, one),
         )  # fmt: skip
 
     def _is_played(self, one: Session, count: int, directory: Path) -> None:
         with one.lock:
             one.job, one.is_acting, one.played_count = None, False, count
+            one.played = directory.name
+            use(directory)
             self._training.show(one, directory)
             self._training.settle(one)
+            self._training.keeping.keep_later(one)
             if one.goes_on:
                 one.goes_on, one.clock = False, one.clock.paused(self._training.wall(), False)
 

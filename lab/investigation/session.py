@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab.investigation.blind import neutral_brief
 from lab.investigation.board import Board
 from lab.investigation.clock import Clock, start_at
 from lab.investigation.refusals import RefusedError
@@ -187,7 +188,7 @@ class Session:
                     "level": None if is_hidden else exercise.level,
                     "topics": [] if is_hidden else list(exercise.topics),
                     "system": exercise.system,
-                    "brief": exercise.brief,
+                    "brief": neutral_brief(exercise) if is_hidden else exercise.brief,
                     "is_blind": self.is_blind,
                 },
                 "status": self.status,

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 from lab.investigation import work
+from lab.investigation.blind import drawn
 from lab.investigation.board import Board
 from lab.investigation.boards import Boards
 from lab.investigation.clocks import Clocks
@@ -130,6 +130,11 @@ class Training:
             self._prepare(one)
         return one
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """Names of the recordings with actions that somebody sees who has not answered yet."""
+        return frozenset(one.played for one in self._sessions.values() if one.is_open and one.played)
+
     def offers(self, exercise: str) -> bool:
         """Whether there is an exercise of this id now."""
         return exercise in self._exercises
@@ -148,8 +153,7 @@ class Training:
 
     def begin_blind(self, who: Participant, seed: int) -> Session:
         """A new session on an exercise that is drawn by a seed; which one it is is told in the debrief."""
-        drawn = int.from_bytes(sha256(f"blind {seed}".encode()).digest()[:8])
-        return self._begin(who, list(self._exercises.values())[drawn % len(self._exercises)], is_blind=True)
+        return self._begin(who, drawn(list(self._exercises.values()), seed), is_blind=True)
 
     def _begin(self, who: Participant, exercise: Exercise, is_blind: bool) -> Session:
         if len(self.sessions(who)) >= MOST_SESSIONS:

@@ -115,6 +115,21 @@ def test_courses_are_listed_and_their_scenarios_with_them(capsys: pytest.Capture
 
 
 @pytest.mark.usefixtures("folder")
+def test_what_is_the_matter_in_an_exercise_is_listed_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    write("cut", CUT + TRAINING)
+
+    def listed(*more: str) -> str:
+        assert main(["list", str(write_course()), *more]) == ExitCode.OK
+        return capsys.readouterr().out
+
+    assert "network-partition of orders->db" in listed("--spoilers")
+    assert "network-partition" not in listed()
+    assert "Orders are slow" in listed()
+    assert "exercise, beginner · latency" in listed()
+    assert "no fault" in listed(), "quiet is for nobody to solve, and listed as ever"
+
+
+@pytest.mark.usefixtures("folder")
 def test_another_kind_of_file_is_no_course() -> None:
     with pytest.raises(UserError, match="this is a scenario file, not a course"):
         load_course(Path("cut.scenario.yaml"))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.investigation import work
+from lab.investigation.blind import neutral_brief
 from lab.investigation.clock import Clock
 from lab.investigation.training import Training
 from tests.investigating import (
@@ -292,7 +293,37 @@ def test_a_blind_session_tells_nothing_of_its_exercise_before_the_debrief(alone:
     told = alone.get(session)["exercise"]
     assert (told["id"], told["title"], told["level"], told["topics"]) == (None, None, None, [])
     assert alone.get("/exercises")["exercises"][0]["session"] is None
-    assert answered(alone, session, RIGHT)["exercise"]["id"] == "own-1"
+    assert "complain" not in told["brief"]
+    assert "bookings" in told["brief"]
+    found = answered(alone, session, RIGHT)["exercise"]
+    assert (found["id"], found["brief"]) == ("own-1", "People complain.")
+
+
+def test_briefs_of_blind_exercises_are_alike(prepared: Any):
+    (one,) = prepared.exercises
+    briefs = [neutral_brief(replace(one, brief=brief, called_at_s=100.0)) for brief in ("Slow.", "Wrong.")]
+    assert briefs[0] == briefs[1]
+    assert briefs[0].startswith("You are called to bookings at 01:40.")
+    for slo in one.scenario.system.slos:
+        assert slo.sli in briefs[0]
+
+
+WRONG_PARAMETERS = {
+    "/traces?limit=0": ("query.limit", "'0'", "Input should be greater than or equal to 1"),
+    "/traces?order=odd": ("query.order", "'odd'", "Input should be 'slowest', 'latest' or 'first'"),
+    "/traces?min_duration_s=-1": ("query.min_duration_s", "'-1'", "Input should be greater than or equal to 0"),
+    "/traces?service=": ("query.service", "''", "String should have at least 1 character"),
+    "/logs?since_s=nan": ("query.since_s", "'nan'", "Input should be a finite number"),
+    "/logs?before=x": ("query.before", "'x'", "Input should be a valid integer, unable to parse string as an integer"),
+}
+
+
+@pytest.mark.parametrize("query", WRONG_PARAMETERS)
+def test_a_parameter_that_is_wrong_is_told_with_what_was_expected(alone: Client, session: str, query: str):
+    status, problem = alone.refused("GET", session + query)
+    where, seen, expected = WRONG_PARAMETERS[query]
+    assert (status, problem["what"]) == (422, f"{where} is not as it should be")
+    assert (problem["seen"], problem["expected"]) == (seen, expected)
 
 
 def test_after_a_restart_all_is_as_it_was_and_the_clock_stands(prepared: Any, tmp_path: Path, wall: Wall):

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from lab.api.asking import Duration, Name, Seen, Time, Trainings
+from lab.api.asking import Name, Seen, Time, Trainings
 from lab.api.models import AlertRow, Alerts, ChangeRow, Changes
 from lab.api.seen import Logs, SeriesList, Signals, SystemAnswer, TraceAnswer, Traces
-from lab.investigation.queries import logs as log_lines
-from lab.investigation.queries import signals, system, traces
+from lab.api.wanted import WantedLogs, WantedTraces
+from lab.investigation.queries import logs, signals, system, traces
 from lab.investigation.queries.asking import without_nan
 
 router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
@@ -63,31 +63,10 @@ def get_series(
 
 
 @router.get("/traces", operation_id="find_traces")
-def find_traces(
-    seen: Seen,
-    training: Trainings,
-    service: Annotated[Name | None, Query(description="with a span of this component")] = None,
-    status: Annotated[Name | None, Query(description="with such a span, of that component where it is given")] = None,
-    min_duration_s: Duration | None = None,
-    max_duration_s: Duration | None = None,
-    since_s: Time | None = None,
-    until_s: Time | None = None,
-    order: Annotated[traces.Order, Query(description="of the traces that fit, which ones")] = "latest",
-    limit: Annotated[int, Query(ge=1, le=traces.MOST_TRACES)] = 50,
-) -> Traces:
+def find_traces(asked: Annotated[WantedTraces, Query()], seen: Seen, training: Trainings) -> Traces:
     """Finds traces by what happened in them, how long they took, and when they began."""
-    wanted = traces.Wanted(
-        service=service,
-        status=status,
-        min_duration_s=min_duration_s,
-        max_duration_s=max_duration_s,
-        since_s=since_s,
-        until_s=until_s,
-        order=order,
-        limit=limit,
-    )
-    training.looking.note(seen.session, "traces", f"{service or ''}:{status or ''}")
-    return Traces.model_validate({"as_of_s": seen.at_s, "traces": traces.traces(seen.view, seen.at_s, wanted)})
+    training.looking.note(seen.session, "traces", f"{asked.service or ''}:{asked.status or ''}")
+    return Traces.model_validate({"as_of_s": seen.at_s, "traces": traces.traces(seen.view, seen.at_s, asked.wanted())})
 
 
 @router.get("/traces/{trace_id}", operation_id="get_trace")
@@ -103,35 +82,8 @@ def get_trace(
 
 
 @router.get("/logs", operation_id="find_logs")
-def find_logs(
-    seen: Seen,
-    training: Trainings,
-    service: Name | None = None,
-    severity: Name | None = None,
-    event: Annotated[Name | None, Query(description="what a line is about")] = None,
-    contains: Annotated[Name | None, Query(description="part of its text, in any case")] = None,
-    trace_id: Name | None = None,
-    since_s: Time | None = None,
-    until_s: Time | None = None,
-    before: Annotated[int | None, Query(ge=0, le=2**53, description="id of a line: only older ones")] = None,
-    after: Annotated[int | None, Query(ge=0, le=2**53, description="id of a line: only later ones")] = None,
-    order: Annotated[log_lines.Order, Query(description="newest first, or oldest first")] = "latest",
-    limit: Annotated[int, Query(ge=1, le=log_lines.MOST_LINES)] = 100,
-) -> Logs:
+def find_logs(asked: Annotated[WantedLogs, Query()], seen: Seen, training: Trainings) -> Logs:
     """Finds log lines, newest first or oldest first."""
-    wanted = log_lines.Wanted(
-        service=service,
-        severity=severity,
-        event=event,
-        contains=contains,
-        trace_id=trace_id,
-        since_s=since_s,
-        until_s=until_s,
-        before=before,
-        after=after,
-        order=order,
-        limit=limit,
-    )
-    found, more = log_lines.logs(seen.view, seen.at_s, wanted)
-    training.looking.note(seen.session, "logs", f"{service or ''}:{event or ''}")
+    found, more = logs.logs(seen.view, seen.at_s, asked.wanted())
+    training.looking.note(seen.session, "logs", f"{asked.service or ''}:{asked.event or ''}")
     return Logs.model_validate({"as_of_s": seen.at_s, "logs": found, "more": more})
