@@ -6,6 +6,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -56,13 +57,14 @@ def test_entries_of_the_cache_live_as_long_as_before(run: Run, stack: Session, v
 def test_a_component_is_back_when_it_has_what_the_run_gave_it(
     run: Run, stack: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, give = stack.levers.cache.policy(), stack.levers.given["cache"]
+    before, cache = stack.levers.cache.policy(), type(stack.levers.cache)
+    load = cache.load
 
-    def give_late() -> None:
+    def load_late(*given: Any) -> None:
         time.sleep(1.0)  # as on a machine with much else to do: the process listens, and has nothing yet
-        give()
+        load(*given)
 
-    monkeypatch.setitem(stack.levers.given, "cache", give_late)
+    monkeypatch.setattr(cache, "load", load_late)
     start_again(run, "cache", BY_ITSELF)
     assert stack.levers.cache.policy() == before
 
