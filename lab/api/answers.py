@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from lab.api.models import Answer, Given, ShortText, Text
+from lab.api.models import Answer, Given, Plain, ShortText, Text
 from lab.contracts import LARGEST_NUMBER
 
 REFERENCE_BYTES = 2_000
@@ -40,8 +40,10 @@ def _largest(value: JsonValue) -> int:
 
 Reference: TypeAlias = Annotated[dict[str, JsonValue], Field(max_length=20), AfterValidator(_small)]
 Id: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-Number: TypeAlias = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
-Number_s: TypeAlias = Annotated[float, Field(ge=-1e10, le=1e10, allow_inf_nan=False)]
+Number: TypeAlias = Annotated[float, Field(strict=True, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
+Number_s: TypeAlias = Annotated[float, Field(strict=True, ge=-1e10, le=1e10, allow_inf_nan=False)]
+Line: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500), Plain]
+NoteText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=2_000), Plain]
 State: TypeAlias = Literal["open", "likely", "ruled-out"]
 Stance: TypeAlias = Literal["for", "against", "neutral"]
 PinKind: TypeAlias = Literal["chart", "trace", "log", "alert", "change", "distribution"]
@@ -50,7 +52,7 @@ PinKind: TypeAlias = Literal["chart", "trace", "log", "alert", "change", "distri
 class NewHypothesis(Given):
     """What may be the matter; `parent`: the hypothesis that it is a part of, in the fault tree."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    text: Line
     culprit: ShortText | None = None
     boundary: ShortText | None = None
     kind: ShortText | None = None
@@ -61,7 +63,7 @@ class NewHypothesis(Given):
 class HypothesisChange(Given):
     """What changes of a hypothesis; what is left out stays."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    text: Line | None = None
     culprit: ShortText | None = None
     boundary: ShortText | None = None
     kind: ShortText | None = None
@@ -107,14 +109,14 @@ class Pin(NewPin):
 class NewNote(Given):
     """A note."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    text: NoteText
     at_s: Number_s | None = None
 
 
 class NoteChange(Given):
     """Another text for a note."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    text: NoteText
 
 
 class Note(NewNote):
@@ -127,7 +129,7 @@ class Note(NewNote):
 class Whys(Given):
     """A chain of whys, from what was noticed to its cause."""
 
-    whys: Annotated[list[Annotated[str, StringConstraints(max_length=500)]], Field(max_length=MOST_WHYS)]
+    whys: Annotated[list[Annotated[str, StringConstraints(max_length=500), Plain]], Field(max_length=MOST_WHYS)]
 
 
 class BoardAnswer(Answer):
@@ -192,7 +194,7 @@ class GivenFinding(Given):
     kind: ShortText
     boundary: Literal["data", "model", "service", "network", "resource", "integration", "external"] | None = None
     onset_s: Number_s | None = None
-    confidence: float = Field(default=1.0, ge=0, le=1)
+    confidence: float = Field(default=1.0, ge=0, le=1, strict=True)
     evidence: Annotated[list[GivenEvidence], Field(max_length=MOST_EVIDENCE)] = Field(default=[])
     why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = Field(default=[])
 
@@ -214,8 +216,8 @@ class Submitted(Answer):
 class PostmortemChange(Given):
     """Your version of a post-mortem as Markdown, and the revision of the text that it was made from."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_POSTMORTEM)]
-    revision: Annotated[int, Field(ge=0, le=LARGEST_WHOLE)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=MOST_POSTMORTEM), Plain]
+    revision: Annotated[int, Field(ge=0, le=LARGEST_WHOLE, strict=True)]
 
 
 class PostmortemDraft(Answer):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
-from unicodedata import category
+from unicodedata import category, normalize
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from lab.investigation.naming import is_seen
 
 MOST_SEED = 2**63 - 1
 
 
 class Given(BaseModel):
-    """The body of a request: what is not known is an error."""
+    """The body of a request: what is not known is an error. Numbers and truth values are strict: `true` is no 1."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -22,15 +24,25 @@ class Answer(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
 
-Text: TypeAlias = Annotated[str, StringConstraints(max_length=2_000)]
-ShortText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+def _plain(text: str) -> str:
+    """Refuses control characters, which no page shows and some programs obey; lines and tabs are text."""
+    if wrong := next((sign for sign in text if category(sign) == "Cc" and sign not in "\n\r\t"), None):
+        raise ValueError(f"expected text without control characters, there is U+{ord(wrong):04X}")
+    return text
+
+
+Plain = AfterValidator(_plain)
+"""Of every text that people give."""
+Text: TypeAlias = Annotated[str, StringConstraints(max_length=2_000), Plain]
+ShortText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=300), Plain]
 
 
 def _readable(name: str) -> str:
     """Refuses what is not seen, such as marks that turn text around: a name must not look like another one."""
-    if wrong := next((sign for sign in name if category(sign)[0] == "C" or category(sign) in ("Zl", "Zp")), None):
+    beside = zip(name, ("", *name), (*name[1:], ""), strict=False)
+    if wrong := next((sign for sign, before, after in beside if not is_seen(sign, before, after)), None):
         raise ValueError(f"a sign that cannot be seen, U+{ord(wrong):04X}")
-    return name
+    return normalize("NFC", name)
 
 
 PersonName: TypeAlias = Annotated[
@@ -119,7 +131,7 @@ class NewSession(Given):
     """Begins a session on an exercise, or on one that is drawn by a seed and not named."""
 
     exercise: ShortText | None = None
-    blind: int | None = Field(default=None, ge=0, le=MOST_SEED)
+    blind: int | None = Field(default=None, ge=0, le=MOST_SEED, strict=True)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> NewSession:
@@ -266,8 +278,8 @@ class SessionAnswer(Answer):
 class ClockChange(Given):
     """Exactly one of them: another speed, pause or go on, or a jump."""
 
-    speed: float | None = Field(default=None, gt=0, le=1e6)
-    pause: bool | None = None
+    speed: float | None = Field(default=None, gt=0, le=1e6, strict=True)
+    pause: bool | None = Field(default=None, strict=True)
     jump: Literal["next-alert", "end", "tick"] | None = None
 
     @model_validator(mode="after")

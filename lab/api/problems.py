@@ -17,6 +17,7 @@ from lab.errors import ParameterError, UserError
 from lab.investigation.queries.asking import QueryError, UnknownError
 from lab.investigation.refusals import NotYetError, RefusedError
 
+NO_JSON = "the body is not JSON"
 SEEN_CHARACTERS = 100
 """Of what was seen that an error repeats."""
 
@@ -65,6 +66,11 @@ def handle_problems(app: FastAPI) -> None:
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first: dict[str, Any] = next(iter(error.errors()), {})
+    if first.get("type") == "json_invalid":
+        return problem(400, NO_JSON, hint="see /api/openapi.json")
+    if isinstance(first.get("input"), bytes):
+        hint = "send it with Content-Type: application/json"
+        return problem(422, "the body is not said to be JSON", expected="an object of JSON", hint=hint)
     where = ".".join(str(part) for part in first.get("loc", ()))
     seen = first.get("input")
     text = repr(seen) if isinstance(seen, str | int | float | bool | None) else type(seen).__name__
@@ -76,7 +82,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     is_body = error.status_code == HTTPStatus.BAD_REQUEST  # FastAPI's word for a body that cannot be parsed
-    phrase = "the body is not JSON" if is_body else HTTPStatus(error.status_code).phrase.lower()
+    phrase = NO_JSON if is_body else HTTPStatus(error.status_code).phrase.lower()
     answer = problem(error.status_code, phrase, hint="see /api/openapi.json")
     answer.headers.update(error.headers or {})
     return answer

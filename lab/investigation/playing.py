@@ -68,7 +68,7 @@ class Playing:
     def play(self, one: Session) -> None:
         """Has the incident played again with all that was done."""
         training = self._training
-        one.status = "acting"
+        one.status = "preparing" if one.view is None else "acting"
         one.job = training.workers.submit(
             work.played_again, one.exercise, played(one), training.directory / ACTED,
             then=partial(self._is_played, one, len(one.actions)), failed=partial(self._is_undone, one),

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -166,10 +166,16 @@ class Store:
         rows = self._all("SELECT name FROM kept WHERE name LIKE 'released %'")
         return frozenset(str(name).removeprefix("released ") for (name,) in rows)
 
-    def add_participant(self, name: str, role: Role) -> tuple[Participant, str]:
-        """A new participant and their token, a personal code; only its digest is kept."""
+    def add_participant(
+        self, name: str, role: Role, check: Callable[[list[Participant]], None] = lambda _: None
+    ) -> tuple[Participant, str]:
+        """A new participant and their token, a personal code; only its digest is kept.
+
+        `check` is given those who are there, while nobody else can come, and raises where this one cannot.
+        """
         one, token = Participant(secrets.token_urlsafe(8), name, role), new_code()
         with self._changing() as db:
+            check(self.participants())
             db.execute("INSERT INTO participants VALUES (?, ?, ?, ?, ?)", (*one, digest(token), time.time()))
         return one, token
 

@@ -189,8 +189,9 @@ class Training:
         with one.lock:
             self._runs[known] = one.run = run
             one.job, one.played_count = None, 0
-            self.show(one, run)
-            self.settle(one)
+            if not one.actions:
+                self.show(one, run)
+            self.settle(one)  # with actions there is nothing to see before they are played: it was otherwise
 
     def show(self, one: Session, run: Path) -> None:
         """Lets a session see a recording: the prepared one, or one with actions."""

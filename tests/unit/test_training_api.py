@@ -168,6 +168,57 @@ def test_a_pin_that_could_not_be_sent_again_is_refused(alone: Client, session: s
     assert len(alone.get(f"{session}/board")["pins"]) == 1
 
 
+FINDING = RIGHT["findings"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/submit", {**RIGHT, "findings": [{**FINDING, "confidence": True}]}, "body.findings.0.confidence"),
+        ("/submit", {**RIGHT, "findings": [{**FINDING, "onset_s": "50"}]}, "body.findings.0.onset_s"),
+        ("/actions", {"remedy": "restart", "place": "db", "value": True}, "body.value"),
+        ("/clock", {"speed": True}, "body.speed"),
+        ("/clock", {"pause": "yes"}, "body.pause"),
+        ("/board/notes", {"text": "late", "at_s": True}, "body.at_s"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_and_not_read_as_if_it_were_right(
+    alone: Client, session: str, path: str, body: Any, where: str
+):
+    alone.post(f"{session}/clock", {"jump": "end"})
+    status, problem = alone.refused("POST", session + path, body)
+    assert (status, problem["what"]) == (422, f"{where} is not as it should be")
+    assert alone.get(session)["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/board/whys", {"whys": ["\0\1"]}), ("/board/notes", {"text": "a\x1b[31m"}),
+        ("/board/hypotheses", {"text": "a\x85"}), ("/board/pins", {"kind": "log", "ref": {}, "text": "\x07"}),
+        ("/submit", {**RIGHT, "findings": [{**FINDING, "why": ["\0"]}]}),
+    ],
+)  # fmt: skip
+def test_control_characters_are_no_text(alone: Client, session: str, path: str, body: Any):
+    status, problem = alone.refused("POST", session + path, body)
+    assert (status, "without control characters" in problem["expected"]) == (422, True), problem
+    alone.post(f"{session}/board/notes", {"text": "lines\r\nand\ttabs"})
+
+
+@pytest.mark.parametrize("raw", [b'{"text": "a"} more', b"[[[[", b"{'text': 1}"])
+def test_a_body_that_is_no_json_is_told_so(alone: Client, session: str, raw: bytes):
+    reply = alone.ask("POST", f"/api/v1{session}/board/notes", raw=raw)
+    assert (reply.status, reply.json["problem"]["what"]) == (
+        (400, "the body is not JSON") if raw else (422, "body is not as it should be")
+    )
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_how_to_send_it(alone: Client, session: str):
+    reply = alone.ask("POST", f"/api/v1{session}/board/notes", raw=b'{"text": "a"}', content_type="text/plain")
+    assert reply.status == 422
+    assert "Content-Type: application/json" in reply.json["problem"]["hint"]
+
+
 def test_evidence_is_of_the_time_before_something_was_done(alone: Client, session: str):
     alone.post(f"{session}/clock", {"jump": "next-alert"})
     alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
@@ -536,3 +587,26 @@ def test_actions_are_played_again_after_a_restart(prepared: Any, tmp_path: Path,
     monkeypatch.setattr(work, "played_again", good)
     assert client(broken).post(f"{session}/retry")["status"] == "ready"
     assert client(broken).get(f"{session}/series", of="client_error_ratio:desk->db")["series"] == seen
+
+
+def test_after_a_restart_nothing_is_seen_of_an_incident_without_ones_actions(prepared: Any, tmp_path: Path):
+    """It would be the other history, up to a time that is long past them."""
+    first = training(tmp_path, [prepared])
+    alone = client(first)
+    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    alone.post(f"{session}/clock", {"jump": "next-alert"})
+    alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
+    name = "client_error_ratio:desk->db"
+    seen = alone.get(f"{session}/series", of=name)["series"]
+    first.close()
+    workers = AtOnce(held=True)
+    again = client(training(tmp_path, [prepared], workers=workers))
+    assert again.get(session)["status"] == "preparing"
+    workers.waiting.pop(0)()  # the incident without them is there
+    found = again.get(session)
+    assert (found["status"], found["alerts"]["count"]) == ("preparing", 0)
+    assert again.refused("GET", f"{session}/series?of={name.replace('>', '%3E')}")[0] == 409
+    assert again.refused("POST", f"{session}/clock", {"pause": False})[0] == 409
+    workers.go_on()
+    assert again.get(session)["status"] == "ready"
+    assert again.get(f"{session}/series", of=name)["series"] == seen

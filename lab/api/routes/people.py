@@ -10,7 +10,9 @@ from lab import __version__
 from lab.api.asking import Known, Somebody, Trainings
 from lab.api.models import CourseAnswer, ExerciseAnswer, Exercises, Joined, Me, NewParticipant, PastAnswer
 from lab.api.security import csrf_of, set_cookie
+from lab.investigation.naming import refuse_taken
 from lab.investigation.refusals import RefusedError
+from lab.investigation.store import Participant
 from lab.investigation.training import Offered
 
 router = APIRouter(tags=["people and exercises"])
@@ -32,13 +34,14 @@ def join(given: NewParticipant, known: Known, training: Trainings, request: Requ
     """
     if known.role != "joining":
         raise RefusedError("you have joined already", seen=known.role)
-    taken = {who.name.casefold() for who in training.store.participants()}
-    if given.name.casefold() in taken:
-        hint = "choose another one; if it is you, open your personal link, or ask the instructor for a new one"
-        raise RefusedError("somebody here has this name", hint=hint)
-    if len(taken) >= request.app.state.most_participants:
-        raise RefusedError("the group is full", expected=f"at most {request.app.state.most_participants} participants")
-    who, token = training.store.add_participant(given.name, "participant")
+    most = request.app.state.most_participants
+
+    def check(there: list[Participant]) -> None:
+        refuse_taken(given.name, (who.name for who in there if who.role == "participant"))
+        if len(there) >= most:
+            raise RefusedError("the group is full", expected=f"at most {most} participants")
+
+    who, token = training.store.add_participant(given.name, "participant", check)
     set_cookie(response, request.app.state.cookie, token)
     return Joined(token=token, id=who.id, name=who.name, csrf=csrf_of(token))
 
