@@ -39,7 +39,7 @@ def check_room(root: Path, needed_bytes: int, what: str) -> None:
         Problem(
             f"there is no room for the recording of {what}", str(root), seen=f"{_mb(free)} free",
             expected=f"about {_mb(needed_bytes)}",
-            hint="free space there, or choose another --runs-dir (lab evaluate: TMPDIR)",
+            hint="free space there, or choose another --runs-dir (lab train, lab mcp: --state; lab evaluate: TMPDIR)",
         )
     )  # fmt: skip
 
