@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STATE = "agents"
 """The directory below LAB_STATE_DIR, or below what the system has for such things."""
+UNUSED_S = 24 * 3600.0
+"""How long nobody has looked at a recording with actions that may be removed: no agent's session lasts that long."""
 INSTALL = "pip install 'chaos-lab[mcp]'"
 
 _EPILOG = """\b
@@ -95,12 +97,15 @@ async def _in_process(target: str, state: Path | None) -> AsyncIterator[tuple[Ap
     """The API of a server in this process, and the id of the exercise there."""
     from lab.cli.exercises import named
     from lab.cli.train import state_directory
+    from lab.investigation.tidying import tidy
     from lab.investigation.training import Training
     from lab.investigation.workers import Workers
     from lab.mcp.hosting import hosted
 
     offered, exercise = named(target)
-    training = Training(offered, state or state_directory().parent / STATE, workers=Workers(1))
+    directory = state or state_directory().parent / STATE
+    tidy(directory, needed=(), unused_s=UNUSED_S)  # other agents may work there now
+    training = Training(offered, directory, workers=Workers(1))
     try:
         async with hosted(training) as api:
             yield api, exercise.id

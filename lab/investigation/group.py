@@ -14,7 +14,7 @@ from lab.investigation.training import Training
 
 CSV_COLUMNS = (
     "participant", "exercise", "attempt", "counts", "id", "begun_at", "title", "level", "system", "status",
-    "answered_at_s", "hints", "actions", "verdict", "culprit", "kind", "confidence", "outcome", "score",
+    "answered_at_s", "hints", "actions", "verdict", "culprit", "kind", "confidence", "outcome", "score", "is_past",
 )  # fmt: skip
 
 
@@ -58,7 +58,38 @@ def _progress(training: Training, who: Participant, one: Session) -> dict[str, A
 
 def rows(training: Training) -> list[dict[str, Any]]:
     """A row for each session, as exported."""
-    return [row for who, sessions in training.everybody() for row in _rows(training, who, sessions)]
+    found = []
+    for who, sessions in training.everybody():
+        found += [*_past_rows(training, who), *_rows(training, who, sessions)]
+    return found
+
+
+def _past_rows(training: Training, who: Participant) -> Iterator[dict[str, Any]]:
+    """Rows of sessions on what is not offered now: kept, and counted nowhere."""
+    attempts: Counter[str] = Counter()
+    for row, past in training.past.rows(who):
+        attempts[row.exercise] += 1
+        state = row.state
+        yield {
+            "participant": who.name, "exercise": row.exercise, "attempt": attempts[row.exercise], "counts": False,
+            "id": row.id, "begun_at": _utc(row.created_at), "title": state.get("title"), "level": None, "system": None,
+            "status": past.status, "is_blind": past.is_blind, "answered_at_s": state.get("answered_at_s"),
+            "hints": len(state.get("hints", ())), "actions": len(state.get("actions", ())),
+            **_said(state.get("answer")), "outcome": state.get("outcome"), "score": state.get("score"), "is_past": True,
+        }  # fmt: skip
+
+
+def _said(answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an answer says in short: its verdict and first finding."""
+    first: Mapping[str, Any] = next(iter((answer or {}).get("findings", ())), {})
+    return {
+        "verdict": (answer or {}).get("verdict"),
+        **{name: first.get(name) for name in ("culprit", "kind", "confidence")},
+    }
+
+
+def _utc(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
 
 
 def _rows(training: Training, who: Participant, sessions: list[Session]) -> Iterator[dict[str, Any]]:
@@ -70,16 +101,14 @@ def _rows(training: Training, who: Participant, sessions: list[Session]) -> Iter
         counts = one.is_judged and one.exercise.id not in counted
         if counts:
             counted.add(one.exercise.id)
-        answer: Mapping[str, Any] = one.answer or {}
-        first: Mapping[str, Any] = next(iter(answer.get("findings", ())), {})
         yield {
             "participant": who.name,
             "attempt": attempts[one.exercise.id],
             "counts": counts,
-            "begun_at": datetime.fromtimestamp(one.created_at, UTC).isoformat(timespec="seconds"),
+            "begun_at": _utc(one.created_at),
             "level": one.exercise.level,
             "system": one.exercise.system,
-            "verdict": answer.get("verdict"),
-            **{name: first.get(name) for name in ("culprit", "kind", "confidence")},
+            "is_past": False,
+            **_said(one.answer),
             **_progress(training, who, one),
         }

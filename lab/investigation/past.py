@@ -57,6 +57,10 @@ class Past:
         """Somebody's past sessions, in the order in which they were begun."""
         return [self._told(row) for row in self._rows.values() if row.participant == who.id]
 
+    def rows(self, who: Participant) -> list[tuple[SessionRow, PastSession]]:
+        """The same with all that was kept of each, for the instructor."""
+        return [(row, self._told(row)) for row in self._rows.values() if row.participant == who.id]
+
     def find(self, who: Participant, name: str) -> PastSession | None:
         """Somebody's own past session of this id."""
         row = self._rows.get(name)

@@ -114,6 +114,13 @@ def test_a_link_and_a_session_are_the_same_after_a_kill(start: Start):
     assert before[:24] == asked(again, token, "/api/v1/sessions")[:24], "the session's id"
 
 
+def test_what_a_killed_worker_left_is_gone_when_it_listens(start: Start, tmp_path: Path):
+    half = tmp_path / "state" / "acted" / "half" / ".observed.abc.tmp"
+    half.mkdir(parents=True)
+    link(start("small.scenario.yaml"))
+    assert not half.parent.exists()
+
+
 def test_a_group_has_a_link_for_participants_and_one_for_the_instructor(start: Start):
     begun = start("--group", "small.scenario.yaml")
     assert begun.stdout is not None

@@ -101,6 +101,10 @@ def test_others_see_none_of_them_and_a_group_waits_for_the_instructor(prepared: 
     assert ann.refused("GET", f"{path}/debrief")[0] == 403
     assert listed(bo) == {}
     assert bo.refused("GET", f"{path}/debrief")[0] == 404
+    (row,) = teacher.ask("GET", "/api/v1/group/export?format=json").json["sessions"]
+    told = {name: row[name] for name in ("participant", "exercise", "title", "status", "culprit", "score", "is_past")}
+    assert list(told.values()) == ["Ann", "own-1", "Exercise 1", "answered", "desk->db", 100.0, True]
+    assert row["counts"] is False
     teacher.post("/group/release", {})
     assert listed(ann)[path]["status"] == "released"
     assert ann.get(f"{path}/debrief")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def test_what_a_killed_worker_left_goes(tmp_path: Path):
     (tmp_path / ACTED / "half" / ".observed.abc.tmp").mkdir(parents=True)
     assert tidy(tmp_path, needed=()) == ["half"]
     assert [path.name for path in (tmp_path / ACTED / "whole").iterdir()] == ["observed"]
+
+
+def test_who_is_not_alone_there_removes_only_what_was_unused_for_long(tmp_path: Path):
+    recordings(tmp_path, old=10.0, now=time.time())
+    (tmp_path / ACTED / "being-made" / ".observed.abc.tmp").mkdir(parents=True)
+    assert tidy(tmp_path, needed=(), most_bytes=0, unused_s=3600) == ["old"]
+    assert there(tmp_path) == {"now", "being-made"}
 
 
 def test_a_link_to_elsewhere_is_not_followed(tmp_path: Path):
