@@ -1,10 +1,21 @@
-// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor, marks and windows drawn behind.
+// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor, marks, limits and windows drawn behind.
 import uPlot from "./vendor/uplot.js";
 import { clock, quantity, tick } from "./format.js";
 import { useMedia } from "./hooks.js";
 import { html, useEffect, useRef } from "./lib.js";
+import { t } from "./texts.js";
 
 export const COLOURS = 12;
+/** Four colours are whole, four dashed, and four dotted where lines share a chart: nobody has to tell twelve colours apart. */
+const DASHES = ["", "dashed", "dotted"];
+function dash(one, i, { length }) {
+  if (one.dashed !== undefined) return DASHES[Number(one.dashed)];
+  return DASHES[length > 1 ? Math.floor(((one.colour ?? i) % COLOURS) / 4) : 0];
+}
+const LENGTHS = { dashed: [6, 4], dotted: [2, 3] };
+/** As wide for every chart, so that times stand below each other where charts do. */
+const VALUES_WIDTH = 62;
+const MARKS = { alert: "--near", change: "--unknown", action: "--pass", fault: "--fail" };
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const cursors = uPlot.sync("time");
 
@@ -24,10 +35,47 @@ function aligned(series) {
   ];
 }
 
-/** Bands (windows of time) and lines (moments) behind the series. */
+function line(ctx, dash, [x1, y1, x2, y2]) {
+  ctx.lineWidth = devicePixelRatio * 1.2;
+  ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+  ctx.beginPath();
+  ctx.moveTo(x1, y1);
+  ctx.lineTo(x2, y2);
+  ctx.stroke();
+}
+
+/** The head of a mark, by its shape: an alert a triangle, a change a diamond, anything else a square. */
+function sign(ctx, kind, x, y) {
+  const r = 4 * devicePixelRatio;
+  const corners = {
+    alert: [[-1, -1], [1, -1], [0, 1]],
+    change: [[0, -1], [1, 0], [0, 1], [-1, 0]],
+  }[kind] || [[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]];
+  ctx.beginPath();
+  for (const [dx, dy] of corners) ctx.lineTo(x + dx * r, y + dy * r);
+  ctx.fill();
+}
+
+/** What the marks and limits of charts mean, as far as there are any. */
+export function MarkKey({ marks = [], limit = false }) {
+  const kinds = Object.keys(MARKS).filter((kind) => marks.some((one) => one.kind === kind));
+  const shapes = { alert: "M1 2H9L5 10z", change: "M5 1L9 6L5 11L1 6z" };
+  if (!kinds.length && !limit) return null;
+  return html`<ul class="key marks">
+    ${kinds.map(
+      (kind) =>
+        html`<li key=${kind}>
+          <svg width="10" height="12" class=${kind} aria-hidden="true"><path d=${shapes[kind] || "M2 3H8V9H2z"} /></svg> ${t.chart.marks[kind]}
+        </li>`,
+    )}
+    ${limit && html`<li key="limit"><svg width="18" height="12" class="limit" aria-hidden="true"><line x1="0" x2="18" y1="6" y2="6" /></svg> ${t.chart.limit}</li>`}
+  </ul>`;
+}
+
+/** Bands (windows of time), lines (moments) and a limit behind the series. */
 function behind(current) {
   return (chart) => {
-    const { bands = [], marks = [] } = current();
+    const { bands = [], marks = [], limit } = current();
     const { ctx } = chart,
       { left, top, width, height } = chart.bbox;
     const x = (time) => Math.max(left, Math.min(left + width, chart.valToPos(time, "x", true)));
@@ -38,13 +86,14 @@ function behind(current) {
     }
     for (const { at, kind } of marks) {
       if (at < chart.scales.x.min || at > chart.scales.x.max) continue;
-      ctx.strokeStyle = colour({ alert: "--near", change: "--unknown", action: "--pass", fault: "--fail" }[kind] || "--edge");
-      ctx.lineWidth = devicePixelRatio * 1.2;
-      ctx.setLineDash(kind === "now" ? [] : [4 * devicePixelRatio, 3 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(x(at), top);
-      ctx.lineTo(x(at), top + height);
-      ctx.stroke();
+      ctx.strokeStyle = ctx.fillStyle = colour(MARKS[kind] || "--edge");
+      line(ctx, kind === "fault" ? [] : [4, 3], [x(at), top, x(at), top + height]);
+      sign(ctx, kind, x(at), top);
+    }
+    if (limit !== undefined && limit !== null && limit >= chart.scales.y.min && limit <= chart.scales.y.max) {
+      const y = chart.valToPos(limit, "y", true);
+      ctx.strokeStyle = colour("--near");
+      line(ctx, [1, 3], [left, y, left + width, y]);
     }
     ctx.restore();
   };
@@ -91,7 +140,7 @@ function options(box, current) {
         font,
         grid: { stroke: rule, width: 1 },
         ticks: { show: false },
-        size: (_, values) => 14 + 6.2 * Math.max(3, ...(values || [""]).map((v) => v.length)),
+        size: (_, values) => Math.max(VALUES_WIDTH, 14 + 6.2 * Math.max(...(values || [""]).map((v) => v.length))),
         space: 22,
         values: (_, at) => at.map((v) => quantity(v, unit)),
       },
@@ -102,7 +151,7 @@ function options(box, current) {
         label: one.label,
         stroke: colour(`--c${(one.colour ?? i) % COLOURS}`),
         width: 1.7,
-        dash: one.dashed ? [5, 4] : undefined,
+        dash: LENGTHS[dash(one, i, series)],
         points: { size: 4, show: (chart) => chart.data[0].length < 3 },
         spanGaps: false,
       })),
@@ -136,7 +185,8 @@ function limits(low, high, fromZero) {
 
 /**
  * A chart of series `{label, times_s, values, colour?, dashed?}` of one unit, from `range` [from, to] in seconds. `onSelect`
- * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked; `beside` what stands beside a series in the legend.
+ * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked; `limit` is a value that an alert waits for;
+ * `beside` is what stands beside a series in the legend.
  */
 export function Chart({
   series,
@@ -147,6 +197,7 @@ export function Chart({
   marks,
   onSelect,
   onPoint,
+  limit,
   fromZero = true,
   label,
   legend = true,
@@ -155,6 +206,7 @@ export function Chart({
   const box = useRef(),
     chart = useRef(null),
     readout = useRef(),
+    moment = useRef(),
     latest = useRef({});
   const dark = useMedia("(prefers-color-scheme: dark)");
   latest.current = {
@@ -164,17 +216,22 @@ export function Chart({
     height,
     bands,
     marks,
+    limit,
     onSelect,
     onPoint,
     fromZero,
     onCursor(plot) {
-      const i = plot.cursor.idx;
+      const i = plot.cursor.idx,
+        isPointed = i !== null && i !== undefined;
+      if (moment.current) {
+        moment.current.textContent = isPointed ? clock(plot.data[0][i]) : "";
+        moment.current.style.left = isPointed ? `${plot.over.offsetLeft + plot.valToPos(plot.data[0][i], "x")}px` : "";
+      }
       for (const [n, item] of [...(readout.current?.children || [])].entries()) {
         const values = plot.data[n + 1] || [];
         let at = i ?? values.length - 1;
-        while ((i === null || i === undefined) && at > 0 && (values[at] ?? null) === null) at--;
+        while (!isPointed && at > 0 && (values[at] ?? null) === null) at--;
         item.querySelector("b").textContent = values.length ? quantity(values[at], latest.current.unit) : "–";
-        item.title = i === null || i === undefined ? "" : clock(plot.data[0][i]);
       }
     },
   };
@@ -202,11 +259,11 @@ export function Chart({
   }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
   const spoken = `${label || series.map((one) => one.label).join(", ")}: ${series.map((one) => quantity(one.values.filter((v) => v !== null).at(-1), unit)).join(", ")}`;
   return html`<div class="chart">
-    <div ref=${box} role="img" aria-label=${spoken}></div>
+    <div ref=${box} role="img" aria-label=${spoken}><b class="moment number" ref=${moment} aria-hidden="true"></b></div>
     ${
       legend &&
       html`<ul class="legend" ref=${readout} key=${shape}>
-        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS}${one.dashed ? " dashed" : ""}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
+        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS} ${dash(one, i, series)}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
       </ul>`
     }
   </div>`;

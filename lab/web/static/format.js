@@ -1,5 +1,7 @@
 // Numbers and times as people read them.
 const DAY_S = 86_400;
+/** Between a number and its unit: a line is not broken there. */
+const GAP = "\u00a0";
 const two = (n) => String(n).padStart(2, "0");
 
 /** Scenario time: `06:30`, above an hour `1:06:30`, above a day `day 2, 01:06`. */
@@ -36,13 +38,13 @@ export const moment = (seconds) => `${clock(seconds)}.${String(Math.floor((secon
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   const size = Math.abs(seconds);
-  if (size === 0) return "0 s";
-  if (size < 1e-3) return `${digits(seconds * 1e6)} µs`;
-  if (size < 1) return `${digits(seconds * 1e3)} ms`;
-  if (size < 120) return `${digits(seconds)} s`;
-  if (size < 7200) return `${digits(seconds / 60)} min`;
-  if (size < 172_800) return `${digits(seconds / 3600)} h`;
-  return `${digits(seconds / DAY_S)} days`;
+  if (size === 0) return `0${GAP}s`;
+  if (size < 1e-3) return `${digits(seconds * 1e6)}${GAP}µs`;
+  if (size < 1) return `${digits(seconds * 1e3)}${GAP}ms`;
+  if (size < 120) return `${digits(seconds)}${GAP}s`;
+  if (size < 7200) return `${digits(seconds / 60)}${GAP}min`;
+  if (size < 172_800) return `${digits(seconds / 3600)}${GAP}h`;
+  return `${digits(seconds / DAY_S)}${GAP}days`;
 }
 
 /** A number with about three significant digits. */
@@ -60,8 +62,8 @@ export function digits(value) {
 export function quantity(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (unit === "s") return duration(value);
-  if (unit === "ratio") return `${digits(value * 100)} %`;
-  return unit && unit !== "1" ? `${digits(value)} ${unit}` : digits(value);
+  if (unit === "ratio") return `${digits(value * 100)}${GAP}%`;
+  return unit && unit !== "1" ? `${digits(value)}${GAP}${unit}` : digits(value);
 }
 
 export const mean = (values) => {

@@ -166,6 +166,11 @@ export const t = {
     beyond: (bound, limit, length) => `${bound} ${limit}${length ? ` for ${length}` : ""}`,
   },
 
+  chart: {
+    marks: { alert: "alert", change: "change", action: "what you did", fault: "the fault began" },
+    limit: "where the alert fires",
+  },
+
   signals: {
     title: "Signals",
     lead: "Choose up to 12. Drag over a chart to zoom; double-click to see all again.",
@@ -429,13 +434,13 @@ export const t = {
     engine: (name) => `engine: ${name}`,
     whole: "Answer",
     axes: {
+      "false-alarm": "no false alarm",
       culprit: "who is to blame",
-      "culprit-top-k": "among the first named",
-      boundary: "boundary",
       kind: "kind",
+      boundary: "boundary",
       onset: "since when",
       evidence: "evidence",
-      "false-alarm": "no false alarm",
+      "culprit-top-k": "among the first named",
       "decoy-blamed": "not misled",
     },
     axis: "Axis",
@@ -481,6 +486,7 @@ export const t = {
     notReached: "not reached",
     costs: "What it cost",
     costColumns: ["", "The incident", "You saved"],
+    less: (amount) => `${amount} less`,
     toPostmortem: "Post-mortem",
     sides: { above: "above", below: "below" },
     formula: "How points are counted",
@@ -489,6 +495,22 @@ export const t = {
     firstAlert: (time) => `The first alert came at ${time}. These limits would have been earlier:`,
     wouldAlert: (time, earlier) => `at ${time}${earlier ? `, ${earlier} earlier` : ""}`,
     nextExercise: "Next exercises",
+  },
+
+  short: {
+    title: "In short",
+    what: "What it was",
+    was: (culprit, kind, boundary, time) => [culprit, ": ", kind, `, at the boundary “${boundary}”, since ${time}.`],
+    you: "What you said",
+    verdicts: { healthy: "Nothing is wrong.", unsure: "I cannot tell.", fault: "Something is to blame." },
+    right: (expected) => `right: ${expected}`,
+    misled: (kind, element, time) => `The ${kind} of ${element} at ${time} was harmless: it only happened about then.`,
+    showed: "How it could be told",
+    since: (time) => `To be seen since ${time};`,
+    neverLooked: "you never looked at it.",
+    looked: (time, late) => `you looked at ${time}, ${late} after that.`,
+    reasoning: (who) => `How the engine “${who}” came to it, step by step`,
+    chart: (time) => `What showed it best, to be seen since ${time}: as it was, and without the fault.`,
   },
 
   postmortem: {

@@ -1,12 +1,17 @@
 // The debrief: the truth, the answers beside it, what moved, when it could be seen, what was done, what it cost.
-import { Chart } from "../chart.js";
+import { Chart, MarkKey } from "../chart.js";
 import { clock, digits, duration, quantity } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html } from "../lib.js";
 import { Answer, Badge, Outcome } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
+import { FirstShown, Short, asClock } from "./short.js";
 import { Timeline } from "./timeline.js";
+
+/** What counts most first, in the order in which the texts name the axes. */
+const AXES = Object.keys(t.debrief.axes);
+const byWeight = (items, axis) => [...items].sort((one, other) => AXES.indexOf(axis(one)) - AXES.indexOf(axis(other)));
 
 function Truth({ truth }) {
   const { faults = [], decoys = [], degraded, changes = [] } = truth;
@@ -55,7 +60,7 @@ function Score({ score, times, hints }) {
     ${
       score?.by_axis &&
       html`<ul class="axes">
-        ${(Array.isArray(score.by_axis) ? score.by_axis.map((one) => [one.axis, one.points]) : Object.entries(score.by_axis)).map(([axis, value]) => html`<li><span>${t.debrief.axes[axis] || axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}
+        ${byWeight(Object.entries(score.by_axis), ([axis]) => axis).map(([axis, value]) => html`<li><span>${t.debrief.axes[axis] || axis}</span><b class="number">${typeof value === "object" && value ? `${digits(value.points)} / ${digits(value.most ?? value.of)}` : digits(value)}</b></li>`)}
       </ul>`
     }
     ${
@@ -85,7 +90,7 @@ const LONGEST = 44;
 /** One answer on one axis: its outcome and what it said; why, when it is unfolded. One's own is unfolded at first. */
 function Graded({ grade, isOpen }) {
   if (!grade) return html`<span class="quiet">–</span>`;
-  const answer = grade.answer || "",
+  const answer = asClock(grade.answer || ""),
     short = answer.length > LONGEST ? `${answer.slice(0, LONGEST - 1)}…` : answer;
   return html`<details class="graded" open=${isOpen}>
     <summary><${Outcome} of=${grade.outcome} /> ${short}</summary>
@@ -95,7 +100,7 @@ function Graded({ grade, isOpen }) {
 }
 
 function Answers({ answers }) {
-  const axes = [...new Set(answers.flatMap((one) => (one.grades || []).map((grade) => grade.axis)))];
+  const axes = byWeight([...new Set(answers.flatMap((one) => (one.grades || []).map((grade) => grade.axis)))], (axis) => axis);
   const name = (who) => (who === "you" ? t.debrief.you : t.debrief.engine(who));
   const of = (one, axis) => (one.grades || []).find((grade) => grade.axis === axis);
   const said = (one) =>
@@ -138,7 +143,7 @@ function Answers({ answers }) {
             (axis) =>
               html`<tr>
                 <th>${t.debrief.axes[axis] || axis}</th>
-                ${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${expected(axis)}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}
+                ${axes.some(expected) && html`<td data-label=${t.debrief.expected}>${asClock(expected(axis))}</td>`}${answers.map((one) => html`<td data-label=${name(one.who)}><${Graded} grade=${of(one, axis)} isOpen=${one === answers[0]} /></td>`)}
               </tr>`,
           )}
         </tbody>
@@ -154,6 +159,7 @@ function Courses({ series, marks, end_s }) {
       <h2>${t.debrief.courses}</h2>
       <p class="quiet small">${t.debrief.coursesLead}</p>
     </div>
+    <${MarkKey} marks=${marks} />
     <div class="charts">
       ${series.map((one) => {
         const there = kinds.filter((kind) => Array.isArray(one[kind]));
@@ -164,7 +170,7 @@ function Courses({ series, marks, end_s }) {
             range=${[0, end_s]}
             marks=${marks}
             height=${150}
-            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: { with_actions: 0, as_it_was: 4, without_fault: 2 }[kind], dashed: kind === "without_fault" }))}
+            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: { with_actions: 0, as_it_was: 1, without_fault: 2 }[kind], dashed: kind === "without_fault" }))}
           />
         </figure>`;
       })}
@@ -191,7 +197,7 @@ function Effects({ effects }) {
                     ${effect.moved.map(
                       (one) =>
                         html`<tr>
-                          <th>${one.signal}</th>
+                          <th>${one.signal}<small class="block">${one.doc}</small></th>
                           <td>${one.subject}</td>
                           ${["before", "with", "without"].map((level) => html`<td class="right">${quantity(one[level], one.unit)}</td>`)}
                         </tr>`,
@@ -283,6 +289,11 @@ function Actions({ actions, helps }) {
   </section>`;
 }
 
+/** An amount beyond what it is otherwise; below that it is so much less. */
+const spent = (amount, unit) => (amount < 0 ? t.debrief.less(quantity(-amount, unit)) : quantity(amount, unit));
+/** The name of a cost without the unit at its end, which stands beside the number. */
+const named = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name).replaceAll("_", " ");
+
 function Costs({ costs }) {
   return html`<section class="card stack tight">
     <h2>${t.debrief.costs}</h2>
@@ -295,10 +306,10 @@ function Costs({ costs }) {
       <tbody>
         ${costs.map(
           (one) =>
-            html`<tr title=${one.doc}>
-              <th>${one.name.replaceAll("_", " ")}<small class="block">${one.doc}</small></th>
-              <td class="right">${quantity(one.incident, one.unit)}</td>
-              <td class="right">${quantity(one.saved, one.unit)}</td>
+            html`<tr>
+              <th>${named(one)}<small class="block">${one.doc}</small></th>
+              <td class="right">${spent(one.incident, one.unit)}</td>
+              <td class="right">${spent(one.saved, one.unit)}</td>
             </tr>`,
         )}
       </tbody>
@@ -322,7 +333,6 @@ export function Debrief() {
       return html`<div class="row apart">
           <div>
             <h1>${t.debrief.title}</h1>
-            <p class="quiet">${data.exercise?.what || ""}</p>
           </div>
           <div class="row">
             <a class="button" href="#/">${t.debrief.nextExercise}</a
@@ -330,8 +340,9 @@ export function Debrief() {
           </div>
         </div>
         <div class="beside-truth">
-          <${Truth} truth=${data.truth} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} />
+          <${Short} data=${data} end_s=${end_s} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} />
         </div>
+        <div class="halves"><${Truth} truth=${data.truth} /><${FirstShown} data=${data} end_s=${end_s} /></div>
         <${Answers} answers=${data.answers || []} />
         <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
         ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}

@@ -1,6 +1,7 @@
 // The first look: alerts, change log, the system with its health, and what users feel.
 import { query } from "../api.js";
-import { Chart } from "../chart.js";
+import { Chart, MarkKey } from "../chart.js";
+import { coloursOf } from "../colours.js";
 import { clock, duration, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { Graph, SIGNS } from "../graph.js";
@@ -209,16 +210,23 @@ export function levels(series) {
 
 /** The system's SLIs with their series so far; used wherever the course of the incident is drawn. */
 export function useSlis() {
-  const { base, version } = useSession();
+  const { base, version, id } = useSession();
   const system = useLive(`${base}/system`, version);
   const slis = (system.data?.slis || []).slice(0, 12);
   const path = slis.length ? `${base}/series${query({ of: slis.map((sli) => `${sli.name}:${sli.subject}`) })}` : null;
   const series = useLive(path, version).data?.series || [];
-  return slis.map((sli) => {
+  const colours = coloursOf(
+    id,
+    slis.map((sli) => `${sli.name}:${sli.subject}`),
+  );
+  return slis.map((sli, i) => {
     const own = series.find((one) => one.signal === sli.name && one.subject === sli.subject);
-    return { ...sli, series: { label: sli.name, times_s: own?.times_s || [], values: own?.values || [] } };
+    return { ...sli, series: { label: sli.name, times_s: own?.times_s || [], values: own?.values || [], colour: colours[i] } };
   });
 }
+
+/** The value that an objective's alert waits for; null where there is none. */
+const limitOf = (slo) => slo?.above ?? slo?.below ?? null;
 
 /** An objective in words: what its alert waits for. */
 function objective(slo, unit) {
@@ -231,7 +239,10 @@ function Slis() {
   const slis = useSlis(),
     marks = useMarks();
   return html`<section class="stack tight">
-    <h2>${t.slis.title}</h2>
+    <div class="row apart">
+      <h2>${t.slis.title}</h2>
+      <${MarkKey} marks=${marks} limit=${slis.some((sli) => limitOf(sli.slo) !== null)} />
+    </div>
     <div class="charts narrow">
       ${slis.map(
         (sli) =>
@@ -247,6 +258,7 @@ function Slis() {
               unit=${sli.unit}
               range=${[0, session.clock.end_s]}
               marks=${marks}
+              limit=${limitOf(sli.slo)}
               height=${96}
             />
             <${Pin}

@@ -1,6 +1,7 @@
 // Signals and raw metrics: pick, overlay, zoom, compare two windows of time.
 import { query as asQuery } from "../api.js";
-import { Chart, COLOURS } from "../chart.js";
+import { Chart, MarkKey } from "../chart.js";
+import { coloursOf } from "../colours.js";
 import { clock, digits, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useEffect, useMemo, useState } from "../lib.js";
@@ -111,14 +112,15 @@ function useElement(query) {
 
 /** The series that are chosen, of both sources, in the order in which they were chosen. */
 function useSeries(chosen) {
-  const { base, version } = useSession();
+  const { base, version, id } = useSession();
+  const colours = coloursOf(id, chosen);
   const raw = chosen.filter((one) => one.startsWith("m|")),
     signals = chosen.filter((one) => !one.startsWith("m|"));
   const a = useLive(signals.length ? base + "/series" + asQuery({ of: signals }) : null, version);
   const b = useLive(raw.length ? base + "/metric-series" + asQuery({ of: raw.map((one) => one.slice(2)) }) : null, version);
   return {
     problem: (signals.length && a.problem) || (raw.length && b.problem) || null,
-    series: chosen.map((of, colour) => {
+    series: chosen.map((of, i) => {
       const isRaw = of.startsWith("m|"),
         [name, ...rest] = of.slice(isRaw ? 2 : 0).split(isRaw ? "|" : ":");
       const subject = rest.filter(Boolean).join(isRaw ? " " : ":");
@@ -128,7 +130,7 @@ function useSeries(chosen) {
         name,
         subject,
         label: `${name} ${subject}`,
-        colour: colour % COLOURS,
+        colour: colours[i],
         unit: found?.unit || "",
         times_s: found?.times_s || [],
         values: found?.values || [],
@@ -270,7 +272,7 @@ export function Signals() {
           ${query.get("zoom") && html`<button type="button" onClick=${() => setQuery({ zoom: null })}>${t.signals.reset}</button>`}${chosen.length > 0 && html`<button type="button" class="plain" onClick=${() => setQuery({ of: null })}>${t.signals.clear}</button>`}
         </div>
       </div>
-      ${problem && html`<p class="problem" role="alert">${problem.what}</p>`} ${!chosen.length && html`<${Starters} onToggle=${toggle} />`}
+      ${chosen.length > 0 && html`<${MarkKey} marks=${marks} />`} ${problem && html`<p class="problem" role="alert">${problem.what}</p>`} ${!chosen.length && html`<${Starters} onToggle=${toggle} />`}
       ${charts(series, layout).map(
         ([key, unit, list]) =>
           html`<figure class="card" key=${key}>
