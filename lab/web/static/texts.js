@@ -414,7 +414,7 @@ export const t = {
     score: "Score",
     points: "points",
     hints: (n) => (n ? `${plural(n, "point")} went to hints` : "no hints taken"),
-    truth: "What really happened",
+    truth: "The truth in detail",
     healthy: "Nothing was wrong. This was a control.",
     degraded: "The system was degraded by its own load.",
     culprit: "culprit",

@@ -1,5 +1,5 @@
 // The debrief in short: what it was, what you said, how it could be told, what would have helped. To be read in half a minute.
-import { Chart } from "../chart.js";
+import { Chart, MarkKey } from "../chart.js";
 import { clock, duration, quantity } from "../format.js";
 import { html } from "../lib.js";
 import { Outcome } from "../parts.js";
@@ -128,6 +128,7 @@ export function FirstShown({ data, end_s }) {
   ];
   const kinds = ["as_it_was", "without_fault"].filter((kind) => Array.isArray(found[kind]));
   return html`<figure class="card">
+    <${MarkKey} marks=${marks} />
     <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s))}</small></figcaption>
     <${Chart}
       unit=${found.unit || ""}
