@@ -1,0 +1,83 @@
+"""The charts of the training pages in a real browser: one axis of time, one cursor, one colour for each series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.training_pages import (  # noqa: F401
+    Server,
+    alone,
+    browser,
+    expect,
+    in_chromium,
+    opened,
+    solved,
+)
+
+pytestmark = in_chromium
+ERRORS, CLICKS, LATENCY = (
+    "error_ratio:shoppers->features",
+    "click_through_ratio:features",
+    "latency_p95_s:shoppers->features",
+)
+
+
+def signals(solved: str, *chosen: str) -> str:  # noqa: F811
+    return f"{solved}/signals?layout=separate&" + "&".join(f"of={one}" for one in chosen)
+
+
+def colour(page: Any, name: str) -> str:
+    swatch = page.locator(".legend li", has_text=name).locator(".swatch")
+    return str(swatch.evaluate("one => getComputedStyle(one).backgroundColor"))
+
+
+def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(
+    opened: Callable[..., Any],
+    alone: Server,
+    solved: str,  # noqa: F811
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    page.goto(signals(solved, ERRORS, CLICKS, LATENCY))
+    plots = page.locator("main .u-over")
+    expect(plots).to_have_count(3)
+    ranges = {(box["x"], box["width"]) for box in (plots.nth(i).bounding_box() for i in range(3))}
+    assert len(ranges) == 1
+
+    plots.nth(1).hover()
+    moments = page.locator("main .moment")
+    expect(moments.first).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    assert len({moments.nth(i).inner_text() for i in range(3)}) == 1
+
+    return re.compile(r"^\d\d:\d\d$")
+
+
+def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(
+    opened: Callable[..., Any],
+    alone: Server,
+    solved: str,  # noqa: F811
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    page.goto(f"{solved}/overview")
+    figures = page.locator(".charts figure")
+    expect(figures).to_have_count(3)
+    at_first = (
+        figures.filter(has_text="latency_p95_s")
+        .locator(".swatch")
+        .evaluate("one => getComputedStyle(one).backgroundColor")
+    )
+    page.goto(signals(solved, ERRORS, LATENCY))
+    assert colour(page, "latency_p95_s") == at_first != colour(page, "error_ratio")
+    page.goto(signals(solved, LATENCY, CLICKS))
+    assert colour(page, "latency_p95_s") == at_first
+    page.reload()
+    assert colour(page, "latency_p95_s") == at_first
+
+
+def test_marks_in_charts_have_a_key(opened: Callable[..., Any], alone: Server, solved: str) -> None:  # noqa: F811
+    page = opened(alone.links[0])
+    page.goto(f"{solved}/overview")
+    expect(page.locator(".marks")).to_contain_text("where the alert fires")
+    page.goto(f"{solved}/debrief")
+    expect(page.locator(".marks").first).to_contain_text("the fault began")

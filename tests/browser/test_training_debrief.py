@@ -1,0 +1,52 @@
+"""The debrief in a real browser: whoever was wrong sees at once what it was, and where it could be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.training_pages import (  # noqa: F401
+    TICKS_TO_SEE_IT,
+    WRONG,
+    Server,
+    alone,
+    begin,
+    browser,
+    expect,
+    forward,
+    in_chromium,
+    opened,
+    submit,
+)
+
+pytestmark = in_chromium
+
+
+def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[..., Any], alone: Server) -> None:  # noqa: F811
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    begin(page)
+    forward(page, TICKS_TO_SEE_IT)
+    submit(page, "fault", WRONG)
+
+    parts = page.locator(".short > div")
+    what, said, told, helps = (parts.nth(i) for i in range(4))
+    expect(what).to_contain_text("model: model-unload")
+    expect(what).to_contain_text("01:20")
+    expect(said.locator("li").filter(has_text="who is to blame")).to_contain_text("right: model")
+    expect(said.locator("li").filter(has_text="since when")).to_contain_text("00:40")
+    expect(said.locator(".badge.fail")).to_have_count(4)
+    expect(told.locator("li")).to_have_count(3)
+    for i in range(3):
+        expect(told.locator("li").nth(i)).to_contain_text("To be seen since 01:")
+        expect(told.locator("li").nth(i)).to_contain_text("look")
+    expect(helps).to_contain_text("Load the model again")
+    for part in (what, said, told, helps):
+        expect(part).to_be_in_viewport(ratio=1)
+
+    told.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Before and during")).to_be_visible()
+    levels = page.locator("table tbody tr")
+    expect(levels).to_have_count(1)
+    expect(levels).not_to_contain_text("–")
+    page.go_back()
+    expect(page.locator(".short")).to_be_visible()
