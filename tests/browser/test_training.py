@@ -9,22 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.training_pages import (  # noqa: F401
-    TICKS_TO_SEE_IT,
-    Server,
-    alone,
-    begin,
-    browser,
-    expect,
-    forward,
-    group,
-    in_chromium,
-    opened,
-    pin,
-    solved,
-    submit,
-    view,
-)
+from tests.training_pages import TICKS_TO_SEE_IT, Server, begin, expect, forward, in_chromium, pin, submit, view
 
 pytestmark = in_chromium
 VIEWS = ("overview", "signals", "traces", "logs", "data", "jobs", "board", "act", "answer", "debrief", "postmortem")
@@ -85,6 +70,7 @@ def test_three_participants_and_an_instructor(opened: Callable[..., Any], group:
         page = pages[name] = opened(group.links[0])
         page.get_by_label("Your name").fill(name)
         page.get_by_role("button", name="Join").click()
+        page.get_by_role("button", name="To the exercises").click()
         begin(page)
         submit(page, verdict)
         expect(page.get_by_text("Waiting for the instructor")).to_be_visible()
@@ -103,6 +89,44 @@ def test_three_participants_and_an_instructor(opened: Callable[..., Any], group:
     with instructor.expect_download() as download:
         instructor.get_by_role("link", name="CSV").click()
     assert all(name in Path(download.value.path()).read_text(encoding="utf-8") for name in verdicts)
+
+
+def test_a_participant_comes_back_with_a_personal_link(opened: Callable[..., Any], group: Server) -> None:
+    page = opened(group.links[0])
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Join").click()
+    link = page.get_by_label("Your personal link").input_value()
+    page.get_by_role("button", name="To the exercises").click()
+    begin(page)
+
+    elsewhere = opened(link)
+    expect(elsewhere.locator("[data-exercise=own-1]").get_by_role("link", name="Go on")).to_be_visible()
+    third = opened(group.links[0])
+    third.get_by_label("Personal code").fill(link.partition("token=")[2].upper())
+    third.get_by_role("button", name="Go on").click()
+    expect(third.locator("[data-exercise=own-1]").get_by_role("link", name="Go on")).to_be_visible()
+
+    instructor = opened(group.links[1])
+    instructor.get_by_text("participant").first.click()
+    instructor.get_by_role("button", name="New personal link Ada").click()
+    instructor.locator("dialog").get_by_role("button", name="New personal link").click()
+    renewed = instructor.get_by_label("Your personal link").input_value()
+    assert renewed != link
+    again = opened(renewed)
+    expect(again.locator("[data-exercise=own-1]").get_by_role("link", name="Go on")).to_be_visible()
+
+
+def test_the_jump_to_the_next_alert_says_where_it_stopped(opened: Callable[..., Any], alone: Server) -> None:
+    page = opened(alone.links[0])
+    begin(page)
+    page.get_by_role("button", name="Next alert").click()
+    expect(page.locator(".note.alerting")).to_contain_text(re.compile(r"Stopped at 0\d:\d\d: \w+ of features firing"))
+    forward(page, 1)
+    expect(page.locator(".note.alerting")).to_have_count(0)
+    for _ in range(3):
+        page.keyboard.press("n")
+        page.wait_for_timeout(300)
+    expect(page.locator(".note.calm")).to_contain_text("No ")
 
 
 def test_two_tabs_show_one_session_and_a_lost_connection_comes_back(

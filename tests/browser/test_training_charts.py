@@ -6,15 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.training_pages import (  # noqa: F401
-    Server,
-    alone,
-    browser,
-    expect,
-    in_chromium,
-    opened,
-    solved,
-)
+from tests.training_pages import Server, expect, in_chromium
 
 pytestmark = in_chromium
 ERRORS, CLICKS, LATENCY = (
@@ -24,7 +16,7 @@ ERRORS, CLICKS, LATENCY = (
 )
 
 
-def signals(solved: str, *chosen: str) -> str:  # noqa: F811
+def signals(solved: str, *chosen: str) -> str:
     return f"{solved}/signals?layout=separate&" + "&".join(f"of={one}" for one in chosen)
 
 
@@ -36,7 +28,7 @@ def colour(page: Any, name: str) -> str:
 def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(
     opened: Callable[..., Any],
     alone: Server,
-    solved: str,  # noqa: F811
+    solved: str,
 ) -> None:
     page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
     page.goto(signals(solved, ERRORS, CLICKS, LATENCY))
@@ -56,7 +48,7 @@ def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(
 def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(
     opened: Callable[..., Any],
     alone: Server,
-    solved: str,  # noqa: F811
+    solved: str,
 ) -> None:
     page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
     page.goto(f"{solved}/overview")
@@ -75,7 +67,7 @@ def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(
     assert colour(page, "latency_p95_s") == at_first
 
 
-def test_marks_in_charts_have_a_key(opened: Callable[..., Any], alone: Server, solved: str) -> None:  # noqa: F811
+def test_marks_in_charts_have_a_key(opened: Callable[..., Any], alone: Server, solved: str) -> None:
     page = opened(alone.links[0])
     page.goto(f"{solved}/overview")
     expect(page.locator(".marks")).to_contain_text("where the alert fires")

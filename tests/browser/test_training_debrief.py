@@ -5,24 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.training_pages import (  # noqa: F401
-    TICKS_TO_SEE_IT,
-    WRONG,
-    Server,
-    alone,
-    begin,
-    browser,
-    expect,
-    forward,
-    in_chromium,
-    opened,
-    submit,
-)
+from tests.training_pages import TICKS_TO_SEE_IT, WRONG, Server, begin, expect, forward, in_chromium, submit
 
 pytestmark = in_chromium
 
 
-def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[..., Any], alone: Server) -> None:  # noqa: F811
+def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[..., Any], alone: Server) -> None:
     page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
     begin(page)
     forward(page, TICKS_TO_SEE_IT)

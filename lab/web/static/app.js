@@ -8,6 +8,7 @@ import { ExerciseList } from "./views/list.js";
 import { Group } from "./views/group.js";
 import { Incident } from "./views/incident.js";
 import { Join } from "./views/join.js";
+import { Past } from "./views/past.js";
 
 function Page({ me, reload }) {
   const { parts } = useRoute();
@@ -25,6 +26,7 @@ function Page({ me, reload }) {
   if (where === "" || where === "exercises") return html`<${ExerciseList} me=${me} />`;
   if (where === "group" && me.role === "instructor") return html`<${Group} me=${me} />`;
   if (where === "session" && id) return html`<${Incident} key=${id} id=${id} tab=${tab || "overview"} me=${me} />`;
+  if (where === "past" && id) return html`<${Past} key=${id} id=${id} tab=${tab} />`;
   return html`<main class="sheet">
     <p>${t.problems.notFound}</p>
     <a href="#/">${t.back}</a>

@@ -40,6 +40,30 @@ export const t = {
     lead: "Your name is shown to the instructor and on the scoreboard.",
     name: "Your name",
     go: "Join",
+    welcome: (name) => `Welcome, ${name}`,
+    on: "To the exercises",
+  },
+
+  rejoin: {
+    title: "You were here before?",
+    lead: "With your personal code, or your whole link, you go on where you were, also on another machine.",
+    code: "Personal code",
+    link: "Your personal link",
+    copy: "Copy the link",
+    copied: "Copied.",
+    once: "Keep it: with it you come back to your sessions from any browser. It is shown only now, and who has it acts under your name. If it is lost, the instructor gives you a new one.",
+    go: "Go on",
+    renew: "New personal link",
+    renewFor: (name) => `Personal link of ${name}`,
+    renewLead: "The earlier link ends, and so does every browser that is open with it. Their sessions stay.",
+  },
+
+  past: {
+    title: "Earlier sessions",
+    lead: "Their exercises are not offered now, or were changed since. What was learned stays.",
+    one: "Earlier session: its exercise is not offered now",
+    began: (day) => `begun ${day}`,
+    states: { open: "not answered", answered: "answered, debrief not released" },
   },
 
   list: {
@@ -114,11 +138,16 @@ export const t = {
     nextAlert: "Next alert",
     end: "End",
     tickHint: (text) => `Forward by one step of ${text} (key .)`,
-    nextHint: "Forward to the next alert, or to the end if none comes (key n)",
+    nextHint: "Forward to the next alert; it tells where it stopped, and why (key n)",
     endHint: "Forward to the end of the incident",
     runHint: "Start or stop the clock (key k)",
     ended: "The incident is over. Look around as long as you like, then answer.",
     seen: (text) => `You see what was known at ${text}`,
+    stopped: {
+      alert: (time, alert) => `Stopped at ${time}: ${alert}.`,
+      nothing: (time, length) => `No alert in ${length}: stopped at ${time}. Press again to look on.`,
+      end: (time) => `No other alert comes: stopped at ${time}, the end of the incident.`,
+    },
   },
 
   hints: {
@@ -515,10 +544,21 @@ export const t = {
 
   postmortem: {
     title: "Post-mortem",
-    lead: "Blameless, and filled in as far as the recording tells. Download it, and finish it in an editor.",
+    lead: "Blameless, and filled in as far as the recording tells. Go on with it here, or download it and finish it in an editor.",
     download: "Download Markdown",
+    edit: "Edit",
+    read: "Read",
     raw: "As Markdown",
-    read: "As text",
+    save: "Save",
+    saveHint: "Save (Ctrl+S while you write)",
+    saved: (when) => `saved ${when}`,
+    unsaved: "not saved yet",
+    undo: "Undo changes",
+    original: "Start again from the lab’s text",
+    conflict: "It was saved elsewhere since you began to write.",
+    conflictLead: "What you wrote is still here, and not saved. Download it if you want both.",
+    keepMine: "Save mine over it",
+    takeTheirs: "Drop mine, show what was saved",
   },
 
   group: {
@@ -539,6 +579,10 @@ export const t = {
     name: "Name",
     answered: "Answered",
     score: "Points",
+    mean: "Mean points",
+    counted: (n) => `of ${n}`,
+    scoreboardLead: "By the mean over the exercises that were answered; the first answer to each counts.",
+    people: (n) => plural(n, "participant"),
     right: "Right",
     confirm: "Everyone who has answered sees the truth then.",
     releaseTitle: "Release the debriefs?",

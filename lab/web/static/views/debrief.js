@@ -157,9 +157,7 @@ function Seen({ evidence, id }) {
             (one) =>
               html`<tr>
                 <th>
-                  <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}
-                    >${one.signal}</a
-                  >
+                  ${id ? html`<a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}>${one.signal}</a>` : one.signal}
                 </th>
                 <td>${one.subject}</td>
                 <td class="number">${clock(one.first_visible_s)}</td>
@@ -248,14 +246,14 @@ function Costs({ costs }) {
 }
 
 export function Debrief() {
-  const { base, id, session } = useSession();
+  const { base, id, session, isPast } = useSession();
   const found = useLive(session.status === "released" ? `${base}/debrief` : null, session.status);
   if (session.status === "answered") return html`<p class="empty">${t.debrief.meanwhile}</p>`;
   if (session.status !== "released") return html`<p class="note">${t.debrief.notYet}</p>`;
   return html`<${Answer} of=${found}
     >${(data) => {
       const { faults = [] } = data.truth,
-        end_s = session.clock.end_s;
+        end_s = data.end_s;
       const marks = [
         ...faults.map((one) => ({ at: one.injected_s, kind: "fault" })),
         ...(data.actions || []).map((one) => ({ at: one.done_s ?? one.at_s, kind: "action" })),
@@ -266,7 +264,7 @@ export function Debrief() {
           </div>
           <div class="row">
             <a class="button" href="#/">${t.debrief.nextExercise}</a
-            ><a class="button primary" href=${`#/session/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a>
+            ><a class="button primary" href=${`#/${isPast ? "past" : "session"}/${encodeURIComponent(id)}/postmortem`}>${t.debrief.toPostmortem}</a>
           </div>
         </div>
         <div class="beside-truth">
@@ -279,7 +277,7 @@ export function Debrief() {
         <div class="halves">
           <${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}
         </div>
-        ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${id} />`}
+        ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${isPast ? null : id} />`}
         ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
         ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
     }}<//

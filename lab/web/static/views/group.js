@@ -5,8 +5,41 @@ import { usePolled } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Badge, Dialog, Problem, useToast } from "../parts.js";
 import { t } from "../texts.js";
+import { PersonalLink } from "./rejoin.js";
 
 const KINDS = { released: "ok", answered: "on", ready: "", acting: "acting", preparing: "", failed: "bad" };
+
+/** Who takes part; for who has lost their personal link there is a new one. */
+function People({ participants }) {
+  const [asked, ask] = useState(null),
+    [given, give] = useState(null);
+  const toast = useToast();
+  async function renew() {
+    try {
+      give(await send("POST", `${ROOT}/group/participants/${encodeURIComponent(asked.id)}/token`, {}));
+    } catch (error) {
+      toast(error);
+    }
+    ask(null);
+  }
+  if (!participants.length) return null;
+  return html`<details>
+    <summary class="small">${t.group.people(participants.length)}</summary>
+    <ul class="plainlist small">
+      ${participants.map((one) => html`<li key=${one.id} class="row"><span>${one.name}</span><button type="button" class="plain" onClick=${() => ask(one)}>${t.rejoin.renew}<span class="hidden">${` ${one.name}`}</span></button></li>`)}
+    </ul>
+    ${
+      asked &&
+      html`<${Dialog} title=${t.rejoin.renewFor(asked.name)} onClose=${() => ask(null)}
+        ><p>${t.rejoin.renewLead}</p>
+        <div class="row">
+          <button type="button" class="primary" onClick=${renew}>${t.rejoin.renew}</button><button type="button" onClick=${() => ask(null)}>${t.cancel}</button>
+        </div><//
+      >`
+    }
+    ${given && html`<${Dialog} title=${t.rejoin.renewFor(given.name)} onClose=${() => give(null)}><${PersonalLink} token=${given.token} /><//>`}
+  </details>`;
+}
 
 function Progress({ sessions, participants, onRelease }) {
   const toRelease = [...new Set(sessions.filter((one) => one.status === "answered").map((one) => one.exercise))];
@@ -24,7 +57,7 @@ function Progress({ sessions, participants, onRelease }) {
         </button>
       </div>
     </header>
-    <p class="small quiet">${participants.map((one) => one.name).join(", ")}</p>
+    <${People} participants=${participants} />
     ${
       sessions.length
         ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.group.participants}>
@@ -63,7 +96,10 @@ function Progress({ sessions, participants, onRelease }) {
 
 function Scoreboard({ rows }) {
   return html`<section class="card stack tight">
-    <h2>${t.group.scoreboard}</h2>
+    <div>
+      <h2>${t.group.scoreboard}</h2>
+      <p class="small quiet">${t.group.scoreboardLead}</p>
+    </div>
     <div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}>
       <table class="table">
         <thead>
@@ -71,7 +107,7 @@ function Scoreboard({ rows }) {
             <th>${t.group.who}</th>
             <th class="right">${t.group.answered}</th>
             <th class="right">${t.group.right}</th>
-            <th class="right">${t.group.score}</th>
+            <th class="right">${t.group.mean}</th>
           </tr>
         </thead>
         <tbody>
@@ -81,29 +117,15 @@ function Scoreboard({ rows }) {
                 <th>${one.name}${one.is_engine && html` <small>${t.group.engines}</small>`}</th>
                 <td class="right">${one.answered}</td>
                 <td class="right">${one.right}</td>
-                <td class="right">${one.points === null || one.points === undefined ? "–" : digits(one.points)}</td>
+                <td class="right">
+                  ${one.mean === undefined ? digits(one.points) : one.mean === null ? "–" : html`<b>${digits(one.mean)}</b> <small>${t.group.counted(one.counted)}</small>`}
+                </td>
               </tr>`,
           )}
         </tbody>
       </table>
     </div>
   </section>`;
-}
-
-/** People counted from their sessions, where the server sends no scoreboard. */
-function counted(sessions) {
-  const names = [...new Set(sessions.map((one) => one.name))];
-  const rows = names.map((name) => {
-    const own = sessions.filter((one) => one.name === name && ["answered", "released"].includes(one.status));
-    const scores = own.map((one) => one.score).filter((score) => score !== null && score !== undefined);
-    return {
-      name,
-      answered: own.length,
-      right: own.filter((one) => one.outcome === "pass").length,
-      points: scores.length ? scores.reduce((a, b) => a + b, 0) : null,
-    };
-  });
-  return rows.sort((one, other) => (other.points ?? -1) - (one.points ?? -1));
 }
 
 const SIZE = 240,
@@ -175,9 +197,7 @@ export function Group({ me }) {
         data &&
         html`<${Progress} sessions=${data.sessions} participants=${data.participants} onRelease=${ask} />
           <div class="beside-list">
-            <${Scoreboard}
-              rows=${data.scoreboard || counted(data.sessions)}
-            />${data.calibration && html`<${Calibration} people=${data.calibration} />`}
+            <${Scoreboard} rows=${data.scoreboard} />${data.calibration && html`<${Calibration} people=${data.calibration} />`}
           </div>`
       }
       ${

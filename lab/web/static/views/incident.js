@@ -1,5 +1,5 @@
 // One session: bar with clock, views, and the notebook beside them.
-import { clock } from "../format.js";
+import { clock, duration } from "../format.js";
 import { useKept, useMedia, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
 import { Problem } from "../parts.js";
@@ -15,7 +15,7 @@ import { Debrief } from "./debrief.js";
 import { Jobs } from "./jobs.js";
 import { Logs } from "./logs.js";
 import { Notebook } from "./notebook.js";
-import { Overview } from "./overview.js";
+import { Overview, alertText } from "./overview.js";
 import { Postmortem } from "./postmortem.js";
 import { Signals } from "./signals.js";
 import { Traces } from "./traces.js";
@@ -78,6 +78,18 @@ function Preparing() {
   </main>`;
 }
 
+/** Where the jump to the next alert stopped, and why there; until the clock moves on. */
+function Stopped({ stopped }) {
+  if (!stopped) return null;
+  const { alert, why } = stopped;
+  const text = {
+    alert: () => t.clock.stopped.alert(clock(stopped.at_s), alert ? alertText(alert) : ""),
+    nothing: () => t.clock.stopped.nothing(clock(stopped.at_s), duration(stopped.looked_s)),
+    end: () => t.clock.stopped.end(clock(stopped.at_s)),
+  }[why]?.();
+  return text ? html`<p class=${classes("note", why === "alert" ? "alerting" : "calm")} role="status">${text}</p>` : null;
+}
+
 /** What stands above the view when the session is in a state that explains why something cannot be done. */
 function State({ session, tab }) {
   const { status, clock: time, problem } = session;
@@ -117,7 +129,7 @@ function Watching({ context, tab, me }) {
       <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
     </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
-      <main tabindex="-1" id="content" class="stack"><${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
+      <main tabindex="-1" id="content" class="stack">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
       ${!wide && tab === "overview" && html`<${Notebook} />`}
     </div>`;

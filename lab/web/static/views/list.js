@@ -5,6 +5,7 @@ import { duration } from "../format.js";
 import { classes, html, useState } from "../lib.js";
 import { Answer, Badge, Choice, Field, useToast } from "../parts.js";
 import { t } from "../texts.js";
+import { PastSessions } from "./past.js";
 
 const isDone = (one) => ["answered", "released"].includes(one.status);
 
@@ -140,7 +141,7 @@ export function ExerciseList({ me }) {
         <p class="quiet">${t.list.lead}</p>
       </div>
       <${Answer} of=${listed}
-        >${({ courses, exercises }) => {
+        >${({ courses, exercises, past }) => {
           const shown = exercises.filter(
             (one) =>
               ["level", "system"].every((name) => !query.get(name) || one[name] === query.get(name)) &&
@@ -155,6 +156,7 @@ export function ExerciseList({ me }) {
                 return listed.length > 0 && html`<${Course} key=${course.name} course=${course} exercises=${listed} start=${start} />`;
               })}
               ${!shown.length && html`<p class="empty">${t.list.none}</p>`}
+              <${PastSessions} rows=${past} />
             </div>
             <aside class="stack">
               <section class="card">

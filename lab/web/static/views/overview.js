@@ -28,7 +28,8 @@ export function useMarks() {
   ];
 }
 
-const alertText = (one) => `${one.slo} of ${one["service.name"]} ${t.alerts.states[one.state] || one.state}`;
+/** An alert in words. */
+export const alertText = (one) => `${one.slo} of ${one["service.name"]} ${t.alerts.states[one.state] || one.state}`;
 
 /** Units of what objectives are about, by objective. */
 function useUnits() {

@@ -55,13 +55,13 @@ function WhatYouSaid({ you, decoys }) {
 }
 
 function Showed({ one, fault, end_s }) {
-  const { id } = useSession();
+  const { id, isPast } = useSession();
   const windows = fault && { before: `0,${fault.injected_s}`, during: `${one.first_visible_s},${Math.min(fault.reverted_s ?? end_s, end_s)}` };
   const isWindow = windows && fault.injected_s > 0 && one.first_visible_s < (fault.reverted_s ?? end_s);
   const address = `#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}`, ...(isWindow ? windows : {}) })}`;
   const late = one.looked_s === null || one.looked_s === undefined ? null : Math.max(0, one.looked_s - one.first_visible_s);
   return html`<li>
-    <a href=${address}><b>${one.signal}</b> ${one.subject}</a>${one.with !== undefined && html` <span class="number">${quantity(one.before, one.unit)} → ${quantity(one.with, one.unit)}</span>`}
+    ${isPast ? html`<b>${one.signal}</b> ${one.subject}` : html`<a href=${address}><b>${one.signal}</b> ${one.subject}</a>`}${one.with !== undefined && html` <span class="number">${quantity(one.before, one.unit)} → ${quantity(one.with, one.unit)}</span>`}
     <small class="block">${one.doc}. ${t.short.since(clock(one.first_visible_s))} ${late === null ? t.short.neverLooked : t.short.looked(clock(one.looked_s), duration(late))}</small>
   </li>`;
 }
