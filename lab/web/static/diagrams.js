@@ -3,7 +3,7 @@ import { classes, html } from "./lib.js";
 import { t } from "./texts.js";
 
 const WIDTH = 170,
-  HEIGHT = 54,
+  HEIGHT = 60,
   GAP = 22,
   LEVEL = 92;
 
@@ -23,7 +23,7 @@ const speaking = (pins, id, stance) => pins.filter((pin) => pin.hypothesis === i
 
 function Box({ x, y, text, state, note, isTop }) {
   const lines = folded(text),
-    middle = y + HEIGHT / 2 + (note ? -9 : 4);
+    middle = y + HEIGHT / 2 + (note ? -5 : 4);
   return html`<g class=${classes("idea", state, isTop && "top")}
     ><rect x=${x} y=${y} width=${WIDTH} height=${HEIGHT} rx="7" />
     ${lines.map((line, i) => html`<text x=${x + WIDTH / 2} y=${middle + (i - (lines.length - 1) / 2) * 15} text-anchor="middle" class=${isTop ? "strong" : ""}>${line}</text>`)}

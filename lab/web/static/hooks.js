@@ -131,15 +131,18 @@ export function useRoute() {
   return route;
 }
 
-/** Changes the query of the address in place, so that a reload and the back button keep what was chosen. */
-export function setQuery(changes) {
+/**
+ * Changes the query of the address, so that a reload and the back button keep what was chosen: in place, or as a step of its
+ * own that the back button takes back.
+ */
+export function setQuery(changes, { isStep = false } = {}) {
   const { parts, query } = address();
   for (const [name, value] of Object.entries(changes)) {
     query.delete(name);
     for (const one of [value].flat()) if (one !== null && one !== undefined && one !== "" && one !== false) query.append(name, one);
   }
   const text = query.toString();
-  history.replaceState(null, "", `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`);
+  history[isStep ? "pushState" : "replaceState"](null, "", `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`);
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 

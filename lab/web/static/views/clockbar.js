@@ -57,12 +57,13 @@ function Keys() {
     }`;
 }
 
-/** `isAfter`: the view is of what came after the answer, where no time passes. */
+/** `isAfter`: the view is of what came after the answer. After it no time passes, and nothing moves the clock. */
 export function ClockBar({ me, isAfter }) {
   const context = useSession();
   const { session } = context;
   const { end_s, speed, speeds, is_paused, tick_s } = session.clock;
   const now = useNow(context);
+  const { isDone } = context;
   const over = now >= end_s,
     still = over || session.status === "acting";
   return html`<div class="bar">
@@ -79,7 +80,7 @@ export function ClockBar({ me, isAfter }) {
       >
       <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress>
     </div>
-    <div class="row controls" hidden=${isAfter}>
+    <div class="row controls" hidden=${isAfter || isDone}>
       <button
         type="button"
         class=${is_paused && !over ? "primary run" : "run"}

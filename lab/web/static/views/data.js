@@ -1,7 +1,7 @@
 // What was served and predicted: rows, and distributions now, before and in the training sample.
 import { query as asQuery } from "../api.js";
 import { TimeField } from "../fields.js";
-import { clock, digits } from "../format.js";
+import { clock, digits, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Answer, Badge, Choice, Field, useMore } from "../parts.js";
@@ -158,9 +158,14 @@ function Where({ columns, given }) {
   </form>`;
 }
 
-/** A cell as text: numbers short, what is missing as a dash. */
-export function cell(value) {
+/** A name that may be broken where its words meet, and nowhere else. */
+const breakable = (name) => name.split(/(?<=[._])/).flatMap((part, i) => (i ? [html`<wbr />`, part] : [part]));
+
+/** A cell as text: numbers short, ids and counts whole, moments to the millisecond, what is missing as a dash. */
+export function cell(value, name = "") {
   if (value === null || value === undefined) return "–";
+  if (typeof value === "number" && name.endsWith("time_s")) return moment(value);
+  if (typeof value === "number" && /(^|[._])id$/.test(name)) return String(value);
   if (typeof value === "number") return digits(value);
   if (typeof value !== "object") return String(value);
   const text = JSON.stringify(value);
@@ -192,14 +197,14 @@ function Rows({ table, columns, query }) {
           <table class="table cells hover">
             <thead>
               <tr>
-                ${names.map((name) => html`<th><button type="button" class="plain" onClick=${() => setQuery({ column: name, by: null })}>${name}</button></th>`)}
+                ${names.map((name) => html`<th class=${typeof rows[0][name] === "number" ? "right" : ""}><button type="button" class="plain" onClick=${() => setQuery({ column: name, by: null })}>${name}</button></th>`)}
               </tr>
             </thead>
             <tbody>
               ${rows.map(
                 (row) =>
                   html`<tr>
-                    ${names.map((name) => html`<td>${name === "trace_id" && row[name] ? html`<a href=${`#/session/${encodeURIComponent(id)}/traces?id=${row[name]}`}>${String(row[name]).slice(0, 8)}…</a>` : name.endsWith("time_s") ? clock(row[name]) : cell(row[name])}</td>`)}
+                    ${names.map((name) => html`<td class=${typeof row[name] === "number" ? "right" : ""}>${name === "trace_id" && row[name] ? html`<a href=${`#/session/${encodeURIComponent(id)}/traces?id=${row[name]}`}>${String(row[name]).slice(0, 8)}…</a>` : cell(row[name], name)}</td>`)}
                   </tr>`,
               )}
             </tbody>
@@ -223,7 +228,7 @@ function Columns({ columns, chosen }) {
               title=${one.doc}
               onClick=${() => setQuery({ column: one.name, by: null })}
             >
-              <span class="name">${one.name}</span> <small>${one.type || ""}</small>
+              <span class="name">${breakable(one.name)}</span> <small>${one.type || ""}</small>
             </button>
           </li>`,
       )}
@@ -249,12 +254,12 @@ export function Data() {
             options=${tables.map((one) => one.name)}
             onChange=${(value) => setQuery({ table: value, column: null, by: null, where: null })}
           />
-          <p class="small quiet">${table.doc} ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p>
+          <p class="small quiet">${table.doc?.replaceAll("`", "")}. ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p>
           <${Columns} columns=${table.columns} chosen=${column} />
         </section>
         <div class="stack">
           <p class="quiet">${t.data.lead}</p>
-          ${column && table.columns.some((one) => one.name === column) ? html`<${Distribution} key=${table.name + column} table=${table.name} column=${column} columns=${table.columns} query=${query} />` : html`<p class="note">${t.data.choose}</p>`}
+          ${column && table.columns.some((one) => one.name === column) ? html`<${Distribution} key=${table.name + column} table=${table.name} column=${column} columns=${table.columns} query=${query} />` : html`<p class="small quiet">${t.data.choose}</p>`}
           <${Rows} key=${table.name} table=${table.name} columns=${table.columns} query=${query} />
         </div>
       </div>`;

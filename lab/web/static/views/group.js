@@ -100,7 +100,8 @@ function Scoreboard({ rows }) {
       <h2>${t.group.scoreboard}</h2>
       <p class="small quiet">${t.group.scoreboardLead}</p>
     </div>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard}>
+    ${!rows.length && html`<p class="empty">${t.group.noAnswers}</p>`}
+    <div class="scroll" tabindex="0" role="region" aria-label=${t.group.scoreboard} hidden=${!rows.length}>
       <table class="table">
         <thead>
           <tr>
@@ -154,6 +155,7 @@ function Calibration({ people }) {
       <line x1=${at(0)} y1=${y(0)} x2=${at(0)} y2=${y(1)} />
       ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${at(share)} y=${SIZE - EDGE + 14} text-anchor="middle">${100 * share}%</text><text class="tick" x=${EDGE - 4} y=${y(share) + 4} text-anchor="end">${100 * share}%</text>`)}
       <text class="tick" x=${at(0.5)} y=${SIZE - 4} text-anchor="middle">${t.group.confidence}</text>
+      <text class="tick" x=${EDGE} y="12" text-anchor="middle">${t.group.rightShare}</text>
       ${points.map((one) => html`<circle class="point" cx=${at(one.confidence)} cy=${y(one.right)} r=${3 + 2 * Math.sqrt(one.count)}><title>${`${one.name}: ${one.count}`}</title></circle><text class="tick" x=${at(one.confidence) + 8} y=${y(one.right) - 6 + 9 * (one.index % 3)}>${letter(one.index)}</text>`)}
     </svg>
     <ul class="small">

@@ -2,13 +2,14 @@
 import { query as asQuery } from "../api.js";
 import { Chart, MarkKey } from "../chart.js";
 import { coloursOf } from "../colours.js";
-import { clock, digits, mean, quantity, rounded } from "../format.js";
+import { mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useEffect, useMemo, useState } from "../lib.js";
 import { Answer, Toggle, useMore, useToast } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
+import { Comparison, within } from "./comparison.js";
 import { levels, useMarks } from "./overview.js";
 
 const MOST = 12;
@@ -119,6 +120,7 @@ function useSeries(chosen) {
   const a = useLive(signals.length ? base + "/series" + asQuery({ of: signals }) : null, version);
   const b = useLive(raw.length ? base + "/metric-series" + asQuery({ of: raw.map((one) => one.slice(2)) }) : null, version);
   return {
+    isBusy: (signals.length > 0 && a.busy) || (raw.length > 0 && b.busy),
     problem: (signals.length && a.problem) || (raw.length && b.problem) || null,
     series: chosen.map((of, i) => {
       const isRaw = of.startsWith("m|"),
@@ -138,57 +140,6 @@ function useSeries(chosen) {
       };
     }),
   };
-}
-
-const within = (one, [from, to]) => one.values.filter((_, i) => one.times_s[i] >= from && one.times_s[i] <= to);
-
-function Comparison({ series, before, during }) {
-  const { session } = useSession();
-  const now = session.clock.as_of_s;
-  return html`<section class="card stack tight">
-    <header>
-      <h2>${t.signals.compare}</h2>
-      <div class="row">
-        <button
-          type="button"
-          onClick=${() => setQuery({ before: `0,${Math.round(now / 3)}`, during: `${Math.max(Math.round(now / 3), now - Math.max(60, 6 * session.clock.tick_s))},${now}` })}
-        >
-          ${t.signals.guess}</button
-        >${(before || during) && html`<button type="button" class="plain" onClick=${() => setQuery({ before: null, during: null })}>${t.signals.clearWindows}</button>`}
-      </div>
-    </header>
-    ${
-      before && during
-        ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t.signals.compare}>
-            <table class="table">
-              <thead>
-                <tr>
-                  <th>${t.signals.columns[0]}</th>
-                  <th class="right"><span class="swatch before"></span> ${t.signals.columns[1]} ${clock(before[0])}–${clock(before[1])}</th>
-                  <th class="right"><span class="swatch during"></span> ${t.signals.columns[2]} ${clock(during[0])}–${clock(during[1])}</th>
-                  <th class="right">${t.signals.columns[3]}</th>
-                  <th class="right">${t.signals.columns[4]}</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${series.map((one) => {
-                  const a = mean(within(one, before)),
-                    b = mean(within(one, during)),
-                    known = a !== null && b !== null;
-                  return html`<tr key=${one.of}>
-                    <th><i class=${`swatch c${one.colour}`}></i> ${one.name} <span class="quiet">${one.subject}</span></th>
-                    <td class="right">${quantity(a, one.unit)}</td>
-                    <td class="right">${quantity(b, one.unit)}</td>
-                    <td class="right">${known ? (b > a ? "+" : "") + quantity(b - a, one.unit) : "–"}</td>
-                    <td class="right">${known && a !== 0 ? `×${digits(b / a)}` : "–"}</td>
-                  </tr>`;
-                })}
-              </tbody>
-            </table>
-          </div>`
-        : html`<p class="small quiet">${t.signals.compareLead}</p>`
-    }
-  </section>`;
 }
 
 const span = (text) => {
@@ -224,7 +175,7 @@ export function Signals() {
     source = query.get("source") || "signals",
     layout = query.get("layout") || "overlay";
   useElement(query);
-  const { series, problem } = useSeries(chosen);
+  const { series, problem, isBusy } = useSeries(chosen);
   const marks = useMarks();
   const [mode, setMode] = useState("zoom");
   const before = span(query.get("before")),
@@ -276,6 +227,7 @@ export function Signals() {
       ${charts(series, layout).map(
         ([key, unit, list]) =>
           html`<figure class="card" key=${key}>
+            ${isBusy && list.every((one) => !one.times_s.length) && html`<p class="small quiet" role="status">${t.loading}</p>`}
             <${Chart}
               series=${list}
               unit=${unit}

@@ -58,7 +58,7 @@ function Filters({ query }) {
       class="row end"
       onSubmit=${(event) => {
         event.preventDefault();
-        if (id.trim()) setQuery({ id: id.trim() });
+        if (id.trim()) setQuery({ id: id.trim() }, { isStep: true });
       }}
     >
       <${Field} label=${t.traces.id}><input name="trace" class="id" value=${id} onInput=${(event) => setId(event.target.value)} /><//
@@ -75,7 +75,7 @@ function Found({ rows }) {
   return html`<${Scatter}
       rows=${rows}
       isBad=${(one) => !GOOD.includes(one.status) || one.failed_spans > 0}
-      onChoose=${(one) => setQuery({ id: one.trace_id })}
+      onChoose=${(one) => setQuery({ id: one.trace_id }, { isStep: true })}
       label=${t.traces.scatter}
     />
     <div class="card scroll">
@@ -94,7 +94,7 @@ function Found({ rows }) {
                   <button
                     type="button"
                     class="plain"
-                    onClick=${() => setQuery({ id: one.trace_id })}
+                    onClick=${() => setQuery({ id: one.trace_id }, { isStep: true })}
                     aria-label=${`${t.traces.open}: ${one.service} ${clock(one.time_s)} ${duration(one.duration_s)}`}
                   >
                     ${one.service}
