@@ -122,10 +122,12 @@ function address() {
 }
 
 export function useRoute() {
-  const [route, set] = useState(address);
+  const [route, set] = useState(address),
+    first = useRef(location.hash);
   useEffect(() => {
     const changed = () => set(address());
     addEventListener("hashchange", changed);
+    if (location.hash !== first.current) changed(); // it may have changed before anybody listened
     return () => removeEventListener("hashchange", changed);
   }, []);
   return route;
