@@ -549,7 +549,6 @@ export const t = {
     download: "Download Markdown",
     edit: "Edit",
     read: "Read",
-    raw: "As Markdown",
     save: "Save",
     saveHint: "Save (Ctrl+S while you write)",
     saved: (when) => `saved ${when}`,

@@ -119,7 +119,7 @@ function Scoreboard({ rows }) {
                 <td class="right">${one.answered}</td>
                 <td class="right">${one.right}</td>
                 <td class="right">
-                  ${one.mean === undefined ? digits(one.points) : one.mean === null ? "–" : html`<b>${digits(one.mean)}</b> <small>${t.group.counted(one.counted)}</small>`}
+                  ${one.mean === null ? "–" : html`<b>${digits(one.mean)}</b> <small>${t.group.counted(one.counted)}</small>`}
                 </td>
               </tr>`,
           )}
