@@ -23,10 +23,10 @@ def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[...,
     expect(said.locator("li").filter(has_text="who is to blame")).to_contain_text("right: model")
     expect(said.locator("li").filter(has_text="since when")).to_contain_text("00:40")
     expect(said.locator(".badge.fail")).to_have_count(4)
-    expect(told.locator("li")).to_have_count(3)
+    expect(told.locator("ul > li")).to_have_count(3)
     for i in range(3):
-        expect(told.locator("li").nth(i)).to_contain_text("To be seen since 01:")
-        expect(told.locator("li").nth(i)).to_contain_text("look")
+        expect(told.locator("ul > li").nth(i)).to_contain_text("To be seen since 01:")
+        expect(told.locator("ul > li").nth(i)).to_contain_text("look")
     expect(helps).to_contain_text("Load the model again")
     for part in (what, said, told, helps):
         expect(part).to_be_in_viewport(ratio=1)
