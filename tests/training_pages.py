@@ -103,7 +103,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         complaints = [one for page in context.pages for one in getattr(page, "complaints", [])]
         context.close()
-        assert complaints == []
+        assert not complaints, complaints
 
 
 def watched(page: Any, link: str) -> list[str]:

@@ -120,7 +120,7 @@ def test_the_jump_to_the_next_alert_says_where_it_stopped(opened: Callable[..., 
     page = opened(alone.links[0])
     begin(page)
     page.get_by_role("button", name="Next alert").click()
-    expect(page.locator(".note.alerting")).to_contain_text(re.compile(r"Stopped at 0\d:\d\d: \w+ of features firing"))
+    expect(page.locator(".note.alerting")).to_contain_text(re.compile(r"Stopped at 0\d:\d\d: [\w-]+ of features firing"))
     forward(page, 1)
     expect(page.locator(".note.alerting")).to_have_count(0)
     for _ in range(3):
