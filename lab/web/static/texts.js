@@ -52,6 +52,8 @@ export const t = {
     copy: "Copy the link",
     copied: "Copied.",
     once: "Keep it: with it you come back to your sessions from any browser. It is shown only now, and who has it acts under your name. If it is lost, the instructor gives you a new one.",
+    othersLink: "Personal link",
+    othersOnce: "Pass it on to nobody else. It is shown only now.",
     go: "Go on",
     renew: "New personal link",
     renewFor: (name) => `Personal link of ${name}`,

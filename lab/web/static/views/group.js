@@ -37,7 +37,7 @@ function People({ participants }) {
         </div><//
       >`
     }
-    ${given && html`<${Dialog} title=${t.rejoin.renewFor(given.name)} onClose=${() => give(null)}><${PersonalLink} token=${given.token} /><//>`}
+    ${given && html`<${Dialog} title=${t.rejoin.renewFor(given.name)} onClose=${() => give(null)}><${PersonalLink} token=${given.token} isOthers /><//>`}
   </details>`;
 }
 

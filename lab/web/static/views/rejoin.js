@@ -5,8 +5,8 @@ import { t } from "../texts.js";
 
 const linkOf = (token) => `${location.origin}/?token=${encodeURIComponent(token)}`;
 
-/** A link that leads whoever has it back to their sessions, with a button that copies it. */
-export function PersonalLink({ token }) {
+/** A link that leads whoever has it back to their sessions, with a button that copies it; `isOthers`: to be passed on. */
+export function PersonalLink({ token, isOthers }) {
   const field = useRef();
   const toast = useToast();
   async function copy() {
@@ -19,11 +19,11 @@ export function PersonalLink({ token }) {
     toast(t.rejoin.copied);
   }
   return html`<div class="stack tight">
-    <${Field} label=${t.rejoin.link}
+    <${Field} label=${isOthers ? t.rejoin.othersLink : t.rejoin.link}
       ><input ref=${field} name="personal-link" readonly value=${linkOf(token)} onFocus=${(event) => event.target.select()}
     /><//>
     <div class="row"><span class="small">${t.rejoin.code} <code>${token}</code></span><button type="button" onClick=${copy}>${t.rejoin.copy}</button></div>
-    <p class="small quiet">${t.rejoin.once}</p>
+    <p class="small quiet">${isOthers ? t.rejoin.othersOnce : t.rejoin.once}</p>
   </div>`;
 }
 
