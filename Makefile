@@ -25,14 +25,14 @@ run: $(VENV)/.installed ## set up and run the suite of each shipped system: verd
 	@$(call each_suite,$(BIN)/lab run $$suite $(ARGS))
 
 test: lint ## set up, check style and types, run the quick tests (for every few minutes)
-	@$(BIN)/python -m pytest -n 2 -m "not slow and not long" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not long" $(ARGS)
 
 test-core: $(VENV)/.installed-test ## run the quick tests of the core with the lab's own worlds hidden
 	@PYTHONPATH=$(CURDIR)/tests/without_worlds$(if $(PYTHONPATH),:$(PYTHONPATH)) \
-		$(BIN)/python -m pytest -n 2 -m "not slow and not long" tests/unit tests/contract $(ARGS)
+		$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not long" tests/unit tests/contract $(ARGS)
 
 test-slow: $(VENV)/.installed-test ## run the slow tests only
-	@$(BIN)/python -m pytest -n 2 -m "slow and not long" --durations=10 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not long" --durations=10 $(ARGS)
 
 test-long: $(VENV)/.installed-test ## run those that are long and rarely break, before a release
 	@$(BIN)/python -m pytest -n 2 -m long --durations=10
