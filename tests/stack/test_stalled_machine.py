@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.testbeds.stack.running import LEAD_S
+from lab.testbeds.stack.live import described
 from lab.testbeds.stack.session import Session
-from tests.stack.running import WARMUP_S, write_scenario
+from tests.stack.running import write_scenario
 from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.stack
@@ -37,6 +37,12 @@ def ticker_of(lab: subprocess.Popen[str]) -> int:
     return 0
 
 
+def second_of(stack: Session, lab: subprocess.Popen[str]) -> float:
+    """The scenario second of this lab's run; negative before it begins."""
+    holder = stack.lock.look().holder
+    return described(holder).get("second", -1.0) if holder is not None and holder.pid == lab.pid else -1.0
+
+
 def test_a_run_during_which_the_machine_stalled_is_inconclusive(stack: Session, tmp_path: Path) -> None:
     path = write_scenario(tmp_path, duration_s=DURATION_S)
     command = [sys.executable, "-m", "lab", "run", str(path), "--testbed", "stack", "--time-scale", f"{TIME_SCALE:g}"]
@@ -44,7 +50,7 @@ def test_a_run_during_which_the_machine_stalled_is_inconclusive(stack: Session, 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lab:
         try:
             ticker = eventually(lambda: ticker_of(lab))
-            time.sleep(LEAD_S + (WARMUP_S + DURATION_S / 6) / TIME_SCALE)
+            eventually(lambda: second_of(stack, lab) > DURATION_S / 6)
             # To the process that watches, a machine that stands still is one that does not let it run.
             os.kill(ticker, signal.SIGSTOP)
             time.sleep(STALLED_S)
