@@ -22,6 +22,8 @@ from lab.contracts import Truth
 from lab.errors import ParameterError, Problem
 from lab.injection.levers import Testbed
 from lab.investigation.remedies import apply, remedy
+from lab.investigation.twins import Twins
+from lab.investigation.twins import keep as keep_twins
 from lab.judging.witness import effects
 from lab.recording.keeping import check_room, recording_bytes
 from lab.recording.rundir import RunDirectory, put_in_place
@@ -101,14 +103,16 @@ def run_with_actions(
     there = intact(path, key)
     if there is not None:
         return there
-    parts = Parts(progress, 2 + len(loaded.scenario.faults))
+    faults = len(loaded.scenario.faults)
+    parts = Parts(progress, 2 + faults + (faults > 1))
     before = reusable(loaded, seed, root, chosen) or run_scenario(loaded, seed, root, chosen, parts.of(0))
     check_room(root, _needed_bytes(loaded, chosen), INCIDENT)
     recorded = played(loaded, seed, actions, chosen, parts.of(1))
-    judged = _judged(loaded, recorded, before.truth(), parts)
+    judged, twins = _judged(loaded, recorded, before.truth(), parts)
     told = [action.to_json() for action in in_order(actions)]
     content = {**meta(loaded, seed, before.status, chosen), **recorded.meta, "key": key, "actions": told}
     run = keep(recorded, judged, path, root, content)
+    keep_twins(run, twins)
     remember_recorded(run.observed, recorded.observed, judged.signals)
     return run
 
@@ -143,16 +147,20 @@ def _do(action: Action, testbed: Testbed) -> None:
     apply(testbed, action.remedy, action.place, action.value)
 
 
-def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Parts) -> Judged:
+def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Parts) -> tuple[Judged, Twins]:
+    """The truth of a run with actions, and the runs without its faults that tell it."""
     assert recorded.twin is not None  # the testbed is repeatable
     signals = compute_signals(recorded.observed)
     ended = {use: until_s for use, (_, until_s) in recorded.windows.items()}
     faults = tuple(replace(fault, reverted_s=ended.get(fault.id, fault.reverted_s)) for fault in before.faults)
-    true_effects = {}
+    true_effects, without = {}, {}
     for number, fault in enumerate(faults, 2):
-        without = compute_signals(recorded.twin({fault.id}, parts.of(number)))
-        true_effects[fault.id] = effects(signals, without, fault.injected_s, fault.reverted_s)
-    return Judged(replace(before, faults=faults), true_effects, signals)
+        without[fault.id] = compute_signals(recorded.twin({fault.id}, parts.of(number)))
+        true_effects[fault.id] = effects(signals, without[fault.id], fault.injected_s, fault.reverted_s)
+    healthy = next(iter(without.values()), signals)
+    if len(faults) > 1:
+        healthy = compute_signals(recorded.twin(set(without), parts.of(len(faults) + 2)))
+    return Judged(replace(before, faults=faults), true_effects, signals), Twins(without, healthy)
 
 
 def _needed_bytes(loaded: LoadedScenario, chosen: Chosen) -> int:

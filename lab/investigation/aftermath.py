@@ -18,17 +18,15 @@ Array = npt.NDArray[np.float64]
 
 MOST_SIGNALS = 8
 """Of the fault's effects, the largest, by which it is judged how much is left of it."""
-HELPED = 0.3
-"""Share of the fault's effect that must be gone after an action."""
 MENDED = 0.25
-"""Share of the effect that may be left where an incident counts as mended."""
+"""Share of its effect that may be left where a fault counts as mended."""
 LEAST_INTERVALS = 3
 MOST_POINTS = 300
 
 
 @dataclass(frozen=True)
 class Left:
-    """How much of the faults' effects there is: 1 as without any action, 0 as without the faults, by interval end."""
+    """How much of a fault's effects there is: 1 as without any action, 0 as without the fault, by interval end."""
 
     times_s: Array
     share: Array
@@ -50,18 +48,30 @@ class Left:
         return float(times_s[first]) if first < len(share) - 1 else None
 
 
-def left(signals: SignalTable, control: Control, moved: Iterable[Mapping[str, Any]]) -> Left:
-    """How much of the effects of faults is in a recording, as the mean over the signals that they moved most.
+def left(
+    signals: SignalTable,
+    control: Control,
+    moved: Iterable[Mapping[str, Any]],
+    without: SignalTable,
+    healthy: SignalTable,
+) -> Left:
+    """How much of the effects of one fault is in a recording, as the mean over the signals that it moved most.
 
-    `moved`: entries of `truth/effects.json` of the run without actions. One signal counts between -1 and 2.
+    `moved`: its entries of `truth/effects.json` of the run without actions. `without` is the recording without that
+    fault, `healthy` without any, both with the same actions: what lies between them is what other faults do, and is
+    taken away. Held against the control is the rest, so that harm that an action does counts as left. One signal counts
+    between -1 and 2.
     """
     shares, times_s = [], np.zeros(0)
     for effect in sorted(moved, key=lambda one: -one["size"])[:MOST_SIGNALS]:
-        mine = signals.get(effect["signal"], effect["subject"])
-        plain = control.signals.get(effect["signal"], effect["subject"])
+        key = effect["signal"], effect["subject"]
+        mine = signals.get(*key)
         if mine is None:
             continue
-        base = np.zeros(len(mine.values)) if plain is None else _as_long(plain.values, len(mine.values))
+        count = len(mine.values)
+        base = _values(control.signals, key, count)
+        if without is not healthy:
+            base = base + np.nan_to_num(_values(without, key, count) - _values(healthy, key, count))
         with np.errstate(invalid="ignore"):
             share = np.clip((mine.values - base) / (effect["with"] - effect["without"]), -1, 2)
         shares.append(share)
@@ -74,53 +84,14 @@ def left(signals: SignalTable, control: Control, moved: Iterable[Mapping[str, An
     return Left(times_s, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
 
 
-def _as_long(values: Array, count: int) -> Array:
+def _values(table: SignalTable, key: tuple[str, str], count: int) -> Array:
+    """A signal as long as that of another run; 0 where only that run has it."""
+    series = table.get(*key)
+    if series is None:
+        return np.zeros(count)
     found = np.full(count, np.nan)
-    found[: len(values)] = values[:count]
+    found[: len(series.values)] = series.values[:count]
     return found
-
-
-def judged_actions(
-    actions: Sequence[Mapping[str, Any]],
-    share: Left,
-    untouched: Left,
-    onset_s: float | None,
-    over_s: float,
-    end_s: float,
-) -> list[dict[str, Any]]:
-    """Each action of a session with what it did: `helped` (None: no telling), `why`, and the share `before`, `after`.
-
-    It helped where much less is left than before it, and than without any action (`untouched`) at the same time.
-    Before is from the fault or the action before it; after is the later half of the time to the next action, or until
-    the faults end by themselves (`over_s`), so that what rolls or refills has come to rest.
-    """
-    found = []
-    begins = [float(action["done_s"]) for action in actions]
-    for i, action in enumerate(actions):
-        done_s = begins[i]
-        until_s = min([*begins[i + 1 : i + 2], over_s if done_s < over_s else end_s])
-        since_s = max(onset_s or 0.0, begins[i - 1] if i else 0.0)
-        before = share.between(since_s, done_s) if onset_s is not None and done_s > onset_s else None
-        after, anyway = (one.between((done_s + until_s) / 2, until_s) for one in (share, untouched))
-        did = _what_it_did(onset_s, done_s, before, after, anyway)
-        found.append({**action, **did, "before": before, "after": after})
-    return found
-
-
-def _what_it_did(
-    onset_s: float | None, done_s: float, before: float | None, after: float | None, anyway: float | None
-) -> dict[str, Any]:
-    if onset_s is None:
-        return {"helped": False, "why": "There was nothing to mend."}
-    if done_s <= onset_s:
-        return {"helped": False, "why": "Nothing was wrong yet when it was done."}
-    if before is None or after is None or anyway is None:
-        return {"helped": None, "why": "There was too little time before or after it to tell."}
-    shown = [f"{min(max(share, 0.0), 1.0):.0%}" for share in (before, after)]
-    told = f"Of the fault's effect {shown[0]} was there before it, and {shown[1]} after."
-    if before - after >= HELPED > anyway - after:
-        return {"helped": False, "why": f"{told} It was over by then without any action."}
-    return {"helped": before - after >= HELPED, "why": told}
 
 
 def costs(as_it_was: Sequence[Amount], acted: Sequence[Amount], control: Control) -> list[dict[str, Any]]:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.investigation.aftermath import number
 from lab.investigation.exercises import Exercise
-from lab.investigation.told import Json, Record, Told
+from lab.investigation.told import Json, Record, Told, fault_name
 from lab.report.format import done_text
 from lab.scenario import DecoyUse, FaultUse
 
 WORDS = {"fault": "the fault", "decoy": "harmless", "other": "no part of it"}
 
 
-def chronicle(told: Told, exercise: Exercise, record: Record | None, actions: Iterable[Json]) -> list[Json]:
-    """Truth, alerts, changes, actions and what was done in a session, by time, each with a kind and a text."""
-    return sorted(_entries(told, exercise, record, actions), key=lambda entry: float(entry["time_s"]))
+def chronicle(
+    told: Told,
+    exercise: Exercise,
+    record: Record | None,
+    actions: Sequence[Json],
+    shown_s: Mapping[str, float | None],
+    outcomes: Iterable[Json],
+) -> list[Json]:
+    """Truth, alerts, changes, actions and what was done in a session, by time, each with a kind and a text.
+
+    `shown_s`: when each fault first showed, by its id; `outcomes`: when each was over.
+    """
+    entries = [*_entries(told, exercise, record, actions), *_of_faults(told, shown_s, outcomes)]
+    return sorted(entries, key=lambda entry: float(entry["time_s"]))
+
+
+def _of_faults(told: Told, shown_s: Mapping[str, float | None], outcomes: Iterable[Json]) -> Iterator[Json]:
+    for fault in told.truth.faults:
+        yield _entry(fault.injected_s, "fault", f"{fault_name(fault)} begins")
+        if (first_s := shown_s[fault.id]) is not None:
+            yield _entry(first_s, "fault", f"first effect of {fault_name(fault)}")
+        if fault.reverted_s < told.observed.end_s:
+            yield _entry(fault.reverted_s, "fault", f"{fault_name(fault)} ends")
+    for one in outcomes:
+        if one["over_s"] is not None:
+            yield _entry(one["over_s"], "fault", f"{one['fault']} has no effects left")
 
 
 def _entries(told: Told, exercise: Exercise, record: Record | None, actions: Iterable[Json]) -> Iterator[Json]:
-    for fault in told.truth.faults:
-        yield _entry(fault.injected_s, "fault", f"{fault.kind} on {fault.culprit} begins")
-        if fault.witnessed_s is not None:
-            yield _entry(fault.witnessed_s, "fault", f"first effect of {fault.kind}")
-        if fault.reverted_s < told.observed.end_s:
-            yield _entry(fault.reverted_s, "fault", f"{fault.kind} on {fault.culprit} ends")
     for decoy in told.truth.decoys:
         if decoy.at_s <= told.observed.end_s:
             yield _entry(decoy.at_s, "decoy", f"{decoy.kind} of {decoy.element}, harmless")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,24 +76,32 @@ def control_of(run: RunDirectory, loaded: LoadedScenario, progress: Progress = s
 
 
 def without_faults(loaded: LoadedScenario, run: RunDirectory, progress: Progress = silent) -> Observed | None:
-    """What could be observed of a run without its faults; None where this lab cannot make the same run again.
+    """What could be observed of a run without its faults; None where this lab cannot make the same run again."""
+    return remade(loaded, run, {use.id for use in loaded.scenario.faults}, progress)
 
-    Its testbed may not be repeatable, or another version of the lab made it: a run of this one would differ by that.
+
+def remade(
+    loaded: LoadedScenario,
+    run: RunDirectory,
+    without: Collection[str],
+    progress: Progress = silent,
+    *,
+    with_actions: bool = False,
+) -> Observed | None:
+    """What could be observed of a run without some of its faults, with what people did in it or without.
+
+    None where this lab cannot make the same run again: its testbed may not be repeatable, or another version of the lab
+    made it, and a run of this one would differ by that.
     """
-    from lab.runs.delivered import finished
-    from lab.runs.following import follow
+    from lab.investigation.acting import Action, played
 
     chosen = choose(str(run.meta["testbed"]), dict(run.meta.get("testbed_options", {})))
     if not chosen.driver.is_repeatable or run.meta.get("key") != _key(loaded, run, chosen):
         return None
-    plain = loaded.unstopped()
-    plain = replace(plain, scenario=plain.scenario.model_copy(update={"faults": ()}))
-    with (
-        chosen.named("making a run without its faults"),
-        chosen.driver.open(plain, run.seed, chosen.options) as session,
-    ):
-        follow(session, plain, progress)
-        return finished(session, chosen).observed
+    faults = tuple(use for use in loaded.scenario.faults if use.id not in without)
+    plain = replace(loaded, scenario=loaded.scenario.model_copy(update={"faults": faults}))
+    actions = [Action.from_json(one) for one in run.actions] if with_actions else []
+    return played(plain, run.seed, actions, chosen, progress).observed
 
 
 def _key(loaded: LoadedScenario, run: RunDirectory, chosen: Chosen) -> str:

@@ -12,12 +12,14 @@ from lab.investigation import aftermath
 from lab.investigation.aftermath import number
 from lab.investigation.chronicle import changes_told, chronicle
 from lab.investigation.control import Control, control_of
-from lab.investigation.evidence import cited_by, evidence, monitoring, pieces_of
+from lab.investigation.evidence import cited_by, evidence, first_effects, monitoring, pieces_of
 from lab.investigation.exercises import Exercise
 from lab.investigation.judging import judged, person
+from lab.investigation.outcomes import Course, courses_of, judged_actions, mended_s, outcomes
 from lab.investigation.recordings import ENGINES, REFERENCE
 from lab.investigation.scoring import FORMULA, score
-from lab.investigation.told import Json, Record, Told
+from lab.investigation.told import Json, Record, Told, fault_name
+from lab.investigation.twins import twins_of
 from lab.judging.assess import Assessment, assess
 from lab.recording.costs import amounts
 from lab.recording.rundir import RunDirectory, engine_slug, read_kept, write_json
@@ -38,39 +40,49 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
 
     `run` is the exercise's recording, `acted` the one with the participant's actions, if there were any: the answer is
     judged on that, and kept with it. `record` is what was done in the session; None for a recording nobody worked on.
-    In what it gives, `is_compared` says whether there is a run without the faults to compare with.
+    All that it tells is of the run that was lived through, with the actions; what the run without them had is told
+    under names that say so. `is_compared` says whether there is a run without the faults to compare with.
     Raises what `lab.investigation.judging.judged` raises.
     """
     as_it_was = Told.of(run)
     told = Told.of(acted) if acted is not None else as_it_was
     control = control_of(run, exercise.scenario)
+    before = twins_of(run, exercise.scenario, control)
+    twins = before if acted is None else twins_of(acted, exercise.scenario, control)
+    if twins is not None and told.run.actions:
+        told = told.as_lived(twins.without)
     truth, end_s = told.truth, told.observed.end_s
     onset_s = told.onset_s
-    answers = [*_own(told.run, exercise, record), *_engines(as_it_was.run)]
+    answers = [*_own(told.run, exercise, record), *_engines(as_it_was.run, is_other=acted is not None)]
     done = _done(told.run, exercise.scenario.system, record)
-    actions = _actions(done, as_it_was, told, control, onset_s)
-    pieces = pieces_of(as_it_was, cited_by(as_it_was.run, REFERENCE))
-    seen = evidence(as_it_was, pieces, record)
+    is_alone = acted is None and bool(done)  # nothing tells how it would have gone on without them
+    courses = courses_of(as_it_was, told, control, before, twins) if control is not None else None
+    actions = _actions(done, courses, end_s, is_alone=is_alone)
+    became = outcomes(courses or [], actions, end_s, is_alone=is_alone)
+    pieces = pieces_of(told, cited_by(as_it_was.run, REFERENCE))
+    seen = evidence(told, pieces, record)
+    shown_s = first_effects(truth.faults, seen)
     own = answers[0] if record and record.get("answer") else None
     return {
         "exercise": {"id": exercise.id, "title": exercise.title, "level": exercise.level,
                      "topics": list(exercise.topics), "system": exercise.system,
                      "what": exercise.scenario.scenario.title},
         "participant": record["participant"] if record else None,
-        "truth": {**_truth(truth, exercise), "changes": changes_told(told, exercise)},
-        "timeline": chronicle(told, exercise, record, done),
+        "truth": {**_truth(truth, exercise, shown_s), "changes": changes_told(told, exercise)},
+        "timeline": chronicle(told, exercise, record, done, shown_s, became),
         "answers": answers,
-        "effects": [_effects(as_it_was, fault) for fault in as_it_was.truth.faults],
+        "effects": [_effects(told, fault, as_it_was if acted is not None else None) for fault in truth.faults],
         "series": aftermath.courses(
             _shown(as_it_was), told.signals if acted is not None else None, as_it_was.signals, control
         ),
         "evidence": seen,
         "actions": actions,
+        "outcomes": became,
         "helps": _helps(exercise, exercise.scenario.system),
-        "times": _times(onset_s, told, control, as_it_was, seen, record, done),
-        "costs": _costs(as_it_was, told, control, is_alone=acted is None and bool(done)),
+        "times": _times(onset_s, told, became, seen, record),
+        "costs": _costs(as_it_was, told, control, is_alone=is_alone),
         "is_compared": control is not None,
-        "monitoring": monitoring(as_it_was, control, pieces),
+        "monitoring": monitoring(told, control, pieces, as_it_was if acted is not None else None),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,
         "end_s": end_s,
@@ -80,13 +92,14 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
 # The truth, and the answers beside it.
 
 
-def _truth(truth: Truth, exercise: Exercise) -> Json:
+def _truth(truth: Truth, exercise: Exercise, shown_s: Mapping[str, float | None]) -> Json:
     """What was true; of each fault's parameters those that its scenario gives, as it gives them."""
     found = truth.to_json()
     given = {use.id: dict(use.given) for use in exercise.scenario.scenario.faults}
     for fault in found["faults"]:
         fault["doc"] = fault_type(fault["kind"]).doc.partition("\n")[0]
         fault["parameters"] = given.get(fault["id"], fault["parameters"])
+        fault["first_effect_s"] = shown_s[fault["id"]]
     return {key: found[key] for key in ("faults", "decoys", "degraded")}
 
 
@@ -119,10 +132,11 @@ def name_of(record: Record) -> str:
     return f"{record['participant'] or YOU} {str(record['id'])[:6]}"
 
 
-def _engines(run: RunDirectory) -> Iterator[Json]:
+def _engines(run: RunDirectory, *, is_other: bool) -> Iterator[Json]:
+    """What engines answered: on the run without actions, for they do nothing (`is_other`: the participant did)."""
     for engine in ENGINES:
         if run.diagnosis(engine) is not None:
-            yield _answer(engine, assess(run, engine), 0)
+            yield {**_answer(engine, assess(run, engine), 0), "without_actions": is_other}
 
 
 def _answer(who: str, case: Assessment, hints: int) -> Json:
@@ -136,7 +150,8 @@ def _answer(who: str, case: Assessment, hints: int) -> Json:
          "expected": one.expected, "why": one.explanation}
         for one in case.grades
     ]  # fmt: skip
-    return {"who": who, "role": ROLES.get(who, "floor"), **said, "grades": grades, "outcome": str(case.outcome),
+    return {"who": who, "role": ROLES.get(who, "floor"), "without_actions": False, **said,
+            "grades": grades, "outcome": str(case.outcome),
             "score": score(case.grades, hints).to_json()}  # fmt: skip
 
 
@@ -152,15 +167,19 @@ def calibration_of(answer: Mapping[str, Any]) -> Json | None:
 # What the faults did, and when that could be seen.
 
 
-def _effects(told: Told, fault: TrueFault) -> Json:
+def _effects(told: Told, fault: TrueFault, as_it_was: Told | None) -> Json:
+    """What a fault moved in the run that was lived; `as_it_was`: the one without the actions, None if none were."""
     moved = []
+    untouched = as_it_was.run.effects().get(fault.id, []) if as_it_was is not None else []
+    reached = {(one["signal"], one["subject"]): one["with"] for one in untouched}
     for effect in told.run.effects().get(fault.id, [])[:MOST_MOVED]:
-        series = told.signals.get(effect["signal"], effect["subject"])
+        key = effect["signal"], effect["subject"]
+        series = told.signals.get(*key)
         known = series and levels(series.times_s, series.values, (fault.injected_s, fault.reverted_s))
         spec = spec_of(effect["signal"])
         told_of = {"unit": spec.unit, "doc": spec.doc, "before": number(known.before) if known else None}
-        moved.append({**effect, **told_of})
-    return {"fault": f"{fault.kind} on {fault.culprit}", "id": fault.id, "moved": moved}
+        moved.append({**effect, **told_of, "without_actions": reached.get(key)})
+    return {"fault": fault_name(fault), "id": fault.id, "moved": moved}
 
 
 def _shown(told: Told) -> list[tuple[str, str]]:
@@ -188,23 +207,14 @@ def _done(run: RunDirectory, system: System, record: Record | None) -> list[Json
     ]
 
 
-def _actions(
-    actions: list[Json], as_it_was: Told, told: Told, control: Control | None, onset_s: float | None
-) -> list[Json]:
-    if control is None or not actions:
-        return actions
-    if told is as_it_was:  # nothing tells how it would have gone on without them
-        why = "There is no recording without the actions to compare with."
-        return [{**one, "helped": None, "why": why, "before": None, "after": None} for one in actions]
-    acted, untouched = (aftermath.left(one.signals, control, _moved(as_it_was)) for one in (told, as_it_was))
-    end_s = told.observed.end_s
-    over_s = max((fault.reverted_s for fault in as_it_was.truth.faults), default=end_s)
-    judged_ones = aftermath.judged_actions(actions, acted, untouched, onset_s, over_s, end_s)
-    return [{**one, "before": number(one["before"]), "after": number(one["after"])} for one in judged_ones]
-
-
-def _moved(told: Told) -> list[Mapping[str, Any]]:
-    return [effect for effects in told.run.effects().values() for effect in effects]
+def _actions(actions: list[Json], courses: Sequence[Course] | None, end_s: float, *, is_alone: bool) -> list[Json]:
+    """What was done, with what it did to each fault."""
+    if not actions or (courses is not None and not is_alone):
+        return judged_actions(actions, courses or [], end_s)
+    why = "There is no recording without the actions to compare with."
+    if courses is None:
+        why = "This lab cannot make the same run again to compare with."
+    return [{**one, "helped": None, "why": why, "before": None, "after": None, "faults": []} for one in actions]
 
 
 def _costs(as_it_was: Told, told: Told, control: Control | None, *, is_alone: bool) -> list[Json]:
@@ -227,26 +237,25 @@ def _helps(exercise: Exercise, system: System) -> list[Json]:
 
 
 def _times(
-    onset_s: float | None, told: Told, control: Control | None, as_it_was: Told, seen: Sequence[Json],
-    record: Record | None, done: Sequence[Json],
-) -> Json:  # fmt: skip
+    onset_s: float | None, told: Told, became: Sequence[Json], seen: Sequence[Json], record: Record | None
+) -> Json:
     """When the fault began, and the participant was called (scenario seconds); how long it took from the later of them.
 
-    Until it was noticed (an alert, a look at what tells of it), answered, and mended; None for never.
+    Until it was noticed (an alert, a look at what tells of it, something done about it), answered, and every fault was
+    over, one at least by what was done; None for never.
     """
-    called_s = float((record or {}).get("start_s") or 0.0)
+    record = record or {}
+    called_s = float(record.get("start_s") or 0.0)
     if onset_s is None:
         return {"onset_s": None, "called_s": called_s, "detect_s": None, "diagnose_s": None, "mitigate_s": None}
     from_s = max(onset_s, called_s)
-    answered_s = (record or {}).get("answered_at_s")
+    answered_s = record.get("answered_at_s")
     noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
+    noticed += [one["at_s"] for one in record.get("actions", ()) if one["at_s"] >= onset_s]
     alert_s = told.first_alert_s(onset_s)
     noticed += [alert_s] if alert_s is not None and (answered_s is None or alert_s <= answered_s) else []
     noticed += [answered_s] if answered_s is not None else []
-    mended_s = None
-    if control is not None and done:
-        mended_s = aftermath.left(told.signals, control, _moved(as_it_was)).mended_s(onset_s)
-    after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s}
+    after = {"detect_s": min(noticed, default=None), "diagnose_s": answered_s, "mitigate_s": mended_s(became)}
     names = {"detect_s": "noticed_at_s", "diagnose_s": "answered_at_s", "mitigate_s": "mended_at_s"}
     return {
         **{names[key]: number(at_s) for key, at_s in after.items()},

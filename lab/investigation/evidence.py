@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
-from lab.contracts import Diagnosis
+from lab.contracts import Diagnosis, TrueFault
 from lab.investigation.aftermath import number
 from lab.investigation.control import Control
 from lab.investigation.looking import look_of
@@ -25,18 +25,18 @@ VISIBLE = "visible.json"
 
 def pieces_of(told: Told, cited: Iterable[tuple[str, str]]) -> dict[Piece, str]:
     """What tells of the faults, each with who says so: witnesses, the largest effects, what the reference cited."""
-    found: dict[tuple[str, str], tuple[int, str]] = {}
+    found: dict[tuple[str, str], tuple[int, str, str]] = {}
     for fault in told.truth.faults:
         effects = {(one["signal"], one["subject"]): one for one in told.run.effects().get(fault.id, [])}
         for witness in fault.witnesses:
             if witness["shown"]:
                 key = witness["signal"], witness["subject"]
-                found.setdefault(key, (1 if witness["difference"] > 0 else -1, "witness"))
+                found.setdefault(key, (1 if witness["difference"] > 0 else -1, "witness", fault.id))
         for key in [*(key for key in cited if key in effects), *effects]:
             direction = 1 if effects[key]["with"] > effects[key]["without"] else -1
-            found.setdefault(key, (direction, "reference" if key in cited else "effect"))
+            found.setdefault(key, (direction, "reference" if key in cited else "effect", fault.id))
     listed = list(found.items())[:MOST_PIECES]
-    return {Piece(*key, direction): source for key, (direction, source) in listed}
+    return {Piece(*key, direction, fault): source for key, (direction, source, fault) in listed}
 
 
 def cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
@@ -62,11 +62,23 @@ def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> 
         times_s = [at_s for name, at_s in looks if name in names and at_s >= (first_s or 0.0)]
         spec = spec_of(piece.signal)
         found.append({
-            "signal": piece.signal, "subject": piece.subject, "unit": spec.unit, "doc": spec.doc, "source": source,
+            "signal": piece.signal, "subject": piece.subject, "fault": piece.fault,
+            "unit": spec.unit, "doc": spec.doc, "source": source,
             "first_visible_s": number(first_s), "cited": (piece.signal, piece.subject) in cited,
             "looked_s": number(min(times_s)) if times_s and first_s is not None else None,
         })  # fmt: skip
     return sorted(found, key=lambda one: one["first_visible_s"] if one["first_visible_s"] is not None else 1e18)
+
+
+def first_effects(faults: Iterable[TrueFault], seen: Iterable[Json]) -> dict[str, float | None]:
+    """When each fault first showed: its first witness, or what stood out of it before that; None where it never did."""
+    traces = [(one["fault"], one["first_visible_s"]) for one in seen if one["first_visible_s"] is not None]
+    found = {}
+    for fault in faults:
+        times_s = [first_s for of, first_s in traces if of == fault.id and first_s > fault.injected_s]
+        times_s += [fault.witnessed_s] if fault.witnessed_s is not None else []
+        found[fault.id] = number(min(times_s, default=None))
+    return found
 
 
 def _looks(record: Record) -> Iterator[tuple[str, float]]:
@@ -103,18 +115,23 @@ def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[floa
     return first_s
 
 
-def monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str]) -> Json:
-    """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end."""
+def monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str], as_it_was: Told | None) -> Json:
+    """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end.
+
+    All in the run that was lived; `as_it_was` is the one without the actions, None if there were none.
+    """
     onset_s = told.onset_s
     if onset_s is None:
-        return {"first_alert_s": None, "missing": []}
+        return {"first_alert_s": None, "first_alert_without_actions_s": None, "missing": []}
     alert_s = told.first_alert_s(onset_s)
+    untouched_s = as_it_was.first_alert_s(onset_s) if as_it_was is not None else None
     watches = missing_watches(told.signals, control, pieces, onset_s) if control else []
     missing = [
-        {**asdict(watch), "limit": number(watch.limit), "unit": spec_of(watch.signal).unit,
-         "doc": spec_of(watch.signal).doc,
+        {"signal": watch.signal, "subject": watch.subject, "side": watch.side, "alert_s": watch.alert_s,
+         "limit": number(watch.limit), "unit": spec_of(watch.signal).unit, "doc": spec_of(watch.signal).doc,
          "earlier_s": None if alert_s is None else number(alert_s - watch.alert_s)}
         for watch in watches
         if alert_s is None or watch.alert_s < alert_s
     ]  # fmt: skip
-    return {"first_alert_s": number(alert_s), "missing": missing[:MOST_WATCHES]}
+    first_s = {"first_alert_s": number(alert_s), "first_alert_without_actions_s": number(untouched_s)}
+    return {**first_s, "missing": missing[:MOST_WATCHES]}

@@ -92,29 +92,51 @@ def _summary(debrief: Json, exercise: Exercise) -> Iterator[str]:
         return
     yield f"{escaped(exercise.scenario.scenario.title or exercise.title)}."
     yield ""
+    became = {one["id"]: one for one in debrief["outcomes"]}
     for fault in faults:
-        ended = (
-            "lasted until the end"
-            if fault["reverted_s"] >= debrief["end_s"]
-            else f"ended at {_at(fault['reverted_s'])}"
-        )
         what = f"**{escaped(fault['kind'])}** on **{escaped(fault['culprit'])}**"
+        ended = _ended(fault, became.get(fault["id"]), debrief["end_s"])
         yield f"* {what} (boundary: {escaped(fault['boundary'])}) began at {_at(fault['injected_s'])} and {ended}."
-    helped = [one for one in debrief["actions"] if one.get("helped")]
-    if helped:
-        done = ", ".join(f"{escaped(one['title'])} ({escaped(one['place'])}) at {_at(one['done_s'])}" for one in helped)
-        yield f"* What helped: {done}."
+    for one in debrief["actions"]:
+        if one.get("helped"):
+            yield f"* What helped: {_done(one)} at {_at(one['done_s'])}{_against(one, faults)}."
+
+
+def _ended(fault: Json, became: Json | None, end_s: float) -> str:
+    """How a fault ended in what was lived through, and what would have been without the actions."""
+    lasts = fault["reverted_s"] >= end_s
+    ended = "lasted until the end" if lasts else f"ended at {_at(fault['reverted_s'])}"
+    if became is None or became["by"] != "actions":
+        return ended
+    would_s = became["without_actions_over_s"]
+    would = (
+        "they would have lasted until the end" if would_s is None else f"they would have been over at {_at(would_s)}"
+    )
+    ended = "was never put back" if lasts else ended
+    return f"{ended}; its effects were over at {_at(became['over_s'])}, and without the actions {would}"
+
+
+def _done(action: Json) -> str:
+    return f"{escaped(action['title'])} ({escaped(action['place'])})"
+
+
+def _against(action: Json, faults: Sequence[Json]) -> str:
+    """Which faults an action helped against, where there were several."""
+    names = [escaped(one["fault"]) for one in action["faults"] if one["helped"]]
+    return f", against {' and '.join(names)}" if len(faults) > 1 else ""
 
 
 def _impact(debrief: Json) -> Iterator[str]:
     slos = [entry["text"] for entry in debrief["timeline"] if entry["kind"] == "alert"]
+    has_acted = bool(debrief["actions"])
     if debrief["costs"]:
         rows = (
             (escaped(one["name"].replace("_", " ")), quantity(one["incident"], one["unit"]),
-             quantity(one["saved"], one["unit"]), escaped(one["doc"]))
+             *([quantity(one["saved"], one["unit"])] if has_acted else []), escaped(one["doc"]))
             for one in debrief["costs"]
         )  # fmt: skip
-        yield from _table(("what", "beyond the same time without the incident", "saved by actions", "meaning"), rows)
+        saved = ["saved by actions"] if has_acted else []
+        yield from _table(("what", "beyond the same time without the incident", *saved, "meaning"), rows)
     elif debrief["is_compared"]:
         yield "It cost nothing beyond what the same time costs without the incident."
     else:
@@ -141,7 +163,7 @@ def _detection(debrief: Json) -> Iterator[str]:
         return
     alert_s = debrief["monitoring"]["first_alert_s"]
     fired = "No alert fired" if alert_s is None else f"The first alert fired at {_at(alert_s)}"
-    yield f"The incident began at {_at(times['onset_s'])}. {fired}."
+    yield f"The incident began at {_at(times['onset_s'])}. {fired}.{_would_fire(debrief['monitoring'])}"
     yield ""
     called_s, onset_s = times["called_s"], times["onset_s"]
     if called_s > onset_s:
@@ -160,6 +182,14 @@ def _detection(debrief: Json) -> Iterator[str]:
         )
 
 
+def _would_fire(monitoring: Json) -> str:
+    """What alerts there would have been without the actions, where that is not what was."""
+    alert_s, would_s = monitoring["first_alert_s"], monitoring["first_alert_without_actions_s"]
+    if would_s is None or would_s == alert_s:
+        return ""
+    return f" Without the actions the first would have fired at {_at(would_s)}."
+
+
 def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
     for fault in _faults(debrief):
         given = ", ".join(f"{name} {value}" for name, value in fault["parameters"].items() if value is not None)
@@ -171,20 +201,29 @@ def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
         yield ""
     yield "### Five whys"
     yield ""
-    whys = _whys(debrief, record)
+    whys, source = _whys(debrief, record)
+    if source:
+        yield source
+        yield ""
     yield from (f"{number}. {escaped(why)}" for number, why in enumerate(whys, 1))
     yield from (f"{number}. {TO_FILL}" for number in range(len(whys) + 1, 6))
 
 
-def _whys(debrief: Json, record: Record | None) -> list[str]:
-    """Those of the board, else those of the answer, else those that the reference engine gives."""
+def _whys(debrief: Json, record: Record | None) -> tuple[list[str], str]:
+    """Those of the board, else those of the answer, else those that the reference engine gives; and whose they are.
+
+    The latter where they are not the participant's: an engine saw the run without the actions.
+    """
     if record and record["board"].get("whys"):
-        return [str(why) for why in record["board"]["whys"]]
+        return [str(why) for why in record["board"]["whys"]], ""
     for answer in debrief["answers"]:
         whys = [str(why) for finding in answer["findings"][:1] for why in finding.get("why", ())]
-        if whys and (answer["who"] != "rules" or answer["outcome"] == "pass"):
-            return whys
-    return []
+        if whys and answer["role"] == "you":
+            return whys, ""
+        if whys and answer["outcome"] == "pass":
+            run = ", which saw the same incident without the actions" if answer["without_actions"] else ""
+            return whys, f"As the engine {escaped(answer['who'])} has them{run}:"
+    return [], ""
 
 
 def _factors(debrief: Json, system: System) -> Iterator[str]:
@@ -238,7 +277,7 @@ def _went_well(debrief: Json) -> Iterator[str]:
     if alert_s is not None and times["onset_s"] is not None:
         found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
     found += [
-        f"{escaped(one['title'])} ({escaped(one['place'])}) helped. {escaped(one.get('why', ''))}"
+        f"{_done(one)} helped{_against(one, _faults(debrief))}. {escaped(one.get('why', ''))}"
         for one in debrief["actions"]
         if one.get("helped")
     ]
@@ -253,15 +292,24 @@ def _went_well(debrief: Json) -> Iterator[str]:
 
 def _could_go_better(debrief: Json) -> Iterator[str]:
     found = [
-        f"{escaped(one['title'])} ({escaped(one['place'])}) did not help. {escaped(one.get('why', ''))}"
+        f"{_done(one)} did not help. {escaped(one.get('why', ''))}"
         for one in debrief["actions"]
         if one.get("helped") is False
     ]
     if _faults(debrief) and debrief["monitoring"]["first_alert_s"] is None:
         found.append("No alert told of the incident.")
-    if debrief["helps"] and all(one.get("helped") is False for one in debrief["actions"]):
-        told = " or ".join(f"{escaped(one['title'])} ({escaped(one['place'])})" for one in debrief["helps"])
-        found.append(f"It was not mended. What helps: {told}.")
+    left = [one for one in debrief["outcomes"] if one["by"] != "actions"]
+    found += [
+        f"{escaped(one['fault'])} was not mended: its effects "
+        + (
+            f"were over by themselves at {_at(one['over_s'])}."
+            if one["over_s"] is not None
+            else "lasted until the end."
+        )
+        for one in left
+    ]
+    if left and debrief["helps"]:
+        found.append(f"What helps: {' or '.join(map(_done, debrief['helps']))}.")
     yield from (f"* {line}" for line in found or [TO_FILL])
 
 

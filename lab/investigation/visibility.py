@@ -24,11 +24,12 @@ LEAST_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A signal that tells of a fault, and where it goes with it: up (1) or down (-1)."""
+    """A signal that tells of a fault (its id), and where it goes with it: up (1) or down (-1)."""
 
     signal: str
     subject: str
     direction: int
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
