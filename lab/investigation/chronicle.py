@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from lab.injection.levers import Place
 from lab.investigation.aftermath import number
 from lab.investigation.exercises import Exercise
 from lab.investigation.told import Json, Record, Told, fault_name
 from lab.report.format import done_text
 from lab.scenario import DecoyUse, FaultUse
 
-WORDS = {"fault": "the fault", "decoy": "harmless", "other": "no part of it"}
+WORDS = {"fault": "the fault", "decoy": "harmless", "action": "an action", "other": "no part of it"}
 
 
 def chronicle(
@@ -57,21 +58,22 @@ def _entries(told: Told, exercise: Exercise, record: Record | None, actions: Ite
 
 
 def changes_told(told: Told, exercise: Exercise) -> list[Json]:
-    """The change log, each entry with what it was `of`: a `fault`, a `decoy`, or `other` (whatever people did).
+    """The change log, each entry with what it was `of`: a `fault`, a `decoy`, an `action`, or `other`.
 
-    An entry is of a fault or decoy on its element that began or ended at that time.
+    An entry is of a fault or decoy on its element that began or ended at that time, or of what was done at that time.
     """
-    uses: list[tuple[str, FaultUse | DecoyUse]] = []
     scenario, interval_s = exercise.scenario.scenario, float(told.observed.system["scrape_interval_s"])
-    uses += [("fault", use) for use in scenario.faults]
+    uses: list[tuple[str, FaultUse | DecoyUse]] = [("fault", use) for use in scenario.faults]
     uses += [("decoy", use) for use in scenario.decoys]
+    events = [(of, use.target, use.at_s) for of, use in uses]
+    events += [(of, use.target, use.at_s + (use.for_s or scenario.duration_s)) for of, use in uses]
+    events += [("action", Place.parse(one["place"]).element, float(one["at_s"])) for one in told.run.actions]
     found = []
     for change in told.observed.changes:
         near = [
             (abs(at_s - change["time_s"]), of)
-            for of, use in uses
-            for at_s in (use.at_s, use.at_s + (use.for_s or scenario.duration_s))
-            if use.target == change["service.name"] and abs(at_s - change["time_s"]) <= interval_s
+            for of, element, at_s in events
+            if element == change["service.name"] and abs(at_s - change["time_s"]) <= interval_s
         ]
         told_of = {"time_s": number(change["time_s"]), "element": change["service.name"], "summary": change["summary"]}
         found.append({**told_of, "of": min(near)[1] if near else "other"})

@@ -85,7 +85,8 @@ def _did(course: Course, i: int, actions: Sequence[Mapping[str, Any]], is_mended
     since_s = max(fault.injected_s, begins[i - 1] if i else 0.0)
     until_s = min([end_s if is_over else course.ends_s, *begins[i + 1 : i + 2]])
     window = (done_s + until_s) / 2, until_s
-    before = course.lived.between(since_s, done_s)
+    # Of the run without actions where nothing was done before: what ripens later is not told by what was done.
+    before = (course.lived if i else course.untouched).between(since_s, done_s)
     after, anyway = course.lived.between(*window), course.untouched.between(*window)
     told: Json = {
         "id": fault.id, "fault": fault_name(fault),
@@ -132,11 +133,8 @@ def _as_a_whole(told: Sequence[Json], *, has_faults: bool) -> Json:
         return {"helped": False, "why": "Nothing was wrong yet when it was done.", "before": None, "after": None}
     most = max(told, key=lambda one: (bool(one["helped"]), (one["anyway"] or 0.0) - (one["after"] or 0.0)))
     helped = True if most["helped"] else None if any(one["helped"] is None for one in told) else False
-    why = (
-        most["why"]
-        if len(told) == 1
-        else " ".join(f"Against {one['fault']} {_verdict(one)} {one['why']}" for one in told)
-    )
+    each = [f"Against {one['fault']} {_verdict(one)} {one['why']}" for one in told]
+    why = most["why"] if len(told) == 1 else " ".join(each)
     return {"helped": helped, "why": why, "before": most["before"], "after": most["after"]}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from lab.contracts import Boundary
 from lab.files.units import LONG_S, clock_text, time_text
 from lab.investigation.exercises import Exercise
+from lab.investigation.recordings import ENGINES
 from lab.investigation.told import Json, Record
 from lab.report.format import quantity
 from lab.systems.topology import System
@@ -109,11 +110,9 @@ def _ended(fault: Json, became: Json | None, end_s: float) -> str:
     if became is None or became["by"] != "actions":
         return ended
     would_s = became["without_actions_over_s"]
-    would = (
-        "they would have lasted until the end" if would_s is None else f"they would have been over at {_at(would_s)}"
-    )
+    would = "have lasted until the end" if would_s is None else f"have been over at {_at(would_s)}"
     ended = "was never put back" if lasts else ended
-    return f"{ended}; its effects were over at {_at(became['over_s'])}, and without the actions {would}"
+    return f"{ended}; its effects were over at {_at(became['over_s'])}. Without the actions they would {would}"
 
 
 def _done(action: Json) -> str:
@@ -128,17 +127,17 @@ def _against(action: Json, faults: Sequence[Json]) -> str:
 
 def _impact(debrief: Json) -> Iterator[str]:
     slos = [entry["text"] for entry in debrief["timeline"] if entry["kind"] == "alert"]
-    has_acted = bool(debrief["actions"])
+    faults, has_acted = _faults(debrief), bool(debrief["actions"])
     if debrief["costs"]:
+        without, saved = ("incident", ["saved by actions"] if has_acted else []) if faults else ("actions", [])
         rows = (
             (escaped(one["name"].replace("_", " ")), quantity(one["incident"], one["unit"]),
-             *([quantity(one["saved"], one["unit"])] if has_acted else []), escaped(one["doc"]))
+             *[quantity(one["saved"], one["unit"]) for _ in saved], escaped(one["doc"]))
             for one in debrief["costs"]
         )  # fmt: skip
-        saved = ["saved by actions"] if has_acted else []
-        yield from _table(("what", "beyond the same time without the incident", *saved, "meaning"), rows)
+        yield from _table(("what", f"beyond the same time without the {without}", *saved, "meaning"), rows)
     elif debrief["is_compared"]:
-        yield "It cost nothing beyond what the same time costs without the incident."
+        yield "It cost nothing beyond what the same time costs without it."
     else:
         yield "What it cost is not known: this lab cannot make the same run again without the fault, to compare with."
     yield ""
@@ -218,7 +217,7 @@ def _whys(debrief: Json, record: Record | None) -> tuple[list[str], str]:
         return [str(why) for why in record["board"]["whys"]], ""
     for answer in debrief["answers"]:
         whys = [str(why) for finding in answer["findings"][:1] for why in finding.get("why", ())]
-        if whys and answer["role"] == "you":
+        if whys and answer["who"] not in ENGINES:
             return whys, ""
         if whys and answer["outcome"] == "pass":
             run = ", which saw the same incident without the actions" if answer["without_actions"] else ""
@@ -276,11 +275,7 @@ def _went_well(debrief: Json) -> Iterator[str]:
     alert_s = debrief["monitoring"]["first_alert_s"]
     if alert_s is not None and times["onset_s"] is not None:
         found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
-    found += [
-        f"{_done(one)} helped{_against(one, _faults(debrief))}. {escaped(one.get('why', ''))}"
-        for one in debrief["actions"]
-        if one.get("helped")
-    ]
+    found += [f"{_done(one)} helped. {escaped(one.get('why', ''))}" for one in debrief["actions"] if one.get("helped")]
     if own is not None:
         right = [grade["axis"] for grade in own["grades"] if grade["outcome"] == "pass"]
         found += [f"The diagnosis was right about: {', '.join(map(escaped, right))}."] if right else []
@@ -298,7 +293,7 @@ def _could_go_better(debrief: Json) -> Iterator[str]:
     ]
     if _faults(debrief) and debrief["monitoring"]["first_alert_s"] is None:
         found.append("No alert told of the incident.")
-    left = [one for one in debrief["outcomes"] if one["by"] != "actions"]
+    left = [one for one in debrief["outcomes"] if one["by"] == "itself" or one["over_s"] is None]
     found += [
         f"{escaped(one['fault'])} was not mended: its effects "
         + (

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from lab.contracts import Grade, Outcome
+from lab.contracts import Grade, Outcome, TrueFault
 from lab.investigation.acting import Action, run_with_actions
-from lab.investigation.aftermath import judged_actions, left
+from lab.investigation.aftermath import left
 from lab.investigation.control import Control, control_of
 from lab.investigation.debrief import debrief
 from lab.investigation.exercises import Exercise, exercise_of
+from lab.investigation.outcomes import Course, judged_actions
 from lab.investigation.postmortem import escaped, postmortem
 from lab.investigation.recordings import record
 from lab.investigation.scoring import MOST, score
@@ -129,8 +130,12 @@ def test_what_was_mended_before_it_broke_helped_nothing() -> None:
 
 def judged(done: list[dict[str, float]], onset_s: float | None) -> list[dict[str, Any]]:
     """These actions where nothing was measured that a fault moves."""
-    nothing = left(SignalTable([]), Control(SignalTable([]), ()), [])
-    return judged_actions(done, nothing, nothing, onset_s, 200.0, 200.0)
+    if onset_s is None:
+        return judged_actions(done, [], 200.0)
+    none = SignalTable([])
+    nothing = left(none, Control(none, ()), [], none, none)
+    fault = TrueFault("f1", "network-partition", "orders->db", "network", onset_s, 200.0, None)
+    return judged_actions(done, [Course(fault, 200.0, nothing, nothing)], 200.0)
 
 
 def test_what_ended_by_itself_was_helped_by_nobody(exercise: Exercise, run: RunDirectory, folder: Path) -> None:
