@@ -34,8 +34,8 @@ def slow_query(
 ) -> Iterator[None]:
     """Each statement on a table takes `delay` longer, in which it waits and needs no CPU (mild: 10ms).
 
-    So it is where another session holds locks, or where pages come from a disk because nobody keeps the index. `table`
-    need not be given where the database has one that feature code reads, or only one.
+    So it is where pages come from a disk because nobody keeps the index and its statistics. No statement waits for
+    another. `table` need not be given where the database has one that feature code reads, or only one.
     """
     if table is None:
         what, expected = "the database has several tables, or none", "'table': which one is meant"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _made(run: RunDirectory, loaded: LoadedScenario, control: Control, progress:
 def _content(made: Twins) -> bytes:
     tables = {**{f"without {name}": table for name, table in made.without.items()}, "healthy": made.healthy}
     head = {name: [[one.signal, one.subject] for one in table] for name, table in tables.items()}
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for i, table in enumerate(tables.values()):
         series = list(table)
         arrays[f"times_{i}"] = series[0].times_s if series else np.zeros(0)
@@ -96,7 +97,9 @@ def _read(path: Path) -> Twins | None:
             for i, (name, keys) in enumerate(head.items()):
                 named = zip(keys, file[f"values_{i}"], strict=True)
                 times_s = file[f"times_{i}"]
-                tables[name] = SignalTable([Series(*key, times_s, values) for key, values in named])
+                tables[name] = SignalTable(
+                    [Series(signal, subject, times_s, values) for (signal, subject), values in named]
+                )
             healthy = tables.pop("healthy")
             return Twins({name.removeprefix("without "): table for name, table in tables.items()}, healthy)
     except (OSError, ValueError, KeyError):
