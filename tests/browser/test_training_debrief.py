@@ -38,3 +38,41 @@ def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[...,
     expect(levels).not_to_contain_text("–")
     page.go_back()
     expect(page.locator(".short")).to_be_visible()
+
+
+def test_of_several_faults_each_is_told_by_itself(opened: Callable[..., Any], alone: Server, solved: str) -> None:
+    def with_another(route: Any) -> None:
+        told = route.fetch().json()
+        [one] = told["truth"]["faults"]
+        told["truth"]["faults"].append({**one, "id": "other", "culprit": "db", "kind": "slow-query"})
+        levels = {
+            "signal": "duration",
+            "subject": "db",
+            "unit": "s",
+            "doc": "time",
+            "before": 1,
+            "with": 2,
+            "without": 1,
+        }
+        told["effects"].append({"id": "other", "fault": "slow-query on db", "moved": [levels]})
+        each = [(one["id"], "model-unload on model", False), ("other", "slow-query on db", True)]
+        faults = [{"id": id, "fault": name, "helped": helped, "why": "seen"} for id, name, helped in each]
+        told["actions"] = [
+            {"id": "a", "title": "Restore", "place": "db", "done_s": 99, "helped": True, "faults": faults}
+        ]
+        told["outcomes"] = [
+            {"id": one["id"], "fault": "model-unload on model", "over_s": None, "by": None},
+            {"id": "other", "fault": "slow-query on db", "over_s": 120, "by": "actions"},
+        ]
+        route.fulfill(json=told)
+
+    page = opened(alone.links[0])
+    page.route("**/debrief", with_another)
+    page.goto(f"{solved}/debrief")
+    expect(page.locator(".short h4")).to_have_text(["model: model-unload", "db: slow-query"])
+    expect(page.locator(".short")).to_contain_text("1 s → 2 s")
+    verdicts = page.locator(".pager li li")
+    expect(verdicts.nth(0)).to_contain_text("did not help model-unload on model")
+    expect(verdicts.nth(1)).to_contain_text("helped slow-query on db")
+    expect(page.get_by_text("slow-query on db was over at 02:00, by what you did.")).to_be_visible()
+    expect(page.get_by_text("model-unload on model was not over by the end")).to_be_visible()

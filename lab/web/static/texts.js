@@ -465,6 +465,7 @@ export const t = {
       "Programs (engines) answered as well: “rules” is the lab’s own; the others only guess in simple ways, so a good answer should beat them. Unfold a cell to see why it was graded so.",
     engine: (name) => `engine: ${name}`,
     whole: "Answer",
+    withoutActions: "on the run without your actions",
     axes: {
       "false-alarm": "no false alarm",
       culprit: "who is to blame",
@@ -543,6 +544,17 @@ export const t = {
     looked: (time, late) => `you looked at ${time}, ${late} after that.`,
     reasoning: (who) => `How the engine “${who}” came to it, step by step`,
     chart: (time) => `What showed it best, to be seen since ${time}: as it was, and without the fault.`,
+  },
+
+  became: {
+    title: "What became of each fault",
+    worse: "made it worse",
+    never: "was not over by the end of the incident.",
+    over: {
+      actions: (time) => `was over at ${time}, by what you did.`,
+      itself: (time) => `was over at ${time}, by itself.`,
+      null: (time) => `was over at ${time}.`,
+    },
   },
 
   postmortem: {

@@ -7,6 +7,7 @@ import { Answer, Badge } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Answers, byWeight } from "./graded.js";
+import { Actions } from "./outcomes.js";
 import { FirstShown, Short } from "./short.js";
 import { Timeline } from "./timeline.js";
 
@@ -23,7 +24,7 @@ function Truth({ truth }) {
               [t.debrief.boundary, html`<b>${one.boundary}</b>`],
               [t.debrief.kind, html`<b>${one.kind}</b>`],
               [t.debrief.injected, clock(one.injected_s)],
-              [t.debrief.effect, one.witnessed_s === null || one.witnessed_s === undefined ? null : clock(one.witnessed_s)],
+              [t.debrief.effect, (one.first_effect_s ?? one.witnessed_s ?? null) === null ? null : clock(one.first_effect_s ?? one.witnessed_s)],
               [t.debrief.reverted, clock(one.reverted_s)],
               [
                 t.debrief.parameters,
@@ -185,38 +186,6 @@ function Monitoring({ of: { first_alert_s, missing } }) {
   </section>`;
 }
 
-function Actions({ actions, helps }) {
-  const kind = (one) => (one.helped === true ? "ok" : one.helped === false ? "bad" : "");
-  return html`<section class="card stack tight">
-    <h2>${t.debrief.actions}</h2>
-    ${
-      actions?.length
-        ? html`<ul class="pager">
-            ${actions.map(
-              (one) =>
-                html`<li>
-                  <span class="number">${clock(one.done_s ?? one.at_s)}</span
-                  ><${Badge} kind=${kind(one)}>${t.debrief.helped[String(one.helped ?? null)]}<//
-                  ><span class="grow"
-                    ><b>${one.title || one.remedy}</b>${" "}
-                    <span class="quiet">${one.place}${one.value === null || one.value === undefined ? "" : `, ${one.value}`}</span
-                    >${one.why && html`<small class="block">${one.why}</small>`}</span
-                  >
-                </li>`,
-            )}
-          </ul>`
-        : html`<p class="empty">${t.debrief.noActions}</p>`
-    }
-    ${
-      helps?.length > 0 &&
-      html`<h3>${t.debrief.helps}</h3>
-        <ul>
-          ${helps.map((one) => html`<li>${typeof one === "string" ? one : [one.title || one.remedy, one.place, one.value].filter((part) => part !== null && part !== undefined).join(", ")}</li>`)}
-        </ul>`
-    }
-  </section>`;
-}
-
 /** An amount beyond what it is otherwise; below that it is so much less. */
 const spent = (amount, unit) => (amount < 0 ? t.debrief.less(quantity(-amount, unit)) : quantity(amount, unit));
 /** The name of a cost without the unit at its end, which stands beside the number. */
@@ -275,7 +244,7 @@ export function Debrief() {
         <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
         ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
         <div class="halves">
-          <${Actions} actions=${data.actions} helps=${data.helps} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}
+          <${Actions} data=${data} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}
         </div>
         ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${isPast ? null : id} />`}
         ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}

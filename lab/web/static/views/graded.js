@@ -49,7 +49,7 @@ export function Answers({ answers }) {
         <thead>
           <tr>
             <th>${t.debrief.axis}</th>
-            ${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}</th>`)}
+            ${axes.some(expected) && html`<th>${t.debrief.expected}</th>`}${answers.map((one) => html`<th>${name(one.who)}${one.without_actions && html`<small class="block">${t.debrief.withoutActions}</small>`}</th>`)}
           </tr>
         </thead>
         <tbody>

@@ -5,27 +5,41 @@ import { html } from "../lib.js";
 import { Outcome } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
+import { remedyText } from "./outcomes.js";
 
-const MOST_SHOWN = 3;
+const MOST_SHOWN = 3,
+  FEW_SHOWN = 2;
 /** What shows the fault itself comes before what it brings about. */
 const SOURCES = ["witness", "reference", "effect"];
 /** Of each part of an answer: what was named, and what was right. */
 const PARTS = ["culprit", "kind", "boundary", "onset"];
 
-/** The signals that showed it best, each with its levels as far as they are known. */
-function shown({ evidence = [], effects = [] }) {
-  const moved = effects.flatMap((one) => one.moved || []);
-  return [...evidence]
+/**
+ * The signals that showed each fault best, as `{fault, best}`, each with its levels as far as they are known. Which signals a
+ * fault moved is told by its effects; with one fault, or where nothing tells, whatever stood out counts.
+ */
+function shown({ evidence = [], effects = [], truth }) {
+  const faults = truth.faults || [];
+  const ranked = [...evidence]
     .filter((one) => one.first_visible_s !== null)
-    .sort((one, other) => SOURCES.indexOf(one.source) - SOURCES.indexOf(other.source) || one.first_visible_s - other.first_visible_s)
-    .slice(0, MOST_SHOWN)
-    .map((one) => ({ ...one, ...moved.find((level) => level.signal === one.signal && level.subject === one.subject) }));
+    .sort((one, other) => SOURCES.indexOf(one.source) - SOURCES.indexOf(other.source) || one.first_visible_s - other.first_visible_s);
+  const most = faults.length > 1 ? FEW_SHOWN : MOST_SHOWN;
+  return faults.map((fault) => {
+    const moved = effects.find((one) => one.id === fault.id)?.moved || [];
+    const level = (one) => moved.find((item) => item.signal === one.signal && item.subject === one.subject);
+    const own = faults.length > 1 ? ranked.filter((one) => level(one) && one.first_visible_s >= fault.injected_s) : ranked;
+    // Where nothing stood out at a moment that is known, what moved most.
+    return { fault, best: (own.length ? own : moved).slice(0, most).map((one) => ({ ...one, ...level(one) })) };
+  });
 }
 
 /** Times of a graded onset, such as `312–315 s`, as the clock shows them. */
 export function asClock(text) {
-  const found = /^(-?[\d.]+)(?:–([\d.]+))? s$/.exec(text ?? "");
-  return found ? [found[1], found[2]].filter(Boolean).map((time) => clock(Number(time))).join("–") : text;
+  const moment = (part) => {
+    const found = /^(-?[\d.]+)(?:–([\d.]+))? s$/.exec(part);
+    return found ? [found[1], found[2]].filter(Boolean).map((time) => clock(Number(time))).join("–") : part;
+  };
+  return text?.split(", ").map(moment).join(", ");
 }
 
 function WhatItWas({ data }) {
@@ -56,13 +70,17 @@ function WhatYouSaid({ you, decoys }) {
 
 function Showed({ one, fault, end_s }) {
   const { id, isPast } = useSession();
-  const windows = fault && { before: `0,${fault.injected_s}`, during: `${one.first_visible_s},${Math.min(fault.reverted_s ?? end_s, end_s)}` };
-  const isWindow = windows && fault.injected_s > 0 && one.first_visible_s < (fault.reverted_s ?? end_s);
+  const first_s = one.first_visible_s ?? fault.injected_s,
+    last_s = Math.min(fault.reverted_s ?? end_s, end_s);
+  const isWindow = fault.injected_s > 0 && first_s < last_s;
+  const windows = { before: `0,${fault.injected_s}`, during: `${first_s},${last_s}` };
   const address = `#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}`, ...(isWindow ? windows : {}) })}`;
   const late = one.looked_s === null || one.looked_s === undefined ? null : Math.max(0, one.looked_s - one.first_visible_s);
   return html`<li>
     ${isPast ? html`<b>${one.signal}</b> ${one.subject}` : html`<a href=${address}><b>${one.signal}</b> ${one.subject}</a>`}${one.with !== undefined && html` <span class="number">${quantity(one.before, one.unit)} → ${quantity(one.with, one.unit)}</span>`}
-    <small class="block">${one.doc}. ${t.short.since(clock(one.first_visible_s))} ${late === null ? t.short.neverLooked : t.short.looked(clock(one.looked_s), duration(late))}</small>
+    <small class="block"
+      >${one.doc}.${one.first_visible_s !== undefined && ` ${t.short.since(clock(one.first_visible_s))} ${late === null ? t.short.neverLooked : t.short.looked(clock(one.looked_s), duration(late))}`}</small
+    >
   </li>`;
 }
 
@@ -80,8 +98,7 @@ function Reasoning({ answers }) {
 
 export function Short({ data, end_s }) {
   const { answers = [], helps = [], truth } = data;
-  const best = shown(data),
-    fault = truth.faults?.[0],
+  const told = shown(data).filter(({ best }) => best.length),
     you = answers.find((one) => one.who === "you");
   return html`<section class="card short" aria-label=${t.short.title}>
     <div>
@@ -93,12 +110,16 @@ export function Short({ data, end_s }) {
       <${WhatYouSaid} you=${you} decoys=${truth.decoys || []} />
     </div>
     ${
-      best.length > 0 &&
+      told.length > 0 &&
       html`<div>
         <h2>${t.short.showed}</h2>
-        <ul class="plainlist">
-          ${best.map((one) => html`<${Showed} key=${one.signal + one.subject} one=${one} fault=${fault} end_s=${end_s} />`)}
-        </ul>
+        ${told.map(
+          ({ fault, best }) =>
+            html`${told.length > 1 && html`<h4>${fault.culprit}: ${fault.kind}</h4>`}
+              <ul class="plainlist" key=${fault.id}>
+                ${best.map((one) => html`<${Showed} key=${one.signal + one.subject} one=${one} fault=${fault} end_s=${end_s} />`)}
+              </ul>`,
+        )}
         <${Reasoning} answers=${answers} />
       </div>`
     }
@@ -107,7 +128,7 @@ export function Short({ data, end_s }) {
       html`<div>
         <h2>${t.debrief.helps}</h2>
         <ul class="plainlist">
-          ${helps.map((one) => html`<li key=${one.remedy + one.place}>${[one.title || one.remedy, one.place, one.value].filter((part) => part !== null && part !== undefined).join(", ")}</li>`)}
+          ${helps.map((one) => html`<li key=${one.remedy + one.place}>${remedyText(one)}</li>`)}
         </ul>
       </div>`
     }
@@ -117,6 +138,7 @@ export function Short({ data, end_s }) {
 /** The signal that showed it best, with the fault and without it; nothing where that was not recorded. */
 export function FirstShown({ data, end_s }) {
   const series = shown(data)
+    .flatMap(({ best }) => best)
     .map((one) => ({ ...one, found: data.series?.find((item) => item.signal === one.signal && item.subject === one.subject) }))
     .find((one) => one.found);
   if (!series) return null;
@@ -129,7 +151,7 @@ export function FirstShown({ data, end_s }) {
   const kinds = ["as_it_was", "without_fault"].filter((kind) => Array.isArray(found[kind]));
   return html`<figure class="card">
     <${MarkKey} marks=${marks} />
-    <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s))}</small></figcaption>
+    <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s ?? null))}</small></figcaption>
     <${Chart}
       unit=${found.unit || ""}
       range=${[0, end_s]}
