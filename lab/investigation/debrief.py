@@ -251,7 +251,7 @@ def _times(
     from_s = max(onset_s, called_s)
     answered_s = record.get("answered_at_s")
     noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
-    noticed += [one["at_s"] for one in record.get("actions", ()) if one["at_s"] >= onset_s]
+    noticed += [max(one["at_s"], onset_s) for one in record.get("actions", ()) if one["done_s"] > onset_s]
     alert_s = told.first_alert_s(onset_s)
     noticed += [alert_s] if alert_s is not None and (answered_s is None or alert_s <= answered_s) else []
     noticed += [answered_s] if answered_s is not None else []

@@ -26,13 +26,15 @@ SAME_INTERVALS = 2
 class Course:
     """One fault in the run that a participant lived through, and in the same run without the actions (`untouched`).
 
-    Both are the same where nothing was done. `ends_s`: when it would have been put back without any action.
+    Both are the same where nothing was done. `lived` counts harm that actions do as left of the fault, `own` does not:
+    it is what the fault does beside what was done. `ends_s`: when it would have been put back without any action.
     """
 
     fault: TrueFault
     ends_s: float
     lived: Left
     untouched: Left
+    own: Left
 
 
 def courses_of(
@@ -52,7 +54,9 @@ def courses_of(
             left(one.signals, control, moved.get(fault.id, ()), made.without[fault.id], made.healthy)
             for one, made in ((told, twins), (as_it_was, before))
         )
-        found.append(Course(fault, ends.get(fault.id, fault.reverted_s), mine, plain))
+        beside = twins.without[fault.id]
+        own = left(told.signals, Control(beside, ()), moved.get(fault.id, ()), beside, beside)
+        found.append(Course(fault, ends.get(fault.id, fault.reverted_s), mine, plain, own))
     return found
 
 
@@ -153,11 +157,13 @@ def outcomes(
     found = []
     for course in courses:
         fault = course.fault
-        over_s = _over_s(course.lived, fault.injected_s, fault.reverted_s, end_s)
+        helped = [float(one["done_s"]) for one in actions if any(at["helped"] for at in _of(one, fault.id))]
+        # Where nothing helped, whatever was broken besides must not pass for a cure.
+        left_of_it = course.own if helped else course.lived
+        over_s = _over_s(left_of_it, fault.injected_s, fault.reverted_s, end_s)
         untouched_s = _over_s(course.untouched, fault.injected_s, course.ends_s, end_s)
         by = None if over_s is None or is_alone else "itself"
-        done = [float(one["done_s"]) for one in actions if any(at["helped"] for at in _of(one, fault.id))]
-        done = done or [float(one["done_s"]) for one in actions]
+        done = helped or [float(one["done_s"]) for one in actions]
         if over_s is not None and done and _is_earlier(course, over_s, untouched_s):
             by, over_s = "actions", max(over_s, min(done))  # gone before it could grow
         found.append({

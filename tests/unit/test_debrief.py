@@ -135,7 +135,7 @@ def judged(done: list[dict[str, float]], onset_s: float | None) -> list[dict[str
     none = SignalTable([])
     nothing = left(none, Control(none, ()), [], none, none)
     fault = TrueFault("f1", "network-partition", "orders->db", "network", onset_s, 200.0, None)
-    return judged_actions(done, [Course(fault, 200.0, nothing, nothing)], 200.0)
+    return judged_actions(done, [Course(fault, 200.0, nothing, nothing, nothing)], 200.0)
 
 
 def test_what_ended_by_itself_was_helped_by_nobody(exercise: Exercise, run: RunDirectory, folder: Path) -> None:

@@ -75,6 +75,14 @@ def test_what_is_mended_one_by_one_is_mended_with_the_last(folder: Path) -> None
     assert "* What helped: reroute-link (orders->db) at 04:10, against network-partition on orders->db." in text
 
 
+def test_what_is_broken_later_is_not_the_fault(folder: Path) -> None:
+    exercise, run = made(folder, ONE)
+    right, needless = Action(100.0, "reroute-link", "orders->db"), Action(200.0, "restart", "db")
+    told = told_of(exercise, run, folder, right, needless)
+    assert [one["helped"] for one in told["actions"]] == [True, False]
+    assert 100 < told["times"]["mended_at_s"] < 130
+
+
 def test_a_debrief_is_of_the_run_that_was_lived(folder: Path) -> None:
     """Mended before any alert: what would have fired is told as what would have been."""
     exercise, run = made(folder, ONE)
