@@ -15,7 +15,7 @@ from lab.investigation.control import Control, control_of
 from lab.investigation.evidence import cited_by, evidence, first_effects, monitoring, pieces_of
 from lab.investigation.exercises import Exercise
 from lab.investigation.judging import judged, person
-from lab.investigation.outcomes import Course, courses_of, judged_actions, mended_s, outcomes
+from lab.investigation.outcomes import Course, all_over_s, courses_of, judged_actions, mended_s, outcomes
 from lab.investigation.recordings import ENGINES, REFERENCE
 from lab.investigation.scoring import FORMULA, score
 from lab.investigation.told import Json, Record, Told, fault_name
@@ -82,7 +82,9 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "times": _times(onset_s, told, became, seen, record),
         "costs": _costs(as_it_was, told, control, is_alone=is_alone),
         "is_compared": control is not None,
-        "monitoring": monitoring(told, control, pieces, as_it_was if acted is not None else None),
+        "monitoring": monitoring(
+            told, control, pieces, as_it_was if acted is not None else None, all_over_s(became)
+        ),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,
         "end_s": end_s,

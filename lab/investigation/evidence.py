@@ -115,10 +115,13 @@ def _first_visible(told: Told, pieces: list[Piece], onset_s: float) -> list[floa
     return first_s
 
 
-def monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str], as_it_was: Told | None) -> Json:
+def monitoring(
+    told: Told, control: Control | None, pieces: Mapping[Piece, str], as_it_was: Told | None, over_s: float
+) -> Json:
     """What alerted first, and which limits on signals would have: in seconds before that alert, or before the end.
 
-    All in the run that was lived; `as_it_was` is the one without the actions, None if there were none.
+    All in the run that was lived; `as_it_was` is the one without the actions, None if there were none. What a limit
+    tells after the incident was over (`over_s`) is not of it: an action may have broken something.
     """
     onset_s = told.onset_s
     if onset_s is None:
@@ -131,7 +134,7 @@ def monitoring(told: Told, control: Control | None, pieces: Mapping[Piece, str],
          "limit": number(watch.limit), "unit": spec_of(watch.signal).unit, "doc": spec_of(watch.signal).doc,
          "earlier_s": None if alert_s is None else number(alert_s - watch.alert_s)}
         for watch in watches
-        if alert_s is None or watch.alert_s < alert_s
+        if watch.alert_s <= over_s and (alert_s is None or watch.alert_s < alert_s)
     ]  # fmt: skip
     first_s = {"first_alert_s": number(alert_s), "first_alert_without_actions_s": number(untouched_s)}
     return {**first_s, "missing": missing[:MOST_WATCHES]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -190,8 +191,13 @@ def _is_earlier(course: Course, over_s: float, untouched_s: float | None) -> boo
     return untouched_s is None or over_s < untouched_s - SAME_INTERVALS * interval_s
 
 
+def all_over_s(found: Sequence[Mapping[str, Any]]) -> float:
+    """When every fault was over; infinite where one was not: what comes later is no trace of the incident."""
+    over_s = [one["over_s"] for one in found]
+    return math.inf if not over_s or None in over_s else max(map(float, over_s))
+
+
 def mended_s(found: Sequence[Mapping[str, Any]]) -> float | None:
     """When every fault was over, one at least by what people did; None for never."""
-    if not any(one["by"] == "actions" for one in found) or any(one["over_s"] is None for one in found):
-        return None
-    return max(float(one["over_s"]) for one in found)
+    over_s = all_over_s(found)
+    return over_s if over_s < math.inf and any(one["by"] == "actions" for one in found) else None

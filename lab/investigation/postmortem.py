@@ -273,7 +273,8 @@ def _went_well(debrief: Json) -> Iterator[str]:
     found = []
     times, own = debrief["times"], _own(debrief)
     alert_s = debrief["monitoring"]["first_alert_s"]
-    if alert_s is not None and times["onset_s"] is not None:
+    over_s = times.get("mended_at_s")
+    if alert_s is not None and times["onset_s"] is not None and (over_s is None or alert_s <= over_s):
         found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
     found += [f"{_done(one)} helped. {escaped(one.get('why', ''))}" for one in debrief["actions"] if one.get("helped")]
     if own is not None:
