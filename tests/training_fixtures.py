@@ -35,7 +35,8 @@ def prepared(incident: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Any
     from lab.investigation import work
 
     monkeypatch.setattr(work, "prepared", lambda exercise, root, progress: incident[1])
-    monkeypatch.setattr(work, "engines_asked", lambda run, root, progress: None)
+    monkeypatch.setattr(work, "engines_asked", lambda incident, hidden, progress: None)
+    monkeypatch.setattr(work, "recorded", lambda exercise, incident, top, progress: incident)
     return incident[0]
 
 

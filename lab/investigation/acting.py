@@ -26,6 +26,7 @@ from lab.investigation.twins import Twins
 from lab.investigation.twins import keep as keep_twins
 from lab.judging.witness import effects
 from lab.recording.keeping import check_room, recording_bytes
+from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, put_in_place
 from lab.runs.delivered import finished
 from lab.runs.following import follow
@@ -77,12 +78,16 @@ def made_again(
     Up to each action, that time included, it is what it is without that action. UserError for an action that cannot be.
     """
     chosen = choose()
-    check_room(directory, _needed_bytes(loaded, chosen), INCIDENT)
-    recorded = played(loaded, seed, actions, chosen, progress)
+    check_room(directory, needed_bytes(loaded, chosen), INCIDENT)
+    write_observed(played(loaded, seed, actions, chosen, progress).observed, directory)
+
+
+def write_observed(observed: Observed, directory: Path) -> None:
+    """Writes `observed` under a directory, whole or not at all."""
     directory.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".observed.", suffix=".tmp", dir=directory))
     try:
-        recorded.observed.write(staging / "observed")
+        observed.write(staging / "observed")
         put_in_place(staging / "observed", directory / "observed")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -106,7 +111,7 @@ def run_with_actions(
     faults = len(loaded.scenario.faults)
     parts = Parts(progress, 2 + faults + (faults > 1))
     before = reusable(loaded, seed, root, chosen) or run_scenario(loaded, seed, root, chosen, parts.of(0))
-    check_room(root, _needed_bytes(loaded, chosen), INCIDENT)
+    check_room(root, needed_bytes(loaded, chosen), INCIDENT)
     recorded = played(loaded, seed, actions, chosen, parts.of(1))
     judged, twins = _judged(loaded, recorded, before.truth(), parts)
     told = [action.to_json() for action in in_order(actions)]
@@ -163,6 +168,7 @@ def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Pa
     return Judged(replace(before, faults=faults), true_effects, signals), Twins(without, healthy)
 
 
-def _needed_bytes(loaded: LoadedScenario, chosen: Chosen) -> int:
+def needed_bytes(loaded: LoadedScenario, chosen: Chosen) -> int:
+    """About what a recording of the scenario takes."""
     requests = chosen.driver.requests(loaded, chosen.options)
     return recording_bytes(requests, loaded.system.observe.sampling)

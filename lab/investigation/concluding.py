@@ -52,10 +52,11 @@ class Concluding:
     def judge(self, one: Session) -> None:
         """Has the answer judged, and the debrief written."""
         training = self._training
-        assert one.run is not None
+        assert one.incident is not None
         one.status = "answered"
+        one.is_withheld = training.is_group and one.exercise.id not in training.released
         one.job = training.workers.submit(
-            work.concluded, one.exercise, training.directory / "runs", one.run, self.record(one), played(one),
+            work.concluded, one.exercise, one.incident, training.directory, self.record(one), played(one),
             self._directory(one.id), then=partial(self._is_judged, one), failed=partial(training.failed, one),
         )  # fmt: skip
 

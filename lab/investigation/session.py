@@ -78,8 +78,8 @@ class Session:
     """What went wrong and was undone."""
     job: Job | None = None
     view: View | None = None
-    run: Path | None = None
-    """The recording without actions."""
+    incident: Path | None = None
+    """What is prepared for it: the incident without actions."""
     hints: list[Taken] = field(default_factory=list)
     actions: list[Done] = field(default_factory=list)
     looks: set[tuple[str, str]] = field(default_factory=set)
@@ -100,6 +100,8 @@ class Session:
     outcome: str | None = None
     """What the grades of the answer come to."""
     is_judged: bool = False
+    is_withheld: bool = False
+    """Whether the debrief waits for the instructor, so that nobody need know how far it is."""
     created_at: float = 0.0
     """Unix time at which it was begun."""
     board: Board = field(default_factory=lambda: Board([]))
@@ -166,7 +168,7 @@ class Session:
         )
 
     def _share(self, job: Job) -> float | None:
-        """How far a job is; None while an incident is prepared: there are as many parts as faults, and one more."""
+        """How far a job is; None while an incident is prepared: where it is slow, something is wrong."""
         return None if self.status == "preparing" else job.share
 
     def seen(self, wall_s: float) -> dict[str, Any]:
@@ -178,7 +180,8 @@ class Session:
             changes = self.view.changes(as_of_s) if self.view else []
             is_hidden = self.is_blind and self.status != "released"
             left = exercise.hints[len(self.hints) :]
-            waiting = self.job if self.status in DOING else None
+            # How long an answer is judged tells how many faults there are, and others may not know yet.
+            waiting = self.job if self.status in DOING and not self.is_withheld else None
             problem = self.failure or self.notice
             return {
                 "id": self.id,

@@ -74,7 +74,7 @@ class Training:
         self._exercises = {one.id: one for course in courses for one in course.exercises}
         self._sessions: dict[str, Session] = {}
         self._lock = threading.RLock()
-        self._runs: dict[str, Path] = {}  # of exercises that were prepared, by fingerprint
+        self._incidents: dict[str, Path] = {}  # of exercises that were prepared, by fingerprint
         self._released = self.store.released()
         self.past = Past(self)
         for row in self.store.sessions():
@@ -125,7 +125,7 @@ class Training:
         if one.view is not None and not one.view.directory.is_dir():
             with one.lock:  # somebody tidied up: what is seen follows from the seed, and can be made again
                 one.view = None
-                self._runs.pop(fingerprint(one.exercise), None)
+                self._incidents.pop(fingerprint(one.exercise), None)
         if one.view is None and one.job is None and one.failure is None:
             self._prepare(one)
         return one
@@ -171,26 +171,26 @@ class Training:
         with one.lock:
             if one.job is not None or one.view is not None:
                 return
-            known = self._runs.get(fingerprint(one.exercise))
+            known = self._incidents.get(fingerprint(one.exercise))
             if known is not None and known.is_dir():
                 self._is_prepared(one, known)
                 return
             one.status = "preparing"
             one.job = self.workers.submit(
-                work.prepared, one.exercise, self.directory / "runs",
+                work.prepared, one.exercise, self.directory / "incidents",
                 then=partial(self._is_prepared, one), failed=partial(self.failed, one),
             )  # fmt: skip
 
-    def _is_prepared(self, one: Session, run: Path) -> None:
+    def _is_prepared(self, one: Session, incident: Path) -> None:
         known = fingerprint(one.exercise)
-        if known not in self._runs:
+        if known not in self._incidents:
             # Engines answer while people look: who debriefs later need not wait for them.
-            self.workers.submit(work.engines_asked, run, self.directory / "runs", then=_nothing, failed=_nothing)
+            self.workers.submit(work.engines_asked, incident, self.directory, then=_nothing, failed=_nothing)
         with one.lock:
-            self._runs[known] = one.run = run
+            self._incidents[known] = one.incident = incident
             one.job, one.played_count = None, 0
             if not one.actions:
-                self.show(one, run)
+                self.show(one, incident)
             self.settle(one)  # with actions there is nothing to see before they are played: it was otherwise
 
     def show(self, one: Session, run: Path) -> None:

@@ -93,16 +93,24 @@ def run_scenario(
     needed_bytes = recording_bytes(driver.requests(loaded, chosen.options), loaded.system.observe.sampling)
     check_room(root, needed_bytes, loaded.scenario.name)
     parts = Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
-    with chosen.named("making a run"), driver.open(loaded, seed, chosen.options, parts.of(0)) as session:
-        followed = follow(session, loaded, parts.of(0))
-        recorded = finished(session, chosen)
-    status = _status(recorded, followed, session.ended)
+    recorded, status = run_once(loaded, seed, chosen, parts.of(0))
     judged = judge(loaded, recorded, status == COMPLETE, parts.of)
     key = {"key": recording_key(loaded, seed, chosen)} if driver.is_repeatable else {}
     content = {**meta(loaded, seed, status, chosen), **recorded.meta, **key}
     run = keep(recorded, judged, run_path(loaded, seed, root, chosen), root, content)
     remember_recorded(run.observed, recorded.observed, judged.signals)  # who grades it next need not compute them again
     return run
+
+
+def run_once(loaded: LoadedScenario, seed: int, chosen: Chosen, progress: Progress = silent) -> tuple[Recorded, str]:
+    """One run as a testbed records it, not judged and not kept, and its status: `complete`, or why it is not graded.
+
+    Raises RunAbortedError when the steady state did not hold.
+    """
+    with chosen.named("making a run"), chosen.driver.open(loaded, seed, chosen.options, progress) as session:
+        followed = follow(session, loaded, progress)
+        recorded = finished(session, chosen)
+    return recorded, _status(recorded, followed, session.ended)
 
 
 class Parts:
