@@ -75,7 +75,7 @@ def hunt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hunt]:
 @pytest.fixture(scope="module")
 def found(hunt: Hunt) -> dict[float, dict[str, Reply]]:
     """All answers, by the time on the clock."""
-    run = next((hunt.directory / "state" / "runs").glob("*/*")).name
+    run = next((hunt.directory / "state" / "incidents").glob("[!.]*")).name
     guesses = (NAME, str(SEED), run, "features->db", "network-partition", "guilty-one", "2")
     ended = {hunt.move(ticks): hunt.answers(*guesses) for ticks in TIMES}
     assert max(ended) == END_S
@@ -84,7 +84,7 @@ def found(hunt: Hunt) -> dict[float, dict[str, Reply]]:
 
 def needles(hunt: Hunt) -> dict[str, str]:
     """What no answer may hold, as a regular expression, and what it is."""
-    run = next((hunt.directory / "state" / "runs").glob("*/*"))
+    run = next((hunt.directory / "state" / "incidents").glob("[!.]*"))
     return {
         "the scenario's name": NAME,
         "the seed": rf"(?<![\d.]){SEED}(?!\d)",
