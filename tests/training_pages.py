@@ -53,9 +53,9 @@ def browser() -> Iterator[Any]:
 class Server:
     """`lab train` with one incident; `links` as it printed them."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, incident: str = INCIDENT) -> None:
         scenario = directory / "nothing-scores.scenario.yaml"
-        scenario.write_text(INCIDENT)
+        scenario.write_text(incident)
         command = [sys.executable, "-m", "lab", "train", str(scenario), "--port", "0", "--no-open"]
         command += ["--state", str(directory / "state"), *options]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

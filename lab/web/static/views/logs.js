@@ -13,7 +13,7 @@ import { useElements } from "./answer.js";
 const FILTERS = ["service", "severity", "event", "contains", "trace_id", "since_s", "until_s", "order"];
 const SEVERITIES = ["DEBUG", "INFO", "WARN", "ERROR"];
 const KINDS = { ERROR: "bad", WARN: "warn" };
-const PAGE = 200;
+const PAGE = 100;
 
 /** One line; `isInTrace` leaves out what leads to the trace that it stands in. */
 export function Line({ line, isInTrace }) {
