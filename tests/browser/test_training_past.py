@@ -24,7 +24,7 @@ def test_debrief_and_post_mortem_outlive_the_exercise(opened: Callable[..., Any]
     try:
         page = opened(server.links[0])
         row = page.locator(".past .exercise")
-        expect(row).to_contain_text("The model server has no model")
+        expect(row).to_contain_text("scenario or seed has changed")
         row.get_by_role("link", name="See debrief").click()
         expect(page.locator(".short")).to_contain_text("model: model-unload")
         page.get_by_role("navigation").get_by_role("link", name="Post-mortem").click()

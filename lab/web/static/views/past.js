@@ -41,7 +41,7 @@ export function PastSessions({ rows }) {
                 ${one.began_at && html`<span>${t.past.began(new Date(one.began_at * 1000).toLocaleDateString("en-GB", { dateStyle: "medium" }))}</span>`}
                 ${one.score !== null && one.score !== undefined && html`<b class="number">${t.list.score(Math.round(one.score))}</b>`}
               </p>
-              ${one.why && html`<p class="small quiet">${one.why}</p>`}
+              ${one.why && html`<p class="small quiet why">${one.why}</p>`}
             </div>
             ${
               one.status === "released"
