@@ -459,7 +459,7 @@ export const t = {
     decoys: "Harmless, but placed to mislead",
     where: (element, time) => `${element} at ${time}`,
     announced: "What the change log told of",
-    changeOf: { fault: "the fault itself", decoy: "harmless, to mislead", other: "harmless" },
+    changeOf: { fault: "the fault itself", decoy: "harmless, to mislead", action: "what you did", other: "harmless" },
     answers: "Answers beside the truth",
     answersLead:
       "Programs (engines) answered as well: “rules” is the lab’s own; the others only guess in simple ways, so a good answer should beat them. Unfold a cell to see why it was graded so.",
