@@ -27,6 +27,9 @@ export function Badge({ kind = "", children }) {
   return html`<span class=${classes("badge", kind)}>${children}</span>`;
 }
 
+/** A sentence of the lab, whose `words` between backticks are names. */
+export const named = (text) => (text || "").split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
+
 const OUTCOMES = { pass: "✓", fail: "✗", inconclusive: "?" };
 /** An outcome by sign, word and colour. */
 export function Outcome({ of, text }) {

@@ -537,6 +537,7 @@ export const t = {
     you: "What you said",
     verdicts: { healthy: "Nothing is wrong.", unsure: "I cannot tell.", fault: "Something is to blame." },
     right: (expected) => `right: ${expected}`,
+    partly: "in part",
     misled: (kind, element, time) => `The ${kind} of ${element} at ${time} was harmless: it only happened about then.`,
     showed: "How it could be told",
     since: (time) => `To be seen since ${time};`,

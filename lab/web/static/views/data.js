@@ -4,7 +4,7 @@ import { TimeField } from "../fields.js";
 import { clock, digits, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useState } from "../lib.js";
-import { Answer, Badge, Choice, Field, useMore } from "../parts.js";
+import { Answer, Badge, Choice, Field, useMore, named } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -254,7 +254,7 @@ export function Data() {
             options=${tables.map((one) => one.name)}
             onChange=${(value) => setQuery({ table: value, column: null, by: null, where: null })}
           />
-          <p class="small quiet">${table.doc?.replaceAll("`", "")}. ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p>
+          <p class="small quiet">${named(table.doc)}. ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p>
           <${Columns} columns=${table.columns} chosen=${column} />
         </section>
         <div class="stack">

@@ -3,12 +3,12 @@ import { Chart, MarkKey } from "../chart.js";
 import { clock, digits, duration, quantity } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html } from "../lib.js";
-import { Answer, Badge } from "../parts.js";
+import { Answer, Badge, named } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Answers, byWeight } from "./graded.js";
 import { Actions } from "./outcomes.js";
-import { FirstShown, Short } from "./short.js";
+import { COLOURS, FirstShown, Short } from "./short.js";
 import { Timeline } from "./timeline.js";
 
 function Truth({ truth }) {
@@ -40,7 +40,7 @@ function Truth({ truth }) {
                     <dd>${value}</dd>`,
               )}
           </dl>
-          ${one.doc && html`<p class="small">${one.doc}</p>`}`,
+          ${one.doc && html`<p class="small">${named(one.doc)}</p>`}`,
     )}
     ${decoys.length > 0 && html`<p class="small quiet">${t.debrief.decoys}: ${decoys.map((one) => `${one.kind.replaceAll("-", " ")}, ${t.debrief.where(one.element, clock(one.at_s))}`).join("; ")}.</p>`}
   ${changes.length > 0 && html`<h3>${t.debrief.announced}</h3><ul class="plainlist small">${changes.map((one) => html`<li><span class="number">${clock(one.time_s)}</span> ${one.element}, ${one.summary}: <b>${t.debrief.changeOf[one.of] || one.of}</b></li>`)}</ul>`}
@@ -101,7 +101,7 @@ function Courses({ series, marks, end_s }) {
             range=${[0, end_s]}
             marks=${marks}
             height=${150}
-            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: { with_actions: 0, as_it_was: 1, without_fault: 2 }[kind], dashed: kind === "without_fault" }))}
+            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
           />
         </figure>`;
       })}
@@ -189,7 +189,7 @@ function Monitoring({ of: { first_alert_s, missing } }) {
 /** An amount beyond what it is otherwise; below that it is so much less. */
 const spent = (amount, unit) => (amount < 0 ? t.debrief.less(quantity(-amount, unit)) : quantity(amount, unit));
 /** The name of a cost without the unit at its end, which stands beside the number. */
-const named = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name).replaceAll("_", " ");
+const costName = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name).replaceAll("_", " ");
 
 function Costs({ costs }) {
   return html`<section class="card stack tight">
@@ -204,7 +204,7 @@ function Costs({ costs }) {
         ${costs.map(
           (one) =>
             html`<tr>
-              <th>${named(one)}<small class="block">${one.doc}</small></th>
+              <th>${costName(one)}<small class="block">${one.doc}</small></th>
               <td class="right">${spent(one.incident, one.unit)}</td>
               <td class="right">${spent(one.saved, one.unit)}</td>
             </tr>`,

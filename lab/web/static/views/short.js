@@ -2,13 +2,15 @@
 import { Chart, MarkKey } from "../chart.js";
 import { clock, duration, quantity } from "../format.js";
 import { html } from "../lib.js";
-import { Outcome } from "../parts.js";
+import { Badge, Outcome } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { remedyText } from "./outcomes.js";
 
 const MOST_SHOWN = 3,
   FEW_SHOWN = 2;
+/** Of each way that it went, in the order of the legend. */
+export const COLOURS = { with_actions: 0, as_it_was: 1, without_fault: 2 };
 /** What shows the fault itself comes before what it brings about. */
 const SOURCES = ["witness", "reference", "effect"];
 /** Of each part of an answer: what was named, and what was right. */
@@ -49,6 +51,8 @@ function WhatItWas({ data }) {
     ${faults.map((one) => html`<p key=${one.id}>${t.short.was(html`<b>${one.culprit}</b>`, html`<b>${one.kind}</b>`, one.boundary, clock(one.injected_s))}</p>`)}`;
 }
 
+const isPartly = ({ outcome, value }) => outcome !== "pass" && value > 0 && value < 1;
+
 function WhatYouSaid({ you, decoys }) {
   if (!you) return null;
   const grade = (axis) => (you.grades || []).find((one) => one.axis === axis);
@@ -60,7 +64,7 @@ function WhatYouSaid({ you, decoys }) {
       ${parts.map(
         (one) =>
           html`<li key=${one.axis}>
-            <${Outcome} of=${one.outcome} text=${t.debrief.axes[one.axis]} /> ${asClock(one.answer)}${" "}
+            ${isPartly(one) ? html`<${Badge} kind="warn">◐ ${t.debrief.axes[one.axis]}, ${t.short.partly}<//>` : html`<${Outcome} of=${one.outcome} text=${t.debrief.axes[one.axis]} />`} ${asClock(one.answer)}${" "}
             ${one.outcome !== "pass" && html`<span class="quiet">${t.short.right(asClock(one.expected))}</span>`}
           </li>`,
       )}
@@ -147,8 +151,9 @@ export function FirstShown({ data, end_s }) {
     ...(data.truth.faults || []).map((one) => ({ at: one.injected_s, kind: "fault" })),
     ...(data.timeline || []).filter((one) => one.kind === "alert").map((one) => ({ at: one.time_s, kind: "alert" })),
     ...(data.timeline || []).filter((one) => one.kind === "change").map((one) => ({ at: one.time_s, kind: "change" })),
+    ...(data.actions || []).map((one) => ({ at: one.done_s, kind: "action" })),
   ];
-  const kinds = ["as_it_was", "without_fault"].filter((kind) => Array.isArray(found[kind]));
+  const kinds = Object.keys(COLOURS).filter((kind) => Array.isArray(found[kind]));
   return html`<figure class="card">
     <${MarkKey} marks=${marks} />
     <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s ?? null))}</small></figcaption>
@@ -157,7 +162,7 @@ export function FirstShown({ data, end_s }) {
       range=${[0, end_s]}
       marks=${marks}
       height=${170}
-      series=${kinds.map((kind, i) => ({ label: t.debrief.series[kind], times_s: found.times_s, values: found[kind], colour: 1 + i, dashed: kind === "without_fault" }))}
+      series=${kinds.map((kind) => ({ label: t.debrief.series[kind], times_s: found.times_s, values: found[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
     />
   </figure>`;
 }
