@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -35,8 +36,14 @@ def pieces_of(told: Told, cited: Iterable[tuple[str, str]]) -> dict[Piece, str]:
         for key in [*(key for key in cited if key in effects), *effects]:
             direction = 1 if effects[key]["with"] > effects[key]["without"] else -1
             found.setdefault(key, (direction, "reference" if key in cited else "effect", fault.id))
-    listed = list(found.items())[:MOST_PIECES]
-    return {Piece(*key, direction, fault): source for key, (direction, source, fault) in listed}
+    most = MOST_PIECES // max(1, len(told.truth.faults))  # of each, so that one cannot hide the other
+    count: Counter[str] = Counter()
+    listed = {}
+    for key, (direction, source, fault_id) in found.items():
+        count[fault_id] += 1
+        if count[fault_id] <= most:
+            listed[Piece(*key, direction, fault_id)] = source
+    return listed
 
 
 def cited_by(run: RunDirectory, engine: str) -> list[tuple[str, str]]:
