@@ -211,7 +211,7 @@ export const t = {
     signals: "Signals",
     source: "What to choose from",
     chosen: "Chosen",
-    none: "Nothing is chosen yet. Search at the left, or begin with one of these:",
+    none: "Nothing is chosen yet. Search, or begin with one of these:",
     full: "12 is the most at once. Remove one first.",
     clear: "Remove all",
     reset: "Whole time",

@@ -34,6 +34,8 @@ const VIEWS = {
   postmortem: Postmortem,
 };
 const AFTER = ["debrief", "postmortem"];
+/** Views that begin with a heading of their own; the others have one for who hears the page. */
+const HEADED = ["board", "act", "answer", ...AFTER];
 
 /** What was chosen in each view, kept over reloads: a link back to a view leads to it as it was left. */
 function useViews(id, tab) {
@@ -117,11 +119,11 @@ function Watching({ context, tab, me }) {
   const [folded, fold] = useState(false);
   useClockKeys(context);
   useEffect(() => {
-    document.title = `${clock(session.clock.as_of_s)} · ${session.exercise?.title || t.session.blind}`;
+    document.title = `${clock(session.clock.as_of_s)} · ${t.session.tabs[tab] || t.session.tabs.overview} · ${session.exercise?.title || t.session.blind}`;
     return () => {
       document.title = t.product;
     };
-  }, [session.clock.as_of_s]);
+  }, [session.clock.as_of_s, tab]);
   const View = VIEWS[tab] || Overview;
   const alone = AFTER.includes(tab) || tab === "board";
   const beside = wide && !alone && !folded;
@@ -129,7 +131,7 @@ function Watching({ context, tab, me }) {
       <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
     </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
-      <main tabindex="-1" id="content" class="stack">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
+      <main tabindex="-1" id="content" class="stack">${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
       ${!wide && tab === "overview" && html`<${Notebook} />`}
     </div>`;
