@@ -503,7 +503,7 @@ export const t = {
     noEffects: "It moved nothing that was measured.",
     courses: "How it went",
     coursesLead: "With your actions, as it would have gone without them, and without the fault.",
-    series: { with_actions: "with your actions", as_it_was: "as it was", without_fault: "without the fault" },
+    series: { with_actions: "with your actions", without_actions: "without your actions", as_it_was: "as it was", without_fault: "without the fault" },
     evidence: "When it could be seen",
     evidenceLead: "When each trace of the fault first stood out, and when you looked at it.",
     evidenceColumns: ["Signal", "Of", "First visible", "You looked", "After", "Cited"],

@@ -8,7 +8,7 @@ import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Answers, byWeight } from "./graded.js";
 import { Actions } from "./outcomes.js";
-import { COLOURS, FirstShown, Short } from "./short.js";
+import { COLOURS, FirstShown, Short, wayName } from "./short.js";
 import { Timeline } from "./timeline.js";
 
 function Truth({ truth }) {
@@ -101,7 +101,7 @@ function Courses({ series, marks, end_s }) {
             range=${[0, end_s]}
             marks=${marks}
             height=${150}
-            series=${there.map((kind) => ({ label: t.debrief.series[kind], times_s: one.times_s, values: one[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
+            series=${there.map((kind) => ({ label: wayName(kind, one), times_s: one.times_s, values: one[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
           />
         </figure>`;
       })}

@@ -9,6 +9,9 @@ import { remedyText } from "./outcomes.js";
 
 const MOST_SHOWN = 3,
   FEW_SHOWN = 2;
+/** A way that it went, in words: where something was done, "as it was" would be read as what one lived through. */
+export const wayName = (kind, series) =>
+  kind === "as_it_was" && Array.isArray(series.with_actions) ? t.debrief.series.without_actions : t.debrief.series[kind];
 /** Of each way that it went, in the order of the legend. */
 export const COLOURS = { with_actions: 0, as_it_was: 1, without_fault: 2 };
 /** What shows the fault itself comes before what it brings about. */
@@ -162,7 +165,7 @@ export function FirstShown({ data, end_s }) {
       range=${[0, end_s]}
       marks=${marks}
       height=${170}
-      series=${kinds.map((kind) => ({ label: t.debrief.series[kind], times_s: found.times_s, values: found[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
+      series=${kinds.map((kind) => ({ label: wayName(kind, found), times_s: found.times_s, values: found[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
     />
   </figure>`;
 }
