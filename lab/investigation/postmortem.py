@@ -276,7 +276,11 @@ def _went_well(debrief: Json) -> Iterator[str]:
     over_s = times.get("mended_at_s")
     if alert_s is not None and times["onset_s"] is not None and (over_s is None or alert_s <= over_s):
         found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
-    found += [f"{_done(one)} helped. {escaped(one.get('why', ''))}" for one in debrief["actions"] if one.get("helped")]
+    found += [
+        f"{_done(one)}{' helped.' if len(one['faults']) < 2 else ':'} {escaped(one.get('why', ''))}"
+        for one in debrief["actions"]
+        if one.get("helped")
+    ]
     if own is not None:
         right = [grade["axis"] for grade in own["grades"] if grade["outcome"] == "pass"]
         found += [f"The diagnosis was right about: {', '.join(map(escaped, right))}."] if right else []
@@ -304,8 +308,10 @@ def _could_go_better(debrief: Json) -> Iterator[str]:
         )
         for one in left
     ]
-    if left and debrief["helps"]:
-        found.append(f"What helps: {' or '.join(map(_done, debrief['helps']))}.")
+    did = {(one["remedy"], one["place"]) for one in debrief["actions"] if one.get("helped")}
+    helps = [one for one in debrief["helps"] if (one["remedy"], one["place"]) not in did]
+    if left and helps:
+        found.append(f"What helps: {' or '.join(map(_done, helps))}.")
     yield from (f"* {line}" for line in found or [TO_FILL])
 
 

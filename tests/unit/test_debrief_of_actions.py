@@ -140,6 +140,12 @@ def test_what_was_not_mended_is_said_fault_by_fault(folder: Path) -> None:
     text = postmortem(told_of(exercise, run, folder, SLOW), exercise)
     assert "network-partition on orders->db was not mended: its effects were over by themselves at" in text
     assert "network-latency on front->orders was not mended" not in text
+    assert "* What helps: Route a link another way (orders->db)." in text
+
+
+def test_each_fault_has_its_traces(folder: Path) -> None:
+    exercise, run = made(folder, TWO)
+    assert {one["fault"] for one in told_of(exercise, run, folder)["evidence"]} == {"slow", "cut"}
 
 
 def test_a_control_costs_what_was_done_to_it(folder: Path) -> None:
