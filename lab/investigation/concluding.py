@@ -75,14 +75,13 @@ class Concluding:
         store = self._training.store
         with one.lock:
             who = next((who for who in store.participants() if who.id == one.participant), None)
-            looks = [dict(zip(("kind", "reference", "at_s"), look, strict=True)) for look in store.looks(one.id)]
             return {
                 "id": one.id,
                 "participant": who.name if who else "",
                 **one.state(),
                 "start_s": new_clock(one.exercise).now_s,
                 "board": one.board.content(),
-                "looks": looks,
+                "looks": self._training.looking.kept(one),
             }
 
     def debrief(self, one: Answered) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def evidence(told: Told, pieces: Mapping[Piece, str], record: Record | None) -> 
     found = []
     for (piece, source), first_s in zip(pieces.items(), seen, strict=True):
         names = f"{piece.signal}:{piece.subject}", f"column:{piece.subject}"
-        times_s = [at_s for name, at_s in looks if name in names and at_s >= (first_s or 0.0)]
+        times_s = [
+            max(at_s, first_s or 0.0) for name, at_s, until_s in looks if name in names and until_s >= (first_s or 0.0)
+        ]
         spec = spec_of(piece.signal)
         found.append({
             "signal": piece.signal, "subject": piece.subject, "fault": piece.fault,
@@ -88,18 +90,18 @@ def first_effects(faults: Iterable[TrueFault], seen: Iterable[Json]) -> dict[str
     return found
 
 
-def _looks(record: Record) -> Iterator[tuple[str, float]]:
-    """What was looked at, and when: `SIGNAL:SUBJECT`, or `column:NAME` for the distribution of a column.
+def _looks(record: Record) -> Iterator[tuple[str, float, float]]:
+    """What was looked at, from and until when: `SIGNAL:SUBJECT`, or `column:NAME` for the distribution of a column.
 
     A pin counts as one more look when it was pinned: nothing can be pinned that was not shown.
     """
     for look in record["looks"]:
         if (name := _named(look["kind"], look["reference"])) is not None:
-            yield name, look["at_s"]
+            yield name, look["at_s"], look.get("until_s", look["at_s"])
     for pin in record["board"]["pins"]:
         look, at_s = look_of(pin.get("ref") or {}), pin.get("pinned_s", pin.get("at_s"))
         if at_s is not None and look is not None and (name := _named(*look)) is not None:
-            yield name, at_s
+            yield name, at_s, at_s
 
 
 def _named(kind: str, reference: str) -> str | None:

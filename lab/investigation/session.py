@@ -82,8 +82,6 @@ class Session:
     """What is prepared for it: the incident without actions."""
     hints: list[Taken] = field(default_factory=list)
     actions: list[Done] = field(default_factory=list)
-    looks: set[tuple[str, str]] = field(default_factory=set)
-    """What was looked at since the server began."""
     played_count: int = 0
     """How many of the actions the recording has that is seen."""
     played: str | None = None

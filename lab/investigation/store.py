@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILE = "training.sqlite3"
-VERSION = 2
+VERSION = 3
 """Of the schema below; kept as the file's `user_version`."""
 _BUSY_S = 10.0
 
@@ -52,6 +52,16 @@ _SCHEMA = (
         session TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
         text TEXT NOT NULL, saved_at REAL NOT NULL
     ) STRICT
+    """,
+    """
+    CREATE TABLE stretches (
+        session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, kind TEXT NOT NULL,
+        reference TEXT NOT NULL, at_s REAL NOT NULL, until_s REAL NOT NULL,
+        PRIMARY KEY (session, kind, reference, at_s)
+    ) STRICT;
+    INSERT INTO stretches SELECT session, kind, reference, at_s, at_s FROM looks ORDER BY rowid;
+    DROP TABLE looks;
+    ALTER TABLE stretches RENAME TO looks
     """,
 )
 """Statements that lead from each version to the next."""
@@ -265,14 +275,21 @@ class Store:
     # What somebody looked at.
 
     def add_look(self, session: str, kind: str, reference: str, at_s: float) -> None:
-        """Notes when something was looked at first, by the session's clock."""
+        """Notes that something began to be looked at, by the session's clock."""
         with self._changing() as db:
-            db.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", (session, kind, reference, at_s))
+            db.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?, ?)", (session, kind, reference, at_s, at_s))
 
-    def looks(self, session: str) -> list[tuple[str, str, float]]:
-        """(kind, reference, time in s) of what was looked at, in the order of the first looks."""
-        rows = self._all("SELECT kind, reference, at_s FROM looks WHERE session = ? ORDER BY rowid", session)
-        return [(str(kind), str(reference), float(at_s)) for kind, reference, at_s in rows]
+    def lengthen_looks(self, looks: Sequence[tuple[str, str, str, float, float]]) -> None:
+        """Notes for how long: (session, kind, reference, time at which it began, until when), in s."""
+        with self._changing() as db:
+            db.executemany(
+                "UPDATE looks SET until_s = ?5 WHERE session = ?1 AND kind = ?2 AND reference = ?3 AND at_s = ?4", looks
+            )
+
+    def looks(self, session: str) -> list[tuple[str, str, float, float]]:
+        """(kind, reference, from and until when in s) of what was looked at, in the order in which that began."""
+        rows = self._all("SELECT kind, reference, at_s, until_s FROM looks WHERE session = ? ORDER BY rowid", session)
+        return [(str(kind), str(reference), float(at_s), float(until_s)) for kind, reference, at_s, until_s in rows]
 
 
 def digest(token: str) -> str:

@@ -77,7 +77,8 @@ def test_after_the_answer_anything_can_be_pinned_and_nothing_counts(alone: Clien
 def test_who_looked_at_more_than_is_noted_can_still_pin(alone: Client, session: str):
     of = alone.app._app.state.training
     one = of._sessions[session.rpartition("/")[2]]
-    one.looks |= {("trace", str(number)) for number in range(MOST_LOOKS)}
+    for number in range(MOST_LOOKS):
+        of.looking.note(one, "trace", str(number), 10.0)
     alone.post(f"{session}/board/pins", pin(SIGNAL))
 
 

@@ -97,12 +97,26 @@ def test_a_server_that_is_killed_loses_nothing_that_was_kept(tmp_path: Path):
     assert row.state == {"n": row.now_s}
 
 
-def test_looks_are_kept_once_with_the_time_of_the_first(tmp_path: Path):
+def test_looks_are_kept_with_when_they_began_and_how_long_they_lasted(tmp_path: Path):
     store, _ = with_session(tmp_path)
-    for at_s in (10.0, 20.0):
-        store.add_look("s1", "signal", "error_ratio:a->b", at_s)
+    look = ("s1", "signal", "error_ratio:a->b")
+    for at_s in (10.0, 10.0, 90.0):
+        store.add_look(*look, at_s)
     store.add_look("s1", "trace", "ab", 30.0)
-    assert store.looks("s1") == [("signal", "error_ratio:a->b", 10.0), ("trace", "ab", 30.0)]
+    store.lengthen_looks([(*look, 10.0, 40.0)])
+    assert store.looks("s1") == [(*look[1:], 10.0, 40.0), (*look[1:], 90.0, 90.0), ("trace", "ab", 30.0, 30.0)]
+
+
+def test_looks_of_an_earlier_lab_are_there_as_it_kept_them(tmp_path: Path):
+    """It kept the first only."""
+    store, _ = with_session(tmp_path)
+    store.close()
+    with sqlite3.connect(store.path) as db:
+        db.execute("DROP TABLE looks")
+        db.execute("CREATE TABLE looks (session TEXT, kind TEXT, reference TEXT, at_s REAL)")
+        db.execute("INSERT INTO looks VALUES ('s1', 'trace', 'ab', 30.0)")
+        db.execute("PRAGMA user_version = 2")
+    assert Store(tmp_path).looks("s1") == [("trace", "ab", 30.0, 30.0)]
 
 
 def test_a_board_is_there_again_as_it_was(tmp_path: Path):

@@ -34,7 +34,7 @@ def get_metric_series(
     """Raw metrics over time, up to now."""
     found = metrics.series(seen.view, seen.at_s, of, since_s, until_s)
     for name in of:
-        training.looking.note(seen.session, "metric", name)
+        training.looking.note(seen.session, "metric", name, seen.at_s)
     return explored.MetricSeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
 
 
@@ -61,7 +61,7 @@ def find_rows(
     found, more = tables.rows(
         seen.view, seen.at_s, table, where, since_s=since_s, until_s=until_s, order=order, limit=limit
     )
-    training.looking.note(seen.session, "table", table)
+    training.looking.note(seen.session, "table", table, seen.at_s)
     return explored.Rows(as_of_s=seen.at_s, rows=found, more=more)
 
 
@@ -82,23 +82,23 @@ def get_distribution(
         since_s=since_s, until_s=until_s, before_since_s=before_since_s, before_until_s=before_until_s
     )
     found = distributions.distribution(seen.view, seen.at_s, table, column, windows, by)
-    training.looking.note(seen.session, "table", f"{table}.{column}")
+    training.looking.note(seen.session, "table", f"{table}.{column}", seen.at_s)
     for name in distributions.shows(seen.view, seen.at_s, column):
-        training.looking.note(seen.session, "signal", name)
+        training.looking.note(seen.session, "signal", name, seen.at_s)
     return explored.Distribution.model_validate({"as_of_s": seen.at_s, **found})
 
 
 @router.get("/jobs", operation_id="list_jobs")
 def list_jobs(seen: Seen, training: Trainings) -> list[explored.JobAnswer]:
     """Jobs: how often they run, their last runs, and how long ago each last succeeded."""
-    training.looking.note(seen.session, "jobs", "")
+    training.looking.note(seen.session, "jobs", "", seen.at_s)
     return [explored.JobAnswer.model_validate(one) for one in operations.jobs(seen.view, seen.at_s)]
 
 
 @router.get("/versions", operation_id="list_versions")
 def list_versions(seen: Seen, training: Trainings) -> explored.Versions:
     """Versions that were published and served, and what logs and the change log say of them."""
-    training.looking.note(seen.session, "versions", "")
+    training.looking.note(seen.session, "versions", "", seen.at_s)
     return explored.Versions.model_validate({"as_of_s": seen.at_s, **operations.versions(seen.view, seen.at_s)})
 
 
@@ -112,5 +112,5 @@ def list_references(seen: Seen) -> list[explored.ReferenceName]:
 def get_reference(name: Annotated[str, Path(max_length=100)], seen: Seen, training: Trainings) -> explored.Reference:
     """One of these files, as it was by now."""
     found = operations.reference(seen.view, seen.at_s, name)
-    training.looking.note(seen.session, "reference", name)
+    training.looking.note(seen.session, "reference", name, seen.at_s)
     return explored.Reference.model_validate({"as_of_s": seen.at_s, **found})

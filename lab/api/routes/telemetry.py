@@ -19,7 +19,7 @@ router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
 @router.get("/alerts", operation_id="list_alerts")
 def list_alerts(seen: Seen, training: Trainings) -> Alerts:
     """Alerts that fired or resolved so far. An alert names an objective and where it is felt, never a culprit."""
-    training.looking.note(seen.session, "alerts", "")
+    training.looking.note(seen.session, "alerts", "", seen.at_s)
     rows = [AlertRow.model_validate(without_nan(entry)) for entry in seen.view.alerts(seen.at_s)]
     return Alerts(as_of_s=seen.at_s, alerts=rows)
 
@@ -27,7 +27,7 @@ def list_alerts(seen: Seen, training: Trainings) -> Alerts:
 @router.get("/changes", operation_id="list_changes")
 def list_changes(seen: Seen, training: Trainings) -> Changes:
     """What was announced so far: deploys, migrations, campaigns."""
-    training.looking.note(seen.session, "changes", "")
+    training.looking.note(seen.session, "changes", "", seen.at_s)
     rows = [ChangeRow.model_validate(without_nan(entry)) for entry in seen.view.changes(seen.at_s)]
     return Changes(as_of_s=seen.at_s, changes=rows)
 
@@ -36,7 +36,7 @@ def list_changes(seen: Seen, training: Trainings) -> Changes:
 def get_system(seen: Seen, training: Trainings) -> SystemAnswer:
     """The components and links of the system with their health now, its objectives, and what users feel."""
     for name in system.shown(seen.view, seen.at_s):
-        training.looking.note(seen.session, "signal", name)
+        training.looking.note(seen.session, "signal", name, seen.at_s)
     return SystemAnswer.model_validate({"as_of_s": seen.at_s, **system.system(seen.view, seen.at_s)})
 
 
@@ -58,14 +58,14 @@ def get_series(
     found = signals.series(seen.view, seen.at_s, of, since_s, until_s)
     for one in found:
         if one["times_s"]:
-            training.looking.note(seen.session, "signal", f"{one['signal']}:{one['subject']}")
+            training.looking.note(seen.session, "signal", f"{one['signal']}:{one['subject']}", seen.at_s)
     return SeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
 
 
 @router.get("/traces", operation_id="find_traces")
 def find_traces(asked: Annotated[WantedTraces, Query()], seen: Seen, training: Trainings) -> Traces:
     """Finds traces by what happened in them, how long they took, and when they began."""
-    training.looking.note(seen.session, "traces", f"{asked.service or ''}:{asked.status or ''}")
+    training.looking.note(seen.session, "traces", f"{asked.service or ''}:{asked.status or ''}", seen.at_s)
     return Traces.model_validate({"as_of_s": seen.at_s, "traces": traces.traces(seen.view, seen.at_s, asked.wanted())})
 
 
@@ -77,7 +77,7 @@ def get_trace(
 ) -> TraceAnswer:
     """One request through the whole system: its spans, each after its parent, and its log lines."""
     found = traces.trace(seen.view, seen.at_s, trace_id)
-    training.looking.note(seen.session, "trace", trace_id)
+    training.looking.note(seen.session, "trace", trace_id, seen.at_s)
     return TraceAnswer.model_validate({"as_of_s": seen.at_s, **found})
 
 
@@ -85,5 +85,5 @@ def get_trace(
 def find_logs(asked: Annotated[WantedLogs, Query()], seen: Seen, training: Trainings) -> Logs:
     """Finds log lines, newest first or oldest first."""
     found, more = logs.logs(seen.view, seen.at_s, asked.wanted())
-    training.looking.note(seen.session, "logs", f"{asked.service or ''}:{asked.event or ''}")
+    training.looking.note(seen.session, "logs", f"{asked.service or ''}:{asked.event or ''}", seen.at_s)
     return Logs.model_validate({"as_of_s": seen.at_s, "logs": found, "more": more})
