@@ -20,8 +20,8 @@ const SOURCES = ["witness", "reference", "effect"];
 const PARTS = ["culprit", "kind", "boundary", "onset"];
 
 /**
- * The signals that showed each fault best, as `{fault, best}`, each with its levels as far as they are known. Which signals a
- * fault moved is told by its effects; with one fault, or where nothing tells, whatever stood out counts.
+ * The signals that showed each fault best, as `{fault, best}`, each with its levels as far as they are known. With one
+ * fault whatever stood out counts; of several, each has the evidence of its own.
  */
 function shown({ evidence = [], effects = [], truth }) {
   const faults = truth.faults || [];
@@ -32,7 +32,7 @@ function shown({ evidence = [], effects = [], truth }) {
   return faults.map((fault) => {
     const moved = effects.find((one) => one.id === fault.id)?.moved || [];
     const level = (one) => moved.find((item) => item.signal === one.signal && item.subject === one.subject);
-    const own = faults.length > 1 ? ranked.filter((one) => level(one) && one.first_visible_s >= fault.injected_s) : ranked;
+    const own = faults.length > 1 ? ranked.filter((one) => one.fault === fault.id) : ranked;
     // Where nothing stood out at a moment that is known, what moved most.
     return { fault, best: (own.length ? own : moved).slice(0, most).map((one) => ({ ...one, ...level(one) })) };
   });
