@@ -108,9 +108,10 @@ def _problem(document: Document, model: type[BaseModel], at: KeyPath, error: Map
         what = f"bad entry in {name!r}"
     else:
         what = f"bad value for {name!r}"
-    hint = _nearest_choice(value, error) if kind in ("literal_error", "enum") else ""
     seen = "" if isinstance(value, dict) and kind == "value_error" else shown(value)
-    return document.problem(path, what, seen=seen, expected=expected.removeprefix("expected "), hint=hint)
+    return document.problem(
+        path, what, seen=seen, expected=expected.removeprefix("expected "), hint=_hint(kind, error, value)
+    )
 
 
 def _key_problem(document: Document, model: type[BaseModel], at: KeyPath, kind: str, loc: KeyPath) -> Problem:
@@ -154,6 +155,25 @@ def _form(pattern: str) -> str:
 
 def _plain(message: str) -> str:
     return message.removeprefix("Input should be ").removeprefix("Value error, ")
+
+
+def _hint(kind: str, error: Mapping[str, Any], value: Any) -> str:
+    """What to do about a value, where that can be told."""
+    if kind in ("literal_error", "enum"):
+        return _nearest_choice(value, error)
+    if value is None and kind.endswith("_type"):
+        return "leave it out, or give it a value"
+    if kind == "string_type" and isinstance(value, dict) and len(value) == 1:
+        [(key, rest)] = value.items()
+        return f"a colon and a blank make a mapping: quote the text, {json.dumps(f'{key}: {rest}', ensure_ascii=False)}"
+    why = error.get("ctx", {}).get("error", "")
+    if _is_number(value) and "a duration with its unit" in str(why):
+        return f"{value:g}s if seconds are meant"
+    return str(getattr(why, "hint", ""))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _nearest_choice(value: Any, error: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from lab.errors import Problem, UserError
 from lab.files.finding import find_file, shipped_name, shipped_names
+from lab.files.texts import Line
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, read_yaml
 from lab.investigation.helps import help_problems
@@ -40,7 +41,7 @@ class CourseFile(Strict):
 
     schema_version: SchemaVersion
     name: KebabName
-    title: str = Field(min_length=1, max_length=120)
+    title: Line
     exercises: tuple[Entry, ...] = Field(min_length=1, max_length=MAX_EXERCISES)
 
 
@@ -132,22 +133,30 @@ def load_course(path_or_name: str | Path) -> Course:
     file, problems = check(document, CourseFile)
     loaded, more = _scenarios(document)
     problems += more
+    if file is not None:
+        problems += [*_taken(file, document), *_twice(file, loaded, document)]
     if file is None or problems:
         raise UserError(in_file_order(problems))
     return Course(file.name, file.title, tuple(_exercises(file, loaded)), Path(document.file))
 
 
 def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | None = None, title: str = "") -> Exercise:
-    """A scenario as an exercise. One without a title for trainees gets a number as its title, if none is given."""
+    """A scenario as an exercise. One without a title for trainees gets a number as its title, if none is given.
+
+    One without a brief gets what blind exercises have: whoever is called has to be told something.
+    """
+    from lab.investigation.blind import neutral_brief
+
     scenario = loaded.scenario
     training = scenario.training
-    return Exercise(
+    made = Exercise(
         id=f"{course}-{number}", course=course, number=number, title=title or training.title or f"Exercise {number}",
         level=training.level, topics=training.topics, brief=training.brief,
         hints=tuple(Hint(text, training.hint_cost) for text in training.hints),
         system=loaded.system.name, scenario=loaded, seed=scenario.seed if seed is None else seed,
         called_at_s=training.called_at_s,
     )  # fmt: skip
+    return made if made.brief else replace(made, brief=neutral_brief(made))
 
 
 def _path(path_or_name: str | Path) -> Path:
@@ -192,6 +201,31 @@ def _scenarios(document: Document) -> tuple[list[LoadedScenario | None], list[Pr
     return loaded, problems
 
 
+def _taken(file: CourseFile, document: Document) -> Iterator[Problem]:
+    """A name that a shipped course has, or scenarios that are given by themselves; a copy of the shipped one may."""
+    shipped = [read_yaml(path) for path in shipped_names(SUFFIX).values()]
+    names = {OWN, *(other.get(("name",)) for other in shipped if other.text != document.text)}
+    if file.name in names and not any(Path(other.file).resolve() == Path(document.file).resolve() for other in shipped):
+        what, expected = f"the name {file.name!r} is taken", f"none of {', '.join(sorted(map(str, names)))}"
+        hint = "rename it: ids of exercises begin with the name"
+        yield document.problem(("name",), what, seen=file.name, expected=expected, hint=hint)
+
+
+def _twice(file: CourseFile, loaded: Sequence[LoadedScenario | None], document: Document) -> Iterator[Problem]:
+    first: dict[tuple[Path, int], int] = {}
+    for i, (entry, scenario) in enumerate(zip(file.exercises, loaded, strict=True)):
+        if scenario is None:
+            continue
+        seed = scenario.scenario.seed if entry.seed is None else entry.seed
+        same = first.setdefault((scenario.path.resolve(), seed), i)
+        if same != i:
+            what, hint = "the same exercise twice", f"give one of them another seed: it is exercise {same + 1} as well"
+            expected = "each scenario once with each seed"
+            yield document.problem(
+                ("exercises", i), what, seen=f"{entry.scenario} with seed {seed}", expected=expected, hint=hint
+            )
+
+
 def _clashes(found: Iterable[Course]) -> Iterator[Problem]:
     first: dict[str, Course] = {}
     for course in found:
@@ -199,9 +233,7 @@ def _clashes(found: Iterable[Course]) -> Iterator[Problem]:
         if other is course:
             continue
         what = f"two courses are called {course.name!r}"
-        expected = f"another name than that of {other.path or 'the scenarios that are given by themselves'}"
+        expected = f"another name than that of {other.path}"
         hint = "rename one: ids of exercises begin with the name"
-        # Scenarios that are given by themselves come last, and have no file to point at: the course has.
-        at = course.path or other.path
-        assert at is not None  # only one course has none
-        yield read_yaml(at).problem(("name",), what, expected=expected, hint=hint)
+        assert course.path is not None  # none that is read may be called as the one without a file
+        yield read_yaml(course.path).problem(("name",), what, expected=expected, hint=hint)

@@ -7,6 +7,7 @@ of a system are the same in every incident. `lab.investigation.catalogue` lists 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -94,10 +95,16 @@ class Remedy:
         if self.keys:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 expected = ConfigSet.key(system, Place.parse(place)).setting.expected
-                raise ParameterError("value", Problem("a value is missing", seen=repr(value), expected=expected))
+                what = "a value is missing" if value is None else "this value is no number"
+                seen, hint = "" if value is None else json.dumps(value), "give a number as the remedy's value"
+                raise ParameterError("value", Problem(what, seen=seen, expected=expected, hint=hint))
             ConfigSet(value=value).check(system, Place.parse(place))
         elif value is not None:
             raise ParameterError("value", Problem(f"{self.title!r} takes no value", seen=repr(value)))
+
+    def covers(self, lever: str, of_lever: str, place: str) -> bool:
+        """Whether a lever, at a place of its own, is among those that it puts at rest where it is done at a place."""
+        return self._place(of_lever) == place and (lever != ConfigSet.name or self._rests_key(of_lever))
 
     def apply(self, testbed: Testbed, place: str, value: JsonValue = None) -> None:
         """Does it on a testbed now. UserError as from `checked`, before anything is changed."""
@@ -106,7 +113,7 @@ class Remedy:
         for lever in self.rests:
             held = [hold.undo.element for hold in testbed.holds if hold.undo.lever == lever.name]
             for one in dict.fromkeys([*held, *_possible(lever, system)]):
-                if self._place(one) == place and (lever is not ConfigSet or self._rests_key(one)):
+                if self.covers(lever.name, one, place):
                     testbed.settle(one, lever)
         for pulled in self.pulls:
             testbed.settle(place, type(pulled), pulled)

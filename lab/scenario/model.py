@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
 from lab.contracts import GradingOptions
+from lab.files.texts import Line, Text
 from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 from lab.injection.faults import Parameters
 from lab.injection.levers.people import MAX_RATE_PER_S
@@ -121,7 +122,7 @@ class GradingModel(Strict):
 
 Level = Literal["beginner", "intermediate", "advanced"]
 """How much a trainee should have seen before."""
-HINT_COST = 10
+HINT_COST, MAX_HINTS = 10, 20
 
 
 class Help(Strict):
@@ -141,12 +142,12 @@ class Training(Strict):
     its own. They are told in the debrief.
     """
 
-    title: str = Field(default="", max_length=120)
+    title: Line = ""
     level: Level = "intermediate"
     topics: Annotated[tuple[KebabName, ...], AfterValidator(_each_once)] = Field(default=(), max_length=MAX_TAGS)
-    brief: str = ""
+    brief: Text = ""
     called_at_s: Duration | None = Field(default=None, alias="called_at")
-    hints: tuple[str, ...] = ()
+    hints: tuple[Text, ...] = Field(default=(), max_length=MAX_HINTS)
     hint_cost: int = Field(default=HINT_COST, ge=0, le=100)
     remedies: tuple[Help, ...] = Field(default=(), max_length=MAX_USES)
 

@@ -75,7 +75,7 @@ def test_two_courses_of_one_name_are_told_apart_by_nobody() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_course_may_not_be_called_as_scenarios_given_by_themselves_are() -> None:
     course = write_course(COURSE.replace("name: mine", "name: own"))
-    with pytest.raises(UserError, match=r"mine.course.yaml:2:7: two courses are called 'own'"):
+    with pytest.raises(UserError, match=r"mine.course.yaml:2:7: the name 'own' is taken"):
         courses([course, "cut.scenario.yaml"])
 
 
