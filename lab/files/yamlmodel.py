@@ -167,8 +167,8 @@ def _hint(kind: str, error: Mapping[str, Any], value: Any) -> str:
         [(key, rest)] = value.items()
         return f"a colon and a blank make a mapping: quote the text, {json.dumps(f'{key}: {rest}', ensure_ascii=False)}"
     why = error.get("ctx", {}).get("error", "")
-    if _is_number(value) and "a duration with its unit" in str(why):
-        return f"{value:g}s if seconds are meant"
+    if _is_number(value) and value >= 0 and "a duration with its unit" in str(why):
+        return f"{json.dumps(value)}s if seconds are meant"
     return str(getattr(why, "hint", ""))
 
 

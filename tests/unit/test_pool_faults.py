@@ -138,6 +138,7 @@ def problems(folder: Path, system: str, target: str, given: Mapping[str, Any], k
         ("orders", {"pool": "db", "size": 0}, "expected: at least 1"),
         ("orders", {"pool": "db", "step": "rows_get"}, "no 'step': all steps share one pool"),
         ("db", {}, "'db' has no pool"),
+        ("db", {}, "these have pools: "),
     ],
 )
 def test_a_pool_that_is_not_there_or_does_not_shrink_is_refused(
