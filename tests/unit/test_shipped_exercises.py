@@ -7,9 +7,11 @@ from collections import Counter
 import jsonschema
 
 from lab.docs.schemas import schemas
+from lab.errors import ExitCode
 from lab.files.finding import shipped_names
 from lab.files.yamlsource import read_yaml
-from lab.investigation.exercises import SUFFIX, load_course
+from lab.investigation.exercises import SUFFIX, courses, load_course
+from tests.cli_cases import lab
 
 
 def test_the_shipped_course_asks_of_both_systems_at_every_level_and_gives_nothing_away() -> None:
@@ -33,3 +35,8 @@ def test_the_shipped_course_asks_of_both_systems_at_every_level_and_gives_nothin
 def test_the_schema_of_courses_takes_the_shipped_ones() -> None:
     for path in shipped_names(SUFFIX).values():
         jsonschema.validate(read_yaml(path).data, schemas()["course"])
+
+
+def test_every_shipped_course_is_right() -> None:
+    assert [course.name for course in courses()] == ["on-call"]
+    assert lab("validate", "training/on-call") == ExitCode.OK

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import ExitCode
-from lab.investigation.exercises import courses, exercise_of, load_course
+from lab.investigation.exercises import exercise_of, load_course
 from lab.scenario import load_scenario
 from tests.cli_cases import CUT, lab, write
 
@@ -124,8 +124,3 @@ def test_the_same_incident_with_another_seed_is_another_exercise() -> None:
 def test_who_is_called_without_a_brief_is_told_something() -> None:
     exercise = exercise_of(load_scenario("cut.scenario.yaml"), "mine", 1)
     assert exercise.brief.startswith("You are called to chain.")
-
-
-def test_every_shipped_course_is_right() -> None:
-    assert [course.name for course in courses()] == ["on-call"]
-    assert lab("validate", "training/on-call") == ExitCode.OK
