@@ -1,9 +1,9 @@
-// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor, marks, limits and windows drawn behind.
+// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor.
 import uPlot from "./vendor/uplot.js";
 import { clock, quantity, tick } from "./format.js";
 import { useMedia } from "./hooks.js";
 import { html, useEffect, useRef } from "./lib.js";
-import { t } from "./texts.js";
+import { behind, colour } from "./marks.js";
 
 export const COLOURS = 12;
 /** Four colours are whole, four dashed, and four dotted where lines share a chart: nobody has to tell twelve colours apart. */
@@ -15,8 +15,6 @@ function dash(one, i, { length }) {
 const LENGTHS = { dashed: [6, 4], dotted: [2, 3] };
 /** As wide for every chart, so that times stand below each other where charts do. */
 const VALUES_WIDTH = 62;
-const MARKS = { alert: "--near", change: "--unknown", action: "--pass", fault: "--fail" };
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const cursors = uPlot.sync("time");
 
 /** Series with times of their own, on one axis of times: null is a value that is missing, undefined a time of another series. */
@@ -33,70 +31,6 @@ function aligned(series) {
       return values;
     }),
   ];
-}
-
-function line(ctx, dash, [x1, y1, x2, y2]) {
-  ctx.lineWidth = devicePixelRatio * 1.2;
-  ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
-  ctx.beginPath();
-  ctx.moveTo(x1, y1);
-  ctx.lineTo(x2, y2);
-  ctx.stroke();
-}
-
-/** The head of a mark, by its shape: an alert a triangle, a change a diamond, anything else a square. */
-function sign(ctx, kind, x, y) {
-  const r = 4 * devicePixelRatio;
-  const corners = {
-    alert: [[-1, -1], [1, -1], [0, 1]],
-    change: [[0, -1], [1, 0], [0, 1], [-1, 0]],
-  }[kind] || [[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]];
-  ctx.beginPath();
-  for (const [dx, dy] of corners) ctx.lineTo(x + dx * r, y + dy * r);
-  ctx.fill();
-}
-
-/** What the marks and limits of charts mean, as far as there are any. */
-export function MarkKey({ marks = [], limit = false }) {
-  const kinds = Object.keys(MARKS).filter((kind) => marks.some((one) => one.kind === kind));
-  const shapes = { alert: "M1 2H9L5 10z", change: "M5 1L9 6L5 11L1 6z" };
-  if (!kinds.length && !limit) return null;
-  return html`<ul class="key marks">
-    ${kinds.map(
-      (kind) =>
-        html`<li key=${kind}>
-          <svg width="10" height="12" class=${kind} aria-hidden="true"><path d=${shapes[kind] || "M2 3H8V9H2z"} /></svg> ${t.chart.marks[kind]}
-        </li>`,
-    )}
-    ${limit && html`<li key="limit"><svg width="18" height="12" class="limit" aria-hidden="true"><line x1="0" x2="18" y1="6" y2="6" /></svg> ${t.chart.limit}</li>`}
-  </ul>`;
-}
-
-/** Bands (windows of time), lines (moments) and a limit behind the series. */
-function behind(current) {
-  return (chart) => {
-    const { bands = [], marks = [], limit } = current();
-    const { ctx } = chart,
-      { left, top, width, height } = chart.bbox;
-    const x = (time) => Math.max(left, Math.min(left + width, chart.valToPos(time, "x", true)));
-    ctx.save();
-    for (const { from, to, kind } of bands) {
-      ctx.fillStyle = colour(kind === "before" ? "--before" : "--window");
-      ctx.fillRect(x(from), top, Math.max(1, x(to) - x(from)), height);
-    }
-    for (const { at, kind } of marks) {
-      if (at < chart.scales.x.min || at > chart.scales.x.max) continue;
-      ctx.strokeStyle = ctx.fillStyle = colour(MARKS[kind] || "--edge");
-      line(ctx, kind === "fault" ? [] : [4, 3], [x(at), top, x(at), top + height]);
-      sign(ctx, kind, x(at), top);
-    }
-    if (limit !== undefined && limit !== null && limit >= chart.scales.y.min && limit <= chart.scales.y.max) {
-      const y = chart.valToPos(limit, "y", true);
-      ctx.strokeStyle = colour("--near");
-      line(ctx, [1, 3], [left, y, left + width, y]);
-    }
-    ctx.restore();
-  };
 }
 
 function options(box, current) {

@@ -1,14 +1,14 @@
 // The debrief: the truth, the answers beside it, what moved, when it could be seen, what was done, what it cost.
-import { Chart, MarkKey } from "../chart.js";
 import { clock, digits, duration, quantity } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html } from "../lib.js";
 import { Answer, Badge, named } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
+import { Courses } from "./courses.js";
 import { Answers, byWeight } from "./graded.js";
 import { Actions } from "./outcomes.js";
-import { COLOURS, FirstShown, Short, wayName } from "./short.js";
+import { FirstShown, Short } from "./short.js";
 import { Timeline } from "./timeline.js";
 
 function Truth({ truth }) {
@@ -80,32 +80,6 @@ function Score({ score, times, hints }) {
               </dd>`,
         )}
     </dl>
-  </section>`;
-}
-
-function Courses({ series, marks, end_s }) {
-  const kinds = Object.keys(t.debrief.series);
-  return html`<section class="stack tight">
-    <div>
-      <h2>${t.debrief.courses}</h2>
-      <p class="quiet small">${t.debrief.coursesLead}</p>
-    </div>
-    <${MarkKey} marks=${marks} />
-    <div class="charts">
-      ${series.map((one) => {
-        const there = kinds.filter((kind) => Array.isArray(one[kind]));
-        return html`<figure class="card">
-          <figcaption><b>${one.signal || one.sli}</b> <span class="quiet small">${one.subject || ""}</span></figcaption>
-          <${Chart}
-            unit=${one.unit || ""}
-            range=${[0, end_s]}
-            marks=${marks}
-            height=${150}
-            series=${there.map((kind) => ({ label: wayName(kind, one), times_s: one.times_s, values: one[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
-          />
-        </figure>`;
-      })}
-    </div>
   </section>`;
 }
 

@@ -8,8 +8,15 @@ const kind = ({ helped, worse }) => (helped === true ? "ok" : helped === false |
 const verdict = ({ helped, worse }) => (worse ? t.became.worse : t.debrief.helped[String(helped ?? null)]);
 
 /** A remedy in words: what, where, with which value. */
-export const remedyText = (one) =>
+const remedyText = (one) =>
   [one.title || one.remedy, one.place, one.value].filter((part) => part !== null && part !== undefined).join(", ");
+
+/** The remedies that help. */
+export function Helps({ helps }) {
+  return html`<ul class="plainlist">
+    ${helps.map((one) => html`<li key=${one.remedy + one.place}>${remedyText(one)}</li>`)}
+  </ul>`;
+}
 
 /** One thing that was done; of several faults it is told of each by itself. */
 function Action({ one }) {
@@ -53,9 +60,7 @@ export function Actions({ data: { actions, helps, outcomes } }) {
     ${
       helps?.length > 0 &&
       html`<h3>${t.debrief.helps}</h3>
-        <ul class="plainlist">
-          ${helps.map((one) => html`<li key=${one.remedy + one.place}>${remedyText(one)}</li>`)}
-        </ul>`
+        <${Helps} helps=${helps} />`
     }
   </section>`;
 }

@@ -1,11 +1,12 @@
 // The first look: alerts, change log, the system with its health, and what users feel.
 import { query } from "../api.js";
-import { Chart, MarkKey } from "../chart.js";
+import { Chart } from "../chart.js";
 import { coloursOf } from "../colours.js";
 import { clock, duration, mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { Graph, SIGNS } from "../graph.js";
 import { classes, html } from "../lib.js";
+import { MarkKey } from "../marks.js";
 import { Answer, Badge } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";

@@ -1,19 +1,15 @@
 // The debrief in short: what it was, what you said, how it could be told, what would have helped. To be read in half a minute.
-import { Chart, MarkKey } from "../chart.js";
 import { clock, duration, quantity } from "../format.js";
 import { html } from "../lib.js";
+import { MarkKey } from "../marks.js";
 import { Badge, Outcome } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
-import { remedyText } from "./outcomes.js";
+import { Course } from "./courses.js";
+import { Helps } from "./outcomes.js";
 
 const MOST_SHOWN = 3,
   FEW_SHOWN = 2;
-/** A way that it went, in words: where something was done, "as it was" would be read as what one lived through. */
-export const wayName = (kind, series) =>
-  kind === "as_it_was" && Array.isArray(series.with_actions) ? t.debrief.series.without_actions : t.debrief.series[kind];
-/** Of each way that it went, in the order of the legend. */
-export const COLOURS = { with_actions: 0, as_it_was: 1, without_fault: 2 };
 /** What shows the fault itself comes before what it brings about. */
 const SOURCES = ["witness", "reference", "effect"];
 /** Of each part of an answer: what was named, and what was right. */
@@ -134,9 +130,7 @@ export function Short({ data, end_s }) {
       helps.length > 0 &&
       html`<div>
         <h2>${t.debrief.helps}</h2>
-        <ul class="plainlist">
-          ${helps.map((one) => html`<li key=${one.remedy + one.place}>${remedyText(one)}</li>`)}
-        </ul>
+        <${Helps} helps=${helps} />
       </div>`
     }
   </section>`;
@@ -156,16 +150,9 @@ export function FirstShown({ data, end_s }) {
     ...(data.timeline || []).filter((one) => one.kind === "change").map((one) => ({ at: one.time_s, kind: "change" })),
     ...(data.actions || []).map((one) => ({ at: one.done_s, kind: "action" })),
   ];
-  const kinds = Object.keys(COLOURS).filter((kind) => Array.isArray(found[kind]));
   return html`<figure class="card">
     <${MarkKey} marks=${marks} />
     <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s ?? null))}</small></figcaption>
-    <${Chart}
-      unit=${found.unit || ""}
-      range=${[0, end_s]}
-      marks=${marks}
-      height=${170}
-      series=${kinds.map((kind) => ({ label: wayName(kind, found), times_s: found.times_s, values: found[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
-    />
+    <${Course} of=${found} marks=${marks} end_s=${end_s} height=${170} />
   </figure>`;
 }

@@ -1,10 +1,11 @@
 // Signals and raw metrics: pick, overlay, zoom, compare two windows of time.
 import { query as asQuery } from "../api.js";
-import { Chart, MarkKey } from "../chart.js";
+import { Chart } from "../chart.js";
 import { coloursOf } from "../colours.js";
 import { mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useEffect, useMemo, useState } from "../lib.js";
+import { MarkKey } from "../marks.js";
 import { Answer, Toggle, useMore, useToast } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
