@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab import plugins
 from lab.injection.faults import GROUP as FAULTS
@@ -17,6 +18,19 @@ from lab.registration.world import installed_worlds
 from tests.of_worlds import OUT_OF_REACH, is_of_a_world
 
 WITHOUT_WORLDS = "shop" not in installed_worlds()
+
+# Each run draws the same examples, and none fails for being slow: what is red is red again, on every machine.
+# Other examples are drawn with `--hypothesis-profile=explore`.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
 
 # A shell's background job ignores SIGINT, and so would every process the tests start in order to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

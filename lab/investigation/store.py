@@ -183,7 +183,7 @@ class Store:
 
         `check` is given those who are there, while nobody else can come, and raises where this one cannot.
         """
-        one, token = Participant(secrets.token_urlsafe(8), name, role), new_code()
+        one, token = Participant(secrets.token_hex(8), name, role), new_code()
         with self._changing() as db:
             check(self.participants())
             db.execute("INSERT INTO participants VALUES (?, ?, ?, ?, ?)", (*one, digest(token), time.time()))

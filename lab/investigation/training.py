@@ -158,7 +158,7 @@ class Training:
     def _begin(self, who: Participant, exercise: Exercise, is_blind: bool) -> Session:
         if len(self.sessions(who)) >= MOST_SESSIONS:
             raise RefusedError("too many sessions", expected=f"at most {MOST_SESSIONS} of each participant")
-        one = Session(secrets.token_urlsafe(9), who.id, exercise, new_clock(exercise), is_blind)
+        one = Session(secrets.token_hex(8), who.id, exercise, new_clock(exercise), is_blind)
         known = fingerprint(exercise)
         one.created_at = time.time()
         row = SessionRow(one.id, who.id, exercise.id, known, one.created_at, one.clock.now_s, 1.0, one.state())

@@ -103,7 +103,7 @@ def test_up_to_the_first_action_nothing_differs(
 ) -> None:
     @given(drawn=acted(), share=st.floats(0, 1))
     @settings(
-        max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=40, suppress_health_check=list(HealthCheck)
     )  # fmt: skip
     def checked(drawn: tuple[str, list[Action]], share: float) -> None:
         name, actions = drawn

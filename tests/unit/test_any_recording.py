@@ -37,7 +37,7 @@ def valid(answer: Diagnosis) -> bool:
     return Diagnosis.from_json(json.loads(json.dumps(answer.to_json(), allow_nan=False))) == answer
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=edits(CORE))
 def test_the_engine_answers_on_any_recording(recorded: Observed, tmp_path: Path, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
@@ -47,7 +47,7 @@ def test_the_engine_answers_on_any_recording(recorded: Observed, tmp_path: Path,
         assert answer.verdict is not Verdict.FAULT
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=edits(CORE), share=st.floats(1e-3, 0.999))
 def test_any_recording_can_be_cut(recorded: Observed, edit: dict[str, Any], share: float) -> None:
     observed = edited(recorded, edit)

@@ -16,9 +16,7 @@ from tests.any_recording import edited, edits
 from tests.sim_runs import observe, scenario
 
 TREE = shipped_tree("shop")
-FIXED = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FIXED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

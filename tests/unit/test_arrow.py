@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.recording import arrow
@@ -26,7 +26,6 @@ def in_pieces(array: pa.Array, cuts: tuple[int, int]) -> pa.ChunkedArray:
     return pa.chunked_array([array[:low], array[low:high], array[high:]], array.type)
 
 
-@settings(deadline=None)
 @given(FLOATS, CUTS, st.sampled_from(["float64", "float32"]))
 def test_floats_come_back_with_nan_for_null(values, cuts, kind):
     given_ = np.array(values, kind)
@@ -36,14 +35,12 @@ def test_floats_come_back_with_nan_for_null(values, cuts, kind):
     np.testing.assert_array_equal(arrow.is_null(in_pieces(made, cuts)), np.isnan(given_))
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.integers(-(2**53), 2**53), max_size=12), CUTS)
 def test_whole_numbers_with_nulls_become_floats(values, cuts):
     found = arrow.numbers(in_pieces(pa.array(values, pa.int64()), cuts))
     np.testing.assert_array_equal(found, [np.nan if value is None else value for value in values])
 
 
-@settings(deadline=None)
 @given(TEXTS, CUTS)
 def test_texts_come_back_whether_they_lie_plain_or_in_a_dictionary(values, cuts):
     assert arrow.texts_array(values).equals(pa.array(values, pa.string()))
@@ -53,7 +50,6 @@ def test_texts_come_back_whether_they_lie_plain_or_in_a_dictionary(values, cuts)
         assert arrow.texts(in_pieces(made, cuts)).tolist() == values
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_the_texts_of_a_dictionary_are_sorted(values):
     known = arrow.encoded_array(values).dictionary.to_pylist()
@@ -64,7 +60,6 @@ HEX = st.lists(st.none() | st.integers(0, 3).map(lambda number: f"{number:016x}"
 
 
 @pytest.mark.parametrize("texts", [HEX, TEXTS], ids=["span ids", "any texts"])
-@settings(deadline=None)
 @given(st.data())
 def test_texts_as_numbers_are_equal_where_the_texts_are(texts, data):
     one, other = data.draw(texts), data.draw(texts)
@@ -100,7 +95,6 @@ VALUES = {
 
 
 @pytest.mark.parametrize("kind", VALUES)
-@settings(deadline=None)
 @given(st.data())
 def test_python_values_become_columns(kind, data):
     type_, values = VALUES[kind][0], data.draw(st.lists(st.none() | VALUES[kind][1], max_size=12))

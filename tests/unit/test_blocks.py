@@ -72,7 +72,7 @@ def at_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @given(data=st.data())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_bytes_do_not_depend_on_steps_looks_order_memory_or_branches(
     at_once: tuple[dict, int, dict], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

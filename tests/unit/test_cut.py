@@ -104,7 +104,7 @@ event = st.tuples(st.sampled_from(KINDS), moment, st.sampled_from([0.0, 0.5, 7.5
 events = st.lists(event, max_size=25).map(lambda found: [e for e in found if e[0] != "spans" or e[1] + e[2] <= END_S])
 
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(max_examples=60)
 """A busy machine is no failure."""
 
 

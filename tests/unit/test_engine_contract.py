@@ -138,7 +138,7 @@ ANYTHING = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(
         st.tuples(st.sampled_from(places(WHOLE)), st.one_of(st.just("drop"), st.just("add"), ANYTHING)), max_size=3

@@ -21,7 +21,7 @@ def test_events_come_in_the_order_of_heapq(times: st.SearchStrategy[int]) -> Non
     steps = st.lists(st.lists(times, max_size=3), max_size=120)
 
     @given(st.lists(times, min_size=1, max_size=ROWS // 2), steps)
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     def check(first: list[int], following: list[list[int]]) -> None:
         tables = at.new_tables(heap=ROWS * 2)
         head, heap = tables.head, tables.heap

@@ -23,7 +23,7 @@ PIECE_S, BEFORE_S = 30.0, 10.0
 HOURS_S = 2 * 3600.0
 DAYS = "recommender/slow-staleness"
 SHIPPED = [name for name in shipped_names(".scenario.yaml") if not name.startswith("training/")]  # they add no lever
-DRAWN = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+DRAWN = settings(suppress_health_check=list(HealthCheck))
 
 
 def check(drawn: Drawn) -> None:

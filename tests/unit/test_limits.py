@@ -95,7 +95,7 @@ def check_times(bench: Bench) -> None:
 
 
 @given(system=systems(), faults=st.sets(st.sampled_from(FAULTS)))
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_any_limits_together_are_run_alike_both_ways(system: System, faults: set[str]) -> None:
     found = []
     for mode in MODES:

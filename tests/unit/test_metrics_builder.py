@@ -32,7 +32,7 @@ def counted(*parts: Sides, graph: CallGraph = GRAPH) -> pa.Table:
 
 
 @given(st.integers(0, 1000), st.sets(st.integers(1, 118), max_size=7), st.sampled_from([5, 30, 120]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_parts_count_like_the_whole_wherever_they_end(seed: int, ends: set[int], interval_s: int) -> None:
     sides = made_up(seed, 0, 2_000)
     second = sides["end_ns"] // NS

@@ -35,7 +35,7 @@ def whole() -> bytes:
 
 
 @given(st.lists(st.integers(0, 2_000 * MS), max_size=40), st.integers(0, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_many_small_steps_are_one_big_step(whole: bytes, stops: list[int], drains: int) -> None:
     bench = Bench(VARIED, TIMES_MS)
     for i, moment in enumerate(sorted(stops)):
@@ -58,7 +58,7 @@ def test_sizes_of_windows_show_in_nothing(whole: bytes, size: int, monkeypatch: 
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(2, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_request_of_a_stream_comes_at_its_time(sizes: list[int], window: int) -> None:
     times, chunks = [], []
     for size in sizes:

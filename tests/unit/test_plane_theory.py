@@ -134,7 +134,7 @@ LEVERS = st.sampled_from(["cut", "delay", "slow", "stop", "hold", "workers", "ti
 
 
 @given(st.lists(st.tuples(st.integers(0, 1500), LEVERS), max_size=12), st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_whatever_is_done_to_it_nothing_is_lost_and_the_tables_stay_in_order(
     acts: list[tuple[int, str]], seed: int
 ) -> None:

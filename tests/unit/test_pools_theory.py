@@ -161,7 +161,7 @@ LEVERS = st.sampled_from(["workers", "hold", "stop", "restart front", "restart b
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), LEVERS), max_size=10), st.integers(1, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_whatever_is_done_nothing_is_lost_and_both_ways_of_running_agree(acts: list[tuple[int, str]], seed: int):
     pool: dict[str, Any] = {"size": 2, "max_wait": "5ms", "queue": 3}
     steps = [

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
@@ -19,7 +19,6 @@ ANY = st.floats(allow_nan=False, width=32)
 SAMPLES = st.one_of(st.lists(FEW, min_size=1, max_size=60), st.lists(ANY, min_size=1, max_size=60))
 
 
-@settings(deadline=None)
 @given(SAMPLES, SAMPLES)
 @example([1.0], [1.0])
 @example([0.0] * 200, [1.0] * 200)
@@ -30,7 +29,6 @@ def test_p_values_are_those_of_scipy(one, other):
     assert rank_sum_p(np.array(one), np.array(other)) == pytest.approx(expected, rel=1e-12, abs=1e-300)
 
 
-@settings(deadline=None)
 @given(SAMPLES)
 def test_equal_values_share_the_mean_of_their_ranks(values):
     ranks, tied = midranks(np.array(values))

@@ -115,7 +115,7 @@ def test_the_served_versions_are_different_windows(world: Observed) -> None:
 
 
 @given(st.lists(st.integers(1, 299), max_size=12, unique=True))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_score_does_not_depend_on_its_batch(inputs: Any, versions: tuple[Model, Model], cuts: list[int]) -> None:
     whole = versions[0].score(inputs)
     parts = [versions[0].score(part) for part in np.split(inputs, sorted(cuts))]

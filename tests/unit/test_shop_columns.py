@@ -105,7 +105,7 @@ TIMES = st.lists(st.floats(1.0, END_S - 1).map(lambda t: round(t, 3)), max_size=
 
 
 @given(TIMES, TIMES)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_nothing_depends_on_where_blocks_end(whole: Any, cuts_s: list[float], looks_s: list[float]) -> None:
     plane, found = run(cuts_s, looks_s)
     expected_plane, expected = whole

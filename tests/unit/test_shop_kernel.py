@@ -125,7 +125,7 @@ def ruled(
     margin_weight=st.sampled_from([0.0, 0.02, -0.3, 50.0]),
     max_per_category=st.integers(1, 4),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_rules_are_the_reference_s_whatever_the_thresholds(
     seen: Any, *, seed: int, categories: int, **thresholds: Any
 ) -> None:

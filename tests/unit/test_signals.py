@@ -34,7 +34,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     return observe(loaded)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=edits(CORE))
 def test_signals_of_any_recording(recorded: Observed, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
@@ -105,7 +105,6 @@ def test_a_span_counts_as_often_as_its_weight_says(recorded: Observed) -> None:
 IDS = st.lists(st.integers(1, 9) | st.integers(1, 2**64 - 1), max_size=20)
 
 
-@settings(deadline=None)
 @given(IDS, IDS)
 def test_ids_are_found_where_they_are_first(ids: list[int], wanted: list[int]) -> None:
     found = first_places(np.array(ids, np.uint64), np.array([*wanted, *ids], np.uint64))
@@ -115,7 +114,6 @@ def test_ids_are_found_where_they_are_first(ids: list[int], wanted: list[int]) -
 VALUES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.5, 1.0, 2.0, 4.0]), st.integers(1, 4)), min_size=1)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_medians_and_quantiles_of_groups(rows: list[tuple[int, float, int]]) -> None:
     keys, values, weights = (np.array(column) for column in zip(*rows, strict=True))

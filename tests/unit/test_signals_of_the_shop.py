@@ -51,7 +51,7 @@ def test_signals_of_shipped_scenarios(name: str) -> None:
     assert_same(list(compute_signals(observed)), signals_by_pandas.signals(observed))
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edit=edits(schema_of("shop")))
 def test_signals_of_any_recording(recorded: Observed, edit: dict[str, Any]) -> None:
     observed = edited(recorded, edit)
