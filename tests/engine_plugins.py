@@ -92,6 +92,7 @@ def answers_twice(observed):
     def again():
         time.sleep(0.3)
         writes('{"diagnosis": {"schema_version": 1, "verdict": "healthy"}}\\n')
+        Path(os.environ["TMPDIR"], "again").touch()
     threading.Thread(target=again, daemon=True).start()
     return blames("somebody")
 

@@ -127,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in ENDING:
             if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 signal.signal(number, _interrupt)
+        sys.unraisablehook = _not_lost
     try:
         try:
             code = _run(arguments)
@@ -174,6 +175,16 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal that came while Python cleared an object up, where what it raises ends nothing: it comes once more."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    again = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))  # by then this has returned
+    again.daemon = True
+    again.start()
 
 
 def _ignore_signals() -> None:

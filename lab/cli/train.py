@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -170,17 +170,30 @@ def _serve(
         training, Tokens({token: role for role, token in links.items()}), host=host, port=port, names=names
     )
     urls = {role: f"http://{shown}:{port}/?token={token}" for role, token in links.items()}
-    _announce(urls)
-    if is_opened or (is_opened is None and sys.stdout.isatty() and is_loopback(host)):
-        import webbrowser
-
-        webbrowser.open(urls[roles[-1]])
+    is_opened = is_opened or (is_opened is None and sys.stdout.isatty() and is_loopback(host))
     config = uvicorn.Config(
         app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=3, lifespan="on",
         http=Timely, h11_max_incomplete_event_size=32 * 1024, timeout_keep_alive=15, limit_concurrency=1000, ws="none",
     )  # fmt: skip
-    server: Any = uvicorn.Server(config)
-    server.run(sockets=[listening])
+
+    class Server(uvicorn.Server):
+        """Tells where it is once it answers and hears signals: before, one may be lost among what is still imported."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _announce(urls)
+            if is_opened:
+                _open_browser(urls[roles[-1]])
+
+    Server(config).run(sockets=[listening])
+
+
+def _open_browser(url: str) -> None:
+    import threading
+    import webbrowser
+
+    # Some browsers hold up who opens them for as long as they run.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _announce(urls: dict[str, str]) -> None:

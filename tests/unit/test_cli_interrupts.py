@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -109,6 +110,28 @@ def test_a_signal_ends_the_lab_in_order_also_where_nobody_reads_any_more(
     errors = (tmp_path / "err").read_text(encoding="utf-8")
     assert errors.startswith("put back")
     assert errors.splitlines()[1:] == ["interrupted; what was complete is kept"]
+
+
+LOST = """
+class Cleared:
+    def __del__(self):
+        __import__("signal").raise_signal(__import__("signal").{name})
+Cleared()
+"""
+"""A signal while an object is cleared up, where Python ignores what is raised."""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_comes_while_python_clears_up_ends_the_lab_too(name: str) -> None:
+    waits = "        __import__('time').sleep(600)"
+    code = HELD.replace("        sys.stdin.read()", indent(LOST.format(name=name), " " * 8) + waits)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            _, errors = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert b"Traceback" not in errors
 
 
 def test_signals_without_end_do_not_kill_a_lab_that_leaves() -> None:

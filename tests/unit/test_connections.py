@@ -103,7 +103,7 @@ def test_a_connection_given_to_somebody_who_has_just_given_up_is_not_lost() -> N
         database = Database(takes_s=0.0)
         pool = Connections(database.connect)
         first = await pool.take()
-        database.takes_s = 0.2
+        database.takes_s = 3600.0
         waiting = asyncio.create_task(pool.take())
         await asyncio.sleep(0.05)
         pool.give(first)

@@ -23,6 +23,7 @@ from lab.testbeds.stack.journal import Journal, JournalError
 from lab.testbeds.stack.leases import Leases
 from lab.testbeds.stack.testbed import StackTestbed, uninterrupted
 from tests.disks import disk, fill, make_read_only
+from tests.waiting import PATIENCE_S
 
 LINK = "features->db"
 FULL, HALF = LinkCut(), LinkCut(fraction=0.5)
@@ -106,7 +107,7 @@ def test_a_change_waits_for_a_renewal_under_way() -> None:
 
     def slow_renewal(*_: Any) -> bool:
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE_S)
         events.append("renewed")
         return True
 
@@ -115,7 +116,7 @@ def test_a_change_waits_for_a_renewal_under_way() -> None:
         pass
     renewal = threading.Thread(target=leases.renew_all)
     renewal.start()
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE_S)
     threading.Timer(0.1, go_on.set).start()
     with leases.changing(LinkCut, LINK, None):
         events.append("reverted")

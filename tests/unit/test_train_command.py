@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 
 from lab.api.connections import Timely
 from tests.simulated import scenario
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 Start = Callable[..., subprocess.Popen[str]]
 LINK = re.compile(r"http://([^:/]+):(\d+)/\?token=(\S+)")
@@ -58,7 +58,7 @@ def link(begun: subprocess.Popen[str]) -> tuple[str, str]:
 
 def asked(address: str, token: str, path: str, body: bytes | None = None) -> bytes:
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    with urlopen(Request(address + path, body, headers), timeout=30) as reply:
+    with urlopen(Request(address + path, body, headers), timeout=PATIENCE_S) as reply:
         return bytes(reply.read())
 
 
@@ -93,7 +93,7 @@ def test_a_signal_ends_it_and_all_that_it_started(start: Start, number: int):
     eventually(lambda: bool(children(begun.pid)))
     workers = children(begun.pid)
     os.kill(begun.pid, number)
-    _, errors = begun.communicate(timeout=60)
+    _, errors = begun.communicate(timeout=PATIENCE_S)
     assert begun.returncode == 0, errors
     assert "Traceback" not in errors
     eventually(lambda: not any(map(exists, workers)))
@@ -134,7 +134,7 @@ def test_listening_for_others_is_warned_of(start: Start):
     begun = start("--host", "0.0.0.0", "small.scenario.yaml")
     link(begun)
     begun.terminate()
-    assert "warning: others on the network can reach" in begun.communicate(timeout=60)[1]
+    assert "warning: others on the network can reach" in begun.communicate(timeout=PATIENCE_S)[1]
 
 
 def test_a_connection_that_asks_nothing_is_closed():
@@ -151,7 +151,7 @@ def test_a_connection_that_asks_nothing_is_closed():
                 await asyncio.sleep(0.01)
             reader, writer = await asyncio.open_connection(*listening.getsockname())
             writer.write(b"GET / HTTP/1.1\r\nHost: ")
-            said = await asyncio.wait_for(reader.read(), 60)
+            said = await asyncio.wait_for(reader.read(), PATIENCE_S)
             writer.close()
             server.should_exit = True
             await serving
@@ -165,7 +165,7 @@ def test_a_port_that_is_taken_is_refused(start: Start):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         begun = start("small.scenario.yaml", "--port", str(taken.getsockname()[1]))
-        _, errors = begun.communicate(timeout=60)
+        _, errors = begun.communicate(timeout=PATIENCE_S)
     assert begun.returncode == 2
     assert "cannot listen on" in errors
     assert "--port" in errors
@@ -174,7 +174,7 @@ def test_a_port_that_is_taken_is_refused(start: Start):
 def test_a_second_server_on_the_same_sessions_is_refused(start: Start):
     first = start("small.scenario.yaml")
     link(first)
-    _, errors = start("small.scenario.yaml").communicate(timeout=60)
+    _, errors = start("small.scenario.yaml").communicate(timeout=PATIENCE_S)
     assert "another lab train keeps its sessions here" in errors
     assert f"process {first.pid}" in errors
 
@@ -189,7 +189,7 @@ def test_a_second_server_on_the_same_sessions_is_refused(start: Start):
 def test_what_cannot_be_solved_is_refused_with_its_place(start: Start, tmp_path: Path, target: str, said: str):
     (tmp_path / "bad.course.yaml").write_text("name: 5\n")
     begun = start(target)
-    _, errors = begun.communicate(timeout=60)
+    _, errors = begun.communicate(timeout=PATIENCE_S)
     assert begun.returncode == 2
     assert said in errors
     assert "Traceback" not in errors
@@ -198,7 +198,7 @@ def test_what_cannot_be_solved_is_refused_with_its_place(start: Start, tmp_path:
 def test_a_state_that_cannot_be_written_is_refused(start: Start, tmp_path: Path):
     (tmp_path / "file").touch()
     begun = start("small.scenario.yaml", "--state", "file/state")
-    _, errors = begun.communicate(timeout=60)
+    _, errors = begun.communicate(timeout=PATIENCE_S)
     assert begun.returncode == 2
     assert "file/state: sessions cannot be kept here" in errors
 

@@ -14,7 +14,7 @@ import pytest
 
 from lab.errors import Problem, UserError
 from lab.investigation.workers import Failure, Workers
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def doubled(number: int, progress: Any) -> int:
@@ -63,7 +63,7 @@ def outcome(workers: Workers, function: Any, *given: Any) -> Any:
         ended.set()
 
     workers.submit(function, *given, then=end, failed=end)
-    assert ended.wait(120)
+    assert ended.wait(PATIENCE_S)
     return found[0]
 
 
@@ -108,11 +108,11 @@ def test_what_comes_of_a_job_while_the_server_ends_is_no_error(workers: Workers,
 
     def then(_: Any) -> None:
         begun.set()
-        ended.wait(60)
+        ended.wait(PATIENCE_S)
         workers.submit(doubled, 1, then=print, failed=print)
 
     workers.submit(doubled, 1, then=then, failed=then)
-    begun.wait(60)
+    assert begun.wait(PATIENCE_S)
     closing = threading.Thread(target=workers.close)
     closing.start()
     time.sleep(0.1)
