@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.investigation.control import Control
+from lab.judging.witness import twin_values
 from lab.recording.costs import Amount, incurred
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import spec_of
@@ -69,9 +70,9 @@ def left(
         if mine is None:
             continue
         count = len(mine.values)
-        base = _values(control.signals, key, count)
+        base = twin_values(control.signals, *key, count)
         if without is not healthy:
-            base = base + np.nan_to_num(_values(without, key, count) - _values(healthy, key, count))
+            base = base + np.nan_to_num(twin_values(without, *key, count) - twin_values(healthy, *key, count))
         with np.errstate(invalid="ignore"):
             share = np.clip((mine.values - base) / (effect["with"] - effect["without"]), -1, 2)
         shares.append(share)
@@ -82,16 +83,6 @@ def left(
     counts = known.sum(axis=0)
     sums = np.where(known, shares, 0.0).sum(axis=0)
     return Left(times_s, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
-
-
-def _values(table: SignalTable, key: tuple[str, str], count: int) -> Array:
-    """A signal as long as that of another run; 0 where only that run has it."""
-    series = table.get(*key)
-    if series is None:
-        return np.zeros(count)
-    found = np.full(count, np.nan)
-    found[: len(series.values)] = series.values[:count]
-    return found
 
 
 def costs(as_it_was: Sequence[Amount], acted: Sequence[Amount], control: Control) -> list[dict[str, Any]]:

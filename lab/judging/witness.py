@@ -94,7 +94,7 @@ def _judge_one(
 ) -> Witnessed:
     series = signals.get(witness.signal, subject)
     assert series is not None
-    other = _twin_values(twin, witness.signal, subject, len(series.values))
+    other = twin_values(twin, witness.signal, subject, len(series.values))
     difference = series.values - other
     during = is_during(series.times_s, window) & ~np.isnan(difference)
     effect = float(difference[during].mean()) if during.any() else 0.0
@@ -126,7 +126,7 @@ def _known_sd(values: Array) -> float:
     return float(np.sqrt((off * off).sum() / count))
 
 
-def _twin_values(twin: SignalTable, signal: str, subject: str, size: int) -> Array:
+def twin_values(twin: SignalTable, signal: str, subject: str, size: int) -> Array:
     """The twin's series, as long as the run; a signal that only the fault brought into being was zero without it.
 
     Where one of the two was stopped by the scenario's own conditions, the rest of the other has no counterpart.
@@ -158,7 +158,7 @@ def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
     """
     moved: list[Effect] = []
     for series in signals:
-        other = _twin_values(twin, series.signal, series.subject, len(series.values))
+        other = twin_values(twin, series.signal, series.subject, len(series.values))
         difference = series.values - other
         during = is_during(series.times_s, (at_s, until_s)) & ~np.isnan(difference)
         if not during.any():
