@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lab.errors import UserError
 from lab.files.fileio import read_file, write_file
@@ -20,7 +16,8 @@ from lab.recording.rundir import RunDirectory
 from lab.registration.observability import LEVELS
 from lab.scenario import LoadedScenario
 from lab.scenario.load import parse_scenario
-from lab.signals import Series, SignalTable, compute_signals
+from lab.signals import SignalTable, compute_signals
+from lab.signals.packed import as_arrays, as_table, packed, unpacked
 from lab.testbeds.driver import Progress, silent
 from lab.testbeds.installed import Chosen, choose
 
@@ -114,34 +111,21 @@ def _key(loaded: LoadedScenario, run: RunDirectory, chosen: Chosen) -> str:
 
 
 def _content(made: Control) -> bytes:
-    series = list(made.signals)
-    head = {
-        "signals": [[one.signal, one.subject] for one in series],
-        "costs": [one.cost.name for one in made.amounts],
-    }
-    arrays: dict[str, Any] = {f"times_{i}": one.times_s for i, one in enumerate(made.amounts)}
+    names, times_s, values = as_arrays(made.signals)
+    arrays = {"times_s": times_s, "values": values}
+    arrays |= {f"times_{i}": one.times_s for i, one in enumerate(made.amounts)}
     arrays |= {f"amounts_{i}": one.values for i, one in enumerate(made.amounts)}
-    into = io.BytesIO()
-    np.savez(
-        into, head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-        times_s=series[0].times_s if series else np.zeros(0),
-        values=np.array([one.values for one in series], np.float64), **arrays,
-    )  # fmt: skip
-    return into.getvalue()
+    return packed({"signals": names, "costs": [one.cost.name for one in made.amounts]}, arrays)
 
 
 def _read(path: Path, system: Any) -> Control | None:
     """What is kept; None where it is not there, or is of other costs than this lab's."""
     try:
-        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as file:
-            head = json.loads(file["head"].tobytes())
-            named = zip(head["signals"], file["values"], strict=True)
-            times_s = file["times_s"]
-            signals = SignalTable([Series(signal, subject, times_s, values) for (signal, subject), values in named])
-            costs = costs_of(system)
-            if [cost.name for cost in costs] != head["costs"]:
-                return None
-            found = (Amount(cost, file[f"times_{i}"], file[f"amounts_{i}"]) for i, cost in enumerate(costs))
-            return Control(signals, tuple(found))
+        head, arrays = unpacked(read_file(path))
+        costs = costs_of(system)
+        if [cost.name for cost in costs] != head["costs"]:
+            return None
+        found = (Amount(cost, arrays[f"times_{i}"], arrays[f"amounts_{i}"]) for i, cost in enumerate(costs))
+        return Control(as_table(head["signals"], arrays["times_s"], arrays["values"]), tuple(found))
     except (OSError, ValueError, KeyError):
         return None

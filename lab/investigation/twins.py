@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from lab.files.fileio import read_file, write_file
 from lab.investigation.control import Control, remade
 from lab.recording.rundir import RunDirectory
 from lab.scenario import LoadedScenario
-from lab.signals import Series, SignalTable, compute_signals
+from lab.signals import SignalTable, compute_signals
+from lab.signals.packed import as_arrays, as_table, packed, unpacked
 from lab.testbeds.driver import Progress, silent
 
 FILE = "twins.npz"
@@ -77,30 +73,21 @@ def _made(run: RunDirectory, loaded: LoadedScenario, control: Control, progress:
 
 def _content(made: Twins) -> bytes:
     tables = {**{f"without {name}": table for name, table in made.without.items()}, "healthy": made.healthy}
-    head = {name: [[one.signal, one.subject] for one in table] for name, table in tables.items()}
-    arrays: dict[str, Any] = {}
-    for i, table in enumerate(tables.values()):
-        series = list(table)
-        arrays[f"times_{i}"] = series[0].times_s if series else np.zeros(0)
-        arrays[f"values_{i}"] = np.array([one.values for one in series], np.float64)
-    into = io.BytesIO()
-    np.savez(into, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
-    return into.getvalue()
+    head, arrays = {}, {}
+    for i, (name, table) in enumerate(tables.items()):
+        head[name], arrays[f"times_{i}"], arrays[f"values_{i}"] = as_arrays(table)
+    return packed(head, arrays)
 
 
 def _read(path: Path) -> Twins | None:
     """What is kept; None where it is not there, or cannot be read."""
     try:
-        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as file:
-            head = json.loads(file["head"].tobytes())
-            tables = {}
-            for i, (name, keys) in enumerate(head.items()):
-                named = zip(keys, file[f"values_{i}"], strict=True)
-                times_s = file[f"times_{i}"]
-                tables[name] = SignalTable(
-                    [Series(signal, subject, times_s, values) for (signal, subject), values in named]
-                )
-            healthy = tables.pop("healthy")
-            return Twins({name.removeprefix("without "): table for name, table in tables.items()}, healthy)
+        head, arrays = unpacked(read_file(path))
+        tables = {
+            name: as_table(names, arrays[f"times_{i}"], arrays[f"values_{i}"])
+            for i, (name, names) in enumerate(head.items())
+        }
+        healthy = tables.pop("healthy")
+        return Twins({name.removeprefix("without "): table for name, table in tables.items()}, healthy)
     except (OSError, ValueError, KeyError):
         return None

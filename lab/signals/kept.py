@@ -6,7 +6,6 @@ where it was computed from these very files by this very code, and else left alo
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ import numpy as np
 from lab.files.fileio import read_file, sha256_of
 from lab.recording.rundir import RUN_FILE, SIGNALS_FILE, SIGNALS_SEAL, SIGNALS_VARIABLE
 from lab.registration.world import recorded_world
-from lab.signals import Series, SignalTable
+from lab.signals import SignalTable
+from lab.signals.packed import as_arrays, as_table, packed, unpacked
 
 _COMPUTING = ("signals", "recording", "worlds/kit")
 """Folders of the lab whose code a signal follows from, beside that of the recording's world."""
@@ -32,16 +32,9 @@ def content(observed: Mapping[str, str], signals: SignalTable, world: str | None
 
     `world` is the name of its system's world.
     """
-    series = list(signals)
-    values = np.array([one.values for one in series], np.float64)
-    times_s = series[0].times_s if series else np.zeros(0)
-    names = [[one.signal, one.subject] for one in series]
+    names, times_s, values = as_arrays(signals)
     head = {"from": dict(observed), "names": names, **_made_by(world), "values": _digest(values, times_s)}
-    into = io.BytesIO()
-    np.savez(
-        into, head=np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8), times_s=times_s, values=values
-    )
-    return into.getvalue()
+    return packed(head, {"times_s": times_s, "values": values}, sort_keys=True)
 
 
 def trusted(directory: Path, beside: Path) -> bytes | None:
@@ -61,16 +54,14 @@ def _read(directory: Path, beside: Path) -> tuple[bytes, SignalTable] | None:
         data = read_file(beside / SIGNALS_FILE)
         if not _is_sealed(beside / RUN_FILE, data):
             return None
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            head = json.loads(file["head"].tobytes())
-            times_s, values = file["times_s"], file["values"]
+        head, arrays = unpacked(data)
+        times_s, values = arrays["times_s"], arrays["values"]
         made_by = _made_by(json.loads(read_file(directory / "system.json")).get("world"))
         if head["from"] != digests(directory) or any(head[name] != said for name, said in made_by.items()):
             return None
         if head["values"] != _digest(values, times_s) or values.shape != (len(head["names"]), len(times_s)):
             return None
-        named = zip(head["names"], values, strict=True)
-        return data, SignalTable([Series(signal, subject, times_s, one) for (signal, subject), one in named])
+        return data, as_table(head["names"], times_s, values)
     except Exception:  # whatever is wrong with the file, the tables are there
         return None
 

@@ -12,7 +12,7 @@ import pytest
 from lab.contracts import Grade, Outcome, TrueFault
 from lab.investigation.acting import Action, run_with_actions
 from lab.investigation.aftermath import left
-from lab.investigation.control import Control, control_of
+from lab.investigation.control import FILE, Control, control_of
 from lab.investigation.debrief import debrief
 from lab.investigation.exercises import Exercise, exercise_of
 from lab.investigation.outcomes import Course, judged_actions
@@ -68,6 +68,17 @@ def test_the_control_is_the_run_without_its_faults(exercise: Exercise, run: RunD
     during = (series.times_s > 60) & (series.times_s <= 240)
     assert series.values[during].mean() == pytest.approx(effect["without"], abs=1e-6)
     assert {(one.signal, one.subject) for one in made.signals} == {(one.signal, one.subject) for one in kept.signals}
+
+
+def test_a_control_that_is_damaged_is_made_again(exercise: Exercise, run: RunDirectory) -> None:
+    made, kept = control_of(run, exercise.scenario), run.path / FILE
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    again = control_of(run, exercise.scenario)
+    assert made is not None
+    assert again is not None
+    assert len(again.signals) == len(made.signals)
+    assert kept.read_bytes() == whole
 
 
 def test_a_debrief_tells_the_truth_and_judges_the_answer_as_the_graders_do(
