@@ -25,7 +25,7 @@ from lab.investigation.remedies import apply, remedy
 from lab.investigation.twins import Twins
 from lab.investigation.twins import keep as keep_twins
 from lab.judging.witness import effects
-from lab.recording.keeping import check_room, recording_bytes
+from lab.recording.keeping import check_room
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory, put_in_place
 from lab.runs.delivered import finished
@@ -78,7 +78,7 @@ def made_again(
     Up to each action, that time included, it is what it is without that action. UserError for an action that cannot be.
     """
     chosen = choose()
-    check_room(directory, needed_bytes(loaded, chosen), INCIDENT)
+    check_room(directory, chosen.needed_bytes(loaded), INCIDENT)
     write_observed(played(loaded, seed, actions, chosen, progress).observed, directory)
 
 
@@ -111,7 +111,7 @@ def run_with_actions(
     faults = len(loaded.scenario.faults)
     parts = Parts(progress, 2 + faults + (faults > 1))
     before = reusable(loaded, seed, root, chosen) or run_scenario(loaded, seed, root, chosen, parts.of(0))
-    check_room(root, needed_bytes(loaded, chosen), INCIDENT)
+    check_room(root, chosen.needed_bytes(loaded), INCIDENT)
     recorded = played(loaded, seed, actions, chosen, parts.of(1))
     judged, twins = _judged(loaded, recorded, before.truth(), parts)
     told = [action.to_json() for action in in_order(actions)]
@@ -166,9 +166,3 @@ def _judged(loaded: LoadedScenario, recorded: Recorded, before: Truth, parts: Pa
     if len(faults) > 1:
         healthy = compute_signals(recorded.twin(set(without), parts.of(len(faults) + 2)))
     return Judged(replace(before, faults=faults), true_effects, signals), Twins(without, healthy)
-
-
-def needed_bytes(loaded: LoadedScenario, chosen: Chosen) -> int:
-    """About what a recording of the scenario takes."""
-    requests = chosen.driver.requests(loaded, chosen.options)
-    return recording_bytes(requests, loaded.system.observe.sampling)

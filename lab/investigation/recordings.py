@@ -25,13 +25,13 @@ def observe(exercise: Exercise, directory: Path, progress: Progress = silent) ->
     It is what `record` writes, byte for byte. But no twin is made: how many there are tells how many faults there are.
     Raises what `record` raises, but where only a twin tells that an incident cannot be graded (a decoy that does harm).
     """
-    from lab.investigation.acting import INCIDENT, needed_bytes, write_observed
+    from lab.investigation.acting import INCIDENT, write_observed
     from lab.recording.keeping import check_room
     from lab.runs.runner import run_once
     from lab.testbeds.installed import choose
 
     loaded, chosen = exercise.scenario, choose()
-    check_room(directory, needed_bytes(loaded, chosen), INCIDENT)
+    check_room(directory, chosen.needed_bytes(loaded), INCIDENT)
     recorded, status = run_once(loaded, exercise.seed, chosen, progress)
     if status != COMPLETE:
         raise RunAbortedError(f"{loaded.path}: the run did not complete ({status}); nobody can be graded on it")

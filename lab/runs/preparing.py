@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.errors import Problem, UserError
-from lab.recording.keeping import check_room, recording_bytes
+from lab.recording.keeping import check_room
 from lab.runs.campaign import Job
 from lab.scenario import LoadedScenario
 from lab.testbeds.installed import Chosen
@@ -29,10 +29,7 @@ def prepared(jobs: Sequence[Job], root: Path) -> Iterator[None]:
     check_rules(jobs)
     driver = testbed.driver
     if not driver.is_repeatable:  # others are mostly there already, or quickly made again
-        needed_bytes = sum(
-            recording_bytes(driver.requests(job.loaded, testbed.options), job.loaded.system.observe.sampling)
-            for job in jobs
-        )
+        needed_bytes = sum(testbed.needed_bytes(job.loaded) for job in jobs)
         check_room(root, needed_bytes, "all of these runs" if len(jobs) > 1 else scenarios[0].name)
     with ExitStack() as held:
         with testbed.named("getting what several runs need"):

@@ -11,7 +11,7 @@ from typing import Any
 from lab import __version__
 from lab.errors import RunAbortedError, UserError
 from lab.files.finding import shipped_name
-from lab.recording.keeping import check_room, kept_where_there_is_room, recording_bytes
+from lab.recording.keeping import check_room, kept_where_there_is_room
 from lab.recording.opening import open_run
 from lab.recording.rundir import COMPLETE, INCONCLUSIVE, RUN_FILE, RunDirectory, sealed, write_json, write_run
 from lab.recording.schema import SCHEMA_VERSION
@@ -90,8 +90,7 @@ def run_scenario(
     driver = chosen.driver
     if problems := chosen.problems(loaded):
         raise UserError(problems)
-    needed_bytes = recording_bytes(driver.requests(loaded, chosen.options), loaded.system.observe.sampling)
-    check_room(root, needed_bytes, loaded.scenario.name)
+    check_room(root, chosen.needed_bytes(loaded), loaded.scenario.name)
     parts = Parts(progress, 1 + len(loaded.scenario.faults) * driver.is_repeatable)
     recorded, status = run_once(loaded, seed, chosen, parts.of(0))
     judged = judge(loaded, recorded, status == COMPLETE, parts.of)

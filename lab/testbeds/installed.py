@@ -89,6 +89,12 @@ class Chosen:
         with self.named("checking a scenario"):
             return [*_lacking(self, loaded), *self.driver.check(loaded, self.options)]
 
+    def needed_bytes(self, loaded: LoadedScenario) -> int:
+        """About what a recording of a scenario takes."""
+        from lab.recording.keeping import recording_bytes
+
+        return recording_bytes(self.driver.requests(loaded, self.options), loaded.system.observe.sampling)
+
     @contextmanager
     def named(self, doing: str) -> Iterator[None]:
         """Names the testbed, or the world, in errors that are neither the lab's nor a file's: LabError, exit code 3."""
