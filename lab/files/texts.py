@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 MAX_LINE, MAX_TEXT = 120, 4_000
 JOINERS = "\u200c\u200d"
-"""Signs that cannot be seen and are part of how some languages, and pictures of families, are written."""
+"""Signs that cannot be seen, and are part of how Persian, Hindi and emoji are written."""
 
 
 class TextError(ValueError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from unicodedata import category, normalize
 
+from lab.files.texts import JOINERS
 from lab.investigation.recordings import ENGINES
 from lab.investigation.refusals import RefusedError
 
 RESERVED = ("instructor", "you", *ENGINES)
 """Who else stands in a group's lists: a participant of that name would be taken for them."""
-JOINERS = ("\u200c", "\u200d")
-"""Not seen themselves, and part of how Persian, Hindi and emoji are written."""
 _SELECTORS = range(0xFE00, 0xFE10)
 """Code points that choose between forms of the sign before them."""
 
