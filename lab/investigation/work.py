@@ -19,15 +19,11 @@ def prepared(exercise: Exercise, top: Path, progress: Progress) -> Path:
     It is the same work for every exercise, whatever is wrong in it: one simulation. So it tells nothing.
     """
     from lab.investigation.recordings import observe
-    from lab.recording.holding import held
     from lab.runs.identity import recording_key
     from lab.testbeds.installed import choose
 
     directory = top / recording_key(exercise.scenario, exercise.seed, choose())[:32]
-    with held(directory):
-        if not (directory / "observed" / "system.json").is_file():
-            observe(exercise, directory, progress)
-    return directory
+    return _once(directory, lambda: observe(exercise, directory, progress))
 
 
 def engines_asked(incident: Path, hidden: Path, progress: Progress) -> None:
@@ -60,14 +56,10 @@ def played_again(exercise: Exercise, actions: Sequence[Mapping[str, Any]], top: 
     Its name follows from all that it depends on, the lab's own code included.
     """
     from lab.investigation.acting import Action, acted_key, made_again
-    from lab.recording.holding import held
 
     given = [Action.from_json(one) for one in actions]
     directory = top / acted_key(exercise.scenario, exercise.seed, given)[:32]
-    with held(directory):
-        if not (directory / "observed" / "system.json").is_file():
-            made_again(exercise.scenario, exercise.seed, given, directory, progress)
-    return directory
+    return _once(directory, lambda: made_again(exercise.scenario, exercise.seed, given, directory, progress))
 
 
 def concluded(
@@ -103,6 +95,16 @@ def concluded(
     (directory / "postmortem.md").write_text(postmortem(found, exercise, record), encoding="utf-8")
     (directory / "debrief.json").write_text(json.dumps(without_nan(found), allow_nan=False), encoding="utf-8")
     return found
+
+
+def _once(directory: Path, make: Callable[[], None]) -> Path:
+    """The directory, where `make` writes `observed` unless it is there; whoever else wants it waits meanwhile."""
+    from lab.recording.holding import held
+
+    with held(directory):
+        if not (directory / "observed" / "system.json").is_file():
+            make()
+    return directory
 
 
 def _unshown(what: str, share: float, /) -> None:
