@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lab.contracts import TrueFault, Truth
-from lab.judging.witness import judge_witnesses
+from lab.judging.witness import first_shown_s, judge_witnesses
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory
 from lab.registration.signals import Witness
@@ -61,5 +61,4 @@ def fault_name(fault: TrueFault) -> str:
 def _as_witnessed(fault: TrueFault, signals: SignalTable, without: SignalTable) -> TrueFault:
     asked = [Witness(one["signal"], one["subject"], one["at_least"]) for one in fault.witnesses]
     said = judge_witnesses(asked, signals, without, fault.injected_s, fault.reverted_s)
-    first_s = [one.first_s for one in said if one.first_s is not None]
-    return replace(fault, witnesses=tuple(map(asdict, said)), witnessed_s=min(first_s, default=None))
+    return replace(fault, witnesses=tuple(map(asdict, said)), witnessed_s=first_shown_s(said))

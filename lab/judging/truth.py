@@ -11,7 +11,7 @@ import numpy as np
 from lab.contracts import TrueDecoy, TrueDegradation, TrueFault
 from lab.errors import RunAbortedError
 from lab.injection.faults import fault_type
-from lab.judging.witness import Witnessed
+from lab.judging.witness import Witnessed, first_shown_s
 from lab.recording.observed import Observed
 from lab.recording.slis import Reached, reached
 from lab.scenario import FaultUse, LoadedScenario
@@ -23,10 +23,9 @@ def true_fault(use: FaultUse, window: tuple[float, float], said: Sequence[Witnes
     """A fault as it really was: `window` is when it was injected and reverted, `said` what its witnesses showed."""
     kind = fault_type(use.type)
     assert kind.boundary is not None
-    first = [w.first_s for w in said if w.first_s is not None]
     parameters = use.parameters.model_dump(mode="json")
     return TrueFault(
-        use.id, use.type, use.target, str(kind.boundary), *window, min(first, default=None), parameters,
+        use.id, use.type, use.target, str(kind.boundary), *window, first_shown_s(said), parameters,
         tuple(_rounded(asdict(w)) for w in said),
     )  # fmt: skip
 

@@ -108,6 +108,11 @@ def _judge_one(
     return Witnessed(witness.signal, subject, effect, witness.at_least, p_value, first_s, shown)
 
 
+def first_shown_s(said: Iterable[Witnessed]) -> float | None:
+    """When the first of the witnesses showed an effect, in scenario seconds; None where none did."""
+    return min((one.first_s for one in said if one.first_s is not None), default=None)
+
+
 def _noise_sd(twin: Array, difference: Array, during: Array) -> float:
     """What an effect varies by, per interval: as the signal does without the fault, or as the effect itself does.
 
