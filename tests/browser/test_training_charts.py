@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.training_pages import Server, expect, in_chromium
 
 pytestmark = in_chromium
@@ -32,12 +34,12 @@ def swatch(page: Any, name: str) -> Any:
     return page.locator(".legend li", has_text=name).locator(".swatch")
 
 
-def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(
-    opened: Callable[..., Any],
-    alone: Server,
-    solved: str,
-) -> None:
-    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+@pytest.fixture
+def page(opened: Callable[..., Any], alone: Server) -> Any:
+    return opened(alone.links[0], viewport={"width": 1400, "height": 900})
+
+
+def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(page: Any, solved: str) -> None:
     page.goto(signals(solved, ERRORS, CLICKS, LATENCY))
     drawn(page, 3)
     plots = page.locator("main .u-over")
@@ -50,12 +52,7 @@ def test_times_stand_below_each_other_and_are_pointed_at_in_all_charts(
     assert len({moments.nth(i).inner_text() for i in range(3)}) == 1
 
 
-def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(
-    opened: Callable[..., Any],
-    alone: Server,
-    solved: str,
-) -> None:
-    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(page: Any, solved: str) -> None:
     page.goto(f"{solved}/overview")
     figures = page.locator(".charts figure")
     drawn(page, 3)
@@ -70,8 +67,7 @@ def test_a_series_has_one_colour_in_every_view_whatever_stands_beside_it(
     expect(swatch(page, "latency_p95_s")).to_have_css("background-color", at_first)
 
 
-def test_marks_in_charts_have_a_key(opened: Callable[..., Any], alone: Server, solved: str) -> None:
-    page = opened(alone.links[0])
+def test_marks_in_charts_have_a_key(page: Any, solved: str) -> None:
     page.goto(f"{solved}/overview")
     expect(page.locator(".marks")).to_contain_text("where the alert fires")
     page.goto(f"{solved}/debrief")
