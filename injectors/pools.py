@@ -63,9 +63,9 @@ def _key(system: System, component: str, pool: str | None, step: str | None, siz
     if not own:
         expected = "connections (`pool` of a link or step), or workers with `handling` or `queue`"
         owners = ", ".join(dict.fromkeys(one.owner for one in pools(system)))
-        hint = (
-            f"in {system.name!r} these have pools: {owners}" if owners else "give the system one, or take another fault"
-        )
+        hint = "give the system one, or take another fault"
+        if owners:
+            hint = f"in {system.name!r} these have pools: {owners}"
         _refuse("pool", f"{component!r} has no pool", f"none in system {system.name!r}", expected, hint)
     if pool is None:
         _refuse("pool", f"{component!r} has several pools", "no 'pool'", f"'pool': one of {', '.join(names)}")

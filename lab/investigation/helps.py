@@ -30,25 +30,19 @@ def help_problems(loaded: LoadedScenario) -> list[Problem]:
 def _call(loaded: LoadedScenario, document: Document) -> Iterator[Problem]:
     at_s, end_s = loaded.scenario.training.called_at_s, loaded.scenario.duration_s
     if at_s is not None and at_s >= end_s:
-        what, expected = (
-            "the participant is called when all is over",
-            f"a time before the end at {format_duration(end_s)}",
-        )
+        what, seen = "the participant is called when all is over", format_duration(at_s)
+        expected = f"a time before the end at {format_duration(end_s)}"
         hint = "call at a time from which there is something left to watch and to act on"
-        yield document.problem(
-            ("training", "called_at"), what, seen=format_duration(at_s), expected=expected, hint=hint
-        )
+        yield document.problem(("training", "called_at"), what, seen=seen, expected=expected, hint=hint)
 
 
 def _remedies(loaded: LoadedScenario, document: Document) -> Iterator[Problem]:
     scenario, first = loaded.scenario, dict[str, int]()
     given = scenario.training.remedies
     if given and not scenario.faults and scenario.degraded is None:
-        what, hint = "nothing is wrong in a control, so nothing helps", "take the remedies out"
-        expected = "no remedies where there are no faults"
-        yield document.problem(
-            ("training", "remedies"), what, seen=f"{len(given)} of them", expected=expected, hint=hint
-        )
+        what, seen = "nothing is wrong in a control, so nothing helps", f"{len(given)} of them"
+        expected, hint = "no remedies where there are no faults", "take the remedies out"
+        yield document.problem(("training", "remedies"), what, seen=seen, expected=expected, hint=hint)
         return
     for i, one in enumerate(given):
         at: KeyPath = ("training", "remedies", i)
@@ -56,10 +50,8 @@ def _remedies(loaded: LoadedScenario, document: Document) -> Iterator[Problem]:
             check(loaded.system, one.remedy, one.place, one.value)
         except UserError as error:
             where = (*at, error.parameter) if isinstance(error, ParameterError) else at
-            for problem in error.problems:
-                yield document.problem(
-                    where, problem.what, seen=problem.seen, expected=problem.expected, hint=problem.hint
-                )
+            for bad in error.problems:
+                yield document.problem(where, bad.what, seen=bad.seen, expected=bad.expected, hint=bad.hint)
             continue
         same = first.setdefault(json.dumps([one.remedy, one.place, one.value]), i)
         if same != i:
@@ -98,11 +90,9 @@ def _spoilers(loaded: LoadedScenario, document: Document) -> Iterator[Problem]:
         for use in loaded.scenario.faults:
             for told, what in ((use.type, "kind of fault"), (use.target, "target")):
                 if _tells(text, told):
+                    early = f"this tells the {what} before the incident is solved"
                     hint = "say what somebody on call notices, not what it is"
-                    yield document.problem(
-                        at, f"this tells the {what} before the incident is solved", seen=text,
-                        expected=f"text without {told!r}", hint=hint,
-                    )  # fmt: skip
+                    yield document.problem(at, early, seen=text, expected=f"text without {told!r}", hint=hint)
 
 
 def _tells(text: str, told: str) -> bool:
