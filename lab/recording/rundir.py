@@ -21,9 +21,9 @@ from lab.recording.observed import Observed
 Kept = TypeVar("Kept")
 RUN_FILE = "run.json"
 SIGNALS_FILE = "signals.npz"
+"""Signals of a recording, kept beside `observed/` (`lab.signals.kept`); the recording is whole without it."""
 SIGNALS_VARIABLE = "LAB_SIGNALS_SHA256"
 """Tells an engine's process the SHA-256 of the SIGNALS_FILE beside its copy of `observed/`."""
-"""Signals of a recording, kept beside `observed/` (`lab.signals.kept`); the recording is whole without it."""
 SIGNALS_SEAL = "signals"
 """The entry of `run.json` with the checksum of that file."""
 COMPLETE = "complete"
