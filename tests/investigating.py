@@ -148,6 +148,10 @@ class Client:
         assert reply.status < 300, reply.text
         return reply.json if reply.body else None
 
+    def begin(self, exercise: str = "own-1") -> str:
+        """The path of a session that is begun."""
+        return f"/sessions/{self.post('/sessions', {'exercise': exercise})['id']}"
+
     def refused(self, method: str, path: str, body: Any = None) -> tuple[int, Mapping[str, str]]:
         """The status and the problem of a request that is refused."""
         reply = self.ask(method, f"/api/v1{path}", body)

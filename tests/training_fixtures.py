@@ -50,4 +50,4 @@ def alone(prepared: Any, tmp_path: Path, wall: Wall) -> Client:
 @pytest.fixture
 def session(alone: Client) -> str:
     """The path of a session that is ready."""
-    return f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    return alone.begin()

@@ -55,11 +55,10 @@ async def instructor(found: Known) -> Participant:
 
 Somebody: TypeAlias = Annotated[Participant, Depends(participant)]
 Instructor: TypeAlias = Annotated[Participant, Depends(instructor)]
+SessionId: TypeAlias = Annotated[str, Path(max_length=40, description="id of a session")]
 
 
-async def own_session(
-    who: Somebody, all_of_them: Trainings, session: Annotated[str, Path(max_length=40, description="id of a session")]
-) -> Session:
+async def own_session(who: Somebody, all_of_them: Trainings, session: SessionId) -> Session:
     """The session of that id, where it is one's own."""
     return all_of_them.session(who, session)
 
@@ -67,9 +66,7 @@ async def own_session(
 Own: TypeAlias = Annotated[Session, Depends(own_session)]
 
 
-async def own_answered(
-    who: Somebody, all_of_them: Trainings, session: Annotated[str, Path(max_length=40, description="id of a session")]
-) -> Answered:
+async def own_answered(who: Somebody, all_of_them: Trainings, session: SessionId) -> Answered:
     """The session of that id, where it is one's own; a past one too."""
     return all_of_them.answered(who, session)
 

@@ -50,7 +50,7 @@ def test_who_is_called_later_comes_later_and_sees_what_was_before(tmp_path: Path
     (exercise,) = prepared.exercises
     called = replace(prepared, exercises=(replace(exercise, called_at_s=100.0),))
     alone = client(training(tmp_path, [called]))
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     clock = alone.get(session)["clock"]
     assert (clock["now_s"], clock["start_s"], clock["as_of_s"]) == (100.0, 100.0, 100.0)
     assert alone.get(session)["alerts"]["count"] == 1
@@ -284,7 +284,7 @@ def test_in_a_group_the_instructor_releases_the_debrief(prepared: Any, tmp_path:
     joining = client(of, JOINING)
     ann = Client(joining.app, joining.post("/participants", {"name": "Ann"})["token"])
     teacher = Client(joining.app, INSTRUCTOR)
-    session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = ann.begin()
     assert answered(ann, session, RIGHT)["status"] == "answered"
     assert ann.refused("GET", f"{session}/debrief")[0] == 403
     (row,) = teacher.get("/group")["sessions"]
@@ -306,7 +306,7 @@ def test_what_is_exported_says_which_attempt_counts(prepared: Any, tmp_path: Pat
     joining = client(of, JOINING)
     ann = Client(joining.app, joining.post("/participants", {"name": "＝Ann"})["token"])
     for given in (None, RIGHT, RIGHT):
-        session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+        session = ann.begin()
         if given:
             answered(ann, session, given)
     teacher = Client(joining.app, INSTRUCTOR)
@@ -378,7 +378,7 @@ def test_a_parameter_that_is_wrong_is_told_with_what_was_expected(alone: Client,
 def test_after_a_restart_all_is_as_it_was_and_the_clock_stands(prepared: Any, tmp_path: Path, wall: Wall):
     of = training(tmp_path, [prepared], wall=wall)
     before = client(of)
-    session = f"/sessions/{before.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = before.begin()
     before.post(f"{session}/clock", {"jump": "next-alert"})
     before.post(f"{session}/clock", {"pause": False})
     before.post(f"{session}/hints")
@@ -402,7 +402,7 @@ def test_after_a_restart_lists_tell_sessions_as_they_stood(prepared: Any, tmp_pa
     token = joining.post("/participants", {"name": "Ann"})["token"]
     ann = Client(joining.app, token)
     for given in (None, RIGHT):
-        session = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+        session = ann.begin()
         if given:
             answered(ann, session, given)
     of.close()
@@ -418,7 +418,7 @@ def test_after_a_restart_lists_tell_sessions_as_they_stood(prepared: Any, tmp_pa
 def test_a_running_clock_is_kept_every_few_seconds(prepared: Any, tmp_path: Path, wall: Wall):
     of = training(tmp_path, [prepared], wall=wall)
     alone = client(of)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     alone.post(f"{session}/clock", {"pause": False})
     wall.now_s += 20
     of.keep_running()
@@ -437,7 +437,7 @@ def test_a_session_of_a_scenario_that_has_changed_is_not_shown(prepared: Any, tm
 def test_while_an_incident_is_prepared_there_is_nothing_to_see(prepared: Any, tmp_path: Path):
     workers = AtOnce(held=True)
     alone = client(training(tmp_path, [prepared], workers=workers))
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     assert alone.get(session)["status"] == "preparing"
     assert alone.get(session)["progress"]["share"] is None, "there is a part for each fault"
     assert alone.refused("GET", f"{session}/system")[0] == 409
@@ -450,7 +450,7 @@ def test_what_failed_is_told_and_can_be_tried_again(prepared: Any, tmp_path: Pat
     good = work.prepared
     monkeypatch.setattr(work, "prepared", lambda *_: 1 / 0)
     alone = client(training(tmp_path, [prepared]))
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     assert alone.get(session)["status"] == "failed"
     monkeypatch.setattr(work, "prepared", good)
     assert alone.post(f"{session}/retry")["status"] == "ready"
@@ -532,7 +532,7 @@ class TestFullDisk:
     @pytest.fixture
     def begun(self, of: Training) -> tuple[Client, str]:
         alone = client(of)
-        session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+        session = alone.begin()
         alone.post(f"{session}/clock", {"jump": "next-alert"})
         return alone, session
 
@@ -573,7 +573,7 @@ def test_actions_are_played_again_after_a_restart(prepared: Any, tmp_path: Path,
 
     first = training(tmp_path, [prepared])
     alone = client(first)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     alone.post(f"{session}/clock", {"jump": "next-alert"})
     alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
     seen = alone.get(f"{session}/series", of="client_error_ratio:desk->db")["series"]
@@ -591,7 +591,7 @@ def test_after_a_restart_nothing_is_seen_of_an_incident_without_ones_actions(pre
     """It would be the other history, up to a time that is long past them."""
     first = training(tmp_path, [prepared])
     alone = client(first)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     alone.post(f"{session}/clock", {"jump": "next-alert"})
     alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
     name = "client_error_ratio:desk->db"

@@ -60,7 +60,7 @@ def moved(prepared: Any, tmp_path: Path) -> tuple[Any, Client, str, Wall]:
     wall = Wall()
     of = training(tmp_path, [prepared], wall=wall)
     alone = client(of)
-    return of, alone, f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}", wall
+    return of, alone, alone.begin(), wall
 
 
 def test_a_look_is_noted_at_the_time_that_was_shown(moved: Any, monkeypatch: pytest.MonkeyPatch):

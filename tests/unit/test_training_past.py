@@ -92,7 +92,7 @@ def test_others_see_none_of_them_and_a_group_waits_for_the_instructor(prepared: 
     joining = client(of, JOINING)
     tokens = [joining.post("/participants", {"name": name})["token"] for name in ("Ann", "Bo")]
     ann = Client(joining.app, tokens[0])
-    path = f"/sessions/{ann.post('/sessions', {'exercise': 'own-1'})['id']}"
+    path = ann.begin()
     answered(ann, path, RIGHT)
     of.close()
     app = client(training(tmp_path, [other], is_group=True), JOINING).app

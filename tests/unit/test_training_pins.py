@@ -44,7 +44,7 @@ def test_what_was_shown_can_be_pinned(alone: Client, session: str, path: str):
 def test_what_was_shown_before_a_restart_can_be_pinned_after_it(prepared: Any, tmp_path: Path):
     first = training(tmp_path, [prepared])
     alone = client(first)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     alone.post(f"{session}/clock", {"jump": "next-alert"})
     alone.get(f"{session}/series", of=NAME)
     first.close()

@@ -89,7 +89,7 @@ def test_the_lab_writes_its_own_again_and_leaves_the_persons(alone: Client, judg
 def test_it_is_there_after_a_restart(prepared: Any, tmp_path: Path):
     first = training(tmp_path, [prepared])
     alone = client(first)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     answered(alone, session, RIGHT)
     put(alone, session, MINE, 0)
     first.close()

@@ -47,9 +47,9 @@ def test_before_the_answer_as_much_is_simulated_for_every_number_of_faults(
     tmp_path: Path, simulations: list[int], asked: list[Path], count: int
 ):
     alone = client(training(tmp_path / "state", [course(tmp_path, faults=FAULTS[:count])]))
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     assert (alone.get(session)["status"], len(simulations), len(asked)) == ("ready", 1, 1)
-    other = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    other = alone.begin()
     alone.get(f"{session}/system")
     alone.post(f"{session}/actions", {"remedy": "restart", "place": "db"})
     assert (alone.get(other)["status"], len(simulations), len(asked)) == ("ready", 2, 1), "the action's, and no more"
@@ -82,7 +82,7 @@ def test_how_far_a_withheld_debrief_is_is_told_to_nobody(prepared: Any, tmp_path
     of = training(tmp_path, [prepared], is_group=True, workers=workers)
     token = client(of, JOINING).post("/participants", {"name": "Ada"})["token"]
     ada = client(of, token)
-    session = f"/sessions/{ada.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = ada.begin()
     ada.post(f"{session}/clock", {"jump": "end"})
     workers.held = True
     ada.post(f"{session}/submit", RIGHT)

@@ -79,7 +79,7 @@ def acted(prepared: Any, tmp_path: Path) -> tuple[str, list[float | None]]:
     """The path of a session in which two things were done, and what it saw; the server has ended."""
     of = training(tmp_path, [prepared])
     alone = client(of)
-    session = f"/sessions/{alone.post('/sessions', {'exercise': 'own-1'})['id']}"
+    session = alone.begin()
     alone.post(f"{session}/clock", {"jump": "next-alert"})
     for place in ("db", "desk"):
         alone.post(f"{session}/actions", {"remedy": "restart", "place": place})
