@@ -121,9 +121,9 @@ def dies(observed):
     os._exit(3)
 
 def hangs(observed):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     Path(os.environ["TMPDIR"], "pids").write_text(f"{os.getpid()} {child.pid}")
-    time.sleep(60)
+    time.sleep(600)
 
 def unsure_of_itself(observed):
     return blames("front", float("nan"))

@@ -130,8 +130,8 @@ def test_the_jump_to_the_next_alert_says_where_it_stopped(opened: Callable[..., 
     forward(page, 1)
     expect(page.locator(".note.alerting")).to_have_count(0)
     for _ in range(3):
-        page.keyboard.press("n")
-        page.wait_for_timeout(300)
+        with page.expect_response("**/clock"):
+            page.keyboard.press("n")
     expect(page.locator(".note.calm")).to_contain_text("No ")
 
 

@@ -145,13 +145,16 @@ def written_pids(tmp_path: Path) -> list[int]:
 
 @pytest.mark.slow
 def test_an_engine_that_hangs_is_killed_with_its_children_and_started_again(observed, tmp_path):
-    # Long enough for an engine to start on a busy machine, which is what it does before it hangs.
-    with EngineHost(EngineOptions(timeout_s=10)) as host:
-        assert reason(host.diagnose("hangs", observed)) == "timed out after 10 s"
-        worker, child = written_pids(tmp_path)
-        eventually(lambda: gone(worker) and gone(child))
-        assert reason(host.diagnose("hangs", observed)) == "timed out after 10 s"
-        assert len({*written_pids(tmp_path), worker, child}) == 4
+    pids: list[int] = []
+    for timeout_s in (5, 20, 80):  # one in which an engine starts, however busy the machine is, and then hangs
+        with EngineHost(EngineOptions(timeout_s=timeout_s)) as host:
+            for _ in range(2):
+                assert reason(host.diagnose("hangs", observed)) == f"timed out after {timeout_s} s"
+            pids = written_pids(tmp_path)
+            eventually(lambda pids=pids: all(map(gone, pids)))
+        if len(pids) == 4:
+            break
+    assert len(set(pids)) == 4, "two engines with a child each"
 
 
 def test_leaving_the_context_ends_the_workers_and_removes_the_copies(observed, tmp_path):

@@ -12,6 +12,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from services.model.config import ModelConfig, VersionPolicy, read_config, read_config_file
 from services.model.errors import ServingError
 from services.model.versions import Options, State, VersionManager
+from tests.waiting import eventually
 
 
 def quiet(event: str, **details: Any) -> None:
@@ -191,12 +192,10 @@ def test_polling_goes_on_in_the_background(tmp_path: Path, push: Any) -> None:
     manager = manage(config(tmp_path), poll_s=0.01)
     manager.start()
     push(tmp_path, "ctr", 2)
-    for _ in range(200):
-        if manager.find("ctr").version == 2:
-            break
-        manager._stopped.wait(0.01)
-    manager.stop()
-    assert manager.find("ctr").version == 2
+    try:
+        eventually(lambda: manager.find("ctr").version == 2)
+    finally:
+        manager.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // The bar at the top: what it is, the clock and what moves it.
 import { clock, duration } from "../format.js";
 import { Icon } from "../icons.js";
-import { html, useEffect, useState } from "../lib.js";
+import { html, useLayoutEffect, useState } from "../lib.js";
 import { Dialog, Toggle } from "../parts.js";
 import { useNow, useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -11,7 +11,8 @@ const pause = (context, is_paused) => context.act("POST", "/clock", { pause: is_
 
 /** Keys that move the clock and change the view, unless something is being written. */
 export function useClockKeys(context) {
-  useEffect(() => {
+  // With what is shown, not a moment later: a key pressed in between would be missed, or mean what was shown before.
+  useLayoutEffect(() => {
     const pressed = (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog, [contenteditable]"))
         return;
