@@ -164,7 +164,7 @@ def test_an_error_of_the_lab_tells_nothing_of_it(
 
 
 def test_who_asks_too_often_waits(offered: Any, tmp_path: Path):
-    few = client(training(tmp_path, [offered]), rate=Rate(per_s=1, burst=5))
+    few = client(training(tmp_path, [offered]), rate=Rate(per_s=0.001, burst=5))  # slower than any machine asks
     found = [few.ask("GET", "/api/v1/me") for _ in range(7)]
     assert [reply.status for reply in found] == [200] * 5 + [429] * 2
     assert found[-1].headers["retry-after"] == "1"
