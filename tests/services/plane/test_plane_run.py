@@ -12,13 +12,12 @@ from lab.agreed.cache import CachePolicy
 from lab.agreed.run import Run
 from lab.recording.observed import Observed
 from lab.recording.schema import schema_of
-from lab.signals import compute_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.stack import STACK
 from lab.worlds.shop.training import train
-from tests.services.plane import bench, servers
+from tests.services.plane import bench, recorded, servers
 
 pytestmark = pytest.mark.slow
 DURATION_S, SCALE = 90.0, 10.0
@@ -27,9 +26,13 @@ DURATION_S, SCALE = 90.0, 10.0
 @pytest.fixture(scope="module")
 def observed(stack: bench.Stack) -> Observed:
     """A recording: a partition between features and database in its middle third."""
+    bench.start_load(stack)
+    return recorded.undisturbed(lambda: record(stack), "features->db", (0.0, 30.0), (70.0, 90.0))
+
+
+def record(stack: bench.Stack) -> Observed:
     import redis
 
-    bench.start_load(stack)
     with redis.Redis(port=stack.cache_port, password=servers.PASSWORD) as client:
         client.function_load(CachePolicy(25, SCALE).library(), replace=True)
     run = Run(
@@ -47,7 +50,8 @@ def observed(stack: bench.Stack) -> Observed:
     time.sleep(run.unix_s(DURATION_S) - time.time() + 0.5)
     stack.control("DELETE", "load", "/runs")
     models = [train(make_catalog(11), 11, 1, {})]
-    return assemble(stack.flush(), run, load_system("recommender"), STACK, versions=models, changes=[])
+    system = load_system("recommender")
+    return recorded.whole(stack, lambda raw: assemble(raw, run, system, STACK, versions=models, changes=[]))
 
 
 def test_tables_have_their_documented_columns(observed: Observed) -> None:
@@ -66,19 +70,12 @@ def test_tables_have_their_documented_columns(observed: Observed) -> None:
 
 
 def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
-    signals = compute_signals(observed)
-
-    def intervals(signal: str, subject: str, first_s: float, last_s: float) -> Any:
-        series = signals.get(signal, subject)
-        assert series is not None, (signal, subject)
-        return series.values[(series.times_s > first_s) & (series.times_s <= last_s)]
-
     def mean(*of: Any) -> float:
-        return float(np.nanmean(intervals(*of)))
+        return float(np.nanmean(recorded.intervals(observed, *of)))
 
     def least(*of: Any) -> float:
         """A busy machine lets calls time out without any fault, in some intervals; a cut does in all."""
-        return float(np.nanmin(intervals(*of)))
+        return float(np.nanmin(recorded.intervals(observed, *of)))
 
     assert least("client_timeout_ratio", "features->db", 0, 30) < 0.1
     assert least("client_timeout_ratio", "features->db", 35, 60) > 0.95
@@ -93,11 +90,9 @@ def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
 
 def test_spans_of_one_request_are_one_tree(observed: Observed) -> None:
     spans = observed.frame("spans")
-    known = set(spans["span_id"])
     roots = spans[spans["parent_span_id"].isna()]
     assert set(roots["service.name"]) == {"shoppers", "feed"}
-    below = spans[spans["parent_span_id"].notna() & (spans["time_s"] > 1.0)]
-    assert below["parent_span_id"].isin(known).mean() > 0.99
+    assert recorded.share_of_known_parents(observed) > 0.99
     assert set(spans["service.name"]) == {"shoppers", "features", "model", "feed"}
 
 

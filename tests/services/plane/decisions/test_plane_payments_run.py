@@ -13,13 +13,12 @@ from lab.agreed.cache import CachePolicy
 from lab.agreed.run import Run
 from lab.recording.observed import Observed
 from lab.recording.schema import schema_of
-from lab.signals import compute_signals
 from lab.systems.files import load_system
 from lab.testbeds.stack.assemble import assemble
 from lab.worlds.decisions.population import make_population
 from lab.worlds.decisions.stack import STACK
 from lab.worlds.decisions.training import train
-from tests.services.plane import bench, servers
+from tests.services.plane import bench, recorded, servers
 from tests.services.plane.decisions.decisions_bench import WORLD_SEED, Bank
 
 pytestmark = pytest.mark.slow
@@ -29,9 +28,13 @@ DURATION_S, SCALE = 180.0, 6.0
 @pytest.fixture(scope="module")
 def observed(bank: Bank) -> Observed:
     """A recording: features cannot be had in its middle third."""
+    bench.start_load(bank)
+    return recorded.undisturbed(lambda: record(bank), "payments->features", (0.0, 60.0), (140.0, 180.0))
+
+
+def record(bank: Bank) -> Observed:
     import redis
 
-    bench.start_load(bank)
     system = load_system("fraud")
     with redis.Redis(port=bank.cache_port, password=servers.PASSWORD) as client:
         client.function_load(
@@ -50,7 +53,7 @@ def observed(bank: Bank) -> Observed:
     time.sleep(run.unix_s(DURATION_S) - time.time() + 0.5)
     bank.control("DELETE", "load", "/runs")
     models = [train(make_population(WORLD_SEED), WORLD_SEED, 1, {"training": "next-window"})]
-    return assemble(bank.flush(), run, system, STACK, versions=models, changes=[])
+    return recorded.whole(bank, lambda raw: assemble(raw, run, system, STACK, versions=models, changes=[]))
 
 
 def test_tables_have_their_documented_columns(observed: Observed) -> None:
@@ -66,19 +69,12 @@ def test_tables_have_their_documented_columns(observed: Observed) -> None:
 
 
 def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
-    signals = compute_signals(observed)
-
-    def intervals(signal: str, subject: str, first_s: float, last_s: float) -> Any:
-        series = signals.get(signal, subject)
-        assert series is not None, (signal, subject)
-        return series.values[(series.times_s > first_s) & (series.times_s <= last_s)]
-
     def mean(*of: Any) -> float:
-        return float(np.nanmean(intervals(*of)))
+        return float(np.nanmean(recorded.intervals(observed, *of)))
 
     def least(*of: Any) -> float:
         """A busy machine lets calls time out without any fault, in some intervals; a cut does in all."""
-        return float(np.nanmin(intervals(*of)))
+        return float(np.nanmin(recorded.intervals(observed, *of)))
 
     assert least("client_timeout_ratio", "payments->features", 0, 60) < 0.1
     assert least("client_timeout_ratio", "payments->features", 65, 120) > 0.95
