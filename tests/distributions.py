@@ -25,6 +25,7 @@ def write_distribution(folder: Path, name: str, entry_points: Mapping[str, Mappi
 def installed_here(project: Path, site: Path) -> Iterator[None]:
     """A project's distribution as good as installed in this process: its code, and its entry points under `site`."""
     from lab.injection import faults
+    from lab.injection.levers import record
 
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     write_distribution(site, declared["name"], declared["entry-points"])
@@ -37,6 +38,10 @@ def installed_here(project: Path, site: Path) -> Iterator[None]:
         sys.path[:] = before
         for name in [name for name, kind in faults._registered.items() if _comes_from(kind.module, project)]:
             del faults._registered[name]
+        # Else levers that are not there any more would be asked for in every test that comes later.
+        for known in (record._levers, record._acts):
+            for name in [name for name, kind in known.items() if _comes_from(kind.__module__, project)]:
+                del known[name]
         for name in [name for name in sys.modules if _comes_from(name, project)]:
             del sys.modules[name]
         faults._load.cache_clear()
