@@ -88,20 +88,25 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a link in a browser of its own. The pages may neither complain nor ask anybody else."""
+    """Opens a link in a browser of its own. The pages may neither complain nor ask anybody else.
+
+    What the browser itself complains of comes at any time after its cause: a test says with `page.may_say` which words
+    it expects.
+    """
     contexts = []
 
     def opening(link: str, **context: Any) -> Any:
         contexts.append(browser.new_context(**context))
         page = contexts[-1].new_page()
         page.set_default_timeout(LIMIT_MS)
-        page.complaints = watched(page, link)
+        page.complaints, page.may_say = watched(page, link), "\0"
         page.goto(link)
         return page
 
     yield opening
     for context in contexts:
-        complaints = [one for page in context.pages for one in getattr(page, "complaints", [])]
+        watched_pages = [page for page in context.pages if hasattr(page, "complaints")]
+        complaints = [one for page in watched_pages for one in page.complaints if page.may_say not in one]
         context.close()
         assert not complaints, complaints
 
