@@ -171,6 +171,27 @@ def test_nothing_is_wider_than_the_screen(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
+def test_filters_are_behind_one_button_where_the_screen_is_narrow(
+    opened: Callable[..., Any], alone: Server, solved: str
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 400, "height": 900})
+    page.goto(f"{solved}/traces?service=model&status=error&order=slowest")
+    service, button = page.get_by_label("Service"), page.locator(".fold > summary")
+    expect(button).to_have_text("Filters (2 set)")
+    expect(service).to_be_hidden()
+    button.click()
+    service.select_option("any")
+    expect(button).to_have_text("Filters (1 set)")
+    page.goto(f"{solved}/logs")
+    expect(button).to_have_text("Filters")
+    page.goto(f"{solved}/signals?of=error_ratio:shoppers->features")
+    expect(button).to_have_text("Choose signals (1 chosen)")
+    expect(page.get_by_label("Search signals")).to_be_hidden()
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect(page.get_by_label("Search signals")).to_be_visible()
+    expect(button).to_have_count(0)
+
+
 def test_the_clock_and_the_views_follow_keys(opened: Callable[..., Any], alone: Server) -> None:
     page = opened(alone.links[0])
     begin(page)
@@ -184,3 +205,10 @@ def test_the_clock_and_the_views_follow_keys(opened: Callable[..., Any], alone: 
     expect(page.get_by_role("button", name="Run")).to_be_visible()
     page.keyboard.press("4")
     expect(page.locator(".tabs [aria-current]")).to_have_text("Logs")
+
+
+def test_an_alert_that_arrives_is_told_in_every_view(opened: Callable[..., Any], alone: Server) -> None:
+    page = opened(alone.links[0])
+    page.goto(f"{begin(page)}/jobs")
+    page.get_by_role("button", name="End", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"\d\d:\d\d: .+ of features"))).to_be_attached()

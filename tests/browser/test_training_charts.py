@@ -72,3 +72,24 @@ def test_marks_in_charts_have_a_key(page: Any, solved: str) -> None:
     expect(page.locator(".marks")).to_contain_text("where the alert fires")
     page.goto(f"{solved}/debrief")
     expect(page.locator(".marks").first).to_contain_text("the fault began")
+
+
+def test_charts_zoom_by_keys_and_tell_it(opened: Callable[..., Any], alone: Server, solved: str) -> None:
+    page = opened(alone.links[0])
+    page.goto(signals(solved, ERRORS, LATENCY))
+    drawn(page, 2)
+    chart = page.get_by_role("application", name="latency_p95_s")
+    expect(chart).to_have_accessible_description(re.compile(r"\+ and − zoom"))
+    told = page.locator(".chart", has=chart).get_by_role("status")
+    chart.focus()
+    for key, what in {
+        "+": "01:00 to 03:00.",
+        "ArrowLeft": "00:30 to 02:30.",
+        "-": "The whole time, 00:00 to 04:00.",
+        "=": "01:00 to 03:00.",
+        "Escape": "The whole time, 00:00 to 04:00.",
+    }.items():
+        page.keyboard.press(key)
+        values = r" latency_p95_s shoppers->features: [\d.]+\sms to [\d.]+\sms\."
+        expect(told).to_have_text(re.compile(re.escape(what) + values))
+        assert ("zoom=" in page.url) == (not what.startswith("The whole"))

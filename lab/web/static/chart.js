@@ -1,9 +1,11 @@
-// Line charts over scenario time, by uPlot: zoom by dragging, shared cursor.
+// Line charts over scenario time, by uPlot: zoom by dragging and by keys, shared cursor.
 import uPlot from "./vendor/uplot.js";
 import { clock, quantity, tick } from "./format.js";
 import { useMedia } from "./hooks.js";
 import { html, useEffect, useRef } from "./lib.js";
 import { behind, colour } from "./marks.js";
+import { t } from "./texts.js";
+import { useZoomKeys } from "./zoom.js";
 
 export const COLOURS = 12;
 /** Four colours are whole, four dashed, and four dotted where lines share a chart: nobody has to tell twelve colours apart. */
@@ -120,7 +122,8 @@ function limits(low, high, fromZero) {
 /**
  * A chart of series `{label, times_s, values, colour?, dashed?}` of one unit, from `range` [from, to] in seconds. `onSelect`
  * gets what was dragged over, or null after a double click; `onPoint` the time that was clicked; `limit` is a value that an alert waits for;
- * `beside` is what stands beside a series in the legend.
+ * `beside` is what stands beside a series in the legend. With `onZoom` the chart zooms by keys within `whole`, and `keys` is the
+ * id of what tells them.
  */
 export function Chart({
   series,
@@ -131,6 +134,9 @@ export function Chart({
   marks,
   onSelect,
   onPoint,
+  onZoom,
+  whole,
+  keys,
   limit,
   fromZero = true,
   label,
@@ -191,9 +197,15 @@ export function Chart({
     chart.current?.setData(aligned(series));
     if (chart.current) latest.current.onCursor(chart.current);
   }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
-  const spoken = `${label || series.map((one) => one.label).join(", ")}: ${series.map((one) => quantity(one.values.filter((v) => v !== null).at(-1), unit)).join(", ")}`;
+  const { onKeyDown, told } = useZoomKeys({ series, unit, range, whole, onZoom });
+  const lasts = series.map((one) => `${one.label} ${quantity(one.values.filter((v) => v !== null).at(-1), unit)}`).join(", ");
+  const spoken = label ? `${label}: ${lasts}` : lasts;
+  const acts = onZoom
+    ? { role: "application", "aria-roledescription": t.chart.role, "aria-describedby": keys, tabindex: 0, onKeyDown }
+    : { role: "img" };
   return html`<div class="chart">
-    <div ref=${box} role="img" aria-label=${spoken}><b class="moment number" ref=${moment} aria-hidden="true"></b></div>
+    <div ref=${box} ...${acts} aria-label=${spoken}><b class="moment number" ref=${moment} aria-hidden="true"></b></div>
+    ${onZoom && html`<p class="hidden" role="status">${told}</p>`}
     ${
       legend &&
       html`<ul class="legend" ref=${readout} key=${shape}>

@@ -2,7 +2,7 @@
 import { clock, parsedTime } from "./format.js";
 import { setQuery } from "./hooks.js";
 import { html, useEffect, useState } from "./lib.js";
-import { Field } from "./parts.js";
+import { Field, Fold } from "./parts.js";
 import { t } from "./texts.js";
 
 /** Text in a form of its own; `read` gives what is kept (undefined: not valid) and `show` how what is kept is shown. */
@@ -76,4 +76,18 @@ export function Typed({ label, name, value, className }) {
     read=${String}
     onCommit=${asQuery(name)}
   />`;
+}
+
+const isSet = (query) => (name) => Boolean(query.get(name));
+
+/** The filters of the names in the address; on a narrow screen behind one button, which says how many are set. An order is none. */
+export function Filters({ names, query, children }) {
+  const count = names.filter((name) => name !== "order").filter(isSet(query)).length;
+  return html`<${Fold} text=${t.filters(count)}>${children}<//>`;
+}
+
+/** A button that drops the filters, where there are any. */
+export function ClearFilters({ names, query }) {
+  const clear = () => setQuery(Object.fromEntries(names.map((name) => [name, null])));
+  return names.some(isSet(query)) && html`<button type="button" class="plain" onClick=${clear}>${t.logs.clear}</button>`;
 }

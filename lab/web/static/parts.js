@@ -1,4 +1,5 @@
 // Small parts that every view uses: problems, dialogs, messages, badges, switches.
+import { useMedia } from "./hooks.js";
 import { classes, createContext, html, useContext, useEffect, useRef, useState } from "./lib.js";
 import { t } from "./texts.js";
 
@@ -14,6 +15,11 @@ export function Problem({ problem }) {
     <p><b>${problem.what}</b></p>
     ${facts.map((line) => html`<p class="small">${line}</p>`)}
   </div>`;
+}
+
+/** That the server does not answer; the region is always there, so that screen readers notice when something comes. */
+export function Lost({ is }) {
+  return html`<div class="connection" role="status">${is && html`<p class="lost">${t.problems.lost}</p>`}</div>`;
 }
 
 /** What a request answered: its problem, that it is on its way, or what `children` makes of it. */
@@ -57,6 +63,17 @@ export function Choice({ label, value, options, onChange, empty, required }) {
       })}
     </select><//
   >`;
+}
+
+/** On a narrow screen `children` are behind one button that says `text`; elsewhere they stand by themselves. */
+export function Fold({ text, children }) {
+  const isNarrow = useMedia("(max-width: 40rem)");
+  return isNarrow
+    ? html`<details class="fold">
+        <summary class="button">${text}</summary>
+        ${children}
+      </details>`
+    : children;
 }
 
 /** A modal dialog; Escape and its close button call `onClose`. */

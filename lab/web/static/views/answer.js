@@ -83,7 +83,7 @@ function Onset({ value, onChange }) {
               legend=${false}
               onPoint=${pick}
               marks=${value === "" ? marks : [...marks, { at: Number(value), kind: "fault" }]}
-              label=${`${sli.name}: ${t.answer.onsetChart}`}
+              label=${t.answer.onsetChart}
             />
           </figure>`,
       )}

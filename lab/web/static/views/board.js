@@ -15,18 +15,19 @@ const SIGNS = { for: "+", against: "−", neutral: "·" };
 
 function PinLine({ pin, hypotheses }) {
   const { id, act } = useSession();
-  const change = (changes) => act("PATCH", `/board/pins/${pin.id}`, changes);
+  const change = (changes) => act("PATCH", `/board/pins/${pin.id}`, changes),
+    text = pin.text || t.pin.kinds[pin.kind];
   return html`<li class=${classes("evidence-line", pin.stance)}>
     <span class="stance" aria-hidden="true">${SIGNS[pin.stance]}</span
     ><span class="grow"
-      ><a href=${pinAddress(id, pin)}>${pin.text || t.pin.kinds[pin.kind]}</a> <small>${t.pin.kinds[pin.kind]}</small></span
+      ><a href=${pinAddress(id, pin)}>${text}</a> <small>${t.pin.kinds[pin.kind]}</small></span
     >
     <span class="row tight"
-      ><select aria-label=${t.pin.stance} value=${pin.stance} onChange=${(event) => change({ stance: event.target.value })}>
+      ><select aria-label=${`${t.pin.stance}: ${text}`} value=${pin.stance} onChange=${(event) => change({ stance: event.target.value })}>
         ${Object.entries(t.board.stances).map(([key, text]) => html`<option value=${key}>${text}</option>`)}
       </select>
       <select
-        aria-label=${t.pin.to}
+        aria-label=${`${t.pin.to}: ${text}`}
         class="to"
         value=${pin.hypothesis || ""}
         onChange=${(event) => change({ hypothesis: event.target.value || null })}
@@ -37,7 +38,7 @@ function PinLine({ pin, hypotheses }) {
       <button
         type="button"
         class="plain"
-        aria-label=${t.board.removePin}
+        aria-label=${`${t.board.removePin}: ${text}`}
         title=${t.board.removePin}
         onClick=${() => act("DELETE", `/board/pins/${pin.id}`)}
       >

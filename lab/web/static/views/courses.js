@@ -18,6 +18,7 @@ export function Course({ of, marks, end_s, height = 150 }) {
     range=${[0, end_s]}
     marks=${marks}
     height=${height}
+    label=${[of.signal || of.sli, of.subject].filter(Boolean).join(" ")}
     series=${kinds.map((kind) => ({ label: wayName(kind, of), times_s: of.times_s, values: of[kind], colour: COLOURS[kind], dashed: kind === "without_fault" }))}
   />`;
 }

@@ -4,7 +4,7 @@ import { TimeField } from "../fields.js";
 import { clock, digits, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useState } from "../lib.js";
-import { Answer, Badge, Choice, Field, useMore, named } from "../parts.js";
+import { Answer, Badge, Choice, Field, Fold, useMore, named } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -55,7 +55,7 @@ function Distances({ of }) {
 function Levels({ of }) {
   const kinds = KINDS.filter((kind) => of[kind]);
   return html`<div class="scroll">
-    <table class="table">
+    <table class="table" aria-label=${t.data.distribution}>
       <thead>
         <tr>
           <th></th>
@@ -247,7 +247,7 @@ export function Data() {
       if (!table) return html`<p class="empty">${t.data.none}</p>`;
       const column = query.get("column");
       return html`<div class="beside-picker">
-        <section class="card picker stack tight">
+        <${Fold} text=${t.data.columns}><section class="card picker stack tight" aria-label=${t.data.columns}>
           <${Choice}
             label=${t.data.table}
             value=${table.name}
@@ -256,7 +256,7 @@ export function Data() {
           />
           <p class="small quiet">${named(table.doc)}. ${table.rows !== undefined && t.data.rows(digits(table.rows))}</p>
           <${Columns} columns=${table.columns} chosen=${column} />
-        </section>
+        </section><//>
         <div class="stack">
           <p class="quiet">${t.data.lead}</p>
           ${column && table.columns.some((one) => one.name === column) ? html`<${Distribution} key=${table.name + column} table=${table.name} column=${column} columns=${table.columns} query=${query} />` : html`<p class="small quiet">${t.data.choose}</p>`}

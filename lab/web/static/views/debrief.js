@@ -168,7 +168,7 @@ const costName = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? 
 function Costs({ costs }) {
   return html`<section class="card stack tight">
     <h2>${t.debrief.costs}</h2>
-    <table class="table">
+    <table class="table" aria-label=${t.debrief.costs}>
       <thead>
         <tr>
           ${t.debrief.costColumns.map((name, i) => html`<th class=${i ? "right" : ""}>${name}</th>`)}

@@ -3,7 +3,7 @@ import { ROOT, send } from "../api.js";
 import { clock, digits } from "../format.js";
 import { usePolled } from "../hooks.js";
 import { html, useState } from "../lib.js";
-import { Badge, Dialog, Problem, useToast } from "../parts.js";
+import { Badge, Dialog, Lost, Problem, useToast } from "../parts.js";
 import { t } from "../texts.js";
 import { PersonalLink } from "./rejoin.js";
 
@@ -185,7 +185,7 @@ export function Group({ me }) {
         ><span class="row small quiet"><a href="#/exercises">${t.list.title}</a>${me.name}</span>
       </div>
     </header>
-    ${group.lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
+    <${Lost} is=${group.lost} />
     <main class="sheet stack" tabindex="-1" id="content">
       <div class="row apart">
         <h1>${t.group.title}</h1>

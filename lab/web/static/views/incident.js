@@ -2,7 +2,7 @@
 import { clock, duration } from "../format.js";
 import { useKept, useMedia, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
-import { Problem } from "../parts.js";
+import { Lost, Problem } from "../parts.js";
 import { PinArea } from "../pins.js";
 import { SessionContext, usePolledSession, useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -57,7 +57,7 @@ function Tabs({ id, tab, session }) {
   }, [tab]);
   const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
   return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>
-    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-label=${t.alerts.count(session.alerts.count)}>${session.alerts.count}</span>`}</a>`)}
+    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-hidden="true">${session.alerts.count}</span><span class="hidden">${t.alerts.count(session.alerts.count)}</span>`}</a>`)}
   </nav>`;
 }
 
@@ -80,6 +80,19 @@ function Preparing() {
   </main>`;
 }
 
+/** Tells an alert that arrives, whatever view is open; where the clock stopped at it, that tells it already. */
+function Arriving({ session: { alerts, stopped } }) {
+  const count = alerts?.count ?? 0,
+    known = useRef(count);
+  const [told, tell] = useState("");
+  useEffect(() => {
+    const fresh = count - known.current;
+    known.current = count;
+    if (fresh > 0 && stopped?.why !== "alert") tell(t.alerts.arrived(clock(alerts.last.time_s), alertText(alerts.last), fresh));
+  }, [count]);
+  return html`<p class="hidden" role="status">${told}</p>`;
+}
+
 /** Where the jump to the next alert stopped, and why there; until the clock moves on. */
 function Stopped({ stopped }) {
   if (!stopped) return null;
@@ -89,7 +102,7 @@ function Stopped({ stopped }) {
     nothing: () => t.clock.stopped.nothing(clock(stopped.at_s), duration(stopped.looked_s)),
     end: () => t.clock.stopped.end(clock(stopped.at_s)),
   }[why]?.();
-  return text ? html`<p class=${classes("note", why === "alert" ? "alerting" : "calm")} role="status">${text}</p>` : null;
+  return text ? html`<p class=${classes("note", why === "alert" ? "alerting" : "calm")}>${text}</p>` : null;
 }
 
 /** What stands above the view when the session is in a state that explains why something cannot be done. */
@@ -107,7 +120,7 @@ function State({ session, tab }) {
           : "";
   if (problem && !text) return html`<${Problem} problem=${problem} />`;
   if (!text || (status === "released" && AFTER.includes(tab))) return null;
-  return html`<div class="note row" role="status">
+  return html`<div class="note row">
     <span>${text}</span
     >${session.progress && html`<progress class="short" max="1" value=${session.progress.share || undefined} aria-label=${text}></progress>`}
   </div>`;
@@ -131,7 +144,7 @@ function Watching({ context, tab, me }) {
       <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
     </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
-      <main tabindex="-1" id="content" class="stack">${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /><${View} key=${tab} me=${me} /></main>
+      <${Arriving} session=${session} /><main tabindex="-1" id="content" class="stack">${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}<div class="stack states" role="status">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /></div><${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
       ${!wide && tab === "overview" && html`<${Notebook} />`}
     </div>`;
@@ -142,7 +155,7 @@ export function Incident({ id, tab, me }) {
   const { session, problem, lost } = context;
   return html`<${SessionContext.Provider} value=${context}
     ><${PinArea}>
-      ${lost && html`<p class="lost" role="status">${t.problems.lost}</p>`}
+      <${Lost} is=${lost} />
       ${
         problem && !session
           ? html`<main class="sheet narrow">

@@ -56,7 +56,7 @@ function Job({ job }) {
               class="drawing runs"
               viewBox="0 0 400 22"
               role="img"
-              aria-label=${`${job.runs.length}, ${job.runs.filter(failed).length} ✗`}
+              aria-label=${t.jobs.runs(job.runs.length, job.runs.filter(failed).length)}
             >
               ${[...job.runs]
                 .reverse()

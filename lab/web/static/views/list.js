@@ -158,7 +158,7 @@ export function ExerciseList({ me }) {
               ${!shown.length && html`<p class="empty">${t.list.none}</p>`}
               <${PastSessions} rows=${past} />
             </div>
-            <aside class="stack">
+            <aside class="stack" aria-label=${t.list.beside}>
               <section class="card">
                 <h2>${t.list.how}</h2>
                 <ol class="steps">

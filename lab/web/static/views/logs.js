@@ -1,6 +1,6 @@
 // Log lines: filtered, and one request followed through all components.
 import { query as asQuery } from "../api.js";
-import { TimeField, Typed } from "../fields.js";
+import { ClearFilters, Filters, TimeField, Typed } from "../fields.js";
 import { clock } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useState } from "../lib.js";
@@ -32,7 +32,7 @@ export function Line({ line, isInTrace }) {
   </li>`;
 }
 
-function Filters({ query }) {
+function Wanted({ query }) {
   const services = useElements().filter((name) => !name.includes("->"));
   const choose = (name) => (value) => setQuery({ [name]: value });
   return html`<form class="card row end" onSubmit=${(event) => event.preventDefault()}>
@@ -67,7 +67,7 @@ function Filters({ query }) {
       options=${Object.entries(t.logs.orders)}
       onChange=${choose("order")}
     />
-    ${FILTERS.some((name) => query.get(name)) && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])))}>${t.logs.clear}</button>`}
+    <${ClearFilters} names=${FILTERS} query=${query} />
   </form>`;
 }
 
@@ -80,7 +80,7 @@ export function Logs() {
   const found = useLive(base + "/logs" + asQuery({ ...wanted, limit }), version);
   const trace = query.get("trace_id"),
     isFirst = query.get("order") === "first";
-  return html`<${Filters} query=${query} />
+  return html`<${Filters} names=${FILTERS} query=${query}><${Wanted} query=${query} /><//>
     ${trace && html`<p class="note row apart"><span>${t.logs.following(trace)}</span><a href=${`#/session/${encodeURIComponent(id)}/traces?id=${trace}`}>${t.logs.asTrace}</a></p>`}
     <section class="card">
       <${Answer} of=${found}

@@ -46,7 +46,7 @@ function NewLine({ name, label, placeholder, most, path, body }) {
       value=${text}
       maxlength=${most}
       onInput=${(event) => set(event.target.value)}
-    /><button disabled=${!text.trim()}>${t.board.add}</button>
+    /><button disabled=${!text.trim()} aria-label=${`${t.board.add}: ${label}`}>${t.board.add}</button>
   </form>`;
 }
 

@@ -6,7 +6,7 @@ import { mean, quantity, rounded } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useEffect, useMemo, useState } from "../lib.js";
 import { MarkKey } from "../marks.js";
-import { Answer, Toggle, useMore, useToast } from "../parts.js";
+import { Answer, Fold, Toggle, useMore, useToast } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -39,7 +39,7 @@ function Picker({ source, chosen, onToggle }) {
   const { base, version } = useSession();
   const listed = useLive(`${base}/${source === "raw" ? "metrics" : "signals"}`, version);
   const find = useRoute().query.get("find") || "";
-  return html`<section class="card picker stack tight" aria-label=${t.signals.source}>
+  return html`<${Fold} text=${t.signals.choose(chosen.length)}><section class="card picker stack tight" aria-label=${t.signals.source}>
     <${Toggle}
       label=${t.signals.source}
       value=${source}
@@ -59,7 +59,7 @@ function Picker({ source, chosen, onToggle }) {
     <${Answer} of=${listed}
       >${(data) => html`<${Choices} all=${entries(data, source)} find=${find} chosen=${chosen} onToggle=${onToggle} />`}<//
     >
-  </section>`;
+  </section><//>`;
 }
 
 function Choices({ all, find, chosen, onToggle }) {
@@ -181,7 +181,8 @@ export function Signals() {
   const [mode, setMode] = useState("zoom");
   const before = span(query.get("before")),
     during = span(query.get("during"));
-  const range = span(query.get("zoom")) || [0, session.clock.end_s];
+  const whole = [0, session.clock.end_s],
+    range = span(query.get("zoom")) || whole;
   const bands = useMemo(
     () =>
       [before && { from: before[0], to: before[1], kind: "before" }, during && { from: during[0], to: during[1], kind: "during" }].filter(
@@ -193,7 +194,7 @@ export function Signals() {
     if (!chosen.includes(of) && chosen.length >= MOST) toast(t.signals.full);
     else setQuery({ of: chosen.includes(of) ? chosen.filter((one) => one !== of) : [...chosen, of] });
   }
-  const dragged = (window) => setQuery({ [mode]: window && window.map((time) => Math.max(0, Math.round(time * 10) / 10)).join() });
+  const keep = (name) => (window) => setQuery({ [name]: window && window.map((time) => Math.max(0, Math.round(time * 10) / 10)).join() });
   const level = (one) =>
     before && during
       ? { is_chosen: true, baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) }
@@ -236,14 +237,17 @@ export function Signals() {
               height=${layout === "separate" ? 130 : 220}
               bands=${bands}
               marks=${marks}
-              onSelect=${dragged}
+              onSelect=${keep(mode)}
+              onZoom=${keep("zoom")}
+              whole=${whole}
+              keys="chart-keys"
               fromZero=${false}
               beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`}
             />
           </figure>`,
       )}
       ${chosen.length > 0 && html`<${Comparison} series=${series} before=${before} during=${during} />`}
-      <p class="small quiet">${t.signals.lead}</p>
+      <p class="small quiet">${t.signals.lead} <span id="chart-keys">${t.signals.keys}</span></p>
     </div>
   </div>`;
 }

@@ -1,6 +1,6 @@
 // Traces: searched by what happened in them, and one as a waterfall.
 import { query as asQuery } from "../api.js";
-import { Amount, TimeField } from "../fields.js";
+import { Amount, ClearFilters, Filters, TimeField } from "../fields.js";
 import { clock, duration, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useState } from "../lib.js";
@@ -16,7 +16,7 @@ const STATUSES = ["ok", "miss", "error", "timeout", "refused", "reset", "unavail
 const GOOD = ["ok", "miss"];
 const FILTERS = ["service", "status", "min", "max", "since_s", "until_s", "order"];
 
-function Filters({ query }) {
+function Wanted({ query }) {
   const services = useElements().filter((name) => !name.includes("->"));
   const [id, setId] = useState("");
   const choose = (name) => (value) => setQuery({ [name]: value });
@@ -52,7 +52,7 @@ function Filters({ query }) {
         options=${Object.entries(t.traces.orders)}
         onChange=${choose("order")}
       />
-      ${FILTERS.some((name) => query.get(name)) && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])))}>${t.logs.clear}</button>`}
+      <${ClearFilters} names=${FILTERS} query=${query} />
     </form>
     <form
       class="row end"
@@ -79,7 +79,7 @@ function Found({ rows }) {
       label=${t.traces.scatter}
     />
     <div class="card scroll">
-      <table class="table hover stacked">
+      <table class="table hover stacked" aria-label=${t.traces.title}>
         <thead>
           <tr>
             ${t.traces.columns.map((name) => html`<th>${name}</th>`)}
@@ -175,7 +175,7 @@ function Waterfall({ trace }) {
             </div>
             ${
               open === one.span_id &&
-              html`<dl class="facts more">
+              html`<div role="cell" class="more"><dl class="facts">
                 ${[
                   ["kind", `${one.kind}: ${t.traces.kindsLong[one.kind] || ""}`],
                   ["status", one.status],
@@ -190,7 +190,7 @@ function Waterfall({ trace }) {
                       html`<dt>${name}</dt>
                         <dd>${value}</dd>`,
                   )}
-              </dl>`
+              </dl></div>`
             }
           </div>`,
       )}
@@ -262,7 +262,7 @@ export function Traces() {
   };
   const found = useLive(id ? null : base + "/traces" + asQuery(wanted), version);
   if (id) return html`<${One} id=${id} />`;
-  return html`<${Filters} query=${query} /><${Answer} of=${found}
+  return html`<${Filters} names=${FILTERS} query=${query}><${Wanted} query=${query} /><//><${Answer} of=${found}
       >${(data) => html`<${Found} rows=${Array.isArray(data) ? data : data.traces} />`}<//
     >
     <p class="small quiet">${t.traces.lead}</p>`;

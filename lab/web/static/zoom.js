@@ -1,0 +1,67 @@
+// Zooming a chart by keys: which range of time a key leads to, and what is told of it.
+import { clock, quantity } from "./format.js";
+import { useState } from "./lib.js";
+import { t } from "./texts.js";
+
+/** How close keys lead, as a share of the whole time; dragging leads closer. */
+const CLOSEST = 1 / 500;
+const STEP = 1 / 4;
+/** Ranges that differ by less are the same: addresses hold tenths of seconds. */
+const SAME_S = 0.05;
+
+/** The range that a key leads to from `range` within `whole`, all [from, to] in seconds; undefined where the key means nothing. */
+function ledTo(key, [from, to], [first, last]) {
+  const most = last - first,
+    width = Math.min(to - from, most),
+    middle = (from + to) / 2;
+  const around = (centre, size) => {
+    const start = Math.min(Math.max(first, centre - size / 2), last - size);
+    return [start, start + size];
+  };
+  switch (key) {
+    case "+":
+    case "=": // the key of +, without Shift
+      return around(middle, Math.max(width / 2, Math.min(width, CLOSEST * most)));
+    case "-":
+    case "_":
+      return around(middle, Math.min(2 * width, most));
+    case "ArrowLeft":
+      return around(middle - STEP * width, width);
+    case "ArrowRight":
+      return around(middle + STEP * width, width);
+    case "0":
+    case "Escape":
+      return [first, last];
+    default:
+      return undefined;
+  }
+}
+
+/** A series in a range of time, in words: between which values it went. */
+function extent({ label, times_s, values }, [from, to], unit) {
+  const inside = values.filter((value, i) => (value ?? null) !== null && times_s[i] >= from && times_s[i] <= to);
+  return inside.length
+    ? t.chart.between(label, quantity(Math.min(...inside), unit), quantity(Math.max(...inside), unit))
+    : t.chart.empty(label);
+}
+
+/**
+ * The keys of a chart: what handles them, and what to tell of the last one. `onZoom` gets the range that a key led to, in
+ * seconds, or null for the whole.
+ */
+export function useZoomKeys({ series, unit, range, whole, onZoom }) {
+  const [told, tell] = useState("");
+  function onKeyDown(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const next = ledTo(event.key, range, whole);
+    if (!next) return;
+    event.preventDefault();
+    const isLike = (other) => next.every((time, i) => Math.abs(time - other[i]) < SAME_S);
+    const isSame = isLike(range),
+      isWhole = isLike(whole);
+    if (!isSame) onZoom(isWhole ? null : next);
+    const place = (isWhole ? t.chart.whole : t.chart.part)(clock(next[0]), clock(next[1]));
+    tell(isSame && !isWhole ? t.chart.noFurther : [place, ...series.map((one) => extent(one, next, unit))].join(" "));
+  }
+  return { onKeyDown, told };
+}
