@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import NoReturn
 
@@ -127,10 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in ENDING:
             if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 signal.signal(number, _interrupt)
-        sys.unraisablehook = _not_lost
     try:
         try:
-            code = _run(arguments)
+            with _none_lost():
+                code = _run(arguments)
         finally:
             if arguments is None:
                 _ignore_signals()
@@ -177,12 +179,30 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
-    """A signal that came while Python cleared an object up, where what it raises ends nothing: it comes once more."""
-    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
+@contextmanager
+def _none_lost() -> Iterator[None]:
+    """Meanwhile a signal ends the lab also where it comes while Python clears an object up."""
+    if threading.current_thread() is not threading.main_thread():  # none comes there
+        yield
         return
-    again = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))  # by then this has returned
+    before = sys.unraisablehook
+    sys.unraisablehook = partial(_not_lost, before)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _not_lost(others: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal that came while Python cleared an object up, where what it raises ends nothing: it comes once more.
+
+    All else is for `others`, which were asked before: a test runner has its own.
+    """
+    heard = [number for number in ENDING if callable(signal.getsignal(number))]
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt) or not heard:
+        others(unraisable)
+        return
+    again = threading.Timer(0.05, os.kill, (os.getpid(), heard[0]))  # by then this has returned
     again.daemon = True
     again.start()
 

@@ -15,6 +15,7 @@ from textwrap import indent
 
 import pytest
 
+from lab import cli
 from lab.errors import ExitCode
 from tests.cli_cases import CUT, run, write
 from tests.waiting import PATIENCE_S, eventually
@@ -132,6 +133,26 @@ def test_a_signal_that_comes_while_python_clears_up_ends_the_lab_too(name: str) 
             process.kill()
     assert process.returncode == ExitCode.INTERRUPTED
     assert b"Traceback" not in errors
+
+
+def test_who_calls_the_lab_hears_of_other_errors_while_python_clears_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError
+
+    said: list[type[BaseException]] = []
+
+    def hook(error: sys.UnraisableHookArgs) -> None:
+        said.append(error.exc_type)
+
+    def command(*_: object, **__: object) -> None:
+        Broken()
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    monkeypatch.setattr(cli.cli, "main", command)
+    assert cli.main([]) == ExitCode.OK
+    assert said == [ValueError]
+    assert sys.unraisablehook is hook
 
 
 def test_signals_without_end_do_not_kill_a_lab_that_leaves() -> None:
