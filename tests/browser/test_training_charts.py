@@ -93,3 +93,15 @@ def test_charts_zoom_by_keys_and_tell_it(opened: Callable[..., Any], alone: Serv
         values = r" latency_p95_s shoppers->features: [\d.]+\sms to [\d.]+\sms\."
         expect(told).to_have_text(re.compile(re.escape(what) + values))
         assert ("zoom=" in page.url) == (not what.startswith("The whole"))
+
+    page.goto(f"{signals(solved, ERRORS)}&zoom=120,120.2")
+    drawn(page, 1)
+    page.get_by_role("application").focus()
+    told = page.locator(".chart").get_by_role("status")
+    for key, what in {
+        "ArrowLeft": "01:59 to 01:59.",
+        "ArrowRight": "02:00 to 02:00.",
+        "+": "It goes no further.",
+    }.items():
+        page.keyboard.press(key)
+        expect(told).to_have_text(re.compile(re.escape(what)))

@@ -3,9 +3,11 @@ import { clock, quantity } from "./format.js";
 import { useState } from "./lib.js";
 import { t } from "./texts.js";
 
-/** How close keys lead, as a share of the whole time; dragging leads closer. */
+/** How far arrows lead, as a share of what is seen; and at least, since what is told has whole seconds. */
+const STEP = 1 / 4,
+  LEAST_STEP_S = 1;
+/** How close keys lead, as a share of the whole time, while a step is still that share; dragging leads closer. */
 const CLOSEST = 1 / 500;
-const STEP = 1 / 4;
 /** Ranges that differ by less are the same: addresses hold tenths of seconds. */
 const SAME_S = 0.05;
 
@@ -13,7 +15,9 @@ const SAME_S = 0.05;
 function ledTo(key, [from, to], [first, last]) {
   const most = last - first,
     width = Math.min(to - from, most),
-    middle = (from + to) / 2;
+    middle = (from + to) / 2,
+    step = Math.max(STEP * width, LEAST_STEP_S),
+    closest = Math.max(CLOSEST * most, LEAST_STEP_S / STEP);
   const around = (centre, size) => {
     const start = Math.min(Math.max(first, centre - size / 2), last - size);
     return [start, start + size];
@@ -21,14 +25,14 @@ function ledTo(key, [from, to], [first, last]) {
   switch (key) {
     case "+":
     case "=": // the key of +, without Shift
-      return around(middle, Math.max(width / 2, Math.min(width, CLOSEST * most)));
+      return around(middle, Math.max(width / 2, Math.min(width, closest)));
     case "-":
     case "_":
       return around(middle, Math.min(2 * width, most));
     case "ArrowLeft":
-      return around(middle - STEP * width, width);
+      return around(middle - step, width);
     case "ArrowRight":
-      return around(middle + STEP * width, width);
+      return around(middle + step, width);
     case "0":
     case "Escape":
       return [first, last];
