@@ -181,6 +181,8 @@ def _serve(
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            if not self.started:  # an older uvicorn ends only after this
+                return
             _announce(urls)
             if is_opened:
                 _open_browser(urls[roles[-1]])
