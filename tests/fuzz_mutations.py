@@ -24,15 +24,9 @@ EXAMPLES = int(os.environ.get("LAB_FUZZ_EXAMPLES", "0"))
 
 
 def fuzzing(examples: int) -> settings:
-    """Settings of a fuzz test: so many examples and each time the same ones; LAB_FUZZ_EXAMPLES others in a long run."""
-    return settings(
-        max_examples=EXAMPLES or examples,
-        derandomize=not EXAMPLES,
-        deadline=None,
-        database=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    """Settings of a fuzz test: so many examples, drawn as by any test; LAB_FUZZ_EXAMPLES others in a long run."""
+    profile = settings.get_profile("explore") if EXAMPLES else None  # else the one that was asked for
+    return settings(profile, max_examples=EXAMPLES or examples, suppress_health_check=list(HealthCheck))
 
 
 def run_lab(*words: object) -> tuple[int, str]:

@@ -102,9 +102,7 @@ def test_up_to_the_first_action_nothing_differs(
     made: dict[str, tuple[LoadedScenario, RunDirectory, Observed]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     @given(drawn=acted(), share=st.floats(0, 1))
-    @settings(
-        max_examples=40, suppress_health_check=list(HealthCheck)
-    )  # fmt: skip
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     def checked(drawn: tuple[str, list[Action]], share: float) -> None:
         name, actions = drawn
         loaded, _, without = made[name]
