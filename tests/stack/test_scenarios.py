@@ -57,7 +57,7 @@ def test_a_control_and_a_faulted_run_do_not_agree(pairs: Pairs) -> None:
     assert not compare(pairs.on_sim(FAULTED), pairs.on_stack(CONTROL)).agrees
 
 
-def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(pairs: Pairs) -> None:
+def test_a_partitioned_lookup_times_out_serves_defaults_and_heals(pairs: Pairs) -> None:
     run = pairs.on_stack(FAULTED)
     fault = run.truth().faults[0]
     signals = load_signals(run.observed)
@@ -74,13 +74,8 @@ def test_a_partitioned_lookup_times_out_serves_defaults_costs_clicks_and_heals(p
         return float(np.nanmin(intervals(signal, subject, from_s, until_s)))
 
     during = (fault.injected_s + 30, fault.reverted_s)
-    before = (0.0, fault.injected_s)
     assert level("client_timeout_ratio", "features->db", *during) > 0.9
     assert level("fallback_ratio", "features.default_features", *during) > 0.4
-    clicks = [level("click_through_ratio", "features", *window) for window in (before, during)]
-    # Of some 4000 shown items before and as many during, a fifth fewer are clicked, give or take a fourteenth: without
-    # four of these one run in four hundred would show more clicks.
-    assert clicks[1] < (1 - 1 / 5 + 4 / 14) * clicks[0]
     end_s = load_observed(run.observed).end_s
     healed = (end_s - HEALED_S, end_s)
     # A busy machine lets some calls time out without any fault, half of them at times: in some intervals, a cut in all.
