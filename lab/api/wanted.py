@@ -11,8 +11,8 @@ from lab.investigation.queries import logs, traces
 class WantedTraces(BaseModel):
     """Parameters of a search for traces."""
 
-    service: Name | None = Field(default=None, description="with a span of this component")
-    status: Name | None = Field(default=None, description="with such a span, of that component where it is given")
+    service: Name | None = Field(default=None, description="with a span of this component, or of a call to it")
+    status: Name | None = Field(default=None, description="with such a span, of that service where it is given")
     min_duration_s: Duration | None = None
     max_duration_s: Duration | None = None
     since_s: Time | None = None

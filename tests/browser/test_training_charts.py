@@ -105,3 +105,17 @@ def test_charts_zoom_by_keys_and_tell_it(opened: Callable[..., Any], alone: Serv
     }.items():
         page.keyboard.press(key)
         expect(told).to_have_text(re.compile(re.escape(what)))
+
+
+def test_runs_of_jobs_stay_in_their_card_and_are_told_as_they_are_drawn(page: Any, solved: str) -> None:
+    page.goto(f"{solved}/jobs")
+    card = page.locator(".card", has=page.locator("svg.runs"))
+    drawn_runs = card.locator("svg.runs rect")
+    expect(drawn_runs.first).to_be_visible()
+    told = re.compile(rf"^00:00 to \d\d:\d\d: {drawn_runs.count()} runs, 0 failed\.$")
+    expect(card.get_by_role("img")).to_have_accessible_name(told)
+    card.get_by_text("Runs of jobs").click()
+    expect(card.locator(".line")).to_have_count(drawn_runs.count())
+    within, body, pin = (one.bounding_box() for one in (card, card.locator(".body").first, card.locator(".pin").first))
+    assert body["width"] > within["width"] / 2
+    assert pin["x"] + pin["width"] < within["x"] + within["width"]

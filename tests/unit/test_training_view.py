@@ -140,6 +140,18 @@ def test_traces_are_found_by_what_happened_in_them(view: View):
     assert not traces.traces(view, 80.0, traces.Wanted(min_duration_s=1e6))
 
 
+def test_traces_through_a_component_without_spans_of_its_own_are_found_by_the_calls_to_it(view: View):
+    spans = view.table("spans", 120.0)
+    assert "db" not in spans["service.name"].to_pylist()
+    through = {row["trace_id"] for row in spans.to_pylist() if row["peer.service"] == "db"}
+    found = traces.traces(view, 120.0, traces.Wanted(service="db", limit=traces.MOST_TRACES))
+    assert found
+    assert {one["trace_id"] for one in found} <= through
+    cut_off = traces.traces(view, 120.0, traces.Wanted(service="db", status="timeout"))
+    assert cut_off
+    assert all(one["time_s"] > 45 for one in cut_off)
+
+
 def test_a_span_comes_after_its_parent(view: View):
     first = traces.traces(view, 120.0, traces.Wanted(limit=1))[0]
     spans = traces.trace(view, 120.0, first["trace_id"])["spans"]

@@ -26,7 +26,8 @@ Order = Literal["slowest", "latest", "first"]
 class Wanted:
     """Which traces are looked for.
 
-    `service` and `status`: of any one span of the trace, of the same where both are given. Durations are the root's.
+    `service` and `status`: of any one span of the trace, of the same where both are given. Durations are the root's. A
+    span is of the component that it ran in and of the one that it called: databases have no spans of their own.
     """
 
     service: str | None = None
@@ -76,10 +77,14 @@ def traces(view: View, at_s: float, wanted: Wanted) -> list[dict[str, Any]]:
 def _such_spans(spans: pa.Table, wanted: Wanted) -> Array:
     mask = np.ones(len(spans), bool)
     if wanted.service is not None:
-        mask &= texts_of(spans, "service.name").is_any([wanted.service])
+        mask &= _of(spans, "service.name", wanted.service) | _of(spans, "peer.service", wanted.service)
     if wanted.status is not None:
         mask &= texts_of(spans, "status").is_any([wanted.status])
     return mask
+
+
+def _of(spans: pa.Table, column: str, name: str) -> Array:
+    return texts_of(spans, column).is_any([name])
 
 
 def _failed(spans: pa.Table) -> Array:

@@ -289,7 +289,7 @@ export const t = {
     none: "No line matches. Widen the filters, or run the clock.",
     orders: { latest: "latest first", first: "earliest first" },
     follow: "Follow this request",
-    older: "Older lines",
+    more: { latest: "Older lines", first: "Later lines" },
     clear: "Clear filters",
     following: (id) => `Lines of request ${id} through all components`,
     asTrace: "See it as a waterfall",
@@ -338,7 +338,8 @@ export const t = {
     logged: "Logged",
     rowsCount: (n) => `${n} rows; the first ones:`,
     jobs: "Runs of jobs",
-    runs: (n, failed) => `${plural(n, "run")}, ${failed} failed`,
+    runs: (from, to, n, failed, missing) =>
+      `${from} to ${to}: ${plural(n, "run")}, ${failed} failed${missing ? `, ${missing} missing (a gap)` : ""}.`,
     versions: "Versions",
     reference: "Reference files",
     noJobs: "No job has run so far.",

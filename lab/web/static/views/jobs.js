@@ -3,7 +3,7 @@ import { Chart, COLOURS } from "../chart.js";
 import { clock, duration } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html, useState } from "../lib.js";
-import { Answer, Badge } from "../parts.js";
+import { Answer, Badge, useMore } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { cell } from "./data.js";
@@ -36,8 +36,46 @@ function Table({ rows, label }) {
   </div>`;
 }
 
+const failed = (run) => ["ERROR", "WARN"].includes(run.severity);
+/** What a job's strip of runs is as long as, in runs. */
+const LONGEST = 60,
+  WIDTH = 400;
+
+/** How many runs were missed in `length` seconds between two that were logged. */
+const missed = (length, period) => Math.max(0, Math.round(length / period) - 1);
+
+/** The last runs of a job, each where it was logged in time: a run that is missing is a gap. */
+function Runs({ job }) {
+  const { session } = useSession();
+  const to = session.clock.as_of_s,
+    from = Math.max(0, to - LONGEST * job.period_s);
+  const runs = job.runs.filter((run) => run.time_s >= from).reverse();
+  const times = runs.map((run) => run.time_s);
+  // The run that is due last may not have ended yet.
+  const late = Math.max(0, Math.floor((to - (times.at(-1) ?? from)) / job.period_s) - 1);
+  const missing = times.slice(1).reduce((sum, time, i) => sum + missed(time - times[i], job.period_s), late);
+  const text = t.jobs.runs(clock(from), clock(to), runs.length, runs.filter(failed).length, missing);
+  const wide = Math.min(5, (0.75 * WIDTH * job.period_s) / Math.max(to - from, job.period_s));
+  return html`<svg class="drawing runs" viewBox=${`0 0 ${WIDTH} 22`} role="img" aria-label=${text}>
+      <line class="grid" x1="0" x2=${WIDTH} y1="21" y2="21" />
+      ${runs.map(
+        (run) =>
+          html`<rect
+            key=${run.id}
+            class=${failed(run) ? "bad" : ""}
+            x=${((run.time_s - from) / Math.max(to - from, 1e-9)) * (WIDTH - wide)}
+            y=${failed(run) ? 2 : 8}
+            width=${wide}
+            height=${failed(run) ? 18 : 12}
+            ><title>${clock(run.time_s)} ${run.body}</title></rect
+          >`,
+      )}
+    </svg>
+    <p class="small quiet" aria-hidden="true">${text}</p>`;
+}
+
 function Job({ job }) {
-  const failed = (run) => ["ERROR", "WARN"].includes(run.severity);
+  const [shown, more] = useMore(job.runs, SHOWN);
   return html`<section class="card stack tight">
     <header>
       <h2>${job.name}</h2>
@@ -52,32 +90,13 @@ function Job({ job }) {
     </p>
     ${
       job.runs.length
-        ? html`<svg
-              class="drawing runs"
-              viewBox="0 0 400 22"
-              role="img"
-              aria-label=${t.jobs.runs(job.runs.length, job.runs.filter(failed).length)}
-            >
-              ${[...job.runs]
-                .reverse()
-                .slice(-60)
-                .map(
-                  (run, i) =>
-                    html`<rect
-                      class=${failed(run) ? "bad" : ""}
-                      x=${i * 6.6}
-                      y=${failed(run) ? 2 : 8}
-                      width="5"
-                      height=${failed(run) ? 18 : 12}
-                      ><title>${clock(run.time_s)} ${run.body}</title></rect
-                    >`,
-                )}
-            </svg>
+        ? html`<${Runs} job=${job} />
             <details>
               <summary class="small">${t.jobs.jobs} (${job.runs.length})</summary>
               <ul class="lines">
-                ${job.runs.slice(0, SHOWN).map((run) => html`<${Line} key=${run.id} line=${run} />`)}
+                ${shown.map((run) => html`<${Line} key=${run.id} line=${run} />`)}
               </ul>
+              ${more}
             </details>`
         : html`<p class="empty">${t.jobs.noJobs}</p>`
     }

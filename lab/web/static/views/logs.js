@@ -92,7 +92,7 @@ export function Logs() {
                 </ul>`
               : html`<p class="empty">${t.logs.none}</p>`
           }
-          ${more && limit < 500 && html`<button type="button" class="plain" onClick=${() => setLimit(500)}>${t.logs.older}</button>`}`}<//
+          ${more && limit < 500 && html`<button type="button" class="plain" onClick=${() => setLimit(500)}>${t.logs.more[isFirst ? "first" : "latest"]}</button>`}`}<//
       >
     </section>`;
 }
