@@ -119,3 +119,92 @@ def test_runs_of_jobs_stay_in_their_card_and_are_told_as_they_are_drawn(page: An
     within, body, pin = (one.bounding_box() for one in (card, card.locator(".body").first, card.locator(".pin").first))
     assert body["width"] > within["width"] / 2
     assert pin["x"] + pin["width"] < within["x"] + within["width"]
+
+
+def finger(page: Any, on: Any, right: int, down: int) -> None:
+    """A finger that goes from the middle of something to another place, as a screen that is touched tells it."""
+    on.scroll_into_view_if_needed()
+    box = on.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    screen = page.context.new_cdp_session(page)
+
+    def tell(kind: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y} for x, y in points]
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    tell("touchStart", (x, y))
+    for part in range(1, 11):
+        tell("touchMove", (x + right * part / 10, y + down * part / 10))
+    tell("touchEnd")
+
+
+def test_a_finger_selects_sideways_and_scrolls_up_and_down(
+    opened: Callable[..., Any], alone: Server, solved: str
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 400, "height": 800}, has_touch=True)
+    page.goto(signals(solved, ERRORS, CLICKS, LATENCY))
+    drawn(page, 3)
+    plot = page.locator("main .u-over").first
+    finger(page, plot, 0, -200)
+    page.wait_for_function("scrollY > 100")
+    assert "zoom=" not in page.url
+    finger(page, plot, 80, 5)
+    expect(page).to_have_url(re.compile("zoom="))
+    page.get_by_role("button", name="sets “before”").click()
+    finger(page, plot, -80, 5)
+    expect(page).to_have_url(re.compile("before="))
+
+
+def test_buttons_below_a_chart_move_it_as_keys_do(page: Any, solved: str) -> None:
+    page.goto(signals(solved, ERRORS))
+    drawn(page, 1)
+    told = page.locator(".chart").get_by_role("status")
+    for button, what in {
+        "Zoom in": "01:00 to 03:00.",
+        "Earlier": "00:30 to 02:30.",
+        "Later": "01:00 to 03:00.",
+        "Zoom out": "The whole time, 00:00 to 04:00.",
+    }.items():
+        page.get_by_role("button", name=button).click()
+        expect(told).to_have_text(re.compile(re.escape(what)))
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="The whole time").click()
+    expect(page).not_to_have_url(re.compile("zoom="))
+
+
+def test_a_chart_tells_its_values_in_words_and_as_a_table(page: Any, solved: str) -> None:
+    page.goto(signals(solved, LATENCY))
+    drawn(page, 1)
+    words = page.get_by_role("application").get_attribute("aria-label")
+    name, values = words.removesuffix(".").split(": ")
+    assert name == "latency_p95_s shoppers->features"
+    last, least, most = re.split("; least |, most ", values)
+    page.get_by_role("button", name="Table").click()
+    rows = [row.inner_text().split("\t") for row in page.locator(".chart tbody tr").all()]
+    assert [row[1] + " at " + row[0] for row in rows].count(last) == 1
+    assert {least, most} <= {f"{value} at {time}" for time, value in rows}
+    assert last.endswith(rows[-1][0])
+
+
+def test_an_axis_has_one_unit(page: Any) -> None:
+    def axis(*values: float) -> list[str]:
+        told = page.evaluate(
+            "values => import('/static/format.js').then((made) => made.quantities(values, 's'))", values
+        )
+        return [text.replace("\u00a0", " ") for text in told]
+
+    assert axis(0, 60, 90, 150) == ["0 min", "1 min", "1.5 min", "2.5 min"]
+    assert axis(0, 0.5, 1) == ["0 s", "0.5 s", "1 s"]
+    assert axis(0, 0.0005, 0.001) == ["0 ms", "0.5 ms", "1 ms"]
+
+
+def test_a_trace_tells_without_its_bars_when_each_span_began_and_what_it_is_under(page: Any, solved: str) -> None:
+    page.goto(f"{solved}/traces?service=db")
+    page.get_by_role("table", name="Traces").get_by_role("button").first.click()
+    spans = page.get_by_role("table", name="Spans of this trace")
+    expect(spans.get_by_role("columnheader")).to_have_text(["Span", re.compile("^Begins, and how long it takes")])
+    names = spans.get_by_role("rowheader")
+    expect(names.first).to_contain_text("recommend")
+    expect(names.first).not_to_contain_text("under")
+    expect(names.nth(1)).to_contain_text(", under shoppers recommend")
+    expect(spans.get_by_role("row").nth(1)).to_contain_text(re.compile(r"begins after 0\ss, takes\s+[\d.]+\sms"))

@@ -1,11 +1,12 @@
-// Line charts over scenario time, by uPlot: zoom by dragging and by keys, shared cursor.
+// Line charts over scenario time, by uPlot: zoom by dragging, keys and buttons; shared cursor; values in words and as a table.
 import uPlot from "./vendor/uplot.js";
-import { clock, quantity, tick } from "./format.js";
+import { clock, incrementsOf, quantities, quantity, tick } from "./format.js";
 import { useMedia } from "./hooks.js";
-import { html, useEffect, useRef } from "./lib.js";
+import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { behind, colour } from "./marks.js";
 import { t } from "./texts.js";
-import { useZoomKeys } from "./zoom.js";
+import { aligned, told, Values } from "./values.js";
+import { touched, useZoomKeys, ZoomButtons } from "./zoom.js";
 
 export const COLOURS = 12;
 /** Four colours are whole, four dashed, and four dotted where lines share a chart: nobody has to tell twelve colours apart. */
@@ -18,22 +19,6 @@ const LENGTHS = { dashed: [6, 4], dotted: [2, 3] };
 /** As wide for every chart, so that times stand below each other where charts do. */
 const VALUES_WIDTH = 62;
 const cursors = uPlot.sync("time");
-
-/** Series with times of their own, on one axis of times: null is a value that is missing, undefined a time of another series. */
-function aligned(series) {
-  const times = [...new Set(series.flatMap((one) => one.times_s))].sort((a, b) => a - b);
-  const place = new Map(times.map((time, i) => [time, i]));
-  return [
-    times,
-    ...series.map((one) => {
-      const values = new Array(times.length).fill(undefined);
-      one.times_s.forEach((time, i) => {
-        values[place.get(time)] = one.values[i];
-      });
-      return values;
-    }),
-  ];
-}
 
 function options(box, current) {
   const { series, unit, height, onSelect, onPoint } = current();
@@ -57,7 +42,7 @@ function options(box, current) {
       },
     },
     scales: {
-      x: { time: false, range: () => current().range || [0, 1] },
+      x: { time: false, range: () => current().range },
       y: { range: (_, low, high) => limits(low, high, current().fromZero) },
     },
     axes: [
@@ -78,7 +63,8 @@ function options(box, current) {
         ticks: { show: false },
         size: (_, values) => Math.max(VALUES_WIDTH, 14 + 6.2 * Math.max(...(values || [""]).map((v) => v.length))),
         space: 22,
-        values: (_, at) => at.map((v) => quantity(v, unit)),
+        values: (_, at) => quantities(at, unit),
+        ...incrementsOf(unit),
       },
     ],
     series: [
@@ -103,6 +89,7 @@ function options(box, current) {
       ],
       ready: [
         (chart) => {
+          touched(chart, () => Boolean(current().onSelect));
           if (onPoint)
             chart.over.addEventListener("click", () => chart.cursor.left >= 0 && current().onPoint(chart.posToVal(chart.cursor.left, "x")));
         },
@@ -196,21 +183,37 @@ export function Chart({
   useEffect(() => {
     chart.current?.setData(aligned(series));
     if (chart.current) latest.current.onCursor(chart.current);
-  }, [last, range?.join(), JSON.stringify(bands), JSON.stringify(marks)]);
-  const { onKeyDown, told } = useZoomKeys({ series, unit, range, whole, onZoom });
-  const lasts = series.map((one) => `${one.label} ${quantity(one.values.filter((v) => v !== null).at(-1), unit)}`).join(", ");
-  const spoken = label ? `${label}: ${lasts}` : lasts;
+  }, [last, range.join(), JSON.stringify(bands), JSON.stringify(marks)]);
+  const zoom = useZoomKeys({ series, unit, range, whole, onZoom });
+  const [isTable, setTable] = useState(false);
+  const spoken = useMemo(
+    () => [label, ...series.map((one) => told(one, unit, range))].filter(Boolean).join(" "),
+    [shape, last, range.join(), label],
+  );
   const acts = onZoom
-    ? { role: "application", "aria-roledescription": t.chart.role, "aria-describedby": keys, tabindex: 0, onKeyDown }
+    ? { role: "application", "aria-roledescription": t.chart.role, "aria-describedby": keys, tabindex: 0, onKeyDown: zoom.onKeyDown }
     : { role: "img" };
   return html`<div class="chart">
     <div ref=${box} ...${acts} aria-label=${spoken}><b class="moment number" ref=${moment} aria-hidden="true"></b></div>
-    ${onZoom && html`<p class="hidden" role="status">${told}</p>`}
+    ${onZoom && html`<p class="hidden" role="status">${zoom.told}</p>`}
     ${
       legend &&
-      html`<ul class="legend" ref=${readout} key=${shape}>
-        ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS} ${dash(one, i, series)}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
-      </ul>`
+      html`<div class="under">
+          <ul class="legend" ref=${readout} key=${shape}>
+            ${series.map((one, i) => html`<li key=${one.label}><i class=${`swatch c${(one.colour ?? i) % COLOURS} ${dash(one, i, series)}`}></i><span class="name">${one.label}</span><b class="number"></b>${beside?.(one)}</li>`)}
+          </ul>
+          <div class="moves">
+            ${onZoom && html`<${ZoomButtons} lead=${zoom.lead} />`}<button
+              type="button"
+              class="plain"
+              aria-expanded=${isTable}
+              onClick=${() => setTable(!isTable)}
+            >
+              ${t.chart.table}
+            </button>
+          </div>
+        </div>
+        ${isTable && html`<${Values} series=${series} unit=${unit} range=${range} />`}`
     }
   </div>`;
 }

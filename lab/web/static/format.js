@@ -34,17 +34,23 @@ export function parsedTime(text) {
 /** A moment with parts of a second, as lines of logs have it: `04:18.676`. */
 export const moment = (seconds) => `${clock(seconds)}.${String(Math.floor((seconds % 1) * 1000)).padStart(3, "0")}`;
 
+/** Units of lengths of time: what they are called, and how many seconds each has; each from the third number on. */
+const LENGTHS = [
+  ["µs", 1e-6, 0],
+  ["ms", 1e-3, 1e-3],
+  ["s", 1, 1],
+  ["min", 60, 120],
+  ["h", 3600, 7200],
+  ["days", DAY_S, 172_800],
+];
+const lengthUnit = (size) => LENGTHS.findLast(([, , least]) => size >= least);
+
 /** A length of time: `850 ms`, `42 s`, `3.5 min`, `2 h`. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  const size = Math.abs(seconds);
-  if (size === 0) return `0${GAP}s`;
-  if (size < 1e-3) return `${digits(seconds * 1e6)}${GAP}µs`;
-  if (size < 1) return `${digits(seconds * 1e3)}${GAP}ms`;
-  if (size < 120) return `${digits(seconds)}${GAP}s`;
-  if (size < 7200) return `${digits(seconds / 60)}${GAP}min`;
-  if (size < 172_800) return `${digits(seconds / 3600)}${GAP}h`;
-  return `${digits(seconds / DAY_S)}${GAP}days`;
+  if (seconds === 0) return `0${GAP}s`;
+  const [unit, size] = lengthUnit(Math.abs(seconds));
+  return `${digits(seconds / size)}${GAP}${unit}`;
 }
 
 /** A number with about three significant digits. */
@@ -65,6 +71,24 @@ export function quantity(value, unit) {
   if (unit === "ratio") return `${digits(value * 100)}${GAP}%`;
   return unit && unit !== "1" ? `${digits(value)}${GAP}${unit}` : digits(value);
 }
+
+/** The values of an axis: all in one unit. */
+export function quantities(values, unit) {
+  if (unit !== "s") return values.map((value) => quantity(value, unit));
+  const [name, size] = lengthUnit(Math.max(0, ...values.map(Math.abs)));
+  return values.map((value) => `${digits(value / size)}${GAP}${name}`);
+}
+
+/** What the ticks of an axis of lengths of time are apart: parts of a minute, an hour or a day that are easily read. */
+const APART = [0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
+const DECIMAL = [-7, -6, -5, -4, -3, -2, -1, 0, 1].flatMap((power) => [1, 2, 2.5, 5].map((of) => Number(`${of}e${power}`)));
+export const incrementsOf = (unit) =>
+  unit === "s" && {
+    incrs(_chart, _axis, low, high) {
+      const [, size] = lengthUnit(Math.max(Math.abs(low), Math.abs(high)));
+      return size < 60 ? DECIMAL : APART.map((part) => part * size);
+    },
+  };
 
 export const mean = (values) => {
   const there = values.filter((v) => v !== null && v !== undefined && Number.isFinite(v));

@@ -208,13 +208,27 @@ export const t = {
     noFurther: "It goes no further.",
     between: (name, low, high) => `${name}: ${low} to ${high}.`,
     empty: (name) => `${name}: no values.`,
+    told: (name, [last, lastAt], [least, leastAt], [most, mostAt]) =>
+      least === most
+        ? `${name ? `${name}: ` : ""}${last} all the time, until ${lastAt}.`
+        : `${name ? `${name}: ` : ""}${last} at ${lastAt}; least ${least} at ${leastAt}, most ${most} at ${mostAt}.`,
+    moves: {
+      "-": ["−", "Zoom out"],
+      "+": ["+", "Zoom in"],
+      ArrowLeft: ["←", "Earlier"],
+      ArrowRight: ["→", "Later"],
+      Escape: ["whole", "The whole time"],
+    },
+    table: "Table",
+    time: "Time",
+    some: (n, all) => `${n} of ${all} moments.`,
   },
 
   filters: (n) => (n ? `Filters (${n} set)` : "Filters"),
 
   signals: {
     title: "Signals",
-    lead: "Choose up to 12. Drag over a chart to zoom; double-click to see all again.",
+    lead: "Choose up to 12. Drag sideways over a chart to zoom, or use the buttons below it; “whole” shows all again.",
     keys: "By keys, on a chart: + and − zoom, ← and → move along, 0 or Esc shows all again.",
     choose: (n) => (n ? `Choose signals (${n} chosen)` : "Choose signals"),
     search: "Search signals",
@@ -262,6 +276,12 @@ export const t = {
     none: "No trace matches. Widen the filters, or run the clock.",
     close: "Back to the list",
     spans: (n) => plural(n, "span"),
+    failed: (n) => `${n} failed`,
+    waterfall: "Spans of this trace",
+    span: "Span",
+    when: "Begins, and how long it takes",
+    begins: (text) => `begins after ${text}, takes `,
+    below: (service, name) => `, under ${service} ${name}`,
     logs: "Log lines of this trace",
     noLogs: "No log line names this trace.",
     follow: "Follow it through all logs",
@@ -390,6 +410,8 @@ export const t = {
     text: "What it shows",
     done: "Pinned.",
     of: (what) => `Pin: ${what}`,
+    levels: (first, farthest, last) => `at first ${first}, farthest from it ${farthest}, last ${last}`,
+    windows: (before, during) => `before ${before}, during ${during}`,
     kinds: { chart: "chart", trace: "trace", log: "log line", alert: "alert", change: "change", distribution: "distribution" },
   },
 

@@ -96,7 +96,7 @@ function Distribution({ table, column, columns, query }) {
     .filter((one) => one.name !== column && !/(^|_)(id|s)$/.test(one.name))
     .sort((one, other) => (one.type === "text" ? 0 : 1) - (other.type === "text" ? 0 : 1))
     .map((one) => one.name);
-  return html`<section class="card stack tight">
+  return html`<section class="card stack tight" id="distribution">
     <header>
       <h2>${t.data.distribution}: ${column}</h2>
       <div class="row end">
@@ -158,6 +158,13 @@ function Where({ columns, given }) {
   </form>`;
 }
 
+/** Chooses a column, and brings what is told of it into view: on a narrow screen it stands below all columns. */
+function choose(column) {
+  setQuery({ column, by: null });
+  const block = matchMedia("(max-width: 52rem)").matches ? "start" : "nearest";
+  setTimeout(() => document.getElementById("distribution")?.scrollIntoView({ block }));
+}
+
 /** A name that may be broken where its words meet, and nowhere else. */
 const breakable = (name) => name.split(/(?<=[._])/).flatMap((part, i) => (i ? [html`<wbr />`, part] : [part]));
 
@@ -197,7 +204,7 @@ function Rows({ table, columns, query }) {
           <table class="table cells hover">
             <thead>
               <tr>
-                ${names.map((name) => html`<th class=${typeof rows[0][name] === "number" ? "right" : ""}><button type="button" class="plain" onClick=${() => setQuery({ column: name, by: null })}>${name}</button></th>`)}
+                ${names.map((name) => html`<th class=${typeof rows[0][name] === "number" ? "right" : ""}><button type="button" class="plain" onClick=${() => choose(name)}>${name}</button></th>`)}
               </tr>
             </thead>
             <tbody>
@@ -226,7 +233,7 @@ function Columns({ columns, chosen }) {
               class="choice"
               aria-pressed=${one.name === chosen}
               title=${one.doc}
-              onClick=${() => setQuery({ column: one.name, by: null })}
+              onClick=${() => choose(one.name)}
             >
               <span class="name">${breakable(one.name)}</span> <small>${one.type || ""}</small>
             </button>

@@ -210,6 +210,13 @@ export function levels(series) {
   return { baseline: rounded(usual), observed: rounded(farthest) };
 }
 
+/** The levels of a series and its last value in words. */
+export function levelText(series, unit) {
+  const { baseline, observed } = levels(series);
+  const last = series.values.findLast((value) => value !== null) ?? null;
+  return t.pin.levels(quantity(baseline, unit), quantity(observed, unit), quantity(last, unit));
+}
+
 /** The system's SLIs with their series so far; used wherever the course of the incident is drawn. */
 export function useSlis() {
   const { base, version, id } = useSession();
@@ -262,11 +269,7 @@ function Slis() {
               marks=${marks}
               limit=${limitOf(sli.slo)}
               height=${96}
-            />
-            <${Pin}
-              kind="chart"
-              of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }}
-              text=${`${sli.name}: ${quantity(levels(sli.series).baseline, sli.unit)} → ${quantity(levels(sli.series).observed, sli.unit)}`}
+              beside=${() => html`<${Pin} kind="chart" of=${{ signal: sli.name, subject: sli.subject, unit: sli.unit, ...levels(sli.series) }} text=${`${sli.name}: ${levelText(sli.series, sli.unit)}`} />`}
             />
           </figure>`,
       )}

@@ -1,5 +1,5 @@
 // Points of duration over time: where slow and failed requests lie at a glance.
-import { clock, duration } from "../format.js";
+import { clock, duration, quantities } from "../format.js";
 import { html } from "../lib.js";
 
 const WIDTH = 900,
@@ -19,9 +19,10 @@ export function Scatter({ rows, isBad, onChoose, label }) {
   const x = (time) => LEFT + ((time - from) / (to - from)) * (WIDTH - LEFT - 14),
     y = (length) => TOP + (1 - (Math.log10(Math.max(length, 1e-6)) - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const levels = [0, 0.5, 1].map((share) => 10 ** (low + share * (high - low)));
+  const names = quantities(levels, "s");
   return html`<figure class="card scatter scroll">
     <svg class="drawing" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${label}>
-      ${levels.map((level) => html`<line class="grid" x1=${LEFT} x2=${WIDTH - 8} y1=${y(level)} y2=${y(level)} /><text class="tick" x=${LEFT - 6} y=${y(level) + 4} text-anchor="end">${duration(level)}</text>`)}
+      ${levels.map((level, i) => html`<line class="grid" x1=${LEFT} x2=${WIDTH - 8} y1=${y(level)} y2=${y(level)} /><text class="tick" x=${LEFT - 6} y=${y(level) + 4} text-anchor="end">${names[i]}</text>`)}
       ${[0, 0.5, 1].map((share) => html`<text class="tick" x=${x(from + share * (to - from))} y=${HEIGHT - 5} text-anchor=${["start", "middle", "end"][share * 2]}>${clock(from + share * (to - from))}</text>`)}
       ${rows.map((one) => html`<circle key=${one.trace_id} class=${isBad(one) ? "point bad" : "point"} cx=${x(one.time_s)} cy=${y(one.duration_s)} r="4" onClick=${() => onChoose(one)}><title>${clock(one.time_s)}, ${duration(one.duration_s)}, ${one.status}</title></circle>`)}
     </svg>

@@ -11,7 +11,7 @@ import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Comparison, within } from "./comparison.js";
-import { levels, useMarks } from "./overview.js";
+import { levels, levelText, useMarks } from "./overview.js";
 
 const MOST = 12;
 
@@ -199,6 +199,10 @@ export function Signals() {
     before && during
       ? { is_chosen: true, baseline: rounded(mean(within(one, before))), observed: rounded(mean(within(one, during))) }
       : levels(one);
+  function words(one) {
+    const { is_chosen, baseline, observed } = level(one);
+    return is_chosen ? t.pin.windows(quantity(baseline, one.unit), quantity(observed, one.unit)) : levelText(one, one.unit);
+  }
   return html`<div class="beside-picker">
     <${Picker} source=${source} chosen=${chosen} onToggle=${toggle} />
     <div class="stack">
@@ -242,7 +246,7 @@ export function Signals() {
               whole=${whole}
               keys="chart-keys"
               fromZero=${false}
-              beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${quantity(level(one).baseline, unit)} → ${quantity(level(one).observed, unit)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`}
+              beside=${(one) => html`<${Pin} kind="chart" of=${{ signal: one.name, subject: one.subject, unit, is_raw: one.isRaw, ...level(one) }} text=${`${one.name} ${one.subject}: ${words(one)}`} /><button type="button" class="pin" aria-label=${`${t.remove}: ${one.label}`} onClick=${() => toggle(one.of)}>✕</button>`}
             />
           </figure>`,
       )}

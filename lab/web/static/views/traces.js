@@ -1,7 +1,7 @@
 // Traces: searched by what happened in them, and one as a waterfall.
 import { query as asQuery } from "../api.js";
 import { Amount, ClearFilters, Filters, TimeField } from "../fields.js";
-import { clock, duration, moment } from "../format.js";
+import { clock, duration, moment, quantities } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useState } from "../lib.js";
 import { Answer, Badge, Choice, Field } from "../parts.js";
@@ -69,6 +69,7 @@ function Wanted({ query }) {
 
 const StatusBadge = ({ of }) => html`<${Badge} kind=${GOOD.includes(of) ? "ok" : "bad"}>${of}<//>`;
 
+/** Traces as a table; its roles are said, since it has none where it is laid out as blocks, on a narrow screen. */
 function Found({ rows }) {
   const longest = Math.max(...rows.map((one) => one.duration_s), 1e-9);
   if (!rows.length) return html`<p class="empty">${t.traces.none}</p>`;
@@ -79,18 +80,18 @@ function Found({ rows }) {
       label=${t.traces.scatter}
     />
     <div class="card scroll">
-      <table class="table hover stacked" aria-label=${t.traces.title}>
-        <thead>
-          <tr>
-            ${t.traces.columns.map((name) => html`<th>${name}</th>`)}
+      <table class="table hover stacked" role="table" aria-label=${t.traces.title}>
+        <thead role="rowgroup">
+          <tr role="row">
+            ${t.traces.columns.map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           ${rows.map(
             (one) =>
-              html`<tr key=${one.trace_id}>
-                <td class="number">${moment(one.time_s)}</td>
-                <td>
+              html`<tr role="row" key=${one.trace_id}>
+                <td role="cell" class="number">${moment(one.time_s)}</td>
+                <td role="cell">
                   <button
                     type="button"
                     class="plain"
@@ -100,13 +101,13 @@ function Found({ rows }) {
                     ${one.service}
                   </button>
                 </td>
-                <td>${one.name}</td>
-                <td>
+                <td role="cell">${one.name}</td>
+                <td role="cell">
                   <${StatusBadge}
                     of=${one.status}
-                  />${one.failed_spans > 0 && GOOD.includes(one.status) && html` <${Badge} kind="warn">${one.failed_spans} ✗<//>`}
+                  />${one.failed_spans > 0 && GOOD.includes(one.status) && html` <${Badge} kind="warn">${t.traces.failed(one.failed_spans)}<//>`}
                 </td>
-                <td class="long">
+                <td role="cell" class="long">
                   <div>
                     <span class="number">${duration(one.duration_s)}</span
                     ><svg width="100%" height="8" aria-hidden="true">
@@ -114,7 +115,7 @@ function Found({ rows }) {
                     </svg>
                   </div>
                 </td>
-                <td class="number">${one.spans}</td>
+                <td role="cell" class="number">${t.traces.spans(one.spans)}</td>
               </tr>`,
           )}
         </tbody>
@@ -129,6 +130,16 @@ function Length({ from, to, text }) {
   return html`<span class=${classes("length number", where)} style=${style}>${text}</span>`;
 }
 
+/** The span that each is below, span by span: they come depth first. */
+function parents(spans) {
+  const above = [];
+  return spans.map((one) => {
+    above.length = one.depth;
+    above.push(one);
+    return above[one.depth - 1];
+  });
+}
+
 function Waterfall({ trace }) {
   const spans = trace.spans,
     begin = Math.min(...spans.map((one) => one.time_s)),
@@ -136,12 +147,17 @@ function Waterfall({ trace }) {
     whole = end - begin || 1;
   const [open, setOpen] = useState(null);
   const x = (time) => ((time - begin) / whole) * 100;
-  return html`<div class="waterfall" role="table" aria-label=${t.traces.title}>
-      <div class="ruler" aria-hidden="true">
-        <span></span><span class="ticks">${[0, 0.25, 0.5, 0.75, 1].map((share) => html`<i>${duration(whole * share)}</i>`)}</span>
+  const above = parents(spans);
+  return html`<div class="waterfall" role="table" aria-label=${t.traces.waterfall}>
+      <div class="ruler" role="row">
+        <span role="columnheader"><span class="hidden">${t.traces.span}</span></span
+        ><span role="columnheader"
+          ><span class="hidden">${t.traces.when}</span
+          ><span class="ticks" aria-hidden="true">${quantities([0, 0.25, 0.5, 0.75, 1].map((share) => whole * share), "s").map((text) => html`<i>${text}</i>`)}</span></span
+        >
       </div>
       ${spans.map(
-        (one) =>
+        (one, i) =>
           html`<div
             role="row"
             key=${one.span_id + one.kind}
@@ -154,16 +170,18 @@ function Waterfall({ trace }) {
                 aria-expanded=${open === one.span_id}
                 onClick=${() => setOpen(open === one.span_id ? null : one.span_id)}
               >
-                <b>${one.service}</b> <span>${one.name}${one.kind === "client" && one.peer ? ` → ${one.peer}` : ""}</span></button
+                <b>${one.service}</b> <span>${one.name}${one.kind === "client" && one.peer ? ` → ${one.peer}` : ""}</span
+                ><span class="hidden">${above[i] ? t.traces.below(above[i].service, above[i].name) : ""}</span></button
               >${one.attempt > 0 && html`<${Badge} kind="warn">${t.traces.attempt(one.attempt)}<//>`}
             </div>
             <div role="cell" class="track">
-              <svg width="100%" height="16" aria-hidden="true">
+              <span class="hidden">${t.traces.begins(duration(one.time_s - begin))}</span>
+              <svg width="100%" height="22" aria-hidden="true">
                 <rect
                   class="all"
                   x=${`${x(one.time_s)}%`}
-                  y="3"
-                  height="10"
+                  y="2"
+                  height="18"
                   rx="2"
                   width=${`${Math.max(0.4, (100 * one.duration_s) / whole)}%`}
                 /></svg
