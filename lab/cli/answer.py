@@ -116,7 +116,7 @@ def command(
     from lab.cli.results import campaign_json
     from lab.cli.verdicts import print_cases
     from lab.errors import UserError
-    from lab.investigation.judging import judged, unknown_names
+    from lab.investigation.judging import judged, unknown_names, untimely
     from lab.recording.opening import open_run
     from lab.runs.campaign import JobResult, conclude
 
@@ -124,6 +124,7 @@ def command(
     run = open_run(target)
     diagnosis = _diagnosis(run, given, healthy=healthy, unsure=unsure, source=source)
     problems = unknown_names(diagnosis.findings, run.neighbours)
+    problems += [problem for one in diagnosis.findings for problem in untimely(one.onset_s, run.duration_s)]
     if problems:
         raise UserError(problems)
     case = judged(run, diagnosis, _checked_name(name))

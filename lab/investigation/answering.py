@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.contracts import Diagnosis, DiagnosisError
 from lab.errors import UserError
-from lab.investigation.judging import boundary_of, cited, unknown_names
+from lab.investigation.judging import boundary_of, cited, unknown_names, untimely
 from lab.investigation.queries.asking import QueryError
 from lab.investigation.view import View
 
@@ -35,6 +35,8 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any], until_s: float 
 
 
 def _finding(view: View, at_s: float, end_s: float, finding: dict[str, Any]) -> dict[str, Any]:
+    for problem in untimely(finding.get("onset_s"), view.end_s):
+        raise QueryError.of(problem)
     try:
         if finding.get("boundary") is None:
             finding["boundary"] = boundary_of(str(finding.get("kind")))

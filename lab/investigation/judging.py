@@ -92,6 +92,14 @@ def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s
     return Evidence(signal, subject, found.before, float(recent[np.abs(recent - found.before).argmax()]))
 
 
+def untimely(onset_s: float | None, end_s: float) -> list[Problem]:
+    """Says so of an onset before the begin or after the end of the incident, which can never be right."""
+    if onset_s is None or 0 <= onset_s <= end_s:
+        return []
+    expected = f"a time of the incident, from 0 s to {end_s:g} s"
+    return [Problem("the onset is no time of the incident", seen=f"{onset_s:g} s", expected=expected)]
+
+
 def unknown_names(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:
     """Culprits and kinds that there are not, each with the nearest name: a slip of the pen is no diagnosis."""
     expected = "a component, or a link as caller->called"

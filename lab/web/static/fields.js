@@ -1,59 +1,92 @@
 // Fields whose value counts when it is left or Enter is pressed, so that nothing typed is lost to what comes meanwhile.
 import { clock, parsedTime } from "./format.js";
 import { setQuery } from "./hooks.js";
-import { html, useEffect, useState } from "./lib.js";
+import { html, useEffect, useId, useState } from "./lib.js";
 import { Field, Fold } from "./parts.js";
+import { useSession } from "./session.js";
 import { t } from "./texts.js";
 
-/** Text in a form of its own; `read` gives what is kept (undefined: not valid) and `show` how what is kept is shown. */
-function Committed({ label, name, value, className, read, show, onCommit, hint }) {
-  const [text, setText] = useState(show(value));
-  const [isWrong, setWrong] = useState(false);
+/**
+ * Text in a form of its own. `read` gives `{ kept }`, or the `problem` with what was typed; `show` how what is kept is shown.
+ * What is refused stays in the field with its problem below. A form around it that must know keeps it: `refused`, `onRefuse`.
+ */
+function Committed({ label, name, value, className, read, show, onCommit, hint, refused: given, onRefuse }) {
+  const [own, setOwn] = useState("");
+  const refused = onRefuse ? given : own,
+    refuse = onRefuse || setOwn;
+  const [text, setText] = useState(refused || show(value));
+  const problem = refused && (read(refused).problem || "");
+  const problemId = `problem-${useId()}`;
   useEffect(() => {
-    setText(show(value));
-    setWrong(false);
+    setOwn("");
+    setText((onRefuse && given) || show(value));
   }, [value]);
   function commit(event) {
-    const found = read(event.target.value.trim());
-    setWrong(found === undefined);
-    if (found !== undefined) onCommit(found);
+    const typed = event.target.value.trim(),
+      found = read(typed);
+    refuse(found.problem ? typed : "");
+    if (found.problem) return;
+    setText(show(found.kept));
+    onCommit(found.kept);
   }
-  return html`<${Field} label=${label}
-    ><input
-      name=${`field-${name}`}
-      class=${className}
-      value=${text}
-      placeholder=${hint}
-      aria-invalid=${isWrong}
-      onInput=${(event) => setText(event.target.value)}
-      onChange=${commit}
-      onKeyDown=${(event) => {
-        if (event.key !== "Enter") return;
-        event.preventDefault(); // the form around it is not sent by it
-        commit(event);
-      }}
-  /><//>`;
+  function change(event) {
+    setText(event.target.value);
+    // Who mends it is told at once that it is right; it counts when the field is left.
+    if (refused && !read(event.target.value.trim()).problem) refuse("");
+  }
+  return html`<div class="committed">
+    <${Field} label=${label}
+      ><input
+        name=${`field-${name}`}
+        class=${className}
+        value=${text}
+        placeholder=${hint}
+        aria-invalid=${Boolean(problem)}
+        aria-describedby=${problem ? problemId : undefined}
+        onInput=${change}
+        onChange=${commit}
+        onKeyDown=${(event) => {
+          if (event.key !== "Enter") return;
+          event.preventDefault(); // the form around it is not sent by it
+          commit(event);
+        }}
+    /><//>
+    ${problem && html`<p class="small wrong" role="alert" id=${problemId}>${problem} ${!onRefuse && value !== "" ? t.fields.still(show(value)) : ""}</p>`}
+  </div>`;
 }
 
 const asQuery = (name) => (value) => setQuery({ [name]: value });
 
+/** A time of the incident as somebody typed it: `{ kept }`, seconds as text, or its `problem`. No time is none. */
+function readTime(typed, end_s) {
+  const time = typed === "" ? "" : parsedTime(typed);
+  if (time === undefined) return { problem: /^\d+[.,]\d+$/.test(typed) ? t.fields.noUnit(typed) : t.fields.noTime(typed) };
+  return Number(time) > end_s ? { problem: t.fields.tooLate(typed, clock(end_s)) } : { kept: time };
+}
+
 /** A time of the incident, such as 05:12, 312 or 312s; in the address it is in seconds. */
-export function TimeField({ label, name, value, onCommit, hint }) {
+export function TimeField({ label, name, value, onCommit, refused, onRefuse }) {
+  const { session } = useSession();
   return html`<${Committed}
     label=${label}
     name=${name}
     value=${value ?? ""}
     className="amount"
-    hint=${hint || t.timeHint}
+    hint=${t.fields.time}
     show=${(seconds) => (seconds === "" ? "" : clock(Number(seconds)))}
-    read=${(text) => (text === "" ? "" : parsedTime(text))}
+    read=${(text) => readTime(text, session.clock.end_s)}
     onCommit=${onCommit || asQuery(name)}
+    refused=${refused}
+    onRefuse=${onRefuse}
   />`;
 }
 
 /** A number that is not negative. */
 export function Amount({ label, name, value }) {
-  const read = (text) => (text === "" ? "" : Number.isFinite(Number(text)) && Number(text) >= 0 ? String(Number(text)) : undefined);
+  const read = (text) => {
+    if (text === "") return { kept: "" };
+    return Number.isFinite(Number(text)) && Number(text) >= 0 ? { kept: String(Number(text)) } : { problem: t.fields.noAmount(text) };
+  };
   return html`<${Committed}
     label=${label}
     name=${name}
@@ -73,7 +106,7 @@ export function Typed({ label, name, value, className }) {
     value=${value ?? ""}
     className=${className}
     show=${String}
-    read=${String}
+    read=${(text) => ({ kept: text })}
     onCommit=${asQuery(name)}
   />`;
 }

@@ -24,11 +24,17 @@ export function tick(seconds, span_s) {
   return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 
-/** Seconds that a text names: `05:12`, `1:05:12`, `312`, `312s`, `5m`, `2h`, `3d`; undefined where it names none. */
+/**
+ * Seconds that a text names: `05:12`, `1:05:12`, `day 2, 01:06`, `312`, `312s`, `5.2m`, `2h`, `3d`; undefined where it names
+ * none. `5.5` without a unit is none: whoever writes it may mean minutes or seconds.
+ */
 export function parsedTime(text) {
-  if (/^\d+(:\d{1,2}){1,2}(\.\d+)?$/.test(text)) return String(text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0));
-  const found = /^(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?$/.exec(text);
-  return found ? String(Number(found[1]) * { s: 1, m: 60, min: 60, h: 3600, d: DAY_S }[found[2] || "s"]) : undefined;
+  const [, day, rest] = /^(?:day (\d+),? )?(.*)$/i.exec(text);
+  if (day) return Number(day) >= 1 && /^\d{1,2}:[0-5]\d$/.test(rest) ? String((day - 1) * DAY_S + 60 * parsedTime(rest)) : undefined;
+  if (/^\d+(:[0-5]\d){1,2}(\.\d+)?$/.test(rest)) return String(rest.split(":").reduce((sum, part) => sum * 60 + Number(part), 0));
+  const found = /^(\d+)(\.\d+)?\s*(s|m|min|h|d)?$/.exec(rest);
+  if (!found || (found[2] && !found[3])) return undefined;
+  return String(Number(found[1] + (found[2] || "")) * { s: 1, m: 60, min: 60, h: 3600, d: DAY_S }[found[3] || "s"]);
 }
 
 /** A moment with parts of a second, as lines of logs have it: `04:18.676`. */

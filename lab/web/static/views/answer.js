@@ -11,7 +11,7 @@ import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { useAlerts, useMarks, useSlis } from "./overview.js";
 
-const FRESH = { culprit: "", boundary: "", kind: "", onset_s: "", confidence: 0.7, evidence: [], why: "" };
+const FRESH = { culprit: "", boundary: "", kind: "", onset_s: "", onset_refused: "", confidence: 0.7, evidence: [], why: "" };
 const MOST_CHARTS = 3;
 
 export function useVocabulary() {
@@ -56,20 +56,23 @@ function diagnosis({ verdict, findings }) {
   };
 }
 
-function Onset({ value, onChange }) {
+function Onset({ value, refused, onChange }) {
   const { session } = useSession();
   const alerts = useAlerts().data?.alerts || [];
   const slis = useSlis(),
     marks = useMarks();
   const first = alerts.find((one) => one.state === "firing");
-  const pick = (time) => onChange(String(Math.max(0, Math.round(time))));
+  const set = (onset_s) => onChange({ onset_s, onset_refused: "" });
+  const pick = (time) => set(String(Math.min(session.clock.end_s, Math.max(0, Math.round(time)))));
+  // What cannot be read is no onset: an earlier one must not be sent in its place.
+  const refuse = (onset_refused) => onChange(onset_refused ? { onset_s: "", onset_refused } : { onset_refused });
   return html`<div class="stack tight">
     <div class="row end">
-      <${TimeField} label=${t.answer.onset} name="onset" value=${value} onCommit=${onChange} hint=${t.answer.noOnset} />
+      <${TimeField} label=${t.answer.onset} name="onset" value=${value} onCommit=${set} refused=${refused} onRefuse=${refuse} />
       <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button
       >${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}
     </div>
-    <p class="small quiet">${t.answer.onsetChart}</p>
+    <p class="small quiet">${t.answer.noOnset} ${t.answer.onsetChart}.</p>
     <div class="charts">
       ${slis.slice(0, MOST_CHARTS).map(
         (sli) =>
@@ -183,7 +186,7 @@ function Finding({ one, number, count, onChange, onRemove }) {
         )}
       </dl>
     </details>
-    <${Onset} value=${one.onset_s} onChange=${set("onset_s")} />
+    <${Onset} value=${one.onset_s} refused=${one.onset_refused || ""} onChange=${(changes) => onChange({ ...one, ...changes })} />
     <${Evidence} evidence=${one.evidence} onset=${one.onset_s} onChange=${set("evidence")} />
     <${Field} label=${t.answer.whys}>
       <textarea rows="3" name="why" value=${one.why} onInput=${(event) => set("why")(event.target.value)}></textarea>
@@ -212,6 +215,7 @@ export function AnswerForm() {
   const { verdict, findings } = draft;
   const change = (changes) => setDraft((old) => ({ ...old, ...changes }));
   const lacking = verdict === "fault" ? [...new Set(findings.flatMap(missing))].map((part) => t.answer.parts[part]) : [];
+  const refused = verdict === "fault" ? findings.map((one) => one.onset_refused).find(Boolean) : "";
   async function submit() {
     ask(false);
     if (await act("POST", "/submit", diagnosis(draft))) location.hash = `#/session/${encodeURIComponent(id)}/debrief`;
@@ -220,7 +224,7 @@ export function AnswerForm() {
     class="stack answer"
     onSubmit=${(event) => {
       event.preventDefault();
-      ask(true);
+      if (!refused) ask(true);
     }}
   >
     <div>
@@ -247,9 +251,9 @@ export function AnswerForm() {
         <div><button type="button" onClick=${() => change({ findings: [...findings, FRESH] })}>${t.answer.addFinding}</button></div>`
     }
     <div class="row">
-      <button class="primary" disabled=${!verdict || lacking.length > 0 || !isOpen || session.status === "acting"}>
+      <button class="primary" disabled=${!verdict || lacking.length > 0 || refused || !isOpen || session.status === "acting"}>
         ${t.answer.submit}</button
-      >${lacking.length > 0 && html`<span class="quiet" role="status">${t.answer.missing(lacking.join(", "))}</span>`}
+      >${lacking.length > 0 && html`<span class="quiet" role="status">${t.answer.missing(lacking.join(", "))}</span>`}${refused && html`<span class="wrong" role="status">${t.answer.refused(t.answer.onset, refused)}</span>`}
     </div>
     ${
       asking &&

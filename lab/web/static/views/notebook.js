@@ -69,7 +69,7 @@ export function Notebook({ onFold }) {
       </div>
       <p class="pre">${session.exercise?.brief}</p>
       <p class="small quiet">
-        ${t.session.called(clock(session.clock.start_s))}
+        ${t.session.called(clock(session.clock.start_s))}${" "}
         ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s ? t.session.briefStart : ""}
       </p>
     </section>

@@ -1,0 +1,107 @@
+"""Typed fields in a real browser: what cannot be read is said beside the field, and nothing is sent in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.training_pages import TRUE, Server, begin, expect, in_chromium, view
+
+pytestmark = in_chromium
+
+
+@pytest.fixture
+def answering(opened: Callable[..., Any], alone: Server) -> Any:
+    """The answer of an incident of four minutes, with all but an onset."""
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    begin(page)
+    view(page, "answer")
+    page.locator("input[name=verdict][value=fault]").check()
+    for label, choice in zip(("Culprit", "Boundary", "Kind"), TRUE[:3], strict=True):
+        page.get_by_role("combobox", name=label).select_option(choice)
+    return page
+
+
+def typed(page: Any, text: str) -> Any:
+    onset = page.get_by_label("Since when")
+    onset.fill(text)
+    onset.blur()
+    return onset
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("around 5", "Write minutes and seconds as mm:ss"),
+        ("five past", "“five past” is no time"),
+        ("01:75", "is no time"),
+        ("-1", "is no time"),
+        ("5.5", "may be minutes or seconds"),
+        ("99:00", "past the end of the incident, 04:00"),
+    ],
+)
+def test_an_onset_that_is_no_time_of_the_incident_is_said_and_not_sent(answering: Any, text: str, said: str) -> None:
+    submit = answering.get_by_role("button", name="Submit answer")
+    typed(answering, "01:20")
+    expect(submit).to_be_enabled()
+
+    onset = typed(answering, text)
+    expect(onset).to_have_value(text)
+    expect(onset).to_have_attribute("aria-invalid", "true")
+    expect(answering.get_by_role("alert").filter(has_text=said)).to_be_visible()
+    expect(submit).to_be_disabled()
+    expect(answering.get_by_role("status").filter(has_text=f"is not valid: “{text}”")).to_be_visible()
+
+    view(answering, "overview")
+    view(answering, "answer")
+    expect(onset).to_have_value(text)
+    expect(submit).to_be_disabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("02:30", "02:30"), ("150", "02:30"), ("150s", "02:30"), ("2.5m", "02:30"), ("4:00", "04:00")]
+)
+def test_an_onset_is_confirmed_as_it_was_read(answering: Any, text: str, shown: str) -> None:
+    typed(answering, "around 5")
+    onset = typed(answering, text)
+    expect(onset).to_have_value(shown)
+    expect(onset).to_have_attribute("aria-invalid", "false")
+    answering.get_by_role("button", name="Submit answer").click()
+    expect(answering.locator("dialog li")).to_contain_text(f", {shown},")
+
+
+def test_an_onset_from_the_page_takes_the_place_of_what_was_no_time(answering: Any) -> None:
+    onset = typed(answering, "around 5")
+    answering.get_by_role("button", name=re.compile("^clock")).click()
+    expect(onset).to_have_attribute("aria-invalid", "false")
+    expect(onset).to_have_value(re.compile(r"^\d\d:\d\d$"))
+    expect(answering.get_by_role("button", name="Submit answer")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("logs?since_s=40", "From"),
+        ("traces?since_s=40", "From"),
+        ("signals?of=error_ratio:shoppers-%3Efeatures&before=40,60", "Before: from"),
+        ("data?table=impressions&column=position&since_s=40", "Now: from"),
+    ],
+)
+def test_a_filter_that_is_no_time_is_said_with_what_counts_meanwhile(
+    opened: Callable[..., Any], alone: Server, solved: str, address: str, label: str
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    page.goto(f"{solved}/{address}")
+    field = page.get_by_label(label, exact=True)
+    expect(field).to_have_value("00:40")
+    field.fill("a while ago")
+    field.blur()
+    said = page.get_by_role("alert").filter(has_text="“a while ago” is no time")
+    expect(said).to_contain_text("00:40 still counts.")
+    field.fill("50s")
+    field.blur()
+    expect(said).to_have_count(0)
+    expect(field).to_have_value("00:50")
