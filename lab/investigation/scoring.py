@@ -22,11 +22,20 @@ WEIGHTS: Mapping[str, float] = {
     FALSE_ALARM: 60,
 }
 """What an axis is worth beside the others that apply to the case. Others, as of plug-ins, are worth nothing."""
+WORDS: Mapping[str, str] = {
+    "culprit": "who is to blame",
+    "onset": "since when",
+    "culprit-top-k": "among the first named",
+    "decoy-blamed": "not misled",
+    FALSE_ALARM: "no false alarm",
+}
+"""How people read of an axis that is not called by its own name, as on the pages."""
 FORMULA = (
     f"Right on every axis and without a hint are {MOST} points. Each axis that applies to the case has its share of "
     "them, by its weight, and gives as much of it as its value, 0 to 1. Where something is broken the weights are "
-    + ", ".join(f"{axis} {weight:g}" for axis, weight in WEIGHTS.items() if axis != FALSE_ALARM)
-    + f"; where nothing is, {FALSE_ALARM} {WEIGHTS[FALSE_ALARM]:g} and decoy-blamed {WEIGHTS['decoy-blamed']:g}. "
+    + ", ".join(f"{WORDS.get(axis, axis)} {weight:g}" for axis, weight in WEIGHTS.items() if axis != FALSE_ALARM)
+    + f"; where nothing is, {WORDS[FALSE_ALARM]} {WEIGHTS[FALSE_ALARM]:g} and "
+    f"{WORDS['decoy-blamed']} {WEIGHTS['decoy-blamed']:g}. Whoever cites no evidence gets nothing for it. "
     "Hints cost what they say. No score is below 0."
 )
 

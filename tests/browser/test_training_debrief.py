@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.training_pages import TICKS_TO_SEE_IT, WRONG, Server, begin, expect, forward, in_chromium, submit
 
 pytestmark = in_chromium
@@ -38,6 +40,36 @@ def test_who_was_wrong_reads_what_it_was_without_scrolling(opened: Callable[...,
     expect(levels).not_to_contain_text("–")
     page.go_back()
     expect(page.locator(".short")).to_be_visible()
+
+
+def test_points_are_named_alike_where_they_are_shown_and_where_they_are_explained(
+    opened: Callable[..., Any], alone: Server, solved: str
+) -> None:
+    page = opened(alone.links[0])
+    page.goto(f"{solved}/debrief")
+    axes = page.locator(".axes li span")
+    expect(axes.first).to_have_text("who is to blame")
+    page.get_by_text("How points are counted").click()
+    formula = page.locator("details", has_text="How points are counted").locator("p")
+    for name in axes.all_inner_texts():
+        expect(formula).to_contain_text(f"{name} ")
+
+
+@pytest.mark.parametrize(
+    ("called_s", "said"), [(30, "from when the fault began, 01:20"), (100, "from your call, 01:40")]
+)
+def test_the_debrief_says_from_when_times_count(
+    opened: Callable[..., Any], alone: Server, solved: str, called_s: float, said: str
+) -> None:
+    def called(route: Any) -> None:
+        told = route.fetch().json()
+        told["times"]["called_s"] = called_s
+        route.fulfill(json=told)
+
+    page = opened(alone.links[0])
+    page.route("**/debrief", called)
+    page.goto(f"{solved}/debrief")
+    expect(page.get_by_text("How long it took counts")).to_contain_text(said)
 
 
 def test_of_several_faults_each_is_told_by_itself(opened: Callable[..., Any], alone: Server, solved: str) -> None:

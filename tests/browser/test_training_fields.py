@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.training_pages import TRUE, Server, begin, expect, in_chromium, view
+from tests.training_pages import TRUE, Server, begin, expect, forward, in_chromium, pin, view
 
 pytestmark = in_chromium
 
@@ -105,3 +105,30 @@ def test_a_filter_that_is_no_time_is_said_with_what_counts_meanwhile(
     field.blur()
     expect(said).to_have_count(0)
     expect(field).to_have_value("00:50")
+
+
+def test_what_was_pinned_for_a_hypothesis_is_cited_and_shown_to_set_the_onset(
+    opened: Callable[..., Any], alone: Server
+) -> None:
+    page = opened(alone.links[0], viewport={"width": 1400, "height": 900})
+    address = begin(page)
+    forward(page, 2)
+    pin(page, page.locator("figure .pin").first, "Nothing scores")
+    page.goto(f"{address}/signals?of=client_error_ratio:features->model")
+    pin(page, page.locator(".legend .pin").first)
+    view(page, "logs")
+    page.locator(".line .pin").first.click()
+    expect(page.locator("dialog")).to_contain_text("can cite only charts of signals")
+    page.locator("dialog").get_by_role("button", name="Pin", exact=True).click()
+    view(page, "board")
+    expect(page.locator(".evidence-line", has_text="can be cited")).to_have_count(2)
+
+    view(page, "answer")
+    page.locator("input[name=verdict][value=fault]").check()
+    boxes = page.locator(".check.evidence input")
+    expect(boxes).to_have_count(2)
+    expect(page.locator(".check.evidence input:checked")).to_have_count(2)
+    expect(page.locator(".finding figure figcaption", has_text="features->model")).to_have_count(1)
+    boxes.last.uncheck()
+    page.reload()
+    expect(page.locator(".check.evidence input:checked")).to_have_count(1)

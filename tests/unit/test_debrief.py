@@ -175,6 +175,11 @@ def test_times_count_from_when_somebody_was_called(exercise: Exercise, run: RunD
     assert (times["onset_s"], times["called_s"], times["detect_s"], times["diagnose_s"]) == (60, 150, 0, 50)
 
 
+def test_times_count_from_the_fault_where_it_began_after_the_call(exercise: Exercise, run: RunDirectory) -> None:
+    times = debrief(run, None, exercise, session(start_s=30.0))["times"]
+    assert (times["onset_s"], times["called_s"], times["diagnose_s"]) == (60, 30, 200 - 60)
+
+
 def test_missing_limits_page_nobody_without_the_fault(exercise: Exercise, run: RunDirectory) -> None:
     told = debrief(run, None, exercise, session())
     control = control_of(run, exercise.scenario)

@@ -258,6 +258,8 @@ def test_an_answer_is_given_once(alone: Client, session: str):
             {"verdict": "fault", "findings": [{**RIGHT["findings"][0], "onset_s": None}]},
             "evidence without levels",
         ),
+        ({"verdict": "fault", "findings": [{**RIGHT["findings"][0], "onset_s": 241}]}, "no time of the incident"),
+        ({"verdict": "fault", "findings": [{**RIGHT["findings"][0], "onset_s": -1}]}, "no time of the incident"),
     ],
 )
 def test_what_is_no_diagnosis_is_refused_and_can_be_corrected(alone: Client, session: str, answer: Any, what: str):

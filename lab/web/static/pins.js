@@ -61,6 +61,7 @@ function PinDialog({ what, onClose }) {
           placeholder=${t.board.placeholder}
           onInput=${(event) => setFresh(event.target.value)}
       /><//>
+      <p class="small quiet">${isCitable({ kind: what.kind, ref: what.of }) ? t.pin.citableDoc : t.pin.notCitableDoc}</p>
       <div class="row"><button class="primary">${t.pin.pin}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div>
     </form><//
   >`;
@@ -75,6 +76,9 @@ export function PinArea({ children }) {
     ><${Pinning.Provider} value=${set}>${children}${what && html`<${PinDialog} what=${what} onClose=${() => set(null)} />`}<//><//
   >`;
 }
+
+/** Whether an answer can cite a pin as evidence: it cites signals. */
+export const isCitable = ({ kind, ref }) => kind === "chart" && Boolean(ref?.signal && ref.subject && !ref.is_raw);
 
 /** A button that pins something: `kind`, `of` (enough to find it again), the words that it is pinned with. */
 export function Pin({ kind, of, text, at_s, label }) {

@@ -1,18 +1,22 @@
 // The answer, in the form in which every engine answers: verdict and findings.
-import { ROOT } from "../api.js";
+import { ROOT, query } from "../api.js";
 import { Chart } from "../chart.js";
+import { coloursOf } from "../colours.js";
 import { TimeField } from "../fields.js";
 import { clock, digits, quantity } from "../format.js";
 import { useKept, useLive } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Choice, Dialog, Field } from "../parts.js";
-import { useBoard } from "../pins.js";
+import { isCitable, useBoard } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { useAlerts, useMarks, useSlis } from "./overview.js";
 
-const FRESH = { culprit: "", boundary: "", kind: "", onset_s: "", onset_refused: "", confidence: 0.7, evidence: [], why: "" };
-const MOST_CHARTS = 3;
+/** The evidence of a finding in which nobody ticked anything yet. */
+const NOT_CHOSEN = null;
+const FRESH = { culprit: "", boundary: "", kind: "", onset_s: "", onset_refused: "", confidence: 0.7, evidence: NOT_CHOSEN, why: "" };
+const MOST_CHARTS = 3,
+  MOST_PINNED = 6;
 
 export function useVocabulary() {
   return useLive(`${ROOT}/vocabulary`, "always").data || { boundaries: [], kinds: [], verdicts: [] };
@@ -30,7 +34,20 @@ export function useElements() {
 /** What is still missing before a finding can be sent. */
 const missing = (one) => ["culprit", "boundary", "kind"].filter((part) => !one[part]);
 
-function diagnosis({ verdict, findings }) {
+const factOf = ({ ref: { signal, subject, is_chosen = false, baseline, observed } }) => ({ signal, subject, is_chosen, baseline, observed });
+
+/** The pins that can be cited, one of each signal. */
+const citable = (pins) => [...new Map(pins.filter(isCitable).map((pin) => [`${pin.ref.signal}:${pin.ref.subject}`, pin])).values()];
+
+/** What a finding cites: what was ticked; before anybody ticks, what was pinned for a hypothesis that may still hold. */
+function cited({ evidence, hypothesis }, { pins, hypotheses }) {
+  if (evidence !== NOT_CHOSEN) return evidence;
+  const isOut = (id) => hypotheses.some((one) => one.id === id && one.state === "ruled-out");
+  const fits = (pin) => (hypothesis ? pin.hypothesis === hypothesis : !isOut(pin.hypothesis));
+  return citable(pins.filter((pin) => pin.stance === "for" && fits(pin))).map(factOf);
+}
+
+function diagnosis({ verdict, findings }, board) {
   return {
     schema_version: 1,
     verdict,
@@ -42,7 +59,7 @@ function diagnosis({ verdict, findings }) {
             kind: one.kind,
             onset_s: one.onset_s === "" ? null : Number(one.onset_s),
             confidence: Number(one.confidence),
-            evidence: one.evidence
+            evidence: cited(one, board)
               // Levels that were not chosen are taken by the server from the signal around the onset, where there is one.
               .map(({ signal, subject, is_chosen, baseline, observed }) =>
                 is_chosen || one.onset_s === "" ? { signal, subject, baseline, observed } : { signal, subject },
@@ -56,11 +73,29 @@ function diagnosis({ verdict, findings }) {
   };
 }
 
+/** The signals that were pinned last, with their series so far, but for those of `slis` that are shown anyway. */
+function usePinned(slis) {
+  const { base, version, id } = useSession();
+  const shown = slis.slice(0, MOST_CHARTS).map((sli) => `${sli.name}:${sli.subject}`);
+  const names = citable(useBoard().pins)
+    .map(({ ref }) => `${ref.signal}:${ref.subject}`)
+    .filter((name) => !shown.includes(name))
+    .slice(-MOST_PINNED);
+  const found = useLive(names.length ? `${base}/series${query({ of: names })}` : null, version).data?.series || [];
+  const colours = coloursOf(id, names);
+  return names.flatMap((name, i) => {
+    const one = found.find((item) => `${item.signal}:${item.subject}` === name);
+    const series = one && { label: one.signal, times_s: one.times_s, values: one.values, colour: colours[i] };
+    return one ? [{ name: one.signal, subject: one.subject, unit: one.unit, series }] : [];
+  });
+}
+
 function Onset({ value, refused, onChange }) {
   const { session } = useSession();
   const alerts = useAlerts().data?.alerts || [];
   const slis = useSlis(),
-    marks = useMarks();
+    marks = useMarks(),
+    pinned = usePinned(slis);
   const first = alerts.find((one) => one.state === "firing");
   const set = (onset_s) => onChange({ onset_s, onset_refused: "" });
   const pick = (time) => set(String(Math.min(session.clock.end_s, Math.max(0, Math.round(time)))));
@@ -74,10 +109,10 @@ function Onset({ value, refused, onChange }) {
     </div>
     <p class="small quiet">${t.answer.noOnset} ${t.answer.onsetChart}.</p>
     <div class="charts">
-      ${slis.slice(0, MOST_CHARTS).map(
+      ${[...pinned, ...slis.slice(0, MOST_CHARTS)].map(
         (sli) =>
-          html`<figure key=${sli.name}>
-            <figcaption class="small">${sli.name}</figcaption>
+          html`<figure key=${`${sli.name}:${sli.subject}`}>
+            <figcaption class="small">${sli.name} <span class="quiet">${sli.subject}</span></figcaption>
             <${Chart}
               series=${[sli.series]}
               unit=${sli.unit}
@@ -97,17 +132,10 @@ function Onset({ value, refused, onChange }) {
 /** Pinned charts as facts that can be cited: which signal, and its two levels. */
 function Evidence({ evidence, onset, onChange }) {
   const all = useBoard().pins;
-  const pins = all.filter((pin) => pin.kind === "chart" && pin.ref?.signal && pin.ref?.subject && !pin.ref.is_raw);
+  const pins = all.filter(isCitable);
   const same = (pin) => (fact) => fact.signal === pin.ref.signal && fact.subject === pin.ref.subject;
-  const unique = [...new Map(pins.map((pin) => [`${pin.ref.signal}:${pin.ref.subject}`, pin])).values()];
-  const toggle = (pin) => {
-    const { signal, subject, is_chosen = false, baseline, observed } = pin.ref;
-    onChange(
-      evidence.some(same(pin))
-        ? evidence.filter((fact) => !same(pin)(fact))
-        : [...evidence, { signal, subject, is_chosen, baseline, observed }],
-    );
-  };
+  const unique = citable(all);
+  const toggle = (pin) => onChange(evidence.some(same(pin)) ? evidence.filter((fact) => !same(pin)(fact)) : [...evidence, factOf(pin)]);
   const said = ({ is_chosen, baseline, observed, unit }) =>
     is_chosen || onset === "" ? `${quantity(baseline, unit)} → ${quantity(observed, unit)}` : t.answer.aroundOnset;
   return html`<fieldset class="stack tight">
@@ -121,7 +149,7 @@ function Evidence({ evidence, onset, onChange }) {
         >`,
     )}
     <p class="small quiet">
-      ${unique.length ? "" : t.answer.noEvidence} ${all.length > pins.length ? t.answer.otherPins(all.length - pins.length) : ""}
+      ${t.answer.evidenceDoc} ${unique.length ? t.answer.evidenceTicked : t.answer.noEvidence} ${all.length > pins.length ? t.answer.otherPins(all.length - pins.length) : ""}
     </p>
   </fieldset>`;
 }
@@ -129,6 +157,7 @@ function Evidence({ evidence, onset, onChange }) {
 function Finding({ one, number, count, onChange, onRemove }) {
   const elements = useElements(),
     vocabulary = useVocabulary(),
+    board = useBoard(),
     { kinds } = vocabulary;
   const boundaries = vocabulary.boundaries.filter((item) => kinds.some((kind) => kind.boundary === item.name));
   const set = (name) => (value) => onChange({ ...one, [name]: value });
@@ -187,7 +216,7 @@ function Finding({ one, number, count, onChange, onRemove }) {
       </dl>
     </details>
     <${Onset} value=${one.onset_s} refused=${one.onset_refused || ""} onChange=${(changes) => onChange({ ...one, ...changes })} />
-    <${Evidence} evidence=${one.evidence} onset=${one.onset_s} onChange=${set("evidence")} />
+    <${Evidence} evidence=${cited(one, board)} onset=${one.onset_s} onChange=${set("evidence")} />
     <${Field} label=${t.answer.whys}>
       <textarea rows="3" name="why" value=${one.why} onInput=${(event) => set("why")(event.target.value)}></textarea>
     <//>
@@ -199,7 +228,7 @@ function FromBoard({ onUse }) {
   if (!hypotheses.length) return null;
   return html`<div class="row small">
     <span class="quiet">${t.answer.fromBoard}:</span
-    >${hypotheses.filter((one) => one.state !== "ruled-out").map((one) => html`<button type="button" key=${one.id} onClick=${() => onUse({ ...FRESH, culprit: one.culprit || "", boundary: one.boundary || "", kind: one.kind || "", why: [one.text, ...whys].join("\n") })}>${one.text.slice(0, 60)}</button>`)}
+    >${hypotheses.filter((one) => one.state !== "ruled-out").map((one) => html`<button type="button" key=${one.id} onClick=${() => onUse({ ...FRESH, hypothesis: one.id, culprit: one.culprit || "", boundary: one.boundary || "", kind: one.kind || "", why: [one.text, ...whys].join("\n") })}>${one.text.slice(0, 60)}</button>`)}
   </div>`;
 }
 
@@ -207,6 +236,7 @@ export function AnswerForm() {
   const { id, session, act, isOpen, isDone } = useSession();
   const [draft, setDraft] = useKept(`answer/${id}`, { verdict: "", findings: [FRESH] });
   const [asking, ask] = useState(false);
+  const board = useBoard();
   if (isDone)
     return html`<section class="card">
       <h1>${t.answer.done}</h1>
@@ -218,7 +248,7 @@ export function AnswerForm() {
   const refused = verdict === "fault" ? findings.map((one) => one.onset_refused).find(Boolean) : "";
   async function submit() {
     ask(false);
-    if (await act("POST", "/submit", diagnosis(draft))) location.hash = `#/session/${encodeURIComponent(id)}/debrief`;
+    if (await act("POST", "/submit", diagnosis(draft, board))) location.hash = `#/session/${encodeURIComponent(id)}/debrief`;
   }
   return html`<form
     class="stack answer"
@@ -248,7 +278,7 @@ export function AnswerForm() {
           onUse=${(one) => change({ findings: findings.length === 1 && !findings[0].culprit && !findings[0].kind ? [one] : [...findings, one] })}
         />
         ${findings.map((one, i) => html`<${Finding} key=${i} one=${one} number=${i + 1} count=${findings.length} onChange=${(next) => change({ findings: findings.map((old, n) => (n === i ? next : old)) })} onRemove=${() => change({ findings: findings.filter((_, n) => n !== i) })} />`)}
-        <div><button type="button" onClick=${() => change({ findings: [...findings, FRESH] })}>${t.answer.addFinding}</button></div>`
+        <div><button type="button" onClick=${() => change({ findings: [...findings, { ...FRESH, evidence: [] }] })}>${t.answer.addFinding}</button></div>`
     }
     <div class="row">
       <button class="primary" disabled=${!verdict || lacking.length > 0 || refused || !isOpen || session.status === "acting"}>

@@ -4,7 +4,7 @@ import { useKept } from "../hooks.js";
 import { FaultTree, Fishbone } from "../diagrams.js";
 import { classes, html, useEffect, useState } from "../lib.js";
 import { Choice, Toggle } from "../parts.js";
-import { pinAddress, useBoard } from "../pins.js";
+import { isCitable, pinAddress, useBoard } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { useElements, useVocabulary } from "./answer.js";
@@ -20,7 +20,7 @@ function PinLine({ pin, hypotheses }) {
   return html`<li class=${classes("evidence-line", pin.stance)}>
     <span class="stance" aria-hidden="true">${SIGNS[pin.stance]}</span
     ><span class="grow"
-      ><a href=${pinAddress(id, pin)}>${text}</a> <small>${t.pin.kinds[pin.kind]}</small></span
+      ><a href=${pinAddress(id, pin)}>${text}</a> <small>${t.pin.kinds[pin.kind]}${isCitable(pin) ? `, ${t.pin.citable}` : ""}</small></span
     >
     <span class="row tight"
       ><select aria-label=${`${t.pin.stance}: ${text}`} value=${pin.stance} onChange=${(event) => change({ stance: event.target.value })}>

@@ -47,6 +47,9 @@ function Truth({ truth }) {
   </section>`;
 }
 
+/** Whether times were counted, which they are from the fault's begin or the call, whichever was later. */
+const isCounted = (times) => times && typeof times.onset_s === "number" && typeof times.called_s === "number";
+
 function Score({ score, times, hints }) {
   const points = score?.points;
   return html`<section class="card stack tight">
@@ -69,6 +72,7 @@ function Score({ score, times, hints }) {
       </details>`
     }
     <h3>${t.debrief.times}</h3>
+    ${isCounted(times) && html`<p class="small quiet">${times.onset_s > times.called_s ? t.debrief.timesFrom.onset(clock(times.onset_s)) : t.debrief.timesFrom.call(clock(times.called_s))}</p>`}
     <dl class="facts">
       ${Object.entries(t.debrief.timesOf)
         .filter(([name]) => times && name in times)
@@ -76,7 +80,7 @@ function Score({ score, times, hints }) {
           ([name, text]) =>
             html`<dt>${text}</dt>
               <dd class="number">
-                ${times[name] === null ? t.debrief.notReached : name === "onset_s" ? clock(times[name]) : duration(times[name])}
+                ${times[name] === null ? t.debrief.notReached : ["onset_s", "called_s"].includes(name) ? clock(times[name]) : duration(times[name])}
               </dd>`,
         )}
     </dl>
@@ -160,8 +164,8 @@ function Monitoring({ of: { first_alert_s, missing } }) {
   </section>`;
 }
 
-/** An amount beyond what it is otherwise; below that it is so much less. */
-const spent = (amount, unit) => (amount < 0 ? t.debrief.less(quantity(-amount, unit)) : quantity(amount, unit));
+/** An amount, which in words tells what it means where it is negative. */
+const signed = (amount, unit, words) => (amount < 0 ? words(quantity(-amount, unit)) : quantity(amount, unit));
 /** The name of a cost without the unit at its end, which stands beside the number. */
 const costName = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name).replaceAll("_", " ");
 
@@ -179,8 +183,8 @@ function Costs({ costs }) {
           (one) =>
             html`<tr>
               <th>${costName(one)}<small class="block">${one.doc}</small></th>
-              <td class="right">${spent(one.incident, one.unit)}</td>
-              <td class="right">${spent(one.saved, one.unit)}</td>
+              <td class="right">${signed(one.incident, one.unit, t.debrief.less)}</td>
+              <td class="right">${signed(one.saved, one.unit, t.debrief.nothingSaved)}</td>
             </tr>`,
         )}
       </tbody>

@@ -41,6 +41,7 @@ function Action({ one }) {
 function Outcomes({ outcomes }) {
   if (!outcomes?.length) return null;
   return html`<h3>${t.became.title}</h3>
+    <p class="small quiet">${t.became.lead}</p>
     <ul class="plainlist small">
       ${outcomes.map((one) => html`<li key=${one.id}><b>${one.fault}</b> ${one.over_s === null ? t.became.never : (t.became.over[one.by] || t.became.over.null)(clock(one.over_s))}</li>`)}
     </ul>`;
