@@ -1,6 +1,6 @@
 // The page: what the address after `#` names is shown.
 import { get, remember, ROOT } from "./api.js";
-import { useRoute } from "./hooks.js";
+import { useKeptFocus, useRoute } from "./hooks.js";
 import { html, render, useEffect, useErrorBoundary, useState } from "./lib.js";
 import { Problem, ToastArea } from "./parts.js";
 import { t } from "./texts.js";
@@ -36,6 +36,7 @@ function Page({ me, reload }) {
 function App() {
   const [me, setMe] = useState(null);
   const [problem, setProblem] = useState(null);
+  useKeptFocus();
   async function load() {
     try {
       const answer = await get(`${ROOT}/me`);

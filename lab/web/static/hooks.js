@@ -173,6 +173,39 @@ export function useKept(key, first) {
   ];
 }
 
+/**
+ * Keeps the focus on the page: when what had it goes away, it goes to what is left around it, or else to the view. Else it
+ * would be nowhere, and Tab would begin at the top again.
+ */
+export function useKeptFocus() {
+  useEffect(() => {
+    let path = [];
+    const focused = (event) => {
+      path = event.composedPath().filter((one) => one instanceof Element);
+    };
+    const pressed = () => {
+      path = []; // whoever clicks beside everything takes the focus away
+    };
+    const changed = new MutationObserver(() => {
+      if (!path.length || path[0].isConnected || document.activeElement !== document.body) return;
+      const main = document.querySelector("main");
+      if (!main) return; // it is still being loaded
+      const left = path.find((one) => one.isConnected),
+        next = left.contains(main) ? main : left;
+      if (!next.hasAttribute("tabindex")) next.tabIndex = -1;
+      next.focus({ preventScroll: true });
+    });
+    addEventListener("focusin", focused);
+    addEventListener("pointerdown", pressed, { capture: true });
+    changed.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      removeEventListener("focusin", focused);
+      removeEventListener("pointerdown", pressed, { capture: true });
+      changed.disconnect();
+    };
+  }, []);
+}
+
 /** Whether a media query holds now. */
 export function useMedia(text) {
   const [holds, set] = useState(() => matchMedia(text).matches);

@@ -1,6 +1,6 @@
 // Small parts that every view uses: problems, dialogs, messages, badges, switches.
 import { useMedia } from "./hooks.js";
-import { classes, createContext, html, useContext, useEffect, useRef, useState } from "./lib.js";
+import { classes, createContext, html, useContext, useLayoutEffect, useRef, useState } from "./lib.js";
 import { t } from "./texts.js";
 
 /** What went wrong, as the server says it. */
@@ -68,26 +68,29 @@ export function Choice({ label, value, options, onChange, empty, required }) {
 /** On a narrow screen `children` are behind one button that says `text`; elsewhere they stand by themselves. */
 export function Fold({ text, children }) {
   const isNarrow = useMedia("(max-width: 40rem)");
-  return isNarrow
-    ? html`<details class="fold">
-        <summary class="button">${text}</summary>
-        ${children}
-      </details>`
-    : children;
+  const [isOpen, set] = useState(false);
+  // What is written in the children and not sent yet outlives a turn of the screen: they stay, and only the button comes and goes.
+  return html`${isNarrow && html`<button type="button" class="fold" aria-expanded=${String(isOpen)} onClick=${() => set(!isOpen)}>${text}</button>`}
+    <div key="folded" class="folded" hidden=${isNarrow && !isOpen}>${children}</div>`;
 }
 
-/** A modal dialog; Escape and its close button call `onClose`. */
+/**
+ * A modal dialog; Escape and its close button call `onClose`. It begins on its first field, else on its heading: a second
+ * Enter does nothing then. After it the focus is where it was before.
+ */
 export function Dialog({ title, onClose, children }) {
   const element = useRef();
-  useEffect(() => {
-    if (!element.current.open) element.current.showModal();
+  useLayoutEffect(() => {
+    const dialog = element.current;
+    dialog.showModal();
+    (dialog.querySelector("input, select, textarea") || dialog.querySelector("h2")).focus();
+    // Who only takes it off the page leaves the focus nowhere: Tab would begin at the top again.
+    return () => dialog.close();
   }, []);
-  return html`<dialog ref=${element} aria-label=${title} onClose=${onClose} onCancel=${onClose}>
-    <div class="row apart">
-      <h2>${title}</h2>
-      <button type="button" class="plain" onClick=${onClose} aria-label=${t.close}>✕</button>
-    </div>
+  return html`<dialog ref=${element} aria-label=${title} onClose=${onClose}>
+    <h2 tabindex="-1">${title}</h2>
     ${children}
+    <button type="button" class="plain close" onClick=${onClose} aria-label=${t.close}>✕</button>
   </dialog>`;
 }
 

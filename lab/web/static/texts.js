@@ -167,7 +167,7 @@ export const t = {
     none: "No alert has fired so far. Not every fault raises one.",
     states: { firing: "firing", resolved: "resolved" },
     value: (text) => `value ${text}`,
-    count: (n) => plural(n, "alert"),
+    count: (n, state) => `${plural(n, "entry", "entries")} in the list of alerts, the last one ${state}`,
     arrived: (time, text, n) => `${time}: ${text}.${n > 1 ? ` ${n} new in the list of alerts.` : ""}`,
   },
   changes: { own: "you", title: "Change log", none: "No change was announced so far." },
@@ -441,6 +441,9 @@ export const t = {
     search: "Search: what, or where",
     none: "Nothing of that name can be done in this system.",
     running: "being done…",
+    tooLong: (cost, left) => `It takes ${cost}; the incident goes on for ${left} only.`,
+    ended: "The incident is over: nothing more can be done.",
+    finished: (title, place, from, to) => `Done: ${title} (${place}), ${from} to ${to}.`,
     compare: "Look at the charts to see whether it helped; the page does not tell.",
   },
 
@@ -684,5 +687,6 @@ export const t = {
       ["0, Esc", "its whole time again"],
       ["?", "this list"],
     ],
+    fields: "While a field or a drop-down list has the focus, keys are its own: Tab leads out of it.",
   },
 };

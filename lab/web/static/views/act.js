@@ -1,8 +1,8 @@
 // Remedies: where, with which value, what they take; and what was done so far.
 import { clock, duration } from "../format.js";
 import { useLive } from "../hooks.js";
-import { html, useState } from "../lib.js";
-import { Answer, Badge, Choice, Dialog, Field } from "../parts.js";
+import { html, useEffect, useRef, useState } from "../lib.js";
+import { Answer, Badge, Choice, Dialog, Field, useToast } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 
@@ -28,15 +28,47 @@ function Value({ schema, value, onChange }) {
   /><//>`;
 }
 
+/** Why a remedy that takes so long cannot be done now; empty where it can. */
+function useHindrance(cost_s) {
+  const { session, now } = useSession();
+  const left_s = session.clock.end_s - now();
+  if (session.status === "acting") return t.act.running;
+  return cost_s >= left_s ? (left_s > 0 ? t.act.tooLong(duration(cost_s), duration(left_s)) : t.act.ended) : "";
+}
+
+/** Tells in every view what was done once it is. */
+export function Acted() {
+  const { session } = useSession();
+  const toast = useToast();
+  const isActing = session.status === "acting",
+    count = session.actions.length,
+    known = useRef(count); // before it began, or when the page was opened
+  useEffect(() => {
+    if (isActing) return;
+    if (count > known.current) {
+      const one = session.actions.at(-1);
+      toast(t.act.finished(one.title || one.remedy, one.place, clock(one.at_s), clock(one.done_s)));
+    }
+    known.current = count;
+  }, [isActing, count]);
+  return null;
+}
+
 function Remedy({ one }) {
-  const { act, session, isOpen } = useSession();
+  const { act, isOpen } = useSession();
+  const hindrance = useHindrance(one.cost_s),
+    reason = `why-not-${one.name}`;
   const [place, setPlace] = useState(one.places.length === 1 ? one.places[0].place : "");
   const [value, setValue] = useState("");
   const [asking, ask] = useState(false);
   const chosen = one.places.find((item) => item.place === place),
     schema = chosen?.value,
     label = chosen?.label || place;
+  // A button that cannot be pressed now keeps the focus, unlike one that is disabled.
+  const cannot = { "aria-disabled": hindrance ? "true" : undefined, "aria-describedby": hindrance ? reason : undefined };
+  const why = hindrance && html`<p class="small quiet" id=${reason}>${hindrance}</p>`;
   async function go() {
+    if (hindrance) return;
     ask(false);
     await act("POST", "/actions", { remedy: one.name, place, ...(schema ? { value: Number(value) } : {}) });
   }
@@ -46,7 +78,7 @@ function Remedy({ one }) {
       class="stack tight"
       onSubmit=${(event) => {
         event.preventDefault();
-        ask(true);
+        if (!hindrance) ask(true);
       }}
     >
       <p class="quiet">${one.doc}</p>
@@ -60,15 +92,17 @@ function Remedy({ one }) {
           onChange=${setPlace}
         />
         <${Value} schema=${schema} value=${value} onChange=${setValue} />
-        <button class="primary" disabled=${!isOpen || session.status === "acting" || !place}>${t.act.go}</button>
+        <button class="primary" disabled=${!isOpen || !place} ...${cannot}>${t.act.go}</button>
       </div>
+      ${!asking && why}
     </form>
     ${
       asking &&
       html`<${Dialog} title=${one.title} onClose=${() => ask(false)}
         ><p>${t.act.confirm(one.title, label, duration(one.cost_s))}</p>
+        ${why}
         <div class="row">
-          <button type="button" class="primary" onClick=${go}>${t.act.go}</button
+          <button type="button" class="primary" onClick=${go} ...${cannot}>${t.act.go}</button
           ><button type="button" onClick=${() => ask(false)}>${t.cancel}</button>
         </div><//
       >`

@@ -202,6 +202,7 @@ function Finding({ one, number, count, onChange, onRemove }) {
           max="1"
           step="0.05"
           value=${one.confidence}
+          aria-valuetext=${`${Math.round(100 * one.confidence)} %`}
           onInput=${(event) => set("confidence")(Number(event.target.value))}
       /><//>
     </div>

@@ -21,7 +21,11 @@ export function useClockKeys(context) {
       else if (event.key === ".") jump(context, "tick");
       else if (event.key === "n") jump(context, "next-alert");
       else if (event.key === "?") document.getElementById("keys-button")?.click();
-      else if (/^[1-9]$/.test(event.key)) document.querySelectorAll(".tabs a")[event.key - 1]?.click();
+      else if (/^[1-9]$/.test(event.key)) {
+        const tab = document.querySelectorAll(".tabs a")[event.key - 1];
+        tab?.click();
+        if (tab) document.querySelector("main").focus({ preventScroll: true });
+      }
     };
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
@@ -53,7 +57,8 @@ function Keys() {
               html`<dt><kbd>${key}</kbd></dt>
                 <dd>${what}</dd>`,
           )}
-        </dl><//
+        </dl>
+        <p class="small quiet">${t.keys.fields}</p><//
       >`
     }`;
 }
@@ -89,7 +94,7 @@ export function ClockBar({ me, isAfter }) {
         onClick=${() => pause(context, !is_paused)}
         title=${t.clock.runHint}
       >
-        <${Icon} name=${is_paused || over ? "run" : "pause"} /> ${is_paused || over ? t.clock.run : t.clock.pause}
+        <${Icon} name=${is_paused || over ? "run" : "pause"} /> <span class="word">${is_paused || over ? t.clock.run : t.clock.pause}</span>
       </button>
       <${Toggle}
         label=${t.clock.speed}

@@ -6,7 +6,7 @@ import { Lost, Problem } from "../parts.js";
 import { PinArea } from "../pins.js";
 import { SessionContext, usePolledSession, useSession } from "../session.js";
 import { t } from "../texts.js";
-import { Act } from "./act.js";
+import { Act, Acted } from "./act.js";
 import { AnswerForm } from "./answer.js";
 import { Board } from "./board.js";
 import { ClockBar, useClockKeys } from "./clockbar.js";
@@ -14,7 +14,7 @@ import { Data } from "./data.js";
 import { Debrief } from "./debrief.js";
 import { Jobs } from "./jobs.js";
 import { Logs } from "./logs.js";
-import { Notebook } from "./notebook.js";
+import { Brief, Notebook } from "./notebook.js";
 import { Overview, alertText } from "./overview.js";
 import { Postmortem } from "./postmortem.js";
 import { Signals } from "./signals.js";
@@ -54,10 +54,10 @@ function Tabs({ id, tab, session }) {
     bar = useRef();
   useEffect(() => {
     bar.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [tab]);
+  }, [tab, released]);
   const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
   return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>
-    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-hidden="true">${session.alerts.count}</span><span class="hidden">${t.alerts.count(session.alerts.count)}</span>`}</a>`)}
+    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-hidden="true">${session.alerts.count}</span><span class="hidden">${t.alerts.count(session.alerts.count, t.alerts.states[session.alerts.last?.state])}</span>`}</a>`)}
   </nav>`;
 }
 
@@ -107,7 +107,7 @@ function Stopped({ stopped }) {
 
 /** What stands above the view when the session is in a state that explains why something cannot be done. */
 function State({ session, tab }) {
-  const { status, clock: time, problem } = session;
+  const { status, clock: time } = session;
   const text =
     status === "acting"
       ? t.session.acting
@@ -118,7 +118,6 @@ function State({ session, tab }) {
         : status === "ready" && time.now_s >= time.end_s
           ? t.clock.ended
           : "";
-  if (problem && !text) return html`<${Problem} problem=${problem} />`;
   if (!text || (status === "released" && AFTER.includes(tab))) return null;
   return html`<div class="note row">
     <span>${text}</span
@@ -144,7 +143,7 @@ function Watching({ context, tab, me }) {
       <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
     </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
-      <${Arriving} session=${session} /><main tabindex="-1" id="content" class="stack">${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}<div class="stack states" role="status">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /></div><${View} key=${tab} me=${me} /></main>
+      <${Arriving} session=${session} /><${Acted} /><main tabindex="-1" id="content" class="stack" aria-label=${t.session.tabs[tab] || t.session.tabs.overview}>${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}<div class="stack states" role="status">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /></div><${Problem} problem=${session.status !== "acting" && session.problem} />${!wide && tab === "overview" && html`<div class="card"><${Brief} /></div>`}<${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
       ${!wide && tab === "overview" && html`<${Notebook} />`}
     </div>`;

@@ -1,6 +1,6 @@
 // The list of exercises: courses in their order, filters, progress, and one drawn blind.
 import { ROOT, send } from "../api.js";
-import { setQuery, useLive, useRoute } from "../hooks.js";
+import { setQuery, useLive, useMedia, useRoute } from "../hooks.js";
 import { duration } from "../format.js";
 import { classes, html, useState } from "../lib.js";
 import { Answer, Badge, Choice, Field, useToast } from "../parts.js";
@@ -80,6 +80,12 @@ function Filters({ all, query }) {
   </form>`;
 }
 
+function HowItWorks() {
+  return html`<ol class="steps">
+    ${t.list.steps.map(([name, text]) => html`<li><b>${name}.</b> ${text}</li>`)}
+  </ol>`;
+}
+
 function Blind({ start }) {
   const [seed, setSeed] = useState(() => String(1 + Math.floor(Math.random() * 998)));
   return html`<form
@@ -126,7 +132,8 @@ function Course({ course, exercises, start }) {
 }
 
 export function ExerciseList({ me }) {
-  const start = useStart();
+  const start = useStart(),
+    isBeside = useMedia("(min-width: 62rem)"); // as in the style sheet
   const { query } = useRoute();
   const listed = useLive(`${ROOT}/exercises`);
   return html`<header class="banner">
@@ -140,6 +147,13 @@ export function ExerciseList({ me }) {
         <h1>${t.list.title}</h1>
         <p class="quiet">${t.list.lead}</p>
       </div>
+      ${
+        !isBeside &&
+        html`<details class="card">
+          <summary>${t.list.how}</summary>
+          <${HowItWorks} />
+        </details>`
+      }
       <${Answer} of=${listed}
         >${({ courses, exercises, past }) => {
           const shown = exercises.filter(
@@ -159,12 +173,13 @@ export function ExerciseList({ me }) {
               <${PastSessions} rows=${past} />
             </div>
             <aside class="stack" aria-label=${t.list.beside}>
-              <section class="card">
-                <h2>${t.list.how}</h2>
-                <ol class="steps">
-                  ${t.list.steps.map(([name, text]) => html`<li><b>${name}.</b> ${text}</li>`)}
-                </ol>
-              </section>
+              ${
+                isBeside &&
+                html`<section class="card">
+                  <h2>${t.list.how}</h2>
+                  <${HowItWorks} />
+                </section>`
+              }
               <${Blind} start=${start} />
             </aside>
           </div>`;

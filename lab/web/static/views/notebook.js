@@ -10,7 +10,7 @@ export function Hints() {
   const { taken, left, next_cost } = session.hints;
   return html`<section class="stack tight">
     <div class="row apart">
-      <h3>${t.hints.title}</h3>
+      <h2>${t.hints.title}</h2>
       <span class="small quiet">${left ? t.hints.left(left) : ""}</span>
     </div>
     ${
@@ -58,25 +58,37 @@ export function NewNote() {
   return html`<${NewLine} name="new-note" label=${t.board.note} placeholder=${t.board.note} most="1000" path="/board/notes" body=${(text) => ({ text, at_s: session.clock.as_of_s })} />`;
 }
 
+/** What is known when one is called. */
+export function Brief({ children }) {
+  const { session, isOpen } = useSession();
+  return html`<section>
+    <div class="row apart">
+      <h2>${t.session.brief}</h2>
+      ${children}
+    </div>
+    <p class="pre">${session.exercise?.brief}</p>
+    <p class="small quiet">
+      ${t.session.called(clock(session.clock.start_s))}${" "}
+      ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s ? t.session.briefStart : ""}
+    </p>
+  </section>`;
+}
+
+/** `onFold` folds it away, where it stands beside the view; where it stands below, the brief is above the view. */
 export function Notebook({ onFold }) {
-  const { session, id, isOpen } = useSession();
+  const { id } = useSession();
   const { hypotheses, pins, notes } = useBoard();
   return html`<aside class="notebook card stack" aria-label=${t.session.notebook}>
-    <section>
-      <div class="row apart">
-        <h3>${t.session.brief}</h3>
-        ${onFold && html`<button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button>`}
-      </div>
-      <p class="pre">${session.exercise?.brief}</p>
-      <p class="small quiet">
-        ${t.session.called(clock(session.clock.start_s))}${" "}
-        ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s ? t.session.briefStart : ""}
-      </p>
-    </section>
+    ${
+      onFold &&
+      html`<${Brief}
+        ><button type="button" class="plain" aria-expanded="true" aria-label=${`${t.close}: ${t.session.notebook}`} onClick=${onFold}>›</button><//
+      >`
+    }
     <${Hints} />
     <section class="stack tight">
       <div class="row apart">
-        <h3>${t.board.title}</h3>
+        <h2>${t.board.title}</h2>
         <a class="small" href=${`#/session/${encodeURIComponent(id)}/board`}>${t.session.tabs.board} ›</a>
       </div>
       <ul class="thoughts">
@@ -100,7 +112,7 @@ export function Notebook({ onFold }) {
       }
     </section>
     <section class="stack tight">
-      <h3>${t.board.notes}</h3>
+      <h2>${t.board.notes}</h2>
       ${
         notes.length > 0 &&
         html`<ul class="plainlist small">

@@ -17,13 +17,13 @@ export function useAlerts() {
   return useLive(`${base}/alerts`, version);
 }
 
-/** Moments that charts mark: alerts, changes, actions. */
+/** Moments that charts mark: alerts that fired, changes, actions. */
 export function useMarks() {
   const { base, version, session } = useSession();
   const alerts = useLive(`${base}/alerts`, version).data?.alerts || [];
   const changes = useLive(`${base}/changes`, version).data?.changes || [];
   return [
-    ...alerts.map((one) => ({ at: one.time_s, kind: "alert" })),
+    ...alerts.filter((one) => one.state === "firing").map((one) => ({ at: one.time_s, kind: "alert" })),
     ...changes.map((one) => ({ at: one.time_s, kind: "change" })),
     ...(session.actions || []).map((one) => ({ at: one.done_s ?? one.at_s, kind: "action" })),
   ];
@@ -174,7 +174,7 @@ function SystemCard() {
         return html`<${Graph} system=${data} chosen=${chosen} onChoose=${(name) => setQuery({ element: name === chosen ? null : name })} />
           <div class="beside-graph">
             <div>
-              <h4>${t.graph.unusual}</h4>
+              <h3>${t.graph.unusual}</h3>
               ${
                 unwell.length
                   ? html`<ul class="unwell">

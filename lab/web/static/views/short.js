@@ -118,7 +118,7 @@ export function Short({ data, end_s }) {
         <h2>${t.short.showed}</h2>
         ${told.map(
           ({ fault, best }) =>
-            html`${told.length > 1 && html`<h4>${fault.culprit}: ${fault.kind}</h4>`}
+            html`${told.length > 1 && html`<h3>${fault.culprit}: ${fault.kind}</h3>`}
               <ul class="plainlist" key=${fault.id}>
                 ${best.map((one) => html`<${Showed} key=${one.signal + one.subject} one=${one} fault=${fault} end_s=${end_s} />`)}
               </ul>`,
