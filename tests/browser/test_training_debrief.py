@@ -101,7 +101,7 @@ def test_of_several_faults_each_is_told_by_itself(opened: Callable[..., Any], al
     page = opened(alone.links[0])
     page.route("**/debrief", with_another)
     page.goto(f"{solved}/debrief")
-    expect(page.locator(".short h4")).to_have_text(["model: model-unload", "db: slow-query"])
+    expect(page.locator(".short h3")).to_have_text(["model: model-unload", "db: slow-query"])
     expect(page.locator(".short")).to_contain_text("1 s → 2 s")
     verdicts = page.locator(".pager li li")
     expect(verdicts.nth(0)).to_contain_text("did not help model-unload on model")

@@ -87,7 +87,7 @@ def test_an_onset_from_the_page_takes_the_place_of_what_was_no_time(answering: A
         ("logs?since_s=40", "From"),
         ("traces?since_s=40", "From"),
         ("signals?of=error_ratio:shoppers-%3Efeatures&before=40,60", "Before: from"),
-        ("data?table=impressions&column=position&since_s=40", "Now: from"),
+        ("data?table=predictions&column=position&since_s=40", "Now: from"),
     ],
 )
 def test_a_filter_that_is_no_time_is_said_with_what_counts_meanwhile(
