@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 
 from lab.agreed.cache import CachePolicy
@@ -70,22 +69,18 @@ def test_tables_have_their_documented_columns(observed: Observed) -> None:
 
 
 def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
-    def mean(*of: Any) -> float:
-        return float(np.nanmean(recorded.intervals(observed, *of)))
-
-    def least(*of: Any) -> float:
-        """A busy machine lets calls time out without any fault, in some intervals; a cut does in all."""
-        return float(np.nanmin(recorded.intervals(observed, *of)))
-
-    assert least("client_timeout_ratio", "features->db", 0, 30) < 0.1
-    assert least("client_timeout_ratio", "features->db", 35, 60) > 0.95
-    assert least("client_timeout_ratio", "features->db", 70, 90) < 0.1
-    assert mean("fallback_ratio", "features.default_features", 35, 60) > 0.2
-    assert least("client_error_ratio", "features->model", 35, 60) < 0.05
-    assert 0.3 < mean("cache_hit_ratio", "cache", 0, 30) < 0.8
-    assert mean("rescore_error", "model", 0, 30) < 1e-5
-    assert mean("request_rate_per_s", "features", 35, 60) > 1.2 * mean("request_rate_per_s", "features", 0, 30)
-    assert 0 < least("row_age_mean_s", "db", 0, 30) < 15
+    levels = recorded.Levels(observed)
+    assert levels.least("client_timeout_ratio", "features->db", 0, 30) < 0.1
+    assert levels.least("client_timeout_ratio", "features->db", 35, 60) > 0.95
+    assert levels.least("client_timeout_ratio", "features->db", 70, 90) < 0.1
+    assert levels.mean("fallback_ratio", "features.default_features", 35, 60) > 0.2
+    assert levels.least("client_error_ratio", "features->model", 35, 60) < 0.05
+    assert 0.3 < levels.mean("cache_hit_ratio", "cache", 0, 30) < 0.8
+    assert levels.mean("rescore_error", "model", 0, 30) < 1e-5
+    assert levels.mean("request_rate_per_s", "features", 35, 60) > 1.2 * levels.mean(
+        "request_rate_per_s", "features", 0, 30
+    )
+    assert 0 < levels.least("row_age_mean_s", "db", 0, 30) < 15
 
 
 def test_spans_of_one_request_are_one_tree(observed: Observed) -> None:

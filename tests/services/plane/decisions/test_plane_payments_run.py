@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
-import numpy as np
 import pytest
 
 from lab.agreed.cache import CachePolicy
@@ -69,19 +67,13 @@ def test_tables_have_their_documented_columns(observed: Observed) -> None:
 
 
 def test_the_partition_shows_in_the_signals(observed: Observed) -> None:
-    def mean(*of: Any) -> float:
-        return float(np.nanmean(recorded.intervals(observed, *of)))
-
-    def least(*of: Any) -> float:
-        """A busy machine lets calls time out without any fault, in some intervals; a cut does in all."""
-        return float(np.nanmin(recorded.intervals(observed, *of)))
-
-    assert least("client_timeout_ratio", "payments->features", 0, 60) < 0.1
-    assert least("client_timeout_ratio", "payments->features", 65, 120) > 0.95
-    assert least("client_timeout_ratio", "payments->features", 140, 180) < 0.1
-    assert mean("fallback_ratio", "payments.default_features", 65, 120) > 0.5
-    assert least("client_error_ratio", "payments->model", 65, 120) < 0.05
-    assert mean("rescore_error", "model", 0, 60) < 1e-5
+    levels = recorded.Levels(observed)
+    assert levels.least("client_timeout_ratio", "payments->features", 0, 60) < 0.1
+    assert levels.least("client_timeout_ratio", "payments->features", 65, 120) > 0.95
+    assert levels.least("client_timeout_ratio", "payments->features", 140, 180) < 0.1
+    assert levels.mean("fallback_ratio", "payments.default_features", 65, 120) > 0.5
+    assert levels.least("client_error_ratio", "payments->model", 65, 120) < 0.05
+    assert levels.mean("rescore_error", "model", 0, 60) < 1e-5
 
 
 def test_most_payments_are_approved_and_few_are_fraud(observed: Observed) -> None:
