@@ -22,9 +22,14 @@ export function aligned(series) {
   ];
 }
 
+/** Where a series has values in a range of time. */
+export const placesIn = ({ times_s, values }, [from, to]) =>
+  values.map((_, i) => i).filter((i) => isValue(values[i]) && times_s[i] >= from && times_s[i] <= to);
+
 /** A series in words, in a range of time: its last value, its least and its most, and when. */
-export function told({ label, times_s, values }, unit, [from, to]) {
-  const places = values.map((_, i) => i).filter((i) => isValue(values[i]) && times_s[i] >= from && times_s[i] <= to);
+export function told(series, unit, range) {
+  const { label, times_s, values } = series;
+  const places = placesIn(series, range);
   if (!places.length) return label ? t.chart.empty(label) : "";
   const least = places.reduce((best, i) => (values[i] < values[best] ? i : best)),
     most = places.reduce((best, i) => (values[i] > values[best] ? i : best));

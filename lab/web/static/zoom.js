@@ -2,6 +2,7 @@
 import { clock, quantity } from "./format.js";
 import { html, useState } from "./lib.js";
 import { t } from "./texts.js";
+import { placesIn } from "./values.js";
 
 /** How far arrows lead, as a share of what is seen; and at least, since what is told has whole seconds. */
 const STEP = 1 / 4,
@@ -42,11 +43,11 @@ function ledTo(key, [from, to], [first, last]) {
 }
 
 /** A series in a range of time, in words: between which values it went. */
-function extent({ label, times_s, values }, [from, to], unit) {
-  const inside = values.filter((value, i) => (value ?? null) !== null && times_s[i] >= from && times_s[i] <= to);
+function extent(series, range, unit) {
+  const inside = placesIn(series, range).map((i) => series.values[i]);
   return inside.length
-    ? t.chart.between(label, quantity(Math.min(...inside), unit), quantity(Math.max(...inside), unit))
-    : t.chart.empty(label);
+    ? t.chart.between(series.label, quantity(Math.min(...inside), unit), quantity(Math.max(...inside), unit))
+    : t.chart.empty(series.label);
 }
 
 /**

@@ -1,7 +1,6 @@
 // The answer, in the form in which every engine answers: verdict and findings.
-import { ROOT, query } from "../api.js";
+import { ROOT } from "../api.js";
 import { Chart } from "../chart.js";
-import { coloursOf } from "../colours.js";
 import { TimeField } from "../fields.js";
 import { clock, digits, quantity } from "../format.js";
 import { useKept, useLive } from "../hooks.js";
@@ -10,7 +9,7 @@ import { Choice, Dialog, Field } from "../parts.js";
 import { isCitable, useBoard } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
-import { useAlerts, useMarks, useSlis } from "./overview.js";
+import { useAlerts, useCourses, useMarks, useSlis } from "./overview.js";
 
 /** The evidence of a finding in which nobody ticked anything yet. */
 const NOT_CHOSEN = null;
@@ -73,21 +72,18 @@ function diagnosis({ verdict, findings }, board) {
   };
 }
 
-/** The signals that were pinned last, with their series so far, but for those of `slis` that are shown anyway. */
+/** The signals that were pinned last, with their series so far where there are, but for those of `slis` that are shown anyway. */
 function usePinned(slis) {
-  const { base, version, id } = useSession();
-  const shown = slis.slice(0, MOST_CHARTS).map((sli) => `${sli.name}:${sli.subject}`);
-  const names = citable(useBoard().pins)
-    .map(({ ref }) => `${ref.signal}:${ref.subject}`)
-    .filter((name) => !shown.includes(name))
+  const named = ({ name, subject }) => `${name}:${subject}`;
+  const shown = slis.slice(0, MOST_CHARTS).map(named);
+  const pinned = citable(useBoard().pins)
+    .map(({ ref: { signal, subject } }) => ({ name: signal, subject }))
+    .filter((one) => !shown.includes(named(one)))
     .slice(-MOST_PINNED);
-  const found = useLive(names.length ? `${base}/series${query({ of: names })}` : null, version).data?.series || [];
-  const colours = coloursOf(id, names);
-  return names.flatMap((name, i) => {
-    const one = found.find((item) => `${item.signal}:${item.subject}` === name);
-    const series = one && { label: one.signal, times_s: one.times_s, values: one.values, colour: colours[i] };
-    return one ? [{ name: one.signal, subject: one.subject, unit: one.unit, series }] : [];
-  });
+  const courses = useCourses(pinned.map(named));
+  return pinned
+    .map((one, i) => ({ ...one, unit: courses[i].unit, series: { label: one.name, ...courses[i] } }))
+    .filter((one) => one.unit);
 }
 
 function Onset({ value, refused, onChange }) {

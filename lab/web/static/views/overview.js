@@ -217,21 +217,24 @@ export function levelText(series, unit) {
   return t.pin.levels(quantity(baseline, unit), quantity(observed, unit), quantity(last, unit));
 }
 
+/** What signals `name:subject` were so far, in the same order: unit, times, values, colour; no unit and no values where there are none. */
+export function useCourses(names) {
+  const { base, version, id } = useSession();
+  const found = useLive(names.length ? `${base}/series${query({ of: names })}` : null, version).data?.series || [];
+  const colours = coloursOf(id, names);
+  return names.map((name, i) => {
+    const own = found.find((one) => `${one.signal}:${one.subject}` === name);
+    return { unit: own?.unit || "", times_s: own?.times_s || [], values: own?.values || [], colour: colours[i] };
+  });
+}
+
 /** The system's SLIs with their series so far; used wherever the course of the incident is drawn. */
 export function useSlis() {
-  const { base, version, id } = useSession();
+  const { base, version } = useSession();
   const system = useLive(`${base}/system`, version);
   const slis = (system.data?.slis || []).slice(0, 12);
-  const path = slis.length ? `${base}/series${query({ of: slis.map((sli) => `${sli.name}:${sli.subject}`) })}` : null;
-  const series = useLive(path, version).data?.series || [];
-  const colours = coloursOf(
-    id,
-    slis.map((sli) => `${sli.name}:${sli.subject}`),
-  );
-  return slis.map((sli, i) => {
-    const own = series.find((one) => one.signal === sli.name && one.subject === sli.subject);
-    return { ...sli, series: { label: sli.name, times_s: own?.times_s || [], values: own?.values || [], colour: colours[i] } };
-  });
+  const courses = useCourses(slis.map((sli) => `${sli.name}:${sli.subject}`));
+  return slis.map((sli, i) => ({ ...sli, series: { label: sli.name, ...courses[i] } }));
 }
 
 /** The value that an objective's alert waits for; null where there is none. */
