@@ -10,7 +10,7 @@ SERVICE_REQUIREMENTS := services/requirements.txt services/requirements-build.tx
 RECORDED := tests/services/plane/test_plane_run.py tests/services/plane/decisions/test_plane_payments_run.py
 DESCRIPTORS := services/model/tensorflow_serving.binpb
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),-c $(LOCK))
-SUITES ?= recommender fraud
+SUITES ?= recommender fraud segmentation
 
 # A command for each suite. One that fails does not keep the others from their turn; Ctrl-C does.
 each_suite = code=0; for suite in $(SUITES); do echo "== $$suite"; { $(1); } || { code=$$?; [ $$code != 130 ] || break; }; done; exit $$code
@@ -56,8 +56,9 @@ sample: $(VENV)/.installed ## run the README's sample again, and publish its ver
 same-recordings: $(VENV)/.installed ## compare what another commit records, byte for byte (BEFORE=main ARGS=SCENARIO)
 	@$(BIN)/python -m scripts.same_recordings $(or $(BEFORE),main) $(ARGS)
 
-effects: $(VENV)/.installed ## measure what each fault costs the shop, by dose, and write docs/worlds/shop-effects.md (minutes)
+effects: $(VENV)/.installed ## measure what faults cost the shop and do to nightly segments, and write docs/worlds/*-effects.md (minutes)
 	@$(BIN)/python -m scripts.effects $(ARGS)
+	@$(BIN)/python -m scripts.effects_of_nights $(ARGS)
 
 report: $(VENV)/.installed ## write the pages of all recordings under runs again
 	@$(BIN)/lab report runs
@@ -70,9 +71,10 @@ test-browser: $(VENV)/.installed-test ## look at the pages in Chromium (Debian: 
 picture: $(VENV)/.installed ## make the README's picture anew: a run's page in Chromium
 	@scripts/picture.sh
 
-bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, and of a whole run
+bench: $(VENV)/.installed ## the lab's CPU beside a naive model's: per request, of a whole run, and of weeks of jobs
 	@$(BIN)/python benchmarks/engine_vs_naive.py 3
 	@$(BIN)/python benchmarks/end_to_end.py 1
+	@$(BIN)/python benchmarks/weeks_vs_minutes.py 1
 
 figures: $(VENV)/.installed ## measure all that docs/performance.md tells, a quarter of an hour (ARGS="chain help" does some)
 	@$(BIN)/python benchmarks/figures.py $(ARGS)

@@ -50,7 +50,7 @@ class Turns:
         assert self.sources is not None
         self.sources.refill(source)
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         raise AssertionError("nothing here is the world's")
 
 

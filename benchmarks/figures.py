@@ -58,6 +58,7 @@ MEASURES: dict[str, Callable[[], list[Figure]]] = {
     "chain": _of("engine_vs_naive"),
     "topologies": _of("topologies"),
     "ten-minutes": _of("end_to_end"),
+    "weeks": _of("weeks_vs_minutes"),
     "suite": _of("suite_vs_naive"),
     "days": _days,
     "flat": _of("long_run", "flat"),

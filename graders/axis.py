@@ -10,15 +10,20 @@ pushes nothing down.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable
 
-from lab.contracts import Case, Diagnosis, EngineFailure, Finding, Grade, Outcome, TrueFault, Verdict
+from lab.contracts import Case, Diagnosis, EngineFailure, Finding, Grade, GradingOptions, Outcome, TrueFault, Verdict
+from lab.files.units import time_text
 from lab.judging.ranking import expected_recall
 
 Label = Hashable
-MIN_REQUESTS = 100
-"""A control with fewer requests shows nothing, neither a fault nor its absence: whoever says healthy there guesses."""
+MIN_REQUESTS, MIN_RUNS = 100, 10
+"""A control with fewer requests shows nothing, neither a fault nor its absence: whoever says healthy there guesses.
+
+Where no requests come, one with fewer runs of jobs.
+"""
 
 
 def failed(grader: str, expected: str, answer: str, explanation: str) -> Grade:
@@ -42,9 +47,10 @@ def unanswered(grader: str, case: Case, expected: str) -> Grade | None:
     if invisible(case):
         why = "no injected fault had a witnessed effect; nobody is judged by what could not be seen"
         return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
-    if case.truth.is_control and case.requests is not None and case.requests < MIN_REQUESTS:
-        why = f"only {case.requests} requests were observed, expected at least {MIN_REQUESTS}; nothing could show"
-        return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
+    for seen, what, least in ((case.requests, "requests", MIN_REQUESTS), (case.runs, "runs of jobs", MIN_RUNS)):
+        if case.truth.is_control and seen is not None and seen < least:
+            why = f"only {seen} {what} were observed, expected at least {least}; nothing could show"
+            return Grade(grader, Outcome.INCONCLUSIVE, None, str(case.answer.verdict), expected, why)
     if case.answer.verdict is Verdict.UNSURE and case.truth.degraded is None:
         if case.truth.is_control and case.alerts:
             why = f"an alert fired by chance ({listed(case.alerts)}); whoever is unsure of its cause is not judged"
@@ -135,3 +141,15 @@ def _in_words(value: float, candidates: int, k: int, sought: int) -> str:
     if candidates > k:
         return f"expected value {value:.3f} over the orders of equally confident findings"
     return f"{value:.2f} of {sought}"
+
+
+def when(at_s: float, options: GradingOptions, *, ends: bool = False) -> str:
+    """A time, with the period that it lies in where people count so: `225 s`, `11d (period 12)`.
+
+    `ends`: at which something ends, as a sample's interval does; the end of a period lies in it.
+    """
+    text = time_text(at_s)
+    if not options.period:
+        return text
+    periods = at_s / options.period_s
+    return f"{text} ({options.period} {math.ceil(periods - 1e-9) if ends else math.floor(periods + 1e-9) + 1})"

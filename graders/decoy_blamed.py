@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graders.axis import by_culprit, considered, leading, listed, unanswered, witnessed
+from graders.axis import by_culprit, considered, leading, listed, unanswered, when, witnessed
 from lab.contracts import Case, Diagnosis, Grade, Outcome, Verdict
 from lab.judging.ranking import expected_hit
 
@@ -31,7 +31,9 @@ def decoy_blamed(case: Case) -> Grade | None:
     top = [finding.culprit for finding in leading(findings, k)]
     why = "no decoy among the leading findings"
     if blamed > 0:
-        events = [f"{d.kind} of {d.element} at {d.at_s:.10g} s" for d in case.truth.decoys if d.element in top]
+        events = [
+            f"{d.kind} of {d.element} at {when(d.at_s, case.options)}" for d in case.truth.decoys if d.element in top
+        ]
         why = f"blamed for a benign event: {listed(events)}; probability {float(blamed):.3f} over tie orders"
     outcome = Outcome.FAIL if blamed > 0 else Outcome.PASS
     return Grade("decoy-blamed", outcome, float(1 - blamed), listed(top) or "nothing", expected, why)

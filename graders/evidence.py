@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graders.axis import judge, listed, witnessed
 from graders.paths import lies_on_the_way
 from lab.contracts import Case, Evidence, Finding, Grade
-from lab.files.units import LONG_S, long_duration
+from lab.files.units import LONG_S, long_duration, time_text
 
 if TYPE_CHECKING:
     from lab.signals import SignalTable
@@ -48,7 +48,7 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
         return f"{name} is cited as unchanged"
     before, during = split(series.times_s, series.values, (onset_s, until_s))
     if not len(before) or not len(during):
-        return f"{name} has no values {'before' if not len(before) else 'after'} {onset_s:.10g} s"
+        return f"{name} has no values {'before' if not len(before) else 'after'} {time_text(onset_s)}"
     low, high = float(np.nanmin(series.values)), float(np.nanmax(series.values))
     slack = RANGE_TOLERANCE * (high - low)
     for level in (evidence.baseline, evidence.observed):

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from graders.axis import considered, failed, leading, listed, unanswered, witnessed
-from lab.contracts import Case, Diagnosis, Finding, Grade, Outcome, TrueFault, Verdict
-from lab.files.units import LONG_S, time_text, window_text
+from graders.axis import considered, failed, leading, listed, unanswered, when, witnessed
+from lab.contracts import Case, Diagnosis, Finding, Grade, GradingOptions, Outcome, TrueFault, Verdict
+from lab.files.units import LONG_S, periods_text, time_text, window_text
 from lab.judging.ranking import cut
 
 Claim = tuple[str, str, float | None]
@@ -93,6 +93,21 @@ def worst_share(case: Case, findings: Sequence[Finding]) -> float:
     return (certain + by_luck) / n
 
 
+def _span(seconds: float, options: GradingOptions, otherwise: str) -> str:
+    """How far off, in periods of jobs where people count so."""
+    return periods_text(abs(seconds), options.period_s, options.period) if options.period else otherwise
+
+
+def _tolerance(options: GradingOptions) -> str:
+    return _span(options.onset_within_s, options, time_text(options.onset_within_s))
+
+
+def _window(fault: TrueFault, options: GradingOptions) -> str:
+    if options.period:
+        return f"{when(fault.injected_s, options)} to {when(fault.witnessed_s or fault.injected_s, options, ends=True)}"
+    return window_text(fault.injected_s, fault.witnessed_s or fault.injected_s)
+
+
 def _distances(case: Case, top: Sequence[Finding]) -> str:
     faults, notes = witnessed(case), []
     claims = list(dict.fromkeys((f.culprit, f.kind, f.onset_s) for f in top))
@@ -105,7 +120,7 @@ def _distances(case: Case, top: Sequence[Finding]) -> str:
         off_s = distance_s(onset_s, held_against.get(claim) or matched([claim], faults)[claim])
         side = "early" if off_s < 0 else "late" if off_s > 0 else "off"
         far = f"{abs(off_s):.1f} s" if abs(off_s) < LONG_S else time_text(round(abs(off_s)))
-        notes.append(f"{culprit}: {far} {side}, tolerance {time_text(case.options.onset_within_s)}")
+        notes.append(f"{culprit}: {_span(off_s, case.options, far)} {side}, tolerance {_tolerance(case.options)}")
     return listed(notes, "; ")
 
 
@@ -119,7 +134,7 @@ def onset(case: Case) -> Grade | None:
     if case.truth.is_control:
         return None
     faults = witnessed(case)
-    expected = listed(window_text(f.injected_s, f.witnessed_s) for f in faults if f.witnessed_s is not None)
+    expected = listed(_window(f, case.options) for f in faults if f.witnessed_s is not None)
     expected = expected or "no witnessed onset"
     early = unanswered("onset", case, expected)
     if early is not None or not isinstance(case.answer, Diagnosis):
@@ -129,7 +144,7 @@ def onset(case: Case) -> Grade | None:
     findings = considered(case)
     value = worst_share(case, findings)
     top = leading(findings, len(faults))
-    answer = listed("none" if f.onset_s is None else time_text(f.onset_s) for f in top) or "nothing"
+    answer = listed("none" if f.onset_s is None else when(f.onset_s, case.options) for f in top) or "nothing"
     words = "right" if value == 1 else "wrong" if value == 0 else f"{value:.2f} of {len(faults)}"
     explanation = "; ".join(word for word in (words, _distances(case, top)) if word)
     return Grade("onset", Outcome.PASS if value == 1 else Outcome.FAIL, value, answer, expected, explanation)

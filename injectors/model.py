@@ -33,6 +33,23 @@ def model_regression(testbed: Testbed, model: str, *, corrupted: Ratio = 0.55, s
 
 
 @fault(
+    "leaked-columns",
+    boundary=Boundary.MODEL,
+    target="model",
+    witnesses=(),  # what shows it is a matter of worlds
+    recovery_s=30,
+)
+def leaked_columns(testbed: Testbed, model: str, *, share: Ratio = 1.0) -> Iterator[None]:
+    """A version goes live that learned from columns which tell the label, and which nobody has when it is to answer.
+
+    The revert rolls back to the version before. With a `share` below 100% it is a canary: it answers that share of the
+    requests, and the version before it the others.
+    """
+    with testbed.pull(model, ModelDeploy(training="leaked-columns").answering(share)):
+        yield
+
+
+@fault(
     "model-slow",
     boundary=Boundary.MODEL,
     target="model",

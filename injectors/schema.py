@@ -71,6 +71,29 @@ def schema_corruption(
         announce_migration(testbed, database, table)
 
 
+@fault(
+    "join-key-retyped",
+    boundary=Boundary.DATA,
+    target="database",
+    witnesses=(),  # what is joined by it is a matter of worlds
+    recovery_s=60,
+    defaults=_usual,
+)
+def join_key_retyped(
+    testbed: Testbed, database: str, *, column: Column, table: Column | None = None, fraction: Ratio = 1 / 3
+) -> Iterator[None]:
+    """A key comes as text for a share of the rows: it equals none of the other side, so a join drops them silently.
+
+    `column` is the key, `fraction` the share of the rows (mild: 12%). The migration is announced, worded like a
+    harmless one. `table` need not be given where the database has one that feature code reads.
+    """
+    table = _named(table)
+    announce_migration(testbed, database, table)
+    with testbed.pull(f"{database}/{table}.{column}", TableColumn(change="retype", to="text", fraction=fraction)):
+        yield
+    announce_migration(testbed, database, table)
+
+
 @decoy("schema-migration", target="database", defaults=_usual)
 def schema_migration(
     testbed: Testbed, database: str, *, column: Column = "updated_by", table: Column | None = None

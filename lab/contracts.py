@@ -327,10 +327,15 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class GradingOptions:
-    """How strictly to grade: rank depth and seconds of tolerance around the true onset."""
+    """How strictly to grade: rank depth and seconds of tolerance around the true onset.
+
+    `period`, `period_s`: what people call a period of the system's jobs, and its length; none without a calendar.
+    """
 
     top_k: int
     onset_within_s: float
+    period: str = ""
+    period_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +344,7 @@ class Case:
 
     `neighbours` maps every element to the elements it touches (a link to its two ends). `requests` is how many
     requests the entry point was seen to handle; None where they were not counted. `alerts`: SLOs whose alert fired.
+    `runs`: how many runs of jobs were seen where no requests come; None elsewhere.
     `symptom` is the link on which users feel a fault, `column_holders` the components that hand out feature columns.
     """
 
@@ -351,6 +357,7 @@ class Case:
     alerts: tuple[str, ...] = ()
     symptom: str = ""
     column_holders: frozenset[str] = frozenset()
+    runs: int | None = None
 
 
 Grader = Callable[[Case], Grade | None]

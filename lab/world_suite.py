@@ -117,3 +117,4 @@ def test_what_is_seen_on_the_way_is_what_the_recording_has_of_that_time(
     seen, later = bed.observed(at_s), cut(recorded, at_s)
     for table in sorted(recorded.tables.keys() - CORE_TABLES):
         assert_frame_equal(seen.frame(table).astype(object), later.frame(table).astype(object), obj=table)
+    assert seen.lineage == later.lineage

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,15 +179,20 @@ def page(chosen: Sequence[Series]) -> Iterator[str]:
                 yield row(series, dose, runs)
 
 
+def print_page(lines: Iterable[str], path: Path | None) -> None:
+    """Prints a page's lines as they are measured, and writes them to a file when all are there; None: to none."""
+    told = []
+    for line in lines:
+        print(line, flush=True)
+        told.append(line)
+    if path is not None:
+        write_file(path, "\n".join(told) + "\n")
+
+
 def main(words: Sequence[str]) -> None:
     """Prints the page as it is measured; writes it where all of it was."""
     chosen = [s for s in FAULTS if not words or any(word in f"{s.title} {s.fault} {s.target}" for word in words)]
-    lines = []
-    for line in page(chosen):
-        print(line, flush=True)
-        lines.append(line)
-    if not words:
-        write_file(PAGE, "\n".join(lines) + "\n")
+    print_page(page(chosen), None if words else PAGE)
 
 
 if __name__ == "__main__":

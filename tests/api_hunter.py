@@ -53,9 +53,13 @@ class _Hunter:
     def _below_the_prefix(self) -> Iterator[str]:
         yield from ("/me", "/exercises", "/sessions", "/vocabulary", "/group", "/group/export?format=csv")
         for plain in ("", "/alerts", "/changes", "/system", "/signals", "/metrics", "/tables", "/jobs", "/versions",
-                      "/reference", "/remedies", "/board", "/debrief", "/postmortem", "/postmortem/draft"):  # fmt: skip
+                      "/reference", "/remedies", "/board", "/debrief", "/postmortem", "/postmortem/draft", "/calendar",
+                      "/calendar?part=differences", "/datasets", "/lineage"):  # fmt: skip
             yield self.base + plain
         yield from (f"/sessions/{quote(guess, safe='')}/alerts" for guess in self.guesses)
+        for guess in filter(None, self.guesses):
+            yield self._asked("/datasets", dataset=guess)
+            yield self._asked("/lineage", job=guess)
         yield from self._series()
         yield from self._traces()
         yield from self._logs()

@@ -31,13 +31,13 @@ from lab.content.protocol import (
     WorldContext,
 )
 from lab.draws import uniforms
-from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.status import OK
 from lab.registration.recorded import Column, Recorded, Table, sample_weight
 from lab.registration.settings import Operation, Setting
 from lab.registration.world import WORLD_GROUP, World
 from tests.deciding import CONTENT, points
 from tests.distributions import write_distribution
+from tests.without_levers import WithoutLevers
 
 SALES = Table(
     "sales",
@@ -72,7 +72,7 @@ WORLD = World(
 )
 
 
-class Market:
+class Market(WithoutLevers):
     """Implements `lab.content.protocol.Content`."""
 
     layout: Layout = CONTENT._replace(
@@ -100,22 +100,13 @@ class Market:
         self._blocks = [*self._blocks, Done(*(column[is_sale] for column in done))]
         self._reviewed = [*self._reviewed, served.request[served.slot < 0]]
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         """Points are counted anew: buyers have more, sellers' epochs are even and odd in turn."""
         for name in ("buyers", "sellers"):
             self._state.table(name).epoch += 1
         self._points = self._points._replace(buyer=self._points.buyer + 7)
         self._state.decide_with(self._points)
         return OK
-
-    def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
-        raise NotImplementedError("it has no levers")
-
-    def write(self, lever: type[AnyLever], place: Place, value: AnyLever | None, now_ns: int) -> None:
-        raise NotImplementedError("it has no levers")
-
-    def act(self, place: Place, act: ActValue, now_ns: int) -> None:
-        raise NotImplementedError("it has no levers")
 
     def samples(self, now_ns: int) -> list[tuple[str, str, str, float]]:
         return []

@@ -8,7 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-NAMED = re.compile(r"recommender|lab[./]worlds(?:[./]\w| import)|\bshop\b|[\"']decisions[\"']|fraud|shipped_names\(")
+NAMED = re.compile(
+    r"recommender|segmentation|lab[./]worlds(?:[./]\w| import)|\bshop\b|[\"']decisions[\"']|fraud|shipped_names\("
+)
 """Worlds of the lab's own, their systems and scenarios, as tests name them."""
 
 

@@ -64,7 +64,7 @@ class Given:
 
 
 class Bench:
-    """A plane, its state, and what its blocks held. `statuses`: how the world's operations end; `asked`: which did."""
+    """A plane, its state, and what its blocks held. `statuses`: how operations end; `asked`: which, when, for whom."""
 
     def __init__(
         self, system: System, arrivals_ms: Sequence[float] = (0,), content: Layout = NO_CONTENT, *, seed: int = 1,
@@ -76,7 +76,7 @@ class Bench:
         self.blocks: list[Any] = []
         self.served: list[Any] = []
         self.done: list[Any] = []
-        self.asked: list[tuple[str, float]] = []
+        self.asked: list[tuple[str, float, int]] = []
         self._statuses = statuses or {}
         self.sources.open("load", self.state.entry_edge.caller.index, Given([round(ms * MS) for ms in arrivals_ms]))
 
@@ -88,8 +88,8 @@ class Bench:
     def refill(self, source: int) -> None:
         self.sources.refill(source)
 
-    def operate(self, operation: str, now_ns: int) -> int:
-        self.asked.append((operation, now_ns / MS))
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
+        self.asked.append((operation, now_ns / MS, request))
         return self._statuses.get(operation, OK)
 
     def subjects(self, source: Any, first: int, times_ns: Times) -> tuple[Times, Times | None]:

@@ -16,6 +16,7 @@ TYPES: Mapping[str, Any] = {"float": pa.float64(), "int": pa.int64(), "string": 
 # No SLO is on the 99th percentile, the simulator has no host, and the systems have no pools, queues or messages.
 WITHOUT = (
     "client.request.duration.p99", "system.", "client.connection.", "server.queue.", "server.worker.", "messaging.",
+    "job.run.delay", "job.run.duration", "job.retry.", "job.skipped.",
 )  # fmt: skip
 
 

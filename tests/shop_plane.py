@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lab.clock import NS
+from lab.content.datasets import DatasetLog
 from lab.content.operations import FROM_STORE, FROM_TABLE, NO_VALUE
 from lab.content.protocol import Done, Served, Stream, WorldContext
 from lab.draws import stream_key
@@ -60,7 +61,7 @@ class FakePlane:
         self.changes: list[tuple[Any, ...]] = []
         self.context = WorldContext(
             system, streams, self.start_ns, self.end_ns, rate_per_s,
-            lambda *line: self.logs.append(line), lambda *change: self.changes.append(change),
+            lambda *line: self.logs.append(line), lambda *change: self.changes.append(change), DatasetLog(system),
         )  # fmt: skip
         self.world = ShopWorld(self.context)
         self.tables = new_tables(**table_rows(self.world.layout))
@@ -87,7 +88,7 @@ class FakePlane:
             self._requests(at_ns)
             self._settle(at_ns)
             if kind == 0:
-                assert self.world.operate("aggregate_events", at_ns) == OK
+                assert self.world.operate("aggregate_events", at_ns, 0) == OK
                 self._refresh(at_ns)
             elif kind == 1:
                 do(self.world, at_ns)
@@ -105,6 +106,7 @@ class FakePlane:
         context = WorldContext(
             self.context.system, self.context.streams, self.start_ns, self.end_ns, self.context.rate_per_s,
             lambda *line: other.logs.append(line), lambda *change: other.changes.append(change),
+            self.context.datasets.branch(),
         )  # fmt: skip
         other.stream = replace(self.stream)
         other.world = self.world.branch(context, other.state, [other.stream])

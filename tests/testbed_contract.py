@@ -21,6 +21,7 @@ from lab.injection.faults import fault_type
 from lab.injection.levers import Claim, Json, LeverValue, ModelDeploy, Place, Testbed, Undo, lever_type, lever_types
 from lab.scenario import LoadedScenario
 from lab.systems.topology import System
+from lab.testbeds.contents import content_levers
 
 Injection = Callable[[Testbed], AbstractContextManager[Claim]]
 
@@ -28,6 +29,12 @@ Injection = Callable[[Testbed], AbstractContextManager[Claim]]
 def placed(system: System) -> list[type[LeverValue]]:
     """The levers that have a place in a system; those of content have none where there is no world."""
     return [lever for lever in lever_types().values() if next(lever.places(system), None)]
+
+
+def possible(system: System) -> list[type[LeverValue]]:
+    """Those of them that the system's world has, where they are of content."""
+    table = content_levers(system)
+    return [lever for lever in placed(system) if not lever.is_content or table is None or lever in table]
 
 
 def injecting(loaded: LoadedScenario) -> Injection:
@@ -212,7 +219,7 @@ def test_a_fault_of_which_a_person_set_no_lever_ends_as_ever(
     spy = Spy(testbed, monkeypatch)
     with injection(testbed) as claim:
         held = {(undo.lever, undo.element) for undo in spy.undos}
-        for lever in placed(testbed.system):
+        for lever in possible(testbed.system):
             for element in lever.places(testbed.system):
                 if (lever.name, element) not in held:
                     testbed.settle(element, lever)

@@ -62,7 +62,7 @@ def run(
         bench.sync()
     bench.advance(10_000)
     if asked is not None:
-        asked += [operation for operation, _ in bench.asked]
+        asked += [operation for operation, _, _ in bench.asked]
     return bench.spans()
 
 

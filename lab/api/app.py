@@ -20,14 +20,14 @@ from starlette.types import ASGIApp, Scope
 
 from lab import __version__
 from lab.api.problems import ProblemAnswer, handle_problems
-from lab.api.routes import board, doing, exploring, group, people, sessions, telemetry
+from lab.api.routes import board, doing, exploring, group, lineages, people, sessions, telemetry
 from lab.api.security import Guard, Hosts, Identity, Rate, csrf_of
 from lab.investigation.codes import as_typed
 from lab.investigation.store import Participant
 from lab.investigation.training import Training
 
 PREFIX = "/api/v1"
-PARTS = tuple(part.router for part in (people, sessions, telemetry, exploring, doing, board, group))
+PARTS = tuple(part.router for part in (people, sessions, telemetry, exploring, lineages, doing, board, group))
 """Every group of endpoints."""
 PAGES = Path(__file__).resolve().parents[1] / "web"
 """The training pages: `index.html` and `static/`."""

@@ -112,13 +112,19 @@ class Distribution(Answer):
 
 
 class JobAnswer(Answer):
-    """A job with its last runs, newest first."""
+    """A job with its last runs, newest first.
+
+    `notices`: runs that were skipped, took too long or are tried again, as its scheduler logged it.
+    """
 
     name: str
     period_s: float
+    starts_s: float
+    needs: list[str]
     calls: list[str]
     last_success_age_s: float | None
     runs: list[LogRow]
+    notices: list[LogRow]
 
 
 class Registered(Answer):

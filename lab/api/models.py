@@ -256,6 +256,15 @@ class ActionDone(Answer):
     value: Any = None
 
 
+class CalendarNamed(Answer):
+    """What people call the periods of a system's jobs, and how long one is; the date of second 0 and its time zone."""
+
+    period: str
+    period_s: float
+    begins: str
+    zone: str
+
+
 class SessionAnswer(Answer):
     """How a session stands. Cheap: pages ask for it each second."""
 
@@ -265,6 +274,7 @@ class SessionAnswer(Answer):
     progress: ProgressAnswer | None
     problem: Trouble | None
     clock: ClockAnswer
+    calendar: CalendarNamed | None
     stopped: StoppedAnswer | None
     alerts: AlertsSeen
     changes: Counted
@@ -280,7 +290,7 @@ class ClockChange(Given):
 
     speed: float | None = Field(default=None, gt=0, le=1e6, strict=True)
     pause: bool | None = Field(default=None, strict=True)
-    jump: Literal["next-alert", "end", "tick"] | None = None
+    jump: Literal["next-alert", "end", "tick", "period"] | None = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> ClockChange:

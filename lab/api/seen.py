@@ -15,7 +15,7 @@ class HealthAnswer(Answer):
 
 
 class ComponentAnswer(Answer):
-    """A component, its place in the drawing and its health."""
+    """A component, its place in the drawing and its health; `needs`: of a job the jobs that it waits for."""
 
     name: str
     kind: str
@@ -24,6 +24,7 @@ class ComponentAnswer(Answer):
     tables: list[str]
     settings: dict[str, Any]
     steps: list[dict[str, Any]]
+    needs: list[str]
     row: float
     column: int
     health: HealthAnswer

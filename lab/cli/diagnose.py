@@ -12,7 +12,7 @@ from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.over_time import Times, time_options
-from lab.files.units import time_text
+from lab.systems.calendar import told_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,7 +126,7 @@ def _over_time(
                 print_over_time(console, one)
                 continue
             for then in one.answers:
-                _print(console, one.run, one.engine, then.answer, f"  at {time_text(then.at_s)}")
+                _print(console, one.run, one.engine, then.answer, f"  at {told_time(then.at_s, one.run.calendar)}")
     warn_unkept(keep(found) if times.keep else [])
     for problem in problems:
         show_problem(problem)

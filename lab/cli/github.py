@@ -50,13 +50,14 @@ def annotate_github(campaign: Campaign, scenarios: Iterable[LoadedScenario], tit
 
 def failures(campaign: Campaign, paths: dict[str, Path]) -> Iterator[Problem]:
     """Each failed case and each run that was not graded, at the `name` of its scenario's file."""
-    from lab.cli.texts import answer_text, truth_text
+    from lab.cli.texts import case_texts
     from lab.contracts import Outcome
 
     for case in campaign.cases:
         if case.outcome is Outcome.FAIL:
-            what = f"{case.scenario} seed {case.seed}: {case.engine} answered {answer_text(case.answer, case.truth)}"
-            yield _at_name(paths[case.scenario], what, truth_text(case.truth))
+            answered, true = case_texts(case)
+            what = f"{case.scenario} seed {case.seed}: {case.engine} answered {answered}"
+            yield _at_name(paths[case.scenario], what, true)
     for result in campaign.results:
         if result.problem:
             yield _at_name(paths[result.scenario], f"{result.scenario} seed {result.seed}: {result.problem}")
@@ -81,7 +82,7 @@ def _at_name(path: Path, what: str, expected: str = "") -> Problem:
 
 def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     """A matrix of verdicts by scenario and engine, the failures in words, and the thresholds."""
-    from lab.cli.texts import answer_text, truth_text
+    from lab.cli.texts import case_texts
     from lab.contracts import Outcome
     from lab.runs.campaign import engines_of, tally
 
@@ -91,7 +92,7 @@ def markdown(campaign: Campaign, title: str) -> Iterator[str]:
     if engines:
         yield from markdown_table(["scenario", *engines], _matrix(tally(campaign.cases), engines))
     failed = [case for case in campaign.cases if case.outcome is Outcome.FAIL]
-    rows = [[_name(case), case.engine, answer_text(case.answer, case.truth), truth_text(case.truth)] for case in failed]
+    rows = [[_name(case), case.engine, *case_texts(case)] for case in failed]
     rows += [[f"{r.scenario} seed {r.seed}", "", f"not graded: {r.problem}", ""] for r in campaign.results if r.problem]
     if rows:
         yield from markdown_table(["failed", "engine", "answer", "truth"], rows)

@@ -11,7 +11,7 @@ from typing import Any
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from lab.cli.console import escaped
-from lab.cli.texts import answer_text, truth_text
+from lab.cli.texts import case_texts
 from lab.contracts import EngineFailure, Grade, Outcome
 from lab.files.fileio import write_file
 from lab.judging.assess import Assessment
@@ -62,7 +62,8 @@ def _case_suite(case: Assessment) -> TestSuite:
 
 def _axes(case: Assessment) -> Iterator[TestCase]:
     """A test case for each axis that applied. Without times: they would tell of the machine."""
-    answer = f"answer: {answer_text(case.answer, case.truth)}\ntruth: {truth_text(case.truth)}\n"
+    answered, true = case_texts(case)
+    answer = f"answer: {answered}\ntruth: {true}\n"
     for grade in case.grades:
         test = TestCase(_xml(grade.grader), _xml(f"{case.scenario}.seed {case.seed}.{case.engine}"))
         result = _judged(case, grade)

@@ -11,7 +11,6 @@ import click
 from lab.cli.console import option
 from lab.cli.groups import group
 from lab.errors import Problem, UserError
-from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,15 +165,18 @@ def print_over_time(console: Console, one: Asked) -> None:
     from lab.cli.console import table
     from lab.cli.texts import MARKS, STYLES, answer_text, truth_text
     from lab.judging.over_time import figure_texts, truth_by
+    from lab.systems.calendar import told_time
 
     isolation, truth = one.answers[-1].answer.isolation.by, one.run.truth()
+    calendar = one.run.calendar
     console.print(f"{one.run.path}  {one.engine}  (isolation: {isolation})", style="bold", soft_wrap=True)
-    console.print(f"truth: {truth_text(truth)}\n", soft_wrap=True)
+    console.print(f"truth: {truth_text(truth, calendar)}\n", soft_wrap=True)
     shown = table("at", "", "answer")
     shown.columns[0].justify = "right"
     for then in one.answers:
         mark = Text("") if then.outcome is None else Text(MARKS[then.outcome], STYLES[then.outcome])
-        shown.add_row(time_text(then.at_s), mark, answer_text(then.answer.content, truth_by(truth, then.at_s)))
+        answer = answer_text(then.answer.content, truth_by(truth, then.at_s), calendar)
+        shown.add_row(told_time(then.at_s, calendar), mark, answer)
     console.print(shown)
     console.print()
     for line in figure_texts(one.over_time) if one.over_time is not None else ():

@@ -13,7 +13,7 @@ from lab.cli import completing
 from lab.cli.console import json_option, observability_option
 from lab.cli.filters import Filters, filter_options
 from lab.cli.testbed_options import TestbedCommand, option_words, testbed_option
-from lab.files.units import time_text, window_text
+from lab.files.units import format_duration, time_text
 
 if TYPE_CHECKING:
     from lab.injection.dry_run import PlannedAct
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab.registration.observability import Observability
     from lab.scenario import LoadedScenario
     from lab.scenario.plan import Plan
+    from lab.systems.topology import Component
     from lab.testbeds.installed import Chosen
 
 _EPILOG = """\b
@@ -85,6 +86,7 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.cli.texts import columns, effect_text
     from lab.judging.witness import BEFORE_MIN_INTERVALS
     from lab.scenario.plan import extra_load
+    from lab.systems.calendar import Calendar, told_time, told_window
 
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.requests + sum(one.requests for one in extra_load(planned.timeline)))
@@ -92,17 +94,22 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
     where = " ".join([testbed.name, *option_words(testbed.recorded(), type(testbed.options)().recorded())])
     console.print(f"{loaded.system.name} on {where}, {time_text(scenario.duration_s)}, {come}\n")
+    schedules = [(name, _schedule(job)) for name, job in loaded.system.scheduled_jobs.items()]
+    if schedules:
+        console.print("Jobs", style="bold")
+        console.print(f"{columns(schedules, indent=2)}\n", soft_wrap=True)
+    calendar = Calendar.of(loaded.system)
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
     for act in planned.timeline:
-        shown.add_row(time_text(act.at_s), act.event, act.lever, act.element, _value(act))
+        shown.add_row(told_time(act.at_s, calendar), act.event, act.lever, act.element, _value(act))
     if planned.timeline:
         print_table(console, "Timeline", shown)
     else:
         console.print("Nothing would be pulled: this is a control.\n")
     console.print("Truth", style="bold")
     for fault in planned.truth.faults:
-        when = window_text(fault.injected_s, fault.reverted_s)
+        when = told_window(fault.injected_s, fault.reverted_s, calendar)
         console.print(f"  {fault.id}: {fault.kind} of {fault.culprit} ({fault.boundary}) {when}", soft_wrap=True)
         rows = [("shows by", effect_text(witness)) for witness in planned.witnesses[fault.id]]
         if not _can_be_seen(planned.witnesses[fault.id], loaded.system.observability):
@@ -115,7 +122,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
         console.print(columns(rows), soft_wrap=True)
     for decoy in planned.truth.decoys:
         console.print(
-            f"  {decoy.id}: {decoy.kind} of {decoy.element} at {time_text(decoy.at_s)} is benign", soft_wrap=True
+            f"  {decoy.id}: {decoy.kind} of {decoy.element} at {told_time(decoy.at_s, calendar)} is benign",
+            soft_wrap=True,
         )
     if planned.truth.degraded is not None:
         degraded = planned.truth.degraded
@@ -137,3 +145,12 @@ def _value(act: PlannedAct) -> str:
     if act.value is None:
         return "neutral"
     return ", ".join(f"{key}={value}" for key, value in act.value.to_json().items())
+
+
+def _schedule(job: Component) -> str:
+    """When a job runs: `every 1d, 1h into it, after extract; ended after 2h, up to 2 more attempts`."""
+    text = f"every {format_duration(job.period_s)}"
+    text += f", {format_duration(job.starts_s)} into it" if job.starts_s else ""
+    text += f", after {' and '.join(job.needs)}" if job.needs else ""
+    text += f"; ended after {format_duration(job.timeout_s)}" if job.timeout_s else ""
+    return text + (f"; up to {job.retries} more attempt{'s' * (job.retries > 1)}" if job.retries else "")

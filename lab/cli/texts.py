@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lab.contracts import Diagnosis, EngineFailure, Evidence, Finding, Outcome, TrueFault, Truth, Verdict
-from lab.files.units import LONG_S, long_duration, time_text, window_text
+from lab.files.units import LONG_S, long_duration
 from lab.injection.faults import Witness
 from lab.signals.catalogue import known_signals, spec_of
+from lab.systems.calendar import Calendar, told_end, told_time, told_window
+
+if TYPE_CHECKING:
+    from lab.judging.assess import Assessment
 
 MARKS = {Outcome.PASS: "✓ pass", Outcome.FAIL: "✗ FAIL", Outcome.INCONCLUSIVE: "? inconclusive"}
 STYLES = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "yellow"}
@@ -44,14 +49,17 @@ def evidence_text(evidence: Evidence) -> str:
     return f"{evidence.signal} of {evidence.subject}: {levels}"
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: Finding, calendar: Calendar | None = None) -> str:
     """`network-partition of features->db (network) from 241 s, confidence 0.82`."""
-    onset = "onset not given" if finding.onset_s is None else f"from {time_text(finding.onset_s)}"
+    onset = "onset not given" if finding.onset_s is None else f"from {told_time(finding.onset_s, calendar)}"
     return f"{finding.kind} of {finding.culprit} ({finding.boundary}) {onset}, confidence {finding.confidence:.2f}"
 
 
-def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -> str:
-    """An engine's answer: as many findings as there are true faults (all are graded), and those tied with them."""
+def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None, calendar: Calendar | None = None) -> str:
+    """An engine's answer: as many findings as there are true faults (all are graded), and those tied with them.
+
+    `calendar`: the system's, by which times are told.
+    """
     if isinstance(answer, EngineFailure):
         return f"no answer: {answer.reason}"
     if answer.verdict is not Verdict.FAULT or not answer.findings:
@@ -62,9 +70,9 @@ def answer_text(answer: Diagnosis | EngineFailure, truth: Truth | None = None) -
     above = [finding for finding in leading if finding.confidence > least]
     tied = {finding.culprit for finding in answer.findings if finding.confidence == least}
     if len(above) + len(tied) <= graded:
-        return "; ".join(finding_text(finding) for finding in leading)
+        return "; ".join(finding_text(finding, calendar) for finding in leading)
     undecided = f"undecided between {len(tied)} elements at confidence {least:.2f}: {listed(sorted(tied))}"
-    return "; ".join([*(finding_text(finding) for finding in above), undecided])
+    return "; ".join([*(finding_text(finding, calendar) for finding in above), undecided])
 
 
 def _graded(truth: Truth | None) -> int:
@@ -104,20 +112,25 @@ def best_evidence(answer: Diagnosis | EngineFailure) -> Evidence | None:
     return next((finding.evidence[0] for finding in answer.findings if finding.evidence), None)
 
 
-def truth_text(truth: Truth) -> str:
+def truth_text(truth: Truth, calendar: Calendar | None = None) -> str:
     """Every true fault; `nothing was injected` for a control."""
-    decoys = listed([f"{decoy.kind} of {decoy.element} at {time_text(decoy.at_s)}" for decoy in truth.decoys])
-    text = "; ".join(fault_text(fault) for fault in truth.faults) or "nothing was injected"
+    decoys = listed([f"{decoy.kind} of {decoy.element} at {told_time(decoy.at_s, calendar)}" for decoy in truth.decoys])
+    text = "; ".join(fault_text(fault, calendar) for fault in truth.faults) or "nothing was injected"
     if truth.degraded is not None:
         text = f"nothing was injected; {truth.degraded.cause} (broke {listed(truth.degraded.slos)})"
     return f"{text}; benign: {decoys}" if decoys else text
 
 
-def fault_text(fault: TrueFault) -> str:
+def fault_text(fault: TrueFault, calendar: Calendar | None = None) -> str:
     """One injected fault with its window and when it first showed."""
-    shown = f"showed at {time_text(fault.witnessed_s)}" if fault.witnessed_s is not None else "never showed"
-    window = window_text(fault.injected_s, fault.reverted_s)
+    shown = f"showed at {told_end(fault.witnessed_s, calendar)}" if fault.witnessed_s is not None else "never showed"
+    window = told_window(fault.injected_s, fault.reverted_s, calendar)
     return f"{fault.kind} of {fault.culprit} ({fault.boundary}) {window}, {shown}"
+
+
+def case_texts(case: Assessment) -> tuple[str, str]:
+    """A graded case: what was answered, and what is true."""
+    return answer_text(case.answer, case.truth, case.calendar), truth_text(case.truth, case.calendar)
 
 
 def first_sentence(doc: str) -> str:

@@ -132,13 +132,13 @@ def missed_axes(case: Assessment) -> list[str]:
 
 def case_text(case: Assessment) -> str:
     """The answer to a case, the truth, the evidence, and why it failed."""
-    from lab.cli.texts import answer_text, best_evidence, columns, evidence_text, not_judged_texts, truth_text
+    from lab.cli.texts import best_evidence, case_texts, columns, evidence_text, not_judged_texts
     from lab.contracts import Diagnosis, Verdict
 
-    evidence = best_evidence(case.answer)
+    evidence, (answered, true) = best_evidence(case.answer), case_texts(case)
     rows = [
-        ("answer", answer_text(case.answer, case.truth)),
-        ("truth", truth_text(case.truth)),
+        ("answer", answered),
+        ("truth", true),
         ("evidence", evidence_text(evidence) if evidence else ""),
     ]
     rows += [("why", reason) for reason in reasons(case)]

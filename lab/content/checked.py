@@ -110,12 +110,22 @@ class CheckedContent:
     def settle(self, served: Served, done: Done, now_ns: int) -> None:
         self._content.settle(served, done, now_ns)
 
-    def operate(self, operation: str, now_ns: int) -> int:
-        status = self._content.operate(operation, now_ns)
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
+        before = len(self._context.datasets.writes)
+        status = self._content.operate(operation, now_ns, request)
+        self._check_writes(before, now_ns, request)
         if status not in range(len(NAMES)):
             expected = "one of lab.recording.status, such as OK"
             self._refuse("operate", Problem("gives no status", seen=repr(status)[:80], expected=expected))
         return status
+
+    def _check_writes(self, before: int, now_ns: int, request: int) -> None:
+        """Datasets are written by the run that asks, and now: a recording tells whose and when."""
+        for one in self._context.datasets.writes[before:]:
+            if (one.time_ns, one.request) != (now_ns, request):
+                seen = f"{one.dataset!r} at {one.time_ns} ns by run {one.request}"
+                expected = f"at {now_ns} ns by run {request}, as `operate` was asked"
+                self._refuse("operate", Problem("writes a dataset for another run", seen=seen, expected=expected))
 
     def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
         value: Any = self._content.read(lever, place)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.called import Function
+from lab.content.datasets import DatasetLog
 from lab.content.operations import Op
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.entries import LogArgument
@@ -33,7 +34,7 @@ class WorldContext:
     """What a world is given: the system, the run's streams and its time span in testbed ns (`start_ns` = 0 s).
 
     `rate_per_s` is the request rate the run begins with, so that content can start in equilibrium with it.
-    `announce(time_ns, component, kind, summary)` writes to the change log.
+    `announce(time_ns, component, kind, summary)` writes to the change log. `datasets` takes what jobs write.
     """
 
     system: System
@@ -43,6 +44,7 @@ class WorldContext:
     rate_per_s: float
     log: Log
     announce: Callable[[int, str, str, str], None]
+    datasets: DatasetLog
 
 
 class StoreSpec(NamedTuple):
@@ -69,7 +71,8 @@ class Layout(NamedTuple):
     Stores, tables and gates are numbered in this order. A request has `slots_count` own keys (1 to SLOTS_MAX), for each
     of which it carries a row, and `own_count` numbers of its own (up to OWN_MAX). `decide` is a kernel that is called
     in the request plane's loop, with the tables of `PlaneState.decide_with` and with a row ASK_*: it gives a request
-    its value, in millionths, or answers what OP_TEST asks.
+    its value, in millionths, or answers what OP_TEST asks. `settles_first`: whether all blocks are settled before an
+    operation of code OP_ASK; no where these look at nothing that requests did, which saves time.
     """
 
     operations: Mapping[str, Op]
@@ -79,6 +82,7 @@ class Layout(NamedTuple):
     slots_count: int = 1
     own_count: int = 0
     decide: Function | None = None
+    settles_first: bool = True
 
 
 class StoreState(Protocol):
@@ -234,7 +238,7 @@ class Content(Protocol):
     """The content behind a simulated system, by columns: it is called for blocks of requests, never for one.
 
     Blocks of results may end anywhere: what the world makes of them does not depend on where. Levers (`write`, `act`)
-    and `operate` come after everything before them is settled.
+    and, unless the layout says otherwise, `operate` come after everything before them is settled.
     """
 
     @property
@@ -252,8 +256,11 @@ class Content(Protocol):
     def settle(self, served: Served, done: Done, now_ns: int) -> None:
         """Takes a block: all that was served and that ended since the last, up to now."""
 
-    def operate(self, operation: str, now_ns: int) -> int:
-        """Performs an operation of code OP_ASK; its status. It pulls no levers."""
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
+        """Performs an operation of code OP_ASK; its status. It pulls no levers.
+
+        `request`: the number, over all streams, of the request (a job's run) that asks for it.
+        """
 
     def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:
         """The value of a lever of content, or of a configuration key under `settings.`."""

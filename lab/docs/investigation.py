@@ -31,8 +31,9 @@ curl -s -H "$AUTH" -H "$JSON" -d '{"verdict": "fault", "findings": [{"culprit": 
 curl -s -H "$AUTH" $API/sessions/ID/debrief                                               # once its status is released
 ```
 Times are scenario seconds since the load began. A session begins paused when the participant is called (`called_at`
-of the exercise), else at a twentieth of the incident, at 60 s at the latest: neither tells anything. Its clock runs
-at a speed, pauses, or jumps, and never goes back. What is seen is what was visible at the last whole scrape interval
+of the exercise), else at a twentieth of the incident, at 60 s (or the first scrape, where that is later) at the
+latest: neither tells anything. Its clock runs at a speed, pauses, or jumps (`tick`: to the next scrape, `period`: to
+the next period of the system's calendar), and never goes back. What is seen is what was visible at the last scrape
 (`as_of_s`): a span at its end, a label when it is ripe, a version when it is published. Every answer comes from the
 one function that cuts a recording ([recording](recording.md)).
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lab.docs.markdown import NOTE, table
 from lab.recording.blocks import BLOCK_S, BLOCK_SIDES
-from lab.recording.schema import CORE, SCHEMA_VERSION, TRACES_KEPT
+from lab.recording.schema import CORE, DATASET_FILES, DATASET_TABLES, SCHEMA_VERSION, TRACES_KEPT
 from lab.recording.sides import GRID_PER_S
 from lab.recording.writing import GROUP_ROWS
 from lab.registration.observability import LEVELS
@@ -41,7 +41,16 @@ def recording_page() -> Iterator[str]:
     yield from log_events(CORE.log_events)
     yield from ("## Other files", "")
     yield from files(CORE.files)
+    yield from _datasets()
     yield from _CUTTING.splitlines()
+
+
+def _datasets() -> Iterator[str]:
+    """What recordings have of worlds whose jobs write datasets."""
+    yield from ("## Datasets", "")
+    yield from _OF_DATASETS.splitlines()
+    yield from files(DATASET_FILES)
+    yield from tables(DATASET_TABLES)
 
 
 def tables(some: Iterable[Table]) -> Iterator[str]:
@@ -64,7 +73,8 @@ def log_events(some: Iterable[LogEvent]) -> Iterator[str]:
 
 def files(some: Iterable[File]) -> Iterator[str]:
     """Files of `observed/` that are no tables, as a table."""
-    yield from table(("file", "content", "visible"), ((f"`{f.name}`", f.doc, f.visible.doc) for f in some))
+    rows = ((f"`{f.name}`", f.level, f.doc, f.visible.doc) for f in some)
+    yield from table(("file", "from", "content", "visible"), rows)
 
 
 def _missing(column: Column) -> str:
@@ -112,6 +122,19 @@ of scrape intervals), and ends earlier, at a scrape or each {BLOCK_S:g} s where 
 {BLOCK_SIDES:,} sides of calls are there by then. A row group of spans or log lines ends with a block, once it has
 {GROUP_ROWS:,} rows; one of a table of a world has as many, but for the
 last one.
+
+"""
+
+_OF_DATASETS = """\
+A world may have jobs that write datasets anew in every run (the page of the [world](worlds/) lists them). Its
+recordings tell each version that was written, and no row of it: a hash of the content, how much it holds, and a profile
+of each column. Equal content has one version whenever it was written, so a version that comes again is a file that was
+used again. Datasets are never sampled.
+
+Lineage are events of [OpenLineage](https://openlineage.io): `START` and `COMPLETE` or `FAIL` of each run of a job, and
+in between a `RUNNING` for what it wrote at a time. Inputs and outputs have the facets `version` and `schema`, outputs
+`outputStatistics`. An output without a version is a write that failed. `eventTime` counts from 1970 where the
+system has no calendar.
 
 """
 

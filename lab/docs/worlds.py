@@ -10,6 +10,7 @@ from lab.engines.rules.shipped import shipped_tree
 from lab.engines.rules.tree import Condition
 from lab.injection.faults import fault_types
 from lab.injection.levers import act_types, lever_types
+from lab.registration.datasets import DatasetColumn
 from lab.registration.settings import Setting
 from lab.registration.world import World, loaded
 from lab.signals.catalogue import slis_as_signals
@@ -28,6 +29,7 @@ def world_page(world: World) -> Iterator[str]:
     if world.costs:
         yield from ("## Costs", "", "What an incident costs beyond failed requests and waiting, in debriefs.", "")
         yield from costs(world.costs)
+    yield from _datasets(world)
     yield from tables(world.recording.tables)
     if world.recording.label_window_s is not None:
         yield f"The label window is {world.recording.label_window_s:g} s where `reference/contract.json` has none."
@@ -45,6 +47,24 @@ def world_page(world: World) -> Iterator[str]:
     yield from _levers(world)
     yield from _faults(world)
     yield from _rules(world)
+
+
+def _datasets(world: World) -> Iterator[str]:
+    """Datasets that its jobs write, as they are meant to be."""
+    if not world.datasets:
+        return
+    yield from ("## Datasets", "", "[Versions](../recording.md#datasets) that jobs write:", "")
+    rows = (
+        (f"`{name}`", one.doc, f"`{one.of}`" if one.of else "", ", ".join(f"`{of}`" for of in one.inputs),
+         ", ".join(_dataset_column(column, spec, is_key=column == one.key) for column, spec in one.columns.items()))
+        for name, one in world.datasets.items()
+    )  # fmt: skip
+    yield from table(("dataset", "content", "written by", "made from", "columns"), rows)
+
+
+def _dataset_column(name: str, spec: DatasetColumn, *, is_key: bool) -> str:
+    about = [spec.type if spec.unit in ("", "1") else f"{spec.type}, {spec.unit}", *(["key"] if is_key else [])]
+    return f"`{name}` ({'; '.join([*about, *([spec.doc] if spec.doc else [])])})"
 
 
 def _levers(world: World) -> Iterator[str]:
@@ -116,14 +136,19 @@ def _files_of_systems(world: World) -> Iterator[str]:
     """What a system file may say of the world."""
     yield from ("## In a system file", "")
     if world.operations:
+        has_callers = any(operation.caller_settings for operation in world.operations.values())
+        has_docs = any(operation.doc for operation in world.operations.values())
         rows = (
             (
-                f"`{name}`", operation.kind, "yes" if operation.needed else "",
+                f"`{name}`", *([operation.doc] if has_docs else []), operation.kind, "yes" if operation.needed else "",
                 ", ".join(f"`{one}`" for one in operation.tables), _settings(operation.settings),
+                *([_settings(operation.caller_settings)] if has_callers else []),
             )
             for name, operation in world.operations.items()
         )  # fmt: skip
-        yield from table(("`operation:`", "of a", "needed", "with the tables", "its `settings:`"), rows)
+        does = ("what it does",) if has_docs else ()
+        heads = ("`operation:`", *does, "of a", "needed", "with the tables", "its `settings:`")
+        yield from table((*heads, "its caller's `settings:`") if has_callers else heads, rows)
     names = {"run": world.own_code, "fallback": world.fallbacks}
     for key, known in names.items():
         if known:

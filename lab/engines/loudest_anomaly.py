@@ -10,6 +10,7 @@ from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
 
 if TYPE_CHECKING:
     from lab.signals import Series
+    from lab.signals.lineage import Lineage
 
 ALARM_Z = 12.0
 """Below this standardised change nothing is called an anomaly: the scan's maximum on quiet recordings is lower."""
@@ -27,12 +28,14 @@ def diagnose(observed: Path) -> Diagnosis:
     """Elements ranked by the largest standardised shift of any of their signals."""
     from lab.engines.shifts import Shift, scan
     from lab.signals import load_recorded
+    from lab.signals.lineage import Lineage
     from lab.signals.windows import levels
 
     recording, signals = load_recorded(observed)
     loudest: dict[str, Shift] = {}
+    lineage = Lineage.of(recording)
     for series in signals:
-        element = _element(series, recording.system, recording.reference)
+        element = _element(series, recording.system, recording.reference, lineage)
         shift = scan(series, 1e-3)
         if element and shift and abs(shift.z) > abs(loudest[element].z if element in loudest else ALARM_Z):
             pair = levels(series.times_s, series.values, (shift.onset_s, shift.end_s))
@@ -47,11 +50,17 @@ def diagnose(observed: Path) -> Diagnosis:
     )
 
 
-def _element(series: Series, system: Any, reference: Any) -> str:
-    """The element that a signal is about: a column's is the table's component; the host under all of them is none."""
+def _element(series: Series, system: Any, reference: Any, lineage: Lineage) -> str:
+    """The element that a signal is about: a column's is the table's component, a dataset's the job that writes it.
+
+    The host under all of them is none.
+    """
     from lab.signals.catalogue import spec_of
+    from lab.signals.dataset_catalogue import SUBJECTS
 
     subject, owner = series.subject, series.subject.partition(".")[0]
+    if spec_of(series.signal).subject in SUBJECTS:
+        return lineage.writer_of(subject)
     if subject in system["links"] or subject in system["components"]:
         return subject
     if spec_of(series.signal).subject == "column":

@@ -16,10 +16,13 @@ from lab.contracts import Boundary, Diagnosis, Evidence, Finding, Verdict
 from lab.registration.clock import Amount, SystemClock
 from lab.registration.signals import Limit
 from lab.registration.world import recorded_world
+from lab.signals.catalogue import spec_of
+from lab.signals.dataset_catalogue import SUBJECTS
 
 if TYPE_CHECKING:
     from lab.recording.observed import Observed
     from lab.signals import Series
+    from lab.signals.lineage import Lineage
 
 USUAL_INTERVALS = 8
 """The usual level is the median of so many scrape intervals at the beginning; no wander of theirs breaks a limit."""
@@ -52,15 +55,16 @@ def limits_of(world: str | None) -> list[Limit]:
 def diagnose(observed: Path) -> Diagnosis:
     """What the first broken limits blame, one finding per element; healthy where none is broken."""
     from lab.signals import load_recorded
+    from lab.signals.lineage import Lineage
 
     recording, signals = load_recorded(observed)
     series = list(signals)
     found: dict[str, Finding] = {}
-    clock = SystemClock.recorded(recording.system)
+    clock, lineage = SystemClock.recorded(recording.system), Lineage.of(recording)
     for rank, limit in enumerate(limits_of(recording.system.get("world"))):
         for one in series:
-            element = _blamed(one.subject, limit, recording)
-            if one.signal != limit.signal or element in found or not _fits(element, limit, recording):
+            element = _blamed(one, limit, recording, lineage)
+            if one.signal != limit.signal or not element or element in found or not _fits(element, limit, recording):
                 continue
             at = _broken(one, limit, clock)
             if at is not None:
@@ -69,12 +73,22 @@ def diagnose(observed: Path) -> Diagnosis:
     return Diagnosis(Verdict.FAULT if findings else Verdict.HEALTHY, findings)
 
 
-def _blamed(subject: str, limit: Limit, recording: Observed) -> str:
-    """The component or link that a signal is about, or whose part it is about, or the feature table's component."""
+def _blamed(series: Series, limit: Limit, recording: Observed, lineage: Lineage) -> str:
+    """The component or link that a signal is about, or whose part it is about, or the feature table's component.
+
+    Of a dataset, and a column of one, it is the job that writes it, or what it is read from. Of what is no element's,
+    the first of the kinds that the limit is for. Empty where there is none.
+    """
+    subject = series.subject
+    if spec_of(series.signal).subject in SUBJECTS:
+        return lineage.source(subject.partition(".")[0]) if limit.blames_store else lineage.writer_of(subject)
     for element in (subject, subject.partition(".")[0]):
         known = element in recording.system["links"] or element in recording.system["components"]
         if known and not limit.blames_store:
             return element
+    if limit.of and not limit.blames_store:
+        components = recording.system["components"]
+        return next((name for name, component in components.items() if component["kind"] in limit.of), "")
     return str(recording.reference.get("contract.json", {}).get("component", ""))
 
 

@@ -1,7 +1,7 @@
-"""Where a signal left its usual level: a scan for the one segment that stands out most, and contrasts over a window.
+"""Where a signal left its usual level: a scan for the one stretch that stands out most, and contrasts over a window.
 
 The scan is the epidemic change-point statistic (Levin and Kline 1985): the largest standardised difference of
-means between a segment and the rest. It needs to know neither when something began nor whether it ended.
+means between a stretch and the rest. It needs to know neither when something began nor whether it ended.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _MAD_TO_SD = 0.6745
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A segment in which a signal stood apart. `z` is signed; `onset_s` and `end_s` bound the segment.
+    """A stretch in which a signal stood apart. `z` is signed; `onset_s` and `end_s` bound the stretch.
 
-    `carried` is the share of the change that is left without the segment's most extreme interval (1: nothing hangs on
+    `carried` is the share of the change that is left without the stretch's most extreme interval (1: nothing hangs on
     it), `covered` how often the signal is known inside, relative to outside (1: as often).
     """
 
@@ -60,7 +60,7 @@ class Shift:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the change speaks for the segment: not for one odd interval, nor for the few that are known."""
+        """Whether the change speaks for the stretch: not for one odd interval, nor for the few that are known."""
         return self.carried >= CARRIED_SHARE and self.covered >= COVERED_SHARE
 
 
@@ -79,7 +79,7 @@ def _averaged(values: Array, width: int) -> Array:
 
 
 def _walk_back(values: Array, start: int, first: int, baseline: float, direction: float, sd: float) -> int:
-    """The segment's start moved back, to `first` at most, over the foot of a ramp: while values are not usual."""
+    """The stretch's start moved back, to `first` at most, over the foot of a ramp: while values are not usual."""
     while start > first and (values[start - 1] - baseline) * direction > WALK_BACK_SIGMAS * sd:
         start -= 1
     return start
@@ -91,7 +91,10 @@ def is_abrupt(series: Series, shift: Shift) -> bool:
     known = ~np.isnan(values)
     since_s, within_s = times_s - shift.onset_s, ABRUPT_INTERVALS * interval_of(series)
     before = values[known & (since_s > -within_s) & (since_s <= 0)]
-    after = values[known & (since_s > within_s) & (since_s <= 2 * within_s)]
+    # What comes after the stretch is not the change any more.
+    lasts_s = shift.end_s - shift.onset_s
+    until_s = min(2 * within_s, lasts_s) if lasts_s > within_s else 2 * within_s
+    after = values[known & (since_s > within_s) & (since_s <= until_s)]
     if not len(before) or not len(after):
         return False
     return bool((after.mean() - before.mean()) * np.sign(shift.change) >= ABRUPT_SHARE * abs(shift.change))
@@ -135,8 +138,8 @@ def interval_of(series: Series) -> float:
 
 
 @lru_cache(maxsize=8)
-def _segments(n: int) -> tuple[Array, Array, Array, Array]:
-    """Every segment of `n` intervals that can be compared: start, end, intervals inside, and 1/standard error."""
+def _stretches(n: int) -> tuple[Array, Array, Array, Array]:
+    """Every stretch of `n` intervals that can be compared: start, end, intervals inside, and 1/standard error."""
     starts, ends = np.triu_indices(n + 1, MIN_INSIDE)
     usable = (starts >= MIN_BEFORE) & (n - (ends - starts) >= MIN_OUTSIDE)
     starts, ends = starts[usable], ends[usable]
@@ -145,10 +148,10 @@ def _segments(n: int) -> tuple[Array, Array, Array, Array]:
 
 
 def scan_towards(series: Series, direction: int, floor: float = 0.0, known: Windows = ()) -> Shift | None:
-    """The segment that rises (1) or falls (-1) most: what stands out more the other way is set aside first.
+    """The stretch that rises (1) or falls (-1) most: what stands out more the other way is set aside first.
 
     Looking for the largest rise at once would find all that is usual above a large fall. `known` as for `scan`: a
-    segment may reach across what was set aside, as a rise with a dip in it does.
+    stretch may reach across what was set aside, as a rise with a dip in it does.
     """
     windows: list[tuple[float, float]] = []
     for _ in range(ASIDE_MAX):
@@ -160,10 +163,10 @@ def scan_towards(series: Series, direction: int, floor: float = 0.0, known: Wind
 
 
 def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | None:
-    """The segment that stands out most; None where there is too little to compare.
+    """The stretch that stands out most; None where there is too little to compare.
 
     `floor` is the smallest standard deviation to assume, for signals that are usually constant. What the series says
-    within the `known` windows (from, until; seconds) is left out, and no segment lies on both sides of one: the end
+    within the `known` windows (from, until; seconds) is left out, and no stretch lies on both sides of one: the end
     of what was found there, together with an odd value from before it, would begin before it.
     """
     series = outside(series, known)
@@ -175,7 +178,7 @@ def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | Non
     n = len(values)
     if n < MIN_OUTSIDE + MIN_INSIDE:
         return None
-    starts, ends, inside, weight = _segments(n)
+    starts, ends, inside, weight = _stretches(n)
     cuts = [int(np.count_nonzero(times_s <= from_s)) for from_s, _ in known]
     if cuts:
         whole = np.logical_and.reduce([(ends <= cut) | (starts >= cut) for cut in cuts])
@@ -197,6 +200,23 @@ def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | Non
     start = _walk_back(values, start, first, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
     return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried, step_s=step_s)
+
+
+def sporadic(series: Series, direction: int, by: float, floor: float = 0.0, known: Windows = ()) -> Shift | None:
+    """From the first interval to the last in which a signal is `by` above (1) or below (-1) what it usually is.
+
+    For what is there in some intervals only, so that no stretch of them stands apart from all others. `known` as for
+    `scan`; None where no interval is that far. What is usual is a quartile, as it may be wrong for half of the time.
+    """
+    series = outside(series, known)
+    if not by > 0 or np.isnan(series.values).all():
+        return None
+    usual = float(np.nanquantile(series.values, 0.25 if direction > 0 else 0.75))
+    far = np.flatnonzero((series.values - usual) * direction >= by)
+    if not len(far):
+        return None
+    first, last = int(far[0]), int(far[-1])
+    return contrast(series, float(series.times_s[first]) - interval_of(series), float(series.times_s[last]), floor)
 
 
 def outside(series: Series, windows: Windows) -> Series:

@@ -115,6 +115,12 @@ def window_text(from_s: float, until_s: float) -> str:
     return f"{first.removesuffix(' s') if last.endswith(' s') else first}–{last}"
 
 
+def periods_text(seconds: float, period_s: float, word: str) -> str:
+    """How long something takes in periods of so many seconds: `2 periods`, `0.5 periods`."""
+    periods = f"{seconds / period_s:.2g}"
+    return f"{periods} {word}{'' if periods == '1' else 's'}"
+
+
 LONG_S = 7200.0
 """From when on times are told in hours and days."""
 

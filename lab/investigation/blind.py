@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from lab.files.units import clock_text
 from lab.investigation.exercises import Exercise
+from lab.systems.calendar import Calendar
 
 
 def drawn(exercises: Sequence[Exercise], seed: int) -> Exercise:
@@ -19,7 +20,10 @@ def neutral_brief(exercise: Exercise) -> str:
     """A brief alike for all exercises of a system: a brief of the list names its exercise to whoever has read it."""
     system = exercise.scenario.system
     at_s = exercise.called_at_s
-    called = f"You are called to {system.name}" + (f" at {clock_text(at_s)}" if at_s is not None else "")
+    calendar = Calendar.of(system)
+    called = f"You are called to {system.name}"
+    if at_s is not None:
+        called += f" at {calendar.label(at_s) if calendar else clock_text(at_s)}"
     watched = ", ".join(dict.fromkeys(slo.sli for slo in system.slos))
     objectives = f" Its objectives are about {watched}." if watched else ""
     return f"{called}.{objectives} Nobody tells you what they noticed. Find out what is wrong, if anything is."

@@ -14,6 +14,8 @@ from lab.injection.levers import (
     ConfigSet,
     FeedDelay,
     FeedFreeze,
+    JobBackfill,
+    JobKeepOutput,
     LeverValue,
     LinkCut,
     LinkDelay,
@@ -23,6 +25,7 @@ from lab.injection.levers import (
     ModelCanary,
     ModelDeploy,
     ModelUnload,
+    PartitionDelay,
     PopulationBots,
     PopulationSurge,
     TableColumn,
@@ -37,8 +40,8 @@ JOB, USERS, LINK = frozenset({"job"}), frozenset({"users"}), frozenset({"link"})
 POOLS = ("pools.*", "steps.*.pool.*")
 TIMEOUTS = ("steps.*.timeout_s",)
 WORKERS = ("workers",)
-LIMITS = ("steps.*.above", "steps.*.at_most")
-"""Between which values a step runs: that is part of a release, as rules are."""
+RELEASED = ("steps.*.above", "steps.*.at_most", "settings.*")
+"""Between which values a step runs, and what the world's code goes by: that is part of a release, as rules are."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -79,8 +82,9 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         name="roll-back-code", title="Roll a component's code back", cost_s=180, on=PROCESSES - MODEL,
-        rests=(ComponentSlow, ConfigSet), rest_keys=LIMITS,
-        doc="Deploys the release that ran at the start, with its limits in rules. Other configuration stays as it is.",
+        rests=(ComponentSlow, ConfigSet), rest_keys=RELEASED,
+        doc="Deploys the release that ran at the start, with its limits in rules and its settings. Other configuration "
+        "stays as it is.",
     ),
     Remedy(
         name="restore-cpu", title="Give a component its CPU back", cost_s=120, on=PROCESSES, rests=(ComponentLimit,),
@@ -113,6 +117,20 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         name="resume-job", title="Let a job run again", cost_s=60, on=JOB, rests=(FeedFreeze, FeedDelay),
         doc="Its runs start when they are due, from the next one on.",
+    ),
+    Remedy(
+        name="mend-output", title="Mend what a job writes", cost_s=240, on=JOB, rests=(JobKeepOutput,),
+        doc="Its runs write all rows anew, from the next one on. What was written stays.",
+    ),
+    Remedy(
+        name="backfill", title="Do a job's past periods once more", cost_s=300, on=JOB, acts=(JobBackfill(),),
+        doc="Does what its runs should have done, on what is there now. It mends no cause: what is still wrong comes "
+        "out wrong again.",
+    ),
+    Remedy(
+        name="deliver-in-time", title="Have a table's partitions delivered in time", cost_s=240, on=DATABASE,
+        part="table", rests=(PartitionDelay,),
+        doc="Partitions land as early as they used to, from the next one on. What was read without them stays so.",
     ),
     Remedy(
         name="set-timeout", title="Set a timeout", cost_s=90, on=PROCESSES, part="key", keys=TIMEOUTS,

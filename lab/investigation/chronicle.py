@@ -83,7 +83,11 @@ def changes_told(told: Told, exercise: Exercise) -> list[Json]:
 def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
     for hint in record["hints"]:
         yield _entry(hint["at_s"], "hint", exercise.hints[hint["number"]].text)
+    # A calendar shows many signals at once: that is one look.
+    calendars = {look["at_s"] for look in record["looks"] if look["kind"] == "calendar"}
     for look in record["looks"]:
+        if look["kind"] == "signal" and look["at_s"] in calendars:
+            continue
         yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip())
     board = record["board"]
     names = {one["id"]: one.get("text", "") for one in board["hypotheses"]}

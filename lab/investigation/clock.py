@@ -7,17 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 SPEEDS = (1.0, 10.0, 60.0)
-SPEEDS_OF_DAYS = (600.0, 3600.0)
+SPEEDS_OF_HOURS = (600.0, 3600.0)
 """Added where a scrape interval is a minute or more."""
-LONG_TICK_S = 60.0
+SPEEDS_OF_DAYS = (*SPEEDS_OF_HOURS, 21_600.0, 86_400.0)
+"""Of an incident that is seen once a day: slower, nothing would ever happen."""
+LONG_TICK_S, DAY_S = 60.0, 86_400.0
 START_SHARE, START_AT_MOST_S = 0.05, 60.0
 _CLOSE = 1e-9
 """Of a tick: how far from its edge a time still counts as on it."""
 
 
-def start_at(duration_s: float) -> float:
-    """Where sessions begin, in scenario seconds: the same share for every incident, so that it tells nothing."""
-    return min(START_AT_MOST_S, START_SHARE * duration_s)
+def start_at(duration_s: float, tick_s: float) -> float:
+    """Where sessions begin, in scenario seconds: the same share for every incident, so that it tells nothing.
+
+    Where ticks are so long that nothing could be seen by then, it is the first of them.
+    """
+    return max(tick_s, min(START_AT_MOST_S, START_SHARE * duration_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Clock:
     @property
     def speeds(self) -> tuple[float, ...]:
         """Speeds that can be chosen, in scenario seconds per second."""
-        return SPEEDS + (SPEEDS_OF_DAYS if self.tick_s >= LONG_TICK_S else ())
+        if self.tick_s >= DAY_S:
+            return SPEEDS_OF_DAYS
+        return SPEEDS + (SPEEDS_OF_HOURS if self.tick_s >= LONG_TICK_S else ())
 
     def at(self, wall_s: float) -> float:
         """The scenario time at a wall time."""
@@ -76,6 +83,10 @@ class Clock:
     def next_tick(self, wall_s: float) -> Clock:
         """One tick later."""
         return self.moved(self.tick_before(self.at(wall_s)) + self.tick_s, wall_s)
+
+    def next_whole(self, period_s: float, wall_s: float) -> Clock:
+        """At the beginning of the next period of so many seconds, on a whole tick."""
+        return self.next_of([(math.floor(self.as_of(wall_s) / period_s + _CLOSE) + 1) * period_s], wall_s)
 
     def next_of(self, times_s: Sequence[float], wall_s: float, at_most_s: float = math.inf) -> Clock:
         """At the first of these times that cannot be seen yet, on a whole tick; so much later if it is further off."""

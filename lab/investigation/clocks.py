@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
+from lab.investigation.clock import DAY_S
 from lab.investigation.keeping import Keeping
 from lab.investigation.queries.asking import QueryError, without_nan
 from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Session, Stopped
+from lab.systems.calendar import Calendar
 
-Jump: TypeAlias = Literal["next-alert", "end", "tick"]
-JUMP_TICKS = 60
-"""How far a jump to the next alert goes where none comes: further would tell that none will."""
+Jump: TypeAlias = Literal["next-alert", "end", "tick", "period"]
+JUMP_TICKS, JUMP_DAYS = 60, 7
+"""How far a jump to the next alert goes where none comes, also where ticks are days: further would tell that."""
 
 
 class Clocks:
@@ -39,12 +41,16 @@ class Clocks:
                 one.clock, one.stopped = clock, None
 
     def jump(self, one: Session, to: Jump) -> None:
-        """Moves a clock on: by a tick, to the end, or to the next alert, where it pauses and `stopped` says why."""
+        """Moves a clock on: by a tick, to the next period of the system's calendar (else by a tick), to the end, or to
+        the next alert, where it pauses and `stopped` says why."""
         with one.lock:
             _refuse_still(one)
             wall_s, stopped = self._wall(), None
             if to == "tick":
                 clock = one.clock.next_tick(wall_s)
+            elif to == "period":
+                calendar = Calendar.of(one.exercise.scenario.system)
+                clock = one.clock.next_whole(calendar.length_s if calendar else one.clock.tick_s, wall_s)
             elif to == "end":
                 clock = one.clock.moved(one.clock.end_s, wall_s)
             else:
@@ -63,7 +69,8 @@ def _refuse_still(one: Session) -> None:
 def _next_alert(one: Session, wall_s: float) -> Stopped:
     """Where a jump to the next alert stops, and why. What is told could be seen by then: of later alerts nothing."""
     assert one.view is not None
-    seen_s, looked_s = one.clock.as_of(wall_s), JUMP_TICKS * one.clock.tick_s
+    tick_s = one.clock.tick_s
+    seen_s, looked_s = one.clock.as_of(wall_s), (JUMP_DAYS if tick_s >= DAY_S else JUMP_TICKS) * tick_s
     there = one.clock.next_of(one.view.alert_times_s, wall_s, at_most_s=looked_s)
     fired = [alert for alert in one.view.alerts(there.as_of(wall_s)) if alert["state"] == "firing"]
     new = next((alert for alert in fired if alert["time_s"] > seen_s), None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from lab.contracts import Boundary
 from lab.files.units import LONG_S, clock_text, time_text
@@ -12,6 +12,7 @@ from lab.investigation.exercises import Exercise
 from lab.investigation.recordings import ENGINES
 from lab.investigation.told import Json, Record
 from lab.report.format import quantity
+from lab.systems.calendar import Calendar
 from lab.systems.topology import System
 
 _SPECIAL = re.compile(r"([\\`*\[\]<|&~]|(?<![^\W_])_|_(?![^\W_])|^[#+\-=>]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
@@ -27,6 +28,8 @@ BOUNDARY_OF_KIND: Mapping[str, Boundary] = {
     "link": Boundary.NETWORK,
 }
 """Where what shows on an element of this kind is listed."""
+At: TypeAlias = Callable[[float | None], str]
+"""Tells a time of the incident."""
 MOST_FACTORS = 4
 MOST_EVENTS = 60
 
@@ -36,16 +39,18 @@ def postmortem(debrief: Json, exercise: Exercise, record: Record | None = None) 
 
     Whatever people wrote is escaped: it can add no markup.
     """
+    system = exercise.scenario.system
+    at = _times_of(system, debrief["end_s"])
     sections = (
-        ("Summary", _summary(debrief, exercise)),
+        ("Summary", _summary(debrief, exercise, at)),
         ("Impact", _impact(debrief)),
-        ("Timeline", _timeline(debrief)),
-        ("Detection", _detection(debrief)),
+        ("Timeline", _timeline(debrief, at)),
+        ("Detection", _detection(debrief, at)),
         ("Root cause", _root_cause(debrief, record)),
-        ("Contributing factors", _factors(debrief, exercise.scenario.system)),
-        ("What monitoring was missing", _monitoring(debrief)),
+        ("Contributing factors", _factors(debrief, system, at)),
+        ("What monitoring was missing", _monitoring(debrief, at)),
         ("What went well", _went_well(debrief)),
-        ("What could go better", _could_go_better(debrief)),
+        ("What could go better", _could_go_better(debrief, at)),
         ("Action items", _action_items()),
     )
     lines = [f"# Post-mortem: {escaped(exercise.title)}", ""]
@@ -60,9 +65,18 @@ def escaped(text: object) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def _at(time_s: float | None) -> str:
-    """A time of the incident as its clock shows it."""
-    return "never" if time_s is None else clock_text(time_s)
+def _times_of(system: System, end_s: float) -> At:
+    """Tells times of an incident as its clock shows them, by the system's calendar where it has one."""
+    calendar = Calendar.of(system)
+
+    def at(time_s: float | None) -> str:
+        if time_s is None:
+            return "never"
+        if calendar is None:
+            return clock_text(time_s)
+        return calendar.end_label(time_s) if time_s >= end_s else calendar.label(time_s)
+
+    return at
 
 
 def _long(seconds: float) -> str:
@@ -84,35 +98,35 @@ def _faults(debrief: Json) -> list[Json]:
     return list(debrief["truth"]["faults"])
 
 
-def _summary(debrief: Json, exercise: Exercise) -> Iterator[str]:
+def _summary(debrief: Json, exercise: Exercise, at: At) -> Iterator[str]:
     faults, system = _faults(debrief), escaped(exercise.system)
     if not faults:
         degraded = debrief["truth"]["degraded"]
         what = f"its own load was too much for {escaped(degraded['element'])}" if degraded else "nothing was wrong"
-        yield f"In {system} {what}. The recording has {_at(debrief['end_s'])}."
+        yield f"In {system} {what}. The recording has {clock_text(debrief['end_s'])}."
         return
     yield f"{escaped(exercise.scenario.scenario.title or exercise.title)}."
     yield ""
     became = {one["id"]: one for one in debrief["outcomes"]}
     for fault in faults:
         what = f"**{escaped(fault['kind'])}** on **{escaped(fault['culprit'])}**"
-        ended = _ended(fault, became.get(fault["id"]), debrief["end_s"])
-        yield f"* {what} (boundary: {escaped(fault['boundary'])}) began at {_at(fault['injected_s'])} and {ended}."
+        ended = _ended(fault, became.get(fault["id"]), debrief["end_s"], at)
+        yield f"* {what} (boundary: {escaped(fault['boundary'])}) began at {at(fault['injected_s'])} and {ended}."
     for one in debrief["actions"]:
         if one.get("helped"):
-            yield f"* What helped: {_done(one)} at {_at(one['done_s'])}{_against(one, faults)}."
+            yield f"* What helped: {_done(one)} at {at(one['done_s'])}{_against(one, faults)}."
 
 
-def _ended(fault: Json, became: Json | None, end_s: float) -> str:
+def _ended(fault: Json, became: Json | None, end_s: float, at: At) -> str:
     """How a fault ended in what was lived through, and what would have been without the actions."""
     lasts = fault["reverted_s"] >= end_s
-    ended = "lasted until the end" if lasts else f"ended at {_at(fault['reverted_s'])}"
+    ended = "lasted until the end" if lasts else f"ended at {at(fault['reverted_s'])}"
     if became is None or became["by"] != "actions":
         return ended
     would_s = became["without_actions_over_s"]
-    would = "have lasted until the end" if would_s is None else f"have been over at {_at(would_s)}"
+    would = "have lasted until the end" if would_s is None else f"have been over at {at(would_s)}"
     ended = "was never put back" if lasts else ended
-    return f"{ended}; its effects were over at {_at(became['over_s'])}. Without the actions they would {would}"
+    return f"{ended}; its effects were over at {at(became['over_s'])}. Without the actions they would {would}"
 
 
 def _done(action: Json) -> str:
@@ -144,49 +158,49 @@ def _impact(debrief: Json) -> Iterator[str]:
     yield "Alerts: " + ("; ".join(map(escaped, slos[:12])) if slos else "none fired") + "."
 
 
-def _timeline(debrief: Json) -> Iterator[str]:
+def _timeline(debrief: Json, at: At) -> Iterator[str]:
     events = [entry for entry in debrief["timeline"] if entry["kind"] not in ("look", "pin", "decoy")]
     yield from _table(
         ("time", "", "what"),
-        ((_at(entry["time_s"]), entry["kind"], escaped(entry["text"])) for entry in events[:MOST_EVENTS]),
+        ((at(entry["time_s"]), entry["kind"], escaped(entry["text"])) for entry in events[:MOST_EVENTS]),
     )
     if len(events) > MOST_EVENTS:
         yield ""
         yield f"{len(events) - MOST_EVENTS} later events are left out."
 
 
-def _detection(debrief: Json) -> Iterator[str]:
+def _detection(debrief: Json, at: At) -> Iterator[str]:
     times, faults = debrief["times"], _faults(debrief)
     if not faults:
         yield "There was nothing to detect."
         return
     alert_s = debrief["monitoring"]["first_alert_s"]
-    fired = "No alert fired" if alert_s is None else f"The first alert fired at {_at(alert_s)}"
-    yield f"The incident began at {_at(times['onset_s'])}. {fired}.{_would_fire(debrief['monitoring'])}"
+    fired = "No alert fired" if alert_s is None else f"The first alert fired at {at(alert_s)}"
+    yield f"The incident began at {at(times['onset_s'])}. {fired}.{_would_fire(debrief['monitoring'], at)}"
     yield ""
     called_s, onset_s = times["called_s"], times["onset_s"]
     if called_s > onset_s:
-        yield f"* People were called at {_at(called_s)}, {_long(called_s - onset_s)} after it began."
+        yield f"* People were called at {at(called_s)}, {_long(called_s - onset_s)} after it began."
     for key, text in (
         ("noticed_at_s", "Time to detect"), ("answered_at_s", "Time to diagnose"), ("mended_at_s", "Time to mitigate"),
     ):  # fmt: skip
         at_s = times[key]
-        yield f"* {text}: " + ("–" if at_s is None else f"{_long(at_s - onset_s)} after it began ({_at(at_s)})")
+        yield f"* {text}: " + ("–" if at_s is None else f"{_long(at_s - onset_s)} after it began ({at(at_s)})")
     seen = [one for one in debrief["evidence"] if one["first_visible_s"] is not None]
     if seen:
         first = seen[0]
         yield (
             f"* First trace: {escaped(first['signal'])} of {escaped(first['subject'])} stood out at "
-            f"{_at(first['first_visible_s'])}"
+            f"{at(first['first_visible_s'])}"
         )
 
 
-def _would_fire(monitoring: Json) -> str:
+def _would_fire(monitoring: Json, at: At) -> str:
     """What alerts there would have been without the actions, where that is not what was."""
     alert_s, would_s = monitoring["first_alert_s"], monitoring["first_alert_without_actions_s"]
     if would_s is None or would_s == alert_s:
         return ""
-    return f" Without the actions the first would have fired at {_at(would_s)}."
+    return f" Without the actions the first would have fired at {at(would_s)}."
 
 
 def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
@@ -225,7 +239,7 @@ def _whys(debrief: Json, record: Record | None) -> tuple[list[str], str]:
     return [], ""
 
 
-def _factors(debrief: Json, system: System) -> Iterator[str]:
+def _factors(debrief: Json, system: System, at: At) -> Iterator[str]:
     """By boundary: the causes, and where else it showed."""
     rows: dict[str, list[str]] = {str(boundary): [] for boundary in Boundary}
     for fault in _faults(debrief):
@@ -249,11 +263,11 @@ def _factors(debrief: Json, system: System) -> Iterator[str]:
     decoys = debrief["truth"]["decoys"]
     if decoys:
         yield ""
-        told = "; ".join(f"{escaped(one['kind'])} of {escaped(one['element'])} at {_at(one['at_s'])}" for one in decoys)
+        told = "; ".join(f"{escaped(one['kind'])} of {escaped(one['element'])} at {at(one['at_s'])}" for one in decoys)
         yield f"Had no part in it, though it happened about then: {told}."
 
 
-def _monitoring(debrief: Json) -> Iterator[str]:
+def _monitoring(debrief: Json, at: At) -> Iterator[str]:
     missing = debrief["monitoring"]["missing"]
     if not missing:
         yield "No limit on a signal of the catalogue would have told of it earlier."
@@ -262,7 +276,7 @@ def _monitoring(debrief: Json) -> Iterator[str]:
     yield ""
     rows = (
         (f"{escaped(one['signal'])} of {escaped(one['subject'])}",
-         f"{one['side']} {quantity(one['limit'], one['unit'])}", _at(one["alert_s"]),
+         f"{one['side']} {quantity(one['limit'], one['unit'])}", at(one["alert_s"]),
          "there was no alert" if one["earlier_s"] is None else f"{_long(one['earlier_s'])} earlier")
         for one in missing
     )  # fmt: skip
@@ -290,7 +304,7 @@ def _went_well(debrief: Json) -> Iterator[str]:
     yield from (f"* {line}" for line in found or [TO_FILL])
 
 
-def _could_go_better(debrief: Json) -> Iterator[str]:
+def _could_go_better(debrief: Json, at: At) -> Iterator[str]:
     found = [
         f"{_done(one)} did not help. {escaped(one.get('why', ''))}"
         for one in debrief["actions"]
@@ -301,11 +315,7 @@ def _could_go_better(debrief: Json) -> Iterator[str]:
     left = [one for one in debrief["outcomes"] if one["by"] == "itself" or one["over_s"] is None]
     found += [
         f"{escaped(one['fault'])} was not mended: its effects "
-        + (
-            f"were over by themselves at {_at(one['over_s'])}."
-            if one["over_s"] is not None
-            else "lasted until the end."
-        )
+        + (f"were over by themselves at {at(one['over_s'])}." if one["over_s"] is not None else "lasted until the end.")
         for one in left
     ]
     did = {(one["remedy"], one["place"]) for one in debrief["actions"] if one.get("helped")}

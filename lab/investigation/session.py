@@ -14,6 +14,7 @@ from lab.investigation.blind import neutral_brief
 from lab.investigation.board import Board
 from lab.investigation.clock import Clock, start_at
 from lab.investigation.refusals import RefusedError
+from lab.systems.calendar import Calendar
 
 if TYPE_CHECKING:
     from lab.investigation.exercises import Exercise
@@ -148,7 +149,7 @@ class Session:
     ) -> Session:
         """A session as it was kept; its clock is paused."""
         clock = new_clock(exercise)
-        clock = clock.moved(now_s, 0.0).at_speed(speed if speed in clock.speeds else 1.0, 0.0)
+        clock = clock.moved(now_s, 0.0).at_speed(speed if speed in clock.speeds else clock.speeds[0], 0.0)
         return cls(
             name,
             participant,
@@ -205,6 +206,7 @@ class Session:
                     "speeds": list(clock.speeds),
                     "tick_s": clock.tick_s,
                 },
+                "calendar": None if self.view is None else _named(self.view),
                 "stopped": asdict(self.stopped) if self.stopped else None,
                 "alerts": {"count": len(alerts), "last": alerts[-1] if alerts else None},
                 "changes": {"count": len(changes)},
@@ -224,14 +226,26 @@ class Session:
             }
 
 
+def _named(view: View) -> dict[str, Any] | None:
+    """What the calendar of a recording's system says; None where it has none."""
+    known = Calendar.recorded(view.whole.system)
+    if known is None:
+        return None
+    return {
+        "begins": known.begins.isoformat(), "zone": known.zone, "period": known.word, "period_s": known.length_s
+    }  # fmt: skip
+
+
 _CHANGED = ("clock", "stopped", "hints", "actions", "answer", "answered_at_s", "is_acting", "goes_on", "notice")
 
 
 def new_clock(exercise: Exercise) -> Clock:
     """The clock of a new session, paused when the participant is called; else where every session begins."""
     end_s = exercise.scenario.scenario.duration_s
-    start_s = start_at(end_s) if exercise.called_at_s is None else exercise.called_at_s
-    return Clock(end_s, exercise.scenario.system.scrape_interval_s, start_s)
+    tick_s = exercise.scenario.system.scrape_interval_s
+    start_s = start_at(end_s, tick_s) if exercise.called_at_s is None else exercise.called_at_s
+    clock = Clock(end_s, tick_s, start_s)
+    return clock.at_speed(clock.speeds[0], 0.0)
 
 
 def fingerprint(exercise: Exercise) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lab.recording.entries import AlertEntry, ChangeEntry
+    from lab.recording.lineage import LineageEntry
     from lab.recording.observed import Observed
     from lab.signals import SignalTable
 
@@ -149,6 +150,10 @@ class View:
         """Changes that had been announced."""
         return self._lists(at_s).changes
 
+    def lineage(self, at_s: float) -> list[LineageEntry]:
+        """What runs of jobs had read and written; nothing where the system does not tell."""
+        return self._lists(at_s).lineage or []
+
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the tables that the recording has."""
@@ -184,6 +189,10 @@ class View:
         """All of it as it was."""
         return self._cache.get((self.directory, at_s, "all"), lambda: self._all(at_s)).observed
 
+    def kept(self, name: str, at_s: float, make: Callable[[], T]) -> T:
+        """What is made of it as it was, under a name: made once for each time."""
+        return self._cache.get((self.directory, at_s, "made", name), make)
+
     def _signals(self, at_s: float) -> _Signals:
         from lab.signals import compute_signals
 
@@ -207,6 +216,7 @@ class View:
             whole.changes,
             whole.alerts,
             {name: whole.reference[name] for name in needed if name in whole.reference},
+            whole.lineage,
         )
         return cut(part, at_s)
 

@@ -10,8 +10,9 @@ from lab.engines.host import EngineHost
 from lab.errors import Problem
 from lab.judging.grading import grade
 from lab.recording.grades import verdict
-from lab.recording.observed import alerts_fired, column_holders, requests_seen, symptom_link
+from lab.recording.observed import alerts_fired, column_holders, requests_seen, runs_seen, symptom_link
 from lab.recording.rundir import RunDirectory
+from lab.systems.calendar import Calendar
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Assessment:
     path: str
     isolation: Isolation = field(default_factory=Isolation)
     observability: str = ""
+    calendar: Calendar | None = None
+    """The system's, by which people tell times."""
     unkept: tuple[Problem, ...] = ()
     """Files of the recording that could not be written: the verdict holds all the same."""
 
@@ -79,7 +82,7 @@ def case_of(run: RunDirectory, truth: Truth, answer: Diagnosis | EngineFailure, 
     """What graders look at: an answer to an `observed/` directory, the run's own or a cut of it, beside the truth."""
     return Case(
         truth, answer, run.grading, observed, run.neighbours, requests_seen(observed), alerts_fired(observed),
-        symptom_link(observed), column_holders(observed),
+        symptom_link(observed), column_holders(observed), runs_seen(observed),
     )  # fmt: skip
 
 
@@ -90,5 +93,5 @@ def assess(run: RunDirectory, engine: str, host: EngineHost | None = None) -> As
     grades = grade(case_of(run, truth, answer.content, run.observed))
     return Assessment(
         run.scenario, run.seed, engine, answer.content, truth, tuple(grades), str(run.path), answer.isolation,
-        run.observability, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),
+        run.observability, run.calendar, tuple(filter(None, (answer.unkept, run.write_grades(engine, grades)))),
     )  # fmt: skip

@@ -49,14 +49,16 @@ def unsteady(loaded: LoadedScenario, metrics: pa.Table, until_s: float) -> str:
             out.append(f"{bound.sli} was {value:.4g}, expected {wanted}")
     if not out:
         return ""
-    advice = "Lower the load or correct the bound"
+    advice = "Lower the load or correct the bound" if loaded.system.entry else "Mend the jobs or correct the bound"
     if any(levels[bound.sli] is None for bound in loaded.scenario.steady_state):
         advice = "Let more happen before that, or correct what the SLI is computed of"
-    counts = requests_counted(metrics, loaded.system, until_s)
-    seen = f"{len(counts)} scrape intervals, {counts.sum():.0f} requests"
+    seen = f"before {format_duration(until_s)}"
+    if loaded.system.entry:
+        counts = requests_counted(metrics, loaded.system, until_s)
+        seen += f": {len(counts)} scrape intervals, {counts.sum():.0f} requests"
     return (
-        f"{loaded.scenario.name}: steady state does not hold: {'; '.join(out)} (before {format_duration(until_s)}: "
-        f"{seen}); no fault would show reliably. {advice}."
+        f"{loaded.scenario.name}: steady state does not hold: {'; '.join(out)} ({seen}); no fault would show "
+        f"reliably. {advice}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from lab.injection.faults import Witness
 from lab.judging.ranksum import rank_sum_p
-from lab.recording.entries import Effect
+from lab.recording.entries import Course, Effect
 from lab.signals import Series, SignalTable
 from lab.signals.windows import Window, is_before, is_during, split
 
@@ -183,3 +184,16 @@ def effects(signals: SignalTable, twin: SignalTable, at_s: float, until_s: float
                 }
             )
     return sorted(moved, key=lambda e: (-e["size"], e["signal"], e["subject"]))
+
+
+def courses(signals: SignalTable, twin: SignalTable, names: Iterable[str]) -> list[Course]:
+    """What these signals would have been without the fault, interval by interval: their series of the twin."""
+    found: list[Course] = []
+    for name in names:
+        for subject in signals.subjects(name):
+            series = signals.get(name, subject)
+            assert series is not None
+            values = twin_values(twin, name, subject, len(series.values)).tolist()
+            plain = [None if isnan(value) else round(value, 9) for value in values]
+            found.append({"signal": name, "subject": subject, "without": plain})
+    return found

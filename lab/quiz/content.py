@@ -13,14 +13,16 @@ from markupsafe import Markup
 from lab.contracts import Boundary, GradingOptions, Truth
 from lab.injection.faults import fault_types
 from lab.investigation.scoring import WEIGHTS
-from lab.recording.observed import Observed, alerts_fired, requests_seen
+from lab.recording.observed import Observed, alerts_fired, requests_seen, runs_seen
 from lab.recording.rundir import RunDirectory
 from lab.report.charts import Line, panel
+from lab.report.format import Times, moment
 from lab.report.graph import Graph, Marks, element_of, graph
 from lab.report.requests import Requests
 from lab.report.waterfall import Waterfall, draw
 from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
+from lab.systems.calendar import Calendar
 
 if TYPE_CHECKING:
     from lab.investigation.exercises import Exercise
@@ -51,6 +53,8 @@ class Content:
         self.exercise, self._run = exercise, run
         observed, signals = load_recorded(run.observed)
         self.end_s = observed.end_s
+        self.times = Times(observed.end_s, Calendar.recorded(observed.system))
+        self.length = moment(observed.end_s)
         self.system: Mapping[str, Any] = observed.system
         self.graph: Graph = graph(observed.system, Marks(frozenset(), {}, {}))
         self.alerts, self.changes = list(observed.alerts), list(observed.changes)
@@ -76,11 +80,14 @@ class Content:
     def case(self) -> dict[str, Any]:
         """What the page grades with: the truth, the tolerances, and what was there to be seen."""
         observed = self._run.observed
-        return graded_with(self._run.truth(), self._run.grading, requests_seen(observed), alerts_fired(observed))
+        seen = requests_seen(observed), runs_seen(observed)
+        return graded_with(self._run.truth(), self._run.grading, seen, alerts_fired(observed))
 
 
-def graded_with(truth: Truth, options: GradingOptions, requests: int | None, alerts: Sequence[str]) -> dict[str, Any]:
-    """What of a case `grade.js` looks at, and what is told after the answer."""
+def graded_with(
+    truth: Truth, options: GradingOptions, seen: tuple[int | None, int | None], alerts: Sequence[str]
+) -> dict[str, Any]:
+    """What of a case `grade.js` looks at, and what is told after the answer. `seen`: requests, else runs of jobs."""
     keys = ("id", "kind", "culprit", "boundary", "injected_s", "reverted_s", "witnessed_s")
     degraded = truth.degraded
     return {
@@ -88,7 +95,8 @@ def graded_with(truth: Truth, options: GradingOptions, requests: int | None, ale
         "decoys": [{"kind": one.kind, "element": one.element, "at_s": one.at_s} for one in truth.decoys],
         "degraded": degraded and {"answerable": sorted(degraded.answerable), "cause": degraded.cause},
         "onset_within_s": options.onset_within_s,
-        "requests": requests,
+        "requests": seen[0],
+        "runs": seen[1],
         "alerts": list(alerts),
         "weights": dict(WEIGHTS),
     }

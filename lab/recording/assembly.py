@@ -21,16 +21,17 @@ from lab.recording.entries import ChangeEntry
 from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
 from lab.recording.observability import is_shown, shown
 from lab.recording.observed import Deferred, Observed, arrow_table
-from lab.recording.schema import Schema, schema_of
+from lab.recording.schema import LINEAGE, Schema, schema_of
 from lab.recording.sides import Sides
 from lab.recording.slis import alerts
-from lab.registration.observability import Observability
+from lab.registration.observability import Observability, seen_at
 from lab.streams import Streams
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
 
 if TYPE_CHECKING:
     from lab.recording.blocks import KeptSpans
+    from lab.recording.lineage import LineageEntry
 
 Columns = Mapping[str, Any]
 """Columns of a table by name, as `lab.recording.schema` documents them"""
@@ -87,12 +88,12 @@ def assemble(measured: Measured) -> Observed:
 def finished(
     system: System, duration_s: float, makers: Mapping[str, Callable[[], pa.Table]], changes: Sequence[ChangeEntry],
     reference: Mapping[str, Any], groups: Mapping[str, Callable[[], Iterator[pa.Table]]] | None = None,
-    spans: KeptSpans | None = None, time_scale: float = 1.0,
+    spans: KeptSpans | None = None, time_scale: float = 1.0, lineage: Sequence[LineageEntry] = (),
 ) -> Observed:  # fmt: skip
     """A recording of these tables, as operators of a system of this observability see it, with its alerts.
 
     Tables are made when they are first asked for. `groups`: tables that come by their row groups. `spans`: what the
-    table of spans is made of. `time_scale`: as in `Measured`.
+    table of spans is made of. `time_scale`: as in `Measured`. `lineage`: of worlds with datasets.
     """
     level, schema = system.observability, schema_of(system.world.name if system.world else None)
     whole = {
@@ -107,6 +108,8 @@ def finished(
     }
     within = [change.copy() for change in changes if 0 <= change["time_s"] <= duration_s]
     observed = Observed(describe(system, duration_s, time_scale), Deferred(whole, parts, spans), within, [], reference)
+    if LINEAGE in schema.files and seen_at(level, schema.files[LINEAGE].level):
+        observed.lineage = [*lineage]
     observed.alerts = alerts(observed.metrics, system)
     return observed
 

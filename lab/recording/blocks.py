@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,18 +22,21 @@ from lab.recording import span_table
 from lab.recording.arrow import numbers_array
 from lab.recording.assembly import finished
 from lab.recording.content import Columns, ContentRows
+from lab.recording.datasets import RunEvent, Written, dataset_tables
 from lab.recording.entries import ChangeEntry, LogArgument, LogRecord
 from lab.recording.ids import Ids
+from lab.recording.lineage import EPOCH, LineageEntry, lineage_events
 from lab.recording.logs import Lines, LogBook, rows_of
 from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
 from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.sampling import TraceSampler, is_chosen, weights
-from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
+from lab.recording.schema import DATASET_TABLES, DATASET_VERSIONS, WITHOUT_WORLD, Schema, schema_of
 from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
 from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
 from lab.streams import Streams
+from lab.systems.calendar import Calendar
 from lab.systems.calls import CallGraph
 from lab.systems.topology import System
 
@@ -225,11 +228,12 @@ class BlockRecorder:
     def observed(
         self, until_ns: int, *, rows: Mapping[str, Columns] | None = None, counts: Sequence[Counts] = (),
         changes: Sequence[ChangeEntry] = (), reference: Mapping[str, Any] | None = None,
+        writes: Sequence[Written] = (), runs: Sequence[RunEvent] = (),
     ) -> Observed:  # fmt: skip
         """What operators of a system of this observability see of a run until now. Changes nothing.
 
-        `rows`: those of the content that may change yet. `counts`: what users did, by scrape interval. Tables are made
-        when they are asked for.
+        `rows`: those of the content that may change yet. `counts`: what users did, by scrape interval. `writes`: of
+        datasets, by `runs` of jobs. Tables are made when they are asked for.
         """
         ahead = self._ahead(until_ns)
         spans = ahead._kept()
@@ -240,8 +244,19 @@ class BlockRecorder:
         groups |= {name: partial(_no_rows, name, self._schema) for name in sorted(own)}
         groups |= {name: content.groups for name, content in ahead._content.items()}
         metrics = {"metrics": partial(ahead.metrics, until_ns, counts)}
+        lineage: Sequence[LineageEntry] = ()
+        if DATASET_VERSIONS in self._schema.tables:
+            mine = [one for one in writes if self._start_ns <= one.time_ns <= until_ns]
+            tables = cache(partial(dataset_tables, mine, self._ids, self._start_ns, self._schema))
+            groups |= {table.name: partial(_only, tables, table.name) for table in DATASET_TABLES}
+            calendar = Calendar.of(self._system)
+            begins = calendar.at(0.0) if calendar is not None else EPOCH
+            told = [one for one in runs if self._start_ns <= one.time_ns <= until_ns]
+            lineage = lineage_events(mine, told, self._ids, self._start_ns, self._system.name, begins)
         duration_s = (until_ns - self._start_ns) / NS
-        return finished(self._system, duration_s, metrics, changes, reference or {}, groups, spans)
+        return finished(
+            self._system, duration_s, metrics, changes, reference or {}, groups, spans, lineage=lineage
+        )  # fmt: skip
 
     def _ahead(self, until_ns: int) -> BlockRecorder:
         """A recorder of a run that ends now: the blocks that are over, and what there is of the next as the last."""
@@ -278,6 +293,11 @@ class BlockRecorder:
                 by_rate = weights(lines["by_rate"], self._system.observe.sampling.traces)
                 columns["sample_weight"] = numbers_array(by_rate)
             yield arrow_table("logs", columns)
+
+
+def _only(tables: Callable[[], Mapping[str, pa.Table]], name: str) -> Iterator[pa.Table]:
+    """One of several tables that are made together."""
+    yield tables()[name]
 
 
 def _no_rows(table: str, schema: Schema) -> Iterator[pa.Table]:

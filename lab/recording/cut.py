@@ -21,7 +21,7 @@ from lab.errors import Problem, UserError, nearest
 from lab.recording.arrow import mask_array, numbers
 from lab.recording.observed import Check, Deferred, Observed
 from lab.recording.rows import kept_rows
-from lab.recording.schema import Schema
+from lab.recording.schema import LINEAGE, Schema
 from lab.registration.recorded import Column, Visible
 from lab.registration.world import loaded
 
@@ -43,7 +43,10 @@ def cut(observed: Observed, at_s: float) -> Observed:
     alerts = [entry for entry in observed.alerts if by.is_entry_visible("alerts.jsonl", entry)]
     tables = {name: by.table(name, table) for name, table in observed.tables.items()}
     reference = {name: by.reference(name, content, observed) for name, content in observed.reference.items()}
-    return Observed({**observed.system, "duration_s": at_s}, tables, changes, alerts, reference)
+    lineage = observed.lineage
+    if lineage is not None:
+        lineage = [entry for entry in lineage if by.is_entry_visible(LINEAGE, entry)]
+    return Observed({**observed.system, "duration_s": at_s}, tables, changes, alerts, reference, lineage)
 
 
 def needs_telemetry(schema: Schema, reference: str) -> bool:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lab.recording.schema import SCHEMA_VERSION
-from lab.systems.topology import Step, System
+from lab.systems.topology import Component, Step, System
 
 
 def describe(system: System, duration_s: float, time_scale: float = 1.0) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def describe(system: System, duration_s: float, time_scale: float = 1.0) -> dict
             "kind": c.kind, "runtime": c.runtime, "telemetry": c.telemetry, "workers": c.workers,
             "period_s": c.period_s, "tables": list(c.tables), "settings": dict(c.settings),
             "steps": [_step(s) for s in c.steps],
-        } | ({"handling": c.handling, "queue": c.queue} if c.has_worker_pool else {})
+        } | ({"handling": c.handling, "queue": c.queue} if c.has_worker_pool else {}) | _schedule(c)
         for name, c in system.components.items()
     }  # fmt: skip
     described = {
@@ -35,6 +35,8 @@ def describe(system: System, duration_s: float, time_scale: float = 1.0) -> dict
         "links": {name: {"pool": link.pool.model_dump()} if link.pool else {} for name, link in system.links.items()},
         "slos": [slo.model_dump() for slo in system.slos],
     }
+    if system.calendar is not None:
+        described["calendar"] = system.calendar.model_dump(mode="json")
     sampling = system.observe.sampling
     if sampling.traces < 1 or sampling.records < 1:
         described["sampling"] = sampling.model_dump()
@@ -42,6 +44,12 @@ def describe(system: System, duration_s: float, time_scale: float = 1.0) -> dict
         described["time_scale"] = time_scale
     cleaned: dict[str, Any] = json.loads(json.dumps(described, sort_keys=True))  # as it is read again
     return cleaned
+
+
+def _schedule(component: Component) -> dict[str, Any]:
+    """What more than its period says when a job runs."""
+    names = {"starts_s", "needs", "timeout_s", "retries", "backoff_s"}
+    return component.model_dump(include=names) if component.has_schedule else {}
 
 
 def _step(step: Step) -> dict[str, Any]:

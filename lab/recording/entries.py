@@ -20,6 +20,15 @@ Effect = TypedDict("Effect", {"signal": str, "subject": str, "without": float, "
 """A signal that a fault moved: its mean level `without` and `with` the fault, and the difference in standard deviations
 of its noise."""
 
+
+class Course(TypedDict):
+    """What a signal would have been `without` a fault, in each scrape interval; null where it has no value."""
+
+    signal: str
+    subject: str
+    without: list[float | None]
+
+
 LogArgument: TypeAlias = str | int | float
 """A value that the template of a log line takes."""
 

@@ -37,6 +37,9 @@ KEPT_ALWAYS = ("WARN", "ERROR")
 """Severities that no sampling drops."""
 
 TEMPLATES: dict[str, Callable[..., str]] = {
+    "job_skipped": texts.job_skipped,
+    "job_timeout": texts.job_timeout,
+    "job_retry": texts.job_retry,
     "feature_contract_violation": lambda _, reason: texts.contract_violation(reason),
     "version_loaded": texts.version_loaded,
 }

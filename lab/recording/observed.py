@@ -14,13 +14,14 @@ import numpy as np
 
 from lab.errors import Problem, UserError
 from lab.recording.entries import AlertEntry, ChangeEntry
-from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
+from lab.recording.schema import LINEAGE, WITHOUT_WORLD, Schema, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from lab.recording.blocks import KeptSpans
+    from lab.recording.lineage import LineageEntry
 
 
 Check: TypeAlias = "Callable[[str, pa.Table], None]"
@@ -29,13 +30,17 @@ Check: TypeAlias = "Callable[[str, pa.Table], None]"
 
 @dataclass
 class Observed:
-    """What could be observed of one run. `reference` maps file names to JSON content or to a table."""
+    """What could be observed of one run. `reference` maps file names to JSON content or to a table.
+
+    `lineage`: events of OpenLineage; None where the system tells none.
+    """
 
     system: Mapping[str, Any]
     tables: MutableMapping[str, pa.Table]
     changes: list[ChangeEntry]
     alerts: list[AlertEntry]
     reference: Mapping[str, Any] = field(default_factory=dict)
+    lineage: list[LineageEntry] | None = None
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -89,7 +94,9 @@ class Observed:
         _write_json(directory / "system.json", self.system)
         for name in self.tables:
             write_table(directory / f"{name}.parquet", name, _groups(self.tables, name))
-        for name, entries in (("changes", self.changes), ("alerts", self.alerts)):
+        for name, entries in (("changes", self.changes), ("alerts", self.alerts), ("lineage", self.lineage)):
+            if entries is None:
+                continue
             lines = [json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n" for entry in entries]
             (directory / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
         (directory / "reference").mkdir()
@@ -192,9 +199,9 @@ def load_observed(directory: Path) -> Observed:
     for file in beside:
         if file.suffix == ".json":
             reference[file.name] = json.loads(file.read_text(encoding="utf-8"))
-    return Observed(
-        system, tables, _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl"), reference
-    )
+    changes, alerts = _read_lines(directory / "changes.jsonl"), _read_lines(directory / "alerts.jsonl")
+    lineage = _read_lines(directory / LINEAGE) if (directory / LINEAGE).is_file() else None
+    return Observed(system, tables, changes, alerts, reference, lineage)
 
 
 def _read_table(file: Path) -> pa.Table:
@@ -208,13 +215,25 @@ def requests_seen(directory: Path) -> int | None:
     file = directory / "metrics.parquet"
     if not file.is_file():
         return None
+    entry = json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"]
+    return None if entry is None else _counted(file, "server.request.count", entry)
+
+
+def runs_seen(directory: Path) -> int | None:
+    """How many runs of jobs ended in an `observed/` directory whose system takes no requests; None for any other."""
+    file = directory / "metrics.parquet"
+    if not file.is_file() or json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"] is not None:
+        return None
+    return _counted(file, "job.run.count")
+
+
+def _counted(file: Path, metric: str, component: str | None = None) -> int:
     from lab.recording.arrow import coded, numbers, read_table
 
-    entry = json.loads((directory / "system.json").read_text(encoding="utf-8"))["entry"]
-    if entry is None:
-        return None
     table = read_table(file, ["metric", "service.name", "value"])
-    mine = coded(table["metric"]).is_any(["server.request.count"]) & coded(table["service.name"]).is_any([entry])
+    mine = coded(table["metric"]).is_any([metric])
+    if component is not None:
+        mine &= coded(table["service.name"]).is_any([component])
     return round(float(np.nansum(numbers(table["value"])[mine])))
 
 

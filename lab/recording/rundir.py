@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 from lab.contracts import Diagnosis, EngineFailure, Grade, GradingOptions, Isolation, Truth
 from lab.errors import Problem, UserError
 from lab.files.fileio import read_file, reason, sha256_of, write_file
+from lab.recording.entries import Course
 from lab.recording.grades import grades_from_json, grades_to_json
 from lab.recording.observed import Observed
+from lab.systems.calendar import Calendar
 
 Kept = TypeVar("Kept")
 RUN_FILE = "run.json"
@@ -89,6 +91,11 @@ class RunDirectory:
         return str(self._read("observed/system.json").get("observability", "usual"))
 
     @property
+    def calendar(self) -> Calendar | None:
+        """The system's calendar, where it has one."""
+        return Calendar.recorded(self._read("observed/system.json"))
+
+    @property
     def duration_s(self) -> float:
         """Length of the recording in scenario seconds."""
         return float(self._read("observed/system.json")["duration_s"])
@@ -99,6 +106,13 @@ class RunDirectory:
     def effects(self) -> dict[str, Any]:
         """Contents of `truth/effects.json`."""
         return dict(self._read("truth/effects.json"))
+
+    def courses(self) -> dict[str, list[Course]]:
+        """Contents of `truth/courses.json`: of each fault, what indicators would have been without it.
+
+        Nothing where the system has no calendar.
+        """
+        return dict(self._read("truth/courses.json")) if (self.path / "truth" / "courses.json").is_file() else {}
 
     def diagnosis(self, engine: str) -> Diagnosis | EngineFailure | None:
         """What an engine answered, None where it was not asked."""
@@ -204,6 +218,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_run(
     path: Path, observed: Observed, truth: Truth, effects: Mapping[str, Any], journal: Sequence[Mapping[str, Any]],
     meta: Mapping[str, Any], signals: Callable[[Mapping[str, str]], bytes] | None = None,
+    courses: Mapping[str, Any] | None = None,
 ) -> RunDirectory:  # fmt: skip
     """Writes a run beside its place and moves it there, replacing an earlier run of the same scenario and seed.
 
@@ -215,6 +230,8 @@ def write_run(
         observed.write(staging / "observed")
         write_json(staging / "truth" / "faults.json", truth.to_json())
         write_json(staging / "truth" / "effects.json", effects)
+        if courses:
+            write_json(staging / "truth" / "courses.json", courses)
         lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in journal]
         write_file(staging / "events.jsonl", "".join(lines))
         sums, kept = checksums(staging), dict[str, str]()

@@ -7,7 +7,7 @@ seconds, ratios 0 to 1. When something becomes visible is declared here or by th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lab.errors import Problem, UserError
@@ -62,6 +62,59 @@ LOGS = (
     Column("body", "string", "the line"),
     sample_weight("poor"),
 )
+DATASET_VERSIONS, DATASET_COLUMNS, LINEAGE = "dataset_versions", "dataset_columns", "lineage.jsonl"
+_OF_VERSIONS = (
+    Column("time_s", "float", "when it was written"),
+    Column("trace_id", "category", "the run that wrote it"),
+    Column("service.name", "category", "the job"),
+    Column("dataset", "category", "name"),
+    Column("version", "category", "12 hex digits of a hash of its content: equal content has one version"),
+)
+DATASET_TABLES = (
+    Table(
+        DATASET_VERSIONS,
+        (
+            *_OF_VERSIONS,
+            Column("rows", "int", "rows that are there now"),
+            Column("bytes", "int", "size of its content: 8 for a number, and its texts"),
+            Column("schema_version", "category", "8 hex digits of a hash of names and types of its columns"),
+            Column("partition_s", "float", "up to when its data is of", null=True),
+        ),
+    ),
+    Table(
+        DATASET_COLUMNS,
+        tuple(
+            column._replace(level="usual")
+            for column in (
+                *_OF_VERSIONS,
+                Column("column", "category", "name of the column"),
+                Column("type", "category", "float, int, bool, text: as written"),
+                Column("rows", "int", "rows of the version"),
+                Column("null_ratio", "float", "rows without a value"),
+                Column("distinct", "int", "different values, null not among them"),
+                Column("top_ratio", "float", "rows that have the most frequent value"),
+                Column("mean", "float", "mean; like what follows of numbers only, null not among them", null=True),
+                Column("min", "float", "least value", null=True),
+                Column("max", "float", "greatest value", null=True),
+                *(
+                    Column(f"q{percent:02d}", "float", f"{percent} % quantile", null=True)
+                    for percent in range(5, 100, 5)
+                ),
+            )
+        ),
+    ),
+)
+DATASET_FILES = (
+    File(
+        LINEAGE,
+        "lineage: runs of jobs, and what they read and wrote in which versions, as events of OpenLineage (RunEvent), "
+        "with `time_s`; `runId` is the trace id",
+        AT_ITS_TIME,
+        level="usual",
+    ),
+)
+"""What recordings have of worlds with datasets."""
+
 TABLES = (Table("spans", SPANS, AT_ITS_END), Table("metrics", METRICS), Table("logs", LOGS))
 
 FILES = (
@@ -106,6 +159,10 @@ METRIC_LIST = (
     Metric("job.run.count", "1", "job runs finished"),
     Metric("job.failure.count", "1", "job runs that failed"),
     Metric("job.last_success.age", "s", "time since a run of the job last succeeded"),
+    Metric("job.run.delay", "s", "how long after it was due the last run of a scheduled job began"),
+    Metric("job.run.duration", "s", "how long the last attempt of a scheduled job that ended took"),
+    Metric("job.retry.count", "1", "attempts of a scheduled job that failed and will be tried again"),
+    Metric("job.skipped.count", "1", "runs of a scheduled job that were not made"),
     Metric("cache.hit.count", "1", "look-ups answered from the cache"),
     Metric("cache.miss.count", "1", "look-ups without an entry"),
     Metric("cache.expired.count", "1", "entries that came to the end of their time to live"),
@@ -125,6 +182,9 @@ LOG_EVENTS = (
         "statement", "the database ran a statement; `subject` is the component that asked", level="rich", slow_s=0.1
     ),
     LogEvent("job_run", "a run of a job ended"),
+    LogEvent("job_skipped", "a run of a job is not made: what it needs did not succeed, or its last run goes on"),
+    LogEvent("job_timeout", "a run of a job took too long and was ended"),
+    LogEvent("job_retry", "a run of a job failed and will be tried again"),
 )
 
 TRACES_KEPT: Mapping[Observability, float] = {"poor": 0.05, "usual": 1.0, "rich": 1.0}
@@ -155,16 +215,21 @@ def schema_of(world: str | None) -> Schema:
 
     UserError where it is not installed, or registers what is there already.
     """
-    added = recorded_world(world).recording if world is not None else Recorded()
-    return _joined(world or "", added)
+    if world is None:
+        return WITHOUT_WORLD
+    found = recorded_world(world)
+    return _joined(world, found.recording, has_datasets=bool(found.datasets))
 
 
 @lru_cache(maxsize=64)
-def _joined(world: str, added: Recorded) -> Schema:
+def _joined(world: str, added: Recorded, *, has_datasets: bool) -> Schema:
+    core = CORE
+    if has_datasets:
+        core = replace(CORE, tables=(*TABLES, *DATASET_TABLES), files=(*FILES, *DATASET_FILES))
     parts = {}
     for name in ("tables", "metrics", "log_events", "files"):
         found = {}
-        for item in (*getattr(CORE, name), *getattr(added, name)):
+        for item in (*getattr(core, name), *getattr(added, name)):
             if item.name in found:
                 what = f"world {world!r} registers {item.name!r}, which recordings have already"
                 raise UserError(Problem(what, expected=f"other names of {name.replace('_', ' ')}"))
@@ -173,5 +238,5 @@ def _joined(world: str, added: Recorded) -> Schema:
     return Schema(**parts, label_window_s=added.label_window_s)
 
 
-WITHOUT_WORLD = _joined("", Recorded())
+WITHOUT_WORLD = _joined("", Recorded(), has_datasets=False)
 """The form of the recordings of systems without a world."""

@@ -38,6 +38,8 @@ class _Grading(Open):
 
     top_k: Annotated[int, Field(ge=1)]
     onset_within_s: Annotated[float, Field(ge=0, le=1e9)]
+    period: str = ""
+    period_s: Annotated[float, Field(ge=0, le=1e9)] = 0.0
 
 
 class _Stage(Open):
@@ -123,6 +125,37 @@ class _Alert(Open):
     value: Number
 
 
+class _Named(Open):
+    namespace: str
+    name: Element
+
+
+class _VersionFacet(Open):
+    version: str = Field(alias="datasetVersion")
+
+
+class _Facets(Open):
+    version: _VersionFacet | None = None
+
+
+class _LineageDataset(_Named):
+    facets: _Facets | None = None
+
+
+class _LineageRun(Open):
+    run_id: Annotated[str, Field(alias="runId", pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+class _Lineage(Open):
+    time_s: Time
+    event_type: str = Field(alias="eventType")
+    event_time: str = Field(alias="eventTime")
+    run: _LineageRun
+    job: _Named
+    inputs: list[_LineageDataset]
+    outputs: list[_LineageDataset]
+
+
 class _Event(Open):
     time_s: Time
     event: str
@@ -174,14 +207,22 @@ class _Effect(Open):
     size: Number | None = None
 
 
+class _Course(Open):
+    signal: str
+    subject: str
+    without: list[Number | None]
+
+
 SHAPES: Mapping[str, TypeAdapter[Any]] = {
     "run.json": TypeAdapter(_Run),
     "events.jsonl": TypeAdapter(_Event),
     "observed/system.json": TypeAdapter(_System),
     "observed/changes.jsonl": TypeAdapter(_Change),
     "observed/alerts.jsonl": TypeAdapter(_Alert),
+    "observed/lineage.jsonl": TypeAdapter(_Lineage),
     "truth/faults.json": TypeAdapter(_Truth),
     "truth/effects.json": TypeAdapter(dict[str, list[_Effect]]),
+    "truth/courses.json": TypeAdapter(dict[str, list[_Course]]),
 }
 """The shape of each JSON file by its name in the recording; of a `.jsonl` file, that of each line."""
 

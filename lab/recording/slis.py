@@ -249,17 +249,17 @@ def alerts(metrics: pa.Table, system: System) -> list[AlertEntry]:
             continue
         toward = -1.0 if slo.above is not None else 1.0
         since: float | None = None
-        firing = False
+        firing: str | None = None
         for at, value, error, component in _with_errors(slis[slo.sli], system.entry or ""):
             if slo.holds(value + toward * error):
                 since = at if since is None else since
-                if not firing and at - since >= slo.for_s:
-                    firing = True
+                if firing is None and at - since >= slo.for_s:
+                    firing = component
                     found.append(_alert(at, slo.name, component, "firing", value))
             else:
-                if firing:
-                    found.append(_alert(at, slo.name, component, "resolved", value))
-                since, firing = None, False
+                if firing is not None:  # of whom it told, whoever is the worst of those that are well again
+                    found.append(_alert(at, slo.name, firing, "resolved", value))
+                since, firing = None, None
     return sorted(found, key=lambda a: (a["time_s"], a["slo"]))
 
 

@@ -23,6 +23,21 @@ def job_run(status: str) -> str:
     return "run finished" if status in ANSWERED else f"run failed: {status}"
 
 
+def job_skipped(reason: str) -> str:
+    """A scheduler's line about a run of a job that is not made."""
+    return f"run skipped: {reason}"
+
+
+def job_timeout(seconds: float) -> str:
+    """A scheduler's line about a run that it ended."""
+    return f"run ended after {seconds:.10g} s: it took too long"
+
+
+def job_retry(status: str, again: int, retries: int) -> str:
+    """A scheduler's line about a run that it will try once more. `again`: for how many times then, from 1."""
+    return f"attempt failed: {status}; trying again ({again} of {retries})"
+
+
 def contract_violation(reason: str) -> str:
     """A line about a feature row that the feature code cannot read."""
     return f"feature row violates its contract: {reason}"

@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.errors import Problem, UserError
 from lab.registration.costs import CORE_COSTS
+from lab.registration.datasets import DATASET_TYPES
 from lab.registration.slis import CORE_SLIS
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -147,9 +148,11 @@ def _ill_formed(world: Any) -> Found:
         if operation.kind not in CALLED_KINDS:
             yield f"operations[{name!r}].kind", operation.kind, "one of: " + ", ".join(CALLED_KINDS)
         yield from _settings(f"operations[{name!r}].settings", operation.settings)
+        yield from _settings(f"operations[{name!r}].caller_settings", operation.caller_settings)
     yield from _settings("settings", world.settings)
     if world.model_versions < 1:
         yield "model_versions", world.model_versions, "at least 1"
+    yield from _datasets(world)
     yield from _slis(world)
     yield from _costs(world)
     for i, some in enumerate(world.signals):
@@ -187,6 +190,24 @@ def _settings(place: str, settings: Mapping[str, Any]) -> Found:
     for name, setting in settings.items():
         if setting.default is not None and not setting.fits(setting.default):
             yield f"{place}[{name!r}].default", setting.default, setting.expected
+
+
+def _datasets(world: Any) -> Found:
+    yield from _texts("datasets", world.datasets, _TABLE, "names in small letters, such as orders_daily")
+    for name, dataset in world.datasets.items():
+        place = f"datasets[{name!r}]"
+        yield from _texts(f"{place}.columns", dataset.columns, _WORD, "names in small letters, such as amount_eur")
+        for column, one in dataset.columns.items():
+            if one.type not in DATASET_TYPES:
+                yield f"{place}.columns[{column!r}].type", one.type, "one of: " + ", ".join(DATASET_TYPES)
+        if dataset.key and dataset.key not in dataset.columns:
+            yield f"{place}.key", dataset.key, "one of its columns, or nothing"
+        for key in ("of", "source"):
+            if getattr(dataset, key) not in ("", *world.operations):
+                yield f"{place}.{key}", getattr(dataset, key), "one of the world's operations, or nothing"
+        for one in dataset.inputs:
+            if one not in world.datasets:
+                yield f"{place}.inputs", one, "names of the world's datasets"
 
 
 def _slis(world: Any) -> Found:

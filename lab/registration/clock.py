@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from lab.files.units import duration_s
+from lab.registration.datasets import writers
 
 Unit = Literal["", "periods", "per interval"]
 """What an amount is measured in: the signal's unit, periods of a job (of times), or scrape intervals (of rates)."""
@@ -20,14 +21,23 @@ _TIMED = re.compile(r"\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>periods?|per
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """`interval_s` between scrapes; `periods_s` of each job and of what it reaches, the longest of several."""
+    """`interval_s` between scrapes; `periods_s` of each job and of what it reaches, the longest of several.
+
+    `written_s`: of the job that writes a dataset, by the dataset.
+    """
 
     interval_s: float
     periods_s: Mapping[str, float]
+    written_s: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, interval_s: float, jobs: Mapping[str, float], links: Iterable[str]) -> SystemClock:
-        """The clock of a system with these jobs by name, their periods (s), and links `caller->callee`."""
+    def of(
+        cls, interval_s: float, jobs: Mapping[str, float], links: Iterable[str], writers: Mapping[str, str]
+    ) -> SystemClock:  # fmt: skip
+        """The clock of a system with these jobs by name, their periods (s), and links `caller->callee`.
+
+        `writers`: of each dataset the job that writes it.
+        """
         calls: dict[str, list[str]] = {}
         for link in links:
             caller, callee = link.split("->")
@@ -41,21 +51,31 @@ class SystemClock:
                 new = [one for one in calls.get(name, ()) if one not in seen]
                 seen.update(new)
                 waiting += new
-        return cls(interval_s, periods_s)
+        return cls(interval_s, periods_s, {dataset: jobs[job] for dataset, job in writers.items()})
 
     @classmethod
     def recorded(cls, system: Mapping[str, Any]) -> SystemClock:
         """The clock of a recording's `system.json`."""
-        jobs = {name: one["period_s"] for name, one in system["components"].items() if one["kind"] == "job"}
-        return cls.of(float(system["scrape_interval_s"]), jobs, system["links"])
+        from lab.registration.world import registration_of  # which needs witnesses, and these a clock
+
+        jobs = {name: one for name, one in system["components"].items() if one["kind"] == "job"}
+        periods_s = {name: float(one["period_s"]) for name, one in jobs.items()}
+        called = {name: [step.get("operation") for step in one["steps"]] for name, one in jobs.items()}
+        world = registration_of(system["world"]) if system.get("world") else None
+        written = writers(world.datasets, called) if world else {}
+        return cls.of(float(system["scrape_interval_s"]), periods_s, system["links"], written)
 
     def period_s(self, element: str) -> float:
         """The period (s) of a job, or of the slowest job that reaches a component; of any job for `*`.
 
+        Of a dataset, or a column of one, it is that of the job that writes it.
+
         A scrape interval where no job does.
         """
-        known = self.periods_s.values() if element == "*" else [self.periods_s.get(element, 0.0)]
-        return max(known, default=0.0) or self.interval_s
+        if element == "*":
+            return max(self.periods_s.values(), default=0.0) or self.interval_s
+        dataset_s = self.written_s.get(element.partition(".")[0], 0.0)
+        return self.periods_s.get(element, 0.0) or dataset_s or self.interval_s
 
 
 class Amount(NamedTuple):

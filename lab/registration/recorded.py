@@ -72,7 +72,7 @@ class File(NamedTuple):
 
     `shape` names a pydantic `TypeAdapter` (`module:attribute`) that its JSON fits. `check` names a function that says
     what is wrong with content of that shape, or nothing; it is called with it and with the contents of the recording's
-    other JSON files by name.
+    other JSON files by name. `level` is the least level of observability at which it exists.
     """
 
     name: str
@@ -80,6 +80,7 @@ class File(NamedTuple):
     visible: Visible
     shape: str = ""
     check: str = ""
+    level: Observability = "poor"
 
 
 class Metric(NamedTuple):

@@ -51,10 +51,13 @@ class Setting:
 class Operation:
     """What a call may do: the kind of component that does it, and what that component must have for it.
 
-    Without a `needed` operation, and its answer, the world cannot run.
+    `caller_settings` are those of the component that calls for it, as of a job that writes into a database. Without a
+    `needed` operation, and its answer, the world cannot run. `doc` says what it does, where the name does not.
     """
 
     kind: str
     needed: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    caller_settings: Mapping[str, Setting] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    doc: str = ""

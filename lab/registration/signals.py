@@ -18,7 +18,8 @@ class SignalSpec(NamedTuple):
     `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
     log lines, so where it could be seen and is not there, there were none. `among`: the signal of the same subject that
     says how many a second there are, of which a ratio is a share. Shares of few vary by chance. `adds_up`: as of an SLI
-    (`lab.registration.slis.Sli`).
+    (`lab.registration.slis.Sli`). `stacks`: its subjects are parts of one whole. `names`: its value is the
+    number of what is in use, such as a version, not a level.
     """
 
     unit: str
@@ -28,6 +29,8 @@ class SignalSpec(NamedTuple):
     events: bool = False
     among: str = ""
     adds_up: bool = False
+    stacks: bool = False
+    names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Limit(NamedTuple):
     `by` is a change in `unit` (as of a `Witness`), downwards where negative, and `times` the usual level on top. Of
     several broken limits the one of the least `rank` is blamed first. `of` are the kinds of elements that it is for,
     all where none is given. `blames_store`: not the subject is blamed but the component that the feature contract
-    names.
+    names, or that a dataset is read from.
     """
 
     rank: int

@@ -16,6 +16,7 @@ from lab.errors import Problem, UserError
 from lab.plugins import installed
 from lab.registration.checking import check_registration
 from lab.registration.costs import Cost
+from lab.registration.datasets import Dataset
 from lab.registration.recorded import Recorded
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Limit, Signals, Witness
@@ -32,7 +33,8 @@ class World:
     its table of content levers on the simulator. `operations` are for `operation:` in a call plan, `own_code` for
     `run:`, `fallbacks` for `fallback:`, `settings` for the world's own `settings:`. `tables`: the database tables whose
     columns can be changed, by name a reference to the tuple of columns that feature code reads. `people`: the same of
-    features of the people who come, which a shift of the population changes. Model versions 1 to `model_versions` are
+    features of the people who come, which a shift of the population changes. `datasets` are what jobs write as
+    versions, which content hands to `WorldContext.datasets`. Model versions 1 to `model_versions` are
     there from the start, the last of them serves; `trainings` are the ways to train another. `slis` are the indicators
     of its content, `costs` what an incident costs. `models` says by family of models how to score an entry of the
     registry: a function of the entry and of columns of inputs. `signals` are what is computed of the world's recordings
@@ -56,6 +58,7 @@ class World:
     fallbacks: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
     people: str = ""
     model_versions: int = 1
     trainings: tuple[str, ...] = ()

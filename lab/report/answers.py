@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.contracts import Diagnosis, EngineFailure, Finding, Grade, Outcome, Truth, Verdict
-from lab.report.format import NOTHING, long_times_told, moment, quantity, shortened
+from lab.report.format import NOTHING, Times, long_times_told, quantity, shortened
 from lab.report.marks import HIT, MISS, NEAR, NOT_APPLICABLE, NOT_ASKED, SIGNS, Sign
 from lab.report.matrix import Entry
 from lab.signals import SignalTable
@@ -90,7 +90,7 @@ class TruthFact:
     items: tuple[tuple[str, str], ...]
 
 
-def truth_facts(truth: Truth, written: Mapping[str, Mapping[str, str]], end_s: float) -> tuple[TruthFact, ...]:
+def truth_facts(truth: Truth, written: Mapping[str, Mapping[str, str]], times: Times) -> tuple[TruthFact, ...]:
     """The injected faults, ready to print; parameters as the scenario writes them (`written`), others as numbers."""
     facts = []
     for fault in truth.faults:
@@ -100,14 +100,14 @@ def truth_facts(truth: Truth, written: Mapping[str, Mapping[str, str]], end_s: f
         effect = (
             "none was seen, so no engine is graded by this fault"
             if fault.witnessed_s is None
-            else moment(fault.witnessed_s, end_s)
+            else times.told(fault.witnessed_s)
         )
         items = [
             ("culprit", fault.culprit),
             ("boundary", fault.boundary),
             ("kind", fault.kind),
             ("with", parameters or NOTHING),
-            ("injected", f"{moment(fault.injected_s, end_s)} to {moment(fault.reverted_s, end_s)}"),
+            ("injected", times.span(fault.injected_s, fault.reverted_s)),
             ("first effect", effect),
         ]
         facts.append(TruthFact(f"{fault.kind} on {fault.culprit}", tuple(items)))
@@ -129,7 +129,7 @@ def blaming(answer: Diagnosis | EngineFailure | None, truth: Truth) -> list[Find
     return [finding for finding in answer.findings if finding.confidence >= last]
 
 
-def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth, end_s: float) -> tuple[AxisRow, ...]:
+def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth, times: Times) -> tuple[AxisRow, ...]:
     """The verdict, the aimed axes, then every other axis that applied."""
     by_engine = {engine: {grade.grader: grade for grade in entry.grades.get(engine, ())} for engine in engines}
     names = dict.fromkeys(name for grades in by_engine.values() for name in grades)
@@ -137,8 +137,8 @@ def axis_rows(entry: Entry, engines: Sequence[str], truth: Truth, end_s: float) 
     rows = [AxisRow("verdict", "healthy" if truth.is_control else "fault", tuple(_overall(entry, e) for e in engines))]
     for name in ordered:
         grades = [by_engine[engine].get(name) for engine in engines]
-        expected = long_times_told(next(grade.expected for grade in grades if grade), end_s)
-        answers = tuple(_answer(entry, e, g, truth, end_s) for e, g in zip(engines, grades, strict=True))
+        expected = long_times_told(next(grade.expected for grade in grades if grade), times.end_s)
+        answers = tuple(_answer(entry, e, g, truth, times) for e, g in zip(engines, grades, strict=True))
         rows.append(AxisRow(name, expected, answers))
     return tuple(rows)
 
@@ -150,7 +150,7 @@ def _overall(entry: Entry, engine: str) -> Answer:
     return Answer(entry.sign(engine), str(given.verdict) if given else "not asked", "", "")
 
 
-def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth, end_s: float) -> Answer:
+def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth, times: Times) -> Answer:
     if grade is None:
         sign = NOT_APPLICABLE if engine in entry.grades else NOT_ASKED
         return Answer(sign, "", "", "")
@@ -160,7 +160,7 @@ def _answer(entry: Entry, engine: str, grade: Grade | None, truth: Truth, end_s:
         if sign is MISS and grade.grader == "culprit" and _near(entry, engine, truth):
             sign = NEAR
     # How far off an onset is, is told to the second as long as it is short.
-    answer, explanation = long_times_told(grade.answer, end_s), long_times_told(grade.explanation)
+    answer, explanation = long_times_told(grade.answer, times.end_s), long_times_told(grade.explanation)
     note = "" if grade.explanation in OBVIOUS else shortened(explanation, MAX_NOTE)
     return Answer(sign, shortened(answer, MAX_ANSWER), note, f"{grade.answer}. {grade.explanation}")
 
@@ -172,14 +172,14 @@ def _near(entry: Entry, engine: str, truth: Truth) -> bool:
     return any(finding.culprit in around for finding in blaming(entry.run.diagnosis(engine), truth))
 
 
-def statement(entry: Entry, engine: str, signals: SignalTable, end_s: float) -> Statement:
+def statement(entry: Entry, engine: str, signals: SignalTable, times: Times) -> Statement:
     """An engine's answer with its reasons and evidence."""
     answer = entry.run.diagnosis(engine)
     sign = entry.sign(engine)
     isolation = _isolation(entry, engine)
     if answer is None or isinstance(answer, EngineFailure):
         return Statement(engine, sign, "no answer", isolation, answer.reason if answer else "it was not asked", (), 0)
-    shown = tuple(_suspect(finding, signals, end_s) for finding in answer.findings[:MAX_FINDINGS])
+    shown = tuple(_suspect(finding, signals, times) for finding in answer.findings[:MAX_FINDINGS])
     verdict = f"{answer.verdict}, which counts as unanswered" if entry.unanswered(engine) else str(answer.verdict)
     return Statement(engine, sign, verdict, isolation, "", shown, len(answer.findings) - len(shown))
 
@@ -193,7 +193,7 @@ def _isolation(entry: Entry, engine: str) -> str:
     return f"What hid the truth from the engine: {kept}{reads}." if kept else ""
 
 
-def _suspect(finding: Finding, signals: SignalTable, end_s: float) -> Suspect:
+def _suspect(finding: Finding, signals: SignalTable, times: Times) -> Suspect:
     cited = []
     for fact in finding.evidence[:MAX_EVIDENCE]:
         spec = spec_of(fact.signal)
@@ -201,7 +201,7 @@ def _suspect(finding: Finding, signals: SignalTable, end_s: float) -> Suspect:
         levels = quantity(fact.baseline, spec.unit), quantity(fact.observed, spec.unit)
         cited.append(Citation(fact.signal, fact.subject, spec.doc, *levels, known))
     return Suspect(
-        finding.culprit, finding.boundary, finding.kind, moment(finding.onset_s, end_s), f"{finding.confidence:.2f}",
+        finding.culprit, finding.boundary, finding.kind, times.told(finding.onset_s), f"{finding.confidence:.2f}",
         tuple(shortened(why, MAX_WHY) for why in finding.why[:MAX_WHYS]), tuple(cited),
         len(finding.evidence) - len(cited),
     )  # fmt: skip

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from lab.report.format import Scale, moment, quantity, scale, significant
+from lab.report.format import Scale, Times, moment, quantity, scale, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, ticks, time_ticks, tooltip
+from lab.systems.calendar import Calendar
 
 Array = npt.NDArray[Any]
 Window = tuple[float, float]
@@ -36,6 +37,7 @@ class Line:
     before: float | None
     during: float | None
     windows: tuple[Window, ...]
+    calendar: Calendar | None = None
 
 
 class Thinned(NamedTuple):
@@ -108,12 +110,12 @@ def gaps(times_s: Array, values: Array) -> list[Window]:
     return [(float(times_s[a]) - step_s, float(times_s[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, bottom_px: float) -> None:
+def draw_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float, bottom_px: float, times: Times) -> None:
     """Missing samples as dashed frames."""
     for start_s, end_s in found:
         left, right = max(x(max(start_s, x.low)), x.start_px), x(min(end_s, x.high))
         band = add(parent, "rect", "gap", x=left, y=top_px, width=max(2.0, right - left), height=bottom_px - top_px)
-        tooltip(band, f"{NO_SAMPLE}, {moment(start_s, x.high)} to {moment(end_s, x.high)}")
+        tooltip(band, f"{NO_SAMPLE}, {times.span(start_s, end_s)}")
 
 
 def name_gaps(parent: Element, found: Sequence[Window], x: Axis, top_px: float) -> None:
@@ -143,7 +145,7 @@ def shade(parent: Element, windows: Sequence[Window], x: Axis, top_px: float, bo
         add(parent, "rect", "window", x=left, y=top_px, width=max(1.0, right - left), height=bottom_px - top_px)
 
 
-def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
+def _axes(root: Element, x: Axis, y: Axis, shown: Scale, calendar: Calendar | None) -> None:
     levels = ticks(y.low * shown.factor, y.high * shown.factor, 4)
     for value in levels:
         at = y(value / shown.factor)
@@ -151,7 +153,7 @@ def _axes(root: Element, x: Axis, y: Axis, shown: Scale) -> None:
         unit = shown.unit if value == levels[-1] else ""
         add(root, "path", "grid", d=f"M{LEFT} {pixels(at)}H{WIDTH - RIGHT}")
         add(root, "text", "tick", f"{significant(value)} {unit}".strip(), x=LEFT - 6, y=at + 4, text_anchor="end")
-    for time_s, name in time_ticks(x.high, 6):
+    for time_s, name in time_ticks(x.high, 6, calendar):
         add(root, "path", "grid", d=f"M{pixels(x(time_s))} {HEIGHT - BOTTOM}v4")
         add(root, "text", "tick", name, x=x(time_s), y=HEIGHT - BOTTOM + 17, text_anchor="middle")
     add(root, "path", "axis", d=f"M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}")
@@ -186,8 +188,8 @@ def panel(line: Line) -> Markup:
     shade(root, line.windows, x, TOP, HEIGHT - BOTTOM)
     drawn = thinned(line.times_s, line.values)
     missing = gaps(drawn.times_s, drawn.means)
-    draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM)
-    _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))))
+    draw_gaps(root, missing, x, TOP, HEIGHT - BOTTOM, Times(line.end_s, line.calendar))
+    _axes(root, x, y, scale(line.unit, max(abs(low), abs(high))), line.calendar)
     draw_spread(root, drawn, x, y)
     add(root, "path", "line", d=path_data([x(t) for t in drawn.times_s], [y(v) for v in drawn.means]))
     _levels(root, line, y)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from lab.files.units import LONG_S, compact_duration
+from lab.systems.calendar import Calendar
 
 NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -77,6 +78,25 @@ def moment(value_s: float | None, end_s: float = 0.0) -> str:
     in_days = longest_s >= DAYS_FROM_S and abs(value_s) >= HOUR_S
     step_s = HOUR_S if in_days else MINUTE_S
     return compact_duration(round(value_s / step_s) * step_s)
+
+
+class Times(NamedTuple):
+    """How times of a recording of this length are told: by its system's calendar, where it has one."""
+
+    end_s: float
+    calendar: Calendar | None = None
+
+    def told(self, at_s: float | None) -> str:
+        """A scenario time; a dash where there is none."""
+        if at_s is None or self.calendar is None:
+            return moment(at_s, self.end_s)
+        return self.calendar.label(at_s)
+
+    def span(self, from_s: float, until_s: float) -> str:
+        """From one time to another."""
+        if self.calendar is not None and until_s >= self.end_s:
+            return f"{self.told(from_s)} to the end"
+        return f"{self.told(from_s)} to {self.told(until_s)}"
 
 
 def long_times_told(text: str, end_s: float = 0.0) -> str:

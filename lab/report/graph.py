@@ -11,11 +11,14 @@ from markupsafe import Markup
 from lab.report.format import shortened
 from lab.report.layout import Link, Place, places
 from lab.report.svg import Element, add, drawing, markup, pixels, tooltip
+from lab.systems.needs import needs_of
 
 MAX_DRAWN = 40
 BOX_HEIGHT, ROW_HEIGHT, GAP, WIDE_GAP, MARGIN = 38.0, 68.0, 76.0, 132.0, 16.0
 MIN_BOX, MAX_BOX, CHARACTER_PX, MAX_LABEL = 128.0, 176.0, 7.0, 23
 PILL_HEIGHT, PILL_CHARACTER_PX = 16.0, 6.9
+NEEDS_ROOM = 34.0
+"""At the left of jobs, for arrows around others to those that need them."""
 GUILTY, BLAMED = "✗ guilty", "◎ blamed"
 _ALONG = (0.5, 0.64, 0.36, 0.76, 0.25)
 """Where on a link its labels are tried, until they lie on no other."""
@@ -77,8 +80,10 @@ def graph(system: Mapping[str, Any], marks: Marks) -> Graph:
     drawn = _chosen(list(kinds), links, marks)
     shown = {name: kind for name, kind in kinds.items() if name in drawn}
     between = [link for link in links if link[0] in shown and link[1] in shown]
-    placed = places(shown, between, str(system["users"] or ""))
-    boxes = _boxes(placed, [link for link in between if marks.of("->".join(link))])
+    needs = needs_of(system["components"])
+    waits = [(needed, name) for name in shown for needed in needs[name] if needed in shown]
+    placed = places(shown, between, str(system["users"] or ""), needs)
+    boxes = _boxes(placed, [link for link in between if marks.of("->".join(link))], NEEDS_ROOM if waits else 0.0)
     width = max((left + w for left, _, w, _ in boxes.values()), default=0.0) + MARGIN
     height = max((top + h for _, top, _, h in boxes.values()), default=0.0) + MARGIN + 8
     named = ["->".join(link) for link in links]
@@ -89,6 +94,8 @@ def graph(system: Mapping[str, Any], marks: Marks) -> Graph:
     taken: list[Box] = list(boxes.values())
     for link in between:
         _draw_line(root, link, boxes, marks)
+    for wait in waits:
+        _draw_need(root, wait, boxes)
     for name, kind in shown.items():
         _draw_box(root, name, kind, boxes[name], marks)
     for link in sorted(between, key=lambda link: not marks.of("->".join(link))):
@@ -108,14 +115,14 @@ def _chosen(names: Sequence[str], links: Sequence[Link], marks: Marks) -> set[st
     return set(ranked[:MAX_DRAWN])
 
 
-def _boxes(placed: Mapping[str, Place], marked: Sequence[Link]) -> dict[str, Box]:
-    """Columns are as wide as their longest name, and lie further apart where marked links need room."""
+def _boxes(placed: Mapping[str, Place], marked: Sequence[Link], room: float) -> dict[str, Box]:
+    """Columns are as wide as their longest name, further apart where marked links need room; `room` is at the left."""
     widths: dict[int, float] = {}
     for name, place in placed.items():
         wanted = min(max(CHARACTER_PX * min(len(name), MAX_LABEL) + 22, MIN_BOX), MAX_BOX)
         widths[place.column] = max(widths.get(place.column, 0.0), wanted)
     wide = {placed[end].column - 1 for _, end in marked} | {placed[start].column for start, _ in marked}
-    lefts, at = {}, MARGIN
+    lefts, at = {}, MARGIN + room
     for column in range(max(widths, default=-1) + 1):
         lefts[column] = at
         at += widths.get(column, 0.0) + (WIDE_GAP if column in wide else GAP)
@@ -175,6 +182,22 @@ def _draw_line(root: Element, link: Link, boxes: Mapping[str, Box], marks: Marks
         add(group, "path", "halo", d=d)
     add(group, "path", "line", d=d)
     add(group, "path", "arrow", d=f"M{_at((end[0] - 7, end[1] - 4))}L{_at(end)}L{_at((end[0] - 7, end[1] + 4))}Z")
+
+
+def _draw_need(root: Element, wait: Link, boxes: Mapping[str, Box]) -> None:
+    """A dashed arrow from a job to one that needs it: down to the next one, else around at the left."""
+    (l1, t1, w1, h1), (l2, t2, _, h2) = boxes[wait[0]], boxes[wait[1]]
+    group = add(root, "g", "edge needs")
+    tooltip(group, f"{wait[1]} needs {wait[0]}")
+    if l1 == l2 and 0 < t2 - t1 <= ROW_HEIGHT:
+        x, end = l1 + w1 / 2, t2 - 1
+        add(group, "path", "line", d=f"M{_at((x, t1 + h1))}V{pixels(end - 6)}")
+        add(group, "path", "arrow", d=f"M{_at((x - 4, end - 7))}L{_at((x, end))}L{_at((x + 4, end - 7))}Z")
+        return
+    (x1, y1), (x2, y2) = (l1, t1 + h1 / 2), (l2, t2 + h2 / 2)
+    out = min(x1, x2) - NEEDS_ROOM
+    add(group, "path", "line", d=f"M{_at((x1, y1))}C{_at((out, y1))} {_at((out, y2))} {_at((x2 - 6, y2))}")
+    add(group, "path", "arrow", d=f"M{_at((x2 - 7, y2 - 4))}L{_at((x2, y2))}L{_at((x2 - 7, y2 + 4))}Z")
 
 
 def _at(point: Point) -> str:

@@ -1,9 +1,11 @@
-"""Where a system's components are drawn: callers to the left of what they call, jobs aside in rows of their own."""
+"""Where a system's components are drawn: callers left of what they call, jobs aside, each below what it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from lab.systems.needs import in_order_of_needs
 
 Link = tuple[str, str]
 
@@ -63,8 +65,10 @@ def layers(names: Sequence[str], links: Sequence[Link], jobs: frozenset[str]) ->
     return column
 
 
-def places(kinds: Mapping[str, str], links: Sequence[Link], users: str) -> dict[str, Place]:
-    """A place for every component of `kinds` (name to kind)."""
+def places(
+    kinds: Mapping[str, str], links: Sequence[Link], users: str, needs: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Place]:
+    """A place for every component of `kinds` (name to kind). `needs`: of each job the jobs that it needs."""
     names = list(kinds)
     jobs = frozenset(name for name, kind in kinds.items() if kind == "job")
     onward = forward(names, links, users)
@@ -80,10 +84,11 @@ def places(kinds: Mapping[str, str], links: Sequence[Link], users: str) -> dict[
         for i, name in enumerate(found):
             placed[name] = Place(number, i + (tallest - len(found)) / 2)
     below: dict[int, int] = {}
-    for name in names:
-        if name in jobs:
-            placed[name] = Place(column[name], tallest + below.get(column[name], 0))
-            below[column[name]] = below.get(column[name], 0) + 1
+    for name in in_order_of_needs((name for name in names if name in jobs), needs or {}):
+        # Below everything, unless nothing but jobs is in their column.
+        row = below.setdefault(column[name], tallest if column[name] in columns else 0)
+        placed[name] = Place(column[name], row)
+        below[column[name]] = row + 1
     return placed
 
 

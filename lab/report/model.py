@@ -18,8 +18,10 @@ from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, statement, truth_facts
 from lab.report.attribution import KeyLine, key, marks
+from lab.report.calendar import CalendarView
+from lab.report.calendar_run import run_calendar
 from lab.report.charts import Line, group_size
-from lab.report.format import done_text, moment, quantity
+from lab.report.format import Times, done_text, moment, quantity
 from lab.report.graph import Graph, graph
 from lab.report.marks import Sign
 from lab.report.matrix import Entry, outcomes_json
@@ -31,6 +33,7 @@ from lab.report.waterfall import Waterfall
 from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import Window
+from lab.systems.calendar import Calendar
 
 MAX_PANELS = 8
 MAX_ONSETS = 8
@@ -55,7 +58,7 @@ class RunView:
     title: str
     scenario: str
     seed: int
-    end_s: float
+    times: Times
     outcomes: str
     facts: tuple[str, ...]
     replay: str
@@ -69,6 +72,7 @@ class RunView:
     decoys: tuple[str, ...]
     statements: tuple[Statement, ...]
     over_time: tuple[OverTimeView, ...]
+    calendar: CalendarView | None
     graph: Graph
     key: tuple[KeyLine, ...]
     timeline: Markup
@@ -87,6 +91,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
     observed, signals = load_recorded(run.observed)
     truth = run.truth()
     asked = [engine for engine in engines if engine in entry.grades]
+    times = Times(observed.end_s, Calendar.recorded(observed.system))
     drawings = list(lines(entry, asked, truth, signals, observed))
     marked = marks(entry, asked, truth)
     drawn = graph(observed.system, marked)
@@ -95,7 +100,7 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         title=str(run.meta["scenario"]["title"]) or run.scenario,
         scenario=entry.scenario,
         seed=run.seed,
-        end_s=observed.end_s,
+        times=times,
         outcomes=outcomes_json(entry),
         facts=_facts(entry, observed, truth),
         replay=replay_command(entry),
@@ -103,21 +108,22 @@ def view(entry: Entry, engines: Sequence[str]) -> RunView:
         sign=entry.sign(engines[0] if engines else None),
         stopped=_stopped(entry),
         engines=tuple(asked),
-        axes=axis_rows(entry, asked, truth, observed.end_s),
-        truth=truth_facts(truth, _written(run), observed.end_s),
+        axes=axis_rows(entry, asked, truth, times),
+        truth=truth_facts(truth, _written(run), times),
         degraded=_degraded(truth),
-        decoys=tuple(f"{d.kind} of {d.element} at {moment(d.at_s, observed.end_s)}" for d in _in_time(truth.decoys)),
-        statements=tuple(statement(entry, engine, signals, observed.end_s) for engine in asked),
-        over_time=over_time_views(run),
+        decoys=tuple(f"{d.kind} of {d.element} at {times.told(d.at_s)}" for d in _in_time(truth.decoys)),
+        statements=tuple(statement(entry, engine, signals, times) for engine in asked),
+        over_time=over_time_views(run, times),
+        calendar=run_calendar(run, truth, observed, signals, _onset_marks(entry, asked, truth, times)),
         graph=drawn,
         key=key(entry, marked, drawn, truth),
-        timeline=_timeline(entry, asked, truth, observed, signals),
+        timeline=_timeline(entry, asked, truth, observed, signals, times),
         panels=tuple(drawn_panel(line, tags) for line, tags in drawings[:MAX_PANELS]),
         left_out=max(0, len(drawings) - MAX_PANELS),
         averaged=_averaged(observed, [line for line, _ in drawings]),
         traces=choose(observed, [(fault.culprit, (fault.injected_s, fault.reverted_s)) for fault in truth.faults]),
         blast=_blast(entry),
-        journal=_journal(entry, observed.end_s),
+        journal=_journal(entry, times),
     )
 
 
@@ -189,7 +195,9 @@ def _sampled(observed: Observed) -> Iterator[str]:
         yield f"{quantity(sampling['records'], 'ratio')} of features and predictions"
 
 
-def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable) -> Markup:
+def _timeline(
+    entry: Entry, engines: Sequence[str], truth: Truth, observed: Observed, signals: SignalTable, times: Times
+) -> Markup:
     faults = [Mark("bar", "fault", f.injected_s, f"{f.kind} on {f.culprit}", f.reverted_s) for f in truth.faults]
     seen = [(f.witnessed_s, f"first effect of {f.kind}") for f in truth.faults if f.witnessed_s is not None]
     effects = [Mark("flag", "effect", at_s, label) for at_s, label in seen]
@@ -201,21 +209,23 @@ def _timeline(entry: Entry, engines: Sequence[str], truth: Truth, observed: Obse
         Lane("first effect", tuple(effects)),
         Lane("decoy", tuple(decoys)),
         Lane("change log", tuple(changes)),
-        Lane("alert", tuple(_alert_marks(observed))),
+        Lane("alert", tuple(_alert_marks(observed, times))),
         Lane("action", tuple(actions)),
-        Lane("onset found", tuple(_onset_marks(entry, engines, truth, observed.end_s))),
+        Lane("onset found", tuple(_onset_marks(entry, engines, truth, times))),
     ]
     rate = signals.get("request_rate_per_s", str(observed.system["entry"] or ""))
     times_s, rates = (np.array([]), np.array([])) if rate is None else (rate.times_s, rate.values)
     windows = [(fault.injected_s, fault.reverted_s) for fault in truth.faults]
-    return timeline(f"Timeline of {entry.run.scenario}", Load(times_s, rates, observed.end_s), lanes, windows)
+    return timeline(
+        f"Timeline of {entry.run.scenario}", Load(times_s, rates, observed.end_s, times.calendar), lanes, windows
+    )
 
 
 def _in_time(decoys: Sequence[TrueDecoy]) -> list[TrueDecoy]:
     return sorted(decoys, key=lambda decoy: (decoy.at_s, decoy.id))
 
 
-def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, end_s: float) -> Iterator[Mark]:
+def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, times: Times) -> Iterator[Mark]:
     """Where each engine put the onset of every finding: the leading ones filled, up to a limit by confidence."""
     for engine in engines:
         answer = entry.run.diagnosis(engine)
@@ -225,7 +235,7 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, end_s: floa
             if finding.onset_s is not None:  # findings come most confident first
                 onsets.setdefault((finding.onset_s, finding.culprit), (id(finding) in led, finding.confidence))
         for (at_s, culprit), (leads, confidence) in list(onsets.items())[:MAX_ONSETS]:
-            label = f"{engine}: {culprit}, {moment(at_s, end_s)}, {confidence:.2f}"
+            label = f"{engine}: {culprit}, {times.told(at_s)}, {confidence:.2f}"
             yield Mark("circle", "onset" if leads else "onset lesser", at_s, label)
         if len(onsets) > MAX_ONSETS:
             at_s = min(at for at, _ in list(onsets)[MAX_ONSETS:])
@@ -233,7 +243,7 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, end_s: floa
             yield Mark("circle", "onset lesser", at_s, f"{engine}: {more} more, none more confident")
 
 
-def _alert_marks(observed: Observed) -> Iterator[Mark]:
+def _alert_marks(observed: Observed, times: Times) -> Iterator[Mark]:
     """A bar for each SLO, in pieces from firing to resolved, or to the end."""
     since: dict[str, float] = {}
     fired: dict[str, list[Window]] = {}
@@ -247,7 +257,7 @@ def _alert_marks(observed: Observed) -> Iterator[Mark]:
     for name, pieces in fired.items():
         start_s = pieces[0][0]
         often = f"{len(pieces)} times from" if len(pieces) > 1 else "from"
-        label = f"{name}, {often} {moment(start_s, observed.end_s)}"
+        label = f"{name}, {often} {times.told(start_s)}"
         yield Mark("bar", "alert", start_s, label, pieces[-1][1], tuple(pieces))
 
 
@@ -264,14 +274,14 @@ def _blast(entry: Entry) -> tuple[tuple[str, tuple[Moved, ...]], ...]:
     return tuple(found)
 
 
-def _journal(entry: Entry, end_s: float) -> tuple[dict[str, str], ...]:
+def _journal(entry: Entry, times: Times) -> tuple[dict[str, str], ...]:
     rows = []
     for line in (entry.run.path / "events.jsonl").read_bytes().splitlines():
         event = json.loads(line)
         rest = {k: v for k, v in event.items() if k not in ("time_s", "event", "lever", "element") and v is not None}
         rows.append(
             {
-                "time": moment(event.get("time_s"), end_s),
+                "time": times.told(event.get("time_s")),
                 "event": str(event.get("event", "")),
                 "what": " ".join(str(event[k]) for k in ("lever", "element") if event.get(k)),
                 "rest": json.dumps(rest, sort_keys=True, ensure_ascii=False) if rest else "",

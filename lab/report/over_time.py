@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lab.contracts import Diagnosis, EngineFailure, Verdict
 from lab.judging.over_time import figure_texts, kept_over_time
 from lab.recording.rundir import RunDirectory
-from lab.report.format import moment, shortened
+from lab.report.format import Times, shortened
 from lab.report.marks import NOT_ASKED, SIGNS, Sign
 
 MAX_ROWS = 200
@@ -33,13 +33,13 @@ class OverTimeView:
     more: int
 
 
-def over_time_views(run: RunDirectory) -> tuple[OverTimeView, ...]:
+def over_time_views(run: RunDirectory, times: Times) -> tuple[OverTimeView, ...]:
     """What is kept of answers over time, by engine."""
     views = []
     for kept in kept_over_time(run):
         rows = tuple(
             Row(
-                moment(then.at_s),
+                times.told(then.at_s),
                 SIGNS[then.outcome] if then.outcome else NOT_ASKED,
                 _answer_text(then.answer.content),
             )

@@ -19,7 +19,7 @@ def environment() -> Environment:
     """The templates; all data is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from lab.report.format import moment, shortened, unbroken
+    from lab.report.format import shortened, unbroken
     from lab.report.marks import SIGNS
 
     made = Environment(
@@ -28,7 +28,6 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters["unbroken"] = unbroken
     made.filters["shortened"] = shortened
-    made.filters["moment"] = moment
     made.globals["signs"] = SIGNS
     # The browser runs only the page's own script, even if a recording contains another one.
     script = made.get_template("script.js").render()

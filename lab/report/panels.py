@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lab.contracts import Truth
 from lab.recording.observed import Observed
 from lab.registration.known import slis_of
+from lab.registration.slis import CORE_SLIS
 from lab.report.answers import blaming
 from lab.report.charts import Line, panel
 from lab.report.format import quantity
@@ -18,6 +19,7 @@ from lab.report.matrix import Entry
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import Window, levels
+from lab.systems.calendar import Calendar
 
 ENOUGH_PANELS = 4
 
@@ -56,21 +58,27 @@ def lines(
                 shown_in.setdefault(key, (fault.injected_s, fault.reverted_s))
     for key in _alerted(signals, observed):
         _once(reasons.setdefault(key, []), "its alert fired")
-    for name in slis_of(observed.system.get("world")):
+    for name in _service_levels(observed):
         for subject in signals.subjects(name):
             if len(reasons) < ENOUGH_PANELS or (name, subject) in reasons:
                 _once(reasons.setdefault((name, subject), []), "service level")
     windows = tuple((fault.injected_s, fault.reverted_s) for fault in truth.faults)
     for (signal, subject), tags in reasons.items():
         series = signals.get(signal, subject)
-        if series is not None:
+        if series is not None and not (tags == ["service level"] and _is_flat(series)):
             window = shown_in.get((signal, subject))
             known = cited.get((signal, subject)) or series_levels(series, [window] if window else windows)
             line = Line(
                 f"{signal} of {subject}", spec_of(signal).unit, series.times_s, series.values, observed.end_s,
-                *known, windows,
+                *known, windows, Calendar.recorded(observed.system),
             )  # fmt: skip
             yield line, (signal, subject, *tags)
+
+
+def _service_levels(observed: Observed) -> list[str]:
+    """Indicators by name; where nobody sends requests those of the world first, which tell more than jobs that end."""
+    known = slis_of(observed.system.get("world"))
+    return list(known) if observed.system["users"] else sorted(known, key=lambda name: known[name] in CORE_SLIS)
 
 
 def _alerted(signals: SignalTable, observed: Observed) -> Iterator[tuple[str, str]]:
@@ -78,6 +86,12 @@ def _alerted(signals: SignalTable, observed: Observed) -> Iterator[tuple[str, st
     fired = {str(alert["slo"]) for alert in observed.alerts}
     for sli in dict.fromkeys(str(slo["sli"]) for slo in observed.system["slos"] if slo["name"] in fired):
         yield from ((sli, subject) for subject in signals.subjects(sli))
+
+
+def _is_flat(series: Series) -> bool:
+    """Whether it had one value all the time, which needs no picture."""
+    known = series.values[~np.isnan(series.values)]
+    return bool(len(known)) and float(np.ptp(known)) == 0.0
 
 
 def _once(tags: list[str], tag: str) -> None:

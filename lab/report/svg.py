@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from lab.report.format import DAY_S, HOUR_S, time_unit
+from lab.systems.calendar import Calendar
 
 Element = ElementTree.Element
 
@@ -16,6 +17,9 @@ _STEPS_S = (
     5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, *(n * HOUR_S for n in (1, 2, 4, 8, 12)),
     *(n * DAY_S for n in (1, 2, 5, 10, 30)),
 )  # fmt: skip
+
+
+_PERIODS = (1, 2, 4, 7, 14, 28, 56)
 
 
 class Axis(NamedTuple):
@@ -76,11 +80,16 @@ def ticks(low: float, high: float, at_most: int, steps: tuple[float, ...] = (1, 
     return [n * step for n in range(first, last + 1)]
 
 
-def time_ticks(end_s: float, at_most: int) -> list[tuple[float, str]]:
+def time_ticks(end_s: float, at_most: int, calendar: Calendar | None = None) -> list[tuple[float, str]]:
     """Times that clocks and calendars show, with their labels: multiples of 5 s, 10 s, 15 s, 30 s, 1 min … 30 d.
 
-    The unit is named once, at the last.
+    The unit is named once, at the last. By a calendar they are beginnings of periods, with their dates.
     """
+    if calendar is not None:
+        periods = int(end_s / calendar.length_s)
+        every = next((n for n in _PERIODS if periods / n <= at_most), _PERIODS[-1])
+        starts_s = [n * calendar.length_s for n in range(0, periods + 1, every)]
+        return [(at_s, calendar.day(at_s).partition(" ")[2]) for at_s in starts_s]
     step = next((size for size in _STEPS_S if end_s / size <= at_most), _STEPS_S[-1])
     times_s = [n * step for n in range(int(end_s / step) + 1)]
     factor, unit = time_unit(end_s)

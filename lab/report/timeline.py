@@ -11,8 +11,9 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from lab.report.charts import Window, draw_gaps, draw_spread, gaps, name_gaps, path_data, shade, thinned
-from lab.report.format import moment, shortened, significant
+from lab.report.format import Times, shortened, significant
 from lab.report.svg import Axis, Element, add, drawing, markup, pixels, time_ticks, tooltip
+from lab.systems.calendar import Calendar
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +56,7 @@ class Load:
     times_s: Array
     rates_per_s: Array
     end_s: float
+    calendar: Calendar | None = None
 
     @property
     def height(self) -> int:
@@ -123,16 +125,16 @@ def _label_inside(mark: Mark, x: Axis) -> bool:
     return mark.until_s is not None and _label_left(mark, x) and x(mark.at_s) - label < LEFT
 
 
-def _lane(root: Element, lane: Lane, x: Axis, top: float) -> float:
+def _lane(root: Element, lane: Lane, x: Axis, top: float, times: Times) -> float:
     """Draws a lane and returns its height."""
     add(root, "text", "lane", lane.name, x=LEFT - 12, y=top + 14, text_anchor="end")
     for mark, row in zip(lane.marks, _rows(lane.marks, x), strict=True):
         y = top + ROW_HEIGHT * row + ROW_HEIGHT / 2
         left, right = x(mark.at_s), x(min(mark.until_s or mark.at_s, x.high))
         for start_s, end_s in mark.parts or ((mark.at_s, mark.until_s),):
-            until = "" if end_s is None else f"–{moment(end_s, x.high)}"
+            until = "" if end_s is None else f"–{times.told(end_s)}"
             piece = _shape(root, mark, x(start_s), y, x(min(end_s or start_s, x.high)))
-            tooltip(piece, f"{lane.name}: {mark.label}, {moment(start_s, x.high)}{until}")
+            tooltip(piece, f"{lane.name}: {mark.label}, {times.told(start_s)}{until}")
         beside = (left - 12, "end") if _label_left(mark, x) else (right + 12, "start")
         inside = _label_inside(mark, x)
         beside = (left + 8, "start") if inside else beside
@@ -155,7 +157,7 @@ def _load(root: Element, load: Load, x: Axis) -> None:
     top = float(np.nanmax(drawn.highs)) if not np.isnan(drawn.highs).all() else 1.0
     y = Axis(0.0, top or 1.0, TOP + LOAD_HEIGHT, TOP + 4)
     missing = gaps(drawn.times_s, drawn.means)
-    draw_gaps(root, missing, x, TOP, TOP + LOAD_HEIGHT)
+    draw_gaps(root, missing, x, TOP, TOP + LOAD_HEIGHT, Times(load.end_s, load.calendar))
     xs, ys = [x(t) for t in drawn.times_s], [y(v) for v in drawn.means]
     runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(np.isnan(ys).astype(int))) + 1)
     for run in runs:
@@ -199,10 +201,10 @@ def _legend(root: Element, top: float, present: set[str]) -> None:
 
 def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Window]) -> Markup:
     """The timeline as SVG; lanes without marks are left out."""
-    x = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT)
+    x, times = Axis(0.0, load.end_s, LEFT, WIDTH - RIGHT), Times(load.end_s, load.calendar)
     shown = [lane for lane in lanes if lane.marks]
     bottom = TOP + load.height + sum(LANE_GAP + _height(lane, x) for lane in shown) + LANE_GAP
-    marks = "; ".join(f"{lane.name}: {m.label} at {moment(m.at_s, x.high)}" for lane in shown for m in lane.marks)
+    marks = "; ".join(f"{lane.name}: {m.label} at {times.told(m.at_s)}" for lane in shown for m in lane.marks)
     css = {mark.css for lane in shown for mark in lane.marks}
     present = {word for _, name, word in LEGEND if name in css} | ({"fault window"} if windows else set())
     present |= {"load"} if load.height else set()
@@ -216,9 +218,9 @@ def timeline(title: str, load: Load, lanes: Sequence[Lane], windows: Sequence[Wi
     for lane in shown:
         add(root, "path", "grid", d=f"M{LEFT} {pixels(top + LANE_GAP / 2)}H{WIDTH - RIGHT}")
         top += LANE_GAP
-        top += _lane(root, lane, x, top)
+        top += _lane(root, lane, x, top, times)
     add(root, "path", "axis", d=f"M{LEFT} {bottom}H{WIDTH - RIGHT}")
-    for time_s, name in time_ticks(load.end_s, 10):
+    for time_s, name in time_ticks(load.end_s, 10, load.calendar):
         add(root, "path", "axis", d=f"M{pixels(x(time_s))} {bottom}v5")
         add(root, "text", "tick", name, x=x(time_s), y=bottom + 19, text_anchor="middle")
     _legend(root, bottom + AXIS_HEIGHT + 12, present)

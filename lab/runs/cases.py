@@ -10,6 +10,7 @@ from typing import Any
 from lab.contracts import Diagnosis, EngineFailure, Isolation, Truth
 from lab.judging.assess import Assessment
 from lab.recording.grades import grades_from_json, grades_to_json
+from lab.systems.calendar import Calendar
 
 
 def case_json(case: Assessment) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def case_json(case: Assessment) -> dict[str, Any]:
         "truth": case.truth.to_json(),
         "grades": grades_to_json(case.grades)["grades"],
         "path": case.path,
-    }
+    } | ({"calendar": case.calendar.to_json()} if case.calendar else {})
 
 
 def answer_json(answer: Diagnosis | EngineFailure, isolation: Isolation) -> dict[str, Any]:
@@ -52,4 +53,5 @@ def case_from_json(data: dict[str, Any]) -> Assessment:
         str(data["path"]),
         Isolation(str(data["isolation"]), tuple(map(str, data["engine_read"]))),
         str(data["observability"]),
+        Calendar.from_json(data["calendar"]) if "calendar" in data else None,
     )

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.contracts import Truth
 from lab.errors import RunAbortedError
 from lab.judging.truth import true_decoys, true_degradation, true_fault
-from lab.judging.witness import effects, judge_witnesses, judge_witnesses_alone
-from lab.recording.entries import Effect
+from lab.judging.witness import courses, effects, judge_witnesses, judge_witnesses_alone
+from lab.recording.entries import Course, Effect
 from lab.recording.observed import Observed
 from lab.scenario import DecoyUse, LoadedScenario
 from lab.scenario.plan import plan
 from lab.signals import SignalTable, compute_signals
+from lab.signals.periods.movements import indicators_of
 from lab.testbeds.driver import Progress, Recorded, Twin
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The truth of a run, the true effects of each fault by its id, and the signals that both were judged by."""
+    """The truth of a run, the true effects of each fault by its id, and the signals that both were judged by.
+
+    `courses`: by fault what the world's indicators would have been without it, where the system has a calendar.
+    """
 
     truth: Truth
     effects: dict[str, list[Effect]]
     signals: SignalTable
+    courses: dict[str, list[Course]] = field(default_factory=dict)
 
 
 def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progress: Callable[[int], Progress]) -> Judged:
@@ -33,7 +38,8 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
     """
     signals = compute_signals(recorded.observed)
     twin, scenario = recorded.twin, loaded.scenario
-    faults, true_effects = [], dict[str, list[Effect]]()
+    faults, true_effects, without_it = [], dict[str, list[Effect]](), dict[str, list[Course]]()
+    indicators = indicators_of(recorded.observed.system)
     witnesses = plan(loaded).witnesses
     control = recorded.observed
     for number, use in enumerate(scenario.faults, 1):
@@ -46,6 +52,8 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
             without = compute_signals(other)
             shown = judge_witnesses(witnesses[use.id], signals, without, at_s, until_s)
             true_effects[use.id] = effects(signals, without, at_s, until_s)
+            if indicators:
+                without_it[use.id] = courses(signals, without, indicators)
         faults.append(true_fault(use, (at_s, until_s), shown))
     if _judged_decoys(loaded) and twin is not None:
         if len(scenario.faults) > 1:
@@ -53,7 +61,7 @@ def judge(loaded: LoadedScenario, recorded: Recorded, is_complete: bool, progres
         _check_decoys(loaded, control, twin)
     busy = signals if recorded.counts_waiting_as_busy else None
     degraded = true_degradation(loaded, recorded.observed, busy) if is_complete else None
-    return Judged(Truth(tuple(faults), true_decoys(scenario), degraded), true_effects, signals)
+    return Judged(Truth(tuple(faults), true_decoys(scenario), degraded), true_effects, signals, without_it)
 
 
 def _check_decoys(loaded: LoadedScenario, control: Observed, twin: Twin) -> None:

@@ -146,7 +146,9 @@ def keep(recorded: Recorded, judged: Judged, path: Path, root: Path, content: Ma
     def write(top: Path) -> RunDirectory:
         place = top / path.relative_to(root)
         signals = partial(kept.content, signals=judged.signals, world=recorded.observed.system.get("world"))
-        return write_run(place, recorded.observed, judged.truth, judged.effects, recorded.events, content, signals)
+        return write_run(
+            place, recorded.observed, judged.truth, judged.effects, recorded.events, content, signals, judged.courses
+        )
 
     if not recorded.spare_places:
         return write(root)
@@ -173,6 +175,12 @@ def meta(loaded: LoadedScenario, seed: int, status: str, testbed: Chosen) -> dic
         },
         "system": loaded.system.name,
         "load": [{"for_s": s.for_s, "rate_per_s": s.rate_per_s} for s in scenario.stages],
-        "grading": asdict(scenario.grading.options(loaded.system.scrape_interval_s)),
+        "grading": _grading(loaded),
         "neighbours": {name: sorted(others) for name, others in loaded.system.neighbours().items()},
     }
+
+
+def _grading(loaded: LoadedScenario) -> dict[str, Any]:
+    """How strictly to grade; without a calendar nobody counts in periods."""
+    options = asdict(loaded.scenario.grading.options(loaded.system))
+    return options if options["period"] else {name: options[name] for name in ("top_k", "onset_within_s")}

@@ -57,6 +57,7 @@ class CrossChecks(Reading):
         self._check_levers(uses)
         self._check_load(length_s)
         self._check_scrapes(length_s)
+        self._check_tolerance()
         self._check_slis()
         self._check_steady(uses, length_s or 0.0)
         self._check_degraded()
@@ -240,6 +241,13 @@ class CrossChecks(Reading):
         what = f"the duration is shorter than two scrape intervals of system {self.system.name!r}"
         expected = f"at least {format_duration(2 * self.system.scrape_interval_s)}"
         self._report(("duration",), what, seen=format_duration(length_s), expected=expected)
+
+    def _check_tolerance(self) -> None:
+        """Only jobs have periods."""
+        path: KeyPath = ("grading", "onset_within")
+        if self.system is not None and "period" in (self._text(path) or "") and not self.system.periods_s:
+            what = f"the system {self.system.name!r} has no jobs, so no periods"
+            self._report(path, what, seen=str(self._text(path)), expected="a duration with its unit: 60s")
 
     def _check_slis(self) -> None:
         if self.system is None:

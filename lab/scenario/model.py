@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, PrivateAttr, WithJsonSchema
 
 from lab.contracts import GradingOptions
 from lab.files.texts import Line, Text
 from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, Rate
 from lab.injection.faults import Parameters
 from lab.injection.levers.people import MAX_RATE_PER_S
-from lab.systems.topology import MAX_SEED, Name, Observe, SchemaVersion, SliBound, Strict
+from lab.registration.clock import Amount, amount
+from lab.systems.calendar import Calendar, usual_period_s
+from lab.systems.topology import MAX_SEED, Name, Observe, SchemaVersion, SliBound, Strict, System
 
 MIN_DURATION_S = 30.0
 MAX_REQUESTS = 50_000_000
@@ -21,6 +23,7 @@ MAX_STAGES = 100
 MAX_USES = 100
 MAX_TAGS = 20
 
+_TOLERANCE_FORM = r"^\s*([0-9]+(\.[0-9]+)?\s*periods?|([0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|m|h|d)\s*)+)$"
 _KEBAB = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 
@@ -105,19 +108,41 @@ class Degraded(Strict):
     element: str
 
 
-ONSET_INTERVALS = 12
+ONSET_INTERVALS, ONSET_PERIODS = 12, 2
+
+
+def _tolerance(value: Any) -> Amount:
+    try:
+        return value if isinstance(value, Amount) else amount(value if isinstance(value, str) else None, "s")
+    except ValueError:
+        raise ValueError("expected a duration with its unit, or periods of the system's jobs: 60s, 2 periods") from None
 
 
 class GradingModel(Strict):
-    """How strictly to grade: rank depth, and tolerance around the true onset, else 12 scrape intervals."""
+    """How strictly to grade: rank depth, and tolerance around the true onset.
+
+    That is a duration, or `2 periods`: of the period that most jobs of the system have. If not given it is 2 periods
+    where metrics are sampled once in a period of a job, else 12 scrape intervals.
+    """
 
     top_k: int = Field(default=3, ge=1, le=10)
-    onset_within_s: Duration | None = Field(default=None, alias="onset_within")
+    onset_within: Annotated[
+        Amount | None,
+        BeforeValidator(_tolerance),
+        WithJsonSchema({"type": "string", "pattern": _TOLERANCE_FORM, "examples": ["60s", "2 periods"]}),
+    ] = None
 
-    def options(self, interval_s: float) -> GradingOptions:
-        """The same for a system that is scraped every `interval_s`."""
-        within_s = ONSET_INTERVALS * interval_s if self.onset_within_s is None else self.onset_within_s
-        return GradingOptions(self.top_k, within_s)
+    def options(self, system: System) -> GradingOptions:
+        """The same for a system."""
+        interval_s, periods_s = system.scrape_interval_s, system.periods_s.values()
+        calendar, within = Calendar.of(system), self.onset_within
+        if within is None:
+            within_s = interval_s * (ONSET_PERIODS if interval_s in periods_s else ONSET_INTERVALS)
+        else:
+            within_s = within.value * (usual_period_s(periods_s) if within.unit == "periods" else 1)
+        if calendar is None:
+            return GradingOptions(self.top_k, within_s)
+        return GradingOptions(self.top_k, within_s, calendar.word, calendar.length_s)
 
 
 Level = Literal["beginner", "intermediate", "advanced"]

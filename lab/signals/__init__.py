@@ -60,7 +60,7 @@ class SignalTable:
 def compute_signals(observed: Observed) -> SignalTable:
     """Every signal that the recording's telemetry allows; UserError where its world is not installed."""
     from lab.registration.world import recorded_world
-    from lab.signals import pools, spans, telemetry
+    from lab.signals import datasets, pools, spans, telemetry
     from lab.signals.catalogue import catalogue_of
     from lab.signals.columns import Grid, Metrics
 
@@ -70,6 +70,7 @@ def compute_signals(observed: Observed) -> SignalTable:
         *telemetry.series(observed, metrics, grid),
         *pools.series(observed, metrics, grid),
         *spans.series(observed, metrics, grid),
+        *datasets.series(observed, grid),
     ]
     world = observed.system.get("world")
     for own in recorded_world(world).signals if world else ():

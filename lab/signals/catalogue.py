@@ -8,6 +8,7 @@ from lab.errors import Problem, UserError
 from lab.registration.signals import SignalSpec
 from lab.registration.slis import CORE_SLIS, ERROR_RATIO, LATENCY_P95_S, Sli
 from lab.registration.world import World, recorded_world, registrations
+from lab.signals.dataset_catalogue import OF_DATASETS
 
 
 def _where(sli: Sli) -> str:
@@ -106,6 +107,12 @@ CORE: Mapping[str, SignalSpec] = {
         "1/s", "component", "entries per second that came to the end of their time to live, over 6 intervals"
     ),
     "job_last_success_age_s": SignalSpec("s", "job", "time since the job last succeeded"),
+    "job_start_delay_s": SignalSpec(
+        "s", "job", "how long after it was due the last run began of a job with more of a schedule than a period"
+    ),
+    "job_duration_s": SignalSpec("s", "job", "how long the last attempt of such a job took"),
+    "job_skipped_ratio": SignalSpec("ratio", "job", "runs of such a job that were not made, of all that were due"),
+    **OF_DATASETS,
 }
 """Signals of every system, by name."""
 

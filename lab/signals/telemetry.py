@@ -11,7 +11,7 @@ from lab.recording.slis import Samples, computed, job_age, job_failures
 from lab.registration.known import slis_of
 from lab.registration.slis import CORE_SLIS, ERROR_RATIO, JOB_AGE_PERIODS, JOB_FAILURE_RATIO, LATENCY_P95_S
 from lab.registration.world import recorded_world
-from lab.signals import Series
+from lab.signals import Series, jobs
 from lab.signals.catalogue import slis_as_signals
 from lab.signals.columns import Grid, Metrics, ratio, recent_mean
 from lab.signals.pools import exhausted, shed
@@ -40,8 +40,8 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
             # Entries that were written together expire together: the rate is steady over some intervals only.
             rate = recent_mean(metrics.get(component, metric) / grid.interval_s, EXPIRY_INTERVALS)
             yield grid.series("cache_expiry_rate_per_s", component, rate)
-        elif metric == "job.last_success.age":
-            yield grid.series("job_last_success_age_s", component, metrics.get(component, metric))
+        elif metric in jobs.SIGNALS:
+            yield jobs.series_of(component, metric, metrics, grid)
         elif metric == "system.pressure.stalled.ratio" and attribute.endswith(".some"):
             subject = f"{component}.{attribute.removesuffix('.some')}"
             yield grid.series("pressure_stall_ratio", subject, metrics.get(component, metric, attribute=attribute))

@@ -11,12 +11,11 @@ from typing import get_args
 
 from lab.errors import nearest
 from lab.files.reading import Reading
-from lab.files.units import duration_s, format_duration
-from lab.files.yamlmodel import shown
 from lab.files.yamlsource import KeyPath
 from lab.registration.observability import HOST
 from lab.systems import amounts
-from lab.systems.topology import MAX_COMPONENTS, MAX_RETRIES, MIN_PERIOD_S, ComponentKind
+from lab.systems.job_checks import JobChecks
+from lab.systems.topology import MAX_COMPONENTS, MAX_RETRIES, ComponentKind
 from lab.systems.world_checks import StepRead, WorldChecks, sli_problems
 
 _UNCALLED = ("users", "job")
@@ -43,7 +42,7 @@ class SystemChecks(Reading):
         self._check_users()
         self._check_circles()
         self._check_amounts()
-        self._check_jobs()
+        self.problems += JobChecks(self.document, self.kinds).problems
         self._check_pools()
         self._check_messages()
         self._check_slos()
@@ -196,19 +195,6 @@ class SystemChecks(Reading):
     def _retries(self, step: StepRead) -> int:
         value = self.document.get((*step.path, "retries"))
         return value if type(value) is int and 0 <= value <= MAX_RETRIES else 0
-
-    def _check_jobs(self) -> None:
-        for name, kind in self.kinds.items():
-            path: KeyPath = ("components", name, "period")
-            period_s = self._quantity(path, duration_s)
-            if kind == "job" and path not in self.document.values:
-                self._report(path, f"job {name!r} has no period", expected="the time between its runs: period: 10s")
-            elif kind == "job" and period_s is not None and period_s < MIN_PERIOD_S:
-                seen, expected = shown(self.document.get(path)), f"at least {format_duration(MIN_PERIOD_S)}"
-                self._report(path, "bad value for 'period'", seen=seen, expected=expected)
-            elif kind not in (None, "job") and path in self.document.values:
-                what = f"{name!r} is of kind {kind}, and only jobs have a period"
-                self._report(path, what, at_key=True)
 
     def _check_pools(self) -> None:
         """What hands out workers takes calls, and connections are for calls that use them."""

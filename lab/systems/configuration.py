@@ -85,7 +85,7 @@ def _keys(system: System, name: str, spec: Component) -> Iterator[ConfigKey]:
     if spec.queue is not None:
         yield ConfigKey("queue", QUEUE, spec.queue)
     for key, setting in component_settings(system, name).items():
-        yield ConfigKey(f"settings.{key}", setting, spec.settings[key])
+        yield ConfigKey(f"settings.{key}", setting, spec.settings.get(key, setting.default))
 
 
 def _reachable(system: System, limit: Setting) -> Setting:

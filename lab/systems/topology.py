@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from lab.files.units import MAX_DURATION_S, Duration, PositiveDuration, PositiveRatio, Ratio, amount, duration_s, ratio
 from lab.registration.clock import SystemClock
+from lab.registration.datasets import writers
 from lab.registration.known import known_slis
 from lab.registration.observability import Observability
+from lab.registration.world import registration_of
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 LinkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}->[a-z][a-z0-9_-]{0,39}$")]
@@ -26,6 +30,8 @@ MAX_WORKERS = 10_000
 MAX_QUEUE = 1_000_000
 MAX_VALUE = 1e9
 """The greatest value of a request, and of a limit for it."""
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Of a calendar: a run of any length and any zone stays within what can be told as a date."""
 MAX_MESSAGE_BYTES = 10**9
 """Of a request or an answer: at the least bandwidth that a link can be throttled to, one takes 32 years."""
 MIN_SCRAPE_S = 1.0
@@ -192,6 +198,11 @@ class Component(Strict):
     A request waits for a worker, in order of arrival, for `max_wait` at most; else it is refused: on arrival where it
     would wait longer, and where `handling` or `queue` is given, when it has waited so long. With `queue` it is also
     refused at once where so many wait already.
+
+    A job runs once in each `period`. `starts`: how long after its period begins a run is due. `needs`: jobs that have
+    to succeed first in that period; a run waits for them, to the end of the period at most, else it is skipped. A run
+    that takes longer than `timeout` is ended. One that failed or was ended is tried again up to `retries` times, each
+    time `backoff` later, while its period lasts. A job with any of these, or that others need, has one run at a time.
     """
 
     kind: ComponentKind
@@ -205,6 +216,11 @@ class Component(Strict):
     telemetry: Literal["spans", "statement-log", "metrics"] = "spans"
     runtime: str = ""
     period_s: Duration = Field(default=0.0, alias="period")
+    starts_s: Duration = Field(default=0.0, alias="starts")
+    needs: tuple[Name, ...] = ()
+    timeout_s: PositiveDuration | None = Field(default=None, alias="timeout")
+    retries: int = Field(default=0, ge=0, le=MAX_RETRIES)
+    backoff_s: Duration = Field(default=0.0, alias="backoff")
     tables: tuple[Name, ...] = ()
     settings: Mapping[str, Any] = {}
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
@@ -213,6 +229,11 @@ class Component(Strict):
     def has_worker_pool(self) -> bool:
         """Whether it is not known on arrival how long a request waits for a worker: they are handed out one by one."""
         return self.handling != "asynchronous" or self.queue is not None
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether more than a period says when a job runs."""
+        return bool(self.starts_s or self.needs or self.timeout_s or self.retries)
 
 
 class Link(Strict):
@@ -257,6 +278,34 @@ class World(Strict):
     settings: Mapping[str, Any] = {}
 
 
+def _date(value: Any) -> date:
+    try:
+        found = value if isinstance(value, date) else date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a date: 2026-10-05") from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ValueError(f"expected a date of a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return found
+
+
+def _zone(value: Any) -> str:
+    try:
+        return str(ZoneInfo(value))
+    except (TypeError, ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("expected a time zone by its IANA name: Europe/Berlin, UTC") from None
+
+
+class CalendarModel(Strict):
+    """Dates for a system that takes days: what people call a `period` of its jobs, and their time `zone` (IANA).
+
+    Scenario second 0 is midnight (UTC) of the day on which it `begins`.
+    """
+
+    begins: Annotated[date, BeforeValidator(_date)]
+    zone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    period: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "period"
+
+
 class System(Strict):
     """A whole topology. Links are written `caller->callee` and must match the call plans exactly.
 
@@ -271,6 +320,7 @@ class System(Strict):
     world: World | None = None
     warmup_s: Duration = Field(default=60.0, alias="warmup")
     observe: Observe = Field(default_factory=Observe)
+    calendar: CalendarModel | None = None
     missing_sample_ratio: Ratio = 0.01
     load_wobble_ratio: Ratio = 0.08
     observability: Annotated[
@@ -291,9 +341,19 @@ class System(Strict):
         return {name: c.period_s for name, c in self.components.items() if c.kind == "job"}
 
     @property
+    def scheduled_jobs(self) -> dict[str, Component]:
+        """The jobs that have more of a schedule than a period, and those that others need."""
+        jobs = {name: c for name, c in self.components.items() if c.kind == "job"}
+        needed = {need for c in jobs.values() for need in c.needs}
+        return {name: c for name, c in jobs.items() if c.has_schedule or name in needed}
+
+    @property
     def clock(self) -> SystemClock:
         """The system's own time."""
-        return SystemClock.of(self.scrape_interval_s, self.periods_s, self.links)
+        world = registration_of(self.world.name) if self.world else None
+        called = {name: [step.operation for step in self.components[name].steps] for name in self.periods_s}
+        written = writers(world.datasets, called) if world else {}
+        return SystemClock.of(self.scrape_interval_s, self.periods_s, self.links, written)
 
     @property
     def users(self) -> str | None:

@@ -155,6 +155,7 @@ class WorldChecks(Reading):
             operation, callee = world.operations.get(step.operation or ""), step.callee or ""
             if operation is not None and callee not in misnamed and self.kinds.get(callee) == operation.kind:
                 found.setdefault(callee, {}).update(operation.settings)
+                found.setdefault(step.caller, {}).update(operation.caller_settings)
         return found
 
     def _check_settings(self, owner: KeyPath, known: Mapping[str, Setting], of: str) -> None:

@@ -13,11 +13,14 @@ def world_of(system: System) -> World | None:
 
 
 def component_settings(system: System, component: str) -> dict[str, Setting]:
-    """The settings that the system's world has for a component, from the operations that others call it for."""
+    """The settings that the system's world has for a component, from operations that it is called or calls for."""
     world = world_of(system)
     found: dict[str, Setting] = {}
-    for caller in system.components.values():
+    for name, caller in system.components.items():
         for step in caller.steps:
-            operation = world.operations.get(step.operation or "") if world and step.call == component else None
-            found |= operation.settings if operation else {}
+            operation = world.operations.get(step.operation or "") if world else None
+            if operation and step.call == component:
+                found |= operation.settings
+            if operation and name == component:
+                found |= operation.caller_settings
     return found

@@ -87,7 +87,7 @@ class Chosen:
     def problems(self, loaded: LoadedScenario) -> list[Problem]:
         """All that keeps a scenario from working there, or its faults from showing; nothing is started."""
         with self.named("checking a scenario"):
-            return [*_lacking(self, loaded), *self.driver.check(loaded, self.options)]
+            return [*self.driver.check(loaded, self.options), *_lacking(self, loaded)]
 
     def needed_bytes(self, loaded: LoadedScenario) -> int:
         """About what a recording of a scenario takes."""

@@ -142,7 +142,7 @@ def test_the_page_grades_as_the_graders_do(browser: Any, page_file: Path) -> Non
         "given => given.map(([of, answer]) => { const grades = grading.grade(of, answer);"
         " return [grades.map(({grader, outcome, value}) => [grader, outcome, value]), grading.outcome(grades),"
         " grading.score(of.weights, grades, 7)]; })",
-        [[graded_with(c.truth, c.options, c.requests, c.alerts), c.answer.to_json()] for c in judged],  # type: ignore[union-attr]
+        [[graded_with(c.truth, c.options, (c.requests, c.runs), c.alerts), c.answer.to_json()] for c in judged],  # type: ignore[union-attr]
     )
     seen = set()
     for case, (grades, outcome, points) in zip(judged, found, strict=True):

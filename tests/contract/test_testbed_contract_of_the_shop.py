@@ -12,10 +12,11 @@ from lab.injection.faults import fault_types
 from lab.injection.levers import ConfigSet, LeverValue, PopulationShift, TableColumn, Testbed, lever_types
 from lab.systems.files import load_system
 from lab.testbeds.sim import SimTestbed
+from tests.segments import FAULTS as OF_NIGHTS
 from tests.sim_runs import DECOYS, FAULTS, scenario
 from tests.simulated import OF_POOLS
 from tests.testbed_contract import *  # noqa: F403
-from tests.testbed_contract import Injection, Spy, injecting, placed
+from tests.testbed_contract import Injection, Spy, injecting, placed, possible
 
 SYSTEM = load_system("recommender")
 WITHIN = {"at": "30s", "for": "30s"}
@@ -29,7 +30,7 @@ def testbed(request: pytest.FixtureRequest, tmp_path: Path) -> Testbed:
     return SimTestbed(scenario(tmp_path, duration_s=30, rate_per_s=5), 1)
 
 
-@pytest.fixture(params=placed(SYSTEM), ids=lambda lever: lever.name)
+@pytest.fixture(params=possible(SYSTEM), ids=lambda lever: lever.name)
 def lever(request: pytest.FixtureRequest) -> type[LeverValue]:
     found: type[LeverValue] = request.param
     return found
@@ -41,8 +42,10 @@ def injection(request: pytest.FixtureRequest, tmp_path: Path) -> Injection:
     return injecting(scenario(tmp_path, name="one", **{section: [{**uses[request.param], **WITHIN}]}))
 
 
-def test_every_lever_has_a_place_here() -> None:
-    assert set(placed(SYSTEM)) == set(lever_types().values())
+def test_every_lever_has_a_place_here_but_those_of_another_market() -> None:
+    elsewhere = {lever for lever in lever_types().values() if lever not in placed(SYSTEM)}
+    assert {lever.__module__ for lever in elsewhere} == {"lab.worlds.batch.market"}
+    assert elsewhere <= set(placed(load_system("segmentation")))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,9 @@ def test_what_does_not_exist_or_fit_is_refused_before_anything_is_journalled(
 
 
 def test_every_registered_fault_and_decoy_has_a_use_here() -> None:
+    elsewhere = {use["type"] for use in OF_NIGHTS.values()}
     used = {use["type"] for use in (*FAULTS.values(), *DECOYS.values(), *OF_POOLS.values())}
-    # A world's own are run on its own systems, by its own tests.
-    assert used == {name for name, kind in fault_types().items() if not kind.module.startswith("lab.worlds.")}
+    # A world's own are run on its own systems, by its own tests, and so are those of what jobs write.
+    assert used | elsewhere >= {
+        name for name, kind in fault_types().items() if not kind.module.startswith("lab.worlds.")
+    }

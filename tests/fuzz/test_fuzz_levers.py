@@ -29,7 +29,12 @@ from tests.sim_runs import scenario, text
 pytestmark = pytest.mark.slow
 
 SYSTEM = load_system("recommender")
-RECORDS: dict[str, type[Record]] = {**lever_types(), **act_types()}
+RECORDS: dict[str, type[Record]] = {
+    name: record
+    for name, record in {**lever_types(), **act_types()}.items()
+    if any(True for _ in record.places(SYSTEM))
+}
+"""Those that have a place in this system: what only another world has is refused anywhere here."""
 NUMBERS = [
     -1, 0, 1e-300, 1e-10, 6e-10, 0.001, 0.1, 0.5, 1, 1.0, 2, 2.5, 5, 6, 20, 100, 10_001, 86_400, 86_401, 1e7, 1e18,
     1e300, 10**30, float("nan"), float("inf"), True, "1s", None,

@@ -15,7 +15,7 @@ from lab.runs.suite import load_suite
 from lab.scenario import LoadedScenario
 from tests.simulated import ran
 
-SUITES = ("recommender", "fraud")
+SUITES = ("recommender", "fraud", "segmentation")
 KINDS = ("deploy", "schema-migration")
 BY_CHANCE = (0.2, 0.8)
 """How often a guilty change may have the larger value of the two: 0.5 tells nothing, 0 or 1 everything."""
@@ -41,10 +41,9 @@ def changes() -> tuple[Change, ...]:
 
 def _announced(suite: str, loaded: LoadedScenario) -> Iterator[Change]:
     scenario = loaded.scenario
-    assert scenario.load is not None
-    stages = tuple(stage.model_copy(update={"rate_per_s": 0.2}) for stage in scenario.load.stages)
-    silent = scenario.model_copy(update={"load": scenario.load.model_copy(update={"stages": stages})})
-    entries = ran(replace(loaded, scenario=silent))[1].observed.changes
+    stages = tuple(stage.model_copy(update={"rate_per_s": 0.2}) for stage in scenario.stages)
+    load = scenario.load.model_copy(update={"stages": stages}) if scenario.load else None
+    entries = ran(replace(loaded, scenario=scenario.model_copy(update={"load": load})))[1].observed.changes
     for use in (*scenario.faults, *scenario.decoys):
         ends_s = scenario.duration_s if use.for_s is None else use.at_s + use.for_s
         own = [

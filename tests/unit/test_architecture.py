@@ -170,6 +170,7 @@ NAMING_ONE = {
     "lab/testbeds/driver.py": {"sim"},  # the one that runs where none is named
     "lab/cli/__init__.py": {"stack"},  # the command `lab stack`
     "lab/registration/checking.py": {"stack"},  # a part of a world's registration
+    "lab/worlds/batch/levers.py": {"sim"},  # whose table the content levers are entered in
     "lab/worlds/decisions/levers.py": {"sim"},  # whose table the content levers are entered in
     "lab/worlds/shop/levers.py": {"sim"},  # whose table the content levers are entered in
 }

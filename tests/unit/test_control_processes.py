@@ -35,7 +35,7 @@ class Bed:
     def period_ns(self, job: str) -> int:
         return self.job_period_ns
 
-    def run_job(self, job: str, number: int, now_ns: int) -> None:
+    def run_job(self, job: str, number: int, due_ns: int, now_ns: int) -> None:
         self.noted.append((now_ns, number))
 
     def pause(self, component: str, *, is_paused: bool) -> None:

@@ -261,4 +261,4 @@ def test_a_system_whose_calls_or_queues_are_not_those_of_the_services_is_refused
         assert not problems
         return
     [problem] = problems
-    assert f"{differs} with the steps, connections and queue of the shipped 'fraud'" in problem
+    assert f"{differs} with the steps, schedule, connections and queue of the shipped 'fraud'" in problem

@@ -119,5 +119,5 @@ def test_enough_exercises_of_both_systems_and_of_different_boundaries_have_remed
     boundaries = {fault_type(f.type).boundary for one in EXERCISES for f in one.scenario.scenario.faults}
     assert len(EXERCISES) >= 8
     assert len(boundaries) >= 5
-    assert {exercise.system for exercise in EXERCISES} >= {"recommender", "fraud"}
+    assert {exercise.system for exercise in EXERCISES} >= {"recommender", "fraud", "segmentation"}
     assert all(plausible(exercise) for exercise in EXERCISES)

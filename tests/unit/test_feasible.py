@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,11 @@ def test_a_time_scale_at_which_a_run_would_not_end_in_a_day_is_refused_with_one_
 def test_what_is_no_number_is_a_mistake_of_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert lab(command, "recommender/control-quiet", "--testbed", "stack", "--time-scale", "nan") == ExitCode.INVALID
     assert "seen:     'nan'" in capsys.readouterr().err
+
+
+def test_jobs_with_more_of_a_schedule_than_a_period_run_on_the_simulator_only() -> None:
+    shipped = load_scenario("recommender/control-quiet")
+    feed = shipped.system.components["feed"].model_copy(update={"starts_s": 5.0})
+    late = shipped.system.model_copy(update={"components": {**shipped.system.components, "feed": feed}})
+    with pytest.raises(UserError, match="feed with the steps, schedule, connections and queue of the shipped"):
+        check_feasible(replace(shipped, system=late), 1)

@@ -13,7 +13,7 @@ from lab.cli.selection import SUITE
 from lab.files.finding import shipped_names
 from scripts import figures
 
-SYSTEMS = ("recommender", "fraud")
+SYSTEMS = ("recommender", "fraud", "segmentation")
 
 
 def test_every_shipped_suite_is_run_and_published() -> None:

@@ -233,6 +233,13 @@ def test_a_control_with_next_to_no_requests_judges_nobody_but_an_engine_that_fai
     assert enough.outcome is not Outcome.INCONCLUSIVE
 
 
+def test_a_control_with_next_to_no_runs_of_jobs_judges_nobody_either():
+    few = graded(false_alarm(replace(case(HEALTHY), runs=9)))
+    assert few.outcome is Outcome.INCONCLUSIVE
+    assert few.explanation.startswith("only 9 runs of jobs were observed, expected at least 10")
+    assert graded(false_alarm(replace(case(HEALTHY), runs=10))).outcome is Outcome.PASS
+
+
 def test_blaming_the_decoy_fails_even_in_a_tie_and_on_controls():
     for faults in ((fault(),), ()):
         assert graded(decoy_blamed(case(says(finding("model")), *faults, decoys=(DECOY,)))).value == 0.0

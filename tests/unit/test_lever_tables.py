@@ -42,8 +42,9 @@ from tests.cli_cases import lab
 from tests.sim_runs import scenario, text
 
 SYSTEM = load_system("recommender")
-RECORDS = {**lever_types(), **act_types()}
 SHIPPED = {name: one for name, one in drivers().items() if isinstance(one, Driver) and name in ("sim", "stack")}
+OF_TABLES = [set(one.levers) for one in SHIPPED.values()]  # worlds' own records come with their tables
+RECORDS = {**lever_types(), **act_types()}
 each_testbed = pytest.mark.parametrize("driver", SHIPPED.values(), ids=SHIPPED)
 
 

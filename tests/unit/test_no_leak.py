@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +17,12 @@ from lab.registration.observability import LEVELS
 from lab.worlds.shop import history
 from lab.worlds.shop.catalog import make_catalog
 from lab.worlds.shop.training import train
-from tests.sim_runs import DECOYS, FAULTS, NAME, Use, observe, scenario
+from tests.leaks import DECOY_ID, FAULT_ID, leaks, needles, wordings
+from tests.segments import FAULTS as OF_NIGHTS
+from tests.sim_runs import DECOYS, FAULTS, Use, observe, scenario
 from tests.simulated import OF_POOLS, THREADS
 
 FAST = ("network-partition", "schema-corruption retypes to text")
-FAULT_ID, DECOY_ID = "needle-f", "needle-d"
-WORDS = ("fault", "inject", "chaos", "decoy", "twin", "sabotage", "lever", "witness", "ground truth", "counterfactual")
-# Words of the trade that hold one of these: a default is a fallback, what else they are is said where they are.
-LEGITIMATE = re.compile(r"default(s|_features|_value)?")
-
-
-def strings_of(table: pa.Table) -> Iterator[str]:
-    """Column names, schema metadata, and every text in the columns."""
-    yield from table.column_names
-    for key, value in (table.schema.metadata or {}).items():
-        yield f"{key!r}={value!r}"
-    for column in table.columns:
-        if pa.types.is_dictionary(column.type):
-            # The whole dictionary: a value that no row uses would leak all the same.
-            for chunk in column.chunks:
-                yield from filter(None, chunk.dictionary.to_pylist())
-        elif pa.types.is_string(column.type):
-            yield from filter(None, column.unique().to_pylist())
-
-
-def texts_of(directory: Path) -> Iterator[tuple[str, str]]:
-    """(where, text) of everything readable under a directory."""
-    for path in sorted(directory.rglob("*")):
-        where = path.relative_to(directory).as_posix()
-        yield where, where
-        if path.suffix == ".parquet":
-            # As written, so that nothing a reader would pass over is passed over here.
-            yield where, str(pq.read_metadata(path).metadata)
-            for text in strings_of(pq.read_table(path)):
-                yield where, text
-        elif path.is_file():
-            yield where, path.read_text(encoding="utf-8")
-
-
-def leaks(directory: Path, needles: list[str]) -> set[tuple[str, str]]:
-    """(file, needle) wherever one is found, in any case, words of the trade left out."""
-    found = set()
-    for where, text in texts_of(directory):
-        cleaned = LEGITIMATE.sub(" ", text.lower())
-        found |= {(where, needle) for needle in needles if needle.lower() in cleaned}
-    return found
-
-
-def needles(folder: Path) -> list[str]:
-    kinds = [kind.name for kind in fault_types().values() if not kind.is_decoy]
-    spellings = [spelling for kind in kinds for spelling in (kind, kind.replace("-", "_"), kind.replace("-", " "))]
-    return [*spellings, *WORDS, FAULT_ID, DECOY_ID, NAME, str(folder)]
 
 
 def check(name: str, folder: Path) -> None:
@@ -91,20 +45,6 @@ def check_levels(folder: Path, use: Use, **content: Any) -> Observed:
     return seen
 
 
-def wordings(seen: Observed, window_s: tuple[float, float]) -> set[tuple[str, ...]]:
-    """What was announced and logged of changes in a window, with numbers left out."""
-    lines = [(c["service.name"], c["kind"], c["summary"]) for c in seen.changes if within(c["time_s"], window_s)]
-    logs = seen.frame("logs")
-    for line in logs[logs["event.name"] == "version_loaded"].to_dict("records"):
-        if within(line["time_s"], window_s):
-            lines.append((line["service.name"], line["severity_text"], line["body"]))
-    return {tuple(re.sub(r"[0-9]+", "N", str(part)) for part in line) for line in lines}
-
-
-def within(time_s: float, window_s: tuple[float, float]) -> bool:
-    return window_s[0] <= time_s < window_s[1]
-
-
 @pytest.mark.parametrize("name", FAST)
 def test_nothing_observed_names_the_fault(name: str, tmp_path: Path) -> None:
     check(name, tmp_path)
@@ -123,7 +63,9 @@ def test_nothing_observed_names_a_fault_of_a_pool(name: str, tmp_path: Path) -> 
 
 
 def test_every_registered_fault_is_tried() -> None:
-    assert {use["type"] for use in (*FAULTS.values(), *OF_POOLS.values())} == {
+    """Those of what jobs write and read are tried on nightly segments."""
+    tried = {use["type"] for use in (*FAULTS.values(), *OF_POOLS.values(), *OF_NIGHTS.values())}
+    assert tried >= {
         kind.name
         for kind in fault_types().values()
         if not kind.is_decoy and not kind.module.startswith("lab.worlds.")  # a world tries its own

@@ -133,8 +133,8 @@ def test_the_shipped_system_is_seen_as_systems_usually_are() -> None:
 def test_every_fault_has_a_witness_that_is_usually_seen() -> None:
     for kind in fault_types().values():
         if not kind.is_decoy:
-            is_of_payments = kind.module.startswith("lab.worlds.decisions")
-            witnesses = witnesses_of(kind, registration_of("decisions" if is_of_payments else "shop"))
+            worlds = [registration_of(world) for world in ("shop", "decisions", "batch")]
+            witnesses = [witness for world in worlds for witness in witnesses_of(kind, world)]
             assert any(seen_at("usual", spec_of(one.signal).level) for one in witnesses), kind.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -142,3 +143,25 @@ def test_a_missing_onset_hides_no_other_one() -> None:
 def test_nothing_is_near_a_fault_that_never_showed() -> None:
     assert distance_s(240.0, fault(witnessed_s=None)) == float("inf")
     assert distance_s(None, fault()) == float("inf")
+
+
+NIGHTS = replace(case(says()).options, onset_within_s=2 * 86_400.0, period="night", period_s=86_400.0)
+
+
+@pytest.mark.parametrize(
+    ("onset_day", "outcome", "told"),
+    [
+        (12.0, Outcome.PASS, f"{LINK}: 0 nights off, tolerance 2 nights"),
+        (15.0, Outcome.PASS, f"{LINK}: 2 nights late, tolerance 2 nights"),
+        (16.5, Outcome.FAIL, f"{LINK}: 3.5 nights late, tolerance 2 nights"),
+        (7.0, Outcome.FAIL, f"{LINK}: 4 nights early, tolerance 2 nights"),
+    ],
+)
+def test_where_people_count_in_nights_so_do_its_words(onset_day: float, outcome: Outcome, told: str) -> None:
+    injured = fault(injected_s=11 * 86_400.0, witnessed_s=13 * 86_400.0)
+    judged = replace(case(says(finding(onset_s=onset_day * 86_400.0)), injured), options=NIGHTS)
+    grade = graded(onset(judged))
+    assert grade.outcome is outcome
+    assert told in grade.explanation
+    assert grade.expected == "11d (night 12) to 13d (night 13)"
+    assert grade.answer.endswith(f"(night {int(onset_day) + 1})")

@@ -30,6 +30,7 @@ from lab.injection.levers import (
 from lab.scenario import load_scenario
 from lab.scenario.plan import plan
 from lab.systems.files import load_system
+from tests.segments import DECOYS, FAULTS
 from tests.simulated import THREADS
 
 for family in ("cpu", "deploy", "feed", "model", "network", "schema", "stale_cache", "traffic"):
@@ -92,15 +93,20 @@ def test_every_registered_fault_can_be_planned_and_reverts_what_it_pulls() -> No
         "step": "hold",
         "above": 0.05,
     }
+    of_nights = {use["type"]: use for use in (*FAULTS.values(), *DECOYS.values())}
     for kind in fault_types().values():
         # What is a world's is planned on a system of that world, what shrinks a pool on one that has them.
         own = {"lab.worlds.decisions.faults": "fraud", "injectors.pools": THREADS}
-        system = load_system(own.get(kind.module, "recommender"))
+        use = of_nights.get(kind.name, {})
+        system = load_system("segmentation" if use else own.get(kind.module, "recommender"))
         testbed = PlanTestbed(system)
         fitting = [name for name, k in system.elements().items() if k in kind.target_kinds]
         target = "rules" if "above" in kind.parameters.model_fields else fitting[0]
-        given = {name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required()}
-        parameters = kind.parameters(**given)
+        given = {
+            name: required[name] for name, f in kind.parameters.model_fields.items() if f.is_required() and not use
+        }
+        target, given = use.get("target", target), {**given, **use.get("with", {})}
+        parameters = kind.completed(kind.parameters(**given), system, target)
         assert pulls(kind, target, parameters, system), kind.name
         found = [(lever_type(lever), element) for lever, element in pulls(kind, target, parameters, system)]
         before = {pair: testbed.read(*pair) for pair in found}

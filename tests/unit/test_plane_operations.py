@@ -222,9 +222,9 @@ def test_chance_misses_its_share_and_every_call_draws_for_itself():
 def test_the_world_is_asked_once_at_the_instant_and_says_how_it_ended(status):
     steps = [call("feed", "ask", "db"), own("mine", "ask", on_failure="continue"), SERVE]
     bench = Content(steps, [0, 0])
-    bench.operate = lambda name, now: (bench.asked.append((name, now / MS)), status)[1]  # type: ignore[method-assign]
+    bench.operate = lambda name, now, request: (bench.asked.append((name, now / MS, request)), status)[1]  # type: ignore[method-assign]
     bench.advance(1000)
-    assert bench.asked == [("ask", 4.0), ("ask", 4.0), ("ask", 8.0), ("ask", 8.0)]
+    assert bench.asked == [("ask", 4.0, 0), ("ask", 4.0, 1), ("ask", 8.0, 0), ("ask", 8.0, 1)]
     assert {side[4] for side in bench.spans() if side[1] == "db"} == {NAMES[status]}
     assert len(bench.rows()) == 2
 

@@ -12,6 +12,7 @@ from lab.cli import main
 from lab.errors import ExitCode, UserError
 from lab.registration.checking import check_registration
 from lab.registration.costs import Cost
+from lab.registration.datasets import Dataset, DatasetColumn
 from lab.registration.recorded import RIPE, Column, File, Metric, Recorded, Table, Visible, sample_weight
 from lab.registration.settings import Operation, Setting
 from lab.registration.signals import Signals, SignalSpec, Witness
@@ -38,6 +39,10 @@ def signals(name: str, spec: Any) -> tuple[Signals, ...]:
     return (Signals({name: spec}, "a.module:function"),)
 
 
+def dataset(type_: str = "int", **more: Any) -> Dataset:
+    return Dataset(doc="some rows", columns={"id": DatasetColumn(type_)}, **more)
+
+
 @pytest.mark.parametrize("world", [WORLD, *registrations()], ids=lambda world: world.name)
 def test_registrations_that_work_are_well_formed(world: World) -> None:
     check_registration(world, "here")
@@ -56,6 +61,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"settings": {"size": Setting("how many", at_most=5, default=8)}}, "default", "a number, at most 5"),
     ({"settings": {"a.b": Setting("how many")}}, "'settings'", "names in small letters"),
     ({"value": 3.0}, "'value'", "Setting"),
+    ({"datasets": {"Rows": dataset()}}, "'datasets'", "names in small letters"),
+    ({"datasets": {"rows": dataset(key="name")}}, "datasets['rows'].key", "one of its columns"),
+    ({"datasets": {"rows": dataset(of="write")}}, "datasets['rows'].of", "one of the world's operations"),
+    ({"datasets": {"rows": dataset(source="read")}}, "datasets['rows'].source", "one of the world's operations"),
+    ({"datasets": {"rows": dataset(inputs=("others",))}}, "datasets['rows'].inputs", "names of the world's datasets"),
+    ({"datasets": {"rows": dataset("string")}}, "columns['id'].type", "one of: float, int, bool, text"),
     ({"model_versions": 0}, "'model_versions'", "at least 1"),
     ({"slis": (replace(RATIO, bad=ANY),)}, "'slis[0].bad'", "'rises', 'falls'"),
     ({"slis": (replace(RATIO, unit=""),)}, "'slis[0].unit'", "a unit"),

@@ -20,7 +20,7 @@ from lab.testbeds.sim import SimTestbed
 from tests.simulated import BOOKINGS, THREADS
 from tests.simulated import scenario as small
 
-SYSTEMS = ["recommender", "fraud", BOOKINGS, THREADS]
+SYSTEMS = ["recommender", "fraud", "segmentation", BOOKINGS, THREADS]
 
 
 @pytest.fixture(params=SYSTEMS, ids=lambda name: Path(name).name.partition(".")[0])

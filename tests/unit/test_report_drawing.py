@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from lab.report.charts import MAX_POINTS, Line, gaps, panel, path_data, thinned
-from lab.report.format import long_times_told, moment, quantity, scale, shortened, significant, unbroken
+from lab.report.format import Times, long_times_told, moment, quantity, scale, shortened, significant, unbroken
 from lab.report.svg import ticks, time_ticks
+from lab.systems.calendar import Calendar
 
 
 @pytest.mark.parametrize(
@@ -167,3 +169,17 @@ def test_a_panel_of_hardly_anything_is_a_panel(values: list[float]) -> None:
     times_s = np.arange(5.0, 5.0 + 5 * len(values), 5.0)
     svg = panel(Line("s of x", "s", times_s, np.array(values), 15.0, None, None, ()))
     assert "nan" not in svg.lower().replace("nano", "")
+
+
+def test_by_a_calendar_an_axis_has_the_dates_of_whole_periods() -> None:
+    calendar = Calendar(date(2026, 10, 5), "Europe/Berlin", "night", 86_400.0)
+    assert time_ticks(28 * 86_400.0, 6, calendar) == [
+        (0.0, "5 Oct"), (604_800.0, "12 Oct"), (1_209_600.0, "19 Oct"), (1_814_400.0, "26 Oct"), (2_419_200.0, "2 Nov"),
+    ]  # fmt: skip
+
+
+def test_by_a_calendar_times_are_told_as_people_tell_them() -> None:
+    times = Times(28 * 86_400.0, Calendar(date(2026, 10, 5), "Europe/Berlin", "night", 86_400.0))
+    assert times.told(11 * 86_400.0 + 4200) == "night 12, Fri 16 Oct 03:10"
+    assert times.span(12 * 86_400.0, times.end_s) == "night 13, Sat 17 Oct 02:00 to the end"
+    assert (times.told(None), Times(600.0).told(240.0)) == ("–", moment(240.0))

@@ -28,7 +28,7 @@ def system(links: str, **kinds: str) -> dict[str, Any]:
 def columns(described: dict[str, Any]) -> dict[str, int]:
     kinds = {name: part["kind"] for name, part in described["components"].items()}
     links = [tuple(link.split("->")) for link in described["links"]]
-    return {name: place.column for name, place in places(kinds, links, "a").items()}  # type: ignore[arg-type]
+    return {name: place.column for name, place in places(kinds, links, "a").items()}
 
 
 def drawn(described: dict[str, Any], marks: Marks = NOBODY) -> ElementTree.Element:
@@ -124,3 +124,28 @@ def test_only_the_verdict_fault_blames() -> None:
     unsure = Diagnosis(Verdict.UNSURE, (finding("model"),))
     assert not blaming(unsure, Truth())
     assert [one.culprit for one in blaming(Diagnosis(Verdict.FAULT, unsure.findings), Truth())] == ["model"]
+
+
+def jobs(needs: dict[str, list[str]]) -> dict[str, Any]:
+    """Jobs with what they need, all of which call one database; nobody sends requests."""
+    parts: dict[str, Any] = {name: {"kind": "job", "needs": of} for name, of in needs.items()}
+    links: dict[str, Any] = {f"{name}->db": {} for name in needs}
+    return {"components": {**parts, "db": {"kind": "database"}}, "links": links, "users": None}
+
+
+def test_jobs_lie_below_what_they_need_and_beside_what_they_call() -> None:
+    root = drawn(jobs({"send": [], "publish": ["score"], "score": ["extract"], "extract": []}))
+    names = [text.text for text in root.iter("text") if text.get("class") == "name"]
+    tops = {name: box[1] for name, box in zip(names, boxes(root), strict=True)}
+    assert sorted((name for name in tops if name != "db"), key=lambda name: tops[str(name)]) == [
+        "send", "extract", "score", "publish",
+    ]  # fmt: skip
+    assert tops["db"] < tops["publish"]
+
+
+def test_what_a_job_needs_is_an_arrow_of_its_own() -> None:
+    root = drawn(jobs({"extract": [], "score": ["extract"], "train": ["extract"]}))
+    needs = [group for group in root.iter("g") if group.get("class") == "edge needs"]
+    assert [group.findtext("title") for group in needs] == ["score needs extract", "train needs extract"]
+    down, around = (group.find("path").get("d") for group in needs)  # type: ignore[union-attr]
+    assert ("V" in str(down), "C" in str(around)) == (True, True)

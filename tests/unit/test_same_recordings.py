@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.files.finding import shipped_names
-from scripts.same_recordings import SUITES, differences
+from scripts.same_recordings import SUITES, differences, known
 
 CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "nothing": (lambda runs: None, []),
@@ -55,3 +55,12 @@ def test_what_differs_is_named_by_scenario_seed_and_file(tmp_path: Path, change:
 
 def test_unless_something_is_named_every_shipped_suite_is_compared() -> None:
     assert set(SUITES) == set(shipped_names(".suite.yaml"))
+
+
+def test_a_suite_that_the_other_commit_has_not_is_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "old.suite.yaml").touch()
+    assert known(("old", "new"), tmp_path) == ["old"]
+    assert capsys.readouterr().err == "left out, for there is nothing to compare with: new\n"

@@ -122,7 +122,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
 }
 # The shop is the recommender's content, other worlds have columns and jobs of their own, and the stack testbed drives
 # the recommender's own containers.
-OWN = ("lab/worlds/shop/", "lab/worlds/decisions/", "lab/testbeds/stack/")
+OWN = ("lab/worlds/shop/", "lab/worlds/decisions/", "lab/worlds/batch/", "lab/testbeds/stack/")
 
 
 def strings(source: Path) -> list[tuple[int, str]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.engines.shifts import contrast, counting_sd, median, noise_sd, outside, scan, scan_towards
+from lab.engines.shifts import contrast, counting_sd, median, noise_sd, outside, scan, scan_towards, sporadic
 from lab.signals import Series
 
 
@@ -171,3 +171,29 @@ def test_a_share_of_many_varies_less_and_one_of_none_is_not_known_to() -> None:
     assert few == pytest.approx(10 * many)
     assert counting_sd(shares, series(np.zeros(100))) == 0
     assert counting_sd(series(np.full(100, np.nan)), series(np.ones(100))) == 0
+
+
+def test_what_comes_and_goes_lasts_from_the_first_time_to_the_last() -> None:
+    values = np.zeros(28)
+    values[[11, 15, 16, 24]] = 0.5
+    found = sporadic(series(values.tolist()), 1, 0.1)
+    assert found is not None
+    assert (found.onset_s, found.end_s) == (55.0, 125.0)
+    assert found.is_sound
+    assert found.change == pytest.approx(4 * 0.5 / 14)
+
+
+@pytest.mark.parametrize("odd", [[], [11]])
+def test_once_is_not_now_and_then(odd: list[int]) -> None:
+    values = np.zeros(28)
+    values[odd] = 0.5
+    found = sporadic(series(values.tolist()), 1, 0.1)
+    assert found is None or not found.is_sound
+
+
+def test_what_comes_most_of_the_time_is_not_what_is_usual() -> None:
+    values = np.zeros(28)
+    values[10:] = [-0.5, -0.5, 0.0] * 6
+    found = sporadic(series(values.tolist()), -1, 0.1)
+    assert found is not None
+    assert found.onset_s == 50.0

@@ -37,6 +37,21 @@ def test_the_schema_of_courses_takes_the_shipped_ones() -> None:
         jsonschema.validate(read_yaml(path).data, schemas()["course"])
 
 
+def test_the_course_of_nights_is_called_days_late_and_ends_before_anything_mends_itself() -> None:
+    course = load_course("training/nights")
+    assert {one.system for one in course.exercises} == {"segmentation"}
+    assert sum(not one.scenario.scenario.faults for one in course.exercises) == 1
+    for one in course.exercises:
+        scenario = one.scenario.scenario
+        begun_s = max(use.at_s for use in (*scenario.faults, *scenario.decoys))
+        assert one.called_at_s is not None
+        assert one.called_at_s > begun_s + 5 * one.scenario.system.scrape_interval_s
+        assert len(one.hints) == 3
+        assert bool(scenario.faults) == bool(scenario.training.remedies)
+        assert all(fault.at_s + fault.for_s == scenario.duration_s for fault in scenario.faults)
+
+
 def test_every_shipped_course_is_right() -> None:
-    assert [course.name for course in courses()] == ["on-call"]
+    assert [course.name for course in courses()] == ["nights", "on-call"]
     assert lab("validate", "training/on-call") == ExitCode.OK
+    assert lab("validate", "training/nights") == ExitCode.OK

@@ -11,11 +11,12 @@ import pytest
 from lab.errors import UserError
 from lab.judging.steady import steady_levels, unsteady
 from lab.recording.observed import Observed
-from lab.scenario import LoadedScenario
+from lab.scenario import LoadedScenario, load_scenario
 from lab.testbeds.stack.feasible import check_feasible
 from lab.testbeds.stack.steady import judged_until_s, metrics_of
 from lab.worlds.shop.stack import STACK
 from tests.sim_runs import observe, scenario
+from tests.simulated import NIGHTLY
 
 BOUNDS = [{"sli": "error_ratio", "below": "1%"}, {"sli": "latency_p95_s", "below": "100ms"},
           {"sli": "click_through_ratio", "above": "1%"}]  # fmt: skip
@@ -46,6 +47,14 @@ def test_what_does_not_hold_is_reported_with_value_limit_window_and_requests(loa
     assert "error_ratio was 0.4, expected below 0.01" in problem
     assert "before 30s: 6 scrape intervals, 600 requests" in problem
     assert "latency_p95_s" not in problem
+
+
+def test_where_no_requests_come_none_are_missed(tmp_path: Path) -> None:
+    path = tmp_path / "nights.scenario.yaml"
+    bound = "steady_state: [{sli: job_failure_ratio, below: 5%}]"
+    path.write_text(f"schema_version: 1\nname: nights\nsystem: {NIGHTLY}\nduration: 4d\n{bound}\n", encoding="utf-8")
+    problem = unsteady(load_scenario(path), metrics_of([], "", "", STACK.counted), 86400.0)
+    assert "(before 1d); no fault would show" in problem
 
 
 def test_what_nobody_measured_is_not_steady(loaded: LoadedScenario) -> None:

@@ -19,6 +19,8 @@ from lab.scenario.model import GradingModel
 from lab.signals import Series
 from lab.signals.catalogue import spec_of
 from lab.signals.columns import recent_mean
+from lab.systems.files import load_system
+from lab.systems.topology import System
 
 ROOMS = ("signals", "judging", "engines/rules", "engines/shifts.py", "recording/slis.py", "worlds/kit")
 """Where windows are in intervals, periods and label delays, beside `slis.py` and `signals.py` of each world."""
@@ -64,7 +66,10 @@ def test_a_mean_over_some_intervals_needs_half_of_them() -> None:
 
 
 CLOCK = SystemClock.of(
-    60.0, {"nightly": 86_400.0, "hourly": 3600.0}, ["nightly->loader", "loader->db", "hourly->db", "web->db"]
+    60.0,
+    {"nightly": 86_400.0, "hourly": 3600.0},
+    ["nightly->loader", "loader->db", "hourly->db", "web->db"],
+    {"orders": "hourly"},
 )
 
 
@@ -76,6 +81,8 @@ CLOCK = SystemClock.of(
         ("0.5 periods", "s", "db", 43_200.0),  # of the slowest job that reaches it
         ("1 period", "s", "hourly", 3600.0),
         ("2 periods", "s", "web", 120.0),  # no job reaches it: scrape intervals
+        ("1 period", "s", "orders", 3600.0),  # a dataset: of the job that writes it
+        ("1 period", "s", "orders.amount", 3600.0),
         ("1 period", "s", "*", 86_400.0),
         ("30 per interval", "1/s", "db", 0.5),
         (0.5, "1/s", "db", 0.5),
@@ -137,7 +144,20 @@ def test_no_fault_declares_an_age_or_a_rate_in_seconds() -> None:
                 assert witness.at_least < 0.01, (kind.name, witness)
 
 
-@pytest.mark.parametrize(("interval_s", "within_s"), [(5.0, 60.0), (3600.0, 43_200.0)])
-def test_an_onset_may_be_twelve_scrapes_off_where_a_scenario_says_nothing(interval_s: float, within_s: float) -> None:
-    assert GradingModel().options(interval_s).onset_within_s == within_s
-    assert GradingModel.model_validate({"onset_within": "90s"}).options(interval_s).onset_within_s == 90.0
+@pytest.mark.parametrize(
+    ("system", "within_s"),
+    [("bookings", 12 * 5.0), ("nightly", 12 * 1800.0), ("chained", 2 * 86_400.0)],
+    ids=["twelve scrapes", "also where scrapes are rare", "two periods where each has one scrape"],
+)
+def test_an_onset_may_be_so_far_off_where_a_scenario_says_nothing(system: str, within_s: float) -> None:
+    assert GradingModel().options(loaded_system(system)).onset_within_s == within_s
+
+
+@pytest.mark.parametrize(("written", "within_s"), [("90s", 90.0), ("3d", 259_200.0), ("2 periods", 172_800.0)])
+def test_a_tolerance_may_be_given_in_periods_of_most_jobs(written: str, within_s: float) -> None:
+    options = GradingModel.model_validate({"onset_within": written}).options(loaded_system("chained"))
+    assert options.onset_within_s == within_s
+
+
+def loaded_system(name: str) -> System:
+    return load_system(str(Path(__file__).parents[1] / "systems" / f"{name}.system.yaml"))

@@ -12,8 +12,10 @@ CLOCK = Clock(end_s=600.0, tick_s=5.0, now_s=30.0, since_s=100.0)
 
 
 def test_it_begins_where_the_length_of_the_incident_says_and_nothing_else():
-    assert start_at(600) == 30
-    assert start_at(100_000) == 60
+    assert start_at(600, 5) == 30
+    assert start_at(100_000, 5) == 60
+    assert start_at(10 * 86_400, 86_400) == 86_400  # a scrape a day: before that nothing could be seen
+    assert start_at(28 * 86_400, 86_400) == 86_400, "the first night is seen"
 
 
 def test_a_paused_clock_stands_still():
@@ -43,6 +45,19 @@ def test_speeds_of_hours_are_for_systems_that_are_measured_by_the_minute():
     assert max(Clock(1e6, 60, 0).speeds) == 3600
     with pytest.raises(ValueError, match="3600"):
         CLOCK.at_speed(3600, 100)
+
+
+def test_of_what_is_seen_once_a_day_a_day_may_take_a_second():
+    daily = Clock(28 * 86_400.0, 86_400.0, 86_400.0, speed=600.0)
+    assert daily.speeds == (600.0, 3600.0, 21_600.0, 86_400.0)
+    running = daily.paused(0, False).at_speed(86_400, 0)
+    assert running.as_of(3.5) == 4 * 86_400
+
+
+def test_a_jump_to_the_next_period_is_to_its_beginning():
+    hourly = Clock(28 * 86_400.0, 3600.0, 90_000.0)
+    assert hourly.next_whole(86_400.0, 0).at(0) == 2 * 86_400
+    assert hourly.next_whole(86_400.0, 0).next_whole(86_400.0, 0).at(0) == 3 * 86_400
 
 
 def test_what_is_seen_is_up_to_the_last_whole_tick():

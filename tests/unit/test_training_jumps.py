@@ -50,3 +50,9 @@ def test_once_the_clock_is_set_otherwise_nothing_is_told_of_it(alone: Client, se
     for change in ({"jump": "tick"}, {"pause": False}, {"speed": 10}):
         jump(alone, session)
         assert alone.post(f"{session}/clock", change)["stopped"] is None
+
+
+def test_the_next_period_is_the_next_tick_where_a_system_has_no_calendar(alone: Client, session: str):
+    before = alone.get(session)["clock"]
+    after = alone.post(f"{session}/clock", {"jump": "period"})["clock"]
+    assert after["now_s"] == before["as_of_s"] + before["tick_s"]

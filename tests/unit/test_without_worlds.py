@@ -15,7 +15,8 @@ from tests.of_worlds import OUT_OF_REACH, TESTS, is_of_a_world
 
 HIDING = TESTS / "without_worlds"
 WORDS = re.compile(
-    r"shop|click|recommend|impression|item_id|loyalty|catalogue of items|fraud|chargeback|merchant|analyst",
+    r"shop|click|recommend|impression|item_id|loyalty|catalogue of items|fraud|chargeback|merchant|analyst|"
+    r"\bnights?\b|segment|campaign_return",
     re.IGNORECASE,
 )
 

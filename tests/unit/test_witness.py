@@ -10,7 +10,7 @@ import pytest
 
 from lab.injection.faults import Witness
 from lab.judging import witness
-from lab.judging.witness import before_during_p, effects
+from lab.judging.witness import before_during_p, courses, effects
 from lab.signals import Series, SignalTable
 
 TIMES_S = np.arange(1, 41) * 5.0
@@ -359,3 +359,10 @@ def test_noise_is_that_of_the_known_values_to_the_last_bit(missing: Any) -> None
     values[[*missing]] = np.nan
     expected = float(np.nanstd(values)) if len(missing) < 60 else 0.0
     assert witness._known_sd(values) == expected
+
+
+def test_courses_are_what_signals_would_have_been_without_the_fault() -> None:
+    times_s = np.array([5.0, 10.0, 15.0])
+    ran = SignalTable([Series(name, "x", times_s, np.array([1.0, 2.0, 3.0])) for name in ("a", "b")])
+    twin = SignalTable([Series("a", "x", times_s, np.array([1.0, np.nan, 1.0]))])
+    assert courses(ran, twin, ["a", "c"]) == [{"signal": "a", "subject": "x", "without": [1.0, None, 1.0]}]

@@ -79,7 +79,7 @@ class Desk:
         handed = drawn[:, 1] < np.where(drawn[:, 0] < wrong, HANDED_ON_MISROUTED, HANDED_ON)
         self._taken.append(np.column_stack([done.end_ns[answered], requests, done.own[answered, 0], handed]))
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         return OK
 
     def read(self, lever: type[AnyLever], place: Place) -> AnyLever | None:

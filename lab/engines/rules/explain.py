@@ -173,6 +173,7 @@ def _needs(condition: Condition) -> str:
     amounts += [f"by {condition.times:.0%} of its level"] if condition.times else []
     amounts += [f"z {condition.z:g}"] if condition.z else []
     amounts += ["at once"] if condition.abrupt else []
+    amounts += ["now and then"] if condition.sporadic else []
     return f" ({', '.join(amounts)}{'; anywhere' if condition.anywhere else ''})"
 
 

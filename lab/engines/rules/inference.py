@@ -11,6 +11,7 @@ from lab.contracts import Diagnosis, Evidence, Finding, NotJudged, Verdict
 from lab.engines.rules.alarms import unexplained
 from lab.engines.rules.bindings import bindings
 from lab.engines.rules.incidents import APART_INTERVALS, incidents_of
+from lab.engines.rules.names import filled
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import (
@@ -22,6 +23,7 @@ from lab.engines.shifts import (
     is_abrupt,
     outside,
     scan_towards,
+    sporadic,
 )
 from lab.files.units import LONG_S, long_duration
 from lab.recording.observed import Observed
@@ -29,6 +31,7 @@ from lab.registration.clock import SystemClock
 from lab.registration.observability import seen_at
 from lab.signals import Series, SignalTable, compute_signals
 from lab.signals.catalogue import spec_of
+from lab.signals.lineage import Lineage
 from lab.signals.windows import Levels, levels
 
 Windows = tuple[tuple[float, float], ...]
@@ -48,6 +51,7 @@ class Inference:
         self.tree = tree
         self.thorough = thorough
         self.signals = compute_signals(observed) if signals is None else signals
+        self.lineage = Lineage.of(observed)
         self.clock = SystemClock.recorded(observed.system)
         self._scans: dict[tuple[str, str, int, Windows], Shift | None] = {}
         self._subjects_of: dict[str, list[str]] = {}
@@ -55,7 +59,7 @@ class Inference:
     def trials(self) -> Iterator[Trial]:
         """Every cause on every element: once for each time it holds, or once to say what failed."""
         for cause in self.tree.causes:
-            for names in bindings(cause, self.observed):
+            for names in bindings(cause, self.observed, self.lineage):
                 yield from self._times(cause, names)
 
     def _times(self, cause: Cause, names: Names) -> Iterator[Trial]:
@@ -129,23 +133,20 @@ class Inference:
             state = next(s for s in (State.HELD, State.FAILED, State.UNKNOWN) if s in states)
             missing = tuple(signal for option in options for signal in option.missing)
             return Test(condition, "", state, missing=missing, options=options)
-        pattern, but = condition.of.format(**names), condition.but.format(**names)
-        known_subjects = self._subjects(condition.signal, pattern)
-        subjects = [s for s in known_subjects if not (but and fnmatchcase(s, but))]
+        patterns, others = filled(condition.of, names), filled(condition.but, names)
+        pattern = ", ".join(patterns) or condition.of
+        known_subjects = self._subjects(condition.signal, patterns)
+        subjects = [s for s in known_subjects if not any(but and fnmatchcase(s, but) for but in others)]
         if not known_subjects:
-            unknown = not self._would_be_seen(condition.signal)
+            # Of what a name that stands for nothing is about, nothing can have moved.
+            unknown = bool(patterns) and not self._would_be_seen(condition.signal)
             state = State.UNKNOWN if unknown else State.FAILED if condition.asks_for_change else State.HELD
             return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
         for subject in subjects:
-            shift = (
-                # What is asked of the whole recording is asked of the windows already known, too.
-                self._scan(condition.signal, subject, -1 if condition.falls else 1, () if condition.anywhere else known)
-                if window is None or condition.anywhere
-                else self._contrast(condition.signal, subject, window, known)
-            )
+            by = (condition.at_most if condition.level else condition.by).on(self.clock, subject)
+            shift = self._shift(condition, subject, by, window, known)
             if shift is not None:
-                by = (condition.at_most if condition.level else condition.by).on(self.clock, subject)
                 seen.append(Seen(shift, self._short(condition, shift, by), by))
         moved = sum(one.moved for one in seen)
         share = 1.0 if condition.level else condition.share
@@ -158,7 +159,7 @@ class Inference:
             if because.moved is None:
                 yield because.says.format(**names)
                 continue
-            for subject in self._subjects(because.moved, because.of.format(**names)):
+            for subject in self._subjects(because.moved, filled(because.of, names)):
                 shift = self._contrast(because.moved, subject, window, known)
                 if shift is None or abs(shift.z) < because.z:
                     continue
@@ -172,8 +173,11 @@ class Inference:
         detail = shift.subject.rpartition(".")[2].replace("_", " ")
         return because.says.format(**names, **pair, subject=shift.subject, detail=detail, direction=direction)
 
-    def _subjects(self, signal: str, pattern: str) -> list[str]:
-        """Recorded subjects of a signal that a pattern stands for."""
+    def _subjects(self, signal: str, patterns: Iterable[str]) -> list[str]:
+        """Recorded subjects of a signal that patterns stand for."""
+        return list(dict.fromkeys(subject for pattern in patterns for subject in self._matching(signal, pattern)))
+
+    def _matching(self, signal: str, pattern: str) -> list[str]:
         if "*" not in pattern:
             return [pattern] if self.signals.get(signal, pattern) is not None else []
         if signal not in self._subjects_of:
@@ -196,6 +200,19 @@ class Inference:
             least = max(least, counting_sd(series, rate_per_s))
         return outside(series, known), least
 
+    def _shift(
+        self, condition: Condition, subject: str, by: float, window: Shift | None, known: Windows
+    ) -> Shift | None:
+        """What a condition looks at: the window that is scanned for, or the one that is there."""
+        if window is not None and not condition.anywhere:
+            return self._contrast(condition.signal, subject, window, known)
+        direction = -1 if condition.falls else 1
+        if condition.sporadic:
+            series, noise = self._series(condition.signal, subject, ())
+            return sporadic(series, direction, by, noise, known)
+        # What is asked of the whole recording is asked of the windows already known, too.
+        return self._scan(condition.signal, subject, direction, () if condition.anywhere else known)
+
     def _scan(self, signal: str, subject: str, direction: int, known: Windows) -> Shift | None:
         key = (signal, subject, direction, known)
         if key not in self._scans:
@@ -213,7 +230,8 @@ class Inference:
             return () if shift.observed <= by else (Short.HIGH,)
         change, z = (-shift.change, -shift.z) if condition.falls else (shift.change, shift.z)
         enough = {
-            Short.BY: change >= by,
+            # What comes and goes is that far away when it is there, not on average.
+            Short.BY: change >= by or (condition.sporadic and change > 0),
             Short.TIMES: change >= condition.times * abs(shift.baseline),
             Short.Z: isfinite(z) and z >= condition.z,
             Short.CARRIED: shift.carried >= CARRIED_SHARE,

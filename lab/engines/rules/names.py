@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from string import Formatter
 from typing import Any, get_args
 
@@ -13,7 +14,9 @@ from lab.systems.topology import ComponentKind
 
 SUBJECTS: Mapping[str, str] = {
     "link": "link", "entry_link": "link", "column": "column",
+    "dataset": "dataset", "input": "dataset", "output": "dataset", "job": "component", "source": "component",
     "component": "component", "caller": "component", "callee": "component", "entry": "component", "store": "component",
+    "need": "component",
 }  # fmt: skip
 """What each bound name stands for."""
 
@@ -21,14 +24,46 @@ TESTS = ("rises", "falls", "steady", "level")
 """What a condition may ask of a signal."""
 
 COMMON = ("entry", "entry_link", "store")
+OF_DATASETS = ("dataset", "job", "source", "input", "output")
+"""Names of a cause over datasets. `input` and `output` stand for several."""
+NO_ELEMENTS = ("dataset", "input", "output", "need")
+"""Of these nobody can be blamed: no elements, or several."""
 LEVELS = ("baseline", "observed", "subject", "detail", "direction")
 """Names in a sentence about a signal that moved."""
+
+
+class Several(str):
+    """A name that stands for several: `each` of them in patterns, all of them in sentences."""
+
+    each: tuple[str, ...]
+
+    def __new__(cls, each: Iterable[str]) -> Several:
+        known = tuple(each)
+        found = super().__new__(cls, ", ".join(known))
+        found.each = known
+        return found
+
+
+def filled(pattern: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """A pattern with its names filled in: one for each that a name stands for; none where one stands for nothing."""
+    used = {name for name in named_in(pattern) if isinstance(names[name], Several)}
+    ways = product(*([(name, one) for one in names[name].each] for name in sorted(used)))  # type: ignore[attr-defined]
+    return tuple(dict.fromkeys(pattern.format(**{**names, **dict(way)}) for way in ways))
+
+
+def named_in(pattern: str) -> list[str]:
+    """The names in braces of a text."""
+    return [name for _, name, _, _ in Formatter().parse(pattern) if name]
 
 
 def bound_by(each: Any) -> tuple[str, ...]:
     """The names that a cause over `each` binds."""
     if each in ("link", "connections"):
         return ("link", "caller", "callee", *COMMON)
+    if each in ("dataset", "dataset_column"):
+        return (*OF_DATASETS, *(("column",) if each == "dataset_column" else ()), *COMMON)
+    if each == "job":
+        return ("component", "need", *COMMON)
     return ("column", *COMMON) if each == "column" else ("component", *COMMON)
 
 
@@ -44,14 +79,15 @@ def name_problems(document: Document) -> Iterator[Problem]:
         at, names = ("causes", i), bound_by(cause.get("each"))
         if not _is_known(cause.get("each")):
             continue  # reported already; what it binds is not known
-        yield from _names(document, (*at, "culprit"), names)
+        blamed = tuple(name for name in names if name not in NO_ELEMENTS)
+        yield from _names(document, (*at, "culprit"), blamed)
         for part in ("when", "unless"):
             yield from _conditions(document, (*at, part), names)
         yield from _sentences(document, (*at, "because"), names)
 
 
 def _is_known(each: Any) -> bool:
-    kinds = {"link", "column", "connections", "threads", *get_args(ComponentKind)}
+    kinds = {"link", "column", "connections", "threads", "dataset", "dataset_column", *get_args(ComponentKind)}
     return all(isinstance(one, str) and one in kinds for one in (each if isinstance(each, list) else [each]))
 
 

@@ -81,7 +81,9 @@ class Trial:
 
     @property
     def element(self) -> str:
-        """What the cause was tried on: a link, a component or a column."""
+        """What the cause was tried on: a link, a component, a column, a dataset or a column of one."""
+        if "dataset" in self.names:
+            return ".".join(self.names[name] for name in ("dataset", "column") if name in self.names)
         return next(self.names[name] for name in ("link", "column", "component") if name in self.names)
 
     @property

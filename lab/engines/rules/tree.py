@@ -33,7 +33,7 @@ from lab.signals.catalogue import known_signals, spec_of
 from lab.systems.topology import ComponentKind, SchemaVersion, Strict
 
 EXAMPLES = ["6ms", "0.8 periods", "2.5 per interval"]
-OF_CHANGES = frozenset({"by", "times", "z", "share", "anywhere", "abrupt"})
+OF_CHANGES = frozenset({"by", "times", "z", "share", "anywhere", "abrupt", "sporadic"})
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Least = Annotated[float, Field(ge=0)]
@@ -109,6 +109,10 @@ class Condition(Strict):
     z: Least = Field(5.0, description="The least change in standard errors.")
     anywhere: bool = Field(False, description="Scan the whole recording instead of comparing the window.")
     abrupt: bool = Field(False, description="Most of the change came within 6 scrape intervals of the onset.")
+    sporadic: bool = Field(
+        False,
+        description="It comes and goes: the window is from the first interval to the last that is `by` from the usual.",
+    )
     needed: bool = Field(False, description="Under `unless`: without this signal the cause is not judged.")
 
     @model_validator(mode="after")
@@ -122,6 +126,8 @@ class Condition(Strict):
             raise ValueError("`level` and `at_most` go together: how high may it be at most?")
         if self.level and (told := sorted(self.model_fields_set & OF_CHANGES)):
             raise ValueError(f"{', '.join(told)}: of a change; a level has `at_most` only")
+        if self.sporadic and not (self.asks_for_change and self.by.value > 0):
+            raise ValueError("`sporadic` needs rises or falls, and `by`: how far is one interval from the usual?")
         return self
 
     @property
@@ -160,13 +166,18 @@ class Cause(Strict):
 
     `each: connections` are the links whose calls need a connection of their caller's pool, `each: threads` the
     components that hand out their workers one by one: what has no pool is not tried, and lacks no signal of one.
+    `each: dataset` are the datasets that jobs wrote, `each: dataset_column` their columns.
     `derived` narrows `each: column` to columns that the feature contract calls derived from other data, such as
     counts of events, which follow the traffic (true), or to those it does not (false).
     """
 
     kind: Kind
     boundary: Boundary
-    each: Literal["link", "column", "connections", "threads"] | ComponentKind | tuple[ComponentKind, ...]
+    each: (
+        Literal["link", "column", "connections", "threads", "dataset", "dataset_column"]
+        | ComponentKind
+        | tuple[ComponentKind, ...]
+    )
     derived: bool | None = None
     culprit: Text
     confidence: float = Field(gt=0, le=1)
@@ -178,6 +189,8 @@ class Cause(Strict):
     def _window_first(self) -> Cause:
         if not self.when[0].gives_window:
             raise ValueError("the first condition under `when` gives the window: expected rises or falls")
+        if any(condition.sporadic for condition in (*self.when[1:], *self.unless)):
+            raise ValueError("`sporadic` finds a window: only the first condition under `when` can be")
         return self
 
 

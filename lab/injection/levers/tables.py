@@ -11,7 +11,7 @@ from lab.injection.levers.record import Factor, LeverValue, Place, Seconds, Shar
 from lab.systems.topology import System
 from lab.systems.worlds import world_of
 
-__all__ = ["TableColumn", "TableLock", "TableSlow", "table_of"]
+__all__ = ["PartitionDelay", "TableColumn", "TableLock", "TableSlow", "table_of"]
 
 Change = Literal["rename", "retype", "rescale", "null", "add"]
 _DETAIL = {"rename": "to", "retype": "to", "rescale": "factor", "add": "type"}
@@ -90,3 +90,15 @@ class TableSlow(LeverValue, lever="table.slow", on={"database"}, part="table", k
 
 class TableLock(LeverValue, lever="table.lock", on={"database"}, part="table", kept="leased"):
     """Blocks every statement on the table until it is unlocked."""
+
+
+class PartitionDelay(
+    LeverValue, lever="partition.delay", on={"database"}, part="table", content=True, kept="journalled"
+):
+    """Lets a share of the rows of each new partition of a table land later than they do otherwise.
+
+    Who reads the partition before that misses them; nothing tells them so.
+    """
+
+    seconds: Annotated[Seconds, Field(examples=[7200.0])]
+    fraction: Share = 1.0

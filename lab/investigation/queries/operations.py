@@ -16,12 +16,13 @@ from lab.recording.arrow import numbers_array
 MOST_RUNS = 100
 MOST_ROWS = 200
 JOB_RUN = "job_run"
+NOTICES = ("job_skipped", "job_timeout", "job_retry")
 VERSION = "version"
 """In the names of metrics and log events that tell of versions, and the field that entries of a registry have."""
 
 
 def jobs(view: View, at_s: float) -> list[dict[str, Any]]:
-    """Every job with its period, its last runs as logged, and how long ago it last succeeded."""
+    """Every job with its schedule, its last runs as logged, what its scheduler noted, and when it last succeeded."""
     described, signals = view.system(at_s), view.signals(at_s)
     found = []
     for name, part in described["components"].items():
@@ -30,13 +31,21 @@ def jobs(view: View, at_s: float) -> list[dict[str, Any]]:
         age = signals.get("job_last_success_age_s", name)
         known = age.values[~np.isnan(age.values)] if age is not None else np.empty(0)
         runs, _ = logs(view, at_s, Wanted(service=name, event=JOB_RUN, limit=MOST_RUNS))
+        notices = [
+            line
+            for event in NOTICES
+            for line in logs(view, at_s, Wanted(service=name, event=event, limit=MOST_RUNS))[0]
+        ]
         found.append(
             {
                 "name": name,
                 "period_s": part["period_s"],
+                "starts_s": part.get("starts_s", 0.0),
+                "needs": part.get("needs", []),
                 "calls": [step["call"] for step in part["steps"] if step.get("call")],
                 "last_success_age_s": float(known[-1]) if len(known) else None,
                 "runs": runs,
+                "notices": sorted(notices, key=lambda line: -line["time_s"])[:MOST_RUNS],
             }
         )
     return found

@@ -19,6 +19,8 @@ _GROUPS = {
     "component.callee": "connections",
     "component.fallback": "fallbacks",
     "job": "jobs",
+    "dataset": "datasets",
+    "dataset.column": "columns of datasets",
     "host": "host",
     "`host.` and a resource": "host",
 }

@@ -18,6 +18,7 @@ from lab.report.format import quantity
 from lab.report.layout import places
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import spec_of
+from lab.systems.needs import needs_of
 
 if TYPE_CHECKING:
     from lab.recording.entries import AlertEntry
@@ -75,7 +76,8 @@ def system(view: View, at_s: float) -> dict[str, Any]:
     links = [str(link) for link in described["links"]]
     ends = {link: (link.partition("->")[0], link.partition("->")[2]) for link in links}
     kinds = {name: str(part["kind"]) for name, part in parts.items()}
-    placed = places(kinds, list(ends.values()), str(described.get("users") or ""))
+    needs = needs_of(parts)
+    placed = places(kinds, list(ends.values()), str(described.get("users") or ""), needs)
     states = health(table, at_s, _first_s(view))
     if described.get("users") is not None:
         states[str(described["users"])] = _of_users(view.alerts(at_s))
@@ -92,6 +94,7 @@ def system(view: View, at_s: float) -> dict[str, Any]:
                 "tables": list(part.get("tables", ())),
                 "settings": without_nan(part.get("settings", {})),
                 "steps": without_nan(part.get("steps", [])),
+                "needs": needs[name],
                 "row": placed[name].row,
                 "column": placed[name].column,
                 "health": states.get(name, _NOTHING).to_json(),

@@ -2,7 +2,7 @@
 // A test compares every outcome and value with theirs. An answer is {verdict, findings: [{culprit, boundary, kind,
 // onset_s, confidence}]}; a case holds the truth, the tolerances, and what was to be seen.
 const grading = (() => {
-  const DECIDING = ["culprit", "false-alarm", "decoy-blamed"], MIN_REQUESTS = 100, SATURATION = ["resource", "external"];
+  const DECIDING = ["culprit", "false-alarm", "decoy-blamed"], MIN_REQUESTS = 100, MIN_RUNS = 10, SATURATION = ["resource", "external"];
   const key = (...parts) => JSON.stringify(parts);
   const count = (texts) => texts.reduce((found, text) => found.set(text, (found.get(text) || 0) + 1), new Map());
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -56,6 +56,7 @@ const grading = (() => {
     const isControl = !given.faults.length;
     if (!isControl && !witnessed(given).length) return open(grader, "no injected fault had an effect that could be seen");
     if (isControl && given.requests !== null && given.requests < MIN_REQUESTS) return open(grader, "too few requests: nothing could show");
+    if (isControl && given.runs !== null && given.runs < MIN_RUNS) return open(grader, "too few runs of jobs: nothing could show");
     if (answer.verdict !== "unsure" || given.degraded) return null;
     if (isControl && given.alerts.length) return open(grader, "an alert fired by chance: whoever is unsure of its cause is not judged");
     return failed(grader, "an unsure answer never passes here");

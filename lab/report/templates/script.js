@@ -37,13 +37,23 @@
   // On a narrow screen a picture starts shortly before the fault.
   const aim = (root) => {
     for (const frame of root.querySelectorAll(".figure")) {
-      const fault = frame.querySelector("rect.window, .guilty"), box = frame.getBoundingClientRect();
+      const fault = frame.querySelector("rect.window, .guilty, .calendar .numbers .first"), box = frame.getBoundingClientRect();
       const left = fault ? fault.getBoundingClientRect().left - box.left : 0;
       if (left > box.width * 0.6) frame.scrollLeft = left - box.width * 0.25;
     }
   };
   for (const fold of all("details.run")) fold.addEventListener("toggle", () => { if (fold.open) aim(fold); });
   aim(document);
+
+  // What a cell of a calendar says, for fingers, which cannot point at it.
+  document.addEventListener("click", (event) => {
+    const cell = event.target.closest(".calendar td[title], .calendar .spot"), frame = event.target.closest(".calendar-frame");
+    const told = frame && frame.parentElement.querySelector(".calendar-told");
+    if (!told || !cell) return;
+    const name = cell.closest("tr").querySelector("th"), words = cell.getAttribute("title") || cell.querySelector("title").textContent;
+    told.textContent = `${name ? name.textContent.replace("●", "").trim() : ""}: ${words}`;
+    told.hidden = false;
+  });
 
   let opened = [];
   addEventListener("beforeprint", () => {

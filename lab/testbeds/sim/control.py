@@ -12,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Literal, Protocol
 
 import simpy
 from simpy.events import URGENT
 
 from lab.draws import uniform
 from lab.injection.levers import ComponentRestart, Place
+from lab.recording.status import OK
 
 _GAP, _LENGTH = range(2)
 """What is drawn for a pause."""
@@ -42,8 +43,11 @@ class Controlled(Protocol):
     def delay_ns(self, job: str, now_ns: int) -> int:
         """How much later a run that is due now starts."""
 
-    def run_job(self, job: str, number: int, now_ns: int) -> None:
-        """Starts run `number` of a job, where nothing keeps it from running."""
+    def run_job(self, job: str, number: int, due_ns: int, now_ns: int) -> None:
+        """Starts run `number` of a job, which was due at `due_ns`, where nothing keeps it from running."""
+
+    def go_on_with(self, job: str, turn: Turn, number: int, status: int, now_ns: int) -> None:
+        """Does what has become due of a job's run, see `Due`."""
 
     def pause(self, component: str, *, is_paused: bool) -> None:
         """A component's own pause begins or ends."""
@@ -101,9 +105,10 @@ class Clock:
 
     def _drive(self, recurring: Recurring) -> Iterator[simpy.Event]:
         while recurring.next_ns is not None:
+            # In the order in which events are made: one that was started by another's may come after that one's next.
+            self._due[id(recurring)] = (next(self._orders), recurring)
             yield self.env.timeout(recurring.next_ns - self.env.now)
             recurring.next_ns = recurring.fire(self._bed, self.now_ns)
-            self._due[id(recurring)] = (next(self._orders), recurring)
         del self._due[id(recurring)]
 
 
@@ -142,26 +147,51 @@ class SafetyCheck(Recurring):
 
 @dataclass(slots=True)
 class Job(Recurring):
-    """Starts a job's run every period; a delayed one starts later (and the job skips while it is behind).
+    """Starts a job's run every period, `starts_ns` after it begins; a delayed one later (and it skips while behind).
 
     A run is numbered by when it is due, so that a delay shifts neither the schedule nor the draws of later runs.
     """
 
     name: str
     declared_ns: int
+    starts_ns: int = 0
     number: int = 0
     is_late: bool = False
+    due_ns: int = 0
 
     def fire(self, bed: Controlled, now_ns: int) -> int:
+        if not self.is_late:
+            self.due_ns = now_ns
         late_ns = 0 if self.is_late else bed.delay_ns(self.name, now_ns)
         self.is_late = late_ns > 0
         if late_ns:
             return now_ns + late_ns
-        bed.run_job(self.name, self.number, now_ns)
+        bed.run_job(self.name, self.number, self.due_ns, now_ns)
+        since_ns = now_ns - self.starts_ns
         # Later than the one before also where the period was made shorter than the system's file has it.
-        self.number = max(self.number + 1, now_ns // self.declared_ns)
+        self.number = max(self.number + 1, since_ns // self.declared_ns)
         period_ns = bed.period_ns(self.name)
-        return now_ns + period_ns - now_ns % period_ns
+        return now_ns + period_ns - since_ns % period_ns
+
+
+Turn = Literal["ended", "given up", "timed out", "tried again"]
+"""What becomes of a run: an attempt ended; its needs were waited for long enough; an attempt took too long; another."""
+
+
+@dataclass(slots=True)
+class Due(Recurring):
+    """What is due of a job's run, once. `number`: of the run where it is given up, else of the attempt.
+
+    `status`: how the attempt ended, where it did.
+    """
+
+    job: str
+    turn: Turn
+    number: int
+    status: int = OK
+
+    def fire(self, bed: Controlled, now_ns: int) -> None:
+        bed.go_on_with(self.job, self.turn, self.number, self.status, now_ns)
 
 
 @dataclass(slots=True)

@@ -8,16 +8,20 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from lab.clock import NS, to_ns
+from lab.content.datasets import DatasetLog
 from lab.content.protocol import Content
 from lab.recording.blocks import BLOCK_S, BLOCK_SIDES, BlockRecorder
+from lab.recording.datasets import COMPLETE, FAIL
 from lab.recording.entries import ChangeEntry, LogArgument
 from lab.recording.ids import Ids
 from lab.recording.metrics import Counts, Sample, interval_edges_ns
 from lab.recording.observed import Observed
 from lab.recording.sides import from_words
+from lab.recording.status import MISS
 from lab.streams import Streams
 from lab.systems.pools import PoolSpec, pools
 from lab.systems.topology import System
+from lab.testbeds.sim.job_metrics import JobMetrics
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.plane import Plane
 from lab.testbeds.sim.plane.world_view import done_of, served_of
@@ -27,6 +31,8 @@ COMMIT_NS = to_ns(BLOCK_S)
 """How often what has ended is made final, at most. Nothing depends on when."""
 ENOUGH_SIDES, AT_LAST_NS = BLOCK_SIDES >> 2, 15 * COMMIT_NS
 """Where little happens it waits for more, but not for ever: each time costs the same milliseconds, whatever ended."""
+AT_LAST_SCRAPES = 15
+"""It waits for so many scrapes too, which may be days apart."""
 
 
 class Telemetry:
@@ -41,10 +47,14 @@ class Telemetry:
         self.safety = safety
         self.ended = False
         self.changes: list[ChangeEntry] = []
+        self.datasets = DatasetLog(system)
         self._start_ns, self._end_ns = start_ns, end_ns
         self._streams = streams
+        self._names = list(system.components)
         self._pools = pools(system)
+        self.jobs = JobMetrics(tuple(system.scheduled_jobs))
         self.recorder = BlockRecorder(system, start_ns, end_ns, Ids(self.keys, streams), lost_scrapes=streams)
+        self._at_last_ns = max(AT_LAST_NS, AT_LAST_SCRAPES * to_ns(system.scrape_interval_s))
         self._last_ns = 0
         self._committed_ns = self._sides_count = 0
 
@@ -64,6 +74,10 @@ class Telemetry:
         rows = from_words(sides)
         self.recorder.take(rows)
         self.safety.take(rows)
+        if self.datasets.registered:
+            for run in rows[rows["edge"] < 0]:
+                event = COMPLETE if run["status"] <= MISS else FAIL
+                self.datasets.note_run(int(run["end_ns"]), int(run["request"]), self._names[-1 - run["edge"]], event)
         self._sides_count += len(rows)
         if world is not None:
             world.settle(served_of(served), done_of(done, world.layout), now_ns)
@@ -71,7 +85,8 @@ class Telemetry:
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time to make final what has ended."""
         since_ns = now_ns - self._committed_ns
-        return (since_ns >= COMMIT_NS and (self._sides_count >= ENOUGH_SIDES or since_ns >= AT_LAST_NS)) or self.is_full
+        is_enough = self._sides_count >= ENOUGH_SIDES or since_ns >= self._at_last_ns
+        return (since_ns >= COMMIT_NS and is_enough) or self.is_full
 
     @property
     def is_full(self) -> bool:
@@ -120,6 +135,8 @@ class Telemetry:
             rows=world.pending_rows(until_ns) if world is not None else {},
             counts=self.counts(world, until_ns),
             changes=self.changes,
+            writes=self.datasets.writes,
+            runs=self.datasets.runs,
             reference=world.reference() if world is not None else {},
         )
 
@@ -133,16 +150,16 @@ class Telemetry:
         return self.recorder.recent(edges_ns, world.counts(edges_ns))
 
     def counts(self, world: Content | None, until_ns: int) -> Sequence[Counts]:
-        """What users did, by scrape interval."""
-        if world is None:
-            return ()
-        return world.counts(interval_edges_ns(self.system, self._start_ns, until_ns))
+        """What users did and what became of the runs of scheduled jobs, by scrape interval."""
+        edges_ns = interval_edges_ns(self.system, self._start_ns, until_ns)
+        return [*self.jobs.counts(edges_ns), *(world.counts(edges_ns) if world is not None else ())]
 
     def branch(self) -> Telemetry:
         """A copy that goes on by itself; committed blocks are shared."""
         other = copy.copy(self)
         other.keys, other.changes = list(self.keys), [change.copy() for change in self.changes]
-        other.safety = self.safety.branch()
+        other.safety, other.datasets = self.safety.branch(), self.datasets.branch()
+        other.jobs = self.jobs.branch()
         other.recorder = self.recorder.branch(Ids(other.keys, self._streams))
         return other
 

@@ -26,25 +26,33 @@ from lab.injection.levers import (
 )
 from lab.recording.arrow import numbers
 from lab.recording.cut import cut
+from lab.recording.datasets import START
+from lab.recording.entries import LogArgument
+from lab.recording.ids import STREAM_SHIFT, request_number
 from lab.recording.observed import Observed
 from lab.recording.rows import kept_rows
 from lab.recording.sides import from_words
+from lab.recording.status import TIMEOUT
 from lab.scenario import LoadedScenario
 from lab.scenario.arrivals import Arrivals, Times
 from lab.scenario.model import Stage
 from lab.streams import Streams
-from lab.testbeds.sim.control import Clock, Job, MakeRoom, Pauses, Return, SafetyCheck, Scrape
+from lab.testbeds.sim.control import Clock, Due, Job, MakeRoom, Pauses, Return, SafetyCheck, Scrape, Turn
+from lab.testbeds.sim.job_graph import JobGraph
 from lab.testbeds.sim.levers import SimLevers
 from lab.testbeds.sim.plane import layout as at
 from lab.testbeds.sim.plane.arrivals import Source, Sources
 from lab.testbeds.sim.plane.build import NO_CONTENT, build
 from lab.testbeds.sim.plane.loop import load_plane
-from lab.testbeds.sim.plane.plane import Plane
-from lab.testbeds.sim.plane.restart import end_process
+from lab.testbeds.sim.plane.plane import Ended, Plane
+from lab.testbeds.sim.plane.restart import end_process, end_request
 from lab.testbeds.sim.plane.world_view import PlaneView
 from lab.testbeds.sim.safety import Safety
 from lab.testbeds.sim.state import ComponentState, at_rest
 from lab.testbeds.sim.telemetry import COMMIT_NS, Telemetry
+
+JOB = "job/"
+"""What names of the streams of jobs' runs begin with."""
 
 
 class SimTestbed(Testbed):
@@ -84,6 +92,7 @@ class SimTestbed(Testbed):
         self._clock = Clock(self)
         self._levers = self._new_levers()
         self._jobs: dict[str, int] = {}
+        self._graph = JobGraph.of(self.system)
         self._schedule()
 
     def _go_on_from(self, past: SimTestbed) -> None:
@@ -101,6 +110,7 @@ class SimTestbed(Testbed):
         self._levers = self._new_levers()
         self._levers.adopt(past._levers)
         self._jobs = past._jobs
+        self._graph = past._graph.branch()
 
     def _view(self, layout: Layout) -> PlaneView:
         return PlaneView(lambda: self._plane.tables, layout, self._plane.decide_with, self._ask_anew)
@@ -115,7 +125,7 @@ class SimTestbed(Testbed):
     def _context(self) -> WorldContext:
         return WorldContext(
             self.system, self._streams, self._start_ns, self._end_ns, self._first_rate_per_s,
-            self._telemetry.log, self._telemetry.announce,
+            self._telemetry.log, self._telemetry.announce, self._telemetry.datasets,
         )  # fmt: skip
 
     @property
@@ -167,8 +177,12 @@ class SimTestbed(Testbed):
         arrived = self._clock.mark(until_ns)
         while not arrived.processed and not self.stopped_because:
             # Requests advance from one control event to the next; the state stands still in between.
-            self._plane.advance(int(self._clock.env.peek()))
-            self._clock.env.step()
+            due_ns = int(self._clock.env.peek())
+            ended = self._plane.advance(due_ns) if due_ns > self._plane.now_ns else None
+            if ended is not None:
+                self._attempt_ended(ended)
+            else:
+                self._clock.env.step()
 
     def observed(self, until_s: float) -> Observed:
         """What could be observed by `until_s`, at most now. Nothing changes."""
@@ -204,9 +218,9 @@ class SimTestbed(Testbed):
     def refill(self, source: int) -> None:
         self._sources.refill(source)
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         assert self._world is not None
-        return self._world.operate(operation, now_ns)
+        return self._world.operate(operation, now_ns, request)
 
     def _subjects(self, source: Source, first: int, times_ns: Times) -> tuple[Times, Times | None]:
         assert self._world is not None
@@ -240,9 +254,44 @@ class SimTestbed(Testbed):
     def delay_ns(self, job: str, now_ns: int) -> int:
         return to_ns(self._levers.job_delay_s(job))
 
-    def run_job(self, job: str, number: int, now_ns: int) -> None:
-        if not self._levers.job_frozen(job) and not self._state.components[job].stopped:
-            self._sources.submit(self._sources.all[self._jobs[job]], number, now_ns)
+    def run_job(self, job: str, number: int, due_ns: int, now_ns: int) -> None:
+        if job in self._graph.jobs:
+            self._graph.due(self, job, number, due_ns, self.period_ns(job), now_ns)
+        elif self.may_run(job):
+            self.start_attempt(job, number, now_ns)
+
+    def go_on_with(self, job: str, turn: Turn, number: int, status: int, now_ns: int) -> None:
+        self._graph.go_on_with(self, job, turn, number, status, now_ns)
+
+    # What runs the attempts of scheduled jobs.
+
+    def may_run(self, job: str) -> bool:
+        return not self._levers.job_frozen(job) and not self._state.components[job].stopped
+
+    def start_attempt(self, job: str, number: int, now_ns: int) -> None:
+        self._telemetry.datasets.note_run(now_ns, request_number(self._jobs[job], number), job, START)
+        self._sources.submit(self._sources.all[self._jobs[job]], number, now_ns)
+
+    def end_attempt(self, job: str, now_ns: int) -> None:
+        self._plane.drain()
+        end_request(self._plane, self._state.components[job].index, TIMEOUT)
+
+    def look_later(self, job: str, turn: Turn, number: int, at_ns: int) -> None:
+        self._clock.start(Due(job, turn, number), at_ns)
+
+    def log_job(self, job: str, event: str, number: int | None, now_ns: int, *facts: LogArgument) -> None:
+        request = -1 if number is None else request_number(self._jobs[job], number)
+        level = "ERROR" if event == "job_timeout" else "WARN"
+        self._telemetry.log(now_ns, job, level, event, request, *facts)
+
+    def note_job(self, job: str, metric: str, value: float, now_ns: int) -> None:
+        self._telemetry.jobs.note(job, metric, value, now_ns)
+
+    def _attempt_ended(self, ended: Ended) -> None:
+        """The plane has stopped where a run ended: what follows is due at that very time."""
+        name = self._sources.all[ended.request >> STREAM_SHIFT].name.removeprefix(JOB)
+        number = ended.request & ((1 << STREAM_SHIFT) - 1)
+        self._clock.start(Due(name, "ended", number, ended.status), self._plane.now_ns)
 
     def pause(self, component: str, *, is_paused: bool) -> None:
         state = self._state.components[component]
@@ -270,7 +319,7 @@ class SimTestbed(Testbed):
     def _schedule(self) -> None:
         scrape_ns = to_ns(self.system.scrape_interval_s)
         self._clock.start(Scrape(scrape_ns), scrape_ns)
-        if scrape_ns > COMMIT_NS:
+        if scrape_ns > COMMIT_NS and self.system.users is not None:
             self._clock.start(MakeRoom(COMMIT_NS), COMMIT_NS)
         if self.scenario.safety.stop_when:
             self._clock.start(SafetyCheck(scrape_ns), scrape_ns)
@@ -281,10 +330,13 @@ class SimTestbed(Testbed):
                 pauses = Pauses(component.name, key, every_ns, mean_ns)
                 self._clock.start(pauses, pauses.gap_ns())
             if component.spec.kind == "job":
-                source = self._sources.open_job(f"job/{component.name}", component.index)
+                is_watched = component.name in self._graph.jobs
+                source = self._sources.open_job(f"{JOB}{component.name}", component.index, is_watched=is_watched)
                 self._telemetry.keys.append(source.key)
                 self._jobs[component.name] = source.number
-                self._clock.start(Job(component.name, component.period_ns), component.period_ns)
+                starts_ns = to_ns(component.spec.starts_s)
+                job = Job(component.name, component.period_ns, starts_ns)
+                self._clock.start(job, component.period_ns + starts_ns)
         stages, warmup_s = self.scenario.stages, self.system.warmup_s
         if stages and warmup_s:
             first = Stage.model_construct(for_s=warmup_s, rate_per_s=self._first_rate_per_s)

@@ -76,7 +76,7 @@ def _system(loaded: LoadedScenario, part: StackPart, services: Mapping[str, Any]
     elif system.scrape_interval_s != served.scrape_interval_s:
         why = f"a scrape interval of {served.scrape_interval_s:g} s, which its collector has"
     elif differing := [name for name in served.components if _handling(system, name) != _handling(served, name)]:
-        why = f"{', '.join(differing)} with the steps, connections and queue of the shipped {part.system!r}"
+        why = f"{', '.join(differing)} with the steps, schedule, connections and queue of the shipped {part.system!r}"
     if not why:
         return []
     what = f"the stack does not serve the system {system.name!r} as it is given"
@@ -91,7 +91,8 @@ def _handling(system: System, name: str) -> Any:
     steps = [step.model_copy(update={"service_time": None}) for step in of.steps]  # real ones take what they take
     pools = {link: spec.pool for link, spec in system.links.items() if link.startswith(f"{name}->")}
     queue = (of.workers, of.queue, of.max_wait_s) if of.has_worker_pool else None
-    return of.kind, steps, of.period_s, of.handling, queue, pools
+    schedule = (of.period_s, of.starts_s, of.needs, of.timeout_s, of.retries, of.backoff_s)
+    return of.kind, steps, schedule, of.handling, queue, pools
 
 
 def _unmeasured(loaded: LoadedScenario, part: StackPart) -> list[Problem]:

@@ -25,7 +25,7 @@ function Page({ me, reload }) {
   if (me.needs_name) return html`<${Join} done=${reload} />`;
   if (where === "" || where === "exercises") return html`<${ExerciseList} me=${me} />`;
   if (where === "group" && me.role === "instructor") return html`<${Group} me=${me} />`;
-  if (where === "session" && id) return html`<${Incident} key=${id} id=${id} tab=${tab || "overview"} me=${me} />`;
+  if (where === "session" && id) return html`<${Incident} key=${id} id=${id} tab=${tab} me=${me} />`;
   if (where === "past" && id) return html`<${Past} key=${id} id=${id} tab=${tab} />`;
   return html`<main class="sheet">
     <p>${t.problems.notFound}</p>

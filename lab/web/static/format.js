@@ -4,9 +4,35 @@ const DAY_S = 86_400;
 const GAP = "\u00a0";
 const two = (n) => String(n).padStart(2, "0");
 
-/** Scenario time: `06:30`, above an hour `1:06:30`, above a day `day 2, 01:06`. */
+let calendar = null;
+
+/** From now on times are told by the calendar of a system: `{ period, period_s, begins, zone }`, or null. */
+export function tellBy(given) {
+  if (given?.begins === calendar?.begins && given?.zone === calendar?.zone && given?.period === calendar?.period) return;
+  calendar = given && {
+    ...given,
+    midnight: Date.parse(`${given.begins}T00:00:00Z`),
+    format: new Intl.DateTimeFormat("en-GB", { timeZone: given.zone, weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+  };
+}
+
+/** Weekday, day, month and time of day at a scenario time, where people are. */
+function dateAt(seconds) {
+  const parts = calendar.format.formatToParts(calendar.midnight + 1000 * seconds),
+    of = (type) => parts.find((part) => part.type === type).value;
+  return { day: `${of("weekday")} ${of("day")} ${of("month")}`, time: `${of("hour")}:${of("minute")}` };
+}
+
+/** Which period a time lies in, from 1. */
+const periodAt = (seconds) => Math.floor(seconds / calendar.period_s + 1e-9) + 1;
+
+/** Scenario time: `06:30`, above an hour `1:06:30`, above a day `day 2, 01:06`; by a calendar `period 12, Fri 16 Oct 03:10`. */
 export function clock(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(Number(seconds))) return "–";
+  if (calendar && seconds >= 0) {
+    const { day, time } = dateAt(seconds);
+    return `${calendar.period} ${periodAt(seconds)}, ${day} ${time}`;
+  }
   const sign = seconds < 0 ? "−" : "";
   const whole = Math.floor(Math.abs(seconds) + 1e-6);
   const s = whole % 60,
@@ -16,19 +42,43 @@ export function clock(seconds) {
   return sign + (hours ? `${hours}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`);
 }
 
+/** A time by the calendar in parts: which period it lies in, whether that only begins then, and the date. */
+export function calendarTime(seconds) {
+  const { day, time } = dateAt(seconds),
+    number = periodAt(seconds),
+    isBegin = Math.abs(seconds - (number - 1) * calendar.period_s) < 1;
+  return { number, isBegin, date: isBegin ? day : `${day} ${time}` };
+}
+
 /** Scenario time on an axis that is so long: above a day, days and hours. */
 export function tick(seconds, span_s) {
+  if (calendar && span_s >= 2 * calendar.period_s) return dateAt(seconds).day.split(" ").slice(1).join(" ");
   if (span_s < DAY_S) return clock(seconds);
   const hours = Math.floor((seconds % DAY_S) / 3600),
     minutes = Math.floor((seconds % 3600) / 60);
   return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 
+/** Seconds that `period 12` names (its beginning), or `period 12, 03:10` (with or without the date); undefined where none. */
+function parsedByCalendar(text) {
+  const [, word, number, rest] = /^(\p{L}+) (\d+)(?:,(.*))?$/u.exec(text) || [];
+  if (!calendar || word?.toLowerCase() !== calendar.period.toLowerCase() || Number(number) < 1) return undefined;
+  const starts_s = (Number(number) - 1) * calendar.period_s,
+    wanted = /(\d{1,2}):([0-5]\d)$/.exec(rest?.trim() || "");
+  if (!wanted) return rest?.trim() ? undefined : String(starts_s);
+  // Clocks may change in between: the minute is looked for.
+  for (let at = starts_s; at < starts_s + calendar.period_s; at += 60) if (dateAt(at).time === `${two(Number(wanted[1]))}:${wanted[2]}`) return String(at);
+  return undefined;
+}
+
 /**
- * Seconds that a text names: `05:12`, `1:05:12`, `day 2, 01:06`, `312`, `312s`, `5.2m`, `2h`, `3d`; undefined where it names
- * none. `5.5` without a unit is none: whoever writes it may mean minutes or seconds.
+ * Seconds that a text names: `05:12`, `1:05:12`, `day 2, 01:06`, `312`, `312s`, `5.2m`, `2h`, `3d`, by a calendar `period 12`
+ * and `period 12, 03:10`; undefined where it names none. `5.5` without a unit is none: whoever writes it may mean minutes or
+ * seconds.
  */
 export function parsedTime(text) {
+  const told = parsedByCalendar(text);
+  if (told !== undefined) return told;
   const [, day, rest] = /^(?:day (\d+),? )?(.*)$/i.exec(text);
   if (day) return Number(day) >= 1 && /^\d{1,2}:[0-5]\d$/.test(rest) ? String((day - 1) * DAY_S + 60 * parsedTime(rest)) : undefined;
   if (/^\d+(:[0-5]\d){1,2}(\.\d+)?$/.test(rest)) return String(rest.split(":").reduce((sum, part) => sum * 60 + Number(part), 0));
@@ -37,8 +87,8 @@ export function parsedTime(text) {
   return String(Number(found[1] + (found[2] || "")) * { s: 1, m: 60, min: 60, h: 3600, d: DAY_S }[found[3] || "s"]);
 }
 
-/** A moment with parts of a second, as lines of logs have it: `04:18.676`. */
-export const moment = (seconds) => `${clock(seconds)}.${String(Math.floor((seconds % 1) * 1000)).padStart(3, "0")}`;
+/** A moment with parts of a second, as lines of logs have it: `04:18.676`; by a calendar `Fri 16 Oct 03:10`. */
+export const moment = (seconds) => (calendar ? `${dateAt(seconds).day} ${dateAt(seconds).time}` : `${clock(seconds)}.${String(Math.floor((seconds % 1) * 1000)).padStart(3, "0")}`);
 
 /** Units of lengths of time: what they are called, and how many seconds each has; each from the third number on. */
 const LENGTHS = [

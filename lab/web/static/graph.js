@@ -6,14 +6,16 @@ const WIDTH = 152,
   HEIGHT = 44,
   ACROSS = 224,
   DOWN = 60,
-  EDGE = 16;
+  EDGE = 16,
+  AROUND = 34;
 export const SIGNS = { ok: "✓", warn: "!", bad: "✗", unknown: "?" };
 
 function placed(system) {
   const rows = Math.max(1, ...system.components.map((one) => one.row + 1)),
     columns = Math.max(1, ...system.components.map((one) => one.column + 1));
-  const at = new Map(system.components.map((one) => [one.name, { x: EDGE + one.column * ACROSS, y: EDGE + one.row * DOWN }]));
-  return { at, width: 2 * EDGE + (columns - 1) * ACROSS + WIDTH, height: 2 * EDGE + (rows - 1) * DOWN + HEIGHT };
+  const room = system.components.some((one) => one.needs.length) ? AROUND : 0; // for arrows around jobs
+  const at = new Map(system.components.map((one) => [one.name, { x: EDGE + room + one.column * ACROSS, y: EDGE + one.row * DOWN }]));
+  return { at, width: 2 * EDGE + room + (columns - 1) * ACROSS + WIDTH, height: 2 * EDGE + (rows - 1) * DOWN + HEIGHT };
 }
 
 function way(from, to) {
@@ -27,6 +29,13 @@ function way(from, to) {
     x2 = right ? to.x - 6 : to.x + WIDTH + 6,
     bend = (x2 - x1) * 0.45;
   return `M${x1} ${from.y + HEIGHT / 2}C${x1 + bend} ${from.y + HEIGHT / 2} ${x2 - bend} ${to.y + HEIGHT / 2} ${x2} ${to.y + HEIGHT / 2}`;
+}
+
+/** From a job to one that needs it: down to the next one, else around at the left. */
+function wait(from, to) {
+  if (from.x === to.x && to.y > from.y && to.y - from.y <= DOWN) return `M${from.x + WIDTH / 2} ${from.y + HEIGHT}V${to.y - 4}`;
+  const out = Math.min(from.x, to.x) - AROUND;
+  return `M${from.x} ${from.y + HEIGHT / 2}C${out} ${from.y + HEIGHT / 2} ${out} ${to.y + HEIGHT / 2} ${to.x - 5} ${to.y + HEIGHT / 2}`;
 }
 
 /** What a component is, as long as its box is wide. */
@@ -53,6 +62,7 @@ export function Graph({ system, chosen, onChoose }) {
       }
     },
   });
+  const waits = system.components.flatMap((one) => one.needs.filter((needed) => at.has(needed)).map((needed) => [needed, one.name]));
   const links = system.links.filter((one) => at.has(one.caller) && at.has(one.callee));
   return html`<div class="scroll" tabindex="-1">
     <svg class="drawing graph" viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${t.graph.title}>
@@ -73,6 +83,7 @@ export function Graph({ system, chosen, onChoose }) {
               d=${way(at.get(link.caller), at.get(link.callee))}
           /></g>`,
       )}
+      ${waits.map(([needed, name]) => html`<path key=${`${needed} ${name}`} class="needs" d=${wait(at.get(needed), at.get(name))} marker-end="url(#tip-unknown)"><title>${t.graph.needs(name, needed)}</title></path>`)}
       ${system.components.map((one) => {
         const { x, y } = at.get(one.name);
         return html`<g

@@ -104,7 +104,7 @@ class Decisions(LearnedWorld):
 
     # The payments job.
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         assert operation == "aggregate_payments"
         self.now_ns = now_ns
         self._settle()

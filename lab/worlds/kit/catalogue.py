@@ -80,7 +80,9 @@ PREDICTIONS = Signals(
             "(as many intervals as usually hold 20 positives)",
             level="usual",
         ),
-        "model_version": SignalSpec("1", "component", "version that it serves, by its number", level="usual"),
+        "model_version": SignalSpec(
+            "1", "component", "version that it serves, by its number", level="usual", names=True
+        ),
         "rescore_error": SignalSpec(
             "ratio",
             "component",

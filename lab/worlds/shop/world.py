@@ -120,7 +120,7 @@ class ShopWorld(LearnedWorld):
 
     # The feed.
 
-    def operate(self, operation: str, now_ns: int) -> int:
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
         assert operation == "aggregate_events"
         self._settle()
         aggregate, touched = self._browsing.aggregate, self._state.store(CACHE).touched

@@ -92,11 +92,15 @@ class Sources:
             self._plane.push(first_ns, at.EVENT_SOURCE, source.number)
         return source
 
-    def open_job(self, name: str, component: int) -> Source:
-        """A stream of a job's runs, each of which is submitted by itself; they have a span of their own."""
+    def open_job(self, name: str, component: int, *, is_watched: bool = False) -> Source:
+        """A stream of a job's runs, each of which is submitted by itself; they have a span of their own.
+
+        `is_watched`: the plane stops where a run ends.
+        """
         source = self._add(name, component, 1, None)
         row = self._plane.tables.source[source.number]
         row[[at.O_ACTIVE, at.O_RECORDS_ROOT, at.O_EXHAUSTED]] = 1
+        row[at.O_WATCHED] = is_watched
         return source
 
     def submit(self, source: Source, n: int, now_ns: int) -> None:

@@ -32,12 +32,13 @@ SIDES, ROWS = 1 << 15, 1 << 12
 class Built:
     """Tables at rest, and what their rows stand for.
 
-    `operations`: names by row of the table `operation`. `decide`: the world's kernel.
+    `operations`: names by row of the table `operation`. `decide`, `settles_first`: of the world's layout.
     """
 
     tables: at.Tables
     operations: tuple[str, ...]
     decide: Function | None = None
+    settles_first: bool = True
 
 
 def build(system: System, content: Layout = NO_CONTENT) -> Built:
@@ -60,7 +61,7 @@ def build(system: System, content: Layout = NO_CONTENT) -> Built:
     _links(tables, system, samplers)
     _edges(tables, graph, operations, samplers)
     put_layout(tables, content)
-    return Built(samplers.put_into(tables), tuple(operations), content.decide)
+    return Built(samplers.put_into(tables), tuple(operations), content.decide, content.settles_first)
 
 
 class Samplers:

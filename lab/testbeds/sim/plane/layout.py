@@ -32,7 +32,8 @@ Array = npt.NDArray[Any]
     H_LATER,  # events to push before the next is taken, each three words (time, kind, slot) from H_FIRST_LATER on
     H_MORE, H_SLOTS,  # whether requests have a row of `more`; how many own keys they have
     H_DECIDE, H_DECIDE_TABLES,  # the world's function and its tables, as `lab.called` numbers them
-) = range(27)  # fmt: skip
+    H_ENDED_REQUEST, H_ENDED_STATUS,  # code 7: the run that has just ended, and how
+) = range(29)  # fmt: skip
 H_FIRST_LATER = 32
 HEAD_WORDS = 56
 
@@ -169,7 +170,8 @@ OPERATION_WORDS = 4
 (
     O_KEY, O_NUMBER, O_NEXT, O_COMPONENT, O_ACTIVE, O_RECORDS_ROOT,
     O_BEGIN, O_END, O_FIRST, O_EXHAUSTED,  # EXHAUSTED: no arrivals follow those of the window
-) = range(10)  # fmt: skip
+    O_WATCHED,  # whether the driver is told at once when one of its requests ends
+) = range(11)  # fmt: skip
 SOURCE_WORDS = 12
 
 # arrival
@@ -219,10 +221,10 @@ CELLS = 1024
 U_WORK, U_PASSAGE, U_CUT, U_RESET, U_DELAY, U_DROP, U_GATE, U_CHANCE = range(8)
 
 # What `advance` returns: why it stopped.
-REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED = range(7)
+REACHED, SPANS_FULL, FRAMES_FULL, HEAP_FULL, BLOCK_FULL, ARRIVALS_WANTED, WORLD_WANTED, RUN_ENDED = range(8)
 
 # What `advance` does next.
-NEXT, ARRIVE, REPLY, CONTINUE, FINISH, START, OPERATE, SETTLE, SEND, WORK, ANSWER = range(11)
+NEXT, ARRIVE, REPLY, CONTINUE, FINISH, START, OPERATE, SETTLE, SEND, WORK, ANSWER, TELL = range(12)
 
 # Events: time; order of pushes (35 bits), kind (4), slot (24). Of equal times the first pushed comes first.
 EVENT_ARRIVE, EVENT_REPLY, EVENT_CONTINUE, EVENT_FAIL = ARRIVE, REPLY, CONTINUE, FINISH  # slot: a frame

@@ -126,7 +126,10 @@ def advance(t: Tables, until: int) -> int:
             if action == OPERATE:
                 e = t.edge[frame[f, F_EDGE], E_OPERATION]
         if action >= SEND:
-            action = do_apart(t, action, f, now)
+            if action == TELL:
+                code, action = RUN_ENDED, NEXT
+            else:
+                action = do_apart(t, action, f, now)
             if action == CONTINUE:
                 f = frame[f, F_PARENT]
         push_noted(t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -32,8 +32,18 @@ class Turns(Protocol):
     def refill(self, source: int) -> None:
         """Puts the following arrivals of a source into its window, or marks it exhausted."""
 
-    def operate(self, operation: str, now_ns: int) -> int:
-        """Has the world do an operation, after the blocks were taken; returns its status."""
+    def operate(self, operation: str, now_ns: int, request: int) -> int:
+        """Has the world do an operation, after the blocks were taken, unless its layout needs none; its status.
+
+        `request`: the number, over all streams, of the request that asks for it.
+        """
+
+
+class Ended(NamedTuple):
+    """A request that ended: its number over all streams, and its status."""
+
+    request: int
+    status: int
 
 
 class Plane:
@@ -45,6 +55,7 @@ class Plane:
         self._kernel = kernel
         self._turns = turns
         self._rooms = self.tables.component[:, at.C_WORKERS].copy()
+        self._settles_first = built.settles_first
         self._carries_more = bool(self.tables.head[at.H_MORE])
         self._decide = None if built.decide is None else Called(built.decide, kernel.mode, self.tables.asked)
         self._put_decide()
@@ -54,8 +65,8 @@ class Plane:
         """The time to which requests have advanced."""
         return int(self.tables.head[at.H_NOW])
 
-    def advance(self, until_ns: int) -> None:
-        """Runs every request event before `until_ns`."""
+    def advance(self, until_ns: int) -> Ended | None:
+        """Runs every request event before `until_ns`, or until a watched request ends, which it returns."""
         head = self.tables.head
         while code := self._kernel.call(self.tables, until_ns):
             if code in (at.SPANS_FULL, at.BLOCK_FULL):
@@ -66,10 +77,15 @@ class Plane:
                 self.grow("heap")
             elif code == at.ARRIVALS_WANTED:
                 self._turns.refill(int(head[at.H_WANTED_SOURCE]))
+            elif code == at.RUN_ENDED:
+                return Ended(int(head[at.H_ENDED_REQUEST]), int(head[at.H_ENDED_STATUS]))
             else:
-                self.drain()
+                if self._settles_first:
+                    self.drain()
                 name = self._operations[head[at.H_WANTED_OPERATION]]
-                head[at.H_OPERATION_STATUS] = self._turns.operate(name, self.now_ns)
+                request = int(self.tables.frame[head[at.H_FRAME], at.F_REQUEST])
+                head[at.H_OPERATION_STATUS] = self._turns.operate(name, self.now_ns, request)
+        return None
 
     def drain(self) -> None:
         """Hands over what the blocks hold; at any time, for nothing depends on where they end."""

@@ -7,6 +7,8 @@ import numpy as np
 from lab.compiled import unsigned
 from lab.recording.status import RESET
 from lab.testbeds.sim.plane import layout as at
+from lab.testbeds.sim.plane import serving
+from lab.testbeds.sim.plane.calls import side
 from lab.testbeds.sim.plane.links import passage
 from lab.testbeds.sim.plane.plane import Plane
 
@@ -18,6 +20,14 @@ def end_process(plane: Plane, component: int) -> None:
     where it was going. Answers that were on their way arrive.
     """
     _End(plane, component).run()
+
+
+def end_request(plane: Plane, component: int, status: int) -> None:
+    """Ends what a component works on at a root now, with this status: a job's run that took too long.
+
+    So end the calls that it waits for, as it sees them; where they were going they still arrive. The blocks were taken.
+    """
+    _End(plane, component).run(status)
 
 
 class _End:
@@ -34,10 +44,16 @@ class _End:
         self._kinds = (self._events[:, 1] >> at.SLOT_BITS) & at.KIND_MASK
         self._slots = self._events[:, 1] & at.SLOT_MASK
 
-    def run(self) -> None:
-        """Ends the visits, frees what waits for nothing any more, and tells the callers."""
+    def run(self, status: int | None = None) -> None:
+        """Ends the visits, frees what waits for nothing any more, and tells the callers.
+
+        `status`: how requests end whose root is there; None: without a word.
+        """
         ended = self._visits()
-        self._forget_calls_of(ended)
+        if status is not None:
+            for slot in ended.tolist():
+                serving.end_request(self._views, slot, status, self._plane.now_ns)
+        self._forget_calls_of(ended, status)
         mine = (at.EVENT_CONTINUE, at.EVENT_FAIL, at.EVENT_REPLY, at.EVENT_WORKED)
         gone = np.isin(self._kinds, mine) & np.isin(self._slots, ended)
         self._keep_events(~gone)
@@ -80,8 +96,11 @@ class _End:
                 found[slot] = False
         return np.flatnonzero(found)
 
-    def _forget_calls_of(self, ended: at.Array) -> None:
-        """Nobody waits any more for what the ended visits had called, or would have called again."""
+    def _forget_calls_of(self, ended: at.Array, status: int | None) -> None:
+        """Nobody waits any more for what the ended visits had called, or would have called again.
+
+        `status`: how whoever has ended saw that end; None: it did not live to see it.
+        """
         retries = self._kinds == at.EVENT_RETRY
         mine = np.isin(self._frame[self._slots * retries, at.F_PARENT], ended) & retries
         for slot in self._slots[mine].tolist():
@@ -91,6 +110,11 @@ class _End:
         waiting = (frame[:, at.F_FLAGS] >= 0) & (frame[:, at.F_FLAGS] & at.FLAG_CLIENT > 0)
         for slot in np.flatnonzero(waiting & np.isin(frame[:, at.F_PARENT], ended)).tolist():
             self._leave_ring(slot)
+            if status is not None:
+                frame = self._frame[slot]
+                codes = int(frame[at.F_EDGE]) | int(frame[at.F_ATTEMPT]) << at.ATTEMPT_SHIFT
+                codes |= status << at.STATUS_SHIFT | at.SIDE_CLIENT_FINAL << at.SIDE_SHIFT
+                side(self._views, slot, int(frame[at.F_START]), self._plane.now_ns, codes)
             self._clear(slot, at.FLAG_CLIENT)
 
     def _break(self, slot: int) -> None:

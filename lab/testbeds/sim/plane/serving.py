@@ -232,6 +232,9 @@ def finish(t: Tables, f: int, status: int, now: int) -> int:
     if frame[f, F_EDGE] < 0:
         end_request(t, f, status, now)
         give(t, f)
+        if t.source[frame[f, F_ATTEMPT], O_WATCHED]:
+            t.head[H_ENDED_REQUEST], t.head[H_ENDED_STATUS] = frame[f, F_REQUEST], status
+            return TELL
         return NEXT
     if frame[f, F_FLAGS] & FLAG_WORKER:
         let_go(t, f, now)

@@ -1,7 +1,7 @@
 // The bar at the top: what it is, the clock and what moves it.
-import { clock, duration } from "../format.js";
+import { calendarTime, clock, duration } from "../format.js";
 import { Icon } from "../icons.js";
-import { html, useLayoutEffect, useState } from "../lib.js";
+import { classes, html, useLayoutEffect, useState } from "../lib.js";
 import { Dialog, Toggle } from "../parts.js";
 import { useNow, useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -30,6 +30,12 @@ export function useClockKeys(context) {
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
   }, [context]);
+}
+
+/** Which period it is, or after which one. */
+function periodText(now, { period }) {
+  const { number, isBegin } = calendarTime(now);
+  return isBegin ? (number > 1 ? t.clock.after(period, number - 1) : t.clock.before(period)) : `${period} ${number}`;
 }
 
 function Keys() {
@@ -67,7 +73,9 @@ function Keys() {
 export function ClockBar({ me, isAfter }) {
   const context = useSession();
   const { session } = context;
-  const { end_s, speed, speeds, is_paused, tick_s } = session.clock;
+  const { end_s, speed, speeds, is_paused, tick_s } = session.clock,
+    { calendar } = session;
+  const inPeriods = calendar && tick_s >= calendar.period_s && calendar;
   const now = useNow(context);
   const { isDone } = context;
   const over = now >= end_s,
@@ -80,9 +88,9 @@ export function ClockBar({ me, isAfter }) {
         ><span class="small quiet">${[session.exercise?.system, t.levels[session.exercise?.level]].filter(Boolean).join(" · ")}</span>
       </div>
     </div>
-    <div class="clock" role="group" aria-label=${t.clock.label}>
+    <div class=${classes("clock", inPeriods && "dated")} role="group" aria-label=${t.clock.label}>
       <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}
-        ><b class="number">${clock(now)}</b> <span class="small quiet">${t.clock.of(clock(end_s))}</span></span
+        ><b class="number">${inPeriods ? periodText(now, calendar) : clock(now)}</b> <span class="small quiet">${inPeriods ? `${t.clock.of(Math.round(end_s / calendar.period_s))} · ${calendarTime(now).date}` : t.clock.of(clock(end_s))}</span></span
       >
       <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress>
     </div>
@@ -99,7 +107,7 @@ export function ClockBar({ me, isAfter }) {
       <${Toggle}
         label=${t.clock.speed}
         value=${speed}
-        options=${speeds.map((one) => [one, `×${one}`])}
+        options=${speeds.map((one) => [one, inPeriods && one >= calendar.period_s ? t.clock.perSecond(one / calendar.period_s, calendar.period) : `×${one}`])}
         onChange=${(one) => context.act("POST", "/clock", { speed: one })}
       />
       <button
@@ -107,9 +115,9 @@ export function ClockBar({ me, isAfter }) {
         disabled=${still}
         onClick=${() => jump(context, "tick")}
         title=${t.clock.tickHint(duration(tick_s))}
-        aria-label=${t.clock.tick}
+        aria-label=${inPeriods ? t.clock.next(calendar.period) : t.clock.tick}
       >
-        +${duration(tick_s)}
+        ${inPeriods ? t.clock.next(calendar.period) : `+${duration(tick_s)}`}
       </button>
       <button type="button" disabled=${still} onClick=${() => jump(context, "next-alert")} title=${t.clock.nextHint}>
         <${Icon} name="next" /> ${t.clock.nextAlert}

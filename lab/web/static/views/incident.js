@@ -1,5 +1,5 @@
 // One session: bar with clock, views, and the notebook beside them.
-import { clock, duration } from "../format.js";
+import { clock, duration, tellBy } from "../format.js";
 import { useKept, useMedia, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
 import { Lost, Problem } from "../parts.js";
@@ -9,6 +9,7 @@ import { t } from "../texts.js";
 import { Act, Acted } from "./act.js";
 import { AnswerForm } from "./answer.js";
 import { Board } from "./board.js";
+import { CalendarView } from "./calendar.js";
 import { ClockBar, useClockKeys } from "./clockbar.js";
 import { Data } from "./data.js";
 import { Debrief } from "./debrief.js";
@@ -21,6 +22,7 @@ import { Signals } from "./signals.js";
 import { Traces } from "./traces.js";
 
 const VIEWS = {
+  calendar: CalendarView,
   overview: Overview,
   signals: Signals,
   traces: Traces,
@@ -36,6 +38,9 @@ const VIEWS = {
 const AFTER = ["debrief", "postmortem"];
 /** Views that begin with a heading of their own; the others have one for who hears the page. */
 const HEADED = ["board", "act", "answer", ...AFTER];
+
+/** The view that a session begins with. */
+const firstView = (session) => (session.calendar ? "calendar" : "overview");
 
 /** What was chosen in each view, kept over reloads: a link back to a view leads to it as it was left. */
 function useViews(id, tab) {
@@ -55,9 +60,9 @@ function Tabs({ id, tab, session }) {
   useEffect(() => {
     bar.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [tab, released]);
-  const shown = Object.keys(VIEWS).filter((name) => released || !AFTER.includes(name));
+  const shown = Object.keys(VIEWS).filter((name) => (released || !AFTER.includes(name)) && (name !== "calendar" || session.calendar));
   return html`<nav class="tabs" ref=${bar} aria-label=${t.session.views}>
-    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === "overview" && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-hidden="true">${session.alerts.count}</span><span class="hidden">${t.alerts.count(session.alerts.count, t.alerts.states[session.alerts.last?.state])}</span>`}</a>`)}
+    ${shown.map((name) => html`<a key=${name} href=${`#/session/${encodeURIComponent(id)}/${name}${kept[name] ? `?${kept[name]}` : ""}`} aria-current=${name === tab ? "page" : undefined} class=${classes(AFTER.includes(name) && "after")}>${t.session.tabs[name]}${name === firstView(session) && session.alerts?.count > 0 && html` <span class=${classes("bubble", session.alerts.last?.state !== "firing" && "over")} aria-hidden="true">${session.alerts.count}</span><span class="hidden">${t.alerts.count(session.alerts.count, t.alerts.states[session.alerts.last?.state])}</span>`}</a>`)}
   </nav>`;
 }
 
@@ -143,15 +148,26 @@ function Watching({ context, tab, me }) {
       <${ClockBar} me=${me} isAfter=${AFTER.includes(tab)} /><${Tabs} id=${context.id} tab=${tab} session=${session} />
     </header>
     <div class=${classes("sheet wide", beside && "with-notebook")}>
-      <${Arriving} session=${session} /><${Acted} /><main tabindex="-1" id="content" class="stack" aria-label=${t.session.tabs[tab] || t.session.tabs.overview}>${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}<div class="stack states" role="status">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /></div><${Problem} problem=${session.status !== "acting" && session.problem} />${!wide && tab === "overview" && html`<div class="card"><${Brief} /></div>`}<${View} key=${tab} me=${me} /></main>
+      <${Arriving} session=${session} /><${Acted} /><main tabindex="-1" id="content" class="stack" aria-label=${t.session.tabs[tab] || t.session.tabs.overview}>${!HEADED.includes(tab) && html`<h1 class="hidden">${t.session.tabs[tab] || t.session.tabs.overview}</h1>`}<div class="stack states" role="status">${context.isOpen && html`<${Stopped} stopped=${session.stopped} />`}<${State} session=${session} tab=${tab} /></div><${Problem} problem=${session.status !== "acting" && session.problem} />${!wide && tab === firstView(session) && html`<div class="card"><${Brief} /></div>`}<${View} key=${tab} me=${me} /></main>
       ${wide && !alone && (folded ? html`<button type="button" class="unfold" onClick=${() => fold(false)} aria-expanded="false">‹ ${t.session.notebook}</button>` : html`<${Notebook} onFold=${() => fold(true)} />`)}
-      ${!wide && tab === "overview" && html`<${Notebook} />`}
+      ${!wide && tab === firstView(session) && html`<${Notebook} />`}
     </div>`;
+}
+
+/** Goes to the view that a session begins with, in place of an address that names none. */
+function First({ id, session }) {
+  useEffect(() => {
+    history.replaceState(null, "", `#/session/${encodeURIComponent(id)}/${firstView(session)}`);
+    dispatchEvent(new HashChangeEvent("hashchange"));
+  }, []);
+  return null;
 }
 
 export function Incident({ id, tab, me }) {
   const context = usePolledSession(id);
   const { session, problem, lost } = context;
+  tellBy(session?.calendar ?? null); // before anything below tells a time
+  useEffect(() => () => tellBy(null), []);
   return html`<${SessionContext.Provider} value=${context}
     ><${PinArea}>
       <${Lost} is=${lost} />
@@ -165,7 +181,9 @@ export function Incident({ id, tab, me }) {
             ? html`<p class="sheet empty" role="status">${t.loading}</p>`
             : ["preparing", "failed"].includes(session.status) || !session.clock
               ? html`<${Preparing} />`
-              : html`<${Watching} context=${context} tab=${tab} me=${me} />`
+              : tab
+                ? html`<${Watching} context=${context} tab=${tab} me=${me} />`
+                : html`<${First} id=${id} session=${session} />`
       }
     <//><//
   >`;

@@ -75,12 +75,13 @@ function Runs({ job }) {
 }
 
 function Job({ job }) {
-  const [shown, more] = useMore(job.runs, SHOWN);
+  const lines = [...job.runs, ...job.notices].sort((one, other) => other.time_s - one.time_s);
+  const [shown, more] = useMore(lines, SHOWN);
   return html`<section class="card stack tight">
     <header>
       <h2>${job.name}</h2>
       <span class="quiet small"
-        >${[job.period_s ? t.jobs.period(duration(job.period_s)) : "", job.calls.length ? t.jobs.calls([...new Set(job.calls)].join(", ")) : ""].filter(Boolean).join(" · ")}</span
+        >${[job.period_s ? t.jobs.period(duration(job.period_s)) : "", job.starts_s ? t.jobs.starts(duration(job.starts_s)) : "", job.needs.length ? t.jobs.needs(job.needs.join(", ")) : "", job.calls.length ? t.jobs.calls([...new Set(job.calls)].join(", ")) : ""].filter(Boolean).join(" · ")}</span
       >
     </header>
     <p>
@@ -89,10 +90,10 @@ function Job({ job }) {
       >
     </p>
     ${
-      job.runs.length
+      lines.length
         ? html`<${Runs} job=${job} />
             <details>
-              <summary class="small">${t.jobs.jobs} (${job.runs.length})</summary>
+              <summary class="small">${t.jobs.jobs} (${lines.length})</summary>
               <ul class="lines">
                 ${shown.map((run) => html`<${Line} key=${run.id} line=${run} />`)}
               </ul>

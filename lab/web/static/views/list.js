@@ -14,7 +14,7 @@ function useStart() {
   return async (wish) => {
     try {
       const { id } = await send("POST", `${ROOT}/sessions`, wish);
-      location.hash = `#/session/${encodeURIComponent(id)}/overview`;
+      location.hash = `#/session/${encodeURIComponent(id)}`;
     } catch (error) {
       toast(error);
     }
@@ -25,7 +25,7 @@ function Exercise({ one, isNext, start }) {
   const open = one.session
     ? html`<a
         class=${classes("button", isNext && "primary")}
-        href=${`#/session/${encodeURIComponent(one.session)}/${one.status === "released" ? "debrief" : "overview"}`}
+        href=${`#/session/${encodeURIComponent(one.session)}${one.status === "released" ? "/debrief" : ""}`}
         >${one.status === "released" ? t.list.look : one.status === "answered" ? t.list.waiting : t.list.goOn}<span class="hidden"
           >${` ${one.title}`}</span
         ></a

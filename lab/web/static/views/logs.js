@@ -1,7 +1,7 @@
 // Log lines: filtered, and one request followed through all components.
 import { query as asQuery } from "../api.js";
 import { ClearFilters, Filters, TimeField, Typed } from "../fields.js";
-import { clock } from "../format.js";
+import { clock, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useState } from "../lib.js";
 import { Answer, Badge, Choice } from "../parts.js";
@@ -19,7 +19,7 @@ const PAGE = 100;
 export function Line({ line, isInTrace }) {
   const { id } = useSession();
   return html`<li class=${classes("line", line.severity)}>
-    <span class="number when">${clock(line.time_s)}<small>.${String(Math.floor((line.time_s % 1) * 1000)).padStart(3, "0")}</small></span
+    <span class="number when">${moment(line.time_s)}</span
     ><span class="who">${line.service}</span><${Badge} kind=${KINDS[line.severity] || ""}>${line.severity}<//>
     <span class="body"><span class="quiet">${line.event}</span> ${line.body}</span>
     <span class="does"

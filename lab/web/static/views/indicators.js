@@ -1,0 +1,69 @@
+// Indicators of a calendar: a line over its columns each, with the limit that an alert waits for.
+import { quantity } from "../format.js";
+import { html } from "../lib.js";
+import { useSession } from "../session.js";
+
+const HEIGHT = 40,
+  MARGIN = 4,
+  COLUMN = 10;
+/** Of an indicator's level, that its row is high: what hardly moves looks as if it hardly moved. */
+const LEAST_RANGE = 0.15;
+const known = (values) => values.filter((value) => value !== null);
+
+function rangeOf(values) {
+  const there = known(values),
+    low = Math.min(...there),
+    high = Math.max(...there);
+  const missing = LEAST_RANGE * Math.max(Math.abs(low), Math.abs(high)) - (high - low);
+  if (!there.some(Boolean)) return [0, 1];
+  return missing > 0 ? [low - missing / 2, high + missing / 2] : [low, high];
+}
+
+/** A path through the values; where one is missing it is interrupted. */
+function pathOf(values, y) {
+  let isOpen = false;
+  return values
+    .map((value, place) => {
+      if (value === null) {
+        isOpen = false;
+        return "";
+      }
+      const step = `${isOpen ? "L" : "M"}${COLUMN * (place + 0.5)} ${y(value).toFixed(1)}${isOpen ? "" : "h.1"}`;
+      isOpen = true;
+      return step;
+    })
+    .join("");
+}
+
+function Line({ row, periods, isOfMany }) {
+  const { id } = useSession();
+  const [low, high] = rangeOf(row.values),
+    y = (value) => HEIGHT - MARGIN - ((value - low) / (high - low)) * (HEIGHT - 2 * MARGIN);
+  const limit = row.above ?? row.below,
+    there = known(row.values),
+    of = `${row.signal}:${row.subject}`;
+  const text = `${row.signal}: ${quantity(there[0], row.unit)} → ${quantity(there.at(-1), row.unit)}`;
+  return html`<tr>
+    <th scope="row" title=${row.doc}>
+      <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of })}`}>${row.signal}${isOfMany && ` of ${row.subject}`}</a>
+      <small>${quantity(there[0], row.unit)} → ${quantity(there.at(-1), row.unit)}</small>
+    </th>
+    <td colspan=${periods.length}>
+      <svg class="drawing" viewBox=${`0 0 ${COLUMN * periods.length} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label=${text}>
+        ${limit !== null && limit >= low && limit <= high && html`<path class="limit" d=${`M0 ${y(limit)}H${COLUMN * periods.length}`} />`}
+        <path class="line" d=${pathOf(row.values, y)} />
+        ${periods.map((period, place) => html`<rect class="spot" key=${period.number} x=${COLUMN * place} y="0" width=${COLUMN} height=${HEIGHT}><title>${period.name}: ${quantity(row.values[place], row.unit)}</title></rect>`)}
+      </svg>
+    </td>
+  </tr>`;
+}
+
+export function Indicators({ title, rows, periods, isMany }) {
+  if (!rows.length) return null;
+  return html`<tbody class="lines">
+    <tr class="group">
+      <th scope="rowgroup" colspan=${periods.length + 1}><span>${title}</span></th>
+    </tr>
+    ${rows.map((row) => html`<${Line} key=${row.signal + row.subject} row=${row} periods=${periods} isOfMany=${isMany} />`)}
+  </tbody>`;
+}

@@ -1,0 +1,1 @@
+"""Nightly segments: customers who change, a graph of jobs that sorts them every night, and campaigns that follow."""

@@ -1,0 +1,116 @@
+"""The calendar of a system of jobs in a real browser: a session's first page, opened by pointer and by keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.training_pages import Server, expect, in_chromium, view
+
+pytestmark = in_chromium
+
+INCIDENT = """
+schema_version: 1
+name: in-cents
+title: Campaigns bring less
+system: segmentation
+seed: 3
+duration: 21d
+faults:
+  - {id: f1, type: schema-corruption, target: orders, at: 12d, for: 9d,
+     with: {table: orders, column: amount, change: rescale, factor: 100}}
+training: {brief: Campaigns bring less than they did., called_at: 11d}
+"""
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("weeks"), incident=INCIDENT)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def page(opened: Callable[..., Any], weeks: Server) -> Any:
+    """A session on the incident, the same one for all tests, at whatever time its clock is."""
+    shown = opened(weeks.links[0], viewport={"width": 1400, "height": 1000})
+    exercise = shown.locator("[data-exercise=own-1]")
+    exercise.locator("a, button").filter(has_text=re.compile("Start|Go on")).first.click()
+    expect(shown.locator(".calendar")).to_be_visible()
+    return shown
+
+
+def columns(page: Any) -> Any:
+    return page.locator(".calendar .numbers th[aria-label]")
+
+
+def cell(page: Any, row: str, period: str) -> Any:
+    return page.locator(f'.calendar td[aria-label^="{row}, {period},"]').first
+
+
+def to_the_end(page: Any) -> None:
+    end = page.get_by_role("button", name="End", exact=True)
+    if end.is_enabled():
+        end.click()
+    expect(columns(page)).to_have_count(21)
+
+
+def test_a_session_begins_with_the_calendar_up_to_its_clock_which_goes_on_by_whole_periods(page: Any) -> None:
+    assert page.url.endswith("/calendar")
+    expect(columns(page)).to_have_count(11)
+    expect(page.locator(".clock")).to_contain_text("after night 11")
+    page.get_by_role("button", name="Next night").click()
+    expect(columns(page)).to_have_count(12)
+    expect(page.locator(".clock")).to_contain_text("after night 12")
+
+
+def test_what_changed_is_listed_from_the_night_in_which_it_began(page: Any) -> None:
+    to_the_end(page)
+    row = page.locator("tr", has=page.locator("b", has_text=re.compile("^orders_daily.amount$"))).first
+    expect(row).to_contain_text("night 13, Sat 17 Oct")
+    expect(row).to_contain_text("values moved")
+
+
+def test_a_version_tells_what_differs_from_the_one_before_and_who_read_it(page: Any) -> None:
+    to_the_end(page)
+    cell(page, "orders_daily", "night 13").click()
+    chosen = page.locator(".chosen-cell")
+    expect(chosen.locator("h2")).to_be_focused()
+    expect(chosen.get_by_role("rowheader", name="amount").first).to_be_visible()
+    expect(chosen).to_contain_text("Read by: features")
+    assert "at=13" in page.url
+
+
+def test_by_keys_one_moves_through_the_cells_and_opens_a_run_with_its_log_and_what_it_read_and_wrote(page: Any) -> None:
+    to_the_end(page)
+    cell(page, "features", "night 21").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("extract, night 20,")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    chosen = page.locator(".chosen-cell")
+    expect(chosen.locator("h2")).to_have_text("features, night 20, Sat 24 Oct")
+    expect(chosen).to_contain_text("run finished")
+    for dataset in ("customers_snapshot", "orders_daily", "visits_daily"):
+        expect(chosen.locator("li", has_text=dataset).first).to_be_visible()
+    expect(chosen.locator(".version", has_text="features")).to_be_visible()
+
+
+def test_only_one_cell_is_on_the_way_of_the_tab_key(page: Any) -> None:
+    assert page.locator('.calendar td[tabindex="0"]').count() == 1
+
+
+def test_on_a_narrow_screen_the_calendar_scrolls_and_the_page_does_not(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator(".calendar").evaluate("one => one.offsetWidth > one.parentElement.clientWidth")
+
+
+def test_other_views_tell_times_by_the_calendar_too(page: Any) -> None:
+    to_the_end(page)
+    view(page, "overview")
+    expect(page.locator(".pager").last).to_contain_text(re.compile(r"night \d+, \w{3} \d+ Oct \d\d:\d\d"))

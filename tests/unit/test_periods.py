@@ -1,0 +1,201 @@
+"""A recording of jobs as a calendar: each period tells what ran, what was written, and what was not as before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from lab.recording.cut import cut
+from lab.signals import SignalTable
+from lab.signals.periods import calendar_of
+from lab.signals.periods.layout import MOST_PERIODS
+from lab.signals.periods.shapes import Calendar, Difference
+from tests.calendars import DAY_S, HOUR_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
+
+pytestmark = pytest.mark.usefixtures("weeks_world")
+
+
+def calendar(weeks: Weeks) -> Calendar:
+    return calendar_of_weeks(weeks)
+
+
+def outcomes(found: Calendar, job: str) -> list[str]:
+    (row,) = (row for row in found.jobs if row.job == job)
+    return [cell.outcome if cell else "" for cell in row.cells]
+
+
+def states(found: Calendar, dataset: str) -> list[str]:
+    (row,) = (row for row in found.datasets if row.dataset == dataset)
+    return [cell.state if cell else "" for cell in row.cells]
+
+
+def of(found: Calendar, what: str) -> list[Difference]:
+    return [one for one in found.differences if one.what == what]
+
+
+def test_a_period_is_as_long_as_most_jobs_take_and_bears_the_name_and_date_of_the_systems_calendar() -> None:
+    first, *_, last = calendar(Weeks()).periods
+    assert (first.name, first.day, first.starts_s, first.ends_s) == ("night 1", "Mon 5 Oct", 0.0, DAY_S)
+    assert (last.name, last.day, last.number) == (f"night {NIGHTS}", "Sun 1 Nov", NIGHTS)
+
+
+def test_a_system_without_a_calendar_has_none() -> None:
+    assert calendar_of(observed_of(Weeks(calendar=None)), SignalTable([])) is None
+
+
+def test_times_of_day_follow_the_clock_of_the_place_when_it_changes() -> None:
+    """The same second of the night is an hour earlier on the wall from 25 October on."""
+    extract = calendar(Weeks()).jobs[0].cells
+    told = [cell.attempts[0].ended for cell in (extract[18], extract[22]) if cell]
+    assert told[0].startswith("Fri 23 Oct 03:")
+    assert told[1].startswith("Tue 27 Oct 02:")
+
+
+def test_of_a_long_recording_the_last_periods_are_shown_by_their_own_numbers() -> None:
+    found = calendar(Weeks(nights=100))
+    assert len(found.periods) == MOST_PERIODS
+    assert found.periods[0].name == "night 9"
+    assert outcomes(found, "extract") == ["ok"] * MOST_PERIODS
+
+
+def test_jobs_come_after_those_that_they_need() -> None:
+    order = [row.job for row in calendar(Weeks()).jobs]
+    assert order == ["extract", "features", "score", "validate", "publish", "train", "send"]
+
+
+def test_of_each_job_it_is_told_how_it_ended_in_each_period() -> None:
+    runs: Mapping[str, Mapping[int, str | float]] = {
+        "publish": {4: "failed", 6: "retried", 8: "skipped", 10: 3 * HOUR_S}
+    }
+    found = outcomes(calendar(Weeks(runs=runs)), "publish")
+    assert {place: outcome for place, outcome in enumerate(found) if outcome != "ok"} == {
+        4: "failed",
+        6: "retried",
+        8: "skipped",
+        10: "late",
+    }
+
+
+def test_a_weekly_job_has_no_run_in_other_periods_and_is_not_missed() -> None:
+    found = outcomes(calendar(Weeks()), "train")
+    assert [place for place, outcome in enumerate(found) if outcome] == [0, 7, 14, 21]
+
+
+def test_a_run_of_which_nothing_is_known_is_missing_once_its_period_is_over() -> None:
+    observed = observed_of(Weeks())
+    logs = observed.tables["logs"].to_pylist()
+    observed.tables["logs"] = observed.tables["logs"].take(
+        [i for i, line in enumerate(logs) if not (line["service.name"] == "score" and 5 <= line["time_s"] / DAY_S < 6)]
+    )
+    found = calendar_of(observed, SignalTable([]))
+    assert found is not None
+    assert outcomes(found, "score")[5] == "missing"
+
+
+def test_what_cannot_be_seen_yet_is_no_failure() -> None:
+    """An hour after the sixth night began, nothing of it has run."""
+    early = cut(observed_of(Weeks()), 5 * DAY_S + HOUR_S)
+    found = calendar_of(early, SignalTable([]))
+    assert found is not None
+    assert len(found.periods) == 6
+    assert outcomes(found, "extract") == [*["ok"] * 5, ""]
+
+
+def test_versions_are_new_repeated_or_those_of_an_earlier_period() -> None:
+    found = states(calendar(Weeks(repeated={"features": [12, 13]}, unwritten={"features": [20]})), "features")
+    assert (found[11:15], found[19:22]) == (["new", "repeated", "repeated", "new"], ["new", "kept", "new"])
+
+
+def test_a_write_that_failed_left_what_was_there_before() -> None:
+    observed = observed_of(Weeks(unwritten={"features": [20]}))
+    failed = {"namespace": "weeks", "name": "features", "facets": {}}
+    event = {**(observed.lineage or [])[0], "time_s": 20.2 * DAY_S, "outputs": [failed]}
+    found = calendar_of(replace(observed, lineage=[*(observed.lineage or []), event]), SignalTable([]))
+    assert found is not None
+    assert states(found, "features")[19:22] == ["new", "failed", "new"]
+
+
+def test_a_dataset_that_is_made_anew_is_not_steady_however_long_the_same_content_is_kept() -> None:
+    found = calendar(Weeks(repeated={"features": range(8, NIGHTS)}))
+    assert {row.dataset for row in found.datasets if row.is_steady} == {"rates"}
+    (repeated,) = of(found, "content")
+    assert (repeated.subject, repeated.detail, repeated.first) == ("features", "repeated", 8)
+
+
+def test_the_same_content_bears_one_number_and_the_same_schema_another() -> None:
+    found = calendar(Weeks(repeated={"features": [12]}, schemas={"features": (20, "2")}))
+    (cells,) = (row.cells for row in found.datasets if row.dataset == "features")
+    known = [cell for cell in cells if cell]
+    assert known[11].content == known[12].content != known[13].content
+    assert [known[19].shape, known[20].shape] == [0, 1]
+
+
+def test_nothing_differs_in_usual_weeks() -> None:
+    assert calendar(Weeks()).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("weeks", "what", "subject", "detail", "first", "last"),
+    [
+        (Weeks(moved={"features.spend_28d": (12, 30.0)}), "distribution", "features.spend_28d", "PSI", 12, 27),
+        (Weeks(rows={"features": (12, 0.66)}), "rows", "features", "fewer", 12, 27),
+        (Weeks(rows={"features": (12, 2.0)}), "rows", "features", "more", 12, 27),
+        (Weeks(repeated={"features": [12, 13, 14]}), "content", "features", "repeated", 12, 14),
+        (Weeks(unwritten={"features": [12, 13]}), "content", "features", "kept", 12, 13),
+        (Weeks(stale={"features": [12, 13, 14]}), "freshness", "features", "more", 12, 14),
+        (Weeks(schemas={"features": (12, "2")}), "schema", "features", "", 12, 27),
+        (Weeks(runs={"score": {12: "failed"}}), "runs", "score", "failed", 12, 12),
+    ],
+)
+def test_what_is_not_as_before_is_told_with_the_period_in_which_it_began(
+    weeks: Weeks, what: str, subject: str, detail: str, first: int, last: int
+) -> None:
+    (found,) = of(calendar(weeks), what)
+    assert (found.subject, found.detail.partition(" ")[0], found.first, found.last) == (subject, detail, first, last)
+
+
+def test_shares_of_a_whole_that_left_their_level_are_told_with_both_levels() -> None:
+    found = {one.subject: one for one in of(calendar(Weeks(shares={"premium": (12, 2.5)})), "shares")}
+    premium = found["part_share of premium"]
+    assert (premium.first, premium.last) == (12, 27)
+    assert premium.before == pytest.approx(0.15, abs=0.01)
+    assert premium.after == pytest.approx(0.31, abs=0.02)
+
+
+def test_an_indicator_that_left_its_level_is_told_like_everything_else() -> None:
+    (found,) = of(calendar(Weeks(returns=(16, 0.7))), "level")
+    assert (found.subject, found.detail, found.first) == (RETURN, "fewer", 16)
+    assert found.before == pytest.approx(3.0, rel=0.05)
+    assert found.after == pytest.approx(2.1, rel=0.05)
+
+
+def test_indicators_are_those_of_the_world_with_the_limits_of_their_objectives() -> None:
+    (row,) = calendar(Weeks()).indicators
+    assert (row.signal, row.subject, row.above, row.below) == (RETURN, "weeks", None, 2.0)
+    assert len(row.values) == NIGHTS
+
+
+def test_what_pauses_for_two_periods_is_one_difference() -> None:
+    (found,) = of(calendar(Weeks(repeated={"features": [12, 13, 16, 17]})), "content")
+    assert (found.first, found.last, found.often) == (12, 17, 4)
+
+
+def test_differences_come_in_the_order_in_which_they_began() -> None:
+    firsts = [one.first for one in calendar(UNIT_CHANGED).differences]
+    assert firsts == sorted(firsts)
+
+
+def test_a_change_of_the_clocks_is_told_at_its_minute_in_the_period_in_which_it_was() -> None:
+    (changed,) = (one for one in calendar(Weeks()).moments if one.kind == "clock")
+    assert changed.at_s == 20 * DAY_S + HOUR_S
+    assert (changed.at, changed.text) == ("Sun 25 Oct 02:00", "clocks were put back in Europe/Berlin")
+
+
+def test_changes_and_alerts_are_told_with_their_time() -> None:
+    told = [(one.kind, one.at, one.text) for one in calendar(UNIT_CHANGED).moments]
+    assert told[:2] == [
+        ("alert", "Wed 14 Oct 14:00", "published-age of publish"),
+        ("change", "Fri 16 Oct 11:36", "orders 4.2 is live"),
+    ]

@@ -1,0 +1,143 @@
+"""The calendar of the report: every job, dataset and moved column by period, in signs and words as well as colours."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lab.report.calendar import Mark, calendar_view
+from lab.report.calendar_cells import EMPTY, in_use_cells
+from lab.report.calendar_lines import HEIGHT
+from lab.report.page import environment
+from lab.signals.periods.shapes import InUseRow
+from tests.calendars import DAY_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks
+from tests.report_pages import Reader
+
+FAULT = Mark("fault", "fault", 12 * DAY_S, 28 * DAY_S, "unit-change on orders")
+MOST_BYTES = 80_000
+
+
+pytestmark = pytest.mark.usefixtures("weeks_world")
+
+
+def page(weeks: Weeks, *marks: Mark, moved: tuple[str, ...] = ()) -> str:
+    view = calendar_view(calendar_of_weeks(weeks), marks, frozenset(moved))
+    drawn = environment().from_string('{% from "calendar.html.j2" import calendar %}{{ calendar(view) }}')
+    return str(drawn.render(view=view)).replace("<wbr>", "")
+
+
+def row(text: str, name: str) -> str:
+    (found,) = re.findall(rf'<tr><th scope="row"[^>]*>{re.escape(name)}\b.*?</tr>', text, flags=re.DOTALL)
+    return str(found)
+
+
+def test_each_row_has_a_cell_for_each_period() -> None:
+    assert row(page(Weeks()), "extract").count("<td") == NIGHTS
+
+
+def test_what_went_wrong_has_a_sign_and_words() -> None:
+    publish = row(page(UNIT_CHANGED), "publish")
+    assert re.search(r'title="failed; Wed 14 Oct [^"]+ run failed: timeout after [^"]+"><i>✗</i>', publish)
+
+
+def test_content_that_was_there_before_is_marked() -> None:
+    assert row(page(UNIT_CHANGED), "raw_visits").count('<i style="--h:100%">=</i>') <= 1
+    assert ">=</i>" in row(page(UNIT_CHANGED), "raw_visits")
+
+
+def test_only_columns_that_moved_have_a_row_and_the_others_are_counted() -> None:
+    text = page(UNIT_CHANGED)
+    assert "raw_orders.amount_eur" in text
+    assert "confidence" not in text
+    assert "13 more columns stayed as at first" in text
+
+
+def test_the_truth_stands_above_and_what_the_fault_moved_is_marked() -> None:
+    text = page(UNIT_CHANGED, FAULT, moved=("features.spend_28d",))
+    assert row(text, "fault").count("fault long") == 16
+    assert text.count('class="truly"') == 1
+    assert "The red line is where the fault began" in text
+
+
+def test_between_what_was_and_what_would_have_been_lies_the_true_effect() -> None:
+    without = {(RETURN, "weeks"): [3.0] * NIGHTS}
+    found = calendar_view(calendar_of_weeks(Weeks(returns=(16, 0.6))), [FAULT], frozenset(), without)
+    (line,) = found.lines
+    assert (line.without, line.last[:2]) == ("3", "1.")
+    assert {"between", "without", "line", "since", "limit"} <= set(Reader(str(line.svg)).values("class"))
+    assert "night 17: 1." in line.svg
+    assert "without the fault 3" in line.svg
+
+
+def test_where_there_is_no_twin_an_indicator_is_one_line() -> None:
+    (line,) = calendar_view(calendar_of_weeks(Weeks()), [], frozenset()).lines
+    assert line.without == ""
+    assert not {"between", "without", "since"} & set(Reader(str(line.svg)).values("class"))
+
+
+def test_an_indicator_that_hardly_moves_looks_so() -> None:
+    """By 4 % of its level: its line stays within a third of its row."""
+    (line,) = calendar_view(calendar_of_weeks(Weeks()), [], frozenset()).lines
+    (path,) = re.findall(r'class="line" d="M([^"]+)"', line.svg)
+    heights = [float(point.split()[1]) for point in path.split("L")]
+    assert max(heights) - min(heights) < HEIGHT / 3
+
+
+def test_without_a_fault_nothing_speaks_of_one() -> None:
+    text = page(Weeks())
+    assert "fault" not in Reader(text).text
+    assert "Nothing that was looked at here changed for longer." in text
+
+
+def test_what_lasted_is_listed_before_what_passed() -> None:
+    text = Reader(page(UNIT_CHANGED)).text.partition("What was not as before")[2]
+    first = text.index(": median 34.1 → 3,3")
+    assert first < text.index("another schema") < text.index("What passed") < text.index("the run failed")
+
+
+def test_it_is_no_larger_than_the_rest_of_a_report() -> None:
+    assert len(page(UNIT_CHANGED, FAULT)) < MOST_BYTES
+
+
+def test_the_first_lasting_change_opens_the_page_and_is_marked_in_the_calendar() -> None:
+    text = page(UNIT_CHANGED)
+    opening = re.findall(r'<p class="opening">(.*?)</p>', text)[0]
+    assert opening.startswith("The first lasting change: night 13, Sat 17 Oct, raw_orders.amount_eur: values moved")
+    assert "then features.spend_28d" in opening
+    assert row(text, "extract").count(' first"') == 1
+
+
+def test_data_that_ends_earlier_than_usual_is_marked_in_its_dataset() -> None:
+    text = page(Weeks(stale={"raw_visits": range(12, NIGHTS)}))
+    visits = row(text, "raw_visits")
+    assert visits.count(">−1</i>") == NIGHTS - 12
+    assert "its data ends 1 period earlier than usual" in visits
+
+
+def test_what_was_announced_stands_between_what_changed_in_words() -> None:
+    listed = page(UNIT_CHANGED).partition("What was not as before")[2].partition("What passed")[0]
+    told = Reader(listed).text
+    assert (
+        told.index("orders 4.2 is live") < told.index("raw_orders.amount_eur") < told.index("column loyalty_tier added")
+    )
+    assert "clocks were put back in Europe/Berlin" in told
+
+
+def test_what_a_finger_taps_is_told_below() -> None:
+    assert '<p class="calendar-told" aria-live="polite" hidden></p>' in page(Weeks())
+
+
+def test_what_is_in_use_is_a_run_of_one_colour_with_its_number_where_it_came():
+    text = page(Weeks())
+    signs = re.findall(r'<td class="([^"]*)"[^>]*title="(\d+) in use"><i>(\d*)</i>', row(text, "model_number sorter"))
+    assert [number for _, number, _ in signs] == ["2"] * 7 + ["3"] * (NIGHTS - 7)
+    assert [sign for _, _, sign in signs if sign] == ["2", "3"]
+    assert len({re.findall(r"s\d", css)[0] for css, number, _ in signs if number == "3"}) == 1
+    assert "model_number" not in text.partition("What else moved")[2].partition("</tbody>")[0]
+
+
+def test_where_nothing_is_known_of_what_is_in_use_the_cell_is_empty():
+    cells = in_use_cells(InUseRow("model_number", "sorter", "", (1, None, 1, 4)))
+    assert [cell.sign for cell in cells] == ["1", "", "", "4"]
+    assert cells[1] == EMPTY
