@@ -47,11 +47,12 @@ DOSES = (0.0, 0.8, 0.9, 1.0)
 
 
 def recipes() -> list[Mapping[str, Any]]:
-    """How every version comes about that a shipped scenario, a fault or a decoy deploys; each once."""
+    """How every version comes about that one of its shipped scenarios, a fault or a decoy deploys; each once."""
     system = load_system("recommender")
     found: list[Any] = []
-    for path in shipped_names(SUFFIX).values():
-        found += recipes_of(plan(load_scenario(path)).timeline)
+    for scenario in map(load_scenario, shipped_names(SUFFIX).values()):
+        if scenario.system.name == system.name:  # others have models, and ways to train them, of their own
+            found += recipes_of(plan(scenario).timeline)
     for kind in fault_types().values():
         if "model" in kind.target_kinds:
             testbed = PlanTestbed(system)
