@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.called import Function
-from lab.content.datasets import DatasetLog
 from lab.content.operations import Op
 from lab.injection.levers import ActValue, AnyLever, Place
 from lab.recording.entries import LogArgument
 from lab.streams import Streams
 from lab.systems.topology import System
+
+if TYPE_CHECKING:  # services import this module, and their images have no Arrow
+    from lab.content.datasets import DatasetLog
 
 Times: TypeAlias = npt.NDArray[np.int64]
 Counts: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
