@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -14,7 +14,7 @@ from lab.investigation.refusals import RefusedError
 from lab.investigation.session import Session
 from lab.investigation.store import Store
 
-MOST_LOOKS = 1_000
+MOST_LOOKS = 4_000
 """Of one session that are noted."""
 GAP_TICKS = 3
 """A page asks again at each tick. What was not shown for longer was looked away from."""
@@ -53,21 +53,27 @@ class Looking:
 
     def note(self, one: Session, kind: str, reference: str, at_s: float) -> None:
         """Notes that something was shown as it could be seen at a time."""
+        self.note_all(one, kind, (reference,), at_s)
+
+    def note_all(self, one: Session, kind: str, references: Iterable[str], at_s: float) -> None:
+        """Notes that all of these were shown at once."""
         if not one.is_open:
             return
         with self._lock, suppress(sqlite3.Error):  # where it cannot be kept, one can look all the same
-            looks, look = self._of[one.id], (kind, reference[:300])
-            last = looks.last.get(look)
-            if last is not None and at_s - last.until_s <= GAP_TICKS * one.clock.tick_s:
-                if at_s > last.until_s:
+            looks, new = self._of[one.id], list[Look]()
+            for look in dict.fromkeys((kind, reference[:300]) for reference in references):
+                last = looks.last.get(look)
+                if last is None or at_s - last.until_s > GAP_TICKS * one.clock.tick_s:
+                    new.append(look)
+                elif at_s > last.until_s:
                     last.until_s, last.is_kept = at_s, False
-                if self._wall() - looks.kept_at >= EVERY_S:
-                    self._keep(one, looks)
-            elif looks.count < MOST_LOOKS:
-                self._keep(one, looks)  # that of this look, too, which ended some time ago
-                looks.count += 1
-                looks.last[look] = Stretch(at_s, at_s)
-                self._store.add_look(one.id, *look, at_s)
+            new = new[: max(0, MOST_LOOKS - looks.count)]
+            if new or self._wall() - looks.kept_at >= EVERY_S:
+                self._keep(one, looks)  # those that ended some time ago, too
+            if new:
+                looks.count += len(new)
+                looks.last |= {look: Stretch(at_s, at_s) for look in new}
+                self._store.add_looks([(one.id, *look, at_s) for look in new])
 
     def kept(self, one: Session) -> list[dict[str, Any]]:
         """All looks of a session, in the order in which they began: kind, reference, at_s, until_s."""

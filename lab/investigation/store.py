@@ -274,10 +274,10 @@ class Store:
 
     # What somebody looked at.
 
-    def add_look(self, session: str, kind: str, reference: str, at_s: float) -> None:
-        """Notes that something began to be looked at, by the session's clock."""
+    def add_looks(self, looks: Sequence[tuple[str, str, str, float]]) -> None:
+        """Notes what began to be looked at: (session, kind, reference, time by the session's clock in s)."""
         with self._changing() as db:
-            db.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?, ?)", (session, kind, reference, at_s, at_s))
+            db.executemany("INSERT OR IGNORE INTO looks VALUES (?1, ?2, ?3, ?4, ?4)", looks)
 
     def lengthen_looks(self, looks: Sequence[tuple[str, str, str, float, float]]) -> None:
         """Notes for how long: (session, kind, reference, time at which it began, until when), in s."""

@@ -11,6 +11,7 @@ from lab.investigation.queries import calendar, datasets
 from lab.investigation.queries.asking import UnknownError
 from lab.investigation.view import Cache, View
 from lab.scenario import load_scenario
+from lab.signals.periods.citing import shown
 from tests.calendars import DAY_S, HOUR_S, UNIT_CHANGED, Weeks, observed_of
 from tests.investigating import Client, client, training
 from tests.simulated import SYSTEMS
@@ -35,6 +36,20 @@ def test_a_calendar_has_only_what_could_be_seen(view: View) -> None:
     assert len(early.periods) == 13
     assert {one.subject for one in early.differences} == {"features", "publish", "published"}
     assert [one.text for one in early.moments] == ["published-age of publish", "orders 4.2 is live"]
+
+
+def test_what_a_calendar_shows_is_told_as_signals(view: View) -> None:
+    """Cells and changes alike: so that who saw them in it can cite them."""
+    found, signals = calendar.calendar(view, END_S), view.signals(END_S)
+    names = set(shown(found))
+    assert {"dataset_repeated:raw_visits", "dataset_rows:features", "column_median:raw_orders.amount_eur"} <= names
+    of = {(one.subject, one.what): one.signal for one in found.differences}
+    assert of["raw_orders.amount_eur", "distribution"] == "column_drift_psi:raw_orders.amount_eur"
+    assert of["raw_visits", "content"] == "dataset_repeated:raw_visits"
+    assert of["raw_customers", "schema"] == "dataset_schema_changed:raw_customers"
+    told = [one for one in found.differences if one.signal]
+    assert {one.signal for one in told} <= names
+    assert all(signals.get(*one.signal.split(":")) is not None for one in told)
 
 
 def test_a_calendar_of_a_time_is_made_once(view: View) -> None:
@@ -138,6 +153,16 @@ def test_the_api_tells_the_calendar_of_a_session_and_notes_the_look(weeks_client
     assert (short["jobs"], short["differences"]) == ([], told["calendar"]["differences"])
     trace_id = told["calendar"]["jobs"][0]["cells"][0]["attempts"][0]["trace_id"]
     assert weeks_client.get(f"{session}/traces/{trace_id}")["spans"]
+
+
+def test_what_a_session_saw_in_its_calendar_it_can_pin(weeks_client: Client) -> None:
+    session = weeks_client.begin()
+    pin = {"kind": "chart", "ref": {"signal": "job_duration_s", "subject": "clean"}, "stance": "for"}
+    status, problem = weeks_client.refused("POST", f"{session}/board/pins", pin)
+    assert (status, problem["what"]) == (409, "this signal was not shown to this session")
+    (row,) = (one for one in weeks_client.get(f"{session}/calendar")["calendar"]["jobs"] if one["job"] == "clean")
+    assert "job_duration_s" in row["signals"]
+    weeks_client.post(f"{session}/board/pins", pin)
 
 
 def test_where_jobs_write_no_datasets_the_api_tells_none(weeks_client: Client) -> None:

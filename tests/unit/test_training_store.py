@@ -101,8 +101,8 @@ def test_looks_are_kept_with_when_they_began_and_how_long_they_lasted(tmp_path: 
     store, _ = with_session(tmp_path)
     look = ("s1", "signal", "error_ratio:a->b")
     for at_s in (10.0, 10.0, 90.0):
-        store.add_look(*look, at_s)
-    store.add_look("s1", "trace", "ab", 30.0)
+        store.add_looks([(*look, at_s)])
+    store.add_looks([("s1", "trace", "ab", 30.0)])
     store.lengthen_looks([(*look, 10.0, 40.0)])
     assert store.looks("s1") == [(*look[1:], 10.0, 40.0), (*look[1:], 90.0, 90.0), ("trace", "ab", 30.0, 30.0)]
 

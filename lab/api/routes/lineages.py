@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from lab.api import calendars
 from lab.api.asking import Name, Seen, Trainings
 from lab.investigation.queries import calendar, datasets
+from lab.signals.periods.citing import shown
 
 router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
 
@@ -34,8 +35,7 @@ def get_calendar(
         left_out: dict[str, Any] = {name: () for name in get_args(Part) if name not in part}
         found = replace(found, **left_out)
     training.looking.note(seen.session, "calendar", "", seen.at_s)
-    for name in calendar.shown(found):
-        training.looking.note(seen.session, "signal", name, seen.at_s)
+    training.looking.note_all(seen.session, "signal", shown(found), seen.at_s)
     return calendars.CalendarAnswer(as_of_s=seen.at_s, calendar=found)
 
 
@@ -49,6 +49,7 @@ def list_datasets(
     """
     found = datasets.datasets(seen.view, seen.at_s, dataset, trace_id)
     training.looking.note(seen.session, "datasets", dataset or "", seen.at_s)
+    training.looking.note_all(seen.session, "signal", datasets.shown(found), seen.at_s)
     return calendars.Datasets.model_validate({"as_of_s": seen.at_s, "datasets": found})
 
 

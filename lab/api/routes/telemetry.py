@@ -35,8 +35,7 @@ def list_changes(seen: Seen, training: Trainings) -> Changes:
 @router.get("/system", operation_id="get_system")
 def get_system(seen: Seen, training: Trainings) -> SystemAnswer:
     """The components and links of the system with their health now, its objectives, and what users feel."""
-    for name in system.shown(seen.view, seen.at_s):
-        training.looking.note(seen.session, "signal", name, seen.at_s)
+    training.looking.note_all(seen.session, "signal", system.shown(seen.view, seen.at_s), seen.at_s)
     return SystemAnswer.model_validate({"as_of_s": seen.at_s, **system.system(seen.view, seen.at_s)})
 
 
@@ -56,9 +55,8 @@ def get_series(
 ) -> SeriesList:
     """Signals over time, up to now."""
     found = signals.series(seen.view, seen.at_s, of, since_s, until_s)
-    for one in found:
-        if one["times_s"]:
-            training.looking.note(seen.session, "signal", f"{one['signal']}:{one['subject']}", seen.at_s)
+    shown = (f"{one['signal']}:{one['subject']}" for one in found if one["times_s"])
+    training.looking.note_all(seen.session, "signal", shown, seen.at_s)
     return SeriesList.model_validate({"as_of_s": seen.at_s, "series": found})
 
 

@@ -19,6 +19,8 @@ MOVED_SPREADS = 0.5
 MOVED_SHARE = 0.02
 """Of rows: null or most frequent values became more or fewer by more than that."""
 _LEVELS = ("null_ratio", "distinct", "mean", "q05", "q50", "q95", "top_ratio")
+_OF_VERSIONS = ("dataset_rows", "dataset_age_s", "dataset_repeated", "dataset_schema_changed")
+_OF_COLUMNS = ("column_mean", "column_median", "column_null_ratio", "column_distinct", "column_top_ratio")
 
 Row = Mapping[str, Any]
 
@@ -45,6 +47,15 @@ def datasets(view: View, at_s: float, dataset: str | None = None, trace_id: str 
                 job = str(rows[-1]["service.name"])
                 found.append({"dataset": name, "job": job, "versions": mine[::-1][:MOST_VERSIONS]})
     return found
+
+
+def shown(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The signals whose values such an answer shows, as `SIGNAL:SUBJECT`: of datasets, and of columns that moved."""
+    for one in found:
+        yield from (f"{signal}:{one['dataset']}" for signal in _OF_VERSIONS)
+        befores = [version["before"] for version in one["versions"] if version["before"]]
+        moved = dict.fromkeys(column["column"] for before in befores for column in before["moved"])
+        yield from (f"{signal}:{one['dataset']}.{column}" for column in moved for signal in _OF_COLUMNS)
 
 
 def _rows(view: View, at_s: float, table: str) -> list[Row]:

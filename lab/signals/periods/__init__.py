@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.signals.lineage import Lineage
+from lab.signals.periods.citing import with_signals
 from lab.signals.periods.differences import differences
 from lab.signals.periods.layout import Periods
 from lab.signals.periods.moved import moved_rows
@@ -39,7 +40,7 @@ def calendar_of(observed: Observed, signals: SignalTable) -> Calendar | None:
     indicators = indicator_rows(observed.system, signals, periods)
     others = moved_rows(observed.system, signals, periods)
     shares = stacks(observed.system, signals, periods)
-    return Calendar(
+    made = Calendar(
         word=periods.calendar.word,
         period_s=periods.length_s,
         end_s=observed.end_s,
@@ -54,3 +55,4 @@ def calendar_of(observed: Observed, signals: SignalTable) -> Calendar | None:
         moments=moments(observed, periods),
         differences=differences(periods, jobs, datasets, drift, shares, indicators, others),
     )
+    return with_signals(made, signals)

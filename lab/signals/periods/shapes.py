@@ -61,12 +61,16 @@ class JobCell:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job; a cell for each period, None where none is due or none can be known yet."""
+    """A job; a cell for each period, None where none is due or none can be known yet.
+
+    `signals`: names of those of this job that its cells tell of, as far as they were recorded.
+    """
 
     job: str
     period_s: float
     needs: tuple[str, ...]
     cells: tuple[JobCell | None, ...]
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class DatasetRow:
     shares of rows whose key another row has as well; `kept`: shares of the keys of its largest input that it has. None
     where no version was written, or where that is not known. `is_steady`: its first versions were mostly the same, as
     of a list that is seldom changed; others are made anew each time. `schemas`: of each schema in which columns it
-    differs from the one before, in words.
+    differs from the one before, in words. `signals`: as of a job.
     """
 
     dataset: str
@@ -121,13 +125,15 @@ class DatasetRow:
     kept: tuple[float | None, ...]
     is_steady: bool
     schemas: tuple[str, ...]
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DriftRow:
     """A column of a dataset: how far what was written in a period lies from the first (PSI), and how many are null.
 
-    None where no version was written, or where it is not recorded. `medians` are in the column's unit.
+    None where no version was written, or where it is not recorded. `medians` are in the column's unit. `signals`: as of
+    a job.
     """
 
     dataset: str
@@ -136,6 +142,7 @@ class DriftRow:
     psi: tuple[float | None, ...]
     nulls: tuple[float | None, ...]
     medians: tuple[float | None, ...]
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +195,8 @@ class Difference:
 
     `often`: in how many of them. `before` is the usual level, `at_first` that in the first of these periods, `after`
     the one farthest from the usual, in `unit` as the catalogue of signals names units; None of what has no level.
-    `detail`: a word for how it differed, of a schema which columns.
+    `detail`: a word for how it differed, of a schema which columns. `signal`: what it is the level of, as
+    `SIGNAL:SUBJECT`; empty where that is no signal.
     """
 
     subject: str
@@ -201,6 +209,7 @@ class Difference:
     at_first: float | None = None
     after: float | None = None
     unit: str = "1"
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

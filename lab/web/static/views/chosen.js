@@ -145,10 +145,9 @@ function Dataset({ cell, name }) {
     ${cell.version.trace_id && cell.writes > 0 && html`<h3>${t.calendar.writer(cell.version.job)}</h3><${RunLog} trace=${cell.version.trace_id} /><${ReadAndWritten} trace=${cell.version.trace_id} />`}`;
 }
 
-function Column({ row, place, period }) {
+function Column({ row, place }) {
   const { id } = useSession();
-  const subject = `${row.dataset}.${row.column}`,
-    of = { signal: "column_drift_psi", subject };
+  const subject = `${row.dataset}.${row.column}`;
   const facts = [
     [t.calendar.facts.psi, quantity(row.psi[place], "1")],
     [t.calendar.facts.median, quantity(row.medians[place], "1")],
@@ -163,7 +162,6 @@ function Column({ row, place, period }) {
     </dl>
     <p class="row">
       <a class="button" href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams([["of", `column_drift_psi:${subject}`], ["of", `column_median:${subject}`]])}`}>${t.calendar.chart}</a>
-      <${Pin} kind="chart" of=${of} at_s=${period.starts_s} text=${`${subject}: ${t.calendar.psi(quantity(row.psi[place], "1"))}`} />
     </p>`;
 }
 
@@ -186,6 +184,17 @@ function InUse({ row, place, period }) {
     </p>`;
 }
 
+/** What can be pinned of a cell: the signals that it tells of, each in the words of the cell. */
+function Pins({ row: { name, of, cells }, place, period }) {
+  const when = [period.name, period.day].filter(Boolean).join(", "),
+    words = cells[place]?.words || t.calendar.nothing;
+  if (!of?.signals?.length) return null;
+  return html`<div class="row small pins">
+    <span class="quiet">${t.pin.title}:</span>
+    ${of.signals.map((signal) => html`<${Pin} key=${signal} kind="chart" of=${{ signal, subject: name }} at_s=${period.starts_s} text=${`${when}: ${signal} ${name}, ${words}`} label=${signal} />`)}
+  </div>`;
+}
+
 /** The cell that was chosen, in full; the focus goes to its heading. */
 export function Chosen({ chosen: { kind, place, row }, calendar, onClose }) {
   const heading = useRef(),
@@ -202,8 +211,9 @@ export function Chosen({ chosen: { kind, place, row }, calendar, onClose }) {
     </header>
     ${kind === "job" && html`<${Job} cell=${cell} />`}
     ${kind === "dataset" && html`<${Dataset} cell=${cell} name=${row.name} />`}
-    ${kind === "column" && html`<${Column} row=${row.of} place=${place} period=${period} />`}
+    ${kind === "column" && html`<${Column} row=${row.of} place=${place} />`}
     ${kind === "in_use" && html`<${InUse} row=${row.of} place=${place} period=${period} />`}
+    <${Pins} row=${row} place=${place} period=${period} />
     ${["change", "clock", "alert"].includes(kind) && html`<${Moments} of=${calendar.moments.filter((one) => one.kind === kind)} period=${period} />`}
   </section>`;
 }

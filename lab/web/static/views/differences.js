@@ -8,9 +8,6 @@ import { t } from "../texts.js";
 const LASTING = 3;
 /** Levels that are no farther apart are told as one. */
 const ALIKE = 0.05;
-/** Differences that are the level of a signal, which an answer can cite. */
-const SIGNALS = { rows: "dataset_rows", duplicates: "dataset_duplicate_ratio", kept: "dataset_kept_ratio", distribution: "column_drift_psi", nulls: "column_null_ratio", freshness: "dataset_age_s" };
-
 const whenOf = (period) => [period.name, period.day].filter(Boolean).join(", ");
 
 /** In which period a difference began, and until when and how often it was there. */
@@ -30,11 +27,10 @@ export function howOf(one) {
   return typeof how === "function" ? how(before, after, one.detail) : how[one.detail](before, after);
 }
 
-/** What can be pinned of it: the signal that it is the level of; of shares that is in its name. */
-function reference(calendar, one) {
-  if (one.what === "level" && !one.subject.includes(" of ")) return { signal: one.subject, subject: calendar.indicators.find((row) => row.signal === one.subject)?.subject };
-  const [signal, subject] = ["shares", "level"].includes(one.what) ? one.subject.split(" of ") : [SIGNALS[one.what], one.subject];
-  return signal ? { signal, subject } : null;
+/** What can be pinned of it: the signal that it is the level of. */
+function reference({ signal: name }) {
+  const [signal, ...subject] = name.split(":");
+  return name ? { signal, subject: subject.join(":") } : null;
 }
 
 function Rows({ calendar, rows }) {
@@ -49,7 +45,7 @@ function Rows({ calendar, rows }) {
       <tbody>
         ${rows.map((one) => {
           const [since, until] = spanOf(calendar, one),
-            of = reference(calendar, one),
+            of = reference(one),
             text = `${since}: ${one.subject} ${howOf(one)}`;
           return html`<tr key=${`${one.subject}${one.what}${one.detail}${one.first}`}>
             <th scope="row">${since}</th>
