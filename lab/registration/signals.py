@@ -18,8 +18,9 @@ class SignalSpec(NamedTuple):
     `level` is the least level of observability at which a recording has what it is computed from. `events`: it counts
     log lines, so where it could be seen and is not there, there were none. `among`: the signal of the same subject that
     says how many a second there are, of which a ratio is a share. Shares of few vary by chance. `adds_up`: as of an SLI
-    (`lab.registration.slis.Sli`). `stacks`: its subjects are parts of one whole. `names`: its value is the
-    number of what is in use, such as a version, not a level.
+    (`lab.registration.slis.Sli`); so is `window_intervals`: a value is of the last so many scrape intervals. `stacks`:
+    its subjects are parts of one whole. `names`: its value is the number of what is in use, such as a version, not a
+    level.
     """
 
     unit: str
@@ -31,6 +32,7 @@ class SignalSpec(NamedTuple):
     adds_up: bool = False
     stacks: bool = False
     names: bool = False
+    window_intervals: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,13 @@ def slis_as_signals(world: World) -> Mapping[str, SignalSpec]:
     """The world's SLIs that are signals where a system has an SLO on them: those that no own signal stands for."""
     own = _registered(world)
     return {
-        sli.name: SignalSpec(sli.unit, "component", sli.doc + _where(sli), adds_up=sli.adds_up)
+        sli.name: SignalSpec(
+            sli.unit,
+            "component",
+            sli.doc + _where(sli),
+            adds_up=sli.adds_up,
+            window_intervals=sli.window_intervals,
+        )
         for sli in world.slis
         if sli.name not in own
     }

@@ -10,8 +10,9 @@ import pytest
 from lab.recording.cut import cut
 from lab.signals import SignalTable
 from lab.signals.periods import calendar_of
+from lab.signals.periods.differences import of_indicator
 from lab.signals.periods.layout import MOST_PERIODS
-from lab.signals.periods.shapes import Calendar, Difference
+from lab.signals.periods.shapes import Calendar, Difference, IndicatorRow
 from tests.calendars import DAY_S, HOUR_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
 
 pytestmark = pytest.mark.usefixtures("weeks_world")
@@ -199,3 +200,24 @@ def test_changes_and_alerts_are_told_with_their_time() -> None:
         ("alert", "Wed 14 Oct 14:00", "published-age of publish"),
         ("change", "Fri 16 Oct 11:36", "orders 4.2 is live"),
     ]
+
+
+def test_a_value_of_many_periods_is_held_against_whole_ones_and_varies_as_those_do_that_share_nothing() -> None:
+    """What a week brought in, night by night, while nothing was wrong; the first ones are of fewer nights."""
+    weeks = [3.07, 3.31, 2.99, 3.08, 3.03, 2.95, 2.99, 2.88, 2.74, 2.8, 2.72, 2.67, 2.63, 2.6, 2.63, 2.61, 2.6, 2.57]
+    flopped = [*weeks, 2.4, 2.1, 1.8, 1.5, 1.3, 1.2, 1.2, 1.2]
+
+    def told(values: list[float], window: int) -> list[tuple[str, int, int]]:
+        row = IndicatorRow("return", "weeks", "1", "", tuple(values), None, None, window)
+        return [(one.detail, one.first, one.last) for one in of_indicator(row, "return")]
+
+    assert told(weeks, 1) != []
+    assert told(weeks, 7) == []
+    assert told(flopped, 7) == [("fewer", 18, 25)]
+
+
+def test_a_level_that_waits_half_way_has_not_begun_to_leave() -> None:
+    usual, half_way, away = [0.16, 0.17] * 4, [0.185] * 6, [0.19, 0.21, 0.23, 0.25]
+    row = IndicatorRow("share", "premium", "ratio", "", (*usual, *half_way, *away), None, None)
+    (found,) = of_indicator(row, "share")
+    assert (found.first, found.at_first) == (13, 0.185)

@@ -6,6 +6,8 @@ Each subject is compared with what itself was in its first periods, never with w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import sqrt
 from statistics import median
 from typing import NamedTuple
 
@@ -72,14 +74,22 @@ class _Level(NamedTuple):
         return max(self.low - value, value - self.high)
 
 
-def _usual(values: Values, share: float = 0.0, more: float = 0.0) -> _Level | None:
-    """The level of the first known values with half their range as room; None where too few are known."""
-    places = [place for place, value in enumerate(values) if value is not None][:FIRST]
+def _usual(values: Values, share: float = 0.0, more: float = 0.0, window: int = 1) -> _Level | None:
+    """The level of the first known values with half their range as room; None where too few are known.
+
+    Values of a `window` of periods share most of what they are of with their neighbours, so their range tells little
+    of how far two lie apart that share nothing: usually as far as two neighbours, times the root of the window. The
+    first ones, of fewer periods than that, vary more than all others and are no level.
+    """
+    places = [place for place, value in enumerate(values) if value is not None][window - 1 :][:FIRST]
     known = [float(values[place] or 0.0) for place in places]
     if len(known) < FEWEST:
         return None
     usual = median(known)
-    room = 0.5 * (max(known) - min(known)) + share * abs(usual) + more
+    spread = 0.5 * (max(known) - min(known))
+    if window > 1:
+        spread = max(spread, sqrt(window) * max(abs(after - one) for one, after in pairwise(known)))
+    room = spread + share * abs(usual) + more
     return _Level(min(known) - room, usual, max(known) + room, places[-1])
 
 
@@ -96,7 +106,11 @@ def _of_level(subject: str, what: What, values: Values, usual: _Level | None, un
     """Where values left the level that they had at first."""
     if usual is None:
         return
-    away = [place for place, value in enumerate(values) if value is not None and not usual.is_usual(value)]
+    away = [
+        place
+        for place, value in enumerate(values)
+        if place > usual.since and value is not None and not usual.is_usual(value)
+    ]
     for first, last, often in _stretches(away):
         farthest = max((v for v in values[first : last + 1] if v is not None), key=usual.distance)
         detail = "more" if farthest > usual.usual else "fewer"
@@ -107,23 +121,27 @@ def _of_level(subject: str, what: What, values: Values, usual: _Level | None, un
 
 
 def _began(values: Values, first: int, usual: _Level) -> int:
-    """When a level that was left at a place began to leave: since when it was half way, on that side."""
+    """When a level that was left at a place began to leave: since when it went that way, from half way on.
+
+    A level that stays where it is meanwhile has not begun to leave, however long it has been half way.
+    """
     value = values[first]
     assert value is not None
     limit = usual.high if value > usual.high else usual.low
     half = (limit + usual.usual) / 2
     while first > usual.since + 1:
         earlier = values[first - 1]
-        if earlier is None or not (earlier > half if limit == usual.high else earlier < half):
+        if earlier is None or not (half < earlier < value if limit == usual.high else half > earlier > value):
             break
-        first -= 1
+        value, first = earlier, first - 1
     return first
 
 
 def of_indicator(row: IndicatorRow, subject: str) -> Iterator[Difference]:
     """Where an indicator, or another signal, left its level."""
     more = RATIOS_MORE if row.unit == "ratio" else 0.0
-    yield from _of_level(subject, "level", row.values, _usual(row.values, share=LEVELS_SHARE, more=more), row.unit)
+    level = _usual(row.values, share=LEVELS_SHARE, more=more, window=row.window)
+    yield from _of_level(subject, "level", row.values, level, row.unit)
 
 
 def _of_job(row: JobRow) -> Iterator[Difference]:

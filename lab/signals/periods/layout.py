@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.registration.signals import SignalSpec
 from lab.signals.periods.shapes import Period
 from lab.systems.calendar import Calendar
 
@@ -23,6 +24,8 @@ class Periods:
 
     calendar: Calendar
     shown: tuple[Period, ...]
+    interval_s: float
+    """A scrape interval."""
 
     @classmethod
     def of(cls, system: Mapping[str, Any]) -> Periods | None:
@@ -32,12 +35,17 @@ class Periods:
             return None
         end_s = float(system["duration_s"])
         count = math.ceil((end_s - _CLOSE) / calendar.length_s)
-        return cls(calendar, tuple(_period(calendar, i, end_s) for i in range(max(0, count - MOST_PERIODS), count)))
+        shown = tuple(_period(calendar, i, end_s) for i in range(max(0, count - MOST_PERIODS), count))
+        return cls(calendar, shown, float(system["scrape_interval_s"]))
 
     @property
     def length_s(self) -> float:
         """How long one is."""
         return self.calendar.length_s
+
+    def window(self, spec: SignalSpec) -> int:
+        """Of how many periods a value of a signal is, this one and the last ones."""
+        return max(1, round(spec.window_intervals * self.interval_s / self.length_s))
 
     def told(self, at_s: float) -> str:
         """A time as people read it: `Fri 16 Oct 03:10`."""

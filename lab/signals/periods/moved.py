@@ -34,4 +34,4 @@ def _others(system: Mapping[str, Any], signals: SignalTable, periods: Periods) -
         for name, spec in registered.catalogue.items():
             for subject in [] if name in known or spec.stacks or spec.names else signals.subjects(name):
                 values = by_period(signals.get(name, subject), periods)
-                yield IndicatorRow(name, subject, spec.unit, spec.doc, values, None, None)
+                yield IndicatorRow(name, subject, spec.unit, spec.doc, values, None, None, periods.window(spec))

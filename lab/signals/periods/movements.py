@@ -75,9 +75,8 @@ def indicator_rows(system: Mapping[str, Any], signals: SignalTable, periods: Per
         spec = catalogue[name]
         for subject in signals.subjects(name):
             values, limit = by_period(signals.get(name, subject), periods), limits.get(name, {})
-            rows.append(
-                IndicatorRow(name, subject, spec.unit, spec.doc, values, limit.get("above"), limit.get("below"))
-            )
+            limits_of = limit.get("above"), limit.get("below")
+            rows.append(IndicatorRow(name, subject, spec.unit, spec.doc, values, *limits_of, periods.window(spec)))
     return tuple(rows)
 
 

@@ -147,7 +147,10 @@ class DriftRow:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorRow:
-    """An indicator of the system's world: its value in each period, and the limit that an alert waits for, if any."""
+    """An indicator of the system's world: its value in each period, and the limit that an alert waits for, if any.
+
+    A value is of the last `window` periods.
+    """
 
     signal: str
     subject: str
@@ -156,6 +159,7 @@ class IndicatorRow:
     values: tuple[float | None, ...]
     above: float | None
     below: float | None
+    window: int = 1
 
 
 @dataclass(frozen=True, slots=True)

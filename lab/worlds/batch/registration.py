@@ -11,7 +11,7 @@ from lab.worlds.batch.datasets import DATASETS
 from lab.worlds.batch.limits import LIMITS
 from lab.worlds.batch.operations import OPERATIONS
 from lab.worlds.batch.recorded import LABEL_DAYS, RECORDED
-from lab.worlds.batch.vocabulary import CUSTOMERS, ORDERS, TRAININGS, VISITS
+from lab.worlds.batch.vocabulary import CUSTOMERS, ORDERS, RETURN_INTERVALS, TRAININGS, VISITS
 from lab.worlds.batch.witnessing import WITNESSES
 
 FIRST_VERSIONS = 2
@@ -30,7 +30,9 @@ _SEGMENTS = Signals(
         "campaign_return": SignalSpec(
             "ratio",
             "`campaign.` and its name",
-            f"revenue of {LABEL_DAYS} days after contacts over their cost, of 7 intervals, by when it is known",
+            f"revenue of {LABEL_DAYS} days after contacts over their cost, of {RETURN_INTERVALS} intervals, by when it "
+            "is known",
+            window_intervals=RETURN_INTERVALS,
         ),
         "contacts_ratio": SignalSpec(
             "ratio", "`campaign.` and its name", "customers who were written to, of those on the list who were due"
@@ -91,7 +93,7 @@ WORLD = World(
         ),
         Sli(
             name="campaign_return_ratio", unit="1", bad="falls", of=f"{_IN}:campaign_return_ratio",
-            window_intervals=7,
+            window_intervals=RETURN_INTERVALS,
             doc=f"revenue of the {LABEL_DAYS} days after contacts over their cost, by when it is known",
         ),
         Sli(

@@ -13,8 +13,7 @@ from lab.recording.slis import rolling
 from lab.signals import Series
 from lab.signals.columns import Grid, Metrics, ratio
 from lab.worlds.batch.datasets import LIST
-from lab.worlds.batch.slis import RETURN_INTERVALS
-from lab.worlds.batch.vocabulary import SEGMENTS
+from lab.worlds.batch.vocabulary import RETURN_INTERVALS, SEGMENTS
 
 Array = npt.NDArray[Any]
 

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.recording.slis import Level, Samples, rolling, share
-from lab.worlds.batch.vocabulary import SEGMENTS
+from lab.worlds.batch.vocabulary import RETURN_INTERVALS, SEGMENTS
 
 Array = npt.NDArray[Any]
 
-RETURN_INTERVALS = 7
 _LEAST_SHARE = 1e-4
 """A share that is none counts as this in a stability index."""
 

@@ -30,3 +30,5 @@ TEXT_KEYS = NO_KEY - 1
 """Keys from here on downwards are texts, which join with no number: that of customer 0, of customer 1, …"""
 WINDOW_DAYS = 28
 """So many days of partitions make a customer's features."""
+RETURN_INTERVALS = 7
+"""What campaigns bring in is told of so many intervals: a customer is written to once in them."""
