@@ -194,6 +194,9 @@ class GivenFinding(Given):
     kind: ShortText
     boundary: Literal["data", "model", "service", "network", "resource", "integration", "external"] | None = None
     onset_s: Number_s | None = None
+    onset: ShortText | None = Field(
+        default=None, description="in place of `onset_s`, as people write it: see `/moment`"
+    )
     confidence: float = Field(default=1.0, ge=0, le=1, strict=True)
     evidence: Annotated[list[GivenEvidence], Field(max_length=MOST_EVIDENCE)] = Field(default=[])
     why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = Field(default=[])

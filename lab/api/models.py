@@ -299,6 +299,13 @@ class ClockChange(Given):
         return self
 
 
+class MomentAnswer(Answer):
+    """A time of the incident as it was read: scenario seconds, and how people tell it."""
+
+    at_s: float
+    told: str
+
+
 class Alerts(Answer):
     """Alerts so far, in the order in which they fired or resolved."""
 

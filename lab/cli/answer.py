@@ -70,10 +70,10 @@ class Given:
 )
 @option(
     "--onset",
-    "onset_s",
-    type=_Parsed("time", "duration_s", "160s"),
+    "onset",
     metavar="TIME",
-    help="When it began, in scenario time.",
+    help="When it began: 160s, 05:12, 9d12h; of a system with a calendar also 11 or 'night 11' (its word), '15 Oct', "
+    "'Wed 14 Oct 12:00'.",
 )
 @option(
     "--confidence",
@@ -100,7 +100,7 @@ class Given:
 @option("--as", "name", default="you", show_default=True, metavar="NAME", help="Your name beside the engines'.")
 @json_option
 def command(
-    *, target: Path, culprit: str | None, kind: str | None, boundary: str | None, onset_s: float | None,
+    *, target: Path, culprit: str | None, kind: str | None, boundary: str | None, onset: str | None,
     confidence: float | None, evidence: tuple[str, ...], why: tuple[str, ...], healthy: bool, unsure: bool,
     source: Path | None, name: str, as_json: bool,
 ) -> int:  # fmt: skip
@@ -119,12 +119,16 @@ def command(
     from lab.investigation.judging import judged, unknown_names, untimely
     from lab.recording.opening import open_run
     from lab.runs.campaign import JobResult, conclude
+    from lab.systems.moments import moment_s, told
 
-    given = Given(culprit, kind, boundary, onset_s, confidence, evidence, why)
     run = open_run(target)
+    onset_s = None if onset is None else moment_s(onset, run.calendar, run.duration_s)
+    given = Given(culprit, kind, boundary, onset_s, confidence, evidence, why)
     diagnosis = _diagnosis(run, given, healthy=healthy, unsure=unsure, source=source)
     problems = unknown_names(diagnosis.findings, run.neighbours)
-    problems += [problem for one in diagnosis.findings for problem in untimely(one.onset_s, run.duration_s)]
+    problems += [
+        problem for one in diagnosis.findings for problem in untimely(one.onset_s, run.duration_s, run.calendar)
+    ]
     if problems:
         raise UserError(problems)
     case = judged(run, diagnosis, _checked_name(name))
@@ -133,6 +137,8 @@ def command(
         document = {"problems": [], "exit_code": int(campaign.exit_code)}
         write_json({"schema_version": 1, "lab_version": __version__, **campaign_json(campaign), **document})
     else:
+        if onset_s is not None:
+            click.echo(f"onset understood as {told(onset_s, run.calendar)}")
         print_cases(stdout(), campaign.results)
         print_axes(stdout(), case)
     refresh_pages([run])

@@ -11,14 +11,16 @@ from lab.errors import UserError
 from lab.investigation.judging import boundary_of, cited, unknown_names, untimely
 from lab.investigation.queries.asking import QueryError
 from lab.investigation.view import View
+from lab.systems.calendar import Calendar
+from lab.systems.moments import moment_s
 
 
 def diagnosis(view: View, at_s: float, given: Mapping[str, Any], until_s: float | None = None) -> Diagnosis:
     """A diagnosis from its JSON, in which `boundary`, and the levels of evidence, may be left out.
 
-    A boundary is then that of the kind; levels are those of the signal before the onset and from there to `until_s` (of
-    the evidence, else this one, else `at_s`), as it was seen at `at_s`. QueryError for what is no diagnosis of this
-    system.
+    `onset`, in place of `onset_s`, is a time as people write it (`lab.systems.moments`). A boundary is then that of the
+    kind; levels are those of the signal before the onset and from there to `until_s` (of the evidence, else this one,
+    else `at_s`), as it was seen at `at_s`. QueryError for what is no diagnosis of this system.
     """
     end_s = at_s if until_s is None else min(until_s, at_s)
     findings = [_finding(view, at_s, end_s, dict(finding)) for finding in given.get("findings", ())]
@@ -35,7 +37,15 @@ def diagnosis(view: View, at_s: float, given: Mapping[str, Any], until_s: float 
 
 
 def _finding(view: View, at_s: float, end_s: float, finding: dict[str, Any]) -> dict[str, Any]:
-    for problem in untimely(finding.get("onset_s"), view.end_s):
+    calendar, written = Calendar.recorded(view.whole.system), finding.pop("onset", None)
+    if written is not None:
+        if finding.get("onset_s") is not None:
+            raise QueryError("an onset twice", seen="onset and onset_s", expected="one of them")
+        try:
+            finding["onset_s"] = moment_s(str(written), calendar, view.end_s)
+        except UserError as error:
+            raise QueryError.of(error.problems[0]) from error
+    for problem in untimely(finding.get("onset_s"), view.end_s, calendar):
         raise QueryError.of(problem)
     try:
         if finding.get("boundary") is None:

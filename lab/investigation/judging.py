@@ -15,6 +15,8 @@ from lab.recording.rundir import RunDirectory
 from lab.runs.campaign import check_gradable
 from lab.signals import SignalTable
 from lab.signals.windows import levels, split
+from lab.systems.calendar import Calendar
+from lab.systems.moments import outside
 
 PERSON = "person:"
 """People's answers are kept under names that begin so, and no engine's does."""
@@ -92,12 +94,10 @@ def cited(signals: SignalTable, signal: str, subject: str, onset_s: float, end_s
     return Evidence(signal, subject, found.before, float(recent[np.abs(recent - found.before).argmax()]))
 
 
-def untimely(onset_s: float | None, end_s: float) -> list[Problem]:
+def untimely(onset_s: float | None, end_s: float, calendar: Calendar | None = None) -> list[Problem]:
     """Says so of an onset before the begin or after the end of the incident, which can never be right."""
-    if onset_s is None or 0 <= onset_s <= end_s:
-        return []
-    expected = f"a time of the incident, from 0 s to {end_s:g} s"
-    return [Problem("the onset is no time of the incident", seen=f"{onset_s:g} s", expected=expected)]
+    problem = None if onset_s is None else outside(onset_s, calendar, end_s)
+    return [] if problem is None else [problem]
 
 
 def unknown_names(findings: Sequence[Finding], elements: Collection[str]) -> list[Problem]:

@@ -21,8 +21,9 @@ You are on call. An incident was recorded in a distributed system, and you find 
 session's clock, which stands still until you move it: with its tool, start it, let it jump to the next alert, or to the
 end. Look at alerts, changes, the system, signals, traces, logs and tables; compare before and during. You may try
 remedies, which take minutes on the clock, and take hints, which cost points. Then submit a diagnosis, once: the verdict
-(fault, healthy or unsure), and for a fault the culprit (a component, or a link such as a->b), boundary, kind, onset in
-seconds, confidence and evidence. The vocabulary lists boundaries and kinds. The answer to it is your grade.
+(fault, healthy or unsure), and for a fault the culprit (a component, or a link such as a->b), boundary, kind, onset (in
+seconds, or a period or date of the system's calendar), confidence and evidence. The vocabulary lists boundaries and
+kinds. The answer to it is your grade.
 
 The brief: """
 

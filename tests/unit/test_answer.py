@@ -112,7 +112,7 @@ def test_several_causes_come_as_a_diagnosis_of_the_same_form(
         (("--culprit", "db", "--kind", "cpu-throtle"), "did you mean 'cpu-throttle'?"),
         (("--culprit", "db", "--kind", "cpu-throttle", "--evidence", "error_ratio:db"), "--evidence needs --onset"),
         (("--culprit", "db", "--kind", "cpu-throttle", "--onset", "9s", "--evidence", "x:db"), "no signal 'x'"),
-        (("--culprit", "db", "--kind", "cpu-throttle", "--onset", "nine"), "is not a time"),
+        (("--culprit", "db", "--kind", "cpu-throttle", "--onset", "nine"), "write it as"),
         (("--culprit", "db", "--kind", "cpu-throttle", "--onset", "9h"), "the onset is no time of the incident"),
         (("--from", "cut.scenario.yaml"), "not JSON"),
         (("--healthy", "--as", " "), "expected a name"),

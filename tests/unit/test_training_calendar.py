@@ -165,6 +165,22 @@ def test_what_a_session_saw_in_its_calendar_it_can_pin(weeks_client: Client) -> 
     weeks_client.post(f"{session}/board/pins", pin)
 
 
+def test_an_onset_is_given_as_people_tell_it(weeks_client: Client) -> None:
+    session = weeks_client.begin()
+    read = weeks_client.get(f"{session}/moment", of="Thu 8 Oct 04:00")
+    assert read == {"at_s": 3 * DAY_S + 2 * HOUR_S, "told": "day 4, Thu 8 Oct 04:00"}
+    weeks_client.post(f"{session}/clock", {"jump": "end"})
+    finding = {"culprit": "clean", "kind": "output-kept", "onset": "day 4"}
+    answer = {"verdict": "fault", "findings": [finding]}
+    for wrong, said in ((finding | {"onset": "day 9"}, "day 1 to day 7"), (finding | {"onset_s": 5}, "an onset twice")):
+        status, problem = weeks_client.refused("POST", f"{session}/submit", answer | {"findings": [wrong]})
+        assert status == 422
+        assert said in problem["what"]
+    weeks_client.post(f"{session}/submit", answer)
+    of = weeks_client.app._app.state.training
+    assert of._sessions[session.rpartition("/")[2]].answer["findings"][0]["onset_s"] == 3 * DAY_S
+
+
 def test_where_jobs_write_no_datasets_the_api_tells_none(weeks_client: Client) -> None:
     session = weeks_client.begin()
     assert weeks_client.get(f"{session}/datasets")["datasets"] == []

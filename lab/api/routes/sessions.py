@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from lab.api.asking import Own, Somebody, Trainings
-from lab.api.models import ClockChange, Created, NewSession, SessionAnswer
+from fastapi import APIRouter, Query
+
+from lab.api.asking import Own, Seen, Somebody, Trainings
+from lab.api.models import ClockChange, Created, MomentAnswer, NewSession, SessionAnswer
+from lab.errors import UserError
+from lab.investigation.queries.asking import QueryError
+from lab.systems.calendar import Calendar
+from lab.systems.moments import moment_s, told
 
 router = APIRouter(tags=["sessions"])
+
+Written = Annotated[str, Query(min_length=1, max_length=100, description="a time as people write it")]
 
 
 @router.post("/sessions", operation_id="begin_session", status_code=201)
@@ -42,6 +50,21 @@ def set_clock(given: ClockChange, one: Own, training: Trainings) -> SessionAnswe
     else:
         training.clocks.run(one, given.speed, given.pause)
     return SessionAnswer.model_validate(one.seen(training.wall()))
+
+
+@router.get("/sessions/{session}/moment", operation_id="read_moment")
+def read_moment(seen: Seen, of: Written) -> MomentAnswer:
+    """Reads a time of the incident as people write it: `160s`, `05:12`, `9d12h`.
+
+    Where the system has a calendar, also its periods, `11` or `period 11` with its word for them, and dates: `15 Oct`,
+    `Wed 14 Oct 12:00`, `2026-10-15 03:00`. 422, with examples from this incident, for what is none.
+    """
+    calendar = Calendar.recorded(seen.view.whole.system)
+    try:
+        at_s = moment_s(of, calendar, seen.view.end_s)
+    except UserError as error:
+        raise QueryError.of(error.problems[0]) from error
+    return MomentAnswer(at_s=at_s, told=told(at_s, calendar))
 
 
 @router.post("/sessions/{session}/retry", operation_id="retry_session")

@@ -1,38 +1,56 @@
 // Fields whose value counts when it is left or Enter is pressed, so that nothing typed is lost to what comes meanwhile.
+import { get, query } from "./api.js";
 import { clock, parsedTime } from "./format.js";
 import { setQuery } from "./hooks.js";
-import { html, useEffect, useId, useState } from "./lib.js";
+import { html, useEffect, useId, useRef, useState } from "./lib.js";
 import { Field, Fold } from "./parts.js";
 import { useSession } from "./session.js";
 import { t } from "./texts.js";
 
 /**
- * Text in a form of its own. `read` gives `{ kept }`, or the `problem` with what was typed; `show` how what is kept is shown.
- * What is refused stays in the field with its problem below. A form around it that must know keeps it: `refused`, `onRefuse`.
+ * Text in a form of its own. `read` gives `{ kept }`, or the `problem` with what was typed, now or later; `show` how what is
+ * kept is shown; `understood` what is said below it of what was read. What is refused stays in the field with its problem
+ * below. A form around it that must know keeps it: `refused`, `onRefuse`.
  */
-function Committed({ label, name, value, className, read, show, onCommit, hint, refused: given, onRefuse }) {
+function Committed({ label, name, value, className, read, show, onCommit, hint, understood, refused: given, onRefuse }) {
   const [own, setOwn] = useState("");
   const refused = onRefuse ? given : own,
     refuse = onRefuse || setOwn;
-  const [text, setText] = useState(refused || show(value));
-  const problem = refused && (read(refused).problem || "");
-  const problemId = `problem-${useId()}`;
+  const [text, setText] = useState(refused || show(value)),
+    [problem, setProblem] = useState(""),
+    [typed, setTyped] = useState({});
+  const asked = useRef(0); // what was typed later counts, whichever is read first
+  const latest = async (what, then) => {
+    const mine = ++asked.current,
+      found = await read(what);
+    if (mine === asked.current) then(found);
+  };
+  const noteId = `note-${useId()}`,
+    said = !problem && typed.kept === value && value !== "" && understood?.(typed.what, value);
   useEffect(() => {
+    asked.current += 1; // what is still being read was typed before
     setOwn("");
     setText((onRefuse && given) || show(value));
   }, [value]);
+  useEffect(() => {
+    if (refused) latest(refused, (found) => setProblem(found.problem || ""));
+    else setProblem("");
+  }, [refused]);
   function commit(event) {
-    const typed = event.target.value.trim(),
-      found = read(typed);
-    refuse(found.problem ? typed : "");
-    if (found.problem) return;
-    setText(show(found.kept));
-    onCommit(found.kept);
+    const what = event.target.value.trim();
+    latest(what, (found) => {
+      setProblem(found.problem || "");
+      refuse(found.problem ? what : "");
+      if (found.problem) return;
+      setTyped({ what, kept: found.kept });
+      setText(show(found.kept));
+      onCommit(found.kept);
+    });
   }
   function change(event) {
     setText(event.target.value);
     // Who mends it is told at once that it is right; it counts when the field is left.
-    if (refused && !read(event.target.value.trim()).problem) refuse("");
+    if (refused) latest(event.target.value.trim(), (found) => found.problem || refuse(""));
   }
   return html`<div class="committed">
     <${Field} label=${label}
@@ -42,7 +60,7 @@ function Committed({ label, name, value, className, read, show, onCommit, hint, 
         value=${text}
         placeholder=${hint}
         aria-invalid=${Boolean(problem)}
-        aria-describedby=${problem ? problemId : undefined}
+        aria-describedby=${problem || said ? noteId : undefined}
         onInput=${change}
         onChange=${commit}
         onKeyDown=${(event) => {
@@ -51,7 +69,8 @@ function Committed({ label, name, value, className, read, show, onCommit, hint, 
           commit(event);
         }}
     /><//>
-    ${problem && html`<p class="small wrong" role="alert" id=${problemId}>${problem} ${!onRefuse && value !== "" ? t.fields.still(show(value)) : ""}</p>`}
+    ${problem && html`<p class="small wrong" role="alert" id=${noteId}>${problem} ${!onRefuse && value !== "" ? t.fields.still(show(value)) : ""}</p>`}
+    ${said && html`<p class="small quiet" role="status" id=${noteId}>${said}</p>`}
   </div>`;
 }
 
@@ -64,17 +83,29 @@ function readTime(typed, end_s) {
   return Number(time) > end_s ? { problem: t.fields.tooLate(typed, clock(end_s)) } : { kept: time };
 }
 
-/** A time of the incident, such as 05:12, 312 or 312s; in the address it is in seconds. */
+/** The same by a calendar, which the server reads. */
+async function readDate(typed, base) {
+  if (typed === "") return { kept: "" };
+  try {
+    return { kept: String((await get(`${base}/moment${query({ of: typed })}`)).at_s) };
+  } catch ({ problem: { what, expected, hint } }) {
+    return { problem: t.fields.unread(typed, [what, expected && t.fields.expected(expected), hint].filter(Boolean)) };
+  }
+}
+
+/** A time of the incident, such as 05:12, 312 or 312s, or by its calendar; in the address it is in seconds. */
 export function TimeField({ label, name, value, onCommit, refused, onRefuse }) {
-  const { session } = useSession();
+  const { base, session } = useSession(),
+    { calendar, clock: at } = session;
   return html`<${Committed}
     label=${label}
     name=${name}
     value=${value ?? ""}
-    className="amount"
-    hint=${t.fields.time}
+    className=${calendar ? "moment" : "amount"}
+    hint=${calendar ? t.fields.date(calendar.period) : t.fields.time}
     show=${(seconds) => (seconds === "" ? "" : clock(Number(seconds)))}
-    read=${(text) => readTime(text, session.clock.end_s)}
+    read=${(text) => (calendar ? readDate(text, base) : readTime(text, at.end_s))}
+    understood=${calendar && ((typed, seconds) => t.fields.understood(typed, clock(Number(seconds))))}
     onCommit=${onCommit || asQuery(name)}
     refused=${refused}
     onRefuse=${onRefuse}

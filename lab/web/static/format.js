@@ -42,6 +42,15 @@ export function clock(seconds) {
   return sign + (hours ? `${hours}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`);
 }
 
+/** A time at which something ends, or by which an interval was known: by a calendar where a period ends it is that one's end. */
+export function clockEnd(seconds) {
+  if (!calendar || !(seconds > 0) || !Number.isFinite(Number(seconds))) return clock(seconds);
+  const last = Math.ceil(seconds / calendar.period_s - 1e-9);
+  if (periodAt(seconds) === last) return clock(seconds);
+  const { day, time } = dateAt(seconds);
+  return `end of ${calendar.period} ${last}, ${day} ${time}`;
+}
+
 /** A time by the calendar in parts: which period it lies in, whether that only begins then, and the date. */
 export function calendarTime(seconds) {
   const { day, time } = dateAt(seconds),
@@ -59,26 +68,11 @@ export function tick(seconds, span_s) {
   return hours || minutes ? `${two(hours)}:${two(minutes)}` : `day ${Math.floor(seconds / DAY_S) + 1}`;
 }
 
-/** Seconds that `period 12` names (its beginning), or `period 12, 03:10` (with or without the date); undefined where none. */
-function parsedByCalendar(text) {
-  const [, word, number, rest] = /^(\p{L}+) (\d+)(?:,(.*))?$/u.exec(text) || [];
-  if (!calendar || word?.toLowerCase() !== calendar.period.toLowerCase() || Number(number) < 1) return undefined;
-  const starts_s = (Number(number) - 1) * calendar.period_s,
-    wanted = /(\d{1,2}):([0-5]\d)$/.exec(rest?.trim() || "");
-  if (!wanted) return rest?.trim() ? undefined : String(starts_s);
-  // Clocks may change in between: the minute is looked for.
-  for (let at = starts_s; at < starts_s + calendar.period_s; at += 60) if (dateAt(at).time === `${two(Number(wanted[1]))}:${wanted[2]}`) return String(at);
-  return undefined;
-}
-
 /**
- * Seconds that a text names: `05:12`, `1:05:12`, `day 2, 01:06`, `312`, `312s`, `5.2m`, `2h`, `3d`, by a calendar `period 12`
- * and `period 12, 03:10`; undefined where it names none. `5.5` without a unit is none: whoever writes it may mean minutes or
- * seconds.
+ * Seconds that a text names where there is no calendar: `05:12`, `1:05:12`, `day 2, 01:06`, `312`, `312s`, `5.2m`, `2h`, `3d`;
+ * undefined where it names none. `5.5` without a unit is none: whoever writes it may mean minutes or seconds.
  */
 export function parsedTime(text) {
-  const told = parsedByCalendar(text);
-  if (told !== undefined) return told;
   const [, day, rest] = /^(?:day (\d+),? )?(.*)$/i.exec(text);
   if (day) return Number(day) >= 1 && /^\d{1,2}:[0-5]\d$/.test(rest) ? String((day - 1) * DAY_S + 60 * parsedTime(rest)) : undefined;
   if (/^\d+(:[0-5]\d){1,2}(\.\d+)?$/.test(rest)) return String(rest.split(":").reduce((sum, part) => sum * 60 + Number(part), 0));
