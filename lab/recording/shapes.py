@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lab.contracts import Boundary
 from lab.registration.observability import Observability
+from lab.systems.topology import FirstDay, PeriodWord, Zone
 
 MAX_INTERVALS = 1_000_000
 """Scrape intervals in one recording; signals hold a number for each."""
@@ -96,6 +97,12 @@ class _Slo(Open):
     below: Number | None = None
 
 
+class _Calendar(Open):
+    begins: FirstDay
+    zone: Zone
+    period: PeriodWord
+
+
 class _System(Open):
     name: Element
     world: Element | None
@@ -108,6 +115,7 @@ class _System(Open):
     components: dict[Element, _Component]
     links: dict[Link, _Link]
     slos: list[_Slo]
+    calendar: _Calendar | None = None
 
 
 class _Change(Open):
@@ -248,6 +256,8 @@ def _system(system: Mapping[str, Any]) -> str:
     for name, component in system["components"].items():
         if component["kind"] == "job" and component["period_s"] == 0:
             return f"the job {name!r} has no period"
+    if system.get("calendar") and not any(one["kind"] == "job" for one in system["components"].values()):
+        return "it has a calendar and no job whose periods that would count"
     return ""
 
 

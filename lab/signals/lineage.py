@@ -90,21 +90,6 @@ class Lineage:
         """The datasets that are made from one directly, in the order of their first versions."""
         return tuple(name for name in self.versions if dataset in self.inputs(name))
 
-    def upstream(self, dataset: str) -> tuple[str, ...]:
-        """All that a dataset is made from, also by way of others, the nearest first."""
-        found: dict[str, None] = {}
-        waiting = [*self.inputs(dataset)]
-        while waiting:
-            name = waiting.pop(0)
-            if name not in found and name != dataset:
-                found[name] = None
-                waiting += self.inputs(name)
-        return tuple(found)
-
-    def downstream(self, dataset: str) -> tuple[str, ...]:
-        """All datasets that are made from one, also by way of others, in the order of their first versions."""
-        return tuple(name for name in self.versions if dataset in self.upstream(name))
-
     def source(self, dataset: str) -> str:
         """The component outside of the datasets that a dataset is read from; empty for one made from others."""
         return self.sources.get(dataset, "")

@@ -295,15 +295,20 @@ def _zone(value: Any) -> str:
         raise ValueError("expected a time zone by its IANA name: Europe/Berlin, UTC") from None
 
 
+FirstDay = Annotated[date, BeforeValidator(_date)]
+Zone = Annotated[str, BeforeValidator(_zone)]
+PeriodWord = Annotated[str, Field(pattern=r"^[a-z]{1,20}$")]
+
+
 class CalendarModel(Strict):
     """Dates for a system that takes days: what people call a `period` of its jobs, and their time `zone` (IANA).
 
     Scenario second 0 is midnight (UTC) of the day on which it `begins`.
     """
 
-    begins: Annotated[date, BeforeValidator(_date)]
-    zone: Annotated[str, BeforeValidator(_zone)] = "UTC"
-    period: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "period"
+    begins: FirstDay
+    zone: Zone = "UTC"
+    period: PeriodWord = "period"
 
 
 class System(Strict):

@@ -41,6 +41,18 @@ def _some(system: Any, kind: str) -> Any:
     return next(component for component in system["components"].values() if component["kind"] == kind)
 
 
+def _calendar(**changed: Any) -> Callable[[Path], None]:
+    """Gives the system a calendar of which one thing is wrong."""
+    told = {"begins": "2026-10-05", "zone": "Europe/Berlin", "period": "night"} | changed
+    return change_json("observed/system.json", lambda c: c.update(calendar=told))
+
+
+def _without_jobs(system: Any) -> None:
+    for component in system["components"].values():
+        component["kind"] = component["kind"].replace("job", "service")
+    system["calendar"] = {"begins": "2026-10-05", "zone": "UTC", "period": "night"}
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no metrics": (lambda run: (run / "observed/metrics.parquet").unlink(), "metrics.parquet", "without a checksum"),
     "truth is a list": (put("truth/faults.json", b"[]"), "faults.json", "malformed"),
@@ -86,6 +98,15 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         change_json("observed/system.json", lambda c: c.update(duration_s=1e9, scrape_interval_s=1e-3)),
         "system.json", "scrape intervals",
     ),
+    "a calendar that begins on no day": (_calendar(begins="2026-02-30"), "system.json", "calendar.begins"),
+    "a calendar that begins on a number": (_calendar(begins=20261005), "system.json", "expected a date: 2026-10-05"),
+    "a calendar beyond all dates": (_calendar(begins="9999-12-31"), "system.json", "of a year from"),
+    "a calendar of no zone": (_calendar(zone="Europe/Atlantis"), "system.json", "iana"),
+    "a calendar whose word is none": (_calendar(period="<b>"), "system.json", "calendar.period"),
+    "a calendar that is text": (
+        change_json("observed/system.json", lambda c: c.update(calendar="2026-10-05")), "system.json", "calendar",
+    ),
+    "a calendar without jobs": (change_json("observed/system.json", _without_jobs), "system.json", "no job"),
     "a number beyond all numbers": (
         put("observed/system.json", b'{"duration_s": 1e999}'), "system.json", "too large",
     ),
