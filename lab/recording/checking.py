@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.errors import Problem, UserError
 from lab.files.fileio import read_file, reason
-from lab.recording.schema import WITHOUT_WORLD, Schema, schema_of
+from lab.recording.schema import DATASET_VERSIONS, WITHOUT_WORLD, Schema, schema_of
 from lab.registration.recorded import Column
 from lab.registration.world import loaded
 
@@ -84,6 +84,8 @@ def content_problems(path: Path, names: Mapping[str, Any]) -> Iterator[Problem]:
         if name.startswith("observed/") and name.endswith(".parquet"):
             table = schema.tables.get(name.removeprefix("observed/").removesuffix(".parquet"))
             wrong = _table_problem(path / name, table.columns if table else None)
+            if not wrong and table and table.name == DATASET_VERSIONS and SYSTEM_FILE in contents:
+                wrong = _writer_problem(path / name, contents[SYSTEM_FILE])
             if wrong:
                 yield _malformed(path / name, wrong)
         elif name.endswith(".json") and name not in shapes:
@@ -153,6 +155,16 @@ def _table_problem(file: Path, columns: tuple[Column, ...] | None) -> str:
     required = [c.name for c in columns or () if "*" not in c.name and c.level != "rich" and c.otherwise is None]
     missing = [name for name in required if name not in names]
     return f"column {missing[0]!r} is missing" if missing else ""
+
+
+def _writer_problem(file: Path, system: Mapping[str, Any]) -> str:
+    """What is wrong with who wrote versions of datasets: jobs do."""
+    from lab.recording.arrow import read_table, texts_of
+
+    named = texts_of(read_table(file), "service.name").texts
+    jobs = {name for name, component in system["components"].items() if component["kind"] == "job"}
+    others = [name for name in named if name not in jobs]
+    return f"column 'service.name' has {others[0]!r}, which is no job of the system" if others else ""
 
 
 def _column_problem(values: Any, spec: Column | None) -> str:

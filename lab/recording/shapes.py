@@ -39,7 +39,7 @@ class _Grading(Open):
 
     top_k: Annotated[int, Field(ge=1)]
     onset_within_s: Annotated[float, Field(ge=0, le=1e9)]
-    period: str = ""
+    period: PeriodWord | Literal[""] = ""
     period_s: Annotated[float, Field(ge=0, le=1e9)] = 0.0
 
 
@@ -237,6 +237,10 @@ SHAPES: Mapping[str, TypeAdapter[Any]] = {
 
 def consequence(name: str, content: Any) -> str:
     """What is wrong with the content of a file of the right shape; empty if nothing is."""
+    if name == "run.json":
+        grading = content["grading"]
+        is_named, is_long = bool(grading.get("period")), grading.get("period_s", 0) > 0
+        return "" if is_named == is_long else "grading: period and period_s go together"
     if name == "observed/system.json":
         return _system(content)
     if name == "truth/faults.json":

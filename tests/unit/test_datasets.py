@@ -313,6 +313,18 @@ def test_lineage_that_is_none_is_refused_where_a_recording_is_opened(
     assert message in (problem.seen or "")
 
 
+def test_versions_that_no_job_wrote_are_refused_where_a_recording_is_opened(recorded: Observed, tmp_path: Path) -> None:
+    table = recorded.tables["dataset_versions"]
+    strange = table.set_column(
+        table.column_names.index("service.name"), "service.name", pa.array(["branches"] * len(table))
+    )
+    replace(recorded, tables={**recorded.tables, "dataset_versions": strange}).write(tmp_path / "observed")
+    found = content_problems(tmp_path, dict.fromkeys(("observed/dataset_versions.parquet", "observed/system.json"), ""))
+    (problem,) = [one for one in found if "run.json" not in one.file]
+    assert Path(problem.file).name == "dataset_versions.parquet"
+    assert "'branches', which is no job of the system" in (problem.seen or "")
+
+
 def test_signals_of_a_strange_recording_are_signals(recorded: Observed) -> None:
     """Names that are not registered, rows in another order: nobody checks these."""
     table = recorded.tables["dataset_versions"]

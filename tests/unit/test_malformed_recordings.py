@@ -139,6 +139,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "spans.parquet", "not a readable table",
     ),
     "grading by text": (change_json("run.json", lambda c: c["grading"].update(top_k="3")), "run.json", "top_k"),
+    "grading in periods of no length": (
+        change_json("run.json", lambda c: c["grading"].update(period="night", period_s=0)), "run.json", "period_s",
+    ),
+    "grading in periods that are no word": (
+        change_json("run.json", lambda c: c["grading"].update(period="<b>", period_s=1.0)), "run.json", "period",
+    ),
     "no neighbours": (change_json("run.json", lambda c: c.pop("neighbours") and None), "run.json", "neighbours"),
     "a seed that is none": (change_json("run.json", lambda c: c.update(seed=None)), "run.json", "seed"),
     "a scenario without a name": (
