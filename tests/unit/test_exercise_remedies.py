@@ -5,6 +5,7 @@ A signal is off by what it differs, after the action, from the same run with the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -102,14 +103,27 @@ def test_what_helps_brings_the_signals_back_and_what_does_not_leaves_them_off(ex
         assert max(shares.values()) > OFF_SHARE, (tried, shares)
 
 
-def _offs(exercise: Exercise, as_it_was: Played, from_s: float) -> Mapping[Moved, float]:
-    """By how much each witness of the faults is off, where it is."""
+CALLED = [one for one in EXERCISES if (one.called_at_s or 0.0) > min(f.at_s for f in one.scenario.scenario.faults)]
+"""Those in which somebody comes when it has begun; others are to watch for it."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", CALLED, ids=lambda exercise: exercise.id)
+def test_whoever_is_called_about_something_can_see_it(exercise: Exercise) -> None:
+    as_it_was, called_s = play(exercise), exercise.called_at_s
+    assert called_s is not None
+    begun_s = min(fault.at_s for fault in exercise.scenario.scenario.faults)
+    assert _offs(exercise, as_it_was, begun_s, called_s), "no witness is off when the participant is called"
+
+
+def _offs(exercise: Exercise, as_it_was: Played, from_s: float, until_s: float = math.inf) -> Mapping[Moved, float]:
+    """By how much each witness of the faults is off in a time, where it is."""
     found = {}
     for witnesses in plan(exercise.scenario).witnesses.values():
         for witness in witnesses:
             subjects = as_it_was.signals.subjects(witness.signal) if witness.subject == "*" else [witness.subject]
             for subject in subjects:
-                off = as_it_was.off((witness.signal, subject), from_s, exercise.duration_s)
+                off = as_it_was.off((witness.signal, subject), from_s, min(until_s, exercise.duration_s))
                 if abs(off) >= witness.at_least:
                     found[witness.signal, subject] = off
     return found
