@@ -24,8 +24,10 @@ def shipped_names(suffix: str) -> dict[str, Path]:
 
 def shipped_name(path: Path, suffix: str) -> str | None:
     """The name under which a file is shipped; None for other files."""
-    real = path.resolve()
-    return next((name for name, shipped in shipped_names(suffix).items() if shipped.resolve() == real), None)
+    real, top = path.resolve(), shipped_directory().resolve()
+    if not (real.name.endswith(suffix) and real.is_relative_to(top) and real.is_file()):
+        return None
+    return real.relative_to(top).as_posix().removesuffix(suffix)
 
 
 def find_file(path_or_name: str | Path, suffix: str, what: str, relative_to: Path | None = None) -> Path:

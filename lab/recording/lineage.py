@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -47,7 +48,7 @@ def lineage_events(
         outputs = [_output(system, one.dataset, one.content) for one in together]
         found.append((RunEvent(time_ns, request, job, RUNNING), {"inputs": inputs, "outputs": outputs}))
     found.sort(key=lambda one: (one[0].time_ns, _ORDER[one[0].event]))
-    traces = traces_of([run for run, _ in found], ids)
+    traces, begins = traces_of([run for run, _ in found], ids), begins.astimezone(UTC)
     return [
         {
             "eventType": run.event,
@@ -80,10 +81,11 @@ def _version(facets: Mapping[str, Any]) -> str:
 
 
 def _iso(begins: datetime, time_s: float) -> str:
-    at = (begins + timedelta(seconds=time_s)).astimezone(UTC)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """A time as ISO 8601. begins: in UTC, for datetimes of a zone are added up by its clocks, changed or not."""
+    return (begins + timedelta(seconds=time_s)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+@cache
 def _facet(name: str, version: str = "1-0-0") -> dict[str, str]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_SPEC}/facets/{version}/{name}.json#/$defs/{name}"}
 

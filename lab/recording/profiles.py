@@ -27,6 +27,8 @@ NUMBERS = ("null_ratio", "mean", "top_ratio", "min", "max", *QUANTILES)
 _ONCE = np.ones(1, np.int64)
 _FEW = 4
 """Integers that span fewer values than so many for each row are counted, not sorted."""
+_PARTS = 10_000
+"""Numbers of at most four decimals, such as ratios that were rounded, are counted as so many parts of one."""
 
 
 class Profile(NamedTuple):
@@ -175,17 +177,26 @@ def profile(name: str, column: Plain) -> Profile:
 
 def _in_order(known: Array, places: list[int]) -> tuple[Array, int, int]:
     """The values at these places in their order, how many differ, and how often the most frequent one is there."""
-    if known.dtype.kind == "i":
-        low = int(known.min())
-        if int(known.max()) - low < _FEW * len(known):
-            counts = np.bincount(known.astype(np.int64) - low)
-            ranks = np.array(places) % len(known)
-            values = low + np.searchsorted(np.cumsum(counts), ranks, side="right")
-            return values, int(np.count_nonzero(counts)), int(counts.max())
+    low, high = known.min(), known.max()
+    if known.dtype.kind == "i" and int(high) - int(low) < _FEW * len(known):
+        return _counted(known, int(low), places)
+    if known.dtype.kind == "f" and high - low < _FEW * len(known) / _PARTS:
+        parts = np.rint(known * _PARTS)
+        if (parts / _PARTS == known).all():
+            values, distinct, top = _counted(parts.astype(np.int64), int(parts.min()), places)
+            return values / _PARTS, distinct, top
     ordered = np.sort(known)
     lasts = np.flatnonzero(ordered[1:] != ordered[:-1])  # of each value but the greatest
     lengths = np.diff(lasts, prepend=-1, append=len(ordered) - 1) if len(lasts) < len(ordered) - 1 else _ONCE
     return ordered[places], len(lasts) + 1, int(lengths.max())
+
+
+def _counted(numbers: Array, low: int, places: list[int]) -> tuple[Array, int, int]:
+    """The same of whole numbers from `low` on."""
+    counts = np.bincount(numbers - low)
+    ranks = np.array(places) % len(numbers)
+    values = low + np.searchsorted(np.cumsum(counts), ranks, side="right")
+    return values, int(np.count_nonzero(counts)), int(counts.max())
 
 
 def _profile(name: str, type_: str, rows: int, known: int, distinct: int, top: int) -> Profile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lab.clock import NS
 from lab.content.datasets import DatasetLog
 from lab.errors import UserError
 from lab.recording.arrow import Coded
 from lab.recording.checking import content_problems
 from lab.recording.cut import cut
+from lab.recording.datasets import RunEvent
+from lab.recording.ids import Ids
+from lab.recording.lineage import lineage_events
 from lab.recording.observed import Observed, load_observed
 from lab.recording.profiles import Contents
 from lab.scenario import LoadedScenario
 from lab.signals import SignalTable, compute_signals
+from lab.streams import Streams
+from lab.systems.calendar import Calendar
 from lab.world_suite import whole
 from tests.ledgers import ENTRIES, hours, ledgers_installed
 
@@ -155,6 +162,14 @@ def test_lineage_is_open_lineage(recorded: Observed) -> None:
         assert event["eventType"] in {"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"}
         assert event["eventTime"].startswith("1970-01-01T")
         assert event["schemaURL"].startswith("https://openlineage.io/spec/1-")
+
+
+def test_times_of_lineage_count_on_while_clocks_change() -> None:
+    """In Berlin they are put back at 01:00 UTC on 25 October 2026, and the world does not stop for it."""
+    begins = Calendar(date(2026, 10, 24), "Europe/Berlin", "night", 86_400.0).at(0.0)
+    runs = [RunEvent(day * 86_400 * NS, day, "collect", "START") for day in range(3)]
+    told = lineage_events((), runs, Ids([7], Streams(1)), 0, "ledger", begins)
+    assert [event["eventTime"] for event in told] == [f"2026-10-{day}T00:00:00.000000Z" for day in (24, 25, 26)]
 
 
 @pytest.mark.parametrize(

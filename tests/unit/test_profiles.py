@@ -67,11 +67,11 @@ def test_a_schema_version_follows_from_names_and_types_alone() -> None:
     assert described(rate=RATES, day=np.arange(4.0)).schema_version != before
 
 
-@pytest.mark.parametrize("kind", ["float", "few integers", "wide integers"])
+@pytest.mark.parametrize("kind", ["float", "few decimals", "few integers", "wide integers"])
 def test_a_profile_says_what_numpy_says(kind: str) -> None:
     drawn = np.random.default_rng(1).lognormal(3, 1, 1001)
     integers = {"few integers": (drawn / 10).astype(int), "wide integers": (drawn * 1e6).astype(int)}
-    values = integers.get(kind, drawn)
+    values = np.round(0.2 - drawn / 100, 4) if kind == "few decimals" else integers.get(kind, drawn)
     profile = one(values)
     expected = np.quantile(values, list(QUANTILES.values()), method="inverted_cdf")
     assert list(profile.quantiles) == expected.tolist()

@@ -37,9 +37,9 @@ class Day(NamedTuple):
 def live(population: Population, day: int, weekday: int, lively: float, streams: Streams) -> Day:
     """What each of the customers did on a day; `lively`: how much of it there is beside an ordinary day."""
     count = population.count
-    numbers = np.arange(count)
     kind = population.types[:count]
-    drawn = uniforms(stream_key(streams, "days"), numbers_of(numbers, day), 0, 5)
+    key, numbers = stream_key(streams, "days"), numbers_of(np.arange(count), day)
+    drawn = uniforms(key, numbers, 0, 2)
     is_there = population.since_day[:count] <= day
     level = np.where(is_there, WEEKDAYS[weekday] * lively, 0.0)
     orders = _poisson(drawn[:, 0], _ORDERS[kind] * population.rate[:count] * level)
@@ -47,11 +47,12 @@ def live(population: Population, day: int, weekday: int, lively: float, streams:
     buying = np.flatnonzero(orders)
     amount, discounted = np.zeros(count), np.zeros(count)
     of = kind[buying]
-    spread = np.exp(0.35 * normals(drawn[buying, 2:4])[:, 0])
+    bought = uniforms(key, numbers[buying], 0, 5)[:, 2:]  # few buy: the others need no numbers for it
+    spread = np.exp(0.35 * normals(bought[:, :2])[:, 0])
     money = np.array(UNITS_PER_EUR)[population.country[buying]]
     amount[buying] = orders[buying] * _BASKET_EUR[of] * population.basket[buying] * spread * money
     odds = np.log(_DISCOUNTED[of] / (1 - _DISCOUNTED[of])) + population.thrift[buying]
-    discounted[buying] = orders[buying] * (drawn[buying, 4] < 1 / (1 + np.exp(-odds)))
+    discounted[buying] = orders[buying] * (bought[:, 2] < 1 / (1 + np.exp(-odds)))
     return Day(orders, np.round(amount, 2), discounted, visits)
 
 

@@ -76,8 +76,8 @@ class Campaigns:
         request: int = -1,
     ) -> None:  # fmt: skip
         """Writes to those who are due on a day. recency_days (customers,): since their last order."""
-        due = listed.customers % WEEK == day % WEEK
-        taken = due & (recency_days[listed.customers] <= self.max_recency_days)
+        due = np.flatnonzero(listed.customers % WEEK == day % WEEK)
+        taken = due[recency_days[listed.customers[due]] <= self.max_recency_days]
         customers, segments = listed.customers[taken], listed.segments[taken]
         country = population.country[customers]
         shape = (len(SEGMENTS), len(COUNTRIES))
@@ -88,11 +88,12 @@ class Campaigns:
         first = np.zeros(len(customers), bool)
         first[np.unique(customers, return_index=True)[1]] = True
         kind = population.types[customers]
-        drawn = uniforms(stream_key(self._streams, "responses"), numbers_of(customers, day), 0, 4)
+        key, numbers = stream_key(self._streams, "responses"), numbers_of(customers, day)
         chance = RESPONSE[kind, segments] * self.response[segments] * lively
-        hit = np.flatnonzero(first & (drawn[:, 0] < chance))
-        lag = 1 + np.minimum((np.log1p(-drawn[hit, 1]) / np.log(2 / 3)).astype(np.int64), LAGS - 2)
-        value = _MARGIN * _VALUE_EUR[kind[hit]] * np.exp(0.3 * normals(drawn[hit, 2:4])[:, 0])
+        hit = np.flatnonzero(first & (uniforms(key, numbers, 0, 1)[:, 0] < chance))
+        drawn = uniforms(key, numbers[hit], 0, 4)
+        lag = 1 + np.minimum((np.log1p(-drawn[:, 1]) / np.log(2 / 3)).astype(np.int64), LAGS - 2)
+        value = _MARGIN * _VALUE_EUR[kind[hit]] * np.exp(0.3 * normals(drawn[:, 2:4])[:, 0])
         at = cells[hit] * LAGS + lag
         size = shape[0] * shape[1] * LAGS
         responses = np.bincount(at, minlength=size).reshape(*shape, LAGS)

@@ -21,7 +21,7 @@ from lab.worlds.batch.registry import Registry
 from lab.worlds.batch.settings import Settings
 from lab.worlds.batch.shelf import Shelf
 from lab.worlds.batch.sources import Sources, UnreadableError
-from lab.worlds.batch.tables import Table, rows_count
+from lab.worlds.batch.tables import Table, filled, rows_count
 from lab.worlds.batch.vocabulary import COUNTRIES, COUNTRY, KEY, NO_KEY, SEGMENT, SEGMENT_LISTS, SEGMENTS, UNITS_PER_EUR
 from lab.worlds.batch.warehouse import Warehouse
 
@@ -139,7 +139,7 @@ class Nightly:
         table = self.shelf.table(FEATURES)
         of = np.where(table[COUNTRY] >= 0, table[COUNTRY], len(COUNTRIES))
         orders, spend = (
-            np.bincount(of, np.nan_to_num(table[name]), len(COUNTRIES) + 1) for name in ("orders_28d", "spend_28d_eur")
+            np.bincount(of, filled(table[name]), len(COUNTRIES) + 1) for name in ("orders_28d", "spend_28d_eur")
         )
         job = self._settings.caller("write_features")
         for country, value in zip(COUNTRIES, spend / np.maximum(orders, 1), strict=False):
@@ -174,9 +174,9 @@ class Nightly:
     def _check_scores(self, now_ns: int, request: int) -> int:
         """The rules that somebody thought of: enough rows, hardly any nulls, every class."""
         scores, country = self.shelf.table(SCORES), self.shelf.table(FEATURES)[COUNTRY]
-        enough = rows_count(scores) >= FEWEST_KEPT * len(np.unique(self.listed.customers))
+        enough = rows_count(scores) >= FEWEST_KEPT * np.count_nonzero(np.bincount(self.listed.customers))
         nulls = np.count_nonzero(country == NO_KEY) <= MOST_NULLS * len(country)
-        every = len(np.unique(scores["class"])) == len(SEGMENTS)
+        every = np.bincount(scores["class"], minlength=len(SEGMENTS)).all()
         return OK if enough and nulls and every else ERROR
 
     def _publish_segments(self, now_ns: int, request: int) -> None:

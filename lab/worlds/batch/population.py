@@ -98,10 +98,11 @@ class Population:
 
     def surveyed(self, day: int) -> Array:
         """By customer what the survey found them to be, from 1, as of now; 0 of those who are not in it."""
-        count = self.count
-        types = self.types[:count]
-        answers = 1 + np.where(self._errs[:count], (types + 1) % len(SEGMENTS), types)
-        return np.where(self.is_surveyed[:count] & (self.since_day[:count] <= day), answers, 0)
+        asked = np.flatnonzero(self.is_surveyed[: self.count] & (self.since_day[: self.count] <= day))
+        types = self.types[asked]
+        found = np.zeros(self.count, np.int64)
+        found[asked] = 1 + np.where(self._errs[asked], (types + 1) % len(SEGMENTS), types)
+        return found
 
     def _sign_up(self) -> None:
         own = self.sign_ups * self.growth
@@ -127,13 +128,15 @@ class Population:
     def _change_types(self, streams: Streams) -> None:
         here = np.flatnonzero(self.since_day[: self.count] <= self.day)
         types = self.types[here]
-        drawn = uniforms(stream_key(streams, "types"), numbers_of(here, self.day), 0, 2)
-        other = np.array([0, 1, 4], np.int8)[np.minimum((drawn[:, 1] * 3).astype(np.int64), 2)]
-        was_lapsing = types == LAPSING
-        types = np.where((drawn[:, 0] < _LAPSE) & (types != NEW), LAPSING, types)
-        back = was_lapsing & (drawn[:, 0] > 1 - _RETURN)
+        key, numbers = stream_key(streams, "types"), numbers_of(here, self.day)
+        drawn = uniforms(key, numbers, 0, 1)[:, 0]
+        lapsed = (drawn < _LAPSE) & (types != NEW)
+        back = (types == LAPSING) & (drawn > 1 - _RETURN)
         grown = (types == NEW) & (self.day - self.since_day[here] > NEW_DAYS)
-        self.types[here] = np.where(back | grown, other, types)
+        self.types[here[lapsed]] = LAPSING
+        others = np.flatnonzero(back | grown)
+        place = uniforms(key, numbers[others], 0, 2)[:, 1] * 3
+        self.types[here[others]] = np.array([0, 1, 4], np.int8)[np.minimum(place.astype(np.int64), 2)]
 
     def copy(self) -> Population:
         """One that goes on for itself."""

@@ -42,9 +42,8 @@ class Registry:
 
     def score(self, columns: Mapping[str, Array]) -> tuple[Array, Array]:
         """The class of each row of features, and how probable it is."""
-        shares = softmax.probabilities(self.entry, inputs_of(columns))
-        best = shares.argmax(axis=0)
-        return best, np.round(shares.max(axis=0), 4)
+        best, share = softmax.likeliest(softmax.probabilities(self.entry, inputs_of(columns)))
+        return best, np.round(share, 4)
 
     def segments(self, classes: Array) -> Array:
         """What the version that is served means by classes: numbers of segments."""

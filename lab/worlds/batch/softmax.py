@@ -33,14 +33,17 @@ def fitted(inputs: Array, classes: Array, count: int) -> dict[str, Any]:
     rows = np.vstack([np.ones(len(classes)), ((inputs - mean[:, None]) / scale[:, None])[tells]])
     fit = _Fit(rows, (np.arange(count)[:, None] == classes).astype(np.float64))
     weights = np.zeros((count, len(rows)))
-    loss = fit.loss(weights)
+    shares, loss = fit.at(weights)
     for _ in range(_STEPS):
-        step = fit.newton_step(weights)
-        shorter = ((fit.loss(weights - factor * step), factor) for factor in _SHORTER)
-        other, factor = next((found for found in shorter if found[0] < loss - _ENOUGH), (loss, 0.0))
-        if not factor:
+        step = fit.newton_step(weights, shares)
+        for factor in _SHORTER:
+            nearer = weights - factor * step
+            of_nearer, less = fit.at(nearer)
+            if less < loss - _ENOUGH:
+                break
+        else:
             break
-        weights, loss = weights - factor * step, other
+        weights, shares, loss = nearer, of_nearer, less
     whole = np.zeros((count, len(inputs)))
     whole[:, tells] = weights[:, 1:]
     return {
@@ -56,7 +59,16 @@ def probabilities(entry: Mapping[str, Any], inputs: Array) -> Array:
     mean, scale = np.array(entry["standardize_mean"]), np.array(entry["standardize_scale"])
     weights = np.array(entry["weights"]) / scale
     baseline = np.array(entry["intercepts"]) - (weights * mean).sum(axis=1)
-    return _shares(_products(weights, inputs) + baseline[:, None])
+    tells = weights.any(axis=0)  # what has no weight adds nothing
+    return _shares(_products(weights[:, tells], inputs[tells]) + baseline[:, None])
+
+
+def likeliest(shares: Array) -> tuple[Array, Array]:
+    """Of each row the most probable class, the first of several, and how probable it is; shares (classes, n)."""
+    most, best = shares.max(axis=0), np.zeros(shares.shape[1], np.int64)
+    for number in reversed(range(len(shares))):  # several times as quick as `argmax`, which goes row by row
+        best[shares[number] == most] = number
+    return best, most
 
 
 def _products(weights: Array, rows: Array) -> Array:
@@ -79,24 +91,24 @@ class _Fit:
         self._pairs = np.triu_indices(len(rows))
         self._squares = rows[self._pairs[0]] * rows[self._pairs[1]]
 
-    def loss(self, weights: Array) -> float:
-        """The mean loss of a row, and of the weights."""
+    def at(self, weights: Array) -> tuple[Array, float]:
+        """How probable each class is in each row (classes, n), and the mean loss of a row and of the weights."""
         shares = _shares(_products(weights, self._rows))
         fit = -np.log(np.maximum((shares * self._is_class).sum(axis=0), 1e-300)).mean()
-        return float(fit + (self._ridge[1:] * weights[:, 1:] ** 2).sum() / 2)
+        return shares, float(fit + (self._ridge[1:] * weights[:, 1:] ** 2).sum() / 2)
 
-    def newton_step(self, weights: Array) -> Array:
-        """What to go back by, (classes, inputs)."""
+    def newton_step(self, weights: Array, shares: Array) -> Array:
+        """What to go back by, (classes, inputs), from weights that give these shares."""
         classes, width = weights.shape
-        shares = _shares(_products(weights, self._rows))
         gradient = np.einsum("kn,in->ki", (shares - self._is_class) / self._count, self._rows) + self._ridge * weights
-        one, other = np.triu_indices(classes)
-        of_rows = shares[one] * ((one == other)[:, None] - shares[other]) / self._count
-        sums = np.einsum("qn,pn->qp", of_rows, self._squares)
+        one, other = np.triu_indices(classes, 1)
+        sums = np.einsum("qn,pn->qp", -shares[one] * shares[other] / self._count, self._squares)
         blocks = np.zeros((len(one), width, width))
         blocks[:, self._pairs[0], self._pairs[1]] = blocks[:, self._pairs[1], self._pairs[0]] = sums
         curvature = np.zeros((classes, width, classes, width))
         curvature[one, :, other] = curvature[other, :, one] = blocks
+        each = np.arange(classes)
+        curvature[each, :, each] = -curvature.sum(axis=2)  # shares add up to one: what one gains the others lose
         size = classes * width
         matrix = curvature.reshape(size, size) + np.diag(np.tile(self._ridge, classes))
         return np.asarray(np.linalg.solve(matrix, gradient.ravel()).reshape(classes, width))

@@ -101,13 +101,15 @@ class Sources:
         return self._read(VISITS, self._landed(VISITS, rows, day, now_ns))
 
     def _landed(self, table: str, rows: dict[str, Array], day: int, now_ns: int) -> dict[str, Array]:
-        customers = rows[KEY]
+        customers, late = rows[KEY], self.late.get(table)
+        passed_s = (now_ns - self._dates.begins_ns(day + 1)) / NS
+        if late is None and passed_s >= FIRST_S + SPREAD_S:
+            return rows
         drawn = uniforms(stream_key(self._streams, "landing", table), numbers_of(customers, day), 0, 1)[:, 0]
         after_s = FIRST_S + SPREAD_S * drawn
-        late = self.late.get(table)
         if late is not None:
             after_s += late.seconds * share_of(self._streams, f"late/{table}/{day}", customers, late.fraction)
-        return chosen(rows, after_s <= (now_ns - self._dates.begins_ns(day + 1)) / NS)
+        return chosen(rows, after_s <= passed_s)
 
     def _read(self, table: str, rows: dict[str, Array]) -> dict[str, Array]:
         """Rows as their readers get them; UnreadableError where a column is not there."""

@@ -26,6 +26,11 @@ def chosen(table: Table, which: Array) -> dict[str, Array]:
     return {name: values[which] for name, values in table.items()}
 
 
+def filled(values: Array) -> Array:
+    """Numbers with 0 in the place of null; where none is null the very same array."""
+    return np.nan_to_num(values) if values.dtype.kind == "f" and np.isnan(values).any() else values
+
+
 def stacked(tables: Sequence[Table]) -> dict[str, Array]:
     """The rows of tables with the same columns, one after the other."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.worlds.batch.features import features_of
-from lab.worlds.batch.tables import Table
+from lab.worlds.batch.tables import Table, filled
 from lab.worlds.batch.vocabulary import COUNTRY, KEY, NO_KEY, WINDOW_DAYS
 
 Array = npt.NDArray[Any]
@@ -33,9 +33,9 @@ class Warehouse:
         sums = np.zeros((len(SUMMED), room))
         for table, names in ((orders, SUMMED[:3]), (visits, SUMMED[3:])):
             known = _known(table[KEY], room)
+            customers = table[KEY][known]
             for name in names:
-                values = np.nan_to_num(table[name][known])
-                sums[SUMMED.index(name)] = np.bincount(table[KEY][known], values, room)
+                sums[SUMMED.index(name)] = np.bincount(customers, filled(table[name][known]), room)
         self.partitions[day] = sums
         self.partitions.pop(day - WINDOW_DAYS, None)
         bought = sums[0] > 0
@@ -48,8 +48,8 @@ class Warehouse:
         numbers = customers[KEY][joins]
         country = customers[COUNTRY][joins]
         numbered = features_of(
-            self._sums(day)[:, numbers], day - self.last_order[numbers], np.nan_to_num(customers["since_days"][joins]),
-            rates[country], survey[numbers],
+            self._sums(day).take(numbers, axis=1), day - self.last_order[numbers],
+            filled(customers["since_days"][joins]), rates[country], survey[numbers],
         )  # fmt: skip
         return {KEY: numbers, COUNTRY: country, **numbered}
 
