@@ -12,7 +12,7 @@ from lab import __version__
 from lab.cli.console import GivenPath, engines_option, json_option
 from lab.cli.engine_options import EngineLimits, engine_limits_options
 from lab.cli.over_time import Times, time_options
-from lab.systems.calendar import told_time
+from lab.systems.calendar import Calendar, told_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -162,16 +162,16 @@ def _print(console: Console, run: RunDirectory, engine: str, answered: Answer, w
     }
     console.print(f"  {answer.verdict}: {meanings[answer.verdict]}")
     for rank, finding in enumerate(answer.findings[:MAX_FINDINGS], 1):
-        console.print(_finding_text(rank, finding), soft_wrap=True)
+        console.print(_finding_text(rank, finding, run.calendar), soft_wrap=True)
     if len(answer.findings) > MAX_FINDINGS:
         console.print(f"  and {len(answer.findings) - MAX_FINDINGS} more findings")
     for line in not_judged_texts(answer):
         console.print(f"  could not judge {line}", soft_wrap=True)
 
 
-def _finding_text(rank: int, finding: Finding) -> str:
+def _finding_text(rank: int, finding: Finding, calendar: Calendar | None) -> str:
     from lab.cli.texts import columns, evidence_text, finding_text
 
     rows = [("evidence", evidence_text(evidence)) for evidence in finding.evidence]
     rows += [("why", why) for why in finding.why]
-    return "\n".join(filter(None, (f"  {rank}. {finding_text(finding)}", columns(rows, indent=5))))
+    return "\n".join(filter(None, (f"  {rank}. {finding_text(finding, calendar)}", columns(rows, indent=5))))

@@ -72,6 +72,7 @@ Examples:
   lab init engine                                    my_engine.py
   lab init rules ours                                ours.rules.yaml
   lab init world claims                              claims/: a distribution with a system of its own
+  lab init world ledger --of-jobs                    of jobs alone: they write datasets, no requests come
 """
 
 
@@ -85,7 +86,8 @@ Examples:
     help="The scenario's system: the name of one that comes with the lab, or a *.system.yaml file."
     " Without it the first that can be run here.",
 )
-def command(kind: str, name: str | None, system: str | None) -> None:
+@option("--of-jobs", is_flag=True, help="A world of jobs alone: they write datasets, and no requests come.")
+def command(kind: str, name: str | None, system: str | None, of_jobs: bool) -> None:
     """Write a first scenario, engine or rules file, or a world.
 
     The file is written into this directory. It is valid and can be run at once; its comments explain what to change.
@@ -94,10 +96,12 @@ def command(kind: str, name: str | None, system: str | None) -> None:
     """
     if system is not None and kind != "scenario":
         raise UserError(Problem(f"--system is for a scenario, not for a file of kind {kind!r}"))
+    if of_jobs and kind != WORLD:
+        raise UserError(Problem(f"--of-jobs is for a world, not for a file of kind {kind!r}"))
     if kind == WORLD:
         from lab.cli.init_world import DEFAULT, write_world
 
-        write_world(DEFAULT if name is None else name)
+        write_world(DEFAULT if name is None else name, of_jobs=of_jobs)
         return
     chosen = KINDS[kind]
     name = chosen.default if name is None else name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,8 +18,10 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_CHARACTERS = 40
 
 
-def write_world(name: str) -> None:
+def write_world(name: str, *, of_jobs: bool = False) -> None:
     """Writes the directory NAME with package, system, fault, control and suite, and prints what to type next.
+
+    `of_jobs`: a world without requests, in which jobs write datasets.
 
     UserError where the name cannot be a world's or is one, or where something of that name is here already.
     """
@@ -33,7 +34,7 @@ def write_world(name: str) -> None:
         raise UserError(Problem("this exists already; it was not changed", str(top), hint=hint)) from None
     except OSError as error:
         raise UserError(Problem(f"cannot be made: {reason(error)}", str(top))) from None
-    for path, text in sorted(_files(name)):
+    for path, text in sorted(_files(name, of_jobs).items()):
         (top / path).parent.mkdir(exist_ok=True)
         (top / path).write_text(text, encoding="utf-8")
         click.echo(f"wrote {top / path}")
@@ -46,7 +47,8 @@ def write_world(name: str) -> None:
     width = max(len(line) for line, _ in steps)
     for line, why in steps:
         click.echo(f"  {line:<{width}}  {why}")
-    click.echo(f"then change {name}/{_package(name)}/content.py: what your requests mean")
+    meaning = "what your jobs write" if of_jobs else "what your requests mean"
+    click.echo(f"then change {name}/{_package(name)}/content.py: {meaning}")
 
 
 def _check(name: str) -> None:
@@ -62,16 +64,19 @@ def _package(name: str) -> str:
     return f"{name.replace('-', '_')}_world"
 
 
-def _files(name: str) -> Iterator[tuple[str, str]]:
-    """Path below the directory and content of each file."""
-    template = files("lab") / "templates" / "world"
-    package = template / "package"
-    for file in template.iterdir():
-        if file.is_file():
-            yield _file_name(name, file.name), _filled(name, file)
-    for file in package.iterdir():
-        if file.is_file():
-            yield f"{_package(name)}/{file.name.removesuffix('.txt')}", _filled(name, file)
+def _files(name: str, of_jobs: bool) -> dict[str, str]:
+    """Content of each file by its path below the directory."""
+    templates = files("lab") / "templates"
+    found: dict[str, str] = {}
+    # What a world of jobs has in its own way takes the place of what every world has.
+    for template in (templates / "world", *([templates / "world_jobs"] if of_jobs else [])):
+        for file in template.iterdir():
+            if file.is_file():
+                found[_file_name(name, file.name)] = _filled(name, file)
+        for file in (template / "package").iterdir():
+            if file.is_file():
+                found[f"{_package(name)}/{file.name.removesuffix('.txt')}"] = _filled(name, file)
+    return found
 
 
 def _file_name(name: str, template: str) -> str:

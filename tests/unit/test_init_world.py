@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.errors import ExitCode
 from tests.cli_cases import lab
@@ -34,13 +36,18 @@ def run(top: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def written(top: Path) -> set[str]:
+    """The files of the distribution."""
+    return {path.relative_to(top).as_posix() for path in Path(top, NAME).rglob("*") if path.is_file()}
+
+
 def test_it_is_a_distribution_without_gaps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lab("init", "world", NAME) == ExitCode.OK
     output = capsys.readouterr().out
-    written = {path.relative_to(folder).as_posix() for path in Path(folder, NAME).rglob("*") if path.is_file()}
-    assert {f"wrote {path}" for path in written} <= set(output.splitlines())
-    assert f"{NAME}/home_claims_world/content.py" in written
-    for path in written:
+    files = written(folder)
+    assert {f"wrote {path}" for path in files} <= set(output.splitlines())
+    assert f"{NAME}/home_claims_world/content.py" in files
+    for path in files:
         text = Path(path).read_text(encoding="utf-8")
         assert "NAME" not in text, path
         assert "PACKAGE" not in text, path
@@ -56,6 +63,40 @@ def test_its_files_are_valid_and_its_page_is_written(folder: Path) -> None:
     assert run(folder, "lab.docs", "docs").returncode == 0
     page = Path("docs/worlds", f"{NAME}.md").read_text(encoding="utf-8")
     assert "home_claims_wrong_ratio" in page
+
+
+def test_one_of_jobs_is_as_complete_and_has_no_requests(folder: Path) -> None:
+    assert lab("init", "world", NAME) == ExitCode.OK
+    of_requests = written(folder)
+    shutil.rmtree(NAME)
+    assert lab("init", "world", NAME, "--of-jobs") == ExitCode.OK
+    assert written(folder) == of_requests
+    valid = run(folder, "lab", "validate", *(str(path) for path in Path(NAME).glob("*.yaml")))
+    assert valid.returncode == 0, valid.stderr
+    system = yaml.safe_load(Path(NAME, f"{NAME}.system.yaml").read_text(encoding="utf-8"))
+    assert {one["kind"] for one in system["components"].values()} == {"job", "database"}
+    assert run(folder, "lab.docs", "docs").returncode == 0
+    page = Path("docs/worlds", f"{NAME}.md").read_text(encoding="utf-8")
+    assert "home_claims_lost_ratio" in page
+    assert "| `bookings` | the same with accounts | `write_bookings` | `entries` |" in page
+
+
+@pytest.mark.slow
+def test_the_suite_of_one_of_jobs_passes_and_tells_nights(folder: Path) -> None:
+    lab("init", "world", NAME, "--of-jobs")
+    done = run(folder, "lab", "run", f"{NAME}/{NAME}.suite.yaml", "--jobs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"✓ pass  {NAME}-confused  seed 1  rules  {NAME}-confused of book" in done.stdout
+    shown = run(folder, "lab", "diagnose", f"runs/{NAME}-confused")
+    assert "night 9" in shown.stdout, shown.stdout + shown.stderr
+    contract = run(folder, "pytest", "-q", NAME)
+    assert contract.returncode == 0, contract.stdout
+
+
+def test_only_a_world_is_one_of_jobs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lab("init", "engine", "--of-jobs") == ExitCode.INVALID
+    assert "--of-jobs is for a world" in capsys.readouterr().err
+    assert not list(folder.glob("*.py"))
 
 
 @pytest.mark.slow
