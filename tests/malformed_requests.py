@@ -51,7 +51,7 @@ def malformed(openapi: Mapping[str, Any], session: str, seed: int) -> Iterator[W
              for path, methods in openapi["paths"].items() for method, one in methods.items()]  # fmt: skip
     ways: list[Callable[[Random, list[_Operation]], Wrong]] = [
         _number, _body, _no_object, _field, _more, _missing, _too_long, _type, _method, _unknown, _token, _host, _csrf,
-        _length, _path, _text,
+        _length, _path, _text, _query,
     ]  # fmt: skip
     while True:
         for way in ways:
@@ -187,3 +187,9 @@ def _text(random: Random, found: list[_Operation]) -> Wrong:
     )
     text = random.choice(("\ud800", "x" * 60_000))
     return Wrong("no text", one.method, one.path, json.dumps(dict.fromkeys(one.fields or ["name"], text)).encode())
+
+
+def _query(random: Random, found: list[_Operation]) -> Wrong:
+    one = random.choice(found)
+    name = random.choice(("truth", "OF", "%F0%9F%92%A5", "%00", "limit[]", "x" * 4_000))
+    return Wrong("an unknown parameter", one.method, f"{one.path}?{name}=1", b"{}" if one.has_body else None)

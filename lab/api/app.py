@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from lab import __version__
+from lab.api.parameters import only_known
 from lab.api.problems import ProblemAnswer, handle_problems
 from lab.api.routes import board, doing, exploring, group, lineages, people, sessions, telemetry
 from lab.api.security import Guard, Hosts, Identity, Rate, csrf_of
@@ -84,7 +85,8 @@ def create_app(
     app.state.forget = known.forget
     app.state.cookie = guard.cookie
     app.state.most_participants = MOST_PARTICIPANTS
-    router = APIRouter(prefix=PREFIX, responses={"4XX": {"model": ProblemAnswer, "description": "what is wrong"}})
+    wrong = {"4XX": {"model": ProblemAnswer, "description": "what is wrong"}}
+    router = APIRouter(prefix=PREFIX, responses=wrong, dependencies=[Depends(only_known)])
     for part in PARTS:
         router.include_router(part)
     app.include_router(router)

@@ -9,6 +9,7 @@ import click
 
 from lab.cli import completing
 from lab.cli.console import json_option
+from lab.files.units import time_text
 
 if TYPE_CHECKING:
     from lab.injection.faults import FaultType
@@ -110,7 +111,7 @@ def _print_one(kind: FaultType) -> None:
         rows.append(("shows by", effect_text(witness) + (f" (world {', '.join(worlds)})" if worlds else "")))
     if not kind.is_decoy:
         rows.append(("announced", kind.announcement))
-    rows += [("recovery", f"within {kind.recovery_s:g} s after the revert"), ("from", kind.module)]
+    rows += [("recovery", f"within {time_text(kind.recovery_s)} after the revert"), ("from", kind.module)]
     console.print(columns(rows, indent=2), soft_wrap=True)
     parameters = parameters_of(kind)
     if parameters:

@@ -58,7 +58,8 @@ so `lab grade` gives the same grades.
 `{"problem": {"what", "seen", "expected", "hint"}}` with 400 for a body that is no JSON, 401 without a token, 403
 before the debrief or without the CSRF token, 404 for what is not there or not one's own, 409 for what cannot be done
 as the session stands, 413 and 414 for what is too long (64 KB), 421 for another host, 422 for what is not as
-described, 429 for more than 50 requests a second.
+described, also for a query parameter that an endpoint does not know (`expected` lists those that it knows), 429 for
+more than 50 requests a second.
 
 ## Endpoints
 """

@@ -610,3 +610,23 @@ def test_after_a_restart_nothing_is_seen_of_an_incident_without_ones_actions(pre
     workers.go_on()
     assert again.get(session)["status"] == "ready"
     assert again.get(f"{session}/series", of=name)["series"] == seen
+
+
+def test_a_parameter_that_an_endpoint_does_not_know_is_refused_with_those_that_it_knows(alone: Client, session: str):
+    status, problem = alone.refused("GET", f"{session}/traces?of=desk")
+    assert (status, problem["what"], problem["seen"]) == (422, "unknown query parameter", "of")
+    assert {"service", "since_s", "until_s", "order"} <= set(problem["expected"].removeprefix("one of ").split(", "))
+    status, problem = alone.refused("GET", f"{session}/logs?sinces=100")
+    assert (status, problem["hint"]) == (422, "did you mean 'since_s'?; see /api/openapi.json")
+    assert alone.refused("GET", "/exercises?limit=5")[1]["expected"] == "no parameter"
+
+
+def test_no_endpoint_leaves_an_unknown_parameter_out(alone: Client, session: str):
+    paths = alone.ask("GET", "/api/openapi.json").json["paths"]
+    asked = [(path, method) for path, methods in paths.items() for method in methods]
+    assert len(asked) > 30
+    for path, method in asked:
+        filled = path.replace("{session}", session.rpartition("/")[2]).replace("{", "").replace("}", "")
+        reply = alone.ask(method.upper(), f"{filled}?nobody_knows=1", {} if method != "get" else None)
+        assert reply.status in {403, 404, 409, 422}, (path, method)
+        assert reply.status != 422 or reply.json["problem"]["seen"] == "nobody_knows", (path, method, reply.text)
