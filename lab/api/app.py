@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI
@@ -85,7 +86,7 @@ def create_app(
     app.state.forget = known.forget
     app.state.cookie = guard.cookie
     app.state.most_participants = MOST_PARTICIPANTS
-    wrong = {"4XX": {"model": ProblemAnswer, "description": "what is wrong"}}
+    wrong: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemAnswer, "description": "what is wrong"}}
     router = APIRouter(prefix=PREFIX, responses=wrong, dependencies=[Depends(only_known)])
     for part in PARTS:
         router.include_router(part)
