@@ -60,6 +60,7 @@ class _Hunter:
         for guess in filter(None, self.guesses):
             yield self._asked("/datasets", dataset=guess)
             yield self._asked("/lineage", job=guess)
+            yield self._asked("/moment", of=guess)
         yield from self._series()
         yield from self._traces()
         yield from self._logs()
