@@ -23,6 +23,8 @@ Windows = Sequence[tuple[float, float]]
 MIN_INSIDE = 4
 MIN_BEFORE = 2
 MIN_OUTSIDE = 6
+LEAST_INTERVALS = MIN_INSIDE + MIN_OUTSIDE
+"""In fewer no stretch can be told from the rest: nothing is known then, neither of a fault nor of its absence."""
 LAGS = (1, 3, 6, 12)
 POINTS_MAX = 720
 ASIDE_MAX = 3
@@ -176,7 +178,7 @@ def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | Non
     times_s = series.times_s[seen][width - 1 :: width]
     values = _averaged(series.values[seen], width)
     n = len(values)
-    if n < MIN_OUTSIDE + MIN_INSIDE:
+    if n < LEAST_INTERVALS:
         return None
     starts, ends, inside, weight = _stretches(n)
     cuts = [int(np.count_nonzero(times_s <= from_s)) for from_s, _ in known]

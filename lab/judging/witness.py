@@ -46,9 +46,10 @@ def judge_witnesses(
 ) -> list[Witnessed]:
     """What each declared signal says. `*` as subject asks every subject of the signal.
 
-    An effect is shown when it is large enough and the before/during test rejects. With fewer than
-    `BEFORE_MIN_INTERVALS` before there is no such test: the twin then decides alone, if the effect exceeds the signal's
-    own noise as well.
+    An effect is shown when it is large enough and the before/during test rejects. Where the run differed from its twin
+    in no more than half of the window, the test may be of that part: a fault may do nothing until something else
+    happens, or from then on. With fewer than `BEFORE_MIN_INTERVALS` before there is no such test: the twin then decides
+    alone, if the effect exceeds the signal's own noise as well.
     """
     return _judge_witnesses(witnesses, signals, twin, (at_s, until_s), counterfactual=True)
 
@@ -101,12 +102,25 @@ def _judge_one(
     effect = float(difference[during].mean()) if during.any() else 0.0
     p_value = before_during_p(series.times_s, series.values, *window)
     beyond = during & (np.abs(difference) >= witness.at_least) & (np.sign(difference) == np.sign(effect))
+    if counterfactual and p_value >= level and beyond.any():
+        p_value = min(p_value, _felt_p(series, window, beyond))
     is_distinct = p_value < level
     if counterfactual and len(split(series.times_s, series.values, window)[0]) < BEFORE_MIN_INTERVALS:
         is_distinct = abs(effect) > BLAST_SIGMAS * _noise_sd(other, difference, during) / np.sqrt(max(1, during.sum()))
     shown = bool(abs(effect) >= witness.at_least and is_distinct)
     first_s = float(series.times_s[beyond][0]) if shown and beyond.any() else None
     return Witnessed(witness.signal, subject, effect, witness.at_least, p_value, first_s, shown)
+
+
+def _felt_p(series: Series, window: Window, beyond: Array) -> float:
+    """As `before_during_p` of the part of a window from the first to the last interval of a mask; 1 for most of it."""
+    felt_s = series.times_s[beyond]
+    is_felt = (series.times_s >= felt_s[0]) & (series.times_s <= felt_s[-1])
+    if 2 * is_felt.sum() > is_during(series.times_s, window).sum():
+        return 1.0
+    before, _ = split(series.times_s, series.values, window)
+    felt = series.values[is_felt]
+    return rank_sum_p(before, felt[~np.isnan(felt)]) if len(before) else 1.0
 
 
 def first_shown_s(said: Iterable[Witnessed]) -> float | None:

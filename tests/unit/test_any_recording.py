@@ -79,3 +79,12 @@ def test_nothing_recorded_is_not_called_healthy(recorded: Observed) -> None:
     answer = infer(empty, TREE)
     assert answer.verdict is Verdict.UNSURE
     assert ("network-partition", "desk->db") in {(one.kind, one.culprit) for one in answer.not_judged}
+
+
+@pytest.mark.parametrize(("intervals", "verdict"), [(9, Verdict.UNSURE), (10, Verdict.HEALTHY)])
+def test_a_recording_in_which_nothing_can_stand_out_is_not_called_healthy(
+    recorded: Observed, intervals: int, verdict: Verdict
+) -> None:
+    """Of a few intervals no rule can tell which of them are usual: that nothing stood out says nothing."""
+    short = cut(recorded, intervals * float(recorded.system["scrape_interval_s"]))
+    assert infer(short, TREE).verdict is verdict

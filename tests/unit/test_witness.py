@@ -67,6 +67,20 @@ def test_what_moves_in_the_twin_as_well_is_not_the_faults_doing() -> None:
     assert not asked(moved, moved.copy(), at_least=0.02).shown
 
 
+def test_an_effect_that_ends_long_before_its_fault_is_told_by_the_part_in_which_it_lasted() -> None:
+    """A release that reads clocks wrongly does harm until they are changed; of the whole window that is a quarter."""
+    twin, felt = noise(1), (TIMES_S > 60) & (TIMES_S <= 90)
+    (said,) = witness.judge_witnesses(
+        [Witness(SIGNAL, SUBJECT, 0.02)], table(twin + 0.5 * felt), table(twin), 60.0, float(TIMES_S[-1])
+    )
+    assert said.shown
+    assert said.first_s == 65.0
+    (odd,) = witness.judge_witnesses(
+        [Witness(SIGNAL, SUBJECT, 0.01)], table(twin + 0.5 * (TIMES_S == 90)), table(twin), 60.0, float(TIMES_S[-1])
+    )
+    assert not odd.shown, "one interval may be chance"
+
+
 def test_the_first_effect_is_the_first_interval_that_moves_far_enough_in_the_same_direction() -> None:
     twin = noise(1)
     later = (TIMES_S > 120) & (TIMES_S <= UNTIL_S)

@@ -17,6 +17,7 @@ from lab.engines.rules.tree import Because, Cause, Condition, Tree
 from lab.engines.shifts import (
     CARRIED_SHARE,
     COVERED_SHARE,
+    LEAST_INTERVALS,
     Shift,
     contrast,
     counting_sd,
@@ -301,8 +302,8 @@ def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:
 
 
 def infer(observed: Observed, tree: Tree, signals: SignalTable | None = None) -> Diagnosis:
-    """The diagnosis: causes found, else healthy; unsure where an alert fired that nothing explains, or nothing was
-    recorded by which any cause could be judged."""
+    """The diagnosis: causes found, else healthy; unsure where an alert fired that nothing explains, nothing was
+    recorded by which any cause could be judged, or for so few intervals that nothing can stand out."""
     inference = Inference(observed, tree, signals)
     return conclude(list(inference.trials()), inference)
 
@@ -314,5 +315,6 @@ def conclude(trials: Sequence[Trial], inference: Inference) -> Diagnosis:
     if findings:
         return Diagnosis(Verdict.FAULT, findings, unjudged)
     blind = bool(trials) and all(trial.missing for trial in trials)
-    unsure = blind or unexplained(inference.observed, inference.signals)
+    short = inference.observed.end_s < LEAST_INTERVALS * inference.clock.interval_s
+    unsure = blind or short or unexplained(inference.observed, inference.signals)
     return Diagnosis(Verdict.UNSURE if unsure else Verdict.HEALTHY, (), unjudged)
