@@ -15,6 +15,7 @@ from lab.errors import UserError
 from lab.files.yamlsource import read_yaml
 from lab.scenario import load_scenario
 from tests.fuzz_mutations import changed, changes, edited, edits, fuzzing, run_lab
+from tests.unit.test_yamlsource import read_both_ways
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ROOT / "tests" / "systems" / "chain.system.yaml"
@@ -110,6 +111,14 @@ def test_files_of_other_bytes(folder: Path, file: Path, what: Any) -> None:
     path = folder / f"x{suffix}"
     path.write_bytes(edited(file.read_bytes(), what))
     run_lab("validate", path, "--json")
+
+
+@fuzzing(60)
+@given(file=st.sampled_from([*SCENARIOS, *SUITES, *SYSTEMS, RULES]), what=edits)
+def test_files_of_other_bytes_read_the_same_where_libyaml_is_missing(file: Path, what: Any) -> None:
+    text = edited(file.read_bytes(), what).decode(errors="replace")
+    quick, slow = read_both_ways(text)
+    assert quick == slow
 
 
 @fuzzing(20)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from unittest.mock import patch
 
 import pytest
 from pydantic import Field
 
 from lab.errors import Problem, UserError
+from lab.files import yamlsource
 from lab.files.units import Duration, Ratio
 from lab.files.yamlmodel import validate
 from lab.files.yamlsource import MAX_BYTES, parse_yaml, read_yaml
@@ -54,6 +56,31 @@ def test_scalars_follow_yaml_1_2(written: str, meant: Any) -> None:
     value = parse_yaml(f"key: {written}\n", "f.yaml").data["key"]
     assert value == meant
     assert type(value) is type(meant)
+
+
+def read_both_ways(text: str) -> list[object]:
+    """What comes of a text with libyaml, and without it."""
+    found: list[object] = []
+    for parser in (yamlsource.CParser, None):
+        with patch.object(yamlsource, "CParser", parser):
+            try:
+                found.append(parse_yaml(text, "f.yaml"))
+            except UserError as error:
+                found.append(str(error))
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\nb: '1'\nc: [1.5, {d: e}]\nf: |\n  text\n   more\ng: &x [1]\nh: *x\n",
+        "a: {b: , c: 1}\n", "a: {b:, c: 1}\n", "a: [b:]\n", "a: b\tc\n", "a: {b? c}\n", "a: \ufeffb\n", "a: x\x85y\n",
+        "a:\n\tb: 1\n", "a: [1\nb: 2\n", "a: !!str 1\n", "a: '\n", "--- \n---\n", "",
+    ],
+)  # fmt: skip
+def test_a_text_reads_the_same_where_libyaml_is_missing(text: str) -> None:
+    quick, slow = read_both_ways(text)
+    assert quick == slow
 
 
 def test_keys_are_text_whatever_they_look_like() -> None:
