@@ -53,14 +53,17 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
     slack = RANGE_TOLERANCE * (high - low)
     for level in (evidence.baseline, evidence.observed):
         if not low - slack <= level <= high + slack:
-            return f"{name} never was {level:g}: it lies within {low:g} and {high:g}"
+            told, least, most = _levels(evidence.signal, level, low, high)
+            return f"{name} never was {told}: it lies within {least} and {most}"
     moved = float(during.mean() - before.mean())
     if moved * (evidence.observed - evidence.baseline) <= 0:
-        really, claimed = f"{before.mean():g} to {during.mean():g}", f"{evidence.baseline:g} to {evidence.observed:g}"
+        levels = float(before.mean()), float(during.mean()), evidence.baseline, evidence.observed
+        really, claimed = (" to ".join(_levels(evidence.signal, *pair)) for pair in (levels[:2], levels[2:]))
         return f"{name} went from {really}, not from {claimed}"
     sigmas = standardised_change(series.times_s, series.values, (onset_s, until_s))
     if abs(sigmas) < BEYOND_NOISE:
-        return f"{name} did not move beyond its noise: {moved:+.3g} is {abs(sigmas):.1f} standard errors"
+        told = ("+" if moved > 0 else "") + _levels(evidence.signal, moved)[0]
+        return f"{name} did not move beyond its noise: {told} is {abs(sigmas):.1f} standard errors"
     return ""
 
 
@@ -102,10 +105,14 @@ def evidence(case: Case) -> Grade | None:
 
 
 def _text(cited: Evidence) -> str:
-    """The claimed levels in the signal's own unit; times of hours as people tell them."""
+    """The claimed levels."""
+    baseline, observed = _levels(cited.signal, cited.baseline, cited.observed)
+    return f"{cited.signal} of {cited.subject} {baseline} → {observed}"
+
+
+def _levels(signal: str, *levels: float) -> list[str]:
+    """Levels in a signal's own unit; times of hours as people tell them."""
     from lab.signals.catalogue import spec_of
 
-    levels = (cited.baseline, cited.observed)
-    is_long = spec_of(cited.signal).unit == "s" and max(map(abs, levels)) >= LONG_S
-    baseline, observed = (long_duration(level) if is_long else f"{level:.4g}" for level in levels)
-    return f"{cited.signal} of {cited.subject} {baseline} → {observed}"
+    is_long = spec_of(signal).unit == "s" and max(map(abs, levels)) >= LONG_S
+    return [long_duration(level) if is_long else f"{level:.4g}" for level in levels]

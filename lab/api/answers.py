@@ -202,12 +202,22 @@ class GivenFinding(Given):
     why: Annotated[list[Text], Field(max_length=MOST_WHYS)] = Field(default=[])
 
 
+class GivenDetection(Given):
+    """Who noticed it first, and why so late, as you have it. Not graded; the debrief puts it beside what was so."""
+
+    noticed_by: Literal["alert", "check", "people", "nobody"] | None = Field(
+        default=None, description="an alert, a check or failure of the system's own, people who called, nobody"
+    )
+    why: Text = ""
+
+
 class GivenDiagnosis(Given):
     """The answer: a diagnosis as engines give it. `healthy` and `unsure` have no findings."""
 
     schema_version: Literal[1] = 1
     verdict: Literal["fault", "healthy", "unsure"]
     findings: Annotated[list[GivenFinding], Field(max_length=MOST_FINDINGS)] = Field(default=[])
+    detection: GivenDetection | None = None
 
 
 class Submitted(Answer):
@@ -278,7 +288,16 @@ class Debrief(Answer):
     actions: list[dict[str, Any]] = Field(description="what you did, whether it helped, and why")
     helps: list[dict[str, Any]] = Field(description="remedies that help")
     times: dict[str, Any] = Field(description="onset, and the time to detect, to diagnose and to mitigate")
-    costs: list[dict[str, Any]] = Field(description="what the incident cost, and what you saved of it")
+    costs: list[dict[str, Any]] = Field(
+        description="what the incident cost: `there` against `without` the fault, until your answer and after it; what "
+        "your actions `saved`"
+    )
+    detection: dict[str, Any] | None = Field(
+        default=None, description="who noticed it first, and why so late; null for a control"
+    )
+    suspicions: dict[str, Any] | None = Field(
+        default=None, description="of a control: what looked suspicious, why it was nothing, what an accusation costs"
+    )
     monitoring: dict[str, Any] = Field(description="the first alert, and signals that would have alerted earlier")
     score: dict[str, Any] | None
     calibration: dict[str, Any] | None

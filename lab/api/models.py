@@ -156,6 +156,7 @@ class SessionExercise(Answer):
     system: str
     brief: str
     is_blind: bool
+    asks: list[str] = Field(description="what the answer may tell beside the diagnosis: `detection`")
 
 
 class ProgressAnswer(Answer):

@@ -72,7 +72,7 @@ class Given:
     "--onset",
     "onset",
     metavar="TIME",
-    help="When it began: 160s, 05:12, 9d12h; of a system with a calendar also 11 or 'night 11' (its word), '15 Oct', "
+    help="When it began: 160s, 05:12, 9d12h; of a system with a calendar also the number of a period, '15 Oct', "
     "'Wed 14 Oct 12:00'.",
 )
 @option(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lab.investigation.control import Control
 from lab.judging.witness import twin_values
-from lab.recording.costs import Amount, incurred
+from lab.recording.costs import Amount, incurred, sums
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import spec_of
 
@@ -23,6 +23,8 @@ MENDED = 0.25
 """Share of its effect that may be left where a fault counts as mended."""
 LEAST_INTERVALS = 3
 MOST_POINTS = 300
+_LEAST = 1e-3
+"""Of a cost, that is told."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +87,37 @@ def left(
     return Left(times_s, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
 
 
-def costs(as_it_was: Sequence[Amount], acted: Sequence[Amount], control: Control) -> list[dict[str, Any]]:
-    """What the incident cost as it went, and what the actions saved of what it would have cost.
+def costs(
+    as_it_was: Sequence[Amount], acted: Sequence[Amount], control: Control, answered_s: float | None
+) -> list[dict[str, Any]]:
+    """What the incident cost as it went: one definition, whose parts add up.
 
-    Costs that neither moved are left out.
+    `there`: what there was of it in the whole recording; `without`: in the same time without the faults. `incident` is
+    what lies between, as a cost: more of what should be little, less of what should be much. It is `until_answer` and
+    `after_answer` together (null without an answer). `saved`: what the run without actions cost beyond it. Costs that
+    nothing moved are left out.
     """
     plain = {amount.cost.name: amount for amount in control.amounts}
     before = {amount.cost.name: incurred(amount, plain[amount.cost.name]) for amount in as_it_was}
     found = []
     for amount in acted:
-        cost = amount.cost
-        incident = incurred(amount, plain[cost.name])
-        saved = before[cost.name] - incident
-        if abs(incident) > 1e-9 or abs(saved) > 1e-9:
-            told = {"incident": number(incident), "saved": number(saved)}
-            found.append({"name": cost.name, "unit": cost.unit, "doc": cost.doc, **told})
+        cost, without = amount.cost, plain[amount.cost.name]
+        there, usual = (_rounded(one) for one in sums(amount, without))
+        incident = _rounded(there - usual if cost.bad == "rises" else usual - there)
+        saved = _rounded(before[cost.name] - incident)
+        if abs(incident) < _LEAST and abs(saved) < _LEAST:
+            continue
+        early = None if answered_s is None else _rounded(incurred(amount, without, answered_s))
+        found.append({
+            "name": cost.name, "unit": cost.unit, "doc": cost.doc, "bad": cost.bad,
+            "there": there, "without": usual, "incident": incident, "until_answer": early,
+            "after_answer": None if early is None else _rounded(incident - early), "saved": saved,
+        })  # fmt: skip
     return found
+
+
+def _rounded(amount: float) -> float:
+    return round(amount, 3) + 0.0
 
 
 def courses(

@@ -35,12 +35,12 @@ def _of_faults(told: Told, shown_s: Mapping[str, float | None], outcomes: Iterab
     for fault in told.truth.faults:
         yield _entry(fault.injected_s, "fault", f"{fault_name(fault)} begins")
         if (first_s := shown_s[fault.id]) is not None:
-            yield _entry(first_s, "fault", f"first effect of {fault_name(fault)}")
+            yield _entry(first_s, "fault", f"first effect of {fault_name(fault)}", is_end=True)
         if fault.reverted_s < told.observed.end_s:
             yield _entry(fault.reverted_s, "fault", f"{fault_name(fault)} ends")
     for one in outcomes:
         if one["over_s"] is not None:
-            yield _entry(one["over_s"], "fault", f"{one['fault']} has no effects left")
+            yield _entry(one["over_s"], "fault", f"{one['fault']} has no effects left", is_end=True)
 
 
 def _entries(told: Told, exercise: Exercise, record: Record | None, actions: Iterable[Json]) -> Iterator[Json]:
@@ -88,7 +88,7 @@ def _of_session(exercise: Exercise, record: Record) -> Iterator[Json]:
     for look in record["looks"]:
         if look["kind"] == "signal" and look["at_s"] in calendars:
             continue
-        yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip())
+        yield _entry(look["at_s"], "look", f"{look['kind']} {look['reference']}".strip(), is_end=True)
     board = record["board"]
     names = {one["id"]: one.get("text", "") for one in board["hypotheses"]}
     for pin in board["pins"]:
@@ -107,5 +107,6 @@ def _said(answer: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{one['kind']} of {one['culprit']}" for one in findings[:3])
 
 
-def _entry(time_s: float, kind: str, text: str) -> Json:
-    return {"time_s": number(time_s), "kind": kind, "text": text}
+def _entry(time_s: float, kind: str, text: str, *, is_end: bool = False) -> Json:
+    """`is_end`: it is of an interval that ends then, and was known by then."""
+    return {"time_s": number(time_s), "kind": kind, "text": text, "is_end": is_end}

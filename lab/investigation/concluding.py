@@ -40,12 +40,14 @@ class Concluding:
         wall = self._training.wall
         # What was done about it is no evidence of what was wrong: levels are of the time before.
         acted_s = min((done.done_s for done in one.actions), default=None)
-        given = diagnosis(one.view, one.clock.as_of(wall()), answer, acted_s)  # takes a while, so not under the lock
+        named = {name: value for name, value in answer.items() if name != "detection"}
+        given = diagnosis(one.view, one.clock.as_of(wall()), named, acted_s)  # takes a while, so not under the lock
         with one.lock:
             _refuse_unanswerable(one)
             wall_s = wall()
             with self._training.keeping.changing(one):
                 one.answer, one.answered_at_s = json.loads(json.dumps(given.to_json())), one.clock.at(wall_s)
+                one.detection = answer.get("detection")
                 one.clock = one.clock.paused(wall_s)
             self.judge(one)
 

@@ -12,12 +12,14 @@ from lab.investigation import aftermath
 from lab.investigation.aftermath import number
 from lab.investigation.chronicle import changes_told, chronicle
 from lab.investigation.control import Control, control_of
+from lab.investigation.detection import detection
 from lab.investigation.evidence import cited_by, evidence, first_effects, monitoring, pieces_of
 from lab.investigation.exercises import Exercise
 from lab.investigation.judging import judged, person
 from lab.investigation.outcomes import Course, all_over_s, courses_of, judged_actions, mended_s, outcomes
 from lab.investigation.recordings import ENGINES, REFERENCE
 from lab.investigation.scoring import FORMULA, score
+from lab.investigation.suspicions import suspicions
 from lab.investigation.told import Json, Record, Told, fault_name
 from lab.investigation.twins import twins_of
 from lab.judging.assess import Assessment, assess
@@ -80,11 +82,13 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
         "outcomes": became,
         "helps": _helps(exercise, exercise.scenario.system),
         "times": _times(onset_s, told, became, seen, record),
-        "costs": _costs(as_it_was, told, control, is_alone=is_alone),
+        "costs": _costs(as_it_was, told, control, record, is_alone=is_alone),
         "is_compared": control is not None,
         "monitoring": monitoring(
             told, control, pieces, as_it_was if acted is not None else None, all_over_s(became)
         ),
+        "detection": detection(told, control, seen, record),
+        "suspicions": suspicions(told, exercise, answers),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,
         "end_s": end_s,
@@ -219,11 +223,14 @@ def _actions(actions: list[Json], courses: Sequence[Course] | None, end_s: float
     return [{**one, "helped": None, "why": why, "before": None, "after": None, "faults": []} for one in actions]
 
 
-def _costs(as_it_was: Told, told: Told, control: Control | None, *, is_alone: bool) -> list[Json]:
+def _costs(
+    as_it_was: Told, told: Told, control: Control | None, record: Record | None, *, is_alone: bool
+) -> list[Json]:
     """What it cost, and what the actions saved: None where the recording without them is not there (`is_alone`)."""
     if control is None:
         return []
-    found = aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control)
+    answered_s = (record or {}).get("answered_at_s")
+    found = aftermath.costs(amounts(as_it_was.observed), amounts(told.observed), control, answered_s)
     return [{**one, "saved": None} for one in found] if is_alone else found
 
 
@@ -248,10 +255,11 @@ def _times(
     """
     record = record or {}
     called_s = float(record.get("start_s") or 0.0)
-    if onset_s is None:
-        return {"onset_s": None, "called_s": called_s, "detect_s": None, "diagnose_s": None, "mitigate_s": None}
-    from_s = max(onset_s, called_s)
     answered_s = record.get("answered_at_s")
+    if onset_s is None:
+        return {"onset_s": None, "called_s": called_s, "answered_at_s": number(answered_s),
+                "detect_s": None, "diagnose_s": None, "mitigate_s": None}  # fmt: skip
+    from_s = max(onset_s, called_s)
     noticed = [one["looked_s"] for one in seen if one["looked_s"] is not None]
     noticed += [max(one["at_s"], onset_s) for one in record.get("actions", ()) if one["done_s"] > onset_s]
     alert_s = told.first_alert_s(onset_s)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from lab.contracts import Boundary
-from lab.files.units import LONG_S, clock_text, time_text
 from lab.investigation.exercises import Exercise
+from lab.investigation.noticed import detected
 from lab.investigation.recordings import ENGINES
+from lab.investigation.retold import At, escaped, table
 from lab.investigation.told import Json, Record
 from lab.report.format import quantity
 from lab.systems.calendar import Calendar
 from lab.systems.topology import System
 
-_SPECIAL = re.compile(r"([\\`*\[\]<|&~]|(?<![^\W_])_|_(?![^\W_])|^[#+\-=>]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
-"""What may be markup: some characters anywhere, an underscore at the edge of a word, others at the beginning only."""
 TO_FILL = "_(to be filled in)_"
 BOUNDARY_OF_KIND: Mapping[str, Boundary] = {
     "users": Boundary.EXTERNAL,
@@ -28,8 +26,8 @@ BOUNDARY_OF_KIND: Mapping[str, Boundary] = {
     "link": Boundary.NETWORK,
 }
 """Where what shows on an element of this kind is listed."""
-At: TypeAlias = Callable[[float | None], str]
-"""Tells a time of the incident."""
+
+
 MOST_FACTORS = 4
 MOST_EVENTS = 60
 
@@ -40,16 +38,16 @@ def postmortem(debrief: Json, exercise: Exercise, record: Record | None = None) 
     Whatever people wrote is escaped: it can add no markup.
     """
     system = exercise.scenario.system
-    at = _times_of(system, debrief["end_s"])
+    at = At(Calendar.of(system), debrief["end_s"])
     sections = (
         ("Summary", _summary(debrief, exercise, at)),
         ("Impact", _impact(debrief)),
         ("Timeline", _timeline(debrief, at)),
-        ("Detection", _detection(debrief, at)),
+        ("Detection", detected(debrief, at)),
         ("Root cause", _root_cause(debrief, record)),
         ("Contributing factors", _factors(debrief, system, at)),
         ("What monitoring was missing", _monitoring(debrief, at)),
-        ("What went well", _went_well(debrief)),
+        ("What went well", _went_well(debrief, at)),
         ("What could go better", _could_go_better(debrief, at)),
         ("Action items", _action_items()),
     )
@@ -58,40 +56,6 @@ def postmortem(debrief: Json, exercise: Exercise, record: Record | None = None) 
     for title, content in sections:
         lines += [f"## {title}", "", *content, ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def escaped(text: object) -> str:
-    """Text in which Markdown sees no markup, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
-
-
-def _times_of(system: System, end_s: float) -> At:
-    """Tells times of an incident as its clock shows them, by the system's calendar where it has one."""
-    calendar = Calendar.of(system)
-
-    def at(time_s: float | None) -> str:
-        if time_s is None:
-            return "never"
-        if calendar is None:
-            return clock_text(time_s)
-        return calendar.end_label(time_s) if time_s >= end_s else calendar.label(time_s)
-
-    return at
-
-
-def _long(seconds: float) -> str:
-    """A length of time."""
-    whole = round(seconds)
-    if whole < 60 or whole >= LONG_S:
-        return time_text(round(seconds, 1))
-    return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
 
 
 def _faults(debrief: Json) -> list[Json]:
@@ -103,7 +67,7 @@ def _summary(debrief: Json, exercise: Exercise, at: At) -> Iterator[str]:
     if not faults:
         degraded = debrief["truth"]["degraded"]
         what = f"its own load was too much for {escaped(degraded['element'])}" if degraded else "nothing was wrong"
-        yield f"In {system} {what}. The recording has {clock_text(debrief['end_s'])}."
+        yield f"In {system} {what}. The recording has {at.long(debrief['end_s'])}."
         return
     yield f"{escaped(exercise.scenario.scenario.title or exercise.title)}."
     yield ""
@@ -124,9 +88,11 @@ def _ended(fault: Json, became: Json | None, end_s: float, at: At) -> str:
     if became is None or became["by"] != "actions":
         return ended
     would_s = became["without_actions_over_s"]
-    would = "have lasted until the end" if would_s is None else f"have been over at {at(would_s)}"
+    would = "have lasted until the end" if would_s is None else f"have been over at {at(would_s, is_end=True)}"
     ended = "was never put back" if lasts else ended
-    return f"{ended}; its effects were over at {at(became['over_s'])}. Without the actions they would {would}"
+    return (
+        f"{ended}; its effects were over at {at(became['over_s'], is_end=True)}. Without the actions they would {would}"
+    )
 
 
 def _done(action: Json) -> str:
@@ -143,13 +109,23 @@ def _impact(debrief: Json) -> Iterator[str]:
     slos = [entry["text"] for entry in debrief["timeline"] if entry["kind"] == "alert"]
     faults, has_acted = _faults(debrief), bool(debrief["actions"])
     if debrief["costs"]:
-        without, saved = ("incident", ["saved by actions"] if has_acted else []) if faults else ("actions", [])
+        what = "incident" if faults else "actions"
+        yield f"The cost of the {what} is what there was in the whole recording, beside the same time without."
+        yield ""
+        answered = [one for one in debrief["costs"] if one["until_answer"] is not None]
+        parts = ["until the answer", "after it"] if answered and faults else []
+        saved = ["saved by actions"] if has_acted and faults else []
         rows = (
-            (escaped(one["name"].replace("_", " ")), quantity(one["incident"], one["unit"]),
-             *[quantity(one["saved"], one["unit"]) for _ in saved], escaped(one["doc"]))
+            (escaped(one["name"].replace("_", " ")),
+             *(quantity(one[key], one["unit"]) for key in ("there", "without", "incident")),
+             *(quantity(one[key], one["unit"]) for key in ("until_answer", "after_answer") if parts),
+             *(quantity(one["saved"], one["unit"]) for _ in saved), escaped(one["doc"]))
             for one in debrief["costs"]
         )  # fmt: skip
-        yield from _table(("what", f"beyond the same time without the {without}", *saved, "meaning"), rows)
+        yield from table(("what", "as it was", f"without the {what}", "cost", *parts, *saved, "meaning"), rows)
+        if any(one["incident"] < 0 for one in debrief["costs"]):
+            yield ""
+            yield f"A cost below 0 is one of which there would have been more without the {what}."
     elif debrief["is_compared"]:
         yield "It cost nothing beyond what the same time costs without it."
     else:
@@ -160,47 +136,16 @@ def _impact(debrief: Json) -> Iterator[str]:
 
 def _timeline(debrief: Json, at: At) -> Iterator[str]:
     events = [entry for entry in debrief["timeline"] if entry["kind"] not in ("look", "pin", "decoy")]
-    yield from _table(
+    yield from table(
         ("time", "", "what"),
-        ((at(entry["time_s"]), entry["kind"], escaped(entry["text"])) for entry in events[:MOST_EVENTS]),
+        (
+            (at(entry["time_s"], is_end=entry["is_end"]), entry["kind"], escaped(entry["text"]))
+            for entry in events[:MOST_EVENTS]
+        ),
     )
     if len(events) > MOST_EVENTS:
         yield ""
         yield f"{len(events) - MOST_EVENTS} later events are left out."
-
-
-def _detection(debrief: Json, at: At) -> Iterator[str]:
-    times, faults = debrief["times"], _faults(debrief)
-    if not faults:
-        yield "There was nothing to detect."
-        return
-    alert_s = debrief["monitoring"]["first_alert_s"]
-    fired = "No alert fired" if alert_s is None else f"The first alert fired at {at(alert_s)}"
-    yield f"The incident began at {at(times['onset_s'])}. {fired}.{_would_fire(debrief['monitoring'], at)}"
-    yield ""
-    called_s, onset_s = times["called_s"], times["onset_s"]
-    if called_s > onset_s:
-        yield f"* People were called at {at(called_s)}, {_long(called_s - onset_s)} after it began."
-    for key, text in (
-        ("noticed_at_s", "Time to detect"), ("answered_at_s", "Time to diagnose"), ("mended_at_s", "Time to mitigate"),
-    ):  # fmt: skip
-        at_s = times[key]
-        yield f"* {text}: " + ("–" if at_s is None else f"{_long(at_s - onset_s)} after it began ({at(at_s)})")
-    seen = [one for one in debrief["evidence"] if one["first_visible_s"] is not None]
-    if seen:
-        first = seen[0]
-        yield (
-            f"* First trace: {escaped(first['signal'])} of {escaped(first['subject'])} stood out at "
-            f"{at(first['first_visible_s'])}"
-        )
-
-
-def _would_fire(monitoring: Json, at: At) -> str:
-    """What alerts there would have been without the actions, where that is not what was."""
-    alert_s, would_s = monitoring["first_alert_s"], monitoring["first_alert_without_actions_s"]
-    if would_s is None or would_s == alert_s:
-        return ""
-    return f" Without the actions the first would have fired at {at(would_s)}."
 
 
 def _root_cause(debrief: Json, record: Record | None) -> Iterator[str]:
@@ -256,7 +201,7 @@ def _factors(debrief: Json, system: System, at: At) -> Iterator[str]:
             )
             if boundary is not None and one["subject"] != felt and len(rows[boundary]) < MOST_FACTORS:
                 rows[boundary].append(text)
-    yield from _table(
+    yield from table(
         ("boundary", "what was seen there", "what made it possible"),
         ((boundary, "; ".join(found) or "–", TO_FILL if found else "") for boundary, found in rows.items()),
     )
@@ -276,20 +221,20 @@ def _monitoring(debrief: Json, at: At) -> Iterator[str]:
     yield ""
     rows = (
         (f"{escaped(one['signal'])} of {escaped(one['subject'])}",
-         f"{one['side']} {quantity(one['limit'], one['unit'])}", at(one["alert_s"]),
-         "there was no alert" if one["earlier_s"] is None else f"{_long(one['earlier_s'])} earlier")
+         f"{one['side']} {quantity(one['limit'], one['unit'])}", at(one["alert_s"], is_end=True),
+         "there was no alert" if one["earlier_s"] is None else f"{at.long(one['earlier_s'])} earlier")
         for one in missing
     )  # fmt: skip
-    yield from _table(("signal", "limit", "would have paged at", "than the first alert"), rows)
+    yield from table(("signal", "limit", "would have paged at", "than the first alert"), rows)
 
 
-def _went_well(debrief: Json) -> Iterator[str]:
+def _went_well(debrief: Json, at: At) -> Iterator[str]:
     found = []
     times, own = debrief["times"], _own(debrief)
     alert_s = debrief["monitoring"]["first_alert_s"]
     over_s = times.get("mended_at_s")
     if alert_s is not None and times["onset_s"] is not None and (over_s is None or alert_s <= over_s):
-        found.append(f"An alert fired {_long(alert_s - times['onset_s'])} after the incident began.")
+        found.append(f"An alert fired {at.long(alert_s - times['onset_s'])} after the incident began.")
     found += [
         f"{_done(one)}{' helped.' if len(one['faults']) < 2 else ':'} {escaped(one.get('why', ''))}"
         for one in debrief["actions"]
@@ -315,7 +260,11 @@ def _could_go_better(debrief: Json, at: At) -> Iterator[str]:
     left = [one for one in debrief["outcomes"] if one["by"] == "itself" or one["over_s"] is None]
     found += [
         f"{escaped(one['fault'])} was not mended: its effects "
-        + (f"were over by themselves at {at(one['over_s'])}." if one["over_s"] is not None else "lasted until the end.")
+        + (
+            f"were over by themselves at {at(one['over_s'], is_end=True)}."
+            if one["over_s"] is not None
+            else "lasted until the end."
+        )
         for one in left
     ]
     did = {(one["remedy"], one["place"]) for one in debrief["actions"] if one.get("helped")}
@@ -330,4 +279,4 @@ def _own(debrief: Json) -> Mapping[str, Any] | None:
 
 
 def _action_items() -> Iterator[str]:
-    yield from _table(("what", "prevents, detects or mitigates", "owner", "by"), [("", "", "", "")] * 3)
+    yield from table(("what", "prevents, detects or mitigates", "owner", "by"), [("", "", "", "")] * 3)

@@ -94,6 +94,8 @@ class Session:
     goes_on: bool = False
     """Whether the clock goes on by itself once an action is in effect."""
     answer: dict[str, Any] | None = None
+    detection: dict[str, Any] | None = None
+    """Who noticed first and why so late, as the participant has it."""
     answered_at_s: float | None = None
     score: float | None = None
     outcome: str | None = None
@@ -136,6 +138,7 @@ class Session:
             "hints": [asdict(hint) for hint in self.hints],
             "actions": [asdict(action) for action in self.actions],
             "answer": self.answer,
+            "detection": self.detection,
             "answered_at_s": self.answered_at_s,
             "score": self.score,
             "outcome": self.outcome,
@@ -159,6 +162,7 @@ class Session:
             hints=[Taken(**hint) for hint in state["hints"]],
             actions=[Done(**action) for action in state["actions"]],
             answer=state["answer"],
+            detection=state.get("detection"),
             answered_at_s=state["answered_at_s"],
             score=state["score"],
             outcome=state["outcome"],
@@ -192,6 +196,7 @@ class Session:
                     "system": exercise.system,
                     "brief": neutral_brief(exercise) if is_hidden else exercise.brief,
                     "is_blind": self.is_blind,
+                    "asks": [] if is_hidden else list(exercise.scenario.scenario.training.asks),
                 },
                 "status": self.status,
                 "progress": {"what": DOING[self.status], "share": self._share(waiting)} if waiting else None,
@@ -236,7 +241,18 @@ def _named(view: View) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-_CHANGED = ("clock", "stopped", "hints", "actions", "answer", "answered_at_s", "is_acting", "goes_on", "notice")
+_CHANGED = (
+    "clock",
+    "stopped",
+    "hints",
+    "actions",
+    "answer",
+    "detection",
+    "answered_at_s",
+    "is_acting",
+    "goes_on",
+    "notice",
+)
 
 
 def new_clock(exercise: Exercise) -> Clock:

@@ -55,12 +55,20 @@ def amounts(observed: Observed) -> list[Amount]:
     return found
 
 
-def incurred(amount: Amount, without: Amount, until_s: float = np.inf) -> float:
-    """What an incident cost up to a time: the amount beyond that of the same time `without` it, in the cost's unit.
+def sums(amount: Amount, without: Amount, until_s: float = np.inf) -> tuple[float, float]:
+    """What there was of a cost up to a time, and in the same time `without` an incident, in the cost's unit.
 
-    Intervals that were sampled in only one of the two are left out of both. What went better counts against it.
+    Intervals that were sampled in only one of the two are left out of both.
     """
     times_s, mine, other = np.intersect1d(amount.times_s, without.times_s, return_indices=True)
     kept = times_s <= until_s
-    beyond = float((amount.values[mine][kept] - without.values[other][kept]).sum())
-    return beyond if amount.cost.bad == "rises" else -beyond
+    return float(amount.values[mine][kept].sum()), float(without.values[other][kept].sum())
+
+
+def incurred(amount: Amount, without: Amount, until_s: float = np.inf) -> float:
+    """What an incident cost up to a time: the amount beyond that of the same time `without` it, in the cost's unit.
+
+    What went better counts against it.
+    """
+    there, plain = sums(amount, without, until_s)
+    return there - plain if amount.cost.bad == "rises" else plain - there

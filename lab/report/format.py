@@ -17,7 +17,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
 DAYS_FROM_S = 4 * DAY_S
-"""How long a recording is whose times are told to the hour."""
+"""How long a recording is whose times are told to the hour, and a length of time that is told in days."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
 _IN_SECONDS = re.compile(r"\b(\d+(?:\.\d+)?)(?:–(\d+(?:\.\d+)?))? s\b")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -34,6 +34,8 @@ def scale(unit: str, top: float) -> Scale:
     """The scale for values up to `top` of a catalogue unit (`ratio`, `s`, `1/s`, `1`)."""
     if unit == "ratio":
         return Scale(100.0, "%")
+    if unit == "s" and top >= DAYS_FROM_S:
+        return Scale(1 / DAY_S, "d")
     if unit == "s":
         # Minutes and hours only where seconds would need four digits.
         size, name = next(((z, n) for z, n in _SECONDS if top >= z * (10 if z > 1 else 1)), _SECONDS[-1])

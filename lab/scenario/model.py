@@ -164,7 +164,8 @@ class Training(Strict):
     `title`, `level` and `topics` are read before the incident is understood, so they tell nothing of its cause. `brief`
     is what somebody on call is told when called, at `called_at`, if that is given. Each of the `hints`, one at a time,
     costs `hint_cost` points of the score. `remedies`: any one of them helps; where there are several faults, each needs
-    its own. They are told in the debrief.
+    its own. They are told in the debrief. `asks`: what the answer may tell beside the diagnosis, ungraded: `detection`,
+    who noticed first and why so late.
     """
 
     title: Line = ""
@@ -175,6 +176,7 @@ class Training(Strict):
     hints: tuple[Text, ...] = Field(default=(), max_length=MAX_HINTS)
     hint_cost: int = Field(default=HINT_COST, ge=0, le=100)
     remedies: tuple[Help, ...] = Field(default=(), max_length=MAX_USES)
+    asks: Annotated[tuple[Literal["detection"], ...], AfterValidator(_each_once)] = ()
 
 
 class StopWhen(SliBound):

@@ -117,12 +117,13 @@ def test_what_was_done_in_a_run_is_told_though_no_session_is_kept(
     assert "| 01:40 | action | Restart a component: db |" in text
     assert "| 02:30 | action | Route a link another way: orders->db |" in text
     assert "* What helped: Route a link another way (orders->db) at 02:30" in text
-    assert "| failed requests | 742 | 729 |" in text
+    assert "| what | as it was | without the incident | cost | saved by actions | meaning |" in text
+    assert "| 742 | 729 | requests of users that failed |" in text
     moved = acted.path.rename(folder / "alone")
     assert lab("postmortem", moved) == 0
     text = capsys.readouterr().out
     assert "| 02:30 | action | Route a link another way: orders->db |" in text
-    assert "| failed requests | 742 | – |" in text
+    assert "| 742 | – | requests of users that failed |" in text
     assert "What helped" not in text, "beside no other recording nothing can be said"
     assert "It was not mended" not in text
 

@@ -46,10 +46,14 @@ function cited({ evidence, hypothesis }, { pins, hypotheses }) {
   return citable(pins.filter((pin) => pin.stance === "for" && fits(pin))).map(factOf);
 }
 
-function diagnosis({ verdict, findings }, board) {
+/** What is answered to what the exercise asks beside the diagnosis; nothing where it was left empty. */
+const beside = ({ detection }) => (detection?.noticed_by || detection?.why?.trim() ? { detection: { noticed_by: detection.noticed_by || null, why: detection.why || "" } } : {});
+
+function diagnosis({ verdict, findings, ...draft }, board) {
   return {
     schema_version: 1,
     verdict,
+    ...beside(draft),
     findings:
       verdict === "fault"
         ? findings.map((one) => ({
@@ -220,6 +224,19 @@ function Finding({ one, number, count, onChange, onRemove }) {
   </section>`;
 }
 
+/** Who noticed first, and why so late: beside the diagnosis, where the exercise asks. */
+function Noticed({ value = {}, onChange }) {
+  const set = (name) => (given) => onChange({ ...value, [name]: given });
+  return html`<fieldset class="stack tight">
+    <legend>${t.noticed.asked}</legend>
+    <p class="small quiet">${t.noticed.askedDoc}</p>
+    <${Choice} label=${t.noticed.askedBy} value=${value.noticed_by || ""} empty=${t.answer.choose} options=${Object.entries(t.noticed.by)} onChange=${set("noticed_by")} />
+    <${Field} label=${t.noticed.askedWhy}>
+      <textarea rows="3" name="late" maxlength="2000" value=${value.why || ""} onInput=${(event) => set("why")(event.target.value)}></textarea>
+    <//>
+  </fieldset>`;
+}
+
 function FromBoard({ onUse }) {
   const { hypotheses, whys } = useBoard();
   if (!hypotheses.length) return null;
@@ -245,6 +262,7 @@ export function AnswerForm() {
   const refused = verdict === "fault" ? findings.map((one) => one.onset_refused).find(Boolean) : "";
   async function submit() {
     ask(false);
+    if (refused) return; // an onset that was read only now
     if (await act("POST", "/submit", diagnosis(draft, board))) location.hash = `#/session/${encodeURIComponent(id)}/debrief`;
   }
   return html`<form
@@ -277,6 +295,7 @@ export function AnswerForm() {
         ${findings.map((one, i) => html`<${Finding} key=${i} one=${one} number=${i + 1} count=${findings.length} onChange=${(next) => change({ findings: findings.map((old, n) => (n === i ? next : old)) })} onRemove=${() => change({ findings: findings.filter((_, n) => n !== i) })} />`)}
         <div><button type="button" onClick=${() => change({ findings: [...findings, { ...FRESH, evidence: [] }] })}>${t.answer.addFinding}</button></div>`
     }
+    ${verdict && session.exercise.asks.includes("detection") && html`<${Noticed} value=${draft.detection} onChange=${(detection) => change({ detection })} />`}
     <div class="row">
       <button class="primary" disabled=${!verdict || lacking.length > 0 || refused || !isOpen || session.status === "acting"}>
         ${t.answer.submit}</button

@@ -1,5 +1,5 @@
 // The debrief: the truth, the answers beside it, what moved, when it could be seen, what was done, what it cost.
-import { clock, digits, duration, quantity } from "../format.js";
+import { clock, clockEnd, digits, duration, quantity } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html } from "../lib.js";
 import { Answer, Badge, named } from "../parts.js";
@@ -7,6 +7,7 @@ import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Courses } from "./courses.js";
 import { Answers, byWeight } from "./graded.js";
+import { Detection, Suspicions } from "./noticed.js";
 import { Actions } from "./outcomes.js";
 import { FirstShown, Short } from "./short.js";
 import { Timeline } from "./timeline.js";
@@ -24,8 +25,8 @@ function Truth({ truth }) {
               [t.debrief.boundary, html`<b>${one.boundary}</b>`],
               [t.debrief.kind, html`<b>${one.kind}</b>`],
               [t.debrief.injected, clock(one.injected_s)],
-              [t.debrief.effect, (one.first_effect_s ?? one.witnessed_s ?? null) === null ? null : clock(one.first_effect_s ?? one.witnessed_s)],
-              [t.debrief.reverted, clock(one.reverted_s)],
+              [t.debrief.effect, (one.first_effect_s ?? one.witnessed_s ?? null) === null ? null : clockEnd(one.first_effect_s ?? one.witnessed_s)],
+              [t.debrief.reverted, clockEnd(one.reverted_s)],
               [
                 t.debrief.parameters,
                 Object.entries(one.parameters || {})
@@ -50,7 +51,19 @@ function Truth({ truth }) {
 /** Whether times were counted, which they are from the fault's begin or the call, whichever was later. */
 const isCounted = (times) => times && typeof times.onset_s === "number" && typeof times.called_s === "number";
 
-function Score({ score, times, hints }) {
+/** When it was, or how long it took; what never came in words. Of a control only when one was called and answered. */
+function timesOf(times, end_s) {
+  if (!times) return [];
+  if (!isCounted(times)) return [[t.debrief.timesOf.called_s, clock(times.called_s)], ...(times.answered_at_s ? [[t.debrief.answeredAt, clockEnd(times.answered_at_s)]] : [])];
+  return Object.entries(t.debrief.timesOf)
+    .filter(([name]) => name in times)
+    .map(([name, text]) => {
+      if (times[name] === null) return [text, t.debrief.open[name]?.(clockEnd(end_s)) ?? t.none];
+      return [text, ["onset_s", "called_s"].includes(name) ? clock(times[name]) : duration(times[name])];
+    });
+}
+
+function Score({ score, times, hints, end_s }) {
   const points = score?.points;
   return html`<section class="card stack tight">
     <h2>${t.debrief.score}</h2>
@@ -74,15 +87,11 @@ function Score({ score, times, hints }) {
     <h3>${t.debrief.times}</h3>
     ${isCounted(times) && html`<p class="small quiet">${times.onset_s > times.called_s ? t.debrief.timesFrom.onset(clock(times.onset_s)) : t.debrief.timesFrom.call(clock(times.called_s))}</p>`}
     <dl class="facts">
-      ${Object.entries(t.debrief.timesOf)
-        .filter(([name]) => times && name in times)
-        .map(
-          ([name, text]) =>
-            html`<dt>${text}</dt>
-              <dd class="number">
-                ${times[name] === null ? t.debrief.notReached : ["onset_s", "called_s"].includes(name) ? clock(times[name]) : duration(times[name])}
-              </dd>`,
-        )}
+      ${timesOf(times, end_s).map(
+        ([text, when]) =>
+          html`<dt>${text}</dt>
+            <dd class="number">${when}</dd>`,
+      )}
     </dl>
   </section>`;
 }
@@ -139,8 +148,8 @@ function Seen({ evidence, id }) {
                   ${id ? html`<a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of: `${one.signal}:${one.subject}` })}`}>${one.signal}</a>` : one.signal}
                 </th>
                 <td>${one.subject}</td>
-                <td class="number">${clock(one.first_visible_s)}</td>
-                <td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clock(one.looked_s)}</td>
+                <td class="number">${clockEnd(one.first_visible_s)}</td>
+                <td class="number">${one.looked_s === null || one.looked_s === undefined ? t.debrief.never : clockEnd(one.looked_s)}</td>
                 <td class="number">
                   ${one.looked_s === null || one.looked_s === undefined || one.first_visible_s === null ? "" : duration(Math.max(0, one.looked_s - one.first_visible_s))}
                 </td>
@@ -159,36 +168,44 @@ function Monitoring({ of: { first_alert_s, missing } }) {
     <h2>${t.debrief.monitoring}</h2>
     <p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p>
     <ul class="plainlist">
-      ${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clock(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}
+      ${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clockEnd(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}
     </ul>
   </section>`;
 }
 
-/** An amount, which in words tells what it means where it is negative. */
-const signed = (amount, unit, words) => (amount < 0 ? words(quantity(-amount, unit)) : quantity(amount, unit));
+/** What was saved; in words where it is less than nothing. */
+const saved = (amount, unit) => (amount < 0 ? t.debrief.nothingSaved(quantity(-amount, unit)) : quantity(amount, unit));
+/** The columns of costs: what applies here. */
+const columnsOf = (costs, hasActed) =>
+  Object.keys(t.debrief.costColumns).filter((name) => costs.some((one) => one[name] !== null && one[name] !== undefined) && (name !== "saved" || hasActed));
 /** The name of a cost without the unit at its end, which stands beside the number. */
 const costName = ({ name, unit }) => (name.endsWith(`_${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name).replaceAll("_", " ");
 
-function Costs({ costs }) {
+function Costs({ costs, hasActed }) {
+  const columns = columnsOf(costs, hasActed);
   return html`<section class="card stack tight">
     <h2>${t.debrief.costs}</h2>
-    <table class="table" aria-label=${t.debrief.costs}>
-      <thead>
-        <tr>
-          ${t.debrief.costColumns.map((name, i) => html`<th class=${i ? "right" : ""}>${name}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${costs.map(
-          (one) =>
-            html`<tr>
-              <th>${costName(one)}<small class="block">${one.doc}</small></th>
-              <td class="right">${signed(one.incident, one.unit, t.debrief.less)}</td>
-              <td class="right">${signed(one.saved, one.unit, t.debrief.nothingSaved)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
+    <p class="small quiet">${t.debrief.costsLead}</p>
+    <div class="scroll" tabindex="0" role="region" aria-label=${t.debrief.costs}>
+      <table class="table labelled" aria-label=${t.debrief.costs}>
+        <thead>
+          <tr>
+            <th></th>
+            ${columns.map((name) => html`<th class="right">${t.debrief.costColumns[name]}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${costs.map(
+            (one) =>
+              html`<tr key=${one.name}>
+                <th>${costName(one)}<small class="block">${one.doc}</small></th>
+                ${columns.map((name) => html`<td class="right" data-label=${t.debrief.costColumns[name]}>${name === "saved" ? saved(one.saved, one.unit) : quantity(one[name], one.unit)}</td>`)}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${costs.some((one) => one.incident < 0) && html`<p class="small quiet">${t.debrief.better}</p>`}
   </section>`;
 }
 
@@ -215,14 +232,15 @@ export function Debrief() {
           </div>
         </div>
         <div class="beside-truth">
-          <${Short} data=${data} end_s=${end_s} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} />
+          <${Short} data=${data} end_s=${end_s} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} end_s=${end_s} />
         </div>
         <div class="halves"><${Truth} truth=${data.truth} /><${FirstShown} data=${data} end_s=${end_s} /></div>
+        <${Detection} of=${data.detection} /><${Suspicions} of=${data.suspicions} />
         <${Answers} answers=${data.answers || []} />
         <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
         ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
         <div class="halves">
-          <${Actions} data=${data} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} />`}
+          <${Actions} data=${data} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} hasActed=${data.actions?.length > 0 && data.truth.faults.length > 0} />`}
         </div>
         ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${isPast ? null : id} />`}
         ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}

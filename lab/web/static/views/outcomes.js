@@ -1,5 +1,5 @@
 // What was done against each fault, what that did, and what became of it.
-import { clock } from "../format.js";
+import { clock, clockEnd } from "../format.js";
 import { html } from "../lib.js";
 import { Badge } from "../parts.js";
 import { t } from "../texts.js";
@@ -43,7 +43,7 @@ function Outcomes({ outcomes }) {
   return html`<h3>${t.became.title}</h3>
     <p class="small quiet">${t.became.lead}</p>
     <ul class="plainlist small">
-      ${outcomes.map((one) => html`<li key=${one.id}><b>${one.fault}</b> ${one.over_s === null ? t.became.never : (t.became.over[one.by] || t.became.over.null)(clock(one.over_s))}</li>`)}
+      ${outcomes.map((one) => html`<li key=${one.id}><b>${one.fault}</b> ${one.over_s === null ? t.became.never : (t.became.over[one.by] || t.became.over.null)(clockEnd(one.over_s))}</li>`)}
     </ul>`;
 }
 

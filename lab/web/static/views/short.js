@@ -1,5 +1,5 @@
 // The debrief in short: what it was, what you said, how it could be told, what would have helped. To be read in half a minute.
-import { clock, duration, quantity } from "../format.js";
+import { clock, clockEnd, duration, quantity } from "../format.js";
 import { html } from "../lib.js";
 import { MarkKey } from "../marks.js";
 import { Badge, Outcome } from "../parts.js";
@@ -82,7 +82,7 @@ function Showed({ one, fault, end_s }) {
   return html`<li>
     ${isPast ? html`<b>${one.signal}</b> ${one.subject}` : html`<a href=${address}><b>${one.signal}</b> ${one.subject}</a>`}${one.with !== undefined && html` <span class="number">${quantity(one.before, one.unit)} → ${quantity(one.with, one.unit)}</span>`}
     <small class="block"
-      >${one.doc}.${one.first_visible_s !== undefined && ` ${t.short.since(clock(one.first_visible_s))} ${late === null ? t.short.neverLooked : t.short.looked(clock(one.looked_s), duration(late))}`}</small
+      >${one.doc}.${one.first_visible_s !== undefined && ` ${t.short.since(clockEnd(one.first_visible_s))} ${late === null ? t.short.neverLooked : t.short.looked(clockEnd(one.looked_s), duration(late))}`}</small
     >
   </li>`;
 }
@@ -152,7 +152,7 @@ export function FirstShown({ data, end_s }) {
   ];
   return html`<figure class="card">
     <${MarkKey} marks=${marks} />
-    <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clock(series.first_visible_s ?? null))}</small></figcaption>
+    <figcaption><b>${found.signal}</b> ${found.subject} <small class="block">${t.short.chart(clockEnd(series.first_visible_s ?? null))}</small></figcaption>
     <${Course} of=${found} marks=${marks} end_s=${end_s} height=${170} />
   </figure>`;
 }

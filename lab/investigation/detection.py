@@ -1,0 +1,182 @@
+"""Who could notice a fault first, and why so late: what began, what showed it, what looked there and what did not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lab.files.units import clock_text, time_text
+from lab.investigation.aftermath import number
+from lab.investigation.control import Control
+from lab.investigation.told import Json, Record, Told
+from lab.investigation.visibility import Piece, first_visible, stands_out
+from lab.registration.known import slis_of
+from lab.report.format import quantity
+from lab.signals import SignalTable
+from lab.signals.catalogue import spec_of
+from lab.systems.calendar import Calendar
+
+FAILURES = ("job_failure_ratio", "job_skipped_ratio")
+ODD = frozenset({"WARN", "ERROR"})
+
+
+def detection(told: Told, control: Control | None, seen: Sequence[Json], record: Record | None) -> Json | None:
+    """How the first fault came to be noticed; None for a control. Times are scenario seconds, null for never.
+
+    `first`: the signal that showed it first, of those that a debrief lists (`seen`). `alert`: the first alert since,
+    and whom it was for. `watched`: what each objective looks at, and how near it came to its limit. `line`: the first
+    warning or error of a kind that had not been there before. `felt`: the first of the system's own indicators that
+    stood out, and did not without the fault. `noticed_by`: `alert`, `check` (a line of the log), `people` (who called)
+    or `nobody`. `why`: why that was not earlier, in words. `said`: what the participant answered.
+    """
+    onset_s = told.onset_s
+    if onset_s is None:
+        return None
+    first = next((one for one in seen if one["first_visible_s"] is not None), None)
+    alert, line, felt = _alert(told, onset_s), _line(told, onset_s), _felt(told, control, onset_s)
+    watched = [*_watched(told, onset_s)]
+    called_s = (record or {}).get("start_s")
+    known: dict[str, float] = {"alert": alert["at_s"]} if alert else {}
+    known |= {"check": line["at_s"]} if line else {}
+    known |= {"people": float(called_s)} if called_s is not None and called_s > onset_s else {}
+    by = min(known, key=lambda one: known[one]) if known else "nobody"
+    found: Json = {
+        "began_s": number(onset_s),
+        "first": first and {key: first[key] for key in ("signal", "subject", "unit", "doc", "first_visible_s")},
+        "alert": alert, "watched": watched, "line": line, "felt": felt, "called_s": number(known.get("people")),
+        "noticed_by": by, "noticed_s": number(known.get(by)), "said": (record or {}).get("detection"),
+    }  # fmt: skip
+    return {**found, "why": [*_why(told, found)]}
+
+
+def _alert(told: Told, onset_s: float) -> Json | None:
+    fired = [one for one in told.observed.alerts if one["state"] == "firing" and one["time_s"] >= onset_s]
+    if not fired:
+        return None
+    first = min(fired, key=lambda one: one["time_s"])
+    return {"at_s": number(first["time_s"]), "slo": str(first["slo"]), "for": str(first["service.name"])}
+
+
+def _line(told: Told, onset_s: float) -> Json | None:
+    """The first warning or error since, of an event that its component had not logged as one before."""
+    if "logs" not in told.observed.tables:
+        return None
+    logs = told.observed.frame("logs")
+    logs = logs[logs["severity_text"].isin(ODD)].sort_values("time_s", kind="stable")
+    kinds = list(zip(logs["service.name"].astype(str), logs["event.name"].astype(str), strict=True))
+    before = {kind for kind, at_s in zip(kinds, logs["time_s"], strict=True) if at_s <= onset_s}
+    for i, (kind, at_s) in enumerate(zip(kinds, logs["time_s"], strict=True)):
+        if at_s > onset_s and kind not in before:
+            return {"at_s": number(float(at_s)), "service": kind[0], "text": str(logs["body"].iloc[i])}
+    return None
+
+
+def _felt(told: Told, control: Control | None, onset_s: float) -> Json | None:
+    """The first indicator that stood out because of the fault: in the run without it, it did not by then."""
+    pieces = [
+        Piece(name, subject, 1 if sli.bad == "rises" else -1)
+        for name, sli in slis_of(told.observed.system.get("world")).items()
+        if name not in FAILURES
+        for subject in told.signals.subjects(name)
+    ]
+    found = [
+        (at_s, piece)
+        for piece, at_s in zip(pieces, first_visible(told.observed, told.signals, pieces, onset_s), strict=True)
+        if at_s is not None and at_s < _without(control, piece, onset_s)
+    ]
+    if not found:
+        return None
+    at_s, piece = min(found, key=lambda one: one[0])
+    return {"signal": piece.signal, "subject": piece.subject, "at_s": number(at_s), "doc": spec_of(piece.signal).doc}
+
+
+def _without(control: Control | None, piece: Piece, onset_s: float) -> float:
+    """When it stands out without the fault."""
+    series = control.signals.get(piece.signal, piece.subject) if control is not None else None
+    at_s = stands_out(series, piece.direction, onset_s) if series is not None else None
+    return math.inf if at_s is None else at_s
+
+
+def _watched(told: Told, onset_s: float) -> Iterator[Json]:
+    """Each objective with the level nearest to its limit since the fault began, of its worst subject."""
+    for slo in told.observed.system["slos"]:
+        sides = [(side, float(slo[side])) for side in ("above", "below") if slo.get(side) is not None]
+        for side, limit in sides:
+            worst = _worst(told.signals, str(slo["sli"]), onset_s, rises=side == "above")
+            yield {
+                "slo": str(slo["name"]), "signal": str(slo["sli"]), "side": side, "limit": limit,
+                "worst": number(worst), "unit": spec_of(str(slo["sli"])).unit,
+                "for_s": float(slo.get("for_s") or 0.0),
+                "is_beyond": worst is not None and (worst > limit if side == "above" else worst < limit),
+            }  # fmt: skip
+
+
+def _worst(signals: SignalTable, name: str, since_s: float, *, rises: bool) -> float | None:
+    found = []
+    for subject in signals.subjects(name):
+        series = signals.get(name, subject)
+        assert series is not None
+        values = series.values[(series.times_s > since_s) & ~np.isnan(series.values)]
+        found += [float(values.max() if rises else values.min())] if len(values) else []
+    return (max if rises else min)(found, default=None)
+
+
+def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
+    """Why it was not noticed earlier, sentence by sentence; nothing that is not in the recording."""
+    onset_s, first, alert = found["began_s"], found["first"], found["alert"]
+    calendar = Calendar.recorded(told.observed.system)
+
+    def lasting(seconds: float) -> str:
+        return time_text(round(seconds)) if calendar is None else calendar.count(seconds)
+
+    def ended(at_s: float) -> str:
+        return clock_text(at_s) if calendar is None else calendar.end_label(at_s)
+
+    watched = {one["signal"] for one in found["watched"]}
+    if first is not None and first["signal"] not in watched:
+        looks = f"the objectives look at {_listed(sorted(watched))}" if watched else "there is no objective"
+        yield (
+            f"No objective looks at what showed it first, {first['signal']} of {first['subject']} "
+            f"({ended(first['first_visible_s'])}): {looks}."
+        )
+    calm = [one for one in found["watched"] if not one["is_beyond"] and one["worst"] is not None]
+    if alert is None and calm:
+        levels = (f"{one['signal']} {_level(one)}" for one in calm)
+        yield f"No alert fired, since what is looked at stayed within its limits: {_listed(levels, '; ')}."
+    beyond = [one for one in found["watched"] if one["is_beyond"]]
+    if alert is None and beyond:
+        levels = (f"{one['signal']} {_level(one)}, for less than {lasting(one['for_s'])} in a row" for one in beyond)
+        yield f"No alert fired, although a limit was passed: {_listed(levels, '; ')}."
+    if alert is not None:
+        late = f", {lasting(alert['at_s'] - first['first_visible_s'])} after it first showed" if first else ""
+        yield f"The first alert, {alert['slo']} for {alert['for']}, fired at {ended(alert['at_s'])}{late}."
+    failures = [_worst(told.signals, name, onset_s, rises=True) for name in FAILURES]
+    if any(value is not None for value in failures) and not any(value for value in failures):
+        yield "No job failed and none was left out: whatever the jobs check, they do not check this."
+    if found["line"] is not None:
+        line = found["line"]
+        yield f"The log had a new kind of warning at {ended(line['at_s'])}: {line['service']}, “{line['text']}”."
+    else:
+        yield "The log had no warning or error of a kind that had not been there before."
+    felt = found["felt"]
+    if felt is not None:
+        yield (
+            f"What the business sees, {felt['signal']} of {felt['subject']}, stood out from its usual level only at "
+            f"{ended(felt['at_s'])}, {lasting(felt['at_s'] - onset_s)} after it began."
+        )
+    else:
+        yield "None of the system's own indicators ever stood out from its usual level because of it."
+    if found["called_s"] is not None:
+        yield f"People called {lasting(found['called_s'] - onset_s)} after it began."
+
+
+def _level(one: Mapping[str, Any]) -> str:
+    """How near a level came to its limit."""
+    return f"{quantity(one['worst'], one['unit'])} at worst, limit {one['side']} {quantity(one['limit'], one['unit'])}"
+
+
+def _listed(words: Any, between: str = ", ") -> str:
+    return between.join(words)
