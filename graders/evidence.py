@@ -62,7 +62,7 @@ def flaw(evidence: Evidence, table: SignalTable, onset_s: float, until_s: float)
         return f"{name} went from {really}, not from {claimed}"
     sigmas = standardised_change(series.times_s, series.values, (onset_s, until_s))
     if abs(sigmas) < BEYOND_NOISE:
-        told = ("+" if moved > 0 else "") + _levels(evidence.signal, moved)[0]
+        (told,) = _levels(evidence.signal, moved, form="+.3g")
         return f"{name} did not move beyond its noise: {told} is {abs(sigmas):.1f} standard errors"
     return ""
 
@@ -106,13 +106,13 @@ def evidence(case: Case) -> Grade | None:
 
 def _text(cited: Evidence) -> str:
     """The claimed levels."""
-    baseline, observed = _levels(cited.signal, cited.baseline, cited.observed)
+    baseline, observed = _levels(cited.signal, cited.baseline, cited.observed, form=".4g")
     return f"{cited.signal} of {cited.subject} {baseline} → {observed}"
 
 
-def _levels(signal: str, *levels: float) -> list[str]:
+def _levels(signal: str, *levels: float, form: str = "g") -> list[str]:
     """Levels in a signal's own unit; times of hours as people tell them."""
     from lab.signals.catalogue import spec_of
 
     is_long = spec_of(signal).unit == "s" and max(map(abs, levels)) >= LONG_S
-    return [long_duration(level) if is_long else f"{level:.4g}" for level in levels]
+    return [long_duration(level) if is_long else f"{level:{form}}" for level in levels]
