@@ -101,7 +101,7 @@ export function TimeField({ label, name, value, onCommit, refused, onRefuse }) {
     label=${label}
     name=${name}
     value=${value ?? ""}
-    className=${calendar ? "dated" : "amount"}
+    className=${calendar ? "calendar-time" : "amount"}
     hint=${calendar ? t.fields.date(calendar.period) : t.fields.time}
     show=${(seconds) => (seconds === "" ? "" : clock(Number(seconds)))}
     read=${(text) => (calendar ? readDate(text, base) : readTime(text, at.end_s))}
