@@ -2,7 +2,7 @@
 import { ROOT } from "../api.js";
 import { Chart } from "../chart.js";
 import { TimeField } from "../fields.js";
-import { clock, digits, quantity } from "../format.js";
+import { clock, clockEnd, digits, quantity } from "../format.js";
 import { useKept, useLive } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Choice, Dialog, Field } from "../parts.js";
@@ -104,7 +104,7 @@ function Onset({ value, refused, onChange }) {
   return html`<div class="stack tight">
     <div class="row end">
       <${TimeField} label=${t.answer.onset} name="onset" value=${value} onCommit=${set} refused=${refused} onRefuse=${refuse} />
-      <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clock(session.clock.as_of_s)}</button
+      <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clockEnd(session.clock.as_of_s)}</button
       >${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}
     </div>
     <p class="small quiet">${t.answer.noOnset} ${t.answer.onsetChart}.</p>

@@ -90,7 +90,7 @@ function Score({ score, times, hints, end_s }) {
       ${timesOf(times, end_s).map(
         ([text, when]) =>
           html`<dt>${text}</dt>
-            <dd class="number">${when}</dd>`,
+            <dd>${when}</dd>`,
       )}
     </dl>
   </section>`;
@@ -239,9 +239,8 @@ export function Debrief() {
         <${Answers} answers=${data.answers || []} />
         <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
         ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
-        <div class="halves">
-          <${Actions} data=${data} />${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} hasActed=${data.actions?.length > 0 && data.truth.faults.length > 0} />`}
-        </div>
+        <${Actions} data=${data} />
+        ${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} hasActed=${data.actions?.length > 0 && data.truth.faults.length > 0} />`}
         ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${isPast ? null : id} />`}
         ${data.monitoring?.missing?.length > 0 && html`<${Monitoring} of=${data.monitoring} />`}
         ${data.effects?.length > 0 && html`<${Effects} effects=${data.effects} />`}`;
