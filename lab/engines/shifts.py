@@ -199,7 +199,10 @@ def scan(series: Series, floor: float = 0.0, known: Windows = ()) -> Shift | Non
     z = float(scaled[best] / noise_sd(residual, floor))
     carried = _carried(values[start:end], baseline, level - baseline)
     first = max([MIN_BEFORE, *(cut for cut in cuts if cut <= start)])
-    start = _walk_back(values, start, first, baseline, float(np.sign(z)), noise_sd(residual, floor, LAGS[:1]))
+    # What is constant from then on tells nothing of what was usual before.
+    apart = np.concatenate([residual[:start], residual[end:]])
+    usual_sd = max(noise_sd(residual, floor, LAGS[:1]), noise_sd(apart, floor, LAGS[:1]))
+    start = _walk_back(values, start, first, baseline, float(np.sign(z)), usual_sd)
     onset_s, end_s = float(times_s[start] - step_s), float(times_s[end - 1])
     return Shift(series.signal, series.subject, baseline, level, z, onset_s, end_s, carried, step_s=step_s)
 

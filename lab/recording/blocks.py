@@ -26,13 +26,13 @@ from lab.recording.datasets import RunEvent, Written, dataset_tables
 from lab.recording.entries import ChangeEntry, LogArgument, LogRecord
 from lab.recording.ids import Ids
 from lab.recording.lineage import EPOCH, LineageEntry, lineage_events
-from lab.recording.logs import Lines, LogBook, rows_of
+from lab.recording.logs import FOLLOWS, Lines, LogBook, rows_of
 from lab.recording.metrics import Counts, MetricsBuilder, Sample, interval_edges_ns
 from lab.recording.observability import traces_kept
 from lab.recording.observed import Observed, arrow_table
 from lab.recording.sampling import TraceSampler, is_chosen, weights
 from lab.recording.schema import DATASET_TABLES, DATASET_VERSIONS, WITHOUT_WORLD, Schema, schema_of
-from lab.recording.sides import SERVER, Sides, joined, on_grid, picked
+from lab.recording.sides import SERVER, Sides, end_on_grid, joined, on_grid, picked
 from lab.recording.spool import Spool
 from lab.recording.writing import GROUP_ROWS
 from lab.streams import Streams
@@ -140,6 +140,8 @@ class BlockRecorder:
     ) -> None:
         """Adds a log line about a request (-1: about none); ValueError where it lies in a block that is closed."""
         self._check_open(time_ns, "log line of")
+        if template in FOLLOWS:
+            time_ns = end_on_grid(time_ns, self._start_ns)
         record = LogRecord(time_ns, component, level, template, request, arguments)
         self._records.append(self._book.written(record))
 

@@ -33,6 +33,10 @@ LINE = np.dtype(
 )  # fmt: skip
 """A log line as numbers: texts are codes of a `LogBook`, -1 for none. `request`: -1 for none. `duration_ns`: -1 for
 none. `body`: for a statement, the operation only. `by_rate`: 1 where a sampler kept the line by its rate alone."""
+TURNS = ("job_timeout", "job_run", "job_retry")
+"""What follows for a run, at the very time at which its call fails: it is ended, has ended, is tried again."""
+FOLLOWS = frozenset({"job_timeout", "job_retry"})
+"""Lines that are written at the very time at which a run ends, and are recorded when the run is recorded to end."""
 KEPT_ALWAYS = ("WARN", "ERROR")
 """Severities that no sampling drops."""
 
@@ -84,12 +88,17 @@ class LogBook:
         return lines[order]
 
     def _by_content(self, lines: Lines, ids: Ids) -> Array:
-        """The order of lines by time, then by trace id (numbers of requests would tell of what stream they are)."""
+        """The order of lines by time, then by trace id (numbers of requests would tell of what stream they are).
+
+        Of one component of a trace by cause, where that is known (`TURNS`), and by what they say.
+        """
         rank = np.zeros(len(self._texts) + 1, np.int64)
         rank[np.argsort(np.array([*self._texts, ""]), kind="stable")] = np.arange(len(rank))
-        by_what = ("subject", "body", "event", "component")
+        turns = [self._codes.get(event, -2) for event in TURNS]
+        turn = sum((place * (lines["event"] == code) for place, code in enumerate(turns, 1)), np.zeros(len(lines), int))
         about = np.where(lines["request"] < 0, 0, ids.trace_words(lines["request"].clip(0))[:, 0])
-        return np.lexsort((lines["duration_ns"], *(rank[lines[name]] for name in by_what), about, lines["time_ns"]))
+        by_what = [rank[lines[name]] for name in ("subject", "body", "event")]
+        return np.lexsort((lines["duration_ns"], *by_what, turn, rank[lines["component"]], about, lines["time_ns"]))
 
     def columns(self, lines: Lines, ids: Ids, origin_ns: int) -> dict[str, pa.Array]:
         """The log table as columns, row by row."""

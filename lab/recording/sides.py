@@ -98,6 +98,11 @@ def on_grid(sides: Sides, origin_ns: int) -> Sides:
     return rows
 
 
+def end_on_grid(time_ns: int, origin_ns: int) -> int:
+    """The time at which a call is recorded to end that ends at this one: later by less than a step of the grid."""
+    return origin_ns + int(_to_ns(_points(np.array([time_ns - origin_ns]), up=True))[0])
+
+
 def seconds(sides: Sides, origin_ns: int) -> tuple[Array, Array]:
     """(start in seconds since `origin_ns`, duration in s) of sides on the grid: exact, and so are sums of both."""
     start = _nearest_point(sides["start_ns"] - origin_ns)

@@ -14,6 +14,7 @@ from lab.contracts import Diagnosis, TrueDecoy, Truth
 from lab.errors import UserError
 from lab.files.units import LONG_S
 from lab.files.yamlsource import parse_yaml
+from lab.recording.alerts import fired
 from lab.recording.observed import Observed
 from lab.recording.rundir import COMPLETE, RunDirectory
 from lab.report.answers import AxisRow, Statement, TruthFact, axis_rows, blaming, statement, truth_facts
@@ -244,18 +245,14 @@ def _onset_marks(entry: Entry, engines: Sequence[str], truth: Truth, times: Time
 
 
 def _alert_marks(observed: Observed, times: Times) -> Iterator[Mark]:
-    """A bar for each SLO, in pieces from firing to resolved, or to the end."""
-    since: dict[str, float] = {}
-    fired: dict[str, list[Window]] = {}
-    end = [{"slo": slo["name"], "time_s": observed.end_s} for slo in observed.system["slos"]]
-    for alert in [*observed.alerts, *end]:
-        name = alert["slo"]
-        if alert.get("state") == "firing":
-            since[name] = alert["time_s"]
-        elif name in since:
-            fired.setdefault(name, []).append((since.pop(name), alert["time_s"]))
-    for name, pieces in fired.items():
+    """A bar for each SLO, of each element that broke it, in pieces from firing to resolved, or to the end."""
+    pieces_of: dict[tuple[str, str], list[Window]] = {}
+    for one in fired(observed.alerts):
+        pieces_of.setdefault((one.slo, one.element), []).append((one.from_s, one.ended_s(observed.end_s)))
+    slos = [slo for slo, _ in pieces_of]
+    for (slo, element), pieces in pieces_of.items():
         start_s = pieces[0][0]
+        name = f"{slo} of {element}" if slos.count(slo) > 1 else slo
         often = f"{len(pieces)} times from" if len(pieces) > 1 else "from"
         label = f"{name}, {often} {times.told(start_s)}"
         yield Mark("bar", "alert", start_s, label, pieces[-1][1], tuple(pieces))

@@ -273,3 +273,14 @@ def test_the_job_that_does_not_come_is_blamed_and_none_that_waits_for_it(tmp_pat
         tmp_path / "seen"
     )
     assert [(one.kind, one.culprit) for one in diagnose(tmp_path / "seen").findings] == [("feed-stall", "extract")]
+
+
+def test_what_follows_from_a_failed_call_is_logged_after_it(tmp_path: Path) -> None:
+    logs = observe(chained(tmp_path, CUT)).frame("logs")
+    last = logs[logs["event.name"] == "job_retry"].groupby("trace_id").tail(1)
+    assert len(last) == 4
+    for _, retry in last.iterrows():
+        together = logs[(logs["trace_id"] == retry["trace_id"]) & (logs["time_s"] == retry["time_s"])]
+        assert together["event.name"].tolist()[-2:] == ["job_run", "job_retry"]
+        assert set(together["event.name"][:-2]) <= {"call_failed", "job_timeout"}
+        assert logs[logs["trace_id"] == retry["trace_id"]]["time_s"].max() == retry["time_s"]

@@ -215,6 +215,9 @@ def test_an_alert_that_fires_for_long_or_whose_indicator_moved_is_believed(tmp_p
     assert unexplained(replace(observed, alerts=[{**fired, "time_s": 120.0}]), table)
     short = [{**fired, "time_s": 120.0}, {**fired, "time_s": 130.0, "state": "resolved"}]
     assert not unexplained(replace(observed, alerts=short), table)
+    other = [{**fired, "service.name": "web", "time_s": 125.0}, {**short[1], "service.name": "web", "time_s": 126.0}]
+    long = [{**fired, "time_s": 120.0}, *other, {**fired, "time_s": 220.0, "state": "resolved"}]
+    assert unexplained(replace(observed, alerts=long), table)  # though another's was over at once
     clicks = table.get("click_through_ratio", "features")
     assert clicks is not None
     clicks.values[(clicks.times_s > 100) & (clicks.times_s <= 140)] = 0.0

@@ -67,6 +67,15 @@ def test_the_walk_back_stops_at_what_is_usual() -> None:
     assert found.onset_s == 250.0
 
 
+def test_the_walk_back_stops_at_what_is_usual_where_nothing_comes_from_then_on() -> None:
+    values = np.random.default_rng(7).normal(1000, 80, 28)
+    values[9:11] = 960, 950  # a little less than usual, as on other days
+    values[11:] = 0
+    found = scan(series(values))
+    assert found is not None
+    assert found.onset_s == 55.0
+
+
 @pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 40, [0.0] * 9, [*[np.nan] * 40, 1.0]])
 def test_where_too_little_is_left_nothing_is_found(values: list[float]) -> None:
     assert scan(series(values)) is None

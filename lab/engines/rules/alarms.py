@@ -1,7 +1,7 @@
 """Alerts that no cause explains: which of them show a problem, and which fired by chance.
 
 A share of few items misses its limit now and then. An alert counts if its own indicator left its usual level the bad
-way, or if it fired for long: a limit missed all the time leaves no level to compare.
+way, or if it fired for long in all: a limit missed all the time leaves no level to compare.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.engines.shifts import scan_towards
+from lab.recording.alerts import fired
 from lab.recording.observed import Observed
 from lab.signals import SignalTable
 
@@ -18,21 +19,12 @@ LASTING_SHARE = 0.25
 
 def unexplained(observed: Observed, signals: SignalTable) -> bool:
     """Whether an alert fired that is not put down to chance."""
-    fired = {str(alert["slo"]) for alert in observed.alerts if alert["state"] == "firing"}
-    return any(
-        _lasted_s(observed, slo) >= LASTING_SHARE * observed.end_s or _moved(observed, signals, slo) for slo in fired
-    )
-
-
-def _lasted_s(observed: Observed, slo: str) -> float:
-    """For how long an alert fired in all; one that was not resolved fired until the end."""
-    total_s, since_s = 0.0, None
-    for alert in sorted((a for a in observed.alerts if a["slo"] == slo), key=lambda a: float(a["time_s"])):
-        if alert["state"] == "firing":
-            since_s = float(alert["time_s"]) if since_s is None else since_s
-        elif since_s is not None:
-            total_s, since_s = total_s + float(alert["time_s"]) - since_s, None
-    return total_s + (observed.end_s - since_s if since_s is not None else 0.0)
+    lasted_s: dict[tuple[str, str], float] = {}
+    for one in fired(observed.alerts):
+        name = one.slo, one.element
+        lasted_s[name] = lasted_s.get(name, 0.0) + one.ended_s(observed.end_s) - one.from_s
+    long_s = LASTING_SHARE * observed.end_s
+    return any(total_s >= long_s or _moved(observed, signals, slo) for (slo, _), total_s in lasted_s.items())
 
 
 def _moved(observed: Observed, signals: SignalTable, slo: str) -> bool:

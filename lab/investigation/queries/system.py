@@ -14,6 +14,7 @@ import numpy as np
 from lab.files.units import clock_text
 from lab.investigation.queries.asking import without_nan
 from lab.investigation.view import View
+from lab.recording.alerts import fired
 from lab.report.format import quantity
 from lab.report.layout import places
 from lab.signals import Series, SignalTable
@@ -177,8 +178,7 @@ _NOTHING = Health("unknown", "it reports nothing that health could be told from"
 
 def _of_users(alerts: Sequence[AlertEntry]) -> Health:
     """How it is for the people who use the system: by the alerts that fire."""
-    last = {alert["slo"]: alert for alert in alerts}
-    firing = [f"{slo} since {clock_text(alert['time_s'])}" for slo, alert in last.items() if alert["state"] == "firing"]
+    firing = [f"{one.slo} since {clock_text(one.from_s)}" for one in fired(alerts) if one.until_s is None]
     return Health("bad", "firing: " + ", ".join(firing)) if firing else Health("ok", "no alert fires")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.recording.alerts import fired
 from lab.recording.observed import Observed
 from lab.registration.world import recorded_world
 from lab.signals import Series, SignalTable
@@ -118,17 +119,6 @@ def _changes(observed: Observed, periods: Periods) -> Iterator[Moment]:
 
 
 def _alerts(observed: Observed, periods: Periods) -> Iterator[Moment]:
-    firing: dict[tuple[str, str], float] = {}
-
-    def ended(name: tuple[str, str], until_s: float) -> Moment:
-        at_s = firing.pop(name)
-        return Moment("alert", at_s, until_s, periods.told(at_s), " of ".join(filter(None, name)))
-
-    for alert in observed.alerts:
-        name = str(alert["slo"]), str(alert["service.name"])
-        if alert["state"] == "firing":
-            firing[name] = float(alert["time_s"])
-        elif name in firing:
-            yield ended(name, float(alert["time_s"]))
-    for name in [*firing]:
-        yield ended(name, observed.end_s)
+    for one in fired(observed.alerts):
+        name = " of ".join(filter(None, (one.slo, one.element)))
+        yield Moment("alert", one.from_s, one.ended_s(observed.end_s), periods.told(one.from_s), name)
