@@ -20,7 +20,8 @@ class SignalSpec(NamedTuple):
     says how many a second there are, of which a ratio is a share. Shares of few vary by chance. `adds_up`: as of an SLI
     (`lab.registration.slis.Sli`); so is `window_intervals`: a value is of the last so many scrape intervals. `stacks`:
     its subjects are parts of one whole. `names`: its value is the number of what is in use, such as a version, not a
-    level.
+    level. `only_of`: an operation of the world, where only the dataset that it writes, or the component that calls for
+    it, has the signal.
     """
 
     unit: str
@@ -33,6 +34,7 @@ class SignalSpec(NamedTuple):
     stacks: bool = False
     names: bool = False
     window_intervals: int = 1
+    only_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def test_a_rules_file_of_ones_own_answers_in_a_process_of_its_own(
         shipped = host.diagnose("rules", tmp_path / "observed")
     [finding] = answer.findings  # type: ignore[union-attr]
     assert (finding.culprit, finding.kind) == ("features->model", "my-outage")
-    assert finding.why[0].startswith("calls from features fail: 0.0 %")
+    assert finding.why[0].startswith("calls from features fail: 0 %")
     assert shipped.findings[0].kind == "network-partition"  # type: ignore[union-attr]
 
 

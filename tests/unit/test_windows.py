@@ -11,7 +11,7 @@ import pytest
 from graders.evidence import flaw
 from lab.contracts import Evidence, Outcome
 from lab.engines.rules import diagnose
-from lab.engines.rules.inference import _humanise
+from lab.engines.rules.words import humanised
 from lab.engines.rules.shipped import shipped_tree
 from lab.injection.faults import Witness
 from lab.judging import witness
@@ -104,6 +104,6 @@ def test_one_signal_of_one_run_is_reported_with_one_pair_of_numbers(tmp_path: Pa
         before, _ = split(series.times_s, series.values, (finding.onset_s, 150.0))
         assert fact.baseline == pytest.approx(before.mean(), abs=1e-6)
         if any(because.moved == fact.signal for cause in tree.causes for because in cause.because):
-            pair = [_humanise(fact.signal, level) for level in (fact.baseline, fact.observed)]
+            pair = [humanised(fact.signal, level) for level in (fact.baseline, fact.observed)]
             told_in_why += any(all(number in why for number in pair) for why in finding.why)
     assert told_in_why, "the why-chain speaks of none of the cited signals, so this shows nothing"

@@ -14,6 +14,7 @@ from lab.engines.rules.incidents import APART_INTERVALS, incidents_of
 from lab.engines.rules.names import filled
 from lab.engines.rules.trace import Names, Seen, Short, State, Test, Trial
 from lab.engines.rules.tree import Because, Cause, Condition, Tree
+from lab.engines.rules.words import chained, humanised
 from lab.engines.shifts import (
     CARRIED_SHARE,
     COVERED_SHARE,
@@ -26,18 +27,22 @@ from lab.engines.shifts import (
     scan_towards,
     sporadic,
 )
-from lab.files.units import LONG_S, long_duration
 from lab.recording.observed import Observed
 from lab.registration.clock import SystemClock
 from lab.registration.observability import seen_at
+from lab.registration.signals import SignalSpec
 from lab.signals import Series, SignalTable, compute_signals
 from lab.signals.catalogue import spec_of
 from lab.signals.lineage import Lineage
+from lab.signals.possible import is_possible
 from lab.signals.windows import Levels, levels
+from lab.systems.calendar import Calendar, told_time
 
 Windows = tuple[tuple[float, float], ...]
 
 REPEATS_MAX = 3
+TOLD_MAX = 3
+"""Subjects of one sentence that are told, those first that moved most clearly."""
 CLEAR_Z = 30.0
 LASTING_INTERVALS = 12
 
@@ -54,6 +59,7 @@ class Inference:
         self.signals = compute_signals(observed) if signals is None else signals
         self.lineage = Lineage.of(observed)
         self.clock = SystemClock.recorded(observed.system)
+        self.calendar = Calendar.recorded(observed.system)
         self._scans: dict[tuple[str, str, int, Windows], Shift | None] = {}
         self._subjects_of: dict[str, list[str]] = {}
 
@@ -103,7 +109,8 @@ class Inference:
 
     def _finding(self, trial: Trial, window: Shift, known: Windows) -> Finding:
         cause = trial.cause
-        evidence = [window, *(shift for test in trial.when[1:] for shift in test.moved)]
+        why, cited = self._why(cause, trial.names, window, known)
+        evidence = [window, *(shift for test in trial.when[1:] for shift in test.moved), *cited]
         return Finding(
             culprit=trial.culprit,
             boundary=str(cause.boundary),
@@ -111,7 +118,7 @@ class Inference:
             onset_s=max(0.0, round(window.onset_s, 3)),
             confidence=round(cause.confidence * _strength(window, self.clock.interval_s), 3),
             evidence=tuple(self._evidence(shift) for shift in evidence),
-            why=tuple(self._why(cause, trial.names, window, known)),
+            why=tuple(why),
         )
 
     def told(self, trial: Trial, finding: Finding, windows: Sequence[Shift]) -> Finding:
@@ -140,7 +147,7 @@ class Inference:
         subjects = [s for s in known_subjects if not any(but and fnmatchcase(s, but) for but in others)]
         if not known_subjects:
             # Of what a name that stands for nothing is about, nothing can have moved.
-            unknown = bool(patterns) and not self._would_be_seen(condition.signal)
+            unknown = any(self._could_be(condition.signal, one) for one in patterns)
             state = State.UNKNOWN if unknown else State.FAILED if condition.asks_for_change else State.HELD
             return Test(condition, pattern, state, missing=(condition.signal,) if unknown else ())
         seen = []
@@ -154,22 +161,25 @@ class Inference:
         held = moved == 0 if condition.steady else moved > 0 and moved >= share * len(seen)
         return Test(condition, pattern, State.HELD if held else State.FAILED, tuple(seen))
 
-    def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> Iterator[str]:
-        """From the symptom to the cause, each sentence because of the next."""
+    def _why(self, cause: Cause, names: Names, window: Shift, known: Windows) -> tuple[list[str], list[Shift]]:
+        """From the symptom to the cause, each sentence because of the next; and the shifts that are to be cited."""
+        names = {**names, "since": told_time(window.onset_s, self.calendar)}
+        said: list[list[str]] = []
+        cited: list[Shift] = []
         for because in (*self.tree.symptoms, *self.tree.effects.get(cause.kind, ()), *cause.because):
             if because.moved is None:
-                yield because.says.format(**names)
+                said.append([because.says.format(**names)])
                 continue
-            for subject in self._subjects(because.moved, filled(because.of, names)):
-                shift = self._contrast(because.moved, subject, window, known)
-                if shift is None or abs(shift.z) < because.z:
-                    continue
-                if because.only in (None, "rises" if shift.change > 0 else "falls"):
-                    yield self._reason(because, names, shift)
+            subjects = self._subjects(because.moved, filled(because.of, names))
+            shifts = [self._contrast(because.moved, subject, window, known) for subject in subjects]
+            told = sorted((one for one in shifts if one and because.is_told(one)), key=lambda one: -abs(one.z))
+            said.append([self._reason(because, names, one) for one in told[:TOLD_MAX]])
+            cited += told[:TOLD_MAX] if because.cites else []
+        return chained(said), cited
 
     def _reason(self, because: Because, names: Names, shift: Shift) -> str:
         moved = self._levels(shift)
-        pair = {"baseline": _humanise(shift.signal, moved.before), "observed": _humanise(shift.signal, moved.during)}
+        pair = {"baseline": humanised(shift.signal, moved.before), "observed": humanised(shift.signal, moved.during)}
         direction = "rose" if shift.change > 0 else "fell"
         detail = shift.subject.rpartition(".")[2].replace("_", " ")
         return because.says.format(**names, **pair, subject=shift.subject, detail=detail, direction=direction)
@@ -185,9 +195,13 @@ class Inference:
             self._subjects_of[signal] = self.signals.subjects(signal)
         return [subject for subject in self._subjects_of[signal] if fnmatchcase(subject, pattern)]
 
-    def _would_be_seen(self, signal: str) -> bool:
-        """Whether a signal that is not there says that there was nothing: log lines that would have been written."""
+    def _could_be(self, signal: str, subject: str) -> bool:
+        """Whether a signal that is not there could be, if more was recorded."""
         spec = spec_of(signal)
+        return not self._would_be_seen(spec) and is_possible(signal, spec, subject, self.observed.system, self.lineage)
+
+    def _would_be_seen(self, spec: SignalSpec) -> bool:
+        """Whether a signal that is not there says that there was nothing: log lines that would have been written."""
         logged = spec.events and "logs" in self.observed.tables
         return logged and seen_at(self.observed.system.get("observability", "usual"), spec.level)
 
@@ -271,17 +285,6 @@ def _strength(shift: Shift, interval_s: float) -> float:
     clarity = min(1.0, abs(shift.z) / CLEAR_Z)
     lasting = min(1.0, (shift.end_s - shift.onset_s) / (LASTING_INTERVALS * interval_s))
     return 0.6 + 0.2 * clarity + 0.2 * lasting
-
-
-def _humanise(signal: str, value: float) -> str:
-    unit = spec_of(signal).unit
-    if unit == "ratio":
-        return f"{value * 100:.1f} %"
-    if unit == "s" and abs(value) >= LONG_S:
-        return long_duration(value)
-    if unit == "s":
-        return f"{value * 1000:.1f} ms" if abs(value) < 1 else f"{value:.0f} s"
-    return f"{value:.3g}"
 
 
 def not_judged(trials: Iterable[Trial]) -> tuple[NotJudged, ...]:

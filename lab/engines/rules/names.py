@@ -28,6 +28,8 @@ OF_DATASETS = ("dataset", "job", "source", "input", "output")
 """Names of a cause over datasets. `input` and `output` stand for several."""
 NO_ELEMENTS = ("dataset", "input", "output", "need")
 """Of these nobody can be blamed: no elements, or several."""
+SAID = ("since",)
+"""Names in any sentence: when the window begins."""
 LEVELS = ("baseline", "observed", "subject", "detail", "direction")
 """Names in a sentence about a signal that moved."""
 
@@ -111,7 +113,7 @@ def _sentences(document: Document, at: KeyPath, names: tuple[str, ...]) -> Itera
         if isinstance(because, dict):
             yield from _names(document, (*at, i, "of"), names)
             yield from _subject(document, (*at, i, "of"), because.get("moved"))
-            yield from _names(document, (*at, i, "says"), (*names, *(LEVELS if because.get("moved") else ())))
+            yield from _names(document, (*at, i, "says"), (*names, *SAID, *(LEVELS if because.get("moved") else ())))
 
 
 def _names(document: Document, at: KeyPath, names: tuple[str, ...]) -> Iterator[Problem]:

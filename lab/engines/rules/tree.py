@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema
 
 from lab.contracts import Boundary
 from lab.engines.rules.names import TESTS, name_problems
+from lab.engines.shifts import Shift
 from lab.errors import Problem, UserError, nearest
 from lab.files.yamlmodel import check, in_file_order
 from lab.files.yamlsource import Document, parse_yaml, read_text
@@ -146,19 +147,29 @@ class Condition(Strict):
 
 
 class Because(Strict):
-    """A sentence of the why-chain, used if its signal moved over the window (`only` one way), or if it has none."""
+    """A sentence of the why-chain, used if its signal moved over the window (`only` one way), or if it has none.
+
+    `times`: by at least so much of its level. `cites`: the signal is evidence as well, where the sentence is used.
+    """
 
     moved: Signal | None = None
     only: Literal["rises", "falls"] | None = None
     of: str = ""
     says: Text
     z: Least = 4.0
+    times: Least = 0.0
+    cites: bool = False
 
     @model_validator(mode="after")
     def _of_whom(self) -> Because:
         if self.moved and not self.of:
             raise ValueError(f"expected `of`: whose {self.moved}?")
         return self
+
+    def is_told(self, shift: Shift) -> bool:
+        """Whether a signal moved as the sentence says."""
+        is_enough = abs(shift.z) >= self.z and abs(shift.change) >= self.times * abs(shift.baseline)
+        return is_enough and self.only in (None, "rises" if shift.change > 0 else "falls")
 
 
 class Cause(Strict):

@@ -41,6 +41,7 @@ _SEGMENTS = Signals(
             "ratio",
             "dataset",
             "how far the shares of segments are from what the model meant, where they were published",
+            only_of="publish_segments",
         ),
         "order_value_ratio": SignalSpec(
             "ratio",
@@ -48,9 +49,10 @@ _SEGMENTS = Signals(
             "what an order is worth in euros, as features have it, over the median of all countries",
         ),
         "order_value_spread": SignalSpec(
-            "ratio",
+            "1",
             "job",
             "the same of the country in which an order is worth most; `order_value_ratio` tells which it is",
+            only_of="write_features",
         ),
         "customers_count": SignalSpec("1", "component", "customers who have signed up"),
         "model_version": SignalSpec(
