@@ -123,6 +123,8 @@ def periods_text(seconds: float, period_s: float, word: str) -> str:
 
 LONG_S = 7200.0
 """From when on times are told in hours and days."""
+MINUTES_FROM_S = 120.0
+"""From when on reasons tell them in minutes."""
 
 
 def _typed(parse: Any, pattern: str, example: str, *also: dict[str, Any]) -> Any:

@@ -177,3 +177,28 @@ def test_causes_of_every_system_are_named_where_they_began(
     assert named(diagnosis) == expected
     for finding in diagnosis.findings:
         assert FIRST - 1 <= finding.onset_s / 3600 <= FIRST + 1
+
+
+def test_a_sentence_may_cite_what_it_tells_and_says_since_when() -> None:
+    text = f"""
+schema_version: 1
+causes:
+- kind: mine
+  boundary: data
+  each: dataset
+  culprit: '{{job}}'
+  confidence: 0.9
+  when: [{FALLS}]
+  unless: [{NOT_ITS_INPUTS}]
+  because:
+  - {{moved: dataset_rows, of: '{{output}}', z: 2, cites: true,
+     says: 'because {{subject}} has fewer rows since {{since}}'}}
+  - {{moved: dataset_rows, of: '{{dataset}}', z: 2, times: 20, cites: true, says: 'because it has none'}}
+  - {{says: 'so it is'}}
+"""
+    (finding,) = infer(recorded(FEWER, as_it_is, HOURS), parse_tree(text, "my.rules.yaml")).findings
+    assert finding.why == ("postings has fewer rows since 12h", "so it is")
+    assert [(one.signal, one.subject) for one in finding.evidence] == [
+        ("dataset_rows", "entries"),
+        ("dataset_rows", "postings"),
+    ]

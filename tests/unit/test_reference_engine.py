@@ -16,6 +16,7 @@ from lab.engines.rules.incidents import incidents_of
 from lab.engines.rules.inference import infer
 from lab.engines.rules.shipped import shipped_tree
 from lab.engines.rules.trace import Trial
+from lab.engines.rules.words import humanised
 from lab.engines.shifts import Shift
 from lab.signals import compute_signals
 from lab.signals.windows import levels
@@ -197,7 +198,7 @@ def test_evidence_and_reasons_show_before_and_during(tmp_path: Path) -> None:
     pair = levels(series.times_s, series.values, (120.0, 210.0))
     assert pair is not None
     assert (cited.baseline, cited.observed) == pytest.approx(tuple(pair), abs=0.05)
-    assert any(f"{cited.observed * 100:.1f} %" in sentence for sentence in first.why)
+    assert any(humanised(cited.signal, cited.observed) in sentence for sentence in first.why)
 
 
 @pytest.mark.parametrize("seed", [175, 242])

@@ -11,8 +11,8 @@ import pytest
 from graders.evidence import flaw
 from lab.contracts import Evidence, Outcome
 from lab.engines.rules import diagnose
-from lab.engines.rules.words import humanised
 from lab.engines.rules.shipped import shipped_tree
+from lab.engines.rules.words import humanised
 from lab.injection.faults import Witness
 from lab.judging import witness
 from lab.judging.assess import assess

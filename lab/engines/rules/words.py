@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.files.units import LONG_S, long_duration
+from lab.files.units import LONG_S, MINUTES_FROM_S, long_duration
 from lab.signals.catalogue import spec_of
 
 BECAUSE = "because "
-MINUTES_FROM_S = 120.0
 THOUSANDS_FROM, NOTHING_BELOW = 1000.0, 0.0005
 """Numbers that are written in full, and those that nobody tells from 0."""
 
