@@ -11,8 +11,11 @@ from lab.files.units import time_text
 if TYPE_CHECKING:
     from lab.systems.topology import System
 
-DURATION, AT, FOR, ONSET = 60, 24, 18, 6
-"""Times of the scenario, in scrape intervals, or in periods of the job that stops."""
+TIMES = 60, 24, 18, 6
+"""How long the scenario lasts, when its fault begins, for how long, and the tolerance of its onset, in scrape intervals
+or in periods of the job that stops."""
+OF_DAYS = 28, 12, 10, 2
+"""The same in periods of a system with a calendar, which are long."""
 REQUESTS = 200
 """Requests in a scrape interval: enough for each signal, and quickly simulated."""
 
@@ -47,7 +50,10 @@ def _lines(name: str, system: System, reference: str) -> Iterator[str]:
         what = f"the system {system.name!r} has nothing that a first fault could break"
         raise UserError(Problem(what, seen="no calls of the component that users call, no job", expected="either"))
     unit_s = system.scrape_interval_s if links else max(system.scrape_interval_s, next(iter(jobs.values())))
-    duration, at, during, onset = (_time(count * unit_s) for count in (DURATION, AT, FOR, ONSET))
+    counts = OF_DAYS if system.calendar is not None and not links else TIMES
+    duration, at, during, onset = (_time(count * unit_s) for count in counts)
+    if counts is OF_DAYS:
+        onset = f"{counts[-1]} periods"
     kind, target = ("network-partition", links[0]) if links else ("feed-stall", next(iter(jobs)))
     callee = target.partition("->")[2]
     yield "# Checked by `lab validate`, explained by `lab plan`, run by `lab run`. Faults and parameters: `lab faults`."
@@ -69,7 +75,7 @@ def _lines(name: str, system: System, reference: str) -> Iterator[str]:
     yield f"  - {{id: f1, type: {kind}, target: {target}, at: {at}, for: {during}}}"
     if system.users is not None:
         yield "decoys: # benign events that mislead; blaming one is an error"
-        surge_at = _time((AT - 2) * unit_s)
+        surge_at = _time((counts[1] - 2) * unit_s)
         yield (
             f"  - {{id: d1, type: traffic-surge, target: {system.users}, at: {surge_at}, for: {during},"
             f" with: {{rate: {rate / 4:.6g}/s}}}}"

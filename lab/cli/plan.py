@@ -84,6 +84,7 @@ def _document(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> dict[st
 def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.cli.console import print_table, stdout, table
     from lab.cli.texts import columns, effect_text
+    from lab.content.stack import lacking
     from lab.judging.witness import BEFORE_MIN_INTERVALS
     from lab.scenario.plan import extra_load
     from lab.systems.calendar import Calendar, told_time, told_window
@@ -93,7 +94,9 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     come = f"about {requests} requests" if loaded.system.users else "driven by jobs"
     console.print(f"{scenario.name}: {scenario.title or 'no title'}", style="bold", soft_wrap=True)
     where = " ".join([testbed.name, *option_words(testbed.recorded(), type(testbed.options)().recorded())])
-    console.print(f"{loaded.system.name} on {where}, {time_text(scenario.duration_s)}, {come}\n")
+    console.print(f"{loaded.system.name} on {where}, {time_text(scenario.duration_s)}, {come}")
+    without = lacking(loaded.system) if loaded.system.world else None
+    console.print(f"{without.what}\n" if without else "", soft_wrap=True)
     schedules = [(name, _schedule(job)) for name, job in loaded.system.scheduled_jobs.items()]
     if schedules:
         console.print("Jobs", style="bold")

@@ -196,10 +196,9 @@ def lacking(system: System) -> Problem | None:
     world = registration_of(system.world.name) if system.world else None
     if world is not None and world.stack:
         return None
-    hint = "the testbed sim runs it"
+    hint = "the testbed sim runs it, and needs no stack: lab run SCENARIO --testbed sim"
     if world is None:
         what = f"the system {system.name!r} has no world that is installed"
         return Problem(what, expected="one with services", hint=hint)
-    what = f"the world {world.name!r} has no services for the stack"
-    needs = world.stack_needs or "its registration does not say what they would need"
-    return Problem(what, seen=needs, expected="a world that registers `stack`", hint=hint)
+    what = f"the system {system.name!r} is simulated only: its world {world.name!r} has no services for the stack"
+    return Problem(what, expected=world.stack_needs or "its registration does not say what they would be", hint=hint)

@@ -22,6 +22,8 @@ def world_page(world: World) -> Iterator[str]:
     yield f"A system has it behind its requests where its file says `world: {{name: {world.name}}}`. Beside what"
     yield "[every recording](../recording.md) and [every system](../signals.md) has, there is the following."
     yield ""
+    if world.stack_needs and not world.stack:
+        yield from (f"It is simulated only: the [stack](../stack.md) would need {world.stack_needs}.", "")
     yield from _files_of_systems(world)
     if world.slis:
         yield from ("## Service level indicators", "", "For SLOs, steady states and stop conditions.", "")

@@ -109,6 +109,11 @@ def compact_duration(seconds: float) -> str:
     return f"-{text}" if seconds < 0 and minutes else text
 
 
+def written_time(seconds: float) -> str:
+    """A time or a duration as a file gives it and people read it: `160s`, `5m`, `13d9h`."""
+    return format_duration(seconds) if seconds < LONG_S or seconds % 60 else compact_duration(seconds)
+
+
 def window_text(from_s: float, until_s: float) -> str:
     """A window in a scenario: `30–55 s`, `10d–11d6h`."""
     first, last = time_text(from_s), time_text(until_s)

@@ -178,6 +178,8 @@ def _is_number(value: Any) -> bool:
 
 def _nearest_choice(value: Any, error: Mapping[str, Any]) -> str:
     choices = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+    if value is None and "null" in choices:
+        return 'without quotes null is nothing in YAML: write "null"'
     return nearest(value, choices) if isinstance(value, str) and choices else ""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lab.errors import ParameterError, UserError, nearest
 from lab.files.reading import Reading
-from lab.files.units import duration_s, format_duration, rate_per_s
+from lab.files.units import duration_s, format_duration, rate_per_s, written_time
 from lab.files.yamlmodel import check
 from lab.files.yamlsource import KeyPath
 from lab.injection.dry_run import pulls
@@ -155,13 +155,12 @@ class CrossChecks(Reading):
             self._report((*use.path, "for"), "the window has no length", expected="a duration longer than 0s")
         if use.at_s is None or length_s is None:
             return
-        length = format_duration(length_s)
+        length = written_time(length_s)
         if use.at_s >= length_s:
-            seen, expected = format_duration(use.at_s), f"a time before {length}, the duration"
+            seen, expected = written_time(use.at_s), f"a time before {length}, the duration"
             self._report((*use.path, "at"), "it begins past the end of the scenario", seen=seen, expected=expected)
         elif use.end_s is not None and use.end_s > length_s + _ROUNDING_S:
-            seen = f"{format_duration(use.at_s)} + {format_duration(use.end_s - use.at_s)}"
-            seen += f" = {format_duration(use.end_s)}"
+            seen = f"{written_time(use.at_s)} + {written_time(use.end_s - use.at_s)} = {written_time(use.end_s)}"
             what, expected = "it lasts past the end of the scenario", f"an end by {length}, the duration"
             self._report((*use.path, "for"), what, seen=seen, expected=expected)
 
@@ -174,7 +173,7 @@ class CrossChecks(Reading):
                 if other is not None and other.at_s is not None and other.end_s is not None:
                     line, _ = self.document.values[other.path]
                     seen = f"{lever[0]} on {lever[1]}, held by {other.id!r} (line {line})"
-                    seen += f" from {format_duration(other.at_s)} to {format_duration(other.end_s)}"
+                    seen += f" from {written_time(other.at_s)} to {written_time(other.end_s)}"
                     expected = "windows that do not overlap, or another lever"
                     self._report((*use.path, "at"), "two uses of one lever overlap", seen=seen, expected=expected)
                 earlier.append(use)

@@ -38,6 +38,15 @@ def test_a_first_scenario_of_any_system_is_valid_and_can_be_planned(
     assert f"f1: {fault}" in printed.out
 
 
+def test_a_first_scenario_of_a_system_with_a_calendar_counts_in_its_periods(folder: Path) -> None:
+    assert lab("init", "scenario", "--system", "segmentation") == ExitCode.OK
+    text = Path("my-scenario.scenario.yaml").read_text(encoding="utf-8")
+    assert "duration: 28d" in text
+    assert "at: 12d, for: 10d" in text
+    assert "onset_within: 2 periods" in text
+    assert lab("plan", "my-scenario.scenario.yaml") == ExitCode.OK
+
+
 def test_where_no_shipped_system_can_be_run_it_asks_for_one(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

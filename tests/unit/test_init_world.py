@@ -82,13 +82,13 @@ def test_one_of_jobs_is_as_complete_and_has_no_requests(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_suite_of_one_of_jobs_passes_and_tells_nights(folder: Path) -> None:
+def test_the_suite_of_one_of_jobs_passes_and_tells_dates(folder: Path) -> None:
     lab("init", "world", NAME, "--of-jobs")
     done = run(folder, "lab", "run", f"{NAME}/{NAME}.suite.yaml", "--jobs", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"✓ pass  {NAME}-confused  seed 1  rules  {NAME}-confused of book" in done.stdout
     shown = run(folder, "lab", "diagnose", f"runs/{NAME}-confused")
-    assert "night 9" in shown.stdout, shown.stdout + shown.stderr
+    assert "day 9" in shown.stdout, shown.stdout + shown.stderr
     contract = run(folder, "pytest", "-q", NAME)
     assert contract.returncode == 0, contract.stdout
 

@@ -56,18 +56,18 @@ def test_an_event_counts_once_or_once_for_each_of_what_it_lists() -> None:
     assert [of_one_kind.of(attributes) for attributes in ({"word": "no"}, {"word": "yes"}, {})] == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("needs", "seen"), [(NEEDS, NEEDS), ("", "does not say what they would need")])
+@pytest.mark.parametrize(("needs", "seen"), [(NEEDS, NEEDS), ("", "does not say what they would be")])
 def test_a_world_without_services_says_what_they_would_need(
     needs: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_services(monkeypatch, needs)
     assert part_for(SYSTEM) is None
-    with pytest.raises(UserError, match="the world 'shop' has no services for the stack") as refused:
+    with pytest.raises(UserError, match="is simulated only: its world 'shop' has no services for the stack") as refused:
         needed(SYSTEM)
     assert seen in str(refused.value)
     loaded = scenario(tmp_path, duration_s=300, rate_per_s=50)
     (problem,) = problems_of(loaded, 1.0)
-    assert (problem.file, problem.seen) == (str(loaded.path), refused.value.problems[0].seen)
+    assert (problem.file, problem.expected) == (str(loaded.path), refused.value.problems[0].expected)
 
 
 def test_what_is_not_measured_while_a_run_goes_on_judges_no_run(

@@ -78,7 +78,8 @@ OPERATIONS = {
     ),
     "send_campaigns": Operation(
         "service",
-        doc="writes to those on the list who are due: each customer one day a week",
+        doc="writes to those on the list who are due: each customer one day a week;"
+        " a campaign of marketing, not [one of runs](../campaigns.md)",
         needed=True,
         settings={"max_recency_days": _RECENCY},
     ),
