@@ -69,13 +69,13 @@ def _suspicions(debrief: Json, at: At) -> Iterator[str]:
         yield ""
         yield f"**{escaped(one['kind'])} of {escaped(one['element'])}** at {at(one['at_s'])}: {escaped(one['doc'])}"
         if one["own"]:
-            calm = "Nothing of it left its usual range for long" if one["is_calm"] else "What it did since"
+            calm = "Nothing of it went far from what was usual" if one["is_calm"] else "What it did since"
             yield f"{calm}:"
             yield ""
             yield from (f"* {escaped(told_level(level))}" for level in one["own"])
     if found["moved"]:
         yield ""
-        yield "What did leave its usual range since then, of all signals:"
+        yield "What did go far from what was usual since then, of all signals:"
         yield ""
         yield from (f"* {escaped(told_level(level))}" for level in found["moved"])
     done = found["accusation"]["remedies"]

@@ -114,3 +114,31 @@ def test_other_views_tell_times_by_the_calendar_too(page: Any) -> None:
     to_the_end(page)
     view(page, "overview")
     expect(page.locator(".pager").last).to_contain_text(re.compile(r"night \d+, \w{3} \d+ Oct \d\d:\d\d"))
+
+
+def test_a_cell_is_pinned_and_can_be_cited_in_the_answer(page: Any) -> None:
+    to_the_end(page)
+    cell(page, "extract", "night 20").click()
+    page.locator(".chosen-cell .pins .pin").first.click()
+    expect(page.locator("dialog")).to_contain_text("can cite it as evidence")
+    page.locator("dialog").get_by_role("button", name="Pin", exact=True).click()
+    expect(page.locator("dialog")).to_have_count(0)
+    view(page, "answer")
+    page.locator("input[name=verdict][value=fault]").check()
+    expect(page.locator(".check.evidence")).to_have_count(1)
+
+
+def test_an_onset_is_written_as_the_calendar_tells_it_and_said_as_understood(page: Any) -> None:
+    view(page, "answer")
+    page.locator("input[name=verdict][value=fault]").check()
+    onset = page.get_by_label("Since when")
+    onset.fill("15 Okt")
+    onset.blur()
+    expect(page.get_by_role("alert").filter(has_text="there is no month 'okt'; write it as night ")).to_be_visible()
+    expect(page.get_by_role("button", name="Submit answer")).to_be_disabled()
+    for text in ("13", "night 13", "17 Oct"):
+        onset.fill(text)
+        onset.blur()
+        said = page.get_by_role("status").filter(has_text=f"“{text}” is understood as night 13, Sat 17 Oct 02:00.")
+        expect(said).to_be_visible()
+        expect(onset).to_have_value("night 13, Sat 17 Oct 02:00")

@@ -47,7 +47,7 @@ function Outcomes({ outcomes }) {
     </ul>`;
 }
 
-export function Actions({ data: { actions, helps, outcomes } }) {
+export function Actions({ data: { actions, helps, outcomes, truth } }) {
   return html`<section class="card stack tight">
     <h2>${t.debrief.actions}</h2>
     ${
@@ -55,7 +55,7 @@ export function Actions({ data: { actions, helps, outcomes } }) {
         ? html`<ul class="pager">
             ${actions.map((one) => html`<${Action} key=${one.id} one=${one} />`)}
           </ul>`
-        : html`<p class="empty">${t.debrief.noActions}</p>`
+        : html`<p class="empty">${truth.faults?.length ? t.debrief.noActions : t.debrief.noActionsNeeded}</p>`
     }
     <${Outcomes} outcomes=${outcomes} />
     ${
