@@ -87,7 +87,7 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     from lab.content.stack import lacking
     from lab.judging.witness import BEFORE_MIN_INTERVALS
     from lab.scenario.plan import extra_load
-    from lab.systems.calendar import Calendar, told_time, told_window
+    from lab.systems.calendar import Calendar, told_end, told_time, told_window
 
     scenario, console = loaded.scenario, stdout()
     requests = round(scenario.requests + sum(one.requests for one in extra_load(planned.timeline)))
@@ -105,7 +105,8 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
     for act in planned.timeline:
-        shown.add_row(told_time(act.at_s, calendar), act.event, act.lever, act.element, _value(act))
+        told = told_end if act.event == "revert" else told_time
+        shown.add_row(told(act.at_s, calendar), act.event, act.lever, act.element, _value(act))
     if planned.timeline:
         print_table(console, "Timeline", shown)
     else:

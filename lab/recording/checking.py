@@ -42,6 +42,15 @@ def _parsed(text: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def _parsed_lines(text: bytes) -> Iterator[Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            yield _parsed(line)
+        except ValueError as error:
+            seen = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+            raise ValueError(f"line {number}: {seen}") from None
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
@@ -114,7 +123,7 @@ def _shaped(file: Path, shape: TypeAdapter[Any]) -> Any:
     from pydantic import ValidationError
 
     name, text = file.name, read_file(file)
-    lines = [_parsed(line) for line in text.splitlines()] if name.endswith(".jsonl") else [_parsed(text)]
+    lines = [*_parsed_lines(text)] if name.endswith(".jsonl") else [_parsed(text)]
     for number, content in enumerate(lines, 1):
         try:
             shape.validate_python(content)

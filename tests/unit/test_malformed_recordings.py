@@ -112,6 +112,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "nested without end": (put("observed/system.json", b"[" * 200_000), "system.json", "nested"),
     "an alert without a time": (put("observed/alerts.jsonl", b'{"slo": "x"}\n'), "alerts.jsonl", "line 1"),
+    "a last line that is cut off": (
+        lambda run: put("events.jsonl", (run / "events.jsonl").read_bytes() + b'{"time_s": ')(run),
+        "events.jsonl", "at column",
+    ),
     "a change that is none": (put("observed/changes.jsonl", b"\xff\n"), "changes.jsonl", "malformed"),
     "a journal of lists": (put("events.jsonl", b"[]\n"), "events.jsonl", "line 1"),
     "a table of garbage": (put("observed/spans.parquet", b"PAR1garbagePAR1"), "spans.parquet", "not a readable table"),
