@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from lab.errors import Problem, UserError
 from lab.registration.signals import SignalSpec
@@ -156,6 +157,22 @@ def _registered(world: World) -> Mapping[str, SignalSpec]:
 
 
 def _joined(worlds: Iterable[World]) -> Mapping[str, SignalSpec]:
+    """The signals of every system and of these worlds: joined once, since whoever judges signals asks for each."""
+    asked = tuple(worlds)
+    which = tuple(map(id, asked))
+    if which not in _joins:
+        if len(_joins) == _JOINS_KEPT:
+            _joins.clear()
+        _joins[which] = asked, MappingProxyType(_join(asked))
+    return _joins[which][1]
+
+
+_JOINS_KEPT = 16
+_joins: dict[tuple[int, ...], tuple[tuple[World, ...], Mapping[str, SignalSpec]]] = {}
+"""By the identities of registrations: they do not change, and are kept so that no other one takes their place."""
+
+
+def _join(worlds: Iterable[World]) -> dict[str, SignalSpec]:
     found = dict(CORE)
     owner = dict.fromkeys(CORE, "the lab")
     problems = []
