@@ -63,8 +63,10 @@ def diagnose(observed: Path) -> Diagnosis:
     clock, lineage = SystemClock.recorded(recording.system), Lineage.of(recording)
     for rank, limit in enumerate(limits_of(recording.system.get("world"))):
         for one in series:
+            if one.signal != limit.signal:
+                continue
             element = _blamed(one, limit, recording, lineage)
-            if one.signal != limit.signal or not element or element in found or not _fits(element, limit, recording):
+            if not element or element in found or not _fits(element, limit, recording):
                 continue
             at = _broken(one, limit, clock)
             if at is not None:
