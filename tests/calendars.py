@@ -137,7 +137,8 @@ class Weeks:
 
     `moved`: what a column's values are multiplied with from a period on; `rows`, `shares`, `returns` likewise.
     `repeated`: in which periods a dataset's content is that of the period before. `runs`: `failed`, `retried`,
-    `skipped` or a delay (s).
+    `skipped` or a delay (s). `befell`: from when on a column is there (`new`), is not there (`gone`), is of another
+    type (`type`) or null in every third row (`null`).
     """
 
     moved: Mapping[str, tuple[int, float]] = field(default_factory=dict)
@@ -148,6 +149,7 @@ class Weeks:
     unwritten: Mapping[str, Sequence[int]] = field(default_factory=dict)
     stale: Mapping[str, Sequence[int]] = field(default_factory=dict)
     schemas: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    befell: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     runs: Mapping[str, Mapping[int, str | float]] = field(default_factory=dict)
     changes: Sequence[tuple[float, str]] = ()
     alerts: Sequence[tuple[float, float | None, str]] = ()
@@ -295,10 +297,15 @@ def _columns(weeks: Weeks) -> Iterator[dict[str, Any]]:
             since, factor = weeks.moved.get(f"{dataset}.{column}", (weeks.nights, 1.0))
             name = f"{dataset}{column}{0 if dataset == 'rates' else night}"
             noise = _noise(name)
+            begins, how = weeks.befell.get(f"{dataset}.{column}", (weeks.nights, ""))
+            if how and (night < begins if how == "new" else night >= begins and how == "gone"):
+                continue
+            is_other = how if night >= begins else ""
             median = usual * noise * (factor if night >= since else 1.0)
             levels = {q: median * float(np.exp(0.5 * z)) for q, z in QUANTILES.items()}
             yield about | {
-                "column": column, "type": "float", "rows": rows, "null_ratio": 0.0, "distinct": rows // 2,
+                "column": column, "type": "text" if is_other == "type" else "float", "rows": rows,
+                "null_ratio": 0.33 if is_other == "null" else 0.0, "distinct": rows // 2,
                 "mean": 1.13 * median, **levels, "top_ratio": 0.02,
             }  # fmt: skip
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from lab.api.models import Answer
+from lab.report.calendar_told import Story
 from lab.signals.periods.shapes import Calendar
 
 
 class CalendarAnswer(Answer):
-    """The calendar so far; places of periods count from 0."""
+    """The calendar so far; places of periods count from 0. `story`: the same in words, as reports tell it."""
 
     as_of_s: float
     calendar: Calendar
+    story: Story | None
 
 
 class Levels(Answer):
@@ -34,16 +36,17 @@ class Moved(Answer):
 
 
 class Before(Answer):
-    """The version before, and what differs from it.
+    """The version before, and what differs from it; `is_profiled`: the columns of both are recorded.
 
     `moved`: columns whose median went farther than half the spread between the quartiles, or of which 2 % more or fewer
-    rows are null, or have the most frequent value.
+    rows are null, or have the most frequent value, or whose values lie elsewhere as a whole (PSI from 0.1 on).
     """
 
     version: str
     written_s: float
     rows: int | None
     is_same: bool
+    is_profiled: bool
     is_other_schema: bool
     added: list[str]
     removed: list[str]

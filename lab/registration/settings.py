@@ -53,6 +53,7 @@ class Operation:
 
     `caller_settings` are those of the component that calls for it, as of a job that writes into a database. Without a
     `needed` operation, and its answer, the world cannot run. `doc` says what it does, where the name does not.
+    `checks`: datasets that it looks at, and it fails where they are not as they should be.
     """
 
     kind: str
@@ -61,3 +62,4 @@ class Operation:
     caller_settings: Mapping[str, Setting] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     doc: str = ""
+    checks: tuple[str, ...] = ()

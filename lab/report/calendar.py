@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lab.report.calendar_cells import COLOURS, Cell, dataset_cells, drift_cells, in_use_cells, job_cells, pile_cells
+from lab.report.calendar_key import KeyEntry, key_of
 from lab.report.calendar_lines import LineRow, line_row
-from lab.report.calendar_words import how_it_differed, when_it_differed
+from lab.report.calendar_told import Line, Story, place_of, story_of
 from lab.report.format import quantity
-from lab.signals.periods.differences import CALM_PSI, LASTING
-from lab.signals.periods.shapes import Calendar, Difference, Moment, Period
-
-MOST_NAMED = 4
-"""In the opening sentence."""
+from lab.signals.periods.shapes import Calendar, Moment, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +65,6 @@ class StackRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One difference in words."""
-
-    since: str
-    until: str
-    subject: str
-    how: str
-    is_moved: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Mark:
     """What is true or was found, at a time or over one: drawn above everything. `css` names its colour."""
 
@@ -92,7 +78,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class CalendarView:
-    """All that the template prints. `since`: places of the columns in which a fault began."""
+    """All that the template prints. `since`: places of the columns in which a fault began.
+
+    `moved`: subjects of the story that it moved in truth.
+    """
 
     word: str
     months: tuple[tuple[str, int], ...]
@@ -102,10 +91,9 @@ class CalendarView:
     others: tuple[LineRow, ...]
     groups: tuple[Group, ...]
     stacks: tuple[StackRow, ...]
-    opening: str
-    first: int | None
-    lasting: tuple[Told, ...]
-    passing: tuple[Told, ...]
+    story: Story
+    moved: frozenset[str]
+    key: tuple[KeyEntry, ...]
     calm: int
     since: frozenset[int]
 
@@ -120,93 +108,48 @@ def calendar_view(
 
     `without`: by signal and subject what indicators would have been without any fault, period by period.
     """
-    since = sorted({_place(calendar, mark.at_s) for mark in marks if mark.css == "fault"} - {-1})
-    lasting, passing = _lasting(calendar)
-    opening = _first(calendar, lasting)
-    first = opening[0].first if opening else None
+    since = sorted({place_of(calendar, mark.at_s) for mark in marks if mark.css == "fault"} - {-1})
+    story = story_of(calendar)
     lines = [
-        line_row(row, calendar.periods, (without or {}).get((row.signal, row.subject), ()), since, first)
+        line_row(row, calendar.periods, (without or {}).get((row.signal, row.subject), ()), since, story.first)
         for row in calendar.indicators
     ]
     others = [
-        line_row(replace(row, signal=f"{row.signal} of {row.subject}"), calendar.periods, (), since, first)
+        line_row(replace(row, signal=f"{row.signal} of {row.subject}"), calendar.periods, (), since, story.first)
         for row in calendar.moved
     ]
-    shown = [row for row in calendar.drift if _has_moved(row.psi, row.nulls)]
+    bands, groups = tuple(_bands(calendar, marks)), tuple(_groups(calendar, moved))
+    drawn = [
+        *(mark for row in (*bands, *(row for group in groups for row in group.rows)) for mark in _marks_of(row)),
+        *(mark for line in (*lines, *others) for mark in line.marks),
+        *(["first"] if story.first is not None else []),
+        *(["since"] if since else []),
+    ]
+    told = (*story.lasting, *story.passing)
     return CalendarView(
         word=calendar.word,
         months=tuple(_months(calendar.periods)),
         heads=tuple(_head(period) for period in calendar.periods),
-        bands=tuple(_bands(calendar, marks)),
+        bands=bands,
         lines=tuple(lines),
         others=tuple(others),
-        groups=tuple(_groups(calendar, shown, moved)),
+        groups=groups,
         stacks=tuple(_stacks(calendar)),
-        opening=_opening(calendar, opening),
-        first=first,
-        lasting=tuple(_with_announced(calendar, lasting, moved)),
-        passing=tuple(_told(calendar, passing, moved)),
-        calm=len(calendar.drift) - len(shown),
+        story=story,
+        moved=frozenset(line.subject for line in told if _is_moved(line, moved)),
+        key=key_of(drawn, calendar.word),
+        calm=sum(not row.has_moved for row in calendar.drift),
         since=frozenset(since),
     )
 
 
-def _told(calendar: Calendar, found: Sequence[Difference], moved: frozenset[str]) -> Iterator[Told]:
-    for one in found:
-        since, until = when_it_differed(calendar, one)
-        yield Told(since, until, one.subject, how_it_differed(one), _subject(one.subject) in moved)
+def _marks_of(row: Row) -> Iterator[str]:
+    yield from (mark for cell in row.cells for mark in cell.marks)
+    yield from ["truly"] if row.is_moved else []
 
 
-def _lasting(calendar: Calendar) -> tuple[list[Difference], list[Difference]]:
-    """What lasted and what passed; a sign of the same thing with which something lasting begins belongs to it."""
-    lasting = [one for one in calendar.differences if one.often >= LASTING]
-    begun = {(_owner(one), place) for one in lasting for place in (one.first, one.first - 1)}
-    kept = [one for one in calendar.differences if one in lasting or (_owner(one), one.first) in begun]
-    return kept, [one for one in calendar.differences if one not in kept]
-
-
-def _first(calendar: Calendar, lasting: Sequence[Difference]) -> list[Difference]:
-    """What a page opens with: what lasted until the end, or the period before it; where nothing did, whatever lasted.
-
-    Levels that drift are left out: those that went less than half of their way at once.
-    """
-    last = len(calendar.periods) - 1
-    until_now = [one for one in lasting if one.often >= LASTING and one.last >= last - 1]
-    return [one for one in until_now if one.what != "level" or _is_abrupt(one)] or until_now or [*lasting]
-
-
-def _is_abrupt(one: Difference) -> bool:
-    if one.before is None or one.at_first is None or one.after is None:
-        return True
-    return abs(one.at_first - one.before) >= abs(one.after - one.before) / 2
-
-
-def _owner(one: Difference) -> str:
-    """The job, dataset or signal that a difference is of: a column's dataset."""
-    return one.subject.partition(".")[0]
-
-
-def _opening(calendar: Calendar, lasting: Sequence[Difference]) -> str:
-    """The first lasting change in one sentence, with what else began by the next period."""
-    if not lasting:
-        return "Nothing that was looked at here changed for longer."
-    first = lasting[0]
-    then = [one.subject for one in lasting[1:] if one.subject != first.subject]
-    others = list(dict.fromkeys(then))
-    more = f"; then {', '.join(others[:MOST_NAMED])}" if others else ""
-    left = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    return (
-        f"The first lasting change: {when_it_differed(calendar, first)[0]}, {first.subject}: "
-        f"{how_it_differed(first)}{more}{left}."
-    )
-
-
-def _with_announced(calendar: Calendar, lasting: Sequence[Difference], moved: frozenset[str]) -> Iterator[Told]:
-    """What lasted, and between it, by time, what was announced."""
-    announced = [one for one in calendar.moments if one.kind != "alert"]
-    places = [(_place(calendar, one.at_s), 0, Told(one.at, "", "announced", one.text, False)) for one in announced]
-    rows = [(one.first, 1, told) for one, told in zip(lasting, _told(calendar, lasting, moved), strict=True)]
-    yield from (told for _, _, told in sorted([*places, *rows], key=lambda row: row[:2]))
+def _is_moved(line: Line, moved: frozenset[str]) -> bool:
+    return any(_subject(subject) in moved for subject in line.subjects)
 
 
 def _subject(text: str) -> str:
@@ -226,10 +169,6 @@ def _months(periods: Sequence[Period]) -> Iterator[tuple[str, int]]:
             yield name, len(list(of))
 
 
-def _place(calendar: Calendar, at_s: float) -> int:
-    return next((i for i, one in enumerate(calendar.periods) if one.starts_s <= at_s < one.ends_s), -1)
-
-
 def _bands(calendar: Calendar, marks: Sequence[Mark]) -> Iterator[Row]:
     """What is true, found, announced and alerted: a row for each name, in the order in which they come."""
     known = [*marks, *(_mark(moment) for moment in calendar.moments)]
@@ -241,7 +180,9 @@ def _bands(calendar: Calendar, marks: Sequence[Mark]) -> Iterator[Row]:
 
 def _mark(moment: Moment) -> Mark:
     if moment.kind == "clock":
-        return Mark("change log", "clock", moment.at_s, None, f"{moment.at}: {moment.text}", "◷")
+        return Mark("clocks", "clock", moment.at_s, None, f"{moment.at}: {moment.text}", "◷")
+    if moment.kind == "action":
+        return Mark("actions", "action", moment.at_s, None, f"{moment.at}: {moment.text}", "■")
     if moment.kind == "change":
         return Mark("change log", "change", moment.at_s, None, f"{moment.at}: {moment.text}", "▲")
     return Mark("alerts", "alert", moment.at_s, moment.until_s, f"from {moment.at}: {moment.text}", "!")
@@ -254,7 +195,8 @@ def _band_cell(period: Period, marks: Sequence[Mark]) -> Cell:
     begun = [mark for mark in here if period.starts_s <= mark.at_s < period.ends_s and mark.sign]
     css = here[0].css + (" long" if here[0].until_s is not None else "")
     sign = str(len(begun)) if len(begun) > 1 else begun[0].sign if begun else ""
-    return Cell(css, sign, "; ".join(mark.text for mark in here))
+    drawn = ("many", here[0].css) if len(begun) > 1 else (begun[0].css if begun else here[0].css,)
+    return Cell(css, sign, "; ".join(mark.text for mark in here), marks=drawn)
 
 
 def _is_in(period: Period, mark: Mark) -> bool:
@@ -263,14 +205,7 @@ def _is_in(period: Period, mark: Mark) -> bool:
     return mark.at_s < period.ends_s and mark.until_s > period.starts_s
 
 
-def _has_moved(psi: Sequence[float | None], nulls: Sequence[float | None]) -> bool:
-    known = [one for one in nulls if one is not None]
-    return any(one is not None and one >= CALM_PSI for one in psi) or (
-        bool(known) and max(known) - min(known) > CALM_PSI
-    )
-
-
-def _groups(calendar: Calendar, shown: Sequence[object], moved: frozenset[str]) -> Iterator[Group]:
+def _groups(calendar: Calendar, moved: frozenset[str]) -> Iterator[Group]:
     jobs = [
         Row(row.job, _needs(row.needs), "job", job_cells(row, calendar.periods), row.job in moved)
         for row in calendar.jobs
@@ -288,7 +223,7 @@ def _groups(calendar: Calendar, shown: Sequence[object], moved: frozenset[str]) 
             f"{row.dataset}.{row.column}" in moved,
         )
         for row in calendar.drift
-        if row in shown
+        if row.has_moved
     ]
     in_use = [Row(f"{row.signal} {row.subject}", row.doc, "in-use", in_use_cells(row)) for row in calendar.in_use]
     yield Group("Jobs", "in the order in which they need each other", tuple(jobs))

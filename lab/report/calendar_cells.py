@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.report.format import quantity, significant
-from lab.signals.periods.differences import CALM_PSI, MOVED_PSI
+from lab.signals.periods.levels import CALM_PSI, MOVED_PSI
 from lab.signals.periods.shapes import (
     DatasetCell,
     DatasetRow,
@@ -16,6 +16,7 @@ from lab.signals.periods.shapes import (
     JobRow,
     Outcome,
     Period,
+    Sign,
     Stack,
     State,
 )
@@ -39,14 +40,27 @@ SIGNS: dict[Outcome | State, tuple[str, str]] = {
 """What stands in a cell, and what it means: colour is never the only sign."""
 
 
+COLUMN_SIGNS: dict[Sign, tuple[str, str]] = {
+    "": ("", ""),
+    "new": ("+", "a new column"),
+    "gone": ("−", "the column is gone"),
+    "type": ("T", "another type"),
+    "null": ("∅", "more rows than usual have no value"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: `css` for its colour, the sign in it, words for who points at it, and its measures as CSS variables."""
+    """One cell: `css` for its colour, the sign in it, words for who points at it, and its measures as CSS variables.
+
+    `marks`: what of it the key to the calendar explains.
+    """
 
     css: str
     sign: str
     tip: str
     style: str = ""
+    marks: tuple[str, ...] = ()
 
 
 EMPTY = Cell("", "", "")
@@ -64,7 +78,7 @@ def _job(cell: JobCell) -> Cell:
         for one in cell.attempts
     ]
     late = f", {quantity(cell.delay_s, 's')} later than usual" if cell.outcome == "late" else ""
-    return Cell(cell.outcome, sign, "; ".join([word + late, *runs]))
+    return Cell(cell.outcome, sign, "; ".join([word + late, *runs]), marks=(cell.outcome,))
 
 
 def dataset_cells(row: DatasetRow, periods: Sequence[Period]) -> tuple[Cell, ...]:
@@ -91,9 +105,10 @@ def _dataset(cell: DatasetCell, most: int, colour: int, is_steady: bool) -> Cell
         sign = sign or f"−{cell.behind}"
         facts.append(f"its data ends {cell.behind} {'period' if cell.behind == 1 else 'periods'} earlier than usual")
     css = f"{'behind ' if cell.behind else ''}{cell.state}{' steady' if is_steady else ''} s{colour % COLOURS}"
-    return Cell(
-        css, "" if is_steady and not cell.behind else sign, ", ".join(filter(None, [*facts, often])), f"--h:{full}%"
-    )
+    shown = sign if not is_steady or cell.behind or cell.state == "failed" else ""
+    marks = ("unwritten" if cell.state == "failed" else cell.state if shown or cell.state != "repeated" else "new",)
+    tip = ", ".join(filter(None, [*facts, often]))
+    return Cell(css, shown, tip, f"--h:{full}%", (*marks, *(("behind",) if cell.behind else ())))
 
 
 def in_use_cells(row: InUseRow) -> tuple[Cell, ...]:
@@ -105,29 +120,33 @@ def in_use_cells(row: InUseRow) -> tuple[Cell, ...]:
             found.append(EMPTY)
             continue
         sign = "" if number == before else str(number)
-        found.append(Cell(f"{'new' if sign else 'same'} s{order.index(number) % COLOURS}", sign, f"{number} in use"))
+        css = f"{'new' if sign else 'same'} s{order.index(number) % COLOURS}"
+        found.append(Cell(css, sign, f"{number} in use", marks=("in-use",)))
         before = number
     return tuple(found)
 
 
 def drift_cells(row: DriftRow, periods: Sequence[Period]) -> tuple[Cell, ...]:
     """How far a column's values lie from the first ones, period by period."""
-    return tuple(
-        _drift(psi, nulls, median, row.unit)
-        for psi, nulls, median, _ in zip(row.psi, row.nulls, row.medians, periods, strict=True)
-    )
+    return tuple(_drift(row, place) for place, _ in enumerate(periods))
 
 
-def _drift(psi: float | None, nulls: float | None, median: float | None, unit: str) -> Cell:
-    if psi is None and nulls is None:
+def _drift(row: DriftRow, place: int) -> Cell:
+    psi, nulls, median, befell = row.psi[place], row.nulls[place], row.medians[place], row.signs[place]
+    if psi is None and nulls is None and not befell:
         return EMPTY
     strength = round(100 * min(1.0, (psi or 0.0) / FULL_PSI))
-    facts = [f"PSI {significant(psi, 2)}"] if psi is not None else []
-    facts += [f"median {quantity(median, unit)}"] if median is not None else []
+    sign, words = COLUMN_SIGNS[befell]
+    facts = [words] if words else []
+    facts += [f"PSI {significant(psi, 2)}"] if psi is not None else []
+    facts += [f"median {quantity(median, row.unit)}"] if median is not None else []
     facts += [f"null {quantity(nulls, 'ratio')}"] if nulls else []
-    css = "moved" if (psi or 0.0) >= MOVED_PSI else ""
-    sign = _short(psi) if psi is not None and psi >= CALM_PSI else ""
-    return Cell(css, sign, ", ".join(facts), f"--h:{strength}%")
+    has_drift = psi is not None and psi >= CALM_PSI
+    css = "sign" if befell else "moved" if (psi or 0.0) >= MOVED_PSI else ""
+    marks = (f"column-{befell}",) if befell else ("drift",) if has_drift else ()
+    return Cell(
+        css, sign or (_short(psi) if psi is not None and has_drift else ""), ", ".join(facts), f"--h:{strength}%", marks
+    )
 
 
 def _short(psi: float) -> str:

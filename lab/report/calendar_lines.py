@@ -23,14 +23,23 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """An indicator: levels in its first and its last period, the last one without the fault too where that differs."""
+    """An indicator: levels in its first and its last period, the last one without the fault too where that differs.
+
+    `usual`: between which levels it is as at first; `limit`: what an alert waits for; empty where there is none. `low`
+    and `high` are the ends of its scale. `marks`: as of a cell.
+    """
 
     name: str
     doc: str
     first: str
     last: str
     without: str
+    usual: str
+    limit: str
+    low: str
+    high: str
     svg: Markup
+    marks: tuple[str, ...]
 
 
 def line_row(
@@ -41,26 +50,58 @@ def line_row(
     """
     known = [value for value in row.values if value is not None]
     other = [value for value in without if value is not None]
+    low, high = scale_of(row, without)
+    svg = _drawn(row, periods, without, ({} if first is None else {first: "first"}) | dict.fromkeys(since, "since"))
+    usual = (
+        "" if row.usual_low is None else f"{quantity(row.usual_low, row.unit)} to {quantity(row.usual_high, row.unit)}"
+    )
+    bounds = [
+        f"{word} {quantity(bound, row.unit)}"
+        for word, bound in (("above", row.above), ("below", row.below))
+        if bound is not None
+    ]
+    drawn = {"usual": bool(usual), "limit": _is_drawn(_limit(row), low, high), "without": bool(other)}
     return LineRow(
         name=row.signal,
         doc=row.doc,
         first=quantity(known[0] if known else None, row.unit),
         last=quantity(known[-1] if known else None, row.unit),
         without=quantity(other[-1], row.unit) if other and known and other[-1] != known[-1] else "",
-        svg=_drawn(row, periods, without, ({} if first is None else {first: "first"}) | dict.fromkeys(since, "since")),
+        usual=usual,
+        limit=bounds[0] if bounds else "",
+        low=quantity(low, row.unit),
+        high=quantity(high, row.unit),
+        svg=svg,
+        marks=tuple(mark for mark, is_drawn in drawn.items() if is_drawn),
     )
 
 
+def scale_of(row: IndicatorRow, without: Values = ()) -> tuple[float, float]:
+    """From the lowest to the highest level that its row shows."""
+    shown = (*row.values, *without, row.usual_low, row.usual_high)
+    return _range([value for value in shown if value is not None])
+
+
+def _limit(row: IndicatorRow) -> float | None:
+    return row.above if row.above is not None else row.below
+
+
+def _is_drawn(limit: float | None, low: float, high: float) -> bool:
+    return limit is not None and low <= limit <= high
+
+
 def _drawn(row: IndicatorRow, periods: Sequence[Period], without: Values, through: Mapping[int, str]) -> Markup:
-    known = [value for value in (*row.values, *without) if value is not None]
-    low, high = _range(known)
+    low, high = scale_of(row, without)
     y = Axis(low, high, HEIGHT - MARGIN, MARGIN)
     root = drawing(COLUMN * len(periods), HEIGHT, row.signal, row.doc)
     root.set("preserveAspectRatio", "none")
+    if row.usual_low is not None and row.usual_high is not None:
+        top, bottom = y(row.usual_high), y(row.usual_low)
+        add(root, "rect", "usual", x=0, y=pixels(top), width=COLUMN * len(periods), height=pixels(bottom - top))
     for place, css in through.items():
         add(root, "path", css, d=f"M{COLUMN * place} 0V{HEIGHT}")
-    limit = row.above if row.above is not None else row.below
-    if limit is not None and low <= limit <= high:
+    limit = _limit(row)
+    if limit is not None and _is_drawn(limit, low, high):
         add(root, "path", "limit", d=f"M0 {pixels(y(limit))}H{COLUMN * len(periods)}")
     _band(root, row.values, without, y)
     for css, values in (("without", without), ("line", row.values)):

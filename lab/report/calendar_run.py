@@ -10,11 +10,12 @@ from lab.contracts import Truth
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory
 from lab.report.calendar import CalendarView, Mark, calendar_view, moved_subjects
+from lab.report.format import done_text
 from lab.report.timeline import Mark as Onset
 from lab.signals import Series, SignalTable
 from lab.signals.periods import calendar_of
 from lab.signals.periods.layout import Periods
-from lab.signals.periods.movements import by_period
+from lab.signals.periods.movements import by_period, with_actions
 
 
 def run_calendar(
@@ -24,6 +25,8 @@ def run_calendar(
     found, periods = calendar_of(observed, signals), Periods.of(observed.system)
     if found is None or periods is None:
         return None
+    done = [(float(one["at_s"]), done_text(one)) for one in run.actions]
+    found = with_actions(found, done, observed.system)
     marks = [*_true(truth, periods), *(_found(onset) for onset in onsets if onset.css == "onset")]
     return calendar_view(found, marks, moved_subjects(run.effects()), _without(run, observed, periods))
 

@@ -1,9 +1,11 @@
-"""Differences of a calendar in words: since when, and how."""
+"""A calendar in words: since when something differed, and how; what is made from what; what is not known."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from lab.report.format import NOTHING, quantity
-from lab.signals.periods.shapes import Calendar, Difference
+from lab.signals.periods.shapes import Calendar, DatasetRow, Difference, Stretch, Unmeasured
 
 ALIKE = 0.05
 """Levels that are no farther apart are told as one."""
@@ -28,11 +30,28 @@ def when_it_differed(calendar: Calendar, one: Difference) -> tuple[str, str]:
     first, last = calendar.periods[one.first], calendar.periods[one.last]
     since = ", ".join(filter(None, (first.name, first.day)))
     count = one.last - one.first + 1
+    is_last = one.last + 1 == len(calendar.periods)
+    if count == 1:
+        until = f"in the last {calendar.word}" if is_last else "once"
+    else:
+        until = f"to the last {calendar.word}" if is_last else f"until {last.name}"
     often = f", in {one.often} of {count}" if one.often < count else ""
-    if one.first == one.last:
-        return since, "once" if one.last + 1 < len(calendar.periods) else "the last one"
-    end = "to the end" if one.last + 1 == len(calendar.periods) else f"until {last.name}"
-    return since, end + often
+    again = "".join(f"; also {_stretch(calendar, of)}" for of in one.again)
+    return since, until + often + again
+
+
+def _stretch(calendar: Calendar, of: Stretch) -> str:
+    first, last = calendar.periods[of.first], calendar.periods[of.last]
+    return first.name if first == last else f"{first.name} to {last.number}"
+
+
+def where_else(calendar: Calendar, one: Difference) -> str:
+    """In what else the same is because it is made from this; since when where that is another time."""
+    told = [
+        copy.subject + ("" if copy.first == one.first else f" (from {calendar.periods[copy.first].name})")
+        for copy in one.also
+    ]
+    return f"also in: {', '.join(told)}" if told else ""
 
 
 def how_it_differed(one: Difference) -> str:
@@ -66,3 +85,36 @@ def _after(one: Difference) -> str:
     if one.at_first is None or one.after is None or abs(one.after - one.at_first) <= ALIKE * abs(one.after):
         return farthest
     return f"{quantity(one.at_first, one.unit)}, then {farthest}"
+
+
+def lineage_lines(datasets: Sequence[DatasetRow]) -> Iterator[str]:
+    """What is made from what, as `a, b → c → d`: a line ends where the next dataset is not made from its end alone."""
+    made: dict[tuple[str, ...], list[str]] = {}
+    for row in datasets:
+        if row.inputs:
+            made.setdefault(row.inputs, []).append(row.dataset)
+    line, end = "", tuple[str, ...]()
+    for inputs, outputs in made.items():
+        if line and inputs != end:
+            yield line
+        line = f"{line if line and inputs == end else ', '.join(inputs)} → {', '.join(outputs)}"
+        end = tuple(outputs)
+    if line:
+        yield line
+
+
+def unknown_lines(of: Unmeasured) -> Iterator[str]:
+    """What a calendar cannot tell, a sentence each."""
+    if of.signals:
+        yield f"Without a value so far: {', '.join(of.signals)}."
+    if of.datasets:
+        yield f"Nothing is recorded of the columns of {', '.join(of.datasets)}."
+    if of.columns:
+        yield (
+            f"How values are distributed is not known of {', '.join(of.columns)}: only whether the column is there, "
+            "its type, and how many rows have no value."
+        )
+    for check in of.checks:
+        yield f"Checked by {check.job}: {', '.join(check.datasets)}. It {check.doc}; it looks at nothing else."
+    if of.unchecked:
+        yield f"No job checks {', '.join(of.unchecked)}."

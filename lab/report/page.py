@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+CALENDAR_STYLE = Path(__file__).resolve().parents[1] / "web" / "static" / "calendar.css"
+"""How calendars look, in reports as on the training pages, which serve it."""
+
+
 @cache
 def environment() -> Environment:
     """The templates; all data is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     from lab.report.format import shortened, unbroken
     from lab.report.marks import SIGNS
@@ -29,6 +34,7 @@ def environment() -> Environment:
     made.filters["unbroken"] = unbroken
     made.filters["shortened"] = shortened
     made.globals["signs"] = SIGNS
+    made.globals["calendar_style"] = Markup(CALENDAR_STYLE.read_text(encoding="utf-8"))
     # The browser runs only the page's own script, even if a recording contains another one.
     script = made.get_template("script.js").render()
     made.globals["script"] = script

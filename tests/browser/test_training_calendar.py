@@ -100,6 +100,63 @@ def test_by_keys_one_moves_through_the_cells_and_opens_a_run_with_its_log_and_wh
     expect(chosen.locator(".version", has_text="features")).to_be_visible()
 
 
+def test_the_page_opens_with_what_changed_first_in_the_words_of_the_report_and_a_line_where_it_began(page: Any) -> None:
+    to_the_end(page)
+    opening = page.locator(".opening")
+    expect(opening).to_have_text(
+        re.compile("^The first lasting change: night 13, Sat 17 Oct, orders_daily.amount: values moved")
+    )
+    expect(page.locator(".calendar .numbers th.first")).to_have_text("13")
+    assert "first" in (cell(page, "features", "night 13").get_attribute("class") or "")
+
+
+def test_the_key_explains_what_is_drawn_and_nothing_else(page: Any) -> None:
+    to_the_end(page)
+    drawn = set(page.locator(".calendar tbody:not(.piles) td i").all_inner_texts()) - {""}
+    signs = {sign for sign in drawn if not re.fullmatch(r"[.\d]+", sign)}
+    marks = page.locator(".calendar-key li").evaluate_all(
+        "all => all.map(one => [one.dataset.mark, one.querySelector('i').textContent])"
+    )
+    assert signs == {sign for _, sign in marks if sign and not re.fullmatch(r"[.\d]+", sign)}
+    assert {"first", "usual", "ok", "new", "drift"} <= {mark for mark, _ in marks}
+    assert not {"fault", "since", "truly", "onset", "effect", "decoy", "failed"} & {mark for mark, _ in marks}
+
+
+def test_an_indicator_has_its_scale_and_what_is_usual(page: Any) -> None:
+    row = page.locator(".calendar .lines tr", has=page.locator("a", has_text="campaign_return_ratio")).first
+    expect(row).to_contain_text(re.compile(r"usual [\d.]+ to [\d.]+"))
+    expect(row).to_contain_text("alert below 1.5")
+    expect(row.locator("svg .usual")).to_have_count(1)
+    expect(row.locator(".scale span")).to_have_count(2)
+
+
+def test_what_is_made_from_what_and_what_is_not_known_is_told(page: Any) -> None:
+    expect(page.locator(".lineage")).to_contain_text(
+        "customers_snapshot, orders_daily, visits_daily → features → scores → segments"
+    )
+    expect(page.locator(".unknown")).to_contain_text("Checked by validate: features, scores.")
+    expect(page.locator(".unknown")).to_contain_text(
+        "No job checks customers_snapshot, orders_daily, visits_daily, segments."
+    )
+
+
+@pytest.mark.parametrize("width", [400, 800, 1400])
+def test_what_a_cell_opens_is_seen_under_its_row(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    to_the_end(page)
+    cell(page, "orders_daily", "night 14").click()
+    chosen = page.locator(".chosen-cell")
+    expect(chosen.locator("h2")).to_be_in_viewport()
+    frame, box, row = (
+        page.locator(of).bounding_box() for of in (".calendar-frame", ".chosen-cell", ".calendar td.chosen")
+    )
+    assert frame["x"] - 1 <= box["x"]
+    assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+    assert 0 <= box["y"] - row["y"] - row["height"] < 20
+    page.get_by_role("button", name="Close").first.click()
+    expect(chosen).to_have_count(0)
+
+
 def test_only_one_cell_is_on_the_way_of_the_tab_key(page: Any) -> None:
     assert page.locator('.calendar td[tabindex="0"]').count() == 1
 
@@ -108,11 +165,28 @@ def test_on_a_narrow_screen_the_calendar_scrolls_and_the_page_does_not(page: Any
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator(".calendar").evaluate("one => one.offsetWidth > one.parentElement.clientWidth")
+    names = page.locator(".calendar tbody th[scope=row]")
+    assert names.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth && one.offsetWidth <= 120)")
 
 
 def test_other_views_tell_times_by_the_calendar_too(page: Any) -> None:
     to_the_end(page)
     view(page, "overview")
+    assert page.title().startswith("end of night 21, Mon 26 Oct ")
+    expect(page.locator(".clock")).to_contain_text("after night 21")
+    parts = (
+        page.locator(".pager li")
+        .first.locator("> *")
+        .evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+    )
+    assert not any(
+        one["left"] < other["right"]
+        and other["left"] < one["right"]
+        and one["top"] < other["bottom"]
+        and other["top"] < one["bottom"]
+        for i, one in enumerate(parts)
+        for other in parts[:i]
+    )
     expect(page.locator(".pager").last).to_contain_text(re.compile(r"night \d+, \w{3} \d+ Oct \d\d:\d\d"))
 
 

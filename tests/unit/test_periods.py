@@ -188,6 +188,66 @@ def test_differences_come_in_the_order_in_which_they_began() -> None:
     assert firsts == sorted(firsts)
 
 
+def test_what_a_dataset_has_from_the_one_that_it_is_made_from_is_told_with_that_one_in_the_order_of_lineage() -> None:
+    fewer = dict.fromkeys(("published", "features", "scores"), (12, 0.66))
+    (found,) = of(calendar(Weeks(rows=fewer)), "rows")
+    assert found.subject == "features"
+    assert [(copy.subject, copy.first) for copy in found.also] == [("scores", 12), ("published", 12)]
+
+
+def test_the_same_column_of_datasets_one_after_the_other_is_told_once() -> None:
+    moved = {"scores.segment": (12, 30.0), "published.segment": (13, 30.0)}
+    (found,) = of(calendar(Weeks(moved=moved)), "distribution")
+    assert (found.subject, [(copy.subject, copy.first) for copy in found.also]) == (
+        "scores.segment", [("published.segment", 13)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"scores": (12, 0.66), "published": (12, 2.0)},
+        {"scores": (14, 0.66), "published": (12, 0.66)},
+        {"scores": (12, 0.66), "published": (16, 0.66)},
+        {"raw_orders": (12, 0.66), "raw_visits": (12, 0.66)},
+    ],
+    ids=["other-way", "before", "much-later", "beside"],
+)
+def test_what_differs_otherwise_or_at_another_time_or_beside_is_no_copy(rows: Mapping[str, tuple[int, float]]) -> None:
+    assert [one.also for one in of(calendar(Weeks(rows=rows)), "rows")] == [(), ()]
+
+
+def test_what_comes_again_much_later_is_told_with_the_longest_time() -> None:
+    (found,) = of(calendar(Weeks(repeated={"features": [8, 12, 13, 14, 20]})), "content")
+    assert (found.first, found.last) == (12, 14)
+    assert [(one.first, one.last) for one in found.again] == [(8, 8), (20, 20)]
+
+
+@pytest.mark.parametrize(("how", "often"), [("new", 1), ("gone", 1), ("type", 1), ("null", NIGHTS - 12)])
+def test_a_column_that_comes_or_goes_or_is_of_another_type_or_null_moved_in_that_period(how: str, often: int) -> None:
+    found = calendar(Weeks(befell={"features.recency_d": (12, how)}))
+    (moved,) = (row for row in found.drift if row.has_moved)
+    assert (moved.dataset, moved.column) == ("features", "recency_d")
+    assert [place for place, sign in enumerate(moved.signs) if sign] == [*range(12, 12 + often)]
+    assert moved.signs[12] == how
+
+
+def test_an_indicator_has_a_usual_level_and_differs_where_it_is_outside() -> None:
+    found = calendar(Weeks(returns=(16, 0.7)))
+    (row,) = found.indicators
+    assert row.usual_low is not None
+    assert row.usual_high is not None
+    outside = [i for i, one in enumerate(row.values) if one and not row.usual_low <= one <= row.usual_high]
+    (one,) = of(found, "level")
+    assert outside == [*range(one.first, one.last + 1)] == [*range(16, NIGHTS)]
+
+
+def test_what_has_no_value_or_no_check_is_told() -> None:
+    unmeasured = calendar(Weeks()).unmeasured
+    assert (unmeasured.signals, unmeasured.columns, unmeasured.checks) == ((), (), ())
+    assert set(unmeasured.unchecked) == {row.dataset for row in calendar(Weeks()).datasets}
+
+
 def test_a_change_of_the_clocks_is_told_at_its_minute_in_the_period_in_which_it_was() -> None:
     (changed,) = (one for one in calendar(Weeks()).moments if one.kind == "clock")
     assert changed.at_s == 20 * DAY_S + HOUR_S

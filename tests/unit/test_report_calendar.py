@@ -9,9 +9,11 @@ import pytest
 from lab.report.calendar import Mark, calendar_view
 from lab.report.calendar_cells import EMPTY, in_use_cells
 from lab.report.calendar_lines import HEIGHT
-from lab.report.page import environment
+from lab.report.calendar_told import story_of
+from lab.report.page import CALENDAR_STYLE, environment
+from lab.signals.periods.movements import with_actions
 from lab.signals.periods.shapes import InUseRow
-from tests.calendars import DAY_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks
+from tests.calendars import DAY_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
 from tests.report_pages import Reader
 
 FAULT = Mark("fault", "fault", 12 * DAY_S, 28 * DAY_S, "unit-change on orders")
@@ -56,7 +58,7 @@ def test_only_columns_that_moved_have_a_row_and_the_others_are_counted() -> None
 def test_the_truth_stands_above_and_what_the_fault_moved_is_marked() -> None:
     text = page(UNIT_CHANGED, FAULT, moved=("features.spend_28d",))
     assert row(text, "fault").count("fault long") == 16
-    assert text.count('class="truly"') == 1
+    assert text.count('<b class="truly"') == 1
     assert "The red line is where the fault began" in text
 
 
@@ -122,6 +124,57 @@ def test_what_was_announced_stands_between_what_changed_in_words() -> None:
         told.index("orders 4.2 is live") < told.index("raw_orders.amount_eur") < told.index("column loyalty_tier added")
     )
     assert "clocks were put back in Europe/Berlin" in told
+
+
+def test_it_says_what_is_made_from_what() -> None:
+    lineage = story_of(calendar_of_weeks(Weeks())).lineage
+    assert lineage == ("raw_customers, raw_orders, raw_visits → features → scores → published",)
+    assert lineage[0] in Reader(page(Weeks())).text
+
+
+def test_copies_further_down_are_told_in_one_line_with_when_they_began_if_later() -> None:
+    moved = {"scores.segment": (12, 30.0), "published.segment": (13, 30.0)}
+    story = story_of(calendar_of_weeks(Weeks(moved=moved)))
+    (line,) = (one for one in story.lasting if one.kind == "difference")
+    assert line.also == "also in: published.segment (from night 14)"
+    assert line.also in story.opening
+
+
+def test_actions_have_a_row_and_stand_in_the_list() -> None:
+    observed = observed_of(Weeks())
+    found = with_actions(calendar_of_weeks(Weeks()), [(14.5 * DAY_S, "Backfill: features")], observed.system)
+    view = calendar_view(found, [], frozenset())
+    (band,) = (one for one in view.bands if one.name == "actions")
+    assert [i for i, one in enumerate(band.cells) if one.sign] == [14]
+    assert ("done", "Backfill: features") in [(one.subject, one.how) for one in view.story.lasting]
+
+
+@pytest.mark.parametrize("weeks", [Weeks(), UNIT_CHANGED], ids=["usual", "changed"])
+def test_the_key_has_every_mark_that_is_drawn_and_no_other(weeks: Weeks) -> None:
+    view = calendar_view(calendar_of_weeks(weeks), [FAULT], frozenset())
+    rows = [*view.bands, *(row for group in view.groups for row in group.rows)]
+    cells = [cell for row in rows for cell in row.cells]
+    signs = {cell.sign for cell in cells if cell.sign} | {"−1" for cell in cells if "behind" in cell.css}
+    explained = {one.sign for one in view.key if one.sign}
+    told = {sign for sign in signs if not re.fullmatch(r"[.\d]+", sign)}
+    assert told == {sign for sign in explained if not re.fullmatch(r"[.\d]+", sign)}
+    assert {"usual", "since", "fault", "ok"} <= {one.mark for one in view.key}
+    assert ("failed" in {one.mark for one in view.key}) == (weeks is UNIT_CHANGED)
+
+
+def test_an_indicator_has_its_scale_and_what_is_usual_in_words() -> None:
+    (line,) = calendar_view(calendar_of_weeks(Weeks(returns=(16, 0.6))), [], frozenset()).lines
+    assert line.limit == "below 2"
+    assert re.fullmatch(r"2\.\d+ to 3\.\d+", line.usual)
+    assert (line.low[:2], line.high[:2]) == ("1.", "3.")
+    assert 'class="usual"' in line.svg
+
+
+def test_reports_and_pages_have_one_style_of_calendars() -> None:
+    style = CALENDAR_STYLE.read_text(encoding="utf-8")
+    assert style in environment().get_template("page.html.j2").render(
+        title="", digest="", counts=None, over="", key=None
+    )
 
 
 def test_what_a_finger_taps_is_told_below() -> None:

@@ -83,6 +83,17 @@ def test_a_version_tells_which_columns_are_not_like_those_of_the_version_before(
     assert moved["after"]["q50"] == pytest.approx(100 * moved["before"]["q50"], rel=0.05)
 
 
+@pytest.mark.usefixtures("weeks_world")
+@pytest.mark.parametrize("how", ["new", "gone", "type", "null"])
+def test_what_befell_a_column_in_a_night_is_told_of_the_version_of_that_night(tmp_path: Path, how: str) -> None:
+    found = datasets.datasets(view_of(tmp_path, Weeks(befell={"features.recency_d": (12, how)})), END_S, "features")
+    before = next(one["before"] for one in found[0]["versions"] if one["written_s"] // DAY_S == 12)
+    moved = [one["column"] for one in before["moved"]]
+    told = {"new": before["added"], "gone": before["removed"], "type": before["retyped"], "null": moved}
+    assert told[how] == ["recency_d"]
+    assert before["is_profiled"]
+
+
 def test_content_that_was_there_before_and_another_schema_are_told(view: View) -> None:
     (visits,) = datasets.datasets(view, END_S, "raw_visits")
     again = next(one for one in visits["versions"] if one["is_repeated"])
@@ -149,7 +160,9 @@ def test_the_api_tells_the_calendar_of_a_session_and_notes_the_look(weeks_client
     assert told["as_of_s"] == 7 * DAY_S
     assert [row["job"] for row in told["calendar"]["jobs"]] == ["extract", "clean", "sum-up", "plan"]
     assert [cell["outcome"] for cell in told["calendar"]["jobs"][0]["cells"]] == ["ok"] * 7
+    assert told["story"]["opening"] == "Nothing that was looked at here changed for longer."
     short = weeks_client.get(f"{session}/calendar", part="differences")["calendar"]
+    assert weeks_client.get(f"{session}/calendar", part="differences")["story"] is None
     assert (short["jobs"], short["differences"]) == ([], told["calendar"]["differences"])
     trace_id = told["calendar"]["jobs"][0]["cells"][0]["attempts"][0]["trace_id"]
     assert weeks_client.get(f"{session}/traces/{trace_id}")["spans"]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from lab.api import calendars
 from lab.api.asking import Name, Seen, Trainings
 from lab.investigation.queries import calendar, datasets
+from lab.report.calendar_told import story_of
 from lab.signals.periods.citing import shown
 
 router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
@@ -17,7 +18,9 @@ router = APIRouter(prefix="/sessions/{session}", tags=["telemetry"])
 Run = Annotated[str, Query(pattern=r"^[0-9a-f]{1,64}$", description="trace id of the run of a job")]
 
 
-Part = Literal["indicators", "jobs", "datasets", "drift", "in_use", "stacks", "moved", "moments", "differences"]
+Part = Literal[
+    "indicators", "jobs", "datasets", "drift", "in_use", "stacks", "moved", "moments", "differences", "story"
+]
 
 
 @router.get("/calendar", operation_id="get_calendar")
@@ -28,15 +31,16 @@ def get_calendar(
 ) -> calendars.CalendarAnswer:
     """Period by period: how each job ended, which version each dataset had, how columns and shares moved.
 
-    `differences` is what was not as before, in the order in which it began. 404 where the system has no calendar.
+    `differences` is what was not as before, in the order in which it began; `story` tells it in words.
+    404 where the system has no calendar.
     """
-    found = calendar.calendar(seen.view, seen.at_s)
-    if part:
-        left_out: dict[str, Any] = {name: () for name in get_args(Part) if name not in part}
-        found = replace(found, **left_out)
+    whole = calendar.calendar(seen.view, seen.at_s, seen.session.actions)
+    left_out: dict[str, Any] = {name: () for name in get_args(Part) if part and name not in (*part, "story")}
+    found = replace(whole, **left_out)
+    story = story_of(whole) if "story" in part or not part else None
     training.looking.note(seen.session, "calendar", "", seen.at_s)
     training.looking.note_all(seen.session, "signal", shown(found), seen.at_s)
-    return calendars.CalendarAnswer(as_of_s=seen.at_s, calendar=found)
+    return calendars.CalendarAnswer(as_of_s=seen.at_s, calendar=found, story=story)
 
 
 @router.get("/datasets", operation_id="list_datasets")

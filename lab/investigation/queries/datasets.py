@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lab.investigation.queries.asking import UnknownError, without_nan
 from lab.investigation.view import View
 from lab.recording.lineage import trace_of, versions_of
 from lab.recording.schema import DATASET_COLUMNS, DATASET_VERSIONS
+from lab.signals.datasets import PROFILE
+from lab.signals.periods.levels import CALM_PSI
+from lab.signals.profile_drift import drift
 from lab.systems.calendar import Calendar
 
 MOST_VERSIONS = 100
@@ -107,6 +112,7 @@ def _before(row: Row, before: Row, now: Mapping[str, Row], then: Mapping[str, Ro
         "written_s": before["time_s"],
         "rows": before.get("rows"),
         "is_same": row["version"] == before["version"],
+        "is_profiled": bool(then) and bool(now),
         "is_other_schema": row.get("schema_version") != before.get("schema_version"),
         "added": [name for name in now if then and name not in then],
         "removed": [name for name in then if now and name not in now],
@@ -127,11 +133,21 @@ def _has_moved(then: Row, now: Row) -> bool:
     for share in ("null_ratio", "top_ratio"):
         if then.get(share) is not None and now.get(share) is not None and abs(now[share] - then[share]) > MOVED_SHARE:
             return True
+    if _has_drifted(then, now):
+        return True
     levels = [then.get("q25"), then.get("q50"), then.get("q75"), now.get("q50")]
     if any(level is None for level in levels):
         return False
     low, middle, high, other = (float(level) for level in levels if level is not None)
     return abs(other - middle) > MOVED_SPREADS * (high - low) and other != middle
+
+
+def _has_drifted(then: Row, now: Row) -> bool:
+    """Whether the values lie elsewhere as a whole, also where the middle does not: a part may be in another unit."""
+    known = [[one.get(point) for point in PROFILE] for one in (then, now)]
+    if any(value is None for of in known for value in of):
+        return False
+    return bool(drift(np.array(known, np.float64), 1)[1] >= CALM_PSI)
 
 
 def lineage(

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from lab.signals.lineage import Lineage
 from lab.signals.periods.citing import with_signals
+from lab.signals.periods.columns import drift_rows
 from lab.signals.periods.differences import differences
 from lab.signals.periods.layout import Periods
 from lab.signals.periods.moved import moved_rows
-from lab.signals.periods.movements import drift_rows, in_use_rows, indicator_rows, moments, stacks
+from lab.signals.periods.movements import in_use_rows, indicator_rows, moments, stacks
 from lab.signals.periods.runs import job_rows
 from lab.signals.periods.shapes import Calendar
+from lab.signals.periods.unmeasured import unmeasured
 from lab.signals.periods.versions import dataset_rows
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def calendar_of(observed: Observed, signals: SignalTable) -> Calendar | None:
     lineage = Lineage.of(observed)
     jobs = job_rows(observed, periods)
     datasets = dataset_rows(observed, signals, lineage, periods)
-    drift = drift_rows(lineage, signals, periods)
+    drift = drift_rows(observed, lineage, signals, datasets, periods)
     indicators = indicator_rows(observed.system, signals, periods)
     others = moved_rows(observed.system, signals, periods)
     shares = stacks(observed.system, signals, periods)
@@ -54,5 +56,6 @@ def calendar_of(observed: Observed, signals: SignalTable) -> Calendar | None:
         moved=others,
         moments=moments(observed, periods),
         differences=differences(periods, jobs, datasets, drift, shares, indicators, others),
+        unmeasured=unmeasured(observed.system, signals, jobs, datasets, drift),
     )
     return with_signals(made, signals)

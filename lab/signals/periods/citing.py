@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lab.signals import SignalTable
-from lab.signals.periods.movements import DRIFT, MEDIAN, NULLS
+from lab.signals.periods.columns import DRIFT, MEDIAN, NULLS
 from lab.signals.periods.shapes import Calendar, DatasetRow, Difference, DriftRow, IndicatorRow, InUseRow, JobRow, What
 
 OF_JOB = ("job_failure_ratio", "job_skipped_ratio", "job_start_delay_s", "job_duration_s", "job_last_success_age_s")

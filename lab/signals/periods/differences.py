@@ -6,27 +6,28 @@ Each subject is compared with what itself was in its first periods, never with w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from math import sqrt
 from statistics import median
-from typing import NamedTuple
 
+from lab.signals.periods.folding import folded
 from lab.signals.periods.layout import FIRST, Periods
+from lab.signals.periods.levels import (
+    CALM_PSI,
+    KEYS_MORE,
+    MOVED_PSI,
+    ROWS_SHARE,
+    SHARES_MORE,
+    Level,
+    Values,
+    indicator_level,
+    nulls_level,
+    usual_level,
+)
 from lab.signals.periods.shapes import DatasetRow, Difference, DriftRow, IndicatorRow, JobRow, Stack, What
 
-FEWEST = 3
-"""With fewer known periods nothing is said to differ from them."""
-CALM_PSI, MOVED_PSI = 0.1, 0.25
-"""By the convention of those who use PSI: below the first a population is the same, from the second on it has moved."""
 LASTING = 3
 """From so many periods on a difference is one that lasted; others passed."""
-ROWS_SHARE, LEVELS_SHARE = 0.05, 0.05
-KEYS_MORE, NULLS_MORE, SHARES_MORE, RATIOS_MORE = 0.01, 0.02, 0.02, 0.01
-"""Room above and below what a level was in the first periods: of rows and indicators as a share, of others as it is."""
 BRIDGED = 2
 """So many periods in a row without a difference do not end it: what is back after a weekend was not gone."""
-
-Values = Sequence[float | None]
 
 
 def differences(
@@ -38,7 +39,10 @@ def differences(
     indicators: Sequence[IndicatorRow],
     moved: Sequence[IndicatorRow],
 ) -> tuple[Difference, ...]:
-    """All of them, in the order in which they began; of those that began together what comes first upstream."""
+    """All of them, in the order in which they began; of those that began together what comes first upstream.
+
+    What a dataset has only because it is made from another one that has it is told with that one.
+    """
     by_dataset: dict[str, list[DriftRow]] = {}
     for row in drift:
         by_dataset.setdefault(row.dataset, []).append(row)
@@ -56,41 +60,7 @@ def differences(
         *(one for row in indicators for one in of_indicator(row, row.signal)),
         *(one for row in moved for one in of_indicator(row, f"{row.signal} of {row.subject}")),
     ]
-    return tuple(sorted(found, key=lambda one: one.first))
-
-
-class _Level(NamedTuple):
-    """What a subject was in its first periods: between two levels, around a usual one; first known at a place."""
-
-    low: float
-    usual: float
-    high: float
-    since: int
-
-    def is_usual(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    def distance(self, value: float) -> float:
-        return max(self.low - value, value - self.high)
-
-
-def _usual(values: Values, share: float = 0.0, more: float = 0.0, window: int = 1) -> _Level | None:
-    """The level of the first known values with half their range as room; None where too few are known.
-
-    Values of a `window` of periods share most of what they are of with their neighbours, so their range tells little
-    of how far two lie apart that share nothing: usually as far as two neighbours, times the root of the window. The
-    first ones, of fewer periods than that, vary more than all others and are no level.
-    """
-    places = [place for place, value in enumerate(values) if value is not None][window - 1 :][:FIRST]
-    known = [float(values[place] or 0.0) for place in places]
-    if len(known) < FEWEST:
-        return None
-    usual = median(known)
-    spread = 0.5 * (max(known) - min(known))
-    if window > 1:
-        spread = max(spread, sqrt(window) * max(abs(after - one) for one, after in pairwise(known)))
-    room = spread + share * abs(usual) + more
-    return _Level(min(known) - room, usual, max(known) + room, places[-1])
+    return folded(found, datasets)
 
 
 def _stretches(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
@@ -102,7 +72,7 @@ def _stretches(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
             start = i + 1
 
 
-def _of_level(subject: str, what: What, values: Values, usual: _Level | None, unit: str) -> Iterator[Difference]:
+def _of_level(subject: str, what: What, values: Values, usual: Level | None, unit: str) -> Iterator[Difference]:
     """Where values left the level that they had at first."""
     if usual is None:
         return
@@ -120,7 +90,7 @@ def _of_level(subject: str, what: What, values: Values, usual: _Level | None, un
         )
 
 
-def _began(values: Values, first: int, usual: _Level) -> int:
+def _began(values: Values, first: int, usual: Level) -> int:
     """When a level that was left at a place began to leave: since when it went that way, from half way on.
 
     A level that stays where it is meanwhile has not begun to leave, however long it has been half way.
@@ -139,9 +109,7 @@ def _began(values: Values, first: int, usual: _Level) -> int:
 
 def of_indicator(row: IndicatorRow, subject: str) -> Iterator[Difference]:
     """Where an indicator, or another signal, left its level."""
-    more = RATIOS_MORE if row.unit == "ratio" else 0.0
-    level = _usual(row.values, share=LEVELS_SHARE, more=more, window=row.window)
-    yield from _of_level(subject, "level", row.values, level, row.unit)
+    yield from _of_level(subject, "level", row.values, indicator_level(row.values, row.unit, row.window), row.unit)
 
 
 def _of_job(row: JobRow) -> Iterator[Difference]:
@@ -178,11 +146,12 @@ def _of_dataset(row: DatasetRow, length_s: float) -> Iterator[Difference]:
         yield Difference(row.dataset, "schema", how, first, last, often)
     written = [cell if cell is not None and cell.writes else None for cell in cells]
     rows = [None if cell is None or cell.version.rows is None else float(cell.version.rows) for cell in written]
-    yield from _of_level(row.dataset, "rows", rows, _usual(rows, share=ROWS_SHARE), "1")
-    yield from _of_level(row.dataset, "duplicates", row.duplicates, _usual(row.duplicates, more=KEYS_MORE), "ratio")
-    yield from _of_level(row.dataset, "kept", row.kept, _usual(row.kept, more=KEYS_MORE), "ratio")
+    yield from _of_level(row.dataset, "rows", rows, usual_level(rows, share=ROWS_SHARE), "1")
+    of_keys: tuple[tuple[What, Values], ...] = (("duplicates", row.duplicates), ("kept", row.kept))
+    for what, shares in of_keys:
+        yield from _of_level(row.dataset, what, shares, usual_level(shares, more=KEYS_MORE), "ratio")
     ages = [None if cell is None else cell.version.age_s for cell in written]
-    yield from _of_level(row.dataset, "freshness", ages, _usual(ages, more=0.5 * length_s), "s")
+    yield from _of_level(row.dataset, "freshness", ages, usual_level(ages, more=0.5 * length_s), "s")
 
 
 def _of_column(row: DriftRow) -> Iterator[Difference]:
@@ -201,10 +170,10 @@ def _of_column(row: DriftRow) -> Iterator[Difference]:
         yield Difference(
             subject, "distribution", detail, began, last, often + first - began, usual, at_first, after, row.unit
         )
-    yield from _of_level(subject, "nulls", row.nulls, _usual(row.nulls, more=NULLS_MORE), "ratio")
+    yield from _of_level(subject, "nulls", row.nulls, nulls_level(row.nulls), "ratio")
 
 
 def _of_stack(stack: Stack) -> Iterator[Difference]:
     for subject, values in zip(stack.subjects, stack.values, strict=True):
-        level = _usual(values, more=SHARES_MORE)
+        level = usual_level(values, more=SHARES_MORE)
         yield from _of_level(f"{stack.signal} of {subject}", "shares", values, level, "ratio")

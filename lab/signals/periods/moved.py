@@ -9,7 +9,7 @@ from lab.registration.world import recorded_world
 from lab.signals import SignalTable
 from lab.signals.periods.differences import LASTING, of_indicator
 from lab.signals.periods.layout import Periods
-from lab.signals.periods.movements import by_period, indicators_of
+from lab.signals.periods.movements import by_period, indicator_row, indicators_of
 from lab.signals.periods.shapes import IndicatorRow
 
 MOST_MOVED = 8
@@ -34,4 +34,4 @@ def _others(system: Mapping[str, Any], signals: SignalTable, periods: Periods) -
         for name, spec in registered.catalogue.items():
             for subject in [] if name in known or spec.stacks or spec.names else signals.subjects(name):
                 values = by_period(signals.get(name, subject), periods)
-                yield IndicatorRow(name, subject, spec.unit, spec.doc, values, None, None, periods.window(spec))
+                yield indicator_row(name, subject, spec, values, periods, {})

@@ -1,9 +1,10 @@
-"""What moved in a calendar: columns of datasets, shares of a whole; and what was announced meanwhile."""
+"""What moved in a calendar: indicators, shares of a whole, what is in use; and what was announced meanwhile."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,31 +12,15 @@ import numpy as np
 
 from lab.recording.alerts import fired
 from lab.recording.observed import Observed
+from lab.registration.signals import SignalSpec
 from lab.registration.world import recorded_world
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import catalogue_of
-from lab.signals.lineage import Lineage
 from lab.signals.periods.layout import Periods
-from lab.signals.periods.shapes import DriftRow, IndicatorRow, InUseRow, Moment, Stack
-
-DRIFT, NULLS, MEDIAN = "column_drift_psi", "column_null_ratio", "column_median"
-"""Signals of the columns of datasets."""
+from lab.signals.periods.levels import indicator_level
+from lab.signals.periods.shapes import Calendar, IndicatorRow, InUseRow, Moment, Stack
 
 Values = tuple[float | None, ...]
-
-
-def drift_rows(lineage: Lineage, signals: SignalTable, periods: Periods) -> tuple[DriftRow, ...]:
-    """Every column of a dataset of which it is known how its values are distributed, or how many are null."""
-    rows = []
-    for dataset, columns in lineage.columns.items():
-        registered = lineage.registered[dataset].columns if dataset in lineage.registered else {}
-        for column in columns:
-            found = [signals.get(signal, f"{dataset}.{column}") for signal in (DRIFT, NULLS, MEDIAN)]
-            if found[0] is not None or found[1] is not None:
-                psi, nulls, medians = (by_period(one, periods) for one in found)
-                unit = registered[column].unit if column in registered else ""
-                rows.append(DriftRow(dataset, column, unit or "1", psi, nulls, medians))
-    return tuple(rows)
 
 
 def stacks(system: Mapping[str, Any], signals: SignalTable, periods: Periods) -> tuple[Stack, ...]:
@@ -75,10 +60,20 @@ def indicator_rows(system: Mapping[str, Any], signals: SignalTable, periods: Per
     for name in indicators_of(system):
         spec = catalogue[name]
         for subject in signals.subjects(name):
-            values, limit = by_period(signals.get(name, subject), periods), limits.get(name, {})
-            limits_of = limit.get("above"), limit.get("below")
-            rows.append(IndicatorRow(name, subject, spec.unit, spec.doc, values, *limits_of, periods.window(spec)))
+            values = by_period(signals.get(name, subject), periods)
+            rows.append(indicator_row(name, subject, spec, values, periods, limits.get(name, {})))
     return tuple(rows)
+
+
+def indicator_row(
+    name: str, subject: str, spec: SignalSpec, values: Values, periods: Periods, limit: Mapping[str, Any]
+) -> IndicatorRow:
+    """A signal with its usual level, and the limit of an objective on it."""
+    window = periods.window(spec)
+    level = indicator_level(values, spec.unit, window)
+    usual = (None, None) if level is None else (level.low, level.high)
+    limits = limit.get("above"), limit.get("below")
+    return IndicatorRow(name, subject, spec.unit, spec.doc, values, *limits, window, *usual)
 
 
 def by_period(series: Series | None, periods: Periods) -> Values:
@@ -96,6 +91,15 @@ def moments(observed: Observed, periods: Periods) -> tuple[Moment, ...]:
     """Changes that were announced and alerts that fired, in time order."""
     found = [*_changes(observed, periods), *_alerts(observed, periods), *_clocks(periods)]
     return tuple(sorted(found, key=lambda one: one.at_s))
+
+
+def with_actions(made: Calendar, done: Sequence[tuple[float, str]], system: Mapping[str, Any]) -> Calendar:
+    """A calendar with what somebody did by its end among its moments: when, and what, in words."""
+    periods = Periods.of(system)
+    if periods is None or not done:
+        return made
+    own = [Moment("action", at_s, None, periods.told(at_s), text) for at_s, text in done if at_s <= made.end_s]
+    return replace(made, moments=tuple(sorted((*made.moments, *own), key=lambda one: one.at_s)))
 
 
 def _clocks(periods: Periods) -> Iterator[Moment]:

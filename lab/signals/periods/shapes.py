@@ -16,6 +16,9 @@ What = Literal[
     "level"
 ]  # fmt: skip
 """What of a subject differed."""
+Sign = Literal["", "new", "gone", "type", "null"]
+"""Of a column in a period, against the version before: it came, it is gone, it has another type; or unusually many rows
+have no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class DatasetRow:
 class DriftRow:
     """A column of a dataset: how far what was written in a period lies from the first (PSI), and how many are null.
 
-    None where no version was written, or where it is not recorded. `medians` are in the column's unit. `signals`: as of
+    None where no version was written, or where it is not recorded. `medians` are in the column's unit. `signs` is what
+    befell it besides. `has_moved`: it lay farther off than what is usual in any period, or has a sign. `signals`: as of
     a job.
     """
 
@@ -142,6 +146,8 @@ class DriftRow:
     psi: tuple[float | None, ...]
     nulls: tuple[float | None, ...]
     medians: tuple[float | None, ...]
+    signs: tuple[Sign, ...]
+    has_moved: bool
     signals: tuple[str, ...] = ()
 
 
@@ -149,7 +155,8 @@ class DriftRow:
 class IndicatorRow:
     """An indicator of the system's world: its value in each period, and the limit that an alert waits for, if any.
 
-    A value is of the last `window` periods.
+    A value is of the last `window` periods. Between `usual_low` and `usual_high` it is as in its first ones; None where
+    too few of those are known.
     """
 
     signal: str
@@ -160,6 +167,8 @@ class IndicatorRow:
     above: float | None
     below: float | None
     window: int = 1
+    usual_low: float | None = None
+    usual_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +193,31 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something at a time, or over one: a change that was announced, an alert that fired, clocks that were changed."""
+    """Something at a time, or over one: a change that was announced, an alert that fired, clocks that were changed, an
+    action of whoever looks into it.
+    """
 
-    kind: Literal["change", "alert", "clock"]
+    kind: Literal["change", "alert", "clock", "action"]
     at_s: float
     until_s: float | None
     at: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The same difference in a dataset further down, which is made from the one that has it; since place `first`."""
+
+    subject: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From the period at one place to that at another."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +227,8 @@ class Difference:
     `often`: in how many of them. `before` is the usual level, `at_first` that in the first of these periods, `after`
     the one farthest from the usual, in `unit` as the catalogue of signals names units; None of what has no level.
     `detail`: a word for how it differed, of a schema which columns. `signal`: what it is the level of, as
-    `SIGNAL:SUBJECT`; empty where that is no signal.
+    `SIGNAL:SUBJECT`; empty where that is no signal. `again`: when it was so besides. `also`: what has it because it is
+    made from this one, in the order of lineage.
     """
 
     subject: str
@@ -214,6 +242,33 @@ class Difference:
     after: float | None = None
     unit: str = "1"
     signal: str = ""
+    again: tuple[Stretch, ...] = ()
+    also: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A job that fails where datasets are not as they should be, and what it looks at, in words."""
+
+    job: str
+    datasets: tuple[str, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """What a calendar cannot tell.
+
+    `signals`: registered ones without a value so far; `datasets`: those of whose columns nothing is recorded;
+    `columns`: those of which it is not known how their values are distributed; `unchecked`: datasets that none of the
+    `checks` is of.
+    """
+
+    signals: tuple[str, ...]
+    datasets: tuple[str, ...]
+    columns: tuple[str, ...]
+    checks: tuple[Check, ...]
+    unchecked: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +292,4 @@ class Calendar:
     moved: tuple[IndicatorRow, ...]
     moments: tuple[Moment, ...]
     differences: tuple[Difference, ...]
+    unmeasured: Unmeasured

@@ -9,13 +9,12 @@ from statistics import median
 
 import numpy as np
 
-from lab.recording.arrow import texts
 from lab.recording.lineage import versions_of
 from lab.recording.observed import Observed
-from lab.recording.schema import DATASET_COLUMNS
 from lab.signals import SignalTable
 from lab.signals.lineage import Lineage
 from lab.signals.lineage import Version as Written
+from lab.signals.periods.columns import column_types
 from lab.signals.periods.layout import FIRST, Periods
 from lab.signals.periods.movements import by_period
 from lab.signals.periods.runs import jobs_in_order
@@ -30,7 +29,7 @@ def dataset_rows(
 ) -> tuple[DatasetRow, ...]:
     """Every dataset of which a version is known, in the order of the jobs that write them."""
     jobs = jobs_in_order(observed.system)
-    failed, columns = _failed(observed, periods), _columns(observed)
+    failed, columns = _failed(observed, periods), column_types(observed)
     order = sorted(lineage.datasets, key=lambda dataset: jobs.index(lineage.writer(dataset)))
     rows = []
     for dataset in order:
@@ -58,17 +57,6 @@ def _with_age(cells: Sequence[DatasetCell | None], length_s: float) -> tuple[Dat
         else replace(cell, behind=max(0, round((cell.version.age_s - usual_s) / length_s)))
         for cell in cells
     )
-
-
-def _columns(observed: Observed) -> dict[str, dict[str, dict[str, str]]]:
-    """Types of columns by dataset and version, as they were written."""
-    table = observed.tables.get(DATASET_COLUMNS)
-    found: dict[str, dict[str, dict[str, str]]] = {}
-    if table is not None:
-        names = (texts(table[name]).tolist() for name in ("dataset", "version", "column", "type"))
-        for dataset, version, column, kind in zip(*names, strict=True):
-            found.setdefault(dataset, {}).setdefault(version, {})[column] = kind
-    return found
 
 
 def _schemas(written: Sequence[Written], columns: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:

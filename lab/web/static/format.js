@@ -51,6 +51,13 @@ export function clockEnd(seconds) {
   return `end of ${calendar.period} ${last}, ${day} ${time}`;
 }
 
+/** A time up to which something is known, or at which it ends: where a period ends it is that one's end, and no beginning. */
+export function endClock(seconds) {
+  const label = clock(seconds);
+  if (!calendar || !(seconds > 0) || !calendarTime(seconds).isBegin) return label;
+  return `end of ${calendar.period} ${periodAt(seconds) - 1}, ${label.split(", ").slice(1).join(", ")}`;
+}
+
 /** A time by the calendar in parts: which period it lies in, whether that only begins then, and the date. */
 export function calendarTime(seconds) {
   const { day, time } = dateAt(seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.registration.settings import Operation, Setting
+from lab.worlds.batch.datasets import FEATURES, SCORES
 from lab.worlds.batch.vocabulary import CUSTOMERS, ORDERS, VISITS
 
 FEWEST_KEPT, MOST_NULLS = 0.6, 0.05
@@ -69,6 +70,7 @@ OPERATIONS = {
     "check_scores": Operation(
         "database",
         doc=_CHECKS,
+        checks=(FEATURES, SCORES),
     ),
     "publish_segments": Operation(
         "service",

@@ -49,7 +49,8 @@ function Before({ version }) {
     before.added.length > 0 && t.calendar.added(before.added.join(", ")),
     before.removed.length > 0 && t.calendar.removed(before.removed.join(", ")),
     before.retyped.length > 0 && t.calendar.retyped(before.retyped.join(", ")),
-    !before.is_same && !before.moved.length && t.calendar.unmoved,
+    !before.is_same && !before.is_profiled && t.calendar.unprofiled,
+    !before.is_same && before.is_profiled && ![...before.moved, ...before.added, ...before.removed, ...before.retyped].length && t.calendar.unmoved,
   ].filter(Boolean);
   return html`<p class="small">${t.calendar.against}: ${told.join("; ")}.</p>
     ${before.moved.length > 0 && html`<${Moved} moved=${before.moved} />`}`;
@@ -214,6 +215,6 @@ export function Chosen({ chosen: { kind, place, row }, calendar, onClose }) {
     ${kind === "column" && html`<${Column} row=${row.of} place=${place} />`}
     ${kind === "in_use" && html`<${InUse} row=${row.of} place=${place} period=${period} />`}
     <${Pins} row=${row} place=${place} period=${period} />
-    ${["change", "clock", "alert"].includes(kind) && html`<${Moments} of=${calendar.moments.filter((one) => one.kind === kind)} period=${period} />`}
+    ${["change", "action", "clock", "alert"].includes(kind) && html`<${Moments} of=${calendar.moments.filter((one) => one.kind === kind)} period=${period} />`}
   </section>`;
 }

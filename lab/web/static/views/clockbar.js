@@ -1,5 +1,5 @@
 // The bar at the top: what it is, the clock and what moves it.
-import { calendarTime, clock, duration } from "../format.js";
+import { calendarTime, clock, duration, endClock } from "../format.js";
 import { Icon } from "../icons.js";
 import { classes, html, useLayoutEffect, useState } from "../lib.js";
 import { Dialog, Toggle } from "../parts.js";
@@ -89,10 +89,10 @@ export function ClockBar({ me, isAfter }) {
       </div>
     </div>
     <div class=${classes("clock", inPeriods && "dated")} role="group" aria-label=${t.clock.label}>
-      <span class="time" title=${t.clock.seen(clock(session.clock.as_of_s))}
+      <span class="time" title=${t.clock.seen(endClock(session.clock.as_of_s))}
         ><b class="number">${inPeriods ? periodText(now, calendar) : clock(now)}</b> <span class="small quiet">${inPeriods ? `${t.clock.of(Math.round(end_s / calendar.period_s))} · ${calendarTime(now).date}` : t.clock.of(clock(end_s))}</span></span
       >
-      <progress max=${end_s} value=${now} aria-label=${`${clock(now)} ${t.clock.of(clock(end_s))}`}></progress>
+      <progress max=${end_s} value=${now} aria-label=${`${endClock(now)} ${t.clock.of(endClock(end_s))}`}></progress>
     </div>
     <div class="row controls" hidden=${isAfter || isDone}>
       <button

@@ -1,6 +1,6 @@
 // The instructor's page: how everyone is getting on, the scoreboard beside the engines, release, export, calibration.
 import { ROOT, send } from "../api.js";
-import { clock, digits } from "../format.js";
+import { digits, endClock } from "../format.js";
 import { usePolled } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Badge, Dialog, Lost, Problem, useToast } from "../parts.js";
@@ -80,7 +80,7 @@ function Progress({ sessions, participants, onRelease }) {
                       <th>${one.name}</th>
                       <td>${one.title || one.exercise}${one.is_blind && html` <small>${t.session.blind}</small>`}</td>
                       <td><${Badge} kind=${KINDS[one.status]}>${t.statuses[one.status] || one.status}<//></td>
-                      <td class="number">${clock(one.now_s)} <small>${t.clock.of(clock(one.end_s))}</small></td>
+                      <td class="number">${endClock(one.now_s)} <small>${t.clock.of(endClock(one.end_s))}</small></td>
                       <td class="right">${one.hints}</td>
                       <td class="right">${one.actions}</td>
                       <td class="right">${one.score === null || one.score === undefined ? "–" : Math.round(one.score)}</td>

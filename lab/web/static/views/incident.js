@@ -1,5 +1,5 @@
 // One session: bar with clock, views, and the notebook beside them.
-import { clock, duration, tellBy } from "../format.js";
+import { clock, duration, endClock, tellBy } from "../format.js";
 import { useKept, useMedia, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
 import { Lost, Problem } from "../parts.js";
@@ -104,8 +104,8 @@ function Stopped({ stopped }) {
   const { alert, why } = stopped;
   const text = {
     alert: () => t.clock.stopped.alert(clock(stopped.at_s), alert ? alertText(alert) : ""),
-    nothing: () => t.clock.stopped.nothing(clock(stopped.at_s), duration(stopped.looked_s)),
-    end: () => t.clock.stopped.end(clock(stopped.at_s)),
+    nothing: () => t.clock.stopped.nothing(endClock(stopped.at_s), duration(stopped.looked_s)),
+    end: () => t.clock.stopped.end(endClock(stopped.at_s)),
   }[why]?.();
   return text ? html`<p class=${classes("note", why === "alert" ? "alerting" : "calm")}>${text}</p>` : null;
 }
@@ -136,7 +136,7 @@ function Watching({ context, tab, me }) {
   const [folded, fold] = useState(false);
   useClockKeys(context);
   useEffect(() => {
-    document.title = `${clock(session.clock.as_of_s)} · ${t.session.tabs[tab] || t.session.tabs.overview} · ${session.exercise?.title || t.session.blind}`;
+    document.title = `${endClock(session.clock.as_of_s)} · ${t.session.tabs[tab] || t.session.tabs.overview} · ${session.exercise?.title || t.session.blind}`;
     return () => {
       document.title = t.product;
     };

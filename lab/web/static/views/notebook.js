@@ -1,5 +1,5 @@
 // Beside every view: the brief, hints, hypotheses with their evidence, quick notes.
-import { clock } from "../format.js";
+import { clock, endClock } from "../format.js";
 import { classes, html, useState } from "../lib.js";
 import { pinAddress, useBoard } from "../pins.js";
 import { useSession } from "../session.js";
@@ -68,7 +68,7 @@ export function Brief({ children }) {
     </div>
     <p class="pre">${session.exercise?.brief}</p>
     <p class="small quiet">
-      ${t.session.called(clock(session.clock.start_s))}${" "}
+      ${t.session.called(endClock(session.clock.start_s))}${" "}
       ${session.clock.is_paused && isOpen && session.clock.now_s <= session.clock.start_s ? t.session.briefStart : ""}
     </p>
   </section>`;

@@ -1,0 +1,138 @@
+"""A calendar told in words: what changed first, and a list of all that was not as before.
+
+Reports, pages and the API say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.report.calendar_words import how_it_differed, lineage_lines, unknown_lines, when_it_differed, where_else
+from lab.signals.periods.differences import LASTING
+from lab.signals.periods.shapes import Calendar, Difference, Moment
+
+MOST_NAMED = 4
+"""In the opening sentence."""
+LEVELS = ("level", "shares")
+"""What may drift."""
+ANNOUNCED: dict[str, str] = {"change": "announced", "clock": "clocks", "action": "done"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One difference in words, or something that was announced or done meanwhile.
+
+    `subjects`: what it is of, and the copies of it. `signal`: as `SIGNAL:SUBJECT`, what it is the level of; empty where
+    that is no signal. `at_s`: when it began.
+    """
+
+    kind: Literal["difference", "moment"]
+    since: str
+    subject: str
+    how: str
+    also: str
+    until: str
+    subjects: tuple[str, ...]
+    signal: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`opening`: one sentence on the first lasting change; `first`: place of the period in which it began.
+
+    `lasting`: what lasted, with what was announced and done between it, by time; `passing`: what did not last.
+    `lineage`: which datasets are made from which; `unknown`: what a calendar cannot tell, a sentence each.
+    """
+
+    opening: str
+    first: int | None
+    lasting: tuple[Line, ...]
+    passing: tuple[Line, ...]
+    lineage: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def story_of(calendar: Calendar) -> Story:
+    """What a calendar shows, in the order in which it began."""
+    lasting, passing = _lasting(calendar)
+    opening = _first(calendar, lasting)
+    return Story(
+        opening=_opening(calendar, opening),
+        first=opening[0].first if opening else None,
+        lasting=tuple(_with_moments(calendar, lasting)),
+        passing=tuple(_line(calendar, one) for one in passing),
+        lineage=tuple(lineage_lines(calendar.datasets)),
+        unknown=tuple(unknown_lines(calendar.unmeasured)),
+    )
+
+
+def place_of(calendar: Calendar, at_s: float) -> int:
+    """The place of the period that a time lies in; -1 for one that is not shown."""
+    return next((i for i, one in enumerate(calendar.periods) if one.starts_s <= at_s < one.ends_s), -1)
+
+
+def _line(calendar: Calendar, one: Difference) -> Line:
+    since, until = when_it_differed(calendar, one)
+    subjects = (one.subject, *(copy.subject for copy in one.also))
+    at_s = calendar.periods[one.first].starts_s
+    return Line(
+        "difference", since, one.subject, how_it_differed(one), where_else(calendar, one), until, subjects,
+        one.signal, at_s,
+    )  # fmt: skip
+
+
+def _lasting(calendar: Calendar) -> tuple[list[Difference], list[Difference]]:
+    """What lasted and what passed; a sign of the same thing with which something lasting begins belongs to it."""
+    lasting = [one for one in calendar.differences if one.often >= LASTING]
+    begun = {(_owner(one), place) for one in lasting for place in (one.first, one.first - 1)}
+    kept = [one for one in calendar.differences if one in lasting or (_owner(one), one.first) in begun]
+    return kept, [one for one in calendar.differences if one not in kept]
+
+
+def _first(calendar: Calendar, lasting: Sequence[Difference]) -> list[Difference]:
+    """What a page opens with: what lasted until the end, or the period before it; where nothing did, whatever lasted.
+
+    Levels that drift are left out: those that went less than half of their way at once.
+    """
+    last = len(calendar.periods) - 1
+    until_now = [one for one in lasting if one.often >= LASTING and one.last >= last - 1]
+    return [one for one in until_now if one.what not in LEVELS or _is_abrupt(one)] or until_now or [*lasting]
+
+
+def _is_abrupt(one: Difference) -> bool:
+    if one.before is None or one.at_first is None or one.after is None:
+        return True
+    return abs(one.at_first - one.before) >= abs(one.after - one.before) / 2
+
+
+def _owner(one: Difference) -> str:
+    """The job, dataset or signal that a difference is of: a column's dataset."""
+    return one.subject.partition(".")[0]
+
+
+def _opening(calendar: Calendar, lasting: Sequence[Difference]) -> str:
+    """The first lasting change in one sentence, with what else began later."""
+    if not lasting:
+        return "Nothing that was looked at here changed for longer."
+    first = lasting[0]
+    told = _line(calendar, first)
+    others = list(dict.fromkeys(one.subject for one in lasting[1:] if one.subject not in told.subjects))
+    more = f"; then {', '.join(others[:MOST_NAMED])}" if others else ""
+    left = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    also = f" ({told.also})" if told.also else ""
+    return f"The first lasting change: {told.since}, {told.subject}: {told.how}{also}{more}{left}."
+
+
+def _with_moments(calendar: Calendar, lasting: Sequence[Difference]) -> Iterator[Line]:
+    """What lasted, and between it, by time, what was announced and done."""
+    moments = [one for one in calendar.moments if one.kind in ANNOUNCED]
+    known = [(place_of(calendar, one.at_s), 0, _of_moment(one)) for one in moments]
+    rows = [(one.first, 1, _line(calendar, one)) for one in lasting]
+    yield from (told for _, _, told in sorted([*known, *rows], key=lambda row: row[:2]))
+
+
+def _of_moment(one: Moment) -> Line:
+    return Line("moment", one.at, ANNOUNCED[one.kind], one.text, "", "", (), "", one.at_s)
