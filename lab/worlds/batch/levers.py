@@ -25,8 +25,8 @@ from lab.worlds.batch.market import (
     MarketResponse,
     PopulationGrowth,
 )
+from lab.worlds.batch.vocabulary import COUNTRY, MARKETS, SEGMENTS
 from lab.worlds.batch.vocabulary import CUSTOMERS as CUSTOMER_TABLE
-from lab.worlds.batch.vocabulary import MARKETS, SEGMENTS
 
 if TYPE_CHECKING:
     from lab.worlds.batch.world import Batch
@@ -41,6 +41,13 @@ def _write_column(world: Batch, place: Place, value: TableColumn | None) -> None
     changes.pop(place.column, None)
     if value is not None:
         changes[place.column] = value
+
+
+def _cannot_change(system: System, place: Place, value: TableColumn) -> str:
+    """Not what leaves texts as they are."""
+    if place.column == COUNTRY and (value.change == "rescale" or value.to == "text"):
+        return f"{place.part} is text: {value.change} leaves it as it is; null, rename and retype to integer do not"
+    return ""
 
 
 def _read_late(world: Batch, place: Place) -> PartitionDelay | None:
@@ -163,7 +170,7 @@ def _cannot_respond(system: System, place: Place, value: MarketResponse) -> str:
 
 
 LEVERS: LeverTable[Batch] = LeverTable("sim")
-LEVERS.lever(TableColumn, _read_column, _write_column)
+LEVERS.lever(TableColumn, _read_column, _write_column, _cannot_change)
 LEVERS.lever(PartitionDelay, _read_late, _write_late, _cannot_be_late)
 LEVERS.lever(JobKeepOutput, _read_kept, _write_kept)
 LEVERS.lever(ConfigSet, _read_setting, _write_setting)
