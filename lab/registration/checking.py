@@ -149,6 +149,9 @@ def _ill_formed(world: Any) -> Found:
             yield f"operations[{name!r}].kind", operation.kind, "one of: " + ", ".join(CALLED_KINDS)
         yield from _settings(f"operations[{name!r}].settings", operation.settings)
         yield from _settings(f"operations[{name!r}].caller_settings", operation.caller_settings)
+        for other in operation.after:
+            if other not in world.operations:
+                yield f"operations[{name!r}].after", other, "names of the world's operations"
     yield from _settings("settings", world.settings)
     if world.model_versions < 1:
         yield "model_versions", world.model_versions, "at least 1"

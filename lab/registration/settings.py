@@ -52,7 +52,8 @@ class Operation:
     """What a call may do: the kind of component that does it, and what that component must have for it.
 
     `caller_settings` are those of the component that calls for it, as of a job that writes into a database. Without a
-    `needed` operation, and its answer, the world cannot run. `doc` says what it does, where the name does not.
+    `needed` operation, and its answer, the world cannot run. `after`: operations that whoever calls for it has called
+    for in earlier steps, since it uses what they took. `doc` says what it does, where the name does not.
     `checks`: datasets that it looks at, and it fails where they are not as they should be.
     """
 
@@ -61,5 +62,6 @@ class Operation:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     caller_settings: Mapping[str, Setting] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     doc: str = ""
     checks: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.errors import Problem, nearest
@@ -132,6 +132,26 @@ class WorldChecks(Reading):
                     self._report((*step.path, "operation"), what, seen=seen, expected=expected)
             if first is not None and self.kinds[first] == operation.kind:
                 self._check_tables(first, name, operation.tables)
+            self._check_callers(world, name, callers)
+
+    def _check_callers(self, world: World, name: str, callers: Sequence[StepRead]) -> None:
+        """Who calls for an operation: one job where something is its own, after what the operation uses."""
+        writes = [dataset for dataset, one in world.datasets.items() if one.of == name]
+        for step in callers:
+            path: KeyPath = (*step.path, "operation")
+            if step.caller != callers[0].caller and (writes or world.operations[name].caller_settings):
+                what = f"operation {name!r} is called for by two jobs"
+                if writes:
+                    what += f", and what it writes ({', '.join(writes)}) is of one"
+                seen = f"{callers[0].caller!r} and {step.caller!r}"
+                self._report(path, what, seen=seen, expected="steps of one job")
+            before = self.steps[: self.steps.index(step)]
+            earlier = {other.operation for other in before if other.caller == step.caller and other.operation}
+            missing = [other for other in world.operations[name].after if other not in earlier]
+            if missing:
+                what = f"operation {name!r} uses what {step.caller!r} took in earlier steps, and some are missing"
+                seen = ", ".join(sorted(earlier)) or "none"
+                self._report(path, what, seen=seen, expected=f"steps before it with {', '.join(missing)}")
 
     def _check_tables(self, component: str, operation: str, needed: tuple[str, ...]) -> None:
         path: KeyPath = ("components", component, "tables")

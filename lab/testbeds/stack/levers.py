@@ -128,8 +128,8 @@ def _cannot_limit(system: System, place: Place, value: ComponentLimit) -> str:
 
 
 def _cannot_change_table(system: System, place: Place, value: TableColumn | TableSlow) -> str:
-    """Only tables that feature code reads through views."""
-    views = part.views if (part := part_for(system)) else {}
+    """Only tables that feature code reads through views; of a system that it cannot run, that is what is said."""
+    views = part.views if (part := part_for(system)) else (place.table,)
     return "" if place.table in views else f"it can change the table {' or '.join(views)} only, not {place.table!r}"
 
 

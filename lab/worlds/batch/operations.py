@@ -53,6 +53,7 @@ OPERATIONS = {
         "database",
         doc="writes what was taken, and loads the day into the four weeks of the warehouse",
         needed=True,
+        after=("read_customers", "read_orders", "read_visits"),
         caller_settings={"write_mode": _WRITE_MODE, "local_day": _LOCAL_DAY},
     ),
     "read_extract": Operation("database", doc="notes which versions are there", needed=True),
@@ -60,13 +61,17 @@ OPERATIONS = {
         "database",
         doc="makes features of four weeks for each customer whose key joins, and writes them",
         needed=True,
+        after=("read_extract",),
         caller_settings={"write_mode": _WRITE_MODE, **RATES},
     ),
     "read_features": Operation("database", doc="takes the features that are there", needed=True),
     "score_customers": Operation(
-        "model", doc="lets the version that is served put each customer into a class", needed=True
+        "model",
+        doc="lets the version that is served put each customer into a class",
+        needed=True,
+        after=("read_features",),
     ),
-    "write_scores": Operation("database", doc="writes the classes", needed=True),
+    "write_scores": Operation("database", doc="writes the classes", needed=True, after=("score_customers",)),
     "check_scores": Operation(
         "database",
         doc=_CHECKS,
