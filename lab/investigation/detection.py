@@ -164,8 +164,8 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
     felt = found["felt"]
     if felt is not None:
         yield (
-            f"What the business sees, {felt['signal']} of {felt['subject']}, stood out from its usual level only at "
-            f"{ended(felt['at_s'])}, {lasting(felt['at_s'] - onset_s)} after it began."
+            f"Of the system's own indicators {felt['signal']} of {felt['subject']} was the first to leave its usual "
+            f"level because of it, at {ended(felt['at_s'])}, {lasting(felt['at_s'] - onset_s)} after it began."
         )
     else:
         yield "None of the system's own indicators ever stood out from its usual level because of it."

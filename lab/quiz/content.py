@@ -22,6 +22,8 @@ from lab.report.requests import Requests
 from lab.report.waterfall import Waterfall, draw
 from lab.signals import SignalTable, load_recorded
 from lab.signals.catalogue import spec_of
+from lab.signals.periods.layout import Periods
+from lab.signals.periods.shapes import Period
 from lab.systems.calendar import Calendar
 
 if TYPE_CHECKING:
@@ -66,6 +68,12 @@ class Content:
     def elements(self) -> list[str]:
         """What can be the culprit: components, then links."""
         return [*self.system["components"], *self.system["links"]]
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The periods of the system's calendar, in one of which it began; none where it has no calendar."""
+        found = Periods.of(self.system)
+        return found.shown if found is not None else ()
 
     @property
     def boundaries(self) -> list[str]:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from lab.investigation.exercises import courses
+from lab.quiz.content import Content
+from lab.quiz.page import render
+from lab.recording.opening import open_run
 from tests.investigating import Client, client, training
 
 pytestmark = pytest.mark.slow
@@ -84,3 +87,12 @@ def test_its_costs_add_up(solved: Solved) -> None:
     for one in solved.debrief["costs"]:
         assert abs(one["incident"]) == pytest.approx(abs(one["there"] - one["without"]))
         assert one["until_answer"] + one["after_answer"] == pytest.approx(one["incident"])
+
+
+def test_on_an_exported_page_it_began_in_a_period(solved: Solved) -> None:
+    of = solved.client.app._app.state.training
+    one = of._sessions[solved.session.rpartition("/")[2]]
+    run = next((of.directory / "runs").rglob("run.json")).parent
+    page = render(Content(one.exercise, open_run(run)))
+    assert f'<option value="{9 * DAY_S}">night 10, Wed 14 Oct</option>' in page
+    assert "in seconds" not in page
