@@ -21,8 +21,7 @@ WITNESSES = {
     ),
     "late-partition": (Witness("dataset_rows", "orders_daily", 100), Witness("dataset_rows", "visits_daily", 300)),
     "duplicated-rows": (
-        Witness("dataset_duplicate_ratio", "{target}", 0.05),
-        Witness("dataset_duplicate_ratio", "segments", 0.05),
+        Witness("dataset_duplicate_ratio", "*", 0.05),
         Witness("column_mean", "features.orders_28d", 0.05),
     ),
     "default-for-new-country": (Witness("order_value_ratio", "country.{country}", 1.0),),
