@@ -9,6 +9,7 @@ import pytest
 from lab.investigation.exercises import Course, exercise_of
 from lab.investigation.queries import calendar, datasets
 from lab.investigation.queries.asking import UnknownError
+from lab.investigation.session import Done
 from lab.investigation.view import Cache, View
 from lab.scenario import load_scenario
 from lab.signals.periods.citing import shown
@@ -54,6 +55,18 @@ def test_what_a_calendar_shows_is_told_as_signals(view: View) -> None:
 
 def test_a_calendar_of_a_time_is_made_once(view: View) -> None:
     assert calendar.calendar(view, BEFORE_IT_S) is calendar.calendar(view, BEFORE_IT_S)
+
+
+def test_ones_own_actions_are_among_its_moments_once_they_are_done(view: View) -> None:
+    done = [
+        Done("a1", 20 * DAY_S, 20.5 * DAY_S, "backfill", "Backfill", "features"),
+        Done("a2", 26 * DAY_S, 27 * DAY_S, "restart", "Restart", "score"),
+    ]
+    found = calendar.calendar(view, 22 * DAY_S, done)
+    assert [(one.at_s, one.text) for one in found.moments if one.kind == "action"] == [
+        (20.5 * DAY_S, "Backfill: features")
+    ]
+    assert not [one for one in calendar.calendar(view, 22 * DAY_S).moments if one.kind == "action"]
 
 
 @pytest.mark.usefixtures("weeks_world")
