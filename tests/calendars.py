@@ -138,7 +138,7 @@ class Weeks:
     `moved`: what a column's values are multiplied with from a period on; `rows`, `shares`, `returns` likewise.
     `repeated`: in which periods a dataset's content is that of the period before. `runs`: `failed`, `retried`,
     `skipped` or a delay (s). `befell`: from when on a column is there (`new`), is not there (`gone`), is of another
-    type (`type`) or null in every third row (`null`).
+    type (`type`) or null in every third row (`null`); all but the last are another schema.
     """
 
     moved: Mapping[str, tuple[int, float]] = field(default_factory=dict)
@@ -282,9 +282,15 @@ def _versions(weeks: Weeks) -> Iterator[dict[str, Any]]:
     for dataset, night, about in _writes(weeks):
         rows = _rows(weeks, dataset, night)
         of_schema, other = weeks.schemas.get(dataset, (weeks.nights, ""))
+        schema = other if night >= of_schema else "1"
+        columns = [
+            column
+            for column, (begins, how) in weeks.befell.items()
+            if column.startswith(f"{dataset}.") and how != "null" and night >= begins
+        ]
         stale_s = DAY_S if night in weeks.stale.get(dataset, ()) else 0.0
         yield about | {
-            "rows": rows, "bytes": 90 * rows, "schema_version": other if night >= of_schema else "1",
+            "rows": rows, "bytes": 90 * rows, "schema_version": "+".join([schema, *columns]),
             "partition_s": night * DAY_S - stale_s,
         }  # fmt: skip
 

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
-from lab.report.calendar_words import how_it_differed, lineage_lines, unknown_lines, when_it_differed, where_else
+from lab.report.calendar_words import (
+    day_of,
+    how_it_differed,
+    is_still_so,
+    lineage_lines,
+    unknown_lines,
+    when_it_differed,
+    where_else,
+)
 from lab.signals.periods.differences import LASTING
 from lab.signals.periods.shapes import Calendar, Difference, Moment
+from lab.signals.periods.versions import only_gains
 
-MOST_NAMED = 4
+MOST_NAMED = 3
 """In the opening sentence."""
 LEVELS = ("level", "shares")
 """What may drift."""
@@ -61,7 +71,7 @@ def story_of(calendar: Calendar) -> Story:
     opening = _first(calendar, lasting)
     return Story(
         opening=_opening(calendar, opening),
-        first=opening[0].first if opening else None,
+        first=opening[0].since if opening else None,
         lasting=tuple(_with_moments(calendar, lasting)),
         passing=tuple(_line(calendar, one) for one in passing),
         lineage=tuple(lineage_lines(calendar.datasets)),
@@ -77,7 +87,7 @@ def place_of(calendar: Calendar, at_s: float) -> int:
 def _line(calendar: Calendar, one: Difference) -> Line:
     since, until = when_it_differed(calendar, one)
     subjects = (one.subject, *(copy.subject for copy in one.also))
-    at_s = calendar.periods[one.first].starts_s
+    at_s = calendar.periods[one.since].starts_s
     return Line(
         "difference", since, one.subject, how_it_differed(one), where_else(calendar, one), until, subjects,
         one.signal, at_s,
@@ -87,19 +97,27 @@ def _line(calendar: Calendar, one: Difference) -> Line:
 def _lasting(calendar: Calendar) -> tuple[list[Difference], list[Difference]]:
     """What lasted and what passed; a sign of the same thing with which something lasting begins belongs to it."""
     lasting = [one for one in calendar.differences if one.often >= LASTING]
-    begun = {(_owner(one), place) for one in lasting for place in (one.first, one.first - 1)}
-    kept = [one for one in calendar.differences if one in lasting or (_owner(one), one.first) in begun]
+    begun = {(_owner(one), at - before) for one in lasting for at in (one.since, one.first) for before in (0, 1)}
+    kept = [one for one in calendar.differences if one in lasting or (_owner(one), one.since) in begun]
     return kept, [one for one in calendar.differences if one not in kept]
 
 
 def _first(calendar: Calendar, lasting: Sequence[Difference]) -> list[Difference]:
-    """What a page opens with: what lasted until the end, or the period before it; where nothing did, whatever lasted.
+    """What a page opens with, where there is any: all that lasted, but what is likely to mean little.
 
-    Levels that drift are left out: those that went less than half of their way at once.
+    That is a schema that only gained columns. Levels and shares swing and drift by themselves, so of those it is what
+    was not back before the last period but one, and went half of its way at once.
     """
     last = len(calendar.periods) - 1
-    until_now = [one for one in lasting if one.often >= LASTING and one.last >= last - 1]
-    return [one for one in until_now if one.what not in LEVELS or _is_abrupt(one)] or until_now or [*lasting]
+    lasted = [one for one in lasting if one.often >= LASTING]
+    lasted = [one for one in lasted if not _only_gained(one)] or lasted
+    stayed = [one for one in lasted if one.what not in LEVELS or one.stretches[-1].last >= last - 1]
+    return [one for one in stayed if one.what not in LEVELS or _is_abrupt(one)] or stayed or lasted
+
+
+def _only_gained(one: Difference) -> bool:
+    """Whether it is a schema with more columns than before, which breaks little."""
+    return one.what == "schema" and only_gains(one.detail)
 
 
 def _is_abrupt(one: Difference) -> bool:
@@ -114,23 +132,43 @@ def _owner(one: Difference) -> str:
 
 
 def _opening(calendar: Calendar, lasting: Sequence[Difference]) -> str:
-    """The first lasting change in one sentence, with what else began later."""
+    """The first lasting change in one sentence, with what else began then and later."""
     if not lasting:
         return "Nothing that was looked at here changed for longer."
     first = lasting[0]
     told = _line(calendar, first)
-    others = list(dict.fromkeys(one.subject for one in lasting[1:] if one.subject not in told.subjects))
-    more = f"; then {', '.join(others[:MOST_NAMED])}" if others else ""
-    left = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    begun: dict[str, int] = {}
+    for one in lasting:
+        begun.setdefault(one.subject, one.since)
+    others = [(subject, place) for subject, place in begun.items() if subject not in told.subjects]
     also = f" ({told.also})" if told.also else ""
-    return f"The first lasting change: {told.since}, {told.subject}: {told.how}{also}{more}{left}."
+    more = "".join(
+        f"; {_when_else(calendar, place, first)} {', '.join(subject for subject, _ in of)}"
+        for place, of in groupby(others[:MOST_NAMED], key=lambda of: of[1])
+    )
+    left = f"; and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    return f"{_when_first(calendar, first)}, {told.subject}: {told.how}{also}{more}{left}."
+
+
+def _when_first(calendar: Calendar, first: Difference) -> str:
+    since, last = day_of(calendar, first.since), first.stretches[-1]
+    if _only_gained(first):
+        return f"Only new columns lasted: {since}"
+    if is_still_so(calendar, last) and not first.again:
+        return f"The first lasting change: {since}"
+    breaks = ", with breaks" if first.again else ""
+    return f"The first change that lasted a while: from {since}, to {calendar.periods[last.last].name}{breaks}"
+
+
+def _when_else(calendar: Calendar, place: int, first: Difference) -> str:
+    return f"in the same {calendar.word} also" if place == first.since else f"from {calendar.periods[place].name}"
 
 
 def _with_moments(calendar: Calendar, lasting: Sequence[Difference]) -> Iterator[Line]:
     """What lasted, and between it, by time, what was announced and done."""
     moments = [one for one in calendar.moments if one.kind in ANNOUNCED]
     known = [(place_of(calendar, one.at_s), 0, _of_moment(one)) for one in moments]
-    rows = [(one.first, 1, _line(calendar, one)) for one in lasting]
+    rows = [(one.since, 1, _line(calendar, one)) for one in lasting]
     yield from (told for _, _, told in sorted([*known, *rows], key=lambda row: row[:2]))
 
 

@@ -27,17 +27,35 @@ CONTENT = {
 
 def when_it_differed(calendar: Calendar, one: Difference) -> tuple[str, str]:
     """In which period a difference began, and until when and how often it was there."""
-    first, last = calendar.periods[one.first], calendar.periods[one.last]
-    since = ", ".join(filter(None, (first.name, first.day)))
-    count = one.last - one.first + 1
-    is_last = one.last + 1 == len(calendar.periods)
-    if count == 1:
-        until = f"in the last {calendar.word}" if is_last else "once"
-    else:
-        until = f"to the last {calendar.word}" if is_last else f"until {last.name}"
-    often = f", in {one.often} of {count}" if one.often < count else ""
-    again = "".join(f"; also {_stretch(calendar, of)}" for of in one.again)
-    return since, until + often + again
+    begun, *others = one.stretches
+    again = "".join(f"; also {_stretch(calendar, of)}{_often(one, of)}" for of in others)
+    return day_of(calendar, one.since), _until(calendar, begun) + _often(one, begun) + again
+
+
+def day_of(calendar: Calendar, place: int) -> str:
+    """A period and the day on which it begins."""
+    period = calendar.periods[place]
+    return ", ".join(filter(None, (period.name, period.day)))
+
+
+def is_still_so(calendar: Calendar, of: Stretch) -> bool:
+    """Whether something was so up to the last period, or up to the last that is over."""
+    return all(one.ends_s < one.starts_s + calendar.period_s for one in calendar.periods[of.last + 1 :])
+
+
+def _until(calendar: Calendar, of: Stretch) -> str:
+    is_last = of.last + 1 == len(calendar.periods)
+    if of.first == of.last:
+        return f"in the last {calendar.word}" if is_last else "once"
+    if is_still_so(calendar, of):
+        return f"to the last {calendar.word}{'' if is_last else ' that is over'}"
+    return f"until {calendar.periods[of.last].name}"
+
+
+def _often(one: Difference, of: Stretch) -> str:
+    """In how many periods of a stretch something was so; that is known of the longest."""
+    count = of.last - of.first + 1
+    return f", in {one.often} of {count}" if of.first == one.first and one.often < count else ""
 
 
 def _stretch(calendar: Calendar, of: Stretch) -> str:
@@ -48,7 +66,7 @@ def _stretch(calendar: Calendar, of: Stretch) -> str:
 def where_else(calendar: Calendar, one: Difference) -> str:
     """In what else the same is because it is made from this; since when where that is another time."""
     told = [
-        copy.subject + ("" if copy.first == one.first else f" (from {calendar.periods[copy.first].name})")
+        copy.subject + ("" if copy.first == one.since else f" (from {calendar.periods[copy.first].name})")
         for copy in one.also
     ]
     return f"also in: {', '.join(told)}" if told else ""

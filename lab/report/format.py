@@ -16,6 +16,8 @@ NOTHING = "–"
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+ROUNDED_OFF = 1e-12
+"""What is nearer to nothing is what computing with floats leaves over."""
 DAYS_FROM_S = 4 * DAY_S
 """How long a recording is whose times are told to the hour, and a length of time that is told in days."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
@@ -45,7 +47,7 @@ def scale(unit: str, top: float) -> Scale:
 
 def significant(value: float, digits: int = 3) -> str:
     """A number to a few significant digits, without an exponent where people would not use one."""
-    if value == 0:
+    if abs(value) < ROUNDED_OFF:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))
     if magnitude < -4 or magnitude > 8:

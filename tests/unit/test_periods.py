@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from lab.recording.cut import cut
+from lab.registration.signals import SignalSpec
 from lab.signals import SignalTable
 from lab.signals.periods import calendar_of
 from lab.signals.periods.differences import of_indicator
-from lab.signals.periods.layout import MOST_PERIODS
+from lab.signals.periods.folding import folded
+from lab.signals.periods.layout import MOST_PERIODS, Periods
+from lab.signals.periods.movements import indicator_row
 from lab.signals.periods.shapes import Calendar, Difference, IndicatorRow
 from tests.calendars import DAY_S, HOUR_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
 
@@ -184,8 +187,24 @@ def test_what_pauses_for_two_periods_is_one_difference() -> None:
 
 
 def test_differences_come_in_the_order_in_which_they_began() -> None:
-    firsts = [one.first for one in calendar(UNIT_CHANGED).differences]
+    firsts = [one.since for one in calendar(UNIT_CHANGED).differences]
     assert firsts == sorted(firsts)
+
+
+def test_what_came_once_before_it_came_for_longer_began_then() -> None:
+    found = calendar(Weeks(repeated={"features": [8, 12, 13, 14, 20]}, rows={"raw_orders": (10, 0.66)}))
+    assert [(one.subject, one.what, one.since) for one in found.differences] == [
+        ("features", "content", 8),
+        ("raw_orders", "rows", 10),
+    ]
+    assert [(of.first, of.last) for of in found.differences[0].stretches] == [(8, 8), (12, 14), (20, 20)]
+
+
+def test_the_level_that_something_began_with_is_that_of_the_first_time() -> None:
+    usual = [100.0] * 8
+    row = IndicatorRow("share", "premium", "1", "", (*usual, 90.0, *usual, 60.0, 55.0, 50.0), None, None)
+    (told,) = folded([*of_indicator(row, "share")], ())
+    assert (told.since, told.first, told.at_first, told.after) == (8, 17, 90.0, 50.0)
 
 
 def test_what_a_dataset_has_from_the_one_that_it_is_made_from_is_told_with_that_one_in_the_order_of_lineage() -> None:
@@ -223,6 +242,14 @@ def test_what_comes_again_much_later_is_told_with_the_longest_time() -> None:
     assert [(one.first, one.last) for one in found.again] == [(8, 8), (20, 20)]
 
 
+def test_each_change_of_a_schema_is_told_since_it_came_with_its_columns() -> None:
+    found = calendar(Weeks(befell={"features.recency_d": (12, "new"), "features.spend_28d": (16, "gone")}))
+    assert [(one.detail, one.first, one.last) for one in of(found, "schema")] == [
+        ("new column recency_d", 12, NIGHTS - 1),
+        ("gone spend_28d", 16, NIGHTS - 1),
+    ]
+
+
 @pytest.mark.parametrize(("how", "often"), [("new", 1), ("gone", 1), ("type", 1), ("null", NIGHTS - 12)])
 def test_a_column_that_comes_or_goes_or_is_of_another_type_or_null_moved_in_that_period(how: str, often: int) -> None:
     found = calendar(Weeks(befell={"features.recency_d": (12, how)}))
@@ -240,6 +267,17 @@ def test_an_indicator_has_a_usual_level_and_differs_where_it_is_outside() -> Non
     outside = [i for i, one in enumerate(row.values) if one and not row.usual_low <= one <= row.usual_high]
     (one,) = of(found, "level")
     assert outside == [*range(one.first, one.last + 1)] == [*range(16, NIGHTS)]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_share"), [((0.99, 1.0, 0.98, 0.99), True), ((0.99, 1.0, 0.98, 1.2), False)], ids=["share", "ratio"]
+)
+def test_what_was_never_above_100_percent_is_not_usual_above_it(values: tuple[float, ...], is_share: bool) -> None:
+    periods = Periods.of(observed_of(Weeks()).system)
+    assert periods is not None
+    row = indicator_row("rows", "weeks", SignalSpec("ratio", "component", "rows that were kept"), values, periods, {})
+    assert row.usual_high is not None
+    assert (row.usual_high <= 1.0) == is_share
 
 
 def test_what_has_no_value_or_no_check_is_told() -> None:
@@ -281,3 +319,11 @@ def test_a_level_that_waits_half_way_has_not_begun_to_leave() -> None:
     row = IndicatorRow("share", "premium", "ratio", "", (*usual, *half_way, *away), None, None)
     (found,) = of_indicator(row, "share")
     assert (found.first, found.at_first) == (13, 0.185)
+
+
+def test_an_ordinary_weekend_is_no_begin_of_what_came_after_it() -> None:
+    """It is as low as the weekend of the first week was, more than half way to where a level would be unusual."""
+    week = [10.0, 10.0, 10.0, 10.0, 10.0, 7.0, 7.0]
+    row = IndicatorRow("orders", "weeks", "1", "", (*week, *week, 4.0, 3.0, 2.0), None, None)
+    (found,) = of_indicator(row, "orders")
+    assert (found.first, found.at_first) == (14, 4.0)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 
+from lab.recording.cut import cut
 from lab.report.calendar import Mark, calendar_view
 from lab.report.calendar_cells import EMPTY, in_use_cells
 from lab.report.calendar_lines import HEIGHT
 from lab.report.calendar_told import story_of
 from lab.report.page import CALENDAR_STYLE, environment
+from lab.signals import compute_signals
+from lab.signals.periods import calendar_of
 from lab.signals.periods.movements import with_actions
 from lab.signals.periods.shapes import InUseRow
-from tests.calendars import DAY_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
+from tests.calendars import DAY_S, HOUR_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
 from tests.report_pages import Reader
 
 FAULT = Mark("fault", "fault", 12 * DAY_S, 28 * DAY_S, "unit-change on orders")
@@ -106,8 +110,68 @@ def test_the_first_lasting_change_opens_the_page_and_is_marked_in_the_calendar()
     text = page(UNIT_CHANGED)
     opening = re.findall(r'<p class="opening">(.*?)</p>', text)[0]
     assert opening.startswith("The first lasting change: night 13, Sat 17 Oct, raw_orders.amount_eur: values moved")
-    assert "then features.spend_28d" in opening
+    assert "; from night 14 features.spend_28d; from night 15 scores.segment" in opening
     assert row(text, "extract").count(' first"') == 1
+
+
+NEW_COLUMN = {"raw_customers.age": (9, "new")}
+
+
+def test_a_new_column_does_not_open_the_page_where_anything_else_lasted() -> None:
+    story = story_of(calendar_of_weeks(Weeks(befell=NEW_COLUMN, rows={"features": (12, 0.66)})))
+    assert story.opening.startswith("The first lasting change: night 13, Sat 17 Oct, features: ")
+    assert "raw_customers" not in story.opening
+    assert [one.subject for one in story.lasting if one.kind == "difference"] == ["raw_customers", "features"]
+
+
+def test_where_nothing_but_a_new_column_lasted_it_is_told_as_that() -> None:
+    story = story_of(calendar_of_weeks(Weeks(befell=NEW_COLUMN, runs={"score": {12: "failed"}})))
+    assert story.opening == (
+        "Only new columns lasted: night 10, Wed 14 Oct, raw_customers: another schema: new column age."
+    )
+
+
+@pytest.mark.parametrize("how", ["gone", "type"])
+def test_a_column_that_is_gone_or_of_another_type_opens_it(how: str) -> None:
+    story = story_of(calendar_of_weeks(Weeks(befell={"raw_customers.age": (9, how)}, rows={"features": (12, 0.66)})))
+    assert story.opening.startswith("The first lasting change: night 10, Wed 14 Oct, raw_customers: another schema: ")
+
+
+@pytest.mark.parametrize(
+    ("repeated", "opening", "until"),
+    [
+        (range(12, NIGHTS), "The first lasting change: night 13, Sat 17 Oct", "to the last night"),
+        (
+            range(12, 16),
+            "The first change that lasted a while: from night 13, Sat 17 Oct, to night 16",
+            "until night 16",
+        ),
+        (
+            [8, *range(12, 16)],
+            "The first change that lasted a while: from night 9, Tue 13 Oct, to night 16, with breaks",
+            "once; also night 13 to 16",
+        ),
+    ],
+    ids=["to-the-end", "for-a-while", "with-breaks"],
+)
+def test_opening_and_list_say_from_when_to_when(repeated: Sequence[int], opening: str, until: str) -> None:
+    story = story_of(calendar_of_weeks(Weeks(repeated={"features": repeated})))
+    (line,) = (one for one in story.lasting if one.kind == "difference")
+    assert story.opening == f"{opening}, features: {line.how}."
+    assert line.since in opening
+    assert line.until == until
+    assert line.at_s == DAY_S * (story.first or 0)
+
+
+def test_what_is_so_up_to_the_last_night_that_is_over_lasts() -> None:
+    """An hour after night 21 began nothing of it is known."""
+    observed = cut(observed_of(Weeks(repeated={"features": range(12, NIGHTS)})), 20 * DAY_S + HOUR_S)
+    found = calendar_of(observed, compute_signals(observed))
+    assert found is not None
+    story = story_of(found)
+    (line,) = (one for one in story.lasting if one.kind == "difference")
+    assert story.opening.startswith("The first lasting change: night 13")
+    assert line.until == "to the last night that is over"
 
 
 def test_data_that_ends_earlier_than_usual_is_marked_in_its_dataset() -> None:

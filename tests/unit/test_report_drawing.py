@@ -30,6 +30,8 @@ from lab.systems.calendar import Calendar
         (12345.0, "1", "12,345"),
         (-0.5, "1", "-0.5"),
         (1e-7, "1", "1e-07"),
+        (6e-33, "1", "0"),
+        (-7e-18, "ratio", "0 %"),
         (None, "s", "–"),
         (float("nan"), "ratio", "–"),
         (float("inf"), "1", "–"),

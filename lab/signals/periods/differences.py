@@ -93,15 +93,17 @@ def _of_level(subject: str, what: What, values: Values, usual: Level | None, uni
 def _began(values: Values, first: int, usual: Level) -> int:
     """When a level that was left at a place began to leave: since when it went that way, from half way on.
 
-    A level that stays where it is meanwhile has not begun to leave, however long it has been half way.
+    A level that stays where it is meanwhile has not begun to leave, however long it has been half way; nor has one that
+    is where it was in its first periods.
     """
     value = values[first]
     assert value is not None
-    limit = usual.high if value > usual.high else usual.low
-    half = (limit + usual.usual) / 2
+    rises = value > usual.high
+    half = ((usual.high if rises else usual.low) + usual.usual) / 2
+    near = max(half, usual.most) if rises else min(half, usual.least)
     while first > usual.since + 1:
         earlier = values[first - 1]
-        if earlier is None or not (half < earlier < value if limit == usual.high else half > earlier > value):
+        if earlier is None or not (near < earlier < value if rises else near > earlier > value):
             break
         value, first = earlier, first - 1
     return first
@@ -140,10 +142,17 @@ def _of_dataset(row: DatasetRow, length_s: float) -> Iterator[Difference]:
         for first, last, often in _stretches(again):
             yield Difference(row.dataset, "content", "again", first, last, often)
     other = [place for place, cell in enumerate(cells) if cell is not None and cell.shape != known[0].shape]
-    for first, last, often in _stretches(other):
-        cell = cells[first]
-        how = row.schemas[cell.shape] if cell is not None and cell.shape < len(row.schemas) else ""
-        yield Difference(row.dataset, "schema", how, first, last, often)
+    for first, last, _ in _stretches(other):
+        begun: dict[int, int] = {}
+        for place in other:
+            cell = cells[place]
+            if cell is not None and first <= place <= last:
+                begun.setdefault(cell.shape, place)
+        for shape, began in begun.items():
+            how = row.schemas[shape] if shape < len(row.schemas) else ""
+            if how or began == first:
+                often = sum(began <= place <= last for place in other)
+                yield Difference(row.dataset, "schema", how, began, last, often)
     written = [cell if cell is not None and cell.writes else None for cell in cells]
     rows = [None if cell is None or cell.version.rows is None else float(cell.version.rows) for cell in written]
     yield from _of_level(row.dataset, "rows", rows, usual_level(rows, share=ROWS_SHARE), "1")

@@ -14,22 +14,27 @@ NEXT = 1
 def folded(found: Sequence[Difference], datasets: Sequence[DatasetRow]) -> tuple[Difference, ...]:
     """Each once, in the order in which they began; of those that began together in the order in which they came."""
     above = _upstream({row.dataset: row.inputs for row in datasets})
-    whole: list[Difference] = []
-    for one in sorted(_put_together(found), key=lambda one: one.first):
-        place = next((i for i, first in enumerate(whole) if _is_copy(one, first, above)), None)
+    told = _put_together(found)
+    whole: dict[int, Difference] = {}
+    for came, one in sorted(enumerate(told), key=lambda of: of[1].first):
+        place = next((place for place, first in whole.items() if _is_copy(one, first, above)), None)
         if place is None:
-            whole.append(one)
+            whole[came] = one
         else:
-            copy = Copy(one.subject, one.first)
+            copy = Copy(one.subject, one.since)
             whole[place] = replace(whole[place], also=(*whole[place].also, copy))
     order = [row.dataset for row in datasets]
     return tuple(
-        replace(one, also=tuple(sorted(one.also, key=lambda copy: order.index(_owner(copy.subject))))) for one in whole
+        replace(one, also=tuple(sorted(one.also, key=lambda copy: order.index(_owner(copy.subject)))))
+        for _, one in sorted(whole.items(), key=lambda of: (of[1].since, of[0]))
     )
 
 
 def _put_together(found: Sequence[Difference]) -> list[Difference]:
-    """What of a subject differed several times alike is told once: the longest of them, and when it was so besides."""
+    """What of a subject differed several times alike is told once: the longest of them, and when it was so besides.
+
+    The level that it had at first is that of the first of them.
+    """
     alike: dict[tuple[str, ...], list[Difference]] = {}
     for one in found:
         kind = one.detail if one.what in ("runs", "content", "schema") else _way(one)
@@ -38,7 +43,9 @@ def _put_together(found: Sequence[Difference]) -> list[Difference]:
     for of in alike.values():
         longest = max(of, key=lambda one: one.often)
         others = sorted((one for one in of if one is not longest), key=lambda one: one.first)
-        told.append(replace(longest, again=tuple(Stretch(one.first, one.last) for one in others)))
+        begun = min(of, key=lambda one: one.first)
+        again = tuple(Stretch(one.first, one.last) for one in others)
+        told.append(replace(longest, at_first=begun.at_first, again=again))
     return told
 
 

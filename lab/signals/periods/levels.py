@@ -22,12 +22,17 @@ Values = Sequence[float | None]
 
 
 class Level(NamedTuple):
-    """What a subject was in its first periods: between two levels, around a usual one; first known at a place."""
+    """What a subject was in its first periods: between two levels, around a usual one; first known at a place.
+
+    `least` and `most` of them, without the room that the two levels have beyond.
+    """
 
     low: float
     usual: float
     high: float
     since: int
+    least: float
+    most: float
 
     def is_usual(self, value: float) -> bool:
         """Whether a value is no other than those."""
@@ -54,7 +59,7 @@ def usual_level(values: Values, share: float = 0.0, more: float = 0.0, window: i
     if window > 1:
         spread = max(spread, sqrt(window) * max(abs(after - one) for one, after in pairwise(known)))
     room = spread + share * abs(usual) + more
-    return Level(min(known) - room, usual, max(known) + room, places[-1])
+    return Level(min(known) - room, usual, max(known) + room, places[-1], min(known), max(known))
 
 
 def indicator_level(values: Values, unit: str, window: int) -> Level | None:

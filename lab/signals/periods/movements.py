@@ -17,7 +17,7 @@ from lab.registration.world import recorded_world
 from lab.signals import Series, SignalTable
 from lab.signals.catalogue import catalogue_of
 from lab.signals.periods.layout import Periods
-from lab.signals.periods.levels import indicator_level
+from lab.signals.periods.levels import Level, indicator_level
 from lab.signals.periods.shapes import Calendar, IndicatorRow, InUseRow, Moment, Stack
 
 Values = tuple[float | None, ...]
@@ -71,9 +71,15 @@ def indicator_row(
     """A signal with its usual level, and the limit of an objective on it."""
     window = periods.window(spec)
     level = indicator_level(values, spec.unit, window)
-    usual = (None, None) if level is None else (level.low, level.high)
+    usual = (None, None) if level is None else _within(level, spec.unit, values)
     limits = limit.get("above"), limit.get("below")
     return IndicatorRow(name, subject, spec.unit, spec.doc, values, *limits, window, *usual)
+
+
+def _within(level: Level, unit: str, values: Values) -> tuple[float, float]:
+    """Between what a value is usual: for what was never outside of 0 to 100 % no farther than that."""
+    is_share = unit == "ratio" and all(0 <= value <= 1 for value in values if value is not None)
+    return (max(level.low, 0.0), min(level.high, 1.0)) if is_share else (level.low, level.high)
 
 
 def by_period(series: Series | None, periods: Periods) -> Values:

@@ -224,11 +224,12 @@ class Stretch:
 class Difference:
     """What of a subject was not as before, from the period at place `first` to that at `last`, both of which have it.
 
-    `often`: in how many of them. `before` is the usual level, `at_first` that in the first of these periods, `after`
-    the one farthest from the usual, in `unit` as the catalogue of signals names units; None of what has no level.
-    `detail`: a word for how it differed, of a schema which columns. `signal`: what it is the level of, as
-    `SIGNAL:SUBJECT`; empty where that is no signal. `again`: when it was so besides. `also`: what has it because it is
-    made from this one, in the order of lineage.
+    `often`: in how many of them. `again`: when it was so besides, earlier or later; `first` and `last` are of the
+    longest time. `before` is the usual level, `at_first` that in the period in which it began (`since`), `after` the
+    one farthest from the usual in the longest time, in `unit` as the catalogue of signals names units; None of what has
+    no level. `detail`: a word for how it differed, of a schema which columns. `signal`: what it is the level of, as
+    `SIGNAL:SUBJECT`; empty where that is no signal. `also`: what has it because it is made from this one, in the order
+    of lineage.
     """
 
     subject: str
@@ -244,6 +245,16 @@ class Difference:
     signal: str = ""
     again: tuple[Stretch, ...] = ()
     also: tuple[Copy, ...] = ()
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """All the times when it was so, by time: the longest, which the rest is about, and those besides."""
+        return tuple(sorted((Stretch(self.first, self.last), *self.again), key=lambda one: one.first))
+
+    @property
+    def since(self) -> int:
+        """The place of the period in which it began: the first of its first stretch."""
+        return self.stretches[0].first
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +287,7 @@ class Calendar:
     """All of it. `word`: what people call a period. Jobs and datasets come in the order in which they depend on others.
     `moved`: other signals of the system's world that left their level for longer.
 
-    `differences` come in the order in which they began.
+    `differences` come in the order in which they began (`since`).
     """
 
     word: str

@@ -22,6 +22,7 @@ from lab.signals.periods.shapes import DatasetCell, DatasetRow, State, Version
 
 DUPLICATES, KEPT = "dataset_duplicate_ratio", "dataset_kept_ratio"
 """Signals of datasets."""
+NEW_COLUMN = "new column"
 
 
 def dataset_rows(
@@ -70,7 +71,7 @@ def _schemas(written: Sequence[Written], columns: Mapping[str, Mapping[str, str]
 
 def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     parts = [
-        ("new column", [name for name in now if name not in then]),
+        (NEW_COLUMN, [name for name in now if name not in then]),
         ("gone", [name for name in then if name not in now]),
         (
             "other type",
@@ -78,6 +79,11 @@ def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
         ),
     ]
     return "; ".join(f"{word} {', '.join(names)}" for word, names in parts if names)
+
+
+def only_gains(how: str) -> bool:
+    """Whether a schema that differs so only has more columns than the one before."""
+    return how.startswith(f"{NEW_COLUMN} ") and ";" not in how
 
 
 def _is_steady(cells: Sequence[DatasetCell | None]) -> bool:

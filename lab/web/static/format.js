@@ -110,11 +110,14 @@ export function duration(seconds) {
   return `${digits(seconds / size)}${GAP}${unit}`;
 }
 
+/** What is nearer to nothing is what computing with floats leaves over. */
+const ROUNDED_OFF = 1e-12;
+
 /** A number with about three significant digits. */
 export function digits(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const size = Math.abs(value);
-  if (size === 0) return "0";
+  if (size < ROUNDED_OFF) return "0";
   if (size >= 1e9 || size < 1e-4) return value.toExponential(2).replace("e+", "e").replace("-", "−");
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(size)));
   const text = value.toLocaleString("en-GB", { maximumFractionDigits: Math.min(decimals, 6) });
