@@ -80,10 +80,11 @@ class Mark:
 class CalendarView:
     """All that the template prints. `since`: places of the columns in which a fault began.
 
-    `moved`: subjects of the story that it moved in truth.
+    `moved`: subjects of the story that it moved in truth. `reading`: what a column and its times are, a sentence each.
     """
 
     word: str
+    reading: tuple[str, ...]
     months: tuple[tuple[str, int], ...]
     heads: tuple[Head, ...]
     bands: tuple[Row, ...]
@@ -103,10 +104,12 @@ def calendar_view(
     marks: Sequence[Mark],
     moved: frozenset[str],
     without: Mapping[tuple[str, str], Sequence[float | None]] | None = None,
+    zone: str = "",
 ) -> CalendarView:
     """The calendar with what is known of the truth: `marks` above it, and the subjects that the fault moved.
 
-    `without`: by signal and subject what indicators would have been without any fault, period by period.
+    `without`: by signal and subject what indicators would have been without any fault, period by period. `zone`: of the
+    times that are told, as IANA names it.
     """
     since = sorted({place_of(calendar, mark.at_s) for mark in marks if mark.css == "fault"} - {-1})
     story = story_of(calendar)
@@ -128,6 +131,7 @@ def calendar_view(
     told = (*story.lasting, *story.passing)
     return CalendarView(
         word=calendar.word,
+        reading=tuple(_reading(calendar, zone)),
         months=tuple(_months(calendar.periods)),
         heads=tuple(_head(period) for period in calendar.periods),
         bands=bands,
@@ -141,6 +145,18 @@ def calendar_view(
         calm=sum(not row.has_moved for row in calendar.drift),
         since=frozenset(since),
     )
+
+
+def _reading(calendar: Calendar, zone: str) -> Iterator[str]:
+    """What a column and its times are. Jobs start by UTC, as periods do: other clocks are put forward and back."""
+    yield (
+        f"A column is one {calendar.word} and the time until the next one begins: "
+        "what is announced or done after its jobs have run stands in it, too."
+    )
+    if zone:
+        yield f"Times are those of {zone}."
+    if zone and any(moment.kind == "clock" for moment in calendar.moments):
+        yield "Jobs start by UTC: from where clocks were changed (◷) on, they start at another local time."
 
 
 def _marks_of(row: Row) -> Iterator[str]:

@@ -53,7 +53,8 @@ COLUMN_SIGNS: dict[Sign, tuple[str, str]] = {
 class Cell:
     """One cell: `css` for its colour, the sign in it, words for who points at it, and its measures as CSS variables.
 
-    `marks`: what of it the key to the calendar explains.
+    `marks`: what of it the key to the calendar explains. `writes`: how often a dataset was written, where that is more
+    than once, else 0; it stands under the sign.
     """
 
     css: str
@@ -61,6 +62,7 @@ class Cell:
     tip: str
     style: str = ""
     marks: tuple[str, ...] = ()
+    writes: int = 0
 
 
 EMPTY = Cell("", "", "")
@@ -108,7 +110,8 @@ def _dataset(cell: DatasetCell, most: int, colour: int, is_steady: bool) -> Cell
     shown = sign if not is_steady or cell.behind or cell.state == "failed" else ""
     marks = ("unwritten" if cell.state == "failed" else cell.state if shown or cell.state != "repeated" else "new",)
     tip = ", ".join(filter(None, [*facts, often]))
-    return Cell(css, shown, tip, f"--h:{full}%", (*marks, *(("behind",) if cell.behind else ())))
+    also = [mark for mark, is_drawn in (("behind", cell.behind), ("again", often)) if is_drawn]
+    return Cell(css, shown, tip, f"--h:{full}%", (*marks, *also), cell.writes if often else 0)
 
 
 def in_use_cells(row: InUseRow) -> tuple[Cell, ...]:

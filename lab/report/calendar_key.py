@@ -43,6 +43,7 @@ _ALL = (
     KeyEntry("repeated", "box", "=", "the same content as before"),
     KeyEntry("kept", "thin", "", "not written"),
     KeyEntry("unwritten", "box", "✗", "the write failed"),
+    KeyEntry("again", "box again", "×2", "written so many times"),
     KeyEntry("behind", "old", "−1", "its data ends so many WORDs earlier than usual"),
     KeyEntry("drift", "drift", ".3", "values lie so far from the first ones (PSI)"),
     KeyEntry("column-new", "sign", "+", "the column is new"),

@@ -28,7 +28,9 @@ def run_calendar(
     done = [(float(one["at_s"]), done_text(one)) for one in run.actions]
     found = with_actions(found, done, observed.system)
     marks = [*_true(truth, periods), *(_found(onset) for onset in onsets if onset.css == "onset")]
-    return calendar_view(found, marks, moved_subjects(run.effects()), _without(run, observed, periods))
+    return calendar_view(
+        found, marks, moved_subjects(run.effects()), _without(run, observed, periods), periods.calendar.zone
+    )
 
 
 def _true(truth: Truth, periods: Periods) -> Iterator[Mark]:

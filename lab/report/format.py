@@ -20,6 +20,8 @@ ROUNDED_OFF = 1e-12
 """What is nearer to nothing is what computing with floats leaves over."""
 DAYS_FROM_S = 4 * DAY_S
 """How long a recording is whose times are told to the hour, and a length of time that is told in days."""
+_JOINT = re.compile(r"_|(?<=\w)\.(?=[^\W\d])")
+"""Where the words of a name meet."""
 _LINK = re.compile(r"[\w.<>-]+-&gt;[\w.<>-]+")
 _IN_SECONDS = re.compile(r"\b(\d+(?:\.\d+)?)(?:–(\d+(?:\.\d+)?))? s\b")
 _SECONDS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -122,8 +124,9 @@ def time_unit(end_s: float) -> Scale:
 
 
 def unbroken(text: str) -> Markup:
-    """Text as HTML in which lines break after an underscore, not inside a link's name such as `features->db`."""
-    return Markup(_LINK.sub(r'<span class="link">\g<0></span>', str(escape(text)).replace("_", "_<wbr>")))
+    """Text as HTML in which names break after `_` and `.`, links' names such as `features->db` nowhere."""
+    broken = _JOINT.sub(r"\g<0><wbr>", str(escape(text)))
+    return Markup(_LINK.sub(r'<span class="link">\g<0></span>', broken))
 
 
 def shortened(text: str, length: int) -> str:

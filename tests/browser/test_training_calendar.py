@@ -26,6 +26,27 @@ training: {brief: Campaigns bring less than they did., called_at: 11d}
 """
 
 
+CONTRASTS = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const over = (colours) => {
+    for (const one of colours) { pen.fillStyle = one; pen.fillRect(0, 0, 1, 1); }
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const linear = (one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+  const luminance = (rgb) => rgb.reduce((sum, one, i) => sum + linear(one / 255) * [0.2126, 0.7152, 0.0722][i], 0);
+  const grounds = (one) => one ? [...grounds(one.parentElement), getComputedStyle(one).backgroundColor] : ["white"];
+  const hasText = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const faint = [...document.querySelectorAll(".calendar *, .calendar-key *")].filter(hasText).map((one) => {
+    const style = getComputedStyle(one);
+    const ground = style.textShadow === "none" ? grounds(one) : [style.textShadow.match(/^[a-z]+[(][^)]*[)]/)[0]];
+    const [low, high] = [over(ground), over([...ground, style.color])].map(luminance).sort((a, b) => a - b);
+    return [one.closest("tr, li").textContent, one.textContent, (high + 0.05) / (low + 0.05)];
+  });
+  return faint.filter(([, , ratio]) => !(ratio >= 4.5));
+}"""
+"""Texts and signs of the calendar that are too faint for what they stand on."""
+
+
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("weeks"), incident=INCIDENT)
@@ -56,6 +77,19 @@ def to_the_end(page: Any) -> None:
     if end.is_enabled():
         end.click()
     expect(columns(page)).to_have_count(21)
+
+
+def told_otherwise(page: Any, change: Callable[[Any], object]) -> None:
+    """Loads the page anew with another calendar than the one that the API tells."""
+
+    def answer(route: Any) -> None:
+        told = route.fetch()
+        body = told.json()
+        change(body["calendar"])
+        route.fulfill(response=told, json=body)
+
+    page.route(re.compile("/calendar([?]|$)"), answer)
+    page.reload()
 
 
 def test_a_session_begins_with_the_calendar_up_to_its_clock_which_goes_on_by_whole_periods(page: Any) -> None:
@@ -167,6 +201,69 @@ def test_on_a_narrow_screen_the_calendar_scrolls_and_the_page_does_not(page: Any
     assert page.locator(".calendar").evaluate("one => one.offsetWidth > one.parentElement.clientWidth")
     names = page.locator(".calendar tbody th[scope=row]")
     assert names.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth && one.offsetWidth <= 120)")
+
+
+def test_on_a_narrow_screen_it_begins_with_the_column_before_the_first_change_beside_the_names(page: Any) -> None:
+    to_the_end(page)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.reload()
+    expect(columns(page)).to_have_count(21)
+    names, before, first = (
+        page.locator(f".calendar .numbers {of}").bounding_box()
+        for of in ("th:first-child", "th:has(+ .first)", "th.first")
+    )
+    assert abs(names["x"] + names["width"] - before["x"]) < 2
+    assert before["x"] + before["width"] <= first["x"] + 1 < 320 - first["width"]
+
+
+def test_the_month_stays_beside_the_names_when_one_scrolls(page: Any) -> None:
+    to_the_end(page)
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.locator(".calendar-frame").evaluate("one => one.scrollTo(200, 0)")
+    month, names = (page.locator(f".calendar {of}").first for of in (".months span", ".numbers th"))
+    expect(month).to_have_text("Oct")
+    assert names.bounding_box()["x"] + names.bounding_box()["width"] <= month.bounding_box()["x"]
+    assert month.evaluate(
+        "one => (({ x, y }) => one === document.elementFromPoint(x + 5, y + 5))(one.getBoundingClientRect())"
+    )
+
+
+def test_names_break_where_their_words_meet(page: Any) -> None:
+    name = page.locator(".calendar tbody.drift th[scope=row]", has_text="orders_daily.amount").first
+    assert name.evaluate("one => one.innerHTML.includes('orders_<wbr>daily.<wbr>amount')")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_signs_can_be_read_on_whatever_colour_they_stand(page: Any, scheme: str) -> None:
+    """4.5 to 1, as WCAG AA has it; datasets' signs stand on their own halo."""
+    page.emulate_media(color_scheme=scheme)
+    to_the_end(page)
+    assert page.locator(".calendar .drift .moved i").count() > 0
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_what_was_written_more_than_once_says_so_in_its_cell_in_words_and_in_the_key(page: Any) -> None:
+    def written_often(calendar: Any) -> None:
+        (row,) = (one for one in calendar["datasets"] if one["dataset"] == "orders_daily")
+        row["cells"][9]["writes"] = 3
+
+    to_the_end(page)
+    expect(page.locator('[data-mark="again"]')).to_have_count(0)
+    told_otherwise(page, written_often)
+    expect(cell(page, "orders_daily", "night 10")).to_have_text("×3")
+    expect(cell(page, "orders_daily", "night 10")).to_have_attribute("aria-label", re.compile("written 3 times"))
+    expect(page.locator('[data-mark="again"]')).to_have_count(1)
+
+
+def test_it_says_what_a_column_is_and_whose_times_it_tells(page: Any) -> None:
+    to_the_end(page)
+    lead = page.locator(".opening + p")
+    expect(lead).to_contain_text("A column is one night and the time until the next one begins")
+    expect(lead).to_contain_text("Times are those of Europe/Berlin.")
+    expect(lead).not_to_contain_text("UTC")
+    clock = {"kind": "clock", "at_s": 20.5 * 86400, "until_s": None, "at": "Sun 25 Oct 02:00", "text": "put back"}
+    told_otherwise(page, lambda calendar: calendar["moments"].append(clock))
+    expect(lead).to_contain_text("Times are those of Europe/Berlin. Jobs start by UTC")
 
 
 def test_other_views_tell_times_by_the_calendar_too(page: Any) -> None:

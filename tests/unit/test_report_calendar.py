@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from lab.report.page import CALENDAR_STYLE, environment
 from lab.signals import compute_signals
 from lab.signals.periods import calendar_of
 from lab.signals.periods.movements import with_actions
-from lab.signals.periods.shapes import InUseRow
+from lab.signals.periods.shapes import Calendar, InUseRow
 from tests.calendars import DAY_S, HOUR_S, NIGHTS, RETURN, UNIT_CHANGED, Weeks, calendar_of_weeks, observed_of
 from tests.report_pages import Reader
 
@@ -27,10 +28,14 @@ MOST_BYTES = 80_000
 pytestmark = pytest.mark.usefixtures("weeks_world")
 
 
-def page(weeks: Weeks, *marks: Mark, moved: tuple[str, ...] = ()) -> str:
-    view = calendar_view(calendar_of_weeks(weeks), marks, frozenset(moved))
-    drawn = environment().from_string('{% from "calendar.html.j2" import calendar %}{{ calendar(view) }}')
-    return str(drawn.render(view=view)).replace("<wbr>", "")
+def page(weeks: Weeks, *marks: Mark, moved: tuple[str, ...] = (), zone: str = "") -> str:
+    return drawn(calendar_of_weeks(weeks), *marks, moved=moved, zone=zone)
+
+
+def drawn(calendar: Calendar, *marks: Mark, moved: tuple[str, ...] = (), zone: str = "") -> str:
+    view = calendar_view(calendar, marks, frozenset(moved), zone=zone)
+    template = environment().from_string('{% from "calendar.html.j2" import calendar %}{{ calendar(view) }}')
+    return str(template.render(view=view)).replace("<wbr>", "")
 
 
 def row(text: str, name: str) -> str:
@@ -50,6 +55,43 @@ def test_what_went_wrong_has_a_sign_and_words() -> None:
 def test_content_that_was_there_before_is_marked() -> None:
     assert row(page(UNIT_CHANGED), "raw_visits").count('<i style="--h:100%">=</i>') <= 1
     assert ">=</i>" in row(page(UNIT_CHANGED), "raw_visits")
+
+
+def written_often(weeks: Weeks, dataset: str, place: int, writes: int) -> Calendar:
+    calendar = calendar_of_weeks(weeks)
+    rows = []
+    for one in calendar.datasets:
+        cell = one.cells[place]
+        assert cell
+        cells = (*one.cells[:place], replace(cell, writes=writes), *one.cells[place + 1 :])
+        rows.append(replace(one, cells=cells) if one.dataset == dataset else one)
+    return replace(calendar, datasets=tuple(rows))
+
+
+def test_what_was_written_more_than_once_says_how_often_in_its_cell_and_in_the_key() -> None:
+    text = drawn(written_often(Weeks(), "raw_orders", 16, 3))
+    orders = row(text, "raw_orders")
+    assert orders.count('<b role="img" aria-label="written 3 times">×3</b>') == orders.count("×") == 1
+    assert 'data-mark="again"' in text
+    assert 'data-mark="again"' not in page(Weeks())
+
+
+def test_how_often_it_was_written_stands_beside_another_sign() -> None:
+    often = written_often(Weeks(stale={"raw_visits": [22]}), "raw_visits", 22, 2)
+    assert re.search(r">−1<b [^>]+>×2</b></i>", row(drawn(often), "raw_visits"))
+
+
+def test_it_says_what_a_column_is_and_whose_times_it_tells() -> None:
+    text = Reader(page(Weeks(), zone="Europe/Berlin")).text
+    assert "A column is one night and the time until the next one begins" in text
+    assert "Times are those of Europe/Berlin." in text
+    assert "Jobs start by UTC: from where clocks were changed (◷) on" in text
+
+
+def test_where_no_clocks_were_changed_nothing_is_said_of_it() -> None:
+    text = Reader(page(Weeks(nights=14), zone="Europe/Berlin")).text
+    assert "Times are those of Europe/Berlin." in text
+    assert "UTC" not in text
 
 
 def test_only_columns_that_moved_have_a_row_and_the_others_are_counted() -> None:

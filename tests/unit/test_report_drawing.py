@@ -47,6 +47,7 @@ def test_numbers_and_texts() -> None:
     assert shortened("abcdef", 4) == "abc…"
     assert shortened("abc", 3) == "abc"
     assert unbroken("a<b a->b") == 'a&lt;b <span class="link">a-&gt;b</span>'
+    assert unbroken("orders_daily.amount rose 1.5 times.") == "orders_<wbr>daily.<wbr>amount rose 1.5 times."
     assert scale("s", 0.3).unit == "ms"
 
 

@@ -38,8 +38,11 @@
   const aim = (root) => {
     for (const frame of root.querySelectorAll(".figure")) {
       const fault = frame.querySelector("rect.window, .guilty, .calendar .numbers .first"), box = frame.getBoundingClientRect();
-      const left = fault ? fault.getBoundingClientRect().left - box.left : 0;
-      if (left > box.width * 0.6) frame.scrollLeft = left - box.width * 0.25;
+      const left = fault ? fault.getBoundingClientRect().left - box.left + frame.scrollLeft : 0;
+      if (fault && fault.closest(".calendar")) {
+        // Of a calendar, with the column before it: that one stands beside the names.
+        frame.scrollLeft = left - fault.offsetWidth - fault.parentElement.firstElementChild.offsetWidth;
+      } else if (left > box.width * 0.6) frame.scrollLeft = left - box.width * 0.25;
     }
   };
   for (const fold of all("details.run")) fold.addEventListener("toggle", () => { if (fold.open) aim(fold); });

@@ -133,3 +133,6 @@ export function useMore(items, step = 30) {
       : null;
   return [items.slice(0, shown), button];
 }
+
+/** A name that may be broken where its words meet, and nowhere else. */
+export const breakable = (name) => name.split(/(?<=[._])/).flatMap((part, i) => (i ? [html`<wbr />`, part] : [part]));

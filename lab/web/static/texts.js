@@ -389,7 +389,8 @@ export const t = {
 
   calendar: {
     title: "Calendar",
-    lead: (word) => `A column is one ${word}. Choose a cell to see the run with its log, and the versions that it read and wrote. By keys: arrows move, Enter opens.`,
+    lead: (word, zone, hasClocks) =>
+      `A column is one ${word} and the time until the next one begins: what is announced or done after its jobs have run stands in it, too. Times are those of ${zone}.${hasClocks ? " Jobs start by UTC: from where clocks were changed (◷) on, they start at another local time." : ""} Choose a cell to see the run with its log, and the versions that it read and wrote. By keys: arrows move, Enter opens.`,
     empty: "Nothing has run so far.",
     nothing: "nothing",
     jobs: "Jobs",
@@ -430,6 +431,7 @@ export const t = {
       ["repeated", "box", "=", "the same content as before"],
       ["kept", "thin", "", "not written"],
       ["unwritten", "box", "✗", "the write failed"],
+      ["again", "box again", "×2", "written so many times"],
       ["behind", "old", "−1", `its data ends so many ${word}s earlier than usual`],
       ["drift", "drift", ".3", "values lie so far from the first ones (PSI)"],
       ["column-new", "sign", "+", "the column is new"],

@@ -2,7 +2,7 @@
 import { quantity } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { classes, html, useEffect, useRef, useState } from "../lib.js";
-import { Answer } from "../parts.js";
+import { Answer, breakable } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 import { Chosen } from "./chosen.js";
@@ -27,13 +27,15 @@ function datasetCells({ cells, is_steady: isSteady }) {
     most = Math.max(1, ...there.map((cell) => cell.version.rows ?? 0));
   return cells.map((cell) => {
     if (!cell) return null;
+    const isAgain = cell.writes > 1;
     const sign = isSteady && cell.state !== "failed" ? "" : (SIGNS[cell.state] ?? "");
     return {
         css: classes(cell.behind > 0 && "behind", cell.state, isSteady && "steady", `s${(isSteady ? cell.content : cell.shape) % COLOURS}`),
         sign: sign || (cell.behind > 0 ? `−${cell.behind}` : ""),
-        marks: [cell.state === "failed" ? "unwritten" : cell.state === "repeated" && !sign ? "new" : cell.state, ...(cell.behind > 0 ? ["behind"] : [])],
+        marks: [cell.state === "failed" ? "unwritten" : cell.state === "repeated" && !sign ? "new" : cell.state, ...(cell.behind > 0 ? ["behind"] : []), ...(isAgain ? ["again"] : [])],
+        writes: isAgain && `×${cell.writes}`,
         style: `--h:${cell.version.rows === null ? 100 : Math.round((100 * cell.version.rows) / most)}%`,
-        words: [t.calendar.states[cell.state], cell.version.rows !== null && t.calendar.rows(cell.version.rows), cell.writes > 1 && t.calendar.writes(cell.writes), cell.behind > 0 && t.calendar.behind(cell.behind)]
+        words: [t.calendar.states[cell.state], cell.version.rows !== null && t.calendar.rows(cell.version.rows), isAgain && t.calendar.writes(cell.writes), cell.behind > 0 && t.calendar.behind(cell.behind)]
           .filter(Boolean)
           .join(", "),
     };
@@ -110,7 +112,7 @@ function Heads({ calendar: { word, periods }, first }) {
       hasDays &&
       html`<tr class="months">
           <td></td>
-          ${months.map(([month, count]) => html`<th scope="colgroup" colspan=${count}>${month}</th>`)}
+          ${months.map(([month, count]) => html`<th scope="colgroup" colspan=${count}><span>${month}</span></th>`)}
         </tr>
         <tr class="days" aria-hidden="true">
           <td></td>
@@ -170,10 +172,13 @@ function Grid({ calendar, first, groups, chosen, onChoose, onClose }) {
     event.preventDefault();
     go([at[0] + move[0], at[1] + move[1]]);
   }
-  // What came last is what one looks for: on a narrow screen the end is in view.
+  // What one looks for is in view on a narrow screen: at first where it began, with the column before it; later what came last.
+  const isShown = useRef(false);
   useEffect(() => {
-    const frame = table.current.parentElement;
-    frame.scrollLeft = frame.scrollWidth;
+    const frame = table.current.parentElement,
+      began = table.current.querySelector(".numbers .first");
+    frame.scrollLeft = began && !isShown.current ? began.offsetLeft - began.offsetWidth - began.parentElement.firstElementChild.offsetWidth : frame.scrollWidth;
+    isShown.current = true;
   }, [periods.length]);
   let number = -1;
   return html`<div class="scroll calendar-frame">
@@ -196,7 +201,7 @@ function Grid({ calendar, first, groups, chosen, onChoose, onClose }) {
               const mine = ++number,
                 isOpen = chosen?.kind === one.kind && chosen.id === one.id;
               return html`<tr key=${one.id}>
-                <th scope="row" title=${one.hint || undefined}>${one.name}</th>
+                <th scope="row" title=${one.hint || undefined}>${breakable(one.name)}</th>
                 ${periods.map((period, place) => {
                   const cell = one.cells[place],
                     isHere = mine === at[0] && place === at[1],
@@ -219,7 +224,7 @@ function Grid({ calendar, first, groups, chosen, onChoose, onClose }) {
                       onChoose(one, place);
                     }}
                   >
-                    ${cell && html`<i style=${cell.style}>${cell.sign}</i>`}
+                    ${cell && html`<i style=${cell.style}>${cell.sign}${cell.writes && html`<b>${cell.writes}</b>`}</i>`}
                   </td>`;
                 })}
               </tr>
@@ -251,7 +256,7 @@ function chosenOf(query, groups, periods) {
 }
 
 export function CalendarView() {
-  const { base, version } = useSession();
+  const { base, version, session } = useSession();
   const { query } = useRoute();
   const found = useLive(`${base}/calendar`, version);
   const [all, setAll] = useState(false);
@@ -265,7 +270,7 @@ export function CalendarView() {
       const close = () => setQuery({ row: null, at: null });
       return html`<section class="card stack tight">
           <p class="opening">${story.opening}</p>
-          <p class="quiet small">${t.calendar.lead(calendar.word)}</p>
+          <p class="quiet small">${t.calendar.lead(calendar.word, session.calendar.zone, calendar.moments.some((one) => one.kind === "clock"))}</p>
           <${Grid} calendar=${calendar} first=${story.first} groups=${groups} chosen=${chosen} onChoose=${choose} onClose=${close} />
           <div class="row apart">
             <${Key} calendar=${calendar} first=${story.first} groups=${groups} />

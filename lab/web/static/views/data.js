@@ -4,7 +4,7 @@ import { TimeField } from "../fields.js";
 import { clock, digits, moment } from "../format.js";
 import { setQuery, useLive, useRoute } from "../hooks.js";
 import { html, useState } from "../lib.js";
-import { Answer, Badge, Choice, Field, Fold, useMore, named } from "../parts.js";
+import { Answer, Badge, Choice, Field, Fold, breakable, useMore, named } from "../parts.js";
 import { Pin } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
@@ -164,9 +164,6 @@ function choose(column) {
   const block = matchMedia("(max-width: 52rem)").matches ? "start" : "nearest";
   setTimeout(() => document.getElementById("distribution")?.scrollIntoView({ block }));
 }
-
-/** A name that may be broken where its words meet, and nowhere else. */
-const breakable = (name) => name.split(/(?<=[._])/).flatMap((part, i) => (i ? [html`<wbr />`, part] : [part]));
 
 /** A cell as text: numbers short, ids and counts whole, moments to the millisecond, what is missing as a dash. */
 export function cell(value, name = "") {

@@ -1,5 +1,6 @@
 // What was not as before in a calendar, since when: what lasted first, what passed folded below, and what is not known.
 import { html } from "../lib.js";
+import { breakable } from "../parts.js";
 import { Pin } from "../pins.js";
 import { t } from "../texts.js";
 
@@ -23,7 +24,7 @@ function Rows({ rows }) {
           const of = reference(one);
           return html`<tr key=${`${one.subject}${one.how}${one.at_s}`} class=${one.kind === "moment" ? "announced" : undefined}>
             <th scope="row">${one.since}</th>
-            <td data-label=${t.calendar.heads[1]}><b>${one.subject}</b></td>
+            <td data-label=${t.calendar.heads[1]}><b>${breakable(one.subject)}</b></td>
             <td data-label=${t.calendar.heads[2]}><span>${one.how}${one.also && html` <small>${one.also}</small>`}</span></td>
             <td data-label=${t.calendar.heads[3]} class="quiet"><span>${one.until}</span></td>
             <td>${of && html`<${Pin} kind="chart" of=${of} at_s=${one.at_s} text=${`${one.since}: ${one.subject} ${one.how}`} />`}</td>

@@ -1,6 +1,7 @@
 // Indicators of a calendar: a line over its columns each, with the limit that an alert waits for.
 import { quantity } from "../format.js";
 import { html } from "../lib.js";
+import { breakable } from "../parts.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 
@@ -58,7 +59,7 @@ function Line({ row, periods, first, isOfMany }) {
   const text = `${row.signal}: ${quantity(there[0], row.unit)} → ${quantity(there.at(-1), row.unit)}`;
   return html`<tr>
     <th scope="row" title=${row.doc}>
-      <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of })}`}>${row.signal}${isOfMany && ` of ${row.subject}`}</a>
+      <a href=${`#/session/${encodeURIComponent(id)}/signals?${new URLSearchParams({ of })}`}>${breakable(row.signal + (isOfMany ? ` of ${row.subject}` : ""))}</a>
       <small>${quantity(there[0], row.unit)} → ${quantity(there.at(-1), row.unit)}</small>
       ${row.usual_low !== null && html`<small class="level">${t.calendar.usual(quantity(row.usual_low, row.unit), quantity(row.usual_high, row.unit))}</small>`}
       ${bound !== null && html`<small class="level">${t.calendar.limit[row.above === null ? "below" : "above"](quantity(bound, row.unit))}</small>`}
