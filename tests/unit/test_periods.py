@@ -82,6 +82,16 @@ def test_of_each_job_it_is_told_how_it_ended_in_each_period() -> None:
     }
 
 
+def test_what_is_late_is_so_whatever_comes_later() -> None:
+    """Usual is what was at first, as in the rest of the calendar: most nights here are late, and none is taken back."""
+    observed = observed_of(Weeks(runs={"publish": dict.fromkeys(range(8, NIGHTS), 3 * HOUR_S)}))
+    early, whole = (calendar_of(one, SignalTable([])) for one in (cut(observed, 12 * DAY_S), observed))
+    assert early is not None
+    assert whole is not None
+    assert outcomes(early, "publish") == [*["ok"] * 8, *["late"] * 4]
+    assert outcomes(whole, "publish") == [*["ok"] * 8, *["late"] * (NIGHTS - 8)]
+
+
 def test_a_weekly_job_has_no_run_in_other_periods_and_is_not_missed() -> None:
     found = outcomes(calendar(Weeks()), "train")
     assert [place for place, outcome in enumerate(found) if outcome] == [0, 7, 14, 21]

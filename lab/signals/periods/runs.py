@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lab.recording.arrow import mask_array, numbers, numbers_of, texts, texts_of
 from lab.recording.observed import Observed
-from lab.signals.periods.layout import Periods
+from lab.signals.periods.layout import FIRST, Periods
 from lab.signals.periods.shapes import Attempt, JobCell, JobRow, Outcome
 from lab.systems.needs import in_order_of_needs, needs_of
 
@@ -18,7 +18,7 @@ JOB_RUN, JOB_SKIPPED = "job_run", "job_skipped"
 RUNS, FAILURES = "job.run.count", "job.failure.count"
 """Metrics."""
 LATE_SHARE = 0.05
-"""Of a period: a run that ends so much later than most did is late."""
+"""Of a period: a run that ends so much later than most of the first did is late."""
 USUAL_FROM = 3
 """How many runs have to be known before one can be said to be late."""
 
@@ -107,9 +107,9 @@ def _cells(
                 attempts.setdefault(place, []).append(one)
     ends_s = [
         of_period[-1].ended_s - periods.shown[place].starts_s
-        for place, of_period in attempts.items()
+        for place, of_period in sorted(attempts.items())
         if not of_period[-1].is_failed
-    ]
+    ][:FIRST]
     usual_s = median(ends_s) if len(ends_s) >= USUAL_FROM and period_s >= periods.length_s else None
     return tuple(_all_cells(attempts, skipped, counted, usual_s, period_s, periods))
 
