@@ -69,7 +69,8 @@ def duplicated_rows(testbed: Testbed, job: str, *, step: Name, timeout: Positive
 def default_for_new_country(testbed: Testbed, job: str, *, country: Country = "cz") -> Iterator[None]:
     """The job has no rate for the money of a country and takes amounts from there as if they were euros.
 
-    It goes with `new-source`, which opens the country: without people there it shows in nothing.
+    In `pl` there are always people. `cz` and `hu` go with `new-source`, which opens the country: until then nobody is
+    there, and it shows in nothing.
     """
     with testbed.pull(f"{job}/settings.rate_{country}", ConfigSet(value=1.0)):
         yield
