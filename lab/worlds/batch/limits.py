@@ -12,7 +12,6 @@ LIMITS = (
     Limit(2, "list_mismatch_ratio", 0.05, "wrong-segment-list", Boundary.INTEGRATION),
     Limit(2, "contacts_ratio", -0.1, "campaign-filter", Boundary.SERVICE, of=("service",)),
     Limit(3, "offline_accuracy", 0.05, "leaked-columns", Boundary.MODEL, of=("model",)),
-    Limit(3, "offline_accuracy", -0.05, "model-regression", Boundary.MODEL, of=("model",)),
     Limit(3, "order_value_spread", 1.0, "default-for-new-country", Boundary.SERVICE),
     Limit(6, "dataset_age_s", 0.5, "day-counted-twice", Boundary.SERVICE, unit="periods"),
     Limit(6, "dataset_rows", -100, "late-partition", Boundary.DATA, times=0.2, blames_store=True),

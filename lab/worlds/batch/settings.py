@@ -7,8 +7,8 @@ import copy
 from lab.systems.topology import System
 from lab.worlds.batch.operations import OPERATIONS
 
-OVERWRITE, APPEND = range(2)
-"""Write modes."""
+APPEND = 1
+"""The write mode that adds to what is there; 0 writes in its place."""
 
 
 class Settings:
