@@ -22,7 +22,7 @@ _LONGEST = 300
 _EPILOG = """\b
 Examples:
   lab results                              the campaigns kept here, the latest first
-  lab results nightly-3fa2bc01             the figures of one (3fa2 is enough)
+  lab results checkout-3fa2bc01            the figures of one (3fa2 is enough)
   lab results 3fa2 -v                      every case of it
   lab results 3fa2 --json > before.json    for `lab compare` and programs
 
