@@ -17,7 +17,7 @@ class KeyEntry:
 
 
 _ALL = (
-    KeyEntry("first", "rule first", "", "where the first lasting change began"),
+    KeyEntry("first", "rule first", "", "where the change named at the top began"),
     KeyEntry("since", "rule since", "", "where the fault began"),
     KeyEntry("fault", "fault", "", "the fault, while it was there"),
     KeyEntry("effect", "effect", "⚑", "its first effect"),

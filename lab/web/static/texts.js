@@ -412,7 +412,7 @@ export const t = {
     lineage: "What is made from what:",
     /** Marks with their looks and their meaning, in the order of the calendar: those of reports, without what is true. */
     key: (word) => [
-      ["first", "rule first", "", "where the first lasting change began"],
+      ["first", "rule first", "", "where the change named at the top began"],
       ["change", "change", "▲", "announced"],
       ["action", "action", "■", "an action of yours"],
       ["clock", "clock", "◷", "clocks were changed"],
