@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lab.errors import UserError
 from lab.files.fileio import read_file, write_file
+from lab.investigation.alarms import Alarms, Line, alarms_of
+from lab.recording.alerts import Fired
 from lab.recording.costs import Amount, amounts, costs_of
 from lab.recording.observed import Observed
 from lab.recording.rundir import RunDirectory
@@ -27,10 +29,11 @@ FILE = "control.npz"
 
 @dataclass(frozen=True)
 class Control:
-    """What a recording's signals and costs are without its faults; decoys are kept."""
+    """What a recording's signals and costs are without its faults, and what alarms then; decoys are kept."""
 
     signals: SignalTable
     amounts: tuple[Amount, ...]
+    alarms: Alarms = field(default_factory=Alarms)
 
 
 def scenario_of(run: RunDirectory) -> LoadedScenario:
@@ -59,14 +62,14 @@ def control_of(run: RunDirectory, loaded: LoadedScenario, progress: Progress = s
 
     observed, signals = load_recorded(run.observed)
     if not loaded.scenario.faults:
-        return Control(signals, tuple(amounts(observed)))
+        return Control(signals, tuple(amounts(observed)), alarms_of(observed))
     kept = _read(run.path / FILE, observed.system)
     if kept is not None:
         return kept
     plain = without_faults(loaded, run, progress)
     if plain is None:
         return None
-    made = Control(compute_signals(plain), tuple(amounts(plain)))
+    made = Control(compute_signals(plain), tuple(amounts(plain)), alarms_of(plain))
     with suppress(OSError):  # an archive that is only read
         write_file(run.path / FILE, _content(made), streams=False)
     return made
@@ -115,17 +118,20 @@ def _content(made: Control) -> bytes:
     arrays = {"times_s": times_s, "values": values}
     arrays |= {f"times_{i}": one.times_s for i, one in enumerate(made.amounts)}
     arrays |= {f"amounts_{i}": one.values for i, one in enumerate(made.amounts)}
-    return packed({"signals": names, "costs": [one.cost.name for one in made.amounts]}, arrays)
+    head = {"signals": names, "costs": [one.cost.name for one in made.amounts], "alarms": made.alarms}
+    return packed(head, arrays)
 
 
 def _read(path: Path, system: Any) -> Control | None:
-    """What is kept; None where it is not there, or is of other costs than this lab's."""
+    """What is kept; None where it is not there, or is not as this lab would keep it."""
     try:
         head, arrays = unpacked(read_file(path))
         costs = costs_of(system)
         if [cost.name for cost in costs] != head["costs"]:
             return None
         found = (Amount(cost, arrays[f"times_{i}"], arrays[f"amounts_{i}"]) for i, cost in enumerate(costs))
-        return Control(as_table(head["signals"], arrays["times_s"], arrays["values"]), tuple(found))
-    except (OSError, ValueError, KeyError):
+        alerts, lines = head["alarms"]
+        alarms = Alarms(tuple(Fired(*one) for one in alerts), tuple(Line(*one) for one in lines))
+        return Control(as_table(head["signals"], arrays["times_s"], arrays["values"]), tuple(found), alarms)
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,9 +10,11 @@ import numpy as np
 
 from lab.files.units import clock_text, time_text
 from lab.investigation.aftermath import number
+from lab.investigation.alarms import Line, alarms_of
 from lab.investigation.control import Control
 from lab.investigation.told import Json, Record, Told
 from lab.investigation.visibility import Piece, first_visible, stands_out
+from lab.recording.alerts import Fired
 from lab.registration.known import slis_of
 from lab.report.format import quantity
 from lab.signals import SignalTable
@@ -20,23 +22,27 @@ from lab.signals.catalogue import spec_of
 from lab.systems.calendar import Calendar
 
 FAILURES = ("job_failure_ratio", "job_skipped_ratio")
-ODD = frozenset({"WARN", "ERROR"})
 
 
 def detection(told: Told, control: Control | None, seen: Sequence[Json], record: Record | None) -> Json | None:
     """How the first fault came to be noticed; None for a control. Times are scenario seconds, null for never.
 
-    `first`: the signal that showed it first, of those that a debrief lists (`seen`). `alert`: the first alert since,
-    and whom it was for. `watched`: what each objective looks at, and how near it came to its limit. `line`: the first
-    warning or error of a kind that had not been there before. `felt`: the first of the system's own indicators that
-    stood out, and did not without the fault. `noticed_by`: `alert`, `check` (a line of the log), `people` (who called)
-    or `nobody`. `why`: why that was not earlier, in words. `said`: what the participant answered.
+    `first`: the signal that showed it first, of those that a debrief lists (`seen`). `alert`: the first alert because
+    of it, and whom it was for. `anyway`: those that there are without the fault, too. `watched`: what each objective
+    looks at, and how near it came to its limit. `line`: the first warning or error of a kind that had not been there
+    before, nor is without the fault. `felt`: the first of the system's own indicators that stood out, and did not
+    without the fault. Where the run cannot be made again without the fault, all that there was since counts.
+    `noticed_by`: `alert`, `check` (a line of the log), `people` (who called) or `nobody`. `why`: why that
+    was not earlier, in words. `said`: what the participant answered.
     """
     onset_s = told.onset_s
     if onset_s is None:
         return None
     first = next((one for one in seen if one["first_visible_s"] is not None), None)
-    alert, line, felt = _alert(told, onset_s), _line(told, onset_s), _felt(told, control, onset_s)
+    since = alarms_of(told.observed).since(onset_s)
+    own = since if control is None else since.beyond(control.alarms)
+    alert, line = next(map(_alert, own.alerts), None), next(map(_line, own.lines), None)
+    felt = _felt(told, control, onset_s)
     watched = [*_watched(told, onset_s)]
     called_s = (record or {}).get("start_s")
     known: dict[str, float] = {"alert": alert["at_s"]} if alert else {}
@@ -46,32 +52,25 @@ def detection(told: Told, control: Control | None, seen: Sequence[Json], record:
     found: Json = {
         "began_s": number(onset_s),
         "first": first and {key: first[key] for key in ("signal", "subject", "unit", "doc", "first_visible_s")},
-        "alert": alert, "watched": watched, "line": line, "felt": felt, "called_s": number(known.get("people")),
+        "alert": alert, "anyway": [_alert(one) for one in since.alerts if one not in own.alerts],
+        "watched": watched, "line": line, "felt": felt, "called_s": number(known.get("people")),
         "noticed_by": by, "noticed_s": number(known.get(by)), "said": (record or {}).get("detection"),
     }  # fmt: skip
-    return {**found, "why": [*_why(told, found)]}
+    why = [*_why(told, found)]
+    if control is None and (alert or line):
+        why.append(
+            "Whether the alert or warning would have come without it, too, is not known: this lab cannot make the same "
+            "run again."
+        )
+    return {**found, "why": why}
 
 
-def _alert(told: Told, onset_s: float) -> Json | None:
-    fired = [one for one in told.observed.alerts if one["state"] == "firing" and one["time_s"] >= onset_s]
-    if not fired:
-        return None
-    first = min(fired, key=lambda one: one["time_s"])
-    return {"at_s": number(first["time_s"]), "slo": str(first["slo"]), "for": str(first["service.name"])}
+def _alert(one: Fired) -> Json:
+    return {"at_s": number(one.from_s), "slo": one.slo, "for": one.element}
 
 
-def _line(told: Told, onset_s: float) -> Json | None:
-    """The first warning or error since, of an event that its component had not logged as one before."""
-    if "logs" not in told.observed.tables:
-        return None
-    logs = told.observed.frame("logs")
-    logs = logs[logs["severity_text"].isin(ODD)].sort_values("time_s", kind="stable")
-    kinds = list(zip(logs["service.name"].astype(str), logs["event.name"].astype(str), strict=True))
-    before = {kind for kind, at_s in zip(kinds, logs["time_s"], strict=True) if at_s <= onset_s}
-    for i, (kind, at_s) in enumerate(zip(kinds, logs["time_s"], strict=True)):
-        if at_s > onset_s and kind not in before:
-            return {"at_s": number(float(at_s)), "service": kind[0], "text": str(logs["body"].iloc[i])}
-    return None
+def _line(one: Line) -> Json:
+    return {"at_s": number(one.at_s), "service": one.element, "text": one.text}
 
 
 def _felt(told: Told, control: Control | None, onset_s: float) -> Json | None:
@@ -142,17 +141,23 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
             f"No objective looks at what showed it first, {first['signal']} of {first['subject']} "
             f"({ended(first['first_visible_s'])}): {looks}."
         )
+    anyway = {one["slo"]: one for one in reversed(found["anyway"])}
+    for one in anyway.values():
+        name = f"{one['slo']} for {one['for']} ({ended(one['at_s'])})"
+        yield f"The alert {name} tells nothing of it: it would have fired without it, too."
+    because = " because of it" if anyway else ""
     calm = [one for one in found["watched"] if not one["is_beyond"] and one["worst"] is not None]
     if alert is None and calm:
         levels = (f"{one['signal']} {_level(one)}" for one in calm)
-        yield f"No alert fired, since what is looked at stayed within its limits: {_listed(levels, '; ')}."
-    beyond = [one for one in found["watched"] if one["is_beyond"]]
+        yield f"No alert fired{because}, since what is looked at stayed within its limits: {_listed(levels, '; ')}."
+    beyond = [one for one in found["watched"] if one["is_beyond"] and one["slo"] not in anyway]
     if alert is None and beyond:
         levels = (f"{one['signal']} {_level(one)}, for less than {lasting(one['for_s'])} in a row" for one in beyond)
-        yield f"No alert fired, although a limit was passed: {_listed(levels, '; ')}."
+        yield f"No alert fired{because}, although a limit was passed: {_listed(levels, '; ')}."
     if alert is not None:
-        late = f", {lasting(alert['at_s'] - first['first_visible_s'])} after it first showed" if first else ""
-        yield f"The first alert, {alert['slo']} for {alert['for']}, fired at {ended(alert['at_s'])}{late}."
+        after_s = alert["at_s"] - first["first_visible_s"] if first else -1.0
+        late = f", {lasting(after_s)} after it first showed" if after_s >= 0 else ""
+        yield f"The first alert{because}, {alert['slo']} for {alert['for']}, fired at {ended(alert['at_s'])}{late}."
     failures = [_worst(told.signals, name, onset_s, rises=True) for name in FAILURES]
     if any(value is not None for value in failures) and not any(value for value in failures):
         yield "No job failed and none was left out: whatever the jobs check, they do not check this."
@@ -160,7 +165,7 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
         line = found["line"]
         yield f"The log had a new kind of warning at {ended(line['at_s'])}: {line['service']}, “{line['text']}”."
     else:
-        yield "The log had no warning or error of a kind that had not been there before."
+        yield "The log had no new kind of warning or error because of it."
     felt = found["felt"]
     if felt is not None:
         yield (

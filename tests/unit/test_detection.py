@@ -10,19 +10,26 @@ import numpy as np
 import pytest
 
 from lab.investigation.aftermath import costs
+from lab.investigation.alarms import Alarms, Line
 from lab.investigation.control import Control
 from lab.investigation.debrief import debrief
+from lab.investigation.detection import detection
 from lab.investigation.exercises import Exercise, exercise_of
 from lab.investigation.postmortem import postmortem
 from lab.investigation.recordings import record
+from lab.investigation.told import Told
+from lab.recording.alerts import Fired
 from lab.recording.costs import Amount
 from lab.registration.costs import Cost
 from lab.scenario import load_scenario
 from lab.signals import SignalTable
-from tests.cli_cases import write
+from tests.cli_cases import CHAIN, write
 
 CUT = """\
 faults: [{id: f1, type: network-partition, target: orders->db, at: 60s, for: 180s}]
+"""
+MILD = """\
+faults: [{id: f1, type: network-latency, target: people->front, at: 100s, for: 200s, with: {latency: 5ms, jitter: 0s}}]
 """
 QUIET = """\
 decoys: [{id: d1, type: traffic-surge, target: people, at: 120s, for: 60s, with: {rate: 2/s}}]
@@ -40,9 +47,26 @@ def session(verdict: str = "healthy", **more: Any) -> dict[str, Any]:
             "start_s": 10.0, "board": board, "looks": [], **more}  # fmt: skip
 
 
+def overloaded() -> Exercise:
+    """A fault that hardly shows; while it lasts, there come more visitors than the database can bear."""
+    system, path = Path("slow.system.yaml"), write("case", MILD, duration=360)
+    slow = CHAIN.read_text(encoding="utf-8").replace("workers: 16", "workers: 1").replace("mean: 3ms", "mean: 20ms")
+    system.write_text(slow, encoding="utf-8")
+    of_it = path.read_text(encoding="utf-8").replace(str(CHAIN), str(system.resolve()))
+    of_it = of_it.replace(
+        "{for: 360s, rate: 8/s}", "{for: 150s, rate: 8/s}, {for: 90s, rate: 80/s}, {for: 2m, rate: 8/s}"
+    )
+    path.write_text(of_it, encoding="utf-8")
+    return exercise_of(load_scenario(path), "own", 1)
+
+
 def told(text: str, folder: Path, **more: Any) -> tuple[dict[str, Any], str]:
     """Debrief and post-mortem of a scenario."""
-    case, said = exercise(text), session(**more)
+    return told_of(exercise(text), folder, **more)
+
+
+def told_of(case: Exercise, folder: Path, **more: Any) -> tuple[dict[str, Any], str]:
+    said = session(**more)
     found = debrief(record(case, folder / "runs"), None, case, said)
     return found, postmortem(found, case, said)
 
@@ -60,6 +84,47 @@ def test_a_debrief_tells_who_noticed_first_and_puts_the_answer_beside_it(folder:
     assert noticed["noticed_s"] == times[noticed["noticed_by"]] == min(at for at in times.values() if at is not None)
     assert "### Who noticed first, and why so late?" in text
     assert "In the answer: People noticed it first. Nobody looked." in text
+
+
+def test_what_there_is_without_the_fault_too_noticed_nothing(folder: Path) -> None:
+    """Many visitors overload the database, which alarms. What the fault does nobody would notice."""
+    found, text = told_of(overloaded(), folder)
+    noticed = found["detection"]
+    assert found["is_compared"]
+    assert (noticed["noticed_by"], noticed["alert"], noticed["line"]) == ("nobody", None, None)
+    assert [one["slo"] for one in noticed["anyway"]] == ["errors"]
+    assert "tells nothing of it: it would have fired without it, too." in text
+    assert "No alert fired, although" not in text
+
+
+def test_where_the_run_without_the_fault_is_not_known_what_came_since_counts_and_that_is_said(folder: Path) -> None:
+    noticed = detection(Told.of(record(overloaded(), folder / "runs")), None, (), None)
+    assert noticed is not None
+    assert noticed["noticed_by"] in ("alert", "check")
+    assert noticed["anyway"] == []
+    assert "would have come without it, too, is not known" in noticed["why"][-1]
+
+
+ALERTS = (Fired("errors", "front", 100.0, 160.0), Fired("errors", "front", 300.0, None))
+LINES = (Line("db", "full", 50.0, "pool is full"), Line("db", "slow", 120.0, "slow"), Line("front", "slow", 130.0, ""))
+
+
+@pytest.mark.parametrize(
+    ("without", "alerts", "lines"),
+    [
+        (Alarms(), ALERTS, LINES[1:]),
+        (Alarms((Fired("errors", "front", 90.0, 150.0),)), ALERTS[1:], LINES[1:]),
+        (Alarms((Fired("errors", "front", 90.0, None),)), (), LINES[1:]),
+        (Alarms((Fired("errors", "orders", 90.0, None), Fired("late", "front", 90.0, None))), ALERTS, LINES[1:]),
+        (Alarms((), (Line("db", "slow", 120.0, ""),)), ALERTS, LINES[2:]),
+        (Alarms((), (Line("db", "slow", 121.0, ""),)), ALERTS, LINES[1:]),
+    ],
+    ids=["nothing", "fires-then", "fires-on", "others", "same-line", "later-line"],
+)
+def test_alarms_of_a_fault_are_those_that_there_are_not_without_it_by_then(
+    without: Alarms, alerts: tuple[Fired, ...], lines: tuple[Line, ...]
+) -> None:
+    assert Alarms(ALERTS, LINES).since(60.0).beyond(without) == (alerts, lines)
 
 
 def test_who_was_called_before_it_began_noticed_nothing(folder: Path) -> None:
