@@ -74,8 +74,16 @@ def _judge_witnesses(
         for subject in (signals.subjects(witness.signal) if witness.subject == "*" else [witness.subject])
         if signals.get(witness.signal, subject) is not None
     ]
-    level = SIGNIFICANCE / max(1, len(questions))
+    level = SIGNIFICANCE / max(1, sum(_can_show(*question, signals, twin, window) for question in questions))
     return [_judge_one(w, subject, signals, twin, window, level, counterfactual) for w, subject in questions]
+
+
+def _can_show(witness: Witness, subject: str, signals: SignalTable, twin: SignalTable, window: Window) -> bool:
+    """Whether a signal differs from its twin's at all while a fault lasts: where it does not, there is no test."""
+    series = signals.get(witness.signal, subject)
+    assert series is not None
+    difference = series.values - twin_values(twin, witness.signal, subject, len(series.values))
+    return bool((np.nan_to_num(difference)[is_during(series.times_s, window)] != 0).any())
 
 
 def _before(series: Series, at_s: float) -> Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lab.contracts import Boundary
@@ -20,8 +20,7 @@ class SignalSpec(NamedTuple):
     says how many a second there are, of which a ratio is a share. Shares of few vary by chance. `adds_up`: as of an SLI
     (`lab.registration.slis.Sli`); so is `window_intervals`: a value is of the last so many scrape intervals. `stacks`:
     its subjects are parts of one whole. `names`: its value is the number of what is in use, such as a version, not a
-    level. `only_of`: an operation of the world, where only the dataset that it writes, or the component that calls for
-    it, has the signal.
+    level.
     """
 
     unit: str
@@ -34,7 +33,6 @@ class SignalSpec(NamedTuple):
     stacks: bool = False
     names: bool = False
     window_intervals: int = 1
-    only_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,13 @@ class Signals:
 
     It is called with the recording (`lab.recording.observed.Observed`), its metrics (`lab.signals.columns.Metrics`) and
     its scrape intervals (`lab.signals.columns.Grid`), and yields `lab.signals.Series` whose names are in the catalogue.
+    `only_of`: by signal an operation of the world, where only the dataset that it writes, or a component that calls or
+    is called for it, has the signal.
     """
 
     catalogue: Mapping[str, SignalSpec]
     of: str
+    only_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.registration.datasets import Dataset, DatasetColumn
-from lab.registration.signals import SignalSpec
+from lab.registration.world import registration_of
 from lab.signals.lineage import Lineage
 from lab.signals.possible import is_possible
 
@@ -17,25 +17,30 @@ LINEAGE = Lineage(
     }
 )
 SYSTEM = {
+    "world": "batch",
     "components": {
-        "sort": {"steps": [{"operation": "write_parcels"}]},
-        "plan": {"steps": [{"operation": "write_routes"}, {"call": "db"}]},
-        "db": {},
-    }
+        "hand_out": {"steps": [{"operation": "publish_segments", "call": "tool"}, {"call": "store"}]},
+        "gather": {"steps": [{"operation": "write_features", "call": "store"}]},
+        "tool": {},
+        "store": {},
+        "other": {},
+    },
 }
 
 
 @pytest.mark.parametrize(
     ("subject", "possible"),
-    [("routes", True), ("parcels", False), ("plan", True), ("sort", False), ("db", False), ("*", True)],
+    [("segments", True), ("features", False), ("hand_out", True), ("gather", False), ("tool", True), ("other", False)],
 )
-def test_a_signal_of_one_operation_is_of_who_does_it_and_of_what_it_writes(subject: str, possible: bool) -> None:
-    spec = SignalSpec("ratio", "job", "how far routes are from the shortest", only_of="write_routes")
-    assert is_possible("detour_ratio", spec, subject, SYSTEM, LINEAGE) is possible
+def test_a_signal_of_one_operation_is_of_both_ends_of_its_call_and_of_what_it_writes(
+    subject: str, possible: bool
+) -> None:
+    lineage = Lineage(registered=registration_of("batch").datasets)
+    assert is_possible("list_mismatch_ratio", subject, SYSTEM, lineage) is possible
+    assert is_possible("list_mismatch_ratio", "*", SYSTEM, lineage)
 
 
 @pytest.mark.parametrize(("column", "possible"), [("weight", True), ("city", False), ("number", False)])
 def test_only_columns_of_numbers_that_are_no_keys_have_a_mean(column: str, possible: bool) -> None:
-    spec = SignalSpec("1", "dataset.column", "mean")
-    assert is_possible("column_mean", spec, f"parcels.{column}", SYSTEM, LINEAGE) is possible
-    assert is_possible("column_null_ratio", spec, f"parcels.{column}", SYSTEM, LINEAGE)
+    assert is_possible("column_mean", f"parcels.{column}", SYSTEM, LINEAGE) is possible
+    assert is_possible("column_null_ratio", f"parcels.{column}", SYSTEM, LINEAGE)

@@ -47,6 +47,19 @@ def test_a_fall_is_an_effect_too() -> None:
     assert said.difference == pytest.approx(-0.05)
 
 
+def test_subjects_that_are_as_without_the_fault_are_no_tests_that_chance_could_pass() -> None:
+    twin = noise(1, scale=0.1)
+    values = twin + 0.16 * DURING
+    alone = asked(values, twin, at_least=0.02)
+    assert alone.shown
+    names = [SUBJECT, *(f"a->{number}" for number in range(40))]
+    with_fault = SignalTable([Series(SIGNAL, name, TIMES_S, values if name == SUBJECT else twin) for name in names])
+    without = SignalTable([Series(SIGNAL, name, TIMES_S, twin) for name in names])
+    said = witness.judge_witnesses([Witness(SIGNAL, "*", 0.02)], with_fault, without, AT_S, UNTIL_S)
+    assert [one.subject for one in said if one.shown] == [SUBJECT]
+    assert 0.01 / len(names) < alone.p_value < 0.01, "of as many tests as there are subjects it would not pass"
+
+
 def test_an_effect_below_the_least_that_counts_is_not_witnessed() -> None:
     twin = noise(1, scale=0.001)
     said = asked(twin + 0.019 * DURING, twin, at_least=0.02)

@@ -198,7 +198,7 @@ class Inference:
     def _could_be(self, signal: str, subject: str) -> bool:
         """Whether a signal that is not there could be, if more was recorded."""
         spec = spec_of(signal)
-        return not self._would_be_seen(spec) and is_possible(signal, spec, subject, self.observed.system, self.lineage)
+        return not self._would_be_seen(spec) and is_possible(signal, subject, self.observed.system, self.lineage)
 
     def _would_be_seen(self, spec: SignalSpec) -> bool:
         """Whether a signal that is not there says that there was nothing: log lines that would have been written."""

@@ -35,13 +35,14 @@ _SEGMENTS = Signals(
             window_intervals=RETURN_INTERVALS,
         ),
         "contacts_ratio": SignalSpec(
-            "ratio", "`campaign.` and its name", "customers who were written to, of those on the list who were due"
+            "ratio",
+            "component",
+            "customers who were written to, of those on the list who were due; also of each `campaign.` and its name",
         ),
         "list_mismatch_ratio": SignalSpec(
             "ratio",
             "dataset",
             "how far the shares of segments are from what the model meant, where they were published",
-            only_of="publish_segments",
         ),
         "order_value_ratio": SignalSpec(
             "ratio",
@@ -52,12 +53,17 @@ _SEGMENTS = Signals(
             "1",
             "job",
             "the same of the country in which an order is worth most; `order_value_ratio` tells which it is",
-            only_of="write_features",
         ),
         "customers_count": SignalSpec("1", "component", "customers who have signed up"),
         "model_version": SignalSpec(
             "1", "component", "version that it serves, by its number", level="usual", names=True
         ),
+    },
+    only_of={
+        "contacts_ratio": "send_campaigns",
+        "list_mismatch_ratio": "publish_segments",
+        "order_value_spread": "write_features",
+        "model_version": "score_customers",
     },
 )
 

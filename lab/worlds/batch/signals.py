@@ -29,6 +29,7 @@ def series(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
     for segment, share in zip(SEGMENTS, shares, strict=True):
         yield grid.series("segment_share", f"segment.{segment}", share)
     due, contacts = (_by_segment(metrics, tool, f"campaign.{name}.count") for name in ("due", "contact"))
+    yield grid.series("contacts_ratio", tool, ratio(contacts.sum(axis=0), due.sum(axis=0)))
     revenue, cost = (_by_segment(metrics, tool, f"campaign.ripe.{name}") for name in ("revenue", "cost"))
     for i, segment in enumerate(SEGMENTS):
         subject = f"campaign.{segment}"

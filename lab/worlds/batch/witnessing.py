@@ -13,7 +13,8 @@ WITNESSES = {
     "schema-corruption": (
         *(Witness("column_drift_psi", column, 0.05) for column in _READ),
         *(Witness("column_null_ratio", column, 0.02) for column in _READ),
-        Witness("job_failure_ratio", "extract", 0.3),
+        Witness("job_failure_ratio", "*", 0.3),
+        Witness("own_error_ratio", "{target}", 0.3),
     ),
     "join-key-retyped": (
         *(Witness("column_type_changed", column, 0.5) for column in _READ),
