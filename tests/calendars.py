@@ -6,10 +6,8 @@ Everything is as usual unless a test says what is not: whatever happens to a dat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 from uuid import UUID
@@ -24,11 +22,11 @@ from lab.registration.recorded import Column, Recorded, Table, sample_weight
 from lab.registration.settings import Operation
 from lab.registration.signals import Signals, SignalSpec
 from lab.registration.slis import Sli
-from lab.registration.world import WORLD_GROUP, World
+from lab.registration.world import World
 from lab.signals import Series, compute_signals
 from lab.signals.columns import Grid, Metrics
 from lab.signals.periods import Calendar, calendar_of
-from tests.distributions import write_distribution
+from tests.distributions import world_installed
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
 NIGHTS = 28
@@ -120,15 +118,6 @@ def shares(observed: Observed, metrics: Metrics, grid: Grid) -> Iterator[Series]
     yield grid.series("model_number", "sorter", np.where(grid.ends_s <= 7 * DAY_S, 2.0, 3.0))
     mine = frame[frame["part"] == "return"]
     yield grid.series(RETURN, "weeks", grid.at_ends(mine["time_s"].to_numpy(), mine["share"].to_numpy()))
-
-
-@contextmanager
-def weeks_installed(site: Path) -> Iterator[None]:
-    """The world as if its distribution was installed in this process."""
-    write_distribution(site, "some-weeks", {WORLD_GROUP: {"weeks": "tests.calendars:WORLD"}})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(site)
-        yield
 
 
 @dataclass
@@ -365,5 +354,5 @@ UNIT_CHANGED = Weeks(
 @pytest.fixture(scope="module")
 def weeks_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The world `weeks` is installed for a module of tests."""
-    with weeks_installed(tmp_path_factory.mktemp("weeks")):
+    with world_installed(tmp_path_factory.mktemp("weeks"), "weeks", "tests.calendars:WORLD"):
         yield

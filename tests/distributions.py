@@ -8,6 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from lab.registration.world import WORLD_GROUP
+
 
 def write_distribution(folder: Path, name: str, entry_points: Mapping[str, Mapping[str, str]]) -> None:
     """Writes `<name>-1.0.dist-info` with these entry points: group, name, target."""
@@ -49,3 +53,12 @@ def installed_here(project: Path, site: Path) -> Iterator[None]:
 
 def _comes_from(module: str, project: Path) -> bool:
     return (project / module.partition(".")[0]).is_dir()
+
+
+@contextmanager
+def world_installed(site: Path, name: str, world: str) -> Iterator[None]:
+    """A world (`module:registration`) as if its distribution was installed in this process."""
+    write_distribution(site, f"some-{name}", {WORLD_GROUP: {name: world}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        yield

@@ -7,13 +7,11 @@ totals by account of these.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
 from lab.clock import NS
 from lab.content.operations import OP_ASK, Op
@@ -36,9 +34,8 @@ from lab.recording.status import OK
 from lab.registration.datasets import Dataset, DatasetColumn
 from lab.registration.observability import Observability
 from lab.registration.settings import Operation
-from lab.registration.world import WORLD_GROUP, World
+from lab.registration.world import World
 from lab.scenario import LoadedScenario, load_scenario
-from tests.distributions import write_distribution
 from tests.without_levers import WithoutLevers
 
 SYSTEM = Path(__file__).parent / "systems" / "ledger.system.yaml"
@@ -157,15 +154,6 @@ def hours(directory: Path, count: int, observability: Observability = "rich") ->
     path = directory / "hours.scenario.yaml"
     path.write_text(f"schema_version: 1\nname: hours\nsystem: {SYSTEM}\nduration: {count}h\n", encoding="utf-8")
     return load_scenario(path).seen_by(observability)
-
-
-@contextmanager
-def ledgers_installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The world as if its distribution was installed in this process."""
-    write_distribution(site, "some-ledgers", {WORLD_GROUP: {"ledgers": "tests.ledgers:WORLD"}})
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(site)
-        yield
 
 
 if TYPE_CHECKING:

@@ -6,13 +6,10 @@ Buyers buy of sellers. A job counts points of both anew; a sale's value is what 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
 from lab.clock import NS
 from lab.content.operations import NO_VALUE, OP_ASK, Op
@@ -34,9 +31,8 @@ from lab.draws import uniforms
 from lab.recording.status import OK
 from lab.registration.recorded import Column, Recorded, Table, sample_weight
 from lab.registration.settings import Operation, Setting
-from lab.registration.world import WORLD_GROUP, World
+from lab.registration.world import World
 from tests.deciding import CONTENT, points
-from tests.distributions import write_distribution
 from tests.without_levers import WithoutLevers
 
 SALES = Table(
@@ -155,15 +151,6 @@ class Market(WithoutLevers):
             "marks": sold.marks,
             "is_reviewed": np.isin(sold.request, np.concatenate(self._reviewed)).astype(np.int64),
         }
-
-
-@contextmanager
-def market_installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The world as if its distribution was installed in this process."""
-    write_distribution(site, "a-market", {WORLD_GROUP: {"market": "tests.market:WORLD"}})
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(site)
-        yield
 
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab.registration.recorded import Column, LogEvent, Recorded, Table, sample_weight
-from lab.registration.world import WORLD_GROUP, World
-from tests.distributions import write_distribution
+from lab.registration.world import World
+from tests.distributions import world_installed
 
 ANSWERS = Table(
     "answers",
@@ -37,7 +37,5 @@ WORLD = World(
 def records_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The world as if its distribution was installed; the folder that a process of its own needs on its path."""
     site = tmp_path_factory.mktemp("site")
-    write_distribution(site, "some-records", {WORLD_GROUP: {"records": "tests.records:WORLD"}})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(site)
+    with world_installed(site, "records", "tests.records:WORLD"):
         yield site

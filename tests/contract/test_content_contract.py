@@ -17,14 +17,14 @@ from lab.testbeds.sim import SimTestbed
 from lab.world_suite import *  # noqa: F403
 from lab.world_suite import whole
 from tests.content_contract import DURATION_S, quiet
-from tests.market import market_installed
+from tests.distributions import world_installed
 
 SYSTEM = Path(__file__).parents[1] / "systems/market.system.yaml"
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedScenario]:
-    with pytest.MonkeyPatch.context() as patch, market_installed(tmp_path_factory.mktemp("site"), patch):
+    with world_installed(tmp_path_factory.mktemp("site"), "market", "tests.market:WORLD"):
         yield quiet(tmp_path_factory.mktemp("scenarios"), str(SYSTEM))
 
 

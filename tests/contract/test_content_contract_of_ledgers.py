@@ -13,12 +13,13 @@ from lab.errors import UserError
 from lab.scenario import LoadedScenario
 from lab.world_suite import *  # noqa: F403
 from lab.world_suite import whole
-from tests.ledgers import hours, ledgers_installed
+from tests.distributions import world_installed
+from tests.ledgers import hours
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedScenario]:
-    with pytest.MonkeyPatch.context() as patch, ledgers_installed(tmp_path_factory.mktemp("site"), patch):
+    with world_installed(tmp_path_factory.mktemp("site"), "ledgers", "tests.ledgers:WORLD"):
         yield hours(tmp_path_factory.mktemp("scenarios"), 12)
 
 

@@ -15,15 +15,15 @@ from lab.engines.rules.names import Several, filled
 from lab.engines.rules.shipped import shipped_tree
 from lab.engines.rules.tree import Tree, parse_tree
 from lab.errors import UserError
+from tests.distributions import world_installed
 from tests.ledger_records import Change, Columns, as_it_is, entries, recorded, some
-from tests.ledgers import ledgers_installed
 
 HOURS, FIRST, LAST = 28, 12, 20
 
 
 @pytest.fixture(scope="module", autouse=True)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, ledgers_installed(tmp_path_factory.mktemp("site"), patch):
+    with world_installed(tmp_path_factory.mktemp("site"), "ledgers", "tests.ledgers:WORLD"):
         yield
 
 

@@ -16,13 +16,14 @@ from lab.signals import SignalTable, compute_signals
 from lab.signals.dataset_catalogue import REFERENCE_VERSIONS
 from lab.signals.lineage import Lineage
 from lab.systems.files import load_system
+from tests.distributions import world_installed
 from tests.ledger_records import HOURS, Columns, accounts, as_it_is, entries, recorded, some
-from tests.ledgers import SYSTEM, ledgers_installed
+from tests.ledgers import SYSTEM
 
 
 @pytest.fixture(scope="module", autouse=True)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, ledgers_installed(tmp_path_factory.mktemp("site"), patch):
+    with world_installed(tmp_path_factory.mktemp("site"), "ledgers", "tests.ledgers:WORLD"):
         yield
 
 

@@ -30,14 +30,15 @@ from lab.signals import SignalTable, compute_signals
 from lab.streams import Streams
 from lab.systems.calendar import Calendar
 from lab.world_suite import whole
-from tests.ledgers import ENTRIES, hours, ledgers_installed
+from tests.distributions import world_installed
+from tests.ledgers import ENTRIES, hours
 
 HOURS = 12
 
 
 @pytest.fixture(scope="module", autouse=True)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, ledgers_installed(tmp_path_factory.mktemp("site"), patch):
+    with world_installed(tmp_path_factory.mktemp("site"), "ledgers", "tests.ledgers:WORLD"):
         yield
 
 
