@@ -41,6 +41,7 @@ def _largest(value: JsonValue) -> int:
 Reference: TypeAlias = Annotated[dict[str, JsonValue], Field(max_length=20), AfterValidator(_small)]
 Id: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Number: TypeAlias = Annotated[float, Field(strict=True, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
+HintNumber: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Number_s: TypeAlias = Annotated[float, Field(strict=True, ge=-1e10, le=1e10, allow_inf_nan=False)]
 Line: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500), Plain]
 NoteText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=2_000), Plain]
@@ -166,6 +167,12 @@ class NewAction(Given):
     remedy: ShortText
     place: ShortText
     value: Number | None = None
+
+
+class WantedHint(Given):
+    """Which hint is asked for; without a number the next one."""
+
+    number: HintNumber | None = Field(default=None, description="from 1 on; asked again, a hint costs nothing more")
 
 
 class HintAnswer(Answer):

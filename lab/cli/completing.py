@@ -24,6 +24,14 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [_any_file(incomplete), *_items([*names, *own], incomplete)]
 
 
+def listed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What `lab list` takes: shipped scenarios, suites and courses, and files."""
+    from lab.investigation.exercises import course_names
+
+    own = _files(incomplete, ".course.yaml")
+    return [*scenarios(ctx, param, incomplete), *_items([*course_names(), *own], incomplete)]
+
+
 def suites(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shipped suites, and files."""
     from lab.files.finding import shipped_names

@@ -31,7 +31,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("targets", metavar="[FILE_OR_SUITE]...", nargs=-1, shell_complete=completing.scenarios)
+@click.argument("targets", metavar="[FILE_OR_NAME]...", nargs=-1, shell_complete=completing.listed)
 @filter_options
 @option(
     "--system",
@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """List scenarios, suites and courses.
 
-    Without FILE_OR_SUITE: the shipped ones, and the files of this directory. For a suite or a course, its scenarios
-    are listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
+    Without FILE_OR_NAME: the shipped ones, and the files of this directory. For a suite or a course, by its file or
+    the name of a shipped one, its scenarios are listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
     world that is not installed are left out, and stderr says so.
 
     Scenarios that have a title for trainees are listed by it, without their faults and tags: whoever solves them should

@@ -123,8 +123,14 @@ def courses(given: Sequence[str | Path] = ()) -> list[Course]:
 
 
 def is_course(target: str | Path) -> bool:
-    """Whether a path or shipped name means a course."""
-    return str(target).endswith(SUFFIX) or (not Path(target).is_file() and str(target) in shipped_names(SUFFIX))
+    """Whether a path or the name of a shipped course means one."""
+    return str(target).endswith(SUFFIX) or (not Path(target).is_file() and str(target) in course_names())
+
+
+def course_names() -> dict[str, Path]:
+    """The shipped courses by their names as lists show them, and by the names of their files as of other kinds."""
+    named = shipped_names(SUFFIX)
+    return named | {path.name.removesuffix(SUFFIX): path for path in named.values()}
 
 
 def load_course(path_or_name: str | Path) -> Course:
@@ -160,7 +166,7 @@ def exercise_of(loaded: LoadedScenario, course: str, number: int, seed: int | No
 
 
 def _path(path_or_name: str | Path) -> Path:
-    return find_file(path_or_name, SUFFIX, "course")
+    return course_names().get(str(path_or_name)) or find_file(path_or_name, SUFFIX, "course")
 
 
 def _shipped(path: Path) -> Course:

@@ -234,15 +234,23 @@ class Training:
         """Looks after the clocks that run; to be called each second or so."""
         self.keeping.keep_running(list(self._sessions.values()))
 
-    def take_hint(self, one: Session) -> dict[str, Any]:
-        """The next hint, and what it cost; RefusedError where none is left, or the answer was given."""
+    def take_hint(self, one: Session, wanted: int | None = None) -> dict[str, Any]:
+        """The next hint, and what it cost. `wanted`: the number of a hint from 1 on; one that was taken costs once.
+
+        RefusedError where none is left, where those before it were not taken, or the answer was given.
+        """
         with one.lock:
             one.refuse_answered("no hints after the answer")
-            if len(one.hints) >= len(one.exercise.hints):
+            number = len(one.hints) if wanted is None else wanted - 1
+            if number >= len(one.exercise.hints):
                 raise RefusedError("there are no more hints", seen=f"{len(one.hints)} taken")
-            number = len(one.hints)
-            with self.keeping.changing(one):
-                one.hints.append(Taken(number, one.clock.at(self.wall())))
+            if number > len(one.hints):
+                raise RefusedError(
+                    f"hint {number + 1} is not the next one", expected=f"a number up to {len(one.hints) + 1}"
+                )
+            if number == len(one.hints):
+                with self.keeping.changing(one):
+                    one.hints.append(Taken(number, one.clock.at(self.wall())))
             hint = one.exercise.hints[number]
             return {"text": hint.text, "cost": hint.cost}
 

@@ -40,6 +40,7 @@ def offered(*words: str, cwd: Path = ROOT) -> set[str]:
         (["run", "x", "--engine", "r"], {"rules"}, {"constant"}),
         (["run", "x", "--tag", "si"], {"silent"}, {"network"}),
         (["faults", "network-"], {"network-partition", "network-latency"}, {"deploy"}),
+        (["list", "on"], {"on-call"}, {"recommender"}),
         (["list", "--system", ""], {"recommender"}, set()),
         (["run", "x", "--last"], {"--last-failed"}, {"--seed"}),
         (["va"], {"validate"}, {"run"}),

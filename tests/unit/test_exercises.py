@@ -9,7 +9,8 @@ import pytest
 
 from lab.cli import main
 from lab.errors import ExitCode, UserError
-from lab.investigation.exercises import Course, courses, load_course
+from lab.files.finding import shipped_names
+from lab.investigation.exercises import SUFFIX, Course, courses, load_course
 from tests.cli_cases import CUT, write
 
 COURSE = """\
@@ -112,6 +113,19 @@ def test_courses_are_listed_and_their_scenarios_with_them(capsys: pytest.Capture
     assert [(one["name"], [each["id"] for each in one["exercises"]]) for one in document["courses"]] == [
         ("mine", ["mine-1", "mine-2"])
     ]
+
+
+@pytest.mark.parametrize("path", shipped_names(SUFFIX).values(), ids=lambda path: path.name)
+def test_a_shipped_course_is_listed_by_its_name_and_tells_no_fault(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course = load_course(path)
+    assert main(["list", course.name]) == ExitCode.OK
+    output = capsys.readouterr().out
+    for exercise in course.exercises:
+        assert exercise.title in output
+        for fault in exercise.scenario.scenario.faults:
+            assert f"{fault.type} of" not in output
 
 
 @pytest.mark.usefixtures("folder")

@@ -130,6 +130,19 @@ def test_hints_come_in_order_at_their_cost_until_none_is_left(alone: Client, ses
     assert (found["hints"]["left"], found["score_cost"]) == (0, 20)
 
 
+def test_a_hint_that_is_asked_for_twice_by_its_number_costs_once(alone: Client, session: str):
+    for _ in range(2):
+        assert alone.post(f"{session}/hints", {"number": 1})["text"] == HINTS[0]
+    assert alone.get(session)["score_cost"] == 10
+    assert alone.post(f"{session}/hints", {"number": 2})["text"] == HINTS[1]
+    assert alone.refused("POST", f"{session}/hints", {"number": 3})[0] == 409
+
+
+def test_a_hint_is_not_given_before_those_before_it(alone: Client, session: str):
+    assert alone.refused("POST", f"{session}/hints", {"number": 2})[0] == 409
+    assert alone.get(session)["score_cost"] == 0
+
+
 def test_an_answer_is_judged_and_the_debrief_shown(alone: Client, session: str):
     assert alone.refused("GET", f"{session}/debrief")[0] == alone.refused("GET", f"{session}/postmortem")[0] == 403
     assert answered(alone, session, RIGHT)["status"] == "released"

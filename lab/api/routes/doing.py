@@ -33,9 +33,9 @@ def act(given: answers.NewAction, own: Own, training: Trainings) -> ActionDone:
 
 
 @router.post("/sessions/{session}/hints", operation_id="take_hint")
-def take_hint(own: Own, training: Trainings) -> answers.HintAnswer:
-    """Takes the next hint, at the cost that the session tells."""
-    return answers.HintAnswer.model_validate(training.take_hint(own))
+def take_hint(own: Own, training: Trainings, given: answers.WantedHint | None = None) -> answers.HintAnswer:
+    """Takes the next hint, at the cost that the session tells. Asked by its number, the same hint costs once."""
+    return answers.HintAnswer.model_validate(training.take_hint(own, given.number if given else None))
 
 
 @router.post("/sessions/{session}/submit", operation_id="submit")

@@ -2,7 +2,7 @@
 import { ROOT } from "../api.js";
 import { Chart } from "../chart.js";
 import { TimeField } from "../fields.js";
-import { clock, clockEnd, digits, quantity } from "../format.js";
+import { clock, clockEnd, digits, endClock, quantity } from "../format.js";
 import { useKept, useLive } from "../hooks.js";
 import { html, useState } from "../lib.js";
 import { Choice, Dialog, Field } from "../parts.js";
@@ -107,6 +107,7 @@ function Onset({ value, refused, onChange }) {
       <button type="button" onClick=${() => pick(session.clock.as_of_s)}>${t.answer.onsetNow} ${clockEnd(session.clock.as_of_s)}</button
       >${first && html`<button type="button" onClick=${() => pick(first.time_s)}>${t.answer.onsetAlert} ${clock(first.time_s)}</button>`}
     </div>
+    ${value !== "" && Number(value) > session.clock.now_s && html`<p class="small wrong" role="status">${t.answer.afterNow(endClock(session.clock.now_s))}</p>`}
     <p class="small quiet">${t.answer.noOnset} ${t.answer.onsetChart}.</p>
     <div class="charts">
       ${[...pinned, ...slis.slice(0, MOST_CHARTS)].map(

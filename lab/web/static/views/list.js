@@ -87,12 +87,16 @@ function HowItWorks() {
 }
 
 function Blind({ start }) {
-  const [seed, setSeed] = useState(() => String(1 + Math.floor(Math.random() * 998)));
+  const [seed, setSeed] = useState(() => String(1 + Math.floor(Math.random() * 998))),
+    [isRefused, refuse] = useState(false);
+  const isNumber = /^\d{1,6}$/.test(seed);
   return html`<form
     class="card stack tight"
+    novalidate
     onSubmit=${(event) => {
       event.preventDefault();
-      start({ blind: Number(seed) });
+      refuse(!isNumber);
+      if (isNumber) start({ blind: Number(seed) });
     }}
   >
     <h2>${t.list.blind}</h2>
@@ -106,11 +110,14 @@ function Blind({ start }) {
           max="999999"
           step="1"
           required
+          aria-invalid=${isRefused && !isNumber}
+          aria-describedby=${isRefused && !isNumber ? "no-seed" : undefined}
           value=${seed}
           onInput=${(event) => setSeed(event.target.value)}
       /><//>
       <button>${t.list.draw}</button>
     </div>
+    ${isRefused && !isNumber && html`<p class="small wrong" role="alert" id="no-seed">${t.list.noSeed}</p>`}
   </form>`;
 }
 

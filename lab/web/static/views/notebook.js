@@ -1,13 +1,25 @@
 // Beside every view: the brief, hints, hypotheses with their evidence, quick notes.
 import { clock, endClock } from "../format.js";
-import { classes, html, useState } from "../lib.js";
+import { classes, html, useEffect, useRef, useState } from "../lib.js";
 import { pinAddress, useBoard } from "../pins.js";
 import { useSession } from "../session.js";
 import { t } from "../texts.js";
 
+/** One press takes one hint: while it is asked for, by the second click of a double click, or by a key held, none is taken. */
 export function Hints() {
   const { session, act, isOpen } = useSession();
-  const { taken, left, next_cost } = session.hints;
+  const { taken, left, next_cost } = session.hints,
+    next = taken.length + 1;
+  const [asked, ask] = useState(0),
+    newest = useRef();
+  async function take(event) {
+    if (event.detail > 1 || asked === next) return;
+    ask(next);
+    if (!(await act("POST", "/hints", { number: next }))) ask(0);
+  }
+  useEffect(() => {
+    if (asked && asked === taken.length) newest.current.focus();
+  }, [taken.length]);
   return html`<section class="stack tight">
     <div class="row apart">
       <h2>${t.hints.title}</h2>
@@ -16,12 +28,12 @@ export function Hints() {
     ${
       taken.length > 0 &&
       html`<ol class="hints">
-        ${taken.map((one) => html`<li>${one.text} <small>${t.hints.at(clock(one.at_s), one.cost)}</small></li>`)}
+        ${taken.map((one, i) => html`<li tabindex="-1" ref=${i + 1 === taken.length ? newest : undefined}>${one.text} <small>${t.hints.at(clock(one.at_s), one.cost)}</small></li>`)}
       </ol>`
     }
     ${
       left > 0 && isOpen
-        ? html`<button type="button" onClick=${() => act("POST", "/hints", {})}>${t.hints.take(next_cost)}</button>`
+        ? html`<button type="button" disabled=${asked === next} onClick=${take}>${t.hints.take(next_cost)}</button>`
         : html`<p class="small quiet">
             ${taken.length || left ? (isOpen ? t.hints.none : "") : isOpen ? t.hints.noneAtAll : t.hints.over}
           </p>`
