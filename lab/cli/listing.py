@@ -49,8 +49,8 @@ def command(
     """List scenarios, suites and courses.
 
     Without FILE_OR_NAME: the shipped ones, and the files of this directory. For a suite or a course, by its file or
-    the name of a shipped one, its scenarios are listed. Problems of files are shown on stderr; the other files are still listed. Shipped scenarios of a
-    world that is not installed are left out, and stderr says so.
+    the name of a shipped one, its scenarios are listed. Problems of files are shown on stderr; the other files are
+    still listed. Shipped scenarios of a world that is not installed are left out, and stderr says so.
 
     Scenarios that have a title for trainees are listed by it, without their faults and tags: whoever solves them should
     not read what is the matter. With --spoilers, in JSON, and by a filter that names a fault or tag, one learns it.

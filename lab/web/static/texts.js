@@ -584,7 +584,7 @@ export const t = {
     kindEmpty: "choose… (sets its boundary too)",
     choose: "choose…",
     onset: "Since when (onset)",
-    onsetNow: "clock",
+    onsetNow: "known up to",
     onsetAlert: "first alert",
     afterNow: (now) => `This is after now, ${now}: nothing of it can be known yet.`,
     noOnset: "Leave it empty if you do not know; then it earns no points.",
