@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import UserError
+from lab.errors import ParameterError, UserError
 from lab.injection.dry_run import PlanTestbed
 from lab.injection.faults import fault_type
 from lab.injection.levers import Announce, ConfigSet, JobKeepOutput
@@ -43,10 +43,16 @@ def test_a_release_with_a_mistake_reads_like_one_without(name: str) -> None:
     assert said(name, target, **given) == said("release", target) == [(target, f"deploy: Release of {target}")] * 2
 
 
+def test_a_job_is_not_given_the_list_that_it_has() -> None:
+    with pytest.raises(ParameterError, match="'publish' has this list already"):
+        pulled("wrong-segment-list", "publish", segment_list=1)
+
+
 @pytest.mark.parametrize(
     ("name", "target", "given", "key", "value"),
     [
         ("wrong-segment-list", "publish", {}, "publish/settings.segment_list", 2),
+        ("wrong-segment-list", "publish", {"segment_list": 3}, "publish/settings.segment_list", 3),
         ("campaign-filter", "campaigns", {"ordered_within": 45}, "campaigns/settings.max_recency_days", 45),
         ("day-counted-twice", "extract", {}, "extract/settings.local_day", 1),
         ("default-for-new-country", "features", {"country": "cz"}, "features/settings.rate_cz", 1.0),

@@ -164,6 +164,14 @@ def test_another_list_gives_right_scores_wrong_names(tmp_path: Path, quiet: Ende
     assert found.sli("campaign_return_ratio")[-1] < 0.95 * quiet.sli("campaign_return_ratio")[-1]
 
 
+def test_a_list_with_two_names_swapped_misnames_those_two_alone(tmp_path: Path) -> None:
+    found = changed(tmp_path, ("publish/settings.segment_list", ConfigSet(value=3)))
+    published, meant = (
+        {one: found.metric(f"segment.{what}.count", one)[-1] for one in SEGMENTS} for what in ("published", "scored")
+    )
+    assert published == {**meant, "loyal": meant["premium"], "premium": meant["loyal"]}
+
+
 def test_a_model_of_the_other_list_with_that_list_is_right(tmp_path: Path) -> None:
     settings = ConfigSet(value=2)
     deployed = ("segmenter", ModelDeploy(training="other-list"))

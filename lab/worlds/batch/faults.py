@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lab.contracts import Boundary
-from lab.errors import Problem, UserError
+from lab.errors import ParameterError, Problem, UserError
 from lab.files.units import PositiveDuration, PositiveRatio
 from lab.injection.faults import decoy, fault
 from lab.injection.levers import Announce, ComponentSlow, ConfigSet, Testbed
@@ -22,6 +22,7 @@ from lab.worlds.batch.market import (
     MarketResponse,
     PopulationGrowth,
 )
+from lab.worlds.batch.vocabulary import FIRST_LIST, SEGMENT_LISTS
 
 Country = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 Times = Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)]
@@ -92,12 +93,16 @@ def new_source(
 
 @fault("wrong-segment-list", boundary=Boundary.INTEGRATION, target="job", witnesses=(), recovery_s=NIGHT_S)
 def wrong_segment_list(
-    testbed: Testbed, job: str, *, segment_list: Annotated[int, Field(ge=1, le=9)] = 2
+    testbed: Testbed, job: str, *, segment_list: Annotated[int, Field(ge=1, le=len(SEGMENT_LISTS))] = 2
 ) -> Iterator[None]:
     """A release of the job names classes by another list of segments than the model's version was trained for.
 
-    Every score is right, and has the wrong name.
+    Every score is right, and has the wrong name. `segment_list` 2 is in order of the alphabet, which gives three
+    segments the name of another; 3 swaps two names (mild). The list that the job has is none: by it nothing is wrong.
     """
+    if segment_list == testbed.system.components[job].settings.get("segment_list", FIRST_LIST):
+        what, expected = f"{job!r} has this list already, so nothing would change", "another list"
+        raise ParameterError("segment_list", Problem(what, seen=str(segment_list), expected=expected))
     yield from _released(testbed, job, segment_list=segment_list)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.registration.settings import Operation, Setting
 from lab.worlds.batch.datasets import FEATURES, SCORES
-from lab.worlds.batch.vocabulary import CUSTOMERS, ORDERS, VISITS
+from lab.worlds.batch.vocabulary import CUSTOMERS, FIRST_LIST, ORDERS, SEGMENT_LISTS, VISITS
 
 FEWEST_KEPT, MOST_NULLS = 0.6, 0.05
 """The validation's limits: rows, of the customers on the list that is published; features without a country."""
@@ -26,7 +26,13 @@ _LOCAL_DAY = Setting(
     "which day it takes: 0 the one that ended last by UTC, 1 by local time, where days end at three in the morning",
     at_least=0, at_most=1, is_whole=True, default=0,
 )  # fmt: skip
-_LIST = Setting("the list of segments by which classes are named", at_least=1, at_most=2, is_whole=True, default=1)
+_LIST = Setting(
+    "the list of segments by which classes are named",
+    at_least=1,
+    at_most=len(SEGMENT_LISTS),
+    is_whole=True,
+    default=FIRST_LIST,
+)
 _RECENCY = Setting(
     "customers who ordered longer ago than so many days are not written to", at_least=1, at_most=365, default=365
 )

@@ -58,7 +58,8 @@ RECORDED = Recorded(
         File(
             "reference/registry.json",
             "the model registry: each version with its parameters, its labels in order of its classes, the versions of"
-            " the datasets that it was trained on, and its accuracy on the frozen test set",
+            " the datasets that it was trained on (none are known of versions from before the run), and its accuracy on"
+            " the frozen test set",
             PUBLISHED,
             shape="lab.worlds.batch.shapes:REGISTRY",
         ),

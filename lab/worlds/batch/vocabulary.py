@@ -5,8 +5,11 @@ from __future__ import annotations
 SEGMENTS = ("loyal", "bargain", "lapsing", "new", "premium")
 """What customers are like, by the number of a type; also what the first list of segments calls its classes."""
 LAPSING, NEW = SEGMENTS.index("lapsing"), SEGMENTS.index("new")
-SEGMENT_LISTS = (SEGMENTS, tuple(sorted(SEGMENTS)))
-"""Lists of segments, version 1 first: the same names in another order, so that a class's number means another."""
+SEGMENT_LISTS = (SEGMENTS, tuple(sorted(SEGMENTS)), ("premium", "bargain", "lapsing", "new", "loyal"))
+"""Lists of segments, version 1 first: the same names in another order, so that a class's number means another.
+The last one differs from the first in two names alone."""
+FIRST_LIST = 1
+"""The list by which jobs name classes where nothing else is set."""
 TRAININGS = USUAL, LEAKED, OTHER_LIST = "next-window", "leaked-columns", "other-list"
 """Recipes by which a version of the model is trained, see `lab.worlds.batch.training`."""
 COUNTRIES = ("DE", "FR", "NL", "PL", "IT", "ES", "CZ", "HU")
