@@ -156,8 +156,10 @@ def _when_first(calendar: Calendar, first: Difference) -> str:
         return f"Only new columns lasted: {since}"
     if is_still_so(calendar, last) and not first.again:
         return f"The first lasting change: {since}"
-    breaks = ", with breaks" if first.again else ""
-    return f"The first change that lasted a while: from {since}, to {calendar.periods[last.last].name}{breaks}"
+    if first.again:
+        end = f"the last {calendar.word}" if is_still_so(calendar, last) else calendar.periods[last.last].name
+        return f"The first change that lasted a while: since {since}, not in every {calendar.word}, last in {end}"
+    return f"The first change that lasted a while: from {since}, to {calendar.periods[last.last].name}"
 
 
 def _when_else(calendar: Calendar, place: int, first: Difference) -> str:

@@ -190,7 +190,7 @@ def test_a_column_that_is_gone_or_of_another_type_opens_it(how: str) -> None:
         ),
         (
             [8, *range(12, 16)],
-            "The first change that lasted a while: from night 9, Tue 13 Oct, to night 16, with breaks",
+            "The first change that lasted a while: since night 9, Tue 13 Oct, not in every night, last in night 16",
             "once; also night 13 to 16",
         ),
     ],

@@ -16,6 +16,7 @@ from lab.worlds.batch.behaviour import live
 from lab.worlds.batch.campaigns import COST_EUR, Campaigns, Listed
 from lab.worlds.batch.dates import DAY_NS, Dates
 from lab.worlds.batch.features import NUMBERS, features_of, inputs_of
+from lab.worlds.batch.gauges import Gauges
 from lab.worlds.batch.history import lived
 from lab.worlds.batch.population import HISTORY_DAYS, NEW_DAYS, Population
 from lab.worlds.batch.vocabulary import COUNTRIES, NEW, SEGMENTS, UNITS_PER_EUR, WINDOW_DAYS
@@ -30,6 +31,15 @@ def population(until: int = -1) -> Population:
     people.advance(min(until, -1), Streams(SEED))
     people.advance(until, Streams(1))
     return people
+
+
+def test_what_is_put_back_as_a_run_ends_changes_nothing_of_what_was_so_until_then() -> None:
+    gauges = Gauges()
+    gauges.note(0, "segmenter", "model.version", 3)
+    gauges.note(DAY_NS + 1, "segmenter", "model.version", 4)
+    gauges.note(3 * DAY_NS, "segmenter", "model.version", 3)
+    ((_, _, _, values),) = gauges.at_ends(np.arange(4) * DAY_NS)
+    assert values.tolist() == [3, 4, 4]
 
 
 def test_customers_are_what_they_are_whatever_the_run() -> None:

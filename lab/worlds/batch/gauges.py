@@ -33,11 +33,14 @@ class Gauges:
             self.note(now_ns, component, metric, count, segment)
 
     def at_ends(self, edges_ns: Times) -> list[tuple[str, str, str, Counts]]:
-        """(component, metric, attribute, value at the end of each interval)."""
+        """(component, metric, attribute, value at the end of each interval).
+
+        What is put back as a run ends changes nothing of what was so until then.
+        """
         found: list[tuple[str, str, str, Counts]] = []
         for (component, metric, attribute), noted in self._noted.items():
             since_ns, values = (np.array(of) for of in zip(*noted, strict=True))
-            at = np.maximum(np.searchsorted(since_ns, edges_ns[1:], side="right") - 1, 0)
+            at = np.maximum(np.searchsorted(since_ns, edges_ns[1:], side="left") - 1, 0)
             found.append((component, metric, attribute, values[at]))
             if metric == "segment.published.rows":
                 found.append((component, "segment.published.age", "", (edges_ns[1:] - since_ns[at]) / NS))
