@@ -88,7 +88,7 @@ def debrief(run: RunDirectory, acted: RunDirectory | None, exercise: Exercise, r
             told, control, pieces, as_it_was if acted is not None else None, all_over_s(became)
         ),
         "detection": detection(told, control, seen, record),
-        "suspicions": suspicions(told, exercise, answers),
+        "suspicions": suspicions(told, exercise, answers, record),
         "score": {**own["score"], "formula": FORMULA} if own else None,
         "calibration": calibration_of(own) if own else None,
         "end_s": end_s,

@@ -32,11 +32,13 @@ def detected(debrief: Json, at: At) -> Iterator[str]:
     for key, text, never in (
         ("noticed_at_s", "Time to detect", "nobody noticed it"),
         ("answered_at_s", "Time to diagnose", "nobody answered"),
-        ("mended_at_s", "Time to mitigate", "it was not mended"),
+        ("mended_at_s", "Time to mitigate", _never_mended(debrief)),
     ):
         at_s = times[key]
         is_open = f"{never} by the end of the recording, {at(debrief['end_s'])}"
-        yield f"* {text}: " + (is_open if at_s is None else f"{at.long(at_s - onset_s)} after it began ({at(at_s)})")
+        yield f"* {text}: " + (
+            is_open if at_s is None else f"{at.long(at_s - onset_s)} after it began ({at(at_s, is_end=True)})"
+        )
     first = found["first"]
     if first is not None:
         yield (
@@ -55,6 +57,14 @@ def detected(debrief: Json, at: At) -> Iterator[str]:
         yield f"In the answer: {who}{escaped(said.get('why') or '')}".rstrip()
 
 
+def _never_mended(debrief: Json) -> str:
+    """What is said where not all faults were over: whether all of them were put back, at least."""
+    put_back = [one["put_back_by"] == "actions" for one in debrief["outcomes"]]
+    if put_back and all(put_back):
+        return "the fault was put back by what was done, but not all its effects were gone"
+    return "it was not mended"
+
+
 def _since(noticed_s: float | None, onset_s: float, at: At) -> str:
     return "" if noticed_s is None else f", {at.long(noticed_s - onset_s)} after it began ({at(noticed_s)})"
 
@@ -65,19 +75,31 @@ def _suspicions(debrief: Json, at: At) -> Iterator[str]:
     yield "There was nothing to detect."
     if found is None:
         return
+    if found["events"]:
+        yield ""
+        yield "Should any of it be undone? No: nothing was broken."
+    if (said := found["said"]) and (said.get("noticed_by") or said.get("why")):
+        yield ""
+        who = f"{NOTICED[said['noticed_by']]}. " if said.get("noticed_by") else ""
+        yield f"In the answer: {who}{escaped(said.get('why') or '')}".rstrip()
+    if found["moved"]:
+        yield ""
+        yield "What did go far from what was usual, of all signals:"
+        yield ""
+        yield from (f"* {escaped(told_level(level))}" for level in found["moved"])
     for one in found["events"]:
         yield ""
         yield f"**{escaped(one['kind'])} of {escaped(one['element'])}** at {at(one['at_s'])}: {escaped(one['doc'])}"
         if one["own"]:
-            calm = "Nothing of it went far from what was usual" if one["is_calm"] else "What it did since"
+            calm = "Of its own calls, runs and data nothing went far" if one["is_calm"] else "What it did since"
             yield f"{calm}:"
             yield ""
             yield from (f"* {escaped(told_level(level))}" for level in one["own"])
-    if found["moved"]:
+    if found["still"]:
         yield ""
-        yield "What did go far from what was usual since then, of all signals:"
+        yield "What did not go far, of what belongs to what moved and of the system's indicators:"
         yield ""
-        yield from (f"* {escaped(told_level(level))}" for level in found["moved"])
+        yield from (f"* {escaped(told_level(level))}" for level in found["still"])
     done = found["accusation"]["remedies"]
     if done:
         yield ""

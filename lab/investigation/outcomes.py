@@ -21,6 +21,11 @@ LEAST_EFFECT = 0.1
 """Share of a fault's effect from which on it can be told how much of it earlier actions left."""
 SAME_INTERVALS = 2
 """Intervals by which a fault must be over earlier than without any action where actions are said to have ended it."""
+SAME_MOMENT_S = 1e-3
+"""Apart at most: a fault that is put back then is put back by what was done then."""
+TOO_LITTLE = "There was too little time before or after it to tell."
+ALL, NONE = 0.995, 0.005
+"""Shares of an effect from which on, and up to which, it is told as all or none of it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,11 @@ class Course:
     lived: Left
     untouched: Left
     own: Left
+
+    def is_put_back_by(self, action: Mapping[str, Any]) -> bool:
+        """Whether an action put the fault itself back, before it would have been; its effects may last longer."""
+        is_then = abs(self.fault.reverted_s - float(action["done_s"])) < SAME_MOMENT_S
+        return is_then and self.fault.reverted_s < self.ends_s - SAME_MOMENT_S
 
 
 def courses_of(
@@ -86,6 +96,7 @@ def _did(course: Course, i: int, actions: Sequence[Mapping[str, Any]], is_mended
     so that what rolls or refills has come to rest.
     """
     fault, begins = course.fault, [float(action["done_s"]) for action in actions]
+    is_put_back = course.is_put_back_by(actions[i])
     done_s, is_over = begins[i], course.ends_s <= begins[i]
     since_s = max(fault.injected_s, begins[i - 1] if i else 0.0)
     until_s = min([end_s if is_over else course.ends_s, *begins[i + 1 : i + 2]])
@@ -99,10 +110,13 @@ def _did(course: Course, i: int, actions: Sequence[Mapping[str, Any]], is_mended
     }  # fmt: skip
     earlier = _left_by_earlier(course, since_s, done_s, is_mended) if i else 1.0
     if after is None or anyway is None or earlier is None:
-        return {**told, "helped": None, "worse": None, "why": "There was too little time before or after it to tell."}
+        if is_put_back:  # there is no need to measure what ended it
+            told_after = "" if after is None else f" Afterwards there was {_share(after)} of its effect."
+            return {**told, "helped": True, "worse": False, "why": f"It put the fault itself back.{told_after}"}
+        return {**told, "helped": None, "worse": None, "why": TOO_LITTLE}
     gain = anyway * earlier - after
-    would = f"without any action it would have been {_share(anyway)}"
-    why = f"Of the fault's effect {_was(before)}{_share(after)} after; {would}."
+    ended = "It put the fault itself back. " if is_put_back else ""
+    why = f"{ended}Afterwards there was {_share(after)} of the fault's effect, {_beside(after, anyway)}."
     if is_over:
         why = f"{why} It was over by then without any action."
     elif is_mended and earlier < MENDED and abs(gain) < HELPED:
@@ -112,12 +126,16 @@ def _did(course: Course, i: int, actions: Sequence[Mapping[str, Any]], is_mended
     return {**told, "helped": gain >= HELPED, "worse": -gain >= HELPED, "why": why}
 
 
-def _was(before: float | None) -> str:
-    return "" if before is None else f"{_share(before)} was there before it, and "
-
-
 def _share(share: float) -> str:
-    return f"{min(max(share, 0.0), 2.0):.0%}"
+    """A share of an effect in words: what varies by itself may be beyond the whole, which is told as all of it."""
+    return "all" if share >= ALL else "nothing" if share <= NONE else f"{share:.0%}"
+
+
+def _beside(after: float, anyway: float) -> str:
+    """What there would have been without any action; how many times less is left where both are all of it."""
+    if after >= ALL and anyway > after:
+        return f"{after / anyway:.0%} of what there would have been without any action"
+    return f"and without any action there would have been {_share(anyway)}"
 
 
 def _left_by_earlier(course: Course, begins_s: float, done_s: float, is_mended: bool) -> float | None:
@@ -170,7 +188,8 @@ def outcomes(
         found.append({
             "id": fault.id, "fault": fault_name(fault), "injected_s": number(fault.injected_s),
             "ended_s": number(fault.reverted_s) if fault.reverted_s < end_s else None, "over_s": number(over_s),
-            "by": by, "without_actions_over_s": number(untouched_s),
+            "by": by, "put_back_by": "actions" if any(map(course.is_put_back_by, actions)) else None,
+            "without_actions_over_s": number(untouched_s),
         })  # fmt: skip
     return found
 

@@ -259,7 +259,9 @@ def _could_go_better(debrief: Json, at: At) -> Iterator[str]:
         found.append("No alert told of the incident.")
     left = [one for one in debrief["outcomes"] if one["by"] == "itself" or one["over_s"] is None]
     found += [
-        f"{escaped(one['fault'])} was not mended: its effects "
+        f"{escaped(one['fault'])} was put back by what was done, but effects that it had had lasted until the end."
+        if one["put_back_by"] == "actions" and one["over_s"] is None
+        else f"{escaped(one['fault'])} was not mended: its effects "
         + (
             f"were over by themselves at {at(one['over_s'], is_end=True)}."
             if one["over_s"] is not None
@@ -269,7 +271,7 @@ def _could_go_better(debrief: Json, at: At) -> Iterator[str]:
     ]
     did = {(one["remedy"], one["place"]) for one in debrief["actions"] if one.get("helped")}
     helps = [one for one in debrief["helps"] if (one["remedy"], one["place"]) not in did]
-    if left and helps:
+    if any(one["put_back_by"] is None for one in left) and helps:
         found.append(f"What helps: {' or '.join(map(_done, helps))}.")
     yield from (f"* {line}" for line in found or [TO_FILL])
 

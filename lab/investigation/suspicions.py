@@ -10,16 +10,19 @@ import numpy as np
 
 from lab.injection.faults import fault_type
 from lab.investigation.aftermath import number
+from lab.investigation.detection import FAILURES
 from lab.investigation.exercises import Exercise
 from lab.investigation.remedies import remedies
-from lab.investigation.told import Json, Told
+from lab.investigation.told import Json, Record, Told
 from lab.recording.schema import DATASET_VERSIONS
+from lab.registration.known import slis_of
 from lab.report.format import quantity
 from lab.signals import Series
 from lab.signals.catalogue import spec_of
 from lab.signals.windows import is_before
 
 MOST = 4
+MOST_STILL = 8
 LEAST_BEFORE = 5
 """Known values before an event without which nothing is said to be usual."""
 FAR_SPREADS = 2.0
@@ -30,12 +33,14 @@ LASTS = 3
 """Known values in a row that are a level."""
 
 
-def suspicions(told: Told, exercise: Exercise, answers: Iterable[Json]) -> Json | None:
+def suspicions(told: Told, exercise: Exercise, answers: Iterable[Json], record: Record | None = None) -> Json | None:
     """What a control had that looked like a cause; None where something was wrong.
 
     `events`: what happened that was harmless, each with what it was, what moved since (`moved`) and what its own
     element did meanwhile (`own`): the level before, the range that was usual then, and the level since. `blamed`: the
-    same of what the participant blamed beside these. `accusation`: points, and remedies that somebody who believed it
+    same of what the participant blamed beside these. `moved`: what went far of all signals; `still`: what did not, of
+    what has the same subject as these, and of the system's indicators. `said`: who noticed first, as the participant
+    answered. `accusation`: points, and remedies that somebody who believed it
     would have done, with the time that they take people.
     """
     if told.truth.faults or told.truth.degraded:
@@ -61,8 +66,10 @@ def suspicions(told: Told, exercise: Exercise, answers: Iterable[Json]) -> Json 
     ]
     everything = list(told.signals)
     moved = [one for one in _levels(since_s, everything) if one["is_far"]][:MOST]
+    still = [one for one in _levels(since_s, _beside(told, moved)) if not one["is_far"]][:MOST_STILL]
     suspects = [*named, *(one["element"] for one in blamed)]
-    return {"events": events, "blamed": blamed, "moved": moved, "since_s": number(since_s),
+    return {"events": events, "blamed": blamed, "moved": moved, "still": still,
+            "said": (record or {}).get("detection"), "since_s": number(since_s),
             "signals": len(everything), "accusation": _accusation(exercise, suspects, answers)}  # fmt: skip
 
 
@@ -74,6 +81,16 @@ def _own(told: Told, element: str) -> list[Series]:
         for one in told.signals
         if element in (one.subject, *one.subject.split("->")) or one.subject.partition(".")[0] in written
     ]
+
+
+def _beside(told: Told, moved: Iterable[Json]) -> list[Series]:
+    """Signals with the same subject as what moved, or one of the same name; and the system's indicators of no job."""
+    names = {one["subject"].rpartition(".")[2] for one in moved}
+    slis = set(slis_of(told.observed.system.get("world"))) - set(FAILURES)
+    of_parts = {*told.observed.system["components"]}
+    found = [one for one in told.signals if one.subject.rpartition(".")[2] in names]
+    return found + [one for one in told.signals if one.signal in slis and "->" not in one.subject
+                    and one.subject not in of_parts and one not in found]  # fmt: skip
 
 
 def _written_by(told: Told, element: str) -> frozenset[str]:

@@ -141,6 +141,9 @@ def missing_watches(
         usual = np.zeros(1) if plain is None else plain.values[~np.isnan(plain.values)]
         low, high = float(usual.min()), float(usual.max())
         room = margin * max(high - low, abs(high), abs(low))
+        reached = mine.values[~np.isnan(mine.values)]
+        if not room and len(reached):  # without the fault it is always 0: any limit above would do
+            room = margin * float(np.abs(reached).max())
         limit = high + room if piece.direction > 0 else low - room
         beyond = (mine.values > limit) if piece.direction > 0 else (mine.values < limit)
         beyond &= ~is_before(mine.times_s, since_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,33 @@ def test_no_kind_names_a_lock_that_it_does_not_hold() -> None:
     """Whoever reads what a kind is must not pick a remedy that does nothing against it."""
     assert "lock" not in fault_types()["slow-query"].doc
     assert "index" in fault_types()["slow-query"].doc
+
+
+def test_what_is_put_back_by_an_action_is_not_said_to_be_unmended(folder: Path) -> None:
+    """However soon something else is done: nothing needs to be measured to know what ended it."""
+    exercise, run = made(folder, ONE)
+    right, needless = Action(100.0, "reroute-link", "orders->db"), Action(101.0, "restart", "front")
+    told = told_of(exercise, run, folder, right, needless)
+    did, _ = told["actions"]
+    assert did["helped"] is True
+    assert did["why"].startswith("It put the fault itself back.")
+    [became] = told["outcomes"]
+    assert (became["by"], became["put_back_by"]) == ("actions", "actions")
+    text = postmortem(told, exercise, session((right, needless)))
+    assert "was not mended" not in text
+    assert "Reroute a link" in text.split("## What went well")[1] or "reroute-link" in text.split("went well")[1]
+
+
+def test_no_share_of_an_effect_is_told_beyond_all_of_it(folder: Path) -> None:
+    exercise, run = made(folder, TWO)
+    for action in (SLOW, CUT):
+        [did] = told_of(exercise, run, folder, action)["actions"]
+        shares = [int(one) for fault in did["faults"] for one in re.findall(r"(\d+)%", fault["why"])]
+        assert all(share <= 100 for share in shares), did["why"]
+
+
+def test_a_limit_on_what_is_usually_nothing_is_not_nothing(folder: Path) -> None:
+    exercise, run = made(folder, ONE)
+    missing = told_of(exercise, run, folder)["monitoring"]["missing"]
+    assert missing
+    assert all(one["limit"] > 0 for one in missing if one["side"] == "above")

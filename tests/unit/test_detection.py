@@ -161,6 +161,9 @@ def test_a_control_tells_what_looked_suspicious_and_why_it_was_nothing(folder: P
     assert 50 < cost["lost"] < cost["points"] == 100
     assert "db" in {one["place"] for one in cost["remedies"]}
     assert "**traffic-surge of people** at 02:00" in text
+    assert "Should any of it be undone? No: nothing was broken." in text
+    still, moved = ({(one["signal"], one["subject"]) for one in found["suspicions"][key]} for key in ("still", "moved"))
+    assert not still & moved
 
 
 def test_of_a_control_only_what_there_was_is_timed(folder: Path) -> None:

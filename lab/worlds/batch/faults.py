@@ -110,7 +110,7 @@ def wrong_segment_list(
 def campaign_filter(
     testbed: Testbed, campaigns: str, *, ordered_within: Annotated[int, Field(ge=1, le=90)] = 21
 ) -> Iterator[None]:
-    """A release of the campaign tool leaves out whoever has not ordered within so many days (mild: 45)."""
+    """A release of the campaign tool leaves out whoever has not ordered within so many days."""
     yield from _released(testbed, campaigns, max_recency_days=ordered_within)
 
 

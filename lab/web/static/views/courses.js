@@ -23,11 +23,11 @@ export function Course({ of, marks, end_s, height = 150 }) {
   />`;
 }
 
-export function Courses({ series, marks, end_s }) {
+export function Courses({ series, marks, end_s, hasFault }) {
   return html`<section class="stack tight">
     <div>
       <h2>${t.debrief.courses}</h2>
-      <p class="quiet small">${t.debrief.coursesLead}</p>
+      <p class="quiet small">${t.debrief.coursesLead[series.some((one) => Array.isArray(one.with_actions)) ? "acted" : hasFault ? "fault" : "plain"]}</p>
     </div>
     <${MarkKey} marks=${marks} />
     <div class="charts">

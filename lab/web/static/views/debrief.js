@@ -52,18 +52,19 @@ function Truth({ truth }) {
 const isCounted = (times) => times && typeof times.onset_s === "number" && typeof times.called_s === "number";
 
 /** When it was, or how long it took; what never came in words. Of a control only when one was called and answered. */
-function timesOf(times, end_s) {
+function timesOf(times, end_s, outcomes = []) {
+  const isPutBack = outcomes.length > 0 && outcomes.every((one) => one.put_back_by === "actions");
   if (!times) return [];
   if (!isCounted(times)) return [[t.debrief.timesOf.called_s, clock(times.called_s)], ...(times.answered_at_s ? [[t.debrief.answeredAt, clockEnd(times.answered_at_s)]] : [])];
   return Object.entries(t.debrief.timesOf)
     .filter(([name]) => name in times)
     .map(([name, text]) => {
-      if (times[name] === null) return [text, t.debrief.open[name]?.(clockEnd(end_s)) ?? t.none];
+      if (times[name] === null) return [text, t.debrief.open[name === "mitigate_s" && isPutBack ? "put_back" : name]?.(clockEnd(end_s)) ?? t.none];
       return [text, ["onset_s", "called_s"].includes(name) ? clock(times[name]) : duration(times[name])];
     });
 }
 
-function Score({ score, times, hints, end_s }) {
+function Score({ score, times, hints, end_s, outcomes }) {
   const points = score?.points;
   return html`<section class="card stack tight">
     <h2>${t.debrief.score}</h2>
@@ -87,7 +88,7 @@ function Score({ score, times, hints, end_s }) {
     <h3>${t.debrief.times}</h3>
     ${isCounted(times) && html`<p class="small quiet">${times.onset_s > times.called_s ? t.debrief.timesFrom.onset(clock(times.onset_s)) : t.debrief.timesFrom.call(clock(times.called_s))}</p>`}
     <dl class="facts">
-      ${timesOf(times, end_s).map(
+      ${timesOf(times, end_s, outcomes).map(
         ([text, when]) =>
           html`<dt>${text}</dt>
             <dd>${when}</dd>`,
@@ -232,13 +233,13 @@ export function Debrief() {
           </div>
         </div>
         <div class="beside-truth">
-          <${Short} data=${data} end_s=${end_s} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} end_s=${end_s} />
+          <${Short} data=${data} end_s=${end_s} /><${Score} score=${data.score} times=${data.times} hints=${session.score_cost} end_s=${end_s} outcomes=${data.outcomes} />
         </div>
         <div class="halves"><${Truth} truth=${data.truth} /><${FirstShown} data=${data} end_s=${end_s} /></div>
         <${Detection} of=${data.detection} /><${Suspicions} of=${data.suspicions} />
         <${Answers} answers=${data.answers || []} />
         <${Timeline} events=${data.timeline || []} faults=${faults} end_s=${end_s} />
-        ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} />`}
+        ${data.series?.length > 0 && html`<${Courses} series=${data.series} marks=${marks} end_s=${end_s} hasFault=${faults.length > 0} />`}
         <${Actions} data=${data} />
         ${data.costs?.length > 0 && html`<${Costs} costs=${data.costs} hasActed=${data.actions?.length > 0 && data.truth.faults.length > 0} />`}
         ${data.evidence?.length > 0 && html`<${Seen} evidence=${data.evidence} id=${isPast ? null : id} />`}

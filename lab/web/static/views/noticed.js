@@ -106,7 +106,12 @@ export function Suspicions({ of }) {
   if (!of) return null;
   return html`<section class="card stack tight">
     <h2>${words.suspicious}</h2>
+    ${of.events.length > 0 && html`<p><b>${words.undo}</b></p>`}
+    ${of.said && (of.said.noticed_by || of.said.why) && html`<p class="small quiet">${words.said}: ${[of.said.noticed_by && `${words.by[of.said.noticed_by]}.`, of.said.why].filter(Boolean).join(" ")}</p>`}
     <p class="quiet small">${words.usualLead}</p>
+    <h3>${words.moved}</h3>
+    ${of.moved.length > 0 ? html`<p class="small">${words.movedLead(of.moved.length, of.signals)}</p><${Levels} levels=${of.moved} />` : html`<p>${words.nothingMoved(of.signals)}</p>`}
+    ${of.still?.length > 0 && html`<p class="small">${words.still}</p><${Levels} levels=${of.still} />`}
     ${of.events.map(
       (one) =>
         html`<h3 key=${one.kind + one.element}>${one.kind.replaceAll("-", " ")}, ${one.element}, ${clock(one.at_s)}</h3>
@@ -118,8 +123,6 @@ export function Suspicions({ of }) {
         html`<h3 key=${one.element}>${words.blamed(one.element)}</h3>
           ${one.own.length > 0 ? html`<${Levels} levels=${one.own} />` : html`<p class="empty">${words.nothingKnown}</p>`}`,
     )}
-    <h3>${words.moved}</h3>
-    ${of.moved.length > 0 ? html`<p class="small">${words.movedLead(of.moved.length, of.signals)}</p><${Levels} levels=${of.moved} />` : html`<p>${words.nothingMoved(of.signals)}</p>`}
     <${Accusation} of=${of.accusation} />
   </section>`;
 }

@@ -43,7 +43,7 @@ function Outcomes({ outcomes }) {
   return html`<h3>${t.became.title}</h3>
     <p class="small quiet">${t.became.lead}</p>
     <ul class="plainlist small">
-      ${outcomes.map((one) => html`<li key=${one.id}><b>${one.fault}</b> ${one.over_s === null ? t.became.never : (t.became.over[one.by] || t.became.over.null)(clockEnd(one.over_s))}</li>`)}
+      ${outcomes.map((one) => html`<li key=${one.id}><b>${one.fault}</b> ${one.over_s === null ? (one.put_back_by === "actions" ? t.became.putBack(clockEnd(one.ended_s)) : t.became.never) : (t.became.over[one.by] || t.became.over.null)(clockEnd(one.over_s))}</li>`)}
     </ul>`;
 }
 
