@@ -23,7 +23,7 @@ def detected(debrief: Json, at: At) -> Iterator[str]:
         yield from _suspicions(debrief, at)
         return
     alert_s = debrief["monitoring"]["first_alert_s"]
-    fired = "No alert fired" if alert_s is None else f"The first alert fired at {at(alert_s)}"
+    fired = "No alert fired" if alert_s is None else f"The first alert fired at {at(alert_s, is_end=True)}"
     yield f"The incident began at {at(times['onset_s'])}. {fired}.{_would_fire(debrief['monitoring'], at)}"
     yield ""
     called_s, onset_s = times["called_s"], times["onset_s"]

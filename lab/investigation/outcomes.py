@@ -116,6 +116,8 @@ def _did(course: Course, i: int, actions: Sequence[Mapping[str, Any]], is_mended
         return {**told, "helped": None, "worse": None, "why": TOO_LITTLE}
     gain = anyway * earlier - after
     ended = "It put the fault itself back. " if is_put_back else ""
+    if is_put_back and after > MENDED:
+        ended += "What the fault had done by then lasted longer. "
     why = f"{ended}Afterwards there was {_share(after)} of the fault's effect, {_beside(after, anyway)}."
     if is_over:
         why = f"{why} It was over by then without any action."

@@ -50,6 +50,7 @@ def suspicions(told: Told, exercise: Exercise, answers: Iterable[Json], record: 
     events = []
     for decoy in told.truth.decoys:
         own = [*_levels(decoy.at_s, _own(told, decoy.element))]
+        own.sort(key=lambda one: not one["is_far"] and one["unit"] == "s")  # what it does before how long that takes
         events.append({
             "kind": decoy.kind, "element": decoy.element, "at_s": number(decoy.at_s),
             "doc": _plain(fault_type(decoy.kind).doc.partition("\n")[0], given.get(decoy.id, {})),

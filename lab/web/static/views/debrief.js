@@ -167,7 +167,7 @@ function Seen({ evidence, id }) {
 function Monitoring({ of: { first_alert_s, missing } }) {
   return html`<section class="card stack tight">
     <h2>${t.debrief.monitoring}</h2>
-    <p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clock(first_alert_s))}</p>
+    <p class="small quiet">${first_alert_s === null ? t.debrief.noAlert : t.debrief.firstAlert(clockEnd(first_alert_s))}</p>
     <ul class="plainlist">
       ${missing.map((one) => html`<li><b>${one.signal}</b> ${one.subject} ${t.debrief.sides[one.side] || one.side} ${quantity(one.limit, one.unit)} <span class="quiet">${t.debrief.wouldAlert(clockEnd(one.alert_s), one.earlier_s === null ? "" : duration(one.earlier_s))}</span></li>`)}
     </ul>
