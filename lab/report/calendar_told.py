@@ -168,10 +168,23 @@ def _when_else(calendar: Calendar, place: int, first: Difference) -> str:
 
 def _with_moments(calendar: Calendar, lasting: Sequence[Difference]) -> Iterator[Line]:
     """What lasted, and between it, by time, what was announced and done."""
-    moments = [one for one in calendar.moments if one.kind in ANNOUNCED]
-    known = [(place_of(calendar, one.at_s), 0, _of_moment(one)) for one in moments]
-    rows = [(one.since, 1, _line(calendar, one)) for one in lasting]
-    yield from (told for _, _, told in sorted([*known, *rows], key=lambda row: row[:2]))
+    moments = sorted((one for one in calendar.moments if one.kind in ANNOUNCED), key=lambda one: one.at_s)
+    for one in lasting:
+        by_s = _known_s(calendar, one)
+        while moments and moments[0].at_s < by_s:
+            yield _of_moment(moments.pop(0))
+        yield _line(calendar, one)
+    yield from map(_of_moment, moments)
+
+
+def _known_s(calendar: Calendar, one: Difference) -> float:
+    """When a difference began: as its dataset was written or its job ended then; else at the end of that period."""
+    owner, period = _owner(one), calendar.periods[one.since]
+    written = next((row.cells[one.since] for row in calendar.datasets if row.dataset == owner), None)
+    if written is not None and written.version.written_s >= period.starts_s:
+        return written.version.written_s
+    run = next((row.cells[one.since] for row in calendar.jobs if row.job == owner), None)
+    return run.attempts[-1].ended_s if run is not None and run.attempts else period.ends_s
 
 
 def _of_moment(one: Moment) -> Line:

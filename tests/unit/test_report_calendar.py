@@ -205,6 +205,15 @@ def test_opening_and_list_say_from_when_to_when(repeated: Sequence[int], opening
     assert line.at_s == DAY_S * (story.first or 0)
 
 
+def test_within_one_night_what_a_job_wrote_stands_between_what_was_done_before_it_and_after_it() -> None:
+    weeks = Weeks(repeated={"features": range(12, NIGHTS)})
+    done = [(12 * DAY_S + 60.0, "before it"), (12.5 * DAY_S, "after it")]
+    story = story_of(with_actions(calendar_of_weeks(weeks), done, observed_of(weeks).system))
+    begun = [one for one in story.lasting if 12 * DAY_S <= one.at_s < 13 * DAY_S]
+    told = [one.how if one.kind == "moment" else one.subject for one in begun]
+    assert told == ["before it", "features", "after it"]
+
+
 def test_what_is_so_up_to_the_last_night_that_is_over_lasts() -> None:
     """An hour after night 21 began nothing of it is known."""
     observed = cut(observed_of(Weeks(repeated={"features": range(12, NIGHTS)})), 20 * DAY_S + HOUR_S)

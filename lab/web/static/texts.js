@@ -150,6 +150,7 @@ export const t = {
     endHint: "Forward to the end of the incident",
     runHint: "Start or stop the clock (key k)",
     ended: "The incident is over. Look around as long as you like, then answer.",
+    knownUpTo: (date) => `known up to ${date}`,
     seen: (text) => `You see what was known at ${text}`,
     stopped: {
       alert: (time, alert) => `Stopped at ${time}: ${alert}.`,

@@ -93,6 +93,7 @@ export function ClockBar({ me, isAfter }) {
         ><b class="number">${inPeriods ? periodText(now, calendar) : clock(now)}</b> <span class="small quiet">${inPeriods ? `${t.clock.of(Math.round(end_s / calendar.period_s))} · ${calendarTime(now).date}` : t.clock.of(clock(end_s))}</span></span
       >
       <progress max=${end_s} value=${now} aria-label=${`${endClock(now)} ${t.clock.of(endClock(end_s))}`}></progress>
+      ${inPeriods && session.clock.as_of_s < session.clock.now_s && html`<span class="small quiet">${t.clock.knownUpTo(clock(session.clock.as_of_s).split(", ").slice(1).join(", "))}</span>`}
     </div>
     <div class="row controls" hidden=${isAfter || isDone}>
       <button
