@@ -93,6 +93,7 @@ WORLD = World(
                 "model_number": SignalSpec("1", "component", "number of what is in use", names=True),
             },
             "tests.calendars:shares",
+            only_of={"model_number": "write_scores"},
         ),
     ),
     slis=(

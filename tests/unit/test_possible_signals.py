@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lab.registration.datasets import Dataset, DatasetColumn
-from lab.registration.world import registration_of
 from lab.signals.lineage import Lineage
 from lab.signals.possible import is_possible
+from tests.calendars import WORLD
 
 COLUMNS = {"number": DatasetColumn("int"), "city": DatasetColumn("text"), "weight": DatasetColumn("float", "kg")}
 LINEAGE = Lineage(
@@ -17,27 +17,29 @@ LINEAGE = Lineage(
     }
 )
 SYSTEM = {
-    "world": "batch",
+    "world": "weeks",
     "components": {
-        "hand_out": {"steps": [{"operation": "publish_segments", "call": "tool"}, {"call": "store"}]},
+        "judge": {"steps": [{"operation": "write_scores", "call": "sorter"}, {"call": "store"}]},
         "gather": {"steps": [{"operation": "write_features", "call": "store"}]},
-        "tool": {},
+        "sorter": {},
         "store": {},
         "other": {},
     },
 }
 
+pytestmark = pytest.mark.usefixtures("weeks_world")
+
 
 @pytest.mark.parametrize(
     ("subject", "possible"),
-    [("segments", True), ("features", False), ("hand_out", True), ("gather", False), ("tool", True), ("other", False)],
+    [("scores", True), ("features", False), ("judge", True), ("gather", False), ("sorter", True), ("other", False)],
 )
 def test_a_signal_of_one_operation_is_of_both_ends_of_its_call_and_of_what_it_writes(
     subject: str, possible: bool
 ) -> None:
-    lineage = Lineage(registered=registration_of("batch").datasets)
-    assert is_possible("list_mismatch_ratio", subject, SYSTEM, lineage) is possible
-    assert is_possible("list_mismatch_ratio", "*", SYSTEM, lineage)
+    lineage = Lineage(registered=WORLD.datasets)
+    assert is_possible("model_number", subject, SYSTEM, lineage) is possible
+    assert is_possible("model_number", "*", SYSTEM, lineage)
 
 
 @pytest.mark.parametrize(("column", "possible"), [("weight", True), ("city", False), ("number", False)])
