@@ -229,6 +229,7 @@ def test_the_month_stays_beside_the_names_when_one_scrolls(page: Any) -> None:
 
 
 def test_names_break_where_their_words_meet(page: Any) -> None:
+    to_the_end(page)
     name = page.locator(".calendar tbody.drift th[scope=row]", has_text="orders_daily.amount").first
     assert name.evaluate("one => one.innerHTML.includes('orders_<wbr>daily.<wbr>amount')")
 

@@ -61,6 +61,23 @@ def test_an_onset_that_is_no_time_of_the_incident_is_said_and_not_sent(answering
     expect(submit).to_be_disabled()
 
 
+def test_what_is_typed_while_what_was_typed_before_is_taken_in_stays(answering: Any) -> None:
+    """Both within one frame of the browser: what follows a change comes after it."""
+    onset = typed(answering, "01:20")
+    onset.evaluate(
+        """field => {
+            for (const text of ["02:30", "5.5"]) {
+                field.value = text;
+                field.dispatchEvent(new Event("input", { bubbles: true }));
+                field.dispatchEvent(new Event("change", { bubbles: true }));
+            }
+        }"""
+    )
+    expect(onset).to_have_value("5.5")
+    expect(onset).to_have_attribute("aria-invalid", "true")
+    expect(answering.get_by_role("alert").filter(has_text="may be minutes or seconds")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"), [("02:30", "02:30"), ("150", "02:30"), ("150s", "02:30"), ("2.5m", "02:30"), ("4:00", "04:00")]
 )
@@ -75,7 +92,7 @@ def test_an_onset_is_confirmed_as_it_was_read(answering: Any, text: str, shown: 
 
 def test_an_onset_from_the_page_takes_the_place_of_what_was_no_time(answering: Any) -> None:
     onset = typed(answering, "around 5")
-    answering.get_by_role("button", name=re.compile("^clock")).click()
+    answering.get_by_role("button", name=re.compile("^known up to")).click()
     expect(onset).to_have_attribute("aria-invalid", "false")
     expect(onset).to_have_value(re.compile(r"^\d\d:\d\d$"))
     expect(answering.get_by_role("button", name="Submit answer")).to_be_enabled()

@@ -17,8 +17,10 @@ function Committed({ label, name, value, className, read, show, onCommit, hint, 
   const refused = onRefuse ? given : own,
     refuse = onRefuse || setOwn;
   const [text, setText] = useState(refused || show(value)),
-    [problem, setProblem] = useState(""),
+    [told, setTold] = useState({}),
     [typed, setTyped] = useState({});
+  const problem = refused && told.of === refused ? told.problem : "";
+  const settled = useRef(value); // a value that is another comes from elsewhere, and takes the place of what was typed
   const asked = useRef(0); // what was typed later counts, whichever is read first
   const latest = async (what, then) => {
     const mine = ++asked.current,
@@ -28,20 +30,26 @@ function Committed({ label, name, value, className, read, show, onCommit, hint, 
   const noteId = `note-${useId()}`,
     said = !problem && typed.kept === value && value !== "" && understood?.(typed.what, value);
   useEffect(() => {
+    if (value === settled.current) return;
+    settled.current = value;
     asked.current += 1; // what is still being read was typed before
     setOwn("");
     setText((onRefuse && given) || show(value));
   }, [value]);
   useEffect(() => {
-    if (refused) latest(refused, (found) => setProblem(found.problem || ""));
-    else setProblem("");
+    if (refused && told.of !== refused) latest(refused, (found) => setTold({ of: refused, problem: found.problem || "" }));
   }, [refused]);
   function commit(event) {
     const what = event.target.value.trim();
     latest(what, (found) => {
-      setProblem(found.problem || "");
-      refuse(found.problem ? what : "");
-      if (found.problem) return;
+      if (found.problem) {
+        setTold({ of: what, problem: found.problem });
+        if (onRefuse) settled.current = ""; // whoever keeps what is refused has no value then
+        refuse(what);
+        return;
+      }
+      settled.current = found.kept;
+      refuse("");
       setTyped({ what, kept: found.kept });
       setText(show(found.kept));
       onCommit(found.kept);
