@@ -136,7 +136,7 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
 
     watched = {one["signal"] for one in found["watched"]}
     if first is not None and first["signal"] not in watched:
-        looks = f"the objectives look at {_listed(sorted(watched))}" if watched else "there is no objective"
+        looks = f"the objectives look at {', '.join(sorted(watched))}" if watched else "there is no objective"
         yield (
             f"No objective looks at what showed it first, {first['signal']} of {first['subject']} "
             f"({ended(first['first_visible_s'])}): {looks}."
@@ -149,11 +149,11 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
     calm = [one for one in found["watched"] if not one["is_beyond"] and one["worst"] is not None]
     if alert is None and calm:
         levels = (f"{one['signal']} {_level(one)}" for one in calm)
-        yield f"No alert fired{because}, since what is looked at stayed within its limits: {_listed(levels, '; ')}."
+        yield f"No alert fired{because}, since what is looked at stayed within its limits: {'; '.join(levels)}."
     beyond = [one for one in found["watched"] if one["is_beyond"] and one["slo"] not in anyway]
     if alert is None and beyond:
         levels = (f"{one['signal']} {_level(one)}, for less than {lasting(one['for_s'])} in a row" for one in beyond)
-        yield f"No alert fired{because}, although a limit was passed: {_listed(levels, '; ')}."
+        yield f"No alert fired{because}, although a limit was passed: {'; '.join(levels)}."
     if alert is not None:
         after_s = alert["at_s"] - first["first_visible_s"] if first else -1.0
         late = f", {lasting(after_s)} after it first showed" if after_s >= 0 else ""
@@ -181,7 +181,3 @@ def _why(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
 def _level(one: Mapping[str, Any]) -> str:
     """How near a level came to its limit."""
     return f"{quantity(one['worst'], one['unit'])} at worst, limit {one['side']} {quantity(one['limit'], one['unit'])}"
-
-
-def _listed(words: Any, between: str = ", ") -> str:
-    return between.join(words)

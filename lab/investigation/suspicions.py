@@ -89,9 +89,12 @@ def _beside(told: Told, moved: Iterable[Json]) -> list[Series]:
     names = {one["subject"].rpartition(".")[2] for one in moved}
     slis = set(slis_of(told.observed.system.get("world"))) - set(FAILURES)
     of_parts = {*told.observed.system["components"]}
-    found = [one for one in told.signals if one.subject.rpartition(".")[2] in names]
-    return found + [one for one in told.signals if one.signal in slis and "->" not in one.subject
-                    and one.subject not in of_parts and one not in found]  # fmt: skip
+    return [
+        one
+        for one in told.signals
+        if one.subject.rpartition(".")[2] in names
+        or (one.signal in slis and "->" not in one.subject and one.subject not in of_parts)
+    ]
 
 
 def _written_by(told: Told, element: str) -> frozenset[str]:

@@ -69,21 +69,19 @@ def _judge_witnesses(
     witnesses: Iterable[Witness], signals: SignalTable, twin: SignalTable, window: Window, *, counterfactual: bool
 ) -> list[Witnessed]:
     questions = [
-        (witness, subject)
+        (witness, series, twin_values(twin, witness.signal, subject, len(series.values)))
         for witness in witnesses
         for subject in (signals.subjects(witness.signal) if witness.subject == "*" else [witness.subject])
-        if signals.get(witness.signal, subject) is not None
+        if (series := signals.get(witness.signal, subject)) is not None
     ]
-    level = SIGNIFICANCE / max(1, sum(_can_show(*question, signals, twin, window) for question in questions))
-    return [_judge_one(w, subject, signals, twin, window, level, counterfactual) for w, subject in questions]
+    level = SIGNIFICANCE / max(1, sum(_can_show(series, other, window) for _, series, other in questions))
+    return [_judge_one(*question, window, level, counterfactual) for question in questions]
 
 
-def _can_show(witness: Witness, subject: str, signals: SignalTable, twin: SignalTable, window: Window) -> bool:
+def _can_show(series: Series, other: Array, window: Window) -> bool:
     """Whether a signal differs from its twin's at all while a fault lasts: where it does not, there is no test."""
-    series = signals.get(witness.signal, subject)
-    assert series is not None
-    difference = series.values - twin_values(twin, witness.signal, subject, len(series.values))
-    return bool((np.nan_to_num(difference)[is_during(series.times_s, window)] != 0).any())
+    difference = np.nan_to_num(series.values - other)
+    return bool((difference[is_during(series.times_s, window)] != 0).any())
 
 
 def _before(series: Series, at_s: float) -> Series:
@@ -94,17 +92,8 @@ def _before(series: Series, at_s: float) -> Series:
 
 
 def _judge_one(
-    witness: Witness,
-    subject: str,
-    signals: SignalTable,
-    twin: SignalTable,
-    window: Window,
-    level: float,
-    counterfactual: bool,
+    witness: Witness, series: Series, other: Array, window: Window, level: float, counterfactual: bool
 ) -> Witnessed:
-    series = signals.get(witness.signal, subject)
-    assert series is not None
-    other = twin_values(twin, witness.signal, subject, len(series.values))
     difference = series.values - other
     during = is_during(series.times_s, window) & ~np.isnan(difference)
     effect = float(difference[during].mean()) if during.any() else 0.0
@@ -117,7 +106,7 @@ def _judge_one(
         is_distinct = abs(effect) > BLAST_SIGMAS * _noise_sd(other, difference, during) / np.sqrt(max(1, during.sum()))
     shown = bool(abs(effect) >= witness.at_least and is_distinct)
     first_s = float(series.times_s[beyond][0]) if shown and beyond.any() else None
-    return Witnessed(witness.signal, subject, effect, witness.at_least, p_value, first_s, shown)
+    return Witnessed(witness.signal, series.subject, effect, witness.at_least, p_value, first_s, shown)
 
 
 def _felt_p(series: Series, window: Window, beyond: Array) -> float:
