@@ -105,7 +105,7 @@ def _print(loaded: LoadedScenario, planned: Plan, testbed: Chosen) -> None:
     shown = table("at", "what", "lever", "element", "value")
     shown.columns[0].justify = "right"
     for act in planned.timeline:
-        told = told_end if act.event == "revert" else told_time
+        told = told_end if act.event == "revert" or act.at_s >= scenario.duration_s else told_time
         shown.add_row(told(act.at_s, calendar), act.event, act.lever, act.element, _value(act))
     if planned.timeline:
         print_table(console, "Timeline", shown)

@@ -82,6 +82,15 @@ def test_of_several_services_and_models_the_one_that_does_it_is_blamed(
     assert found.verdict is Verdict.FAULT
 
 
+def test_a_plan_tells_of_no_night_after_the_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"segment_list": 3}
+    fault = {"id": "f1", "type": "wrong-segment-list", "target": "publish", "at": "6d", "for": "8d", "with": given}
+    assert main(["plan", str(nights(tmp_path, 14, faults=[fault]).path)]) == ExitCode.OK
+    plan = capsys.readouterr().out
+    assert "end of night 14" in plan
+    assert "night 15" not in plan
+
+
 def test_a_change_that_leaves_texts_as_they_are_is_refused_before_it_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
