@@ -188,12 +188,15 @@ def _start_services(found: Stack) -> None:
 
 
 def start_load(found: Stack) -> None:
-    """Locust with one worker, once, in its own process: gevent changes the interpreter it runs in."""
+    """Locust with one worker, once, in processes of their own, as on the stack: gevent changes their interpreters."""
     if "load" in found.ports:
         return
     found.ports["load"] = port = free_port()
+    workers_port = str(free_port())
     locustfile = str(ROOT / "services" / "load" / "locustfile.py")
-    command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port)]
+    command = ["-m", "locust", "-f", locustfile, "--web-host", "127.0.0.1", "--web-port", str(port),
+               "--master-bind-host", "127.0.0.1", "--master-bind-port", workers_port, "--master-port", workers_port,
+               "--processes", "1"]  # fmt: skip
     given = {"TARGET_URL": found.url(found.entry, ""), "PEOPLE": found.people}
     load = found.start("load", command, **given)
     wait_until(lambda: call("GET", found.url("load", "/healthz"))[0] == 200, load)

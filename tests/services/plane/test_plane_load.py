@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,6 +40,20 @@ def test_tastes_are_those_of_a_run_and_end_with_their_lease(load: bench.Stack) -
     assert tastes(load) is None
     for bad in ({}, {"fraction": 2}, {"fraction": "some"}, {"fraction": 0.5, "lease_s": 0}):
         assert load.control("PUT", "load", "/tastes", bad)[0] == 400
+    load.control("DELETE", "load", "/runs")
+
+
+def test_tastes_that_are_set_again_are_in_force_all_the_while(load: bench.Stack) -> None:
+    start_run(load)
+    tastes_are = {"fraction": 0.5, "lease_s": 600}
+    assert load.control("PUT", "load", "/tastes", tastes_are)[0] == 200
+    with ThreadPoolExecutor(1) as beside:
+        renewals = beside.submit(lambda: [load.control("PUT", "load", "/tastes", tastes_are) for _ in range(50)])
+        seen = [tastes(load)]
+        while not renewals.done():
+            seen.append(tastes(load))
+    assert renewals.result() == 50 * [(200, {"fraction": 0.5})]
+    assert set(seen) == {0.5}
     load.control("DELETE", "load", "/runs")
 
 
