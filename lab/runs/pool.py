@@ -11,6 +11,7 @@ import multiprocessing.resource_tracker
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -184,6 +185,7 @@ _shares: Any
 def _start_worker(shares: Any, settings: _Settings) -> None:
     global _host, _settings, _shares  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
     signal.signal(signal.SIGTERM, _leave)
+    sys.unraisablehook = _not_lost
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _settings, _shares = settings, shares
     _host = EngineHost(settings.engines).__enter__()
@@ -192,7 +194,20 @@ def _start_worker(shares: Any, settings: _Settings) -> None:
 
 
 def _leave(*_: object) -> NoReturn:
+    """Once: the pool sends another SIGTERM to those that are still putting away what they were at."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(_STOPPED)
+
+
+def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal that came while Python cleared an object up, where what it raises ends nothing: it comes once more."""
+    if not issubclass(unraisable.exc_type, SystemExit):
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGTERM, _leave)
+    again = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))  # by then this has returned
+    again.daemon = True
+    again.start()
 
 
 def _end_with_parent() -> None:
@@ -217,7 +232,6 @@ def _work(number: int, job: Job) -> JobResult:
         result = run_job(job, _settings.root, _host, progress, keep=_settings.keep)
     except SystemExit:
         # The pool would take this for the task's outcome and go on to the next one.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _close_host()
         os._exit(_STOPPED)
     _shares[number] = 1.0
