@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lab.errors import UserError
+from lab.runs.leaving import at_work, leave_when_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ SLOTS = 256
 """Jobs whose progress is told at a time."""
 GRACE_S = 5.0
 """How long a worker may take to leave its job before it is killed."""
-_STOPPED = 128 + signal.SIGTERM
 
 
 class Failure(NamedTuple):
@@ -148,29 +148,13 @@ def _begin(shares: Any) -> None:
     _shares = shares
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
+    leave_when_asked()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(_STOPPED)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _work(slot: int, function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
     def progress(_: str, share: float) -> None:
         _shares[slot] = share
 
-    try:
-        return function(*given, progress)
-    except SystemExit:
-        # The pool would take this for what came of the job, and go on to the next one.
-        os._exit(_STOPPED)
+    return at_work(lambda: function(*given, progress))

@@ -11,8 +11,6 @@ import multiprocessing.resource_tracker
 import os
 import shutil
 import signal
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +19,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lab.engines.host import EngineHost
 from lab.engines.options import EngineOptions
 from lab.errors import RunAbortedError
 from lab.runs.campaign import Job, JobResult, run_job
+from lab.runs.leaving import at_work, leave_when_asked
 from lab.runs.order import starting_order
 
 Tick = Callable[[float, int], None]
@@ -40,7 +39,6 @@ GRACE_S = 10.0
 """How long a worker may take to leave its job before it is killed."""
 LEFTOVER_AGE_S = 600.0
 """A staging directory this old belongs to no running lab: writing a recording takes seconds."""
-_STOPPED = 128 + signal.SIGTERM
 
 
 def default_workers() -> int:
@@ -184,37 +182,12 @@ _shares: Any
 
 def _start_worker(shares: Any, settings: _Settings) -> None:
     global _host, _settings, _shares  # noqa: PLW0603  # an initializer has nowhere else to leave what the tasks need
-    signal.signal(signal.SIGTERM, _leave)
-    sys.unraisablehook = _not_lost
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _settings, _shares = settings, shares
-    _host = EngineHost(settings.engines).__enter__()
+    _host = EngineHost(settings.engines)
+    leave_when_asked(_close_host)
+    at_work(_host.__enter__)
     # Leaves the host at the normal end of the process; processes of this kind don't run atexit handlers everywhere.
     multiprocessing.util.Finalize(None, _close_host, exitpriority=10)
-
-
-def _leave(*_: object) -> NoReturn:
-    """Once: the pool sends another SIGTERM to those that are still putting away what they were at."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(_STOPPED)
-
-
-def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
-    """A signal that came while Python cleared an object up, where what it raises ends nothing: it comes once more."""
-    if not issubclass(unraisable.exc_type, SystemExit):
-        sys.__unraisablehook__(unraisable)
-        return
-    signal.signal(signal.SIGTERM, _leave)
-    again = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))  # by then this has returned
-    again.daemon = True
-    again.start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _close_host() -> None:
@@ -223,16 +196,12 @@ def _close_host() -> None:
 
 
 def _work(number: int, job: Job) -> JobResult:
-    assert _host is not None
+    host = _host
+    assert host is not None
 
     def progress(_: str, share: float) -> None:
         _shares[number] = share
 
-    try:
-        result = run_job(job, _settings.root, _host, progress, keep=_settings.keep)
-    except SystemExit:
-        # The pool would take this for the task's outcome and go on to the next one.
-        _close_host()
-        os._exit(_STOPPED)
+    result = at_work(lambda: run_job(job, _settings.root, host, progress, keep=_settings.keep))
     _shares[number] = 1.0
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pty
 import signal
@@ -10,18 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
-from typing import Any
 
 import pytest
 
 from lab import cli
-from lab.engines.options import EngineOptions
 from lab.errors import ExitCode
-from lab.runs import pool
 from tests.cli_cases import CUT, run, write
 from tests.waiting import PATIENCE_S, eventually
 
@@ -66,34 +61,6 @@ def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
     assert [path for path in folder.glob("runs/*/*") if path.parent.name != "results"] == []
     assert list(folder.glob("runs/**/*.parquet")) == []  # no job was done
     assert list(temporary.glob("rca-*")) == []
-
-
-def start_putting_away(*given: Any) -> None:
-    """In a worker: its jobs are paths, and last until they are stopped; then what they put away takes its time."""
-
-    def at_work(path: Path, *_: object, **__: object) -> None:
-        try:
-            path.with_suffix(".begun").touch()
-            time.sleep(PATIENCE_S)
-        finally:
-            for _ in range(int(path.name) * 100):
-                time.sleep(0.01)
-            path.with_suffix(".put_away").touch()
-
-    pool._start_worker(*given)
-    pool.run_job = at_work  # type: ignore[assignment]
-
-
-@pytest.mark.slow
-def test_a_worker_that_leaves_sooner_does_not_cut_short_what_another_puts_away(tmp_path: Path) -> None:
-    jobs = [tmp_path / "0", tmp_path / "1"]
-    given = (multiprocessing.RawArray("d", 2), pool._Settings(tmp_path, True, EngineOptions()))
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), start_putting_away, given) as workers:
-        for number, job in enumerate(jobs):
-            workers.submit(pool._work, number, job)  # type: ignore[arg-type]
-        eventually(lambda: all(job.with_suffix(".begun").exists() for job in jobs))
-        pool._stop_children()
-    assert [job.with_suffix(".put_away").exists() for job in jobs] == [True, True]
 
 
 HELD = """

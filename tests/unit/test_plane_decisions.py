@@ -292,7 +292,7 @@ def test_a_branch_leads_to_a_message_with_what_the_request_carries_or_to_a_poole
         {"name": "review", "call": "desk", "operation": "note", "wait": False, "when": {"above": 0.0003}},
         {**call("check", "note", "lists", unless="review", pool={"size": 1, "queue": 0}), "when": {"at_most": 0.0001}},
     ]
-    kernel = load_plane() if how == "compiled" else None
+    kernel = load_plane(DECIDE) if how == "compiled" else None
     bench = Deciding(steps, range(8), kernel, components={"desk": {"workers": 1, "queue": 1}},
                      workers=8, handling="thread-per-request")  # fmt: skip
     bench.advance(1000)
