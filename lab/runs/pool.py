@@ -14,11 +14,12 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from lab.engines.host import EngineHost
@@ -127,6 +128,8 @@ def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: Watc
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shares, settings))
     waiting = deque((number, jobs[number]) for number in starting_order(jobs))
     pending: dict[Future[JobResult], int] = {}
+    # Not `concurrent.futures.wait`: a signal in its middle may leave a future locked, and then the pool never ends.
+    finished: SimpleQueue[Future[JobResult]] = SimpleQueue()
     results: dict[int, JobResult] = {}
     try:
         while True:
@@ -134,11 +137,16 @@ def _in_pool(jobs: Sequence[Job], settings: _Settings, workers: int, watch: Watc
             while waiting and len(pending) < workers and not watch.stop():
                 number, job = waiting.popleft()
                 with _deaf_children():
-                    pending[executor.submit(_work, number, job)] = number
+                    future = executor.submit(_work, number, job)
+                    future.add_done_callback(finished.put)
+                pending[future] = number
             if not pending:
                 return [results[number] for number in sorted(results)]
-            done, _ = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
-            for future in done:
+            try:
+                future = finished.get(timeout=TICK_S)
+            except Empty:
+                pass
+            else:
                 number = pending.pop(future)
                 results[number] = future.result()
                 watch.on_result(results[number])

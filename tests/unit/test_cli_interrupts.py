@@ -43,7 +43,7 @@ def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
     words = [sys.executable, "-m", "lab", "run", "long.scenario.yaml", "--seeds", "3", "--jobs", str(jobs)]
     process = subprocess.Popen(
         [*words, "--engine", "constant"],
-        env=os.environ | {"TMPDIR": str(temporary)},
+        env=os.environ | {"TMPDIR": str(temporary), "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,7 +55,11 @@ def test_an_interrupt_ends_every_process_and_leaves_no_half_recording(
         os.killpg(process.pid, signal_sent)  # as a terminal does
     else:
         process.send_signal(signal_sent)
-    out, err = process.communicate(timeout=PATIENCE_S)
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGABRT)  # so that each process says where it hangs
+        pytest.fail(process.communicate()[1])
     assert process.returncode == ExitCode.INTERRUPTED
     assert (out, "Traceback" in err) == ("", False)
     assert [path for path in folder.glob("runs/*/*") if path.parent.name != "results"] == []

@@ -37,8 +37,19 @@ CASES = {
     "where failures of plug-ins are caught": (
         "try: asked()\nexcept (Exception, SystemExit): say('taken for a failure')", ["last"],
     ),
-    "once more while it puts away": (
-        "try: asked()\nfinally:\n    asked(); time.sleep(0.01); say('put away')", ["put away", "last"],
+    "often while it puts away": (
+        "try: asked()\nfinally:\n    asked(); time.sleep(1); say('put away')", ["put away", "last"],
+    ),
+    "often while it handles another failure": (
+        "try: asked()\nfinally:\n    try: 1 / 0\n    except ZeroDivisionError: asked(); time.sleep(1); say('put away')",
+        ["put away", "last"],
+    ),
+    "often in the end of a block": (
+        ("from contextlib import contextmanager\n@contextmanager\ndef held():\n    try: yield\n"
+        "    finally: asked(); time.sleep(1); say('put away')\nwith held(): asked()"), ["put away", "last"],
+    ),
+    "where what is raised is lost": (
+        "try: asked()\nexcept: pass\ntry: time.sleep(600)\nfinally: say('put away')", ["put away", "last"],
     ),
     "while an object is cleared up": (
         "class Gone:\n    def __del__(self): asked()\ntry:\n    Gone(); time.sleep(600)\nfinally: say('put away')",
