@@ -1,4 +1,4 @@
-"""How worker processes leave when they are asked to: through their job, once, whatever the job does about failures."""
+"""How worker processes leave when they are asked to: through their job, whatever that does about failures."""
 
 from __future__ import annotations
 
